@@ -1,0 +1,128 @@
+/**
+ * One decoder of the engine, owned: bytes of any number in, batches out, freed as soon as its outcome is known.
+ *
+ * Reads nothing and waits for nothing; reading.ts and decoders.ts do, each in its own way.
+ */
+import {
+  ABORTED,
+  CLOSED,
+  type EngineDecoder,
+  type EngineDecoderOptions,
+  INPUT_BYTES,
+  LOST,
+  NONE,
+  type OutputKind,
+  TEXT,
+} from "./boundary.ts";
+import { output, place } from "./engine.ts";
+import { toError, withOutcome } from "./errors.ts";
+import type { Outcome } from "./types.ts";
+import { Decoder } from "./wasm/chatwire.js";
+
+/** The text of one push, or its chunks or events. Nothing is an empty string, for lists too. */
+export type Batch = string | unknown[];
+
+/** Two batches of the same kind, in order. */
+export function joined(first: Batch, second: Batch): Batch {
+  if (first.length === 0) return second;
+  if (typeof first === "string") return first + (second as string);
+  for (const item of second) first.push(item);
+  return first;
+}
+
+/** The engine's JSON of an outcome, with its error as an instance that knows the outcome. */
+export function parseOutcome(json: string): Outcome {
+  const outcome = JSON.parse(json);
+  if (outcome.error) outcome.error = withOutcome(toError(outcome.error), outcome);
+  return outcome as Outcome;
+}
+
+export class BodyDecoder {
+  /** How it ended, as the engine's JSON; empty until then, and for ever when it was freed in flight. */
+  outcome = "";
+  /** For a document, once ended: the completion as JSON text. */
+  completion = "";
+
+  #engine: EngineDecoder | undefined;
+  #kind: OutputKind = NONE;
+  readonly #document: boolean;
+
+  constructor(options: EngineDecoderOptions) {
+    this.#document = options.document === true;
+    try {
+      this.#engine = new Decoder(options);
+    } catch (thrown) {
+      throw toError(thrown);
+    }
+  }
+
+  /** What each push gives. Before the first push. */
+  setOutput(kind: OutputKind): void {
+    this.#kind = kind;
+    this.#engine?.setOutput(kind);
+  }
+
+  /** Takes bytes. Once `outcome` is there, more of them change nothing. */
+  push(chunk: Uint8Array, readStarted: number, now: number): Batch {
+    if (chunk.length <= INPUT_BYTES) return this.#push(chunk, readStarted, now);
+    let batch: Batch = "";
+    for (let at = 0; at < chunk.length && this.#engine; at += INPUT_BYTES) {
+      batch = joined(batch, this.#push(chunk.subarray(at, at + INPUT_BYTES), readStarted, now));
+    }
+    return batch;
+  }
+
+  #push(slice: Uint8Array, readStarted: number, now: number): Batch {
+    const engine = this.#engine;
+    if (!engine) return "";
+    place(slice);
+    return this.#batch(engine.push(slice.length, readStarted, now));
+  }
+
+  /** The body is over. */
+  close(now: number): Batch {
+    return this.#engine ? this.#batch(this.#engine.end(CLOSED, now)) : "";
+  }
+
+  /** The connection broke; `why` in the host's words, where it gave any. */
+  lose(now: number, why?: string): Batch {
+    if (!this.#engine) return "";
+    return this.#batch(why ? this.#engine.fail(why, now) : this.#engine.end(LOST, now));
+  }
+
+  /** The caller left. */
+  abort(now: number): Batch {
+    return this.#engine ? this.#batch(this.#engine.end(ABORTED, now)) : "";
+  }
+
+  /** Time has passed: a read has been pending since `readStarted`. */
+  tick(readStarted: number, now: number): Batch {
+    return this.#engine ? this.#batch(this.#engine.tick(readStarted, now)) : "";
+  }
+
+  /** When to `tick`, if a read has been pending since `readStarted`; Infinity for never. */
+  deadline(readStarted: number): number {
+    return this.#engine ? this.#engine.deadline(readStarted) : Number.POSITIVE_INFINITY;
+  }
+
+  /** Lets go of the engine's memory; done by itself at the end. */
+  free(): void {
+    this.#engine?.free();
+    this.#engine = undefined;
+  }
+
+  #batch(n: number): Batch {
+    const length = n < 0 ? ~n : n;
+    let batch: Batch = "";
+    if (length > 0) {
+      const text = output(length);
+      batch = this.#kind === TEXT ? text : (JSON.parse(text) as unknown[]);
+    }
+    if (n < 0 && this.#engine) {
+      this.outcome = this.#engine.outcome();
+      if (this.#document) this.completion = this.#engine.completion();
+      this.free();
+    }
+    return batch;
+  }
+}

@@ -1,0 +1,99 @@
+#!/usr/bin/env node
+/**
+ * The command `chatwire`: `chatwire emulator` serves the emulator until it is stopped.
+ */
+import { parseArgs } from "node:util";
+import { createEmulator, type LedgerRecord } from "./emulator/index.ts";
+import { serve } from "./emulator/serve.ts";
+
+const USAGE = `chatwire emulator [options]
+
+Serves Electron's chat completions, and ElectronHub's, without a network or a key.
+
+  --port N                  port to listen on (4010; 0 takes any)
+  --host ADDRESS            address to bind to (127.0.0.1)
+  --seed N                  chooses ids and texts (1)
+  --time-to-first-token MS  (180)
+  --tokens-per-second N     (60; 0 sends everything at once)
+  --limits PLAN             standard or enterprise: refuse what the plan does not allow
+  --quiet                   no line per request
+`;
+
+/** An error the user can mend; shown without a stack. */
+class UsageError extends Error {}
+
+async function emulator(args: string[]): Promise<void> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      port: { type: "string", default: "4010" },
+      host: { type: "string", default: "127.0.0.1" },
+      seed: { type: "string", default: "1" },
+      "time-to-first-token": { type: "string", default: "180" },
+      "tokens-per-second": { type: "string", default: "60" },
+      limits: { type: "string" },
+      quiet: { type: "boolean", default: false },
+    },
+  });
+  const { limits } = values;
+  if (limits !== undefined && limits !== "standard" && limits !== "enterprise") {
+    throw new UsageError(`--limits is "standard" or "enterprise", not "${limits}"`);
+  }
+
+  const emulator = createEmulator({
+    seed: number("--seed", values.seed),
+    timeToFirstToken: number("--time-to-first-token", values["time-to-first-token"]),
+    tokensPerSecond: number("--tokens-per-second", values["tokens-per-second"]),
+    ...(limits ? { limits } : {}),
+    ...(values.quiet ? {} : { onEnd: (record: LedgerRecord) => console.log(line(record)) }),
+  });
+  const port = number("--port", values.port, 65_535);
+  const server = await serve(emulator, { port, host: values.host }).catch((error: unknown) => {
+    throw new UsageError(listenError(error, port, values.host));
+  });
+  console.log(`The chatwire emulator listens on ${server.url}
+
+  Electron      ${server.url}/waves/v1
+  ElectronHub   ${server.url}/v1  /v1legacy  /v1thinking
+
+Any key that is not empty will do. Stop it with Ctrl+C.
+`);
+  const stop = (): void => void server.close();
+  process.once("SIGINT", stop);
+  process.once("SIGTERM", stop);
+}
+
+function line({ method, path, status, usage, startedAt, endedAt, aborted, trouble }: LedgerRecord): string {
+  const tokens = usage ? `${usage.prompt_tokens} + ${usage.completion_tokens} tokens` : "";
+  const time = `${Math.round((endedAt ?? startedAt) - startedAt)} ms`;
+  const notes = [tokens, time, aborted ? "caller left" : "", trouble && `[${trouble}]`].filter(Boolean).join("  ");
+  return `${status || "---"}  ${method} ${path}  ${notes}`;
+}
+
+function number(name: string, text: string, maximum = Number.MAX_SAFE_INTEGER): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 0 && value <= maximum)) throw new UsageError(`${name} cannot be "${text}"`);
+  return value;
+}
+
+function listenError(error: unknown, port: number, host: string): string {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code === "EADDRINUSE") return `Port ${port} is taken. Choose another with --port, or --port 0 for any.`;
+  if (code === "EACCES") return `Port ${port} may not be used by this user. Choose one above 1023 with --port.`;
+  return `Cannot listen on ${host}:${port}: ${error instanceof Error ? error.message : String(error)}`;
+}
+
+const [command, ...rest] = process.argv.slice(2);
+try {
+  if (command === "emulator" && !rest.includes("--help") && !rest.includes("-h")) await emulator(rest);
+  else {
+    const asked = command === "emulator" || command === "help" || command === "--help" || command === "-h";
+    (asked ? console.log : console.error)(USAGE);
+    process.exitCode = asked ? 0 : 2;
+  }
+} catch (error) {
+  const wrongOption = error instanceof TypeError && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
+  if (!(error instanceof UsageError) && !wrongOption) throw error;
+  console.error(`chatwire: ${error.message}`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,269 @@
+/**
+ * The engine for those who bring their own transport: bytes in, events out, no I/O.
+ *
+ * These work at once, so the engine must be loaded: it loads itself on Node, Bun, Deno and Workers; in a browser,
+ * `await init()` first.
+ */
+import { BodyDecoder, parseOutcome } from "./body-decoder.ts";
+import {
+  CHUNKS,
+  type EngineDecoderOptions,
+  type EngineEventStream,
+  EVENTS,
+  INPUT_BYTES,
+  NONE,
+  TEXT,
+} from "./boundary.ts";
+import { asBytes, init, output, place, requireNow } from "./engine.ts";
+import { ChatwireError, toError } from "./errors.ts";
+import { dispose } from "./symbols.ts";
+import type { ChatCompletionChunk, ChatEvent, Outcome, Prices, ReasoningPlace } from "./types.ts";
+import { EventStream } from "./wasm/chatwire.js";
+
+/** How an answer is read. */
+export interface DecoderOptions {
+  /** `"tolerant"` (default) puts right what it can and says so in `repairs`; `"strict"` ends in a `ProtocolError`. */
+  decoding?: "tolerant" | "strict";
+  /** Whose dialect it is; only known ones change anything. */
+  provider?: string;
+  /** ElectronHub: which of its paths answered. */
+  endpoint?: string;
+  /** Where the model's thinking appears; found out by itself when left out. */
+  reasoning?: ReasoningPlace;
+  /** `false` keeps nothing for the outcome but how it ended and what was used. */
+  accumulate?: boolean;
+  /** USD per 1M tokens, for `cost`. */
+  prices?: Prices;
+  /** What may be held at most, in bytes (`maxRepairs`: entries). */
+  limits?: { maxEventBytes?: number; maxToolCallBytes?: number; maxStreamBytes?: number; maxRepairs?: number };
+  /** When the request was sent, on the clock of `performance.now()`; the timing counts from here. Default: now. */
+  started?: number;
+}
+
+/** What each output kind of a `ChatDecoder` gives per push. */
+export interface DecoderOutput {
+  /** Normalised events. */
+  events: ChatEvent[];
+  /** The text of choice 0. */
+  text: string;
+  /** The server's own chunks. */
+  chunks: ChatCompletionChunk[];
+  /** Nothing: only the outcome counts. */
+  none: undefined;
+}
+
+const KINDS = { none: NONE, text: TEXT, chunks: CHUNKS, events: EVENTS } as const;
+
+/**
+ * Reads one streamed answer from bytes, in any pieces.
+ * @example
+ * ```ts
+ * const decoder = new ChatDecoder({ output: "text" });
+ * for await (const bytes of body) write(decoder.push(bytes));
+ * const outcome = decoder.end("closed");
+ * ```
+ */
+export class ChatDecoder<Output extends keyof DecoderOutput = "events"> {
+  readonly #decoder: BodyDecoder;
+  readonly #kind: keyof DecoderOutput;
+  #outcome: Outcome | undefined;
+  #isClosed = false;
+
+  /**
+   * @throws {ChatwireError} the engine is not loaded yet, or an option makes no sense
+   */
+  constructor(options: DecoderOptions & { output?: Output } = {}) {
+    requireNow("ChatDecoder");
+    const { output: kind = "events", ...rest } = options;
+    if (!Object.hasOwn(KINDS, kind)) {
+      throw new ChatwireError(`ChatDecoder has no output "${kind}". Use "events", "text", "chunks" or "none".`);
+    }
+    this.#kind = kind;
+    this.#decoder = new BodyDecoder({ started: performance.now(), ...rest } satisfies EngineDecoderOptions);
+    this.#decoder.setOutput(KINDS[kind]);
+  }
+
+  /** The outcome is decided: by `[DONE]`, by an error, or by `end`. What is pushed after that changes nothing. */
+  get ended(): boolean {
+    return this.#decoder.outcome !== "";
+  }
+
+  /**
+   * Takes the next bytes and gives what they complete, by the kind of output. After `[DONE]` it gives nothing.
+   * @throws {ChatwireError} after `end` or `free`, or when given something other than bytes
+   */
+  push(bytes: Uint8Array | ArrayBuffer): DecoderOutput[Output] {
+    if (this.#isClosed) throw new ChatwireError("This ChatDecoder has ended: use a new one for each answer.");
+    const now = performance.now();
+    const batch = this.#decoder.push(requireBytes(bytes), now, now);
+    if (this.#kind === "none") return undefined as DecoderOutput[Output];
+    return (batch === "" && this.#kind !== "text" ? [] : batch) as DecoderOutput[Output];
+  }
+
+  /**
+   * Ends it and says how it ended. Called again, it gives the same outcome.
+   * @param reason the body was `closed` by the server (default), the connection was `lost`, or you `aborted`
+   * @throws {ChatwireError} it was freed before it ended
+   */
+  end(reason: "closed" | "lost" | "aborted" = "closed"): Outcome {
+    if (this.#outcome) return this.#outcome;
+    if (this.#isClosed) throw new ChatwireError("This ChatDecoder was freed before it ended: there is no outcome.");
+    this.#isClosed = true;
+    const now = performance.now();
+    if (reason === "aborted") this.#decoder.abort(now);
+    else if (reason === "lost") this.#decoder.lose(now);
+    else this.#decoder.close(now);
+    this.#outcome = parseOutcome(this.#decoder.outcome);
+    return this.#outcome;
+  }
+
+  /** Lets go of the engine's memory without an outcome. Not needed after `end`. */
+  free(): void {
+    this.#isClosed = true;
+    this.#decoder.free();
+  }
+
+  [dispose](): void {
+    this.free();
+  }
+}
+
+/** One server-sent event. */
+export interface EventStreamEvent {
+  /** The event's type; empty when the stream did not name one, which means `message`. */
+  event: string;
+  /** The `data` lines, joined by line feeds. */
+  data: string;
+  /** The last `id` seen. */
+  id: string;
+  /** The stream ended inside this event, which the standard would discard. */
+  unfinished?: true;
+}
+
+/** How an event stream is framed. */
+export interface EventStreamDecoderOptions {
+  /** How many bytes one event may have. Default 16 MiB. */
+  maxEventBytes?: number;
+}
+
+/** The default of `maxEventBytes`. */
+const MAX_EVENT_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Server-sent events from bytes in any pieces, after WHATWG HTML §9.2.6. Knows nothing of chats.
+ * @example
+ * ```ts
+ * const decoder = new EventStreamDecoder();
+ * for await (const bytes of body) for (const { event, data } of decoder.feed(bytes)) handle(event, data);
+ * ```
+ */
+export class EventStreamDecoder {
+  #engine: EngineEventStream | undefined;
+  #lastEventId = "";
+  #reconnectionTime: number | undefined;
+
+  /** @throws {ChatwireError} the engine is not loaded yet, or the limit is not a positive number */
+  constructor(options: EventStreamDecoderOptions = {}) {
+    requireNow("EventStreamDecoder");
+    const { maxEventBytes = MAX_EVENT_BYTES } = options;
+    if (!(maxEventBytes >= 1 && maxEventBytes < 2 ** 32)) {
+      throw new ChatwireError("maxEventBytes is a number of bytes from 1 to 2^32 - 1.");
+    }
+    this.#engine = new EventStream(maxEventBytes);
+  }
+
+  /** The last `id` of the stream so far. */
+  get lastEventId(): string {
+    return this.#engine?.lastEventId ?? this.#lastEventId;
+  }
+
+  /** Milliseconds to wait before connecting again, when the stream has said so. */
+  get reconnectionTime(): number | undefined {
+    return this.#engine ? this.#engine.reconnectionTime : this.#reconnectionTime;
+  }
+
+  /**
+   * Takes the next bytes and gives the events they complete.
+   * @throws {ProtocolError} an event grew past `maxEventBytes`; the decoder is then spent
+   * @throws {ChatwireError} after the end
+   */
+  feed(bytes: Uint8Array | ArrayBuffer): EventStreamEvent[] {
+    const chunk = requireBytes(bytes);
+    const events: EventStreamEvent[] = [];
+    for (let at = 0; at < chunk.length; at += INPUT_BYTES) {
+      const slice = chunk.subarray(at, at + INPUT_BYTES);
+      const found = this.#call((engine) => {
+        place(slice);
+        return engine.feed(slice.length);
+      });
+      for (const event of found) events.push(event);
+    }
+    return events;
+  }
+
+  /** Ends the stream. Gives the event it stopped inside, if any, marked `unfinished`. */
+  end(): EventStreamEvent[] {
+    const events = this.#call((engine) => engine.end());
+    this.free();
+    return events;
+  }
+
+  /** Lets go of the engine's memory. Not needed after `end` or an error. */
+  free(): void {
+    const engine = this.#engine;
+    if (!engine) return;
+    this.#lastEventId = engine.lastEventId;
+    this.#reconnectionTime = engine.reconnectionTime;
+    this.#engine = undefined;
+    engine.free();
+  }
+
+  [dispose](): void {
+    this.free();
+  }
+
+  #call(step: (engine: EngineEventStream) => number): EventStreamEvent[] {
+    if (!this.#engine) throw new ChatwireError("This EventStreamDecoder has ended: use a new one for each stream.");
+    try {
+      return JSON.parse(output(step(this.#engine)));
+    } catch (thrown) {
+      this.free();
+      throw toError(thrown);
+    }
+  }
+}
+
+/**
+ * The same as a stream to pipe through. Loads the engine by itself.
+ * @example
+ * ```ts
+ * for await (const { data } of response.body.pipeThrough(new EventStreamDecoderStream())) handle(data);
+ * ```
+ */
+export class EventStreamDecoderStream extends TransformStream<Uint8Array, EventStreamEvent> {
+  constructor(options: EventStreamDecoderOptions = {}) {
+    let decoder: EventStreamDecoder | undefined;
+    const transformer: Transformer<Uint8Array, EventStreamEvent> & { cancel: () => void } = {
+      async start() {
+        await init();
+        decoder = new EventStreamDecoder(options);
+      },
+      transform(bytes, controller) {
+        for (const event of decoder?.feed(bytes) ?? []) controller.enqueue(event);
+      },
+      flush(controller) {
+        for (const event of decoder?.end() ?? []) controller.enqueue(event);
+      },
+      // Newer than the types; where it is not called, the memory waits for the garbage collector.
+      cancel: () => decoder?.free(),
+    };
+    super(transformer);
+  }
+}
+
+function requireBytes(value: unknown): Uint8Array {
+  const bytes = typeof value === "string" ? undefined : asBytes(value);
+  if (!bytes)
+    throw new ChatwireError(`A decoder takes bytes (Uint8Array), not ${value === null ? "null" : typeof value}.`);
+  return bytes;
+}

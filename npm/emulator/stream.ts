@@ -1,0 +1,143 @@
+/**
+ * A turn written as an event stream: `chat.completion.chunk` events and `data: [DONE]` (openapi 160-162).
+ *
+ * It only writes; `body.ts` decides when each event leaves and how its bytes are cut.
+ */
+import { type Envelope, logprobOf } from "./completion.ts";
+import { errorBody, messageFor } from "./errors.ts";
+import type { Service, Usage } from "./ledger.ts";
+import type { Random } from "./random.ts";
+import type { ChatRequest } from "./request.ts";
+import type { Trouble } from "./trouble.ts";
+import type { Piece, Turn } from "./turn.ts";
+
+/** One event, and how many tokens were generated for it. Hidden reasoning costs tokens and writes nothing. */
+export interface StreamEvent {
+  /** The lines of the event with their line ends, or bytes that are no text; empty for nothing. */
+  frame: string | Uint8Array;
+  tokens: number;
+}
+
+/** All that an event stream is written from. */
+export interface StreamSource {
+  turn: Turn;
+  envelope: Envelope;
+  request: ChatRequest;
+  service: Service;
+  requestId: string;
+  usage: Usage;
+  random: Random;
+  trouble: Trouble;
+}
+
+/** Writes the whole stream, event by event. */
+export function* writeStream(source: StreamSource): Generator<StreamEvent> {
+  const { turn, envelope, request, usage, random, trouble } = source;
+  const wantsUsage = request.stream_options?.include_usage === true;
+
+  const line = (payload: string): string => `${trouble.comments ? ": keep-alive\n\n" : ""}data: ${payload}\n\n`;
+  const chunk = (choices: unknown[], counted: Usage | null = null): string =>
+    line(
+      JSON.stringify({
+        id: envelope.id,
+        object: "chat.completion.chunk",
+        created: envelope.created,
+        model: envelope.model,
+        choices,
+        ...(wantsUsage ? { usage: counted } : {}),
+      }),
+    );
+  const delta = (
+    index: number,
+    change: Record<string, unknown>,
+    finish: string | null = null,
+    logprobs?: unknown,
+  ): string => chunk([{ index, delta: change, ...(logprobs ? { logprobs } : {}), finish_reason: finish }]);
+
+  for (const [index, choice] of turn.choices.entries()) {
+    const silent = choice.pieces.length > 0 && !choice.pieces.some((piece) => piece.kind === "content");
+    yield { frame: delta(index, { role: "assistant", content: silent ? null : "" }), tokens: 0 };
+  }
+
+  const middle = Math.floor(turn.completionTokens / 2);
+  let written = 0;
+  const longest = Math.max(0, ...turn.choices.map((choice) => choice.pieces.length));
+  for (let at = 0; at < longest; at++) {
+    for (const [index, choice] of turn.choices.entries()) {
+      const piece = choice.pieces[at];
+      if (!piece) continue;
+      if (written++ === middle) {
+        if (trouble.malformed) yield { frame: malformed(trouble.malformed, line), tokens: 0 };
+        if (trouble["in-band-error"]) {
+          const error = errorBody(source.service, { status: 502, message: messageFor(502) }, source.requestId);
+          const event = trouble["in-band-error"] === "event" ? "event: error\n" : "";
+          yield { frame: event + line(JSON.stringify({ error })), tokens: 0 };
+          return;
+        }
+      }
+      const deltas = deltasOf(piece, turn.reasoningField, trouble.surrogates === true);
+      const logprobs =
+        request.logprobs && piece.kind === "content"
+          ? { content: [logprobOf(piece.text, request, random)], refusal: null }
+          : undefined;
+      if (deltas.length === 0) yield { frame: "", tokens: 1 };
+      for (const [part, change] of deltas.entries()) {
+        yield { frame: delta(index, change, null, part === 0 ? logprobs : undefined), tokens: part === 0 ? 1 : 0 };
+      }
+    }
+  }
+
+  if (!trouble["no-finish"]) {
+    for (const [index, choice] of turn.choices.entries()) {
+      yield { frame: delta(index, {}, choice.finishReason), tokens: 0 };
+    }
+  }
+  if (wantsUsage) yield { frame: chunk([], usage), tokens: 0 };
+  if (!trouble["no-done"]) yield { frame: line("[DONE]"), tokens: 0 };
+}
+
+function deltasOf(piece: Piece, reasoningField: string, splitPairs: boolean): Record<string, unknown>[] {
+  switch (piece.kind) {
+    case "hidden":
+      return [];
+    case "reasoning":
+      return [{ [reasoningField]: piece.text }];
+    case "content":
+      return (splitPairs ? halves(piece.text) : [piece.text]).map((content) => ({ content }));
+    case "call": {
+      const call = {
+        index: piece.index,
+        id: piece.id,
+        type: "function",
+        function: { name: piece.name, arguments: "" },
+      };
+      return [{ tool_calls: [call] }];
+    }
+    case "arguments":
+      return [{ tool_calls: [{ index: piece.index, function: { arguments: piece.text } }] }];
+  }
+}
+
+/** Cuts inside each surrogate pair; JSON then writes the halves as `\ud83d` and `\ude00`. */
+function halves(text: string): string[] {
+  return text.split(/(?<=[\ud800-\udbff])(?=[\udc00-\udfff])/);
+}
+
+function malformed(kind: NonNullable<Trouble["malformed"]>, line: (payload: string) => string): string | Uint8Array {
+  switch (kind) {
+    case "json":
+      return line('{"id":"chatcmpl-broken","choices":[{"index":0,"delta":{"content":"oo');
+    case "text":
+      return line("upstream connect error or disconnect before headers");
+    case "array":
+      return line("[1, 2, 3]");
+    case "number":
+      return line("42");
+    case "null":
+      return line("null");
+    case "utf8": {
+      const bytes = new TextEncoder().encode(line('{"choices":[{"index":0,"delta":{"content":"é"}}]}'));
+      return bytes.filter((_, at) => bytes[at - 1] !== 0xc3);
+    }
+  }
+}

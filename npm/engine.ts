@@ -1,0 +1,142 @@
+/**
+ * The engine's WebAssembly module in this runtime: loading it, and carrying bytes in and text out.
+ *
+ * No meaning is given to the bytes here. Loading starts on first use, never when a module is evaluated:
+ * edge runtimes forbid I/O in global scope.
+ */
+import { ChatwireError } from "./errors.ts";
+import start, { initSync, inputPointer, outputPointer } from "./wasm/chatwire.js";
+
+type CompiledModule = typeof globalThis extends { WebAssembly: { Module: { prototype: infer M } } } ? M : never;
+
+/**
+ * Where the engine's `.wasm` comes from: a compiled `WebAssembly.Module` or its bytes (ready at once),
+ * or an address or `Response` to load it from.
+ */
+export type WasmSource = CompiledModule | ArrayBuffer | ArrayBufferView | URL | string | Response;
+
+let loader: (() => WasmSource) | undefined;
+let loading: Promise<void> | undefined;
+let memory: { buffer: ArrayBuffer } | undefined;
+let bytes = new Uint8Array(0);
+let input = 0;
+
+/** Each entry says once how its runtime finds the `.wasm`; the loader is called on first use. */
+export function setLoader(load: () => WasmSource): void {
+  loader = load;
+}
+
+function isImmediate(source: WasmSource): boolean {
+  return source instanceof WebAssembly.Module || source instanceof ArrayBuffer || ArrayBuffer.isView(source);
+}
+
+function started(exports: { memory: { buffer: ArrayBuffer } }): void {
+  memory = exports.memory;
+  input = inputPointer();
+}
+
+function source(): WasmSource {
+  if (loader) return loader();
+  throw new ChatwireError(
+    'chatwire/slim does not know where its WebAssembly is. Call `await init(source)` first, with the URL, bytes or module of "chatwire/chatwire.wasm".',
+  );
+}
+
+/**
+ * Loads the engine. Every asynchronous call does this by itself; call it to load early, before a synchronous decoder
+ * is made in a browser, or, with `chatwire/slim`, to say where the `.wasm` is.
+ *
+ * @param from where to load from, in place of what the package knows. Ignored once the engine is loaded.
+ * @throws {ChatwireError} nothing could be loaded; the next call tries again
+ * @example
+ * ```ts
+ * import { init } from "chatwire/slim";
+ * import url from "chatwire/chatwire.wasm?url";
+ * await init(url);
+ * ```
+ */
+export function init(from?: WasmSource): Promise<void> {
+  if (memory) return Promise.resolve();
+  loading ??= load(from).catch((error: unknown) => {
+    loading = undefined; // a network that failed once may work the next time
+    throw error;
+  });
+  return loading;
+}
+
+async function load(from: WasmSource | undefined): Promise<void> {
+  const found = from ?? source();
+  try {
+    if (isImmediate(found)) started(initSync({ module: found }));
+    else started(await start({ module_or_path: found }));
+  } catch (cause) {
+    const address = found instanceof URL || typeof found === "string" ? ` from ${found}` : "";
+    throw new ChatwireError(
+      `The WebAssembly of chatwire could not be loaded${address}. Check that the file is served, and that a Content-Security-Policy allows 'wasm-unsafe-eval'.`,
+      { cause },
+    );
+  }
+}
+
+/** Loads the engine now if this runtime can do so without waiting. Says whether it is loaded. */
+export function initNow(): boolean {
+  if (memory) return true;
+  const found = loader?.();
+  if (found === undefined || !isImmediate(found)) return false;
+  started(initSync({ module: found }));
+  return true;
+}
+
+/** For what must answer at once: throws where the engine has to be fetched and has not been. */
+export function requireNow(what: string): void {
+  if (!initNow()) {
+    throw new ChatwireError(
+      `${what} works at once, but the WebAssembly of chatwire is not loaded yet: await init() first.`,
+    );
+  }
+}
+
+function view(): Uint8Array {
+  // Memory that grew has a new buffer; the old view is then empty.
+  if (memory && bytes.buffer !== memory.buffer) bytes = new Uint8Array(memory.buffer);
+  return bytes;
+}
+
+/** Puts bytes, at most `INPUT_BYTES` of them, where the next engine call takes them from. */
+export function place(chunk: Uint8Array): void {
+  view().set(chunk, input);
+}
+
+// A leading U+FEFF in an answer is text, not a mark.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** Below this many bytes a loop over ASCII is faster than `TextDecoder`. */
+const SHORT = 24;
+
+/** The first `length` bytes of what the last engine call put out, as a string. Valid until the next call. */
+export function output(length: number): string {
+  if (length === 0) return "";
+  const from = outputPointer();
+  const all = view();
+  const to = from + length;
+  if (length <= SHORT) {
+    let text = "";
+    let at = from;
+    for (; at < to; at++) {
+      const byte = all[at] as number;
+      if (byte > 127) break;
+      text += String.fromCharCode(byte);
+    }
+    if (at === to) return text;
+  }
+  return decoder.decode(all.subarray(from, to));
+}
+
+/** What a host gave as bytes, as bytes; `undefined` when it is something else. */
+export function asBytes(value: unknown): Uint8Array | undefined {
+  if (value instanceof Uint8Array) return value;
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  if (typeof value === "string") return new TextEncoder().encode(value);
+  return undefined;
+}

@@ -1,0 +1,8 @@
+// Deno: a compiled module, which needs no permission to read files. Not TypeScript, which cannot say this yet.
+
+import { setLoader } from "../engine.js";
+import source module from "../wasm/chatwire.wasm";
+
+setLoader(() => module);
+
+export * from "../index.js";

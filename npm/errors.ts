@@ -1,0 +1,222 @@
+/**
+ * What can go wrong, as classes. Names and hierarchy are those of the `openai` package, so `instanceof` and `name` both work.
+ *
+ * The engine decides which error it is; here its description becomes an instance. Keys and message contents never get in.
+ */
+import type { Outcome } from "./types.ts";
+
+/** One problem with one field of a request, in the shape Electron's own 400 answers have. */
+export interface ErrorDetail {
+  code: string;
+  message: string;
+  /** Where in the parameters: `["messages", 0, "content"]`. */
+  path: (string | number)[];
+}
+
+/** One try at one provider, as it went. */
+export interface Attempt {
+  /** Name of the provider, or its host. */
+  provider: string;
+  /** HTTP status; `null` when no answer came. */
+  status: number | null;
+  /** `ok` for the one that answered; else the name of the error, or why it was made at all. */
+  reason: string;
+}
+
+/** How the engine describes an error. */
+export interface ErrorDescriptor {
+  name: string;
+  message: string;
+  status?: number | undefined;
+  headers?: [string, string][] | undefined;
+  error?: unknown;
+  code?: string | null | undefined;
+  param?: string | null | undefined;
+  type?: string | undefined;
+  details?: ErrorDetail[] | undefined;
+  requestID?: string | null | undefined;
+  retryAt?: number | undefined;
+  attempts?: Attempt[] | undefined;
+  cause?: unknown;
+}
+
+type Description = Partial<Omit<ErrorDescriptor, "name" | "message">>;
+
+/**
+ * The root of every error of this package.
+ * @example
+ * ```ts
+ * try {
+ *   for await (const text of stream.textStream) write(text);
+ * } catch (error) {
+ *   if (error instanceof ChatwireError) console.warn(error.name, error.message, error.outcome?.text);
+ * }
+ * ```
+ */
+export class ChatwireError extends Error {
+  /** How the stream ended and all that had arrived, when the error was thrown from one. Not enumerable. */
+  declare readonly outcome?: Outcome;
+  /** Every try that was made before giving up, oldest first. */
+  declare readonly attempts?: readonly Attempt[];
+
+  constructor(message: string, description: Description = {}) {
+    super(message, "cause" in description ? { cause: description.cause } : undefined);
+    if (description.attempts) this.attempts = description.attempts;
+  }
+}
+
+/**
+ * The server refused, or could not be reached.
+ * @example
+ * ```ts
+ * catch (error) {
+ *   if (error instanceof APIError) console.warn(error.status, error.requestID, error.message);
+ * }
+ * ```
+ */
+export class APIError extends ChatwireError {
+  /** HTTP status; `undefined` when no answer came. */
+  readonly status: number | undefined;
+  /** Headers of the answer. */
+  readonly headers: Headers | undefined;
+  /** The `error` object of the answer's body, as the server sent it (the key scrubbed). */
+  readonly error: unknown;
+  /** The server's machine-readable code. */
+  readonly code: string | null | undefined;
+  /** The parameter at fault, where the server names one (OpenAI). */
+  readonly param: string | null | undefined;
+  /** The server's kind of error, such as `invalid_request_error`. */
+  readonly type: string | undefined;
+  /** Every field at fault, where the server lists them (Electron). */
+  readonly details: ErrorDetail[] | undefined;
+  /** The server's id of this request, for its support. */
+  readonly requestID: string | null | undefined;
+
+  constructor(message: string, description: Description = {}) {
+    super(message, description);
+    this.status = description.status;
+    this.headers = description.headers && new Headers(description.headers);
+    this.error = description.error;
+    this.code = description.code;
+    this.param = description.param;
+    this.type = description.type;
+    this.details = description.details;
+    this.requestID = description.requestID;
+  }
+}
+
+/** 400: the request is malformed, a parameter is not accepted, or the context is too long. */
+export class BadRequestError extends APIError {}
+/** 401: the key is missing or wrong. */
+export class AuthenticationError extends APIError {}
+/** 403: the key is right, but its plan does not include this. */
+export class PermissionDeniedError extends APIError {}
+/** 404: no such endpoint or model. */
+export class NotFoundError extends APIError {}
+/** 409: the server is busy with a conflicting request. */
+export class ConflictError extends APIError {}
+/** 422: understood, but not possible. */
+export class UnprocessableEntityError extends APIError {}
+
+/**
+ * 429: too many requests, or too many at once.
+ * @example
+ * ```ts
+ * if (error instanceof RateLimitError && error.retryAt) await until(error.retryAt);
+ * ```
+ */
+export class RateLimitError extends APIError {
+  /** When to come back, in milliseconds since 1970 (as `Date.now()`); `undefined` when the server did not say. */
+  readonly retryAt: number | undefined;
+
+  constructor(message: string, description: Description = {}) {
+    super(message, description);
+    this.retryAt = description.retryAt;
+  }
+}
+
+/** 500 and above: the server's own trouble. */
+export class InternalServerError extends APIError {}
+/** No answer came: refused, reset, not found, blocked by CORS, or offline. */
+export class APIConnectionError extends APIError {}
+/** No answer came within `timeout.headers` or `timeout.total`. */
+export class APIConnectionTimeoutError extends APIConnectionError {}
+
+/** The caller aborted: `signal`, `stream.abort()`, or a loop left early. */
+export class APIUserAbortError extends APIError {}
+
+/**
+ * Refused here, before anything was sent. `details` lists every problem at once.
+ * @example
+ * ```ts
+ * catch (error) {
+ *   if (error instanceof InvalidRequestError) for (const { path, message } of error.details) show(path.join("."), message);
+ * }
+ * ```
+ */
+export class InvalidRequestError extends ChatwireError {
+  readonly details: ErrorDetail[];
+
+  constructor(message: string, description: Description = {}) {
+    super(message, description);
+    this.details = description.details ?? [];
+  }
+}
+
+/** A stream began and did not end well. `outcome` has what arrived. */
+export class StreamError extends ChatwireError {}
+/** The body ended, or the connection was lost, before the answer was complete. */
+export class TruncatedError extends StreamError {}
+/** Nothing new arrived for `timeout.firstToken` or `timeout.idle`, or `timeout.total` ran out. */
+export class StalledError extends StreamError {}
+/** What arrived is not what the protocol says, or grew past a limit. */
+export class ProtocolError extends StreamError {}
+
+const classes: Record<string, typeof ChatwireError> = {
+  ChatwireError,
+  APIError,
+  BadRequestError,
+  AuthenticationError,
+  PermissionDeniedError,
+  NotFoundError,
+  ConflictError,
+  UnprocessableEntityError,
+  RateLimitError,
+  InternalServerError,
+  APIConnectionError,
+  APIConnectionTimeoutError,
+  APIUserAbortError,
+  InvalidRequestError,
+  StreamError,
+  TruncatedError,
+  StalledError,
+  ProtocolError,
+};
+
+// Written out once, here: a minifier renames classes.
+for (const name of Object.keys(classes)) {
+  Object.defineProperty(classes[name]?.prototype, "name", { value: name, configurable: true, writable: true });
+}
+
+function isDescriptor(value: unknown): value is ErrorDescriptor {
+  return typeof value === "object" && value !== null && "name" in value && "message" in value;
+}
+
+/** The instance for what the engine threw, rejected with, or put into an outcome. An instance stays what it is. */
+export function toError(thrown: unknown): ChatwireError {
+  if (thrown instanceof ChatwireError) return thrown;
+  if (isDescriptor(thrown) && !(thrown instanceof Error)) {
+    const Class = Object.hasOwn(classes, thrown.name) ? (classes[thrown.name] as typeof ChatwireError) : ChatwireError;
+    return new Class(thrown.message, thrown);
+  }
+  const message = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
+  return new ChatwireError(`The engine of chatwire failed, which is a mistake in chatwire (${message}).`, {
+    cause: thrown,
+  });
+}
+
+/** Ties an error to how its stream ended, without the outcome filling every log line. */
+export function withOutcome<E extends ChatwireError>(error: E, outcome: Outcome): E {
+  Object.defineProperty(error, "outcome", { value: outcome, configurable: true, writable: true });
+  return error;
+}

@@ -1,0 +1,95 @@
+/**
+ * What a client and a call can be told. Types only; the engine checks the values and knows the defaults.
+ */
+import type { Chatwire } from "./client.ts";
+import type { ChatCompletionCreateParamsBase, CustomProvider, Fetch, Outcome, Prices, Timeouts } from "./types.ts";
+
+/** Plan limits kept on the client: waiters are served in order. */
+export interface PlanLimits {
+  requestsPerMinute?: number;
+  /** Requests open at the same time. */
+  concurrent?: number;
+}
+
+/** Told what happens, with keys and message contents left out. What a hook throws is ignored. */
+export interface Hooks {
+  onRequest?: (request: { provider: string; url: string; method: string; attempt: number }) => void;
+  onResponse?: (response: { provider: string; url: string; status: number; requestId: string | null }) => void;
+  onRetry?: (retry: { provider: string; attempt: number; reason: string; delay: number }) => void;
+  onOutcome?: (outcome: Pick<Outcome, "status" | "usage" | "cost" | "timing" | "attempts" | "requestId">) => void;
+}
+
+/** Another client to ask when this one cannot answer. */
+export interface Fallback {
+  client: Chatwire;
+  model: string;
+  /** Parameters to set differently for it. */
+  params?: Partial<ChatCompletionCreateParamsBase>;
+}
+
+/**
+ * Settings of a client.
+ * @example
+ * ```ts
+ * const client = new Chatwire({ provider: "electron", apiKey: process.env.SMALLEST_API_KEY });
+ * const inPage = new Chatwire({ baseURL: "/v1" });
+ * ```
+ */
+export interface ClientOptions {
+  /** Whose service it is: a known name, a server of your own, or left out when `baseURL` says it all. */
+  provider?: "electron" | "electronhub" | "openai" | CustomProvider;
+  /** What `/chat/completions` is appended to, in place of the provider's. In a page it may be relative: `"/v1"`. */
+  baseURL?: string;
+  /**
+   * The key, or a function that gives it for each attempt. Required for a provider's own host; `null` sends none.
+   * In Node, Deno and Bun it is read from `SMALLEST_API_KEY`, `ELECTRONHUB_API_KEY` or `OPENAI_API_KEY` when left out.
+   */
+  apiKey?: string | null | (() => string | Promise<string>);
+  /** Allows a key for a provider's own host in a page, where every visitor can read it. Default false. */
+  dangerouslyAllowBrowser?: boolean;
+  /** In place of the global `fetch`. */
+  fetch?: Fetch;
+  /** Sent with every request; `null` leaves a header out. */
+  defaultHeaders?: Record<string, string | null | undefined>;
+  /** Added to every URL. */
+  defaultQuery?: Record<string, string | undefined>;
+  /** How often a failed request is tried again, before the first token only. Default 2. */
+  maxRetries?: number;
+  /** Patience in milliseconds: one number for the whole call, or one for each part of it. */
+  timeout?: number | Timeouts;
+  /** Holds back what the plan would refuse. Default false. */
+  limits?: false | "standard" | "enterprise" | PlanLimits;
+  /** Whom to ask when this provider cannot answer, in order, before the first token only. */
+  fallback?: readonly Fallback[];
+  /**
+   * What to refuse before sending: what the service documents as rejected (`"documented"`, default), also what is
+   * merely suspicious (`"strict"`), or nothing.
+   */
+  validate?: "documented" | "strict" | false;
+  /** What to do with an answer that is not as it should be: put it right and say so (default), or refuse it. */
+  decoding?: "tolerant" | "strict";
+  /** USD per 1M tokens. Known for Electron; for others, what is not known costs `null`. */
+  prices?: Prices;
+  /** ElectronHub: which of its paths, which say where reasoning appears. */
+  endpoint?: "v1" | "v1legacy" | "v1thinking";
+  /** Told what happens. */
+  hooks?: Hooks;
+}
+
+/** Settings of one call. They are not sent. */
+export interface RequestOptions {
+  /** Cancels the call at any time, also while its answer is read. */
+  signal?: AbortSignal | null | undefined;
+  /** Added to the request; `null` leaves out a header that would be sent. */
+  headers?: Record<string, string | null | undefined> | Headers | [string, string][];
+  /** Added to the URL. */
+  query?: Record<string, string | undefined>;
+  /** In place of the client's, in milliseconds. */
+  timeout?: number | Timeouts;
+  /** In place of the client's. */
+  maxRetries?: number;
+  /** In place of the client's. */
+  decoding?: "tolerant" | "strict";
+  /** `false` keeps no completion for the outcome: less memory for long answers. Default true. */
+  accumulate?: boolean;
+}

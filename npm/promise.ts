@@ -1,0 +1,73 @@
+/**
+ * What `create` gives: a promise of the answer that can also give the raw response. Nothing is read until it is asked for.
+ */
+
+/** A response whose headers have arrived. */
+export interface Answered {
+  response: Response;
+  requestId: string | null;
+}
+
+/**
+ * A promise of an answer, with the response beside it.
+ * @example
+ * ```ts
+ * const { data, response, request_id } = await client.chat.completions.create({ messages }).withResponse();
+ * ```
+ */
+export class APIPromise<T> extends Promise<T> {
+  readonly #answered: Promise<Answered>;
+  readonly #read: () => Promise<T>;
+
+  /** Made by the client. `read` reads the answer's body, and is called once, when the answer is asked for. */
+  constructor(answered: Promise<Answered>, read: () => Promise<T>) {
+    super(() => {}); // the promise that counts is the one `read` gives
+    this.#answered = answered;
+    let reading: Promise<T> | undefined;
+    this.#read = () => {
+      reading ??= read();
+      return reading;
+    };
+  }
+
+  /** One that has failed before anything was sent. */
+  static failed<T>(error: unknown): APIPromise<T> {
+    const failure = Promise.reject(error);
+    return new APIPromise<T>(failure, () => failure);
+  }
+
+  // What `then` gives is a plain promise.
+  static override get [Symbol.species](): PromiseConstructor {
+    return Promise;
+  }
+
+  /**
+   * The response as `fetch` gave it, its body unread.
+   * @throws {APIError} as awaiting the promise does
+   */
+  async asResponse(): Promise<Response> {
+    return (await this.#answered).response;
+  }
+
+  /** The answer, its response, and the server's id of the request. */
+  async withResponse(): Promise<{ data: T; response: Response; request_id: string | null }> {
+    const [data, { response, requestId }] = await Promise.all([this.#read(), this.#answered]);
+    return { data, response, request_id: requestId };
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: it is a promise
+  override then<A = T, B = never>(
+    onfulfilled?: ((value: T) => A | PromiseLike<A>) | null,
+    onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.#read().then(onfulfilled, onrejected);
+  }
+
+  override catch<B = never>(onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<T | B> {
+    return this.#read().catch(onrejected);
+  }
+
+  override finally(onfinally?: (() => void) | null): Promise<T> {
+    return this.#read().finally(onfinally);
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * Reading one response body through the engine: the loop's single step, its timer, and its end.
+ *
+ * Decides nothing: when to give up, what bytes mean and how the body ended are the engine's answers.
+ */
+import { type Batch, BodyDecoder, joined } from "./body-decoder.ts";
+import type { EngineDecoderOptions, OutputKind } from "./boundary.ts";
+import { asBytes } from "./engine.ts";
+
+/** What one read of a body gives: bytes, if the host does as it should. */
+export interface Read {
+  done: boolean;
+  value?: unknown;
+}
+
+/** The longest delay a timer can hold. */
+const LONGEST_DELAY = 2 ** 31 - 1;
+const NEVER = Number.POSITIVE_INFINITY;
+/** `#readStarted` while nobody waits for bytes. */
+const IDLE = -1;
+
+export class Reading {
+  readonly #decoder: BodyDecoder;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  readonly #signal: AbortSignal | undefined;
+  readonly #ended: ((outcome: string) => void) | undefined;
+  /** What came out of the engine between two reads, on a timeout or an abort. */
+  #rest: Batch = "";
+  #readStarted = IDLE;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerAt = NEVER;
+
+  /**
+   * @param signal aborts the reading; listened to until the end
+   * @param ended is told the outcome, as the engine's JSON, once
+   */
+  constructor(
+    body: ReadableStream<Uint8Array> | null,
+    options: EngineDecoderOptions,
+    signal?: AbortSignal,
+    ended?: (outcome: string) => void,
+  ) {
+    this.#decoder = new BodyDecoder(options);
+    this.#signal = signal;
+    this.#ended = ended;
+    signal?.addEventListener("abort", this.abort);
+    try {
+      this.#reader = body?.getReader();
+    } catch (cause) {
+      this.lost(cause); // locked: someone else reads it
+    }
+    if (signal?.aborted) this.abort();
+  }
+
+  /** How it ended, as the engine's JSON; empty until then. */
+  get outcome(): string {
+    return this.#decoder.outcome;
+  }
+
+  /** For a document, once ended: the completion as JSON text. */
+  get completion(): string {
+    return this.#decoder.completion;
+  }
+
+  /** Sets what `taken` gives. Before the first read. */
+  setOutput(kind: OutputKind): void {
+    this.#decoder.setOutput(kind);
+  }
+
+  /** Starts one read. Hand its result to `taken`, or its failure to `lost`. */
+  read(): Promise<Read> {
+    if (this.outcome || !this.#reader) return Promise.resolve({ done: true });
+    const now = performance.now();
+    this.#readStarted = now;
+    const due = this.#decoder.deadline(now);
+    if (due < this.#timerAt) this.#wakeAt(due, now);
+    return this.#reader.read();
+  }
+
+  /** What a read brought. Look at `outcome` afterwards: once it is there, nothing more comes. */
+  taken({ done, value }: Read): Batch {
+    if (this.outcome) return this.rest();
+    const now = performance.now();
+    const started = this.#readStarted;
+    this.#readStarted = IDLE;
+    if (done) return this.#after(this.#decoder.close(now));
+    const bytes = asBytes(value);
+    if (!bytes) return this.lost(`The body gave ${typeof value} in place of bytes.`);
+    return this.#after(this.#decoder.push(bytes, started, now));
+  }
+
+  /** The connection broke. */
+  lost(cause: unknown): Batch {
+    if (this.outcome) return this.rest();
+    const why = cause instanceof Error ? cause.message : String(cause);
+    return this.#after(this.#decoder.lose(performance.now(), why));
+  }
+
+  /** Ends it as the caller's wish; without effect once it has ended. */
+  readonly abort = (): void => {
+    if (!this.outcome) this.#rest = joined(this.#rest, this.#after(this.#decoder.abort(performance.now())));
+  };
+
+  /** What a timeout or an abort put out, for those who had no read pending. */
+  rest(): Batch {
+    const rest = this.#rest;
+    this.#rest = "";
+    return rest;
+  }
+
+  #after(batch: Batch): Batch {
+    if (this.outcome) this.#close();
+    return this.#rest.length > 0 ? joined(this.rest(), batch) : batch;
+  }
+
+  /** Lets go of everything, without an outcome. */
+  drop(): void {
+    this.#decoder.free();
+    this.#release();
+  }
+
+  #close(): void {
+    this.#release();
+    this.#ended?.(this.outcome);
+  }
+
+  #release(): void {
+    clearTimeout(this.#timer);
+    this.#signal?.removeEventListener("abort", this.abort);
+    // Settles a pending read at once, and closes a connection that the server leaves open after `[DONE]`.
+    this.#reader?.cancel().catch(() => {});
+  }
+
+  #wakeAt(due: number, now: number): void {
+    clearTimeout(this.#timer);
+    this.#timerAt = due;
+    this.#timer = setTimeout(this.#wake, Math.min(Math.max(Math.ceil(due - now), 1), LONGEST_DELAY));
+  }
+
+  // Reads come and go without touching the timer; it looks where things stand when it fires.
+  readonly #wake = (): void => {
+    this.#timerAt = NEVER;
+    const started = this.#readStarted;
+    if (this.outcome || started === IDLE) return; // nobody waits: a slow consumer is not a stall
+    const now = performance.now();
+    if (this.#decoder.deadline(started) <= now) {
+      this.#rest = this.#after(this.#decoder.tick(started, now));
+      if (this.outcome) return;
+    }
+    const due = this.#decoder.deadline(started);
+    if (due < NEVER) this.#wakeAt(due, now);
+  };
+}

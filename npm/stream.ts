@@ -1,0 +1,182 @@
+/**
+ * A chat completion as it arrives: what users iterate, await and leave.
+ */
+import { CHUNKS, EVENTS, TEXT } from "./boundary.ts";
+import type { DecoderOptions } from "./decoders.ts";
+import { asBytes, init } from "./engine.ts";
+import { ChatwireError } from "./errors.ts";
+import { BatchIterator, errorOf, Session, type Source } from "./session.ts";
+import { asyncDispose } from "./symbols.ts";
+import type {
+  ChatCompletion,
+  ChatCompletionAssistantMessageParam,
+  ChatCompletionChunk,
+  ChatEvent,
+  Outcome,
+  Usage,
+} from "./types.ts";
+
+/**
+ * One streamed answer.
+ *
+ * **Who reads.** One iterator, once: over the stream itself (chunks), `textStream`, or `events`. If none is taken in the
+ * same synchronous turn, `outcome()` and the finals read the stream themselves; otherwise they wait for the iterator.
+ * Leaving a loop early cancels the request.
+ *
+ * **How it ends.** Iteration throws when the stream ends `truncated`, `stalled` or in `error`, and the error's `outcome` has
+ * all that arrived. After an abort, iteration ends silently.
+ *
+ * @example
+ * ```ts
+ * const stream = await client.chat.completions.create({ messages, stream: true });
+ * for await (const text of stream.textStream) process.stdout.write(text);
+ * const { usage, cost } = await stream.outcome();
+ * ```
+ */
+export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
+  readonly #session: Session;
+
+  /** Made by `create` and `stream`, or by `ChatStream.fromReadableStream`. */
+  constructor(source: Source | Promise<Source>, controller: AbortController = new AbortController()) {
+    this.#session = new Session(source, controller);
+  }
+
+  /** Aborts the request, as `abort()` does; its signal is the one `fetch` was given. */
+  get controller(): AbortController {
+    return this.#session.controller;
+  }
+
+  /**
+   * The chunks, one by one: the server's own JSON, unrepaired (`choices` may be null on some servers).
+   * @throws {StreamError} it did not end well; `error.outcome` has what arrived
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<ChatCompletionChunk, undefined> {
+    return new BatchIterator(this.#session, CHUNKS);
+  }
+
+  /**
+   * The text of choice 0, normalised: one string per network chunk, never empty.
+   * @example
+   * ```ts
+   * for await (const text of stream.textStream) answer.append(text);
+   * ```
+   */
+  get textStream(): AsyncIterable<string> {
+    return { [Symbol.asyncIterator]: () => new BatchIterator(this.#session, TEXT) };
+  }
+
+  /**
+   * What the stream says, normalised whatever the server's dialect.
+   * @example
+   * ```ts
+   * for await (const event of stream.events) if (event.type === "reasoning") think(event.text);
+   * ```
+   */
+  get events(): AsyncIterable<ChatEvent> {
+    return { [Symbol.asyncIterator]: () => new BatchIterator(this.#session, EVENTS) };
+  }
+
+  /**
+   * How it ended, and all that arrived. Never rejects.
+   * @example
+   * ```ts
+   * const outcome = await stream.outcome();
+   * if (outcome.status !== "complete") console.warn(outcome.status, outcome.text);
+   * ```
+   */
+  outcome(): Promise<Outcome> {
+    return this.#session.readThrough();
+  }
+
+  async #complete(): Promise<Outcome> {
+    const outcome = await this.outcome();
+    if (outcome.status !== "complete") throw errorOf(outcome);
+    return outcome;
+  }
+
+  /**
+   * The accumulated completion, as the call without `stream` would have given it, normalised.
+   * @throws {APIUserAbortError} it was aborted
+   * @throws {StreamError} it did not end well
+   */
+  async finalChatCompletion(): Promise<ChatCompletion> {
+    return (await this.#complete()).completion as ChatCompletion;
+  }
+
+  /** The assistant's turn, ready to be sent back. Rejects as `finalChatCompletion` does. */
+  async finalMessage(): Promise<ChatCompletionAssistantMessageParam> {
+    return (await this.#complete()).message as ChatCompletionAssistantMessageParam;
+  }
+
+  /** The text; null when there is none, as beside tool calls. Rejects as `finalChatCompletion` does. */
+  async finalContent(): Promise<string | null> {
+    return (await this.#complete()).text || null;
+  }
+
+  /** What was used, `estimated` when the server did not say; null when nothing is known. Rejects as `finalChatCompletion` does. */
+  async totalUsage(): Promise<Usage | null> {
+    return (await this.#complete()).usage;
+  }
+
+  /** Leaves: the request is cancelled, iteration ends silently, the outcome is `aborted`. Without effect after the end. */
+  abort(): void {
+    this.#session.abort();
+  }
+
+  /** `await using stream = …` cancels the request when the block is left before the end. */
+  async [asyncDispose](): Promise<void> {
+    this.abort();
+  }
+
+  /**
+   * The answer's bytes as the server sent them, to pass on; read here on the way, so that `outcome()` has the accounts.
+   * Errors where iteration would throw. Takes the place of an iterator.
+   * @example
+   * ```ts
+   * return new Response(stream.toReadableStream(), { headers: { "content-type": "text/event-stream" } });
+   * ```
+   */
+  toReadableStream(): ReadableStream<Uint8Array> {
+    const session = this.#session;
+    session.take();
+    return new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          await session.opened;
+          const { reading } = session;
+          if (reading && !session.outcome) {
+            try {
+              const result = await reading.read();
+              reading.taken(result);
+              const bytes = asBytes(result.value);
+              if (bytes) controller.enqueue(bytes);
+            } catch (cause) {
+              reading.lost(cause);
+            }
+          }
+          const { outcome } = session;
+          if (outcome?.status === "complete" || outcome?.status === "aborted") controller.close();
+          else if (outcome) controller.error(errorOf(outcome));
+        },
+        cancel: (reason) => session.abort(reason),
+      },
+      { highWaterMark: 0 },
+    );
+  }
+
+  /**
+   * Reads an answer from bytes of your own: a response's body, a recording, what `toReadableStream` gave.
+   * @example
+   * ```ts
+   * const stream = ChatStream.fromReadableStream((await fetch("/chat")).body);
+   * for await (const text of stream.textStream) answer.append(text);
+   * ```
+   */
+  static fromReadableStream(body: ReadableStream<Uint8Array>, options: DecoderOptions = {}): ChatStream {
+    if (typeof body?.getReader !== "function") {
+      throw new ChatwireError("fromReadableStream takes a ReadableStream of bytes, such as response.body.");
+    }
+    const started = performance.now();
+    return new ChatStream(init().then(() => ({ body, decoder: { started, ...options } })));
+  }
+}

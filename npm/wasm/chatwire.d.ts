@@ -1,0 +1,11 @@
+// The generated module as boundary.ts describes it, so that the facade compiles before the engine is built.
+import type { EngineModule } from "../boundary.ts";
+
+declare const start: EngineModule["default"];
+export default start;
+export declare const initSync: EngineModule["initSync"];
+export declare const inputPointer: EngineModule["inputPointer"];
+export declare const outputPointer: EngineModule["outputPointer"];
+export declare const Decoder: EngineModule["Decoder"];
+export declare const EventStream: EngineModule["EventStream"];
+export declare const Connection: EngineModule["Connection"];

@@ -1,0 +1,5 @@
+/** What the bundlers of workerd make of an imported `.wasm`. */
+declare module "*.wasm" {
+  const module: WebAssembly.Module;
+  export default module;
+}

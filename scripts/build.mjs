@@ -1,0 +1,10 @@
+/**
+ * `npm run build`: sets up, then builds what is out of date. It leaves the package importable.
+ */
+import { buildEngine } from "./engine.mjs";
+import { buildFacade } from "./facade.mjs";
+import { setup } from "./setup.mjs";
+
+await setup();
+await buildEngine();
+await buildFacade();

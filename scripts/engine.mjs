@@ -1,0 +1,45 @@
+/**
+ * Builds the engine: `dist/wasm/chatwire.wasm` and its glue, `dist/wasm/chatwire.js`.
+ */
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { root, run, say, target } from "./run.mjs";
+
+const finished = join(root, "dist", "wasm");
+const fresh = join(root, ".cache", "engine");
+const stamp = join(root, ".cache", "engine.sha256");
+
+// The standard library is compiled along, without panic messages: nobody could read them in a browser, where a panic
+// is a trap either way, and they are a fifth of the module. Both are unstable options, which RUSTC_BOOTSTRAP admits.
+const command = "build --release --lib --target wasm32-unknown-unknown --no-default-features --features npm";
+const standardLibrary = ["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"];
+const env = {
+  RUSTC_BOOTSTRAP: "1",
+  CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: "-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none",
+};
+
+const binding = ["--target", "web", "--no-typescript", "--omit-default-module-path", "--out-name", "chatwire"];
+
+// Just what rustc emits; every runtime that chatwire supports can do it.
+const features =
+  "bulk-memory multivalue mutable-globals nontrapping-float-to-int reference-types sign-ext".split(" ");
+const shrinking = ["-O3", "--strip-debug", "--strip-producers", ...features.map((feature) => `--enable-${feature}`)];
+
+/** Builds what is out of date, and gives the path of the module as the compiler left it, names included. */
+export async function buildEngine() {
+  say("building the engine");
+  await run("cargo", [...command.split(" "), ...standardLibrary], { env });
+  const compiled = join(target, "wasm32-unknown-unknown", "release", "chatwire.wasm");
+  const hash = createHash("sha256").update(readFileSync(compiled)).update(`${binding} ${shrinking}`).digest("hex");
+  if (existsSync(join(finished, "chatwire.wasm")) && existsSync(stamp) && readFileSync(stamp, "utf8") === hash) {
+    return compiled;
+  }
+  say("binding and shrinking it");
+  await run("wasm-bindgen", [compiled, ...binding, "--out-dir", fresh]);
+  await run("wasm-opt", [join(fresh, "chatwire_bg.wasm"), ...shrinking, "-o", join(fresh, "chatwire.wasm")]);
+  mkdirSync(finished, { recursive: true });
+  for (const file of ["chatwire.js", "chatwire.wasm"]) renameSync(join(fresh, file), join(finished, file));
+  writeFileSync(stamp, hash);
+  return compiled;
+}

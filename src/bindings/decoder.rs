@@ -1,0 +1,127 @@
+//! The stream engine for JavaScript: one call a network chunk.
+
+use wasm_bindgen::prelude::*;
+
+use super::descriptor::describe;
+use super::memory;
+use super::options::{Options, value};
+use crate::chat::view::Value;
+use crate::error::Error;
+use crate::policy::cost;
+use crate::provider::{Provider, ReasoningPlace};
+use crate::stream::{self, End, OutputKind};
+
+const OUTPUTS: [(&str, OutputKind); 4] = [
+    ("none", OutputKind::None),
+    ("text", OutputKind::Text),
+    ("chunks", OutputKind::Chunks),
+    ("events", OutputKind::Events),
+];
+
+fn read(options: &Value) -> Result<stream::Options, Error> {
+    let options = Options(options);
+    let provider = options.text("provider")?.filter(|name| *name != "custom").map(Provider::named).transpose()?;
+    let provider = match (provider, options.text("endpoint")?) {
+        (Some(provider), Some(endpoint)) => Some(provider.endpoint(endpoint)?),
+        (provider, _) => provider,
+    };
+    let known = provider.as_ref().map_or(ReasoningPlace::Detect, |provider| provider.reasoning);
+    let prices = options.prices()?.or(provider.and_then(|provider| provider.prices));
+    let limits = options.get("limits").map_or(Options(&Value::Null), Options);
+    let timeouts = options.get("timeouts").map_or(Options(&Value::Null), Options);
+    let default = stream::Limits::default();
+    Ok(stream::Options {
+        output: options.one_of("output", &OUTPUTS.map(|(name, _)| name))?.map_or(OutputKind::None, |at| OUTPUTS[at].1),
+        document: options.flag("document")?.unwrap_or(false),
+        reasoning: options.reasoning()?.unwrap_or(known),
+        strict: options.strict()?.unwrap_or(false),
+        accumulate: options.flag("accumulate")?.unwrap_or(true),
+        prices: prices.as_ref().map(cost::token_prices).transpose()?,
+        timeouts: stream::Timeouts {
+            first_token: timeouts.number("firstToken")?,
+            idle: timeouts.number("idle")?,
+            total: timeouts.number("total")?,
+        },
+        limits: stream::Limits {
+            max_event_bytes: limits.size("maxEventBytes")?.unwrap_or(default.max_event_bytes),
+            max_tool_call_bytes: limits.size("maxToolCallBytes")?.unwrap_or(default.max_tool_call_bytes),
+            max_stream_bytes: limits.size("maxStreamBytes")?.unwrap_or(default.max_stream_bytes),
+            max_choices: limits.size("maxChoices")?.unwrap_or(default.max_choices),
+        },
+        started: options.number("started")?.unwrap_or(0.0),
+        attempts: options.attempts(),
+        request_id: options.text("requestId")?.map(str::to_owned),
+    })
+}
+
+/// One chat stream, or one JSON completion.
+#[wasm_bindgen]
+pub struct Decoder(stream::Decoder);
+
+#[wasm_bindgen]
+impl Decoder {
+    /// A decoder at the start of a body.
+    #[wasm_bindgen(constructor)]
+    pub fn new(options: JsValue) -> Result<Decoder, JsValue> {
+        let options = value(options);
+        match read(&options) {
+            Ok(options) => Ok(Decoder(stream::Decoder::new(options))),
+            Err(error) => Err(describe(&error)),
+        }
+    }
+
+    /// Chooses what each push hands out: 0 nothing, 1 text, 2 chunks, 3 events.
+    #[wasm_bindgen(js_name = setOutput)]
+    pub fn set_output(&mut self, kind: u32) {
+        self.0.set_output(OUTPUTS.get(kind as usize).map_or(OutputKind::None, |(_, kind)| *kind));
+    }
+
+    /// Takes bytes from the input buffer.
+    pub fn push(&mut self, length: usize, read_started: f64, now: f64) -> i32 {
+        self.run(|decoder| {
+            memory::input(length, |bytes| decoder.push(bytes, read_started, now));
+        })
+    }
+
+    /// The body is over: 0 closed, 1 lost, 2 aborted.
+    pub fn end(&mut self, reason: u32, now: f64) -> i32 {
+        let reason = match reason {
+            0 => End::Closed,
+            1 => End::Lost,
+            _ => End::Aborted,
+        };
+        self.run(|decoder| decoder.end(reason, now))
+    }
+
+    /// The connection was lost, and the host says why.
+    pub fn fail(&mut self, error: &str, now: f64) -> i32 {
+        self.run(|decoder| decoder.lose(error, now))
+    }
+
+    /// Looks at the clock while a read is pending.
+    pub fn tick(&mut self, read_started: f64, now: f64) -> i32 {
+        self.run(|decoder| {
+            decoder.tick(read_started, now);
+        })
+    }
+
+    /// When the next look at the clock is due.
+    pub fn deadline(&self, read_started: f64) -> f64 {
+        self.0.deadline(read_started).unwrap_or(f64::INFINITY)
+    }
+
+    /// JSON text of the outcome; empty until the stream has ended.
+    pub fn outcome(&self) -> String {
+        self.0.outcome_json().unwrap_or_default()
+    }
+
+    /// JSON text of the completion.
+    pub fn completion(&self) -> String {
+        self.0.completion_json()
+    }
+
+    fn run(&mut self, run: impl FnOnce(&mut stream::Decoder)) -> i32 {
+        let length = memory::with_output(&mut self.0, run) as i32;
+        if self.0.has_ended() { !length } else { length }
+    }
+}

@@ -1,0 +1,65 @@
+//! Errors as plain objects, which the facade makes instances of its classes from.
+
+use wasm_bindgen::JsValue;
+
+use crate::error::{Error, ErrorKind};
+use crate::json::Writer;
+use crate::policy::Problem;
+
+/// The descriptor of an error.
+pub(super) fn describe(error: &Error) -> JsValue {
+    let mut out = Writer::default();
+    out.raw(b"{").member("name", error.name()).member("message", &error.message);
+    if let Some(code) = &error.code {
+        out.member("code", code);
+    }
+    if let ErrorKind::InvalidRequest { details } = &error.kind {
+        out.key("details");
+        write_problems(details, &mut out);
+    }
+    if let Some(response) = &error.response {
+        out.key("status").integer(u64::from(response.status));
+        for (name, value) in [("param", &response.param), ("type", &response.error_type), ("requestID", &response.request_id)] {
+            if let Some(value) = value {
+                out.member(name, value);
+            }
+        }
+        for (name, value) in [("error", &response.error), ("details", &response.details)] {
+            if let Some(value) = value {
+                out.raw_member(name, value.as_bytes());
+            }
+        }
+        out.key("headers").raw(b"[");
+        for (name, value) in &response.headers {
+            out.comma().raw(b"[").string(name).raw(b",").string(value).raw(b"]");
+        }
+        out.raw(b"]");
+    }
+    if let Some(at) = error.retry_at() {
+        out.key("retryAt").milliseconds(Some(at));
+    }
+    if !error.attempts.is_empty() {
+        out.key("attempts");
+        crate::stream::write_attempts(&error.attempts, &mut out);
+    }
+    out.raw(b"}");
+    parse(&out.into_string())
+}
+
+/// JSON text of problems, in the shape of a server's `details`.
+pub(super) fn write_problems(problems: &[Problem], out: &mut Writer) {
+    out.raw(b"[");
+    for problem in problems {
+        out.comma().raw(b"{").member("code", problem.code).member("message", &problem.message).key("path").raw(b"[");
+        for part in &problem.path {
+            out.comma().string(part);
+        }
+        out.raw(b"]}");
+    }
+    out.raw(b"]");
+}
+
+/// A JavaScript value from JSON text that the engine wrote.
+pub(super) fn parse(json: &str) -> JsValue {
+    js_sys::JSON::parse(json).unwrap_or(JsValue::UNDEFINED)
+}

@@ -1,0 +1,335 @@
+//! A request as validation sees it: any value in any place, nothing refused while reading.
+//!
+//! Not a request type: it is only read, never written, and never sent. The types beside it fail as a whole at the first
+//! wrong field; here a wrong type is a value like any other, for `policy::validate` to name with its path.
+//! Containers nested deeper than any documented field are not kept, so a hostile depth costs no stack.
+
+use std::fmt;
+
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::json::{Kind, Malformed, Reader};
+
+/// Containers below this level are [`Value::Deep`]. The deepest field read is
+/// `messages[i].tool_calls[j].function.arguments`, a string in a container at level 5.
+const LEVELS: u8 = 5;
+
+/// A value of any type, as far as validation needs to know it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// `null` or `undefined`.
+    Null,
+    /// A boolean.
+    Bool(bool),
+    /// Any number; a JavaScript `NaN` or infinity stays one.
+    Number(f64),
+    /// Text.
+    String(String),
+    /// An array.
+    Array(Vec<Value>),
+    /// An object's members in order. A repeated name counts as its last.
+    Object(Vec<(String, Value)>),
+    /// An array or object deeper than any documented field.
+    Deep,
+    /// What JSON cannot carry: a function, a symbol, bytes.
+    Other,
+}
+
+impl Value {
+    /// A member of an object; `None` for anything else.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        match self {
+            Self::Object(members) => members.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value),
+            _ => None,
+        }
+    }
+
+    /// [`get`](Self::get) with `null` counted as absent, as these services do for optional fields.
+    #[must_use]
+    pub fn set(&self, name: &str) -> Option<&Value> {
+        self.get(name).filter(|value| !value.is_null())
+    }
+
+    /// Whether this is `null` or `undefined`.
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
+    }
+
+    /// The text of a string.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The value of a number.
+    #[must_use]
+    pub fn as_number(&self) -> Option<f64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// The value of a boolean.
+    #[must_use]
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Self::Bool(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The elements of an array; empty for anything else.
+    #[must_use]
+    pub fn elements(&self) -> &[Value] {
+        match self {
+            Self::Array(elements) => elements,
+            _ => &[],
+        }
+    }
+}
+
+/// A request, read but not judged.
+///
+/// ```
+/// use chatwire::chat::view::View;
+///
+/// let view = View::from_json(br#"{"model":"electron","temperature":"hot"}"#).unwrap();
+/// assert_eq!(view.model(), Some("electron"));
+/// assert_eq!(view.get("temperature").and_then(|value| value.as_number()), None);
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct View {
+    root: Value,
+}
+
+impl View {
+    /// Reads the body that will be sent.
+    ///
+    /// # Errors
+    /// [`Malformed`] when it is not JSON, or nests deeper than [`crate::json::MAX_DEPTH`].
+    pub fn from_json(body: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(body);
+        let root = read(&mut reader, 0)?;
+        reader.finish()?;
+        Ok(Self { root })
+    }
+
+    /// The whole value: anything but an object is no request.
+    #[must_use]
+    pub fn root(&self) -> &Value {
+        &self.root
+    }
+
+    /// A field, unless it is absent or `null`.
+    #[must_use]
+    pub fn get(&self, field: &str) -> Option<&Value> {
+        self.root.set(field)
+    }
+
+    /// The model's name.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        self.get("model").and_then(Value::as_str)
+    }
+
+    /// Whether an event stream is asked for.
+    #[must_use]
+    pub fn is_stream(&self) -> bool {
+        self.get("stream").and_then(Value::as_bool) == Some(true)
+    }
+
+    /// The conversation; empty when there is none.
+    #[must_use]
+    pub fn messages(&self) -> &[Value] {
+        self.get("messages").map(Value::elements).unwrap_or_default()
+    }
+}
+
+impl From<Value> for View {
+    fn from(root: Value) -> Self {
+        Self { root }
+    }
+}
+
+impl From<&super::ChatCompletionRequest> for View {
+    fn from(request: &super::ChatCompletionRequest) -> Self {
+        // A request of these types always writes; were it not so, an empty view would be refused with a reason.
+        let body = serde_json::to_vec(request).unwrap_or_default();
+        Self::from_json(&body).unwrap_or(Self { root: Value::Null })
+    }
+}
+
+fn read(reader: &mut Reader<'_>, level: u8) -> Result<Value, Malformed> {
+    Ok(match reader.kind()? {
+        Kind::Object | Kind::Array if level > LEVELS => {
+            reader.value()?;
+            Value::Deep
+        }
+        Kind::Object => {
+            reader.object()?;
+            let (mut first, mut members) = (true, Vec::new());
+            while let Some(name) = reader.member(&mut first)? {
+                members.push((String::from_utf8_lossy(&name).into_owned(), read(reader, level + 1)?));
+            }
+            Value::Object(members)
+        }
+        Kind::Array => {
+            reader.array()?;
+            let (mut first, mut elements) = (true, Vec::new());
+            while reader.element(&mut first)? {
+                elements.push(read(reader, level + 1)?);
+            }
+            Value::Array(elements)
+        }
+        Kind::String => Value::String(reader.string()?.to_text()),
+        Kind::Number => Value::Number(number(reader.value()?)),
+        Kind::Bool => Value::Bool(reader.value()?.first() == Some(&b't')),
+        Kind::Null => {
+            reader.value()?;
+            Value::Null
+        }
+    })
+}
+
+/// The value of a JSON number. Exact for what people write (up to 15 digits, exponents up to 22), within a few units in
+/// the last place for the rest: it is only compared with bounds, and the standard library's exact reader is 10 KB.
+fn number(text: &[u8]) -> f64 {
+    let (mut mantissa, mut exponent, mut negative) = (0u64, 0i32, false);
+    let (mut fraction, mut bytes) = (false, text.iter());
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'-' => negative = true,
+            b'.' => fraction = true,
+            b'e' | b'E' => {
+                let rest = bytes.as_slice();
+                let digits = rest.iter().filter(|byte| byte.is_ascii_digit());
+                let value = digits.fold(0i32, |sum, digit| sum.saturating_mul(10).saturating_add(i32::from(digit - b'0')));
+                exponent = exponent.saturating_add(if rest.first() == Some(&b'-') { -value } else { value });
+                break;
+            }
+            digit => {
+                // Digits beyond the 18th no longer fit; they only move the point.
+                if mantissa < 100_000_000_000_000_000 {
+                    mantissa = mantissa * 10 + u64::from(digit.wrapping_sub(b'0'));
+                    exponent -= i32::from(fraction);
+                } else {
+                    exponent += i32::from(!fraction);
+                }
+            }
+        }
+    }
+    let mut value = mantissa as f64;
+    let mut power = 1.0f64;
+    for _ in 0..exponent.unsigned_abs().min(700) {
+        power *= 10.0;
+        if power > 1e300 {
+            value = if exponent < 0 { value / power } else { value * power };
+            power = 1.0;
+        }
+    }
+    value = if exponent < 0 { value / power } else { value * power };
+    if negative { -value } else { value }
+}
+
+impl<'de> Deserialize<'de> for View {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Value::deserialize(deserializer).map(View::from)
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Level(0))
+    }
+}
+
+/// Reads a value at some level of nesting. A value the format cannot describe (a function in a JavaScript object) is
+/// [`Value::Other`]; a format that is broken says so again at its next member, so nothing loops.
+#[derive(Clone, Copy)]
+struct Level(u8);
+
+impl<'de> DeserializeSeed<'de> for Level {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        Ok(deserializer.deserialize_any(self).unwrap_or(Value::Other))
+    }
+}
+
+impl<'de> Visitor<'de> for Level {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("any value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Number(value as f64))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Number(value as f64))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(Value::Number(value))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_bytes<E>(self, _: &[u8]) -> Result<Value, E> {
+        Ok(Value::Other)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
+        if self.0 > LEVELS {
+            while elements.next_element::<IgnoredAny>()?.is_some() {}
+            return Ok(Value::Deep);
+        }
+        let mut array = Vec::new();
+        while let Some(element) = elements.next_element_seed(Level(self.0 + 1))? {
+            array.push(element);
+        }
+        Ok(Value::Array(array))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        if self.0 > LEVELS {
+            while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            return Ok(Value::Deep);
+        }
+        let mut object = Vec::new();
+        while let Some(name) = members.next_key::<String>()? {
+            object.push((name, members.next_value_seed(Level(self.0 + 1))?));
+        }
+        Ok(Value::Object(object))
+    }
+}

@@ -1,0 +1,116 @@
+//! What all clients of one key at one server share: the plan's limits and the cooldown.
+//!
+//! Plain data in a table: no waiter is woken by another request, since some hosts forbid that. Each looks again on a timer
+//! of its own.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use web_sys::AbortSignal;
+
+use super::host;
+use crate::error::{Error, ErrorKind};
+use crate::policy::breaker::{Breaker, Gate};
+use crate::policy::limits::{Limiter, Turn};
+use crate::provider::Limits;
+
+/// So many accounts are remembered; a gateway may see a new key with every request.
+const MAX_ACCOUNTS: usize = 1024;
+
+#[derive(Default)]
+struct Accounts {
+    breakers: HashMap<u64, Breaker>,
+    limiters: HashMap<(u64, Option<u32>, Option<u32>), Limiter>,
+    last_id: u64,
+}
+
+thread_local! {
+    static ACCOUNTS: RefCell<Accounts> = RefCell::default();
+}
+
+type LimiterKey = (u64, Option<u32>, Option<u32>);
+
+/// A request's place within the limits of a plan. Given back when dropped.
+pub(crate) struct Place {
+    limiter: LimiterKey,
+    id: u64,
+}
+
+impl Place {
+    /// The response headers are there.
+    pub(crate) fn answered(&self) {
+        self.with(|limiter| limiter.answered(self.id, host::wall_clock()));
+    }
+
+    fn with<T>(&self, run: impl FnOnce(&mut Limiter) -> T) -> Option<T> {
+        ACCOUNTS.with_borrow_mut(|accounts| accounts.limiters.get_mut(&self.limiter).map(run))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.with(|limiter| {
+            limiter.leave(self.id);
+            limiter.release(self.id, host::wall_clock());
+        });
+    }
+}
+
+/// The server takes nothing from this account before `until`.
+pub(crate) fn cool_down(account: u64, until: f64) {
+    ACCOUNTS.with_borrow_mut(|accounts| {
+        if accounts.breakers.len() >= MAX_ACCOUNTS {
+            let now = host::wall_clock();
+            accounts.breakers.retain(|_, breaker| breaker.gate(now, 0.0) != Gate::Open);
+        }
+        accounts.breakers.entry(account).or_default().open_until(until);
+    });
+}
+
+/// Waits for a cooldown to pass and for a place within the limits, as far as the caller's budget in milliseconds goes.
+pub(crate) async fn enter(
+    account: u64,
+    limits: Option<Limits>,
+    budget: f64,
+    signal: Option<&AbortSignal>,
+) -> Result<Option<Place>, Error> {
+    let given_up = host::wall_clock() + budget;
+    let cooling = ACCOUNTS.with_borrow(|accounts| accounts.breakers.get(&account).copied());
+    match cooling.unwrap_or_default().gate(host::wall_clock(), budget) {
+        Gate::Open => {}
+        Gate::Wait { until } => sleep_until(until, signal).await?,
+        Gate::Closed { retry_at } => {
+            let message = "The server has asked to wait, and nothing is sent before `retryAt`.";
+            let mut error = Error::new(ErrorKind::RateLimit { retry_at: Some(retry_at) }, message);
+            error.code = Some("cooldown".to_owned());
+            return Err(error);
+        }
+    }
+    let Some(limits) = limits else { return Ok(None) };
+    let place = ACCOUNTS.with_borrow_mut(|accounts| {
+        let limiter = (account, limits.requests_per_minute, limits.concurrent);
+        if accounts.limiters.len() >= MAX_ACCOUNTS {
+            accounts.limiters.retain(|_, limiter| !limiter.is_idle(host::wall_clock()));
+        }
+        accounts.limiters.entry(limiter).or_insert_with(|| Limiter::new(limits));
+        accounts.last_id += 1;
+        Place { limiter, id: accounts.last_id }
+    });
+    loop {
+        let now = host::wall_clock();
+        match place.with(|limiter| limiter.acquire(place.id, now)) {
+            Some(Turn::WaitUntil(at)) if at > given_up => {
+                let message = "No place within the plan's limits would be free within `timeout.total`.";
+                let mut error = Error::new(ErrorKind::RateLimit { retry_at: Some(at) }, message);
+                error.code = Some("limits".to_owned());
+                return Err(error);
+            }
+            Some(Turn::WaitUntil(at)) => sleep_until(at, signal).await?,
+            _ => return Ok(Some(place)),
+        }
+    }
+}
+
+async fn sleep_until(time: f64, signal: Option<&AbortSignal>) -> Result<(), Error> {
+    host::sleep((time - host::wall_clock()).max(1.0), signal).await.map_err(|_| Error::aborted())
+}

@@ -1,0 +1,178 @@
+//! What the host gives a client: `fetch`, timers, a clock, chance. The only module that asks for them.
+
+use js_sys::{Array, Function, Object, Promise, Reflect};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{AbortController, AbortSignal};
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = performance, js_name = now)]
+    fn performance_now() -> f64;
+    #[wasm_bindgen(js_name = setTimeout)]
+    fn set_timeout(callback: &Function, ms: f64, value: &JsValue) -> JsValue;
+    #[wasm_bindgen(js_name = clearTimeout)]
+    fn clear_timeout(timer: &JsValue);
+}
+
+/// Milliseconds on the clock that streams are timed with.
+pub(crate) fn now() -> f64 {
+    performance_now()
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn wall_clock() -> f64 {
+    js_sys::Date::now()
+}
+
+/// A number in 0..1.
+pub(crate) fn random() -> f64 {
+    js_sys::Math::random()
+}
+
+/// Why no response came.
+#[derive(Debug)]
+pub(crate) enum Lost {
+    /// The caller's signal was aborted.
+    Aborted,
+    /// Time ran out.
+    TimedOut,
+    /// The host said no, in its own words.
+    Failed(String),
+}
+
+/// One call of `fetch`.
+pub(crate) struct Call<'a> {
+    /// The function to call; `None` for the host's own.
+    pub(crate) fetch: Option<&'a Function>,
+    pub(crate) url: &'a str,
+    pub(crate) method: &'a str,
+    pub(crate) headers: web_sys::Headers,
+    pub(crate) body: Option<&'a str>,
+    pub(crate) signal: Option<&'a AbortSignal>,
+    /// Milliseconds to wait for the response headers.
+    pub(crate) timeout: Option<f64>,
+}
+
+/// Sends a request and waits for its response headers; whatever the host's `fetch` does, this settles by the timeout.
+pub(crate) async fn fetch(call: Call<'_>) -> Result<web_sys::Response, Lost> {
+    let controller = AbortController::new().map_err(|error| Lost::Failed(describe(&error)))?;
+    let init = Object::new();
+    for (name, value) in [
+        ("method", JsValue::from_str(call.method)),
+        ("headers", call.headers.into()),
+        ("body", call.body.map_or(JsValue::UNDEFINED, JsValue::from_str)),
+        ("signal", controller.signal().into()),
+    ] {
+        if !value.is_undefined() {
+            set(&init, name, &value);
+        }
+    }
+    let url = JsValue::from_str(call.url);
+    let sent = match call.fetch {
+        Some(fetch) => fetch.call2(&JsValue::UNDEFINED, &url, &init),
+        None => Reflect::get(&js_sys::global(), &"fetch".into())
+            .and_then(|fetch| fetch.dyn_into::<Function>())
+            .and_then(|fetch| fetch.call2(&js_sys::global(), &url, &init)),
+    };
+    let sent = sent.map_err(|error| Lost::Failed(describe(&error)))?;
+    match wait(&Promise::resolve(&sent), call.signal, call.timeout).await {
+        Ok(response) if is_response(&response) => Ok(response.unchecked_into()),
+        Ok(_) => Err(Lost::Failed("fetch returned something that is not a Response".to_owned())),
+        Err(lost) => {
+            controller.abort();
+            Err(lost)
+        }
+    }
+}
+
+/// Waits for a promise, the caller's signal, or the time, whichever is first.
+pub(crate) async fn wait(
+    promise: &Promise,
+    signal: Option<&AbortSignal>,
+    timeout: Option<f64>,
+) -> Result<JsValue, Lost> {
+    if signal.is_some_and(AbortSignal::aborted) {
+        // Nobody looks at it any more, and a host must not call it unhandled.
+        let _ = Promise::race(&Array::of2(promise, &Promise::resolve(&JsValue::UNDEFINED)));
+        return Err(Lost::Aborted);
+    }
+    let mut stop = None;
+    let stopped = Promise::new(&mut |resolve, _| stop = Some(resolve));
+    let Some(stop) = stop else { return Err(Lost::Aborted) };
+    // What the timer resolves with, and no response can be.
+    let mark = JsValue::from(stop.clone());
+    let guard = Guard {
+        timer: timeout.map(|ms| set_timeout(&stop, ms.clamp(0.0, f64::from(i32::MAX)), &mark)),
+        signal: signal.cloned(),
+        stop,
+    };
+    if let Some(signal) = signal {
+        let _ = signal.add_event_listener_with_callback("abort", &guard.stop);
+    }
+    let raced = JsFuture::from(Promise::race(&Array::of2(promise, &stopped))).await;
+    if signal.is_some_and(AbortSignal::aborted) {
+        return Err(Lost::Aborted);
+    }
+    match raced {
+        Ok(value) if value == mark => Err(Lost::TimedOut),
+        Ok(value) => Ok(value),
+        Err(error) => Err(Lost::Failed(describe(&error))),
+    }
+}
+
+/// Waits some milliseconds, or until the caller leaves.
+pub(crate) async fn sleep(ms: f64, signal: Option<&AbortSignal>) -> Result<(), Lost> {
+    let never = Promise::new(&mut |_, _| {});
+    match wait(&never, signal, Some(ms)).await {
+        Ok(_) | Err(Lost::TimedOut) => Ok(()),
+        Err(lost) => Err(lost),
+    }
+}
+
+/// Takes timer and listener back, however the wait ended.
+struct Guard {
+    timer: Option<JsValue>,
+    signal: Option<AbortSignal>,
+    stop: Function,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(timer) = &self.timer {
+            clear_timeout(timer);
+        }
+        if let Some(signal) = &self.signal {
+            let _ = signal.remove_event_listener_with_callback("abort", &self.stop);
+        }
+    }
+}
+
+/// Whether a client can work with this: a status, and headers that can be asked. Not `instanceof`: there are many classes
+/// of that name.
+fn is_response(value: &JsValue) -> bool {
+    let has_status = Reflect::get(value, &"status".into()).is_ok_and(|status| status.as_f64().is_some());
+    let get = Reflect::get(value, &"headers".into()).and_then(|headers| Reflect::get(&headers, &"get".into()));
+    value.is_object() && has_status && get.is_ok_and(|get| get.is_function())
+}
+
+/// A host error in words: its message, and its cause's, which is where Node says what happened.
+pub(crate) fn describe(error: &JsValue) -> String {
+    let message = |error: &JsValue| {
+        let message = Reflect::get(error, &"message".into()).ok().and_then(|message| message.as_string());
+        message.filter(|message| !message.is_empty())
+    };
+    let mut text = message(error).or_else(|| error.as_string()).unwrap_or_else(|| "no reason given".to_owned());
+    if let Ok(cause) = Reflect::get(error, &"cause".into())
+        && let Some(cause) = message(&cause)
+    {
+        text.push_str(": ");
+        text.push_str(&cause);
+    }
+    text
+}
+
+/// Sets a member of an object that was just made, which cannot fail.
+pub(crate) fn set(object: &Object, name: &str, value: &JsValue) {
+    let _ = Reflect::set(object, &JsValue::from_str(name), value);
+}

@@ -1,0 +1,463 @@
+//! What can go wrong, by name.
+//!
+//! The names are those of the JavaScript classes, so that one table in the documentation serves both languages. No error
+//! carries a key or the content of a message; what a server says passes through `policy::redact` on its way here.
+
+use std::fmt;
+
+use crate::json::{Kind, Malformed, Reader};
+use crate::policy::redact::{is_spelled_in, scrub, scrub_cut};
+use crate::policy::{Problem, push_integer};
+use crate::stream::Attempt;
+
+/// The most of an error body that is worth reading, in bytes.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// The most that is kept of a server's message, in bytes.
+const MAX_MESSAGE_BYTES: usize = 2048;
+
+/// Why a call failed.
+///
+/// ```
+/// use chatwire::error::{Error, ErrorKind};
+///
+/// let body = r#"{"error":{"message":"Rate limit reached","code":"rate_limit_exceeded"}}"#;
+/// let error = Error::from_response(429, Vec::new(), body, None);
+/// assert_eq!(error.name(), "RateLimitError");
+/// assert_eq!(error.to_string(), "429 Rate limit reached");
+/// assert!(matches!(error.kind, ErrorKind::RateLimit { retry_at: None }));
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Error {
+    /// What sort of failure this is.
+    pub kind: ErrorKind,
+    /// What happened, and what to do about it.
+    pub message: String,
+    /// A word for programs: the server's `error.code`, or the decoder's.
+    pub code: Option<String>,
+    /// What the server answered, where it did.
+    pub response: Option<Box<ErrorResponse>>,
+    /// Who was asked, and what came of it.
+    pub attempts: Vec<Attempt>,
+}
+
+/// What sort of failure it is.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A client that cannot work as it was set up.
+    Configuration,
+    /// Found before sending: the request, or an option, cannot be meant.
+    InvalidRequest {
+        /// Every problem there is.
+        details: Vec<Problem>,
+    },
+    /// A refusal with a status that has no kind of its own.
+    Api,
+    /// 400: the request is malformed, asks for something unsupported, or is longer than the context.
+    BadRequest,
+    /// 401: the key is missing or wrong.
+    Authentication,
+    /// 403: the key is good, but not for this.
+    PermissionDenied,
+    /// 404: no such model or path.
+    NotFound,
+    /// 409.
+    Conflict,
+    /// 422.
+    UnprocessableEntity,
+    /// 429: too much at once.
+    RateLimit {
+        /// When to come back, in milliseconds on the clock the caller gave; `None` where the server does not say.
+        retry_at: Option<f64>,
+    },
+    /// 500 and above: the server failed.
+    InternalServer,
+    /// No answer: no network, no such host, CORS, a connection cut.
+    Connection,
+    /// No answer within the time given.
+    ConnectionTimeout,
+    /// The caller gave up.
+    UserAbort,
+    /// The stream ended before the answer did.
+    Truncated,
+    /// The stream fell silent.
+    Stalled,
+    /// What came is not what was asked for, or more than is allowed.
+    Protocol,
+}
+
+/// A server's refusal.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ErrorResponse {
+    /// The HTTP status.
+    pub status: u16,
+    /// The response headers, keys scrubbed.
+    pub headers: Vec<(String, String)>,
+    /// The body's `error`, or the whole body where it has none, as JSON text; `None` when it is not JSON.
+    pub error: Option<String>,
+    /// The parameter at fault (OpenAI).
+    pub param: Option<String>,
+    /// The server's word for the sort of error.
+    pub error_type: Option<String>,
+    /// What is wrong, piece by piece, as JSON text (Electron: a list of `{code, message, path}`).
+    pub details: Option<String>,
+    /// Names the request for the service's support: from the body, else from `X-Request-Id`.
+    pub request_id: Option<String>,
+}
+
+/// The error class of an HTTP status.
+#[must_use]
+pub fn name_for_status(status: u64) -> &'static str {
+    kind_for_status(status).name()
+}
+
+fn kind_for_status(status: u64) -> ErrorKind {
+    match status {
+        400 => ErrorKind::BadRequest,
+        401 => ErrorKind::Authentication,
+        403 => ErrorKind::PermissionDenied,
+        404 => ErrorKind::NotFound,
+        409 => ErrorKind::Conflict,
+        422 => ErrorKind::UnprocessableEntity,
+        429 => ErrorKind::RateLimit { retry_at: None },
+        500.. => ErrorKind::InternalServer,
+        _ => ErrorKind::Api,
+    }
+}
+
+impl ErrorKind {
+    /// The name of the JavaScript class.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Configuration => "ChatwireError",
+            Self::InvalidRequest { .. } => "InvalidRequestError",
+            Self::Api => "APIError",
+            Self::BadRequest => "BadRequestError",
+            Self::Authentication => "AuthenticationError",
+            Self::PermissionDenied => "PermissionDeniedError",
+            Self::NotFound => "NotFoundError",
+            Self::Conflict => "ConflictError",
+            Self::UnprocessableEntity => "UnprocessableEntityError",
+            Self::RateLimit { .. } => "RateLimitError",
+            Self::InternalServer => "InternalServerError",
+            Self::Connection => "APIConnectionError",
+            Self::ConnectionTimeout => "APIConnectionTimeoutError",
+            Self::UserAbort => "APIUserAbortError",
+            Self::Truncated => "TruncatedError",
+            Self::Stalled => "StalledError",
+            Self::Protocol => "ProtocolError",
+        }
+    }
+
+    /// The kind with this class name; [`Configuration`](Self::Configuration) for a name that is none of them.
+    #[must_use]
+    pub fn from_name(name: &str) -> Self {
+        const KINDS: [ErrorKind; 16] = [
+            ErrorKind::Api,
+            ErrorKind::BadRequest,
+            ErrorKind::Authentication,
+            ErrorKind::PermissionDenied,
+            ErrorKind::NotFound,
+            ErrorKind::Conflict,
+            ErrorKind::UnprocessableEntity,
+            ErrorKind::RateLimit { retry_at: None },
+            ErrorKind::InternalServer,
+            ErrorKind::Connection,
+            ErrorKind::ConnectionTimeout,
+            ErrorKind::UserAbort,
+            ErrorKind::Truncated,
+            ErrorKind::Stalled,
+            ErrorKind::Protocol,
+            ErrorKind::InvalidRequest { details: Vec::new() },
+        ];
+        KINDS.into_iter().find(|kind| kind.name() == name).unwrap_or(Self::Configuration)
+    }
+}
+
+impl Error {
+    /// An error of some kind.
+    #[must_use]
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), code: None, response: None, attempts: Vec::new() }
+    }
+
+    /// A request or an option that cannot be meant. The message names the first problem and counts the others.
+    #[must_use]
+    pub fn invalid(details: Vec<Problem>) -> Self {
+        let mut message = details.first().map(Problem::sentence).unwrap_or_default();
+        if details.len() > 1 {
+            message.push_str(" (and ");
+            push_integer(&mut message, details.len() as u64 - 1);
+            message.push_str(" more: see details)");
+        }
+        Self::new(ErrorKind::InvalidRequest { details }, message)
+    }
+
+    /// No answer came. `reason` is the host's message, which in a browser says nothing (`Failed to fetch`).
+    #[must_use]
+    pub fn connection(reason: &str, key: Option<&str>) -> Self {
+        let mut message = String::from("Connection error: ");
+        message.push_str(match reason.is_empty() {
+            true => "the request could not be sent or was not answered",
+            false => reason,
+        });
+        Self::new(ErrorKind::Connection, bounded(scrub(message, key)))
+    }
+
+    /// No response headers came within this many milliseconds.
+    #[must_use]
+    pub fn timeout(after_ms: f64) -> Self {
+        let mut message = String::from("The server did not answer within ");
+        push_integer(&mut message, after_ms.max(0.0) as u64);
+        message.push_str(" ms (timeout.headers or timeout.total).");
+        Self::new(ErrorKind::ConnectionTimeout, message)
+    }
+
+    /// The caller gave up.
+    #[must_use]
+    pub fn aborted() -> Self {
+        Self::new(ErrorKind::UserAbort, "Request was aborted.")
+    }
+
+    /// What a response with an error status says, whatever its body is: JSON of any shape, HTML, text, nothing.
+    ///
+    /// `body` may be cut off at [`MAX_BODY_BYTES`]; what lies beyond is not looked at. `key` is scrubbed from all of it.
+    #[must_use]
+    pub fn from_response(status: u16, headers: Vec<(String, String)>, body: &str, key: Option<&str>) -> Self {
+        let body = match body.len() > MAX_BODY_BYTES {
+            true => scrub_cut(cut(body, MAX_BODY_BYTES).to_owned(), key),
+            false => scrub(body.to_owned(), key),
+        };
+        let headers: Vec<_> =
+            headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), scrub(value, key))).collect();
+        let mut said = Said::default();
+        let text = body.trim();
+        let is_json = text.starts_with(['{', '[', '"']);
+        if is_json {
+            let mut reader = Reader::new(text.as_bytes());
+            // A body that breaks off still tells what came before the break.
+            let whole = said.read(&mut reader, 0).and_then(|()| reader.finish()).is_ok();
+            said.whole = whole.then(|| text.to_owned());
+        } else if text.starts_with('<') {
+            said.message = Some(html_title(text));
+        } else if !text.is_empty() {
+            said.message = Some(text.to_owned());
+        }
+        let tidy = |text: Option<String>| text.map(|text| bounded(scrub(text, key)));
+        let json = |text: Option<String>| text.filter(|text| !is_spelled_in(text, key));
+
+        let mut message = String::new();
+        push_integer(&mut message, u64::from(status));
+        message.push(' ');
+        message.push_str(&tidy(said.message).filter(|text| !text.is_empty()).unwrap_or_else(|| advice(status).to_owned()));
+        let request_id = tidy(said.request_id).or_else(|| header(&headers, "x-request-id").map(ToOwned::to_owned));
+        let response = ErrorResponse {
+            status,
+            error: json(said.error.or(said.whole)),
+            param: tidy(said.param),
+            error_type: tidy(said.error_type),
+            details: json(said.details),
+            request_id,
+            headers,
+        };
+        Self {
+            kind: kind_for_status(u64::from(status)),
+            message,
+            code: tidy(said.code),
+            response: Some(Box::new(response)),
+            attempts: Vec::new(),
+        }
+    }
+
+    /// The same error with the time to come back, where its kind has one.
+    #[must_use]
+    pub fn with_retry_at(mut self, at: Option<f64>) -> Self {
+        if let ErrorKind::RateLimit { retry_at } = &mut self.kind {
+            *retry_at = at;
+        }
+        self
+    }
+
+    /// The name of the JavaScript class: `RateLimitError`, `TruncatedError`, …
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.kind.name()
+    }
+
+    /// The HTTP status, where there was a response.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        self.response.as_ref().map(|response| response.status)
+    }
+
+    /// Names the request for the service's support.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.response.as_ref()?.request_id.as_deref()
+    }
+
+    /// When to come back, on the clock of the caller, where it is known.
+    #[must_use]
+    pub fn retry_at(&self) -> Option<f64> {
+        match self.kind {
+            ErrorKind::RateLimit { retry_at } => retry_at,
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Self {
+        Self::invalid(vec![problem])
+    }
+}
+
+impl From<Vec<Problem>> for Error {
+    fn from(problems: Vec<Problem>) -> Self {
+        Self::invalid(problems)
+    }
+}
+
+/// A header's value, whatever the case of its name.
+#[must_use]
+pub fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+}
+
+/// What a body says about an error.
+#[derive(Default)]
+struct Said {
+    message: Option<String>,
+    code: Option<String>,
+    param: Option<String>,
+    error_type: Option<String>,
+    request_id: Option<String>,
+    details: Option<String>,
+    error: Option<String>,
+    whole: Option<String>,
+}
+
+impl Said {
+    /// Reads a string, an object or the first element of an array. `level` ends errors within errors.
+    fn read(&mut self, reader: &mut Reader<'_>, level: u8) -> Result<(), Malformed> {
+        match reader.kind()? {
+            Kind::String => {
+                let text = reader.string()?.to_text();
+                self.message.get_or_insert(text);
+            }
+            Kind::Object => {
+                reader.object()?;
+                let mut first = true;
+                while let Some(name) = reader.member(&mut first)? {
+                    self.member(&name, reader, level)?;
+                }
+            }
+            Kind::Array => {
+                reader.array()?;
+                let mut first = true;
+                while reader.element(&mut first)? {
+                    match self.message {
+                        None if level < 3 => self.read(reader, level + 1)?,
+                        _ => drop(reader.value()?),
+                    }
+                }
+            }
+            _ => drop(reader.value()?),
+        }
+        Ok(())
+    }
+
+    fn member(&mut self, name: &[u8], reader: &mut Reader<'_>, level: u8) -> Result<(), Malformed> {
+        let kind = reader.kind()?;
+        let nested = matches!(kind, Kind::Object | Kind::Array);
+        let field = match name {
+            b"error" | b"errors" | b"detail" if level < 3 && (nested || kind == Kind::String) => {
+                let mut inside = reader.clone();
+                let read = self.read(&mut inside, level + 1);
+                if name == b"error" && self.error.is_none() && read.is_ok() {
+                    let start = reader.clone().value()?;
+                    self.error = Some(text(start));
+                }
+                *reader = inside;
+                return read;
+            }
+            b"details" if kind != Kind::Null => {
+                let raw = reader.value()?;
+                self.details.get_or_insert_with(|| text(raw));
+                return Ok(());
+            }
+            b"message" | b"msg" | b"error_description" => &mut self.message,
+            b"code" => &mut self.code,
+            b"param" => &mut self.param,
+            b"type" => &mut self.error_type,
+            b"request_id" | b"requestId" => &mut self.request_id,
+            _ => return reader.value().map(drop),
+        };
+        let value = match kind {
+            Kind::String => reader.string()?.to_text(),
+            Kind::Number => text(reader.value()?),
+            _ => return reader.value().map(drop),
+        };
+        field.get_or_insert(value);
+        Ok(())
+    }
+}
+
+fn text(raw: &[u8]) -> String {
+    String::from_utf8_lossy(raw).into_owned()
+}
+
+/// The title of an HTML page, or its first heading: what a proxy or a login page has to say.
+fn html_title(page: &str) -> String {
+    let lower = page.to_ascii_lowercase();
+    let between = |open: &str, close: &str| {
+        let start = lower.find(open)?;
+        let start = start + lower.get(start..)?.find('>')? + 1;
+        let end = start + lower.get(start..)?.find(close)?;
+        let words: Vec<&str> = page.get(start..end)?.split_whitespace().collect();
+        (!words.is_empty()).then(|| words.join(" "))
+    };
+    let title = between("<title", "</title").or_else(|| between("<h1", "</h1"));
+    let mut text = title.unwrap_or_default();
+    text.push_str(if text.is_empty() { "an HTML page came instead of an answer" } else { " (an HTML page)" });
+    text
+}
+
+/// What to do when the server gives no reason.
+fn advice(status: u16) -> &'static str {
+    match status {
+        400 => "status code (no reason given): the request is malformed or asks for something unsupported",
+        401 => "status code (no reason given): check the API key",
+        403 => "status code (no reason given): this key has no access; check the plan and the model",
+        404 => "status code (no reason given): check the base URL and the model",
+        408 | 504 => "status code (no reason given): the server took too long; try again",
+        413 => "status code (no reason given): the request is too large",
+        429 => "status code (no reason given): too many requests; wait, then try again",
+        500.. => "status code (no reason given): the server failed; try again later",
+        _ => "status code (no reason given)",
+    }
+}
+
+fn cut(text: &str, bytes: usize) -> &str {
+    let end = (0..=bytes.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+    text.get(..end).unwrap_or_default()
+}
+
+fn bounded(text: String) -> String {
+    if text.len() <= MAX_MESSAGE_BYTES {
+        return text;
+    }
+    let mut short = cut(&text, MAX_MESSAGE_BYTES).to_owned();
+    short.push('…');
+    short
+}

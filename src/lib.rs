@@ -1,0 +1,20 @@
+//! A client for OpenAI-compatible chat completions: one engine for browser pages, edge workers and Rust web apps.
+//!
+//! The core ([`sse`], [`stream`], [`chat`], [`provider`], [`policy`]) does no I/O, reads no clock and knows no JavaScript;
+//! it runs natively. On `wasm32` the `client` module sends the requests through the host's `fetch`.
+
+pub mod chat;
+#[cfg(target_arch = "wasm32")]
+pub mod client;
+pub mod error;
+pub mod json;
+pub mod policy;
+pub mod provider;
+pub mod sse;
+pub mod stream;
+
+#[cfg(all(target_arch = "wasm32", feature = "npm"))]
+mod bindings;
+
+pub use error::Error;
+pub use provider::Provider;

@@ -1,0 +1,184 @@
+//! A plan's limits, kept on the client: requests per minute and requests at once, with waiters served in order.
+//!
+//! Plain data. It wakes nobody, because in workerd one request must not touch another's timers: each waiter asks again
+//! on its own timer, and one that stops asking is passed over.
+
+use std::collections::VecDeque;
+
+use super::Problem;
+use crate::provider::Limits;
+
+/// How long a request counts against the limit per minute once its response headers are there, in milliseconds.
+pub const WINDOW_MS: f64 = 60_000.0;
+
+/// How often a waiter looks again when nothing tells it the exact time, in milliseconds.
+pub const LOOK_AGAIN_MS: f64 = 100.0;
+
+/// How late a waiter may be before others pass it: its timer may be throttled in a hidden tab, in milliseconds.
+pub const LATE_MS: f64 = 2_000.0;
+
+/// How long a place is held for a request or a waiter that was never heard of again (its worker was killed), in
+/// milliseconds.
+pub const LOST_MS: f64 = 900_000.0;
+
+/// A plan's limits and who is using them.
+///
+/// ```
+/// use chatwire::{policy::limits::{Limiter, Turn}, provider::Limits};
+///
+/// let mut limiter = Limiter::new(Limits { requests_per_minute: Some(1), concurrent: None });
+/// assert_eq!(limiter.acquire(1, 0.0), Turn::Ready);
+/// limiter.answered(1, 500.0);
+/// limiter.release(1, 900.0);
+/// assert_eq!(limiter.acquire(2, 1_000.0), Turn::WaitUntil(60_500.0));
+/// assert_eq!(limiter.acquire(2, 60_500.0), Turn::Ready);
+/// ```
+#[derive(Debug, Clone)]
+pub struct Limiter {
+    limits: Limits,
+    /// Requests that count against either limit.
+    taken: Vec<Place>,
+    /// In the order they came.
+    waiting: VecDeque<Waiter>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    id: u64,
+    since: f64,
+    /// When it stops counting against the minute; unknown until its headers are there.
+    frees: Option<f64>,
+    /// Whether it counts against the number at once.
+    running: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Waiter {
+    id: u64,
+    /// When it said, or was told, that it would look again.
+    due: f64,
+}
+
+/// Whether a request may go.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Turn {
+    /// Now.
+    Ready,
+    /// Not yet: ask again at this time.
+    WaitUntil(f64),
+}
+
+impl Limiter {
+    /// Nobody asked yet.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, taken: Vec::new(), waiting: VecDeque::new() }
+    }
+
+    /// Asks for a place for the request `id`, which waits its turn until it gets one or [leaves](Self::leave).
+    pub fn acquire(&mut self, id: u64, now: f64) -> Turn {
+        self.forget(now);
+        let position = self.waiting.iter().position(|waiter| waiter.id == id);
+        let before = position.unwrap_or(self.waiting.len());
+        let ahead = self.waiting.iter().take(before).filter(|waiter| now <= waiter.due + LATE_MS).count();
+        let free_at = self.free_at(ahead, now);
+        if free_at == Some(now) {
+            self.waiting.retain(|waiter| waiter.id != id);
+            self.taken.push(Place { id, since: now, frees: None, running: true });
+            return Turn::Ready;
+        }
+        let due = match free_at {
+            // Behind others: look now and then, for they may leave.
+            Some(time) if ahead > 0 => time.min(now + 1_000.0),
+            Some(time) => time,
+            None => now + LOOK_AGAIN_MS,
+        };
+        match position.and_then(|position| self.waiting.get_mut(position)) {
+            Some(waiter) => waiter.due = due,
+            None => self.waiting.push_back(Waiter { id, due }),
+        }
+        Turn::WaitUntil(due)
+    }
+
+    /// The waiter `id` gave up.
+    pub fn leave(&mut self, id: u64) {
+        self.waiting.retain(|waiter| waiter.id != id);
+    }
+
+    /// The response headers of request `id` arrived: its place in the minute frees 60 seconds from now.
+    pub fn answered(&mut self, id: u64, now: f64) {
+        if let Some(place) = self.taken.iter_mut().find(|place| place.id == id && place.frees.is_none()) {
+            place.frees = Some(now + WINDOW_MS);
+        }
+    }
+
+    /// Request `id` is over, however it ended. One that was never answered counts for a minute from now: the server may
+    /// have counted it.
+    pub fn release(&mut self, id: u64, now: f64) {
+        self.answered(id, now);
+        for place in self.taken.iter_mut().filter(|place| place.id == id) {
+            place.running = false;
+        }
+        self.forget(now);
+    }
+
+    /// Whether nobody counts against it or waits.
+    #[must_use]
+    pub fn is_idle(&self, now: f64) -> bool {
+        self.waiting.is_empty() && self.taken.iter().all(|place| !place.running && place.frees.is_some_and(|frees| frees <= now))
+    }
+
+    /// How many wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// When there is room for one more after `ahead` others: now, later, or unknown.
+    fn free_at(&self, ahead: usize, now: f64) -> Option<f64> {
+        let running = self.taken.iter().filter(|place| place.running).count();
+        if self.limits.concurrent.is_some_and(|limit| running + ahead >= limit as usize) {
+            return None;
+        }
+        let Some(limit) = self.limits.requests_per_minute else { return Some(now) };
+        // A long answer may still run when its minute is over.
+        let counting = self.taken.iter().filter(|place| place.frees.is_none_or(|frees| frees > now));
+        let over = (counting.clone().count() + ahead + 1).saturating_sub(limit as usize);
+        if over == 0 {
+            return Some(now);
+        }
+        let mut frees: Vec<f64> = counting.filter_map(|place| place.frees).collect();
+        frees.sort_by(f64::total_cmp);
+        frees.get(over - 1).copied()
+    }
+
+    fn forget(&mut self, now: f64) {
+        self.taken.retain(|place| {
+            let counts = place.frees.is_none_or(|frees| frees > now);
+            (counts || place.running) && now - place.since < LOST_MS
+        });
+        self.waiting.retain(|waiter| now - waiter.due < LOST_MS);
+    }
+}
+
+/// Checked limits of the client's own option.
+///
+/// # Errors
+/// A [`Problem`] for each that is no whole number from 1 to 1,000,000.
+pub fn limits(requests_per_minute: Option<f64>, concurrent: Option<f64>) -> Result<Limits, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut whole = |name: &str, number: Option<f64>| {
+        let number = number?;
+        if number.trunc() == number && (1.0..=1e6).contains(&number) {
+            return Some(number as u32);
+        }
+        let message = "must be a whole number from 1 to 1000000; leave it out for no limit";
+        problems.push(Problem::refused("invalid_limit", &["limits", name], message));
+        None
+    };
+    let limits = Limits {
+        requests_per_minute: whole("requestsPerMinute", requests_per_minute),
+        concurrent: whole("concurrent", concurrent),
+    };
+    if problems.is_empty() { Ok(limits) } else { Err(problems) }
+}

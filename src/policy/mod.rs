@@ -1,0 +1,17 @@
+//! What to send, when to send it again, and what it costs: every decision that needs no I/O.
+//!
+//! Time is milliseconds on one clock of the caller's choice, and a random number is a number in 0..1; both are arguments.
+
+pub mod breaker;
+pub mod cost;
+pub mod estimate;
+pub mod limits;
+mod problem;
+pub mod redact;
+pub mod retry;
+pub mod timeouts;
+pub mod validate;
+
+pub use problem::{Problem, Severity};
+pub(crate) use problem::{integer, push_integer, push_number};
+pub use validate::{Validation, validate};

@@ -1,0 +1,87 @@
+//! Keeping keys in, and header injection out.
+//!
+//! A key's literal value is replaced wherever text leaves the crate: server messages, response headers, error texts.
+
+use super::Problem;
+
+/// What stands where a key stood.
+pub const PLACEHOLDER: &str = "[key]";
+
+/// Shorter values are no secrets, and replacing them would garble every sentence.
+const SHORTEST_KEY: usize = 4;
+
+/// Replaces every occurrence of the key.
+///
+/// ```
+/// use chatwire::policy::redact::scrub;
+///
+/// assert_eq!(scrub("Incorrect API key: sk-123456.".into(), Some("sk-123456")), "Incorrect API key: [key].");
+/// ```
+#[must_use]
+pub fn scrub(text: String, key: Option<&str>) -> String {
+    match secret(key) {
+        Some(key) if text.contains(key) => text.replace(key, PLACEHOLDER),
+        _ => text,
+    }
+}
+
+/// [`scrub`], for text that was cut off: the start of a key at its end goes too.
+#[must_use]
+pub fn scrub_cut(text: String, key: Option<&str>) -> String {
+    let mut text = scrub(text, key);
+    let Some(key) = secret(key) else { return text };
+    let starts = (SHORTEST_KEY..key.len()).rev().filter_map(|length| key.get(..length));
+    if let Some(start) = starts.into_iter().find(|start| text.ends_with(start)) {
+        text.truncate(text.len() - start.len());
+        text.push_str(PLACEHOLDER);
+    }
+    text
+}
+
+/// Whether JSON text still spells the key, in escapes that [`scrub`] cannot see.
+pub(crate) fn is_spelled_in(json: &str, key: Option<&str>) -> bool {
+    let Some(key) = secret(key) else { return false };
+    json.contains('\\') && crate::json::Str { raw: json.as_bytes(), escaped: true }.to_text().contains(key)
+}
+
+fn secret(key: Option<&str>) -> Option<&str> {
+    key.filter(|key| key.len() >= SHORTEST_KEY)
+}
+
+/// Whether a key can be sent.
+///
+/// # Errors
+/// A [`Problem`] at `apiKey`, which does not quote the key.
+pub fn check_key(key: &str) -> Result<(), Problem> {
+    let message = if key.is_empty() {
+        "apiKey is empty: give the key, or null to send none"
+    } else if key.trim_ascii() != key {
+        "apiKey has white space or a line break around it: trim it"
+    } else if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        "apiKey contains white space, a control character or a letter outside ASCII: a key has none, so this is not one"
+    } else {
+        return Ok(());
+    };
+    Err(Problem::refused("invalid_api_key", &["apiKey"], message))
+}
+
+/// Whether a header can be sent: a token for a name (RFC 9110 §5.6.2), and no control character in its value, through
+/// which one header could become two.
+///
+/// # Errors
+/// A [`Problem`] at the header, which quotes its name only.
+pub fn check_header(option: &str, name: &str, value: &str) -> Result<(), Problem> {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if name.is_empty() || !name.bytes().all(is_token) {
+        let message = "a header name is made of letters, digits and - only";
+        return Err(Problem::refused("invalid_header", &[option], message));
+    }
+    let message = if value.chars().any(|letter| letter != '\t' && letter.is_control()) {
+        "this header's value contains a line break or another control character: remove it"
+    } else if value.chars().any(|letter| letter > '\u{FF}') {
+        "this header's value contains a letter that headers cannot carry: encode it"
+    } else {
+        return Ok(());
+    };
+    Err(Problem::refused("invalid_header", &[option, name], message))
+}

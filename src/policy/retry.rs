@@ -1,0 +1,215 @@
+//! Whether to send a request again, and when. Pure: the shell waits, this decides.
+//!
+//! A response that has begun is never repeated; the caller does not ask once the first token is there.
+
+use crate::error::header;
+
+/// First back-off, in milliseconds; it doubles with each attempt.
+pub const BACKOFF_BASE_MS: f64 = 500.0;
+/// Longest back-off, in milliseconds.
+pub const BACKOFF_CAP_MS: f64 = 8_000.0;
+/// A longer wait than this, in milliseconds, is not waited for: the call fails at once and says when to come back.
+pub const LONGEST_WAIT_MS: f64 = 60_000.0;
+/// A server that names a longer time than a day, in milliseconds, is taken to have said a day.
+pub const LONGEST_NAMED_MS: f64 = 86_400_000.0;
+
+/// What a response's headers say about trying again.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Hints {
+    /// `x-should-retry`.
+    pub should_retry: Option<bool>,
+    /// How long the server asks to wait, in milliseconds, at most [`LONGEST_NAMED_MS`]. 0 for a time that has passed.
+    pub wait_ms: Option<f64>,
+}
+
+impl Hints {
+    /// Reads `x-should-retry`, `retry-after-ms` and `Retry-After` (seconds or a date, RFC 9110 §10.2.3). A value that is
+    /// neither is as if it were not there.
+    ///
+    /// `epoch_ms` is the time since 1970 in milliseconds, for dates.
+    ///
+    /// ```
+    /// use chatwire::policy::retry::Hints;
+    ///
+    /// let headers = [("Retry-After".to_owned(), "2".to_owned())];
+    /// assert_eq!(Hints::read(&headers, 0.0).wait_ms, Some(2_000.0));
+    /// ```
+    #[must_use]
+    pub fn read(headers: &[(String, String)], epoch_ms: f64) -> Self {
+        let should_retry = match header(headers, "x-should-retry").map(str::trim) {
+            Some("true") => Some(true),
+            Some("false") => Some(false),
+            _ => None,
+        };
+        let exact = header(headers, "retry-after-ms").and_then(decimal);
+        let wait = exact.or_else(|| {
+            let text = header(headers, "retry-after")?;
+            decimal(text).map(|seconds| seconds * 1e3).or_else(|| Some((http_date(text)? - epoch_ms).max(0.0)))
+        });
+        Self { should_retry, wait_ms: wait.filter(|wait| wait.is_finite()).map(|wait| wait.min(LONGEST_NAMED_MS)) }
+    }
+}
+
+/// Digits, perhaps with a fraction. Signs, exponents and words are none: `-1`, `1e9` and `soon` are not times.
+fn decimal(text: &str) -> Option<f64> {
+    let (whole, fraction) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
+    let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !all_digits(whole) || !all_digits(fraction) {
+        return None;
+    }
+    let value = |digits: &str| digits.bytes().fold(0.0, |sum, digit| sum * 10.0 + f64::from(digit - b'0'));
+    let scale = fraction.bytes().fold(1.0, |scale, _| scale * 10.0);
+    Some(value(whole) + if fraction.is_empty() { 0.0 } else { value(fraction) / scale })
+}
+
+/// Milliseconds since 1970 of an IMF-fixdate (RFC 9110 §5.6.7), `Sun, 06 Nov 1994 08:49:37 GMT`: the one form that
+/// servers may send today.
+///
+/// ```
+/// assert_eq!(chatwire::policy::retry::http_date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777_000.0));
+/// ```
+#[must_use]
+pub fn http_date(text: &str) -> Option<f64> {
+    let (_, rest) = text.trim().split_once(", ")?;
+    let mut parts = rest.split(' ');
+    let number = |text: &str, length: usize| {
+        (text.len() == length).then(|| crate::json::integer(text.as_bytes())).flatten().map(|number| number as i64)
+    };
+    let day = number(parts.next()?, 2)?;
+    let name = parts.next()?;
+    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let month = months.iter().position(|month| *month == name)? as i64 + 1;
+    let year = number(parts.next()?, 4)?;
+    let mut time = parts.next()?.split(':');
+    let (hour, minute, second) = (number(time.next()?, 2)?, number(time.next()?, 2)?, number(time.next()?, 2)?);
+    if parts.next() != Some("GMT") || parts.next().is_some() || time.next().is_some() {
+        return None;
+    }
+    if !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    // Days since 1970, with years that begin in March, so that a leap day is a year's last.
+    let (year, month) = if month < 3 { (year - 1, month + 9) } else { (year, month - 3) };
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1 - 719_468;
+    Some(((days * 24 + hour) * 60 + minute) as f64 * 60e3 + second as f64 * 1e3)
+}
+
+/// What went wrong with an attempt.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Failure {
+    /// A response with an error status.
+    Status {
+        /// The HTTP status.
+        status: u16,
+        /// What its headers say.
+        hints: Hints,
+    },
+    /// No response: a browser's bare `Failed to fetch` included.
+    Connection,
+    /// No response headers in time.
+    Timeout,
+}
+
+/// An attempt that failed, and what may still be spent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Attempt {
+    /// Which attempt this was, from 1.
+    pub number: u32,
+    /// How many may follow the first.
+    pub max_retries: u32,
+    /// What went wrong.
+    pub failure: Failure,
+    /// The time, on the clock that `retry_at` shall be on.
+    pub now_ms: f64,
+    /// A random number in 0..1.
+    pub random: f64,
+    /// How much longer the caller waits, in milliseconds; infinity for no limit.
+    pub remaining_budget_ms: f64,
+    /// How long this provider refuses everything after a 429 that names no time, in milliseconds.
+    pub cooldown_ms: Option<f64>,
+}
+
+/// What to do about it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Decision {
+    /// Send it again after so many milliseconds.
+    Retry {
+        /// How long to wait.
+        after_ms: f64,
+    },
+    /// Give up.
+    Fail {
+        /// When the server will take it, where it said so or is known for it.
+        retry_at: Option<f64>,
+    },
+}
+
+/// Decides.
+///
+/// Retried are 408, 409, 429, 5xx, connection failures and timeouts for headers, and whatever `x-should-retry` says. A
+/// wait beyond the caller's budget, or beyond a minute, fails at once: calls into a cooldown prolong it.
+#[must_use]
+pub fn decide(attempt: &Attempt) -> Decision {
+    let hints = match attempt.failure {
+        Failure::Status { hints, .. } => hints,
+        Failure::Connection | Failure::Timeout => Hints::default(),
+    };
+    let named = named_wait(attempt);
+    let fail = Decision::Fail { retry_at: named.map(|wait| attempt.now_ms + wait) };
+    let is_transient = match attempt.failure {
+        Failure::Status { status, .. } => matches!(status, 408 | 409 | 429 | 500..),
+        Failure::Connection | Failure::Timeout => true,
+    };
+    if attempt.number > attempt.max_retries || !hints.should_retry.unwrap_or(is_transient) {
+        return fail;
+    }
+    // A time that has passed asks for no wait; backing off then keeps a stopped clock from becoming a flood.
+    let after_ms = named.filter(|wait| *wait > 0.0).unwrap_or_else(|| backoff(attempt.number, attempt.random));
+    if after_ms > LONGEST_WAIT_MS || after_ms > attempt.remaining_budget_ms || attempt.remaining_budget_ms.is_nan() {
+        return fail;
+    }
+    Decision::Retry { after_ms }
+}
+
+/// How long the server asked to wait, or is known to refuse everything; `None` when neither is known.
+#[must_use]
+pub fn named_wait(attempt: &Attempt) -> Option<f64> {
+    match attempt.failure {
+        Failure::Status { status, hints } => hints.wait_ms.or(attempt.cooldown_ms.filter(|_| status == 429)),
+        Failure::Connection | Failure::Timeout => None,
+    }
+}
+
+/// Full jitter: anything from nothing to the doubled base, so that clients that failed together do not return together.
+#[must_use]
+pub fn backoff(number: u32, random: f64) -> f64 {
+    let doubled = (1..number.min(16)).fold(BACKOFF_BASE_MS, |wait, _| wait * 2.0);
+    let random = if random >= 0.0 { random.min(1.0) } else { 0.0 };
+    random * doubled.min(BACKOFF_CAP_MS)
+}
+
+/// What `X-RateLimit-*` headers say, as they say it: their units differ between servers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RateLimits {
+    /// `x-ratelimit-limit`, or OpenAI's `x-ratelimit-limit-requests`.
+    pub limit: Option<u64>,
+    /// `x-ratelimit-remaining`, or `x-ratelimit-remaining-requests`.
+    pub remaining: Option<u64>,
+    /// `x-ratelimit-reset`, or `x-ratelimit-reset-requests`: seconds, a time, or `6m0s`.
+    pub reset: Option<String>,
+}
+
+impl RateLimits {
+    /// Reads them; `None` when there are none.
+    #[must_use]
+    pub fn read(headers: &[(String, String)]) -> Option<Self> {
+        let either = |plain, requests| header(headers, plain).or_else(|| header(headers, requests)).map(str::trim);
+        let number = |text: Option<&str>| text.and_then(|text| crate::json::integer(text.as_bytes()));
+        let limits = Self {
+            limit: number(either("x-ratelimit-limit", "x-ratelimit-limit-requests")),
+            remaining: number(either("x-ratelimit-remaining", "x-ratelimit-remaining-requests")),
+            reset: either("x-ratelimit-reset", "x-ratelimit-reset-requests").map(ToOwned::to_owned),
+        };
+        (limits != Self::default()).then_some(limits)
+    }
+}

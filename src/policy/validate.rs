@@ -1,0 +1,422 @@
+//! Whether a request can be meant, judged before it is sent, by what its provider documents.
+//!
+//! The law is the provider's [`Rule`]s, each with its source; this is only the judge. By default it refuses what the
+//! service documents as rejected or out of range, and nothing else: what another service accepts is that service's
+//! business. What is legal and probably a mistake is [`Severity::Suspicious`].
+
+use std::collections::HashSet;
+
+use super::{Problem, Severity, estimate, integer, push_number};
+use crate::chat::view::{Value, View};
+use crate::json::Reader;
+use crate::provider::{Check, MessageRules, Provider};
+
+/// A request with ten thousand faults is described by its first hundred.
+pub const MAX_PROBLEMS: usize = 100;
+
+/// How strictly a client judges before sending: the option `validate`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Validation {
+    /// Refuse what the service documents as rejected, warn about the rest.
+    #[default]
+    Documented,
+    /// Refuse suspicious requests too.
+    Strict,
+    /// Judge nothing.
+    Off,
+}
+
+impl Validation {
+    /// The mode by the word that the option uses.
+    ///
+    /// # Errors
+    /// A [`Problem`] at `validate` that lists the words.
+    pub fn from_name(name: &str) -> Result<Self, Problem> {
+        match name {
+            "documented" => Ok(Self::Documented),
+            "strict" => Ok(Self::Strict),
+            _ => {
+                let message = "validate must be \"documented\", \"strict\" or false";
+                Err(Problem::refused("not_allowed", &["validate"], message))
+            }
+        }
+    }
+
+    /// Splits what was found into what stops the request and what is worth a warning.
+    #[must_use]
+    pub fn split(self, problems: Vec<Problem>) -> (Vec<Problem>, Vec<Problem>) {
+        match self {
+            Self::Off => (Vec::new(), Vec::new()),
+            Self::Strict => (problems, Vec::new()),
+            Self::Documented => problems.into_iter().partition(|problem| problem.severity == Severity::Refused),
+        }
+    }
+}
+
+/// All that is wrong with a request, up to [`MAX_PROBLEMS`]: messages first, then fields, then what is suspicious.
+///
+/// ```
+/// use chatwire::{chat::view::View, policy::validate, provider::Provider};
+///
+/// let request = View::from_json(br#"{"messages":[{"role":"user","content":"Hi"}],"n":2,"temperature":3}"#).unwrap();
+/// let problems = validate::validate(&request, &Provider::electron("key"));
+/// let paths: Vec<_> = problems.iter().map(|problem| problem.path.join(".")).collect();
+/// assert_eq!(paths, ["temperature", "n"]);
+/// ```
+#[must_use]
+pub fn validate(request: &View, provider: &Provider) -> Vec<Problem> {
+    let mut judge = Judge { problems: Vec::new(), path: Vec::new() };
+    if !matches!(request.root(), Value::Object(_)) {
+        judge.refuse("wrong_type", "a request must be an object");
+        return judge.problems;
+    }
+    judge.model(request, provider);
+    judge.messages(request, &provider.messages);
+    for rule in provider.rules {
+        let place = rule.path.split_last().and_then(|(last, outer)| {
+            let place = outer.iter().try_fold(request.root(), |value, name| value.set(name))?;
+            place.set(last)
+        });
+        if let Some(value) = place {
+            judge.path.extend(rule.path.iter().map(|&name| name.to_owned()));
+            judge.check(value, rule.check);
+            judge.path.clear();
+        }
+    }
+    for range in &provider.ranges {
+        if let Some(value) = request.get(&range.field) {
+            judge.at(range.field.clone(), |judge| judge.check(value, Check::Number(range.min, range.max)));
+        }
+    }
+    judge.suspect(request, provider);
+    judge.problems
+}
+
+struct Judge {
+    problems: Vec<Problem>,
+    /// Where we are, from the outside in.
+    path: Vec<String>,
+}
+
+impl Judge {
+    fn at(&mut self, part: String, inside: impl FnOnce(&mut Self)) {
+        self.path.push(part);
+        inside(self);
+        self.path.pop();
+    }
+
+    fn found(&mut self, severity: Severity, code: &'static str, message: String) {
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems.push(Problem { code, message, path: self.path.clone(), severity });
+        }
+    }
+
+    fn refuse(&mut self, code: &'static str, message: impl Into<String>) {
+        self.found(Severity::Refused, code, message.into());
+    }
+
+    fn doubt(&mut self, code: &'static str, message: impl Into<String>) {
+        self.found(Severity::Suspicious, code, message.into());
+    }
+
+    fn model(&mut self, request: &View, provider: &Provider) {
+        match request.get("model") {
+            None if provider.default_model.is_none() => self.at("model".into(), |judge| {
+                judge.refuse("required", "model is missing: name one, this provider has no default");
+            }),
+            Some(Value::String(model)) if !provider.models.is_empty() && !provider.models.contains(&model.as_str()) => {
+                self.at("model".into(), |judge| {
+                    let mut message = String::from("this provider documents only ");
+                    push_words(&mut message, provider.models);
+                    judge.doubt("unknown_model", message);
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn messages(&mut self, request: &View, rules: &MessageRules) {
+        self.at("messages".into(), |judge| match request.get("messages") {
+            None => judge.refuse("required", "messages is missing: give the conversation as an array"),
+            Some(Value::Array(messages)) => {
+                if messages.is_empty() {
+                    judge.doubt("empty_messages", "messages is empty: there is nothing to answer");
+                }
+                for (index, message) in messages.iter().enumerate() {
+                    judge.at(integer(index), |judge| judge.message(message, rules));
+                }
+            }
+            Some(_) => judge.refuse("wrong_type", "messages must be an array of messages"),
+        });
+    }
+
+    fn message(&mut self, message: &Value, rules: &MessageRules) {
+        if !matches!(message, Value::Object(_)) {
+            return self.refuse("wrong_type", "a message must be an object with role and content");
+        }
+        let role = message.set("role");
+        self.at("role".into(), |judge| match role {
+            Some(Value::String(role)) if rules.roles.is_empty() || rules.roles.contains(&role.as_str()) => {}
+            Some(Value::String(_)) => judge.must_be_word(rules.roles),
+            Some(_) => judge.refuse("wrong_type", "role must be a string"),
+            None if rules.role_required => judge.refuse("required", "role is missing: say who speaks"),
+            None => {}
+        });
+        let role = role.and_then(Value::as_str);
+        if rules.text_only {
+            self.content(message, role);
+        }
+        if rules.tool_fields {
+            self.tool_fields(message, role);
+        }
+    }
+
+    fn content(&mut self, message: &Value, role: Option<&str>) {
+        let has_calls = role == Some("assistant") && !message.get("tool_calls").map_or(&[][..], Value::elements).is_empty();
+        self.at("content".into(), |judge| match message.get("content") {
+            Some(Value::String(_)) => {}
+            Some(Value::Null) if !has_calls => {
+                judge.refuse("not_allowed", "content may be null only on an assistant message that carries tool_calls");
+            }
+            // A message is required to have a role and nothing else; one without content still says nothing.
+            None if !has_calls => judge.doubt("missing_content", "content is missing"),
+            None | Some(Value::Null) => {}
+            Some(_) => judge.refuse("wrong_type", "content must be a string: this provider documents no content parts"),
+        });
+    }
+
+    fn tool_fields(&mut self, message: &Value, role: Option<&str>) {
+        self.at("tool_call_id".into(), |judge| match message.set("tool_call_id") {
+            None if role == Some("tool") => judge.refuse("required", "a tool message needs the id of the call it answers"),
+            None | Some(Value::String(_)) => {}
+            Some(_) => judge.refuse("wrong_type", "tool_call_id must be a string"),
+        });
+        self.at("tool_calls".into(), |judge| match message.set("tool_calls") {
+            None => {}
+            Some(Value::Array(calls)) => {
+                for (index, call) in calls.iter().enumerate() {
+                    judge.at(integer(index), |judge| judge.tool_call(call));
+                }
+            }
+            Some(_) => judge.refuse("wrong_type", "tool_calls must be an array"),
+        });
+    }
+
+    fn tool_call(&mut self, call: &Value) {
+        if !matches!(call, Value::Object(_)) {
+            return self.refuse("wrong_type", "a tool call must be an object with id, type and function");
+        }
+        self.required_text(call, "id");
+        self.function_type(call);
+        self.at("function".into(), |judge| match call.set("function") {
+            Some(function @ Value::Object(_)) => {
+                judge.required_text(function, "name");
+                judge.required_text(function, "arguments");
+            }
+            Some(_) => judge.refuse("wrong_type", "function must be an object with name and arguments"),
+            None => judge.refuse("required", "function is missing"),
+        });
+    }
+
+    fn function_type(&mut self, value: &Value) {
+        self.at("type".into(), |judge| match value.set("type") {
+            Some(Value::String(kind)) if kind == "function" => {}
+            Some(Value::String(_)) => judge.must_be_word(&["function"]),
+            Some(_) => judge.refuse("wrong_type", "type must be a string"),
+            None => judge.refuse("required", "type is missing: it must be \"function\""),
+        });
+    }
+
+    fn required_text(&mut self, value: &Value, name: &str) {
+        self.at(name.to_owned(), |judge| match value.set(name) {
+            Some(Value::String(_)) => {}
+            Some(_) => judge.refuse("wrong_type", [name, " must be a string"].concat()),
+            None => judge.refuse("required", [name, " is missing"].concat()),
+        });
+    }
+
+    fn check(&mut self, value: &Value, check: Check) {
+        match (check, value) {
+            (Check::Number(min, max), Value::Number(number)) => self.in_range(*number, min, max),
+            (Check::Integer(min, max), Value::Number(number)) if number.trunc() == *number => {
+                self.in_range(*number, min, max);
+            }
+            (Check::Integer(..), _) => self.must_be("a whole number"),
+            (Check::Number(..), _) => self.must_be("a number"),
+            (Check::Boolean, Value::Bool(_)) | (Check::Text, Value::String(_)) | (Check::Object, Value::Object(_)) => {}
+            (Check::Boolean, _) => self.must_be("true or false"),
+            (Check::Text, _) => self.must_be("a string"),
+            (Check::Object, _) => self.must_be("an object"),
+            (Check::Words(words), Value::String(text)) if words.contains(&text.as_str()) => {}
+            (Check::Words(words), _) => self.must_be_word(words),
+            (Check::TextOrTexts, Value::String(_)) => {}
+            (Check::TextOrTexts, Value::Array(texts)) if texts.iter().all(|text| text.as_str().is_some()) => {}
+            (Check::TextOrTexts, _) => self.must_be("a string or an array of strings"),
+            (Check::NumberMap, Value::Object(members))
+                if members.iter().all(|(_, value)| value.as_number().is_some_and(f64::is_finite)) => {}
+            (Check::NumberMap, _) => self.must_be("an object whose values are numbers"),
+            (Check::Objects | Check::Functions, Value::Array(tools)) => {
+                for (index, tool) in tools.iter().enumerate() {
+                    self.at(integer(index), |judge| judge.tool(tool, check == Check::Functions));
+                }
+            }
+            (Check::Objects | Check::Functions, _) => self.must_be("an array of objects"),
+            (Check::ToolChoice(words), Value::String(text)) if words.contains(&text.as_str()) => {}
+            (Check::ToolChoice(_), choice @ Value::Object(_)) => {
+                self.function_type(choice);
+                self.at("function".into(), |judge| match choice.set("function") {
+                    Some(function @ Value::Object(_)) => judge.required_text(function, "name"),
+                    Some(_) => judge.must_be("an object with a name"),
+                    None => judge.refuse("required", "function is missing: name the tool"),
+                });
+            }
+            (Check::ToolChoice(words), _) => self.must_be_word(words),
+            (Check::Absent(message), _) => self.refuse("unsupported_parameter", message),
+            (Check::AtMost(max, message), Value::Number(number)) if *number > max => {
+                self.refuse("unsupported_parameter", message);
+            }
+            (Check::AtMost(..), _) => {}
+        }
+    }
+
+    fn tool(&mut self, tool: &Value, function: bool) {
+        if !matches!(tool, Value::Object(_)) {
+            return self.refuse("wrong_type", "a tool must be an object");
+        }
+        if !function {
+            return;
+        }
+        self.function_type(tool);
+        // The reference shows both shapes (see `chat::Tool`); each needs a name.
+        match tool.set("function") {
+            Some(nested @ Value::Object(_)) => self.at("function".into(), |judge| judge.definition(nested)),
+            Some(_) => self.at("function".into(), |judge| judge.must_be("an object with name and parameters")),
+            None => self.definition(tool),
+        }
+    }
+
+    fn definition(&mut self, function: &Value) {
+        self.required_text(function, "name");
+        for (name, check) in [("description", Check::Text), ("parameters", Check::Object)] {
+            if let Some(value) = function.set(name) {
+                self.at(name.to_owned(), |judge| judge.check(value, check));
+            }
+        }
+    }
+
+    fn in_range(&mut self, number: f64, min: f64, max: f64) {
+        // A NaN is in no range.
+        if number >= min && number <= max {
+            return;
+        }
+        let mut message = String::from("must be ");
+        match (min.is_finite(), max.is_finite()) {
+            (true, true) => {
+                message.push_str("between ");
+                push_number(&mut message, min);
+                message.push_str(" and ");
+                push_number(&mut message, max);
+            }
+            (true, false) => {
+                message.push_str("at least ");
+                push_number(&mut message, min);
+            }
+            (false, true) => {
+                message.push_str("at most ");
+                push_number(&mut message, max);
+            }
+            (false, false) => message.push_str("a number"),
+        }
+        self.refuse("out_of_range", message);
+    }
+
+    fn must_be(&mut self, what: &str) {
+        self.refuse("wrong_type", ["must be ", what].concat());
+    }
+
+    fn must_be_word(&mut self, words: &[&str]) {
+        let mut message = String::from("must be ");
+        push_words(&mut message, words);
+        self.refuse("not_allowed", message);
+    }
+
+    /// What is legal, and probably a mistake.
+    fn suspect(&mut self, request: &View, provider: &Provider) {
+        self.suspect_calls(request.messages());
+        let top = request.get("top_logprobs").and_then(Value::as_number).is_some_and(|top| top > 0.0);
+        if top && request.get("logprobs").and_then(Value::as_bool) != Some(true) {
+            self.at("top_logprobs".into(), |judge| {
+                judge.doubt("missing_logprobs", "top_logprobs has no effect without logprobs: true");
+            });
+        }
+        let forced = request.get("tool_choice").and_then(|choice| choice.set("function")).and_then(|named| named.set("name"));
+        if let Some(Value::String(forced)) = forced {
+            let tools = request.get("tools").map(Value::elements).unwrap_or_default();
+            let name = |tool: &Value| tool.set("function").unwrap_or(tool).set("name") == Some(&Value::String(forced.clone()));
+            if !tools.iter().any(name) {
+                self.at("tool_choice".into(), |judge| judge.doubt("unknown_tool", "the forced tool is not in tools"));
+            }
+        }
+        let Some(context) = provider.context_tokens else { return };
+        let limit = ["max_tokens", "max_completion_tokens"].iter().find_map(|field| request.get(field));
+        let output = limit.and_then(Value::as_number).unwrap_or(1.0);
+        let prompt = estimate::prompt_tokens(request) as f64;
+        if prompt + output > context as f64 {
+            let field = if prompt >= context as f64 { "messages" } else { "max_tokens" };
+            self.at(field.into(), |judge| {
+                let mut message = String::from("the prompt (about ");
+                push_number(&mut message, prompt);
+                message.push_str(" tokens) and the answer look longer than the context of ");
+                push_number(&mut message, context as f64);
+                message.push_str(" tokens");
+                judge.doubt("context_length", message);
+            });
+        }
+    }
+
+    fn suspect_calls(&mut self, messages: &[Value]) {
+        for (index, message) in messages.iter().enumerate() {
+            let calls = message.set("tool_calls").map(Value::elements).unwrap_or_default();
+            if calls.is_empty() {
+                continue;
+            }
+            // Results stand directly behind the turn that asked for them.
+            let results = messages.iter().skip(index + 1);
+            let results = results.take_while(|message| message.set("role").and_then(Value::as_str) == Some("tool"));
+            let answered: HashSet<&str> = results.filter_map(|result| result.set("tool_call_id")?.as_str()).collect();
+            self.path.extend(["messages".to_owned(), integer(index), "tool_calls".to_owned()]);
+            for (index, call) in calls.iter().enumerate() {
+                self.at(integer(index), |judge| judge.suspect_call(call, &answered));
+            }
+            self.path.clear();
+        }
+    }
+
+    fn suspect_call(&mut self, call: &Value, answered: &HashSet<&str>) {
+        if call.set("id").and_then(Value::as_str).is_some_and(|id| !answered.contains(id)) {
+            self.doubt("missing_tool_result", "no tool message right after this turn answers this call");
+        }
+        let arguments = call.set("function").and_then(|function| function.set("arguments"));
+        if arguments.and_then(Value::as_str).is_some_and(|text| !is_json(text)) {
+            self.path.extend(["function".to_owned(), "arguments".to_owned()]);
+            self.doubt("invalid_arguments", "the arguments are not JSON");
+            self.path.truncate(self.path.len() - 2);
+        }
+    }
+}
+
+fn is_json(text: &str) -> bool {
+    let mut reader = Reader::new(text.as_bytes());
+    reader.value().and_then(|_| reader.finish()).is_ok()
+}
+
+fn push_words(text: &mut String, words: &[&str]) {
+    for (index, word) in words.iter().enumerate() {
+        if index > 0 {
+            text.push_str(if index + 1 == words.len() { " or " } else { ", " });
+        }
+        text.push('"');
+        text.push_str(word);
+        text.push('"');
+    }
+}

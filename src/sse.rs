@@ -1,0 +1,374 @@
+//! Event-stream framing, after WHATWG HTML §9.2.6.
+//!
+//! Bytes go in, in any pieces; whole events come out. Nothing here waits, reads a clock or knows what a chat is.
+//!
+//! ```
+//! use chatwire::sse::Decoder;
+//!
+//! let mut decoder = Decoder::new();
+//! let mut seen = Vec::new();
+//! for piece in [b"data: hel".as_slice(), b"lo\r", b"\n\r\n"] {
+//!     let mut events = decoder.feed(piece);
+//!     while let Some(event) = events.next() {
+//!         seen.push(event.unwrap().text().into_owned());
+//!     }
+//! }
+//! assert_eq!(seen, ["hello"]);
+//! ```
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use memchr::{memchr, memchr2};
+
+use crate::json::integer;
+
+/// The limit in bytes on one event unless another is set: 16 MiB.
+pub const DEFAULT_MAX_EVENT_BYTES: usize = 16 * 1024 * 1024;
+
+const BOM: [u8; 3] = [0xEF, 0xBB, 0xBF];
+/// Buffers that grew past this for one large event are given back after it.
+const KEPT_CAPACITY: usize = 4096;
+
+/// One event grew past the limit in bytes; its decoder takes no more input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Overflow {
+    /// The limit in bytes that was passed.
+    pub limit: usize,
+}
+
+impl std::fmt::Display for Overflow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "one event is larger than the limit of {} bytes", self.limit)
+    }
+}
+
+impl std::error::Error for Overflow {}
+
+/// One event, borrowed from the decoder or from the bytes just fed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Event<'a> {
+    /// The event type; `"message"` where the stream names none.
+    pub event: &'a str,
+    /// The data lines joined by LF, as the bytes that were sent. [`text`](Self::text) decodes them.
+    pub data: &'a [u8],
+    /// The last event ID at this event; empty where none was sent.
+    pub id: &'a str,
+    /// The stream ended before the blank line that closes this event. The standard discards such an event.
+    pub unfinished: bool,
+}
+
+impl<'a> Event<'a> {
+    /// The data as text, U+FFFD in place of what is not UTF-8.
+    pub fn text(&self) -> Cow<'a, str> {
+        String::from_utf8_lossy(self.data)
+    }
+}
+
+/// An incremental decoder of one event stream. Time and memory are linear in the bytes fed, however they are split.
+#[derive(Debug)]
+pub struct Decoder {
+    limit: usize,
+    /// How many bytes of a leading BOM have matched; 3 once past the start of the stream.
+    bom: u8,
+    /// The last byte was a CR: an LF that follows belongs to the same line break.
+    after_cr: bool,
+    /// The start of a line whose end has not arrived.
+    line: Vec<u8>,
+    data: Vec<u8>,
+    has_data: bool,
+    /// The event handed out last lies in `data` and is to be cleared before going on.
+    dispatched: bool,
+    event_type: String,
+    id_buffer: String,
+    last_event_id: String,
+    reconnection_time: Option<u64>,
+    overflow: bool,
+    unknown_field: bool,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Decoder {
+    /// A decoder at the start of a stream, with [`DEFAULT_MAX_EVENT_BYTES`].
+    pub fn new() -> Self {
+        Self::with_limit(DEFAULT_MAX_EVENT_BYTES)
+    }
+
+    /// A decoder that refuses an event of more than `limit` bytes.
+    pub fn with_limit(limit: usize) -> Self {
+        Decoder {
+            limit,
+            bom: 0,
+            after_cr: false,
+            line: Vec::new(),
+            data: Vec::new(),
+            has_data: false,
+            dispatched: false,
+            event_type: String::new(),
+            id_buffer: String::new(),
+            last_event_id: String::new(),
+            reconnection_time: None,
+            overflow: false,
+            unknown_field: false,
+        }
+    }
+
+    /// Takes the next bytes of the stream and gives the events they complete. Take events until there are none:
+    /// what is not taken is not kept.
+    pub fn feed<'d, 'i>(&'d mut self, input: &'i [u8]) -> Events<'d, 'i> {
+        Events { decoder: self, input, at: 0, held: None }
+    }
+
+    /// Ends the stream. An event that its blank line had not closed comes out marked `unfinished`.
+    pub fn end(&mut self) -> Option<Event<'_>> {
+        self.settle();
+        if self.overflow {
+            return None;
+        }
+        let line = std::mem::take(&mut self.line);
+        if !line.is_empty() {
+            self.take_field(&line);
+        }
+        if !self.has_data {
+            return None;
+        }
+        self.has_data = false;
+        self.dispatched = true;
+        self.last_event_id.clone_from(&self.id_buffer);
+        Some(Event { event: type_of(&self.event_type), data: &self.data, id: &self.last_event_id, unfinished: true })
+    }
+
+    /// The ID of the last event that was dispatched, as a reconnecting reader would send it.
+    pub fn last_event_id(&self) -> &str {
+        &self.last_event_id
+    }
+
+    /// The reconnection time in milliseconds, where the stream named one.
+    pub fn reconnection_time(&self) -> Option<u64> {
+        self.reconnection_time
+    }
+
+    /// Whether a line was none that the standard knows: perhaps this is no event stream at all.
+    pub(crate) fn saw_unknown_field(&self) -> bool {
+        self.unknown_field
+    }
+
+    /// Clears the event that was handed out last.
+    fn settle(&mut self) {
+        if self.dispatched {
+            self.dispatched = false;
+            self.event_type.clear();
+            self.data.clear();
+            if self.data.capacity() > KEPT_CAPACITY {
+                self.data = Vec::new();
+            }
+        }
+    }
+
+    fn take_field(&mut self, line: &[u8]) {
+        let (field, value) = split_field(line);
+        match field {
+            b"data" => {
+                if self.has_data {
+                    self.data.push(b'\n');
+                }
+                self.has_data = true;
+                self.data.extend_from_slice(value);
+            }
+            _ => self.take_other_field(field, value),
+        }
+    }
+
+    #[cold]
+    fn take_other_field(&mut self, field: &[u8], value: &[u8]) {
+        match field {
+            b"event" => self.event_type = String::from_utf8_lossy(value).into_owned(),
+            b"id" if memchr(0, value).is_none() => self.id_buffer = String::from_utf8_lossy(value).into_owned(),
+            b"retry" => self.reconnection_time = integer(value).or(self.reconnection_time),
+            b"" | b"id" => {}
+            _ => self.unknown_field = true,
+        }
+    }
+}
+
+/// The events in the bytes just fed; see [`Decoder::feed`].
+#[derive(Debug)]
+pub struct Events<'d, 'i> {
+    decoder: &'d mut Decoder,
+    input: &'i [u8],
+    at: usize,
+    /// The one data line of the current event, while it still lies in `input`.
+    held: Option<Range<usize>>,
+}
+
+impl<'i> Events<'_, 'i> {
+    /// The next whole event, or `None` until more bytes are fed.
+    ///
+    /// # Errors
+    /// [`Overflow`] once one event grows past the limit in bytes; the decoder is then spent.
+    #[expect(clippy::should_implement_trait, reason = "the event borrows from the iterator")]
+    pub fn next(&mut self) -> Option<Result<Event<'_>, Overflow>> {
+        self.decoder.settle();
+        if self.decoder.bom < 3 {
+            self.skip_bom();
+        }
+        loop {
+            if self.decoder.overflow {
+                return Some(Err(Overflow { limit: self.decoder.limit }));
+            }
+            if self.decoder.after_cr && self.at < self.input.len() {
+                self.decoder.after_cr = false;
+                self.at += usize::from(self.input[self.at] == b'\n');
+            }
+            let Some(length) = memchr2(b'\n', b'\r', &self.input[self.at..]) else {
+                self.keep_rest();
+                if self.decoder.overflow {
+                    continue;
+                }
+                return None;
+            };
+            let line = self.at..self.at + length;
+            self.decoder.after_cr = self.input[line.end] == b'\r';
+            self.at = line.end + 1;
+            if self.take_line(line) {
+                return Some(Ok(self.dispatch()));
+            }
+        }
+    }
+
+    /// The bytes not looked at yet, if the next of them starts an event. For a reader that knows what to expect there.
+    #[inline]
+    pub(crate) fn at_event_start(&mut self) -> Option<&'i [u8]> {
+        let decoder = &mut *self.decoder;
+        decoder.settle();
+        let mut at = self.at;
+        if decoder.after_cr && self.input.get(at) == Some(&b'\n') {
+            at += 1;
+        }
+        let fresh = decoder.bom == 3
+            && decoder.line.is_empty()
+            && !decoder.has_data
+            && !decoder.overflow
+            && decoder.event_type.is_empty()
+            && decoder.id_buffer == decoder.last_event_id;
+        if !fresh {
+            return None;
+        }
+        self.at = at;
+        self.input.get(at..)
+    }
+
+    /// Goes past a whole event that the caller recognised in [`at_event_start`](Self::at_event_start).
+    #[inline]
+    pub(crate) fn advance(&mut self, length: usize) {
+        self.at += length;
+        self.decoder.after_cr = false;
+    }
+
+    fn skip_bom(&mut self) {
+        while self.decoder.bom < 3 && self.at < self.input.len() {
+            let matched = usize::from(self.decoder.bom);
+            if self.input[self.at] == BOM[matched] {
+                self.at += 1;
+                self.decoder.bom += 1;
+            } else {
+                self.decoder.line.extend_from_slice(&BOM[..matched]);
+                self.decoder.bom = 3;
+            }
+        }
+    }
+
+    /// Takes one line; true when it is the blank one that dispatches an event.
+    fn take_line(&mut self, line: Range<usize>) -> bool {
+        let decoder = &mut *self.decoder;
+        if !decoder.line.is_empty() {
+            let mut whole = std::mem::take(&mut decoder.line);
+            whole.extend_from_slice(&self.input[line]);
+            self.unhold();
+            self.decoder.take_field(&whole);
+            if whole.capacity() <= KEPT_CAPACITY {
+                whole.clear();
+                self.decoder.line = whole;
+            }
+            self.check_size();
+            return false;
+        }
+        let bytes = &self.input[line.clone()];
+        if bytes.is_empty() {
+            if !decoder.has_data {
+                decoder.event_type.clear();
+                decoder.last_event_id.clone_from(&decoder.id_buffer);
+            }
+            return decoder.has_data;
+        }
+        if !decoder.has_data && bytes.starts_with(b"data:") {
+            // The common case: the only data line of its event, used where it lies.
+            let space = usize::from(bytes.get(5) == Some(&b' '));
+            decoder.has_data = true;
+            decoder.overflow = bytes.len() > decoder.limit;
+            self.held = Some(line.start + 5 + space..line.end);
+        } else {
+            self.unhold();
+            self.decoder.take_field(bytes);
+            self.check_size();
+        }
+        false
+    }
+
+    fn dispatch(&mut self) -> Event<'_> {
+        let decoder = &mut *self.decoder;
+        decoder.has_data = false;
+        decoder.dispatched = true;
+        if decoder.last_event_id != decoder.id_buffer {
+            decoder.last_event_id.clone_from(&decoder.id_buffer);
+        }
+        let data = match self.held.take() {
+            Some(held) => &self.input[held],
+            None => &decoder.data,
+        };
+        Event { event: type_of(&decoder.event_type), data, id: &decoder.last_event_id, unfinished: false }
+    }
+
+    /// Keeps what a later feed needs: the unfinished line, and the data line held in this input.
+    fn keep_rest(&mut self) {
+        self.unhold();
+        self.decoder.line.extend_from_slice(&self.input[self.at..]);
+        self.at = self.input.len();
+        self.check_size();
+    }
+
+    fn unhold(&mut self) {
+        if let Some(held) = self.held.take() {
+            self.decoder.data.extend_from_slice(&self.input[held]);
+        }
+    }
+
+    fn check_size(&mut self) {
+        let decoder = &mut *self.decoder;
+        if decoder.data.len() + decoder.line.len() > decoder.limit {
+            decoder.overflow = true;
+            decoder.data = Vec::new();
+            decoder.line = Vec::new();
+        }
+    }
+}
+
+fn type_of(event_type: &str) -> &str {
+    if event_type.is_empty() { "message" } else { event_type }
+}
+
+/// Field name and value of a line; a comment's name is empty.
+fn split_field(line: &[u8]) -> (&[u8], &[u8]) {
+    match memchr(b':', line) {
+        None => (line, &[]),
+        Some(colon) => {
+            let value = &line[colon + 1..];
+            (&line[..colon], value.strip_prefix(b" ").unwrap_or(value))
+        }
+    }
+}

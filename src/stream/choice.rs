@@ -1,0 +1,399 @@
+//! One choice of a completion, put together from its deltas.
+
+use super::extras::Extras;
+use super::reasoning::{Piece, Tags};
+use super::repairs::Repair;
+use super::scan::{self, Delta, Field, Part, REASONING_FIELDS};
+use super::tool_calls::ToolCalls;
+use super::{Context, Refusal};
+use crate::json::{Kind, Reader, Str, Text, Writer};
+use crate::provider::ReasoningPlace;
+
+/// How this server sends reasoning: known from its provider, or learnt from its stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Field(usize),
+    Tags,
+    Parts,
+}
+
+#[derive(Debug)]
+pub(super) struct Choice {
+    pub(super) index: u64,
+    role: Option<String>,
+    /// A delta had a content that was not null.
+    has_content: bool,
+    content: Text,
+    /// Content not yet split into text and reasoning; keeps a surrogate half between deltas.
+    inbox: Text,
+    tags: Tags,
+    tags_known: bool,
+    reasoning: Text,
+    source: Option<Source>,
+    has_refusal: bool,
+    refusal: Text,
+    pub(super) tool_calls: ToolCalls,
+    filler_told: bool,
+    pub(super) finish_reason: Option<String>,
+    /// Lists inside `logprobs`, joined: name and raw value.
+    logprobs: Extras,
+    extras: Extras,
+    delta_extras: Extras,
+}
+
+impl Choice {
+    pub(super) fn new(index: u64, place: ReasoningPlace) -> Self {
+        Choice {
+            index,
+            role: None,
+            has_content: false,
+            content: Text::default(),
+            inbox: Text::default(),
+            tags: Tags::new(matches!(place, ReasoningPlace::Tags | ReasoningPlace::Detect)),
+            tags_known: place == ReasoningPlace::Tags,
+            reasoning: Text::default(),
+            source: None,
+            has_refusal: false,
+            refusal: Text::default(),
+            tool_calls: ToolCalls::default(),
+            filler_told: false,
+            finish_reason: None,
+            logprobs: Extras::default(),
+            extras: Extras::default(),
+            delta_extras: Extras::default(),
+        }
+    }
+
+    pub(super) fn text(&self) -> &str {
+        self.content.as_str()
+    }
+
+    pub(super) fn reasoning(&self) -> &str {
+        self.reasoning.as_str()
+    }
+
+    /// Takes one choice of a chunk; true when it brought something a reader waits for.
+    pub(super) fn take(&mut self, choice: &scan::Choice<'_>, context: &mut Context<'_>) -> Result<bool, Refusal> {
+        let mut progress = false;
+        if let Some(delta) = &choice.delta {
+            progress = self.take_delta(delta, choice.whole, context)?;
+        }
+        if let Some(logprobs) = choice.logprobs {
+            self.take_logprobs(logprobs);
+        }
+        self.extras.keep(&choice.extras);
+        match choice.finish_reason {
+            Field::Str(reason) if reason.is_empty() => context.repair(Repair::EmptyFinishReason)?,
+            Field::Str(reason) if self.finish_reason.is_none() => {
+                self.finish(reason.to_text(), context)?;
+                progress = true;
+            }
+            _ => {}
+        }
+        Ok(progress)
+    }
+
+    fn take_delta(&mut self, delta: &Delta<'_>, whole: bool, context: &mut Context<'_>) -> Result<bool, Refusal> {
+        let mut progress = false;
+        if let (None, Some(role)) = (&self.role, delta.role.text()) {
+            self.role = Some(role.to_text());
+        }
+        progress |= self.take_reasoning(delta, context)?;
+        match delta.content {
+            Field::Absent | Field::Null => {}
+            Field::Str(content) => {
+                self.has_content = true;
+                progress |= self.take_content(content, context)?;
+            }
+            Field::Other(raw) => {
+                self.has_content = true;
+                context.repair(Repair::ContentParts)?;
+                progress |= self.take_parts(raw, context)?;
+            }
+        }
+        match delta.refusal {
+            Field::Absent => {}
+            Field::Str(refusal) => {
+                self.has_refusal = true;
+                let from = self.refusal.as_str().len();
+                self.refusal.push(refusal);
+                let piece = self.refusal.as_str().get(from..).unwrap_or_default();
+                context.output.text_event("refusal", self.index, piece);
+                progress |= !refusal.is_empty();
+            }
+            _ => self.has_refusal = true,
+        }
+        if delta.tool_calls.is_some_and(|calls| calls != b"[]") || delta.function_call.is_some() {
+            progress = true;
+            self.tell_filler(context);
+            if let Some(calls) = delta.tool_calls {
+                self.tool_calls.take(calls, whole, context)?;
+            }
+            if let Some(call) = delta.function_call {
+                self.tool_calls.take_function(call, context)?;
+            }
+        }
+        if !delta.extras.is_empty() {
+            self.delta_extras.keep(&delta.extras);
+        }
+        Ok(progress)
+    }
+
+    /// Adds to the content and hands the new text out.
+    #[inline]
+    pub(super) fn take_content(&mut self, content: Str<'_>, context: &mut Context<'_>) -> Result<bool, Refusal> {
+        if !self.tags.is_off() {
+            return self.take_tagged(content, context);
+        }
+        let from = self.content.as_str().len();
+        self.content.push(content);
+        let piece = self.content.as_str().get(from..).unwrap_or_default();
+        context.output.text(self.index, piece);
+        context.grow(piece.len())?;
+        if !context.accumulate {
+            self.content.truncate(0);
+        }
+        Ok(!content.is_empty())
+    }
+
+    #[inline(never)]
+    fn take_tagged(&mut self, content: Str<'_>, context: &mut Context<'_>) -> Result<bool, Refusal> {
+        self.inbox.push(content);
+        let mut inbox = std::mem::take(&mut self.inbox);
+        let mut tags = std::mem::replace(&mut self.tags, Tags::new(false));
+        let mut result = context.grow(content.raw.len());
+        tags.feed(inbox.as_str(), |piece| {
+            if result.is_ok() {
+                result = self.take_piece(piece, context);
+            }
+        });
+        self.tags = tags;
+        inbox.truncate(0);
+        if self.tags.is_off() {
+            // From here on content is taken directly: a half of a surrogate pair moves along.
+            inbox.move_half_to(&mut self.content);
+        }
+        self.inbox = inbox;
+        result.map(|()| !content.is_empty())
+    }
+
+    fn take_piece(&mut self, piece: Piece<'_>, context: &mut Context<'_>) -> Result<(), Refusal> {
+        match piece {
+            Piece::Text(text) => {
+                if context.accumulate {
+                    self.content.push_str(text);
+                }
+                context.output.text(self.index, text);
+            }
+            Piece::Reasoning(text) => {
+                if context.accumulate {
+                    self.reasoning.push_str(text);
+                }
+                context.output.text_event("reasoning", self.index, text);
+            }
+            Piece::Opened => {
+                self.source = Some(Source::Tags);
+                if !self.tags_known {
+                    self.tags_known = true;
+                    context.repair(Repair::ReasoningTags)?;
+                }
+            }
+            Piece::Reclassified => {
+                context.repair(Repair::ReasoningReclassified)?;
+                self.source = Some(Source::Tags);
+                let text = std::mem::take(&mut self.content);
+                self.reasoning.push_str(text.as_str());
+            }
+        }
+        Ok(())
+    }
+
+    fn take_reasoning(&mut self, delta: &Delta<'_>, context: &mut Context<'_>) -> Result<bool, Refusal> {
+        let mut taken: Option<usize> = None;
+        for (field, value) in delta.reasoning.iter().enumerate() {
+            let Some(value) = value.some() else { continue };
+            if self.source.is_none() {
+                self.source = Some(Source::Field(field));
+                self.tags.seen_field();
+            }
+            let empty = matches!(value, Field::Str(text) if text.is_empty());
+            match taken {
+                Some(_) if !empty => context.repair(Repair::ReasoningTwice)?,
+                _ if empty => {}
+                _ => {
+                    taken = Some(field);
+                    match value {
+                        Field::Str(text) => self.add_reasoning(text, context)?,
+                        Field::Other(raw) => {
+                            for part in scan::parts(raw) {
+                                let (Part::Text(text) | Part::Reasoning(text)) = part;
+                                self.add_reasoning(text, context)?;
+                            }
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+        Ok(taken.is_some())
+    }
+
+    fn add_reasoning(&mut self, text: Str<'_>, context: &mut Context<'_>) -> Result<(), Refusal> {
+        let from = self.reasoning.as_str().len();
+        self.reasoning.push(text);
+        let piece = self.reasoning.as_str().get(from..).unwrap_or_default();
+        context.output.text_event("reasoning", self.index, piece);
+        context.grow(piece.len())?;
+        if !context.accumulate {
+            self.reasoning.truncate(0);
+        }
+        Ok(())
+    }
+
+    fn take_parts(&mut self, raw: &[u8], context: &mut Context<'_>) -> Result<bool, Refusal> {
+        let mut progress = false;
+        for part in scan::parts(raw) {
+            progress = true;
+            match part {
+                Part::Text(text) => {
+                    self.take_content(text, context)?;
+                }
+                Part::Reasoning(text) => {
+                    self.source.get_or_insert(Source::Parts);
+                    self.tags.seen_field();
+                    self.add_reasoning(text, context)?;
+                }
+            }
+        }
+        Ok(progress)
+    }
+
+    fn take_logprobs(&mut self, raw: &[u8]) {
+        let mut reader = Reader::new(raw);
+        let mut lists = Vec::new();
+        let mut first = true;
+        if reader.kind() != Ok(Kind::Object) || reader.object().is_err() {
+            return;
+        }
+        while let Ok(Some(key)) = reader.member(&mut first) {
+            let Ok(value) = reader.value() else { return };
+            lists.push((key, value));
+        }
+        self.logprobs.keep(&lists);
+    }
+
+    /// The text before a tool call is there to be spoken while the tool runs.
+    fn tell_filler(&mut self, context: &mut Context<'_>) {
+        if !self.filler_told {
+            self.filler_told = true;
+            if !self.text().trim().is_empty() {
+                context.output.text_event("filler", self.index, self.content.as_str());
+            }
+        }
+    }
+
+    fn finish(&mut self, reason: String, context: &mut Context<'_>) -> Result<(), Refusal> {
+        self.flush(context)?;
+        self.tool_calls.end(true, context)?;
+        let calls = !self.tool_calls.calls().is_empty();
+        let reason = if calls && matches!(reason.as_str(), "stop" | "function_call") {
+            context.repair(Repair::ToolFinishReason)?;
+            "tool_calls".to_owned()
+        } else {
+            reason
+        };
+        if context.output.wants_events() {
+            context.output.event("finish", self.index).member("finishReason", &reason).raw(b"}");
+        }
+        self.finish_reason = Some(reason);
+        Ok(())
+    }
+
+    /// Hands out what was held back for a tag.
+    fn flush(&mut self, context: &mut Context<'_>) -> Result<(), Refusal> {
+        let mut result = Ok(());
+        let mut tags = std::mem::replace(&mut self.tags, Tags::new(false));
+        tags.end(|piece| result = self.take_piece(piece, context));
+        self.tags = tags;
+        result
+    }
+
+    /// The stream is over: nothing more comes for any part of this choice.
+    pub(super) fn end(&mut self, context: &mut Context<'_>) -> Result<(), Refusal> {
+        self.flush(context)?;
+        self.inbox.move_half_to(&mut self.content);
+        let from = self.content.as_str().len();
+        self.content.end();
+        let last = self.content.as_str().get(from..).unwrap_or_default();
+        context.output.text(self.index, last);
+        self.reasoning.end();
+        self.refusal.end();
+        self.tool_calls.end(self.finish_reason.is_some(), context)
+    }
+
+    /// The choice of the accumulated completion; `member` is `message`, or `delta` where the completion goes out as a chunk.
+    pub(super) fn write(&self, member: &str, out: &mut Writer) {
+        out.comma().raw(b"{").key("index").integer(self.index).key(member).raw(b"{");
+        self.write_message(false, out);
+        out.raw(b"}");
+        if !self.logprobs.is_empty() {
+            out.key("logprobs").raw(b"{");
+            self.logprobs.write(out);
+            out.raw(b"}");
+        }
+        match &self.finish_reason {
+            Some(reason) => out.member("finish_reason", reason),
+            None => out.raw_member("finish_reason", b"null"),
+        };
+        self.extras.write(out);
+        out.raw(b"}");
+    }
+
+    /// The members of the assistant message. `replay`: as this server wants it sent back.
+    pub(super) fn write_message(&self, replay: bool, out: &mut Writer) {
+        out.member("role", self.role.as_deref().unwrap_or("assistant"));
+        let reasoning = self.reasoning.as_str();
+        let text = self.content.as_str();
+        match self.source.filter(|_| replay && !reasoning.is_empty()) {
+            Some(Source::Tags) => {
+                out.member("content", &["<think>", reasoning, "</think>", text].concat());
+            }
+            Some(Source::Parts) => {
+                out.key("content").raw(b"[{").member("type", "thinking").key("thinking").raw(b"[{");
+                out.member("type", "text").member("text", reasoning).raw(b"}]},{");
+                out.member("type", "text").member("text", text).raw(b"}]");
+            }
+            source => {
+                if self.has_content {
+                    out.member("content", text);
+                } else {
+                    out.raw_member("content", b"null");
+                }
+                if let Some(Source::Field(field)) = source {
+                    out.member(REASONING_FIELDS.get(field).unwrap_or(&"reasoning"), reasoning);
+                }
+            }
+        }
+        if !replay && !reasoning.is_empty() {
+            out.member("reasoning", reasoning);
+            if let Some(Source::Field(field @ 1..)) = self.source {
+                out.member(REASONING_FIELDS.get(field).unwrap_or(&"reasoning"), reasoning);
+            }
+        }
+        if self.has_refusal && !(replay && self.refusal.as_str().is_empty()) {
+            if self.refusal.as_str().is_empty() {
+                out.raw_member("refusal", b"null");
+            } else {
+                out.member("refusal", self.refusal.as_str());
+            }
+        }
+        if !self.tool_calls.calls().is_empty() {
+            out.key("tool_calls").raw(b"[");
+            for call in self.tool_calls.calls() {
+                call.write(out);
+            }
+            out.raw(b"]");
+        }
+        self.delta_extras.write(out);
+    }
+}

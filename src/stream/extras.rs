@@ -1,0 +1,65 @@
+//! Members that the engine has no use for: kept as they were sent, so that they can be read and sent back.
+
+use super::scan::Extra;
+use crate::json::Writer;
+
+/// Name and raw value. Lists sent in several deltas are joined; of anything else the last that is not null stays.
+#[derive(Debug, Default)]
+pub(super) struct Extras(Vec<(Box<[u8]>, Vec<u8>)>);
+
+impl Extras {
+    pub(super) fn keep(&mut self, extras: &[Extra<'_>]) {
+        for (key, value) in extras {
+            let Some((_, kept)) = self.0.iter_mut().find(|(name, _)| **name == **key) else {
+                self.0.push((Box::from(&**key), value.to_vec()));
+                continue;
+            };
+            if kept == value || *value == b"null" {
+                continue;
+            }
+            match (kept.last(), value) {
+                (Some(b']'), [b'[', items @ ..]) => append_items(kept, items),
+                _ => {
+                    kept.clear();
+                    kept.extend_from_slice(value);
+                }
+            }
+        }
+    }
+
+    /// As [`keep`](Self::keep), but a list replaces the one before: for the top level of a chunk, where lists are repeated.
+    pub(super) fn replace(&mut self, extras: &[Extra<'_>]) {
+        for (key, value) in extras {
+            match self.0.iter_mut().find(|(name, _)| **name == **key) {
+                None => self.0.push((Box::from(&**key), value.to_vec())),
+                Some((_, kept)) if kept != value && *value != b"null" => {
+                    kept.clear();
+                    kept.extend_from_slice(value);
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn write(&self, out: &mut Writer) {
+        for (key, value) in &self.0 {
+            out.key(&String::from_utf8_lossy(key)).raw(value);
+        }
+    }
+}
+
+/// Appends the items of a list (given without its opening bracket) to a list.
+pub(super) fn append_items(list: &mut Vec<u8>, items: &[u8]) {
+    if items.trim_ascii_start() == b"]" {
+        return;
+    }
+    list.pop();
+    if list.trim_ascii_end() != b"[" {
+        list.push(b',');
+    }
+    list.extend_from_slice(items);
+}

@@ -1,0 +1,824 @@
+//! One chat stream: bytes in, a batch of text, chunks or events out after each push, and exactly one outcome at the end.
+//!
+//! ```
+//! use chatwire::stream::{Decoder, Options, OutputKind, Status};
+//!
+//! let mut decoder = Decoder::new(Options { output: OutputKind::Text, ..Options::default() });
+//! let body = b"data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+//! decoder.push(body, 0.0, 1.0);
+//! assert_eq!(decoder.output(), b"Hi");
+//! assert_eq!(decoder.outcome().unwrap().status, Status::Complete);
+//! ```
+//!
+//! Time is an argument, in milliseconds on any one clock.
+
+mod choice;
+mod extras;
+mod failure;
+mod outcome;
+mod output;
+mod reasoning;
+mod repairs;
+mod scan;
+mod tool_calls;
+
+use crate::json::{Kind, Malformed, Reader, Writer};
+use crate::provider::ReasoningPlace;
+use crate::sse;
+use choice::Choice;
+use extras::Extras;
+use failure::Failure;
+#[cfg_attr(not(target_arch = "wasm32"), expect(unused_imports, reason = "errors that leave for JavaScript carry attempts"))]
+pub(crate) use outcome::write_attempts;
+pub use outcome::{Attempt, Outcome, OutcomeError, RepairCount, Status, Timing, Tokens, ToolCallSummary};
+use output::Output;
+pub use output::OutputKind;
+pub use repairs::{Count, Repair, Repairs};
+use scan::{Chunk, Field};
+
+/// Prices in millionths of a millionth of a US dollar a token, so that costs add up exactly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenPrices {
+    /// An input token.
+    pub input: u64,
+    /// An input token served from a cache.
+    pub cached_input: u64,
+    /// An output token.
+    pub output: u64,
+}
+
+impl TokenPrices {
+    /// The cost of these tokens in the same unit; `None` where their number is not known.
+    pub fn cost(&self, tokens: &Tokens) -> Option<u64> {
+        let prompt = tokens.prompt?;
+        let cached = tokens.cached.min(prompt);
+        let input = (prompt - cached).checked_mul(self.input)?.checked_add(cached.checked_mul(self.cached_input)?)?;
+        tokens.completion?.checked_mul(self.output)?.checked_add(input)
+    }
+}
+
+/// How long to wait, in milliseconds. Only time spent waiting for the server counts, save for `total`.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Timeouts {
+    /// For the first text, reasoning or tool call.
+    pub first_token: Option<f64>,
+    /// Between two of them. Keep-alives and empty deltas are none.
+    pub idle: Option<f64>,
+    /// From the request to the end.
+    pub total: Option<f64>,
+}
+
+/// Bounds on what one stream may hold. Past one the stream ends with a `ProtocolError` whose code names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one event, or of a JSON document: 16 MiB.
+    pub max_event_bytes: usize,
+    /// Bytes of the arguments of one tool call: 16 MiB.
+    pub max_tool_call_bytes: usize,
+    /// Bytes of text and reasoning of the whole stream: 64 MiB.
+    pub max_stream_bytes: usize,
+    /// Choices of one completion: 128.
+    pub max_choices: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        const MIB: usize = 1024 * 1024;
+        Limits {
+            max_event_bytes: sse::DEFAULT_MAX_EVENT_BYTES,
+            max_tool_call_bytes: 16 * MIB,
+            max_stream_bytes: 64 * MIB,
+            max_choices: 128,
+        }
+    }
+}
+
+/// What a decoder is told before the first byte.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What each push hands out.
+    pub output: OutputKind,
+    /// One JSON completion is expected, not an event stream.
+    pub document: bool,
+    /// Where to look for reasoning.
+    pub reasoning: ReasoningPlace,
+    /// Refuse what would have to be repaired.
+    pub strict: bool,
+    /// Keep text and reasoning for the outcome. Without it they are only handed out.
+    pub accumulate: bool,
+    /// For the cost; without them it is unknown.
+    pub prices: Option<TokenPrices>,
+    /// How long to wait.
+    pub timeouts: Timeouts,
+    /// What may be held.
+    pub limits: Limits,
+    /// When the request was sent.
+    pub started: f64,
+    /// Who was asked until this answer came.
+    pub attempts: Vec<Attempt>,
+    /// The server's id for the request.
+    pub request_id: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            output: OutputKind::None,
+            document: false,
+            reasoning: ReasoningPlace::Detect,
+            strict: false,
+            accumulate: true,
+            prices: None,
+            timeouts: Timeouts::default(),
+            limits: Limits::default(),
+            started: 0.0,
+            attempts: Vec::new(),
+            request_id: None,
+        }
+    }
+}
+
+/// Why a body ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The server closed it.
+    Closed,
+    /// The connection was lost.
+    Lost,
+    /// The caller left.
+    Aborted,
+}
+
+/// The decoder will not go on with this stream.
+#[derive(Debug)]
+struct Refusal(Box<Failure>);
+
+impl Refusal {
+    fn protocol(code: &str, message: &str) -> Self {
+        Refusal(Box::new(Failure::new("ProtocolError", code, message)))
+    }
+
+    fn limit(code: &str, message: &str) -> Self {
+        Self::protocol(code, message)
+    }
+}
+
+/// What the parts of a decoder share while one chunk is taken.
+struct Context<'a> {
+    output: &'a mut Output,
+    repairs: &'a mut Repairs,
+    kept_bytes: &'a mut usize,
+    limits: &'a Limits,
+    completion_id: &'a str,
+    choice: u64,
+    at: u64,
+    strict: bool,
+    accumulate: bool,
+}
+
+impl Context<'_> {
+    /// Records a repair; in strict decoding it is refused instead.
+    fn repair(&mut self, repair: Repair) -> Result<(), Refusal> {
+        if self.strict {
+            let message = ["The stream would need the repair ", repair.code(), ", which strict decoding refuses."].concat();
+            return Err(Refusal::protocol(repair.code(), &message));
+        }
+        self.repairs.add(repair, self.at);
+        if self.output.wants_events() {
+            let at = self.at;
+            self.output.event("repair", self.choice).member("code", repair.code()).key("at").integer(at).raw(b"}");
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
+        if self.accumulate {
+            *self.kept_bytes += bytes;
+            if *self.kept_bytes > self.limits.max_stream_bytes {
+                return Err(Refusal::limit("limit.stream_bytes", "The answer grew past `limits.maxStreamBytes`."));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The parts of a decoder that taking one choice needs, borrowed apart from the choices themselves.
+macro_rules! context {
+    ($decoder:expr, $choice:expr) => {
+        Context {
+            output: &mut $decoder.output,
+            repairs: &mut $decoder.repairs,
+            kept_bytes: &mut $decoder.kept_bytes,
+            limits: &$decoder.options.limits,
+            completion_id: &$decoder.id,
+            choice: $choice,
+            at: $decoder.event,
+            strict: $decoder.options.strict,
+            accumulate: $decoder.options.accumulate,
+        }
+    };
+}
+
+/// What the body turned out to be.
+#[derive(Debug)]
+enum Body {
+    /// Only white space so far.
+    Unknown,
+    EventStream,
+    Document(Vec<u8>),
+    Html(Vec<u8>),
+}
+
+/// Decodes one chat stream, or one JSON completion.
+#[derive(Debug)]
+pub struct Decoder {
+    options: Options,
+    sse: sse::Decoder,
+    body: Body,
+    output: Output,
+    repairs: Repairs,
+    choices: Vec<Choice>,
+    id: String,
+    model: String,
+    created: Option<Vec<u8>>,
+    usage: Option<Vec<u8>>,
+    extras: Extras,
+    seen_chunk: bool,
+    /// Ordinal of the event at hand.
+    event: u64,
+    kept_bytes: usize,
+    first_byte: Option<f64>,
+    first_token: Option<f64>,
+    ended: Option<f64>,
+    /// Milliseconds waited for the server since the last progress, up to the last read.
+    waited: f64,
+    status: Option<Status>,
+    failure: Option<Failure>,
+}
+
+impl Decoder {
+    /// A decoder at the start of a body.
+    pub fn new(options: Options) -> Self {
+        Decoder {
+            sse: sse::Decoder::with_limit(options.limits.max_event_bytes),
+            body: Body::Unknown,
+            output: Output::new(options.output),
+            repairs: Repairs::default(),
+            choices: Vec::new(),
+            id: String::new(),
+            model: String::new(),
+            created: None,
+            usage: None,
+            extras: Extras::default(),
+            seen_chunk: false,
+            event: 0,
+            kept_bytes: 0,
+            first_byte: None,
+            first_token: None,
+            ended: None,
+            waited: 0.0,
+            status: None,
+            failure: None,
+            options,
+        }
+    }
+
+    /// Chooses what each push hands out. To be called before the first one.
+    pub fn set_output(&mut self, kind: OutputKind) {
+        self.output.kind = kind;
+    }
+
+    /// Takes the next bytes of the body, read from `read_started` to `now`. True once the stream has ended: what follows
+    /// is not looked at.
+    pub fn push(&mut self, bytes: &[u8], read_started: f64, now: f64) -> bool {
+        self.output.begin();
+        if self.status.is_none() {
+            if !bytes.is_empty() && self.first_byte.is_none() {
+                self.first_byte = Some(now);
+            }
+            self.waited += (now - read_started).max(0.0);
+            if let Err(refusal) = self.take(bytes, now) {
+                self.refuse(refusal, now);
+            }
+            if self.status.is_none() {
+                self.check_timeouts(0.0, now);
+            }
+        }
+        self.output.close();
+        self.has_ended()
+    }
+
+    /// The body is over. Does nothing where the stream has ended already.
+    pub fn end(&mut self, reason: End, now: f64) {
+        self.output.begin();
+        if self.status.is_none() {
+            let result = match reason {
+                End::Aborted => self.conclude(
+                    Status::Aborted,
+                    Some(Failure::new("APIUserAbortError", "aborted", "The request was aborted by its caller.")),
+                    now,
+                ),
+                End::Closed | End::Lost => self.finish_body(reason, now),
+            };
+            if let Err(refusal) = result {
+                self.refuse(refusal, now);
+            }
+        }
+        self.output.close();
+    }
+
+    /// The connection was lost; `reason` is what the host says of it.
+    pub fn lose(&mut self, reason: &str, now: f64) {
+        self.end(End::Lost, now);
+        if let Some(failure) = self.failure.as_mut().filter(|failure| failure.name == "TruncatedError") {
+            failure.add_reason(reason);
+        }
+    }
+
+    /// Looks at the clock while a read has been pending since `read_started`. True once the stream has ended.
+    pub fn tick(&mut self, read_started: f64, now: f64) -> bool {
+        self.output.begin();
+        if self.status.is_none() {
+            self.check_timeouts(now - read_started, now);
+        }
+        self.output.close();
+        self.has_ended()
+    }
+
+    /// When [`tick`](Self::tick) is due for a read that has been pending since `read_started`.
+    pub fn deadline(&self, read_started: f64) -> Option<f64> {
+        if self.status.is_some() {
+            return None;
+        }
+        let silence = self.silence().map(|limit| read_started + limit - self.waited);
+        let total = self.options.timeouts.total.map(|limit| self.options.started + limit);
+        match (silence, total) {
+            (Some(silence), Some(total)) => Some(silence.min(total)),
+            (silence, total) => silence.or(total),
+        }
+    }
+
+    /// What the last call handed out: UTF-8 text, or a JSON array.
+    pub fn output(&self) -> &[u8] {
+        self.output.bytes()
+    }
+
+    /// Takes what the last call handed out, and with it the buffer it lies in.
+    pub fn take_output(&mut self) -> Vec<u8> {
+        self.output.take()
+    }
+
+    /// Gives the next call a buffer to write to, so that many decoders can share one.
+    pub fn lend_buffer(&mut self, buffer: Vec<u8>) {
+        self.output.lend(buffer);
+    }
+
+    /// Whether the outcome is decided.
+    pub fn has_ended(&self) -> bool {
+        self.status.is_some()
+    }
+
+    /// What had to be put right so far.
+    pub fn repairs(&self) -> &Repairs {
+        &self.repairs
+    }
+
+    /// The message of what ended the stream, and its class name.
+    pub fn failure(&self) -> Option<(&'static str, &str)> {
+        self.failure.as_ref().map(|failure| (failure.name, failure.message.as_str()))
+    }
+
+    fn document(&self) -> Option<&[u8]> {
+        match &self.body {
+            Body::Document(document) => Some(document),
+            _ => None,
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8], now: f64) -> Result<(), Refusal> {
+        if matches!(self.body, Body::Unknown) {
+            // A line of an event stream cannot start like a JSON document or a page.
+            let blank = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, 0xEF | 0xBB | 0xBF);
+            self.body = match bytes.iter().find(|byte| !blank(byte)) {
+                None => Body::Unknown,
+                Some(b'{' | b'[') => {
+                    if !self.options.document {
+                        self.repair(Repair::Json)?;
+                    }
+                    Body::Document(Vec::new())
+                }
+                Some(b'<') => Body::Html(Vec::new()),
+                Some(_) => {
+                    if self.options.document {
+                        self.repair(Repair::EventStream)?;
+                    }
+                    Body::EventStream
+                }
+            };
+        }
+        match &mut self.body {
+            Body::Document(document) => {
+                if document.len() + bytes.len() > self.options.limits.max_event_bytes {
+                    return Err(event_too_large());
+                }
+                document.extend_from_slice(bytes);
+                Ok(())
+            }
+            Body::Html(page) => {
+                /// Enough to find a page's title in.
+                const KEPT_BYTES: usize = 8192;
+                let room = KEPT_BYTES.saturating_sub(page.len()).min(bytes.len());
+                page.extend_from_slice(&bytes[..room]);
+                Ok(())
+            }
+            Body::Unknown | Body::EventStream => self.take_events(bytes, now),
+        }
+    }
+
+    fn take_events(&mut self, bytes: &[u8], now: f64) -> Result<(), Refusal> {
+        // The framing is taken out while events borrow from it.
+        let mut sse = std::mem::take(&mut self.sse);
+        let mut events = sse.feed(bytes);
+        let mut result = Ok(());
+        while let Some(event) = events.next() {
+            result = match event {
+                Ok(event) => self.take_event(&event, now),
+                Err(sse::Overflow { .. }) => Err(event_too_large()),
+            };
+            if result.is_err() || self.status.is_some() {
+                break;
+            }
+        }
+        self.sse = sse;
+        result
+    }
+
+    fn take_event(&mut self, event: &sse::Event<'_>, now: f64) -> Result<(), Refusal> {
+        let result = match event.data.first() {
+            Some(b'{') if event.event == "message" => self.take_chunk_bytes(event.data, now),
+            _ => self.take_odd_event(event, now),
+        };
+        self.event += 1;
+        result
+    }
+
+    /// Anything but a chunk: `[DONE]`, errors by event type, keep-alives sent as data, and what makes no sense.
+    #[inline(never)]
+    fn take_odd_event(&mut self, event: &sse::Event<'_>, now: f64) -> Result<(), Refusal> {
+        let data = event.data.trim_ascii();
+        if data == b"[DONE]" {
+            if data.len() != event.data.len() {
+                self.repair(Repair::PaddedDone)?;
+            }
+            return self.done(now);
+        }
+        if event.event == "error" {
+            let failure = match Reader::new(data).value() {
+                Ok(_) => Failure::in_band(data),
+                Err(Malformed { .. }) => {
+                    let mut quoted = Writer::default();
+                    quoted.string(&String::from_utf8_lossy(data));
+                    Failure::in_band(&quoted.bytes)
+                }
+            };
+            return self.conclude(Status::Error, Some(failure), now);
+        }
+        match data.first() {
+            None => self.repair(Repair::EmptyData),
+            Some(b'{') => self.take_chunk_bytes(event.data, now),
+            Some(b':') => self.repair(Repair::KeepAliveData),
+            Some(_) if event.event != "message" && Reader::new(data).value().is_err() => {
+                // An event of another kind, such as a named ping: not for this reader.
+                self.repair(Repair::KeepAliveData)
+            }
+            Some(_) => {
+                let mut reader = Reader::new(data);
+                if reader.value().and_then(|_| reader.finish()).is_err() {
+                    return self.repair(Repair::Malformed);
+                }
+                self.repair(Repair::NotAnObject)?;
+                self.take_list(data, now)
+            }
+        }
+    }
+
+    /// A list in place of a chunk: its objects are taken one by one.
+    fn take_list(&mut self, data: &[u8], now: f64) -> Result<(), Refusal> {
+        let mut reader = Reader::new(data);
+        let mut first = true;
+        if reader.kind() != Ok(Kind::Array) || reader.array().is_err() {
+            return Ok(());
+        }
+        while let Ok(true) = reader.element(&mut first) {
+            let Ok(item) = reader.value() else { break };
+            if item.first() == Some(&b'{') && self.status.is_none() {
+                self.take_chunk_bytes(item, now)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_chunk_bytes(&mut self, data: &[u8], now: f64) -> Result<(), Refusal> {
+        let mut reader = Reader::new(data);
+        let chunk = match Chunk::read(&mut reader).and_then(|chunk| reader.finish().map(|()| chunk)) {
+            Ok(chunk) => chunk,
+            Err(Malformed { .. }) => return self.repair(Repair::Malformed),
+        };
+        if std::str::from_utf8(data).is_err() {
+            self.repair(Repair::InvalidUtf8)?;
+        }
+        let error = chunk.error().or(Some(data).filter(|_| is_bare_error(&chunk)));
+        if error.is_none() || chunk.first.is_some() {
+            self.hand_out_chunk(data);
+            self.take_chunk(&chunk, now)?;
+        }
+        match error {
+            Some(error) => self.conclude(Status::Error, Some(Failure::in_band(error)), now),
+            None => Ok(()),
+        }
+    }
+
+    fn hand_out_chunk(&mut self, data: &[u8]) {
+        if self.output.kind != OutputKind::Chunks {
+            return;
+        }
+        self.output.chunk(data);
+    }
+
+    fn take_chunk(&mut self, chunk: &Chunk<'_>, now: f64) -> Result<(), Refusal> {
+        self.seen_chunk = true;
+        if let Field::Str(id) = chunk.id
+            && self.id.is_empty()
+        {
+            self.id = id.to_text();
+        }
+        if let Field::Str(model) = chunk.model
+            && self.model.is_empty()
+        {
+            self.model = model.to_text();
+        }
+        if let Some(created) = chunk.created
+            && !matches!(self.created.as_deref(), Some(kept) if kept != b"0")
+        {
+            self.created = Some(created.to_vec());
+        }
+        if !chunk.extras.is_empty() {
+            self.extras.replace(&chunk.extras);
+        }
+        if !chunk.has_choices && chunk.usage.is_none() {
+            self.repair(Repair::NoChoices)?;
+        }
+        let mut progress = false;
+        for choice in chunk.first.iter().chain(&chunk.more) {
+            progress |= self.take_choice(choice, !chunk.more.is_empty())?;
+        }
+        if let Some(usage) = chunk.usage {
+            progress |= self.take_usage(usage);
+        }
+        if progress {
+            self.waited = 0.0;
+            self.first_token.get_or_insert(now);
+        }
+        Ok(())
+    }
+
+    fn take_choice(&mut self, choice: &scan::Choice<'_>, among_several: bool) -> Result<bool, Refusal> {
+        if choice.index.is_none() && among_several {
+            self.repair(Repair::NoChoiceIndex)?;
+        }
+        if choice.whole && !self.is_document() {
+            self.repair(Repair::MessageForDelta)?;
+        }
+        if choice.delta.is_none() && matches!(choice.finish_reason, Field::Absent | Field::Null) {
+            self.repair(Repair::NoDelta)?;
+        }
+        let index = choice.index.unwrap_or(0);
+        let at = match self.choices.iter().position(|kept| kept.index >= index) {
+            Some(at) if self.choices[at].index == index => at,
+            _ if self.choices.len() >= self.options.limits.max_choices => {
+                return Err(Refusal::limit("limit.choices", "The stream has more choices than `limits.maxChoices`."));
+            }
+            place => {
+                let at = place.unwrap_or(self.choices.len());
+                self.choices.insert(at, Choice::new(index, self.options.reasoning));
+                at
+            }
+        };
+        let mut context = context!(self, index);
+        let mut progress = self.choices[at].take(choice, &mut context)?;
+        if let Some(usage) = choice.usage {
+            self.repair(Repair::UsageInChoice)?;
+            progress |= self.take_usage(usage);
+        }
+        Ok(progress)
+    }
+
+    fn take_usage(&mut self, usage: &[u8]) -> bool {
+        if usage.first() != Some(&b'{') || self.usage.as_deref() == Some(usage) {
+            return false;
+        }
+        self.usage = Some(usage.to_vec());
+        if self.output.wants_events() {
+            let mut event = Writer::default();
+            event.key("usage");
+            self.write_usage(&mut event);
+            event.key("cost");
+            self.write_cost(&mut event);
+            self.output.event("usage", 0).raw(b",").raw(&event.bytes).raw(b"}");
+        }
+        true
+    }
+
+    /// `[DONE]`: the stream is over, whether or not the socket is.
+    fn done(&mut self, now: f64) -> Result<(), Refusal> {
+        self.end_choices()?;
+        let unfinished = || self.choices.iter().filter(|choice| choice.finish_reason.is_none());
+        if unfinished().any(|choice| choice.tool_calls.calls().iter().any(|call| !call.is_whole())) {
+            return self.conclude(Status::Truncated, Some(truncated(TRUNCATED)), now);
+        }
+        if self.choices.is_empty() || unfinished().next().is_some() {
+            self.repair(Repair::NoFinishReason)?;
+        }
+        self.conclude(Status::Complete, None, now)
+    }
+
+    fn finish_body(&mut self, reason: End, now: f64) -> Result<(), Refusal> {
+        match std::mem::replace(&mut self.body, Body::EventStream) {
+            Body::Document(document) => {
+                let result = self.take_document(&document, reason, now);
+                self.body = Body::Document(document);
+                return result;
+            }
+            Body::Html(page) => return Err(html(&page)),
+            Body::Unknown | Body::EventStream => {}
+        }
+        let mut sse = std::mem::take(&mut self.sse);
+        if let Some(event) = sse.end() {
+            // Half an event of a cut stream is no repair, but the end.
+            let data = event.data.trim_ascii();
+            let whole = data == b"[DONE]" || Reader::new(data).value().is_ok();
+            if whole {
+                self.repair(Repair::UnfinishedEvent)?;
+                self.take_event(&event, now)?;
+            }
+        } else if self.event == 0 && sse.saw_unknown_field() {
+            return Err(Refusal::protocol(
+                "body.not_an_event_stream",
+                "The server answered something that is neither an event stream nor JSON. Check the base URL.",
+            ));
+        }
+        if self.status.is_some() {
+            return Ok(());
+        }
+        let finished = !self.choices.is_empty() && self.choices.iter().all(|choice| choice.finish_reason.is_some());
+        if finished {
+            self.repair(Repair::NoDone)?;
+            return self.conclude(Status::Complete, None, now);
+        }
+        let message = if reason == End::Lost { LOST } else { TRUNCATED };
+        self.conclude(Status::Truncated, Some(truncated(message)), now)
+    }
+
+    /// A JSON document: a completion, an error, or several values in a row.
+    fn take_document(&mut self, document: &[u8], reason: End, now: f64) -> Result<(), Refusal> {
+        let bytes = document.strip_prefix(&[0xEF, 0xBB, 0xBF]).unwrap_or(document);
+        let mut reader = Reader::new(bytes);
+        while reader.kind().is_ok() {
+            let value = match reader.value() {
+                Ok(value) => value,
+                Err(_) if reason == End::Lost || self.is_cut_short(bytes) => {
+                    return self.conclude(Status::Truncated, Some(truncated(TRUNCATED)), now);
+                }
+                Err(_) => return Err(Refusal::protocol("body.malformed", "The server's answer is not valid JSON.")),
+            };
+            match value.first() {
+                Some(b'{') => self.take_document_value(value, now)?,
+                _ => self.take_list(value, now)?,
+            }
+            if self.status.is_some() {
+                return Ok(());
+            }
+        }
+        if !self.seen_chunk {
+            return Err(Refusal::protocol("body.malformed", "The server's answer is not a chat completion."));
+        }
+        if self.choices.iter().any(|choice| choice.finish_reason.is_none()) {
+            self.repair(Repair::NoFinishReason)?;
+        }
+        self.end_choices()?;
+        if !self.options.document && self.output.kind == OutputKind::Chunks {
+            let mut chunk = Writer::default();
+            self.write_completion_as("chat.completion.chunk", "delta", &mut chunk);
+            self.output.chunk(&chunk.bytes);
+        }
+        self.conclude(Status::Complete, None, now)
+    }
+
+    fn take_document_value(&mut self, value: &[u8], now: f64) -> Result<(), Refusal> {
+        let mut reader = Reader::new(value);
+        let Ok(chunk) = Chunk::read(&mut reader) else {
+            return Err(Refusal::protocol("body.malformed", "The server's answer is not a chat completion."));
+        };
+        if let Some(error) = chunk.error().or(Some(value).filter(|_| is_bare_error(&chunk))) {
+            return self.conclude(Status::Error, Some(Failure::in_band(error)), now);
+        }
+        self.take_chunk(&chunk, now)
+    }
+
+    /// Whether a document is valid JSON up to its end, and only stops too early.
+    fn is_cut_short(&self, bytes: &[u8]) -> bool {
+        let mut reader = Reader::new(bytes);
+        matches!(reader.value(), Err(Malformed { at }) if at >= bytes.len())
+    }
+
+    fn is_document(&self) -> bool {
+        // While the document is taken its bytes are set aside, so no chunk of an event stream can be at hand.
+        self.options.document || self.repairs.counts().iter().any(|count| count.repair == Repair::Json)
+    }
+
+    fn end_choices(&mut self) -> Result<(), Refusal> {
+        let mut choices = std::mem::take(&mut self.choices);
+        let mut result = Ok(());
+        for choice in &mut choices {
+            let mut context = context!(self, choice.index);
+            result = result.and(choice.end(&mut context));
+        }
+        self.choices = choices;
+        result
+    }
+
+    fn conclude(&mut self, status: Status, failure: Option<Failure>, now: f64) -> Result<(), Refusal> {
+        self.status = Some(status);
+        self.failure = failure;
+        self.ended = Some(now);
+        self.sse = sse::Decoder::new();
+        self.end_choices()
+    }
+
+    fn refuse(&mut self, refusal: Refusal, now: f64) {
+        // Settling the choices may itself meet something strict decoding refuses: the first refusal stands.
+        self.options.strict = false;
+        let _ = self.conclude(Status::Error, Some(*refusal.0), now);
+    }
+
+    fn repair(&mut self, repair: Repair) -> Result<(), Refusal> {
+        context!(self, 0).repair(repair)
+    }
+
+    fn silence(&self) -> Option<f64> {
+        let timeouts = &self.options.timeouts;
+        if self.first_token.is_none() { timeouts.first_token } else { timeouts.idle }
+    }
+
+    fn check_timeouts(&mut self, pending: f64, now: f64) {
+        let silent = self.silence().is_some_and(|limit| self.waited + pending >= limit);
+        let over = self.options.timeouts.total.is_some_and(|limit| now - self.options.started >= limit);
+        if !silent && !over {
+            return;
+        }
+        let finished = !self.choices.is_empty() && self.choices.iter().all(|choice| choice.finish_reason.is_some());
+        let result = if finished {
+            // All of the answer is there; only the server forgot to say so and to hang up.
+            self.repair(Repair::NoDone).and_then(|()| self.conclude(Status::Complete, None, now))
+        } else {
+            let (code, message) = match (over, self.first_token) {
+                (true, _) => ("timeout.total", "The whole request took longer than `timeout.total`."),
+                (_, None) => ("timeout.firstToken", "No token arrived within `timeout.firstToken`."),
+                _ => ("timeout.idle", "The server fell silent for longer than `timeout.idle`."),
+            };
+            self.conclude(Status::Stalled, Some(Failure::new("StalledError", code, message)), now)
+        };
+        if let Err(refusal) = result {
+            self.refuse(refusal, now);
+        }
+    }
+}
+
+const TRUNCATED: &str = "The stream ended before the answer did: no finish reason and no [DONE] arrived.";
+const LOST: &str = "The connection was lost before the answer was complete.";
+
+fn truncated(message: &str) -> Failure {
+    Failure::new("TruncatedError", "truncated", message)
+}
+
+fn event_too_large() -> Refusal {
+    Refusal::limit("limit.event_bytes", "One event grew past `limits.maxEventBytes`.")
+}
+
+fn html(page: &[u8]) -> Refusal {
+    let page = String::from_utf8_lossy(page);
+    let title = page.split_once("<title>").and_then(|(_, rest)| rest.split_once("</title>")).map(|(title, _)| title.trim());
+    let mut message = "The server answered an HTML page, not a chat completion. Check the base URL.".to_owned();
+    if let Some(title) = title.filter(|title| !title.is_empty()) {
+        message.push_str(" The page's title: ");
+        message.extend(title.chars().take(120));
+    }
+    Refusal::protocol("body.html", &message)
+}
+
+/// An error without an `error` key: marked as one, or a message or detail in place of choices.
+fn is_bare_error(chunk: &Chunk<'_>) -> bool {
+    let says_so = |name| chunk.extra(name).is_some_and(|value| value.first() == Some(&b'"'));
+    chunk.is_error || !chunk.has_choices && chunk.usage.is_none() && (says_so("message") || says_so("detail"))
+}

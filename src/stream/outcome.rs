@@ -1,0 +1,320 @@
+//! How a stream ended, and all that arrived: one JSON text, read by JavaScript and by the Rust [`Outcome`] alike.
+
+use serde::Deserialize;
+
+use super::Decoder;
+use crate::chat::{ChatCompletion, Message, Usage};
+use crate::json::{Kind, Reader, Writer};
+
+/// How a stream ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// `[DONE]`, or the body ended after every choice had its finish reason.
+    Complete,
+    /// The body ended, or the connection was lost, before that.
+    Truncated,
+    /// A timeout for the first token, for silence or for the whole ran out.
+    Stalled,
+    /// The caller left.
+    Aborted,
+    /// The server reported an error within the stream, or the decoder refused what came.
+    Error,
+}
+
+impl Status {
+    /// The word in the outcome.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Complete => "complete",
+            Status::Truncated => "truncated",
+            Status::Stalled => "stalled",
+            Status::Aborted => "aborted",
+            Status::Error => "error",
+        }
+    }
+}
+
+/// How a stream ended, and all that arrived until then.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Outcome {
+    /// How it ended.
+    pub status: Status,
+    /// The accumulated completion, as the call without `stream` would have returned it; reasoning is in `reasoning` too.
+    pub completion: Option<ChatCompletion>,
+    /// The assistant turn of choice 0, as this server wants it sent back.
+    pub message: Option<Message>,
+    /// The text of choice 0.
+    pub text: String,
+    /// The reasoning of choice 0.
+    pub reasoning: String,
+    /// The tool calls of choice 0.
+    pub tool_calls: Vec<ToolCallSummary>,
+    /// The finish reason of choice 0.
+    pub finish_reason: Option<String>,
+    /// Tokens used, where the server said so.
+    pub usage: Option<Usage>,
+    /// Cost in US dollars; `None` where tokens or prices are unknown.
+    pub cost: Option<f64>,
+    /// When things happened.
+    pub timing: Timing,
+    /// What had to be put right, one entry a kind.
+    pub repairs: Vec<RepairCount>,
+    /// Who was asked, and what came of it.
+    pub attempts: Vec<Attempt>,
+    /// The server's id for the request.
+    pub request_id: Option<String>,
+    /// What went wrong, unless the stream is complete.
+    pub error: Option<OutcomeError>,
+}
+
+/// A tool call of an [`Outcome`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ToolCallSummary {
+    /// The id to answer it with.
+    pub id: String,
+    /// The function to call.
+    pub name: String,
+    /// The arguments, as JSON text if `complete`.
+    pub arguments: String,
+    /// Whether the arguments arrived whole and are valid JSON.
+    pub complete: bool,
+}
+
+/// When things happened, in milliseconds since the request was sent.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Timing {
+    /// The first byte of the body.
+    pub first_byte: Option<f64>,
+    /// The first text, reasoning or tool call.
+    pub first_token: Option<f64>,
+    /// The first complete sentence.
+    pub first_sentence: Option<f64>,
+    /// The end of the stream.
+    pub total: Option<f64>,
+    /// Completion tokens per second from the first token on.
+    pub tokens_per_second: Option<f64>,
+}
+
+/// How often one repair was made.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct RepairCount {
+    /// The repair's code, such as `tool_call.no_index`.
+    pub code: String,
+    /// The ordinal of the first event that needed it, from 0.
+    pub at: u64,
+    /// How often.
+    pub count: u64,
+}
+
+/// One attempt to get an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Attempt {
+    /// Who was asked.
+    pub provider: String,
+    /// The HTTP status, if there was an answer.
+    pub status: Option<u16>,
+    /// Why it was made, or why it failed.
+    pub reason: String,
+}
+
+/// The error of an [`Outcome`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct OutcomeError {
+    /// The error's class name, such as `TruncatedError`.
+    pub name: String,
+    /// What happened and what to do.
+    pub message: String,
+    /// A code: the server's, or the decoder's.
+    pub code: Option<String>,
+}
+
+impl Decoder {
+    /// The outcome as JSON text; `None` until the stream has ended.
+    pub fn outcome_json(&self) -> Option<String> {
+        let status = self.status?;
+        let mut out = Writer::default();
+        out.raw(b"{").member("status", status.as_str());
+        out.key("completion");
+        self.write_completion(&mut out);
+        let first = self.choices.iter().find(|choice| choice.index == 0);
+        out.key("message");
+        match first {
+            Some(choice) => {
+                out.raw(b"{");
+                choice.write_message(true, &mut out);
+                out.raw(b"}");
+            }
+            None => drop(out.raw(b"null")),
+        }
+        out.member("text", first.map_or("", |choice| choice.text()));
+        out.member("reasoning", first.map_or("", |choice| choice.reasoning()));
+        out.key("toolCalls").raw(b"[");
+        for call in first.map_or(&[][..], |choice| choice.tool_calls.calls()) {
+            call.write_summary(&mut out);
+        }
+        out.raw(b"]").key("finishReason");
+        match first.and_then(|choice| choice.finish_reason.as_deref()) {
+            Some(reason) => out.string(reason),
+            None => out.raw(b"null"),
+        };
+        out.key("usage");
+        self.write_usage(&mut out);
+        out.key("cost");
+        self.write_cost(&mut out);
+        self.write_timing(&mut out);
+        out.key("repairs").raw(b"[");
+        for count in self.repairs.counts() {
+            out.comma().raw(b"{").member("code", count.repair.code());
+            out.key("at").integer(count.at).key("count").integer(count.count).raw(b"}");
+        }
+        out.raw(b"]").key("attempts");
+        write_attempts(&self.options.attempts, &mut out);
+        out.key("requestId");
+        match &self.options.request_id {
+            Some(id) => out.string(id),
+            None => out.raw(b"null"),
+        };
+        if let Some(failure) = &self.failure {
+            out.key("error");
+            failure.write(&mut out);
+        }
+        out.raw(b"}");
+        Some(out.into_string())
+    }
+
+    /// The outcome; `None` until the stream has ended.
+    pub fn outcome(&self) -> Option<Outcome> {
+        serde_json::from_str(&self.outcome_json()?).ok()
+    }
+
+    /// The completion as JSON text: a JSON document as the server sent it, else what was accumulated.
+    pub fn completion_json(&self) -> String {
+        if let Some(document) = self.document() {
+            return String::from_utf8_lossy(document).into_owned();
+        }
+        let mut out = Writer::default();
+        self.write_completion(&mut out);
+        out.into_string()
+    }
+
+    pub(super) fn write_completion(&self, out: &mut Writer) {
+        if !self.seen_chunk {
+            out.raw(b"null");
+            return;
+        }
+        self.write_completion_as("chat.completion", "message", out);
+    }
+
+    pub(super) fn write_completion_as(&self, object: &str, member: &str, out: &mut Writer) {
+        out.raw(b"{").member("id", &self.id).member("object", object);
+        if let Some(created) = &self.created {
+            out.key("created").raw(created);
+        }
+        out.member("model", &self.model).key("choices").raw(b"[");
+        for choice in &self.choices {
+            choice.write(member, out);
+        }
+        out.raw(b"]");
+        if let Some(usage) = &self.usage {
+            out.key("usage").raw(usage);
+        }
+        self.extras.write(out);
+        out.raw(b"}");
+    }
+
+    /// Whatever the server said of usage, and `estimated: false`.
+    pub(super) fn write_usage(&self, out: &mut Writer) {
+        match self.usage.as_deref().and_then(|usage| usage.trim_ascii_end().strip_suffix(b"}")) {
+            Some(members) => {
+                out.raw(members).raw(if members.trim_ascii_end() == b"{" { b"" } else { b"," });
+                out.raw(b"\"estimated\":false}");
+            }
+            None => drop(out.raw(b"null")),
+        }
+    }
+
+    pub(super) fn write_cost(&self, out: &mut Writer) {
+        let cost = self.usage.as_deref().zip(self.options.prices).and_then(|(usage, prices)| prices.cost(&Tokens::read(usage)));
+        match cost {
+            Some(cost) => out.decimal(cost, 12),
+            None => out.raw(b"null"),
+        };
+    }
+
+    fn write_timing(&self, out: &mut Writer) {
+        let since = |at: Option<f64>| at.map(|at| (at - self.options.started).max(0.0));
+        out.key("timing").raw(b"{");
+        out.key("firstByte").milliseconds(since(self.first_byte));
+        out.key("firstToken").milliseconds(since(self.first_token));
+        out.key("firstSentence").raw(b"null");
+        out.key("total").milliseconds(since(self.ended));
+        let tokens = self.usage.as_deref().and_then(|usage| Tokens::read(usage).completion);
+        let rate = match (tokens, self.first_token, self.ended) {
+            (Some(tokens), Some(from), Some(to)) if to > from => Some(tokens as f64 * 1e3 / (to - from)),
+            _ => None,
+        };
+        out.key("tokensPerSecond").milliseconds(rate).raw(b"}");
+    }
+}
+
+/// A list of attempts, as outcomes and errors have it.
+pub(crate) fn write_attempts(attempts: &[Attempt], out: &mut Writer) {
+    out.raw(b"[");
+    for attempt in attempts {
+        out.comma().raw(b"{").member("provider", &attempt.provider).key("status");
+        match attempt.status {
+            Some(status) => out.integer(u64::from(status)),
+            None => out.raw(b"null"),
+        };
+        out.member("reason", &attempt.reason).raw(b"}");
+    }
+    out.raw(b"]");
+}
+
+/// The token counts of a `usage` object that the engine acts on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tokens {
+    /// Input tokens, cached ones among them.
+    pub prompt: Option<u64>,
+    /// Those of them that came from a cache.
+    pub cached: u64,
+    /// Output tokens.
+    pub completion: Option<u64>,
+}
+
+impl Tokens {
+    /// Reads them from a `usage` object; what is missing or no whole number is left out.
+    pub fn read(usage: &[u8]) -> Self {
+        let mut tokens = Tokens::default();
+        let _ = tokens.read_members(&mut Reader::new(usage));
+        tokens
+    }
+
+    fn read_members(&mut self, reader: &mut Reader<'_>) -> Result<(), crate::json::Malformed> {
+        let mut first = true;
+        reader.object()?;
+        while let Some(key) = reader.member(&mut first)? {
+            match &*key {
+                b"prompt_tokens" => self.prompt = crate::json::integer(reader.value()?),
+                b"completion_tokens" => self.completion = crate::json::integer(reader.value()?),
+                b"prompt_cache_hit_tokens" => self.cached = crate::json::integer(reader.value()?).unwrap_or(self.cached),
+                b"prompt_tokens_details" if reader.kind()? == Kind::Object => {
+                    let mut first = true;
+                    reader.object()?;
+                    while let Some(key) = reader.member(&mut first)? {
+                        let value = reader.value()?;
+                        if &*key == b"cached_tokens" {
+                            self.cached = crate::json::integer(value).unwrap_or(self.cached);
+                        }
+                    }
+                }
+                _ => drop(reader.value()?),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,98 @@
+//! The batch that one push hands out: text, chunks or events, whichever the reader asked for.
+
+use crate::json::Writer;
+
+/// What a reader wants of each network chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OutputKind {
+    /// Nothing: only the outcome counts.
+    #[default]
+    None,
+    /// The normalised text of choice 0, as UTF-8.
+    Text,
+    /// A JSON array of the server's own chunks.
+    Chunks,
+    /// A JSON array of normalised events.
+    Events,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Output {
+    pub(super) kind: OutputKind,
+    writer: Writer,
+}
+
+impl Output {
+    pub(super) fn new(kind: OutputKind) -> Self {
+        Output { kind, writer: Writer::default() }
+    }
+
+    /// Starts the batch of the next push.
+    #[inline]
+    pub(super) fn begin(&mut self) {
+        self.writer.bytes.clear();
+        if self.is_list() {
+            self.writer.raw(b"[");
+        }
+    }
+
+    /// Closes the batch.
+    #[inline]
+    pub(super) fn close(&mut self) {
+        if self.is_list() {
+            self.writer.raw(b"]");
+        }
+    }
+
+    #[inline]
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.writer.bytes
+    }
+
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.writer.bytes)
+    }
+
+    pub(super) fn lend(&mut self, buffer: Vec<u8>) {
+        self.writer.bytes = buffer;
+    }
+
+    #[inline]
+    pub(super) fn wants_events(&self) -> bool {
+        self.kind == OutputKind::Events
+    }
+
+    /// Text of a choice, as text or as an event.
+    #[inline]
+    pub(super) fn text(&mut self, choice: u64, text: &str) {
+        match self.kind {
+            OutputKind::Text if choice == 0 => self.writer.bytes.extend_from_slice(text.as_bytes()),
+            OutputKind::Events if !text.is_empty() => self.text_event("text", choice, text),
+            _ => {}
+        }
+    }
+
+    /// A chunk, which is well-formed JSON.
+    #[inline]
+    pub(super) fn chunk(&mut self, raw: &[u8]) {
+        if self.kind == OutputKind::Chunks {
+            self.writer.comma().raw(raw);
+        }
+    }
+
+    /// An event with a type and a choice; the caller adds the rest and closes it.
+    pub(super) fn event(&mut self, kind: &str, choice: u64) -> &mut Writer {
+        self.writer.comma().raw(b"{").member("type", kind).key("choice").integer(choice)
+    }
+
+    /// An event with `text`.
+    pub(super) fn text_event(&mut self, kind: &str, choice: u64, text: &str) {
+        if self.wants_events() && !text.is_empty() {
+            self.event(kind, choice).member("text", text).raw(b"}");
+        }
+    }
+
+    fn is_list(&self) -> bool {
+        matches!(self.kind, OutputKind::Chunks | OutputKind::Events)
+    }
+}

@@ -1,0 +1,133 @@
+//! What the decoder had to put right, counted by kind.
+
+/// One kind of repair. The code is what users see; `docs/dialects.md` says who needs it and what is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Repair {
+    /// The last event lacked the blank line that closes it.
+    UnfinishedEvent,
+    /// An event's data was not UTF-8.
+    InvalidUtf8,
+    /// A keep-alive was sent as data.
+    KeepAliveData,
+    /// An event had empty data.
+    EmptyData,
+    /// White space around `[DONE]`.
+    PaddedDone,
+    /// The body ended after every finish reason, without `[DONE]`.
+    NoDone,
+    /// `[DONE]` came without any finish reason.
+    NoFinishReason,
+    /// A JSON document where an event stream was asked for.
+    Json,
+    /// An event stream where a JSON document was asked for.
+    EventStream,
+    /// An event that is not JSON.
+    Malformed,
+    /// An event that is JSON, but no object.
+    NotAnObject,
+    /// No list of choices.
+    NoChoices,
+    /// A choice without a delta.
+    NoDelta,
+    /// A choice without an index among several.
+    NoChoiceIndex,
+    /// `message` in place of `delta`.
+    MessageForDelta,
+    /// Content that is a list of parts, or some other value than text.
+    ContentParts,
+    /// An empty finish reason, where `null` was meant.
+    EmptyFinishReason,
+    /// Usage inside a choice.
+    UsageInChoice,
+    /// A tool call without an index.
+    ToolNoIndex,
+    /// One index for several tool calls.
+    ToolIndexReused,
+    /// No id, or none in time: one was made up.
+    ToolIdMadeUp,
+    /// A name sent in pieces or again.
+    ToolNameRepeated,
+    /// Arguments that are not a string.
+    ToolArgumentsNotText,
+    /// No arguments at all, taken as `{}`.
+    ToolArgumentsEmpty,
+    /// `function_call`, the form before tool calls.
+    ToolFunctionCall,
+    /// Another finish reason than `tool_calls` with tool calls.
+    ToolFinishReason,
+    /// Reasoning in more than one field.
+    ReasoningTwice,
+    /// Reasoning in `<think>` tags from a server not known for it.
+    ReasoningTags,
+    /// `</think>` without an opening tag: what was text so far is reasoning.
+    ReasoningReclassified,
+}
+
+const CODES: [&str; 29] = [
+    "framing.unfinished_event",
+    "framing.invalid_utf8",
+    "framing.keep_alive_data",
+    "framing.empty_data",
+    "end.padded_done",
+    "end.no_done",
+    "end.no_finish_reason",
+    "body.json",
+    "body.event_stream",
+    "chunk.malformed",
+    "chunk.not_an_object",
+    "chunk.no_choices",
+    "chunk.no_delta",
+    "chunk.no_index",
+    "chunk.message_for_delta",
+    "chunk.content_parts",
+    "chunk.empty_finish_reason",
+    "usage.in_choice",
+    "tool_call.no_index",
+    "tool_call.index_reused",
+    "tool_call.id_made_up",
+    "tool_call.name_repeated",
+    "tool_call.arguments_not_text",
+    "tool_call.arguments_empty",
+    "tool_call.function_call",
+    "tool_call.finish_reason",
+    "reasoning.twice",
+    "reasoning.tags",
+    "reasoning.reclassified",
+];
+
+impl Repair {
+    /// The code in events, outcomes and errors.
+    pub fn code(self) -> &'static str {
+        CODES[self as usize]
+    }
+}
+
+/// How often one repair was made, and at which event first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    /// What was repaired.
+    pub repair: Repair,
+    /// The ordinal of the first event that needed it, from 0.
+    pub at: u64,
+    /// How often.
+    pub count: u64,
+}
+
+/// The repairs of one stream. Bounded: one entry a kind.
+#[derive(Debug, Default)]
+pub struct Repairs(Vec<Count>);
+
+impl Repairs {
+    pub(super) fn add(&mut self, repair: Repair, at: u64) {
+        match self.0.iter_mut().find(|entry| entry.repair == repair) {
+            Some(entry) => entry.count += 1,
+            None => self.0.push(Count { repair, at, count: 1 }),
+        }
+    }
+
+    /// One entry a kind, in the order they first occurred.
+    pub fn counts(&self) -> &[Count] {
+        &self.0
+    }
+}

@@ -1,0 +1,269 @@
+//! One chunk, read in place: which of the fields the engine acts on are there, and the bytes they lie in.
+//!
+//! A chunk is read whole before anything of it is used, so that a malformed one changes nothing.
+
+use std::borrow::Cow;
+
+use crate::json::{Kind, Malformed, Reader, Str, integer};
+
+/// The names under which servers send reasoning beside the content.
+pub(super) const REASONING_FIELDS: [&str; 4] = ["reasoning", "reasoning_content", "reasoning_text", "thinking"];
+
+/// A field whose type servers disagree on.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) enum Field<'a> {
+    #[default]
+    Absent,
+    Null,
+    Str(Str<'a>),
+    /// Any other value, as it was sent.
+    Other(&'a [u8]),
+}
+
+impl<'a> Field<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
+        match reader.kind()? {
+            Kind::String => reader.string().map(Field::Str),
+            Kind::Null => reader.value().map(|_| Field::Null),
+            _ => reader.value().map(Field::Other),
+        }
+    }
+
+    pub(super) fn some(self) -> Option<Self> {
+        match self {
+            Field::Absent | Field::Null => None,
+            field => Some(field),
+        }
+    }
+
+    pub(super) fn text(self) -> Option<Str<'a>> {
+        match self {
+            Field::Str(text) if !text.is_empty() => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// A member that the engine has no use for and keeps as it is.
+pub(super) type Extra<'a> = (Cow<'a, [u8]>, &'a [u8]);
+
+#[derive(Debug, Default)]
+pub(super) struct Delta<'a> {
+    pub(super) role: Field<'a>,
+    pub(super) content: Field<'a>,
+    pub(super) refusal: Field<'a>,
+    pub(super) reasoning: [Field<'a>; REASONING_FIELDS.len()],
+    pub(super) tool_calls: Option<&'a [u8]>,
+    pub(super) function_call: Option<&'a [u8]>,
+    pub(super) extras: Vec<Extra<'a>>,
+}
+
+impl<'a> Delta<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
+        let mut delta = Delta::default();
+        let mut first = true;
+        reader.object()?;
+        while let Some(key) = reader.member(&mut first)? {
+            match &*key {
+                b"content" => delta.content = Field::read(reader)?,
+                b"role" => delta.role = Field::read(reader)?,
+                b"refusal" => delta.refusal = Field::read(reader)?,
+                b"tool_calls" => delta.tool_calls = not_null(reader)?,
+                b"function_call" => delta.function_call = not_null(reader)?,
+                name => match REASONING_FIELDS.iter().position(|field| field.as_bytes() == name) {
+                    Some(field) => delta.reasoning[field] = Field::read(reader)?,
+                    None => delta.extras.push((key, reader.value()?)),
+                },
+            }
+        }
+        Ok(delta)
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Choice<'a> {
+    pub(super) index: Option<u64>,
+    pub(super) delta: Option<Delta<'a>>,
+    /// The delta came as a whole `message`.
+    pub(super) whole: bool,
+    pub(super) finish_reason: Field<'a>,
+    pub(super) logprobs: Option<&'a [u8]>,
+    pub(super) usage: Option<&'a [u8]>,
+    pub(super) extras: Vec<Extra<'a>>,
+}
+
+impl<'a> Choice<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
+        let mut choice = Choice::default();
+        let mut first = true;
+        reader.object()?;
+        while let Some(key) = reader.member(&mut first)? {
+            match &*key {
+                b"index" => choice.index = integer(reader.value()?),
+                b"delta" if reader.kind()? == Kind::Object => {
+                    let delta = Delta::read(reader)?;
+                    if choice.delta.is_none() || !choice.whole {
+                        choice.delta = Some(delta);
+                    }
+                }
+                b"message" if reader.kind()? == Kind::Object => {
+                    let message = Delta::read(reader)?;
+                    if choice.delta.is_none() {
+                        choice.delta = Some(message);
+                        choice.whole = true;
+                    }
+                }
+                b"delta" | b"message" => drop(reader.value()?),
+                b"finish_reason" => choice.finish_reason = Field::read(reader)?,
+                b"logprobs" => choice.logprobs = not_null(reader)?,
+                b"usage" => choice.usage = not_null(reader)?,
+                _ => choice.extras.push((key, reader.value()?)),
+            }
+        }
+        Ok(choice)
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Chunk<'a> {
+    /// Most chunks have one choice, so the first needs no list.
+    pub(super) first: Option<Choice<'a>>,
+    pub(super) more: Vec<Choice<'a>>,
+    /// Whether `choices` is a list, empty or not.
+    pub(super) has_choices: bool,
+    pub(super) usage: Option<&'a [u8]>,
+    pub(super) error: Option<&'a [u8]>,
+    /// `"object": "error"` or `"type": "error"`: the whole chunk is one.
+    pub(super) is_error: bool,
+    pub(super) id: Field<'a>,
+    pub(super) created: Option<&'a [u8]>,
+    pub(super) model: Field<'a>,
+    pub(super) extras: Vec<Extra<'a>>,
+}
+
+impl<'a> Chunk<'a> {
+    /// Reads one chunk and what follows it must be white space.
+    pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
+        let mut chunk = Chunk::default();
+        let mut first = true;
+        reader.object()?;
+        while let Some(key) = reader.member(&mut first)? {
+            match &*key {
+                b"choices" => chunk.read_choices(reader)?,
+                b"usage" => chunk.usage = not_null(reader)?,
+                b"error" => chunk.error = not_null(reader)?,
+                b"id" => chunk.id = Field::read(reader)?,
+                b"created" => chunk.created = not_null(reader)?,
+                b"model" => chunk.model = Field::read(reader)?,
+                b"object" => chunk.is_error |= reader.value()? == b"\"error\"",
+                b"type" => {
+                    let value = reader.value()?;
+                    chunk.is_error |= value == b"\"error\"";
+                    chunk.extras.push((key, value));
+                }
+                // Padding that hides token lengths from an eavesdropper; a completion has none.
+                b"obfuscation" => drop(reader.value()?),
+                _ => chunk.extras.push((key, reader.value()?)),
+            }
+        }
+        Ok(chunk)
+    }
+
+    fn read_choices(&mut self, reader: &mut Reader<'a>) -> Result<(), Malformed> {
+        if reader.kind()? != Kind::Array {
+            return reader.value().map(drop);
+        }
+        self.has_choices = true;
+        let mut first = true;
+        reader.array()?;
+        while reader.element(&mut first)? {
+            if reader.kind()? != Kind::Object {
+                reader.value()?;
+                continue;
+            }
+            let choice = Choice::read(reader)?;
+            if self.first.is_none() {
+                self.first = Some(choice);
+            } else {
+                self.more.push(choice);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether this is an error that a server sent in place of a chunk.
+    pub(super) fn error(&self) -> Option<&'a [u8]> {
+        self.error.filter(|error| !matches!(*error, b"false" | b"\"\"" | b"{}"))
+    }
+
+    /// A member by name, among those the engine keeps as they are.
+    pub(super) fn extra(&self, name: &str) -> Option<&'a [u8]> {
+        self.extras.iter().find(|(key, _)| &**key == name.as_bytes()).map(|(_, value)| *value)
+    }
+}
+
+fn not_null<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a [u8]>, Malformed> {
+    reader.value().map(|value| Some(value).filter(|value| *value != b"null"))
+}
+
+/// A part of a content that is a list of parts.
+#[derive(Debug, PartialEq)]
+pub(super) enum Part<'a> {
+    Text(Str<'a>),
+    Reasoning(Str<'a>),
+}
+
+/// The parts of a content that was sent as a list (or as one object). What is neither text nor reasoning is passed over.
+pub(super) fn parts(raw: &[u8]) -> Vec<Part<'_>> {
+    let mut found = Vec::new();
+    let mut reader = Reader::new(raw);
+    // `raw` was read once already, so nothing below can fail; if it did, the parts so far stand.
+    let _ = read_parts(&mut reader, false, 0, &mut found);
+    found
+}
+
+fn read_parts<'a>(
+    reader: &mut Reader<'a>,
+    reasoning: bool,
+    depth: u32,
+    found: &mut Vec<Part<'a>>,
+) -> Result<(), Malformed> {
+    let kind = reader.kind()?;
+    if depth > 3 {
+        return reader.value().map(drop);
+    }
+    match kind {
+        Kind::String => {
+            let text = reader.string()?;
+            found.push(if reasoning { Part::Reasoning(text) } else { Part::Text(text) });
+        }
+        Kind::Array => {
+            let mut first = true;
+            reader.array()?;
+            while reader.element(&mut first)? {
+                read_parts(reader, reasoning, depth + 1, found)?;
+            }
+        }
+        Kind::Object => {
+            let mut thought = reasoning;
+            let mut bodies = Vec::new();
+            let mut first = true;
+            reader.object()?;
+            while let Some(key) = reader.member(&mut first)? {
+                let value = reader.value()?;
+                match &*key {
+                    b"type" => thought |= matches!(value, b"\"thinking\"" | b"\"reasoning\"" | b"\"reasoning_text\""),
+                    b"text" | b"thinking" | b"reasoning" | b"content" => bodies.push(value),
+                    _ => {}
+                }
+            }
+            for body in bodies {
+                if !matches!(body.first(), Some(b'n' | b't' | b'f' | b'-' | b'0'..=b'9')) {
+                    read_parts(&mut Reader::new(body), thought, depth + 1, found)?;
+                }
+            }
+        }
+        _ => drop(reader.value()?),
+    }
+    Ok(())
+}

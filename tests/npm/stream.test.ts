@@ -1,0 +1,319 @@
+/**
+ * A stream's life: who reads it, how it is left, what is let go, and what time it is given.
+ */
+import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
+import { test } from "node:test";
+import { APIUserAbortError, ChatStream, ChatwireError, StalledError, TruncatedError } from "chatwire";
+import { alive } from "./engine-memory.ts";
+import { clientOf, collect, DONE, encode, failureOf, gate, messages, says, serve } from "./serving.ts";
+
+const open = (parts: string[], after: "end" | "silence" = "end") => {
+  const served = serve(parts, { after });
+  return { served, stream: clientOf(served).chat.completions.stream({ messages }) };
+};
+const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+
+test("text_stream_gives_one_string_per_network_chunk_and_never_an_empty_one", async () => {
+  const { stream } = open([says("a"), ": keep-alive\n\n", says("b") + says("c"), says("", "stop"), DONE]);
+  assert.deepEqual(await collect(stream.textStream), ["a", "bc"]);
+});
+
+test("chunks_are_the_servers_own_json", async () => {
+  const first = { choices: null, x_unknown: { deep: [1, "é"] } };
+  const { stream } = open([`data: ${JSON.stringify(first)}\n\n${says("a", "stop")}`, DONE]);
+  const chunks = await collect(stream);
+  assert.deepEqual(chunks[0], first);
+  assert.equal(chunks.length, 2);
+});
+
+test("a_read_larger_than_the_engines_buffer_is_whole_in_one_string", async () => {
+  const long = "héllo 😀 ".repeat(30_000);
+  const half = says(long);
+  const { stream } = open([half + half, says("", "stop"), DONE]);
+  const [text, ...rest] = await collect(stream.textStream);
+  assert.equal(text, long + long);
+  assert.deepEqual(rest, []);
+});
+
+test("chunks_of_a_large_read_come_in_order", async () => {
+  const many = Array.from({ length: 2000 }, (_, n) => says(`${n} `)).join("");
+  const { stream } = open([many + says("", "stop") + DONE]);
+  const texts = (await collect(stream)).map((chunk) => chunk.choices[0]?.delta.content);
+  assert.deepEqual(texts.slice(0, -1), Array.from({ length: 2000 }, (_, n) => `${n} `));
+});
+
+test("next_called_many_times_at_once_answers_in_order", async () => {
+  const { stream } = open([says("a") + says("b"), says("c"), ":\n\n", says("d", "stop"), DONE]);
+  const iterator = stream[Symbol.asyncIterator]();
+  const first = Array.from({ length: 3 }, () => iterator.next());
+  const early = await first[0];
+  const rest = [...first.slice(1), ...Array.from({ length: 4 }, () => iterator.next())];
+  const texts = (await Promise.all([early, ...rest])).map((result) => result?.value?.choices[0]?.delta.content);
+  assert.deepEqual(texts, ["a", "b", "c", "d", undefined, undefined, undefined]);
+});
+
+test("done_ends_the_stream_though_the_connection_stays_open", async () => {
+  const { served, stream } = open([says("a", "stop"), DONE], "silence");
+  assert.deepEqual(await collect(stream.textStream), ["a"]);
+  assert.equal((await stream.outcome()).status, "complete");
+  assert.equal(served.cancelled, true);
+});
+
+test("outcome_reads_the_stream_when_nobody_else_does", async () => {
+  const { stream } = open([says("a"), says("b", "stop"), DONE]);
+  const outcome = await stream.outcome();
+  assert.equal(outcome.text, "ab");
+  assert.equal(await stream.finalContent(), "ab");
+  assert.equal((await stream.finalMessage()).role, "assistant");
+  assert.equal((await stream.finalChatCompletion()).choices[0]?.message.content, "ab");
+  assert.equal(await stream.outcome(), outcome);
+});
+
+test("a_loop_after_outcome_has_read_is_refused_by_name", async () => {
+  const { stream } = open([says("a", "stop"), DONE]);
+  await stream.outcome();
+  for (const loop of [() => collect(stream), () => collect(stream.textStream), () => collect(stream.events)]) {
+    await assert.rejects(loop, (error) => error instanceof ChatwireError && /reader/.test(error.message));
+  }
+});
+
+test("outcome_waits_for_an_iterator_taken_in_the_same_turn", async () => {
+  const { stream } = open([says("a"), says("b", "stop"), DONE]);
+  const outcome = stream.outcome();
+  const texts = collect(stream.textStream);
+  assert.deepEqual(await texts, ["a", "b"]);
+  assert.equal((await outcome).text, "ab");
+});
+
+test("an_iterator_is_taken_once", async () => {
+  const { stream } = open([says("a", "stop"), DONE]);
+  const first = collect(stream);
+  assert.throws(() => stream[Symbol.asyncIterator](), ChatwireError);
+  assert.equal((await first).length, 1);
+});
+
+test("leaving_a_loop_early_cancels_the_request", async () => {
+  let sent: AbortSignal | undefined;
+  const served = serve([says("a") + says("b"), says("c")], { after: "silence" });
+  const client = clientOf(async (_url, init) => {
+    sent = init.signal;
+    return served.response;
+  });
+  for (const kind of ["chunks", "text", "events"] as const) {
+    const fresh = serve([says("a") + says("b"), says("c")], { after: "silence" });
+    served.response = fresh.response;
+    const stream = await client.chat.completions.create({ messages, stream: true });
+    const items = kind === "chunks" ? stream : kind === "text" ? stream.textStream : stream.events;
+    for await (const _ of items) break;
+    assert.equal(fresh.cancelled, true, kind);
+    assert.equal(sent?.aborted, true, kind);
+    const outcome = await stream.outcome();
+    assert.equal(outcome.status, "aborted", kind);
+    assert.equal(outcome.text, "ab", kind);
+  }
+});
+
+test("an_error_thrown_in_the_loop_body_cancels_the_request_and_is_the_error", async () => {
+  const { served, stream } = open([says("a")], "silence");
+  const loop = async () => {
+    for await (const _ of stream) throw new RangeError("mine");
+  };
+  await assert.rejects(loop, RangeError);
+  assert.equal(served.cancelled, true);
+});
+
+test("abort_ends_iteration_silently_and_rejects_the_finals", async () => {
+  const { served, stream } = open([says("a")], "silence");
+  const texts: string[] = [];
+  for await (const text of stream.textStream) {
+    texts.push(text);
+    setImmediate(() => stream.abort());
+  }
+  assert.deepEqual(texts, ["a"]);
+  assert.equal(served.cancelled, true);
+  const outcome = await stream.outcome();
+  assert.deepEqual([outcome.status, outcome.text], ["aborted", "a"]);
+  for (const final of ["finalChatCompletion", "finalMessage", "finalContent", "totalUsage"] as const) {
+    await assert.rejects(stream[final](), (error) => error instanceof APIUserAbortError && error.outcome === outcome);
+  }
+});
+
+test("the_controller_aborts_like_abort_does", async () => {
+  const { stream } = open([says("a")], "silence");
+  setImmediate(() => stream.controller.abort());
+  await collect(stream);
+  assert.equal((await stream.outcome()).status, "aborted");
+});
+
+test("await_using_leaves_the_stream_at_the_end_of_the_block", async () => {
+  const { served, stream } = open([says("a")], "silence");
+  {
+    await using using = stream;
+    await using.textStream[Symbol.asyncIterator]().next();
+  }
+  assert.equal(served.cancelled, true);
+  assert.equal((await stream.outcome()).status, "aborted");
+});
+
+test("a_callers_signal_aborts_before_during_and_after", async () => {
+  const before = AbortSignal.abort("a string for a reason");
+  const refused = clientOf(async () => assert.fail("it was sent")).chat.completions;
+  await assert.rejects(refused.create({ messages }, { signal: before }), APIUserAbortError);
+  assert.equal((await refused.stream({ messages }, { signal: before }).outcome()).status, "aborted");
+
+  const opening = new AbortController();
+  const called = gate();
+  const deaf = clientOf(() => {
+    called.open();
+    return new Promise(() => {});
+  });
+  const pending = deaf.chat.completions.create({ messages }, { signal: opening.signal });
+  await Promise.race([called.promise, pending.then(assert.fail)]);
+  opening.abort("enough");
+  const error = await failureOf(pending);
+  assert.ok(error instanceof APIUserAbortError);
+  assert.equal(error.cause, "enough");
+
+  const during = new AbortController();
+  const served = serve([says("a")], { after: "silence" });
+  const stream = await clientOf(served).chat.completions.create({ messages, stream: true }, { signal: during.signal });
+  const texts: string[] = [];
+  for await (const text of stream.textStream) {
+    texts.push(text);
+    setImmediate(() => during.abort());
+  }
+  assert.deepEqual(texts, ["a"]);
+  assert.equal(served.cancelled, true);
+
+  const after = new AbortController();
+  const done = clientOf(serve([says("a", "stop"), DONE])).chat.completions.stream({ messages }, { signal: after.signal });
+  assert.equal(await done.finalContent(), "a");
+  after.abort();
+  done.abort();
+  assert.equal((await done.outcome()).status, "complete");
+});
+
+test("an_aborted_json_completion_rejects_with_what_had_arrived", async () => {
+  const controller = new AbortController();
+  const served = serve(['{"choices":['], { after: "silence", headers: { "content-type": "application/json" } });
+  const pending = clientOf(served).chat.completions.create({ messages }, { signal: controller.signal });
+  setTimeout(() => controller.abort(), 20);
+  const error = await failureOf(pending);
+  assert.ok(error instanceof APIUserAbortError);
+  assert.equal(error.outcome?.status, "aborted");
+  assert.equal(served.cancelled, true);
+});
+
+test("an_error_thrown_from_a_stream_carries_its_outcome_out_of_sight", async () => {
+  const { stream } = open([says("half an ans")]);
+  const error = await failureOf(collect(stream));
+  assert.ok(error instanceof TruncatedError);
+  assert.equal(error.name, "TruncatedError");
+  assert.equal(error.outcome?.text, "half an ans");
+  assert.equal(Object.keys(error).includes("outcome"), false);
+  assert.equal(error.outcome, await stream.outcome());
+  assert.equal(await failureOf(stream.finalMessage()), error);
+  assert.equal(JSON.stringify(error).includes("half an ans"), false);
+});
+
+test("items_before_an_error_are_given_before_it_is_thrown_and_it_is_thrown_once", async () => {
+  const { stream } = open([says("a") + says("b") + 'data: {"error":{"message":"out of luck"}}\n\n']);
+  const iterator = stream.textStream[Symbol.asyncIterator]();
+  assert.deepEqual(await iterator.next(), { done: false, value: "ab" });
+  await assert.rejects(iterator.next(), /out of luck/);
+  assert.deepEqual(await iterator.next(), { done: true, value: undefined });
+});
+
+test("silence_stalls_while_a_read_is_pending", async () => {
+  const served = serve([says("a")], { after: "silence" });
+  const client = clientOf(served, { timeout: { idle: 30 } });
+  const stream = client.chat.completions.stream({ messages });
+  const error = await failureOf(collect(stream.textStream));
+  assert.ok(error instanceof StalledError);
+  assert.deepEqual([error.outcome?.status, error.outcome?.text], ["stalled", "a"]);
+  assert.equal(served.cancelled, true);
+});
+
+test("keep_alives_are_not_progress", async () => {
+  let cancelled = false;
+  const body = new ReadableStream({
+    async pull(controller) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      if (!cancelled) controller.enqueue(encode(": still here\n\n"));
+    },
+    cancel() {
+      cancelled = true;
+    },
+  });
+  const client = clientOf(async () => new Response(body), { timeout: { firstToken: 40 } });
+  await assert.rejects(collect(client.chat.completions.stream({ messages })), StalledError);
+  assert.equal(cancelled, true);
+});
+
+test("a_slow_consumer_is_not_a_stall", async () => {
+  const served = serve([says("a"), says("b"), says("c", "stop"), DONE]);
+  const stream = clientOf(served, { timeout: { idle: 20, firstToken: 20 } }).chat.completions.stream({ messages });
+  const texts: string[] = [];
+  for await (const text of stream.textStream) {
+    texts.push(text);
+    await new Promise((resolve) => setTimeout(resolve, 45)); // longer than the timeouts: this is what is tested
+  }
+  assert.deepEqual(texts, ["a", "b", "c"]);
+});
+
+test("the_end_leaves_no_listener_timer_or_engine_memory", async () => {
+  const before = timers();
+  const { signal } = new AbortController();
+  const endings: [string[], "end" | "silence", (stream: ChatStream) => Promise<unknown>][] = [
+    [[says("a", "stop"), DONE], "silence", (stream) => collect(stream)],
+    [[says("a")], "end", (stream) => failureOf(collect(stream.textStream))],
+    [[says("a")], "silence", (stream) => stream.events[Symbol.asyncIterator]().return?.() as Promise<unknown>],
+    [[says("a")], "silence", (stream) => (setImmediate(() => stream.abort()), stream.outcome())],
+    [[], "silence", (stream) => stream[Symbol.asyncDispose]()],
+  ];
+  for (const [parts, after, end] of endings) {
+    const stream = await clientOf(serve(parts, { after })).chat.completions.create({ messages, stream: true }, { signal });
+    await end(stream);
+    assert.equal(getEventListeners(signal, "abort").length, 0);
+    assert.equal(alive.size, 0);
+    assert.equal(timers(), before);
+  }
+  await clientOf(async () => Response.json({ choices: [{ index: 0, message: { content: "a" }, finish_reason: "stop" }] }))
+    .chat.completions.create({ messages }, { signal });
+  await failureOf(clientOf(async () => Promise.reject(new TypeError("no"))).chat.completions.create({ messages }, { signal }));
+  assert.equal(getEventListeners(signal, "abort").length, 0);
+  assert.equal(alive.size, 0);
+  assert.equal(timers(), before);
+});
+
+test("to_readable_stream_is_the_servers_bytes_and_keeps_the_accounts", async () => {
+  const parts = [": hi\n\n", says("a"), says("b", "stop"), DONE];
+  const { stream } = open([...parts]);
+  const bytes = stream.toReadableStream();
+  assert.throws(() => stream[Symbol.asyncIterator](), ChatwireError);
+  assert.equal(await new Response(bytes).text(), parts.join(""));
+  assert.equal((await stream.outcome()).text, "ab");
+});
+
+test("to_readable_stream_errors_where_iteration_would_throw", async () => {
+  const { stream } = open([says("a")]);
+  const error = await failureOf(new Response(stream.toReadableStream()).text());
+  assert.ok(error instanceof TruncatedError);
+});
+
+test("cancelling_a_readable_stream_cancels_the_request", async () => {
+  const { served, stream } = open([says("a")], "silence");
+  const reader = stream.toReadableStream().getReader();
+  await reader.read();
+  await reader.cancel();
+  assert.equal(served.cancelled, true);
+  assert.equal((await stream.outcome()).status, "aborted");
+});
+
+test("from_readable_stream_reads_bytes_of_ones_own", async () => {
+  const body = serve([says("a"), says("b", "stop"), DONE]).response.body as ReadableStream<Uint8Array>;
+  const stream = ChatStream.fromReadableStream(body);
+  assert.deepEqual(await collect(stream.textStream), ["a", "b"]);
+  assert.throws(() => ChatStream.fromReadableStream("data: [DONE]" as never), ChatwireError);
+});

@@ -1,0 +1,13 @@
+/** Bundles the page into `www/dist`, which the worker serves. Imports of `chatwire` find the built package above. */
+import { defineConfig } from "vite";
+
+export default defineConfig({
+  root: import.meta.dirname,
+  cacheDir: "../node_modules/.cache/vite-www",
+  build: {
+    target: "es2022",
+    // The wasm must stay a file: as a data: URL it could neither be compiled while it loads nor pass the page's CSP.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+});
