@@ -87,6 +87,8 @@ export interface Opened {
   response: Response;
   decoder: EngineDecoderOptions;
   requestId: string | null;
+  /** Names the call to `EngineConnection.account`. */
+  id: number;
 }
 
 /** What one client holds: provider, policy, limits, totals. */
@@ -100,8 +102,8 @@ export interface EngineConnection {
   ): Promise<Opened>;
   /** JSON text of the totals. */
   usage(): string;
-  /** Adds a finished call to the totals; takes what `EngineDecoder.outcome` gave. */
-  account(outcome: string): void;
+  /** Ends a call: adds what `EngineDecoder.outcome` gave to the totals, nothing when it is empty, and frees its place. */
+  account(outcome: string, id: number): void;
   free(): void;
 }
 

@@ -53,6 +53,9 @@ export class Caller {
   #isDisposed = false;
 
   constructor(options: ClientOptions) {
+    if (options.fetch !== undefined && typeof options.fetch !== "function") {
+      throw new ChatwireError("fetch must be a function such as the global fetch: (url, init) => Promise<Response>.");
+    }
     this.#options = options;
     if (initNow()) this.#connect();
   }
@@ -74,12 +77,13 @@ export class Caller {
     const { path, params, body, method, stream = false } = target;
     try {
       await init();
+      if (signal.aborted) throw aborted(signal.reason);
       const connection = this.#connect();
       const call = { ...settings, headers: plainHeaders(headers), method, stream, now: performance.now() };
-      const { response, requestId, decoder } = await connection.open(path, params, body, call, signal);
+      const { response, requestId, decoder, id } = await connection.open(path, params, body, call, signal);
       const ended = (outcome: string) => {
         unlink();
-        if (!this.#isDisposed) connection.account(outcome);
+        if (!this.#isDisposed) connection.account(outcome, id);
       };
       return { response, requestId, body: response.body, decoder, ended };
     } catch (thrown) {

@@ -130,7 +130,7 @@ export class ChatDecoder<Output extends keyof DecoderOutput = "events"> {
 
 /** One server-sent event. */
 export interface EventStreamEvent {
-  /** The event's type; empty when the stream did not name one, which means `message`. */
+  /** The event's type; `message` when the stream did not name one. */
   event: string;
   /** The `data` lines, joined by line feeds. */
   data: string;

@@ -22,9 +22,8 @@ const env = {
 const binding = ["--target", "web", "--no-typescript", "--omit-default-module-path", "--out-name", "chatwire"];
 
 // Just what rustc emits; every runtime that chatwire supports can do it.
-const features =
-  "bulk-memory multivalue mutable-globals nontrapping-float-to-int reference-types sign-ext".split(" ");
-const shrinking = ["-O3", "--strip-debug", "--strip-producers", ...features.map((feature) => `--enable-${feature}`)];
+const features = "bulk-memory multivalue mutable-globals nontrapping-float-to-int reference-types sign-ext".split(" ");
+const shrinking = ["-Oz", "--strip-debug", "--strip-producers", ...features.map((feature) => `--enable-${feature}`)];
 
 /** Builds what is out of date, and gives the path of the module as the compiler left it, names included. */
 export async function buildEngine() {

@@ -24,5 +24,7 @@ export async function buildFacade() {
 
 /** All but those of the engine. */
 function filesIn(folder) {
-  return readdirSync(folder, { recursive: true }).map(String).filter((file) => !/^wasm\b/.test(file));
+  return readdirSync(folder, { recursive: true })
+    .map(String)
+    .filter((file) => !/^wasm\b/.test(file));
 }

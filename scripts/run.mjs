@@ -14,8 +14,14 @@ export const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
 /** Tools built for this project alone. */
 export const tools = join(root, "target", "tools");
 
+/** Where Playwright puts the browsers it downloads. */
+export const browsers = process.env.PLAYWRIGHT_BROWSERS_PATH ?? join(root, ".cache", "browsers");
+
+/** What commands find in their environment: the local tools, and caches in the project rather than at home. */
 const environment = {
   ...process.env,
+  PLAYWRIGHT_BROWSERS_PATH: browsers,
+  WRANGLER_SEND_METRICS: "false",
   PATH: [join(root, "node_modules", ".bin"), join(tools, "bin"), process.env.PATH].join(delimiter),
 };
 

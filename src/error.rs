@@ -172,7 +172,10 @@ impl ErrorKind {
             ErrorKind::Protocol,
             ErrorKind::InvalidRequest { details: Vec::new() },
         ];
-        KINDS.into_iter().find(|kind| kind.name() == name).unwrap_or(Self::Configuration)
+        KINDS
+            .into_iter()
+            .find(|kind| kind.name() == name)
+            .unwrap_or(Self::Configuration)
     }
 }
 
@@ -180,7 +183,13 @@ impl Error {
     /// An error of some kind.
     #[must_use]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), code: None, response: None, attempts: Vec::new() }
+        Self {
+            kind,
+            message: message.into(),
+            code: None,
+            response: None,
+            attempts: Vec::new(),
+        }
     }
 
     /// A request or an option that cannot be meant. The message names the first problem and counts the others.
@@ -226,12 +235,12 @@ impl Error {
     /// `body` may be cut off at [`MAX_BODY_BYTES`]; what lies beyond is not looked at. `key` is scrubbed from all of it.
     #[must_use]
     pub fn from_response(status: u16, headers: Vec<(String, String)>, body: &str, key: Option<&str>) -> Self {
-        let body = match body.len() > MAX_BODY_BYTES {
-            true => scrub_cut(cut(body, MAX_BODY_BYTES).to_owned(), key),
-            false => scrub(body.to_owned(), key),
-        };
-        let headers: Vec<_> =
-            headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), scrub(value, key))).collect();
+        // However much was read, it may end in the middle of a key.
+        let body = scrub_cut(cut(body, MAX_BODY_BYTES).to_owned(), key);
+        let headers: Vec<_> = headers
+            .into_iter()
+            .map(|(name, value)| (name.to_ascii_lowercase(), scrub(value, key)))
+            .collect();
         let mut said = Said::default();
         let text = body.trim();
         let is_json = text.starts_with(['{', '[', '"']);
@@ -251,7 +260,11 @@ impl Error {
         let mut message = String::new();
         push_integer(&mut message, u64::from(status));
         message.push(' ');
-        message.push_str(&tidy(said.message).filter(|text| !text.is_empty()).unwrap_or_else(|| advice(status).to_owned()));
+        message.push_str(
+            &tidy(said.message)
+                .filter(|text| !text.is_empty())
+                .unwrap_or_else(|| advice(status).to_owned()),
+        );
         let request_id = tidy(said.request_id).or_else(|| header(&headers, "x-request-id").map(ToOwned::to_owned));
         let response = ErrorResponse {
             status,
@@ -331,7 +344,10 @@ impl From<Vec<Problem>> for Error {
 /// A header's value, whatever the case of its name.
 #[must_use]
 pub fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    headers
+        .iter()
+        .find(|(key, _)| key.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.as_str())
 }
 
 /// What a body says about an error.
@@ -429,7 +445,11 @@ fn html_title(page: &str) -> String {
     };
     let title = between("<title", "</title").or_else(|| between("<h1", "</h1"));
     let mut text = title.unwrap_or_default();
-    text.push_str(if text.is_empty() { "an HTML page came instead of an answer" } else { " (an HTML page)" });
+    text.push_str(if text.is_empty() {
+        "an HTML page came instead of an answer"
+    } else {
+        " (an HTML page)"
+    });
     text
 }
 
@@ -449,7 +469,10 @@ fn advice(status: u16) -> &'static str {
 }
 
 fn cut(text: &str, bytes: usize) -> &str {
-    let end = (0..=bytes.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+    let end = (0..=bytes.min(text.len()))
+        .rev()
+        .find(|&end| text.is_char_boundary(end))
+        .unwrap_or(0);
     text.get(..end).unwrap_or_default()
 }
 

@@ -16,5 +16,7 @@ pub mod stream;
 #[cfg(all(target_arch = "wasm32", feature = "npm"))]
 mod bindings;
 
+#[cfg(target_arch = "wasm32")]
+pub use client::{CallOptions, ChatStream, Client, ClientBuilder};
 pub use error::Error;
 pub use provider::Provider;

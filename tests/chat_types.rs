@@ -48,7 +48,14 @@ fn a_request_with_every_documented_field_survives_a_round_trip() {
 
 #[test]
 fn tool_choice_and_stop_keep_each_of_their_shapes() {
-    for choice in [json!("auto"), json!("required"), json!("none"), json!("new"), json!({"type": "allowed_tools", "allowed_tools": {"mode": "auto"}}), json!({"type": "function", "function": {"name": "f"}, "more": 1})] {
+    for choice in [
+        json!("auto"),
+        json!("required"),
+        json!("none"),
+        json!("new"),
+        json!({"type": "allowed_tools", "allowed_tools": {"mode": "auto"}}),
+        json!({"type": "function", "function": {"name": "f"}, "more": 1}),
+    ] {
         same_after::<ToolChoice>(choice);
     }
     same_after::<Stop>(json!("one"));
@@ -66,7 +73,10 @@ fn null_content_is_not_missing_content() {
 #[test]
 fn an_unset_model_is_left_out_for_the_default() {
     let request = ChatCompletionRequest::new("", vec![Message::user("Hi")]);
-    assert_eq!(serde_json::to_value(&request).unwrap(), json!({"messages": [{"role": "user", "content": "Hi"}]}));
+    assert_eq!(
+        serde_json::to_value(&request).unwrap(),
+        json!({"messages": [{"role": "user", "content": "Hi"}]})
+    );
 }
 
 #[test]
@@ -87,21 +97,39 @@ fn odd_chunks_cost_a_field_and_never_the_chunk() {
     assert!(read("{}").choices.is_empty());
     assert_eq!(read(r#"{"choices":[{"delta":null},7]}"#).choices.len(), 1);
     assert_eq!(read(r#"{"choices":[{"delta":{"content":null}}]}"#).text(), "");
-    assert_eq!(read(r#"{"choices":[{"delta":{"content":[{"type":"text","text":"a"}]}}]}"#).text(), "a");
+    assert_eq!(
+        read(r#"{"choices":[{"delta":{"content":[{"type":"text","text":"a"}]}}]}"#).text(),
+        "a"
+    );
     assert_eq!(read(r#"{"created":1712345678.9}"#).created, Some(1712345678));
     assert_eq!(read(r#"{"created":"1712345678","id":5}"#).created, Some(1712345678));
-    let usage = read(r#"{"usage":{"prompt_tokens":"3","completion_tokens":null,"prompt_tokens_details":{"cached_tokens":9}}}"#).usage.unwrap();
-    assert_eq!((usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens()), (3, 0, 3));
-    let deltas = read(r#"{"choices":[{"delta":{"tool_calls":[{"function":{"name":"f","arguments":{"a":1}}},{"index":1,"function":{"arguments":null}}]}}]}"#);
+    let usage =
+        read(r#"{"usage":{"prompt_tokens":"3","completion_tokens":null,"prompt_tokens_details":{"cached_tokens":9}}}"#)
+            .usage
+            .unwrap();
+    assert_eq!(
+        (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens()),
+        (3, 0, 3)
+    );
+    let deltas = read(
+        r#"{"choices":[{"delta":{"tool_calls":[{"function":{"name":"f","arguments":{"a":1}}},{"index":1,"function":{"arguments":null}}]}}]}"#,
+    );
     let calls = &deltas.choices[0].delta.as_ref().unwrap().tool_calls;
     let arguments = |index: usize| calls[index].function.as_ref().unwrap().arguments.as_deref();
-    assert_eq!((calls[0].index, arguments(0), arguments(1)), (None, Some(r#"{"a":1}"#), Some("")));
+    assert_eq!(
+        (calls[0].index, arguments(0), arguments(1)),
+        (None, Some(r#"{"a":1}"#), Some(""))
+    );
 }
 
 #[test]
 fn an_unknown_finish_reason_is_kept() {
-    let chunk: ChatCompletionChunk = serde_json::from_str(r#"{"choices":[{"finish_reason":"insufficient_system_resource"}]}"#).unwrap();
-    assert_eq!(chunk.choices[0].finish_reason.as_ref().unwrap().as_str(), "insufficient_system_resource");
+    let chunk: ChatCompletionChunk =
+        serde_json::from_str(r#"{"choices":[{"finish_reason":"insufficient_system_resource"}]}"#).unwrap();
+    assert_eq!(
+        chunk.choices[0].finish_reason.as_ref().unwrap().as_str(),
+        "insufficient_system_resource"
+    );
 }
 
 /// JSON of any shape, at most three levels deep.
@@ -115,7 +143,8 @@ fn any_json() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(3, 16, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::btree_map("[a-z]{1,5}", inner, 0..4).prop_map(|map| Value::Object(map.into_iter().collect())),
+            prop::collection::btree_map("[a-z]{1,5}", inner, 0..4)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
         ]
     })
 }
@@ -147,31 +176,62 @@ proptest! {
 
 #[test]
 fn numbers_people_write_are_read_exactly() {
-    for number in ["0", "-0.5", "1", "2", "2.0", "20", "0.1", "1e3", "1E+2", "5e-3", "32768", "9007199254740991", "1e999", "-1e999", "1e-999"] {
-        let Seen::Number(read) = View::from_json(number.as_bytes()).unwrap().root().clone() else { panic!("no number") };
+    for number in [
+        "0",
+        "-0.5",
+        "1",
+        "2",
+        "2.0",
+        "20",
+        "0.1",
+        "1e3",
+        "1E+2",
+        "5e-3",
+        "32768",
+        "9007199254740991",
+        "1e999",
+        "-1e999",
+        "1e-999",
+    ] {
+        let Seen::Number(read) = View::from_json(number.as_bytes()).unwrap().root().clone() else {
+            panic!("no number")
+        };
         assert_eq!(read, number.parse::<f64>().unwrap(), "{number}");
     }
 }
 
 #[test]
 fn a_view_keeps_what_validation_needs_and_drops_what_lies_deeper() {
-    let view = View::from_json(br#"{"messages":[{"tool_calls":[{"function":{"arguments":"{}","x":[]}}]}],"a":null,"a":1}"#).unwrap();
-    let function = view.messages()[0].set("tool_calls").unwrap().elements()[0].set("function").unwrap();
+    let view =
+        View::from_json(br#"{"messages":[{"tool_calls":[{"function":{"arguments":"{}","x":[]}}]}],"a":null,"a":1}"#)
+            .unwrap();
+    let function = view.messages()[0].set("tool_calls").unwrap().elements()[0]
+        .set("function")
+        .unwrap();
     assert_eq!(function.set("arguments").unwrap().as_str(), Some("{}"));
     assert_eq!(function.set("x"), Some(&Seen::Deep));
-    assert_eq!(view.get("a"), Some(&Seen::Number(1.0)), "a repeated name counts as its last");
+    assert_eq!(
+        view.get("a"),
+        Some(&Seen::Number(1.0)),
+        "a repeated name counts as its last"
+    );
 }
 
 #[test]
 fn hostile_depth_is_an_error_and_not_a_crash() {
     assert!(View::from_json(&[b'['; 1_000_000]).is_err());
-    let deep = ["{\"a\":".repeat(100), "1".to_owned(), "}".repeat(100)].concat().into_bytes();
+    let deep = ["{\"a\":".repeat(100), "1".to_owned(), "}".repeat(100)]
+        .concat()
+        .into_bytes();
     assert!(View::from_json(&deep).is_ok());
 }
 
 #[test]
 fn a_typed_request_gives_the_same_view_as_its_json() {
-    let request = ChatCompletionRequest::new("electron", vec![Message::user("Hi")]).temperature(0.5).stop(["x"]).with("k", 1);
+    let request = ChatCompletionRequest::new("electron", vec![Message::user("Hi")])
+        .temperature(0.5)
+        .stop(["x"])
+        .with("k", 1);
     let text = serde_json::to_vec(&request).unwrap();
     assert_eq!(View::from(&request), View::from_json(&text).unwrap());
 }

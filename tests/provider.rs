@@ -16,16 +16,30 @@ fn electron_is_as_its_documentation_says() {
     let electron = Provider::named("electron").unwrap();
     assert_eq!(electron.base_url, "https://api.smallest.ai/waves/v1");
     assert_eq!(electron.key_variable, Some("SMALLEST_API_KEY"));
-    assert_eq!(electron.prices, Some(Prices { input: 0.4, cached_input: Some(0.1), output: 1.6 }));
+    assert_eq!(
+        electron.prices,
+        Some(Prices {
+            input: 0.4,
+            cached_input: Some(0.1),
+            output: 1.6
+        })
+    );
     assert_eq!(electron.context_tokens, Some(32_768));
     let plans = ["standard", "enterprise"].map(|name| electron.plan(name).unwrap());
-    assert_eq!(plans.map(|plan| (plan.requests_per_minute, plan.concurrent)), [(Some(10), Some(3)), (Some(200), Some(20))]);
+    assert_eq!(
+        plans.map(|plan| (plan.requests_per_minute, plan.concurrent)),
+        [(Some(10), Some(3)), (Some(200), Some(20))]
+    );
     assert!(!electron.capabilities.json_schema && !electron.capabilities.many_choices);
 }
 
 #[test]
 fn unknown_prices_stay_unknown() {
-    for provider in [Provider::named("electronhub").unwrap(), Provider::named("openai").unwrap(), Provider::custom("https://a.example")] {
+    for provider in [
+        Provider::named("electronhub").unwrap(),
+        Provider::named("openai").unwrap(),
+        Provider::custom("https://a.example"),
+    ] {
         assert_eq!(provider.prices, None, "{}", provider.name);
     }
 }
@@ -33,9 +47,20 @@ fn unknown_prices_stay_unknown() {
 #[test]
 fn names_endpoints_and_plans_that_do_not_exist_are_named_problems() {
     assert_eq!(Provider::named("elektron").unwrap_err().path, ["provider"]);
-    assert_eq!(Provider::named("openai").unwrap().endpoint("v1thinking").unwrap_err().path, ["endpoint"]);
+    assert_eq!(
+        Provider::named("openai")
+            .unwrap()
+            .endpoint("v1thinking")
+            .unwrap_err()
+            .path,
+        ["endpoint"]
+    );
     let problem = Provider::named("electronhub").unwrap().endpoint("v2").unwrap_err();
-    assert!(problem.message.contains("v1, v1legacy, v1thinking"), "{}", problem.message);
+    assert!(
+        problem.message.contains("v1, v1legacy, v1thinking"),
+        "{}",
+        problem.message
+    );
     assert!(Provider::named("openai").unwrap().plan("standard").is_err());
     assert!(Provider::named("electron").unwrap().plan("gold").is_err());
 }
@@ -44,15 +69,29 @@ fn names_endpoints_and_plans_that_do_not_exist_are_named_problems() {
 fn a_debug_print_does_not_show_the_key() {
     let provider = Provider::electron("sk-very-secret");
     assert!(!format!("{provider:?}").contains("secret"));
-    assert_eq!(authorization(provider.api_key.unwrap().expose()), "Bearer sk-very-secret");
+    assert_eq!(
+        authorization(provider.api_key.unwrap().expose()),
+        "Bearer sk-very-secret"
+    );
 }
 
 #[test]
 fn only_built_in_hosts_are_guarded() {
-    for host in ["api.smallest.ai", "API.ELECTRONHUB.AI", "api.openai.com", "api.openai.com."] {
+    for host in [
+        "api.smallest.ai",
+        "API.ELECTRONHUB.AI",
+        "api.openai.com",
+        "api.openai.com.",
+    ] {
         assert!(is_own_host(host), "{host}");
     }
-    for host in ["localhost", "smallest.ai", "api.smallest.ai.example.com", "notapi.openai.com", ""] {
+    for host in [
+        "localhost",
+        "smallest.ai",
+        "api.smallest.ai.example.com",
+        "notapi.openai.com",
+        "",
+    ] {
         assert!(!is_own_host(host), "{host}");
     }
 }
@@ -60,10 +99,19 @@ fn only_built_in_hosts_are_guarded() {
 #[test]
 fn base_urls_are_joined_with_exactly_one_slash() {
     for (base, joined) in [
-        ("https://api.smallest.ai/waves/v1", "https://api.smallest.ai/waves/v1/chat/completions"),
-        ("https://api.smallest.ai/waves/v1/", "https://api.smallest.ai/waves/v1/chat/completions"),
+        (
+            "https://api.smallest.ai/waves/v1",
+            "https://api.smallest.ai/waves/v1/chat/completions",
+        ),
+        (
+            "https://api.smallest.ai/waves/v1/",
+            "https://api.smallest.ai/waves/v1/chat/completions",
+        ),
         ("http://127.0.0.1:4010", "http://127.0.0.1:4010/chat/completions"),
-        ("HTTP://LocalHost:8080//v1//", "http://localhost:8080//v1/chat/completions"),
+        (
+            "HTTP://LocalHost:8080//v1//",
+            "http://localhost:8080//v1/chat/completions",
+        ),
         ("http://[::1]:4010/v1", "http://[::1]:4010/v1/chat/completions"),
         ("https://a.example/x/../v1/./", "https://a.example/v1/chat/completions"),
         (" https://a.example/v1 ", "https://a.example/v1/chat/completions"),
@@ -104,7 +152,11 @@ fn a_base_url_that_cannot_be_one_says_why() {
         ("localhost:8080/v1", "relative"),
     ] {
         let problem = BaseUrl::parse(base, None).unwrap_err();
-        assert_eq!((problem.code, problem.path), ("invalid_base_url", vec!["baseURL".to_owned()]), "{base}");
+        assert_eq!(
+            (problem.code, problem.path),
+            ("invalid_base_url", vec!["baseURL".to_owned()]),
+            "{base}"
+        );
         assert!(problem.message.contains(says), "{base:?}: {}", problem.message);
         assert!(!problem.message.contains("pw"), "a password is not quoted");
     }
@@ -124,8 +176,20 @@ fn a_relative_base_url_is_resolved_against_the_page() {
     ] {
         assert_eq!(BaseUrl::parse(base, page).unwrap().as_str(), url, "{base}");
     }
-    for page in ["about:blank", "blob:https://a.example/x", "file:///home/page.html", "null", ""] {
-        assert!(BaseUrl::parse("/v1", Some(page)).unwrap_err().message.contains("no page"), "{page}");
+    for page in [
+        "about:blank",
+        "blob:https://a.example/x",
+        "file:///home/page.html",
+        "null",
+        "",
+    ] {
+        assert!(
+            BaseUrl::parse("/v1", Some(page))
+                .unwrap_err()
+                .message
+                .contains("no page"),
+            "{page}"
+        );
     }
 }
 
@@ -155,13 +219,29 @@ fn electronhubs_reasoning_is_where_endpoint_and_request_say() {
         ("v1", json!({"reasoning_content_compat": true}), old),
         ("v1", json!({"reasoning_content_compat": false}), new),
         ("v1thinking", json!({"reasoning_content_compat": true}), old),
-        ("v1", json!({"reasoning": {"delta_field": "reasoning"}, "reasoning_content_compat": true}), new),
+        (
+            "v1",
+            json!({"reasoning": {"delta_field": "reasoning"}, "reasoning_content_compat": true}),
+            new,
+        ),
         ("v1", json!({"reasoning": {"exclude": true}}), Nowhere),
-        ("v1thinking", json!({"reasoning": {"exclude": true, "delta_field": "reasoning"}}), Nowhere),
+        (
+            "v1thinking",
+            json!({"reasoning": {"exclude": true, "delta_field": "reasoning"}}),
+            Nowhere,
+        ),
         ("v1thinking", json!({"model": "deepseek-r1:reasoning-exclude"}), Nowhere),
         ("v1thinking", json!({"reasoning_effort": "none"}), Tags),
-        ("v1", json!({"reasoning": {"exclude": false}, "reasoning_delta_field": "nonsense"}), new),
-        ("v1", json!({"reasoning": "high", "reasoning_content_compat": "yes"}), new),
+        (
+            "v1",
+            json!({"reasoning": {"exclude": false}, "reasoning_delta_field": "nonsense"}),
+            new,
+        ),
+        (
+            "v1",
+            json!({"reasoning": "high", "reasoning_content_compat": "yes"}),
+            new,
+        ),
     ] {
         let provider = Provider::named("electronhub").unwrap().endpoint(endpoint).unwrap();
         assert_eq!(provider.reasoning_place(&view(&request)), place, "{endpoint} {request}");
@@ -172,16 +252,35 @@ fn electronhubs_reasoning_is_where_endpoint_and_request_say() {
 fn a_gateways_address_may_name_the_variant() {
     let hub = || Provider::named("electronhub").unwrap();
     let at = hub().at("http://127.0.0.1:4010/v1thinking/", None).unwrap();
-    assert_eq!((at.base_url.as_ref(), at.reasoning), ("http://127.0.0.1:4010/v1thinking", ReasoningPlace::Tags));
-    let both = hub().at("http://127.0.0.1:4010/proxy", None).unwrap().endpoint("v1legacy").unwrap();
-    assert_eq!((both.base_url.as_ref(), both.reasoning), ("http://127.0.0.1:4010/proxy", ReasoningPlace::Field("reasoning_content")));
-    assert_eq!(hub().endpoint("v1thinking").unwrap().base_url, "https://api.electronhub.ai/v1thinking");
+    assert_eq!(
+        (at.base_url.as_ref(), at.reasoning),
+        ("http://127.0.0.1:4010/v1thinking", ReasoningPlace::Tags)
+    );
+    let both = hub()
+        .at("http://127.0.0.1:4010/proxy", None)
+        .unwrap()
+        .endpoint("v1legacy")
+        .unwrap();
+    assert_eq!(
+        (both.base_url.as_ref(), both.reasoning),
+        (
+            "http://127.0.0.1:4010/proxy",
+            ReasoningPlace::Field("reasoning_content")
+        )
+    );
+    assert_eq!(
+        hub().endpoint("v1thinking").unwrap().base_url,
+        "https://api.electronhub.ai/v1thinking"
+    );
 }
 
 #[test]
 fn other_servers_ignore_electronhubs_overrides() {
     let request = view(&json!({"model": "x:reasoning-exclude", "reasoning": {"exclude": true}}));
-    assert_eq!(Provider::custom("https://a.example").reasoning_place(&request), ReasoningPlace::Detect);
+    assert_eq!(
+        Provider::custom("https://a.example").reasoning_place(&request),
+        ReasoningPlace::Detect
+    );
 }
 
 #[test]

@@ -77,9 +77,9 @@ function essay(length: number): string {
 export function trailingResults(messages: readonly Message[]): { name: string; result: string }[] {
   let from = messages.length;
   while (messages[from - 1]?.role === "tool") from--;
-  const calls = messages.flatMap((message) => message.tool_calls ?? []);
+  const calls = messages.flatMap(({ tool_calls }) => (Array.isArray(tool_calls) ? tool_calls : []));
   return messages.slice(from).map((message) => ({
-    name: calls.find((call) => call.id === message.tool_call_id)?.function.name ?? "the tool",
+    name: calls.find((call) => call?.id === message.tool_call_id)?.function?.name ?? "the tool",
     result: textOf(message),
   }));
 }

@@ -27,7 +27,7 @@ export function logprobOf(token: string, request: ChatRequest, random: Random): 
   const bytes = (text: string): number[] => [...new TextEncoder().encode(text)];
   const round = (value: number): number => Number(value.toFixed(6));
   const logprob = round(-random.next() * 0.5);
-  const top = Array.from({ length: request.top_logprobs ?? 0 }, (_, rank) => {
+  const top = Array.from({ length: Math.min(request.top_logprobs ?? 0, 20) }, (_, rank) => {
     const other = rank === 0 ? token : `${token.startsWith(" ") ? " " : ""}${random.id(3).toLowerCase()}`;
     return { token: other, logprob: round(logprob - rank * 1.25), bytes: bytes(other) };
   });

@@ -21,7 +21,7 @@ import { baseModel } from "./reasoning.ts";
 import type { ChatRequest } from "./request.ts";
 import { writeStream } from "./stream.ts";
 import { createTroubleDesk, describeTrouble, type Trouble, takeTroubleOut, troublesBody } from "./trouble.ts";
-import { promptTokens, takeTurn } from "./turn.ts";
+import { answerLimit, promptTokens, takeTurn } from "./turn.ts";
 import { CONTEXT_TOKENS, contextRefusal, validate, validationRefusal } from "./validate.ts";
 
 export type { Clock } from "./body.ts";
@@ -180,7 +180,7 @@ export function createEmulator(options: EmulatorOptions = {}): Emulator {
     if (issues.length > 0) return validationRefusal(issues);
     if (service !== "electron") return null;
     const request = body as ChatRequest;
-    return contextRefusal(promptTokens(request).length, request.max_completion_tokens ?? request.max_tokens);
+    return contextRefusal(promptTokens(request).length, answerLimit(request));
   }
 
   async function chat(exchange: Exchange, service: Service, key: string, request: ChatRequest): Promise<Response> {
@@ -190,6 +190,7 @@ export function createEmulator(options: EmulatorOptions = {}): Emulator {
     cache.remember(key, prompt);
     const room = service === "electron" ? CONTEXT_TOKENS - prompt.length : Number.MAX_SAFE_INTEGER;
     const turn = takeTurn(request, { service, path: call.path, room, random, interleave: trouble.interleave === true });
+    if (trouble.finish) for (const choice of turn.choices) choice.finishReason = trouble.finish;
 
     const usageAfter = (completion: number): Usage => ({
       prompt_tokens: prompt.length,

@@ -41,7 +41,13 @@ export interface LedgerRecord {
   trouble: string;
 }
 
-/** What the emulator has served. */
+/**
+ * What the emulator has served.
+ *
+ * @example
+ * const { records, tokens } = emulator.ledger;
+ * console.log(records.at(-1)?.aborted, tokens.completion);
+ */
 export interface Ledger {
   /** How many requests arrived, refused ones included. */
   readonly requests: number;

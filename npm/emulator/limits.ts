@@ -4,7 +4,12 @@
  * Time is an argument. A refused request waits for nothing and holds nothing.
  */
 
-/** What a plan allows one key. */
+/**
+ * What a plan allows one key.
+ *
+ * @example
+ * createEmulator({ limits: { requestsPerMinute: 30, concurrent: 2 } });
+ */
 export interface PlanLimits {
   /** Requests in any 60 seconds. */
   requestsPerMinute: number;
@@ -18,7 +23,14 @@ export const PLANS: Record<"standard" | "enterprise", PlanLimits> = {
   enterprise: { requestsPerMinute: 200, concurrent: 20 },
 };
 
-/** ElectronHub's limit for one key: once it is passed, everything is refused for a while. */
+/**
+ * ElectronHub's limit for one key: once it is passed, everything is refused for a while.
+ *
+ * Its page says nothing of limits; this is what has been seen elsewhere, `X-RateLimit-Reset` being in seconds since 1970.
+ *
+ * @example
+ * createEmulator({ cooldown: { requestsPerMinute: 5 } });
+ */
 export interface CooldownLimits {
   /** Calls in any 60 seconds; failed ones count. */
   requestsPerMinute: number;

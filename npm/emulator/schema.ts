@@ -15,77 +15,85 @@ export interface Mentions {
 
 /** Looks for names and numbers in a message. */
 export function mentionsIn(message: string): Mentions {
-  const quoted = [...message.matchAll(/["“«「]([^"”»」]{1,80})["”»」]/g)].map((match) => match[1] ?? "");
-  // Capitalised words that do not begin a sentence; runs of them are one name ("New Delhi").
-  const capitals = [
-    ...message.matchAll(/(?<![.!?¿¡]\s*|^\s*)\p{Lu}[\p{L}\p{M}'’-]*(?:\s+\p{Lu}[\p{L}\p{M}'’-]*)*/gu),
-  ].map((match) => match[0]);
-  const after = [
-    ...message.matchAll(
-      /\b(?:in|for|at|near|to|from|of|about)\s+(?!the\b|a\b|an\b|my\b|me\b)([\p{L}\p{M}][\p{L}\p{M}-]+)/gu,
-    ),
-  ].map((match) => match[1] ?? "");
-  // Indic and Japanese mark a place after its name.
-  const before = [...message.matchAll(/([\p{L}\p{M}]+)\s*(?:में|का|की|के|এর|তে|の|で)(?![\p{L}\p{M}])/gu)].map(
-    (match) => match[1] ?? "",
+  const all = (pattern: RegExp): string[] => [...message.matchAll(pattern)].map((match) => match[1] ?? match[0]);
+  const quoted = all(/["“«「]([^"”»」]{1,80})["”»」]/g);
+  // Capitalised words that do not begin a sentence; a run of them is one name ("New Delhi").
+  const capitals = all(
+    /(?<![.!?¿¡]\s{0,3}|^\s{0,3})(?<!\p{L})\p{Lu}[\p{L}\p{M}'’-]*(?:\s{1,3}\p{Lu}[\p{L}\p{M}'’-]*)*/gu,
   );
-  const names = [...quoted, ...capitals.filter((name) => !/^I('|’|$)/.test(name))];
+  const after = all(
+    /\b(?:in|for|at|near|to|from|of|about)\s{1,3}(?!(?:the|a|an|my|me)\b)([\p{L}\p{M}][\p{L}\p{M}-]+)/gu,
+  );
+  // Indic languages and Japanese mark a place behind its name.
+  const before = all(/([\p{L}\p{M}]{1,40})\s{0,3}(?:में|का|की|के|এর|তে|の|で)(?![\p{L}\p{M}])/gu);
+  const proper = [...quoted, ...capitals.filter((name) => !/^I(?:'|’|$)/.test(name))];
   return {
     message,
-    names: [...new Set(names.length > 0 ? names : [...after, ...before])],
-    numbers: [...message.matchAll(/(?<![\w.])-?\d+(?:\.\d+)?(?![\w])/g)].map((match) => Number(match[0])),
+    names: [...new Set(proper.length > 0 ? proper : [...after, ...before])],
+    numbers: all(/(?<![\w.])-?\d+(?:\.\d+)?(?!\w)/g).map(Number),
   };
 }
 
 /** A value that fits `schema`; `nth` chooses among several mentioned names. */
 export function valueFor(schema: Schema, mentions: Mentions, nth = 0): unknown {
-  return make(schema, "", mentions, nth, schema, 0);
+  return make(schema, "", nth, { said: mentions, root: schema, budget: 1000 });
 }
 
-function make(schema: Schema, name: string, said: Mentions, nth: number, root: Schema, depth: number): unknown {
-  if (typeof schema !== "object" || schema === null || depth > 12) return null;
-  const inner = (each: Schema, label = name): unknown => make(each, label, said, nth, root, depth + 1);
+interface Making {
+  said: Mentions;
+  root: Schema;
+  /** How many more values may be made: a schema may refer to itself. */
+  budget: number;
+}
 
-  if (typeof schema.$ref === "string") return inner(resolve(schema.$ref, root));
+/** Schemas come from the caller and may hold anything, so every keyword is looked at before it is believed. */
+function make(schema: unknown, name: string, nth: number, making: Making): unknown {
+  if (!isSchema(schema) || making.budget-- <= 0) return null;
+  const { said, root } = making;
+  if (typeof schema.$ref === "string") return make(resolve(schema.$ref, root), name, nth, making);
   if (schema.const !== undefined) return schema.const;
   if (Array.isArray(schema.enum)) {
     const spoken = said.message.toLowerCase();
     return schema.enum.find((each) => spoken.includes(String(each).toLowerCase())) ?? schema.default ?? schema.enum[0];
   }
-  if (Array.isArray(schema.allOf)) return inner(merge(schema));
+  if (Array.isArray(schema.allOf)) return make(merge(schema), name, nth, making);
   const branches = schema.anyOf ?? schema.oneOf;
-  if (Array.isArray(branches)) return inner(branches.find((each) => each?.type !== "null") ?? {});
+  if (Array.isArray(branches))
+    return make(
+      branches.find((each) => each?.type !== "null"),
+      name,
+      nth,
+      making,
+    );
 
   const types = [schema.type].flat();
   switch (types.find((type) => type !== "null") ?? (schema.properties ? "object" : undefined)) {
     case "object":
-      return members(schema, said, inner);
-    case "array": {
-      const items = schema.items ?? {};
-      const simple = items.type === "string" && !items.enum && said.names.length > 0;
-      const length = Math.max(schema.minItems ?? 1, simple ? said.names.length : 1);
-      return Array.from({ length }, (_, index) => make(items, name, said, index, root, depth + 1));
-    }
+      return makeObject(schema, nth, making);
+    case "array":
+      return makeArray(schema, name, nth, making);
     case "integer":
     case "number":
-      return numeric(schema, said.numbers[nth] ?? schema.default);
+      return makeNumber(schema, said.numbers[nth] ?? schema.default);
     case "boolean":
       return schema.default ?? !/\b(not|no|never|without)\b/i.test(said.message);
     case "string":
-      return fit(schema, string(schema, name, said, nth));
+      return fit(schema, makeString(schema, name, said, nth));
     default:
       return types.includes("null") ? null : said.message;
   }
 }
 
-function members(
-  schema: Schema,
-  said: Mentions,
-  inner: (each: Schema, label: string) => unknown,
-): Record<string, unknown> {
+function isSchema(value: unknown): value is Schema {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function makeObject(schema: Schema, nth: number, making: Making): Record<string, unknown> {
   const value: Record<string, unknown> = {};
+  const required = Array.isArray(schema.required) ? schema.required : [];
   for (const [key, each] of Object.entries(schema.properties ?? {})) {
-    if (schema.required?.includes(key) || isMentioned(key, each, said.message)) value[key] = inner(each, key);
+    if (required.includes(key) || isMentioned(key, each, making.said.message))
+      value[key] = make(each, key, nth, making);
   }
   return value;
 }
@@ -97,51 +105,59 @@ function isMentioned(key: string, schema: Schema, message: string): boolean {
   return words.some((each) => each.length > 2 && spoken.includes(each.toLowerCase().replaceAll("_", " ")));
 }
 
-function numeric(schema: Schema, wanted: unknown): number {
-  const minimum = schema.minimum ?? -Infinity;
-  const maximum = schema.maximum ?? Infinity;
-  const start = typeof wanted === "number" ? wanted : 1;
-  const value = [schema.type].flat().includes("integer") ? Math.round(start) : start;
-  return Math.min(Math.max(value, minimum), maximum);
+function makeArray(schema: Schema, name: string, nth: number, making: Making): unknown[] {
+  const { items, minItems } = schema;
+  const named = isSchema(items) && items.type === "string" && !items.enum ? making.said.names.length : 0;
+  const length = Math.min(Math.max(Number(minItems) || 1, named), 100);
+  return Array.from({ length }, (_, index) => make(items ?? {}, name, named > 0 ? index : nth, making));
 }
 
-function string(schema: Schema, name: string, said: Mentions, nth: number): string {
+function makeNumber({ type, minimum, maximum }: Schema, wanted: unknown): number {
+  const start = typeof wanted === "number" ? wanted : 1;
+  const value = [type].flat().includes("integer") ? Math.round(start) : start;
+  const low = typeof minimum === "number" ? minimum : -Infinity;
+  const high = typeof maximum === "number" ? maximum : Infinity;
+  return Math.min(Math.max(value, low), high);
+}
+
+function makeString(schema: Schema, name: string, said: Mentions, nth: number): string {
   const { message } = said;
+  const find = (pattern: RegExp): string | undefined => pattern.exec(message)?.[0];
   if (schema.format === "email" || /e-?mail/i.test(name))
-    return /\S+@\S+\.\w+/.exec(message)?.[0] ?? "meera@example.com";
-  if (schema.format === "uri" || /url|link/i.test(name))
-    return /https?:\/\/\S+/.exec(message)?.[0] ?? "https://example.com/";
-  if (schema.format === "date" || /date|day/i.test(name)) return /\d{4}-\d\d-\d\d/.exec(message)?.[0] ?? "2026-01-15";
+    return find(/\b[\w.+-]{1,64}@[\w.-]{1,100}\b/) ?? "meera@example.com";
+  if (schema.format === "uri" || /url|link/i.test(name)) return find(/https?:\/\/\S+/) ?? "https://example.com/";
   if (schema.format === "date-time") return "2026-01-15T09:00:00Z";
-  if (/time/i.test(name)) return /\b\d{1,2}:\d\d\b/.exec(message)?.[0] ?? "09:00";
+  if (schema.format === "date" || /date|day/i.test(name)) return find(/\d{4}-\d\d-\d\d/) ?? "2026-01-15";
+  if (/time/i.test(name)) return find(/\b\d{1,2}:\d\d\b/) ?? "09:00";
   if (/(^|_)id$|number|order|code/i.test(name)) {
-    const coded = /\b[\w-]*\d[\w-]*\b/.exec(message)?.[0];
+    const coded = find(/\b[\w-]{0,40}\d[\w-]{0,40}\b/);
     if (coded) return coded;
   }
   if (/query|question|text|prompt|message|input/i.test(name)) return message;
   const spoken = said.names[nth] ?? said.names[0];
   if (spoken) return spoken;
   if (typeof schema.default === "string") return schema.default;
-  const example = schema.examples?.[0];
-  return typeof example === "string" ? example : /city|place|location/i.test(name) ? "Mumbai" : message || "example";
+  const example = Array.isArray(schema.examples) ? schema.examples[0] : undefined;
+  if (typeof example === "string") return example;
+  return /city|place|location/i.test(name) ? "Mumbai" : message || "example";
 }
 
-function fit(schema: Schema, value: string): string {
-  const cut = [...value].slice(0, schema.maxLength ?? 200).join("");
-  return cut.padEnd(Math.min(schema.minLength ?? 0, 200), "x");
+function fit({ minLength, maxLength }: Schema, value: string): string {
+  const cut = [...value].slice(0, Math.min(Number(maxLength ?? 200), 2000)).join("");
+  return cut.padEnd(Math.min(Number(minLength) || 0, 2000), "x");
 }
 
-function resolve(reference: string, root: Schema): Schema {
-  const name = /^#\/(?:\$defs|definitions)\/(.+)$/.exec(reference)?.[1] ?? "";
+function resolve(reference: string, root: Schema): Schema | undefined {
   if (reference === "#") return root;
-  return root.$defs?.[name] ?? root.definitions?.[name] ?? {};
+  const name = /^#\/(?:\$defs|definitions)\/(.+)$/.exec(reference)?.[1] ?? "";
+  return root.$defs?.[name] ?? root.definitions?.[name];
 }
 
 function merge(schema: Schema): Schema {
-  const all = [{ ...schema, allOf: undefined }, ...(schema.allOf ?? [])];
+  const parts = [{ ...schema, allOf: undefined }, ...(schema.allOf ?? [])].filter(isSchema);
   return {
     type: "object",
-    properties: Object.assign({}, ...all.map((each) => each.properties ?? {})),
-    required: all.flatMap((each) => each.required ?? []),
+    properties: Object.assign({}, ...parts.map((each) => each.properties ?? {})),
+    required: parts.flatMap((each) => (Array.isArray(each.required) ? each.required : [])),
   };
 }

@@ -17,9 +17,18 @@ export function structuredAnswer(request: ChatRequest, prose: string): string | 
     return JSON.stringify(valueFor(format.json_schema?.schema ?? { type: "object" }, mentionsIn(message)));
   }
   if (format.type !== "json_object") return null;
+  if (isObject(parse(prose))) return prose; // an echo of JSON
 
   const asked = [message, ...request.messages.map(textOf)].map(shapeIn).find((shape) => shape !== null);
   return JSON.stringify(asked ? fill(asked, message) : { answer: prose, language: languageOf(message) });
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The keys of an example such as `{"capitals": [...], "country": "..."}` in a message. */

@@ -36,7 +36,12 @@ export function tokenize(text: string): string[] {
   return text.match(TOKEN) ?? [];
 }
 
-/** How many tokens a text costs. */
+/**
+ * How many tokens a text costs.
+ *
+ * @example
+ * countTokens("नमस्ते"); // 2
+ */
 export function countTokens(text: string): number {
   return tokenize(text).length;
 }

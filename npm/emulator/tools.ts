@@ -28,7 +28,9 @@ interface Tool {
 /** Reads both published shapes of a tool definition. */
 function toolOf(definition: ToolDefinition): Tool {
   const { name, description, parameters } = definition.function ?? definition;
-  return { name: name ?? "", description: description ?? "", parameters: parameters ?? {} };
+  // ElectronHub documents tools only as objects, so what is in them may be anything.
+  const text = (value: unknown): string => (typeof value === "string" ? value : "");
+  return { name: text(name), description: text(description), parameters: parameters ?? {} };
 }
 
 const NOISE = new Set(
@@ -56,7 +58,10 @@ function fits(tool: Tool, message: string): boolean {
   // "weather" finds "weather", and "bookings" finds "book".
   const meets = (word: string): boolean =>
     said.some((each) => each === word || (word.length > 3 && each.startsWith(word)));
-  return message.includes(tool.name) || [...wordsOf(tool.name), ...wordsOf(tool.description)].some(meets);
+  return (
+    (tool.name !== "" && message.includes(tool.name)) ||
+    [...wordsOf(tool.name), ...wordsOf(tool.description)].some(meets)
+  );
 }
 
 /** The calls a request leads to; none when it is to be answered in words. */

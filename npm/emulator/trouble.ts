@@ -75,6 +75,8 @@ export interface Trouble {
   "in-band-error"?: "data" | "event";
   /** No `[DONE]`. */
   "no-done"?: boolean;
+  /** The finish reason, whatever the answer was: `content_filter`, or one nobody has heard of. */
+  finish?: string;
   /** No chunk with a finish reason. */
   "no-finish"?: boolean;
   /** The connection stays open after the last event, until the caller leaves. */
@@ -93,7 +95,12 @@ export interface Trouble {
   interleave?: boolean;
 }
 
-/** What a trouble hook is told about a request. */
+/**
+ * What a trouble hook is told about a request. A test may also use the hook to see what a client sends.
+ *
+ * @example
+ * createEmulator({ trouble: ({ headers }) => (headers.has("x-retry") ? undefined : { status: 503 }) });
+ */
 export interface TroubleRequest {
   /** 1 for the first request since the emulator was created. */
   number: number;
@@ -144,6 +151,7 @@ const READERS: { [Name in keyof Required<Trouble>]: Reader } = {
   malformed: word("json", "text", "array", "number", "null", "utf8"),
   "in-band-error": word("data", "event"),
   "no-done": flag,
+  finish: text,
   "no-finish": flag,
   linger: flag,
   crlf: flag,

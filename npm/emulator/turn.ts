@@ -22,7 +22,8 @@ export type Piece =
 /** One alternative answer. */
 export interface Choice {
   pieces: Piece[];
-  finishReason: "stop" | "length" | "tool_calls";
+  /** `stop`, `length`, `tool_calls`, or what a trouble put there. */
+  finishReason: string;
   /** How many of the pieces are reasoning, sent or not. */
   reasoningTokens: number;
 }
@@ -54,6 +55,11 @@ export function promptTokens(request: ChatRequest): string[] {
   return tokens;
 }
 
+/** The most tokens the request wants in return, under either of OpenAI's names for it. */
+export function answerLimit({ max_completion_tokens, max_tokens }: ChatRequest): number | undefined {
+  return [max_completion_tokens, max_tokens].find((each) => typeof each === "number");
+}
+
 /** Settings of a turn that do not come from the request. */
 export interface TurnSettings {
   service: Service;
@@ -70,11 +76,11 @@ export function takeTurn(request: ChatRequest, settings: TurnSettings): Turn {
   const random = typeof request.seed === "number" ? createRandom(request.seed) : settings.random;
   const placement: Placement = settings.service === "electron" ? "hidden" : placementFor(settings.path, request);
   const reasoning = settings.service === "electron" ? "" : reasoningFor(request);
-  const asked = request.max_completion_tokens ?? request.max_tokens ?? settings.room;
+  const limit = Math.max(0, Math.min(answerLimit(request) ?? settings.room, settings.room));
   const count = typeof request.n === "number" ? Math.min(Math.max(Math.floor(request.n), 1), 16) : 1;
 
   const choices = Array.from({ length: count }, () =>
-    choose(request, random, placement, reasoning, Math.min(asked, settings.room), settings.interleave),
+    choose(request, random, placement, reasoning, limit, settings.interleave),
   );
   const sum = (value: (choice: Choice) => number): number => choices.reduce((total, each) => total + value(each), 0);
   return {

@@ -124,6 +124,24 @@ const toolChoice: Check = (value, path, issues) => {
   else fields({}, { type: oneOf("function"), function: fields({}, { name: string }) })(value, path, issues);
 };
 
+// openapi 363-369
+const stop: Check = (value, path, issues) => {
+  if (typeof value !== "string") list(string)(value, path, issues);
+};
+
+// openapi 424-428: a map from strings to numbers
+const logitBias: Check = (value, path, issues) => {
+  object(value, path, issues);
+  if (!isObject(value)) return;
+  for (const [token, bias] of Object.entries(value)) range("number")(bias, [...path, token], issues);
+};
+
+// openapi 141-142, 450: "n > 1" is rejected, and nothing else about n is said
+const single: Check = (value, path, issues) => {
+  if (typeof value === "number" && value > 1)
+    refused("n > 1 is not supported; send several requests")(value, path, issues);
+};
+
 const electronBody = fields(
   {
     temperature: range("number", 0, 2), // openapi 381-385, page 204
@@ -134,24 +152,15 @@ const electronBody = fields(
     tools: list(tool), // openapi 404-412
     tool_choice: toolChoice, // openapi 344-348
     response_format: fields({ type: oneOf("text", "json_object") }), // openapi 349-362: json_schema is not there
-    stop: (value, path, issues) => (typeof value === "string" ? undefined : list(string)(value, path, issues)), // openapi 363-369
+    stop, // openapi 363-369
     seed: range("integer"), // openapi 421-423
-    logit_bias: (value, path, issues) => {
-      // openapi 424-428: a map of numbers
-      object(value, path, issues);
-      if (isObject(value))
-        fields(Object.fromEntries(Object.keys(value).map((key) => [key, range("number")])))(value, path, issues);
-    },
+    logit_bias: logitBias, // openapi 424-428
     logprobs: boolean, // openapi 429-431
     top_logprobs: range("integer", 0, 20), // openapi 432-433, page 233
     presence_penalty: range("number", -2, 2), // openapi 434-437, page 234
     frequency_penalty: range("number", -2, 2), // openapi 438-441, page 235
     user: string, // openapi 442-444
-    n: (value, path, issues) => {
-      // openapi 141-142, 450: "n > 1" is rejected; n: 1 is what everybody gets
-      if (typeof value === "number" && value > 1)
-        refused("n > 1 is not supported; send several requests")(value, path, issues);
-    },
+    n: single, // openapi 141-142, 450
     prompt_logprobs: refused("prompt_logprobs is not supported"), // openapi 141-142, 450
   },
   {

@@ -26,28 +26,56 @@ use super::usage::Usage;
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ChatCompletionChunk {
     /// The completion's id, the same in every chunk.
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub id: Option<String>,
     /// `chat.completion.chunk`.
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub object: Option<String>,
     /// When the completion began, in seconds since 1970.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::whole",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub created: Option<u64>,
     /// The model that answers.
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub model: Option<String>,
     /// What is new. Empty in the usage chunk that `stream_options.include_usage` asks for.
     #[serde(default, deserialize_with = "lenient::list")]
     pub choices: Vec<ChunkChoice>,
     /// Tokens so far; by the documentation only in the last chunk before `[DONE]`.
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub usage: Option<Usage>,
     /// The tier that serves it (OpenAI).
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub service_tier: Option<String>,
     /// The backend's configuration (OpenAI).
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub system_fingerprint: Option<String>,
     /// Every other field, as it came.
     #[serde(flatten)]
@@ -58,7 +86,11 @@ impl ChatCompletionChunk {
     /// New text of choice 0; empty when this chunk has none.
     #[must_use]
     pub fn text(&self) -> String {
-        let delta = self.choices.iter().find(|choice| choice.index == 0).and_then(|choice| choice.delta.as_ref());
+        let delta = self
+            .choices
+            .iter()
+            .find(|choice| choice.index == 0)
+            .and_then(|choice| choice.delta.as_ref());
         match delta.and_then(|delta| delta.content.as_ref()) {
             Some(Content::Text(text)) => text.clone(),
             Some(Content::Parts(parts)) => parts.iter().filter_map(|part| part.text.as_deref()).collect(),
@@ -74,13 +106,21 @@ pub struct ChunkChoice {
     #[serde(default, deserialize_with = "lenient::count")]
     pub index: u64,
     /// The new pieces.
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub delta: Option<Delta>,
     /// Why the choice ended, in its last chunk.
     #[serde(default, deserialize_with = "lenient::option")]
     pub finish_reason: Option<FinishReason>,
     /// Log probabilities of the new pieces.
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub logprobs: Option<Logprobs>,
     /// Every other field, as it came.
     #[serde(flatten)]
@@ -91,19 +131,39 @@ pub struct ChunkChoice {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Delta {
     /// Usually in the first chunk only.
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub role: Option<Role>,
     /// More content.
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub content: Option<Content>,
     /// More of why the model declines (OpenAI).
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub refusal: Option<String>,
     /// More reasoning, under ElectronHub's default name.
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub reasoning: Option<String>,
     /// More reasoning, under the older name.
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub reasoning_content: Option<String>,
     /// More of the tool calls.
     #[serde(default, deserialize_with = "lenient::list", skip_serializing_if = "Vec::is_empty")]

@@ -35,28 +35,56 @@ open_enum! {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ChatCompletion {
     /// The completion's id.
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub id: Option<String>,
     /// `chat.completion`.
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub object: Option<String>,
     /// When it was made, in seconds since 1970.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::whole",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub created: Option<u64>,
     /// The model that answered.
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub model: Option<String>,
     /// The answers: one, unless `n` asked for more.
     #[serde(default, deserialize_with = "lenient::list")]
     pub choices: Vec<Choice>,
     /// What it used.
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub usage: Option<Usage>,
     /// The tier that served it (OpenAI).
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub service_tier: Option<String>,
     /// The backend's configuration (OpenAI).
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub system_fingerprint: Option<String>,
     /// Every other field, as it came.
     #[serde(flatten)]
@@ -67,7 +95,11 @@ impl ChatCompletion {
     /// The first choice's text; empty when there is none.
     #[must_use]
     pub fn text(&self) -> String {
-        self.choices.first().and_then(|choice| choice.message.as_ref()).map(Message::text).unwrap_or_default()
+        self.choices
+            .first()
+            .and_then(|choice| choice.message.as_ref())
+            .map(Message::text)
+            .unwrap_or_default()
     }
 }
 
@@ -78,13 +110,21 @@ pub struct Choice {
     #[serde(default, deserialize_with = "lenient::count")]
     pub index: u64,
     /// The assistant's turn.
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub message: Option<Message>,
     /// Why it ended.
     #[serde(default, deserialize_with = "lenient::option")]
     pub finish_reason: Option<FinishReason>,
     /// Log probabilities, when `logprobs` asked for them.
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub logprobs: Option<Logprobs>,
     /// Every other field, as it came.
     #[serde(flatten)]
@@ -98,7 +138,11 @@ pub struct Logprobs {
     #[serde(default, deserialize_with = "lenient::option")]
     pub content: Option<Vec<TokenLogprob>>,
     /// Of the refusal's tokens.
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub refusal: Option<Vec<TokenLogprob>>,
     /// Every other field, as it came.
     #[serde(flatten)]
@@ -116,7 +160,11 @@ pub struct TokenLogprob {
     #[serde(default)]
     pub bytes: Option<Vec<u8>>,
     /// What else was likely here, when `top_logprobs` asked.
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub top_logprobs: Option<Vec<TokenLogprob>>,
     /// Every other field, as it came.
     #[serde(flatten)]

@@ -45,22 +45,42 @@ pub struct Message {
     #[serde(default, deserialize_with = "content", skip_serializing_if = "Option::is_none")]
     pub content: Option<Content>,
     /// Tells apart speakers of one role.
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub name: Option<String>,
     /// The calls this assistant turn asks for. Empty: left out.
     #[serde(default, deserialize_with = "lenient::list", skip_serializing_if = "Vec::is_empty")]
     pub tool_calls: Vec<ToolCall>,
     /// Which call a `tool` message answers. Required there.
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub tool_call_id: Option<String>,
     /// Why the model declined, in its words (OpenAI).
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub refusal: Option<String>,
     /// Reasoning under ElectronHub's default field name.
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub reasoning: Option<String>,
     /// Reasoning under the older field name (DeepSeek, ElectronHub's `/v1legacy`).
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub reasoning_content: Option<String>,
     /// Every other field, as it came; goes back with the turn.
     #[serde(flatten)]
@@ -84,7 +104,10 @@ impl Message {
     /// A message of any role.
     #[must_use]
     pub fn new(role: Role, content: impl Into<Content>) -> Self {
-        Self { content: Some(content.into()), ..Self::empty(role) }
+        Self {
+            content: Some(content.into()),
+            ..Self::empty(role)
+        }
     }
 
     /// Instructions for the whole conversation.
@@ -108,19 +131,29 @@ impl Message {
     /// An earlier assistant turn that asked for tools and said nothing. Set `content` as well when it did.
     #[must_use]
     pub fn calls(tool_calls: Vec<ToolCall>) -> Self {
-        Self { content: Some(Content::Null), tool_calls, ..Self::empty(Role::Assistant) }
+        Self {
+            content: Some(Content::Null),
+            tool_calls,
+            ..Self::empty(Role::Assistant)
+        }
     }
 
     /// The result of the call with this id.
     #[must_use]
     pub fn tool(tool_call_id: impl Into<String>, content: impl Into<Content>) -> Self {
-        Self { tool_call_id: Some(tool_call_id.into()), ..Self::new(Role::Tool, content) }
+        Self {
+            tool_call_id: Some(tool_call_id.into()),
+            ..Self::new(Role::Tool, content)
+        }
     }
 
     /// The same message with a speaker's name.
     #[must_use]
     pub fn named(self, name: impl Into<String>) -> Self {
-        Self { name: Some(name.into()), ..self }
+        Self {
+            name: Some(name.into()),
+            ..self
+        }
     }
 
     /// All text of the content, parts joined; empty when there is none.
@@ -213,14 +246,28 @@ impl ContentPart {
     /// A text part.
     #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
-        Self { kind: "text".to_owned(), text: Some(text.into()), image_url: None, extra: Map::new() }
+        Self {
+            kind: "text".to_owned(),
+            text: Some(text.into()),
+            image_url: None,
+            extra: Map::new(),
+        }
     }
 
     /// An image part, from a web address or a `data:` URL.
     #[must_use]
     pub fn image_url(url: impl Into<String>) -> Self {
-        let image_url = ImageUrl { url: url.into(), detail: None, extra: Map::new() };
-        Self { kind: "image_url".to_owned(), text: None, image_url: Some(image_url), extra: Map::new() }
+        let image_url = ImageUrl {
+            url: url.into(),
+            detail: None,
+            extra: Map::new(),
+        };
+        Self {
+            kind: "image_url".to_owned(),
+            text: None,
+            image_url: Some(image_url),
+            extra: Map::new(),
+        }
     }
 }
 

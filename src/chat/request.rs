@@ -78,7 +78,11 @@ pub struct ChatCompletionRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<i64>,
     /// Token id to bias.
-    #[serde(default, serialize_with = "lenient::numbers", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        serialize_with = "lenient::numbers",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub logit_bias: Option<BTreeMap<String, f64>>,
     /// Whether log probabilities come with the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -143,74 +147,115 @@ impl ChatCompletionRequest {
     /// A request with nothing but a model and a conversation.
     #[must_use]
     pub fn new(model: impl Into<String>, messages: Vec<Message>) -> Self {
-        Self { model: model.into(), messages, ..Self::default() }
+        Self {
+            model: model.into(),
+            messages,
+            ..Self::default()
+        }
     }
 
     /// Randomness, 0 to 2.
     #[must_use]
     pub fn temperature(self, temperature: f64) -> Self {
-        Self { temperature: Some(temperature), ..self }
+        Self {
+            temperature: Some(temperature),
+            ..self
+        }
     }
 
     /// Nucleus sampling, 0 to 1.
     #[must_use]
     pub fn top_p(self, top_p: f64) -> Self {
-        Self { top_p: Some(top_p), ..self }
+        Self {
+            top_p: Some(top_p),
+            ..self
+        }
     }
 
     /// Most output tokens.
     #[must_use]
     pub fn max_tokens(self, max_tokens: u64) -> Self {
-        Self { max_tokens: Some(max_tokens), ..self }
+        Self {
+            max_tokens: Some(max_tokens),
+            ..self
+        }
     }
 
     /// Strings to stop at; the answer does not contain them.
     #[must_use]
     pub fn stop<T: Into<String>>(self, stop: impl IntoIterator<Item = T>) -> Self {
-        Self { stop: Some(Stop::Many(stop.into_iter().map(Into::into).collect())), ..self }
+        Self {
+            stop: Some(Stop::Many(stop.into_iter().map(Into::into).collect())),
+            ..self
+        }
     }
 
     /// Asks for the same answer to the same request.
     #[must_use]
     pub fn seed(self, seed: i64) -> Self {
-        Self { seed: Some(seed), ..self }
+        Self {
+            seed: Some(seed),
+            ..self
+        }
     }
 
     /// An event stream, without its usage.
     #[must_use]
     pub fn stream(self) -> Self {
-        Self { stream: Some(true), ..self }
+        Self {
+            stream: Some(true),
+            ..self
+        }
     }
 
     /// An event stream whose last chunk counts the tokens: without it, a streamed call's cost is an estimate.
     #[must_use]
     pub fn stream_with_usage(self) -> Self {
-        let options = StreamOptions { include_usage: Some(true), extra: Map::new() };
-        Self { stream: Some(true), stream_options: Some(options), ..self }
+        let options = StreamOptions {
+            include_usage: Some(true),
+            extra: Map::new(),
+        };
+        Self {
+            stream: Some(true),
+            stream_options: Some(options),
+            ..self
+        }
     }
 
     /// Tools the model may call.
     #[must_use]
     pub fn tools(self, tools: Vec<Tool>) -> Self {
-        Self { tools: Some(tools), ..self }
+        Self {
+            tools: Some(tools),
+            ..self
+        }
     }
 
     /// Whether, and which, tool it calls.
     #[must_use]
     pub fn tool_choice(self, tool_choice: ToolChoice) -> Self {
-        Self { tool_choice: Some(tool_choice), ..self }
+        Self {
+            tool_choice: Some(tool_choice),
+            ..self
+        }
     }
 
     /// The shape of the answer.
     #[must_use]
     pub fn response_format(self, response_format: ResponseFormat) -> Self {
-        Self { response_format: Some(response_format), ..self }
+        Self {
+            response_format: Some(response_format),
+            ..self
+        }
     }
 
     /// How much to reason.
     #[must_use]
     pub fn reasoning_effort(self, effort: ReasoningEffort) -> Self {
-        Self { reasoning_effort: Some(effort), ..self }
+        Self {
+            reasoning_effort: Some(effort),
+            ..self
+        }
     }
 
     /// A field this type does not know, sent as it is.
@@ -250,13 +295,20 @@ impl ResponseFormat {
     /// Plain text, the default.
     #[must_use]
     pub fn text() -> Self {
-        Self { kind: "text".to_owned(), json_schema: None, extra: Map::new() }
+        Self {
+            kind: "text".to_owned(),
+            json_schema: None,
+            extra: Map::new(),
+        }
     }
 
     /// Some JSON object; the prompt has to ask for JSON as well.
     #[must_use]
     pub fn json_object() -> Self {
-        Self { kind: "json_object".to_owned(), ..Self::text() }
+        Self {
+            kind: "json_object".to_owned(),
+            ..Self::text()
+        }
     }
 
     /// JSON that follows a schema. Not documented by Electron.
@@ -269,7 +321,11 @@ impl ResponseFormat {
             strict: Some(true),
             extra: Map::new(),
         };
-        Self { kind: "json_schema".to_owned(), json_schema: Some(format), extra: Map::new() }
+        Self {
+            kind: "json_schema".to_owned(),
+            json_schema: Some(format),
+            extra: Map::new(),
+        }
     }
 }
 

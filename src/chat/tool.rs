@@ -76,7 +76,10 @@ impl Tool {
     /// The name, in whichever shape the tool is.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
-        self.function.as_ref().map(|function| function.name.as_str()).or(self.name.as_deref())
+        self.function
+            .as_ref()
+            .map(|function| function.name.as_str())
+            .or(self.name.as_deref())
     }
 }
 
@@ -141,7 +144,10 @@ impl ToolChoice {
     /// The function with this name must be called.
     #[must_use]
     pub fn function(name: impl Into<String>) -> Self {
-        Self::Named(NamedToolChoice { kind: "function".to_owned(), function: FunctionName { name: name.into() } })
+        Self::Named(NamedToolChoice {
+            kind: "function".to_owned(),
+            function: FunctionName { name: name.into() },
+        })
     }
 }
 
@@ -202,7 +208,11 @@ impl ToolCall {
         Self {
             id: id.into(),
             kind: function(),
-            function: FunctionCall { name: name.into(), arguments: arguments.into(), extra: Map::new() },
+            function: FunctionCall {
+                name: name.into(),
+                arguments: arguments.into(),
+                extra: Map::new(),
+            },
             extra: Map::new(),
         }
     }
@@ -226,16 +236,33 @@ pub struct FunctionCall {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ToolCallDelta {
     /// Which call of this choice, from 0. Some servers leave it out.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::whole",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub index: Option<u64>,
     /// The call's id, in its first piece.
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub id: Option<String>,
     /// `function`, in its first piece.
-    #[serde(rename = "type", default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "type",
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub kind: Option<String>,
     /// More of the name or the arguments.
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub function: Option<FunctionCallDelta>,
     /// Every other field, as it came.
     #[serde(flatten)]
@@ -246,7 +273,11 @@ pub struct ToolCallDelta {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct FunctionCallDelta {
     /// The name, in the first piece.
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub name: Option<String>,
     /// The next piece of JSON text.
     #[serde(default, deserialize_with = "piece", skip_serializing_if = "Option::is_none")]

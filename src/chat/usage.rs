@@ -18,10 +18,18 @@ pub struct Usage {
     #[serde(default, deserialize_with = "lenient::count")]
     pub total_tokens: u64,
     /// What the prompt tokens were.
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub prompt_tokens_details: Option<PromptTokensDetails>,
     /// What the completion tokens were.
-    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub completion_tokens_details: Option<CompletionTokensDetails>,
     /// Every other field, as it came.
     #[serde(flatten)]
@@ -34,14 +42,21 @@ impl Usage {
     /// Never more than `prompt_tokens`, of which they are a subset (Electron's reference, `UsagePromptTokensDetails`).
     #[must_use]
     pub fn cached_tokens(&self) -> u64 {
-        let cached = self.prompt_tokens_details.as_ref().and_then(|details| details.cached_tokens).unwrap_or(0);
+        let cached = self
+            .prompt_tokens_details
+            .as_ref()
+            .and_then(|details| details.cached_tokens)
+            .unwrap_or(0);
         cached.min(self.prompt_tokens)
     }
 
     /// Completion tokens spent on reasoning; 0 when the server says nothing.
     #[must_use]
     pub fn reasoning_tokens(&self) -> u64 {
-        self.completion_tokens_details.as_ref().and_then(|details| details.reasoning_tokens).unwrap_or(0)
+        self.completion_tokens_details
+            .as_ref()
+            .and_then(|details| details.reasoning_tokens)
+            .unwrap_or(0)
     }
 }
 
@@ -49,10 +64,18 @@ impl Usage {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct PromptTokensDetails {
     /// Served from the prefix cache, and billed at its price.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::whole",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub cached_tokens: Option<u64>,
     /// Of spoken input (OpenAI).
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::whole",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub audio_tokens: Option<u64>,
     /// Every other field, as it came.
     #[serde(flatten)]
@@ -63,16 +86,32 @@ pub struct PromptTokensDetails {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct CompletionTokensDetails {
     /// Of reasoning, billed whether shown or not.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::whole",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub reasoning_tokens: Option<u64>,
     /// Of spoken output (OpenAI).
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::whole",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub audio_tokens: Option<u64>,
     /// Of a prediction that came true (OpenAI).
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::whole",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub accepted_prediction_tokens: Option<u64>,
     /// Of a prediction that did not, billed as well (OpenAI).
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::whole",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub rejected_prediction_tokens: Option<u64>,
     /// Every other field, as it came.
     #[serde(flatten)]

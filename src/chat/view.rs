@@ -40,7 +40,11 @@ impl Value {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
         match self {
-            Self::Object(members) => members.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value),
+            Self::Object(members) => members
+                .iter()
+                .rev()
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value),
             _ => None,
         }
     }
@@ -209,7 +213,9 @@ fn number(text: &[u8]) -> f64 {
             b'e' | b'E' => {
                 let rest = bytes.as_slice();
                 let digits = rest.iter().filter(|byte| byte.is_ascii_digit());
-                let value = digits.fold(0i32, |sum, digit| sum.saturating_mul(10).saturating_add(i32::from(digit - b'0')));
+                let value = digits.fold(0i32, |sum, digit| {
+                    sum.saturating_mul(10).saturating_add(i32::from(digit - b'0'))
+                });
                 exponent = exponent.saturating_add(if rest.first() == Some(&b'-') { -value } else { value });
                 break;
             }

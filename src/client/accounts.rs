@@ -90,7 +90,7 @@ pub(crate) async fn enter(
     let place = ACCOUNTS.with_borrow_mut(|accounts| {
         let limiter = (account, limits.requests_per_minute, limits.concurrent);
         if accounts.limiters.len() >= MAX_ACCOUNTS {
-            accounts.limiters.retain(|_, limiter| !limiter.is_idle(host::wall_clock()));
+            accounts.limiters.retain(|_, limiter| limiter.waiting() > 0);
         }
         accounts.limiters.entry(limiter).or_insert_with(|| Limiter::new(limits));
         accounts.last_id += 1;

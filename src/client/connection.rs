@@ -300,6 +300,6 @@ async fn read_bounded(response: &Response, signal: Option<&AbortSignal>, timeout
             break;
         }
     }
-    let _ = reader.cancel();
+    host::ignore(&reader.cancel());
     String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -56,6 +56,9 @@ pub(crate) struct Call<'a> {
 
 /// Sends a request and waits for its response headers; whatever the host's `fetch` does, this settles by the timeout.
 pub(crate) async fn fetch(call: Call<'_>) -> Result<web_sys::Response, Lost> {
+    if call.signal.is_some_and(AbortSignal::aborted) {
+        return Err(Lost::Aborted);
+    }
     let controller = AbortController::new().map_err(|error| Lost::Failed(describe(&error)))?;
     let init = Object::new();
     for (name, value) in [
@@ -93,8 +96,7 @@ pub(crate) async fn wait(
     timeout: Option<f64>,
 ) -> Result<JsValue, Lost> {
     if signal.is_some_and(AbortSignal::aborted) {
-        // Nobody looks at it any more, and a host must not call it unhandled.
-        let _ = Promise::race(&Array::of2(promise, &Promise::resolve(&JsValue::UNDEFINED)));
+        ignore(promise);
         return Err(Lost::Aborted);
     }
     let mut stop = None;
@@ -119,6 +121,11 @@ pub(crate) async fn wait(
         Ok(value) => Ok(value),
         Err(error) => Err(Lost::Failed(describe(&error))),
     }
+}
+
+/// Lets a promise go: whatever becomes of it, the host must not call it unhandled.
+pub(crate) fn ignore(promise: &Promise) {
+    let _ = Promise::race(&Array::of2(&Promise::resolve(&JsValue::UNDEFINED), promise));
 }
 
 /// Waits some milliseconds, or until the caller leaves.

@@ -64,5 +64,7 @@ impl Breaker {
 #[must_use]
 pub fn account(host: &str, api_key: Option<&str>) -> u64 {
     let bytes = host.bytes().chain([0]).chain(api_key.unwrap_or_default().bytes());
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }

@@ -24,7 +24,7 @@ pub const HIGHEST_PRICE: f64 = 1e6;
 pub fn token_prices(prices: &Prices) -> Result<TokenPrices, Vec<Problem>> {
     let mut problems = Vec::new();
     let mut pico = |name: &str, price: f64| {
-        if price >= 0.0 && price <= HIGHEST_PRICE {
+        if (0.0..=HIGHEST_PRICE).contains(&price) {
             return (price * 1e6 + 0.5) as u64;
         }
         let message = "a price is in US dollars per million tokens, from 0 to 1000000; leave prices out if unknown";

@@ -2,12 +2,20 @@
 //!
 //! Not a tokenizer: the servers' vocabularies differ and are not public. Letters are counted by script and length of
 //! word, which is what vocabularies trained on much the same text agree on.
+//!
+//! Against what servers counted on recorded English streams (`tests/policy_money.rs` prints the table): -0.7 % of 300
+//! tokens of prose (OpenAI) and -0.9 % of 219 tokens of reasoning in lists (DeepSeek), the two it was fitted to; -18, -20
+//! and +43 % on single tool calls of 22, 15 and 14 tokens. For other languages no recorded count was at hand: expect a
+//! third off. Reasoning that a server hides is not in any text and cannot be estimated.
 
 use crate::chat::view::{Value, View};
 
 /// What a message costs besides its text: role and separators. OpenAI's cookbook counts 3, and 3 more for the answer.
 const PER_MESSAGE: u64 = 4;
 const PER_REQUEST: u64 = 3;
+
+/// What a tool call costs besides its name and arguments: the markup around it, which no server shows.
+const PER_TOOL_CALL: u64 = 10;
 
 /// Adds up an estimate, piece by piece; a word may be cut between two pieces.
 ///
@@ -25,6 +33,8 @@ pub struct Estimate {
     sum: u64,
     run: Run,
     length: u64,
+    /// Whether the run before this one was of marks.
+    after_marks: bool,
 }
 
 /// What the letters at the end of the text so far are part of.
@@ -33,6 +43,7 @@ enum Run {
     #[default]
     None,
     Space,
+    Lines,
     Latin,
     Digits,
     Marks,
@@ -46,11 +57,17 @@ impl Estimate {
             let (run, hundredths) = classify(letter);
             if run != self.run {
                 self.close();
+                self.after_marks = self.run == Run::Marks;
                 self.run = run;
             }
             self.length += 1;
             self.sum += hundredths;
         }
+    }
+
+    /// Adds a tool call; its name and arguments are to be [pushed](Self::push).
+    pub fn tool_call(&mut self) {
+        self.sum += PER_TOOL_CALL * 100;
     }
 
     /// The estimate so far, in whole tokens.
@@ -66,12 +83,26 @@ impl Estimate {
         let length = std::mem::take(&mut self.length);
         self.sum += match self.run {
             // One space belongs to the word behind it; more of them are a token.
-            Run::Space => if length > 1 { 100 } else { 0 },
-            // Common words are one token; beyond that about one for every six letters.
-            Run::Latin => 100 + length.saturating_sub(7) * 100 / 6,
+            Run::Space => {
+                if length > 1 {
+                    100
+                } else {
+                    0
+                }
+            }
+            // Line breaks belong to the full stop before them.
+            Run::Lines => {
+                if self.after_marks {
+                    0
+                } else {
+                    100
+                }
+            }
+            // A word of everyday length is one token; the rest breaks into pieces of about six letters.
+            Run::Latin => 100 + length.saturating_sub(10) * 100 / 6,
             Run::Digits => length.div_ceil(3) * 100,
-            // Marks pair up: `",` or `).`.
-            Run::Marks => length.div_ceil(2) * 100,
+            // Marks stick together: `.**` or `":`.
+            Run::Marks => length.div_ceil(3) * 100,
             Run::None | Run::Other => 0,
         };
     }
@@ -81,7 +112,7 @@ impl Estimate {
 fn classify(letter: char) -> (Run, u64) {
     match letter {
         ' ' | '\t' | '\r' => (Run::Space, 0),
-        '\n' => (Run::Other, 60),
+        '\n' => (Run::Lines, 0),
         'a'..='z' | 'A'..='Z' | '\'' => (Run::Latin, 0),
         '0'..='9' => (Run::Digits, 0),
         '\0'..='\u{7F}' => (Run::Marks, 0),
@@ -114,7 +145,11 @@ pub fn prompt_tokens(request: &View) -> u64 {
     let mut sum = PER_REQUEST + PER_MESSAGE * messages.len() as u64;
     for message in messages {
         sum += message.set("content").map_or(0, text_tokens);
-        sum += message.set("tool_calls").map_or(0, text_tokens);
+        let calls = message.set("tool_calls").map(Value::elements).unwrap_or_default();
+        sum += calls
+            .iter()
+            .map(|call| PER_TOOL_CALL + call.set("function").map_or(0, text_tokens))
+            .sum::<u64>();
     }
     sum + request.get("tools").map_or(0, text_tokens)
 }
@@ -125,8 +160,12 @@ fn text_tokens(value: &Value) -> u64 {
         Value::String(text) => tokens(text),
         Value::Array(elements) => elements.iter().map(text_tokens).sum(),
         Value::Object(members) => {
-            let texts = members.iter().filter(|(name, _)| !matches!(name.as_str(), "image_url" | "input_audio" | "file"));
-            texts.map(|(name, value)| 1 + text_tokens(value) + u64::from(name.len() > 12)).sum()
+            let texts = members
+                .iter()
+                .filter(|(name, _)| !matches!(name.as_str(), "image_url" | "input_audio" | "file"));
+            texts
+                .map(|(name, value)| 1 + text_tokens(value) + u64::from(name.len() > 12))
+                .sum()
         }
         _ => 0,
     }

@@ -36,26 +36,26 @@ pub const LOST_MS: f64 = 900_000.0;
 #[derive(Debug, Clone)]
 pub struct Limiter {
     limits: Limits,
-    /// Requests that count against either limit.
-    taken: Vec<Place>,
+    /// Requests that count against the number at once.
+    running: Vec<Request>,
+    /// Requests that count against the minute until their headers are there, and a minute more.
+    unanswered: Vec<Request>,
+    /// When the places of answered requests free, in order.
+    frees: VecDeque<f64>,
     /// In the order they came.
     waiting: VecDeque<Waiter>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct Request {
     id: u64,
     since: f64,
-    /// When it stops counting against the minute; unknown until its headers are there.
-    frees: Option<f64>,
-    /// Whether it counts against the number at once.
-    running: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Waiter {
     id: u64,
-    /// When it said, or was told, that it would look again.
+    /// When it was told to look again.
     due: f64,
 }
 
@@ -72,7 +72,14 @@ impl Limiter {
     /// Nobody asked yet.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { limits, taken: Vec::new(), waiting: VecDeque::new() }
+        let (running, unanswered) = (Vec::new(), Vec::new());
+        Self {
+            limits,
+            running,
+            unanswered,
+            frees: VecDeque::new(),
+            waiting: VecDeque::new(),
+        }
     }
 
     /// Asks for a place for the request `id`, which waits its turn until it gets one or [leaves](Self::leave).
@@ -80,11 +87,17 @@ impl Limiter {
         self.forget(now);
         let position = self.waiting.iter().position(|waiter| waiter.id == id);
         let before = position.unwrap_or(self.waiting.len());
-        let ahead = self.waiting.iter().take(before).filter(|waiter| now <= waiter.due + LATE_MS).count();
+        let ahead = self
+            .waiting
+            .iter()
+            .take(before)
+            .filter(|waiter| now <= waiter.due + LATE_MS)
+            .count();
         let free_at = self.free_at(ahead, now);
         if free_at == Some(now) {
             self.waiting.retain(|waiter| waiter.id != id);
-            self.taken.push(Place { id, since: now, frees: None, running: true });
+            self.running.push(Request { id, since: now });
+            self.unanswered.push(Request { id, since: now });
             return Turn::Ready;
         }
         let due = match free_at {
@@ -107,8 +120,10 @@ impl Limiter {
 
     /// The response headers of request `id` arrived: its place in the minute frees 60 seconds from now.
     pub fn answered(&mut self, id: u64, now: f64) {
-        if let Some(place) = self.taken.iter_mut().find(|place| place.id == id && place.frees.is_none()) {
-            place.frees = Some(now + WINDOW_MS);
+        if let Some(place) = self.unanswered.iter().position(|request| request.id == id) {
+            self.unanswered.swap_remove(place);
+            let last = self.frees.back().copied().unwrap_or(now);
+            self.frees.push_back(last.max(now + WINDOW_MS));
         }
     }
 
@@ -116,16 +131,7 @@ impl Limiter {
     /// have counted it.
     pub fn release(&mut self, id: u64, now: f64) {
         self.answered(id, now);
-        for place in self.taken.iter_mut().filter(|place| place.id == id) {
-            place.running = false;
-        }
-        self.forget(now);
-    }
-
-    /// Whether nobody counts against it or waits.
-    #[must_use]
-    pub fn is_idle(&self, now: f64) -> bool {
-        self.waiting.is_empty() && self.taken.iter().all(|place| !place.running && place.frees.is_some_and(|frees| frees <= now))
+        self.running.retain(|request| request.id != id);
     }
 
     /// How many wait.
@@ -136,27 +142,29 @@ impl Limiter {
 
     /// When there is room for one more after `ahead` others: now, later, or unknown.
     fn free_at(&self, ahead: usize, now: f64) -> Option<f64> {
-        let running = self.taken.iter().filter(|place| place.running).count();
-        if self.limits.concurrent.is_some_and(|limit| running + ahead >= limit as usize) {
+        if self
+            .limits
+            .concurrent
+            .is_some_and(|limit| self.running.len() + ahead >= limit as usize)
+        {
             return None;
         }
-        let Some(limit) = self.limits.requests_per_minute else { return Some(now) };
-        // A long answer may still run when its minute is over.
-        let counting = self.taken.iter().filter(|place| place.frees.is_none_or(|frees| frees > now));
-        let over = (counting.clone().count() + ahead + 1).saturating_sub(limit as usize);
-        if over == 0 {
+        let Some(limit) = self.limits.requests_per_minute else {
             return Some(now);
+        };
+        let over = (self.unanswered.len() + self.frees.len() + ahead + 1).saturating_sub(limit as usize);
+        match over.checked_sub(1) {
+            Some(place) => self.frees.get(place).copied(),
+            None => Some(now),
         }
-        let mut frees: Vec<f64> = counting.filter_map(|place| place.frees).collect();
-        frees.sort_by(f64::total_cmp);
-        frees.get(over - 1).copied()
     }
 
     fn forget(&mut self, now: f64) {
-        self.taken.retain(|place| {
-            let counts = place.frees.is_none_or(|frees| frees > now);
-            (counts || place.running) && now - place.since < LOST_MS
-        });
+        while self.frees.front().is_some_and(|frees| *frees <= now) {
+            self.frees.pop_front();
+        }
+        self.running.retain(|request| now - request.since < LOST_MS);
+        self.unanswered.retain(|request| now - request.since < LOST_MS);
         self.waiting.retain(|waiter| now - waiter.due < LOST_MS);
     }
 }

@@ -32,13 +32,21 @@ impl Problem {
     #[must_use]
     pub fn refused(code: &'static str, path: &[&str], message: impl Into<String>) -> Self {
         let path = path.iter().map(|&part| part.to_owned()).collect();
-        Self { code, message: message.into(), path, severity: Severity::Refused }
+        Self {
+            code,
+            message: message.into(),
+            path,
+            severity: Severity::Refused,
+        }
     }
 
     /// A problem worth a warning.
     #[must_use]
     pub fn suspicious(code: &'static str, path: &[&str], message: impl Into<String>) -> Self {
-        Self { severity: Severity::Suspicious, ..Self::refused(code, path, message) }
+        Self {
+            severity: Severity::Suspicious,
+            ..Self::refused(code, path, message)
+        }
     }
 
     /// Path and message in one sentence.

@@ -41,7 +41,13 @@ pub fn scrub_cut(text: String, key: Option<&str>) -> String {
 /// Whether JSON text still spells the key, in escapes that [`scrub`] cannot see.
 pub(crate) fn is_spelled_in(json: &str, key: Option<&str>) -> bool {
     let Some(key) = secret(key) else { return false };
-    json.contains('\\') && crate::json::Str { raw: json.as_bytes(), escaped: true }.to_text().contains(key)
+    json.contains('\\')
+        && crate::json::Str {
+            raw: json.as_bytes(),
+            escaped: true,
+        }
+        .to_text()
+        .contains(key)
 }
 
 fn secret(key: Option<&str>) -> Option<&str> {

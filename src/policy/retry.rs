@@ -44,9 +44,16 @@ impl Hints {
         let exact = header(headers, "retry-after-ms").and_then(decimal);
         let wait = exact.or_else(|| {
             let text = header(headers, "retry-after")?;
-            decimal(text).map(|seconds| seconds * 1e3).or_else(|| Some((http_date(text)? - epoch_ms).max(0.0)))
+            decimal(text)
+                .map(|seconds| seconds * 1e3)
+                .or_else(|| Some((http_date(text)? - epoch_ms).max(0.0)))
         });
-        Self { should_retry, wait_ms: wait.filter(|wait| wait.is_finite()).map(|wait| wait.min(LONGEST_NAMED_MS)) }
+        Self {
+            should_retry,
+            wait_ms: wait
+                .filter(|wait| wait.is_finite())
+                .map(|wait| wait.min(LONGEST_NAMED_MS)),
+        }
     }
 }
 
@@ -57,9 +64,20 @@ fn decimal(text: &str) -> Option<f64> {
     if whole.is_empty() || !all_digits(whole) || !all_digits(fraction) {
         return None;
     }
-    let value = |digits: &str| digits.bytes().fold(0.0, |sum, digit| sum * 10.0 + f64::from(digit - b'0'));
+    let value = |digits: &str| {
+        digits
+            .bytes()
+            .fold(0.0, |sum, digit| sum * 10.0 + f64::from(digit - b'0'))
+    };
     let scale = fraction.bytes().fold(1.0, |scale, _| scale * 10.0);
-    Some(value(whole) + if fraction.is_empty() { 0.0 } else { value(fraction) / scale })
+    Some(
+        value(whole)
+            + if fraction.is_empty() {
+                0.0
+            } else {
+                value(fraction) / scale
+            },
+    )
 }
 
 /// Milliseconds since 1970 of an IMF-fixdate (RFC 9110 §5.6.7), `Sun, 06 Nov 1994 08:49:37 GMT`: the one form that
@@ -73,15 +91,24 @@ pub fn http_date(text: &str) -> Option<f64> {
     let (_, rest) = text.trim().split_once(", ")?;
     let mut parts = rest.split(' ');
     let number = |text: &str, length: usize| {
-        (text.len() == length).then(|| crate::json::integer(text.as_bytes())).flatten().map(|number| number as i64)
+        (text.len() == length)
+            .then(|| crate::json::integer(text.as_bytes()))
+            .flatten()
+            .map(|number| number as i64)
     };
     let day = number(parts.next()?, 2)?;
     let name = parts.next()?;
-    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let months = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
     let month = months.iter().position(|month| *month == name)? as i64 + 1;
     let year = number(parts.next()?, 4)?;
     let mut time = parts.next()?.split(':');
-    let (hour, minute, second) = (number(time.next()?, 2)?, number(time.next()?, 2)?, number(time.next()?, 2)?);
+    let (hour, minute, second) = (
+        number(time.next()?, 2)?,
+        number(time.next()?, 2)?,
+        number(time.next()?, 2)?,
+    );
     if parts.next() != Some("GMT") || parts.next().is_some() || time.next().is_some() {
         return None;
     }
@@ -89,7 +116,11 @@ pub fn http_date(text: &str) -> Option<f64> {
         return None;
     }
     // Days since 1970, with years that begin in March, so that a leap day is a year's last.
-    let (year, month) = if month < 3 { (year - 1, month + 9) } else { (year, month - 3) };
+    let (year, month) = if month < 3 {
+        (year - 1, month + 9)
+    } else {
+        (year, month - 3)
+    };
     let days = 365 * year + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1 - 719_468;
     Some(((days * 24 + hour) * 60 + minute) as f64 * 60e3 + second as f64 * 1e3)
 }
@@ -155,7 +186,9 @@ pub fn decide(attempt: &Attempt) -> Decision {
         Failure::Connection | Failure::Timeout => Hints::default(),
     };
     let named = named_wait(attempt);
-    let fail = Decision::Fail { retry_at: named.map(|wait| attempt.now_ms + wait) };
+    let fail = Decision::Fail {
+        retry_at: named.map(|wait| attempt.now_ms + wait),
+    };
     let is_transient = match attempt.failure {
         Failure::Status { status, .. } => matches!(status, 408 | 409 | 429 | 500..),
         Failure::Connection | Failure::Timeout => true,
@@ -164,7 +197,9 @@ pub fn decide(attempt: &Attempt) -> Decision {
         return fail;
     }
     // A time that has passed asks for no wait; backing off then keeps a stopped clock from becoming a flood.
-    let after_ms = named.filter(|wait| *wait > 0.0).unwrap_or_else(|| backoff(attempt.number, attempt.random));
+    let after_ms = named
+        .filter(|wait| *wait > 0.0)
+        .unwrap_or_else(|| backoff(attempt.number, attempt.random));
     if after_ms > LONGEST_WAIT_MS || after_ms > attempt.remaining_budget_ms || attempt.remaining_budget_ms.is_nan() {
         return fail;
     }
@@ -203,7 +238,11 @@ impl RateLimits {
     /// Reads them; `None` when there are none.
     #[must_use]
     pub fn read(headers: &[(String, String)]) -> Option<Self> {
-        let either = |plain, requests| header(headers, plain).or_else(|| header(headers, requests)).map(str::trim);
+        let either = |plain, requests| {
+            header(headers, plain)
+                .or_else(|| header(headers, requests))
+                .map(str::trim)
+        };
         let number = |text: Option<&str>| text.and_then(|text| crate::json::integer(text.as_bytes()));
         let limits = Self {
             limit: number(either("x-ratelimit-limit", "x-ratelimit-limit-requests")),

@@ -42,12 +42,19 @@ impl TimeoutOption {
     /// `timeout: 30_000`.
     #[must_use]
     pub fn total(ms: f64) -> Self {
-        Self { total: Setting::Ms(ms), ..Self::default() }
+        Self {
+            total: Setting::Ms(ms),
+            ..Self::default()
+        }
     }
 
     /// `timeout: false`.
-    pub const OFF: Self =
-        Self { headers: Setting::Off, first_token: Setting::Off, idle: Setting::Off, total: Setting::Off };
+    pub const OFF: Self = Self {
+        headers: Setting::Off,
+        first_token: Setting::Off,
+        idle: Setting::Off,
+        total: Setting::Off,
+    };
 
     /// A call's settings over a client's.
     #[must_use]
@@ -101,7 +108,11 @@ impl Timeouts {
                 None
             }
         };
-        let headers = if stream { provider.first_token_ms } else { provider.first_token_ms.max(WHOLE_ANSWER_MS) };
+        let headers = if stream {
+            provider.first_token_ms
+        } else {
+            provider.first_token_ms.max(WHOLE_ANSWER_MS)
+        };
         let total = check("total", option.total, None);
         let headers = check("headers", option.headers, Some(headers));
         let first_token = check("firstToken", option.first_token, Some(provider.first_token_ms));
@@ -113,6 +124,11 @@ impl Timeouts {
             (Some(part), Some(total)) => Some(part.min(total)),
             (part, total) => part.or(total),
         };
-        Ok(Self { headers: within(headers), first_token: within(first_token), idle: within(idle), total })
+        Ok(Self {
+            headers: within(headers),
+            first_token: within(first_token),
+            idle: within(idle),
+            total,
+        })
     }
 }

@@ -4,8 +4,6 @@
 //! service documents as rejected or out of range, and nothing else: what another service accepts is that service's
 //! business. What is legal and probably a mistake is [`Severity::Suspicious`].
 
-use std::collections::HashSet;
-
 use super::{Problem, Severity, estimate, integer, push_number};
 use crate::chat::view::{Value, View};
 use crate::json::Reader;
@@ -48,7 +46,9 @@ impl Validation {
         match self {
             Self::Off => (Vec::new(), Vec::new()),
             Self::Strict => (problems, Vec::new()),
-            Self::Documented => problems.into_iter().partition(|problem| problem.severity == Severity::Refused),
+            Self::Documented => problems
+                .into_iter()
+                .partition(|problem| problem.severity == Severity::Refused),
         }
     }
 }
@@ -65,7 +65,11 @@ impl Validation {
 /// ```
 #[must_use]
 pub fn validate(request: &View, provider: &Provider) -> Vec<Problem> {
-    let mut judge = Judge { problems: Vec::new(), path: Vec::new() };
+    let mut judge = Judge {
+        problems: Vec::new(),
+        path: Vec::new(),
+        nullable: provider.nullable,
+    };
     if !matches!(request.root(), Value::Object(_)) {
         judge.refuse("wrong_type", "a request must be an object");
         return judge.problems;
@@ -73,10 +77,10 @@ pub fn validate(request: &View, provider: &Provider) -> Vec<Problem> {
     judge.model(request, provider);
     judge.messages(request, &provider.messages);
     for rule in provider.rules {
-        let place = rule.path.split_last().and_then(|(last, outer)| {
-            let place = outer.iter().try_fold(request.root(), |value, name| value.set(name))?;
-            place.set(last)
-        });
+        let place = rule
+            .path
+            .iter()
+            .try_fold(request.root(), |value, name| judge.member(value, name));
         if let Some(value) = place {
             judge.path.extend(rule.path.iter().map(|&name| name.to_owned()));
             judge.check(value, rule.check);
@@ -85,7 +89,9 @@ pub fn validate(request: &View, provider: &Provider) -> Vec<Problem> {
     }
     for range in &provider.ranges {
         if let Some(value) = request.get(&range.field) {
-            judge.at(range.field.clone(), |judge| judge.check(value, Check::Number(range.min, range.max)));
+            judge.at(range.field.clone(), |judge| {
+                judge.check(value, Check::Number(range.min, range.max))
+            });
         }
     }
     judge.suspect(request, provider);
@@ -96,9 +102,19 @@ struct Judge {
     problems: Vec<Problem>,
     /// Where we are, from the outside in.
     path: Vec<String>,
+    /// Whether `null` stands for an absent field.
+    nullable: bool,
 }
 
 impl Judge {
+    fn member<'v>(&self, value: &'v Value, name: &str) -> Option<&'v Value> {
+        if self.nullable {
+            value.set(name)
+        } else {
+            value.get(name)
+        }
+    }
+
     fn at(&mut self, part: String, inside: impl FnOnce(&mut Self)) {
         self.path.push(part);
         inside(self);
@@ -107,7 +123,12 @@ impl Judge {
 
     fn found(&mut self, severity: Severity, code: &'static str, message: String) {
         if self.problems.len() < MAX_PROBLEMS {
-            self.problems.push(Problem { code, message, path: self.path.clone(), severity });
+            self.problems.push(Problem {
+                code,
+                message,
+                path: self.path.clone(),
+                severity,
+            });
         }
     }
 
@@ -154,13 +175,13 @@ impl Judge {
         if !matches!(message, Value::Object(_)) {
             return self.refuse("wrong_type", "a message must be an object with role and content");
         }
-        let role = message.set("role");
+        let role = self.member(message, "role");
         self.at("role".into(), |judge| match role {
+            _ if rules.roles.is_empty() && !rules.role_required => {}
             Some(Value::String(role)) if rules.roles.is_empty() || rules.roles.contains(&role.as_str()) => {}
             Some(Value::String(_)) => judge.must_be_word(rules.roles),
-            Some(_) => judge.refuse("wrong_type", "role must be a string"),
-            None if rules.role_required => judge.refuse("required", "role is missing: say who speaks"),
-            None => {}
+            Some(_) => judge.must_be("a string"),
+            None => judge.refuse("required", "role is missing: say who speaks"),
         });
         let role = role.and_then(Value::as_str);
         if rules.text_only {
@@ -172,33 +193,41 @@ impl Judge {
     }
 
     fn content(&mut self, message: &Value, role: Option<&str>) {
-        let has_calls = role == Some("assistant") && !message.get("tool_calls").map_or(&[][..], Value::elements).is_empty();
+        let has_calls =
+            role == Some("assistant") && !message.get("tool_calls").map_or(&[][..], Value::elements).is_empty();
         self.at("content".into(), |judge| match message.get("content") {
             Some(Value::String(_)) => {}
-            Some(Value::Null) if !has_calls => {
-                judge.refuse("not_allowed", "content may be null only on an assistant message that carries tool_calls");
-            }
-            // A message is required to have a role and nothing else; one without content still says nothing.
-            None if !has_calls => judge.doubt("missing_content", "content is missing"),
-            None | Some(Value::Null) => {}
-            Some(_) => judge.refuse("wrong_type", "content must be a string: this provider documents no content parts"),
+            None | Some(Value::Null) if has_calls => {}
+            // A missing content says as little as null.
+            None | Some(Value::Null) => judge.refuse(
+                "required",
+                "content is missing: only an assistant message that carries tool_calls may go without",
+            ),
+            Some(_) => judge.refuse(
+                "wrong_type",
+                "content must be a string: this provider documents no content parts",
+            ),
         });
     }
 
     fn tool_fields(&mut self, message: &Value, role: Option<&str>) {
-        self.at("tool_call_id".into(), |judge| match message.set("tool_call_id") {
-            None if role == Some("tool") => judge.refuse("required", "a tool message needs the id of the call it answers"),
-            None | Some(Value::String(_)) => {}
-            Some(_) => judge.refuse("wrong_type", "tool_call_id must be a string"),
+        self.at("tool_call_id".into(), |judge| {
+            match judge.member(message, "tool_call_id") {
+                None if role == Some("tool") => {
+                    judge.refuse("required", "a tool message needs the id of the call it answers")
+                }
+                None | Some(Value::String(_)) => {}
+                Some(_) => judge.must_be("a string"),
+            }
         });
-        self.at("tool_calls".into(), |judge| match message.set("tool_calls") {
+        self.at("tool_calls".into(), |judge| match judge.member(message, "tool_calls") {
             None => {}
             Some(Value::Array(calls)) => {
                 for (index, call) in calls.iter().enumerate() {
                     judge.at(integer(index), |judge| judge.tool_call(call));
                 }
             }
-            Some(_) => judge.refuse("wrong_type", "tool_calls must be an array"),
+            Some(_) => judge.must_be("an array"),
         });
     }
 
@@ -208,7 +237,7 @@ impl Judge {
         }
         self.required_text(call, "id");
         self.function_type(call);
-        self.at("function".into(), |judge| match call.set("function") {
+        self.at("function".into(), |judge| match judge.member(call, "function") {
             Some(function @ Value::Object(_)) => {
                 judge.required_text(function, "name");
                 judge.required_text(function, "arguments");
@@ -219,7 +248,7 @@ impl Judge {
     }
 
     fn function_type(&mut self, value: &Value) {
-        self.at("type".into(), |judge| match value.set("type") {
+        self.at("type".into(), |judge| match judge.member(value, "type") {
             Some(Value::String(kind)) if kind == "function" => {}
             Some(Value::String(_)) => judge.must_be_word(&["function"]),
             Some(_) => judge.refuse("wrong_type", "type must be a string"),
@@ -228,7 +257,7 @@ impl Judge {
     }
 
     fn required_text(&mut self, value: &Value, name: &str) {
-        self.at(name.to_owned(), |judge| match value.set(name) {
+        self.at(name.to_owned(), |judge| match judge.member(value, name) {
             Some(Value::String(_)) => {}
             Some(_) => judge.refuse("wrong_type", [name, " must be a string"].concat()),
             None => judge.refuse("required", [name, " is missing"].concat()),
@@ -237,6 +266,12 @@ impl Judge {
 
     fn check(&mut self, value: &Value, check: Check) {
         match (check, value) {
+            (Check::Absent(message), _) => self.refuse("unsupported_parameter", message),
+            (Check::AtMost(max, message), Value::Number(number)) if *number > max => {
+                self.refuse("unsupported_parameter", message);
+            }
+            (Check::AtMost(..), _) => {}
+            (_, Value::Null) => self.refuse("wrong_type", "must not be null: leave it out"),
             (Check::Number(min, max), Value::Number(number)) => self.in_range(*number, min, max),
             (Check::Integer(min, max), Value::Number(number)) if number.trunc() == *number => {
                 self.in_range(*number, min, max);
@@ -250,10 +285,19 @@ impl Judge {
             (Check::Words(words), Value::String(text)) if words.contains(&text.as_str()) => {}
             (Check::Words(words), _) => self.must_be_word(words),
             (Check::TextOrTexts, Value::String(_)) => {}
-            (Check::TextOrTexts, Value::Array(texts)) if texts.iter().all(|text| text.as_str().is_some()) => {}
+            (Check::TextOrTexts, Value::Array(texts)) => {
+                for (index, text) in texts.iter().enumerate() {
+                    self.at(integer(index), |judge| judge.check(text, Check::Text));
+                }
+            }
             (Check::TextOrTexts, _) => self.must_be("a string or an array of strings"),
-            (Check::NumberMap, Value::Object(members))
-                if members.iter().all(|(_, value)| value.as_number().is_some_and(f64::is_finite)) => {}
+            (Check::NumberMap, Value::Object(members)) => {
+                for (name, value) in members {
+                    self.at(name.clone(), |judge| {
+                        judge.check(value, Check::Number(f64::MIN, f64::MAX))
+                    });
+                }
+            }
             (Check::NumberMap, _) => self.must_be("an object whose values are numbers"),
             (Check::Objects | Check::Functions, Value::Array(tools)) => {
                 for (index, tool) in tools.iter().enumerate() {
@@ -264,18 +308,13 @@ impl Judge {
             (Check::ToolChoice(words), Value::String(text)) if words.contains(&text.as_str()) => {}
             (Check::ToolChoice(_), choice @ Value::Object(_)) => {
                 self.function_type(choice);
-                self.at("function".into(), |judge| match choice.set("function") {
+                self.at("function".into(), |judge| match judge.member(choice, "function") {
                     Some(function @ Value::Object(_)) => judge.required_text(function, "name"),
                     Some(_) => judge.must_be("an object with a name"),
                     None => judge.refuse("required", "function is missing: name the tool"),
                 });
             }
             (Check::ToolChoice(words), _) => self.must_be_word(words),
-            (Check::Absent(message), _) => self.refuse("unsupported_parameter", message),
-            (Check::AtMost(max, message), Value::Number(number)) if *number > max => {
-                self.refuse("unsupported_parameter", message);
-            }
-            (Check::AtMost(..), _) => {}
         }
     }
 
@@ -288,9 +327,11 @@ impl Judge {
         }
         self.function_type(tool);
         // The reference shows both shapes (see `chat::Tool`); each needs a name.
-        match tool.set("function") {
+        match self.member(tool, "function") {
             Some(nested @ Value::Object(_)) => self.at("function".into(), |judge| judge.definition(nested)),
-            Some(_) => self.at("function".into(), |judge| judge.must_be("an object with name and parameters")),
+            Some(_) => self.at("function".into(), |judge| {
+                judge.must_be("an object with name and parameters")
+            }),
             None => self.definition(tool),
         }
     }
@@ -298,7 +339,7 @@ impl Judge {
     fn definition(&mut self, function: &Value) {
         self.required_text(function, "name");
         for (name, check) in [("description", Check::Text), ("parameters", Check::Object)] {
-            if let Some(value) = function.set(name) {
+            if let Some(value) = self.member(function, name) {
                 self.at(name.to_owned(), |judge| judge.check(value, check));
             }
         }
@@ -343,26 +384,41 @@ impl Judge {
     /// What is legal, and probably a mistake.
     fn suspect(&mut self, request: &View, provider: &Provider) {
         self.suspect_calls(request.messages());
-        let top = request.get("top_logprobs").and_then(Value::as_number).is_some_and(|top| top > 0.0);
+        let top = request
+            .get("top_logprobs")
+            .and_then(Value::as_number)
+            .is_some_and(|top| top > 0.0);
         if top && request.get("logprobs").and_then(Value::as_bool) != Some(true) {
             self.at("top_logprobs".into(), |judge| {
                 judge.doubt("missing_logprobs", "top_logprobs has no effect without logprobs: true");
             });
         }
-        let forced = request.get("tool_choice").and_then(|choice| choice.set("function")).and_then(|named| named.set("name"));
+        let forced = request
+            .get("tool_choice")
+            .and_then(|choice| choice.set("function"))
+            .and_then(|named| named.set("name"));
         if let Some(Value::String(forced)) = forced {
             let tools = request.get("tools").map(Value::elements).unwrap_or_default();
-            let name = |tool: &Value| tool.set("function").unwrap_or(tool).set("name") == Some(&Value::String(forced.clone()));
+            let name =
+                |tool: &Value| tool.set("function").unwrap_or(tool).set("name") == Some(&Value::String(forced.clone()));
             if !tools.iter().any(name) {
-                self.at("tool_choice".into(), |judge| judge.doubt("unknown_tool", "the forced tool is not in tools"));
+                self.at("tool_choice".into(), |judge| {
+                    judge.doubt("unknown_tool", "the forced tool is not in tools")
+                });
             }
         }
         let Some(context) = provider.context_tokens else { return };
-        let limit = ["max_tokens", "max_completion_tokens"].iter().find_map(|field| request.get(field));
+        let limit = ["max_tokens", "max_completion_tokens"]
+            .iter()
+            .find_map(|field| request.get(field));
         let output = limit.and_then(Value::as_number).unwrap_or(1.0);
         let prompt = estimate::prompt_tokens(request) as f64;
         if prompt + output > context as f64 {
-            let field = if prompt >= context as f64 { "messages" } else { "max_tokens" };
+            let field = if prompt >= context as f64 {
+                "messages"
+            } else {
+                "max_tokens"
+            };
             self.at(field.into(), |judge| {
                 let mut message = String::from("the prompt (about ");
                 push_number(&mut message, prompt);
@@ -383,8 +439,11 @@ impl Judge {
             // Results stand directly behind the turn that asked for them.
             let results = messages.iter().skip(index + 1);
             let results = results.take_while(|message| message.set("role").and_then(Value::as_str) == Some("tool"));
-            let answered: HashSet<&str> = results.filter_map(|result| result.set("tool_call_id")?.as_str()).collect();
-            self.path.extend(["messages".to_owned(), integer(index), "tool_calls".to_owned()]);
+            let answered: Vec<&str> = results
+                .filter_map(|result| result.set("tool_call_id")?.as_str())
+                .collect();
+            self.path
+                .extend(["messages".to_owned(), integer(index), "tool_calls".to_owned()]);
             for (index, call) in calls.iter().enumerate() {
                 self.at(integer(index), |judge| judge.suspect_call(call, &answered));
             }
@@ -392,9 +451,16 @@ impl Judge {
         }
     }
 
-    fn suspect_call(&mut self, call: &Value, answered: &HashSet<&str>) {
-        if call.set("id").and_then(Value::as_str).is_some_and(|id| !answered.contains(id)) {
-            self.doubt("missing_tool_result", "no tool message right after this turn answers this call");
+    fn suspect_call(&mut self, call: &Value, answered: &[&str]) {
+        if call
+            .set("id")
+            .and_then(Value::as_str)
+            .is_some_and(|id| !answered.contains(&id))
+        {
+            self.doubt(
+                "missing_tool_result",
+                "no tool message right after this turn answers this call",
+            );
         }
         let arguments = call.set("function").and_then(|function| function.set("arguments"));
         if arguments.and_then(Value::as_str).is_some_and(|text| !is_json(text)) {

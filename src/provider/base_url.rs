@@ -34,7 +34,9 @@ impl BaseUrl {
     pub fn parse(text: &str, location: Option<&str>) -> Result<Self, Problem> {
         let text = text.trim_matches(' ');
         if text.is_empty() {
-            return Err(problem("is empty: give the URL up to, not including, /chat/completions"));
+            return Err(problem(
+                "is empty: give the URL up to, not including, /chat/completions",
+            ));
         }
         if text.bytes().any(|byte| byte <= 0x20 || byte == 0x7F) {
             return Err(problem("contains white space or a control character: remove it"));
@@ -53,7 +55,11 @@ impl BaseUrl {
         }
         let base = match location.map(|location| Self::absolute(before_query(location))) {
             Some(Ok(base)) => base,
-            _ => return Err(problem("is relative, and there is no page to resolve it against: start it with https://")),
+            _ => {
+                return Err(problem(
+                    "is relative, and there is no page to resolve it against: start it with https://",
+                ));
+            }
         };
         if let Some(rest) = text.strip_prefix("//") {
             let scheme = base.text.get(..scheme_end(&base.text).unwrap_or(0)).unwrap_or_default();
@@ -104,16 +110,23 @@ impl BaseUrl {
     }
 
     fn absolute(text: &str) -> Result<Self, Problem> {
-        let scheme = scheme_end(text).and_then(|end| text.get(..end)).unwrap_or_default().to_ascii_lowercase();
+        let scheme = scheme_end(text)
+            .and_then(|end| text.get(..end))
+            .unwrap_or_default()
+            .to_ascii_lowercase();
         if scheme != "http" && scheme != "https" {
-            return Err(problem("has a scheme other than http and https: start it with https://"));
+            return Err(problem(
+                "has a scheme other than http and https: start it with https://",
+            ));
         }
         let Some(rest) = text.get(scheme.len()..).and_then(|rest| rest.strip_prefix("://")) else {
             return Err(problem("has no // after its scheme: write https://host/path"));
         };
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         if authority.contains('@') {
-            return Err(problem("contains a user name or password: remove it and use apiKey or defaultHeaders"));
+            return Err(problem(
+                "contains a user name or password: remove it and use apiKey or defaultHeaders",
+            ));
         }
         let (host, port) = match authority.rfind(':').filter(|_| !authority.ends_with(']')) {
             Some(colon) => authority.split_at(colon),
@@ -121,22 +134,29 @@ impl BaseUrl {
         };
         let digits = port.strip_prefix(':').unwrap_or_default();
         let number = crate::json::integer(digits.as_bytes());
-        if !port.is_empty() && !number.is_some_and(|port| port <= 65_535) {
+        if !port.is_empty() && number.is_none_or(|port| port > 65_535) {
             return Err(problem("has a port that is not a number up to 65535"));
         }
         let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         let is_host = match address {
             Some(address) => {
-                address.contains(':') && address.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'))
+                address.contains(':')
+                    && address
+                        .bytes()
+                        .all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'))
             }
             None => {
                 !host.starts_with('.')
                     && !host.contains("..")
-                    && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+                    && host
+                        .bytes()
+                        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
             }
         };
         if host.is_empty() || !is_host {
-            return Err(problem("has no valid host name: write a plain one (an international one as xn--…)"));
+            return Err(problem(
+                "has no valid host name: write a plain one (an international one as xn--…)",
+            ));
         }
         let host = host.to_ascii_lowercase();
         let mut url = [&scheme, "://"].concat();
@@ -147,7 +167,11 @@ impl BaseUrl {
         let path_start = url.len();
         url.push_str(&without_dots(path));
         url.truncate(url.trim_end_matches('/').len().max(path_start));
-        Ok(Self { text: url, host: (start, end), path: path_start })
+        Ok(Self {
+            text: url,
+            host: (start, end),
+            path: path_start,
+        })
     }
 }
 
@@ -156,7 +180,9 @@ fn scheme_end(text: &str) -> Option<usize> {
     let end = text.find(':')?;
     let (scheme, rest) = (text.get(..end)?, text.get(end + 1..)?);
     let first = scheme.bytes().next()?;
-    let plain = scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
+    let plain = scheme
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
     (first.is_ascii_alphabetic() && plain && !rest.starts_with(|digit: char| digit.is_ascii_digit())).then_some(end)
 }
 

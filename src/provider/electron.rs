@@ -46,8 +46,17 @@ const RULES: &[Rule] = &[
     // page: user string
     Rule::new(&["user"], Check::Text),
     // page, "Common gotchas": n > 1 and prompt_logprobs are rejected
-    Rule::new(&["n"], Check::AtMost(1.0, "Electron gives one answer per request: send several requests instead")),
-    Rule::new(&["prompt_logprobs"], Check::Absent("Electron rejects prompt_logprobs: leave it out")),
+    Rule::new(
+        &["n"],
+        Check::AtMost(
+            1.0,
+            "Electron gives one answer per request: send several requests instead",
+        ),
+    ),
+    Rule::new(
+        &["prompt_logprobs"],
+        Check::Absent("Electron rejects prompt_logprobs: leave it out"),
+    ),
 ];
 
 pub(super) const DATA: Defaults = Defaults {
@@ -58,8 +67,14 @@ pub(super) const DATA: Defaults = Defaults {
     key_variable: "SMALLEST_API_KEY",
     default_model: Some("electron"),
     models: MODELS,
-    capabilities: Capabilities { many_choices: false, json_schema: false, models_list: false },
+    capabilities: Capabilities {
+        many_choices: false,
+        json_schema: false,
+        models_list: false,
+    },
     rules: RULES,
+    // spec: of all fields only message content is typed "string or null"
+    nullable: false,
     messages: MessageRules {
         // spec: ElectronMessage.role, "one of system, user, assistant, or tool"
         roles: &["system", "user", "assistant", "tool"],
@@ -71,11 +86,27 @@ pub(super) const DATA: Defaults = Defaults {
         tool_fields: true,
     },
     // overview, "Pricing"
-    prices: Some(Prices { input: 0.40, cached_input: Some(0.10), output: 1.60 }),
+    prices: Some(Prices {
+        input: 0.40,
+        cached_input: Some(0.10),
+        output: 1.60,
+    }),
     // overview, "Plan limits"
     plans: &[
-        (Plan::Standard, Limits { requests_per_minute: Some(10), concurrent: Some(3) }),
-        (Plan::Enterprise, Limits { requests_per_minute: Some(200), concurrent: Some(20) }),
+        (
+            Plan::Standard,
+            Limits {
+                requests_per_minute: Some(10),
+                concurrent: Some(3),
+            },
+        ),
+        (
+            Plan::Enterprise,
+            Limits {
+                requests_per_minute: Some(200),
+                concurrent: Some(20),
+            },
+        ),
     ],
     // page, "max_tokens": combined input + output context ceiling is 32,768
     context_tokens: Some(32_768),

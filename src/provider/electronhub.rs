@@ -53,8 +53,14 @@ pub(super) const DATA: Defaults = Defaults {
     key_variable: "ELECTRONHUB_API_KEY",
     default_model: None,
     models: &[],
-    capabilities: Capabilities { many_choices: true, json_schema: true, models_list: true },
+    capabilities: Capabilities {
+        many_choices: true,
+        json_schema: true,
+        models_list: true,
+    },
     rules: RULES,
+    // "Body" types no field as nullable
+    nullable: false,
     messages: MessageRules::ANY,
     prices: None,
     plans: &[],
@@ -83,4 +89,3 @@ pub(super) const DATA: Defaults = Defaults {
     // Not on its page, seen in practice: three minutes of refusal after the limit, and failed calls count.
     cooldown_ms: Some(180_000.0),
 };
-

@@ -47,6 +47,8 @@ pub struct Provider {
     pub capabilities: Capabilities,
     /// Documented restrictions of request fields.
     pub rules: &'static [Rule],
+    /// Whether `null` stands for an absent field; where it does not, it is a value of the wrong type.
+    pub nullable: bool,
     /// Documented restrictions of messages.
     pub messages: MessageRules,
     /// Ranges a custom provider adds.
@@ -79,6 +81,7 @@ struct Defaults {
     models: &'static [&'static str],
     capabilities: Capabilities,
     rules: &'static [Rule],
+    nullable: bool,
     messages: MessageRules,
     prices: Option<Prices>,
     plans: &'static [(Plan, Limits)],
@@ -243,8 +246,13 @@ impl Provider {
             key_variable: None,
             default_model: None,
             models: &[],
-            capabilities: Capabilities { many_choices: true, json_schema: true, models_list: true },
+            capabilities: Capabilities {
+                many_choices: true,
+                json_schema: true,
+                models_list: true,
+            },
             rules: &[],
+            nullable: true,
             messages: MessageRules::ANY,
             ranges: Vec::new(),
             prices: None,
@@ -275,7 +283,10 @@ impl Provider {
     /// The same provider with a key.
     #[must_use]
     pub fn with_key(self, api_key: impl Into<ApiKey>) -> Self {
-        Self { api_key: Some(api_key.into()), ..self }
+        Self {
+            api_key: Some(api_key.into()),
+            ..self
+        }
     }
 
     /// The same provider at another address. One that ends like an endpoint variant is taken for that variant.
@@ -284,7 +295,11 @@ impl Provider {
     /// See [`BaseUrl::parse`].
     pub fn at(mut self, base_url: &str, location: Option<&str>) -> Result<Self, Problem> {
         let base = BaseUrl::parse(base_url, location)?;
-        if let Some(endpoint) = self.endpoints.iter().find(|endpoint| endpoint.name == base.last_segment()) {
+        if let Some(endpoint) = self
+            .endpoints
+            .iter()
+            .find(|endpoint| endpoint.name == base.last_segment())
+        {
             self.reasoning = endpoint.reasoning;
         }
         self.base_url = Cow::Owned(base.as_str().to_owned());
@@ -346,12 +361,22 @@ impl Provider {
             return self.reasoning;
         }
         let settings = request.get("reasoning");
-        let excluded = settings.and_then(|settings| settings.set("exclude")).and_then(Value::as_bool) == Some(true);
-        if excluded || request.model().is_some_and(|model| model.ends_with(":reasoning-exclude")) {
+        let excluded = settings
+            .and_then(|settings| settings.set("exclude"))
+            .and_then(Value::as_bool)
+            == Some(true);
+        if excluded
+            || request
+                .model()
+                .is_some_and(|model| model.ends_with(":reasoning-exclude"))
+        {
             return ReasoningPlace::None;
         }
         let long = settings.and_then(|settings| settings.set("delta_field"));
-        match long.or_else(|| request.get("reasoning_delta_field")).and_then(Value::as_str) {
+        match long
+            .or_else(|| request.get("reasoning_delta_field"))
+            .and_then(Value::as_str)
+        {
             Some("reasoning") => return ReasoningPlace::Field("reasoning"),
             Some("reasoning_content") => return ReasoningPlace::Field("reasoning_content"),
             _ => {}
@@ -372,6 +397,7 @@ impl Provider {
             models: data.models,
             capabilities: data.capabilities,
             rules: data.rules,
+            nullable: data.nullable,
             messages: data.messages,
             ranges: Vec::new(),
             prices: data.prices,
@@ -392,7 +418,10 @@ impl Provider {
 #[must_use]
 pub fn is_own_host(host: &str) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host);
-    BUILT_IN.iter().flat_map(|data| data.hosts).any(|own| own.eq_ignore_ascii_case(host))
+    BUILT_IN
+        .iter()
+        .flat_map(|data| data.hosts)
+        .any(|own| own.eq_ignore_ascii_case(host))
 }
 
 /// The value of the `Authorization` header for a key.

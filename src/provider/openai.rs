@@ -21,9 +21,18 @@ pub(super) const DATA: Defaults = Defaults {
     key_variable: "OPENAI_API_KEY",
     default_model: None,
     models: &[],
-    capabilities: Capabilities { many_choices: true, json_schema: true, models_list: true },
+    capabilities: Capabilities {
+        many_choices: true,
+        json_schema: true,
+        models_list: true,
+    },
     rules: RULES,
-    messages: MessageRules { role_required: true, ..MessageRules::ANY },
+    // its reference calls most fields "or null"
+    nullable: true,
+    messages: MessageRules {
+        role_required: true,
+        ..MessageRules::ANY
+    },
     prices: None,
     plans: &[],
     context_tokens: None,

@@ -63,7 +63,12 @@ pub struct MessageRules {
 
 impl MessageRules {
     /// Nothing documented.
-    pub const ANY: Self = Self { roles: &[], role_required: false, text_only: false, tool_fields: false };
+    pub const ANY: Self = Self {
+        roles: &[],
+        role_required: false,
+        text_only: false,
+        tool_fields: false,
+    };
 }
 
 /// A range of a request field that a custom provider names.

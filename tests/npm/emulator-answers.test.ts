@@ -218,6 +218,7 @@ test("JSON mode answers in JSON, in the shape of an example when there is one", 
   const question = 'List three Indian state capitals as {"capitals": [...]}';
   const listed = (await json(says(question))) as { capitals: string[] };
   assert.equal(listed.capitals.length, 3);
+  assert.deepEqual(await json(says('Echo: {"a": [1, {"b": null}]}')), { a: [1, { b: null }] });
   const free = (await json(says("Tell me a story"))) as { answer: string };
   assert.ok(free.answer.length > 50);
 });

@@ -193,6 +193,7 @@ test("nothing is generated ahead of the reader", async () => {
   const reader = response.body?.getReader();
   await reader?.read();
   await reader?.read();
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
   assert.equal(emulator.ledger.records[0]?.usage?.completion_tokens, 1);
   await reader?.cancel();
 });

@@ -216,12 +216,15 @@ test("an error inside the stream ends it", async () => {
   assert.match((await raw("in-band-error=event")).text, /\n\nevent: error\ndata: \{"error"[^\n]+\n\n$/);
 });
 
-test("the end may lack its parts", async () => {
+test("the end may lack its parts, or give another reason", async () => {
   assert.equal(dataOf((await raw("no-done")).text).includes("[DONE]"), false);
   const unfinished = dataOf((await raw("no-finish")).text)
     .slice(0, -1)
     .map((each) => JSON.parse(each) as Chunk);
   assert.equal(added(unfinished).finish, null);
+  const filtered = { trouble: "finish=content_filter" };
+  assert.equal(added(await chunks(createEmulator(), {}, filtered)).finish, "content_filter");
+  assert.equal((await complete(createEmulator(), {}, filtered)).choices[0]?.finish_reason, "content_filter");
 });
 
 test("a lingering connection stays open after [DONE], and the caller has not left early", async () => {

@@ -280,3 +280,63 @@ test("the list of models is in OpenAI's shape", async () => {
   assert.deepEqual(await list("/waves/v1"), ["electron"]);
   assert.ok((await list("/v1")).includes("deepseek-r1"));
 });
+
+test("whatever is sent is answered or refused, never thrown at the caller", async () => {
+  const odd = [
+    null,
+    0,
+    -5,
+    1.5,
+    "",
+    "x",
+    [],
+    {},
+    [null],
+    [{}],
+    { type: 5, function: null },
+    { required: 3, allOf: [null] },
+    1e12,
+  ];
+  const fields =
+    "model messages stream stream_options max_tokens max_completion_tokens stop seed n logprobs top_logprobs tools tool_choice parallel_tool_calls response_format thinking reasoning_effort reasoning reasoning_delta_field temperature logit_bias user".split(
+      " ",
+    );
+  const bodies: object[] = fields.flatMap((field) => odd.map((value) => ({ [field]: value })));
+  for (const value of odd) {
+    bodies.push({
+      tool_choice: "required",
+      tools: [{ type: "function", name: "f", parameters: { type: "object", properties: value, required: value } }],
+    });
+    bodies.push({ tools: [{ type: "function", name: "Hello", parameters: value }] });
+    bodies.push({
+      messages: [
+        { role: "assistant", content: "", tool_calls: value },
+        { role: "tool", tool_call_id: "x", content: "1" },
+      ],
+    });
+    bodies.push({ messages: [{ role: value, content: value }], logprobs: true, top_logprobs: value });
+    bodies.push({ response_format: { type: "json_schema", json_schema: value } });
+    bodies.push({
+      response_format: {
+        type: "json_schema",
+        json_schema: { schema: { items: value, type: "array", minItems: value, anyOf: value } },
+      },
+    });
+  }
+  const tree = {
+    type: "object",
+    properties: { a: { $ref: "#" }, b: { $ref: "#" }, c: { $ref: "#" } },
+    required: ["a", "b", "c"],
+  };
+  bodies.push({ response_format: { type: "json_schema", json_schema: { schema: tree } } });
+  const emulator = createEmulator();
+  for (const body of bodies) {
+    for (const url of [ELECTRON, HUB]) {
+      const response = await ask(emulator, body, { url });
+      const text = await response.text();
+      assert.ok(response.status === 200 || response.status === 400, JSON.stringify(body));
+      if (response.headers.get("content-type") === "application/json") JSON.parse(text);
+    }
+  }
+  assert.equal(emulator.ledger.open, 0);
+});

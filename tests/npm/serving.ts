@@ -3,7 +3,9 @@
  */
 import { Chatwire, type ClientOptions } from "chatwire";
 
-export const messages = [{ role: "user" as const, content: "Hello!" }];
+const messages = [{ role: "user" as const, content: "Hello!" }];
+/** Parameters of a call. */
+export const hello = { model: "m", messages };
 export const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 /** One event of a stream with this text, as a well-behaved server sends it. */
@@ -66,10 +68,12 @@ export function serve(
   return served;
 }
 
-/** A client of a server that is not there: `answer` is its `fetch`. */
+let servers = 0;
+
+/** A client of a server that is not there, each of its own: `answer` is its `fetch`. */
 export function clientOf(answer: ClientOptions["fetch"] | Served, options: ClientOptions = {}): Chatwire {
   const fetch = typeof answer === "function" ? answer : async () => (answer as Served).response;
-  return new Chatwire({ baseURL: "https://server.test/v1", maxRetries: 0, fetch, ...options });
+  return new Chatwire({ baseURL: `https://server-${++servers}.test/v1`, maxRetries: 0, fetch, ...options });
 }
 
 /** All that an iterable gives. */

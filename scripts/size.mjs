@@ -1,0 +1,61 @@
+/**
+ * `npm run size`: what a minimal streaming page loads, in bytes after gzip, part by part. Fails over the budget.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { buildEngine } from "./engine.mjs";
+import { buildFacade } from "./facade.mjs";
+import { root } from "./run.mjs";
+import { setup } from "./setup.mjs";
+
+const BUDGET = 60_000;
+
+const page = `
+  import { Chatwire } from "chatwire";
+  const client = new Chatwire({ baseURL: "/v1" });
+  const stream = client.chat.completions.stream({ messages: [{ role: "user", content: "Hello" }] });
+  for await (const text of stream.textStream) document.body.append(text);
+`;
+
+await setup();
+await buildEngine();
+await buildFacade();
+const { build } = await import("esbuild");
+
+/** The page as one minified file; what `external` matches is left out. */
+async function bundle(...external) {
+  const { outputFiles } = await build({
+    stdin: { contents: page, resolveDir: root },
+    bundle: true,
+    minify: true,
+    write: false,
+    format: "esm",
+    target: "es2022",
+    external,
+  });
+  return zipped(outputFiles[0].contents);
+}
+
+function zipped(bytes) {
+  return gzipSync(bytes, { level: 9 }).length;
+}
+
+const engine = zipped(readFileSync(join(root, "dist", "wasm", "chatwire.wasm")));
+const script = await bundle();
+const facade = await bundle("*/wasm/chatwire.js");
+const total = engine + script;
+
+for (const [part, bytes] of [
+  ["engine (.wasm)", engine],
+  ["its glue (.js)", script - facade],
+  ["facade (.js)", facade],
+  ["total", total],
+  ["budget", BUDGET],
+]) {
+  console.log(`${part.padEnd(16)}${String(bytes).padStart(7)}`);
+}
+if (total > BUDGET) {
+  console.error(`A minimal page is ${total - BUDGET} bytes over its budget.`);
+  process.exit(1);
+}

@@ -1,0 +1,122 @@
+/**
+ * `npm test`: every check of the project, the quick ones first. A step that fails does not keep the others from
+ * running, so that one run shows all there is to mend.
+ *
+ *     npm test                   everything
+ *     npm test -- rust npm       these groups only: lint, rust, npm, wasm, worker, page, package
+ *
+ * The last line counts the tests of all runners; a linter, and the packing of the package, is one test.
+ */
+import { chromium } from "./browser.mjs";
+import { attempt, say } from "./run.mjs";
+import { setup } from "./setup.mjs";
+
+const wasm = ["--target", "wasm32-unknown-unknown"];
+const webTests = ["test", ...wasm, "--test", "web"];
+const runsIn = (runner) => ({ CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER: runner });
+
+/** `groups`: which of them the step belongs to; `count` reads passed, failed and skipped out of the output. */
+const steps = [
+  {
+    name: "TypeScript: format and lint",
+    groups: ["lint"],
+    command: ["biome", "ci", "--colors=off", "--error-on-warnings", "."],
+  },
+  { name: "TypeScript: types", groups: ["lint"], command: ["npm", "run", "--silent", "types"] },
+  { name: "Rust: format", groups: ["lint"], command: ["cargo", "fmt", "--check"] },
+  { name: "Rust: lint", groups: ["lint"], command: ["cargo", "clippy", "--all-targets", "--", "-Dwarnings"] },
+  {
+    name: "Rust: lint for WebAssembly",
+    groups: ["lint"],
+    command: ["cargo", "clippy", ...wasm, "--features", "npm", "--", "-Dwarnings"],
+  },
+  { name: "Rust: tests", groups: ["rust"], command: ["cargo", "test", "--no-fail-fast"], count: cargoCounts },
+  {
+    name: "the package builds and packs",
+    groups: ["npm", "worker", "page", "package"],
+    command: ["npm", "pack", "--dry-run", "--loglevel=error"],
+  },
+  nodeTests("npm"),
+  {
+    name: "Rust in Node",
+    groups: ["wasm"],
+    command: ["cargo", ...webTests],
+    env: runsIn("wasm-bindgen-test-runner"),
+    count: cargoCounts,
+  },
+  {
+    name: "Rust in Chromium",
+    groups: ["wasm"],
+    command: ["cargo", ...webTests],
+    env: runsIn("node tests/wasm-in-chromium.ts"),
+    count: cargoCounts,
+  },
+  nodeTests("worker"),
+  nodeTests("page"),
+  nodeTests("package"),
+];
+
+function nodeTests(group) {
+  return {
+    name: `tests/${group}`,
+    groups: [group],
+    command: ["node", "--test", "--test-reporter=spec", `tests/${group}/*.test.ts`],
+    count: nodeCounts,
+  };
+}
+
+/** The `test result:` lines of cargo, and of wasm-bindgen's runner. */
+function cargoCounts(output) {
+  const results = [...output.matchAll(/test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored/g)];
+  return [1, 2, 3].map((part) => results.reduce((sum, result) => sum + Number(result[part]), 0));
+}
+
+/** The summary of node:test. */
+function nodeCounts(output) {
+  const sum = (...names) =>
+    names.reduce((total, name) => total + Number(output.match(new RegExp(`^ℹ ${name} (\\d+)$`, "m"))?.[1] ?? 0), 0);
+  return [sum("pass"), sum("fail", "cancelled"), sum("skipped", "todo")];
+}
+
+const only = process.argv.slice(2);
+const unknown = only.filter((group) => !steps.some(({ groups }) => groups.includes(group)));
+if (unknown.length > 0) {
+  console.error(`There are no tests called ${unknown.join(", ")}.`);
+  process.exit(1);
+}
+const chosen = steps.filter(({ groups }) => only.length === 0 || groups.some((group) => only.includes(group)));
+
+await setup();
+const needsBrowser = chosen.some(({ groups }) => ["wasm", "page", "package"].some((group) => groups.includes(group)));
+const browser = needsBrowser ? await chromium() : undefined;
+
+const totals = [0, 0, 0];
+let isBroken = needsBrowser && browser === undefined;
+for (const { name, command, env, count } of chosen) {
+  say(name);
+  const started = performance.now();
+  const [program, ...args] = command;
+  const { code, output } = await attempt(program, args, {
+    capture: true,
+    env: { ...env, ...(browser && { CHROME: browser }) },
+  });
+  const counts = count?.(output) ?? [0, 0, 0];
+  // What counts nothing counts as one; what fails without a failed test has failed as a whole.
+  if (code !== 0 && counts[1] === 0) counts[1] = 1;
+  else if (!count) counts[0] = 1;
+  if (counts.every((part) => part === 0)) counts[1] = 1;
+  if (counts[1] > 0) console.log(output);
+  counts.forEach((part, index) => {
+    totals[index] += part;
+  });
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  console.log(`  ${counts[1] > 0 ? "✗" : "✓"} ${name}: ${summary(counts)} (${seconds} s)`);
+  isBroken ||= counts[1] > 0;
+}
+
+function summary([passed, failed, skipped]) {
+  return `${passed} passed, ${failed} failed, ${skipped} skipped`;
+}
+
+console.log(`\n${summary(totals)}`);
+process.exit(isBroken ? 1 : 0);

@@ -1,0 +1,208 @@
+//! A chat stream for Rust: the engine, fed by a reader.
+
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use js_sys::{Promise, Reflect, Uint8Array};
+use serde_json::value::RawValue;
+use wasm_bindgen::prelude::*;
+use web_sys::{AbortSignal, ReadableStreamDefaultReader};
+
+use super::accounts::Place;
+use super::connection::Opened;
+use super::host::{self, Lost};
+use crate::chat::{ChatCompletion, ChatCompletionChunk};
+use crate::error::{Error, ErrorKind};
+use crate::stream::{Decoder, End, Outcome, OutputKind, Status};
+
+type Reading = Pin<Box<dyn Future<Output = Result<JsValue, Lost>>>>;
+
+/// The chunks of one answer, as the server sent them. After the last one, [`outcome`](Self::outcome) says how it ended.
+///
+/// Dropping it cancels the request.
+pub struct ChatStream {
+    reader: Option<ReadableStreamDefaultReader>,
+    decoder: Decoder,
+    signal: Option<AbortSignal>,
+    chunks: VecDeque<ChatCompletionChunk>,
+    /// The read under way, when it began, and the wait for it.
+    read: Option<(Promise, f64, Reading)>,
+    outcome: Option<Outcome>,
+    /// What the stream has yet to end with.
+    error: Option<Error>,
+    /// Given back with the stream.
+    _place: Option<Place>,
+}
+
+impl ChatStream {
+    pub(super) fn new(opened: Opened, signal: Option<AbortSignal>) -> Result<Self, Error> {
+        let mut decoder = Decoder::new(opened.decoder);
+        decoder.set_output(OutputKind::Chunks);
+        let reader = match opened.response.body() {
+            Some(body) if !body.locked() => body.get_reader().dyn_into().ok(),
+            Some(_) => return Err(Error::new(ErrorKind::Protocol, "The response's body is being read by somebody else.")),
+            None => None,
+        };
+        let mut stream = ChatStream {
+            reader,
+            decoder,
+            signal,
+            chunks: VecDeque::new(),
+            read: None,
+            outcome: None,
+            error: None,
+            _place: opened.place,
+        };
+        if stream.reader.is_none() {
+            stream.decoder.end(End::Closed, host::now());
+            stream.settle();
+        }
+        Ok(stream)
+    }
+
+    /// The next chunk; `None` after the last.
+    ///
+    /// # Errors
+    /// Within the stream: [`Truncated`](ErrorKind::Truncated), [`Stalled`](ErrorKind::Stalled), an error the server sent,
+    /// or [`Protocol`](ErrorKind::Protocol). The outcome, with all that had arrived, is there then too.
+    pub async fn next(&mut self) -> Option<Result<ChatCompletionChunk, Error>> {
+        poll_fn(|context| self.poll_chunk(context)).await
+    }
+
+    /// How the stream ended and all that arrived; `None` until it has ended.
+    #[must_use]
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.outcome.as_ref()
+    }
+
+    /// Ends the stream now. What had arrived is in the outcome.
+    pub fn abort(&mut self) {
+        self.decoder.end(End::Aborted, host::now());
+        self.settle();
+    }
+
+    pub(super) async fn drain(&mut self) -> Result<(), Error> {
+        while let Some(chunk) = self.next().await {
+            chunk?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn completion(&self) -> Result<ChatCompletion, Error> {
+        serde_json::from_str(&self.decoder.completion_json()).map_err(|error| {
+            Error::new(ErrorKind::Protocol, ["The server's answer is not a completion: ", &error.to_string()].concat())
+        })
+    }
+
+    fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<ChatCompletionChunk, Error>>> {
+        loop {
+            if let Some(chunk) = self.chunks.pop_front() {
+                return Poll::Ready(Some(Ok(chunk)));
+            }
+            if self.outcome.is_some() {
+                return Poll::Ready(self.error.take().map(Err));
+            }
+            let (_, started, reading) = match &mut self.read {
+                Some(read) => read,
+                None => {
+                    let Some(reader) = &self.reader else { return Poll::Ready(None) };
+                    let started = host::now();
+                    let promise = reader.read();
+                    let reading = self.wait(promise.clone(), started);
+                    self.read.insert((promise, started, reading))
+                }
+            };
+            let started = *started;
+            let Poll::Ready(result) = reading.as_mut().poll(context) else { return Poll::Pending };
+            let read = self.read.take();
+            let now = host::now();
+            match result {
+                Ok(read) => self.take(&read, started, now),
+                Err(Lost::Failed(reason)) => self.decoder.lose(&reason, now),
+                Err(Lost::Aborted) => self.decoder.end(End::Aborted, now),
+                Err(Lost::TimedOut) => {
+                    // Not yet due where a timer came early: the same read is waited for again.
+                    if !self.decoder.tick(started, now)
+                        && let Some((promise, ..)) = read
+                    {
+                        let reading = self.wait(promise.clone(), started);
+                        self.read = Some((promise, started, reading));
+                        continue;
+                    }
+                }
+            }
+            self.collect();
+            if self.decoder.has_ended() {
+                self.settle();
+            }
+        }
+    }
+
+    fn wait(&self, promise: Promise, started: f64) -> Reading {
+        let signal = self.signal.clone();
+        let timeout = self.decoder.deadline(started).map(|due| due - host::now());
+        Box::pin(async move { host::wait(&promise, signal.as_ref(), timeout).await })
+    }
+
+    fn take(&mut self, read: &JsValue, started: f64, now: f64) {
+        let value = Reflect::get(read, &"value".into()).unwrap_or(JsValue::UNDEFINED);
+        match value.dyn_into::<Uint8Array>() {
+            Ok(bytes) => drop(self.decoder.push(&bytes.to_vec(), started, now)),
+            Err(_) => self.decoder.end(End::Closed, now),
+        }
+    }
+
+    fn collect(&mut self) {
+        let output = self.decoder.take_output();
+        let Ok(chunks) = serde_json::from_slice::<Vec<&RawValue>>(&output) else { return };
+        for chunk in chunks {
+            match serde_json::from_str(chunk.get()) {
+                Ok(chunk) => self.chunks.push_back(chunk),
+                Err(_) => {
+                    let message = "A chunk has a field of a type that the typed API cannot hold; its text is in the outcome.";
+                    self.error.get_or_insert_with(|| Error::new(ErrorKind::Protocol, message));
+                }
+            }
+        }
+    }
+
+    /// Takes the outcome and lets the reader go.
+    fn settle(&mut self) {
+        if self.outcome.is_some() {
+            return;
+        }
+        self.collect();
+        self.outcome = self.decoder.outcome();
+        let aborted = self.outcome.as_ref().is_some_and(|outcome| outcome.status == Status::Aborted);
+        if let Some((name, message)) = self.decoder.failure().filter(|_| !aborted) {
+            let mut error = Error::new(ErrorKind::from_name(name), message);
+            error.code = self.outcome.as_ref().and_then(|outcome| outcome.error.as_ref()?.code.clone());
+            self.error = Some(error);
+        }
+        self.release();
+    }
+
+    fn release(&mut self) {
+        self.read = None;
+        if let Some(reader) = self.reader.take() {
+            host::ignore(&reader.cancel());
+        }
+    }
+}
+
+impl Drop for ChatStream {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+impl Stream for ChatStream {
+    type Item = Result<ChatCompletionChunk, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().poll_chunk(context)
+    }
+}

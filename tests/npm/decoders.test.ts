@@ -1,0 +1,214 @@
+/**
+ * The engine without a transport: decoders fed by hand.
+ */
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import {
+  ChatDecoder,
+  ChatwireError,
+  EventStreamDecoder,
+  EventStreamDecoderStream,
+  type EventStreamEvent,
+  ProtocolError,
+  TruncatedError,
+} from "chatwire";
+import { alive } from "./engine-memory.ts";
+import { collect, DONE, encode, event, says } from "./serving.ts";
+
+test("a_chat_decoder_gives_what_was_asked_for", () => {
+  const bytes = encode(says("a") + says("b", "stop"));
+  assert.equal(new ChatDecoder({ output: "text" }).push(bytes), "ab");
+  assert.equal(new ChatDecoder({ output: "none" }).push(bytes), undefined);
+  const chunks = new ChatDecoder({ output: "chunks" }).push(bytes);
+  assert.equal(`data: ${JSON.stringify(chunks[0])}\n\n`, says("a"));
+  const events = new ChatDecoder().push(bytes);
+  assert.deepEqual(events, [
+    { type: "text", choice: 0, text: "a" },
+    { type: "text", choice: 0, text: "b" },
+    { type: "finish", choice: 0, finishReason: "stop" },
+  ]);
+  for (const output of ["events", "chunks"] as const)
+    assert.deepEqual(new ChatDecoder({ output }).push(encode(": \n")), []);
+  assert.equal(new ChatDecoder({ output: "text" }).push(new Uint8Array()), "");
+});
+
+test("a_chat_decoder_ends_as_it_is_told", () => {
+  const ended = (reason?: "closed" | "lost" | "aborted", text = says("a")) => {
+    const decoder = new ChatDecoder();
+    decoder.push(encode(text));
+    return decoder.end(reason);
+  };
+  assert.equal(ended().status, "truncated");
+  assert.equal(ended("closed", says("a", "stop")).status, "complete");
+  const lost = ended("lost");
+  assert.equal(lost.status, "truncated");
+  assert.ok(lost.error instanceof TruncatedError);
+  assert.equal(lost.error.outcome, lost);
+  assert.deepEqual([ended("aborted").status, ended("aborted").text], ["aborted", "a"]);
+});
+
+test("a_chat_decoder_is_safe_to_use_after_its_end", () => {
+  const decoder = new ChatDecoder({ output: "text" });
+  assert.equal(decoder.push(encode(says("a", "stop") + DONE)), "a");
+  assert.equal(decoder.ended, true);
+  assert.equal(decoder.push(encode(says("more"))), "");
+  const outcome = decoder.end("lost");
+  assert.equal(outcome.status, "complete");
+  assert.equal(outcome.text, "a");
+  decoder.free();
+  decoder.free();
+  assert.equal(decoder.end(), outcome);
+  assert.throws(() => decoder.push(encode("x")), ChatwireError);
+
+  const freed = new ChatDecoder();
+  freed[Symbol.dispose]();
+  assert.throws(() => freed.push(encode("x")), ChatwireError);
+  assert.throws(() => freed.end(), ChatwireError);
+});
+
+test("a_chat_decoder_refuses_what_is_not_bytes_or_makes_no_sense", () => {
+  for (const value of ["data: [DONE]", null, undefined, 7, {}, [1]]) {
+    assert.throws(() => new ChatDecoder().push(value as never), ChatwireError);
+  }
+  for (const options of [
+    { output: "bytes" },
+    { decoding: "loose" },
+    { reasoning: "nowhere" },
+    { limits: { maxEventBytes: -1 } },
+  ]) {
+    assert.throws(() => new ChatDecoder(options as never), ChatwireError, JSON.stringify(options));
+  }
+  const view = new DataView(encode(says("a")).buffer);
+  assert.equal(new ChatDecoder({ output: "text" }).push(view as never), "a");
+});
+
+test("decoders_take_turns_on_one_buffer", () => {
+  const decoders = Array.from({ length: 5 }, () => new ChatDecoder({ output: "text" }));
+  const texts = decoders.map(() => "");
+  const bytes = decoders.map((_, at) => encode(says(`${at}é`.repeat(50)) + DONE));
+  for (let position = 0; bytes.some((each) => position < each.length); position += 3) {
+    for (const [at, decoder] of decoders.entries()) {
+      texts[at] += decoder.push(bytes[at]?.subarray(position, position + 3) ?? new Uint8Array());
+    }
+  }
+  assert.deepEqual(
+    texts,
+    decoders.map((_, at) => `${at}é`.repeat(50)),
+  );
+});
+
+test("a_limit_is_kept_to_the_byte", () => {
+  const text = says("x".repeat(100));
+  const line = text.length - 2;
+  const push = (maxEventBytes: number) => {
+    const decoder = new ChatDecoder({ output: "text", limits: { maxEventBytes } });
+    decoder.push(encode(text));
+    return decoder.end();
+  };
+  assert.equal(push(line + 10).error?.name, "TruncatedError");
+  const refused = push(line - 20);
+  assert.equal(refused.status, "error");
+  assert.ok(refused.error instanceof ProtocolError);
+});
+
+test("an_event_stream_decoder_frames_and_nothing_else", () => {
+  const decoder = new EventStreamDecoder();
+  assert.deepEqual(decoder.feed(encode("\uFEFF: hi\r\nevent: a\r\nid: 1\r\ndata: x\r\ndata:y\r\n\r")), [
+    { event: "a", data: "x\ny", id: "1" },
+  ]);
+  assert.deepEqual(decoder.feed(encode("\nretry: 1500\nda")), []);
+  assert.deepEqual(decoder.feed(encode("ta: z\n\n")), [{ event: "message", data: "z", id: "1" }]);
+  assert.equal(decoder.reconnectionTime, 1500);
+  assert.deepEqual(decoder.feed(encode("data: half")), []);
+  assert.deepEqual(decoder.end(), [{ event: "message", data: "half", id: "1", unfinished: true }]);
+  assert.deepEqual([decoder.lastEventId, decoder.reconnectionTime], ["1", 1500]);
+  assert.throws(() => decoder.feed(encode("x")), ChatwireError);
+  assert.throws(() => decoder.end(), ChatwireError);
+});
+
+test("an_event_stream_decoder_is_spent_after_an_overflow", () => {
+  const decoder = new EventStreamDecoder({ maxEventBytes: 1000 });
+  assert.equal(decoder.feed(encode(`data: ${"x".repeat(900)}\n\n`)).length, 1);
+  assert.throws(() => decoder.feed(encode(`data: ${"x".repeat(2000)}`)), ProtocolError);
+  assert.throws(() => decoder.feed(encode("\n\n")), ChatwireError);
+  for (const maxEventBytes of [0, -1, Number.NaN, Number.POSITIVE_INFINITY, "many"]) {
+    assert.throws(() => new EventStreamDecoder({ maxEventBytes } as never), ChatwireError);
+  }
+});
+
+test("an_event_stream_can_be_piped_through", async () => {
+  const text = `data: ${"é".repeat(70_000)}\n\nevent: end\ndata: 1\n\ndata: cut`;
+  const pieces = encode(text);
+  const source = new ReadableStream<Uint8Array>({
+    start(controller) {
+      for (let at = 0; at < pieces.length; at += 50_001) controller.enqueue(pieces.subarray(at, at + 50_001));
+      controller.close();
+    },
+  });
+  const events = await collect(source.pipeThrough(new EventStreamDecoderStream()) as AsyncIterable<EventStreamEvent>);
+  assert.deepEqual(
+    events.map(({ event, data, unfinished }) => [event, data.length, unfinished ?? false]),
+    [
+      ["message", 70_000, false],
+      ["end", 1, false],
+      ["message", 3, true],
+    ],
+  );
+  const tight = serveText("data: too long for it\n\n").pipeThrough(new EventStreamDecoderStream({ maxEventBytes: 5 }));
+  await assert.rejects(collect(tight as AsyncIterable<unknown>), ProtocolError);
+});
+
+function serveText(text: string): ReadableStream<Uint8Array> {
+  return new Response(text).body as ReadableStream<Uint8Array>;
+}
+
+test("ended_decoders_hold_no_engine_memory", () => {
+  alive.clear();
+  const chat = new ChatDecoder();
+  chat.push(encode(says("a")));
+  chat.end();
+  const events = new EventStreamDecoder();
+  events.feed(encode("data: a\n\n"));
+  events.end();
+  {
+    using left = new ChatDecoder();
+    left.push(encode(says("a")));
+  }
+  assert.equal(alive.size, 0);
+});
+
+const recorded = new URL("../../../shared/wire/recorded/", import.meta.url);
+test("recorded_streams_add_up_at_any_chunking", {
+  skip: existsSync(recorded) ? false : "the recordings are not here",
+}, () => {
+  for (const name of readdirSync(recorded)) {
+    const bytes = readFileSync(new URL(name, recorded));
+    const text = bytes
+      .toString()
+      .split("\n")
+      .filter((line) => line.startsWith("data: {"))
+      .map((line) => JSON.parse(line.slice(6)).choices?.[0]?.delta?.content)
+      .filter((content) => typeof content === "string")
+      .join("");
+    for (const size of [bytes.length, 1, 13, 1024]) {
+      const decoder = new ChatDecoder({ output: "text" });
+      let read = "";
+      for (let at = 0; at < bytes.length; at += size) read += decoder.push(bytes.subarray(at, at + size));
+      const outcome = decoder.end();
+      assert.equal(outcome.status, "complete", name);
+      if (!name.startsWith("mistral-reasoning")) assert.equal(outcome.text, text, `${name} in pieces of ${size}`);
+      assert.equal(read, outcome.text, `${name} in pieces of ${size}`);
+    }
+  }
+});
+
+test("chunks_are_what_json_parse_makes_of_each_event", () => {
+  const odd = [
+    { choices: [], usage: { prompt_tokens: 1e21, x: -0.5e-7 } },
+    { choices: [{ index: 0, delta: { content: "\u2028\ud83d" }, z: { "": [null, true] } }] },
+    { choices: [{ index: 0, delta: { content: '\\u0000"' } }] },
+  ];
+  const decoder = new ChatDecoder({ output: "chunks" });
+  assert.deepEqual(decoder.push(encode(odd.map(event).join(""))), odd);
+});

@@ -1,0 +1,219 @@
+//! The Rust client in a real host: Node and Chromium run this file, with a `fetch` that each test makes up.
+
+#![cfg(target_arch = "wasm32")]
+
+use chatwire::chat::{ChatCompletionRequest, Message};
+use chatwire::error::ErrorKind;
+use chatwire::policy::timeouts::{Setting, TimeoutOption};
+use chatwire::stream::Status;
+use chatwire::{CallOptions, Client, Error, Provider};
+use js_sys::{Function, Reflect};
+use wasm_bindgen_test::wasm_bindgen_test;
+
+const CHUNK: &str = r#"data: {"id":"c1","choices":[{"index":0,"delta":{"content":"Hel"}}]}\n\n"#;
+const LAST: &str = r#"data: {"id":"c1","choices":[{"index":0,"delta":{"content":"lo"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n"#;
+
+/// A `fetch` with this body, where `url` and `init` are what it was called with.
+fn fetch(body: &str) -> Function {
+    Function::new_with_args("url, init", body)
+}
+
+/// A `fetch` that answers with a stream of these pieces, one a pull, and closes it after them.
+fn streaming(pieces: &[&str]) -> Function {
+    let pieces: Vec<String> = pieces.iter().map(|piece| format!("`{piece}`")).collect();
+    fetch(&format!(
+        "const pieces = [{}];
+         const body = new ReadableStream({{
+           pull(controller) {{
+             const piece = pieces.shift();
+             if (piece === undefined) controller.close();
+             else controller.enqueue(new TextEncoder().encode(piece));
+           }},
+         }});
+         return Promise.resolve(new Response(body, {{ headers: {{ 'x-request-id': 'req_1' }} }}));",
+        pieces.join(",")
+    ))
+}
+
+fn client(fetch: Function) -> Client {
+    Client::builder(Provider::electron("sk-secret-key")).fetch(fetch).max_retries(0).build().unwrap()
+}
+
+fn request() -> ChatCompletionRequest {
+    ChatCompletionRequest::new("electron", vec![Message::user("Hi")])
+}
+
+async fn read(client: &Client) -> (String, Option<Error>, Status) {
+    let mut stream = client.stream(&request()).await.unwrap();
+    let (mut text, mut error) = (String::new(), None);
+    while let Some(chunk) = stream.next().await {
+        match chunk {
+            Ok(chunk) => text.push_str(&chunk.text()),
+            Err(failed) => error = Some(failed),
+        }
+    }
+    (text, error, stream.outcome().expect("the stream has ended").status)
+}
+
+#[wasm_bindgen_test]
+async fn a_stream_gives_chunks_and_then_its_outcome() {
+    let client = client(streaming(&[CHUNK, LAST]));
+    let mut stream = client.stream(&request()).await.unwrap();
+    assert!(stream.outcome().is_none());
+    assert_eq!(stream.next().await.unwrap().unwrap().text(), "Hel");
+    assert_eq!(stream.next().await.unwrap().unwrap().text(), "lo");
+    assert!(stream.next().await.is_none());
+    let outcome = stream.outcome().unwrap();
+    assert_eq!((outcome.status, outcome.text.as_str()), (Status::Complete, "Hello"));
+    assert_eq!(outcome.request_id.as_deref(), Some("req_1"));
+    assert!(stream.next().await.is_none(), "the end is the end");
+}
+
+#[wasm_bindgen_test]
+async fn a_stream_cut_anywhere_says_so_and_keeps_what_came() {
+    let (text, error, status) = read(&client(streaming(&[CHUNK]))).await;
+    assert_eq!((text.as_str(), status), ("Hel", Status::Truncated));
+    assert_eq!(error.unwrap().kind, ErrorKind::Truncated);
+}
+
+#[wasm_bindgen_test]
+async fn fetch_gets_a_string_url_a_string_body_and_the_key() {
+    let client = client(fetch(
+        "globalThis.sent = { url, method: init.method, body: init.body, auth: new Headers(init.headers).get('authorization') };
+         return Promise.resolve(new Response(JSON.stringify({ choices: [{ index: 0, message: { role: 'assistant', content: 'Yes' }, finish_reason: 'stop' }] })));",
+    ));
+    let completion = client.create(&request()).await.unwrap();
+    assert_eq!(completion.text(), "Yes");
+    let sent = Reflect::get(&js_sys::global(), &"sent".into()).unwrap();
+    let sent = |name: &str| Reflect::get(&sent, &name.into()).unwrap().as_string().unwrap();
+    assert_eq!(sent("url"), "https://api.smallest.ai/waves/v1/chat/completions");
+    assert_eq!(sent("method"), "POST");
+    assert_eq!(sent("auth"), "Bearer sk-secret-key");
+    assert_eq!(sent("body"), r#"{"model":"electron","messages":[{"role":"user","content":"Hi"}]}"#);
+}
+
+#[wasm_bindgen_test]
+async fn a_refusal_is_an_error_by_its_status_without_the_key() {
+    let client = client(fetch(
+        "return Promise.resolve(new Response(JSON.stringify({ error: { message: 'bad key sk-secret-key' } }), { status: 401 }));",
+    ));
+    let error = client.create(&request()).await.unwrap_err();
+    assert_eq!((error.name(), error.status()), ("AuthenticationError", Some(401)));
+    assert!(!format!("{error:?}").contains("sk-secret-key"), "{error:?}");
+}
+
+#[wasm_bindgen_test]
+async fn a_failure_that_may_pass_is_tried_again() {
+    let fetch = fetch(
+        "globalThis.calls = (globalThis.calls ?? 0) + 1;
+         if (globalThis.calls < 3) return Promise.resolve(new Response('', { status: 503, headers: { 'retry-after-ms': '1' } }));
+         return Promise.resolve(new Response('data: {\"choices\":[{\"delta\":{\"content\":\"ok\"},\"finish_reason\":\"stop\"}]}\\n\\ndata: [DONE]\\n\\n'));",
+    );
+    let client = Client::builder(Provider::custom("http://localhost/v1")).fetch(fetch).build().unwrap();
+    let mut stream = client.stream(&request()).await.unwrap();
+    assert_eq!(stream.next().await.unwrap().unwrap().text(), "ok");
+    assert!(stream.next().await.is_none());
+    let statuses: Vec<_> = stream.outcome().unwrap().attempts.iter().map(|attempt| attempt.status).collect();
+    assert_eq!(statuses, [Some(503), Some(503), Some(200)]);
+}
+
+#[wasm_bindgen_test]
+async fn a_fetch_that_throws_rejects_or_gives_nonsense_is_a_connection_error() {
+    for body in [
+        "throw new TypeError('no')",
+        "return Promise.reject('a string')",
+        "return Promise.reject(undefined)",
+        "return undefined",
+        "return Promise.resolve({})",
+        "return Promise.resolve(42)",
+    ] {
+        let error = client(fetch(body)).create(&request()).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Connection, "{body}");
+    }
+}
+
+#[wasm_bindgen_test]
+async fn no_answer_within_the_time_is_a_timeout_though_fetch_never_settles() {
+    let client = client(fetch("return new Promise(() => {})"));
+    let options = CallOptions {
+        timeout: TimeoutOption { headers: Setting::Ms(5.0), ..TimeoutOption::default() },
+        ..CallOptions::default()
+    };
+    let error = client.create_with(&request(), options).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::ConnectionTimeout);
+}
+
+#[wasm_bindgen_test]
+async fn silence_within_a_stream_ends_it_as_stalled() {
+    let client = client(fetch(
+        "const body = new ReadableStream({ start(controller) {
+           controller.enqueue(new TextEncoder().encode('data: {\"choices\":[{\"delta\":{\"content\":\"Hel\"}}]}\\n\\n'));
+         } });
+         return Promise.resolve(new Response(body));",
+    ));
+    let options = CallOptions {
+        timeout: TimeoutOption { idle: Setting::Ms(20.0), ..TimeoutOption::default() },
+        ..CallOptions::default()
+    };
+    let mut stream = client.stream_with(&request(), options).await.unwrap();
+    assert_eq!(stream.next().await.unwrap().unwrap().text(), "Hel");
+    assert_eq!(stream.next().await.unwrap().unwrap_err().kind, ErrorKind::Stalled);
+    assert_eq!(stream.outcome().unwrap().status, Status::Stalled);
+}
+
+#[wasm_bindgen_test]
+async fn a_signal_aborts_before_during_and_after() {
+    let controller = web_sys::AbortController::new().unwrap();
+    let options = || CallOptions { signal: Some(controller.signal()), ..CallOptions::default() };
+    let waiting = client(fetch("setTimeout(() => globalThis.leave(), 1); return new Promise(() => {})"));
+    let leave = wasm_bindgen::closure::Closure::<dyn Fn()>::new({
+        let controller = controller.clone();
+        move || controller.abort()
+    });
+    Reflect::set(&js_sys::global(), &"leave".into(), leave.as_ref()).unwrap();
+    assert_eq!(waiting.create_with(&request(), options()).await.unwrap_err().kind, ErrorKind::UserAbort);
+    let error = waiting.create_with(&request(), options()).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::UserAbort, "before the call");
+    let mut stream = client(streaming(&[CHUNK, LAST])).stream(&request()).await.unwrap();
+    stream.next().await.unwrap().unwrap();
+    stream.abort();
+    assert!(stream.next().await.is_none(), "after an abort the stream just ends");
+    assert_eq!(stream.outcome().unwrap().status, Status::Aborted);
+    assert_eq!(stream.outcome().unwrap().text, "Hel");
+}
+
+#[wasm_bindgen_test]
+async fn dropping_a_stream_cancels_the_body() {
+    let client = client(fetch(
+        "const body = new ReadableStream({
+           pull(controller) { controller.enqueue(new TextEncoder().encode(': waiting\\n\\n')); },
+           cancel() { globalThis.cancelled = true; },
+         });
+         return Promise.resolve(new Response(body));",
+    ));
+    drop(client.stream(&request()).await.unwrap());
+    let cancelled = Reflect::get(&js_sys::global(), &"cancelled".into()).unwrap();
+    assert!(cancelled.is_truthy());
+}
+
+#[wasm_bindgen_test]
+fn a_client_that_cannot_work_is_refused_when_it_is_made() {
+    let refused = |provider: Provider| Client::builder(provider).build().err().expect("refused").name();
+    assert_eq!(refused(Provider::electron("key\nwith a break")), "InvalidRequestError");
+    assert_eq!(refused(Provider::custom("ftp://host")), "InvalidRequestError");
+    assert_eq!(refused(Provider::custom("/v1")), "InvalidRequestError");
+    assert_eq!(refused(Provider::custom("https://api.openai.com/v1")), "ChatwireError");
+    let located = Client::builder(Provider::custom("/v1")).location("https://app.example/chat").build();
+    assert!(located.is_ok());
+}
+
+#[wasm_bindgen_test]
+async fn what_the_service_documents_as_rejected_is_not_sent() {
+    let client = client(fetch("throw new Error('sent')"));
+    let mut request = request();
+    request.n = Some(2);
+    let error = client.create(&request).await.unwrap_err();
+    let ErrorKind::InvalidRequest { details } = error.kind else { panic!("{error:?}") };
+    assert_eq!(details.len(), 1);
+    assert_eq!(details[0].path, ["n"]);
+}

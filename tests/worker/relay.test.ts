@@ -1,0 +1,328 @@
+/** What passes the worker in either direction, and what does not. The worker runs in workerd, the provider is ours. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { createEmulator } from "chatwire/emulator";
+import { type RunningWorker, startWorker } from "../../worker/workerd.ts";
+import { ask, call, errorOf, startUpstream } from "./network.ts";
+
+const KEY = "sk-of-this-test";
+const BODY = JSON.stringify({ model: "electron", messages: [{ role: "user", content: "नमस्ते 👋🏽" }], stream: true });
+const JSON_TYPE = { "content-type": "application/json" };
+
+let upstream: Awaited<ReturnType<typeof startUpstream>>;
+let worker: RunningWorker;
+let chat: URL;
+
+before(async () => {
+  upstream = await startUpstream();
+  worker = await startWorker({
+    assets: join(import.meta.dirname, "site"),
+    bindings: {
+      SMALLEST_API_KEY: KEY,
+      ELECTRON_BASE_URL: `${upstream.url}/waves/v1/`,
+      ELECTRONHUB_API_KEY: `${KEY}-hub`,
+      ELECTRONHUB_BASE_URL: upstream.url,
+      MAX_BODY_BYTES: "1000",
+    },
+  });
+  chat = new URL("/v1/chat/completions", worker.url);
+});
+
+after(async () => {
+  await worker.stop();
+  await upstream.stop();
+});
+
+describe("a request on its way to the provider", { timeout: 60_000 }, () => {
+  it("keeps its body and takes the worker's key, nothing else", async () => {
+    const headers = {
+      ...JSON_TYPE,
+      accept: "text/event-stream",
+      authorization: "Bearer of-the-caller",
+      cookie: "session=1",
+      "x-emulator": "status=503",
+      "x-forwarded-host": "example.com",
+    };
+    const answer = ask(chat, { method: "POST", headers, body: BODY });
+    const received = await upstream.next();
+    received.response.end("{}");
+    await answer;
+    assert.equal(received.method, "POST");
+    assert.equal(received.url, "/waves/v1/chat/completions");
+    assert.equal(received.body, BODY);
+    assert.equal(received.headers.authorization, `Bearer ${KEY}`);
+    assert.equal(received.headers["content-type"], "application/json");
+    assert.equal(received.headers.accept, "text/event-stream");
+    assert.equal(received.headers.host, upstream.host);
+    for (const name of ["cookie", "x-emulator", "x-forwarded-host", "origin"]) {
+      assert.equal(received.headers[name], undefined, name);
+    }
+  });
+
+  for (const [path, headers, expected] of [
+    ["/v1/chat/completions?provider=electronhub", {}, "/v1/chat/completions"],
+    ["/v1/chat/completions", { "x-chatwire-provider": "electronhub" }, "/v1/chat/completions"],
+    ["/v1legacy/chat/completions", {}, "/v1legacy/chat/completions"],
+    ["/v1thinking/chat/completions?provider=electronhub", {}, "/v1thinking/chat/completions"],
+  ] as [string, Record<string, string>, string][]) {
+    it(`goes to ElectronHub's ${expected} from ${path} ${JSON.stringify(headers)}`, async () => {
+      const answer = ask(new URL(path, worker.url), { method: "POST", headers, body: BODY });
+      const received = await upstream.next();
+      received.response.end("{}");
+      assert.equal((await answer).status, 200);
+      assert.equal(received.url, expected);
+      assert.equal(received.headers.authorization, `Bearer ${KEY}-hub`);
+    });
+  }
+
+  it("asks for the models", async () => {
+    const answer = ask(new URL("/v1/models", worker.url));
+    const received = await upstream.next();
+    received.response.end('{"object":"list","data":[]}');
+    assert.equal((await answer).text, '{"object":"list","data":[]}');
+    assert.equal(`${received.method} ${received.url}`, "GET /waves/v1/models");
+  });
+
+  for (const provider of ["other", "https://example.com", "__proto__", "constructor"]) {
+    it(`cannot name a provider ${provider}`, async () => {
+      const url = new URL(`/v1/chat/completions?provider=${encodeURIComponent(provider)}`, worker.url);
+      const answer = await ask(url, { method: "POST", body: BODY });
+      assert.equal(answer.status, 400);
+      assert.equal(errorOf(answer).code, "unknown_provider");
+    });
+  }
+
+  it("is refused when Electron is asked for under a path of ElectronHub", async () => {
+    const url = new URL("/v1thinking/chat/completions?provider=electron", worker.url);
+    assert.equal((await ask(url, { method: "POST", body: BODY })).status, 400);
+  });
+
+  it("passes with the largest body allowed, and is refused with one byte more", async () => {
+    const answer = ask(chat, { method: "POST", body: "é".repeat(500) });
+    const received = await upstream.next();
+    received.response.end("{}");
+    assert.equal((await answer).status, 200);
+    assert.equal(received.body, "é".repeat(500));
+
+    for (const headers of [{}, { "transfer-encoding": "chunked" }] as Record<string, string>[]) {
+      const refused = await ask(chat, { method: "POST", headers, body: `${"é".repeat(500)}x` });
+      assert.equal(refused.status, 413);
+      assert.match(errorOf(refused).message, /1000 bytes/);
+    }
+  });
+
+  for (const [method, path, status] of [
+    ["GET", "/v1/chat/completions", 405],
+    ["POST", "/v1/models", 405],
+    ["POST", "/v1/embeddings", 404],
+    ["POST", "/v1/../../secret", 404],
+  ] as const) {
+    it(`is answered ${status} for ${method} ${path}`, async () => {
+      const answer = await ask(new URL(path, worker.url), { method, body: method === "POST" ? "{}" : "" });
+      assert.equal(answer.status, status);
+    });
+  }
+});
+
+describe("an answer on its way back", { timeout: 60_000 }, () => {
+  it("arrives piece by piece, nothing held back", async () => {
+    const answer = fetch(chat, { method: "POST", headers: JSON_TYPE, body: BODY });
+    const { response } = await upstream.next();
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.write("data: 1\n\n");
+    const reader = ((await answer).body as ReadableStream<Uint8Array>).getReader();
+    const decoder = new TextDecoder();
+    for (const piece of ["data: 1\n\n", "data: नम", "स्ते\n\n", "data: [DONE]\n\n"]) {
+      if (piece !== "data: 1\n\n") response.write(piece);
+      // The next piece is sent only once this one is here.
+      let received = "";
+      while (received !== piece) received += decoder.decode((await reader.read()).value, { stream: true });
+    }
+    response.end();
+    assert.equal((await reader.read()).done, true);
+  });
+
+  it("is the provider's answer byte for byte", async () => {
+    const emulator = createEmulator({ seed: 7 });
+    for (const trouble of [
+      "bytewise",
+      "crlf; bom; comments",
+      "pieces=7; surrogates",
+      "cut=500",
+      "malformed=utf8",
+      "",
+    ]) {
+      const init = { method: "POST", headers: { authorization: "Bearer any", "x-emulator": trouble }, body: BODY };
+      const source = await emulator.fetch("https://emulator/waves/v1/chat/completions", init);
+      const bytes = new Uint8Array(await source.arrayBuffer());
+
+      const answer = fetch(chat, { method: "POST", headers: JSON_TYPE, body: BODY });
+      const { response } = await upstream.next();
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      const step = trouble === "bytewise" ? 1 : 97;
+      for (let i = 0; i < bytes.length; i += step) response.write(bytes.subarray(i, i + step));
+      response.end();
+      const received = new Uint8Array(await (await answer).arrayBuffer());
+      assert.deepEqual(received, bytes, trouble);
+      assert.ok(bytes.length > 300, trouble);
+    }
+  });
+
+  it("keeps its status and the headers a client needs, and no other", async () => {
+    const answer = ask(chat, { method: "POST", headers: JSON_TYPE, body: BODY });
+    const { response } = await upstream.next();
+    response.writeHead(429, {
+      "content-type": "application/json",
+      "retry-after": "7",
+      "retry-after-ms": "7000",
+      "x-request-id": "req_1",
+      "x-ratelimit-remaining-requests": "0",
+      "x-should-retry": "true",
+      server: "internal/1.0",
+      "set-cookie": "session=1",
+      "openai-organization": "ours",
+      "access-control-allow-origin": "*",
+    });
+    response.end('{"error":{"message":"slow down"}}');
+    const { status, headers, text } = await answer;
+    assert.equal(status, 429);
+    assert.equal(text, '{"error":{"message":"slow down"}}');
+    assert.equal(headers["retry-after"], "7");
+    assert.equal(headers["retry-after-ms"], "7000");
+    assert.equal(headers["x-request-id"], "req_1");
+    assert.equal(headers["x-ratelimit-remaining-requests"], "0");
+    assert.equal(headers["x-should-retry"], "true");
+    for (const name of ["server", "set-cookie", "openai-organization", "access-control-allow-origin"]) {
+      assert.equal(headers[name], undefined, name);
+    }
+  });
+
+  it("cannot become a document of the page's origin", async () => {
+    const answer = ask(chat, { method: "POST", headers: JSON_TYPE, body: BODY });
+    const { response } = await upstream.next();
+    response.writeHead(200, { "content-type": "text/html" });
+    response.end("<script>alert(1)</script>");
+    const { headers } = await answer;
+    assert.match(String(headers["content-security-policy"]), /default-src 'none'; sandbox/);
+    assert.equal(headers["x-content-type-options"], "nosniff");
+  });
+
+  it("says which secret to look at when the key is refused, and does not quote it", async () => {
+    const answer = ask(chat, { method: "POST", headers: JSON_TYPE, body: BODY });
+    const { response } = await upstream.next();
+    response.writeHead(401, { "content-type": "application/json" });
+    response.end(JSON.stringify({ error: { message: `Incorrect API key provided: ${KEY}` } }));
+    const refused = await answer;
+    assert.equal(refused.status, 401);
+    assert.equal(errorOf(refused).code, "provider_key_refused");
+    assert.match(errorOf(refused).message, /SMALLEST_API_KEY/);
+    assert.ok(!refused.text.includes(KEY));
+  });
+
+  it("is no redirect, which would carry the key elsewhere", async () => {
+    const answer = ask(chat, { method: "POST", headers: JSON_TYPE, body: BODY });
+    const { response } = await upstream.next();
+    response.writeHead(307, { location: `${upstream.url}/elsewhere` });
+    response.end();
+    const refused = await answer;
+    assert.equal(refused.status, 502);
+    assert.equal(errorOf(refused).code, "upstream_redirect");
+    assert.equal(refused.headers.location, undefined);
+  });
+
+  it("is a named error without an address when the provider breaks the connection", async () => {
+    const answer = ask(chat, { method: "POST", headers: JSON_TYPE, body: BODY });
+    (await upstream.next()).response.destroy();
+    const refused = await answer;
+    assert.equal(refused.status, 502);
+    assert.equal(errorOf(refused).code, "upstream_unreachable");
+    assert.ok(!refused.text.includes("127.0.0.1"));
+  });
+});
+
+describe("a client who leaves", { timeout: 60_000 }, () => {
+  it("before the answer stops the provider", async () => {
+    const client = call(chat, { body: BODY });
+    const { response, closed } = await upstream.next();
+    client.reset();
+    await closed;
+    assert.equal(response.headersSent, false);
+  });
+
+  it("in the middle of the answer stops the provider", async () => {
+    const client = call(chat, { body: BODY });
+    const { response, closed } = await upstream.next();
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.write("data: 1\n\n");
+    assert.equal(await client.firstPiece(), "data: 1\n\n");
+    client.reset();
+    await closed;
+    assert.equal(response.writableEnded, false);
+  });
+
+  it("politely stops the provider at the next piece, which is when the closed connection shows", async () => {
+    const client = call(chat, { body: BODY });
+    const { response, closed } = await upstream.next();
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.write("data: 1\n\n");
+    await client.firstPiece();
+    client.hangUp();
+    const more = setInterval(() => response.write("data: 2\n\n"), 10);
+    await closed;
+    clearInterval(more);
+    assert.equal(response.writableEnded, false);
+  });
+
+  it("leaves the others alone", async () => {
+    const client = call(chat, { body: BODY });
+    const left = await upstream.next();
+    const stayed = ask(chat, { method: "POST", headers: JSON_TYPE, body: BODY });
+    const { response } = await upstream.next();
+    client.reset();
+    await left.closed;
+    response.end("{}");
+    assert.equal((await stayed).text, "{}");
+  });
+});
+
+describe("a provider without a key", { timeout: 60_000 }, () => {
+  it("is the emulator, and is said to be", async () => {
+    const providers = JSON.parse((await ask(new URL("/providers", worker.url))).text);
+    assert.deepEqual(
+      providers.map(({ id, emulated }: { id: string; emulated: boolean }) => [id, emulated]),
+      [
+        ["electron", false],
+        ["electronhub", false],
+        ["openai", true],
+      ],
+    );
+    const body = JSON.stringify({ model: "gpt-4o", messages: [{ role: "user", content: "Echo: hello there" }] });
+    const answer = await ask(new URL("/v1/chat/completions?provider=openai", worker.url), { method: "POST", body });
+    assert.equal(answer.status, 200);
+    assert.equal(JSON.parse(answer.text).choices[0].message.content, "hello there");
+  });
+
+  it("has its trouble when asked", async () => {
+    const url = new URL("/v1/chat/completions?provider=openai", worker.url);
+    const answer = await ask(url, { method: "POST", headers: { "x-emulator": "status=503" }, body: BODY });
+    assert.equal(answer.status, 503);
+  });
+});
+
+describe("the page", { timeout: 60_000 }, () => {
+  it("is served with a policy that allows WebAssembly and no inline script", async () => {
+    const answer = await ask(new URL("/", worker.url));
+    assert.equal(answer.status, 200);
+    assert.match(answer.text, /A page behind the worker/);
+    const policy = String(answer.headers["content-security-policy"]);
+    assert.match(policy, /default-src 'none'/);
+    assert.match(policy, /script-src 'self' 'wasm-unsafe-eval'(;|$)/);
+    assert.match(policy, /frame-ancestors 'none'/);
+    assert.equal(answer.headers["x-content-type-options"], "nosniff");
+  });
+
+  it("has no files but its own", async () => {
+    assert.equal((await ask(new URL("/package.json", worker.url))).status, 404);
+  });
+});
