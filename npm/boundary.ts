@@ -93,13 +93,9 @@ export interface Opened {
 
 /** What one client holds: provider, policy, limits, totals. */
 export interface EngineConnection {
-  open(
-    path: string,
-    params: unknown,
-    body: string | undefined,
-    call: EngineCall,
-    signal: AbortSignal | undefined,
-  ): Promise<Opened>;
+  open(path: string, body: string | undefined, call: EngineCall, signal: AbortSignal | undefined): Promise<Opened>;
+  /** Whether the provider documents `response_format: json_schema`. */
+  readonly jsonSchema?: boolean;
   /** JSON text of the totals. */
   usage(): string;
   /** Ends a call: adds what `EngineDecoder.outcome` gave to the totals, nothing when it is empty, and frees its place. */

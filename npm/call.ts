@@ -23,9 +23,7 @@ export interface Call {
 export interface Target {
   path: string;
   method: "GET" | "POST";
-  /** The caller's parameters, which the engine checks. */
-  params?: object;
-  /** What to send: the same as JSON. */
+  /** The caller's parameters as JSON. */
   body?: string;
   stream?: boolean;
 }
@@ -65,6 +63,12 @@ export class Caller {
     return this.#connection && JSON.parse(this.#connection.usage());
   }
 
+  /** Whether the server documents `response_format: json_schema`. */
+  async knowsSchemas(): Promise<boolean> {
+    await init();
+    return this.#connect().jsonSchema ?? true;
+  }
+
   /** Starts a call. Whatever is wrong with it rejects `answer`. */
   start(target: Target, options: RequestOptions): Call {
     const controller = new AbortController();
@@ -74,18 +78,22 @@ export class Caller {
 
   async #open(target: Target, options: RequestOptions, signal: AbortSignal, unlink: () => void): Promise<Answer> {
     const { signal: _, headers, ...settings } = options;
-    const { path, params, body, method, stream = false } = target;
+    const { path, body, method, stream = false } = target;
     try {
       await init();
       if (signal.aborted) throw aborted(signal.reason);
       const connection = this.#connect();
       const call = { ...settings, headers: plainHeaders(headers), method, stream, now: performance.now() };
-      const { response, requestId, decoder, id } = await connection.open(path, params, body, call, signal);
-      const ended = (outcome: string) => {
-        unlink();
+      const { response, requestId, decoder, id } = await connection.open(path, body, call, signal);
+      const account = (outcome: string) => {
         if (!this.#isDisposed) connection.account(outcome, id);
       };
-      return { response, requestId, body: response.body, decoder, ended };
+      const ended = (outcome: string) => {
+        unlink();
+        account(outcome);
+      };
+      // The signal still aborts the body of a response that the caller reads.
+      return { response, requestId, body: response.body, decoder, ended, handedOver: () => account("") };
     } catch (thrown) {
       unlink();
       throw toError(thrown);

@@ -4,15 +4,19 @@
 import { Caller, toBody } from "./call.ts";
 import { readDocument, readJSON } from "./document.ts";
 import type { ClientOptions, RequestOptions } from "./options.ts";
+import type { ParsedChatCompletion } from "./parse.ts";
 import { APIPromise } from "./promise.ts";
+import type { StandardSchema } from "./schema.ts";
 import { ChatStream } from "./stream.ts";
 import { dispose } from "./symbols.ts";
+import { ToolRun, type ToolRunOptions, type ToolRunParams } from "./tools.ts";
 import type {
   ChatCompletion,
   ChatCompletionCreateParamsBase,
   ChatCompletionCreateParamsNonStreaming,
   ChatCompletionCreateParamsStreaming,
   ModelList,
+  ResponseFormat,
   UsageTotals,
   WithRequestId,
 } from "./types.ts";
@@ -61,7 +65,7 @@ export class Completions {
     try {
       const stream = params?.stream === true;
       const body = toBody(params);
-      const target = { path: CHAT_COMPLETIONS, method: "POST", params, body, stream } as const;
+      const target = { path: CHAT_COMPLETIONS, method: "POST", body, stream } as const;
       const { answer, controller } = this.#caller.start(target, options);
       return new APIPromise<ChatStream | WithRequestId<ChatCompletion>>(answer, async () =>
         stream
@@ -87,7 +91,6 @@ export class Completions {
       const target = {
         path: CHAT_COMPLETIONS,
         method: "POST",
-        params: sent,
         body: toBody(sent),
         stream: true,
       } as const;
@@ -96,6 +99,51 @@ export class Completions {
     } catch (error) {
       return new ChatStream(Promise.reject(error));
     }
+  }
+
+  /**
+   * Asks for an answer of a shape, and checks it: `choices[0].message.parsed` has it.
+   *
+   * A server that documents only `json_object` is asked for that; say in the messages what the JSON is to be.
+   *
+   * @param params `response_format` is a `json_schema` as in openai, or a Standard Schema such as zod's
+   * @throws {ProtocolError} the answer is not JSON or does not fit
+   * @example
+   * ```ts
+   * const format = z.object({ city: z.string(), people: z.number() });
+   * const completion = await client.chat.completions.parse({ messages, response_format: format });
+   * console.log(completion.choices[0]?.message.parsed?.people);
+   * ```
+   */
+  parse<T = unknown>(
+    params: Omit<ChatCompletionCreateParamsNonStreaming, "response_format"> & {
+      response_format?: ResponseFormat | StandardSchema<T>;
+    },
+    options: RequestOptions = {},
+  ): APIPromise<WithRequestId<ParsedChatCompletion<T>>> {
+    const parsing = (async () => {
+      const { parsed, wantedOf } = await import("./parse.ts");
+      const wanted = wantedOf<T>(params?.response_format, await this.#caller.knowsSchemas());
+      const sent = { ...params, stream: false, ...(wanted.format ? { response_format: wanted.format } : {}) };
+      const { data, response, request_id } = await this.create(
+        sent as ChatCompletionCreateParamsNonStreaming,
+        options,
+      ).withResponse();
+      return { data: await parsed<T>(data, wanted), response, requestId: request_id };
+    })();
+    return new APIPromise(parsing, async () => (await parsing).data);
+  }
+
+  /**
+   * Lets the model use tools: calls them, tells it what they gave, and goes on until it answers.
+   * @example
+   * ```ts
+   * const run = client.chat.completions.runTools({ messages, tools: [weather] }, { approve: ask });
+   * console.log(await run.finalContent());
+   * ```
+   */
+  runTools(params: ToolRunParams, options: ToolRunOptions = {}): ToolRun {
+    return new ToolRun(params, options, (turn, settings) => this.stream(turn, settings));
   }
 }
 
@@ -139,8 +187,11 @@ const NO_USAGE: UsageTotals = {
   prompt_tokens: 0,
   completion_tokens: 0,
   total_tokens: 0,
-  cached_tokens: 0,
+  prompt_tokens_details: { cached_tokens: 0 },
+  uncounted: 0,
+  estimated: 0,
   cost: 0,
+  saved: 0,
 };
 
 /**

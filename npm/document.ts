@@ -43,6 +43,8 @@ export async function readJSON<T extends object>(answer: Answer, signal: AbortSi
   } catch (cause) {
     if (signal.aborted) throw aborted(signal.reason);
     throw new APIConnectionError("The connection was lost before the whole answer arrived.", { cause });
+  } finally {
+    answer.ended?.("");
   }
   try {
     return identified(JSON.parse(text) as T, answer.requestId);

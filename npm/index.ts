@@ -31,7 +31,21 @@ export {
   TruncatedError,
   UnprocessableEntityError,
 } from "./errors.ts";
+export type { Frame } from "./frames.ts";
 export type { ClientOptions, Fallback, Hooks, PlanLimits, RequestOptions } from "./options.ts";
+export type { ParsedChatCompletion } from "./parse.ts";
 export type { APIPromise } from "./promise.ts";
+export type { Schema, StandardSchema } from "./schema.ts";
 export { ChatStream } from "./stream.ts";
+export type {
+  PendingCall,
+  RunnableFunctionTool,
+  RunnableTool,
+  ToolContext,
+  ToolRunEvent,
+  ToolRunOptions,
+  ToolRunOutcome,
+  ToolRunParams,
+} from "./tools.ts";
+export { ToolRun, tool } from "./tools.ts";
 export type * from "./types.ts";

@@ -6,6 +6,8 @@
 export interface Answered {
   response: Response;
   requestId: string | null;
+  /** Is told that the caller reads the body, so that no end of it will be known. */
+  handedOver?: () => void;
 }
 
 /**
@@ -46,7 +48,9 @@ export class APIPromise<T> extends Promise<T> {
    * @throws {APIError} as awaiting the promise does
    */
   async asResponse(): Promise<Response> {
-    return (await this.#answered).response;
+    const { response, handedOver } = await this.#answered;
+    if (!response.bodyUsed && !response.body?.locked) handedOver?.();
+    return response;
   }
 
   /** The answer, its response, and the server's id of the request. */

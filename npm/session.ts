@@ -3,7 +3,7 @@
  */
 import { type Batch, parseOutcome } from "./body-decoder.ts";
 import { type EngineDecoderOptions, NONE, type OutputKind } from "./boundary.ts";
-import { APIUserAbortError, ChatwireError, toError, withOutcome } from "./errors.ts";
+import { APIError, APIUserAbortError, ChatwireError, toError, withOutcome } from "./errors.ts";
 import { type Read, Reading } from "./reading.ts";
 import { asyncDispose } from "./symbols.ts";
 import type { Outcome } from "./types.ts";
@@ -14,6 +14,8 @@ export interface Source {
   decoder: EngineDecoderOptions;
   /** Is told the outcome as the engine's JSON, once. */
   ended?: (outcome: string) => void;
+  /** How it ended, by one who knows more than the bytes show. */
+  verdict?: (own: Outcome) => Outcome;
 }
 
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
@@ -24,8 +26,8 @@ export function aborted(reason?: unknown): APIUserAbortError {
   return new APIUserAbortError("The request was aborted by the caller.", cause);
 }
 
-/** The outcome of a call that never became a stream. */
-function unopened(error: ChatwireError): Outcome {
+/** The outcome of what never became a stream. */
+export function unopened(error: ChatwireError): Outcome {
   const outcome: Outcome = {
     status: error instanceof APIUserAbortError ? "aborted" : "error",
     completion: null,
@@ -39,7 +41,7 @@ function unopened(error: ChatwireError): Outcome {
     timing: { firstByte: null, firstToken: null, firstSentence: null, total: null, tokensPerSecond: null },
     repairs: [],
     attempts: [...(error.attempts ?? [])],
-    requestId: (error as { requestID?: string | null }).requestID ?? null,
+    requestId: (error instanceof APIError ? error.requestID : undefined) ?? null,
     error,
   };
   withOutcome(error, outcome);
@@ -53,8 +55,9 @@ export function errorOf(outcome: Outcome): ChatwireError {
 
 export class Session {
   readonly controller: AbortController;
-  /** There once the answer's headers are. */
+  /** There once the answer's headers are, as is `decoder`. */
   reading: Reading | undefined;
+  decoder: EngineDecoderOptions = {};
   outcome: Outcome | undefined;
   /** Resolves once `reading` or `outcome` is there. */
   readonly opened: Promise<void> | undefined;
@@ -83,9 +86,11 @@ export class Session {
 
   #begin(source: Source): void {
     const ended = (json: string) => {
-      this.#end(parseOutcome(json));
+      const outcome = parseOutcome(json);
+      this.#end(source.verdict?.(outcome) ?? outcome);
       source.ended?.(json);
     };
+    this.decoder = source.decoder;
     this.reading = new Reading(source.body, source.decoder, this.controller.signal, ended);
   }
 

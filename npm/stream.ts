@@ -5,8 +5,10 @@ import { CHUNKS, EVENTS, TEXT } from "./boundary.ts";
 import type { DecoderOptions } from "./decoders.ts";
 import { asBytes, init } from "./engine.ts";
 import { ChatwireError } from "./errors.ts";
+import { type Frame, frames } from "./frames.ts";
 import { BatchIterator, errorOf, Session, type Source } from "./session.ts";
 import { asyncDispose } from "./symbols.ts";
+import { type Branch, MAX_BEHIND, teeBody, verdict } from "./tee.ts";
 import type {
   ChatCompletion,
   ChatCompletionAssistantMessageParam,
@@ -126,6 +128,42 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
   /** `await using stream = …` cancels the request when the block is left before the end. */
   async [asyncDispose](): Promise<void> {
     this.abort();
+  }
+
+  /**
+   * What there is to show, as fresh objects, at most once a frame; every 100 ms where the page is hidden or there is none.
+   * @example
+   * ```ts
+   * for await (const { text, reasoning } of stream.frames()) setState({ text, reasoning });
+   * ```
+   */
+  frames(): AsyncGenerator<Frame, void, void> {
+    return frames(new BatchIterator<ChatEvent>(this.#session, EVENTS), () => this.outcome());
+  }
+
+  /**
+   * Two streams of one, each with its own reader. They move at the pace of the slower one while it is read;
+   * one that is not read falls behind, and past `maxBehind` bytes it ends in a `StreamError`.
+   * Takes the place of an iterator.
+   * @param options `maxBehind` in bytes, default 4 MiB
+   * @example
+   * ```ts
+   * const [shown, kept] = stream.tee();
+   * await Promise.all([show(shown.textStream), keep(kept)]);
+   * ```
+   */
+  tee({ maxBehind = MAX_BEHIND }: { maxBehind?: number } = {}): [ChatStream, ChatStream] {
+    const session = this.#session;
+    const [one, two] = teeBody(this.toReadableStream(), maxBehind);
+    const branch = (side: Branch) =>
+      new ChatStream(
+        Promise.resolve(session.opened).then(() => ({
+          body: side.body,
+          decoder: { ...session.decoder, timeouts: {} },
+          verdict: (own) => verdict(own, side.failure, session.outcome),
+        })),
+      );
+    return [branch(one), branch(two)];
   }
 
   /**

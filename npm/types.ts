@@ -653,9 +653,15 @@ export interface UsageTotals {
   prompt_tokens: number;
   completion_tokens: number;
   total_tokens: number;
-  cached_tokens: number;
+  prompt_tokens_details: { cached_tokens: number };
+  /** Calls whose usage is not known, and not in the sums. */
+  uncounted: number;
+  /** Calls whose usage is an estimate. */
+  estimated: number;
   /** In USD; null once a call's cost was not known. */
   cost: number | null;
+  /** What the prefix cache saved, in USD. */
+  saved: number;
 }
 
 /** Gives the id of the request, without changing what the server sent. */

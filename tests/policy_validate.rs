@@ -271,6 +271,20 @@ fn what_is_no_request_at_all_is_refused() {
 }
 
 #[test]
+fn a_body_nested_too_deeply_is_refused_by_name() {
+    let deep = ["{\"a\":".repeat(200), "1".to_owned(), "}".repeat(200)].concat();
+    for body in [deep.as_str(), "{", ""] {
+        let problems = validate(&View::of_body(body), &Provider::named("openai").unwrap());
+        assert_eq!(
+            found(&problems, Severity::Refused),
+            ["too_deep "],
+            "{} bytes",
+            body.len()
+        );
+    }
+}
+
+#[test]
 fn a_missing_model_is_filled_in_only_where_there_is_a_default() {
     let request = json!({"messages": [{"role": "user", "content": "Hi"}]});
     assert_eq!(judge("electron", &request), []);

@@ -46,7 +46,11 @@ fn unknown_prices_stay_unknown() {
 
 #[test]
 fn names_endpoints_and_plans_that_do_not_exist_are_named_problems() {
-    assert_eq!(Provider::named("elektron").unwrap_err().path, ["provider"]);
+    let problem = Provider::named("elektron").unwrap_err();
+    assert_eq!(
+        problem.sentence(),
+        r#"provider: provider must be "electron", "electronhub", "openai", or { baseURL }"#
+    );
     assert_eq!(
         Provider::named("openai")
             .unwrap()

@@ -56,13 +56,12 @@ impl Connection {
     pub fn open(
         &self,
         path: String,
-        params: JsValue,
         body: Option<String>,
         call: &JsValue,
         signal: Option<AbortSignal>,
     ) -> Promise {
         let shared = Rc::clone(&self.0);
-        let call = read_call(path, params, body, call);
+        let call = read_call(path, body, call);
         future_to_promise(async move {
             let call = call.map_err(|error| describe(&error))?;
             let opened = Rc::clone(&shared.connection).open(call, signal).await.map_err(|error| describe(&error))?;
@@ -245,7 +244,7 @@ fn read_ranges(own: &Options<'_>) -> Result<Vec<Range>, Problem> {
         .iter()
         .map(|(field, bounds)| match bounds.elements() {
             [Value::Number(min), Value::Number(max)] if min <= max => {
-                Ok(Range { field: field.clone().into(), min: *min, max: *max })
+                Ok(Range { field: field.clone(), min: *min, max: *max })
             }
             _ => Err(wrong("ranges", "must map a field to [lowest, highest]")),
         })
@@ -327,7 +326,7 @@ fn read_retries(options: &Options<'_>) -> Result<Option<u32>, Problem> {
     }
 }
 
-fn read_call(path: String, params: JsValue, body: Option<String>, js: &JsValue) -> Result<Call, Error> {
+fn read_call(path: String, body: Option<String>, js: &JsValue) -> Result<Call, Error> {
     let read = members(
         js,
         &["headers", "query", "timeout", "maxRetries", "decoding", "accumulate", "stream", "now"],
@@ -335,7 +334,7 @@ fn read_call(path: String, params: JsValue, body: Option<String>, js: &JsValue) 
     let options = Options(&read);
     Ok(Call {
         path,
-        view: body.is_some().then(|| View::from(value(params))),
+        view: body.as_deref().map(View::of_body),
         body,
         headers: options.pairs("headers")?,
         query: options.pairs("query")?,

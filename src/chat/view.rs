@@ -124,6 +124,16 @@ impl View {
         Ok(Self { root })
     }
 
+    /// [`from_json`](Self::from_json) for a body that is sent whatever it is: one that cannot be read is a
+    /// [`Value::Deep`], which validation refuses by name.
+    ///
+    /// Of a JavaScript request this reads what `JSON.stringify` made of it, and so sees what the server will see: no
+    /// `undefined`, and a `NaN` as `null`. Reading the object itself cannot tell `undefined` from `null`.
+    #[must_use]
+    pub fn of_body(body: &str) -> Self {
+        Self::from_json(body.as_bytes()).unwrap_or(Self { root: Value::Deep })
+    }
+
     /// The whole value: anything but an object is no request.
     #[must_use]
     pub fn root(&self) -> &Value {

@@ -75,17 +75,7 @@ pub(crate) async fn enter(
     signal: Option<&AbortSignal>,
 ) -> Result<Option<Place>, Error> {
     let given_up = host::wall_clock() + budget;
-    let cooling = ACCOUNTS.with_borrow(|accounts| accounts.breakers.get(&account).copied());
-    match cooling.unwrap_or_default().gate(host::wall_clock(), budget) {
-        Gate::Open => {}
-        Gate::Wait { until } => sleep_until(until, signal).await?,
-        Gate::Closed { retry_at } => {
-            let message = "The server has asked to wait, and nothing is sent before `retryAt`.";
-            let mut error = Error::new(ErrorKind::RateLimit { retry_at: Some(retry_at) }, message);
-            error.code = Some("cooldown".to_owned());
-            return Err(error);
-        }
-    }
+    cooled_down(account, given_up, signal).await?;
     let Some(limits) = limits else { return Ok(None) };
     let place = ACCOUNTS.with_borrow_mut(|accounts| {
         let limiter = (account, limits.requests_per_minute, limits.concurrent);
@@ -106,7 +96,26 @@ pub(crate) async fn enter(
                 return Err(error);
             }
             Some(Turn::WaitUntil(at)) => sleep_until(at, signal).await?,
-            _ => return Ok(Some(place)),
+            _ => break,
+        }
+    }
+    // A cooldown may have begun while this request waited for its turn.
+    cooled_down(account, given_up, signal).await?;
+    Ok(Some(place))
+}
+
+/// Waits for a cooldown to pass, if that is before the caller gives up.
+async fn cooled_down(account: u64, given_up: f64, signal: Option<&AbortSignal>) -> Result<(), Error> {
+    let breaker = ACCOUNTS.with_borrow(|accounts| accounts.breakers.get(&account).copied()).unwrap_or_default();
+    let now = host::wall_clock();
+    match breaker.gate(now, given_up - now) {
+        Gate::Open => Ok(()),
+        Gate::Wait { until } => sleep_until(until, signal).await,
+        Gate::Closed { retry_at } => {
+            let message = "The server has asked to wait, and nothing is sent before `retryAt`.";
+            let mut error = Error::new(ErrorKind::RateLimit { retry_at: Some(retry_at) }, message);
+            error.code = Some("cooldown".to_owned());
+            Err(error)
         }
     }
 }

@@ -13,6 +13,7 @@ use super::host::{self, Lost};
 use super::accounts::{self, Place};
 use crate::chat::view::View;
 use crate::error::{Error, ErrorKind, MAX_BODY_BYTES};
+use crate::json::Writer;
 use crate::policy::breaker::account;
 use crate::policy::redact::{check_header, check_key};
 use crate::policy::retry::{self, Decision, Failure, Hints};
@@ -79,9 +80,10 @@ pub(crate) struct Opened {
 
 impl Connection {
     /// Sends a request until there is a good response, or no point in trying again.
-    pub(crate) async fn open(self: Rc<Self>, call: Call, signal: Option<AbortSignal>) -> Result<Opened, Error> {
+    pub(crate) async fn open(self: Rc<Self>, mut call: Call, signal: Option<AbortSignal>) -> Result<Opened, Error> {
         let signal = signal.as_ref();
         let timeouts = self.check(&call)?;
+        self.name_model(&mut call);
         let max_retries = call.max_retries.unwrap_or(self.max_retries);
         let mut attempts: Vec<Attempt> = Vec::new();
         loop {
@@ -130,6 +132,18 @@ impl Connection {
         match timeouts {
             Ok(timeouts) if problems.is_empty() => Ok(timeouts),
             _ => Err(Error::invalid(problems)),
+        }
+    }
+
+    /// Names the provider's model where the request names none. The rest of the body stays as it was given.
+    fn name_model(&self, call: &mut Call) {
+        let named = call.view.as_ref().is_none_or(|view| view.model().is_some());
+        if let (false, Some(model), Some(body)) = (named, &self.provider.default_model, &mut call.body)
+            && let Some(rest) = body.strip_prefix('{')
+        {
+            let mut out = Writer::default();
+            out.raw(b"{").member("model", model).raw(if rest.starts_with('}') { b"" } else { b"," }).raw(rest.as_bytes());
+            *body = out.into_string();
         }
     }
 

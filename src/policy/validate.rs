@@ -1,6 +1,6 @@
 //! Whether a request can be meant, judged before it is sent, by what its provider documents.
 //!
-//! The law is the provider's [`Rule`]s, each with its source; this is only the judge. By default it refuses what the
+//! The law is the provider's [`rules`](Provider::rules), each with its source; this is only the judge. By default it refuses what the
 //! service documents as rejected or out of range, and nothing else: what another service accepts is that service's
 //! business. What is legal and probably a mistake is [`Severity::Suspicious`].
 
@@ -70,9 +70,16 @@ pub fn validate(request: &View, provider: &Provider) -> Vec<Problem> {
         path: Vec::new(),
         nullable: provider.nullable,
     };
-    if !matches!(request.root(), Value::Object(_)) {
-        judge.refuse("wrong_type", "a request must be an object");
-        return judge.problems;
+    match request.root() {
+        Value::Object(_) => {}
+        Value::Deep => {
+            judge.refuse("too_deep", "the request is no JSON, or nests deeper than 128 levels");
+            return judge.problems;
+        }
+        _ => {
+            judge.refuse("wrong_type", "a request must be an object");
+            return judge.problems;
+        }
     }
     judge.model(request, provider);
     judge.messages(request, &provider.messages);

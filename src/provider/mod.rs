@@ -274,7 +274,13 @@ impl Provider {
         match BUILT_IN.iter().find(|data| data.name == name) {
             Some(data) => Ok(Self::built_in(data)),
             None => {
-                let message = "provider must be \"electron\", \"electronhub\", \"openai\" or { baseURL }";
+                let mut message = String::from("provider must be ");
+                for data in BUILT_IN {
+                    message.push('"');
+                    message.push_str(data.name);
+                    message.push_str("\", ");
+                }
+                message.push_str("or { baseURL }");
                 Err(Problem::refused("unknown_provider", &["provider"], message))
             }
         }

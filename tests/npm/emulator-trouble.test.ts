@@ -11,7 +11,7 @@ import { added, ask, type Chunk, chunks, complete, dataOf, type ErrorBody, says,
 async function raw(
   trouble: string,
   question = "Count to 20",
-  emulator = createEmulator(),
+  emulator = createEmulator({ clock: testClock() }), // `created` must not differ from one reading to the next
 ): Promise<{ reads: number[]; text: string; bytes: Uint8Array; error?: unknown }> {
   const response = await ask(emulator, { ...says(question), stream: true }, { trouble });
   const reader = response.body?.getReader();

@@ -1,0 +1,294 @@
+/**
+ * Tools as callers write them, and the run that lets a model use them: the shapes, and what users hold.
+ * The loop itself is in tool-loop.ts, which is loaded when the first run starts.
+ */
+import { ChatwireError, toError, withOutcome } from "./errors.ts";
+import type { RequestOptions } from "./options.ts";
+import type { Schema, StandardSchema } from "./schema.ts";
+import { aborted, errorOf, unopened } from "./session.ts";
+import type { ChatStream } from "./stream.ts";
+import { asyncDispose } from "./symbols.ts";
+import type {
+  ChatCompletion,
+  ChatCompletionAssistantMessageParam,
+  ChatCompletionCreateParamsBase,
+  ChatCompletionMessageParam,
+  ChatEvent,
+  JSONSchema,
+  Outcome,
+  Usage,
+} from "./types.ts";
+
+/** What a tool is given beside its arguments. */
+export interface ToolContext {
+  /** The id of the call. */
+  id: string;
+  /** Which turn of the model asked for it, from 0. */
+  step: number;
+  /** Aborted when the run is, and when the tool's time is up. */
+  signal: AbortSignal;
+}
+
+/** A tool with what it does. */
+export interface RunnableTool<Args = unknown> {
+  type?: "function";
+  name: string;
+  /** When and how to use it, for the model to read. */
+  description?: string;
+  /** What the arguments are to be; they are checked before `execute` sees them. None means no arguments. */
+  parameters?: Schema<Args>;
+  /** Milliseconds it may take, in place of the run's `toolTimeout`. */
+  timeout?: number;
+  /** Does it. What it gives goes to the model, as it is when text, else as JSON; what it throws does too. */
+  execute(args: Args, context: ToolContext): unknown;
+}
+
+/** The same in the shape of the `openai` package. */
+export interface RunnableFunctionTool {
+  type: "function";
+  function: {
+    name?: string;
+    description?: string;
+    parameters: object;
+    /** Turns the text of the arguments into what `function` takes; `JSON.parse` when left out. */
+    parse?: (text: string) => unknown;
+    // A method, so that functions of any one argument fit.
+    function(args: never, context?: never): unknown;
+  };
+}
+
+/** A call that waits for leave to run. */
+export interface PendingCall {
+  id: string;
+  name: string;
+  /** The checked arguments. */
+  arguments: unknown;
+  step: number;
+}
+
+/** Settings of a run. They are not sent. */
+export interface ToolRunOptions extends RequestOptions {
+  /** How many turns the model gets at most. Default 10. */
+  maxSteps?: number;
+  /** How many tools run at the same time at most. Default 4. */
+  concurrency?: number;
+  /** Milliseconds a tool may take. Default none. */
+  toolTimeout?: number;
+  /** Asked before each call: `false`, or a reason in words, keeps it from running, and the model is told. */
+  approve?: (call: PendingCall) => boolean | string | Promise<boolean | string>;
+}
+
+/** Parameters of a run. */
+export interface ToolRunParams extends Omit<ChatCompletionCreateParamsBase, "tools" | "stream"> {
+  tools: readonly (RunnableTool<never> | RunnableFunctionTool)[];
+  stream?: boolean | null;
+}
+
+/** What a run says: the events of each of its streams, and what the tools gave. */
+export type ToolRunEvent =
+  | (ChatEvent & { step: number })
+  | {
+      type: "tool_result";
+      step: number;
+      id: string;
+      name: string;
+      /** What the model is told. */
+      content: string;
+      /** The tool was not run, threw, or ran out of time. */
+      failed: boolean;
+    };
+
+/** How a run ended: the outcome of its last stream, with usage and cost of all of them. */
+export type ToolRunOutcome = Outcome & {
+  /** The outcome of each stream. */
+  steps: Outcome[];
+  /** The whole conversation, ready to go on with. */
+  messages: ChatCompletionMessageParam[];
+};
+
+/**
+ * Ties a tool's arguments to their schema for the compiler.
+ * @example
+ * ```ts
+ * const weather = tool({
+ *   name: "get_weather",
+ *   description: "Current weather of a city",
+ *   parameters: z.object({ city: z.string() }),
+ *   execute: async ({ city }) => forecast(city),
+ * });
+ * ```
+ */
+export function tool<Args>(definition: RunnableTool<Args> & { parameters: StandardSchema<Args> }): RunnableTool<Args>;
+export function tool<Args = Record<string, unknown>>(
+  definition: RunnableTool<Args> & { parameters?: JSONSchema },
+): RunnableTool<Args>;
+export function tool<Args>(definition: RunnableTool<Args>): RunnableTool<Args> {
+  return definition;
+}
+
+/** What the loop works with and leaves behind. */
+export interface ToolRunState {
+  params: ToolRunParams;
+  options: ToolRunOptions;
+  messages: ChatCompletionMessageParam[];
+  steps: Outcome[];
+  signal: AbortSignal;
+  /** Opens the stream of one turn. */
+  open(params: ChatCompletionCreateParamsBase, options: RequestOptions): ChatStream;
+}
+
+/**
+ * A model at work with tools: turn after turn until it answers without calling any.
+ *
+ * Iterate it for everything that happens, or await a final; as with `ChatStream`, there is one reader.
+ * @example
+ * ```ts
+ * const run = client.chat.completions.runTools({ messages, tools: [weather] });
+ * for await (const event of run) if (event.type === "text") write(event.text);
+ * console.log(await run.totalUsage());
+ * ```
+ */
+export class ToolRun implements AsyncIterable<ToolRunEvent> {
+  readonly controller = new AbortController();
+  readonly #state: ToolRunState;
+  readonly #ended: Promise<ToolRunOutcome>;
+  #settle: (outcome: ToolRunOutcome) => void = () => {};
+  #isTaken = false;
+
+  /** Made by `runTools`. */
+  constructor(params: ToolRunParams, options: ToolRunOptions, open: ToolRunState["open"]) {
+    const messages = Array.isArray(params?.messages) ? [...params.messages] : [];
+    this.#state = { params, options, messages, steps: [], signal: this.controller.signal, open };
+    this.#ended = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+  }
+
+  /** The conversation so far: the given messages, the model's turns and the tools' results. */
+  get messages(): readonly ChatCompletionMessageParam[] {
+    return this.#state.messages;
+  }
+
+  /**
+   * Everything that happens, in one stream. Leaving it early aborts the run.
+   * @throws {ChatwireError} a turn did not end well, or `maxSteps` were not enough
+   */
+  [Symbol.asyncIterator](): AsyncGenerator<ToolRunEvent, void, void> {
+    if (this.#isTaken) throw new ChatwireError("This run already has its one reader.");
+    this.#isTaken = true;
+    return this.#run();
+  }
+
+  async *#run(): AsyncGenerator<ToolRunEvent, void, void> {
+    const { signal } = this.#state.options;
+    const leave = () => this.controller.abort(signal?.reason);
+    signal?.addEventListener("abort", leave);
+    if (signal?.aborted) leave();
+    let end: ChatwireError | "answered" | "left" = "left";
+    try {
+      const { toolLoop } = await import("./tool-loop.ts");
+      yield* toolLoop(this.#state);
+      end = "answered";
+    } catch (error) {
+      end = toError(error);
+    } finally {
+      signal?.removeEventListener("abort", leave);
+      if (end === "left") this.controller.abort();
+      this.#settle(this.#sum(end));
+    }
+    const outcome = await this.#ended;
+    if (outcome.status !== "complete" && outcome.status !== "aborted") throw errorOf(outcome);
+  }
+
+  /** The outcome of the whole from those of its parts. */
+  #sum(end: ChatwireError | "answered" | "left"): ToolRunOutcome {
+    const { steps, messages, signal } = this.#state;
+    const last = steps.at(-1) ?? unopened(aborted(signal.reason));
+    const whole = { ...last, usage: totalUsageOf(steps), cost: totalCostOf(steps), steps, messages };
+    if (end === "answered") return whole;
+    const left = end === "left" || signal.aborted;
+    const error = left ? aborted(signal.reason) : end;
+    // A turn that went wrong has said how; else its answer was whole and the run was not.
+    const status = left ? "aborted" : last.status === "truncated" || last.status === "stalled" ? last.status : "error";
+    const outcome = { ...whole, status, error } as ToolRunOutcome;
+    withOutcome(error, outcome);
+    return outcome;
+  }
+
+  /** How it ended; never rejects. Runs by itself if nobody iterates. */
+  outcome(): Promise<ToolRunOutcome> {
+    if (!this.#isTaken) {
+      queueMicrotask(() => {
+        if (!this.#isTaken) drain(this);
+      });
+    }
+    return this.#ended;
+  }
+
+  async #complete(): Promise<ToolRunOutcome> {
+    const outcome = await this.outcome();
+    if (outcome.status !== "complete") throw errorOf(outcome);
+    return outcome;
+  }
+
+  /** The last answer's text. */
+  async finalContent(): Promise<string | null> {
+    return (await this.#complete()).text || null;
+  }
+
+  /** The last answer. */
+  async finalMessage(): Promise<ChatCompletionAssistantMessageParam> {
+    return (await this.#complete()).message as ChatCompletionAssistantMessageParam;
+  }
+
+  /** The last answer as a completion. */
+  async finalChatCompletion(): Promise<ChatCompletion> {
+    return (await this.#complete()).completion as ChatCompletion;
+  }
+
+  /** What all turns used together; null when nothing is known. */
+  async totalUsage(): Promise<Usage | null> {
+    return (await this.#complete()).usage;
+  }
+
+  /** Ends the run: the request under way is cancelled, and the tools' signals are aborted. */
+  abort(): void {
+    this.controller.abort();
+  }
+
+  async [asyncDispose](): Promise<void> {
+    this.abort();
+  }
+}
+
+async function drain(run: ToolRun): Promise<void> {
+  try {
+    for await (const _ of run);
+  } catch {
+    // The outcome has it.
+  }
+}
+
+/** Every number of the streams' usage, added up. */
+function totalUsageOf(steps: readonly Outcome[]): Usage | null {
+  const known = steps.flatMap(({ usage }) => (usage ? [usage] : []));
+  return known.length > 0 ? known.reduce((a, b) => added(a, b) as Usage) : null;
+}
+
+function added(a: object, b: object): object {
+  const sum: Record<string, unknown> = { ...a };
+  for (const [name, value] of Object.entries(b)) {
+    const before = sum[name];
+    if (typeof value === "number" && typeof before === "number") sum[name] = before + value;
+    else if (typeof value === "object" && value && typeof before === "object" && before)
+      sum[name] = added(before, value);
+    else if (typeof value === "boolean") sum[name] = value || before === true;
+    else sum[name] ??= value;
+  }
+  return sum;
+}
+
+/** In USD; null once one of them is not known. */
+function totalCostOf(steps: readonly Outcome[]): number | null {
+  return steps.reduce<number | null>((sum, { cost }) => (sum === null || cost === null ? null : sum + cost), 0);
+}
