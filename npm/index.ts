@@ -46,6 +46,7 @@ export type {
   ToolRunOptions,
   ToolRunOutcome,
   ToolRunParams,
+  ToolShape,
 } from "./tools.ts";
 export { ToolRun, tool } from "./tools.ts";
 export type * from "./types.ts";

@@ -3,11 +3,18 @@
  *
  * Loaded when the first run starts, so that pages without tools do not carry it.
  */
-import { ChatwireError } from "./errors.ts";
+import { ChatwireError, withOutcome } from "./errors.ts";
 import { check, inWords, jsonSchemaOf, type Schema } from "./schema.ts";
-import { aborted, errorOf } from "./session.ts";
-import type { RunnableFunctionTool, RunnableTool, ToolRunEvent, ToolRunState } from "./tools.ts";
-import type { ChatCompletionFunctionTool, Outcome, ToolCall } from "./types.ts";
+import { aborted, errorOf, unopened } from "./session.ts";
+import type {
+  RunEnd,
+  RunnableFunctionTool,
+  RunnableTool,
+  ToolRunEvent,
+  ToolRunOutcome,
+  ToolRunState,
+} from "./tools.ts";
+import type { ChatCompletionFunctionTool, Outcome, ToolCall, Usage } from "./types.ts";
 
 const MAX_STEPS = 10;
 const CONCURRENCY = 4;
@@ -175,4 +182,42 @@ function told(value: unknown): Result {
 
 function failed(message: string): Result {
   return { content: `Error: ${message}`, failed: true };
+}
+
+/** The outcome of the whole from those of its parts. */
+export function sumOf({ steps, messages, signal }: ToolRunState, end: RunEnd): ToolRunOutcome {
+  const last = steps.at(-1) ?? unopened(aborted(signal.reason));
+  const whole = { ...last, usage: totalUsageOf(steps), cost: totalCostOf(steps), steps, messages };
+  if (end === "answered") return whole;
+  const hasLeft = end === "left" || signal.aborted;
+  const error = hasLeft ? aborted(signal.reason) : end;
+  // A turn that went wrong has said how; else its answer was whole and the run was not.
+  const status = hasLeft ? "aborted" : last.status === "truncated" || last.status === "stalled" ? last.status : "error";
+  const outcome = { ...whole, status, error } as ToolRunOutcome;
+  withOutcome(error, outcome);
+  return outcome;
+}
+
+/** Every number of the streams' usage, added up. */
+function totalUsageOf(steps: readonly Outcome[]): Usage | null {
+  const known = steps.flatMap(({ usage }) => (usage ? [usage] : []));
+  return known.length > 0 ? known.reduce((a, b) => added(a, b) as Usage) : null;
+}
+
+function added(a: object, b: object): object {
+  const sum: Record<string, unknown> = { ...a };
+  for (const [name, value] of Object.entries(b)) {
+    const before = sum[name];
+    if (typeof value === "number" && typeof before === "number") sum[name] = before + value;
+    else if (typeof value === "object" && value && typeof before === "object" && before)
+      sum[name] = added(before, value);
+    else if (typeof value === "boolean") sum[name] = value || before === true;
+    else sum[name] ??= value;
+  }
+  return sum;
+}
+
+/** In USD; null once one of them is not known. */
+function totalCostOf(steps: readonly Outcome[]): number | null {
+  return steps.reduce<number | null>((sum, { cost }) => (sum === null || cost === null ? null : sum + cost), 0);
 }

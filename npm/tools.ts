@@ -2,10 +2,10 @@
  * Tools as callers write them, and the run that lets a model use them: the shapes, and what users hold.
  * The loop itself is in tool-loop.ts, which is loaded when the first run starts.
  */
-import { ChatwireError, toError, withOutcome } from "./errors.ts";
+import { ChatwireError, toError } from "./errors.ts";
 import type { RequestOptions } from "./options.ts";
 import type { Schema, StandardSchema } from "./schema.ts";
-import { aborted, errorOf, unopened } from "./session.ts";
+import { errorOf, unopened } from "./session.ts";
 import type { ChatStream } from "./stream.ts";
 import { asyncDispose } from "./symbols.ts";
 import type {
@@ -30,13 +30,16 @@ export interface ToolContext {
 }
 
 /** A tool with what it does. */
-export interface RunnableTool<Args = unknown> {
+export type RunnableTool<Args = unknown> = ToolShape<Schema<Args>, Args>;
+
+/** A tool whose schema and arguments belong together by `RunnableTool`, or need not be known. */
+export interface ToolShape<Parameters, Args> {
   type?: "function";
   name: string;
   /** When and how to use it, for the model to read. */
   description?: string;
   /** What the arguments are to be; they are checked before `execute` sees them. None means no arguments. */
-  parameters?: Schema<Args>;
+  parameters?: Parameters;
   /** Milliseconds it may take, in place of the run's `toolTimeout`. */
   timeout?: number;
   /** Does it. What it gives goes to the model, as it is when text, else as JSON; what it throws does too. */
@@ -80,7 +83,7 @@ export interface ToolRunOptions extends RequestOptions {
 
 /** Parameters of a run. */
 export interface ToolRunParams extends Omit<ChatCompletionCreateParamsBase, "tools" | "stream"> {
-  tools: readonly (RunnableTool<never> | RunnableFunctionTool)[];
+  tools: readonly (ToolShape<Schema, never> | RunnableFunctionTool)[];
   stream?: boolean | null;
 }
 
@@ -137,6 +140,18 @@ export interface ToolRunState {
   open(params: ChatCompletionCreateParamsBase, options: RequestOptions): ChatStream;
 }
 
+/** How the loop ended: the model answered, its reader left, or something went wrong. */
+export type RunEnd = ChatwireError | "answered" | "left";
+
+async function outcomeOf(state: ToolRunState, end: RunEnd): Promise<ToolRunOutcome> {
+  try {
+    return (await import("./tool-loop.ts")).sumOf(state, end);
+  } catch (error) {
+    // The loop itself could not be loaded.
+    return { ...unopened(toError(error)), steps: state.steps, messages: state.messages };
+  }
+}
+
 /**
  * A model at work with tools: turn after turn until it answers without calling any.
  *
@@ -184,7 +199,7 @@ export class ToolRun implements AsyncIterable<ToolRunEvent> {
     const leave = () => this.controller.abort(signal?.reason);
     signal?.addEventListener("abort", leave);
     if (signal?.aborted) leave();
-    let end: ChatwireError | "answered" | "left" = "left";
+    let end: RunEnd = "left";
     try {
       const { toolLoop } = await import("./tool-loop.ts");
       yield* toolLoop(this.#state);
@@ -194,25 +209,10 @@ export class ToolRun implements AsyncIterable<ToolRunEvent> {
     } finally {
       signal?.removeEventListener("abort", leave);
       if (end === "left") this.controller.abort();
-      this.#settle(this.#sum(end));
+      this.#settle(await outcomeOf(this.#state, end));
     }
     const outcome = await this.#ended;
     if (outcome.status !== "complete" && outcome.status !== "aborted") throw errorOf(outcome);
-  }
-
-  /** The outcome of the whole from those of its parts. */
-  #sum(end: ChatwireError | "answered" | "left"): ToolRunOutcome {
-    const { steps, messages, signal } = this.#state;
-    const last = steps.at(-1) ?? unopened(aborted(signal.reason));
-    const whole = { ...last, usage: totalUsageOf(steps), cost: totalCostOf(steps), steps, messages };
-    if (end === "answered") return whole;
-    const left = end === "left" || signal.aborted;
-    const error = left ? aborted(signal.reason) : end;
-    // A turn that went wrong has said how; else its answer was whole and the run was not.
-    const status = left ? "aborted" : last.status === "truncated" || last.status === "stalled" ? last.status : "error";
-    const outcome = { ...whole, status, error } as ToolRunOutcome;
-    withOutcome(error, outcome);
-    return outcome;
   }
 
   /** How it ended; never rejects. Runs by itself if nobody iterates. */
@@ -267,28 +267,4 @@ async function drain(run: ToolRun): Promise<void> {
   } catch {
     // The outcome has it.
   }
-}
-
-/** Every number of the streams' usage, added up. */
-function totalUsageOf(steps: readonly Outcome[]): Usage | null {
-  const known = steps.flatMap(({ usage }) => (usage ? [usage] : []));
-  return known.length > 0 ? known.reduce((a, b) => added(a, b) as Usage) : null;
-}
-
-function added(a: object, b: object): object {
-  const sum: Record<string, unknown> = { ...a };
-  for (const [name, value] of Object.entries(b)) {
-    const before = sum[name];
-    if (typeof value === "number" && typeof before === "number") sum[name] = before + value;
-    else if (typeof value === "object" && value && typeof before === "object" && before)
-      sum[name] = added(before, value);
-    else if (typeof value === "boolean") sum[name] = value || before === true;
-    else sum[name] ??= value;
-  }
-  return sum;
-}
-
-/** In USD; null once one of them is not known. */
-function totalCostOf(steps: readonly Outcome[]): number | null {
-  return steps.reduce<number | null>((sum, { cost }) => (sum === null || cost === null ? null : sum + cost), 0);
 }

@@ -305,6 +305,26 @@ pub(crate) fn plain_length(bytes: &[u8]) -> usize {
     at
 }
 
+/// The body of the string whose opening quote is just before `bytes`, up to its closing quote; `None` where there is none,
+/// or the body is not well-formed.
+#[inline]
+pub(crate) fn string_body(bytes: &[u8]) -> Option<Str<'_>> {
+    let plain = plain_length(bytes);
+    if bytes.get(plain) == Some(&b'"') {
+        return Some(Str { raw: bytes.get(..plain)?, escaped: false });
+    }
+    // The reader starts at the opening quote, which is not among these bytes.
+    let mut reader = Reader { bytes, at: plain };
+    loop {
+        match bytes.get(reader.at)? {
+            b'"' => return Some(Str { raw: bytes.get(..reader.at)?, escaped: true }),
+            b'\\' => reader.escape().ok()?,
+            _ => return None,
+        }
+        reader.at += plain_length(bytes.get(reader.at..)?);
+    }
+}
+
 fn hex4(bytes: &[u8], at: usize) -> Option<u16> {
     bytes.get(at..at + 4)?.iter().try_fold(0u16, |unit, byte| Some(unit << 4 | (*byte as char).to_digit(16)? as u16))
 }

@@ -121,7 +121,7 @@ impl Decoder {
     /// Takes the next bytes of the stream and gives the events they complete. Take events until there are none:
     /// what is not taken is not kept.
     pub fn feed<'d, 'i>(&'d mut self, input: &'i [u8]) -> Events<'d, 'i> {
-        Events { decoder: self, input, at: 0, held: None }
+        Events { decoder: self, input, at: 0, held: None, start: None }
     }
 
     /// Ends the stream. An event that its blank line had not closed comes out marked `unfinished`.
@@ -204,6 +204,8 @@ pub struct Events<'d, 'i> {
     at: usize,
     /// The one data line of the current event, while it still lies in `input`.
     held: Option<Range<usize>>,
+    /// Where the event handed out last begins in `input`, if all of it lies there.
+    start: Option<usize>,
 }
 
 impl<'i> Events<'_, 'i> {
@@ -213,7 +215,7 @@ impl<'i> Events<'_, 'i> {
     /// [`Overflow`] once one event grows past the limit in bytes; the decoder is then spent.
     #[expect(clippy::should_implement_trait, reason = "the event borrows from the iterator")]
     pub fn next(&mut self) -> Option<Result<Event<'_>, Overflow>> {
-        self.decoder.settle();
+        self.start = self.at_event_start().map(|_| self.at);
         if self.decoder.bom < 3 {
             self.skip_bom();
         }
@@ -267,7 +269,12 @@ impl<'i> Events<'_, 'i> {
     #[inline]
     pub(crate) fn advance(&mut self, length: usize) {
         self.at += length;
-        self.decoder.after_cr = false;
+        self.decoder.after_cr = self.input.get(self.at.wrapping_sub(1)) == Some(&b'\r');
+    }
+
+    /// The event handed out last, its line breaks included, if all of it lies in the input.
+    pub(crate) fn last_event(&self) -> Option<&'i [u8]> {
+        self.input.get(self.start?..self.at)
     }
 
     fn skip_bom(&mut self) {

@@ -238,7 +238,7 @@ impl Choice {
         Ok(taken.is_some())
     }
 
-    fn add_reasoning(&mut self, text: Str<'_>, context: &mut Context<'_>) -> Result<(), Refusal> {
+    pub(super) fn add_reasoning(&mut self, text: Str<'_>, context: &mut Context<'_>) -> Result<(), Refusal> {
         let from = self.reasoning.as_str().len();
         self.reasoning.push(text);
         let piece = self.reasoning.as_str().get(from..).unwrap_or_default();

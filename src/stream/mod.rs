@@ -17,6 +17,7 @@ mod extras;
 mod failure;
 mod outcome;
 mod output;
+mod predict;
 mod reasoning;
 mod repairs;
 mod scan;
@@ -32,6 +33,7 @@ use failure::Failure;
 pub(crate) use outcome::write_attempts;
 pub use outcome::{Attempt, Outcome, OutcomeError, RepairCount, Status, Timing, Tokens, ToolCallSummary};
 use output::Output;
+use predict::{Marks, Predicted, Slot, Template};
 pub use output::OutputKind;
 pub use repairs::{Count, Repair, Repairs};
 use scan::{Chunk, Field};
@@ -106,6 +108,8 @@ pub struct Options {
     pub strict: bool,
     /// Keep text and reasoning for the outcome. Without it they are only handed out.
     pub accumulate: bool,
+    /// Recognise events that repeat the one before. Without it every event is read in full: slower, to the same result.
+    pub predict: bool,
     /// For the cost; without them it is unknown.
     pub prices: Option<TokenPrices>,
     /// How long to wait.
@@ -128,6 +132,7 @@ impl Default for Options {
             reasoning: ReasoningPlace::Detect,
             strict: false,
             accumulate: true,
+            predict: true,
             prices: None,
             timeouts: Timeouts::default(),
             limits: Limits::default(),
@@ -245,6 +250,10 @@ pub struct Decoder {
     usage: Option<Vec<u8>>,
     extras: Extras,
     seen_chunk: bool,
+    template: Template,
+    /// What the template of the event at hand would be made from.
+    marks: Option<Marks>,
+    predicted_choice: u64,
     /// Ordinal of the event at hand.
     event: u64,
     kept_bytes: usize,
@@ -272,6 +281,9 @@ impl Decoder {
             usage: None,
             extras: Extras::default(),
             seen_chunk: false,
+            template: Template::default(),
+            marks: None,
+            predicted_choice: 0,
             event: 0,
             kept_bytes: 0,
             first_byte: None,
@@ -441,17 +453,49 @@ impl Decoder {
         let mut sse = std::mem::take(&mut self.sse);
         let mut events = sse.feed(bytes);
         let mut result = Ok(());
-        while let Some(event) = events.next() {
-            result = match event {
-                Ok(event) => self.take_event(&event, now),
-                Err(sse::Overflow { .. }) => Err(event_too_large()),
-            };
+        loop {
+            if let Some(event) = events.at_event_start().and_then(|rest| self.template.read(rest)) {
+                events.advance(event.length);
+                result = self.take_predicted(&event, now);
+            } else {
+                self.marks = None;
+                result = match events.next() {
+                    Some(Ok(event)) => self.take_event(&event, now),
+                    Some(Err(sse::Overflow { .. })) => Err(event_too_large()),
+                    None => break,
+                };
+                self.template.clear();
+                if let (Some(marks), Some(event), true) = (self.marks.take(), events.last_event(), self.options.predict) {
+                    self.template.learn(event, &marks);
+                }
+            }
             if result.is_err() || self.status.is_some() {
                 break;
             }
         }
         self.sse = sse;
         result
+    }
+
+    /// Takes an event that is the one before with another string in it.
+    #[inline]
+    fn take_predicted(&mut self, event: &Predicted<'_>, now: f64) -> Result<(), Refusal> {
+        self.output.chunk(event.data);
+        let mut context = context!(self, self.predicted_choice);
+        let Some(choice) = self.choices.iter_mut().find(|choice| choice.index == context.choice) else { return Ok(()) };
+        let progress = match event.slot {
+            Slot::Content => choice.take_content(event.text, &mut context)?,
+            Slot::Reasoning => {
+                choice.add_reasoning(event.text, &mut context)?;
+                !event.text.is_empty()
+            }
+        };
+        if progress {
+            self.waited = 0.0;
+            self.first_token.get_or_insert(now);
+        }
+        self.event += 1;
+        Ok(())
     }
 
     fn take_event(&mut self, event: &sse::Event<'_>, now: f64) -> Result<(), Refusal> {
@@ -516,6 +560,8 @@ impl Decoder {
                 self.take_chunk_bytes(item, now)?;
             }
         }
+        // Each item has had its effect: such an event is none to predict from.
+        self.marks = None;
         Ok(())
     }
 
@@ -525,6 +571,7 @@ impl Decoder {
             Ok(chunk) => chunk,
             Err(Malformed { .. }) => return self.repair(Repair::Malformed),
         };
+        let repairs = self.repairs.total();
         if std::str::from_utf8(data).is_err() {
             self.repair(Repair::InvalidUtf8)?;
         }
@@ -532,6 +579,10 @@ impl Decoder {
         if error.is_none() || chunk.first.is_some() {
             self.hand_out_chunk(data);
             self.take_chunk(&chunk, now)?;
+        }
+        if error.is_none() && self.repairs.total() == repairs {
+            self.marks = Marks::new(data, &chunk);
+            self.predicted_choice = chunk.first.as_ref().and_then(|choice| choice.index).unwrap_or(0);
         }
         match error {
             Some(error) => self.conclude(Status::Error, Some(Failure::in_band(error)), now),

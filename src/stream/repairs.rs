@@ -126,6 +126,11 @@ impl Repairs {
         }
     }
 
+    /// How many were made.
+    pub(super) fn total(&self) -> u64 {
+        self.0.iter().map(|entry| entry.count).sum()
+    }
+
     /// One entry a kind, in the order they first occurred.
     pub fn counts(&self) -> &[Count] {
         &self.0

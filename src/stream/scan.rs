@@ -138,6 +138,7 @@ pub(super) struct Chunk<'a> {
     pub(super) id: Field<'a>,
     pub(super) created: Option<&'a [u8]>,
     pub(super) model: Field<'a>,
+    pub(super) obfuscation: Field<'a>,
     pub(super) extras: Vec<Extra<'a>>,
 }
 
@@ -162,7 +163,7 @@ impl<'a> Chunk<'a> {
                     chunk.extras.push((key, value));
                 }
                 // Padding that hides token lengths from an eavesdropper; a completion has none.
-                b"obfuscation" => drop(reader.value()?),
+                b"obfuscation" => chunk.obfuscation = Field::read(reader)?,
                 _ => chunk.extras.push((key, reader.value()?)),
             }
         }

@@ -149,10 +149,7 @@ test("bodies_that_are_not_bodies_have_a_named_end", async () => {
     ["none", new Response(null)],
     ["empty", new Response("")],
     ["locked", locked],
-    [
-      "of text in place of bytes",
-      new Response(new ReadableStream({ start: (c) => (c.enqueue(says("a", "stop")), c.close()) })),
-    ],
+    ["of text in place of bytes", new Response(textStream(says("a", "stop")))],
     [
       "of numbers in place of bytes",
       {
@@ -250,7 +247,10 @@ test("every_trouble_the_emulator_knows_has_one_outcome", async () => {
   for (const [trouble, statuses] of troubles) {
     const { fetch } = createEmulator({ seed: 3, trouble });
     const client = new Chatwire({ provider: "electron", apiKey: "k", fetch: fetch as never, maxRetries: 0 });
-    const stream = client.chat.completions.stream({ model: "electron", messages: [{ role: "user", content: "Write 40 words" }] });
+    const stream = client.chat.completions.stream({
+      model: "electron",
+      messages: [{ role: "user", content: "Write 40 words" }],
+    });
     const outcome = await stream.outcome();
     assert.ok(statuses.includes(outcome.status), `${trouble}: ${outcome.status}`);
     if (outcome.status !== "complete") assertNamedOrServer(outcome.error, trouble);
@@ -267,3 +267,13 @@ test("a_request_body_that_cannot_be_sent_does_not_stop_the_next_call", async () 
   await failureOf(client.chat.completions.create({ ...hello, seed: 1n } as never));
   assert.equal(await client.chat.completions.stream(hello).finalContent(), "a");
 });
+
+/** A body of text, which a body must not be. */
+function textStream(text: string): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(controller) {
+      controller.enqueue(text as never);
+      controller.close();
+    },
+  });
+}

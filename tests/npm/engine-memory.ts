@@ -1,7 +1,10 @@
 /**
  * Counts the engine's decoders that are alive, through the glue the package was built with.
  */
-import { Decoder, EventStream } from "../../dist/wasm/chatwire.js";
+import type { EngineModule } from "../../npm/boundary.ts";
+
+const glue = new URL("../../dist/wasm/chatwire.js", import.meta.url);
+const { Decoder, EventStream } = (await import(glue.href)) as EngineModule;
 
 interface Freed {
   free(): void;
@@ -14,7 +17,7 @@ for (const [Class, uses] of [
   [Decoder, ["setOutput", "push", "end", "fail", "deadline"]],
   [EventStream, ["feed", "end"]],
 ] as const) {
-  const prototype = Class.prototype as Record<string, (...args: unknown[]) => unknown> & Freed;
+  const prototype = Class.prototype as unknown as Record<string, (...args: unknown[]) => unknown> & Freed;
   for (const name of uses) {
     const original = prototype[name] as (...args: unknown[]) => unknown;
     prototype[name] = function (this: object, ...args: unknown[]) {

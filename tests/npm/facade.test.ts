@@ -80,7 +80,7 @@ test("a_completion_is_the_servers_own_json_and_knows_its_request", async () => {
   const answer = () => Promise.resolve(Response.json(body, { headers: { "x-request-id": "req_7" } }));
   const { completions } = clientOf(answer).chat;
   const completion = await completions.create(hello);
-  assert.deepEqual(completion, body);
+  assert.deepEqual(completion, body as unknown);
   assert.equal(completion._request_id, "req_7");
   assert.equal(Object.keys(completion).includes("_request_id"), false);
 
@@ -196,7 +196,8 @@ test("each_status_is_a_class_of_its_own", async () => {
       },
     };
     const headers = { "x-request-id": "req_9", "retry-after": "3" };
-    const server = () => clientOf(async () => Response.json(body, { status, headers }), { apiKey: KEY }).chat.completions;
+    const server = () =>
+      clientOf(async () => Response.json(body, { status, headers }), { apiKey: KEY }).chat.completions;
     for (const call of [server().create(hello), collect(server().stream(hello))]) {
       const error = await failureOf(call);
       assert.ok(error instanceof Class && error instanceof APIError && error instanceof ChatwireError, `${status}`);
@@ -219,9 +220,7 @@ test("a_stream_that_could_not_open_has_an_outcome_too", async () => {
   assert.ok(outcome.error instanceof AuthenticationError);
   assert.equal(await failureOf(stream.finalMessage()), outcome.error);
   await assert.rejects(
-    collect(
-      clientOf(async () => Promise.reject(new TypeError("Failed to fetch"))).chat.completions.stream(hello),
-    ),
+    collect(clientOf(async () => Promise.reject(new TypeError("Failed to fetch"))).chat.completions.stream(hello)),
     APIConnectionError,
   );
 });

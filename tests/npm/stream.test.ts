@@ -4,9 +4,9 @@
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { test } from "node:test";
-import { APIUserAbortError, ChatStream, ChatwireError, StalledError, TruncatedError } from "chatwire";
+import { APIUserAbortError, ChatStream, ChatwireError, StalledError, StreamError, TruncatedError } from "chatwire";
 import { alive } from "./engine-memory.ts";
-import { clientOf, collect, DONE, encode, failureOf, gate, hello, says, serve } from "./serving.ts";
+import { clientOf, collect, DONE, encode, event, failureOf, gate, hello, says, serve } from "./serving.ts";
 
 const open = (parts: string[], after: "end" | "silence" = "end") => {
   const served = serve(parts, { after });
@@ -148,8 +148,8 @@ test("the_controller_aborts_like_abort_does", async () => {
 test("await_using_leaves_the_stream_at_the_end_of_the_block", async () => {
   const { served, stream } = open([says("a")], "silence");
   {
-    await using using = stream;
-    await using.textStream[Symbol.asyncIterator]().next();
+    await using answer = stream;
+    await answer.textStream[Symbol.asyncIterator]().next();
   }
   assert.equal(served.cancelled, true);
   assert.equal((await stream.outcome()).status, "aborted");
@@ -168,7 +168,7 @@ test("a_callers_signal_aborts_before_during_and_after", async () => {
     return new Promise(() => {});
   });
   const pending = deaf.chat.completions.create(hello, { signal: opening.signal });
-  await Promise.race([called.promise, pending.then(assert.fail)]);
+  await Promise.race([called.promise, pending.then(() => assert.fail("it was answered"))]);
   opening.abort("enough");
   const error = await failureOf(pending);
   assert.ok(error instanceof APIUserAbortError);
@@ -186,10 +186,7 @@ test("a_callers_signal_aborts_before_during_and_after", async () => {
   assert.equal(served.cancelled, true);
 
   const after = new AbortController();
-  const done = clientOf(serve([says("a", "stop"), DONE])).chat.completions.stream(
-    hello,
-    { signal: after.signal },
-  );
+  const done = clientOf(serve([says("a", "stop"), DONE])).chat.completions.stream(hello, { signal: after.signal });
   assert.equal(await done.finalContent(), "a");
   after.abort();
   done.abort();
@@ -220,7 +217,7 @@ test("an_error_thrown_from_a_stream_carries_its_outcome_out_of_sight", async () 
 });
 
 test("items_before_an_error_are_given_before_it_is_thrown_and_it_is_thrown_once", async () => {
-  const { stream } = open([says("a") + says("b") + 'data: {"error":{"message":"out of luck"}}\n\n']);
+  const { stream } = open([says("a") + says("b") + event({ error: { message: "out of luck" } })]);
   const iterator = stream.textStream[Symbol.asyncIterator]();
   assert.deepEqual(await iterator.next(), { done: false, value: "ab" });
   await assert.rejects(iterator.next(), /out of luck/);
@@ -271,7 +268,7 @@ test("the_end_leaves_no_listener_timer_or_engine_memory", async () => {
     [[says("a", "stop"), DONE], "silence", (stream) => collect(stream)],
     [[says("a")], "end", (stream) => failureOf(collect(stream.textStream))],
     [[says("a")], "silence", (stream) => stream.events[Symbol.asyncIterator]().return?.() as Promise<unknown>],
-    [[says("a")], "silence", (stream) => (setImmediate(() => stream.abort()), stream.outcome())],
+    [[says("a")], "silence", (stream) => Promise.all([stream.outcome(), stream.abort()])],
     [[], "silence", (stream) => stream[Symbol.asyncDispose]()],
   ];
   for (const [parts, after, end] of endings) {
@@ -287,9 +284,7 @@ test("the_end_leaves_no_listener_timer_or_engine_memory", async () => {
   await clientOf(async () =>
     Response.json({ choices: [{ index: 0, message: { content: "a" }, finish_reason: "stop" }] }),
   ).chat.completions.create(hello, { signal });
-  await failureOf(
-    clientOf(async () => Promise.reject(new TypeError("no"))).chat.completions.create(hello, { signal }),
-  );
+  await failureOf(clientOf(async () => Promise.reject(new TypeError("no"))).chat.completions.create(hello, { signal }));
   assert.equal(getEventListeners(signal, "abort").length, 0);
   assert.equal(alive.size, 0);
   assert.equal(timers(), before);
@@ -324,4 +319,138 @@ test("from_readable_stream_reads_bytes_of_ones_own", async () => {
   const stream = ChatStream.fromReadableStream(body);
   assert.deepEqual(await collect(stream.textStream), ["a", "b"]);
   assert.throws(() => ChatStream.fromReadableStream("data: [DONE]" as never), ChatwireError);
+});
+
+test("frames_are_fresh_views_and_the_last_has_everything", async () => {
+  const tick = { tool_calls: [{ index: 0, id: "c", function: { name: "f", arguments: "{}" } }] };
+  const { stream } = open([
+    ...Array.from({ length: 50 }, (_, at) => says(`${at} `)),
+    event({ choices: [{ index: 0, delta: tick, finish_reason: null }] }),
+    event({ choices: [{ index: 0, delta: {}, finish_reason: "tool_calls" }] }),
+    DONE,
+  ]);
+  const frames = await collect(stream.frames());
+  assert.ok(frames.length < 50, "one a frame, not one an event");
+  assert.equal(new Set(frames).size, frames.length);
+  const outcome = await stream.outcome();
+  const { text, reasoning, toolCalls } = outcome;
+  assert.deepEqual(frames.at(-1), { text, reasoning, toolCalls });
+  assert.deepEqual(toolCalls, [{ id: "c", name: "f", arguments: "{}", complete: true }]);
+});
+
+test("frames_follow_the_hosts_frames", async () => {
+  const callbacks: (() => void)[] = [];
+  Object.assign(globalThis, {
+    requestAnimationFrame: (callback: () => void) => callbacks.push(callback),
+    cancelAnimationFrame: () => {},
+  });
+  try {
+    const more = gate();
+    const body = new ReadableStream<Uint8Array>({
+      async start(controller) {
+        controller.enqueue(encode(says("a")));
+        await more.promise;
+        controller.enqueue(encode(says("b", "stop") + DONE));
+      },
+    });
+    const frames = ChatStream.fromReadableStream(body).frames();
+    const first = frames.next();
+    while (callbacks.length === 0) await new Promise(setImmediate);
+    callbacks[0]?.();
+    assert.equal((await first).value?.text, "a");
+    const second = frames.next();
+    more.open();
+    assert.equal((await second).value?.text, "ab");
+    assert.equal((await frames.next()).done, true);
+  } finally {
+    for (const name of ["requestAnimationFrame", "cancelAnimationFrame"]) Reflect.deleteProperty(globalThis, name);
+  }
+});
+
+test("leaving_the_frames_cancels_and_an_error_comes_after_the_last_frame", async () => {
+  const left = open([says("a")], "silence");
+  for await (const { text } of left.stream.frames()) {
+    assert.equal(text, "a");
+    break;
+  }
+  assert.equal(left.served.cancelled, true);
+
+  const { stream } = open([says("half")]);
+  const texts: string[] = [];
+  const error = await failureOf(
+    (async () => {
+      for await (const { text } of stream.frames()) texts.push(text);
+    })(),
+  );
+  assert.ok(error instanceof TruncatedError);
+  assert.equal(texts.at(-1), "half");
+});
+
+test("both_branches_of_a_tee_have_it_all_each_in_its_own_way", async () => {
+  const { stream } = open([says("a"), says("b"), says("c", "stop"), DONE]);
+  const [one, two] = stream.tee();
+  assert.throws(() => stream[Symbol.asyncIterator](), ChatwireError);
+  const [texts, chunks] = await Promise.all([collect(one.textStream), collect(two)]);
+  assert.deepEqual(texts, ["a", "b", "c"]);
+  assert.equal(chunks.length, 3);
+  for (const each of [stream, one, two]) assert.equal((await each.outcome()).text, "abc");
+});
+
+test("a_tee_reads_no_faster_than_its_slower_branch", async () => {
+  const { served, stream } = open(Array.from({ length: 100 }, (_, at) => says(`${at} `)));
+  const [fast, slow] = stream.tee();
+  const ahead = fast.textStream[Symbol.asyncIterator]();
+  const behind = slow.textStream[Symbol.asyncIterator]();
+  await Promise.all([ahead.next(), behind.next()]);
+  const reads = served.reads;
+  const next = ahead.next();
+  const afterwards = ahead.next();
+  await next;
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(served.reads, reads + 1);
+  await behind.next();
+  await afterwards;
+  assert.equal(served.reads, reads + 2);
+  await Promise.all([ahead.return?.(), behind.return?.()]);
+  assert.equal(served.cancelled, true);
+});
+
+test("a_branch_that_nobody_reads_is_cut_off_by_name_and_the_other_goes_on", async () => {
+  const parts = [...Array.from({ length: 20 }, () => says("x".repeat(1000))), says("", "stop"), DONE];
+  const { stream } = open(parts);
+  const [read, unread] = stream.tee({ maxBehind: 5000 });
+  assert.equal((await collect(read.textStream)).join("").length, 20_000);
+  const error = await failureOf(collect(unread));
+  assert.ok(error instanceof StreamError && error instanceof ChatwireError);
+  assert.match(error.message, /fell .* behind/);
+  const outcome = await unread.outcome();
+  assert.equal(outcome.status, "error");
+  assert.equal(outcome.error, error);
+});
+
+test("a_tee_ends_as_its_stream_does", async () => {
+  const stalled = clientOf(serve([says("a")], { after: "silence" }), { timeout: { idle: 30 } }).chat.completions.stream(
+    hello,
+  );
+  const [one, two] = stalled.tee();
+  const errors = await Promise.all([failureOf(collect(one)), failureOf(collect(two.textStream))]);
+  for (const error of errors) assert.ok(error instanceof StalledError);
+
+  const { stream, served } = open([says("a")], "silence");
+  const [left, other] = stream.tee();
+  setImmediate(() => stream.abort());
+  await Promise.all([collect(left), collect(other.textStream)]);
+  assert.equal((await other.outcome()).status, "aborted");
+  assert.equal(served.cancelled, true);
+});
+
+test("leaving_one_branch_of_a_tee_leaves_the_other_alone", async () => {
+  const { served, stream } = open([says("a"), says("b"), says("c", "stop"), DONE]);
+  const [one, two] = stream.tee();
+  const all = collect(two.textStream);
+  for await (const _ of one) break;
+  assert.deepEqual(await all, ["a", "b", "c"]);
+  assert.equal((await one.outcome()).status, "aborted");
+  assert.equal((await stream.outcome()).status, "complete");
+  assert.ok(served.reads >= 4);
 });

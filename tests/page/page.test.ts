@@ -70,6 +70,12 @@ async function say(page: Page, text: string): Promise<void> {
   await message(page).press("Enter");
 }
 
+/** The text of an element as it is on the screen. */
+function read(element: Locator): Promise<string> {
+  // biome-ignore lint/performance/useDomNodeTextContent: what is hidden was not read by the visitor either.
+  return element.innerText();
+}
+
 /** Waits until no answer is under way. */
 async function done(page: Page): Promise<void> {
   await page.getByRole("button", { name: "Send" }).waitFor();
@@ -103,10 +109,10 @@ describe("the page", { timeout: 240_000 }, () => {
     await message(page).press("Enter");
     assert.equal(await message(page).inputValue(), "");
     await done(page);
-    assert.equal(await words(page).innerText(), "namaste, नमस्ते, வணக்கம் 👋🏽");
-    assert.equal(await page.getByRole("article", { name: "You" }).innerText(), "Echo: namaste, नमस्ते, வணக்கம் 👋🏽");
-    assert.equal(await page.getByRole("status").innerText(), "The answer is complete.");
-    assert.match(await page.locator("#engine").innerText(), /^through \d+,\d+ bytes of WebAssembly$/);
+    assert.equal(await read(words(page)), "namaste, नमस्ते, வணக்கம் 👋🏽");
+    assert.equal(await read(page.getByRole("article", { name: "You" })), "Echo: namaste, नमस्ते, வணக்கம் 👋🏽");
+    assert.equal(await read(page.getByRole("status")), "The answer is complete.");
+    assert.match(await read(page.locator("#engine")), /^through \d+,\d+ bytes of WebAssembly$/);
   });
 
   it("keeps what has arrived when Stop is pressed", async () => {
@@ -114,10 +120,10 @@ describe("the page", { timeout: 240_000 }, () => {
     await words(page).getByText("1, 2, 3, 4, 5").waitFor();
     await stop(page).click();
     await done(page);
-    const kept = await words(page).innerText();
+    const kept = await read(words(page));
     assert.match(kept, /^1, 2, 3, 4, 5/);
     assert.doesNotMatch(kept, /2000/);
-    assert.equal(await lastAnswer(page).locator(".note").innerText(), "Stopped.");
+    assert.equal(await read(lastAnswer(page).locator(".note")), "Stopped.");
     assert.equal(await lastAnswer(page).getByRole("alert").count(), 0);
 
     // The conversation goes on, and the server is told what was kept.
@@ -130,7 +136,7 @@ describe("the page", { timeout: 240_000 }, () => {
     );
     assert.equal(messages[1].content.trim(), kept);
     await done(page);
-    assert.equal(await words(page).innerText(), "onward");
+    assert.equal(await read(words(page)), "onward");
   });
 
   it("stops at Escape, before the first word too", async () => {
@@ -138,7 +144,7 @@ describe("the page", { timeout: 240_000 }, () => {
     await stop(page).waitFor();
     await page.keyboard.press("Escape");
     await done(page);
-    assert.equal(await lastAnswer(page).locator(".note").innerText(), "Stopped.");
+    assert.equal(await read(lastAnswer(page).locator(".note")), "Stopped.");
   });
 
   it("breaks the line at Shift+Enter and grows with it", async () => {
@@ -202,26 +208,27 @@ describe("the page", { timeout: 240_000 }, () => {
     expected = /status of 400/;
     await say(page, "Echo: second time lucky [emulator: status=400; times=1]");
     const problem = lastAnswer(page).getByRole("alert");
-    assert.match(await problem.innerText(), /The request was refused[\s\S]*BadRequestError/);
+    assert.match(await read(problem), /The request was refused[\s\S]*BadRequestError/);
     await problem.getByRole("button", { name: "Try again" }).click();
     await done(page);
-    assert.equal(await words(page).innerText(), "second time lucky");
+    assert.equal(await read(words(page)), "second time lucky");
     assert.equal(await answers(page).count(), 1);
     assert.equal(await page.getByRole("alert").count(), 0);
   });
 
   for (const [trouble, title, name] of [
-    ["cut=1500", /The answer was cut off/, "TruncatedError"],
-    ["reset=1500", /The answer was cut off/, "TruncatedError"],
-    ["in-band-error", /The provider has trouble|broke off|Something went wrong/, "Error"],
+    ["cut=3000", "The answer was cut off", "TruncatedError"],
+    ["reset=3000", "The answer was cut off", "TruncatedError"],
+    ["in-band-error", "The provider reported an error", "APIError"],
   ] as const) {
     it(`keeps the text of a stream that fails by ${trouble}`, async () => {
-      await say(page, `Count to 100 [emulator: tps=0; ${trouble}]`);
+      if (trouble.startsWith("reset")) expected = /ERR_INCOMPLETE_CHUNKED_ENCODING/;
+      await say(page, `Count to 30 [emulator: tps=100; ${trouble}]`);
       const problem = lastAnswer(page).getByRole("alert");
-      assert.match(await problem.innerText(), title);
-      assert.match(await problem.locator("code").innerText(), new RegExp(`${name}$`));
+      assert.equal(await read(problem.getByRole("heading")), title);
+      assert.equal(await read(problem.locator("code")), name);
       await done(page);
-      assert.match(await words(page).innerText(), /^1, 2/);
+      assert.match(await read(words(page)), /^1, 2/);
     });
   }
 
@@ -229,9 +236,9 @@ describe("the page", { timeout: 240_000 }, () => {
     expected = /status of 429/;
     await say(page, "Hello [emulator: status=429; retry-after=3600]");
     const problem = lastAnswer(page).getByRole("alert");
-    assert.match(await problem.innerText(), /Too many requests[\s\S]*RateLimitError/);
+    assert.match(await read(problem), /Too many requests[\s\S]*RateLimitError/);
     const button = problem.getByRole("button");
-    assert.match(await button.innerText(), /^Try again in 3[56]\d\d s$/);
+    assert.match(await read(button), /^Try again in 3[56]\d\d s$/);
     assert.equal(await button.isDisabled(), true);
   });
 
@@ -240,7 +247,7 @@ describe("the page", { timeout: 240_000 }, () => {
     await page.route("**/v1/**", (route) => route.abort());
     await say(page, "Hello");
     const problem = lastAnswer(page).getByRole("alert");
-    assert.match(await problem.innerText(), /The server cannot be reached[\s\S]*APIConnectionError/);
+    assert.match(await read(problem), /The server cannot be reached[\s\S]*APIConnectionError/);
   });
 
   it("says which providers are emulated, and speaks to each", async () => {
@@ -253,20 +260,20 @@ describe("the page", { timeout: 240_000 }, () => {
       ["electronhub-thinking", "/v1thinking/chat/completions?provider=electronhub", true],
       ["openai", "/v1/chat/completions?provider=openai", false],
     ] as const) {
-      assert.match(await provider.locator(`option[value=${choice}]`).innerText(), /\(emulated\)$/);
+      assert.match(await read(provider.locator(`option[value=${choice}]`)), /\(emulated\)$/);
       await provider.selectOption(choice);
       const sent = page.waitForRequest("**/chat/completions*");
       await say(page, `Echo: from ${choice} [emulator: tps=0]`);
       const { pathname, search } = new URL((await sent).url());
       assert.equal(pathname + search, path);
       await done(page);
-      assert.equal(await words(page).innerText(), `from ${choice}`);
+      assert.equal(await read(words(page)), `from ${choice}`);
       const thoughts = lastAnswer(page).locator("details");
       assert.equal(await thoughts.count(), thinks ? 1 : 0, choice);
       if (!thinks) continue;
       await thoughts.getByText("Thoughts").click();
-      assert.ok((await thoughts.locator("p").innerText()).length > 20);
-      assert.doesNotMatch(await lastAnswer(page).innerText(), /<\/?think>/);
+      assert.ok((await read(thoughts.locator("p"))).length > 20);
+      assert.doesNotMatch(await read(lastAnswer(page)), /<\/?think>/);
     }
   });
 
@@ -289,7 +296,7 @@ describe("the page", { timeout: 240_000 }, () => {
     assert.equal(calls.length, 2);
     assert.match(calls[0] ?? "", /current_time\(\{"city":"Tokyo"\}\)\s+\{"city":"Tokyo","time":".+ at \d\d:\d\d"\}/);
     assert.match(calls[1] ?? "", /Kolkata/);
-    assert.match(await words(page).innerText(), /Tokyo/);
+    assert.match(await read(words(page)), /Tokyo/);
     await shoot(page, "tools");
   });
 
@@ -300,8 +307,8 @@ describe("the page", { timeout: 240_000 }, () => {
     );
     await done(page);
     assert.equal(await words(page).getByRole("heading", { name: "Title" }).count(), 1);
-    assert.equal(await words(page).locator("li strong").innerText(), "two");
-    assert.equal(await words(page).locator("pre code").innerText(), "let a = 1 < 2;\n");
+    assert.equal(await read(words(page).locator("li strong")), "two");
+    assert.equal(await read(words(page).locator("pre code")), "let a = 1 < 2;\n");
     assert.equal(await words(page).getByRole("cell", { name: "2" }).count(), 1);
   });
 
@@ -320,7 +327,10 @@ describe("the page", { timeout: 240_000 }, () => {
     ].join("\n\n");
     await say(page, `Echo: ${attack}`);
     await done(page);
-    const { hacked, violations } = await page.evaluate(() => window as unknown as Record<string, unknown>);
+    const { hacked, violations } = await page.evaluate(() => {
+      const { hacked, violations } = window as unknown as Record<string, unknown>;
+      return { hacked, violations };
+    });
     assert.equal(hacked, undefined);
     assert.deepEqual(violations, [], "nothing even tried");
     assert.equal(await words(page).locator("img, script, iframe, [onerror], [onmouseover]").count(), 0);
@@ -330,25 +340,38 @@ describe("the page", { timeout: 240_000 }, () => {
         .evaluateAll((links) => links.map((link) => link.getAttribute("href"))),
       ["https://example.com/b.png", "https://example.org/"],
     );
-    assert.match(await words(page).innerText(), /<script>/);
+    assert.match(await read(words(page)), /<script>/);
   });
 
   it("has a policy that stops a script which got in all the same", async () => {
     expected = /Content Security Policy|TrustedHTML|TrustedScript/;
-    const ran = await page.evaluate(() => {
-      for (const attack of [
+    const { ran, violations } = await page.evaluate(async () => {
+      const violations: string[] = [];
+      document.addEventListener("securitypolicyviolation", ({ effectiveDirective }) =>
+        violations.push(effectiveDirective),
+      );
+      const attacks = [
         () => document.body.append(Object.assign(document.createElement("script"), { textContent: "window.hacked=1" })),
         () => document.body.insertAdjacentHTML("beforeend", '<img src="data:," onerror="window.hacked=1">'),
         () => new Function("window.hacked=1")(),
-      ]) {
-        try {
-          attack();
-        } catch {
-          // What the policy forbids may throw; that is as good.
-        }
+        () => fetch("https://example.com/").catch(() => {}),
+      ];
+      // From a timer: what a debugger evaluates itself is not held to the policy.
+      for (const attack of attacks) {
+        await new Promise<void>((resolve) => {
+          setTimeout(() => {
+            try {
+              attack();
+            } catch {
+              // What the policy forbids may throw; that is as good.
+            }
+            setTimeout(resolve);
+          });
+        });
       }
-      return "hacked" in window;
+      return { ran: "hacked" in window, violations };
     });
+    assert.ok(violations.length >= 4, violations.join(", "));
     assert.equal(ran, false);
   });
 
@@ -371,7 +394,7 @@ describe("the page", { timeout: 240_000 }, () => {
         top: scrollTop,
         below: scrollHeight - clientHeight - scrollTop,
       }));
-    const length = async () => (await words(page).innerText()).length;
+    const length = async () => (await read(words(page))).length;
     const longerThan = (characters: number) =>
       page.waitForFunction((least) => (document.querySelector("#log")?.textContent ?? "").length > least, characters);
 
@@ -405,7 +428,7 @@ describe("the page", { timeout: 240_000 }, () => {
     await say(page, "Echo: afresh");
     assert.equal((await sent).postDataJSON().messages.length, 1);
     await done(page);
-    assert.equal(await words(page).innerText(), "afresh");
+    assert.equal(await read(words(page)), "afresh");
     assert.equal(await answers(page).count(), 1);
   });
 
@@ -416,7 +439,7 @@ describe("the page", { timeout: 240_000 }, () => {
     await say(page, "Count to 2000 [emulator: tps=50]");
     await words(page).getByText("1, 2").waitFor();
     assert.equal(await lastAnswer(page).getAttribute("aria-busy"), "true");
-    assert.equal(await page.getByRole("status").innerText(), "Answering.");
+    assert.equal(await read(page.getByRole("status")), "Answering.");
     await stop(page).focus();
     await page.keyboard.press("Enter");
     await done(page);
@@ -432,14 +455,14 @@ describe("a server that asks for its access token", { timeout: 60_000 }, () => {
     try {
       await say(page, "Echo: let me in");
       const problem = lastAnswer(page).getByRole("alert");
-      assert.match(await problem.innerText(), /access token/);
+      assert.match(await read(problem), /access token/);
       await problem.getByLabel("Access token").fill("open-sesame");
       await problem.getByLabel("Access token").press("Enter");
       await words(page).getByText("let me in").waitFor();
       await done(page);
       await say(page, "Echo: and again");
       await done(page);
-      assert.equal(await words(page).innerText(), "and again");
+      assert.equal(await read(words(page)), "and again");
     } finally {
       await close();
       await guarded.stop();

@@ -18,6 +18,7 @@ export interface Advice {
 type Words = readonly [title: string, text: string];
 
 const WORDS: Readonly<Record<string, Words>> = {
+  APIError: ["The provider reported an error", "What arrived is kept. Try again in a moment."],
   APIConnectionError: [
     "The server cannot be reached",
     "Check that it is still running and that you are online, then try again.",

@@ -1,0 +1,367 @@
+/**
+ * Letting a model use tools, and answers of a given shape.
+ */
+import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
+import { test } from "node:test";
+import {
+  APIUserAbortError,
+  Chatwire,
+  ChatwireError,
+  ProtocolError,
+  type StandardSchema,
+  type ToolRunEvent,
+  TruncatedError,
+  tool,
+} from "chatwire";
+import { createEmulator } from "chatwire/emulator";
+import { clientOf, collect, DONE, event, failureOf, gate, hello, says, serve } from "./serving.ts";
+
+interface Call {
+  id: string;
+  name: string;
+  arguments: string;
+}
+
+/** A turn of the model that calls tools. */
+function calls(...all: Call[]): string[] {
+  const delta = {
+    tool_calls: all.map(({ id, name, arguments: args }, index) => ({
+      index,
+      id,
+      type: "function",
+      function: { name, arguments: args },
+    })),
+  };
+  const usage = {
+    prompt_tokens: 10,
+    completion_tokens: 5,
+    total_tokens: 15,
+    prompt_tokens_details: { cached_tokens: 4 },
+  };
+  return [
+    event({ choices: [{ index: 0, delta, finish_reason: null }] }),
+    event({ choices: [{ index: 0, delta: {}, finish_reason: "tool_calls" }], usage }),
+    DONE,
+  ];
+}
+
+const answer = (text: string): string[] => [
+  says(text, "stop"),
+  event({ choices: [], usage: { prompt_tokens: 20, completion_tokens: 3, total_tokens: 23 } }),
+  DONE,
+];
+
+/** A client whose server gives these turns, one per request; `sent` has what it was asked. */
+function turns(...all: string[][]): {
+  client: Chatwire;
+  sent: { messages: { role: string; content?: unknown }[]; tools?: unknown[] }[];
+} {
+  const sent: { messages: { role: string; content?: unknown }[] }[] = [];
+  const client = clientOf(async (_url, init) => {
+    sent.push(JSON.parse(init.body ?? ""));
+    return serve(all[sent.length - 1] ?? assert.fail("one turn too many")).response;
+  });
+  return { client, sent };
+}
+
+const add = tool<{ a: number; b: number }>({
+  name: "add",
+  description: "Adds two numbers",
+  parameters: {
+    type: "object",
+    properties: { a: { type: "number" }, b: { type: "number", maximum: 100 } },
+    required: ["a", "b"],
+    additionalProperties: false,
+  },
+  execute: ({ a, b }) => ({ sum: a + b }),
+});
+const call = (id: string, args: unknown, name = "add"): Call => ({ id, name, arguments: JSON.stringify(args) });
+const results = (events: ToolRunEvent[]) => events.flatMap((found) => (found.type === "tool_result" ? [found] : []));
+
+test("a_run_calls_tools_and_tells_the_model_until_it_answers", async () => {
+  const { client, sent } = turns(calls(call("c1", { a: 1, b: 2 }), call("c2", { a: 3, b: 4 })), answer("3 and 7"));
+  const run = client.chat.completions.runTools({ ...hello, tools: [add] });
+  const events = await collect(run);
+  assert.deepEqual(
+    results(events).map(({ id, step, content, failed }) => [id, step, content, failed]),
+    [
+      ["c1", 0, '{"sum":3}', false],
+      ["c2", 0, '{"sum":7}', false],
+    ],
+  );
+  assert.deepEqual(
+    events.flatMap((found) => (found.type === "text" ? [[found.step, found.text]] : [])),
+    [[1, "3 and 7"]],
+  );
+  assert.deepEqual(
+    sent[1]?.messages.map(({ role }) => role),
+    ["user", "assistant", "tool", "tool"],
+  );
+  assert.equal(await run.finalContent(), "3 and 7");
+  const outcome = await run.outcome();
+  assert.equal(outcome.steps.length, 2);
+  assert.equal(outcome.messages.at(-1)?.content, "3 and 7");
+  assert.deepEqual(outcome.messages, run.messages);
+  const usage = await run.totalUsage();
+  assert.deepEqual(
+    [usage?.prompt_tokens, usage?.completion_tokens, usage?.total_tokens, usage?.prompt_tokens_details?.cached_tokens],
+    [30, 8, 38, 4],
+  );
+});
+
+test("a_run_that_nobody_iterates_runs_by_itself", async () => {
+  const { client } = turns(calls(call("c1", { a: 1, b: 2 })), answer("3"));
+  const run = client.chat.completions.runTools({ ...hello, tools: [add] });
+  assert.equal(await run.finalContent(), "3");
+  await assert.rejects(collect(run), ChatwireError);
+});
+
+test("the_shape_of_openai_tools_works_too", async () => {
+  const { client, sent } = turns(calls(call("c1", { city: "Paris" }, "getWeather")), answer("sunny"));
+  const seen: unknown[] = [];
+  async function getWeather(args: { city: string }) {
+    seen.push(args);
+    return "sunny";
+  }
+  const parameters = { type: "object", properties: { city: { type: "string" } } };
+  const tools = [
+    { type: "function" as const, function: { function: getWeather, parse: JSON.parse, description: "d", parameters } },
+  ];
+  await client.chat.completions.runTools({ ...hello, tools }).finalContent();
+  assert.deepEqual(seen, [{ city: "Paris" }]);
+  assert.deepEqual(sent[0]?.tools, [
+    { type: "function", function: { name: "getWeather", description: "d", parameters } },
+  ]);
+});
+
+test("what_goes_wrong_in_a_call_is_told_to_the_model", async () => {
+  const throws = tool({ name: "throws", execute: () => Promise.reject(new RangeError("out of paper")) });
+  const slow = tool({ name: "slow", timeout: 10, execute: () => new Promise(() => {}) });
+  const odd = tool({ name: "odd", execute: () => 1n });
+  const { client, sent } = turns(
+    calls(
+      call("c0", { a: "1", b: 200, c: 3 }),
+      call("c1", {}, "nowhere"),
+      { id: "c2", name: "add", arguments: '{"a":' },
+      call("c3", {}, "throws"),
+      call("c4", {}, "slow"),
+      call("c5", {}, "odd"),
+      { id: "c6", name: "throws", arguments: "" },
+    ),
+    answer("sorry"),
+  );
+  const run = client.chat.completions.runTools({ ...hello, tools: [add, throws, slow, odd] });
+  const told = results(await collect(run)).sort((a, b) => (a.id < b.id ? -1 : 1));
+  assert.ok(told.every(({ failed }) => failed));
+  for (const [at, words] of [
+    /a: must be number; b: must be at most 100; c: is not known/,
+    /nowhere/,
+    /not complete/,
+    /out of paper/,
+    /10 ms/,
+    /BigInt/,
+    /out of paper/,
+  ].entries()) {
+    assert.match(told[at]?.content ?? "", words);
+  }
+  const sentBack = sent[1]?.messages.filter(({ role }) => role === "tool").map(({ content }) => content);
+  assert.deepEqual(
+    sentBack,
+    told.map(({ content }) => content),
+  );
+});
+
+test("no_more_tools_run_at_once_than_allowed", async () => {
+  let running = 0;
+  let most = 0;
+  const gates = Array.from({ length: 5 }, () => gate());
+  const work = tool<{ at: number }>({
+    name: "work",
+    parameters: { type: "object" },
+    execute: async ({ at }) => {
+      most = Math.max(most, ++running);
+      for (const each of gates.slice(0, at + 1)) each.open();
+      await gates[at]?.promise;
+      await new Promise(setImmediate);
+      running--;
+    },
+  });
+  const { client } = turns(calls(...gates.map((_, at) => call(`c${at}`, { at }, "work"))), answer("done"));
+  await client.chat.completions.runTools({ ...hello, tools: [work] }, { concurrency: 2 }).finalContent();
+  assert.equal(most, 2);
+});
+
+test("a_call_runs_only_with_leave", async () => {
+  const asked: unknown[] = [];
+  const ran: unknown[] = [];
+  const work = tool<{ n: number }>({
+    name: "work",
+    parameters: { type: "object" },
+    execute: ({ n }) => void ran.push(n),
+  });
+  const { client, sent } = turns(calls(...[1, 2, 3].map((n) => call(`c${n}`, { n }, "work"))), answer("ok"));
+  const approve = async (pending: { id: string; arguments: unknown }) => {
+    asked.push(pending);
+    return { c1: true, c2: false, c3: "the user said no" }[pending.id] ?? false;
+  };
+  await client.chat.completions.runTools({ ...hello, tools: [work] }, { approve }).finalContent();
+  assert.deepEqual(ran, [1]);
+  assert.deepEqual(asked[0], { id: "c1", name: "work", arguments: { n: 1 }, step: 0 });
+  const told = sent[1]?.messages.slice(2).map(({ content }) => content) as string[];
+  assert.equal(told[0], "");
+  assert.match(told[1] ?? "", /not allowed/);
+  assert.match(told[2] ?? "", /the user said no/);
+});
+
+test("a_run_has_a_step_limit", async () => {
+  const again = () => calls(call("c", { a: 1, b: 1 }));
+  const { client } = turns(again(), again(), again());
+  const run = client.chat.completions.runTools({ ...hello, tools: [add] }, { maxSteps: 3 });
+  const error = await failureOf(run.finalContent());
+  assert.match(error.message, /3 turns.*maxSteps/);
+  const outcome = await run.outcome();
+  assert.deepEqual([outcome.status, outcome.steps.length, outcome.usage?.total_tokens], ["error", 3, 45]);
+});
+
+test("a_turn_that_breaks_ends_the_run_with_its_error", async () => {
+  const { client } = turns(calls(call("c1", { a: 1, b: 2 })), [says("3 is")]);
+  const run = client.chat.completions.runTools({ ...hello, tools: [add] });
+  const error = await failureOf(collect(run));
+  assert.ok(error instanceof TruncatedError);
+  const outcome = await run.outcome();
+  assert.deepEqual([outcome.status, outcome.text, outcome.steps.length], ["truncated", "3 is", 2]);
+  await assert.rejects(run.finalMessage(), TruncatedError);
+});
+
+test("aborting_a_run_aborts_its_tools_and_ends_it_silently", async () => {
+  for (const how of ["run", "signal", "break"] as const) {
+    const outer = new AbortController();
+    const started = gate<AbortSignal>();
+    const hangs = tool({
+      name: "hangs",
+      execute: (_args, context) => {
+        started.open(context.signal);
+        return new Promise(() => {});
+      },
+    });
+    const { client } = turns(calls(call("c1", {}, "hangs"), call("c2", { a: 1, b: 1 })), answer("never"));
+    const run = client.chat.completions.runTools({ ...hello, tools: [hangs, add] }, { signal: outer.signal });
+    const seen: string[] = [];
+    for await (const found of run) {
+      seen.push(found.type);
+      if (found.type !== "tool_result" || found.id !== "c2") continue;
+      if (how === "break") break;
+      if (how === "run") run.abort();
+      else outer.abort();
+    }
+    const outcome = await run.outcome();
+    assert.equal(outcome.status, "aborted", how);
+    assert.equal((await started.promise).aborted, true, how);
+    await assert.rejects(run.finalContent(), APIUserAbortError, how);
+    assert.equal(getEventListeners(outer.signal, "abort").length, 0, how);
+  }
+});
+
+test("a_run_that_makes_no_sense_is_named", async () => {
+  const { completions } = clientOf(async () => assert.fail("it was sent")).chat;
+  for (const params of [undefined, { ...hello }, { ...hello, tools: [{}] }, { ...hello, tools: "add" }]) {
+    const run = completions.runTools(params as never);
+    assert.ok((await failureOf(run.finalContent())) instanceof ChatwireError);
+    assert.equal((await run.outcome()).status, "error");
+  }
+});
+
+test("the_emulator_uses_tools_to_answer", async () => {
+  const { fetch } = createEmulator({ seed: 5 });
+  const client = new Chatwire({ provider: "electron", apiKey: "k", fetch: fetch as never });
+  const cities: string[] = [];
+  const weather = tool<{ city: string }>({
+    name: "get_weather",
+    description: "Current weather of a city",
+    parameters: { type: "object", properties: { city: { type: "string" } }, required: ["city"] },
+    execute: ({ city }) => {
+      cities.push(city);
+      return "21 degrees and sunny";
+    },
+  });
+  const run = client.chat.completions.runTools({
+    messages: [{ role: "user", content: "What is the weather in Paris and in Rome?" }],
+    model: "electron",
+    tools: [weather],
+    stream_options: { include_usage: true },
+  });
+  assert.match((await run.finalContent()) ?? "", /21 degrees and sunny/);
+  assert.deepEqual(cities.sort(), ["Paris", "Rome"]);
+  assert.equal((await run.totalUsage())?.total_tokens, client.usage.total_tokens);
+});
+
+/** A Standard Schema by hand. */
+const person: StandardSchema<{ name: string; born: Date }> = {
+  "~standard": {
+    version: 1,
+    vendor: "test",
+    validate: async (value) => {
+      const { name, born } = value as Record<string, unknown>;
+      if (typeof name !== "string") return { issues: [{ message: "a name is text", path: [{ key: "name" }] }] };
+      return { value: { name, born: new Date(String(born)) } };
+    },
+    jsonSchema: { input: ({ target }) => ({ target, type: "object" }) },
+  },
+};
+
+const whole = (content: string | null, more: object = {}) => ({
+  choices: [{ index: 0, message: { role: "assistant", content, ...more }, finish_reason: "stop" }],
+});
+
+test("parse_gives_what_a_standard_schema_makes_of_the_answer", async () => {
+  let sent: Record<string, unknown> = {};
+  const client = clientOf(async (_url, init) => {
+    sent = JSON.parse(init.body ?? "");
+    return Response.json(whole('{"name":"Ada","born":"1815-12-10"}'), { headers: { "x-request-id": "r" } });
+  });
+  const completion = await client.chat.completions.parse({ ...hello, response_format: person });
+  assert.deepEqual(completion.choices[0]?.message.parsed, { name: "Ada", born: new Date("1815-12-10") });
+  assert.equal(completion._request_id, "r");
+  assert.deepEqual(sent.response_format, {
+    type: "json_schema",
+    json_schema: { name: "answer", schema: { target: "draft-2020-12", type: "object" } },
+  });
+});
+
+test("parse_refuses_what_does_not_fit_without_repeating_it", async () => {
+  const format = {
+    type: "json_schema" as const,
+    json_schema: { name: "n", schema: { type: "object", properties: { n: { type: "integer" } }, required: ["n"] } },
+  };
+  const ask = (body: object) =>
+    clientOf(async () => Response.json(body)).chat.completions.parse({ ...hello, response_format: format });
+  assert.deepEqual((await ask(whole('{"n":1}'))).choices[0]?.message.parsed, { n: 1 });
+  for (const [content, words] of [
+    ['{"n":"secret"}', /n: must be integer/],
+    ["{}", /n: is missing/],
+    ["not secret JSON", /not the JSON/],
+  ] as const) {
+    const error = await failureOf(ask(whole(content)));
+    assert.ok(error instanceof ProtocolError);
+    assert.match(error.message, words);
+    assert.doesNotMatch(error.message, /secret/);
+  }
+  const cut = whole('{"n":');
+  Object.assign(cut.choices[0] ?? {}, { finish_reason: "length" });
+  assert.match((await failureOf(ask(cut))).message, /max_tokens/);
+  assert.equal((await ask(whole(null, { refusal: "no" }))).choices[0]?.message.parsed, null);
+});
+
+test("parse_asks_electron_for_any_json_and_checks_it_here", async () => {
+  let sent: Record<string, unknown> = {};
+  const fetch = async (_url: string, init: { body?: string }) => {
+    sent = JSON.parse(init.body ?? "");
+    return Response.json(whole('{"name":"Ada"}'));
+  };
+  const client = new Chatwire({ provider: "electron", apiKey: "k", fetch });
+  const messages = [{ role: "user" as const, content: "As JSON, please." }];
+  const { choices } = await client.chat.completions.parse({ model: "electron", messages, response_format: person });
+  assert.equal(choices[0]?.message.parsed?.name, "Ada");
+  assert.deepEqual(sent.response_format, { type: "json_object" });
+});
