@@ -36,6 +36,7 @@ fn read(options: &Value) -> Result<stream::Options, Error> {
         reasoning: options.reasoning()?.unwrap_or(known),
         strict: options.strict()?.unwrap_or(false),
         accumulate: options.flag("accumulate")?.unwrap_or(true),
+        predict: options.flag("predict")?.unwrap_or(true),
         prices: prices.as_ref().map(cost::token_prices).transpose()?,
         timeouts: stream::Timeouts {
             first_token: timeouts.number("firstToken")?,
