@@ -31,15 +31,17 @@ export function joined(first: Batch, second: Batch): Batch {
 }
 
 /** The engine's JSON of an outcome, with its error as an instance that knows the outcome. */
-export function parseOutcome(json: string): Outcome {
+function parseOutcome(json: string): Outcome {
   const outcome = JSON.parse(json);
   if (outcome.error) outcome.error = withOutcome(toError(outcome.error), outcome);
   return outcome as Outcome;
 }
 
 export class BodyDecoder {
-  /** How it ended, as the engine's JSON; empty until then, and for ever when it was freed in flight. */
-  outcome = "";
+  /** How it ended; undefined until then, and for ever when it was freed in flight. */
+  outcome: Outcome | undefined;
+  /** The same as the engine put it, for its accounts. */
+  account = "";
   /** For a document, once ended: the completion as JSON text. */
   completion = "";
 
@@ -119,7 +121,8 @@ export class BodyDecoder {
       batch = this.#kind === TEXT ? text : (JSON.parse(text) as unknown[]);
     }
     if (n < 0 && this.#engine) {
-      this.outcome = this.#engine.outcome();
+      this.account = this.#engine.outcome();
+      this.outcome = parseOutcome(this.account);
       if (this.#document) this.completion = this.#engine.completion();
       this.free();
     }

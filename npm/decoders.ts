@@ -4,7 +4,7 @@
  * These work at once, so the engine must be loaded: it loads itself on Node, Bun, Deno and Workers; in a browser,
  * `await init()` first.
  */
-import { BodyDecoder, parseOutcome } from "./body-decoder.ts";
+import { BodyDecoder } from "./body-decoder.ts";
 import {
   CHUNKS,
   type EngineDecoderOptions,
@@ -66,7 +66,6 @@ const KINDS = { none: NONE, text: TEXT, chunks: CHUNKS, events: EVENTS } as cons
 export class ChatDecoder<Output extends keyof DecoderOutput = "events"> {
   readonly #decoder: BodyDecoder;
   readonly #kind: keyof DecoderOutput;
-  #outcome: Outcome | undefined;
   #isClosed = false;
 
   /**
@@ -85,7 +84,7 @@ export class ChatDecoder<Output extends keyof DecoderOutput = "events"> {
 
   /** The outcome is decided: by `[DONE]`, by an error, or by `end`. What is pushed after that changes nothing. */
   get ended(): boolean {
-    return this.#decoder.outcome !== "";
+    return this.#decoder.outcome !== undefined;
   }
 
   /**
@@ -106,15 +105,15 @@ export class ChatDecoder<Output extends keyof DecoderOutput = "events"> {
    * @throws {ChatwireError} it was freed before it ended
    */
   end(reason: "closed" | "lost" | "aborted" = "closed"): Outcome {
-    if (this.#outcome) return this.#outcome;
+    const { outcome } = this.#decoder;
+    if (this.#isClosed && outcome) return outcome;
     if (this.#isClosed) throw new ChatwireError("This ChatDecoder was freed before it ended: there is no outcome.");
     this.#isClosed = true;
     const now = performance.now();
     if (reason === "aborted") this.#decoder.abort(now);
     else if (reason === "lost") this.#decoder.lose(now);
     else this.#decoder.close(now);
-    this.#outcome = parseOutcome(this.#decoder.outcome);
-    return this.#outcome;
+    return this.#decoder.outcome as Outcome;
   }
 
   /** Lets go of the engine's memory without an outcome. Not needed after `end`. */

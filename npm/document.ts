@@ -1,7 +1,6 @@
 /**
  * Answers that come whole: a completion through the engine, and other JSON as it is.
  */
-import { parseOutcome } from "./body-decoder.ts";
 import type { Answer } from "./call.ts";
 import { APIConnectionError, ProtocolError, toError } from "./errors.ts";
 import { type Read, Reading } from "./reading.ts";
@@ -13,7 +12,7 @@ import type { WithRequestId } from "./types.ts";
  * @throws {ChatwireError} with `outcome`, when it did not end well
  */
 export async function readDocument<T extends object>(answer: Answer, signal: AbortSignal): Promise<WithRequestId<T>> {
-  const reading = new Reading(answer.body, answer.decoder, signal, answer.ended);
+  const reading = new Reading(answer.body, answer.decoder, signal, (_, account) => answer.ended?.(account));
   try {
     while (!reading.outcome) {
       let result: Read | undefined;
@@ -26,8 +25,7 @@ export async function readDocument<T extends object>(answer: Answer, signal: Abo
       if (result) reading.taken(result);
       else reading.lost(cause);
     }
-    const outcome = parseOutcome(reading.outcome);
-    if (outcome.status !== "complete") throw errorOf(outcome);
+    if (reading.outcome.status !== "complete") throw errorOf(reading.outcome);
     return identified(JSON.parse(reading.completion) as T, answer.requestId);
   } catch (thrown) {
     reading.drop();

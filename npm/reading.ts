@@ -6,6 +6,7 @@
 import { type Batch, BodyDecoder, joined } from "./body-decoder.ts";
 import type { EngineDecoderOptions, OutputKind } from "./boundary.ts";
 import { asBytes } from "./engine.ts";
+import type { Outcome } from "./types.ts";
 
 /** What one read of a body gives: bytes, if the host does as it should. */
 export interface Read {
@@ -13,9 +14,14 @@ export interface Read {
   value?: unknown;
 }
 
+/** Is told how a body ended, and the same as the engine put it. */
+export type Ended = (outcome: Outcome, account: string) => void;
+
 /** The longest delay a timer can hold. */
 const LONGEST_DELAY = 2 ** 31 - 1;
 const NEVER = Number.POSITIVE_INFINITY;
+/** How long, in milliseconds, a body may take to end after its last event. */
+const LINGER = 100;
 /** `#readStarted` while nobody waits for bytes. */
 const IDLE = -1;
 
@@ -23,7 +29,7 @@ export class Reading {
   readonly #decoder: BodyDecoder;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   readonly #signal: AbortSignal | undefined;
-  readonly #ended: ((outcome: string) => void) | undefined;
+  readonly #ended: Ended | undefined;
   /** What came out of the engine between two reads, on a timeout or an abort. */
   #rest: Batch = "";
   #readStarted = IDLE;
@@ -32,13 +38,13 @@ export class Reading {
 
   /**
    * @param signal aborts the reading; listened to until the end
-   * @param ended is told the outcome, as the engine's JSON, once
+   * @param ended is told once how it ended
    */
   constructor(
     body: ReadableStream<Uint8Array> | null,
     options: EngineDecoderOptions,
     signal?: AbortSignal,
-    ended?: (outcome: string) => void,
+    ended?: Ended,
   ) {
     this.#decoder = new BodyDecoder(options);
     this.#signal = signal;
@@ -52,8 +58,8 @@ export class Reading {
     if (signal?.aborted) this.abort();
   }
 
-  /** How it ended, as the engine's JSON; empty until then. */
-  get outcome(): string {
+  /** How it ended; undefined until then. */
+  get outcome(): Outcome | undefined {
     return this.#decoder.outcome;
   }
 
@@ -86,19 +92,26 @@ export class Reading {
     if (done) return this.#after(this.#decoder.close(now));
     const bytes = asBytes(value);
     if (!bytes) return this.lost(`The body gave ${typeof value} in place of bytes.`);
-    return this.#after(this.#decoder.push(bytes, started, now));
+    const batch = this.#after(this.#decoder.push(bytes, started, now));
+    const { outcome } = this.#decoder;
+    if (outcome?.status === "complete") this.#linger();
+    else if (outcome) this.#cancel();
+    return batch;
   }
 
   /** The connection broke. */
   lost(cause: unknown): Batch {
     if (this.outcome) return this.rest();
     const why = cause instanceof Error ? cause.message : String(cause);
+    this.#cancel();
     return this.#after(this.#decoder.lose(performance.now(), why));
   }
 
   /** Ends it as the caller's wish; without effect once it has ended. */
   readonly abort = (): void => {
-    if (!this.outcome) this.#rest = joined(this.#rest, this.#after(this.#decoder.abort(performance.now())));
+    if (this.outcome) return;
+    this.#rest = joined(this.#rest, this.#after(this.#decoder.abort(performance.now())));
+    this.#cancel(); // settles a pending read at once
   };
 
   /** What a timeout or an abort put out, for those who had no read pending. */
@@ -108,27 +121,43 @@ export class Reading {
     return rest;
   }
 
-  #after(batch: Batch): Batch {
-    if (this.outcome) this.#close();
-    return this.#rest.length > 0 ? joined(this.rest(), batch) : batch;
-  }
-
   /** Lets go of everything, without an outcome. */
   drop(): void {
     this.#decoder.free();
     this.#release();
+    this.#cancel();
   }
 
-  #close(): void {
-    this.#release();
-    this.#ended?.(this.outcome);
+  #after(batch: Batch): Batch {
+    if (this.outcome) {
+      this.#release();
+      this.#ended?.(this.outcome, this.#decoder.account);
+    }
+    return this.#rest.length > 0 ? joined(this.rest(), batch) : batch;
   }
 
   #release(): void {
     clearTimeout(this.#timer);
     this.#signal?.removeEventListener("abort", this.abort);
-    // Settles a pending read at once, and closes a connection that the server leaves open after `[DONE]`.
+  }
+
+  #cancel(): void {
     this.#reader?.cancel().catch(() => {});
+  }
+
+  /**
+   * The last event has come; nobody waits any more. A body that ends with it leaves its connection to the next request,
+   * one that the server keeps open is closed.
+   */
+  async #linger(): Promise<void> {
+    this.#timer = setTimeout(() => this.#cancel(), LINGER);
+    try {
+      const last = await this.#reader?.read();
+      if (!last?.done) this.#cancel();
+    } catch {
+      // It broke after all was said.
+    }
+    clearTimeout(this.#timer);
   }
 
   #wakeAt(due: number, now: number): void {
@@ -145,7 +174,7 @@ export class Reading {
     const now = performance.now();
     if (this.#decoder.deadline(started) <= now) {
       this.#rest = this.#after(this.#decoder.tick(started, now));
-      if (this.outcome) return;
+      if (this.outcome) this.#cancel();
     }
     const due = this.#decoder.deadline(started);
     if (due < NEVER) this.#wakeAt(due, now);

@@ -1,7 +1,7 @@
 /**
  * The life of one stream: opened, read by one reader, ended once. What ChatStream and its iterators share.
  */
-import { type Batch, parseOutcome } from "./body-decoder.ts";
+import type { Batch } from "./body-decoder.ts";
 import { type EngineDecoderOptions, NONE, type OutputKind } from "./boundary.ts";
 import { APIError, APIUserAbortError, ChatwireError, toError, withOutcome } from "./errors.ts";
 import { type Read, Reading } from "./reading.ts";
@@ -12,8 +12,8 @@ import type { Outcome } from "./types.ts";
 export interface Source {
   body: ReadableStream<Uint8Array> | null;
   decoder: EngineDecoderOptions;
-  /** Is told the outcome as the engine's JSON, once. */
-  ended?: (outcome: string) => void;
+  /** Is told once how it ended, as the engine put it. */
+  ended?: (account: string) => void;
   /** How it ended, by one who knows more than the bytes show. */
   verdict?: (own: Outcome) => Outcome;
 }
@@ -85,10 +85,9 @@ export class Session {
   }
 
   #begin(source: Source): void {
-    const ended = (json: string) => {
-      const outcome = parseOutcome(json);
+    const ended = (outcome: Outcome, account: string) => {
       this.#end(source.verdict?.(outcome) ?? outcome);
-      source.ended?.(json);
+      source.ended?.(account);
     };
     this.decoder = source.decoder;
     this.reading = new Reading(source.body, source.decoder, this.controller.signal, ended);

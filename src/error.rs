@@ -299,6 +299,13 @@ impl Error {
         self.kind.name()
     }
 
+    /// Whether somebody else may answer where this server did not: it was not reached, failed, or takes no more for now.
+    #[must_use]
+    pub fn may_fall_back(&self) -> bool {
+        use ErrorKind::{Connection, ConnectionTimeout, InternalServer, RateLimit};
+        matches!(self.kind, Connection | ConnectionTimeout | InternalServer | RateLimit { .. })
+    }
+
     /// The HTTP status, where there was a response.
     #[must_use]
     pub fn status(&self) -> Option<u16> {

@@ -8,7 +8,6 @@
  * PROVIDER, ACCESS_TOKEN, *_BASE_URL                      as in `wrangler.toml`
  */
 import { watch } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { build } from "vite";
 import { startWorker } from "./workerd.ts";
@@ -28,38 +27,41 @@ const SETTINGS = [
   "MAX_BODY_BYTES",
 ];
 
-/** The first port from `port` on that nothing listens on. */
-async function freePort(port) {
-  const isFree = await new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", () => resolve(false));
-    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
-  });
-  return isFree ? port : freePort(port + 1);
+/** Starts the worker at `port`, or at the first one after it that is free. */
+async function startFrom(port, options) {
+  try {
+    return await startWorker({ ...options, port });
+  } catch (error) {
+    if (error.code !== "ERR_ADDRESS_IN_USE") throw error;
+    return startFrom(port + 1, options);
+  }
 }
 
 const bindings = {};
 for (const name of SETTINGS) if (process.env[name]) bindings[name] = process.env[name];
 
-await build({
+const page = await build({
   configFile: join(root, "www/vite.config.ts"),
   logLevel: "warn",
   ...(isWatching && { build: { watch: {} } }),
 });
+if (isWatching) {
+  await new Promise((resolve) => {
+    page.on("event", ({ code }) => code === "END" && resolve());
+  });
+}
 
-const worker = await startWorker({
-  port: await freePort(Number(process.env.PORT) || 8787),
-  bindings,
-  assets: join(root, "www/dist"),
-});
+const worker = await startFrom(Number(process.env.PORT) || 8787, { bindings, assets: join(root, "www/dist") });
 
 if (isWatching) {
   let due;
+  // An editor, or a compiler, writes several files in a row.
   const soon = () => {
     clearTimeout(due);
     due = setTimeout(() => worker.reload().catch((error) => console.error(error.message)), 150);
   };
-  for (const folder of ["worker/src", "www/dist", "dist"]) watch(join(root, folder), { recursive: true }, soon);
+  page.on("event", ({ code }) => code === "END" && soon());
+  for (const folder of ["worker/src", "dist"]) watch(join(root, folder), { recursive: true }, soon);
 }
 
 for (const signal of ["SIGINT", "SIGTERM"]) {

@@ -90,10 +90,16 @@ async function settings(options: WorkerOptions): Promise<MiniflareOptions> {
   };
 }
 
-/** Starts a worker. */
+/**
+ * Starts a worker.
+ * @throws {Error} with `code: "ERR_ADDRESS_IN_USE"`, the port is taken
+ */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
   const miniflare = new Miniflare(await settings(options));
-  const url = await miniflare.ready;
+  const url = await miniflare.ready.catch(async (error: unknown) => {
+    await miniflare.dispose();
+    throw error;
+  });
   return {
     url,
     reload: async () => miniflare.setOptions(await settings({ ...options, port: Number(url.port) })),

@@ -40,10 +40,12 @@ struct Shared {
 #[wasm_bindgen]
 impl Connection {
     /// A client with the options its user gave, and `page`, `location` and `env` for where it is.
+    /// `observer` is called with the name of a hook and JSON text for it.
     #[wasm_bindgen(constructor)]
-    pub fn new(options: &JsValue, fetch: Option<Function>) -> Result<Connection, JsValue> {
+    pub fn new(options: &JsValue, fetch: Option<Function>, observer: Option<Function>) -> Result<Connection, JsValue> {
         let settings = read_settings(options, fetch).map_err(|error| describe(&error))?;
         let (connection, prices) = settings;
+        let connection = connection::Connection { observer, ..connection };
         Ok(Connection(Rc::new(Shared {
             connection: Rc::new(connection),
             prices,
@@ -211,6 +213,7 @@ fn read_settings(
         validation,
         strict: options.strict()?.unwrap_or(false),
         prices: token_prices,
+        observer: None,
         provider,
     };
     Ok((connection, prices))
@@ -329,7 +332,7 @@ fn read_retries(options: &Options<'_>) -> Result<Option<u32>, Problem> {
 fn read_call(path: String, body: Option<String>, js: &JsValue) -> Result<Call, Error> {
     let read = members(
         js,
-        &["headers", "query", "timeout", "maxRetries", "decoding", "accumulate", "stream", "now"],
+        &["headers", "query", "timeout", "maxRetries", "decoding", "accumulate", "stream", "now", "attempts"],
     );
     let options = Options(&read);
     Ok(Call {
@@ -344,6 +347,7 @@ fn read_call(path: String, body: Option<String>, js: &JsValue) -> Result<Call, E
         discard: options.flag("accumulate")? == Some(false),
         stream: options.flag("stream")?.unwrap_or(false),
         started: options.number("now")?.unwrap_or(0.0),
+        attempts: options.attempts(),
     })
 }
 

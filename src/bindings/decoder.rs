@@ -1,13 +1,14 @@
 //! The stream engine for JavaScript: one call a network chunk.
 
+use js_sys::{Function, Reflect};
 use wasm_bindgen::prelude::*;
 
 use super::descriptor::describe;
 use super::memory;
 use super::options::{Options, value};
-use crate::chat::view::Value;
+use crate::chat::view::{Value, View};
 use crate::error::Error;
-use crate::policy::cost;
+use crate::policy::{cost, estimate};
 use crate::provider::{Provider, ReasoningPlace};
 use crate::stream::{self, End, OutputKind};
 
@@ -52,21 +53,27 @@ fn read(options: &Value) -> Result<stream::Options, Error> {
         started: options.number("started")?.unwrap_or(0.0),
         attempts: options.attempts(),
         request_id: options.text("requestId")?.map(str::to_owned),
+        prompt_tokens: None,
     })
 }
 
 /// One chat stream, or one JSON completion.
 #[wasm_bindgen]
-pub struct Decoder(stream::Decoder);
+pub struct Decoder {
+    stream: stream::Decoder,
+    /// Gives the request's body as JSON text. Asked only where nobody else has counted its tokens.
+    prompt: Option<Function>,
+}
 
 #[wasm_bindgen]
 impl Decoder {
     /// A decoder at the start of a body.
     #[wasm_bindgen(constructor)]
     pub fn new(options: JsValue) -> Result<Decoder, JsValue> {
+        let prompt = Reflect::get(&options, &"prompt".into()).ok().and_then(|prompt| prompt.dyn_into().ok());
         let options = value(options);
         match read(&options) {
-            Ok(options) => Ok(Decoder(stream::Decoder::new(options))),
+            Ok(options) => Ok(Decoder { stream: stream::Decoder::new(options), prompt }),
             Err(error) => Err(describe(&error)),
         }
     }
@@ -74,7 +81,7 @@ impl Decoder {
     /// Chooses what each push hands out: 0 nothing, 1 text, 2 chunks, 3 events.
     #[wasm_bindgen(js_name = setOutput)]
     pub fn set_output(&mut self, kind: u32) {
-        self.0.set_output(OUTPUTS.get(kind as usize).map_or(OutputKind::None, |(_, kind)| *kind));
+        self.stream.set_output(OUTPUTS.get(kind as usize).map_or(OutputKind::None, |(_, kind)| *kind));
     }
 
     /// Takes bytes from the input buffer.
@@ -108,21 +115,27 @@ impl Decoder {
 
     /// When the next look at the clock is due.
     pub fn deadline(&self, read_started: f64) -> f64 {
-        self.0.deadline(read_started).unwrap_or(f64::INFINITY)
+        self.stream.deadline(read_started).unwrap_or(f64::INFINITY)
     }
 
     /// JSON text of the outcome; empty until the stream has ended.
-    pub fn outcome(&self) -> String {
-        self.0.outcome_json().unwrap_or_default()
+    pub fn outcome(&mut self) -> String {
+        if self.stream.lacks_usage()
+            && let Some(prompt) = self.prompt.take()
+            && let Some(body) = prompt.call0(&JsValue::UNDEFINED).ok().and_then(|body| body.as_string())
+        {
+            self.stream.set_prompt_tokens(estimate::prompt_tokens(&View::of_body(&body)));
+        }
+        self.stream.outcome_json().unwrap_or_default()
     }
 
     /// JSON text of the completion.
     pub fn completion(&self) -> String {
-        self.0.completion_json()
+        self.stream.completion_json()
     }
 
     fn run(&mut self, run: impl FnOnce(&mut stream::Decoder)) -> i32 {
-        let length = memory::with_output(&mut self.0, run) as i32;
-        if self.0.has_ended() { !length } else { length }
+        let length = memory::with_output(&mut self.stream, run) as i32;
+        if self.stream.has_ended() { !length } else { length }
     }
 }

@@ -38,6 +38,9 @@ pub(super) fn describe(error: &Error) -> JsValue {
     if let Some(at) = error.retry_at() {
         out.key("retryAt").milliseconds(Some(at));
     }
+    if error.may_fall_back() {
+        out.key("fallback").bool(true);
+    }
     if !error.attempts.is_empty() {
         out.key("attempts");
         crate::stream::write_attempts(&error.attempts, &mut out);

@@ -15,7 +15,7 @@ use crate::chat::view::View;
 use crate::error::{Error, ErrorKind, MAX_BODY_BYTES};
 use crate::json::Writer;
 use crate::policy::breaker::account;
-use crate::policy::redact::{check_header, check_key};
+use crate::policy::redact::{check_header, check_key, scrub};
 use crate::policy::retry::{self, Decision, Failure, Hints};
 use crate::policy::timeouts::{TimeoutOption, Timeouts};
 use crate::policy::{Validation, validate};
@@ -49,6 +49,8 @@ pub(crate) struct Connection {
     pub(crate) validation: Validation,
     pub(crate) strict: bool,
     pub(crate) prices: Option<TokenPrices>,
+    /// Is told what happens, as `(event, JSON text)`.
+    pub(crate) observer: Option<Function>,
 }
 
 /// One request, and how it differs from what its client was made with.
@@ -68,6 +70,8 @@ pub(crate) struct Call {
     pub(crate) stream: bool,
     /// When the caller asked, on the clock of [`host::now`].
     pub(crate) started: f64,
+    /// Who was asked before, when this is a fallback.
+    pub(crate) attempts: Vec<Attempt>,
 }
 
 /// A response whose headers have arrived, and how to read it.
@@ -82,13 +86,22 @@ impl Connection {
     /// Sends a request until there is a good response, or no point in trying again.
     pub(crate) async fn open(self: Rc<Self>, mut call: Call, signal: Option<AbortSignal>) -> Result<Opened, Error> {
         let signal = signal.as_ref();
-        let timeouts = self.check(&call)?;
+        let mut attempts = std::mem::take(&mut call.attempts);
+        let timeouts = match self.check(&call) {
+            Ok(timeouts) => timeouts,
+            Err(error) => return Err(Error { attempts, ..error }),
+        };
         self.name_model(&mut call);
         let max_retries = call.max_retries.unwrap_or(self.max_retries);
-        let mut attempts: Vec<Attempt> = Vec::new();
+        let earlier = attempts.len();
         loop {
             let left = || timeouts.total.map_or(f64::INFINITY, |total| total - (host::now() - call.started));
-            let (error, failure, account) = match self.attempt(&call, &timeouts, left(), signal).await {
+            if earlier > 0 && left() <= 0.0 {
+                // Those before have used up all the time there was.
+                return Err(Error { attempts, ..Error::timeout(timeouts.total.unwrap_or(0.0)) });
+            }
+            let number = attempts.len() - earlier + 1;
+            let (error, failure, account) = match self.attempt(&call, number, &timeouts, left(), signal).await {
                 Ok((response, place)) => {
                     let request_id = response.headers().get("x-request-id");
                     attempts.push(self.note(Some(response.status()), "ok"));
@@ -96,11 +109,17 @@ impl Connection {
                     return Ok(Opened { response: response.into(), decoder, place });
                 }
                 Err(Refused { error, again: Some((failure, account)) }) => (error, failure, account),
-                Err(Refused { error, again: None }) => return Err(Error { attempts, ..error }),
+                Err(Refused { error, again: None }) => {
+                    if error.may_fall_back() {
+                        // Nothing was sent: the code says why.
+                        attempts.push(self.note(None, error.code.as_deref().unwrap_or(error.name())));
+                    }
+                    return Err(Error { attempts, ..error });
+                }
             };
             attempts.push(self.note(error.status(), error.name()));
             let made = retry::Attempt {
-                number: attempts.len() as u32,
+                number: number as u32,
                 max_retries,
                 failure,
                 now_ms: host::wall_clock(),
@@ -113,6 +132,10 @@ impl Connection {
             }
             match retry::decide(&made) {
                 Decision::Retry { after_ms } => {
+                    self.tell("onRetry", |out| {
+                        out.key("attempt").integer(number as u64).member("reason", error.name());
+                        out.key("delay").milliseconds(Some(after_ms));
+                    });
                     if host::sleep(after_ms, signal).await.is_err() {
                         return Err(Error { attempts, ..Error::aborted() });
                     }
@@ -147,6 +170,16 @@ impl Connection {
         }
     }
 
+    /// Tells the observer what happens. What it makes of it, or throws, is its own affair.
+    fn tell(&self, event: &str, write: impl FnOnce(&mut Writer)) {
+        let Some(observer) = &self.observer else { return };
+        let mut out = Writer::default();
+        out.raw(b"{").member("provider", &self.provider.name);
+        write(&mut out);
+        out.raw(b"}");
+        let _ = observer.call2(&JsValue::UNDEFINED, &event.into(), &out.into_string().into());
+    }
+
     fn note(&self, status: Option<u16>, reason: &str) -> Attempt {
         Attempt { provider: self.provider.name.clone().into_owned(), status, reason: reason.to_owned() }
     }
@@ -170,6 +203,7 @@ impl Connection {
     async fn attempt(
         &self,
         call: &Call,
+        number: usize,
         timeouts: &Timeouts,
         budget: f64,
         signal: Option<&AbortSignal>,
@@ -183,11 +217,18 @@ impl Connection {
             None => Some(budget).filter(|budget| budget.is_finite()),
         };
         let url = self.url(call);
+        let method = if call.body.is_some() { "POST" } else { "GET" };
+        let headers = self.headers(call, key)?.into_raw();
+        // What is in the query may be a secret.
+        let place_told = || scrub(self.base.join(&call.path), key);
+        self.tell("onRequest", |out| {
+            out.member("url", &place_told()).member("method", method).key("attempt").integer(number as u64);
+        });
         let sent = host::fetch(host::Call {
             fetch: self.fetch.as_ref(),
             url: &url,
-            method: if call.body.is_some() { "POST" } else { "GET" },
-            headers: self.headers(call, key)?.into_raw(),
+            method,
+            headers,
             body: call.body.as_deref(),
             signal,
             timeout,
@@ -203,6 +244,13 @@ impl Connection {
             place.answered();
         }
         let status = response.status();
+        self.tell("onResponse", |out| {
+            out.member("url", &place_told()).key("status").integer(u64::from(status)).key("requestId");
+            match response.headers().get("x-request-id") {
+                Some(id) => out.string(&scrub(id, key)),
+                None => out.raw(b"null"),
+            };
+        });
         if (200..300).contains(&status) {
             return Ok((response, place));
         }

@@ -33,7 +33,7 @@ use crate::chat::{ChatCompletion, ChatCompletionRequest, StreamOptions};
 use crate::error::{Error, ErrorKind};
 use crate::policy::redact::{check_header, check_key};
 use crate::policy::timeouts::{TimeoutOption, Timeouts};
-use crate::policy::{Validation, cost};
+use crate::policy::{Validation, cost, estimate};
 use crate::provider::{BaseUrl, Limits, Provider, is_own_host};
 use connection::{Call, Connection, Key};
 pub use stream::ChatStream;
@@ -153,7 +153,9 @@ impl Client {
             started,
             ..Call::default()
         };
-        let opened = Rc::clone(&self.connection).open(call, options.signal.clone()).await?;
+        let prompt_tokens = call.view.as_ref().map(estimate::prompt_tokens);
+        let mut opened = Rc::clone(&self.connection).open(call, options.signal.clone()).await?;
+        opened.decoder.prompt_tokens = prompt_tokens;
         ChatStream::new(opened, options.signal)
     }
 }
@@ -250,6 +252,7 @@ impl ClientBuilder {
                 validation: self.validation,
                 strict: self.strict,
                 prices,
+                observer: None,
                 provider: self.provider,
             }),
         })

@@ -7,6 +7,7 @@ use super::scan::{self, Delta, Field, Part, REASONING_FIELDS};
 use super::tool_calls::ToolCalls;
 use super::{Context, Refusal};
 use crate::json::{Kind, Reader, Str, Text, Writer};
+use crate::policy::estimate::Estimate;
 use crate::provider::ReasoningPlace;
 
 /// How this server sends reasoning: known from its provider, or learnt from its stream.
@@ -70,6 +71,18 @@ impl Choice {
 
     pub(super) fn reasoning(&self) -> &str {
         self.reasoning.as_str()
+    }
+
+    /// How many tokens all of it probably is.
+    pub(super) fn estimate(&self) -> u64 {
+        let mut estimate = Estimate::default();
+        for text in [self.reasoning(), self.text(), self.refusal.as_str()] {
+            estimate.push(text);
+        }
+        for call in self.tool_calls.calls() {
+            call.estimate(&mut estimate);
+        }
+        estimate.tokens()
     }
 
     /// Takes one choice of a chunk; true when it brought something a reader waits for.

@@ -122,6 +122,8 @@ pub struct Options {
     pub attempts: Vec<Attempt>,
     /// The server's id for the request.
     pub request_id: Option<String>,
+    /// How many tokens the prompt probably has, for an estimate where the server counts nothing.
+    pub prompt_tokens: Option<u64>,
 }
 
 impl Default for Options {
@@ -139,6 +141,7 @@ impl Default for Options {
             started: 0.0,
             attempts: Vec::new(),
             request_id: None,
+            prompt_tokens: None,
         }
     }
 }
@@ -675,7 +678,7 @@ impl Decoder {
             event.key("usage");
             self.write_usage(&mut event);
             event.key("cost");
-            self.write_cost(&mut event);
+            self.write_cost(self.counted(), &mut event);
             self.output.event("usage", 0).raw(b",").raw(&event.bytes).raw(b"}");
         }
         true

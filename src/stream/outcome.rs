@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::Decoder;
+use super::choice::Choice;
 use crate::chat::{ChatCompletion, Message, Usage};
 use crate::json::{Kind, Reader, Writer};
 
@@ -54,7 +55,7 @@ pub struct Outcome {
     pub tool_calls: Vec<ToolCallSummary>,
     /// The finish reason of choice 0.
     pub finish_reason: Option<String>,
-    /// Tokens used, where the server said so.
+    /// Tokens used: the server's count, or an estimate that says so.
     pub usage: Option<Usage>,
     /// Cost in US dollars; `None` where tokens or prices are unknown.
     pub cost: Option<f64>,
@@ -161,11 +162,18 @@ impl Decoder {
             Some(reason) => out.string(reason),
             None => out.raw(b"null"),
         };
+        let tokens = self.counted().or_else(|| self.estimate());
         out.key("usage");
-        self.write_usage(&mut out);
+        match &tokens {
+            Some(Tokens { prompt: Some(prompt), completion: Some(completion), .. }) if self.usage.is_none() => {
+                out.raw(b"{").key("prompt_tokens").integer(*prompt).key("completion_tokens").integer(*completion);
+                out.key("total_tokens").integer(prompt.saturating_add(*completion)).raw(b",\"estimated\":true}");
+            }
+            _ => self.write_usage(&mut out),
+        }
         out.key("cost");
-        self.write_cost(&mut out);
-        self.write_timing(&mut out);
+        self.write_cost(tokens, &mut out);
+        self.write_timing(tokens, &mut out);
         out.key("repairs").raw(b"[");
         for count in self.repairs.counts() {
             out.comma().raw(b"{").member("code", count.repair.code());
@@ -237,23 +245,47 @@ impl Decoder {
         }
     }
 
-    pub(super) fn write_cost(&self, out: &mut Writer) {
-        let cost = self.usage.as_deref().zip(self.options.prices).and_then(|(usage, prices)| prices.cost(&Tokens::read(usage)));
-        match cost {
+    /// What the server counted, as far as it did.
+    pub(super) fn counted(&self) -> Option<Tokens> {
+        self.usage.as_deref().map(Tokens::read)
+    }
+
+    /// Whether this is over without the server having counted anything, so that [`Options::prompt_tokens`] is needed.
+    ///
+    /// [`Options::prompt_tokens`]: super::Options::prompt_tokens
+    pub fn lacks_usage(&self) -> bool {
+        self.status.is_some() && self.usage.is_none()
+    }
+
+    /// [`Options::prompt_tokens`](super::Options::prompt_tokens), when they are looked at only now.
+    pub fn set_prompt_tokens(&mut self, tokens: u64) {
+        self.options.prompt_tokens = Some(tokens);
+    }
+
+    /// What all that arrived has probably cost. `None` for an answer that was not kept, and for one that failed before it
+    /// began; one that is left or falls silent before that is billed all the same.
+    fn estimate(&self) -> Option<Tokens> {
+        let began = self.seen_chunk || matches!(self.status, Some(Status::Aborted | Status::Stalled));
+        let prompt = self.options.prompt_tokens.filter(|_| began && self.options.accumulate)?;
+        let completion = self.choices.iter().map(Choice::estimate).sum();
+        Some(Tokens { prompt: Some(prompt), cached: 0, completion: Some(completion) })
+    }
+
+    pub(super) fn write_cost(&self, tokens: Option<Tokens>, out: &mut Writer) {
+        match tokens.zip(self.options.prices).and_then(|(tokens, prices)| prices.cost(&tokens)) {
             Some(cost) => out.decimal(cost, 12),
             None => out.raw(b"null"),
         };
     }
 
-    fn write_timing(&self, out: &mut Writer) {
+    fn write_timing(&self, tokens: Option<Tokens>, out: &mut Writer) {
         let since = |at: Option<f64>| at.map(|at| (at - self.options.started).max(0.0));
         out.key("timing").raw(b"{");
         out.key("firstByte").milliseconds(since(self.first_byte));
         out.key("firstToken").milliseconds(since(self.first_token));
         out.key("firstSentence").raw(b"null");
         out.key("total").milliseconds(since(self.ended));
-        let tokens = self.usage.as_deref().and_then(|usage| Tokens::read(usage).completion);
-        let rate = match (tokens, self.first_token, self.ended) {
+        let rate = match (tokens.and_then(|tokens| tokens.completion), self.first_token, self.ended) {
             (Some(tokens), Some(from), Some(to)) if to > from => Some(tokens as f64 * 1e3 / (to - from)),
             _ => None,
         };

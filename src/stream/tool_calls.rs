@@ -5,6 +5,7 @@ use super::extras::Extras;
 use super::repairs::Repair;
 use super::scan::{Extra, Field};
 use crate::json::{Kind, Malformed, Reader, Text, Writer, integer};
+use crate::policy::estimate::Estimate;
 
 #[derive(Debug, Default)]
 pub(super) struct ToolCall {
@@ -38,6 +39,12 @@ impl ToolCall {
     pub(super) fn write_summary(&self, out: &mut Writer) {
         out.comma().raw(b"{").member("id", &self.id).member("name", &self.name);
         out.member("arguments", self.arguments.as_str()).key("complete").bool(self.complete).raw(b"}");
+    }
+
+    pub(super) fn estimate(&self, estimate: &mut Estimate) {
+        estimate.tool_call();
+        estimate.push(&self.name);
+        estimate.push(self.arguments.as_str());
     }
 
     pub(super) fn is_whole(&self) -> bool {

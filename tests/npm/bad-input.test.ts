@@ -246,7 +246,7 @@ test("every_trouble_the_emulator_knows_has_one_outcome", async () => {
   ];
   for (const [trouble, statuses] of troubles) {
     const { fetch } = createEmulator({ seed: 3, trouble });
-    const client = new Chatwire({ provider: "electron", apiKey: "k", fetch: fetch as never, maxRetries: 0 });
+    const client = new Chatwire({ provider: "electron", apiKey: "k", fetch, maxRetries: 0 });
     const stream = client.chat.completions.stream({
       model: "electron",
       messages: [{ role: "user", content: "Write 40 words" }],

@@ -28,7 +28,7 @@ import { clientOf, collect, DONE, event, failureOf, hello, says, serve } from ".
 const KEY = "sk-very-secret-0123456789";
 const electron = (trouble?: string) => {
   const emulator = createEmulator({ seed: 7, ...(trouble ? { trouble } : {}) });
-  return new Chatwire({ provider: "electron", apiKey: KEY, fetch: emulator.fetch as never, maxRetries: 0 });
+  return new Chatwire({ provider: "electron", apiKey: KEY, fetch: emulator.fetch, maxRetries: 0 });
 };
 const ask = (content: string) => ({ model: "electron", messages: [{ role: "user" as const, content }] });
 

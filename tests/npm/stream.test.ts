@@ -2,11 +2,22 @@
  * A stream's life: who reads it, how it is left, what is let go, and what time it is given.
  */
 import assert from "node:assert/strict";
-import { getEventListeners } from "node:events";
+import { getEventListeners, once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
-import { APIUserAbortError, ChatStream, ChatwireError, StalledError, StreamError, TruncatedError } from "chatwire";
+import {
+  APIConnectionTimeoutError,
+  APIUserAbortError,
+  ChatStream,
+  Chatwire,
+  ChatwireError,
+  StalledError,
+  StreamError,
+  TruncatedError,
+} from "chatwire";
 import { alive } from "./engine-memory.ts";
-import { clientOf, collect, DONE, encode, event, failureOf, gate, hello, says, serve } from "./serving.ts";
+import { clientOf, collect, DONE, encode, event, failureOf, gate, hello, says, serve, until } from "./serving.ts";
 
 const open = (parts: string[], after: "end" | "silence" = "end") => {
   const served = serve(parts, { after });
@@ -60,7 +71,31 @@ test("done_ends_the_stream_though_the_connection_stays_open", async () => {
   const { served, stream } = open([says("a", "stop"), DONE], "silence");
   assert.deepEqual(await collect(stream.textStream), ["a"]);
   assert.equal((await stream.outcome()).status, "complete");
-  assert.equal(served.cancelled, true);
+  await until(() => served.cancelled);
+});
+
+test("a_stream_that_ends_well_leaves_its_connection_to_the_next", async () => {
+  let connections = 0;
+  const server = createServer((_request, response) => {
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.write(says("a"));
+    setImmediate(() => {
+      response.write(says("b", "stop") + DONE);
+      setImmediate(() => response.end());
+    });
+  });
+  server.on("connection", () => connections++);
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port } = server.address() as AddressInfo;
+  const client = new Chatwire({ baseURL: `http://127.0.0.1:${port}/v1` });
+  for (let call = 0; call < 5; call++) {
+    const ended = once(server, "request").then(([, response]) => once(response, "close"));
+    assert.equal(await client.chat.completions.stream(hello).finalContent(), "ab");
+    await ended;
+  }
+  server.closeAllConnections();
+  server.close();
+  assert.ok(connections <= 2, `${connections} connections`);
 });
 
 test("outcome_reads_the_stream_when_nobody_else_does", async () => {
@@ -234,6 +269,23 @@ test("silence_stalls_while_a_read_is_pending", async () => {
   assert.equal(served.cancelled, true);
 });
 
+test("each_timeout_has_its_error", async () => {
+  const never = clientOf(() => new Promise(() => {}), { timeout: { headers: 20 } }).chat.completions;
+  await assert.rejects(never.create(hello), APIConnectionTimeoutError);
+  await assert.rejects(collect(never.stream(hello)), APIConnectionTimeoutError);
+
+  const json = { "content-type": "application/json" };
+  const half = () =>
+    clientOf(serve(['{"choices":'], { after: "silence", headers: json }), { timeout: 40 }).chat.completions;
+  const error = await failureOf(half().create(hello));
+  assert.ok(error instanceof StalledError);
+  assert.equal(error.outcome?.status, "stalled");
+
+  const { completions } = clientOf(serve([says("a")], { after: "silence" })).chat;
+  const stream = await completions.create({ ...hello, stream: true }, { timeout: { total: 40 } });
+  await assert.rejects(collect(stream), StalledError);
+});
+
 test("keep_alives_are_not_progress", async () => {
   let cancelled = false;
   const body = new ReadableStream({
@@ -279,7 +331,7 @@ test("the_end_leaves_no_listener_timer_or_engine_memory", async () => {
     await end(stream);
     assert.equal(getEventListeners(signal, "abort").length, 0);
     assert.equal(alive.size, 0);
-    assert.equal(timers(), before);
+    await until(() => timers() === before);
   }
   await clientOf(async () =>
     Response.json({ choices: [{ index: 0, message: { content: "a" }, finish_reason: "stop" }] }),
@@ -355,7 +407,7 @@ test("frames_follow_the_hosts_frames", async () => {
     });
     const frames = ChatStream.fromReadableStream(body).frames();
     const first = frames.next();
-    while (callbacks.length === 0) await new Promise(setImmediate);
+    await until(() => callbacks.length > 0);
     callbacks[0]?.();
     assert.equal((await first).value?.text, "a");
     const second = frames.next();

@@ -274,7 +274,7 @@ test("a_run_that_makes_no_sense_is_named", async () => {
 
 test("the_emulator_uses_tools_to_answer", async () => {
   const { fetch } = createEmulator({ seed: 5 });
-  const client = new Chatwire({ provider: "electron", apiKey: "k", fetch: fetch as never });
+  const client = new Chatwire({ provider: "electron", apiKey: "k", fetch });
   const cities: string[] = [];
   const weather = tool<{ city: string }>({
     name: "get_weather",

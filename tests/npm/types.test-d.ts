@@ -12,6 +12,7 @@ import type {
   ChatEvent,
   ChatStream,
   Chatwire,
+  ClientOptions,
   CompletionUsage,
   Outcome,
 } from "chatwire";
@@ -67,3 +68,6 @@ export function narrow(event: ChatEvent, outcome: Outcome): string {
   if (outcome.status === "complete") check<Is<typeof outcome.error, undefined>>();
   return outcome.text;
 }
+
+// The host's own fetch can be given, and so can openai's idea of one.
+check<Assignable<typeof globalThis.fetch, NonNullable<ClientOptions["fetch"]>>>();

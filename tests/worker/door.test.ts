@@ -36,6 +36,14 @@ describe("a worker without an access token", { timeout: 60_000 }, () => {
     }
   }
 
+  for (const header of ["mf-original-url", "x-original-url", "x-forwarded-host", "forwarded"]) {
+    it(`is not talked round by ${header}`, async () => {
+      const local = header === "forwarded" ? "host=localhost" : "http://localhost/providers";
+      const answer = await ask(at("/providers"), { headers: { host: "example.com", [header]: local } });
+      assert.equal(answer.status, 403);
+    });
+  }
+
   it("answers its own page", async () => {
     const origin = worker.url.origin;
     const answer = await ask(at("/providers"), { headers: { origin, "sec-fetch-site": "same-origin" } });

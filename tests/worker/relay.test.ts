@@ -303,6 +303,21 @@ describe("a provider without a key", { timeout: 60_000 }, () => {
     assert.equal(JSON.parse(answer.text).choices[0].message.content, "hello there");
   });
 
+  it("answers several at once", async () => {
+    const texts = await Promise.all(
+      [1, 2, 3, 4, 5].map(async (number) => {
+        const content = `Echo: answer number ${number} in five words [emulator: tps=50; ttft=50]`;
+        const body = JSON.stringify({ model: "gpt-4o", messages: [{ role: "user", content }] });
+        const url = new URL("/v1/chat/completions?provider=openai", worker.url);
+        return JSON.parse((await ask(url, { method: "POST", body })).text).choices[0].message.content;
+      }),
+    );
+    assert.deepEqual(
+      texts,
+      [1, 2, 3, 4, 5].map((number) => `answer number ${number} in five words`),
+    );
+  });
+
   it("has its trouble when asked", async () => {
     const url = new URL("/v1/chat/completions?provider=openai", worker.url);
     const answer = await ask(url, { method: "POST", headers: { "x-emulator": "status=503" }, body: BODY });

@@ -16,7 +16,9 @@ export async function refuseAtDoor(
   isApi: boolean,
   accessToken: string | undefined,
 ): Promise<Response | null> {
-  if (!accessToken && !LOCAL_HOSTS.has(url.hostname)) {
+  const host = request.headers.get("host") ?? url.host;
+  // A local runtime may take the URL from a header that a rebound page can set; the Host it cannot.
+  if (!accessToken && !(isLocal(url.host) && isLocal(host))) {
     return problem(
       403,
       "host_not_allowed",
@@ -24,7 +26,7 @@ export async function refuseAtDoor(
     );
   }
   if (!isApi) return null;
-  if (isForeign(request, url)) {
+  if (isForeign(request, host)) {
     return problem(403, "origin_not_allowed", "This API answers only pages served from its own address.");
   }
   if (accessToken && !(await isSame(bearer(request), accessToken))) {
@@ -35,13 +37,17 @@ export async function refuseAtDoor(
   return null;
 }
 
+function isLocal(host: string): boolean {
+  return URL.canParse(`http://${host}`) && LOCAL_HOSTS.has(new URL(`http://${host}`).hostname);
+}
+
 /** Whether a browser says that a page of another site is asking. Programs send neither header. */
-function isForeign(request: Request, url: URL): boolean {
+function isForeign(request: Request, host: string): boolean {
   const site = request.headers.get("sec-fetch-site");
   if (site !== null && site !== "same-origin" && site !== "none") return true;
   const origin = request.headers.get("origin");
   // Only the host is compared: before a proxy that ends TLS, the page's scheme is not the worker's.
-  return origin !== null && (!URL.canParse(origin) || new URL(origin).host !== url.host);
+  return origin !== null && (!URL.canParse(origin) || new URL(origin).host !== host);
 }
 
 function bearer(request: Request): string {

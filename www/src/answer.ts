@@ -35,13 +35,13 @@ class Part {
     this.element.append(this.#markdown.element);
   }
 
-  paint(): void {
-    if (this.reasoning) this.#paintThinking();
+  paint(isLive: boolean): void {
+    if (this.reasoning) this.#paintThinking(isLive && !this.text);
     this.#markdown.update(this.text);
     if (this.calls.size > 0) this.#paintTools();
   }
 
-  #paintThinking(): void {
+  #paintThinking(isThinking: boolean): void {
     if (!this.#thinking) {
       const box = create("details", "thinking");
       const summary = create("summary");
@@ -51,7 +51,7 @@ class Part {
       this.element.prepend(box);
       this.#thinking = { box, summary, words };
     }
-    this.#thinking.summary.textContent = this.text ? "Thoughts" : "Thinking …";
+    this.#thinking.summary.textContent = isThinking ? "Thinking …" : "Thoughts";
     this.#thinking.words.textContent = this.reasoning;
   }
 
@@ -99,7 +99,7 @@ export class AnswerView {
 
   start(): void {
     this.#meter.start();
-    this.#part?.paint();
+    this.#part?.paint(false);
     this.#part = new Part();
     this.#parts.append(this.#part.element);
     this.#painter.request();
@@ -193,7 +193,7 @@ export class AnswerView {
   }
 
   #paint(): void {
-    this.#part?.paint();
+    this.#part?.paint(this.#isLive);
     this.#meterLine.replaceChildren(...this.#meter.phrases(this.#isLive).map((phrase) => create("span", "", phrase)));
   }
 }

@@ -97,7 +97,7 @@ function newChat(): void {
 function showEngine(): void {
   const wasm = performance.getEntriesByType("resource").find(({ name }) => new URL(name).pathname.endsWith(".wasm"));
   const bytes = (wasm as PerformanceResourceTiming | undefined)?.decodedBodySize;
-  if (bytes) at("engine").textContent = `through ${bytes.toLocaleString("en")} bytes of WebAssembly`;
+  if (bytes) at("engine").textContent = `${bytes.toLocaleString("en")} bytes of WebAssembly`;
 }
 
 // ---- Providers ------------------------------------------------------------------------------------------------------

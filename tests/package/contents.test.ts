@@ -1,0 +1,56 @@
+/** What is in the package, and what is not. */
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { before, describe, it } from "node:test";
+import manifest from "../../package.json" with { type: "json" };
+import { pack, root, run } from "./packed.ts";
+
+/** Every path that a part of the exports map leads to. */
+function targets(exports: unknown): string[] {
+  return typeof exports === "string" ? [exports] : Object.values(exports as object).flatMap(targets);
+}
+
+describe("the package", { timeout: 120_000 }, () => {
+  let files: string[];
+
+  before(async () => {
+    ({ files } = await pack());
+  });
+
+  it("has every file its manifest leads to", () => {
+    const wanted = [...targets(manifest.exports), ...targets(manifest.bin)].map((path) => path.replace(/^\.\//, ""));
+    assert.deepEqual(
+      wanted.filter((path) => !files.includes(path)),
+      [],
+    );
+  });
+
+  it("has its licences and readme, what dist/ holds for its users, and nothing else", () => {
+    const beside = files.filter((path) => !/^dist\/.*(\.js|\.d\.ts|\.wasm)$/.test(path)).sort();
+    assert.deepEqual(beside, ["CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "README.md", "package.json"]);
+    assert.deepEqual(
+      files.filter((path) => path.startsWith("dist/wasm/")),
+      ["dist/wasm/chatwire.js", "dist/wasm/chatwire.wasm"],
+    );
+  });
+
+  it("depends on nothing", () => {
+    assert.deepEqual(
+      Object.keys(manifest).filter((key) => /dependencies/i.test(key)),
+      ["devDependencies"],
+    );
+  });
+
+  it("has no serde_json in its engine", async () => {
+    // As the compiler left it, where functions still have their names.
+    const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
+    const compiled = await readFile(join(target, "wasm32-unknown-unknown", "release", "chatwire.wasm"), "latin1");
+    assert.ok(compiled.includes("serde_wasm_bindgen"), "names were stripped");
+    assert.ok(!compiled.includes("serde_json"));
+  });
+
+  it("keeps a minimal page within its budget", async () => {
+    assert.match(await run(root, process.execPath, ["scripts/size.mjs"]), /^total +\d+$/m);
+  });
+});

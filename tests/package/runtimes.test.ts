@@ -1,0 +1,38 @@
+/** The packed package in the runtimes that need no bundler. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { before, describe, it } from "node:test";
+import { program, project, root, run } from "./packed.ts";
+
+describe("the packed package", { timeout: 120_000 }, () => {
+  let folder: string;
+
+  before(async () => {
+    folder = await project("runtimes", { "stream.js": program.esm, "stream.cjs": program.cjs });
+  });
+
+  it("streams in Node", async () => {
+    assert.equal(await run(folder, process.execPath, ["stream.js"]), program.prints);
+  });
+
+  it("streams in Node when it is required", async () => {
+    assert.equal(await run(folder, process.execPath, ["stream.cjs"]), program.prints);
+  });
+
+  it("streams in the Node that runs npm, which may be the oldest supported", async () => {
+    assert.equal(await run(folder, process.env.npm_node_execpath ?? "node", ["stream.js"]), program.prints);
+  });
+
+  it("streams in Deno without any permission", async () => {
+    const env = { DENO_DIR: join(root, ".cache", "deno"), DENO_NO_UPDATE_CHECK: "1" };
+    assert.equal(await run(folder, "deno", ["run", "--no-prompt", "stream.js"], env), program.prints);
+  });
+
+  it("streams in Bun", async () => {
+    assert.equal(await run(folder, "bun", ["run", "stream.js"]), program.prints);
+  });
+
+  it("has a command", async () => {
+    assert.match(await run(folder, "npx", ["--no-install", "chatwire", "--help"]), /chatwire emulator/);
+  });
+});
