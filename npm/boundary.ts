@@ -38,6 +38,8 @@ export interface EngineDecoderOptions {
   limits?: object;
   started?: number;
   attempts?: readonly object[];
+  /** Gives the request's body, asked for where nobody has counted its tokens. */
+  prompt?: () => string;
   requestId?: string;
   status?: number;
   contentType?: string;
@@ -80,6 +82,8 @@ export interface EngineCall {
   method?: "GET" | "POST";
   stream: boolean;
   now: number;
+  /** Who was asked before, when this is a fallback. */
+  attempts?: readonly object[] | undefined;
 }
 
 /** A response whose headers have arrived, and how to read it. */
@@ -111,5 +115,10 @@ export interface EngineModule {
   outputPointer(): number;
   Decoder: new (options: EngineDecoderOptions) => EngineDecoder;
   EventStream: new (maxEventBytes: number) => EngineEventStream;
-  Connection: new (options: object, fetch: unknown) => EngineConnection;
+  /** `observer` is told what hooks are told, by their names. */
+  Connection: new (
+    options: object,
+    fetch: unknown,
+    observer?: (hook: string, json: string) => void,
+  ) => EngineConnection;
 }

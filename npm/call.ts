@@ -1,12 +1,13 @@
 /**
  * One request through the engine: from what the caller gave to a response whose headers have arrived.
  */
-import type { EngineConnection } from "./boundary.ts";
+import type { EngineCall, EngineConnection } from "./boundary.ts";
 import { init, initNow } from "./engine.ts";
-import { ChatwireError, InvalidRequestError, toError } from "./errors.ts";
-import type { ClientOptions, RequestOptions } from "./options.ts";
+import { ChatwireError, type ErrorDescriptor, InvalidRequestError, toError } from "./errors.ts";
+import type { ClientOptions, Fallback, Hooks, RequestOptions } from "./options.ts";
 import type { Answered } from "./promise.ts";
-import { aborted, type Source } from "./session.ts";
+import { aborted, outcomeOf, type Source } from "./session.ts";
+import type { Outcome } from "./types.ts";
 import { Connection } from "./wasm/chatwire.js";
 
 /** A response, and how to read its body. */
@@ -44,17 +45,26 @@ export function toBody(params: unknown): string {
   });
 }
 
+/** What is behind each client, for those that fall back on it. */
+const callers = new WeakMap<object, Caller>();
+
 /** What a client holds of the engine, and the way to make calls with it. */
 export class Caller {
   readonly #options: ClientOptions;
   #connection: EngineConnection | undefined;
   #isDisposed = false;
 
-  constructor(options: ClientOptions) {
+  /** @param client who is to make the calls */
+  constructor(options: ClientOptions, client: object) {
     if (options.fetch !== undefined && typeof options.fetch !== "function") {
       throw new ChatwireError("fetch must be a function such as the global fetch: (url, init) => Promise<Response>.");
     }
+    const isFallback = ({ client, model }: Fallback) => callers.has(client) && typeof model === "string";
+    if (options.fallback && !(Array.isArray(options.fallback) && options.fallback.every(isFallback))) {
+      throw new ChatwireError("fallback is a list of { client, model }, each client another one of this package.");
+    }
     this.#options = options;
+    callers.set(client, this);
     if (initNow()) this.#connect();
   }
 
@@ -78,26 +88,65 @@ export class Caller {
 
   async #open(target: Target, options: RequestOptions, signal: AbortSignal, unlink: () => void): Promise<Answer> {
     const { signal: _, headers, ...settings } = options;
-    const { path, body, method, stream = false } = target;
+    const { method, stream = false } = target;
     try {
       await init();
       if (signal.aborted) throw aborted(signal.reason);
-      const connection = this.#connect();
       const call = { ...settings, headers: plainHeaders(headers), method, stream, now: performance.now() };
-      const { response, requestId, decoder, id } = await connection.open(path, body, call, signal);
-      const account = (outcome: string) => {
-        if (!this.#isDisposed) connection.account(outcome, id);
+      const { ended, ...answer } = await this.#ask(target, call, signal);
+      return {
+        ...answer,
+        ended: (outcome) => {
+          unlink();
+          ended?.(outcome);
+          if (outcome && this.#options.hooks?.onOutcome) this.#tellOutcome(JSON.parse(outcome));
+        },
       };
-      const ended = (outcome: string) => {
-        unlink();
-        account(outcome);
-      };
-      // The signal still aborts the body of a response that the caller reads.
-      return { response, requestId, body: response.body, decoder, ended, handedOver: () => account("") };
     } catch (thrown) {
       unlink();
-      throw toError(thrown);
+      const error = toError(thrown);
+      if (target.body !== undefined) this.#tellOutcome(outcomeOf(error));
+      throw error;
     }
+  }
+
+  /** Sends a request here and then, while the engine says that it may help, to those that were named for this. */
+  async #ask(target: Target, call: EngineCall, signal: AbortSignal): Promise<Answer> {
+    let failure: unknown;
+    try {
+      return await this.#send(target, call, signal);
+    } catch (thrown) {
+      failure = thrown;
+    }
+    for (const { client, model, params } of (target.body && this.#options.fallback) || []) {
+      const { fallback, attempts } = failure as ErrorDescriptor;
+      if (!fallback) break;
+      const sent = JSON.parse(target.body as string);
+      const body = JSON.stringify({ ...sent, ...params, model, stream: sent.stream });
+      try {
+        // Headers and query of the call may hold what is for this server's eyes only.
+        const again = { ...call, attempts, headers: undefined, query: undefined };
+        return await (callers.get(client) as Caller).#send({ ...target, body }, again, signal);
+      } catch (thrown) {
+        failure = thrown;
+      }
+    }
+    throw failure;
+  }
+
+  async #send({ path, body }: Target, call: EngineCall, signal: AbortSignal): Promise<Answer> {
+    const connection = this.#connect();
+    const { response, requestId, decoder, id } = await connection.open(path, body, call, signal);
+    const account = (outcome: string) => {
+      if (!this.#isDisposed) connection.account(outcome, id);
+    };
+    if (body !== undefined) decoder.prompt = () => body;
+    // The signal still aborts the body of a response that the caller reads.
+    return { response, requestId, body: response.body, decoder, ended: account, handedOver: () => account("") };
+  }
+
+  #tellOutcome({ status, usage, cost, timing, attempts, requestId }: Outcome): void {
+    tell(this.#options.hooks, "onOutcome", { status, usage, cost, timing, attempts, requestId });
   }
 
   free(): void {
@@ -110,12 +159,22 @@ export class Caller {
     if (this.#isDisposed) throw new ChatwireError("This client was disposed of: make a new one.");
     if (this.#connection) return this.#connection;
     try {
-      this.#connection = new Connection({ ...this.#options, ...surroundings() }, this.#options.fetch);
+      const { fetch, hooks } = this.#options;
+      const observer = hooks && ((hook: string, json: string) => tell(hooks, hook, JSON.parse(json)));
+      this.#connection = new Connection({ ...this.#options, ...surroundings() }, fetch, observer);
     } catch (thrown) {
       throw toError(thrown);
     }
     return this.#connection;
   }
+}
+
+/** Calls a hook. What it throws, or rejects with, is its own affair. */
+function tell(hooks: Hooks | undefined, name: string, what: object): void {
+  try {
+    const told = (hooks as Record<string, ((what: object) => unknown) | undefined> | undefined)?.[name]?.(what);
+    Promise.resolve(told).catch(() => {});
+  } catch {}
 }
 
 /** Where we are, for the engine to judge: whether visitors can read the key, and what relative addresses are relative to. */
@@ -148,7 +207,12 @@ function abortable(opening: Promise<Answer>, signal: AbortSignal): Promise<Answe
     const leave = () => {
       reject(aborted(signal.reason));
       // What still arrives is let go.
-      opening.then(({ body }) => body?.cancel()).catch(() => {});
+      opening
+        .then(({ body, handedOver }) => {
+          handedOver?.();
+          return body?.cancel();
+        })
+        .catch(() => {});
     };
     if (signal.aborted) return leave();
     signal.addEventListener("abort", leave);

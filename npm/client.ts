@@ -216,7 +216,7 @@ export class Chatwire {
    * first be fetched (browsers), the first call rejects with it instead
    */
   constructor(options: ClientOptions = {}) {
-    this.#caller = new Caller(options);
+    this.#caller = new Caller(options, this);
     this.chat = new Chat(this.#caller);
     this.models = new Models(this.#caller);
   }

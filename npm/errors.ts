@@ -37,6 +37,8 @@ export interface ErrorDescriptor {
   requestID?: string | null | undefined;
   retryAt?: number | undefined;
   attempts?: Attempt[] | undefined;
+  /** Another provider may do better. */
+  fallback?: boolean | undefined;
   cause?: unknown;
 }
 

@@ -11,17 +11,31 @@ export interface PlanLimits {
   concurrent?: number;
 }
 
-/** Told what happens, with keys and message contents left out. What a hook throws is ignored. */
+/**
+ * Told what happens, with keys, queries and message contents left out. What a hook throws is ignored.
+ *
+ * A client's hooks hear of the requests that it sends, `onOutcome` of the calls made with it: one that a fallback answered
+ * is told there, with all attempts, while its requests are told to the fallback's own hooks.
+ */
 export interface Hooks {
+  /** A request is about to be sent: `attempt` is 1 for the first. */
   onRequest?: (request: { provider: string; url: string; method: string; attempt: number }) => void;
+  /** Response headers arrived, whatever their status. */
   onResponse?: (response: { provider: string; url: string; status: number; requestId: string | null }) => void;
+  /** An attempt failed, and another follows in `delay` milliseconds. */
   onRetry?: (retry: { provider: string; attempt: number; reason: string; delay: number }) => void;
+  /** A call is over, also one that never had an answer. Not told of a response that you read yourself. */
   onOutcome?: (outcome: Pick<Outcome, "status" | "usage" | "cost" | "timing" | "attempts" | "requestId">) => void;
 }
 
-/** Another client to ask when this one cannot answer. */
+/**
+ * Another client to ask when this one cannot answer: it was not reached, failed (5xx), or refused for longer than the call
+ * can wait (429, a cooldown, the plan's limits). A call's own `headers` and `query` are not for it.
+ */
 export interface Fallback {
+  /** Asked with its own settings; its own fallbacks are not followed. */
   client: Chatwire;
+  /** In place of the request's. */
   model: string;
   /** Parameters to set differently for it. */
   params?: Partial<ChatCompletionCreateParamsBase>;

@@ -28,7 +28,14 @@ export function aborted(reason?: unknown): APIUserAbortError {
 
 /** The outcome of what never became a stream. */
 export function unopened(error: ChatwireError): Outcome {
-  const outcome: Outcome = {
+  const outcome = outcomeOf(error);
+  withOutcome(error, outcome);
+  return outcome;
+}
+
+/** The same without the error knowing of it. */
+export function outcomeOf(error: ChatwireError): Outcome {
+  return {
     status: error instanceof APIUserAbortError ? "aborted" : "error",
     completion: null,
     message: null,
@@ -44,8 +51,6 @@ export function unopened(error: ChatwireError): Outcome {
     requestId: (error instanceof APIError ? error.requestID : undefined) ?? null,
     error,
   };
-  withOutcome(error, outcome);
-  return outcome;
 }
 
 /** What an outcome throws, where it throws at all. */

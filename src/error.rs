@@ -382,7 +382,7 @@ impl Said {
                 reader.object()?;
                 let mut first = true;
                 while let Some(name) = reader.member(&mut first)? {
-                    self.member(&name, reader, level)?;
+                    self.member(name, reader, level)?;
                 }
             }
             Kind::Array => {

@@ -3,17 +3,13 @@
 //! The reader is strict (what it accepts, every `JSON.parse` accepts), allocates nothing, and hands out values as the
 //! slices they lie in. It is not a document model: for that Rust callers have serde_json and JavaScript has its own.
 
-use std::borrow::Cow;
-
 /// How deeply arrays and objects may nest.
 pub const MAX_DEPTH: u32 = 128;
 
-/// The bytes are not JSON; `at` is the offset of the first byte that cannot be.
+/// The bytes are not JSON; [`Reader::at`] is the offset of the first byte that cannot be. It carries nothing itself, so that
+/// a result is one word, returned in a register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Malformed {
-    /// Offset in bytes.
-    pub at: usize,
-}
+pub struct Malformed;
 
 /// What kind of value comes next, told by its first byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,18 +83,19 @@ impl<'a> Reader<'a> {
         self.eat(b'[')
     }
 
-    /// The key of the next member, or `None` past the last. `first` says whether it is the object's first, and is cleared.
+    /// The key of the next member as it is spelled between its quotes, or `None` past the last. `first` says whether it is
+    /// the object's first, and is cleared.
     ///
     /// # Errors
     /// Where neither a member nor the end of the object follows.
     #[inline]
-    pub fn member(&mut self, first: &mut bool) -> Read<Option<Cow<'a, [u8]>>> {
+    pub fn member(&mut self, first: &mut bool) -> Read<Option<&'a [u8]>> {
         if !self.more(first, b'}')? {
             return Ok(None);
         }
         let key = self.string()?;
         self.eat(b':')?;
-        Ok(Some(key.bytes()))
+        Ok(Some(key.raw))
     }
 
     /// Whether another element follows. `first` as in [`member`](Self::member).
@@ -236,7 +233,12 @@ impl<'a> Reader<'a> {
     }
 
     fn literal(&mut self, word: &[u8]) -> Read<()> {
-        if !self.bytes[self.at..].starts_with(word) {
+        let rest = &self.bytes[self.at..];
+        if !rest.starts_with(word) {
+            if word.starts_with(rest) {
+                // Cut short, not wrong: the first byte that cannot be is past the end.
+                self.at = self.bytes.len();
+            }
             return self.malformed();
         }
         self.at += word.len();
@@ -249,6 +251,10 @@ impl<'a> Reader<'a> {
         match self.bytes.get(self.at) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
             Some(b'u') if hex4(self.bytes, self.at + 1).is_some() => self.at += 5,
+            Some(b'u') if self.bytes.len() < self.at + 5 && self.bytes[self.at + 1..].iter().all(u8::is_ascii_hexdigit) => {
+                self.at = self.bytes.len();
+                return self.malformed();
+            }
             _ => return self.malformed(),
         }
         Ok(())
@@ -275,7 +281,7 @@ impl<'a> Reader<'a> {
 
     #[cold]
     fn malformed<T>(&self) -> Read<T> {
-        Err(Malformed { at: self.at })
+        Err(Malformed)
     }
 }
 
@@ -339,17 +345,17 @@ pub struct Str<'a> {
 }
 
 impl<'a> Str<'a> {
+    /// A string by what is between its quotes.
+    pub fn spelled(raw: &'a [u8]) -> Self {
+        Str { raw, escaped: raw.contains(&b'\\') }
+    }
+
     /// Whether this is the empty string.
     pub fn is_empty(&self) -> bool {
         self.raw.is_empty()
     }
 
-    /// The string as UTF-8 bytes, U+FFFD for a surrogate without its other half. Bytes that were not UTF-8 stay as they are.
-    pub fn bytes(&self) -> Cow<'a, [u8]> {
-        if self.escaped { Cow::Owned(self.to_text().into_bytes()) } else { Cow::Borrowed(self.raw) }
-    }
-
-    /// The string as text of its own.
+    /// The string as text of its own, U+FFFD for a surrogate without its other half.
     pub fn to_text(&self) -> String {
         let mut text = Text::default();
         text.push(*self);
@@ -496,6 +502,11 @@ impl Writer {
         self
     }
 
+    /// [`key`](Self::key), by what is between its quotes in another JSON text.
+    pub fn spelled_key(&mut self, key: &[u8]) -> &mut Self {
+        self.comma().raw(b"\"").raw(key).raw(b"\":")
+    }
+
     /// A member whose value is text.
     pub fn member(&mut self, key: &str, value: &str) -> &mut Self {
         self.key(key).string(value)
@@ -580,6 +591,12 @@ impl Writer {
             Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
         }
     }
+}
+
+/// Whether these bytes are one JSON value and nothing else.
+pub fn is_json(bytes: &[u8]) -> bool {
+    let mut reader = Reader::new(bytes);
+    reader.value().is_ok() && reader.finish().is_ok()
 }
 
 /// A non-negative whole number, if these bytes are one.

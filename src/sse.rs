@@ -99,7 +99,7 @@ impl Decoder {
         Self::with_limit(DEFAULT_MAX_EVENT_BYTES)
     }
 
-    /// A decoder that refuses an event of more than `limit` bytes.
+    /// A decoder that refuses an event of more than `limit` bytes: the data so far and the line at hand together.
     pub fn with_limit(limit: usize) -> Self {
         Decoder {
             limit,
@@ -139,8 +139,8 @@ impl Decoder {
         }
         self.has_data = false;
         self.dispatched = true;
-        self.last_event_id.clone_from(&self.id_buffer);
-        Some(Event { event: type_of(&self.event_type), data: &self.data, id: &self.last_event_id, unfinished: true })
+        // Who reconnects asks for what follows the last whole event, so its ID stays the last.
+        Some(Event { event: type_of(&self.event_type), data: &self.data, id: &self.id_buffer, unfinished: true })
     }
 
     /// The ID of the last event that was dispatched, as a reconnecting reader would send it.
@@ -297,12 +297,13 @@ impl<'i> Events<'_, 'i> {
             let mut whole = std::mem::take(&mut decoder.line);
             whole.extend_from_slice(&self.input[line]);
             self.unhold();
-            self.decoder.take_field(&whole);
+            if self.fits(whole.len()) {
+                self.decoder.take_field(&whole);
+            }
             if whole.capacity() <= KEPT_CAPACITY {
                 whole.clear();
                 self.decoder.line = whole;
             }
-            self.check_size();
             return false;
         }
         let bytes = &self.input[line.clone()];
@@ -321,8 +322,9 @@ impl<'i> Events<'_, 'i> {
             self.held = Some(line.start + 5 + space..line.end);
         } else {
             self.unhold();
-            self.decoder.take_field(bytes);
-            self.check_size();
+            if self.fits(bytes.len()) {
+                self.decoder.take_field(bytes);
+            }
         }
         false
     }
@@ -346,7 +348,7 @@ impl<'i> Events<'_, 'i> {
         self.unhold();
         self.decoder.line.extend_from_slice(&self.input[self.at..]);
         self.at = self.input.len();
-        self.check_size();
+        self.fits(self.decoder.line.len());
     }
 
     fn unhold(&mut self) {
@@ -355,13 +357,15 @@ impl<'i> Events<'_, 'i> {
         }
     }
 
-    fn check_size(&mut self) {
+    /// Whether a line of so many bytes is within the limit, the data before it counted in. What does not fit ends it all.
+    fn fits(&mut self, line: usize) -> bool {
         let decoder = &mut *self.decoder;
-        if decoder.data.len() + decoder.line.len() > decoder.limit {
+        if decoder.data.len() + line > decoder.limit {
             decoder.overflow = true;
             decoder.data = Vec::new();
             decoder.line = Vec::new();
         }
+        !decoder.overflow
     }
 }
 

@@ -1,7 +1,6 @@
 //! What a JavaScript client holds of the engine: its settings, read once, and the way to open responses with them.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use js_sys::{Function, Object, Promise, Reflect};
@@ -33,8 +32,8 @@ struct Shared {
     connection: Rc<connection::Connection>,
     prices: Option<Prices>,
     totals: RefCell<cost::Totals>,
-    /// Requests under way that count against a plan's limits.
-    places: RefCell<HashMap<u32, Place>>,
+    /// Requests under way that count against a plan's limits, by their number less one.
+    places: RefCell<Vec<Option<Place>>>,
 }
 
 #[wasm_bindgen]
@@ -71,6 +70,12 @@ impl Connection {
         })
     }
 
+    /// Whether the provider documents `response_format: json_schema`.
+    #[wasm_bindgen(getter, js_name = jsonSchema)]
+    pub fn json_schema(&self) -> bool {
+        self.0.connection.provider.capabilities.json_schema
+    }
+
     /// JSON text of what all calls have used so far.
     pub fn usage(&self) -> String {
         let totals = self.0.totals.borrow();
@@ -92,7 +97,9 @@ impl Connection {
 
     /// Adds a call that is over to the totals, by its outcome, and frees its place.
     pub fn account(&self, outcome: &str, id: u32) {
-        self.0.places.borrow_mut().remove(&id);
+        if let Some(place) = self.0.places.borrow_mut().get_mut((id as usize).wrapping_sub(1)) {
+            *place = None;
+        }
         let (tokens, estimated) = outcome_usage(outcome.as_bytes()).unwrap_or_default();
         self.0.totals.borrow_mut().add(&tokens, estimated, self.0.connection.prices.as_ref());
     }
@@ -100,17 +107,24 @@ impl Connection {
 
 impl Shared {
     fn hand_over(&self, opened: Opened) -> JsValue {
-        let mut places = self.places.borrow_mut();
-        let id = (1..u32::MAX).find(|id| !places.contains_key(id)).unwrap_or(0);
-        if let Some(place) = opened.place {
-            places.insert(id, place);
-        }
+        let id = opened.place.map_or(0, |place| self.keep(place));
         let result = Object::new();
         set(&result, "requestId", &opened.decoder.request_id.as_deref().map_or(JsValue::NULL, JsValue::from_str));
         set(&result, "decoder", &self.decoder_options(&opened.decoder));
         set(&result, "response", &opened.response);
         set(&result, "id", &id.into());
         result.into()
+    }
+
+    /// Keeps a place under a number until the call is accounted for.
+    fn keep(&self, place: Place) -> u32 {
+        let mut places = self.places.borrow_mut();
+        let free = places.iter().position(Option::is_none).unwrap_or(places.len());
+        if free == places.len() {
+            places.push(None);
+        }
+        places[free] = Some(place);
+        free as u32 + 1
     }
 
     /// What `Decoder` takes, as a plain object.
@@ -358,7 +372,7 @@ fn outcome_usage(outcome: &[u8]) -> Option<(Tokens, bool)> {
     reader.object().ok()?;
     while let Some(key) = reader.member(&mut first).ok()? {
         let value = reader.value().ok()?;
-        if &*key == b"usage" {
+        if key == b"usage" {
             return Some((Tokens::read(value), value.ends_with(b"\"estimated\":true}")));
         }
     }

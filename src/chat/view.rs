@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::json::{Kind, Malformed, Reader};
+use crate::json::{Kind, Malformed, Reader, Str};
 
 /// Containers below this level are [`Value::Deep`]. The deepest field read is
 /// `messages[i].tool_calls[j].function.arguments`, a string in a container at level 5.
@@ -189,7 +189,7 @@ fn read(reader: &mut Reader<'_>, level: u8) -> Result<Value, Malformed> {
             reader.object()?;
             let (mut first, mut members) = (true, Vec::new());
             while let Some(name) = reader.member(&mut first)? {
-                members.push((String::from_utf8_lossy(&name).into_owned(), read(reader, level + 1)?));
+                members.push((Str::spelled(name).to_text(), read(reader, level + 1)?));
             }
             Value::Object(members)
         }

@@ -4,7 +4,6 @@
 //! of its own.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 
 use web_sys::AbortSignal;
 
@@ -17,18 +16,19 @@ use crate::provider::Limits;
 /// So many accounts are remembered; a gateway may see a new key with every request.
 const MAX_ACCOUNTS: usize = 1024;
 
-#[derive(Default)]
+/// Lists, for they are short almost everywhere, and a hash table is more code than all that is done with them.
 struct Accounts {
-    breakers: HashMap<u64, Breaker>,
-    limiters: HashMap<(u64, Option<u32>, Option<u32>), Limiter>,
+    breakers: Vec<(u64, Breaker)>,
+    limiters: Vec<(LimiterKey, Limiter)>,
     last_id: u64,
 }
 
 thread_local! {
-    static ACCOUNTS: RefCell<Accounts> = RefCell::default();
+    static ACCOUNTS: RefCell<Accounts> =
+        const { RefCell::new(Accounts { breakers: Vec::new(), limiters: Vec::new(), last_id: 0 }) };
 }
 
-type LimiterKey = (u64, Option<u32>, Option<u32>);
+type LimiterKey = (u64, Limits);
 
 /// A request's place within the limits of a plan. Given back when dropped.
 pub(crate) struct Place {
@@ -43,7 +43,10 @@ impl Place {
     }
 
     fn with<T>(&self, run: impl FnOnce(&mut Limiter) -> T) -> Option<T> {
-        ACCOUNTS.with_borrow_mut(|accounts| accounts.limiters.get_mut(&self.limiter).map(run))
+        ACCOUNTS.with_borrow_mut(|accounts| {
+            let known = accounts.limiters.iter_mut().find(|(key, _)| *key == self.limiter);
+            known.map(|(_, limiter)| run(limiter))
+        })
     }
 }
 
@@ -61,9 +64,16 @@ pub(crate) fn cool_down(account: u64, until: f64) {
     ACCOUNTS.with_borrow_mut(|accounts| {
         if accounts.breakers.len() >= MAX_ACCOUNTS {
             let now = host::wall_clock();
-            accounts.breakers.retain(|_, breaker| breaker.gate(now, 0.0) != Gate::Open);
+            accounts.breakers.retain(|(_, breaker)| breaker.gate(now, 0.0) != Gate::Open);
         }
-        accounts.breakers.entry(account).or_default().open_until(until);
+        match accounts.breakers.iter_mut().find(|(key, _)| *key == account) {
+            Some((_, breaker)) => breaker.open_until(until),
+            None => {
+                let mut breaker = Breaker::default();
+                breaker.open_until(until);
+                accounts.breakers.push((account, breaker));
+            }
+        }
     });
 }
 
@@ -78,11 +88,14 @@ pub(crate) async fn enter(
     cooled_down(account, given_up, signal).await?;
     let Some(limits) = limits else { return Ok(None) };
     let place = ACCOUNTS.with_borrow_mut(|accounts| {
-        let limiter = (account, limits.requests_per_minute, limits.concurrent);
-        if accounts.limiters.len() >= MAX_ACCOUNTS {
-            accounts.limiters.retain(|_, limiter| limiter.waiting() > 0);
+        let limiter = (account, limits);
+        if !accounts.limiters.iter().any(|(key, _)| *key == limiter) {
+            if accounts.limiters.len() >= MAX_ACCOUNTS {
+                let now = host::wall_clock();
+                accounts.limiters.retain_mut(|(_, limiter)| !limiter.is_idle(now));
+            }
+            accounts.limiters.push((limiter, Limiter::new(limits)));
         }
-        accounts.limiters.entry(limiter).or_insert_with(|| Limiter::new(limits));
         accounts.last_id += 1;
         Place { limiter, id: accounts.last_id }
     });
@@ -106,7 +119,10 @@ pub(crate) async fn enter(
 
 /// Waits for a cooldown to pass, if that is before the caller gives up.
 async fn cooled_down(account: u64, given_up: f64, signal: Option<&AbortSignal>) -> Result<(), Error> {
-    let breaker = ACCOUNTS.with_borrow(|accounts| accounts.breakers.get(&account).copied()).unwrap_or_default();
+    let breaker = ACCOUNTS.with_borrow(|accounts| {
+        let known = accounts.breakers.iter().find(|(key, _)| *key == account);
+        known.map(|(_, breaker)| *breaker).unwrap_or_default()
+    });
     let now = host::wall_clock();
     match breaker.gate(now, given_up - now) {
         Gate::Open => Ok(()),

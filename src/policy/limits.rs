@@ -3,8 +3,6 @@
 //! Plain data. It wakes nobody, because in workerd one request must not touch another's timers: each waiter asks again
 //! on its own timer, and one that stops asking is passed over.
 
-use std::collections::VecDeque;
-
 use super::Problem;
 use crate::provider::Limits;
 
@@ -41,22 +39,23 @@ pub struct Limiter {
     /// Requests that count against the minute until their headers are there, and a minute more.
     unanswered: Vec<Request>,
     /// When the places of answered requests free, in order.
-    frees: VecDeque<f64>,
-    /// In the order they came.
-    waiting: VecDeque<Waiter>,
+    frees: Vec<f64>,
+    /// In the order they came; each with the time when it was told to look again.
+    waiting: Vec<Request>,
 }
 
+/// A request and the time it was last heard of, or is to be.
 #[derive(Debug, Clone, Copy)]
 struct Request {
     id: u64,
-    since: f64,
+    time: f64,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Waiter {
-    id: u64,
-    /// When it was told to look again.
-    due: f64,
+/// Takes one request out, and says whether it was there.
+fn remove(requests: &mut Vec<Request>, id: u64) -> bool {
+    let before = requests.len();
+    requests.retain(|request| request.id != id);
+    requests.len() < before
 }
 
 /// Whether a request may go.
@@ -72,13 +71,12 @@ impl Limiter {
     /// Nobody asked yet.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        let (running, unanswered) = (Vec::new(), Vec::new());
         Self {
             limits,
-            running,
-            unanswered,
-            frees: VecDeque::new(),
-            waiting: VecDeque::new(),
+            running: Vec::new(),
+            unanswered: Vec::new(),
+            frees: Vec::new(),
+            waiting: Vec::new(),
         }
     }
 
@@ -91,13 +89,13 @@ impl Limiter {
             .waiting
             .iter()
             .take(before)
-            .filter(|waiter| now <= waiter.due + LATE_MS)
+            .filter(|waiter| now <= waiter.time + LATE_MS)
             .count();
         let free_at = self.free_at(ahead, now);
         if free_at == Some(now) {
-            self.waiting.retain(|waiter| waiter.id != id);
-            self.running.push(Request { id, since: now });
-            self.unanswered.push(Request { id, since: now });
+            remove(&mut self.waiting, id);
+            self.running.push(Request { id, time: now });
+            self.unanswered.push(Request { id, time: now });
             return Turn::Ready;
         }
         let due = match free_at {
@@ -107,23 +105,22 @@ impl Limiter {
             None => now + LOOK_AGAIN_MS,
         };
         match position.and_then(|position| self.waiting.get_mut(position)) {
-            Some(waiter) => waiter.due = due,
-            None => self.waiting.push_back(Waiter { id, due }),
+            Some(waiter) => waiter.time = due,
+            None => self.waiting.push(Request { id, time: due }),
         }
         Turn::WaitUntil(due)
     }
 
     /// The waiter `id` gave up.
     pub fn leave(&mut self, id: u64) {
-        self.waiting.retain(|waiter| waiter.id != id);
+        remove(&mut self.waiting, id);
     }
 
     /// The response headers of request `id` arrived: its place in the minute frees 60 seconds from now.
     pub fn answered(&mut self, id: u64, now: f64) {
-        if let Some(place) = self.unanswered.iter().position(|request| request.id == id) {
-            self.unanswered.swap_remove(place);
-            let last = self.frees.back().copied().unwrap_or(now);
-            self.frees.push_back(last.max(now + WINDOW_MS));
+        if remove(&mut self.unanswered, id) {
+            let last = self.frees.last().copied().unwrap_or(now);
+            self.frees.push(last.max(now + WINDOW_MS));
         }
     }
 
@@ -131,7 +128,14 @@ impl Limiter {
     /// have counted it.
     pub fn release(&mut self, id: u64, now: f64) {
         self.answered(id, now);
-        self.running.retain(|request| request.id != id);
+        remove(&mut self.running, id);
+    }
+
+    /// Whether nothing it knows matters any more: no request runs, waits or counts against the minute.
+    #[must_use]
+    pub fn is_idle(&mut self, now: f64) -> bool {
+        self.forget(now);
+        self.running.is_empty() && self.unanswered.is_empty() && self.frees.is_empty() && self.waiting.is_empty()
     }
 
     /// How many wait.
@@ -160,12 +164,10 @@ impl Limiter {
     }
 
     fn forget(&mut self, now: f64) {
-        while self.frees.front().is_some_and(|frees| *frees <= now) {
-            self.frees.pop_front();
+        self.frees.retain(|frees| *frees > now);
+        for requests in [&mut self.running, &mut self.unanswered, &mut self.waiting] {
+            requests.retain(|request| now - request.time < LOST_MS);
         }
-        self.running.retain(|request| now - request.since < LOST_MS);
-        self.unanswered.retain(|request| now - request.since < LOST_MS);
-        self.waiting.retain(|waiter| now - waiter.due < LOST_MS);
     }
 }
 

@@ -11,7 +11,7 @@ impl Extras {
     pub(super) fn keep(&mut self, extras: &[Extra<'_>]) {
         for (key, value) in extras {
             let Some((_, kept)) = self.0.iter_mut().find(|(name, _)| **name == **key) else {
-                self.0.push((Box::from(&**key), value.to_vec()));
+                self.0.push((Box::from(*key), value.to_vec()));
                 continue;
             };
             if kept == value || *value == b"null" {
@@ -31,7 +31,7 @@ impl Extras {
     pub(super) fn replace(&mut self, extras: &[Extra<'_>]) {
         for (key, value) in extras {
             match self.0.iter_mut().find(|(name, _)| **name == **key) {
-                None => self.0.push((Box::from(&**key), value.to_vec())),
+                None => self.0.push((Box::from(*key), value.to_vec())),
                 Some((_, kept)) if kept != value && *value != b"null" => {
                     kept.clear();
                     kept.extend_from_slice(value);
@@ -47,7 +47,7 @@ impl Extras {
 
     pub(super) fn write(&self, out: &mut Writer) {
         for (key, value) in &self.0 {
-            out.key(&String::from_utf8_lossy(key)).raw(value);
+            out.spelled_key(key).raw(value);
         }
     }
 }

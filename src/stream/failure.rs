@@ -54,13 +54,13 @@ impl Failure {
                     let kind = reader.kind()?;
                     let value = reader.value()?;
                     let text = || Reader::new(value).string().map(|text| bounded(text.to_text()));
-                    match &*key {
+                    match key {
                         b"error" if matches!(kind, Kind::Object | Kind::String) => self.read(&mut Reader::new(value))?,
                         b"message" | b"detail" if kind == Kind::String && self.message.is_empty() => self.message = text()?,
                         b"code" | b"status" | b"status_code" if kind == Kind::Number => {
                             let number = crate::json::integer(value).filter(|status| (400..600).contains(status));
                             self.status = self.status.or(number);
-                            if &*key == b"code" {
+                            if key == b"code" {
                                 self.code = Some(String::from_utf8_lossy(value).into_owned());
                             }
                         }

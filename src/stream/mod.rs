@@ -23,7 +23,7 @@ mod repairs;
 mod scan;
 mod tool_calls;
 
-use crate::json::{Kind, Malformed, Reader, Writer};
+use crate::json::{Kind, Malformed, Reader, Writer, is_json};
 use crate::provider::ReasoningPlace;
 use crate::sse;
 use choice::Choice;
@@ -521,13 +521,12 @@ impl Decoder {
             return self.done(now);
         }
         if event.event == "error" {
-            let failure = match Reader::new(data).value() {
-                Ok(_) => Failure::in_band(data),
-                Err(Malformed { .. }) => {
-                    let mut quoted = Writer::default();
-                    quoted.string(&String::from_utf8_lossy(data));
-                    Failure::in_band(&quoted.bytes)
-                }
+            let failure = if is_json(data) {
+                Failure::in_band(data)
+            } else {
+                let mut quoted = Writer::default();
+                quoted.string(&String::from_utf8_lossy(data));
+                Failure::in_band(&quoted.bytes)
             };
             return self.conclude(Status::Error, Some(failure), now);
         }
@@ -535,13 +534,12 @@ impl Decoder {
             None => self.repair(Repair::EmptyData),
             Some(b'{') => self.take_chunk_bytes(event.data, now),
             Some(b':') => self.repair(Repair::KeepAliveData),
-            Some(_) if event.event != "message" && Reader::new(data).value().is_err() => {
+            Some(_) if event.event != "message" && !is_json(data) => {
                 // An event of another kind, such as a named ping: not for this reader.
                 self.repair(Repair::KeepAliveData)
             }
             Some(_) => {
-                let mut reader = Reader::new(data);
-                if reader.value().and_then(|_| reader.finish()).is_err() {
+                if !is_json(data) {
                     return self.repair(Repair::Malformed);
                 }
                 self.repair(Repair::NotAnObject)?;
@@ -572,7 +570,7 @@ impl Decoder {
         let mut reader = Reader::new(data);
         let chunk = match Chunk::read(&mut reader).and_then(|chunk| reader.finish().map(|()| chunk)) {
             Ok(chunk) => chunk,
-            Err(Malformed { .. }) => return self.repair(Repair::Malformed),
+            Err(Malformed) => return self.repair(Repair::Malformed),
         };
         let repairs = self.repairs.total();
         if std::str::from_utf8(data).is_err() {
@@ -711,7 +709,7 @@ impl Decoder {
         if let Some(event) = sse.end() {
             // Half an event of a cut stream is no repair, but the end.
             let data = event.data.trim_ascii();
-            let whole = data == b"[DONE]" || Reader::new(data).value().is_ok();
+            let whole = data == b"[DONE]" || is_json(data);
             if whole {
                 self.repair(Repair::UnfinishedEvent)?;
                 self.take_event(&event, now)?;
@@ -783,7 +781,7 @@ impl Decoder {
     /// Whether a document is valid JSON up to its end, and only stops too early.
     fn is_cut_short(&self, bytes: &[u8]) -> bool {
         let mut reader = Reader::new(bytes);
-        matches!(reader.value(), Err(Malformed { at }) if at >= bytes.len())
+        reader.value().is_err() && reader.at() >= bytes.len()
     }
 
     fn is_document(&self) -> bool {

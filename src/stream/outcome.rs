@@ -330,7 +330,7 @@ impl Tokens {
         let mut first = true;
         reader.object()?;
         while let Some(key) = reader.member(&mut first)? {
-            match &*key {
+            match key {
                 b"prompt_tokens" => self.prompt = crate::json::integer(reader.value()?),
                 b"completion_tokens" => self.completion = crate::json::integer(reader.value()?),
                 b"prompt_cache_hit_tokens" => self.cached = crate::json::integer(reader.value()?).unwrap_or(self.cached),
@@ -339,7 +339,7 @@ impl Tokens {
                     reader.object()?;
                     while let Some(key) = reader.member(&mut first)? {
                         let value = reader.value()?;
-                        if &*key == b"cached_tokens" {
+                        if key == b"cached_tokens" {
                             self.cached = crate::json::integer(value).unwrap_or(self.cached);
                         }
                     }

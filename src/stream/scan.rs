@@ -2,8 +2,6 @@
 //!
 //! A chunk is read whole before anything of it is used, so that a malformed one changes nothing.
 
-use std::borrow::Cow;
-
 use crate::json::{Kind, Malformed, Reader, Str, integer};
 
 /// The names under which servers send reasoning beside the content.
@@ -45,7 +43,7 @@ impl<'a> Field<'a> {
 }
 
 /// A member that the engine has no use for and keeps as it is.
-pub(super) type Extra<'a> = (Cow<'a, [u8]>, &'a [u8]);
+pub(super) type Extra<'a> = (&'a [u8], &'a [u8]);
 
 #[derive(Debug, Default)]
 pub(super) struct Delta<'a> {
@@ -64,7 +62,7 @@ impl<'a> Delta<'a> {
         let mut first = true;
         reader.object()?;
         while let Some(key) = reader.member(&mut first)? {
-            match &*key {
+            match key {
                 b"content" => delta.content = Field::read(reader)?,
                 b"role" => delta.role = Field::read(reader)?,
                 b"refusal" => delta.refusal = Field::read(reader)?,
@@ -98,7 +96,7 @@ impl<'a> Choice<'a> {
         let mut first = true;
         reader.object()?;
         while let Some(key) = reader.member(&mut first)? {
-            match &*key {
+            match key {
                 b"index" => choice.index = integer(reader.value()?),
                 b"delta" if reader.kind()? == Kind::Object => {
                     let delta = Delta::read(reader)?;
@@ -149,7 +147,7 @@ impl<'a> Chunk<'a> {
         let mut first = true;
         reader.object()?;
         while let Some(key) = reader.member(&mut first)? {
-            match &*key {
+            match key {
                 b"choices" => chunk.read_choices(reader)?,
                 b"usage" => chunk.usage = not_null(reader)?,
                 b"error" => chunk.error = not_null(reader)?,
@@ -199,7 +197,7 @@ impl<'a> Chunk<'a> {
 
     /// A member by name, among those the engine keeps as they are.
     pub(super) fn extra(&self, name: &str) -> Option<&'a [u8]> {
-        self.extras.iter().find(|(key, _)| &**key == name.as_bytes()).map(|(_, value)| *value)
+        self.extras.iter().find(|(key, _)| *key == name.as_bytes()).map(|(_, value)| *value)
     }
 }
 
@@ -252,7 +250,7 @@ fn read_parts<'a>(
             reader.object()?;
             while let Some(key) = reader.member(&mut first)? {
                 let value = reader.value()?;
-                match &*key {
+                match key {
                     b"type" => thought |= matches!(value, b"\"thinking\"" | b"\"reasoning\"" | b"\"reasoning_text\""),
                     b"text" | b"thinking" | b"reasoning" | b"content" => bodies.push(value),
                     _ => {}

@@ -4,7 +4,7 @@ use super::Context;
 use super::extras::Extras;
 use super::repairs::Repair;
 use super::scan::{Extra, Field};
-use crate::json::{Kind, Malformed, Reader, Text, Writer, integer};
+use crate::json::{Kind, Malformed, Reader, Text, Writer, integer, is_json};
 use crate::policy::estimate::Estimate;
 
 #[derive(Debug, Default)]
@@ -73,7 +73,7 @@ impl<'a> Item<'a> {
         let mut first = true;
         reader.object()?;
         while let Some(key) = reader.member(&mut first)? {
-            match &*key {
+            match key {
                 b"index" => item.index = integer(reader.value()?),
                 b"id" => item.id = field(reader)?,
                 b"type" => drop(reader.value()?),
@@ -88,7 +88,7 @@ impl<'a> Item<'a> {
         let mut first = true;
         reader.object()?;
         while let Some(key) = reader.member(&mut first)? {
-            match &*key {
+            match key {
                 b"name" => self.name = field(reader)?,
                 b"arguments" => self.arguments = field(reader)?,
                 _ => self.function_extras.push((key, reader.value()?)),
@@ -268,7 +268,7 @@ impl ToolCalls {
                 call.arguments = Text::default();
                 call.arguments.push_str("{}");
             }
-            call.complete = is_json(call.arguments.as_str());
+            call.complete = is_json(call.arguments.as_str().as_bytes());
             if !finished {
                 continue;
             }
@@ -300,11 +300,6 @@ fn read_items<'a>(reader: &mut Reader<'a>) -> Result<Vec<Item<'a>>, Malformed> {
     Ok(items)
 }
 
-fn is_json(text: &str) -> bool {
-    let mut reader = Reader::new(text.as_bytes());
-    reader.value().is_ok() && reader.finish().is_ok()
-}
-
 fn is_object(text: &str) -> bool {
-    text.trim_start().starts_with('{') && is_json(text)
+    text.trim_start().starts_with('{') && is_json(text.as_bytes())
 }

@@ -131,19 +131,19 @@ const junk = (random: Random): Json =>
   ]);
 
 /** Replaces or takes away one value somewhere, or adds one. */
-function damage(random: Random, value: Json, field = ""): Json {
+function damage(random: Random, value: Json): Json {
   if (typeof value !== "object" || value === null || random() < 0.25) return junk(random);
   if (Array.isArray(value)) {
     if (value.length === 0) return [junk(random)];
     const at = whole(random, value.length);
-    return value.with(at, damage(random, value[at] as Json));
+    return value.map((item, index) => (index === at ? damage(random, item) : item));
   }
   const names = Object.keys(value);
   const chosen = names.length > 0 ? pick(random, names) : "added";
   const copy = { ...value };
   if (random() < 0.15) delete copy[chosen];
   else if (random() < 0.1) copy[pick(random, ["n", "prompt_logprobs", "type", "role", "content", "name"])] = junk(random);
-  else copy[chosen] = damage(random, copy[chosen] as Json, field || chosen);
+  else copy[chosen] = damage(random, copy[chosen] as Json);
   return copy;
 }
 

@@ -1,0 +1,200 @@
+/**
+ * Hooks: what they are told, in which order, and what never reaches them.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { ClientOptions, Hooks } from "chatwire";
+import { clientOf, collect, DONE, event, failureOf, hello, says, serve } from "./serving.ts";
+
+const KEY = "sk-hook-secret-0123456789";
+const SECRETS = /sk-hook|SENSITIVE|token=|my-query/;
+
+interface Told {
+  hook: keyof Hooks;
+  data: Record<string, unknown>;
+}
+
+/** Hooks that write down what they are told. */
+function recorder(): { told: Told[]; hooks: Hooks; names: () => string[] } {
+  const told: Told[] = [];
+  const note = (hook: keyof Hooks) => (data: object) => void told.push({ hook, data: { ...data } });
+  const hooks: Hooks = {
+    onRequest: note("onRequest"),
+    onResponse: note("onResponse"),
+    onRetry: note("onRetry"),
+    onOutcome: note("onOutcome"),
+  };
+  return { told, hooks, names: () => told.map(({ hook }) => hook) };
+}
+
+const refusing = (status: number, headers: Record<string, string> = {}) =>
+  Response.json({ error: { message: `SENSITIVE ${KEY}` } }, { status, headers });
+const usage = { prompt_tokens: 5, completion_tokens: 2, total_tokens: 7 };
+const answering = () =>
+  serve([says("SENSITIVE answer", "stop"), event({ id: "1", choices: [], usage }), DONE]).response;
+
+/** A client whose server gives these answers one after the other. */
+function clientWith(answers: (() => Response | Promise<Response>)[], options: ClientOptions) {
+  let at = 0;
+  const fetch: ClientOptions["fetch"] = async () => (answers[at++] ?? (() => refusing(500)))();
+  return clientOf(fetch, { apiKey: KEY, ...options });
+}
+
+const asked = { model: "m", messages: [{ role: "user" as const, content: "SENSITIVE question" }] };
+
+test("a_call_is_told_from_request_to_outcome", async () => {
+  const { told, hooks, names } = recorder();
+  const client = clientWith([answering], { provider: { baseURL: "https://hooked.test/v1", name: "mine" } as never, hooks });
+  const stream = await client.chat.completions.create({ ...asked, stream: true });
+  assert.deepEqual(names(), ["onRequest", "onResponse"]);
+  await collect(stream.textStream);
+  assert.deepEqual(names(), ["onRequest", "onResponse", "onOutcome"]);
+
+  const [request, response, outcome] = told.map(({ data }) => data);
+  assert.equal(typeof request?.provider, "string");
+  assert.match(String(request?.url), /\/v1\/chat\/completions$/);
+  assert.deepEqual([request?.method, request?.attempt], ["POST", 1]);
+  assert.deepEqual([response?.url, response?.status, response?.requestId], [request?.url, 200, "req_1"]);
+  assert.deepEqual(Object.keys(outcome ?? {}).sort(), ["attempts", "cost", "requestId", "status", "timing", "usage"]);
+  assert.equal(outcome?.status, "complete");
+  assert.deepEqual(outcome?.usage, { ...usage, estimated: false });
+});
+
+test("a_retry_is_told_with_its_reason_and_delay", async () => {
+  const { told, hooks, names } = recorder();
+  const again = () => refusing(503, { "retry-after-ms": "1", "x-request-id": "req_0" });
+  const client = clientWith([again, () => Promise.reject(new TypeError("fetch failed")), answering], {
+    hooks,
+    maxRetries: 2,
+  });
+  await client.chat.completions.stream(asked).outcome();
+  assert.deepEqual(names(), [
+    ...["onRequest", "onResponse", "onRetry"],
+    ...["onRequest", "onRetry"],
+    ...["onRequest", "onResponse", "onOutcome"],
+  ]);
+  assert.deepEqual(
+    told.filter(({ hook }) => hook === "onRequest").map(({ data }) => data.attempt),
+    [1, 2, 3],
+  );
+  const retries = told.filter(({ hook }) => hook === "onRetry").map(({ data }) => data);
+  assert.deepEqual(
+    retries.map(({ attempt, reason }) => [attempt, reason]),
+    [
+      [1, "InternalServerError"],
+      [2, "APIConnectionError"],
+    ],
+  );
+  assert.equal(retries[0]?.delay, 1);
+  assert.ok(Number(retries[1]?.delay) >= 0 && Number(retries[1]?.delay) <= 8000);
+  assert.deepEqual([told[1]?.data.status, told[1]?.data.requestId], [503, "req_0"]);
+});
+
+test("a_call_that_gets_no_answer_has_an_outcome_too", async () => {
+  for (const run of ["create", "stream"] as const) {
+    const { told, hooks, names } = recorder();
+    const { completions } = clientWith([() => refusing(401)], { hooks }).chat;
+    if (run === "create") assert.ok(!("outcome" in (await failureOf(completions.create(asked)))));
+    else await completions.stream(asked).outcome();
+    assert.deepEqual(names(), ["onRequest", "onResponse", "onOutcome"]);
+    const { status, attempts, usage } = told[2]?.data ?? {};
+    assert.deepEqual([status, usage], ["error", null]);
+    assert.deepEqual((attempts as { status: number; reason: string }[])[0]?.reason, "AuthenticationError");
+  }
+  const { told, hooks } = recorder();
+  await failureOf(clientWith([], { hooks }).chat.completions.create({ model: "m" } as never));
+  assert.deepEqual(
+    told.map(({ hook, data }) => [hook, data.status]),
+    [["onOutcome", "error"]],
+  );
+});
+
+test("leaving_is_an_outcome", async () => {
+  const { told, hooks } = recorder();
+  const silent = () => serve([says("SENSITIVE")], { after: "silence" }).response;
+  const stream = clientWith([silent], { hooks }).chat.completions.stream(asked);
+  for await (const _ of stream.textStream) break;
+  await stream.outcome();
+  assert.equal(told.at(-1)?.data.status, "aborted");
+
+  const controller = new AbortController();
+  const { told: early, hooks: hooked } = recorder();
+  const never = () => {
+    controller.abort();
+    return new Promise<Response>(() => {});
+  };
+  await failureOf(clientWith([never], { hooks: hooked }).chat.completions.create(asked, { signal: controller.signal }));
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(
+    early.map(({ hook, data }) => [hook, data.status]),
+    [
+      ["onRequest", undefined],
+      ["onOutcome", "aborted"],
+    ],
+  );
+});
+
+test("each_client_is_told_of_its_own_requests_and_the_one_that_was_called_of_the_outcome", async () => {
+  const [first, second] = [recorder(), recorder()];
+  const other = clientWith([answering], { hooks: second.hooks });
+  const client = clientWith([() => refusing(503)], { hooks: first.hooks, fallback: [{ client: other, model: "other" }] });
+  await client.chat.completions.stream(asked).outcome();
+  assert.deepEqual(first.names(), ["onRequest", "onResponse", "onOutcome"]);
+  assert.deepEqual(second.names(), ["onRequest", "onResponse"]);
+  assert.equal(second.told[0]?.data.attempt, 1);
+  const attempts = first.told[2]?.data.attempts as { status: number; reason: string }[];
+  assert.deepEqual(
+    attempts.map(({ status, reason }) => [status, reason]),
+    [
+      [503, "InternalServerError"],
+      [200, "ok"],
+    ],
+  );
+});
+
+test("no_key_query_or_message_reaches_a_hook", async () => {
+  const { told, hooks } = recorder();
+  const echoing = () => refusing(500, { "x-request-id": `id-${KEY}`, "retry-after-ms": "1" });
+  const client = clientWith([echoing, answering], {
+    hooks,
+    maxRetries: 1,
+    baseURL: `https://gateway.test/${KEY}/v1`,
+    defaultQuery: { token: "my-query" },
+    defaultHeaders: { "x-secret": "SENSITIVE" },
+  });
+  await client.chat.completions.stream(asked).outcome();
+  assert.equal(told.length, 6);
+  assert.doesNotMatch(JSON.stringify(told), SECRETS);
+});
+
+test("what_a_hook_throws_changes_nothing", async () => {
+  const bad = () => {
+    throw new Error("mine");
+  };
+  const worse = async () => bad();
+  for (const hook of [bad, worse]) {
+    const hooks = { onRequest: hook, onResponse: hook, onRetry: hook, onOutcome: hook };
+    const client = clientWith([() => refusing(503, { "retry-after-ms": "1" }), answering], { hooks, maxRetries: 1 });
+    assert.equal((await client.chat.completions.stream(asked).outcome()).status, "complete");
+  }
+  // A rejection nobody hears would end the test by now.
+  await new Promise((resolve) => setImmediate(resolve));
+});
+
+test("a_hook_may_use_the_client_and_keep_what_it_counts", async () => {
+  const counter = {
+    requests: 0,
+    seen: [] as number[],
+    onRequest() {
+      this.requests++;
+      this.seen.push(client.usage.requests);
+    },
+    onOutcome() {
+      this.seen.push(client.usage.requests);
+    },
+  };
+  const client = clientWith([answering], { hooks: counter });
+  await client.chat.completions.stream(hello).outcome();
+  assert.equal(counter.requests, 1);
+  assert.deepEqual(counter.seen, [0, 1]);
+});
