@@ -4,9 +4,11 @@
 import type { EngineCall, EngineConnection } from "./boundary.ts";
 import { init, initNow } from "./engine.ts";
 import { ChatwireError, type ErrorDescriptor, InvalidRequestError, toError } from "./errors.ts";
+import { standardFetch } from "./host-fetch.ts";
 import type { ClientOptions, Fallback, Hooks, RequestOptions } from "./options.ts";
+import { aborted, outcomeOf } from "./outcome.ts";
 import type { Answered } from "./promise.ts";
-import { aborted, outcomeOf, type Source } from "./session.ts";
+import type { Source } from "./session.ts";
 import type { Outcome } from "./types.ts";
 import { Connection } from "./wasm/chatwire.js";
 
@@ -59,7 +61,7 @@ export class Caller {
     if (options.fetch !== undefined && typeof options.fetch !== "function") {
       throw new ChatwireError("fetch must be a function such as the global fetch: (url, init) => Promise<Response>.");
     }
-    const isFallback = ({ client, model }: Fallback) => callers.has(client) && typeof model === "string";
+    const isFallback = (one?: Fallback) => one && callers.has(one.client) && typeof one.model === "string";
     if (options.fallback && !(Array.isArray(options.fallback) && options.fallback.every(isFallback))) {
       throw new ChatwireError("fallback is a list of { client, model }, each client another one of this package.");
     }
@@ -161,7 +163,11 @@ export class Caller {
     try {
       const { fetch, hooks } = this.#options;
       const observer = hooks && ((hook: string, json: string) => tell(hooks, hook, JSON.parse(json)));
-      this.#connection = new Connection({ ...this.#options, ...surroundings() }, fetch, observer);
+      this.#connection = new Connection(
+        { ...this.#options, ...surroundings() },
+        fetch && standardFetch(fetch),
+        observer,
+      );
     } catch (thrown) {
       throw toError(thrown);
     }

@@ -3,8 +3,8 @@
  */
 import type { Answer } from "./call.ts";
 import { APIConnectionError, ProtocolError, toError } from "./errors.ts";
+import { aborted, errorOf } from "./outcome.ts";
 import { type Read, Reading } from "./reading.ts";
-import { aborted, errorOf } from "./session.ts";
 import type { WithRequestId } from "./types.ts";
 
 /**

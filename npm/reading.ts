@@ -80,7 +80,11 @@ export class Reading {
     this.#readStarted = now;
     const due = this.#decoder.deadline(now);
     if (due < this.#timerAt) this.#wakeAt(due, now);
-    return this.#reader.read();
+    try {
+      return Promise.resolve(this.#reader.read());
+    } catch (thrown) {
+      return Promise.reject(thrown); // no standard stream does this
+    }
   }
 
   /** What a read brought. Look at `outcome` afterwards: once it is there, nothing more comes. */
@@ -141,8 +145,12 @@ export class Reading {
     this.#signal?.removeEventListener("abort", this.abort);
   }
 
-  #cancel(): void {
-    this.#reader?.cancel().catch(() => {});
+  async #cancel(): Promise<void> {
+    try {
+      await this.#reader?.cancel();
+    } catch {
+      // It broke before.
+    }
   }
 
   /**

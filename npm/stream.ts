@@ -1,12 +1,15 @@
 /**
  * A chat completion as it arrives: what users iterate, await and leave.
  */
+
+import { BatchIterator } from "./batch-iterator.ts";
 import { CHUNKS, EVENTS, TEXT } from "./boundary.ts";
 import type { DecoderOptions } from "./decoders.ts";
 import { asBytes, init } from "./engine.ts";
 import { ChatwireError } from "./errors.ts";
 import { type Frame, frames } from "./frames.ts";
-import { BatchIterator, errorOf, Session, type Source } from "./session.ts";
+import { errorOf } from "./outcome.ts";
+import { Session, type Source } from "./session.ts";
 import { asyncDispose } from "./symbols.ts";
 import { type Branch, MAX_BEHIND, teeBody, verdict } from "./tee.ts";
 import type {

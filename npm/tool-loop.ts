@@ -4,8 +4,8 @@
  * Loaded when the first run starts, so that pages without tools do not carry it.
  */
 import { ChatwireError, withOutcome } from "./errors.ts";
+import { aborted, errorOf, unopened } from "./outcome.ts";
 import { check, inWords, jsonSchemaOf, type Schema } from "./schema.ts";
-import { aborted, errorOf, unopened } from "./session.ts";
 import type {
   RunEnd,
   RunnableFunctionTool,

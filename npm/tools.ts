@@ -4,8 +4,8 @@
  */
 import { ChatwireError, toError } from "./errors.ts";
 import type { RequestOptions } from "./options.ts";
+import { errorOf, unopened } from "./outcome.ts";
 import type { Schema, StandardSchema } from "./schema.ts";
-import { errorOf, unopened } from "./session.ts";
 import type { ChatStream } from "./stream.ts";
 import { asyncDispose } from "./symbols.ts";
 import type {

@@ -10,20 +10,25 @@ const finished = join(root, "dist", "wasm");
 const fresh = join(root, ".cache", "engine");
 const stamp = join(root, ".cache", "engine.sha256");
 
-// The standard library is compiled along, without panic messages: nobody could read them in a browser, where a panic
-// is a trap either way, and they are a fifth of the module. Both are unstable options, which RUSTC_BOOTSTRAP admits.
+// The standard library is compiled along, without what only panic messages and `{:?}` need: no text that reaches a user
+// comes from them, and they are a fifth of the module. These options are unstable, which RUSTC_BOOTSTRAP admits.
 const command = "build --release --lib --target wasm32-unknown-unknown --no-default-features --features npm";
 const standardLibrary = ["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"];
 const env = {
   RUSTC_BOOTSTRAP: "1",
-  CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: "-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none",
+  CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS:
+    "-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none -Zfmt-debug=none",
 };
 
 const binding = ["--target", "web", "--no-typescript", "--omit-default-module-path", "--out-name", "chatwire"];
 
 // Just what rustc emits; every runtime that chatwire supports can do it.
 const features = "bulk-memory multivalue mutable-globals nontrapping-float-to-int reference-types sign-ext".split(" ");
-const shrinking = ["-Oz", "--strip-debug", "--strip-producers", ...features.map((feature) => `--enable-${feature}`)];
+// Inlining what has one caller saves bytes, and costs more of them after gzip.
+const shrinking = [
+  ...["-Oz", "--one-caller-inline-max-function-size=20", "--strip-debug", "--strip-producers"],
+  ...features.map((feature) => `--enable-${feature}`),
+];
 
 /** Builds what is out of date, and gives the path of the module as the compiler left it, names included. */
 export async function buildEngine() {

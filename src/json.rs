@@ -569,7 +569,7 @@ impl Writer {
     /// A number of milliseconds, to the microsecond; `null` where there is none.
     pub fn milliseconds(&mut self, ms: Option<f64>) -> &mut Self {
         match ms {
-            Some(ms) if ms >= 0.0 && ms < 1e15 => self.decimal((ms * 1e3 + 0.5) as u64, 3),
+            Some(ms) if (0.0..1e15).contains(&ms) => self.decimal((ms * 1e3 + 0.5) as u64, 3),
             _ => self.raw(b"null"),
         }
     }

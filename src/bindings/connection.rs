@@ -3,23 +3,22 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use js_sys::{Function, Object, Promise, Reflect};
+use js_sys::{Function, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 use web_sys::AbortSignal;
 
 use super::descriptor::{describe, parse};
-use super::options::{Options, value, wrong};
+use super::options::{Options, value};
 use crate::chat::view::{Value, View};
 use crate::client::accounts::Place;
 use crate::client::connection::{self, Call, Key, Opened};
-use crate::client::host::set;
-use crate::error::Error;
+use crate::client::host::{self, set};
 use crate::json::{Reader, Writer};
 use crate::policy::redact::{check_header, check_key};
 use crate::policy::timeouts::{Setting, TimeoutOption, Timeouts};
 use crate::policy::{Problem, Validation, cost, limits};
-use crate::provider::{BaseUrl, Limits, Prices, Provider, Range, is_own_host};
+use crate::provider::{BaseUrl, Limits, Provider, Range, is_own_host};
 use crate::stream::{self, Tokens};
 
 const DEFAULT_RETRIES: u32 = 2;
@@ -30,7 +29,6 @@ pub struct Connection(Rc<Shared>);
 
 struct Shared {
     connection: Rc<connection::Connection>,
-    prices: Option<Prices>,
     totals: RefCell<cost::Totals>,
     /// Requests under way that count against a plan's limits, by their number less one.
     places: RefCell<Vec<Option<Place>>>,
@@ -42,15 +40,14 @@ impl Connection {
     /// `observer` is called with the name of a hook and JSON text for it.
     #[wasm_bindgen(constructor)]
     pub fn new(options: &JsValue, fetch: Option<Function>, observer: Option<Function>) -> Result<Connection, JsValue> {
-        let settings = read_settings(options, fetch).map_err(|error| describe(&error))?;
-        let (connection, prices) = settings;
-        let connection = connection::Connection { observer, ..connection };
-        Ok(Connection(Rc::new(Shared {
-            connection: Rc::new(connection),
-            prices,
-            totals: RefCell::default(),
-            places: RefCell::default(),
-        })))
+        match read_settings(options, fetch, observer) {
+            Ok(connection) => Ok(Connection(Rc::new(Shared {
+                connection: Rc::new(connection),
+                totals: RefCell::default(),
+                places: RefCell::default(),
+            }))),
+            Err(problems) => Err(describe(&problems.into())),
+        }
     }
 
     /// Opens a response: `{ response, decoder, requestId, id }`, or a rejection with a descriptor.
@@ -64,9 +61,19 @@ impl Connection {
         let shared = Rc::clone(&self.0);
         let call = read_call(path, body, call);
         future_to_promise(async move {
-            let call = call.map_err(|error| describe(&error))?;
-            let opened = Rc::clone(&shared.connection).open(call, signal).await.map_err(|error| describe(&error))?;
-            Ok(shared.hand_over(opened))
+            let opened = match call {
+                Ok(call) => Rc::clone(&shared.connection).open(call, signal.clone()).await,
+                Err(problems) => Err(problems.into()),
+            };
+            match opened {
+                Ok(opened) => {
+                    if let Some(signal) = &signal {
+                        host::follow(signal, &opened.controller);
+                    }
+                    Ok(shared.hand_over(opened))
+                }
+                Err(error) => Err(describe(&error)),
+            }
         })
     }
 
@@ -108,12 +115,19 @@ impl Connection {
 impl Shared {
     fn hand_over(&self, opened: Opened) -> JsValue {
         let id = opened.place.map_or(0, |place| self.keep(place));
-        let result = Object::new();
-        set(&result, "requestId", &opened.decoder.request_id.as_deref().map_or(JsValue::NULL, JsValue::from_str));
-        set(&result, "decoder", &self.decoder_options(&opened.decoder));
-        set(&result, "response", &opened.response);
-        set(&result, "id", &id.into());
-        result.into()
+        let options = &opened.decoder;
+        let mut out = Writer::default();
+        out.raw(b"{").key("id").integer(u64::from(id)).key("requestId");
+        match &options.request_id {
+            Some(request_id) => out.string(request_id),
+            None => out.raw(b"null"),
+        };
+        out.key("decoder").raw(b"{");
+        write_decoder_options(options, &mut out);
+        out.raw(b"}}");
+        let result = parse(&out.into_string());
+        set(result.unchecked_ref(), "response", &opened.response);
+        result
     }
 
     /// Keeps a place under a number until the call is accounted for.
@@ -126,56 +140,52 @@ impl Shared {
         places[free] = Some(place);
         free as u32 + 1
     }
+}
 
-    /// What `Decoder` takes, as a plain object.
-    fn decoder_options(&self, options: &stream::Options) -> JsValue {
-        let object = Object::new();
-        set(&object, "document", &options.document.into());
-        set(&object, "reasoning", &options.reasoning.name().into());
-        set(&object, "decoding", &if options.strict { "strict" } else { "tolerant" }.into());
-        set(&object, "accumulate", &options.accumulate.into());
-        if let Some(prices) = &self.prices {
-            let member = Object::new();
-            set(&member, "input", &prices.input.into());
-            set(&member, "cachedInput", &prices.cached_input.unwrap_or(prices.input).into());
-            set(&member, "output", &prices.output.into());
-            set(&object, "prices", &member);
+/// What `Decoder` takes, as the members of an object.
+fn write_decoder_options(options: &stream::Options, out: &mut Writer) {
+    out.key("document").bool(options.document).member("reasoning", options.reasoning.name());
+    out.member("decoding", if options.strict { "strict" } else { "tolerant" }).key("accumulate").bool(options.accumulate);
+    if let Some(prices) = &options.prices {
+        out.key("prices").raw(b"{");
+        for (name, price) in [("input", prices.input), ("cachedInput", prices.cached_input), ("output", prices.output)] {
+            // Millionths of a millionth of a dollar a token are millionths of a dollar for a million of them.
+            out.key(name).decimal(price, 6);
         }
-        let timeouts = Object::new();
-        for (name, ms) in [
-            ("firstToken", options.timeouts.first_token),
-            ("idle", options.timeouts.idle),
-            ("total", options.timeouts.total),
-        ] {
-            if let Some(ms) = ms {
-                set(&timeouts, name, &ms.into());
-            }
+        out.raw(b"}");
+    }
+    out.key("timeouts").raw(b"{");
+    let timeouts = &options.timeouts;
+    for (name, ms) in [("firstToken", timeouts.first_token), ("idle", timeouts.idle), ("total", timeouts.total)] {
+        if ms.is_some() {
+            out.key(name).milliseconds(ms);
         }
-        set(&object, "timeouts", &timeouts);
-        set(&object, "started", &options.started.into());
-        let mut attempts = Writer::default();
-        stream::write_attempts(&options.attempts, &mut attempts);
-        set(&object, "attempts", &parse(&attempts.into_string()));
-        if let Some(id) = &options.request_id {
-            set(&object, "requestId", &id.into());
-        }
-        object.into()
+    }
+    out.raw(b"}").key("started").milliseconds(Some(options.started)).key("attempts");
+    stream::write_attempts(&options.attempts, out);
+    if let Some(request_id) = &options.request_id {
+        out.member("requestId", request_id);
     }
 }
 
 /// Some members of a JavaScript object. Others may be functions, clients, or whatever a caller carries around.
 fn members(object: &JsValue, names: &[&str]) -> Value {
-    let member = |name: &&str| {
-        let value_of = Reflect::get(object, &JsValue::from_str(name)).unwrap_or(JsValue::UNDEFINED);
-        ((*name).to_owned(), value(value_of))
-    };
-    Value::Object(names.iter().map(member).collect())
+    let mut members = Vec::with_capacity(names.len());
+    for name in names {
+        members.push(((*name).to_owned(), value(member(object, name))));
+    }
+    Value::Object(members)
+}
+
+fn member(object: &JsValue, name: &str) -> JsValue {
+    Reflect::get(object, &JsValue::from_str(name)).unwrap_or(JsValue::UNDEFINED)
 }
 
 fn read_settings(
     js: &JsValue,
     fetch: Option<Function>,
-) -> Result<(connection::Connection, Option<Prices>), Error> {
+    observer: Option<Function>,
+) -> Result<connection::Connection, Vec<Problem>> {
     let read = members(
         js,
         &[
@@ -183,186 +193,206 @@ fn read_settings(
             "validate", "decoding", "prices", "page", "location", "dangerouslyAllowBrowser",
         ],
     );
-    let options = Options(&read);
-    let location = options.text("location")?;
-    let (mut provider, own) = read_provider(&options)?;
-    if let Some(base_url) = options.text("baseURL")? {
-        provider = provider.at(base_url, location)?;
+    let problems = RefCell::default();
+    let options = Options::new(&read, &problems);
+    let connection = connect(js, &options, fetch, observer);
+    match (connection, problems.into_inner()) {
+        (Some(connection), problems) if problems.is_empty() => Ok(connection),
+        (_, problems) => Err(problems),
     }
-    if let Some(endpoint) = options.text("endpoint")? {
-        provider = provider.endpoint(endpoint)?;
+}
+
+/// The connection that these options ask for; `None` where a problem leaves no address.
+fn connect(
+    js: &JsValue,
+    options: &Options<'_>,
+    fetch: Option<Function>,
+    observer: Option<Function>,
+) -> Option<connection::Connection> {
+    let location = options.text("location");
+    let own = options.of("provider");
+    let mut provider = read_provider(options)?;
+    if let Some(base_url) = options.text("baseURL") {
+        provider.move_to(&options.checked(BaseUrl::parse(base_url, location))?);
     }
-    let base = BaseUrl::parse(&provider.base_url, location)?;
-    if let Some(reasoning) = own.reasoning()? {
+    if let Some(endpoint) = options.text("endpoint") {
+        options.checked(provider.choose_endpoint(endpoint));
+    }
+    let base = options.checked(BaseUrl::parse(&provider.base_url, location))?;
+    if provider.name == "custom" {
+        provider.name = own.text("name").unwrap_or(base.host()).to_owned().into();
+    }
+    if let Some(reasoning) = own.reasoning() {
         provider.reasoning = reasoning;
     }
-    provider.ranges = read_ranges(&own)?;
-    let prices = match options.prices()? {
-        Some(prices) => Some(prices),
-        None => own.prices()?.or(provider.prices),
-    };
-    let token_prices = prices.as_ref().map(cost::token_prices).transpose()?;
-    let key = read_key(js, &provider, &base, &options)?;
-    let headers = options.pairs("defaultHeaders")?;
+    read_ranges(&own, &mut provider.ranges);
+    let prices = options.prices().or_else(|| own.prices()).or(provider.prices);
+    let prices = prices.and_then(|prices| cost::token_prices(&prices).map_err(|problems| options.note(problems)).ok());
+    let key = read_key(js, &provider, &base, options);
+    let headers = options.pairs("defaultHeaders");
     for (name, value) in &headers {
-        check_header("defaultHeaders", name, value.as_deref().unwrap_or_default())?;
+        options.checked(check_header("defaultHeaders", name, value.as_deref().unwrap_or_default()));
     }
-    let timeout = read_timeout(&options)?;
-    Timeouts::new(timeout, &provider, true)?;
-    let limits = read_limits(&options, &provider)?;
+    let timeout = read_timeout(options);
+    if let Err(problems) = Timeouts::new(timeout, &provider, true) {
+        options.note(problems);
+    }
     let validation = match options.get("validate") {
         None => Validation::Documented,
         Some(Value::Bool(false)) => Validation::Off,
-        Some(word) => Validation::from_name(word.as_str().unwrap_or_default())?,
+        Some(word) => options.checked(Validation::from_name(word.as_str().unwrap_or_default()))?,
     };
-    let connection = connection::Connection {
+    Some(connection::Connection {
         base,
         key,
         fetch,
         headers,
-        query: options.pairs("defaultQuery")?,
-        max_retries: read_retries(&options)?.unwrap_or(DEFAULT_RETRIES),
+        query: options.pairs("defaultQuery"),
+        max_retries: read_retries(options).unwrap_or(DEFAULT_RETRIES),
         timeout,
-        limits,
+        limits: read_limits(options, &provider),
         validation,
-        strict: options.strict()?.unwrap_or(false),
-        prices: token_prices,
-        observer: None,
+        strict: options.strict().unwrap_or(false),
+        prices,
+        observer,
         provider,
-    };
-    Ok((connection, prices))
+    })
 }
 
-/// The provider, and the object that described it where it is the caller's own.
-fn read_provider<'a>(options: &Options<'a>) -> Result<(Provider, Options<'a>), Problem> {
-    let nothing = Options(&Value::Null);
-    match options.get("provider") {
-        Some(Value::String(name)) => Ok((Provider::named(name)?, nothing)),
-        Some(object @ Value::Object(_)) => {
-            let own = Options(object);
-            let base_url = own.text("baseURL")?.or(options.text("baseURL")?);
-            match base_url {
-                Some(base_url) => Ok((Provider::custom(base_url), own)),
-                None => Err(wrong("provider", "must have a baseURL")),
-            }
-        }
-        Some(_) => Err(wrong("provider", "must be \"electron\", \"electronhub\", \"openai\" or { baseURL }")),
-        None => match options.text("baseURL")? {
-            Some(base_url) => Ok((Provider::custom(base_url), nothing)),
-            None => Err(wrong("provider", "is missing: name one, or give a baseURL")),
-        },
+fn read_provider(options: &Options<'_>) -> Option<Provider> {
+    let message = match options.get("provider") {
+        Some(Value::String(name)) => return options.checked(Provider::named(name)),
+        Some(Value::Object(_)) => "must have a baseURL",
+        Some(_) => "must be \"electron\", \"electronhub\", \"openai\" or { baseURL }",
+        None => "is missing: name one, or give a baseURL",
+    };
+    let is_own = matches!(options.get("provider"), None | Some(Value::Object(_)));
+    let base_url = options.of("provider").text("baseURL").or_else(|| options.text("baseURL")).filter(|_| is_own);
+    if base_url.is_none() {
+        options.wrong("provider", message);
     }
+    base_url.map(Provider::custom)
 }
 
 /// `ranges: { temperature: [0, 1] }` of a caller's own provider.
-fn read_ranges(own: &Options<'_>) -> Result<Vec<Range>, Problem> {
-    let Some(Value::Object(ranges)) = own.get("ranges") else { return Ok(Vec::new()) };
-    ranges
-        .iter()
-        .map(|(field, bounds)| match bounds.elements() {
+fn read_ranges(own: &Options<'_>, ranges: &mut Vec<Range>) {
+    let Some(Value::Object(members)) = own.get("ranges") else { return };
+    for (field, bounds) in members {
+        match bounds.elements() {
             [Value::Number(min), Value::Number(max)] if min <= max => {
-                Ok(Range { field: field.clone(), min: *min, max: *max })
+                ranges.push(Range { field: field.clone(), min: *min, max: *max });
             }
-            _ => Err(wrong("ranges", "must map a field to [lowest, highest]")),
-        })
-        .collect()
-}
-
-fn read_key(js: &JsValue, provider: &Provider, base: &BaseUrl, options: &Options<'_>) -> Result<Key, Problem> {
-    let given = Reflect::get(js, &"apiKey".into()).unwrap_or(JsValue::UNDEFINED);
-    let own_host = is_own_host(base.host());
-    let key = if let Some(function) = given.dyn_ref::<Function>() {
-        Key::Function(function.clone())
-    } else if let Some(key) = given.as_string() {
-        check_key(&key)?;
-        Key::Value(key)
-    } else if given.is_null() {
-        Key::None
-    } else if !given.is_undefined() {
-        return Err(wrong("apiKey", "must be a string, null, or a function that gives one"));
-    } else {
-        let variable = provider.key_variable.filter(|_| own_host);
-        let env = Reflect::get(js, &"env".into()).unwrap_or(JsValue::UNDEFINED);
-        let set = variable.and_then(|variable| Reflect::get(&env, &variable.into()).ok()?.as_string());
-        match set.map(|key| key.trim().to_owned()).filter(|key| !key.is_empty()) {
-            Some(key) => Key::Value(key),
-            None => Key::None,
+            _ => own.wrong("ranges", "must map a field to [lowest, highest]"),
         }
-    };
-    let has_key = !matches!(key, Key::None);
-    if own_host && !has_key && !given.is_null() {
-        let hint = provider.key_variable.map_or(String::new(), |variable| [" (or set ", variable, ")"].concat());
-        return Err(wrong("apiKey", &["is missing: this server needs one", &hint].concat()));
     }
-    let in_page = options.flag("page")?.unwrap_or(false);
-    if own_host && has_key && in_page && !options.flag("dangerouslyAllowBrowser")?.unwrap_or(false) {
-        let message = "would be readable by every visitor of this page: send requests through a server of yours \
-                       (baseURL: \"/v1\"), or set dangerouslyAllowBrowser if you mean it";
-        return Err(Problem::refused("key_in_page", &["apiKey"], ["apiKey ", message].concat()));
-    }
-    Ok(key)
 }
 
-fn read_timeout(options: &Options<'_>) -> Result<TimeoutOption, Problem> {
+fn read_key(js: &JsValue, provider: &Provider, base: &BaseUrl, options: &Options<'_>) -> Key {
+    let given = member(js, "apiKey");
+    let own_host = is_own_host(base.host());
+    let mut key = Key::None;
+    if let Some(function) = given.dyn_ref::<Function>() {
+        key = Key::Function(function.clone());
+    } else if let Some(text) = given.as_string() {
+        options.checked(check_key(&text));
+        key = Key::Value(text);
+    } else if given.is_undefined() {
+        let variable = provider.key_variable.filter(|_| own_host);
+        let set = variable.and_then(|variable| member(&member(js, "env"), variable).as_string());
+        if let Some(text) = set.as_deref().map(str::trim_ascii).filter(|text| !text.is_empty()) {
+            key = Key::Value(text.to_owned());
+        }
+    } else if !given.is_null() {
+        options.wrong("apiKey", "must be a string, null, or a function that gives one");
+        return key;
+    }
+    if !own_host {
+        return key;
+    }
+    if let Key::None = key {
+        if !given.is_null() {
+            let variable = provider.key_variable.unwrap_or("null");
+            let message = ["is missing: this server needs one (or set ", variable, ")"].concat();
+            options.wrong("apiKey", &message);
+        }
+    } else if options.flag("page") == Some(true) && options.flag("dangerouslyAllowBrowser") != Some(true) {
+        let message = "apiKey would be readable by every visitor of this page: send requests through a server of yours \
+                       (baseURL: \"/v1\"), or set dangerouslyAllowBrowser if you mean it";
+        options.note([Problem::refused("key_in_page", &["apiKey"], message)]);
+    }
+    key
+}
+
+fn read_timeout(options: &Options<'_>) -> TimeoutOption {
     let setting = |value: Option<&Value>| match value {
-        None => Ok(Setting::Default),
-        Some(Value::Bool(false)) => Ok(Setting::Off),
-        Some(Value::Number(ms)) => Ok(Setting::Ms(*ms)),
-        Some(_) => Err(wrong("timeout", "must be a number of milliseconds, false, or { headers, firstToken, idle, total }")),
+        None => Setting::Default,
+        Some(Value::Bool(false)) => Setting::Off,
+        Some(Value::Number(ms)) => Setting::Ms(*ms),
+        Some(_) => {
+            options.wrong("timeout", "must be a number of milliseconds, false, or { headers, firstToken, idle, total }");
+            Setting::Default
+        }
     };
     match options.get("timeout") {
-        Some(Value::Bool(false)) => Ok(TimeoutOption::OFF),
-        Some(object @ Value::Object(_)) => Ok(TimeoutOption {
-            headers: setting(object.set("headers"))?,
-            first_token: setting(object.set("firstToken"))?,
-            idle: setting(object.set("idle"))?,
-            total: setting(object.set("total"))?,
-        }),
-        value => Ok(TimeoutOption { total: setting(value)?, ..TimeoutOption::default() }),
+        Some(Value::Bool(false)) => TimeoutOption::OFF,
+        Some(object @ Value::Object(_)) => TimeoutOption {
+            headers: setting(object.set("headers")),
+            first_token: setting(object.set("firstToken")),
+            idle: setting(object.set("idle")),
+            total: setting(object.set("total")),
+        },
+        value => TimeoutOption { total: setting(value), ..TimeoutOption::default() },
     }
 }
 
-fn read_limits(options: &Options<'_>, provider: &Provider) -> Result<Option<Limits>, Error> {
-    match options.get("limits") {
-        None | Some(Value::Bool(false)) => Ok(None),
-        Some(Value::String(plan)) => Ok(Some(provider.plan(plan)?)),
-        Some(object @ Value::Object(_)) => {
-            let own = Options(object);
-            Ok(Some(limits::limits(own.number("requestsPerMinute")?, own.number("concurrent")?)?))
+fn read_limits(options: &Options<'_>, provider: &Provider) -> Option<Limits> {
+    match options.get("limits")? {
+        Value::Bool(false) => None,
+        Value::String(plan) => options.checked(provider.plan(plan)),
+        Value::Object(_) => {
+            let own = options.of("limits");
+            let limits = limits::limits(own.number("requestsPerMinute"), own.number("concurrent"));
+            limits.map_err(|problems| options.note(problems)).ok()
         }
-        Some(_) => {
-            Err(wrong("limits", "must be false, \"standard\", \"enterprise\" or { requestsPerMinute, concurrent }").into())
+        _ => {
+            let message = "must be false, \"standard\", \"enterprise\" or { requestsPerMinute, concurrent }";
+            options.wrong("limits", message);
+            None
         }
     }
 }
 
-fn read_retries(options: &Options<'_>) -> Result<Option<u32>, Problem> {
-    match options.number("maxRetries")? {
-        Some(number) if !(0.0..=100.0).contains(&number) => Err(wrong("maxRetries", "must be from 0 to 100")),
-        number => Ok(number.map(|number| number as u32)),
+fn read_retries(options: &Options<'_>) -> Option<u32> {
+    let number = options.number("maxRetries")?;
+    if !(0.0..=100.0).contains(&number) {
+        options.wrong("maxRetries", "must be from 0 to 100");
     }
+    Some(number as u32)
 }
 
-fn read_call(path: String, body: Option<String>, js: &JsValue) -> Result<Call, Error> {
+fn read_call(path: String, body: Option<String>, js: &JsValue) -> Result<Call, Vec<Problem>> {
     let read = members(
         js,
         &["headers", "query", "timeout", "maxRetries", "decoding", "accumulate", "stream", "now", "attempts"],
     );
-    let options = Options(&read);
-    Ok(Call {
+    let problems = RefCell::default();
+    let options = Options::new(&read, &problems);
+    let call = Call {
         path,
         view: body.as_deref().map(View::of_body),
         body,
-        headers: options.pairs("headers")?,
-        query: options.pairs("query")?,
-        max_retries: read_retries(&options)?,
-        timeout: read_timeout(&options)?,
-        strict: options.strict()?,
-        discard: options.flag("accumulate")? == Some(false),
-        stream: options.flag("stream")?.unwrap_or(false),
-        started: options.number("now")?.unwrap_or(0.0),
+        headers: options.pairs("headers"),
+        query: options.pairs("query"),
+        max_retries: read_retries(&options),
+        timeout: read_timeout(&options),
+        strict: options.strict(),
+        discard: options.flag("accumulate") == Some(false),
+        stream: options.flag("stream").unwrap_or(false),
+        started: options.number("now").unwrap_or(0.0),
         attempts: options.attempts(),
-    })
+    };
+    let problems = problems.into_inner();
+    if problems.is_empty() { Ok(call) } else { Err(problems) }
 }
 
 /// The tokens in the JSON text of an outcome, and whether they are an estimate.

@@ -1,5 +1,7 @@
 //! The stream engine for JavaScript: one call a network chunk.
 
+use std::cell::RefCell;
+
 use js_sys::{Function, Reflect};
 use wasm_bindgen::prelude::*;
 
@@ -20,41 +22,46 @@ const OUTPUTS: [(&str, OutputKind); 4] = [
 ];
 
 fn read(options: &Value) -> Result<stream::Options, Error> {
-    let options = Options(options);
-    let provider = options.text("provider")?.filter(|name| *name != "custom").map(Provider::named).transpose()?;
-    let provider = match (provider, options.text("endpoint")?) {
-        (Some(provider), Some(endpoint)) => Some(provider.endpoint(endpoint)?),
-        (provider, _) => provider,
-    };
-    let known = provider.as_ref().map_or(ReasoningPlace::Detect, |provider| provider.reasoning);
-    let prices = options.prices()?.or(provider.and_then(|provider| provider.prices));
-    let limits = options.get("limits").map_or(Options(&Value::Null), Options);
-    let timeouts = options.get("timeouts").map_or(Options(&Value::Null), Options);
+    let problems = RefCell::default();
+    let options = Options::new(options, &problems);
+    let mut provider = None;
+    if let Some(name) = options.text("provider").filter(|name| *name != "custom") {
+        provider = options.checked(Provider::named(name));
+    }
+    if let (Some(known), Some(endpoint)) = (&mut provider, options.text("endpoint")) {
+        options.checked(known.choose_endpoint(endpoint));
+    }
+    let provider = provider.as_ref();
+    let prices = options.prices().or(provider.and_then(|provider| provider.prices));
+    let prices = prices.and_then(|prices| cost::token_prices(&prices).map_err(|problems| options.note(problems)).ok());
+    let (limits, timeouts) = (options.of("limits"), options.of("timeouts"));
     let default = stream::Limits::default();
-    Ok(stream::Options {
-        output: options.one_of("output", &OUTPUTS.map(|(name, _)| name))?.map_or(OutputKind::None, |at| OUTPUTS[at].1),
-        document: options.flag("document")?.unwrap_or(false),
-        reasoning: options.reasoning()?.unwrap_or(known),
-        strict: options.strict()?.unwrap_or(false),
-        accumulate: options.flag("accumulate")?.unwrap_or(true),
-        predict: options.flag("predict")?.unwrap_or(true),
-        prices: prices.as_ref().map(cost::token_prices).transpose()?,
+    let read = stream::Options {
+        output: options.one_of("output", &OUTPUTS.map(|(name, _)| name)).map_or(OutputKind::None, |at| OUTPUTS[at].1),
+        document: options.flag("document").unwrap_or(false),
+        reasoning: options.reasoning().or(provider.map(|known| known.reasoning)).unwrap_or(ReasoningPlace::Detect),
+        strict: options.strict().unwrap_or(false),
+        accumulate: options.flag("accumulate").unwrap_or(true),
+        predict: options.flag("predict").unwrap_or(true),
+        prices,
         timeouts: stream::Timeouts {
-            first_token: timeouts.number("firstToken")?,
-            idle: timeouts.number("idle")?,
-            total: timeouts.number("total")?,
+            first_token: timeouts.number("firstToken"),
+            idle: timeouts.number("idle"),
+            total: timeouts.number("total"),
         },
         limits: stream::Limits {
-            max_event_bytes: limits.size("maxEventBytes")?.unwrap_or(default.max_event_bytes),
-            max_tool_call_bytes: limits.size("maxToolCallBytes")?.unwrap_or(default.max_tool_call_bytes),
-            max_stream_bytes: limits.size("maxStreamBytes")?.unwrap_or(default.max_stream_bytes),
-            max_choices: limits.size("maxChoices")?.unwrap_or(default.max_choices),
+            max_event_bytes: limits.size("maxEventBytes", default.max_event_bytes),
+            max_tool_call_bytes: limits.size("maxToolCallBytes", default.max_tool_call_bytes),
+            max_stream_bytes: limits.size("maxStreamBytes", default.max_stream_bytes),
+            max_choices: limits.size("maxChoices", default.max_choices),
         },
-        started: options.number("started")?.unwrap_or(0.0),
+        started: options.number("started").unwrap_or(0.0),
         attempts: options.attempts(),
-        request_id: options.text("requestId")?.map(str::to_owned),
+        request_id: options.text("requestId").map(str::to_owned),
         prompt_tokens: None,
-    })
+    };
+    let problems = problems.into_inner();
+    if problems.is_empty() { Ok(read) } else { Err(problems.into()) }
 }
 
 /// One chat stream, or one JSON completion.

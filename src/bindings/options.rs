@@ -1,5 +1,7 @@
 //! Options as callers give them: plain objects, doubted member by member.
 
+use std::cell::RefCell;
+
 use serde::Deserialize;
 use wasm_bindgen::JsValue;
 
@@ -14,108 +16,157 @@ pub(super) fn value(js: JsValue) -> Value {
     Value::deserialize(reader).unwrap_or(Value::Other)
 }
 
-/// The members of one options object.
-pub(super) struct Options<'a>(pub(super) &'a Value);
+/// The members of one options object. What cannot be meant is noted among the problems, and is as if it were not there:
+/// whoever reads the options looks at the problems once, at the end.
+#[derive(Clone, Copy)]
+pub(super) struct Options<'a> {
+    value: &'a Value,
+    problems: &'a RefCell<Vec<Problem>>,
+}
 
 impl<'a> Options<'a> {
+    pub(super) fn new(value: &'a Value, problems: &'a RefCell<Vec<Problem>>) -> Self {
+        Options { value, problems }
+    }
+
+    /// The members of a member; none where there is no such object.
+    pub(super) fn of(&self, name: &str) -> Self {
+        Options { value: self.get(name).unwrap_or(&Value::Null), ..*self }
+    }
+
+    /// Notes an option with a value that it cannot have.
+    pub(super) fn wrong(&self, name: &str, message: &str) {
+        self.note([Problem::refused("invalid_option", &[name], [name, " ", message].concat())]);
+    }
+
+    /// Notes problems that somebody else found.
+    pub(super) fn note(&self, problems: impl IntoIterator<Item = Problem>) {
+        self.problems.borrow_mut().extend(problems);
+    }
+
+    /// What somebody else made of an option, if it could be meant.
+    pub(super) fn checked<T>(&self, result: Result<T, Problem>) -> Option<T> {
+        result.map_err(|problem| self.note([problem])).ok()
+    }
+
     /// A member that is there.
     pub(super) fn get(&self, name: &str) -> Option<&'a Value> {
-        self.0.set(name)
+        self.value.set(name)
     }
 
     /// A member that has to be text.
-    pub(super) fn text(&self, name: &'static str) -> Result<Option<&'a str>, Problem> {
-        let text = |value: &'a Value| value.as_str().ok_or_else(|| wrong(name, "must be a string"));
-        self.get(name).map(text).transpose()
+    pub(super) fn text(&self, name: &str) -> Option<&'a str> {
+        let value = self.get(name)?;
+        if value.as_str().is_none() {
+            self.wrong(name, "must be a string");
+        }
+        value.as_str()
     }
 
     /// A member that has to be a number, not NaN.
-    pub(super) fn number(&self, name: &'static str) -> Result<Option<f64>, Problem> {
-        let number = |value: &Value| {
-            value.as_number().filter(|number| !number.is_nan()).ok_or_else(|| wrong(name, "must be a number"))
-        };
-        self.get(name).map(number).transpose()
+    pub(super) fn number(&self, name: &str) -> Option<f64> {
+        let number = self.get(name)?.as_number().filter(|number| !number.is_nan());
+        if number.is_none() {
+            self.wrong(name, "must be a number");
+        }
+        number
     }
 
     /// A member that has to be `true` or `false`.
-    pub(super) fn flag(&self, name: &'static str) -> Result<Option<bool>, Problem> {
-        let flag = |value: &Value| value.as_bool().ok_or_else(|| wrong(name, "must be true or false"));
-        self.get(name).map(flag).transpose()
+    pub(super) fn flag(&self, name: &str) -> Option<bool> {
+        let flag = self.get(name)?.as_bool();
+        if flag.is_none() {
+            self.wrong(name, "must be true or false");
+        }
+        flag
     }
 
     /// A member that has to be a size or a count, at least 1.
-    pub(super) fn size(&self, name: &'static str) -> Result<Option<usize>, Problem> {
-        let size = self.number(name)?;
-        match size {
-            Some(size) if size < 1.0 => Err(wrong(name, "must be at least 1")),
-            size => Ok(size.map(|size| size as usize)),
+    pub(super) fn size(&self, name: &str, default: usize) -> usize {
+        match self.number(name) {
+            Some(size) if size >= 1.0 => size as usize,
+            Some(_) => {
+                self.wrong(name, "must be at least 1");
+                default
+            }
+            None => default,
         }
     }
 
-    /// A member that has to be one of some words.
-    pub(super) fn one_of(&self, name: &'static str, words: &[&'static str]) -> Result<Option<usize>, Problem> {
-        let Some(word) = self.text(name)? else { return Ok(None) };
-        match words.iter().position(|known| *known == word) {
-            Some(at) => Ok(Some(at)),
-            None => Err(wrong(name, &["must be one of ", &words.join(", ")].concat())),
+    /// A member that has to be one of some words: which one it is.
+    pub(super) fn one_of(&self, name: &str, words: &[&str]) -> Option<usize> {
+        let word = self.text(name)?;
+        let found = words.iter().position(|known| *known == word);
+        if found.is_none() {
+            let mut message = String::from("must be one of ");
+            for (index, word) in words.iter().enumerate() {
+                message.push_str(if index > 0 { ", " } else { "" });
+                message.push_str(word);
+            }
+            self.wrong(name, &message);
         }
+        found
     }
 
     /// `decoding`: whether it is strict.
-    pub(super) fn strict(&self) -> Result<Option<bool>, Problem> {
-        Ok(self.one_of("decoding", &["tolerant", "strict"])?.map(|word| word == 1))
+    pub(super) fn strict(&self) -> Option<bool> {
+        self.one_of("decoding", &["tolerant", "strict"]).map(|word| word == 1)
     }
 
     /// `reasoning`: where to look for it.
-    pub(super) fn reasoning(&self) -> Result<Option<ReasoningPlace>, Problem> {
-        let place = |word| {
-            ReasoningPlace::from_name(word).ok_or_else(|| {
-                wrong("reasoning", "must be one of reasoning, reasoning_content, tags, none, detect")
-            })
-        };
-        self.text("reasoning")?.map(place).transpose()
+    pub(super) fn reasoning(&self) -> Option<ReasoningPlace> {
+        let words = ["reasoning", "reasoning_content", "tags", "none", "detect"];
+        self.one_of("reasoning", &words).and_then(|word| ReasoningPlace::from_name(words.get(word)?))
     }
 
     /// `prices`, in US dollars per million tokens.
-    pub(super) fn prices(&self) -> Result<Option<Prices>, Problem> {
-        let Some(prices) = self.get("prices").map(Options) else { return Ok(None) };
-        let needed = |name| prices.number(name)?.ok_or_else(|| wrong("prices", "must have input and output"));
-        Ok(Some(Prices { input: needed("input")?, cached_input: prices.number("cachedInput")?, output: needed("output")? }))
+    pub(super) fn prices(&self) -> Option<Prices> {
+        self.get("prices")?;
+        let prices = self.of("prices");
+        let (input, output) = (prices.number("input"), prices.number("output"));
+        let (Some(input), Some(output)) = (input, output) else {
+            self.wrong("prices", "must have input and output");
+            return None;
+        };
+        Some(Prices { input, cached_input: prices.number("cachedInput"), output })
     }
 
     /// `attempts`, as [`crate::stream::Outcome`] lists them.
     pub(super) fn attempts(&self) -> Vec<Attempt> {
-        let Some(Value::Array(attempts)) = self.get("attempts") else { return Vec::new() };
         let text = |attempt: &Value, name| attempt.set(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let status = |attempt: &Value| attempt.set("status").and_then(Value::as_number).map(|status| status as u16);
-        let read = |attempt| Attempt { provider: text(attempt, "provider"), status: status(attempt), reason: text(attempt, "reason") };
-        attempts.iter().map(read).collect()
+        let mut attempts = Vec::new();
+        for attempt in self.get("attempts").map(Value::elements).unwrap_or_default() {
+            let status = attempt.set("status").and_then(Value::as_number).map(|status| status as u16);
+            attempts.push(Attempt { provider: text(attempt, "provider"), status, reason: text(attempt, "reason") });
+        }
+        attempts
     }
 
     /// A record of text; a member that is null or undefined has no value.
-    pub(super) fn pairs(&self, name: &'static str) -> Result<Vec<(String, Option<String>)>, Problem> {
-        match self.get(name) {
-            None => Ok(Vec::new()),
-            Some(Value::Object(members)) => members.iter().map(|(key, value)| {
-                let value = match value {
-                    Value::Null => None,
-                    Value::String(text) => Some(text.clone()),
-                    Value::Bool(flag) => Some(if *flag { "true" } else { "false" }.to_owned()),
-                    Value::Number(number) => Some(number_text(*number)),
-                    _ => return Err(wrong(name, "must have text for values")),
-                };
-                Ok((key.clone(), value))
-            }).collect(),
-            Some(_) => Err(wrong(name, "must be an object of names and values")),
+    pub(super) fn pairs(&self, name: &str) -> Vec<(String, Option<String>)> {
+        let mut pairs = Vec::new();
+        let Some(value) = self.get(name) else { return pairs };
+        let Value::Object(members) = value else {
+            self.wrong(name, "must be an object of names and values");
+            return pairs;
+        };
+        for (key, value) in members {
+            let value = match value {
+                Value::Null => None,
+                Value::String(text) => Some(text.clone()),
+                Value::Bool(flag) => Some(if *flag { "true" } else { "false" }.to_owned()),
+                Value::Number(number) => Some(number_text(*number)),
+                _ => {
+                    self.wrong(name, "must have text for values");
+                    continue;
+                }
+            };
+            pairs.push((key.clone(), value));
         }
+        pairs
     }
 }
 
 fn number_text(number: f64) -> String {
     js_sys::Number::from(number).to_string_with_radix(10).map(String::from).unwrap_or_default()
-}
-
-/// An option with a value that it cannot have.
-pub(super) fn wrong(name: &'static str, message: &str) -> Problem {
-    Problem::refused("invalid_option", &[name], [name, " ", message].concat())
 }

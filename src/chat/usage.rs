@@ -50,6 +50,12 @@ impl Usage {
         cached.min(self.prompt_tokens)
     }
 
+    /// Whether this is an estimate of the engine, for an answer whose tokens no server counted.
+    #[must_use]
+    pub fn is_estimated(&self) -> bool {
+        self.extra.get("estimated") == Some(&Value::Bool(true))
+    }
+
     /// Completion tokens spent on reasoning; 0 when the server says nothing.
     #[must_use]
     pub fn reasoning_tokens(&self) -> u64 {

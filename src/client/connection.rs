@@ -7,7 +7,7 @@ use std::rc::Rc;
 use gloo_net::http::{Headers, QueryParams, Response};
 use js_sys::{Function, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
-use web_sys::{AbortSignal, ReadableStreamDefaultReader};
+use web_sys::{AbortController, AbortSignal};
 
 use super::host::{self, Lost};
 use super::accounts::{self, Place};
@@ -77,6 +77,8 @@ pub(crate) struct Call {
 /// A response whose headers have arrived, and how to read it.
 pub(crate) struct Opened {
     pub(crate) response: web_sys::Response,
+    /// Ends the response's body.
+    pub(crate) controller: AbortController,
     pub(crate) decoder: stream::Options,
     /// The request's place within the plan's limits, to be given back when the answer is over.
     pub(crate) place: Option<Place>,
@@ -96,17 +98,17 @@ impl Connection {
         let earlier = attempts.len();
         loop {
             let left = || timeouts.total.map_or(f64::INFINITY, |total| total - (host::now() - call.started));
-            if earlier > 0 && left() <= 0.0 {
-                // Those before have used up all the time there was.
+            if earlier > 0 && left() < 1.0 {
+                // Those before have used up all the time there was; timers know whole milliseconds only.
                 return Err(Error { attempts, ..Error::timeout(timeouts.total.unwrap_or(0.0)) });
             }
             let number = attempts.len() - earlier + 1;
             let (error, failure, account) = match self.attempt(&call, number, &timeouts, left(), signal).await {
-                Ok((response, place)) => {
+                Ok((response, controller, place)) => {
                     let request_id = response.headers().get("x-request-id");
                     attempts.push(self.note(Some(response.status()), "ok"));
                     let decoder = self.decoder(&call, timeouts, attempts, request_id);
-                    return Ok(Opened { response: response.into(), decoder, place });
+                    return Ok(Opened { response: response.into(), controller, decoder, place });
                 }
                 Err(Refused { error, again: Some((failure, account)) }) => (error, failure, account),
                 Err(Refused { error, again: None }) => {
@@ -207,7 +209,7 @@ impl Connection {
         timeouts: &Timeouts,
         budget: f64,
         signal: Option<&AbortSignal>,
-    ) -> Result<(Response, Option<Place>), Refused> {
+    ) -> Result<(Response, AbortController, Option<Place>), Refused> {
         let key = self.key(signal).await?;
         let key = key.as_deref();
         let account = account(self.base.origin(), key);
@@ -234,8 +236,8 @@ impl Connection {
             timeout,
         });
         let again = |error, failure| Refused { error, again: Some((failure, account)) };
-        let response = match sent.await {
-            Ok(response) => Response::from(response),
+        let (response, controller) = match sent.await {
+            Ok((response, controller)) => (Response::from(response), controller),
             Err(Lost::Aborted) => return Err(Error::aborted().into()),
             Err(Lost::TimedOut) => return Err(again(Error::timeout(timeout.unwrap_or(0.0)), Failure::Timeout)),
             Err(Lost::Failed(reason)) => return Err(again(Error::connection(&reason, key), Failure::Connection)),
@@ -252,7 +254,7 @@ impl Connection {
             };
         });
         if (200..300).contains(&status) {
-            return Ok((response, place));
+            return Ok((response, controller, place));
         }
         let headers = headers_of(&response);
         let hints = Hints::read(&headers, host::wall_clock());
@@ -350,8 +352,7 @@ async fn read_bounded(response: &Response, signal: Option<&AbortSignal>, timeout
     /// An error body follows its headers at once.
     const PATIENCE_MS: f64 = 10_000.0;
     let timeout = Some(timeout.map_or(PATIENCE_MS, |timeout| timeout.min(PATIENCE_MS)));
-    let Some(body) = response.body().filter(|body| !body.locked()) else { return String::new() };
-    let Ok(reader) = body.get_reader().dyn_into::<ReadableStreamDefaultReader>() else { return String::new() };
+    let Some(reader) = host::reader(response.body()) else { return String::new() };
     let mut bytes = Vec::new();
     while bytes.len() <= MAX_BODY_BYTES {
         let Ok(read) = host::wait(&reader.read(), signal, timeout).await else { break };

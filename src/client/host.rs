@@ -3,7 +3,7 @@
 use js_sys::{Array, Function, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortController, AbortSignal};
+use web_sys::{AbortController, AbortSignal, ReadableStream, ReadableStreamDefaultReader};
 
 #[wasm_bindgen]
 extern "C" {
@@ -55,7 +55,8 @@ pub(crate) struct Call<'a> {
 }
 
 /// Sends a request and waits for its response headers; whatever the host's `fetch` does, this settles by the timeout.
-pub(crate) async fn fetch(call: Call<'_>) -> Result<web_sys::Response, Lost> {
+/// The controller ends the response's body.
+pub(crate) async fn fetch(call: Call<'_>) -> Result<(web_sys::Response, AbortController), Lost> {
     if call.signal.is_some_and(AbortSignal::aborted) {
         return Err(Lost::Aborted);
     }
@@ -80,12 +81,27 @@ pub(crate) async fn fetch(call: Call<'_>) -> Result<web_sys::Response, Lost> {
     };
     let sent = sent.map_err(|error| Lost::Failed(describe(&error)))?;
     match wait(&Promise::resolve(&sent), call.signal, call.timeout).await {
-        Ok(response) if is_response(&response) => Ok(response.unchecked_into()),
+        Ok(response) if is_response(&response) => Ok((response.unchecked_into(), controller)),
         Ok(_) => Err(Lost::Failed("fetch returned something that is not a Response".to_owned())),
         Err(lost) => {
             controller.abort();
             Err(lost)
         }
+    }
+}
+
+/// The reader of a body that is a stream and that nobody else reads.
+pub(crate) fn reader(body: Option<ReadableStream>) -> Option<ReadableStreamDefaultReader> {
+    let body = body?;
+    let can_read = Reflect::get(&body, &"getReader".into()).is_ok_and(|get_reader| get_reader.is_function());
+    if can_read && !body.locked() { body.get_reader().dyn_into().ok() } else { None }
+}
+
+/// Aborts `controller` when `signal` is aborted, for as long as both live. For a signal that is made for one call.
+pub(crate) fn follow(signal: &AbortSignal, controller: &AbortController) {
+    if let Ok(abort) = Reflect::get(controller, &"abort".into()).and_then(|abort| abort.dyn_into::<Function>()) {
+        let abort = abort.bind1(controller, &JsValue::UNDEFINED);
+        let _ = signal.add_event_listener_with_callback("abort", abort.unchecked_ref());
     }
 }
 

@@ -9,7 +9,7 @@ use futures_core::Stream;
 use js_sys::{Promise, Reflect, Uint8Array};
 use serde_json::value::RawValue;
 use wasm_bindgen::prelude::*;
-use web_sys::{AbortSignal, ReadableStreamDefaultReader};
+use web_sys::{AbortController, AbortSignal, ReadableStreamDefaultReader};
 
 use super::accounts::Place;
 use super::connection::Opened;
@@ -25,6 +25,7 @@ type Reading = Pin<Box<dyn Future<Output = Result<JsValue, Lost>>>>;
 /// Dropping it cancels the request.
 pub struct ChatStream {
     reader: Option<ReadableStreamDefaultReader>,
+    controller: AbortController,
     decoder: Decoder,
     signal: Option<AbortSignal>,
     chunks: VecDeque<ChatCompletionChunk>,
@@ -41,13 +42,15 @@ impl ChatStream {
     pub(super) fn new(opened: Opened, signal: Option<AbortSignal>) -> Result<Self, Error> {
         let mut decoder = Decoder::new(opened.decoder);
         decoder.set_output(OutputKind::Chunks);
-        let reader = match opened.response.body() {
-            Some(body) if !body.locked() => body.get_reader().dyn_into().ok(),
-            Some(_) => return Err(Error::new(ErrorKind::Protocol, "The response's body is being read by somebody else.")),
-            None => None,
-        };
+        let body = opened.response.body();
+        let has_body = body.is_some();
+        let reader = host::reader(body);
+        if has_body && reader.is_none() {
+            return Err(Error::new(ErrorKind::Protocol, "The response's body is no stream, or somebody else reads it."));
+        }
         let mut stream = ChatStream {
             reader,
+            controller: opened.controller,
             decoder,
             signal,
             chunks: VecDeque::new(),
@@ -189,6 +192,7 @@ impl ChatStream {
         self.read = None;
         if let Some(reader) = self.reader.take() {
             host::ignore(&reader.cancel());
+            self.controller.abort();
         }
     }
 }

@@ -149,6 +149,10 @@ impl Judge {
 
     fn model(&mut self, request: &View, provider: &Provider) {
         match request.get("model") {
+            // A server that documents nothing may have one model only, and need no name for it.
+            None if provider.rules.is_empty() => self.at("model".into(), |judge| {
+                judge.doubt("required", "model is missing, and this server's default is not known");
+            }),
             None if provider.default_model.is_none() => self.at("model".into(), |judge| {
                 judge.refuse("required", "model is missing: name one, this provider has no default");
             }),

@@ -300,7 +300,11 @@ impl Provider {
     /// # Errors
     /// See [`BaseUrl::parse`].
     pub fn at(mut self, base_url: &str, location: Option<&str>) -> Result<Self, Problem> {
-        let base = BaseUrl::parse(base_url, location)?;
+        self.move_to(&BaseUrl::parse(base_url, location)?);
+        Ok(self)
+    }
+
+    pub(crate) fn move_to(&mut self, base: &BaseUrl) {
         if let Some(endpoint) = self
             .endpoints
             .iter()
@@ -309,7 +313,6 @@ impl Provider {
             self.reasoning = endpoint.reasoning;
         }
         self.base_url = Cow::Owned(base.as_str().to_owned());
-        Ok(self)
     }
 
     /// The same provider at one of its variants. Apply [`at`](Self::at) before, to keep a gateway's address and take
@@ -318,6 +321,11 @@ impl Provider {
     /// # Errors
     /// A [`Problem`] at `endpoint` when it has no such variant.
     pub fn endpoint(mut self, name: &str) -> Result<Self, Problem> {
+        self.choose_endpoint(name)?;
+        Ok(self)
+    }
+
+    pub(crate) fn choose_endpoint(&mut self, name: &str) -> Result<(), Problem> {
         let Some(endpoint) = self.endpoints.iter().find(|endpoint| endpoint.name == name) else {
             let mut message = String::from(match self.endpoints.is_empty() {
                 true => "this provider has no endpoint variants: leave endpoint out",
@@ -333,7 +341,7 @@ impl Provider {
         if self.endpoints.iter().any(|endpoint| endpoint.base_url == self.base_url) {
             self.base_url = Cow::Borrowed(endpoint.base_url);
         }
-        Ok(self)
+        Ok(())
     }
 
     /// The limits of a plan by its name, `standard` or `enterprise`.

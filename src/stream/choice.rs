@@ -4,10 +4,10 @@ use super::extras::Extras;
 use super::reasoning::{Piece, Tags};
 use super::repairs::Repair;
 use super::scan::{self, Delta, Field, Part, REASONING_FIELDS};
-use super::tool_calls::ToolCalls;
+use super::tool_calls::{ToolCall, ToolCalls};
 use super::{Context, Refusal};
 use crate::json::{Kind, Reader, Str, Text, Writer};
-use crate::policy::estimate::Estimate;
+use crate::policy::estimate::tokens;
 use crate::provider::ReasoningPlace;
 
 /// How this server sends reasoning: known from its provider, or learnt from its stream.
@@ -31,6 +31,8 @@ pub(super) struct Choice {
     tags_known: bool,
     reasoning: Text,
     source: Option<Source>,
+    /// A delta, not a message, brought something.
+    has_deltas: bool,
     has_refusal: bool,
     refusal: Text,
     pub(super) tool_calls: ToolCalls,
@@ -54,6 +56,7 @@ impl Choice {
             tags_known: place == ReasoningPlace::Tags,
             reasoning: Text::default(),
             source: None,
+            has_deltas: false,
             has_refusal: false,
             refusal: Text::default(),
             tool_calls: ToolCalls::default(),
@@ -75,26 +78,25 @@ impl Choice {
 
     /// How many tokens all of it probably is.
     pub(super) fn estimate(&self) -> u64 {
-        let mut estimate = Estimate::default();
-        for text in [self.reasoning(), self.text(), self.refusal.as_str()] {
-            estimate.push(text);
-        }
-        for call in self.tool_calls.calls() {
-            call.estimate(&mut estimate);
-        }
-        estimate.tokens()
+        let texts = [self.reasoning(), self.text(), self.refusal.as_str()];
+        let calls = self.tool_calls.calls().iter().map(ToolCall::estimate);
+        texts.into_iter().map(tokens).chain(calls).sum()
     }
 
     /// Takes one choice of a chunk; true when it brought something a reader waits for.
     pub(super) fn take(&mut self, choice: &scan::Choice<'_>, context: &mut Context<'_>) -> Result<bool, Refusal> {
         let mut progress = false;
-        if let Some(delta) = &choice.delta {
+        // A message after deltas says all of it again.
+        if let Some(delta) = choice.delta.as_ref().filter(|_| !(choice.whole && self.has_deltas)) {
             progress = self.take_delta(delta, choice.whole, context)?;
+            self.has_deltas |= progress && !choice.whole;
         }
         if let Some(logprobs) = choice.logprobs {
-            self.take_logprobs(logprobs);
+            self.take_logprobs(logprobs, context)?;
         }
-        self.extras.keep(&choice.extras);
+        if !choice.extras.is_empty() {
+            context.hold(self.extras.keep(&choice.extras, true))?;
+        }
         match choice.finish_reason {
             Field::Str(reason) if reason.is_empty() => context.repair(Repair::EmptyFinishReason)?,
             Field::Str(reason) if self.finish_reason.is_none() => {
@@ -132,22 +134,21 @@ impl Choice {
                 self.refusal.push(refusal);
                 let piece = self.refusal.as_str().get(from..).unwrap_or_default();
                 context.output.text_event("refusal", self.index, piece);
+                context.hold(piece.len())?;
                 progress |= !refusal.is_empty();
             }
             _ => self.has_refusal = true,
         }
-        if delta.tool_calls.is_some_and(|calls| calls != b"[]") || delta.function_call.is_some() {
-            progress = true;
+        if let Some(calls) = delta.tool_calls.filter(|calls| *calls != b"[]") {
             self.tell_filler(context);
-            if let Some(calls) = delta.tool_calls {
-                self.tool_calls.take(calls, whole, context)?;
-            }
-            if let Some(call) = delta.function_call {
-                self.tool_calls.take_function(call, context)?;
-            }
+            progress |= self.tool_calls.take(calls, whole, context)?;
+        }
+        if let Some(call) = delta.function_call {
+            self.tell_filler(context);
+            progress |= self.tool_calls.take_function(call, context)?;
         }
         if !delta.extras.is_empty() {
-            self.delta_extras.keep(&delta.extras);
+            context.hold(self.delta_extras.keep(&delta.extras, true))?;
         }
         Ok(progress)
     }
@@ -225,11 +226,11 @@ impl Choice {
         let mut taken: Option<usize> = None;
         for (field, value) in delta.reasoning.iter().enumerate() {
             let Some(value) = value.some() else { continue };
-            if self.source.is_none() {
-                self.source = Some(Source::Field(field));
-                self.tags.seen_field();
-            }
+            self.tags.seen_field();
             let empty = matches!(value, Field::Str(text) if text.is_empty());
+            if !empty && self.source.is_none() {
+                self.source = Some(Source::Field(field));
+            }
             match taken {
                 Some(_) if !empty => context.repair(Repair::ReasoningTwice)?,
                 _ if empty => {}
@@ -281,25 +282,25 @@ impl Choice {
         Ok(progress)
     }
 
-    fn take_logprobs(&mut self, raw: &[u8]) {
+    fn take_logprobs(&mut self, raw: &[u8], context: &mut Context<'_>) -> Result<(), Refusal> {
         let mut reader = Reader::new(raw);
         let mut lists = Vec::new();
         let mut first = true;
         if reader.kind() != Ok(Kind::Object) || reader.object().is_err() {
-            return;
+            return Ok(());
         }
         while let Ok(Some(key)) = reader.member(&mut first) {
-            let Ok(value) = reader.value() else { return };
+            let Ok(value) = reader.value() else { break };
             lists.push((key, value));
         }
-        self.logprobs.keep(&lists);
+        context.hold(self.logprobs.keep(&lists, false))
     }
 
     /// The text before a tool call is there to be spoken while the tool runs.
     fn tell_filler(&mut self, context: &mut Context<'_>) {
         if !self.filler_told {
             self.filler_told = true;
-            if !self.text().trim().is_empty() {
+            if !self.text().trim_ascii().is_empty() {
                 context.output.text_event("filler", self.index, self.content.as_str());
             }
         }
@@ -308,18 +309,22 @@ impl Choice {
     fn finish(&mut self, reason: String, context: &mut Context<'_>) -> Result<(), Refusal> {
         self.flush(context)?;
         self.tool_calls.end(true, context)?;
-        let calls = !self.tool_calls.calls().is_empty();
-        let reason = if calls && matches!(reason.as_str(), "stop" | "function_call") {
-            context.repair(Repair::ToolFinishReason)?;
-            "tool_calls".to_owned()
-        } else {
-            reason
-        };
+        let reason = self.normal_reason(reason, context)?;
         if context.output.wants_events() {
             context.output.event("finish", self.index).member("finishReason", &reason).raw(b"}");
         }
         self.finish_reason = Some(reason);
         Ok(())
+    }
+
+    /// A choice with tool calls finishes with `tool_calls`, unless it was cut short.
+    fn normal_reason(&self, reason: String, context: &mut Context<'_>) -> Result<String, Refusal> {
+        let is_other = matches!(reason.as_bytes(), b"stop" | b"function_call" | b"tool_call" | b"tool_use" | b"end_turn");
+        if self.tool_calls.calls().is_empty() || !is_other {
+            return Ok(reason);
+        }
+        context.repair(Repair::ToolFinishReason)?;
+        Ok("tool_calls".to_owned())
     }
 
     /// Hands out what was held back for a tag.
@@ -331,8 +336,8 @@ impl Choice {
         result
     }
 
-    /// The stream is over: nothing more comes for any part of this choice.
-    pub(super) fn end(&mut self, context: &mut Context<'_>) -> Result<(), Refusal> {
+    /// The stream is over: nothing more comes for any part of this choice. `complete`: and it was all of it.
+    pub(super) fn end(&mut self, complete: bool, context: &mut Context<'_>) -> Result<(), Refusal> {
         self.flush(context)?;
         self.inbox.move_half_to(&mut self.content);
         let from = self.content.as_str().len();
@@ -341,13 +346,18 @@ impl Choice {
         context.output.text(self.index, last);
         self.reasoning.end();
         self.refusal.end();
-        self.tool_calls.end(self.finish_reason.is_some(), context)
+        self.tool_calls.end(complete || self.finish_reason.is_some(), context)?;
+        if let Some(reason) = self.finish_reason.take() {
+            // Calls may have come after it.
+            self.finish_reason = Some(self.normal_reason(reason, context)?);
+        }
+        Ok(())
     }
 
     /// The choice of the accumulated completion; `member` is `message`, or `delta` where the completion goes out as a chunk.
     pub(super) fn write(&self, member: &str, out: &mut Writer) {
         out.comma().raw(b"{").key("index").integer(self.index).key(member).raw(b"{");
-        self.write_message(false, out);
+        self.write_members(false, member == "delta", out);
         out.raw(b"}");
         if !self.logprobs.is_empty() {
             out.key("logprobs").raw(b"{");
@@ -362,8 +372,12 @@ impl Choice {
         out.raw(b"}");
     }
 
-    /// The members of the assistant message. `replay`: as this server wants it sent back.
-    pub(super) fn write_message(&self, replay: bool, out: &mut Writer) {
+    /// The members of the assistant message, as this server wants it sent back.
+    pub(super) fn write_message(&self, out: &mut Writer) {
+        self.write_members(true, false, out);
+    }
+
+    fn write_members(&self, replay: bool, numbered: bool, out: &mut Writer) {
         out.member("role", self.role.as_deref().unwrap_or("assistant"));
         let reasoning = self.reasoning.as_str();
         let text = self.content.as_str();
@@ -373,8 +387,11 @@ impl Choice {
             }
             Some(Source::Parts) => {
                 out.key("content").raw(b"[{").member("type", "thinking").key("thinking").raw(b"[{");
-                out.member("type", "text").member("text", reasoning).raw(b"}]},{");
-                out.member("type", "text").member("text", text).raw(b"}]");
+                out.member("type", "text").member("text", reasoning).raw(b"}]}");
+                if !text.is_empty() {
+                    out.raw(b",{").member("type", "text").member("text", text).raw(b"}");
+                }
+                out.raw(b"]");
             }
             source => {
                 if self.has_content {
@@ -402,8 +419,8 @@ impl Choice {
         }
         if !self.tool_calls.calls().is_empty() {
             out.key("tool_calls").raw(b"[");
-            for call in self.tool_calls.calls() {
-                call.write(out);
+            for (at, call) in self.tool_calls.calls().iter().enumerate() {
+                call.write(Some(at as u64).filter(|_| numbered), out);
             }
             out.raw(b"]");
         }

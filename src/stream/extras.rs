@@ -8,30 +8,43 @@ use crate::json::Writer;
 pub(super) struct Extras(Vec<(Box<[u8]>, Vec<u8>)>);
 
 impl Extras {
-    pub(super) fn keep(&mut self, extras: &[Extra<'_>]) {
+    ///
+    /// Gives the bytes that were added to what is held. `repeats`: a list that equals all that is kept is that list again;
+    /// without it even such a list is joined.
+    pub(super) fn keep(&mut self, extras: &[Extra<'_>], repeats: bool) -> usize {
+        let mut added = 0;
         for (key, value) in extras {
             let Some((_, kept)) = self.0.iter_mut().find(|(name, _)| **name == **key) else {
                 self.0.push((Box::from(*key), value.to_vec()));
+                added += key.len() + value.len();
                 continue;
             };
-            if kept == value || *value == b"null" {
+            if repeats && kept == value || *value == b"null" {
                 continue;
             }
             match (kept.last(), value) {
-                (Some(b']'), [b'[', items @ ..]) => append_items(kept, items),
+                (Some(b']'), [b'[', items @ ..]) => {
+                    append_items(kept, items);
+                    added += items.len();
+                }
                 _ => {
                     kept.clear();
                     kept.extend_from_slice(value);
                 }
             }
         }
+        added
     }
 
     /// As [`keep`](Self::keep), but a list replaces the one before: for the top level of a chunk, where lists are repeated.
-    pub(super) fn replace(&mut self, extras: &[Extra<'_>]) {
+    pub(super) fn replace(&mut self, extras: &[Extra<'_>]) -> usize {
+        let mut added = 0;
         for (key, value) in extras {
             match self.0.iter_mut().find(|(name, _)| **name == **key) {
-                None => self.0.push((Box::from(*key), value.to_vec())),
+                None => {
+                    self.0.push((Box::from(*key), value.to_vec()));
+                    added += key.len() + value.len();
+                }
                 Some((_, kept)) if kept != value && *value != b"null" => {
                     kept.clear();
                     kept.extend_from_slice(value);
@@ -39,6 +52,7 @@ impl Extras {
                 Some(_) => {}
             }
         }
+        added
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -32,53 +32,77 @@ impl Failure {
         }
     }
 
-    /// From an error that a server put into its stream: an object, a string, or something else.
-    pub(super) fn in_band(raw: &[u8]) -> Self {
+    /// From an error that a server put into its stream: an object, a string, or something else. `around` is the chunk that
+    /// it came in, which may know more of it.
+    pub(super) fn in_band(raw: &[u8], around: &[u8]) -> Self {
         let mut failure = Failure { name: "APIError", ..Failure::default() };
+        // Both were read once already. What is said first stands.
         let _ = failure.read(&mut Reader::new(raw));
+        if raw != around {
+            let _ = failure.read(&mut Reader::new(around));
+        }
         failure.name = failure.status.map_or("APIError", name_for_status);
         if failure.message.is_empty() {
             failure.message.push_str("The server reported an error in the stream and did not say which.");
         }
-        failure.error = Some(raw.to_vec());
+        failure.error = Some(if matches!(raw.first(), Some(b'{' | b'[' | b'"')) { raw } else { around }.to_vec());
         failure
     }
 
     fn read(&mut self, reader: &mut Reader<'_>) -> Result<(), crate::json::Malformed> {
         match reader.kind()? {
-            Kind::String => self.message = bounded(reader.string()?.to_text()),
+            Kind::String if self.message.is_empty() => self.message = bounded(reader.string()?.to_text()),
+            Kind::Array => {
+                reader.array()?;
+                if reader.element(&mut true)? {
+                    self.read(reader)?;
+                }
+            }
             Kind::Object => {
                 let mut first = true;
                 reader.object()?;
                 while let Some(key) = reader.member(&mut first)? {
                     let kind = reader.kind()?;
                     let value = reader.value()?;
-                    let text = || Reader::new(value).string().map(|text| bounded(text.to_text()));
-                    match key {
-                        b"error" if matches!(kind, Kind::Object | Kind::String) => self.read(&mut Reader::new(value))?,
-                        b"message" | b"detail" if kind == Kind::String && self.message.is_empty() => self.message = text()?,
-                        b"code" | b"status" | b"status_code" if kind == Kind::Number => {
-                            let number = crate::json::integer(value).filter(|status| (400..600).contains(status));
-                            self.status = self.status.or(number);
-                            if key == b"code" {
-                                self.code = Some(String::from_utf8_lossy(value).into_owned());
-                            }
-                        }
-                        b"code" if kind == Kind::String => {
-                            let code = text()?;
-                            self.status = self.status.or(crate::json::integer(code.as_bytes()).filter(|s| (400..600).contains(s)));
-                            self.code = Some(code);
-                        }
-                        b"param" => self.members.push(("param", value.to_vec())),
-                        b"type" if kind == Kind::String => self.members.push(("type", value.to_vec())),
-                        b"details" => self.members.push(("details", value.to_vec())),
-                        _ => {}
-                    }
+                    self.read_member(key, kind, value)?;
                 }
             }
             _ => {}
         }
         Ok(())
+    }
+
+    fn read_member(&mut self, key: &[u8], kind: Kind, value: &[u8]) -> Result<(), crate::json::Malformed> {
+        match (key, kind) {
+            (b"error" | b"errors" | b"detail", Kind::Object | Kind::Array) | (b"error", Kind::String) => {
+                self.read(&mut Reader::new(value))?;
+            }
+            (b"message" | b"msg" | b"detail", Kind::String) if self.message.is_empty() => {
+                self.message = bounded(Reader::new(value).string()?.to_text());
+            }
+            (b"code" | b"status" | b"status_code", Kind::Number | Kind::String) => {
+                let text = match kind {
+                    Kind::String => bounded(Reader::new(value).string()?.to_text()),
+                    _ => String::from_utf8_lossy(value).into_owned(),
+                };
+                let status = crate::json::integer(text.as_bytes()).filter(|status| (400..600).contains(status));
+                self.status = self.status.or(status);
+                if key == b"code" && !text.is_empty() {
+                    self.code.get_or_insert(text);
+                }
+            }
+            (b"param", _) => self.keep("param", value),
+            (b"type", Kind::String) => self.keep("type", value),
+            (b"details", _) => self.keep("details", value),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, name: &'static str, value: &[u8]) {
+        if !self.members.iter().any(|(kept, _)| *kept == name) {
+            self.members.push((name, value.to_vec()));
+        }
     }
 
     pub(super) fn write(&self, out: &mut Writer) {

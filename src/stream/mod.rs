@@ -77,7 +77,7 @@ pub struct Limits {
     pub max_event_bytes: usize,
     /// Bytes of the arguments of one tool call: 16 MiB.
     pub max_tool_call_bytes: usize,
-    /// Bytes of text and reasoning of the whole stream: 64 MiB.
+    /// Bytes of all that is kept of the stream, text, reasoning and tool calls among it: 64 MiB.
     pub max_stream_bytes: usize,
     /// Choices of one completion: 128.
     pub max_choices: usize,
@@ -180,6 +180,7 @@ struct Context<'a> {
     completion_id: &'a str,
     choice: u64,
     at: u64,
+    started: f64,
     strict: bool,
     accumulate: bool,
 }
@@ -199,13 +200,18 @@ impl Context<'_> {
         Ok(())
     }
 
+    /// Counts text that is kept if anything is.
     #[inline]
     fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
-        if self.accumulate {
-            *self.kept_bytes += bytes;
-            if *self.kept_bytes > self.limits.max_stream_bytes {
-                return Err(Refusal::limit("limit.stream_bytes", "The answer grew past `limits.maxStreamBytes`."));
-            }
+        if self.accumulate { self.hold(bytes) } else { Ok(()) }
+    }
+
+    /// Counts what is held until the end.
+    #[inline]
+    fn hold(&mut self, bytes: usize) -> Result<(), Refusal> {
+        *self.kept_bytes += bytes;
+        if *self.kept_bytes > self.limits.max_stream_bytes {
+            return Err(Refusal::limit("limit.stream_bytes", "The answer grew past `limits.maxStreamBytes`."));
         }
         Ok(())
     }
@@ -222,6 +228,7 @@ macro_rules! context {
             completion_id: &$decoder.id,
             choice: $choice,
             at: $decoder.event,
+            started: $decoder.options.started,
             strict: $decoder.options.strict,
             accumulate: $decoder.options.accumulate,
         }
@@ -411,11 +418,12 @@ impl Decoder {
         }
     }
 
-    fn take(&mut self, bytes: &[u8], now: f64) -> Result<(), Refusal> {
+    fn take(&mut self, mut bytes: &[u8], now: f64) -> Result<(), Refusal> {
         if matches!(self.body, Body::Unknown) {
             // A line of an event stream cannot start like a JSON document or a page.
             let blank = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, 0xEF | 0xBB | 0xBF);
-            self.body = match bytes.iter().find(|byte| !blank(byte)) {
+            let start = bytes.iter().position(|byte| !blank(byte)).unwrap_or(bytes.len());
+            self.body = match bytes.get(start) {
                 None => Body::Unknown,
                 Some(b'{' | b'[') => {
                     if !self.options.document {
@@ -431,6 +439,9 @@ impl Decoder {
                     Body::EventStream
                 }
             };
+            if matches!(self.body, Body::Document(_) | Body::Html(_)) {
+                bytes = &bytes[start..];
+            }
         }
         match &mut self.body {
             Body::Document(document) => {
@@ -438,6 +449,9 @@ impl Decoder {
                     return Err(event_too_large());
                 }
                 document.extend_from_slice(bytes);
+                if !bytes.trim_ascii().is_empty() {
+                    self.waited = 0.0;
+                }
                 Ok(())
             }
             Body::Html(page) => {
@@ -457,7 +471,9 @@ impl Decoder {
         let mut events = sse.feed(bytes);
         let mut result = Ok(());
         loop {
-            if let Some(event) = events.at_event_start().and_then(|rest| self.template.read(rest)) {
+            let limit = self.options.limits.max_event_bytes;
+            let predicted = events.at_event_start().and_then(|rest| self.template.read(rest));
+            if let Some(event) = predicted.filter(|event| event.length <= limit) {
                 events.advance(event.length);
                 result = self.take_predicted(&event, now);
             } else {
@@ -513,43 +529,48 @@ impl Decoder {
     /// Anything but a chunk: `[DONE]`, errors by event type, keep-alives sent as data, and what makes no sense.
     #[inline(never)]
     fn take_odd_event(&mut self, event: &sse::Event<'_>, now: f64) -> Result<(), Refusal> {
-        let data = event.data.trim_ascii();
-        if data == b"[DONE]" {
-            if data.len() != event.data.len() {
+        let mut data = event.data.trim_ascii();
+        while let Some(rest) = data.strip_prefix(b"data:") {
+            self.repair(Repair::DoubledField)?;
+            data = rest.trim_ascii_start();
+        }
+        if is_done(data) {
+            if data.len() != event.data.len() || data != b"[DONE]" {
                 self.repair(Repair::PaddedDone)?;
             }
             return self.done(now);
         }
         if event.event == "error" {
             let failure = if is_json(data) {
-                Failure::in_band(data)
+                Failure::in_band(data, data)
             } else {
                 let mut quoted = Writer::default();
                 quoted.string(&String::from_utf8_lossy(data));
-                Failure::in_band(&quoted.bytes)
+                Failure::in_band(&quoted.bytes, &quoted.bytes)
             };
             return self.conclude(Status::Error, Some(failure), now);
         }
         match data.first() {
             None => self.repair(Repair::EmptyData),
-            Some(b'{') => self.take_chunk_bytes(event.data, now),
+            Some(b'{') if event.event == "message" => self.take_chunk_bytes(data, now),
             Some(b':') => self.repair(Repair::KeepAliveData),
-            Some(_) if event.event != "message" && !is_json(data) => {
-                // An event of another kind, such as a named ping: not for this reader.
+            // An event of another kind, such as a named ping: not for this reader, unless it has what a chunk has.
+            Some(byte) if event.event != "message" && !(*byte == b'{' && is_chunk(data)) => {
                 self.repair(Repair::KeepAliveData)
             }
+            Some(b'{') => self.take_chunk_bytes(data, now),
             Some(_) => {
                 if !is_json(data) {
                     return self.repair(Repair::Malformed);
                 }
                 self.repair(Repair::NotAnObject)?;
-                self.take_list(data, now)
+                self.take_list(data, false, now)
             }
         }
     }
 
-    /// A list in place of a chunk: its objects are taken one by one.
-    fn take_list(&mut self, data: &[u8], now: f64) -> Result<(), Refusal> {
+    /// A list in place of a chunk, or of a document: its objects are taken one by one.
+    fn take_list(&mut self, data: &[u8], document: bool, now: f64) -> Result<(), Refusal> {
         let mut reader = Reader::new(data);
         let mut first = true;
         if reader.kind() != Ok(Kind::Array) || reader.array().is_err() {
@@ -557,7 +578,12 @@ impl Decoder {
         }
         while let Ok(true) = reader.element(&mut first) {
             let Ok(item) = reader.value() else { break };
-            if item.first() == Some(&b'{') && self.status.is_none() {
+            if item.first() != Some(&b'{') || self.status.is_some() {
+                continue;
+            }
+            if document {
+                self.take_document_value(item, now)?;
+            } else {
                 self.take_chunk_bytes(item, now)?;
             }
         }
@@ -566,17 +592,48 @@ impl Decoder {
         Ok(())
     }
 
+    /// Several values in one event, `[DONE]` perhaps among them: the server leaves out the blank lines between its events.
+    #[inline(never)]
+    fn take_several(&mut self, data: &[u8], now: f64) -> Result<(), Refusal> {
+        let mut rest = data;
+        while !rest.is_empty() && self.status.is_none() {
+            let mut reader = Reader::new(rest);
+            let length = match reader.value() {
+                Ok(value) if value.first() == Some(&b'{') => {
+                    if rest.len() < data.len() {
+                        self.repair(Repair::NoBlankLine)?;
+                    }
+                    self.take_chunk_bytes(value, now)?;
+                    reader.at()
+                }
+                _ => memchr::memchr(b'\n', rest).unwrap_or(rest.len()),
+            };
+            let (line, after) = rest.split_at(length);
+            if line.first() != Some(&b'{') {
+                if is_done(line.trim_ascii()) {
+                    self.repair(Repair::NoBlankLine)?;
+                    self.done(now)?;
+                } else {
+                    self.repair(Repair::Malformed)?;
+                }
+            }
+            rest = after.trim_ascii_start();
+        }
+        self.marks = None;
+        Ok(())
+    }
+
     fn take_chunk_bytes(&mut self, data: &[u8], now: f64) -> Result<(), Refusal> {
         let mut reader = Reader::new(data);
-        let chunk = match Chunk::read(&mut reader).and_then(|chunk| reader.finish().map(|()| chunk)) {
-            Ok(chunk) => chunk,
-            Err(Malformed) => return self.repair(Repair::Malformed),
-        };
+        let Ok(chunk) = Chunk::read(&mut reader) else { return self.repair(Repair::Malformed) };
+        if reader.finish().is_err() {
+            return self.take_several(data, now);
+        }
         let repairs = self.repairs.total();
         if std::str::from_utf8(data).is_err() {
             self.repair(Repair::InvalidUtf8)?;
         }
-        let error = chunk.error().or(Some(data).filter(|_| is_bare_error(&chunk)));
+        let error = chunk.error.or(Some(data).filter(|_| is_bare_error(&chunk)));
         if error.is_none() || chunk.first.is_some() {
             self.hand_out_chunk(data);
             self.take_chunk(&chunk, now)?;
@@ -586,7 +643,7 @@ impl Decoder {
             self.predicted_choice = chunk.first.as_ref().and_then(|choice| choice.index).unwrap_or(0);
         }
         match error {
-            Some(error) => self.conclude(Status::Error, Some(Failure::in_band(error)), now),
+            Some(error) => self.conclude(Status::Error, Some(Failure::in_band(error, data)), now),
             None => Ok(()),
         }
     }
@@ -616,17 +673,23 @@ impl Decoder {
             self.created = Some(created.to_vec());
         }
         if !chunk.extras.is_empty() {
-            self.extras.replace(&chunk.extras);
+            let added = self.extras.replace(&chunk.extras);
+            context!(self, 0).hold(added)?;
         }
-        if !chunk.has_choices && chunk.usage.is_none() {
+        if !chunk.has_choices && chunk.usage.is_none() && chunk.vendor_usage.is_none() {
             self.repair(Repair::NoChoices)?;
         }
         let mut progress = false;
-        for choice in chunk.first.iter().chain(&chunk.more) {
-            progress |= self.take_choice(choice, !chunk.more.is_empty())?;
+        for (at, choice) in chunk.first.iter().chain(&chunk.more).enumerate() {
+            progress |= self.take_choice(choice, at as u64, !chunk.more.is_empty())?;
         }
-        if let Some(usage) = chunk.usage {
-            progress |= self.take_usage(usage);
+        match (chunk.usage, chunk.vendor_usage) {
+            (Some(usage), _) => self.take_usage(usage),
+            (None, Some(usage)) => {
+                self.repair(Repair::UsageMisplaced)?;
+                self.take_usage(usage);
+            }
+            (None, None) => {}
         }
         if progress {
             self.waited = 0.0;
@@ -635,7 +698,7 @@ impl Decoder {
         Ok(())
     }
 
-    fn take_choice(&mut self, choice: &scan::Choice<'_>, among_several: bool) -> Result<bool, Refusal> {
+    fn take_choice(&mut self, choice: &scan::Choice<'_>, place: u64, among_several: bool) -> Result<bool, Refusal> {
         if choice.index.is_none() && among_several {
             self.repair(Repair::NoChoiceIndex)?;
         }
@@ -645,7 +708,7 @@ impl Decoder {
         if choice.delta.is_none() && matches!(choice.finish_reason, Field::Absent | Field::Null) {
             self.repair(Repair::NoDelta)?;
         }
-        let index = choice.index.unwrap_or(0);
+        let index = choice.index.unwrap_or(place);
         let at = match self.choices.iter().position(|kept| kept.index >= index) {
             Some(at) if self.choices[at].index == index => at,
             _ if self.choices.len() >= self.options.limits.max_choices => {
@@ -658,17 +721,17 @@ impl Decoder {
             }
         };
         let mut context = context!(self, index);
-        let mut progress = self.choices[at].take(choice, &mut context)?;
+        let progress = self.choices[at].take(choice, &mut context)?;
         if let Some(usage) = choice.usage {
-            self.repair(Repair::UsageInChoice)?;
-            progress |= self.take_usage(usage);
+            self.repair(Repair::UsageMisplaced)?;
+            self.take_usage(usage);
         }
         Ok(progress)
     }
 
-    fn take_usage(&mut self, usage: &[u8]) -> bool {
+    fn take_usage(&mut self, usage: &[u8]) {
         if usage.first() != Some(&b'{') || self.usage.as_deref() == Some(usage) {
-            return false;
+            return;
         }
         self.usage = Some(usage.to_vec());
         if self.output.wants_events() {
@@ -679,12 +742,10 @@ impl Decoder {
             self.write_cost(self.counted(), &mut event);
             self.output.event("usage", 0).raw(b",").raw(&event.bytes).raw(b"}");
         }
-        true
     }
 
     /// `[DONE]`: the stream is over, whether or not the socket is.
     fn done(&mut self, now: f64) -> Result<(), Refusal> {
-        self.end_choices()?;
         let unfinished = || self.choices.iter().filter(|choice| choice.finish_reason.is_none());
         if unfinished().any(|choice| choice.tool_calls.calls().iter().any(|call| !call.is_whole())) {
             return self.conclude(Status::Truncated, Some(truncated(TRUNCATED)), now);
@@ -707,10 +768,10 @@ impl Decoder {
         }
         let mut sse = std::mem::take(&mut self.sse);
         if let Some(event) = sse.end() {
-            // Half an event of a cut stream is no repair, but the end.
+            // Half an event of a cut stream is no repair, but the end. Where blank lines are missing, what is whole counts.
             let data = event.data.trim_ascii();
-            let whole = data == b"[DONE]" || is_json(data);
-            if whole {
+            let starts_whole = Reader::new(data).value().is_ok();
+            if is_done(data) || starts_whole || event.event == "error" && data.first() != Some(&b'{') {
                 self.repair(Repair::UnfinishedEvent)?;
                 self.take_event(&event, now)?;
             }
@@ -734,19 +795,20 @@ impl Decoder {
 
     /// A JSON document: a completion, an error, or several values in a row.
     fn take_document(&mut self, document: &[u8], reason: End, now: f64) -> Result<(), Refusal> {
-        let bytes = document.strip_prefix(&[0xEF, 0xBB, 0xBF]).unwrap_or(document);
-        let mut reader = Reader::new(bytes);
+        let mut reader = Reader::new(document);
         while reader.kind().is_ok() {
             let value = match reader.value() {
                 Ok(value) => value,
-                Err(_) if reason == End::Lost || self.is_cut_short(bytes) => {
+                // What is valid up to its end only stops too early.
+                Err(_) if reason == End::Lost || reader.at() >= document.len() => {
                     return self.conclude(Status::Truncated, Some(truncated(TRUNCATED)), now);
                 }
+                Err(_) if self.seen_chunk => break,
                 Err(_) => return Err(Refusal::protocol("body.malformed", "The server's answer is not valid JSON.")),
             };
             match value.first() {
                 Some(b'{') => self.take_document_value(value, now)?,
-                _ => self.take_list(value, now)?,
+                _ => self.take_list(value, true, now)?,
             }
             if self.status.is_some() {
                 return Ok(());
@@ -755,10 +817,13 @@ impl Decoder {
         if !self.seen_chunk {
             return Err(Refusal::protocol("body.malformed", "The server's answer is not a chat completion."));
         }
+        if reader.finish().is_err() {
+            self.repair(Repair::Malformed)?;
+        }
         if self.choices.iter().any(|choice| choice.finish_reason.is_none()) {
             self.repair(Repair::NoFinishReason)?;
         }
-        self.end_choices()?;
+        self.end_choices(true)?;
         if !self.options.document && self.output.kind == OutputKind::Chunks {
             let mut chunk = Writer::default();
             self.write_completion_as("chat.completion.chunk", "delta", &mut chunk);
@@ -769,19 +834,17 @@ impl Decoder {
 
     fn take_document_value(&mut self, value: &[u8], now: f64) -> Result<(), Refusal> {
         let mut reader = Reader::new(value);
-        let Ok(chunk) = Chunk::read(&mut reader) else {
+        let Ok(mut chunk) = Chunk::read(&mut reader) else {
             return Err(Refusal::protocol("body.malformed", "The server's answer is not a chat completion."));
         };
-        if let Some(error) = chunk.error().or(Some(value).filter(|_| is_bare_error(&chunk))) {
-            return self.conclude(Status::Error, Some(Failure::in_band(error)), now);
+        if let Some(error) = chunk.error.or(Some(value).filter(|_| is_bare_error(&chunk))) {
+            return self.conclude(Status::Error, Some(Failure::in_band(error, value)), now);
+        }
+        for choice in chunk.first.iter_mut().chain(&mut chunk.more) {
+            // It was read once already.
+            let _ = choice.prefer_message();
         }
         self.take_chunk(&chunk, now)
-    }
-
-    /// Whether a document is valid JSON up to its end, and only stops too early.
-    fn is_cut_short(&self, bytes: &[u8]) -> bool {
-        let mut reader = Reader::new(bytes);
-        reader.value().is_err() && reader.at() >= bytes.len()
     }
 
     fn is_document(&self) -> bool {
@@ -789,12 +852,12 @@ impl Decoder {
         self.options.document || self.repairs.counts().iter().any(|count| count.repair == Repair::Json)
     }
 
-    fn end_choices(&mut self) -> Result<(), Refusal> {
+    fn end_choices(&mut self, complete: bool) -> Result<(), Refusal> {
         let mut choices = std::mem::take(&mut self.choices);
         let mut result = Ok(());
         for choice in &mut choices {
             let mut context = context!(self, choice.index);
-            result = result.and(choice.end(&mut context));
+            result = result.and(choice.end(complete, &mut context));
         }
         self.choices = choices;
         result
@@ -805,7 +868,7 @@ impl Decoder {
         self.failure = failure;
         self.ended = Some(now);
         self.sse = sse::Decoder::new();
-        self.end_choices()
+        self.end_choices(status == Status::Complete)
     }
 
     fn refuse(&mut self, refusal: Refusal, now: f64) {
@@ -869,8 +932,24 @@ fn html(page: &[u8]) -> Refusal {
     Refusal::protocol("body.html", &message)
 }
 
+/// `[DONE]`, as generously as servers spell it.
+fn is_done(data: &[u8]) -> bool {
+    data.strip_prefix(b"\"").and_then(|data| data.strip_suffix(b"\"")).unwrap_or(data).eq_ignore_ascii_case(b"[DONE]")
+}
+
+/// Whether an object has what makes it a chunk.
+fn is_chunk(data: &[u8]) -> bool {
+    match Chunk::read(&mut Reader::new(data)) {
+        Ok(chunk) => chunk.has_choices || chunk.usage.is_some() || chunk.error.is_some() || is_bare_error(&chunk),
+        Err(Malformed) => true,
+    }
+}
+
 /// An error without an `error` key: marked as one, or a message or detail in place of choices.
 fn is_bare_error(chunk: &Chunk<'_>) -> bool {
-    let says_so = |name| chunk.extra(name).is_some_and(|value| value.first() == Some(&b'"'));
-    chunk.is_error || !chunk.has_choices && chunk.usage.is_none() && (says_so("message") || says_so("detail"))
+    let has = |name, starts: &[u8]| {
+        chunk.extra(name).and_then(|value| value.first()).is_some_and(|first| starts.contains(first))
+    };
+    let says_so = || has("message", b"\"") || has("detail", b"\"[{") || has("errors", b"[{");
+    chunk.is_error || !chunk.has_choices && chunk.usage.is_none() && says_so()
 }

@@ -146,7 +146,7 @@ impl Decoder {
         match first {
             Some(choice) => {
                 out.raw(b"{");
-                choice.write_message(true, &mut out);
+                choice.write_message(&mut out);
                 out.raw(b"}");
             }
             None => drop(out.raw(b"null")),

@@ -135,6 +135,7 @@ fn live_string<'a>(chunk: &Chunk<'a>) -> Option<(Slot, Str<'a>)> {
     let lists = choice.extras.iter().chain(&delta.extras).any(|(_, value)| is_list(value));
     let idle = chunk.more.is_empty()
         && chunk.usage.is_none()
+        && chunk.vendor_usage.is_none()
         && chunk.error.is_none()
         && !chunk.is_error
         && !choice.whole

@@ -2,7 +2,7 @@
 //!
 //! A block counts only as the first non-blank content or right after a closed block, so that an answer may talk about the
 //! tags. A closing tag without an opening one (which was in the prompt) makes reasoning of all that came before it, unless
-//! it is quoted as code.
+//! it is quoted as code or the opening one came somewhere in the answer.
 
 const OPEN: &str = "<think>";
 const CLOSE: &str = "</think>";
@@ -112,7 +112,7 @@ impl Tags {
                     }
                 }
                 State::Open => {
-                    let (inside, rest) = split_at_tag(content, CLOSE, |_| true);
+                    let (inside, rest) = split_at_tag(content, &[CLOSE], |_| true);
                     if !inside.is_empty() {
                         sink(Piece::Reasoning(inside));
                     }
@@ -122,24 +122,26 @@ impl Tags {
                 }
                 State::Answer => {
                     let code = &mut self.code;
-                    let (before, rest) = split_at_tag(content, CLOSE, |upto| !code.feed(upto));
-                    match rest.strip_prefix(CLOSE) {
-                        Some(after) => {
-                            sink(Piece::Reclassified);
-                            if !before.is_empty() {
-                                sink(Piece::Reasoning(before));
-                            }
-                            self.bare_close_counts = false;
-                            self.state = State::Start;
-                            content = after;
+                    let (before, rest) = split_at_tag(content, &[CLOSE, OPEN], |upto| !code.feed(upto));
+                    if let Some(after) = rest.strip_prefix(CLOSE) {
+                        sink(Piece::Reclassified);
+                        if !before.is_empty() {
+                            sink(Piece::Reasoning(before));
                         }
-                        None => {
-                            if !before.is_empty() {
-                                sink(Piece::Text(before));
-                            }
-                            return rest;
-                        }
+                        self.bare_close_counts = false;
+                        self.state = State::Start;
+                        content = after;
+                        continue;
                     }
+                    if !before.is_empty() {
+                        sink(Piece::Text(before));
+                    }
+                    if !rest.starts_with(OPEN) {
+                        return rest;
+                    }
+                    // The answer talks about the tags: no closing one is bare any more.
+                    self.state = State::Off;
+                    content = rest;
                 }
             }
         }
@@ -147,21 +149,21 @@ impl Tags {
     }
 }
 
-/// Splits before the first `tag` that counts, or before the start of one at the very end. `counts` is called once for each
-/// stretch of text gone past, in order, and says whether a tag right after it counts.
-fn split_at_tag<'a>(content: &'a str, tag: &str, mut counts: impl FnMut(&str) -> bool) -> (&'a str, &'a str) {
+/// Splits before the first of `tags` that counts, or before the start of one at the very end. `counts` is called once for
+/// each stretch of text gone past, in order, and says whether a tag right after it counts.
+fn split_at_tag<'a>(content: &'a str, tags: &[&str], mut counts: impl FnMut(&str) -> bool) -> (&'a str, &'a str) {
     let mut told = 0;
     let mut from = 0;
-    while let Some(offset) = content[from..].find('<') {
+    while let Some(offset) = memchr::memchr(b'<', &content.as_bytes()[from..]) {
         let at = from + offset;
         let rest = &content[at..];
-        if rest.starts_with(tag) {
+        if tags.iter().any(|tag| rest.starts_with(tag)) {
             let here = counts(&content[told..at]);
             told = at;
             if here {
                 return content.split_at(at);
             }
-        } else if tag.starts_with(rest) {
+        } else if tags.iter().any(|tag| tag.starts_with(rest)) {
             counts(&content[told..at]);
             return content.split_at(at);
         }
@@ -170,6 +172,9 @@ fn split_at_tag<'a>(content: &'a str, tag: &str, mut counts: impl FnMut(&str) ->
     counts(&content[told..]);
     (content, "")
 }
+
+/// So many backticks start code of several lines.
+const FENCE: usize = 3;
 
 /// Whether the text so far ends inside Markdown code.
 #[derive(Debug, Default)]
@@ -183,12 +188,16 @@ struct Code {
 impl Code {
     /// Takes the next text; true when it ends inside code.
     fn feed(&mut self, text: &str) -> bool {
-        if memchr::memchr(b'`', text.as_bytes()).is_some() || self.run > 0 {
+        if self.run > 0 || self.open > 0 || memchr::memchr(b'`', text.as_bytes()).is_some() {
             for byte in text.bytes() {
                 if byte == b'`' {
                     self.run += 1;
-                } else {
-                    self.close_run();
+                    continue;
+                }
+                self.close_run();
+                if byte == b'\n' && self.open < FENCE {
+                    // A single backtick is as often a slip of the pen as the start of code: it reaches no further.
+                    self.open = 0;
                 }
             }
         }
@@ -247,6 +256,10 @@ mod tests {
             ("was in the prompt</think>answer", "answer", "was in the prompt"),
             ("`code` then</think>answer `</think>`", "answer `</think>`", "`code` then"),
             ("<think>a</think>the tag </think> quoted", "the tag </think> quoted", "a"),
+            ("the tags <think> and </think> mark it", "the tags <think> and </think> mark it", ""),
+            ("a ` and a line\n</think>answer", "answer", "a ` and a line\n"),
+            ("<think>a</think> \n<think>b</think>c", " \nc", "ab"),
+            ("\u{feff}<thin", "\u{feff}<thin", ""),
             ("<think>ünï</think>日本", "日本", "ünï"),
             ("ends with <", "ends with <", ""),
             ("<", "<", ""),

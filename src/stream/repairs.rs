@@ -12,7 +12,11 @@ pub enum Repair {
     KeepAliveData,
     /// An event had empty data.
     EmptyData,
-    /// White space around `[DONE]`.
+    /// The field name again within the data: `data: data: …`.
+    DoubledField,
+    /// Several values in one event: the blank lines between events are missing.
+    NoBlankLine,
+    /// `[DONE]` with white space or quotes around it, or in other case.
     PaddedDone,
     /// The body ended after every finish reason, without `[DONE]`.
     NoDone,
@@ -32,14 +36,14 @@ pub enum Repair {
     NoDelta,
     /// A choice without an index among several.
     NoChoiceIndex,
-    /// `message` in place of `delta`.
+    /// `message` or `text` in place of `delta`.
     MessageForDelta,
     /// Content that is a list of parts, or some other value than text.
     ContentParts,
     /// An empty finish reason, where `null` was meant.
     EmptyFinishReason,
-    /// Usage inside a choice.
-    UsageInChoice,
+    /// Usage inside a choice or a vendor's own object.
+    UsageMisplaced,
     /// A tool call without an index.
     ToolNoIndex,
     /// One index for several tool calls.
@@ -64,11 +68,13 @@ pub enum Repair {
     ReasoningReclassified,
 }
 
-const CODES: [&str; 29] = [
+const CODES: [&str; 31] = [
     "framing.unfinished_event",
     "framing.invalid_utf8",
     "framing.keep_alive_data",
     "framing.empty_data",
+    "framing.doubled_field",
+    "framing.no_blank_line",
     "end.padded_done",
     "end.no_done",
     "end.no_finish_reason",
@@ -82,7 +88,7 @@ const CODES: [&str; 29] = [
     "chunk.message_for_delta",
     "chunk.content_parts",
     "chunk.empty_finish_reason",
-    "usage.in_choice",
+    "usage.misplaced",
     "tool_call.no_index",
     "tool_call.index_reused",
     "tool_call.id_made_up",
@@ -97,6 +103,9 @@ const CODES: [&str; 29] = [
 ];
 
 impl Repair {
+    /// The codes of all repairs there are.
+    pub const CODES: &'static [&'static str] = &CODES;
+
     /// The code in events, outcomes and errors.
     pub fn code(self) -> &'static str {
         CODES[self as usize]

@@ -82,43 +82,54 @@ impl<'a> Delta<'a> {
 pub(super) struct Choice<'a> {
     pub(super) index: Option<u64>,
     pub(super) delta: Option<Delta<'a>>,
-    /// The delta came as a whole `message`.
+    /// The delta came as a whole `message`, or as the `text` of the endpoint before chats.
     pub(super) whole: bool,
+    /// A `message` beside the delta: what came so far, or all of it in a document.
+    message: Option<&'a [u8]>,
     pub(super) finish_reason: Field<'a>,
     pub(super) logprobs: Option<&'a [u8]>,
     pub(super) usage: Option<&'a [u8]>,
+    pub(super) error: Option<&'a [u8]>,
     pub(super) extras: Vec<Extra<'a>>,
 }
 
 impl<'a> Choice<'a> {
     fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
         let mut choice = Choice::default();
+        let mut text = None;
         let mut first = true;
         reader.object()?;
         while let Some(key) = reader.member(&mut first)? {
             match key {
                 b"index" => choice.index = integer(reader.value()?),
-                b"delta" if reader.kind()? == Kind::Object => {
-                    let delta = Delta::read(reader)?;
-                    if choice.delta.is_none() || !choice.whole {
-                        choice.delta = Some(delta);
-                    }
-                }
-                b"message" if reader.kind()? == Kind::Object => {
-                    let message = Delta::read(reader)?;
-                    if choice.delta.is_none() {
-                        choice.delta = Some(message);
-                        choice.whole = true;
-                    }
-                }
+                b"delta" if reader.kind()? == Kind::Object => choice.delta = Some(Delta::read(reader)?),
+                b"message" if reader.kind()? == Kind::Object => choice.message = Some(reader.value()?),
+                b"text" if reader.kind()? == Kind::String => text = Some(reader.string()?),
                 b"delta" | b"message" => drop(reader.value()?),
                 b"finish_reason" => choice.finish_reason = Field::read(reader)?,
                 b"logprobs" => choice.logprobs = not_null(reader)?,
                 b"usage" => choice.usage = not_null(reader)?,
+                b"error" => choice.error = not_null(reader)?,
                 _ => choice.extras.push((key, reader.value()?)),
             }
         }
+        if choice.delta.is_none() {
+            choice.prefer_message()?;
+            if let (None, Some(text)) = (&choice.delta, text) {
+                choice.delta = Some(Delta { content: Field::Str(text), ..Delta::default() });
+                choice.whole = true;
+            }
+        }
         Ok(choice)
+    }
+
+    /// Takes the message, where there is one, in place of the delta.
+    pub(super) fn prefer_message(&mut self) -> Result<(), Malformed> {
+        if let Some(message) = self.message {
+            self.delta = Some(Delta::read(&mut Reader::new(message))?);
+            self.whole = true;
+        }
+        Ok(())
     }
 }
 
@@ -130,6 +141,9 @@ pub(super) struct Chunk<'a> {
     /// Whether `choices` is a list, empty or not.
     pub(super) has_choices: bool,
     pub(super) usage: Option<&'a [u8]>,
+    /// Usage inside a vendor's own object (`x_…`).
+    pub(super) vendor_usage: Option<&'a [u8]>,
+    /// An error, be it inside a choice or a vendor's own object.
     pub(super) error: Option<&'a [u8]>,
     /// `"object": "error"` or `"type": "error"`: the whole chunk is one.
     pub(super) is_error: bool,
@@ -150,7 +164,7 @@ impl<'a> Chunk<'a> {
             match key {
                 b"choices" => chunk.read_choices(reader)?,
                 b"usage" => chunk.usage = not_null(reader)?,
-                b"error" => chunk.error = not_null(reader)?,
+                b"error" => chunk.error = not_null(reader)?.filter(|error| is_said(error)).or(chunk.error),
                 b"id" => chunk.id = Field::read(reader)?,
                 b"created" => chunk.created = not_null(reader)?,
                 b"model" => chunk.model = Field::read(reader)?,
@@ -162,15 +176,41 @@ impl<'a> Chunk<'a> {
                 }
                 // Padding that hides token lengths from an eavesdropper; a completion has none.
                 b"obfuscation" => chunk.obfuscation = Field::read(reader)?,
-                _ => chunk.extras.push((key, reader.value()?)),
+                name => {
+                    let value = reader.value()?;
+                    if name.starts_with(b"x_") && value.first() == Some(&b'{') {
+                        chunk.read_vendor(value)?;
+                    }
+                    chunk.extras.push((key, value));
+                }
             }
         }
         Ok(chunk)
     }
 
+    fn read_vendor(&mut self, object: &'a [u8]) -> Result<(), Malformed> {
+        let mut reader = Reader::new(object);
+        let mut first = true;
+        reader.object()?;
+        while let Some(key) = reader.member(&mut first)? {
+            let value = not_null(&mut reader)?;
+            match key {
+                b"usage" => self.vendor_usage = value,
+                b"error" => self.error = self.error.or(value.filter(|error| is_said(error))),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     fn read_choices(&mut self, reader: &mut Reader<'a>) -> Result<(), Malformed> {
-        if reader.kind()? != Kind::Array {
-            return reader.value().map(drop);
+        match reader.kind()? {
+            Kind::Array => {}
+            Kind::Object => {
+                self.has_choices = true;
+                return self.read_choice(reader);
+            }
+            _ => return reader.value().map(drop),
         }
         self.has_choices = true;
         let mut first = true;
@@ -180,25 +220,31 @@ impl<'a> Chunk<'a> {
                 reader.value()?;
                 continue;
             }
-            let choice = Choice::read(reader)?;
-            if self.first.is_none() {
-                self.first = Some(choice);
-            } else {
-                self.more.push(choice);
-            }
+            self.read_choice(reader)?;
         }
         Ok(())
     }
 
-    /// Whether this is an error that a server sent in place of a chunk.
-    pub(super) fn error(&self) -> Option<&'a [u8]> {
-        self.error.filter(|error| !matches!(*error, b"false" | b"\"\"" | b"{}"))
+    fn read_choice(&mut self, reader: &mut Reader<'a>) -> Result<(), Malformed> {
+        let choice = Choice::read(reader)?;
+        self.error = self.error.or(choice.error.filter(|error| is_said(error)));
+        if self.first.is_none() {
+            self.first = Some(choice);
+        } else {
+            self.more.push(choice);
+        }
+        Ok(())
     }
 
     /// A member by name, among those the engine keeps as they are.
     pub(super) fn extra(&self, name: &str) -> Option<&'a [u8]> {
         self.extras.iter().find(|(key, _)| *key == name.as_bytes()).map(|(_, value)| *value)
     }
+}
+
+/// Whether an `error` member says that there is one: good chunks have `null` there, or something as empty.
+fn is_said(error: &[u8]) -> bool {
+    !matches!(error, b"false" | b"0" | b"\"\"" | b"{}" | b"[]")
 }
 
 fn not_null<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a [u8]>, Malformed> {

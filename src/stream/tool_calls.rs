@@ -4,7 +4,7 @@ use super::Context;
 use super::extras::Extras;
 use super::repairs::Repair;
 use super::scan::{Extra, Field};
-use crate::json::{Kind, Malformed, Reader, Text, Writer, integer, is_json};
+use crate::json::{Kind, Malformed, Reader, Str, Text, Writer, integer, is_json, plain_length};
 use crate::policy::estimate::Estimate;
 
 #[derive(Debug, Default)]
@@ -12,8 +12,14 @@ pub(super) struct ToolCall {
     /// The server's own number for it, if it gave one.
     index: Option<u64>,
     id: String,
+    /// The server's own id, where it came only after one had been made up.
+    late_id: String,
+    id_made_up: bool,
     name: String,
-    pub(super) arguments: Text,
+    arguments: Text,
+    nesting: Nesting,
+    /// The arguments are `{}` for want of any.
+    filled: bool,
     extras: Extras,
     function_extras: Extras,
     /// `tool_call.start` is out.
@@ -24,10 +30,17 @@ pub(super) struct ToolCall {
     complete: bool,
 }
 
+/// What a call costs in memory besides its strings, roughly.
+const CALL_BYTES: usize = 256;
+
 impl ToolCall {
-    /// The call as it stands in a message.
-    pub(super) fn write(&self, out: &mut Writer) {
-        out.comma().raw(b"{").member("id", &self.id).member("type", "function").key("function").raw(b"{");
+    /// The call as it stands in a message; with `index`, as in a delta.
+    pub(super) fn write(&self, index: Option<u64>, out: &mut Writer) {
+        out.comma().raw(b"{");
+        if let Some(index) = index {
+            out.key("index").integer(index);
+        }
+        out.member("id", &self.id).member("type", "function").key("function").raw(b"{");
         out.member("name", &self.name).member("arguments", self.arguments.as_str());
         self.function_extras.write(out);
         out.raw(b"}");
@@ -41,18 +54,42 @@ impl ToolCall {
         out.member("arguments", self.arguments.as_str()).key("complete").bool(self.complete).raw(b"}");
     }
 
-    pub(super) fn estimate(&self, estimate: &mut Estimate) {
+    /// How many tokens it probably is.
+    pub(super) fn estimate(&self) -> u64 {
+        let mut estimate = Estimate::default();
         estimate.tool_call();
         estimate.push(&self.name);
         estimate.push(self.arguments.as_str());
+        estimate.tokens()
     }
 
     pub(super) fn is_whole(&self) -> bool {
-        self.complete
+        is_json(self.arguments.as_str().as_bytes())
     }
 
     fn is_named(&self) -> bool {
         !self.name.is_empty()
+    }
+
+    /// Whether this is the call that the server calls `id`.
+    fn is_called(&self, id: &str) -> bool {
+        if self.id_made_up { self.late_id == id } else { self.id == id }
+    }
+
+    /// Whether the server has not said what it calls this.
+    fn has_no_id(&self) -> bool {
+        if self.id_made_up { self.late_id.is_empty() } else { self.id.is_empty() }
+    }
+
+    fn push(&mut self, piece: Str<'_>) {
+        let from = self.arguments.as_str().len();
+        self.arguments.push(piece);
+        self.nesting.feed(self.arguments.as_str().as_bytes().get(from..).unwrap_or_default());
+    }
+
+    fn push_raw(&mut self, json: &[u8]) {
+        self.arguments.push_str(&String::from_utf8_lossy(json));
+        self.nesting.feed(json);
     }
 }
 
@@ -63,6 +100,8 @@ struct Item<'a> {
     id: Field<'a>,
     name: Field<'a>,
     arguments: Field<'a>,
+    /// It is not the first of its list, so it is not the call of the one before.
+    follows: bool,
     extras: Vec<Extra<'a>>,
     function_extras: Vec<Extra<'a>>,
 }
@@ -82,6 +121,16 @@ impl<'a> Item<'a> {
             }
         }
         Ok(item)
+    }
+
+    fn is_blank(&self) -> bool {
+        let arguments = match self.arguments {
+            Field::Str(text) => !text.is_empty(),
+            Field::Other(_) => true,
+            _ => false,
+        };
+        let id = self.id.text().is_some() || matches!(self.id, Field::Other(_));
+        !arguments && !id && self.name.text().is_none() && self.extras.is_empty() && self.function_extras.is_empty()
     }
 
     fn read_function(&mut self, reader: &mut Reader<'a>) -> Result<(), Malformed> {
@@ -119,112 +168,153 @@ impl ToolCalls {
         &self.calls
     }
 
-    /// Takes a `tool_calls` value, which was read once already. `whole`: from a message, where calls have no index.
-    pub(super) fn take(&mut self, raw: &[u8], whole: bool, context: &mut Context<'_>) -> Result<(), super::Refusal> {
+    /// Takes a `tool_calls` value, which was read once already; true when it brought something. `whole`: from a message,
+    /// where calls have no index.
+    pub(super) fn take(&mut self, raw: &[u8], whole: bool, context: &mut Context<'_>) -> Result<bool, super::Refusal> {
         let mut reader = Reader::new(raw);
         let items = read_items(&mut reader).unwrap_or_default();
-        for item in items {
-            self.take_item(item, whole, context)?;
+        let mut progress = false;
+        for (at, mut item) in items.into_iter().enumerate() {
+            item.follows = at > 0;
+            progress |= self.take_item(item, whole, context)?;
         }
-        Ok(())
+        Ok(progress)
     }
 
     /// Takes a `function_call`, the form before tool calls: one call a choice.
-    pub(super) fn take_function(&mut self, raw: &[u8], context: &mut Context<'_>) -> Result<(), super::Refusal> {
+    pub(super) fn take_function(&mut self, raw: &[u8], context: &mut Context<'_>) -> Result<bool, super::Refusal> {
         let mut item = Item { index: Some(0), ..Item::default() };
         if item.read_function(&mut Reader::new(raw)).is_err() {
-            return Ok(());
+            return Ok(false);
         }
         context.repair(Repair::ToolFunctionCall)?;
         self.take_item(item, true, context)
     }
 
-    fn take_item(&mut self, item: Item<'_>, whole: bool, context: &mut Context<'_>) -> Result<(), super::Refusal> {
+    fn take_item(&mut self, item: Item<'_>, whole: bool, context: &mut Context<'_>) -> Result<bool, super::Refusal> {
+        let id = match item.id {
+            Field::Str(id) => id.to_text(),
+            Field::Other(raw) => String::from_utf8_lossy(raw).into_owned(),
+            _ => String::new(),
+        };
+        let name = item.name.text().map(|name| name.to_text()).unwrap_or_default();
+        let is_blank = item.is_blank();
+        let at = match self.find(&item, &id, &name, context)? {
+            Some(at) => at,
+            // Nothing of a call that nobody heard of.
+            None if is_blank => return Ok(false),
+            None => {
+                context.hold(CALL_BYTES)?;
+                self.open(item.index, context)?
+            }
+        };
         if item.index.is_none() && !whole {
             context.repair(Repair::ToolNoIndex)?;
         }
-        let at = self.find(&item, context)?;
         self.latest = at;
-        let Some(call) = self.calls.get_mut(at) else { return Ok(()) };
+        let Some(call) = self.calls.get_mut(at) else { return Ok(false) };
         if call.id.is_empty() {
-            match item.id {
-                Field::Str(id) => call.id = id.to_text(),
-                Field::Other(raw) => call.id = String::from_utf8_lossy(raw).into_owned(),
-                _ => {}
-            }
+            call.id = id;
+        } else if call.id_made_up && call.late_id.is_empty() {
+            call.late_id = id;
         }
-        if let Field::Str(name) = item.name {
-            let name = name.to_text();
-            if call.name.is_empty() {
+        if call.name.is_empty() {
+            call.name = name;
+        } else if !name.is_empty() {
+            context.repair(Repair::ToolNameRepeated)?;
+            // Not announced yet, so a name in pieces can still be put together; one sent again is the same name.
+            if !call.started && name.starts_with(&call.name) {
                 call.name = name;
-            } else if !name.is_empty() && !call.started {
-                // Not announced yet, so a name in pieces can still be put together; one sent again is the same name.
-                context.repair(Repair::ToolNameRepeated)?;
-                if name.starts_with(&call.name) {
-                    call.name = name;
-                } else {
-                    call.name.push_str(&name);
-                }
-            } else if !name.is_empty() {
-                context.repair(Repair::ToolNameRepeated)?;
+            } else if !call.started {
+                call.name.push_str(&name);
             }
         }
-        call.extras.keep(&item.extras);
-        call.function_extras.keep(&item.function_extras);
+        context.hold(call.extras.keep(&item.extras, true) + call.function_extras.keep(&item.function_extras, true))?;
+        if call.filled && !is_blank {
+            call.filled = false;
+            call.arguments = Text::default();
+        }
         let from = call.arguments.as_str().len();
         match item.arguments {
-            Field::Str(piece) => call.arguments.push(piece),
+            Field::Str(piece) => call.push(piece),
             Field::Other(raw) => {
                 context.repair(Repair::ToolArgumentsNotText)?;
-                call.arguments.push_str(&String::from_utf8_lossy(raw));
+                call.push_raw(raw);
             }
             Field::Null => context.repair(Repair::ToolArgumentsNotText)?,
             Field::Absent => {}
         }
-        if call.arguments.as_str().len() > context.limits.max_tool_call_bytes {
-            return Err(super::Refusal::limit("limit.tool_call_bytes", "A tool call's arguments grew past `limits.maxToolCallBytes`."));
+        let length = call.arguments.as_str().len();
+        if length > context.limits.max_tool_call_bytes {
+            return Err(super::Refusal::limit(
+                "limit.tool_call_bytes",
+                "A tool call's arguments grew past `limits.maxToolCallBytes`.",
+            ));
         }
-        let announce = call.is_named() && (!call.id.is_empty() || call.arguments.as_str().len() > from);
-        if !call.started && announce {
+        context.hold(length - from)?;
+        // One that goes on after its choice had finished is done again at the end.
+        call.done &= is_blank;
+        // A name without arguments may be the first piece of one.
+        let has_arguments = !matches!(item.arguments, Field::Absent);
+        if !call.started && call.is_named() && (has_arguments && !call.id.is_empty() || length > from) {
             self.start(at, context)?;
             self.delta(at, 0, context);
-        } else if self.calls[at].started {
+        } else if call.started {
             self.delta(at, from, context);
         }
-        Ok(())
+        Ok(!is_blank)
     }
 
-    /// Which call an item belongs to; a new one where it belongs to none.
-    fn find(&mut self, item: &Item<'_>, context: &mut Context<'_>) -> Result<usize, super::Refusal> {
-        let id = match item.id {
-            Field::Str(id) if !id.is_empty() => Some(id.to_text()),
-            _ => None,
-        };
-        let named = item.name.text().is_some();
-        let known = match (item.index, &id) {
-            (Some(index), _) => self.calls.iter().rposition(|call| call.index == Some(index)),
-            (None, Some(id)) => self.calls.iter().rposition(|call| call.id == *id),
-            (None, None) => {
-                let latest = self.latest;
-                self.calls.get(latest).filter(|call| !named || !call.is_named()).map(|_| latest)
-            }
-        };
-        let Some(at) = known else {
-            return Ok(self.open(item.index));
-        };
-        let call = &self.calls[at];
-        let other_id = id.as_ref().is_some_and(|id| !call.id.is_empty() && call.id != *id && named);
-        let second = id.is_none() && named && call.is_named() && is_object(call.arguments.as_str());
-        if item.index.is_some() && (other_id || second) {
-            context.repair(Repair::ToolIndexReused)?;
-            return Ok(self.open(item.index));
+    /// Which call an item belongs to, if it belongs to one.
+    fn find(
+        &self,
+        item: &Item<'_>,
+        id: &str,
+        name: &str,
+        context: &mut Context<'_>,
+    ) -> Result<Option<usize>, super::Refusal> {
+        let of_index = |call: &ToolCall| item.index.is_none() || call.index == item.index;
+        if !id.is_empty()
+            && let Some(at) = self.calls.iter().rposition(|call| of_index(call) && call.is_called(id))
+        {
+            return Ok(Some(at));
         }
-        Ok(at)
+        let known = match item.index {
+            Some(_) => self.calls.iter().rposition(of_index),
+            None => Some(self.latest).filter(|_| !item.follows),
+        };
+        let Some((at, call)) = known.and_then(|at| Some((at, self.calls.get(at)?))) else { return Ok(None) };
+        if name.is_empty() || !call.is_named() {
+            // Only a name starts another call; without one it is more of this one, whatever its id.
+            let other = item.index.is_none() && !id.is_empty() && !call.has_no_id() && call.nesting.is_closed;
+            return Ok(Some(at).filter(|_| !other));
+        }
+        // A name again: another call, unless this one is still at it.
+        let going_on = name == call.name && !call.nesting.is_closed && !item.follows;
+        let other_id = !id.is_empty() && !call.has_no_id();
+        let other = match (item.index, other_id) {
+            (Some(_), true) => !going_on || call.arguments.as_str().is_empty(),
+            (Some(_), false) => call.nesting.is_closed,
+            (None, true) => true,
+            (None, false) => !going_on,
+        };
+        if other && item.index.is_some() {
+            context.repair(Repair::ToolIndexReused)?;
+        }
+        Ok(Some(at).filter(|_| !other))
     }
 
-    fn open(&mut self, index: Option<u64>) -> usize {
+    fn open(&mut self, index: Option<u64>, context: &mut Context<'_>) -> Result<usize, super::Refusal> {
+        let at = self.calls.len();
+        if let Some(before) = self.calls.last()
+            && !before.started
+            && before.is_named()
+        {
+            // So that calls start in their order.
+            self.start(at - 1, context)?;
+        }
         self.calls.push(ToolCall { index, ..ToolCall::default() });
-        self.calls.len() - 1
+        Ok(at)
     }
 
     fn start(&mut self, at: usize, context: &mut Context<'_>) -> Result<(), super::Refusal> {
@@ -232,10 +322,8 @@ impl ToolCalls {
         call.started = true;
         if call.id.is_empty() {
             context.repair(Repair::ToolIdMadeUp)?;
-            // Unique within a conversation because the completion's id is in it.
-            let mut id = Writer::default();
-            id.raw(b"call_").raw(context.completion_id.as_bytes()).raw(b"_").integer(context.choice).raw(b"_");
-            call.id = id.integer(at as u64).take_string();
+            call.id_made_up = true;
+            call.id = made_up_id(context, at);
         }
         if context.output.wants_events() {
             let event = context.output.event("tool_call.start", context.choice);
@@ -263,10 +351,11 @@ impl ToolCalls {
             }
             let call = &mut self.calls[at];
             call.arguments.end();
-            if finished && call.arguments.as_str().trim().is_empty() {
+            if finished && call.arguments.as_str().trim_ascii().is_empty() {
                 context.repair(Repair::ToolArgumentsEmpty)?;
                 call.arguments = Text::default();
                 call.arguments.push_str("{}");
+                call.filled = true;
             }
             call.complete = is_json(call.arguments.as_str().as_bytes());
             if !finished {
@@ -300,6 +389,60 @@ fn read_items<'a>(reader: &mut Reader<'a>) -> Result<Vec<Item<'a>>, Malformed> {
     Ok(items)
 }
 
-fn is_object(text: &str) -> bool {
-    text.trim_start().starts_with('{') && is_json(text.as_bytes())
+/// An id that is the same each time this stream is read, and another one in other streams. Nine letters and digits, which
+/// the pickiest server takes back.
+fn made_up_id(context: &Context<'_>, at: usize) -> String {
+    const LENGTH: usize = 9;
+    let mut seed = Writer::default();
+    seed.raw(context.completion_id.as_bytes()).raw(b" ").milliseconds(Some(context.started));
+    seed.raw(b" ").integer(context.choice).raw(b" ").integer(at as u64);
+    // FNV-1a.
+    let hash = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+    let mut rest = seed.bytes.iter().fold(0xcbf2_9ce4_8422_2325, hash);
+    let digit = |_| {
+        let digit = (rest % 36) as u8;
+        rest /= 36;
+        char::from(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 })
+    };
+    (0..LENGTH).map(digit).collect()
+}
+
+/// Follows arguments as they grow, to know without reading them again whether they are a whole object.
+#[derive(Debug, Default)]
+struct Nesting {
+    depth: u32,
+    in_string: bool,
+    escaped: bool,
+    /// The object or list that was opened first is closed.
+    is_closed: bool,
+}
+
+impl Nesting {
+    fn feed(&mut self, mut bytes: &[u8]) {
+        if self.is_closed {
+            return;
+        }
+        loop {
+            if self.in_string && !self.escaped {
+                bytes = &bytes[plain_length(bytes)..];
+            }
+            let Some((byte, rest)) = bytes.split_first() else { return };
+            bytes = rest;
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'"' => self.in_string = !self.in_string,
+                b'\\' => self.escaped = self.in_string,
+                _ if self.in_string => {}
+                b'{' | b'[' => self.depth += 1,
+                b'}' | b']' => {
+                    self.depth = self.depth.saturating_sub(1);
+                    if self.depth == 0 {
+                        self.is_closed = true;
+                        return;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
 }

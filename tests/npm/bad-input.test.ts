@@ -3,6 +3,7 @@
  * and nothing left behind.
  */
 import assert from "node:assert/strict";
+import { Readable } from "node:stream";
 import { test } from "node:test";
 import { Chatwire, ChatwireError, type ClientOptions, InvalidRequestError, ProtocolError } from "chatwire";
 import { createEmulator } from "chatwire/emulator";
@@ -140,6 +141,30 @@ test("a_fetch_that_misbehaves_is_a_connection_error", async () => {
       assert.equal(error.name, "APIConnectionError", what);
     }
   }
+});
+
+test("bodies_that_are_not_web_streams_are_read_or_named", async () => {
+  const headers = new Headers({ "content-type": "text/event-stream" });
+  const node = (text: string, status = 200) => ({ status, headers, body: Readable.from([encode(text)]) });
+  const ask = (response: object) => clientOf(async () => response as Response).chat.completions;
+  assert.equal(
+    await ask(node(says("a", "stop") + DONE))
+      .stream(hello)
+      .finalContent(),
+    "a",
+  );
+  const refused = await failureOf(ask(node('{"error":{"message":"no key"}}', 401)).create(hello));
+  assert.deepEqual([refused.name, /no key/.test(refused.message)], ["AuthenticationError", true]);
+  for (const status of [200, 500]) {
+    assertNamed(await failureOf(ask({ status, headers, body: {} }).create(hello)), "a body that is an object");
+  }
+  const readers = [{ read: () => assert.fail("at once") }, { read: () => 5 }, { read: async () => ({}) }];
+  for (const reader of readers) {
+    const response = { status: 200, headers, body: { getReader: () => reader } };
+    assertNamed(await failureOf(ask(response).create(hello)), "an odd reader");
+    assertNamed(await failureOf(collect(ask(response).stream(hello))), "an odd reader");
+  }
+  assert.equal(alive.size, 0);
 });
 
 test("bodies_that_are_not_bodies_have_a_named_end", async () => {

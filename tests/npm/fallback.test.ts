@@ -89,7 +89,9 @@ for (const [status, name] of [
 
 test("a_request_that_is_refused_before_sending_is_not_sent_to_others", async () => {
   const { first, second } = pair(() => refusing(500));
-  assert.ok((await failureOf(first.client.chat.completions.create({ model: "m" } as never))) instanceof InvalidRequestError);
+  assert.ok(
+    (await failureOf(first.client.chat.completions.create({ model: "m" } as never))) instanceof InvalidRequestError,
+  );
   assert.deepEqual([first.bodies.length, second.bodies.length], [0, 0]);
 });
 
@@ -102,7 +104,9 @@ test("the_retries_come_first", async () => {
 
 test("a_fallback_has_its_own_retries", async () => {
   let calls = 0;
-  const second = serverOf(() => (++calls < 3 ? refusing(503, { "retry-after-ms": "1" }) : answering()), { maxRetries: 2 });
+  const second = serverOf(() => (++calls < 3 ? refusing(503, { "retry-after-ms": "1" }) : answering()), {
+    maxRetries: 2,
+  });
   const first = serverOf(() => refusing(500), { maxRetries: 0, fallback: [{ client: second.client, model: "other" }] });
   const outcome = await first.client.chat.completions.stream(hello).outcome();
   const tried = "503 InternalServerError";
@@ -150,14 +154,17 @@ test("parameters_can_differ_for_a_fallback_and_are_judged_by_its_provider", asyn
   const plain = serverOf(() => refusing(500), { fallback: [{ client: electron, model: "electron" }] });
   const error = (await failureOf(plain.client.chat.completions.create(asked))) as InvalidRequestError;
   assert.ok(error instanceof InvalidRequestError);
-  assert.deepEqual(error.details.map(({ path }) => path), [["n"]]);
+  assert.deepEqual(
+    error.details.map(({ path }) => path),
+    [["n"]],
+  );
   assert.deepEqual(reasons(error.attempts), ["500 InternalServerError"]);
 
   const params = { n: 1, temperature: 0.9 };
   const fitting = serverOf(() => refusing(500), { fallback: [{ client: electron, model: "electron", params }] });
   const completion = await fitting.client.chat.completions.create(asked);
   assert.equal(completion.model, "electron");
-  assert.equal(emulator.ledger.requests.length, 1);
+  assert.equal(emulator.ledger.requests, 1);
 });
 
 test("headers_and_query_of_a_call_stay_with_the_server_they_were_meant_for", async () => {
@@ -237,7 +244,8 @@ test("usage_is_counted_where_it_was_caused", async () => {
 });
 
 test("whole_answers_and_raw_responses_fall_back_too_and_other_requests_do_not", async () => {
-  const json = () => Response.json({ choices: [{ index: 0, message: { role: "assistant", content: "b" }, finish_reason: "stop" }] });
+  const json = () =>
+    Response.json({ choices: [{ index: 0, message: { role: "assistant", content: "b" }, finish_reason: "stop" }] });
   const second = serverOf(json);
   const first = serverOf(() => refusing(500), { fallback: [{ client: second.client, model: "other" }] });
   const { completions } = first.client.chat;
@@ -249,7 +257,13 @@ test("whole_answers_and_raw_responses_fall_back_too_and_other_requests_do_not", 
 
 test("a_fallback_that_is_no_client_is_refused_at_once", () => {
   const other = clientOf(async () => answering());
-  for (const fallback of [[{ client: {}, model: "m" }], [{ client: other }], [null], "no", { client: other, model: "m" }]) {
+  for (const fallback of [
+    [{ client: {}, model: "m" }],
+    [{ client: other }],
+    [null],
+    "no",
+    { client: other, model: "m" },
+  ]) {
     assert.throws(() => clientOf(async () => answering(), { fallback: fallback as never }), ChatwireError);
   }
 });

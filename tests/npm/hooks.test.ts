@@ -44,7 +44,10 @@ const asked = { model: "m", messages: [{ role: "user" as const, content: "SENSIT
 
 test("a_call_is_told_from_request_to_outcome", async () => {
   const { told, hooks, names } = recorder();
-  const client = clientWith([answering], { provider: { baseURL: "https://hooked.test/v1", name: "mine" } as never, hooks });
+  const client = clientWith([answering], {
+    provider: { baseURL: "https://hooked.test/v1", name: "mine" } as never,
+    hooks,
+  });
   const stream = await client.chat.completions.create({ ...asked, stream: true });
   assert.deepEqual(names(), ["onRequest", "onResponse"]);
   await collect(stream.textStream);
@@ -137,7 +140,10 @@ test("leaving_is_an_outcome", async () => {
 test("each_client_is_told_of_its_own_requests_and_the_one_that_was_called_of_the_outcome", async () => {
   const [first, second] = [recorder(), recorder()];
   const other = clientWith([answering], { hooks: second.hooks });
-  const client = clientWith([() => refusing(503)], { hooks: first.hooks, fallback: [{ client: other, model: "other" }] });
+  const client = clientWith([() => refusing(503)], {
+    hooks: first.hooks,
+    fallback: [{ client: other, model: "other" }],
+  });
   await client.chat.completions.stream(asked).outcome();
   assert.deepEqual(first.names(), ["onRequest", "onResponse", "onOutcome"]);
   assert.deepEqual(second.names(), ["onRequest", "onResponse"]);

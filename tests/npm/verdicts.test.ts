@@ -41,7 +41,8 @@ const within = (random: Random, low: number, high: number): number =>
   pick(random, [low, high, (low + high) / 2, low + random() * (high - low)]);
 
 const name = (random: Random): string => pick(random, ["get_weather", "look_up", "book", "f"]);
-const words = (random: Random): string => pick(random, ["Hello", "", "What is the weather in Mumbai?", "नमस्ते", "😀 ok"]);
+const words = (random: Random): string =>
+  pick(random, ["Hello", "", "What is the weather in Mumbai?", "नमस्ते", "😀 ok"]);
 
 function toolCall(random: Random): Fields {
   const args = pick(random, ["{}", '{"city":"Pune"}', "not JSON", ""]);
@@ -106,7 +107,12 @@ const FIELDS: Record<Provider, Record<string, (random: Random) => Json>> = {
     thinking: (random) => pick<Json>(random, [{}, { type: "enabled", budget_tokens: 512 }]),
     reasoning_effort: (random) => pick(random, ["none", "minimal", "low", "medium", "high", "xhigh"]),
     reasoning: (random) =>
-      pick<Json>(random, [{}, { effort: "low" }, { exclude: true }, { delta_field: "reasoning_content", effort: "high" }]),
+      pick<Json>(random, [
+        {},
+        { effort: "low" },
+        { exclude: true },
+        { delta_field: "reasoning_content", effort: "high" },
+      ]),
     reasoning_delta_field: (random) => pick(random, ["reasoning", "reasoning_content"]),
     reasoning_content_compat: (random) => random() < 0.5,
     response_format: () => ({ type: "json_schema", json_schema: { name: "x", schema: { type: "object" } } }),
@@ -142,7 +148,8 @@ function damage(random: Random, value: Json): Json {
   const chosen = names.length > 0 ? pick(random, names) : "added";
   const copy = { ...value };
   if (random() < 0.15) delete copy[chosen];
-  else if (random() < 0.1) copy[pick(random, ["n", "prompt_logprobs", "type", "role", "content", "name"])] = junk(random);
+  else if (random() < 0.1)
+    copy[pick(random, ["n", "prompt_logprobs", "type", "role", "content", "name"])] = junk(random);
   else copy[chosen] = damage(random, copy[chosen] as Json);
   return copy;
 }

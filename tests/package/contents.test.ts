@@ -47,7 +47,8 @@ describe("the package", { timeout: 120_000 }, () => {
     const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
     const compiled = await readFile(join(target, "wasm32-unknown-unknown", "release", "chatwire.wasm"), "latin1");
     assert.ok(compiled.includes("serde_wasm_bindgen"), "names were stripped");
-    assert.ok(!compiled.includes("serde_json"));
+    // Its code, that is: a function on one of its types may be merged with another, and lend it the name.
+    assert.doesNotMatch(compiled, /serde_json\d(de|ser|read)/);
   });
 
   it("keeps a minimal page within its budget", async () => {

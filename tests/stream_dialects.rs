@@ -1,0 +1,404 @@
+//! Every dialect under `tests/fixtures`, one file a family: whole, at every two-way split, byte by byte, without prediction,
+//! and in strict decoding.
+//!
+//! A case is `== what it shows`, then the stream, then `--` and what comes of it. A line of the stream is
+//!
+//! | starts with | means |
+//! |---|---|
+//! | `\| ` | this line and LF, as it is |
+//! | `! ` | these bytes and no line end; `\n`, `\r`, `\\` and `\xHH` are escapes |
+//! | `* ` | one event with this data |
+//! | `+ ` | one chunk whose only choice has this delta |
+//! | `. ` | one chunk whose only choice finishes so |
+//! | `$` | `[DONE]` |
+//! | `? ` | options: `document`, `reasoning=PLACE`, `end=lost`, `end=aborted` |
+//!
+//! Of the outcome, `status` (`complete`), `text` (empty), `reasoning` (empty), `tools` (none: `name arguments`, `…` after
+//! incomplete ones), `finish` (none), `repairs` (none) and `error` (none: class and code) are looked at in every case and are
+//! as in brackets unless the case says otherwise; `usage`, `message`, `events`, `ids` and `says` (words of the error) only
+//! where it does. `naive` marks a stream that splitting at blank lines and parsing each `data:` line does not get right.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use chatwire::provider::ReasoningPlace;
+use chatwire::stream::{Decoder, End, Options, OutputKind};
+use serde_json::{Value, json};
+
+#[derive(Debug, Default, Clone)]
+struct Case {
+    family: String,
+    name: String,
+    stream: Vec<u8>,
+    options: Vec<String>,
+    expected: Vec<(String, String)>,
+    bites: bool,
+}
+
+impl Case {
+    fn option(&self, name: &str) -> Option<&str> {
+        self.options.iter().find_map(|option| option.strip_prefix(name)?.strip_prefix('='))
+    }
+
+    fn said(&self, key: &str) -> Option<&str> {
+        self.expected.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+}
+
+fn chunk(choice: &str) -> String {
+    format!(
+        r#"data: {{"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{{"index":0,{choice}}}]}}"#
+    ) + "\n\n"
+}
+
+fn unescape(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        let escaped = if byte == b'\\' { rest.next() } else { None };
+        bytes.push(match escaped {
+            None => byte,
+            Some(b'n') => b'\n',
+            Some(b'r') => b'\r',
+            Some(b'x') => {
+                let digits: String = rest.by_ref().take(2).map(char::from).collect();
+                u8::from_str_radix(&digits, 16).expect("two hexadecimal digits")
+            }
+            Some(other) => other,
+        });
+    }
+    bytes
+}
+
+fn cases() -> Vec<Case> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let mut files: Vec<_> = fs::read_dir(folder).expect("the fixtures").map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let mut cases = Vec::new();
+    for file in files {
+        let family = file.file_stem().unwrap().to_string_lossy().into_owned();
+        let mut case: Option<Case> = None;
+        let mut in_stream = true;
+        for line in fs::read_to_string(&file).unwrap().lines() {
+            if let Some(name) = line.strip_prefix("== ") {
+                cases.extend(case.take());
+                case = Some(Case { family: family.clone(), name: name.to_owned(), ..Case::default() });
+                in_stream = true;
+                continue;
+            }
+            let Some(case) = case.as_mut() else { continue };
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            if line == "--" {
+                in_stream = false;
+            } else if in_stream {
+                let (kind, rest) = line.split_at(1);
+                let rest = rest.strip_prefix(' ').unwrap_or(rest);
+                match kind {
+                    "|" => case.stream.extend_from_slice(format!("{rest}\n").as_bytes()),
+                    "!" => case.stream.extend(unescape(rest)),
+                    "*" => case.stream.extend_from_slice(format!("data: {rest}\n\n").as_bytes()),
+                    "+" => case.stream.extend(chunk(&format!(r#""delta":{rest},"finish_reason":null"#)).bytes()),
+                    "." => case.stream.extend(chunk(&format!(r#""delta":{{}},"finish_reason":"{rest}""#)).bytes()),
+                    "$" => case.stream.extend_from_slice(b"data: [DONE]\n\n"),
+                    "?" => case.options.extend(rest.split(' ').map(str::to_owned)),
+                    _ => panic!("{family}: {line}"),
+                }
+            } else if line == "naive" {
+                case.bites = true;
+            } else {
+                let (key, value) = line.split_once(": ").unwrap_or_else(|| panic!("{family}: {line}"));
+                case.expected.push((key.to_owned(), value.to_owned()));
+            }
+        }
+        cases.extend(case);
+    }
+    cases
+}
+
+/// What one run hands out: events with pieces of the same text joined, and the outcome.
+#[derive(Debug, PartialEq)]
+struct Run {
+    events: Vec<Value>,
+    outcome: String,
+}
+
+fn run<'a>(case: &Case, pieces: impl IntoIterator<Item = &'a [u8]>, change: impl Fn(&mut Options)) -> Run {
+    let mut options = Options {
+        output: OutputKind::Events,
+        document: case.options.iter().any(|option| option == "document"),
+        reasoning: case
+            .option("reasoning")
+            .map_or(ReasoningPlace::Detect, |place| ReasoningPlace::from_name(place).expect("a place")),
+        ..Options::default()
+    };
+    change(&mut options);
+    let output = options.output;
+    let mut decoder = Decoder::new(options);
+    let mut events = Vec::new();
+    let mut collect = |decoder: &Decoder| match output {
+        OutputKind::Text => {
+            let text = std::str::from_utf8(decoder.output()).expect("text is UTF-8").to_owned();
+            events.push(json!({"type": "text", "text": text}));
+        }
+        OutputKind::None => {}
+        _ => {
+            let batch: Vec<Value> = serde_json::from_slice(&lossy(decoder.output())).expect("a batch is a JSON array");
+            events.extend(batch);
+        }
+    };
+    for piece in pieces {
+        decoder.push(piece, 0.0, 0.0);
+        collect(&decoder);
+    }
+    let end = match case.option("end") {
+        Some("lost") => End::Lost,
+        Some("aborted") => End::Aborted,
+        _ => End::Closed,
+    };
+    decoder.end(end, 0.0);
+    collect(&decoder);
+    Run { events: joined(events), outcome: decoder.outcome_json().expect("every stream has an outcome") }
+}
+
+fn lossy(bytes: &[u8]) -> Vec<u8> {
+    String::from_utf8_lossy(bytes).into_owned().into_bytes()
+}
+
+/// Joins what one read gives in one piece and two reads in two.
+fn joined(events: Vec<Value>) -> Vec<Value> {
+    let mut joined: Vec<Value> = Vec::new();
+    for event in events {
+        let member = if event["type"] == "tool_call.delta" { "arguments" } else { "text" };
+        let same = |last: &Value| ["type", "choice", "index"].iter().all(|key| last[key] == event[key]);
+        match (joined.last_mut(), event[member].as_str()) {
+            (Some(last), Some(more)) if event["type"] != "filler" && same(last) => {
+                let text = last[member].as_str().unwrap_or_default().to_owned() + more;
+                last[member] = Value::String(text);
+            }
+            _ => joined.push(event),
+        }
+    }
+    joined
+}
+
+/// The run of the whole stream, after making sure that no split of it changes anything.
+fn at_every_cut(case: &Case, change: impl Fn(&mut Options) + Copy) -> Run {
+    let whole = run(case, [&*case.stream], change);
+    for cut in 0..=case.stream.len() {
+        let (left, right) = case.stream.split_at(cut);
+        assert_eq!(run(case, [left, right], change), whole, "{}: {}: cut at {cut}", case.family, case.name);
+    }
+    assert_eq!(run(case, case.stream.chunks(1), change), whole, "{}: {}: by byte", case.family, case.name);
+    whole
+}
+
+/// The parts of an outcome that every case is held against, in the words of a fixture.
+fn summary(case: &Case, run: &Run) -> Vec<(String, String)> {
+    let outcome: Value = serde_json::from_str(&run.outcome).expect("an outcome is JSON");
+    let mut seen = Vec::new();
+    let mut say = |key: &str, value: String, default: &str| {
+        if value != default {
+            seen.push((key.to_owned(), value));
+        }
+    };
+    let text = |value: &Value| value.as_str().unwrap_or_default().replace('\n', "\\n");
+    say("status", text(&outcome["status"]), "complete");
+    say("text", text(&outcome["text"]), "");
+    say("reasoning", text(&outcome["reasoning"]), "");
+    for call in outcome["toolCalls"].as_array().unwrap() {
+        let mut line = format!("{} {}", text(&call["name"]), text(&call["arguments"]));
+        if call["complete"] != true {
+            line.push_str(" …");
+        }
+        say("tool", line, "");
+    }
+    say("finish", text(&outcome["finishReason"]), "");
+    let codes: Vec<String> = outcome["repairs"].as_array().unwrap().iter().map(|repair| text(&repair["code"])).collect();
+    say("repairs", codes.join(" "), "");
+    let mut error = String::new();
+    if !outcome["error"].is_null() {
+        let _ = write!(error, "{} {}", text(&outcome["error"]["name"]), text(&outcome["error"]["code"]));
+    }
+    say("error", error.trim_end().to_owned(), "");
+    let ids = || outcome["toolCalls"].as_array().unwrap().iter().map(|call| text(&call["id"])).collect::<Vec<_>>().join(" ");
+    for (key, expected) in &case.expected {
+        // JSON is compared as values, and said as the case spells it where it is the same.
+        let value = match key.as_str() {
+            "usage" => outcome["usage"].clone(),
+            "message" => outcome["message"].clone(),
+            "completion" => outcome["completion"].clone(),
+            "events" => Value::Array(run.events.clone()),
+            "ids" => {
+                say("ids", ids(), "\0");
+                continue;
+            }
+            "says" => {
+                let message = outcome["error"]["message"].as_str().unwrap_or_default();
+                say("says", if message.contains(expected) { expected.clone() } else { message.to_owned() }, "\0");
+                continue;
+            }
+            _ => continue,
+        };
+        let same = serde_json::from_str::<Value>(expected).is_ok_and(|expected| expected == value);
+        say(key, if same { expected.clone() } else { value.to_string() }, "\0");
+    }
+    seen
+}
+
+#[test]
+fn every_dialect_is_read_for_what_it_means_at_every_split() {
+    let cases = cases();
+    assert!(cases.len() > 50, "the fixtures are there");
+    let mut wrong = String::new();
+    for case in &cases {
+        let run = at_every_cut(case, |_| {});
+        let mut expected = case.expected.clone();
+        let mut seen = summary(case, &run);
+        expected.sort();
+        seen.sort();
+        if expected != seen {
+            let _ = writeln!(wrong, "{}: {}\n  expected {expected:?}\n  seen     {seen:?}", case.family, case.name);
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+#[test]
+fn prediction_and_the_kind_of_output_change_no_outcome() {
+    for case in cases() {
+        let whole = run(&case, [&*case.stream], |_| {});
+        assert_eq!(run(&case, [&*case.stream], |options| options.predict = false), whole, "{}", case.name);
+        for output in [OutputKind::None, OutputKind::Text, OutputKind::Chunks] {
+            let other = at_every_cut(&case, |options| options.output = output);
+            assert_eq!(other.outcome, whole.outcome, "{}: {output:?}", case.name);
+            if output == OutputKind::Text {
+                let said: String = other.events.iter().filter_map(|event| event["text"].as_str()).collect();
+                let is_of_first = |event: &&Value| event["type"] == "text" && event["choice"] == 0;
+                let events: String = whole.events.iter().filter(is_of_first).filter_map(|event| event["text"].as_str()).collect();
+                assert_eq!(said, events, "{}: text as text and as events", case.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn events_add_up_to_the_outcome() {
+    for case in cases() {
+        let Run { events, outcome } = run(&case, [&*case.stream], |_| {});
+        let outcome: Value = serde_json::from_str(&outcome).unwrap();
+        let of = |kind: &str| events.iter().filter(|event| event["type"] == kind && event["choice"] == 0).collect::<Vec<_>>();
+        let text = |kind: &str| of(kind).iter().filter_map(|event| event["text"].as_str()).collect::<String>();
+        let reclassified = outcome["repairs"].as_array().unwrap().iter().any(|repair| repair["code"] == "reasoning.reclassified");
+        if !reclassified {
+            assert_eq!(text("text"), outcome["text"], "{}", case.name);
+            assert_eq!(text("reasoning"), outcome["reasoning"], "{}", case.name);
+        }
+        let repairs = outcome["repairs"].as_array().unwrap();
+        let told = events.iter().filter(|event| event["type"] == "repair").count() as u64;
+        let counted: u64 = repairs.iter().filter_map(|repair| repair["count"].as_u64()).sum();
+        assert_eq!(told, counted, "{}: each repair is told", case.name);
+        for (index, call) in outcome["toolCalls"].as_array().unwrap().iter().enumerate() {
+            let of_call = |kind: &str| of(kind).into_iter().filter(|event| event["index"] == index).collect::<Vec<_>>();
+            let starts = of_call("tool_call.start");
+            assert_eq!(starts.len(), 1, "{}: call {index} starts once", case.name);
+            assert_eq!((&starts[0]["id"], &starts[0]["name"]), (&call["id"], &call["name"]), "{}", case.name);
+            if let Some(done) = of_call("tool_call.done").last() {
+                for member in ["id", "name", "arguments", "complete"] {
+                    assert_eq!(done[member], call[member], "{}: {member}", case.name);
+                }
+            } else {
+                assert_ne!(outcome["status"], "complete", "{}: call {index} is done", case.name);
+            }
+        }
+        if outcome["status"] == "complete" && !outcome["finishReason"].is_null() {
+            assert_eq!(of("finish").len(), 1, "{}", case.name);
+        }
+    }
+}
+
+#[test]
+fn strict_decoding_refuses_what_would_be_repaired_and_nothing_else() {
+    for case in cases() {
+        let tolerant: Value = serde_json::from_str(&run(&case, [&*case.stream], |_| {}).outcome).unwrap();
+        let strict = at_every_cut(&case, |options| options.strict = true);
+        let strict: Value = serde_json::from_str(&strict.outcome).unwrap();
+        match tolerant["repairs"][0]["code"].as_str() {
+            None => assert_eq!(strict, tolerant, "{}", case.name),
+            Some(code) => {
+                assert_eq!(strict["status"], "error", "{}", case.name);
+                assert_eq!(strict["error"]["name"], "ProtocolError", "{}", case.name);
+                assert_eq!(strict["error"]["code"], code, "{}", case.name);
+            }
+        }
+    }
+}
+
+/// A client as it is written in an afternoon; `None` where it throws.
+fn naive(case: &Case) -> Option<(String, String, Vec<(String, String)>, bool)> {
+    let (mut text, mut reasoning, mut calls, mut done) = (String::new(), String::new(), Vec::new(), false);
+    for event in std::str::from_utf8(&case.stream).ok()?.split("\n\n") {
+        let Some(data) = event.strip_prefix("data: ") else { continue };
+        if data == "[DONE]" {
+            done = true;
+            continue;
+        }
+        let chunk: Value = serde_json::from_str(data).ok()?;
+        let delta = chunk.get("choices")?.get(0).map_or(&Value::Null, |choice| &choice["delta"]);
+        text.push_str(delta["content"].as_str().unwrap_or_default());
+        reasoning.push_str(delta["reasoning_content"].as_str().unwrap_or_default());
+        for call in delta["tool_calls"].as_array().unwrap_or(&Vec::new()) {
+            let index = call["index"].as_u64()? as usize;
+            if calls.len() <= index {
+                calls.resize(index + 1, (String::new(), String::new()));
+            }
+            calls[index].0.push_str(call["function"]["name"].as_str().unwrap_or_default());
+            calls[index].1.push_str(call["function"]["arguments"].as_str()?);
+        }
+    }
+    Some((text, reasoning, calls, done))
+}
+
+#[test]
+fn each_family_has_a_stream_that_a_naive_client_gets_wrong() {
+    let cases = cases();
+    for case in &cases {
+        let outcome: Value = serde_json::from_str(&run(case, [&*case.stream], |_| {}).outcome).unwrap();
+        let calls = outcome["toolCalls"].as_array().unwrap().iter();
+        let calls = calls.map(|call| (call["name"].as_str().unwrap().to_owned(), call["arguments"].as_str().unwrap().to_owned()));
+        let ours = Some((
+            outcome["text"].as_str().unwrap().to_owned(),
+            outcome["reasoning"].as_str().unwrap().to_owned(),
+            calls.collect(),
+            outcome["status"] == "complete",
+        ));
+        assert_eq!(naive(case) != ours, case.bites, "{}: {}: `naive` is not said, or is said in vain", case.family, case.name);
+    }
+    let mut families: Vec<&str> = cases.iter().map(|case| case.family.as_str()).collect();
+    families.dedup();
+    for family in families {
+        assert!(cases.iter().any(|case| case.family == family && case.bites), "{family}");
+    }
+}
+
+#[test]
+fn every_repair_has_a_fixture_and_a_row_in_the_documentation() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/dialects.md")).expect("docs/dialects.md");
+    let rows = page.lines().filter(|line| line.starts_with("| "));
+    let mut documented: Vec<String> = rows
+        .filter_map(|row| row.trim_end_matches(" |").rsplit('|').next())
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    documented.sort();
+    documented.dedup();
+    let mut codes: Vec<String> = chatwire::stream::Repair::CODES.iter().map(|code| code.to_string()).collect();
+    codes.sort();
+    assert_eq!(documented, codes);
+    let said: Vec<Case> = cases();
+    for code in codes {
+        let shown = said.iter().any(|case| case.said("repairs").is_some_and(|said| said.split(' ').any(|said| said == code)));
+        assert!(shown, "no fixture needs {code}");
+    }
+}
