@@ -19,7 +19,7 @@ export interface Attempt {
   provider: string;
   /** HTTP status; `null` when no answer came. */
   status: number | null;
-  /** `ok` for the one that answered; else the name of the error, or why it was made at all. */
+  /** `ok` for the one that answered, else the name of the error; `cooldown` or `limits` where nothing was sent. */
   reason: string;
 }
 

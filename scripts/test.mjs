@@ -60,7 +60,8 @@ function nodeTests(group) {
   return {
     name: `tests/${group}`,
     groups: [group],
-    command: ["node", "--test", "--test-reporter=spec", `tests/${group}/*.test.ts`],
+    // No test waits for long; one that hangs is to fail. Cargo builds in some of them.
+    command: ["node", "--test", "--test-timeout=600000", "--test-reporter=spec", `tests/${group}/*.test.ts`],
     count: nodeCounts,
   };
 }

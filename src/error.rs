@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::json::{Kind, Malformed, Reader};
-use crate::policy::redact::{is_spelled_in, scrub, scrub_cut};
+use crate::policy::redact::{find, is_spelled_in, scrub, scrub_cut};
 use crate::policy::{Problem, push_integer};
 use crate::stream::Attempt;
 
@@ -242,14 +242,14 @@ impl Error {
             .map(|(name, value)| (name.to_ascii_lowercase(), scrub(value, key)))
             .collect();
         let mut said = Said::default();
-        let text = body.trim();
-        let is_json = text.starts_with(['{', '[', '"']);
-        if is_json {
+        let text = body.trim_ascii();
+        let first = text.bytes().next();
+        if let Some(b'{' | b'[' | b'"') = first {
             let mut reader = Reader::new(text.as_bytes());
             // A body that breaks off still tells what came before the break.
             let whole = said.read(&mut reader, 0).and_then(|()| reader.finish()).is_ok();
             said.whole = whole.then(|| text.to_owned());
-        } else if text.starts_with('<') {
+        } else if first == Some(b'<') {
             said.message = Some(html_title(text));
         } else if !text.is_empty() {
             said.message = Some(text.to_owned());
@@ -444,11 +444,15 @@ fn text(raw: &[u8]) -> String {
 fn html_title(page: &str) -> String {
     let lower = page.to_ascii_lowercase();
     let between = |open: &str, close: &str| {
-        let start = lower.find(open)?;
-        let start = start + lower.get(start..)?.find('>')? + 1;
-        let end = start + lower.get(start..)?.find(close)?;
-        let words: Vec<&str> = page.get(start..end)?.split_whitespace().collect();
-        (!words.is_empty()).then(|| words.join(" "))
+        let start = find(&lower, open)?;
+        let start = start + find(lower.get(start..)?, ">")? + 1;
+        let end = start + find(lower.get(start..)?, close)?;
+        let mut words = String::new();
+        for word in page.get(start..end)?.split_ascii_whitespace() {
+            words.push_str(if words.is_empty() { "" } else { " " });
+            words.push_str(word);
+        }
+        (!words.is_empty()).then_some(words)
     };
     let title = between("<title", "</title").or_else(|| between("<h1", "</h1"));
     let mut text = title.unwrap_or_default();

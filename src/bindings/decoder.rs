@@ -41,6 +41,7 @@ fn read(options: &Value) -> Result<stream::Options, Error> {
         document: options.flag("document").unwrap_or(false),
         reasoning: options.reasoning().or(provider.map(|known| known.reasoning)).unwrap_or(ReasoningPlace::Detect),
         strict: options.strict().unwrap_or(false),
+        partial: options.flag("partial").unwrap_or(false),
         accumulate: options.flag("accumulate").unwrap_or(true),
         predict: options.flag("predict").unwrap_or(true),
         prices,

@@ -164,10 +164,10 @@ impl Connection {
     fn name_model(&self, call: &mut Call) {
         let named = call.view.as_ref().is_none_or(|view| view.model().is_some());
         if let (false, Some(model), Some(body)) = (named, &self.provider.default_model, &mut call.body)
-            && let Some(rest) = body.strip_prefix('{')
+            && let [b'{', rest @ ..] = body.as_bytes()
         {
             let mut out = Writer::default();
-            out.raw(b"{").member("model", model).raw(if rest.starts_with('}') { b"" } else { b"," }).raw(rest.as_bytes());
+            out.raw(b"{").member("model", model).raw(if rest.starts_with(b"}") { b"" } else { b"," }).raw(rest);
             *body = out.into_string();
         }
     }

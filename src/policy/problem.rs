@@ -52,10 +52,12 @@ impl Problem {
     /// Path and message in one sentence.
     #[must_use]
     pub fn sentence(&self) -> String {
-        let mut text = self.path.join(".");
-        if !text.is_empty() {
-            text.push_str(": ");
+        let mut text = String::new();
+        for (level, part) in self.path.iter().enumerate() {
+            text.push_str(if level > 0 { "." } else { "" });
+            text.push_str(part);
         }
+        text.push_str(if text.is_empty() { "" } else { ": " });
         text.push_str(&self.message);
         text
     }

@@ -36,7 +36,7 @@ impl Hints {
     /// ```
     #[must_use]
     pub fn read(headers: &[(String, String)], epoch_ms: f64) -> Self {
-        let should_retry = match header(headers, "x-should-retry").map(str::trim) {
+        let should_retry = match header(headers, "x-should-retry").map(str::trim_ascii) {
             Some("true") => Some(true),
             Some("false") => Some(false),
             _ => None,
@@ -59,25 +59,19 @@ impl Hints {
 
 /// Digits, perhaps with a fraction. Signs, exponents and words are none: `-1`, `1e9` and `soon` are not times.
 fn decimal(text: &str) -> Option<f64> {
-    let (whole, fraction) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
-    let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || !all_digits(whole) || !all_digits(fraction) {
-        return None;
+    let text = text.trim_ascii().as_bytes();
+    let (mut value, mut scale, mut fraction) = (0.0, 1.0, false);
+    for (place, byte) in text.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => {
+                value = value * 10.0 + f64::from(byte - b'0');
+                scale *= if fraction { 10.0 } else { 1.0 };
+            }
+            b'.' if place > 0 && !fraction => fraction = true,
+            _ => return None,
+        }
     }
-    let value = |digits: &str| {
-        digits
-            .bytes()
-            .fold(0.0, |sum, digit| sum * 10.0 + f64::from(digit - b'0'))
-    };
-    let scale = fraction.bytes().fold(1.0, |scale, _| scale * 10.0);
-    Some(
-        value(whole)
-            + if fraction.is_empty() {
-                0.0
-            } else {
-                value(fraction) / scale
-            },
-    )
+    (!text.is_empty()).then_some(value / scale)
 }
 
 /// Milliseconds since 1970 of an IMF-fixdate (RFC 9110 §5.6.7), `Sun, 06 Nov 1994 08:49:37 GMT`: the one form that
@@ -88,30 +82,20 @@ fn decimal(text: &str) -> Option<f64> {
 /// ```
 #[must_use]
 pub fn http_date(text: &str) -> Option<f64> {
-    let (_, rest) = text.trim().split_once(", ")?;
-    let mut parts = rest.split(' ');
-    let number = |text: &str, length: usize| {
-        (text.len() == length)
-            .then(|| crate::json::integer(text.as_bytes()))
-            .flatten()
-            .map(|number| number as i64)
-    };
-    let day = number(parts.next()?, 2)?;
-    let name = parts.next()?;
-    let months = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
-    let month = months.iter().position(|month| *month == name)? as i64 + 1;
-    let year = number(parts.next()?, 4)?;
-    let mut time = parts.next()?.split(':');
-    let (hour, minute, second) = (
-        number(time.next()?, 2)?,
-        number(time.next()?, 2)?,
-        number(time.next()?, 2)?,
-    );
-    if parts.next() != Some("GMT") || parts.next().is_some() || time.next().is_some() {
+    let text = text.trim_ascii().as_bytes();
+    // Every part has its place; what stands between them has to be there too.
+    let shape = b"???, dd mmm yyyy hh:mm:ss GMT";
+    let fits = |(byte, shape): (&u8, &u8)| shape.is_ascii_lowercase() || *shape == b'?' || byte == shape;
+    if text.len() != shape.len() || !text.iter().zip(shape).all(fits) {
         return None;
     }
+    let number = |place: usize, length: usize| {
+        crate::json::integer(text.get(place..place + length)?).map(|number| number as i64)
+    };
+    let months = b"JanFebMarAprMayJunJulAugSepOctNovDec";
+    let month = months.chunks(3).position(|month| text.get(8..11) == Some(month))? as i64 + 1;
+    let (day, year) = (number(5, 2)?, number(12, 4)?);
+    let (hour, minute, second) = (number(17, 2)?, number(20, 2)?, number(23, 2)?);
     if !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 60 {
         return None;
     }

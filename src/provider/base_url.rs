@@ -32,23 +32,23 @@ impl BaseUrl {
     /// # Errors
     /// A [`Problem`] at `baseURL` that says what to change.
     pub fn parse(text: &str, location: Option<&str>) -> Result<Self, Problem> {
-        let text = text.trim_matches(' ');
+        let spaces = text.bytes().take_while(|byte| *byte == b' ').count();
+        let end = text.len() - text.bytes().rev().take_while(|byte| *byte == b' ').count();
+        let text = text.get(spaces..end).unwrap_or_default();
         if text.is_empty() {
             return Err(problem(
                 "is empty: give the URL up to, not including, /chat/completions",
             ));
         }
-        if text.bytes().any(|byte| byte <= 0x20 || byte == 0x7F) {
-            return Err(problem("contains white space or a control character: remove it"));
-        }
-        if text.contains('\\') {
-            return Err(problem("contains a backslash: use forward slashes"));
-        }
-        if text.contains('#') {
-            return Err(problem("contains a fragment (#): remove it"));
-        }
-        if text.contains('?') {
-            return Err(problem("contains a query (?): remove it and use defaultQuery"));
+        let wrong = text.bytes().find_map(|byte| match byte {
+            0..=0x20 | 0x7F => Some("contains white space or a control character: remove it"),
+            b'\\' => Some("contains a backslash: use forward slashes"),
+            b'#' => Some("contains a fragment (#): remove it"),
+            b'?' => Some("contains a query (?): remove it and use defaultQuery"),
+            _ => None,
+        });
+        if let Some(message) = wrong {
+            return Err(problem(message));
         }
         if scheme_end(text).is_some() {
             return Self::absolute(text);
@@ -65,12 +65,13 @@ impl BaseUrl {
             let scheme = base.text.get(..scheme_end(&base.text).unwrap_or(0)).unwrap_or_default();
             return Self::absolute(&[scheme, "://", rest].concat());
         }
-        let directory = match text.starts_with('/') {
-            true => "",
-            false => base.path().rsplit_once('/').map_or("", |(directory, _)| directory),
+        let path = base.path();
+        let directory = path.len() - path.bytes().rev().position(|byte| byte == b'/').map_or(0, |name| name + 1);
+        let (directory, slash) = match text.as_bytes() {
+            [b'/', ..] => ("", ""),
+            _ => (path.get(..directory).unwrap_or_default(), "/"),
         };
-        let path = [directory, if text.starts_with('/') { "" } else { "/" }, text].concat();
-        Self::absolute(&[base.origin(), &without_dots(&path)].concat())
+        Self::absolute(&[base.origin(), directory, slash, text].concat())
     }
 
     /// The URL, without a slash at its end.
@@ -100,13 +101,16 @@ impl BaseUrl {
     /// The last part of the path: `v1` of `https://host/api/v1`.
     #[must_use]
     pub fn last_segment(&self) -> &str {
-        self.path().rsplit('/').next().unwrap_or_default()
+        let path = self.path();
+        let name = path.bytes().rev().position(|byte| byte == b'/').unwrap_or(path.len());
+        path.get(path.len() - name..).unwrap_or_default()
     }
 
     /// The URL of something below this one, with exactly one slash between.
     #[must_use]
     pub fn join(&self, path: &str) -> String {
-        [&self.text, "/", path.trim_start_matches('/')].concat()
+        let slashes = path.bytes().take_while(|byte| *byte == b'/').count();
+        [&self.text, "/", path.get(slashes..).unwrap_or_default()].concat()
     }
 
     fn absolute(text: &str) -> Result<Self, Problem> {
@@ -122,16 +126,16 @@ impl BaseUrl {
         let Some(rest) = text.get(scheme.len()..).and_then(|rest| rest.strip_prefix("://")) else {
             return Err(problem("has no // after its scheme: write https://host/path"));
         };
-        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        if authority.contains('@') {
+        let (authority, path) = rest.split_at(position(rest, b'/').unwrap_or(rest.len()));
+        if position(authority, b'@').is_some() {
             return Err(problem(
                 "contains a user name or password: remove it and use apiKey or defaultHeaders",
             ));
         }
-        let (host, port) = match authority.rfind(':').filter(|_| !authority.ends_with(']')) {
-            Some(colon) => authority.split_at(colon),
-            None => (authority, ""),
-        };
+        // The colons of an IPv6 address stand within its brackets.
+        let address_end = position(authority, b']').unwrap_or(0);
+        let colon = authority.get(address_end..).and_then(|rest| position(rest, b':'));
+        let (host, port) = authority.split_at(colon.map_or(authority.len(), |colon| address_end + colon));
         let digits = port.strip_prefix(':').unwrap_or_default();
         let number = crate::json::integer(digits.as_bytes());
         if !port.is_empty() && number.is_none_or(|port| port > 65_535) {
@@ -140,14 +144,14 @@ impl BaseUrl {
         let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         let is_host = match address {
             Some(address) => {
-                address.contains(':')
+                position(address, b':').is_some()
                     && address
                         .bytes()
                         .all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'))
             }
             None => {
                 !host.starts_with('.')
-                    && !host.contains("..")
+                    && !host.as_bytes().windows(2).any(|pair| pair == b"..")
                     && host
                         .bytes()
                         .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
@@ -166,7 +170,9 @@ impl BaseUrl {
         url.push_str(port);
         let path_start = url.len();
         url.push_str(&without_dots(path));
-        url.truncate(url.trim_end_matches('/').len().max(path_start));
+        while url.len() > path_start && url.ends_with('/') {
+            url.pop();
+        }
         Ok(Self {
             text: url,
             host: (start, end),
@@ -177,30 +183,41 @@ impl BaseUrl {
 
 /// Where the scheme ends, if the text starts with one. `localhost:8080/v1` has none: a digit after the colon is a port.
 fn scheme_end(text: &str) -> Option<usize> {
-    let end = text.find(':')?;
+    let end = position(text, b':')?;
     let (scheme, rest) = (text.get(..end)?, text.get(end + 1..)?);
     let first = scheme.bytes().next()?;
     let plain = scheme
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
-    (first.is_ascii_alphabetic() && plain && !rest.starts_with(|digit: char| digit.is_ascii_digit())).then_some(end)
+    (first.is_ascii_alphabetic() && plain && !rest.bytes().next().is_some_and(|byte| byte.is_ascii_digit())).then_some(end)
 }
 
 fn before_query(location: &str) -> &str {
-    location.split(['?', '#']).next().unwrap_or_default()
+    let end = location.bytes().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(location.len());
+    location.get(..end).unwrap_or_default()
 }
 
 /// Takes `.` and `..` out of a path, as every fetch would.
 fn without_dots(path: &str) -> String {
-    let mut kept: Vec<&str> = Vec::new();
-    for part in path.split('/').skip(1) {
+    let mut kept = String::new();
+    let mut rest = path;
+    while let Some(after) = rest.strip_prefix('/') {
+        let (part, next) = after.split_at(position(after, b'/').unwrap_or(after.len()));
         match part {
             "." => {}
-            ".." => drop(kept.pop()),
-            part => kept.push(part),
+            ".." => kept.truncate(kept.len() - kept.bytes().rev().position(|byte| byte == b'/').map_or(0, |name| name + 1)),
+            part => {
+                kept.push('/');
+                kept.push_str(part);
+            }
         }
+        rest = next;
     }
-    kept.iter().flat_map(|part| ["/", part]).collect()
+    kept
+}
+
+fn position(text: &str, byte: u8) -> Option<usize> {
+    text.bytes().position(|other| other == byte)
 }
 
 fn problem(message: &str) -> Problem {

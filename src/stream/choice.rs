@@ -1,6 +1,8 @@
 //! One choice of a completion, put together from its deltas.
 
 use super::extras::Extras;
+use super::output::Output;
+use super::partial_json::PartialJson;
 use super::reasoning::{Piece, Tags};
 use super::repairs::Repair;
 use super::scan::{self, Delta, Field, Part, REASONING_FIELDS};
@@ -25,6 +27,8 @@ pub(super) struct Choice {
     /// A delta had a content that was not null.
     has_content: bool,
     content: Text,
+    /// The content as a JSON value that grows, where that is wanted.
+    partial: Option<Box<PartialJson>>,
     /// Content not yet split into text and reasoning; keeps a surrogate half between deltas.
     inbox: Text,
     tags: Tags,
@@ -45,12 +49,13 @@ pub(super) struct Choice {
 }
 
 impl Choice {
-    pub(super) fn new(index: u64, place: ReasoningPlace) -> Self {
+    pub(super) fn new(index: u64, place: ReasoningPlace, partial: bool) -> Self {
         Choice {
             index,
             role: None,
             has_content: false,
             content: Text::default(),
+            partial: partial.then(Box::default),
             inbox: Text::default(),
             tags: Tags::new(matches!(place, ReasoningPlace::Tags | ReasoningPlace::Detect)),
             tags_known: place == ReasoningPlace::Tags,
@@ -163,6 +168,9 @@ impl Choice {
         self.content.push(content);
         let piece = self.content.as_str().get(from..).unwrap_or_default();
         context.output.text(self.index, piece);
+        if let Some(partial) = &mut self.partial {
+            partial.feed(piece);
+        }
         context.grow(piece.len())?;
         if !context.accumulate {
             self.content.truncate(0);
@@ -198,6 +206,9 @@ impl Choice {
                     self.content.push_str(text);
                 }
                 context.output.text(self.index, text);
+                if let Some(partial) = &mut self.partial {
+                    partial.feed(text);
+                }
             }
             Piece::Reasoning(text) => {
                 if context.accumulate {
@@ -217,6 +228,9 @@ impl Choice {
                 self.source = Some(Source::Tags);
                 let text = std::mem::take(&mut self.content);
                 self.reasoning.push_str(text.as_str());
+                if let Some(partial) = &mut self.partial {
+                    partial.restart();
+                }
             }
         }
         Ok(())
@@ -308,6 +322,7 @@ impl Choice {
 
     fn finish(&mut self, reason: String, context: &mut Context<'_>) -> Result<(), Refusal> {
         self.flush(context)?;
+        self.end_edits(context.output);
         self.tool_calls.end(true, context)?;
         let reason = self.normal_reason(reason, context)?;
         if context.output.wants_events() {
@@ -327,6 +342,22 @@ impl Choice {
         Ok("tool_calls".to_owned())
     }
 
+    /// Hands out what is new in the value of the content.
+    pub(super) fn hand_out_edits(&mut self, output: &mut Output) {
+        if let Some(partial) = self.partial.as_mut().filter(|partial| partial.has_edits()) {
+            let event = output.event("partial", self.index);
+            partial.write(event);
+            event.raw(b"}");
+        }
+    }
+
+    fn end_edits(&mut self, output: &mut Output) {
+        if let Some(partial) = &mut self.partial {
+            partial.end();
+        }
+        self.hand_out_edits(output);
+    }
+
     /// Hands out what was held back for a tag.
     fn flush(&mut self, context: &mut Context<'_>) -> Result<(), Refusal> {
         let mut result = Ok(());
@@ -344,6 +375,10 @@ impl Choice {
         self.content.end();
         let last = self.content.as_str().get(from..).unwrap_or_default();
         context.output.text(self.index, last);
+        if let Some(partial) = &mut self.partial {
+            partial.feed(last);
+        }
+        self.end_edits(context.output);
         self.reasoning.end();
         self.refusal.end();
         self.tool_calls.end(complete || self.finish_reason.is_some(), context)?;

@@ -7,6 +7,9 @@ use crate::json::Writer;
 #[derive(Debug, Default)]
 pub(super) struct Extras(Vec<(Box<[u8]>, Vec<u8>)>);
 
+/// No more names than this are kept: they are looked through for each member that comes.
+const MAX_NAMES: usize = 256;
+
 impl Extras {
     ///
     /// Gives the bytes that were added to what is held. `repeats`: a list that equals all that is kept is that list again;
@@ -15,8 +18,7 @@ impl Extras {
         let mut added = 0;
         for (key, value) in extras {
             let Some((_, kept)) = self.0.iter_mut().find(|(name, _)| **name == **key) else {
-                self.0.push((Box::from(*key), value.to_vec()));
-                added += key.len() + value.len();
+                added += self.add(key, value);
                 continue;
             };
             if repeats && kept == value || *value == b"null" {
@@ -42,8 +44,7 @@ impl Extras {
         for (key, value) in extras {
             match self.0.iter_mut().find(|(name, _)| **name == **key) {
                 None => {
-                    self.0.push((Box::from(*key), value.to_vec()));
-                    added += key.len() + value.len();
+                    added += self.add(key, value);
                 }
                 Some((_, kept)) if kept != value && *value != b"null" => {
                     kept.clear();
@@ -53,6 +54,14 @@ impl Extras {
             }
         }
         added
+    }
+
+    fn add(&mut self, key: &[u8], value: &[u8]) -> usize {
+        if self.0.len() >= MAX_NAMES {
+            return 0;
+        }
+        self.0.push((Box::from(key), value.to_vec()));
+        key.len() + value.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -17,12 +17,14 @@ mod extras;
 mod failure;
 mod outcome;
 mod output;
+mod partial_json;
 mod predict;
 mod reasoning;
 mod repairs;
 mod scan;
 mod tool_calls;
 
+use crate::policy::redact::find;
 use crate::json::{Kind, Malformed, Reader, Writer, is_json};
 use crate::provider::ReasoningPlace;
 use crate::sse;
@@ -108,6 +110,14 @@ pub struct Options {
     pub strict: bool,
     /// Keep text and reasoning for the outcome. Without it they are only handed out.
     pub accumulate: bool,
+    /// Hand out, among events, the content of each choice as a JSON value that grows: see the `partial` event below.
+    ///
+    /// Once a push at most, and for each choice, `{"type":"partial","choice":0,"edits":[…],"open":[…]}` says how to get from
+    /// the value so far to the value now. An applier keeps a stack of open places, at first one list that receives the value
+    /// as its only element. The first edit belongs to the top of the stack, which is popped before each further one: an edit
+    /// of a list has elements to append, one of an object members to set, one of a string a string to append. Then each
+    /// entry of `open` puts a child of the top onto the stack: a string names a member, `0` is the last element.
+    pub partial: bool,
     /// Recognise events that repeat the one before. Without it every event is read in full: slower, to the same result.
     pub predict: bool,
     /// For the cost; without them it is unknown.
@@ -134,6 +144,7 @@ impl Default for Options {
             reasoning: ReasoningPlace::Detect,
             strict: false,
             accumulate: true,
+            partial: false,
             predict: true,
             prices: None,
             timeouts: Timeouts::default(),
@@ -327,7 +338,7 @@ impl Decoder {
                 self.check_timeouts(0.0, now);
             }
         }
-        self.output.close();
+        self.close_batch();
         self.has_ended()
     }
 
@@ -347,7 +358,7 @@ impl Decoder {
                 self.refuse(refusal, now);
             }
         }
-        self.output.close();
+        self.close_batch();
     }
 
     /// The connection was lost; `reason` is what the host says of it.
@@ -364,7 +375,7 @@ impl Decoder {
         if self.status.is_none() {
             self.check_timeouts(now - read_started, now);
         }
-        self.output.close();
+        self.close_batch();
         self.has_ended()
     }
 
@@ -409,6 +420,16 @@ impl Decoder {
     /// The message of what ended the stream, and its class name.
     pub fn failure(&self) -> Option<(&'static str, &str)> {
         self.failure.as_ref().map(|failure| (failure.name, failure.message.as_str()))
+    }
+
+    /// Closes the batch of this call.
+    fn close_batch(&mut self) {
+        if self.options.partial {
+            for choice in &mut self.choices {
+                choice.hand_out_edits(&mut self.output);
+            }
+        }
+        self.output.close();
     }
 
     fn document(&self) -> Option<&[u8]> {
@@ -530,12 +551,13 @@ impl Decoder {
     #[inline(never)]
     fn take_odd_event(&mut self, event: &sse::Event<'_>, now: f64) -> Result<(), Refusal> {
         let mut data = event.data.trim_ascii();
+        let is_padded = data.len() != event.data.len();
         while let Some(rest) = data.strip_prefix(b"data:") {
             self.repair(Repair::DoubledField)?;
             data = rest.trim_ascii_start();
         }
         if is_done(data) {
-            if data.len() != event.data.len() || data != b"[DONE]" {
+            if is_padded || data != b"[DONE]" {
                 self.repair(Repair::PaddedDone)?;
             }
             return self.done(now);
@@ -716,7 +738,8 @@ impl Decoder {
             }
             place => {
                 let at = place.unwrap_or(self.choices.len());
-                self.choices.insert(at, Choice::new(index, self.options.reasoning));
+                let partial = self.options.partial && self.output.wants_events();
+                self.choices.insert(at, Choice::new(index, self.options.reasoning, partial));
                 at
             }
         };
@@ -771,7 +794,9 @@ impl Decoder {
             // Half an event of a cut stream is no repair, but the end. Where blank lines are missing, what is whole counts.
             let data = event.data.trim_ascii();
             let starts_whole = Reader::new(data).value().is_ok();
-            if is_done(data) || starts_whole || event.event == "error" && data.first() != Some(&b'{') {
+            if event.event == "error" && (starts_whole || data.first() != Some(&b'{')) {
+                self.take_event(&event, now)?;
+            } else if is_done(data) || starts_whole {
                 self.repair(Repair::UnfinishedEvent)?;
                 self.take_event(&event, now)?;
             }
@@ -923,7 +948,8 @@ fn event_too_large() -> Refusal {
 
 fn html(page: &[u8]) -> Refusal {
     let page = String::from_utf8_lossy(page);
-    let title = page.split_once("<title>").and_then(|(_, rest)| rest.split_once("</title>")).map(|(title, _)| title.trim());
+    let title = find(&page, "<title>").and_then(|start| page.get(start + "<title>".len()..));
+    let title = title.and_then(|rest| rest.get(..find(rest, "</title>")?)).map(str::trim_ascii);
     let mut message = "The server answered an HTML page, not a chat completion. Check the base URL.".to_owned();
     if let Some(title) = title.filter(|title| !title.is_empty()) {
         message.push_str(" The page's title: ");

@@ -118,7 +118,7 @@ pub struct Attempt {
     pub provider: String,
     /// The HTTP status, if there was an answer.
     pub status: Option<u16>,
-    /// Why it was made, or why it failed.
+    /// `ok`, or the name of the error; `cooldown` or `limits` where nothing was sent.
     pub reason: String,
 }
 

@@ -274,7 +274,8 @@ fn read_parts<'a>(
     found: &mut Vec<Part<'a>>,
 ) -> Result<(), Malformed> {
     let kind = reader.kind()?;
-    if depth > 3 {
+    // Parts within a thought within a list of parts; and a bound, because the text is the server's.
+    if depth > 7 {
         return reader.value().map(drop);
     }
     match kind {

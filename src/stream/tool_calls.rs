@@ -30,8 +30,8 @@ pub(super) struct ToolCall {
     complete: bool,
 }
 
-/// What a call costs in memory besides its strings, roughly.
-const CALL_BYTES: usize = 256;
+/// What a call counts besides its strings. More than it takes, because all of them are looked through for each delta.
+const CALL_BYTES: usize = 4096;
 
 impl ToolCall {
     /// The call as it stands in a message; with `index`, as in a delta.

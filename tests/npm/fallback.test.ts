@@ -197,6 +197,14 @@ test("a_server_in_its_cooldown_is_skipped_and_the_outcome_says_so", async () => 
   assert.deepEqual([first.bodies.length, second.bodies.length], [1, 2]);
 });
 
+test("a_plan_that_is_used_up_for_longer_than_the_call_can_wait_is_skipped", async () => {
+  const { first, second } = pair(answering, { limits: { requestsPerMinute: 1 } });
+  const ask = () => first.client.chat.completions.stream(hello, { timeout: { total: 5000 } }).outcome();
+  assert.deepEqual(reasons((await ask()).attempts), ["200 ok"]);
+  assert.deepEqual(reasons((await ask()).attempts), ["null limits", "200 ok"]);
+  assert.deepEqual([first.bodies.length, second.bodies.length], [1, 1]);
+});
+
 test("what_no_fallback_could_answer_says_when_to_come_back", async () => {
   const second = serverOf(() => refusing(429, { "retry-after": "1200" }));
   const first = serverOf(unreachable, { fallback: [{ client: second.client, model: "other" }] });

@@ -1,0 +1,32 @@
+/** The benchmark inside a Node process of its own. */
+import { prepare, run } from "./track.ts";
+import type { Contender } from "./contenders.ts";
+import type { ReadSize } from "./reads.ts";
+
+/** What the process is asked, one at a time. */
+export type Question =
+  | { bytes: Uint8Array<ArrayBuffer>; size: ReadSize }
+  | { contender: Contender; times: number };
+
+/** What it answers: the CPU time taken, in microseconds. */
+export type Reply = { cpu: number } | { error: string };
+
+process.on("message", async (question: Question) => {
+  process.send?.(await reply(question));
+});
+
+async function reply(question: Question): Promise<Reply> {
+  try {
+    if ("bytes" in question) {
+      await prepare(question.bytes, question.size);
+      return { cpu: 0 };
+    }
+    globalThis.gc?.();
+    const before = process.cpuUsage();
+    await run(question.contender, question.times);
+    const { user, system } = process.cpuUsage(before);
+    return { cpu: user + system };
+  } catch (error) {
+    return { error: error instanceof Error ? error.message : String(error) };
+  }
+}

@@ -1,0 +1,89 @@
+/** workerd itself, with one worker and nothing around it, so that its CPU time is the worker's. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { bundle, engineBytes, type Source } from "./bundle.ts";
+
+const require = createRequire(import.meta.url);
+/** The one that miniflare brings. */
+const executable: string = createRequire(require.resolve("miniflare"))("workerd").default;
+
+const config = (hasEngine: boolean) => `
+using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [(name = "main", worker = .worker)],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")]
+);
+const worker :Workerd.Worker = (
+  modules = [
+    (name = "worker.js", esModule = embed "worker.js"),
+    ${hasEngine ? '(name = "chatwire.wasm", wasm = embed "chatwire.wasm"),' : ""}
+  ],
+  compatibilityDate = "2026-01-01",
+  compatibilityFlags = ["nodejs_compat"]
+);`;
+
+/** A worker ready to be started, any number of times. */
+export class Worker {
+  readonly #folder: string;
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  static async from(source: Source): Promise<Worker> {
+    const cache = join(import.meta.dirname, "../.cache");
+    mkdirSync(cache, { recursive: true });
+    const folder = mkdtempSync(join(cache, "bench-"));
+    const script = await bundle(source, ["workerd", "worker", "browser"]);
+    const hasEngine = script.includes("./chatwire.wasm");
+    writeFileSync(join(folder, "worker.js"), script);
+    writeFileSync(join(folder, "config.capnp"), config(hasEngine));
+    if (hasEngine) writeFileSync(join(folder, "chatwire.wasm"), engineBytes());
+    return new Worker(folder);
+  }
+
+  /** Starts a process of its own and waits until it listens. */
+  start(): Promise<RunningWorker> {
+    const args = ["serve", join(this.#folder, "config.capnp"), "--control-fd=3"];
+    const child = spawn(executable, args, { stdio: ["ignore", "ignore", "pipe", "pipe"] });
+    return new Promise((resolve, reject) => {
+      let [said, complaint] = ["", ""];
+      child.stderr?.on("data", (text) => {
+        complaint += text;
+      });
+      child.stdio[3]?.on("data", (text) => {
+        said += text;
+        const port = /"socket":"http","port":(\d+)/.exec(said)?.[1];
+        if (port) resolve(new RunningWorker(child, `http://127.0.0.1:${port}`));
+      });
+      child.once("error", reject);
+      child.once("exit", () => reject(new Error(`workerd ended: ${complaint}`)));
+    });
+  }
+
+  remove(): void {
+    rmSync(this.#folder, { recursive: true });
+  }
+}
+
+/** A worker that runs. */
+export class RunningWorker {
+  readonly url: string;
+  readonly pid: number;
+  readonly #child: ChildProcess;
+
+  constructor(child: ChildProcess, url: string) {
+    this.#child = child;
+    this.pid = child.pid ?? 0;
+    this.url = url;
+  }
+
+  stop(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#child.removeAllListeners("exit").once("exit", () => resolve());
+      this.#child.kill();
+    });
+  }
+}
