@@ -27,7 +27,7 @@ function random(seed: number): () => number {
 
 const english =
   " the| of| and| a| to| in| is| you| that| it| he| was| for| on| are| as| with| his| they| I| at| be| this| have| from|" +
-  " or| one| had| by| words|,|.|\n\n| not| stream|ing| token|s| every| service|'s| answer| \"quoted\"| number| 42|:";
+  ' or| one| had| by| words|,|.|\n\n| not| stream|ing| token|s| every| service|\'s| answer| "quoted"| number| 42|:';
 const hindi = "न|म|स्|ते| आ|प| कै|से| हैं|।| मैं| ठी|क| हूँ|,| धन्य|वा|द| बहु|त| अच्छा| लगा";
 
 interface Shape {
@@ -42,7 +42,12 @@ interface Shape {
   finish?: string;
 }
 
-const head = { id: "chatcmpl-7f3a9c51e2b84d06", object: "chat.completion.chunk", created: 1_760_000_000, model: "electron" };
+const head = {
+  id: "chatcmpl-7f3a9c51e2b84d06",
+  object: "chat.completion.chunk",
+  created: 1_760_000_000,
+  model: "electron",
+};
 const choice = (delta: object) => [{ index: 0, delta, logprobs: null, finish_reason: null }];
 const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 

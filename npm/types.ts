@@ -54,22 +54,76 @@ export type ChatCompletionContentPart =
 
 /** What the model is to be and do. */
 export interface ChatCompletionSystemMessageParam {
+  /**
+   * Who speaks.
+   * @range `system`
+   * @service Electron, ElectronHub, OpenAI
+   * @enforced electron, openai
+   */
   role: "system";
+  /**
+   * The words, or their parts.
+   * @range Electron: a string
+   * @service Electron, ElectronHub, OpenAI
+   * @enforced electron
+   */
   content: string | ChatCompletionContentPartText[];
+  /**
+   * Tells speakers of the same role apart.
+   * @range a string
+   * @service ElectronHub, OpenAI
+   * @enforced server
+   */
   name?: string;
 }
 
 /** OpenAI's newer name for a system message. */
 export interface ChatCompletionDeveloperMessageParam {
+  /**
+   * Who speaks.
+   * @range `developer`; not on Electron, which refuses it
+   * @service OpenAI
+   * @enforced electron
+   */
   role: "developer";
+  /**
+   * The words, or their parts.
+   * @range Electron: a string
+   * @service Electron, ElectronHub, OpenAI
+   * @enforced electron
+   */
   content: string | ChatCompletionContentPartText[];
+  /**
+   * Tells speakers of the same role apart.
+   * @range a string
+   * @service ElectronHub, OpenAI
+   * @enforced server
+   */
   name?: string;
 }
 
 /** What the user said. */
 export interface ChatCompletionUserMessageParam {
+  /**
+   * Who speaks.
+   * @range `user`
+   * @service Electron, ElectronHub, OpenAI
+   * @enforced electron, openai
+   */
   role: "user";
+  /**
+   * The words, or their parts.
+   * @range Electron: a string
+   * @service Electron, ElectronHub, OpenAI
+   * @enforced electron
+   */
   content: string | ChatCompletionContentPart[];
+  /**
+   * Tells speakers of the same role apart.
+   * @range a string
+   * @service ElectronHub, OpenAI
+   * @enforced server
+   */
   name?: string;
 }
 
@@ -78,15 +132,49 @@ export interface ChatCompletionUserMessageParam {
  * `content` may be null only beside `tool_calls`.
  */
 export interface ChatCompletionAssistantMessageParam {
+  /**
+   * Who speaks.
+   * @range `assistant`
+   * @service Electron, ElectronHub, OpenAI
+   * @enforced electron, openai
+   */
   role: "assistant";
+  /**
+   * The words, or their parts.
+   * @range Electron: a string, or `null` beside `tool_calls`
+   * @service Electron, ElectronHub, OpenAI
+   * @enforced electron
+   */
   content?: string | (ChatCompletionContentPartText | ChatCompletionContentPartRefusal)[] | null;
   refusal?: string | null;
+  /**
+   * The tools it called.
+   * @range Electron: a list of calls with `id`, `type: "function"`, `function.name` and `function.arguments`
+   * @service Electron, ElectronHub, OpenAI
+   * @enforced electron
+   */
   tool_calls?: ChatCompletionMessageToolCall[];
+  /**
+   * Tells speakers of the same role apart.
+   * @range a string
+   * @service ElectronHub, OpenAI
+   * @enforced server
+   */
   name?: string;
   audio?: { id: string } | null;
-  /** The model's thinking, under the field name the server used (ElectronHub `/v1`). */
+  /**
+   * The model's thinking, under the field name the server used (`/v1`).
+   * @range a string
+   * @service ElectronHub
+   * @enforced server
+   */
   reasoning?: string | null;
-  /** The same, as ElectronHub `/v1legacy`, DeepSeek and others name it. */
+  /**
+   * The same, as `/v1legacy`, DeepSeek and others name it.
+   * @range a string
+   * @service ElectronHub
+   * @enforced server
+   */
   reasoning_content?: string | null;
   /** @deprecated by OpenAI in favour of `tool_calls` */
   function_call?: { name: string; arguments: string } | null;
@@ -94,8 +182,26 @@ export interface ChatCompletionAssistantMessageParam {
 
 /** The result of a tool, for the call with this id. */
 export interface ChatCompletionToolMessageParam {
+  /**
+   * Who speaks.
+   * @range `tool`
+   * @service Electron, ElectronHub, OpenAI
+   * @enforced electron, openai
+   */
   role: "tool";
+  /**
+   * The words, or their parts.
+   * @range Electron: a string
+   * @service Electron, ElectronHub, OpenAI
+   * @enforced electron
+   */
   content: string | ChatCompletionContentPartText[];
+  /**
+   * Which call this is the result of.
+   * @range a string; Electron: required
+   * @service Electron, OpenAI
+   * @enforced electron
+   */
   tool_call_id: string;
 }
 
@@ -106,7 +212,12 @@ export interface ChatCompletionFunctionMessageParam {
   name: string;
 }
 
-/** One message of the conversation. */
+/**
+ * One message of the conversation. Electron, before sending (`src/provider/electron.rs`, `messages`): `role` is there and is
+ * `system`, `user`, `assistant` or `tool`; `content` is a string, or `null` on an assistant message that carries `tool_calls`;
+ * a `tool` message has `tool_call_id`; a tool call has `id`, `type: "function"`, and a `function` with `name` and textual
+ * `arguments`. OpenAI: `role` is there. ElectronHub: the server judges.
+ */
 export type ChatCompletionMessageParam =
   | ChatCompletionSystemMessageParam
   | ChatCompletionDeveloperMessageParam
@@ -122,11 +233,26 @@ export type JSONSchema = { [key: string]: unknown };
 
 /** A function the model may call. */
 export interface FunctionDefinition {
-  /** Letters, digits, `_` and `-`, at most 64. */
+  /**
+   * What the model calls it by.
+   * @range a string; OpenAI: letters, digits, `_` and `-`, at most 64
+   * @service Electron, ElectronHub, OpenAI
+   * @enforced electron
+   */
   name: string;
-  /** When and how to use it, for the model to read. */
+  /**
+   * When and how to use it, for the model to read.
+   * @range a string
+   * @service Electron, ElectronHub, OpenAI
+   * @enforced electron
+   */
   description?: string;
-  /** JSON Schema of the arguments; none means no arguments. */
+  /**
+   * JSON Schema of the arguments; none means no arguments.
+   * @range an object
+   * @service Electron, ElectronHub, OpenAI
+   * @enforced electron
+   */
   parameters?: JSONSchema;
   /** OpenAI: hold the model to the schema exactly. */
   strict?: boolean | null;
@@ -204,82 +330,295 @@ export type ResponseFormat =
 export type ReasoningEffort = "none" | "minimal" | "low" | "medium" | "high" | "xhigh" | "max" | null;
 
 /**
- * What is sent. Every field is optional on the wire unless said otherwise; ranges are those the services document,
- * and are checked before sending for the provider that documents them.
+ * What is sent, as it is: a field that is not listed here goes through verbatim.
+ *
+ * `@range` is what the services document, `@service` who documents the field, and `@enforced` where a value outside the
+ * range is refused: before sending, by the rules of those providers (`validate`, on by default), or by the server alone.
+ * A rule holds for its own provider only; a server of your own has the `ranges` that you give it.
  */
 export interface ChatCompletionCreateParamsBase {
-  /** The conversation so far, oldest first. */
+  /**
+   * The conversation so far, oldest first.
+   * @range a list; at least one message, or a warning (refused with `validate: "strict"`)
+   * @service Electron, ElectronHub, OpenAI
+   * @enforced electron, electronhub, openai
+   */
   messages: ChatCompletionMessageParam[];
-  /** Model id; left out, the provider's default (`"electron"` on Electron). */
+  /**
+   * Model id.
+   * @range Electron: `"electron"`; ElectronHub: any name, also with the suffix `:reasoning-exclude`
+   * @default the provider's own: `"electron"` on Electron, none elsewhere
+   * @service Electron, ElectronHub, OpenAI
+   * @enforced electron, electronhub, openai
+   */
   model?: string;
 
-  /** 0 to 2, default 1. Higher is more varied. */
+  /**
+   * Higher is more varied.
+   * @range 0 to 2
+   * @default 1
+   * @service Electron, ElectronHub, OpenAI
+   * @enforced electron, electronhub, openai
+   */
   temperature?: number | null;
-  /** 0 to 1, default 1. Only the most likely tokens that add up to this share. */
+  /**
+   * Only the most likely tokens that add up to this share of 1.
+   * @range 0 to 1
+   * @default 1
+   * @service Electron, ElectronHub, OpenAI
+   * @enforced electron, electronhub, openai
+   */
   top_p?: number | null;
-  /** ElectronHub: only the k most likely tokens. */
+  /**
+   * Only the k most likely tokens.
+   * @range a whole number
+   * @service ElectronHub
+   * @enforced electronhub
+   */
   top_k?: number;
-  /** At least 1. Electron: input and output together stay within 32,768 tokens. */
+  /**
+   * Most tokens to answer with; those of reasoning count. Electron: input and output together stay within 32,768 tokens, which
+   * the server enforces, and a prompt that looks longer is a warning here (refused with `validate: "strict"`).
+   * @range a whole number of tokens; Electron: at least 1
+   * @service Electron, ElectronHub, OpenAI
+   * @enforced electron, electronhub
+   */
   max_tokens?: number | null;
-  /** OpenAI's newer name for `max_tokens`, reasoning included. */
+  /**
+   * OpenAI's newer name for `max_tokens`, reasoning included.
+   * @range a whole number of tokens
+   * @service OpenAI
+   * @enforced server
+   */
   max_completion_tokens?: number | null;
-  /** Stop before any of these. */
+  /**
+   * Stop before any of these.
+   * @range a string or a list of strings
+   * @service Electron, OpenAI
+   * @enforced electron
+   */
   stop?: string | string[] | null;
-  /** -2 to 2, default 0. */
+  /**
+   * Above 0, what was already said gets less likely.
+   * @range -2 to 2
+   * @default 0
+   * @service Electron, ElectronHub, OpenAI
+   * @enforced electron, electronhub, openai
+   */
   presence_penalty?: number | null;
-  /** -2 to 2, default 0. */
+  /**
+   * Above 0, what was said often gets less likely.
+   * @range -2 to 2
+   * @default 0
+   * @service Electron, ElectronHub, OpenAI
+   * @enforced electron, electronhub, openai
+   */
   frequency_penalty?: number | null;
-  /** Same seed, same answer, as far as the server manages. */
+  /**
+   * Same seed, same answer, as far as the server manages.
+   * @range a whole number
+   * @service Electron, OpenAI
+   * @enforced electron
+   */
   seed?: number | null;
-  /** Token id to bias, -100 to 100. */
+  /**
+   * How much likelier a token becomes, by its id.
+   * @range an object of numbers; OpenAI: -100 to 100 each
+   * @service Electron, OpenAI
+   * @enforced electron
+   */
   logit_bias?: { [token: string]: number } | null;
-  /** Answer with the likelihood of each token. */
+  /**
+   * Answer with the likelihood of each token.
+   * @range `true` or `false`
+   * @default false
+   * @service Electron, OpenAI
+   * @enforced electron
+   */
   logprobs?: boolean | null;
-  /** 0 to 20; needs `logprobs: true`. */
+  /**
+   * How many other tokens to tell of at each place. Without `logprobs: true` it does nothing, which is a warning.
+   * @range 0 to 20
+   * @service Electron, OpenAI
+   * @enforced electron, openai
+   */
   top_logprobs?: number | null;
-  /** How many answers. Electron rejects more than 1. */
+  /**
+   * How many answers. Electron gives one: send several requests instead.
+   * @range Electron: at most 1
+   * @default 1
+   * @service Electron, OpenAI
+   * @enforced electron
+   */
   n?: number | null;
-  /** Your opaque id of the end user. */
+  /**
+   * vLLM: the likelihood of each token of the prompt.
+   * @range Electron: not accepted at all
+   * @service Electron
+   * @enforced electron
+   */
+  prompt_logprobs?: number | null;
+  /**
+   * Your opaque id of the end user.
+   * @range a string
+   * @service Electron, OpenAI
+   * @enforced electron
+   */
   user?: string;
 
-  /** Answer with server-sent events. */
+  /**
+   * Answer with server-sent events.
+   * @range `true` or `false`
+   * @default false
+   * @service Electron, ElectronHub, OpenAI
+   * @enforced electron, electronhub, openai
+   */
   stream?: boolean | null;
-  /** `include_usage` makes the last chunk carry the exact usage; recommended whenever tokens are counted. */
-  stream_options?: { include_usage?: boolean; include_obfuscation?: boolean } | null;
+  /**
+   * What a stream carries beside the answer.
+   * @range an object
+   * @service Electron, OpenAI
+   * @enforced electron
+   */
+  stream_options?: {
+    /**
+     * The last chunk carries the exact usage; recommended whenever tokens are counted.
+     * @range `true` or `false`
+     * @service Electron, OpenAI
+     * @enforced electron
+     */
+    include_usage?: boolean;
+    /**
+     * Random padding against traffic analysis.
+     * @range `true` or `false`
+     * @default true
+     * @service OpenAI
+     * @enforced server
+     */
+    include_obfuscation?: boolean;
+  } | null;
 
-  /** The tools the model may call. */
+  /**
+   * The tools the model may call. Electron's page shows them nested (as all examples do) and flat; both are taken.
+   * @range a list of objects; Electron: functions with a `name`, a textual `description`, and `parameters` that are an object
+   * @service Electron, ElectronHub, OpenAI
+   * @enforced electron, electronhub, openai
+   */
   tools?: ChatCompletionTool[];
-  /** Which it must call. */
+  /**
+   * Which of them it must call. A function that is not in `tools` is a warning on Electron.
+   * @range Electron: `auto`, `required`, `none` or a function by name; ElectronHub: `none` or `auto`
+   * @service Electron, ElectronHub, OpenAI
+   * @enforced electron, electronhub
+   */
   tool_choice?: ChatCompletionToolChoiceOption;
-  /** OpenAI: several calls in one turn. */
+  /**
+   * Several calls in one turn.
+   * @range `true` or `false`
+   * @default true
+   * @service OpenAI
+   * @enforced server
+   */
   parallel_tool_calls?: boolean;
-  /** The shape of the answer. */
+  /**
+   * The shape of the answer.
+   * @range an object with `type`; Electron: `text` or `json_object`; OpenAI: `json_schema` as well
+   * @default `{ type: "text" }`
+   * @service Electron, OpenAI
+   * @enforced electron
+   */
   response_format?: ResponseFormat;
 
-  /** How hard to think. Ignored by models that do not. */
+  /**
+   * How hard to think. Models that do not think ignore it; `none` hides reasoning on OpenAI-shaped models.
+   * @range `none`, `minimal`, `low`, `medium`, `high` or `xhigh`
+   * @service ElectronHub, OpenAI
+   * @enforced electronhub
+   */
   reasoning_effort?: ReasoningEffort;
-  /** ElectronHub: how hard to think, whether to say so, and in which field. */
+  /**
+   * Reasoning, for this request: it goes over what the endpoint's path says.
+   * @range an object
+   * @service ElectronHub
+   * @enforced electronhub
+   */
   reasoning?: {
+    /**
+     * As `reasoning_effort`.
+     * @range `none`, `minimal`, `low`, `medium`, `high` or `xhigh`
+     * @service ElectronHub
+     * @enforced electronhub
+     */
     effort?: ReasoningEffort;
+    /**
+     * Leave the thinking out of the answer. Its tokens are billed all the same.
+     * @range `true` or `false`
+     * @service ElectronHub
+     * @enforced electronhub
+     */
     exclude?: boolean;
+    /**
+     * The field that the thinking comes in.
+     * @range `reasoning` or `reasoning_content`
+     * @default as the endpoint's path says
+     * @service ElectronHub
+     * @enforced electronhub
+     */
     delta_field?: "reasoning" | "reasoning_content";
   };
-  /** ElectronHub: short for `reasoning.delta_field`. */
+  /**
+   * Short for `reasoning.delta_field`.
+   * @range `reasoning` or `reasoning_content`
+   * @service ElectronHub
+   * @enforced electronhub
+   */
   reasoning_delta_field?: "reasoning" | "reasoning_content";
-  /** ElectronHub: short for `reasoning.delta_field: "reasoning_content"`. */
+  /**
+   * Short for `reasoning.delta_field: "reasoning_content"`.
+   * @range `true` or `false`
+   * @service ElectronHub
+   * @enforced electronhub
+   */
   reasoning_content_compat?: boolean;
-  /** ElectronHub: the model's own thinking settings, passed on. */
+  /**
+   * The model's own thinking settings, passed on.
+   * @range an object
+   * @service ElectronHub
+   * @enforced electronhub
+   */
   thinking?: { [key: string]: unknown };
-  /** ElectronHub: look things up on the web. */
+  /**
+   * Look things up on the web.
+   * @range `true` or `false`
+   * @default false
+   * @service ElectronHub
+   * @enforced electronhub
+   */
   web_search?: boolean;
 
-  /** OpenAI: sound in the answer. */
+  /**
+   * Sound in the answer.
+   * @service OpenAI
+   * @enforced server
+   */
   audio?: { format: "wav" | "aac" | "mp3" | "flac" | "opus" | "pcm16"; voice: string | { id: string } } | null;
-  /** OpenAI: what the answer may consist of. */
+  /**
+   * What the answer may consist of.
+   * @service OpenAI
+   * @enforced server
+   */
   modalities?: ("text" | "audio")[] | null;
-  /** OpenAI: up to 16 labels for your own bookkeeping. */
+  /**
+   * Up to 16 labels for your own bookkeeping.
+   * @service OpenAI
+   * @enforced server
+   */
   metadata?: { [key: string]: string } | null;
-  /** OpenAI: moderate what goes in and comes out. */
+  /**
+   * Moderate what goes in and comes out.
+   * @service OpenAI
+   * @enforced server
+   */
   moderation?: {
     model: string;
     policy?: {
@@ -287,23 +626,59 @@ export interface ChatCompletionCreateParamsBase {
       output?: { mode: "score" | "block" } | null;
     } | null;
   } | null;
-  /** OpenAI: text the answer will mostly repeat. */
+  /**
+   * Text the answer will mostly repeat.
+   * @service OpenAI
+   * @enforced server
+   */
   prediction?: { type: "content"; content: string | ChatCompletionContentPartText[] } | null;
-  /** OpenAI: requests with the same key share a prompt cache. */
+  /**
+   * Requests with the same key share a prompt cache.
+   * @service OpenAI
+   * @enforced server
+   */
   prompt_cache_key?: string | null;
-  /** OpenAI: how the prompt cache is used. */
+  /**
+   * How the prompt cache is used.
+   * @service OpenAI
+   * @enforced server
+   */
   prompt_cache_options?: { mode?: "implicit" | "explicit"; ttl?: "30m" };
-  /** OpenAI: how long a prompt stays cached. */
+  /**
+   * How long a prompt stays cached.
+   * @service OpenAI
+   * @enforced server
+   */
   prompt_cache_retention?: "in_memory" | "24h" | null;
-  /** OpenAI: a stable, hashed id of the end user. */
+  /**
+   * A stable, hashed id of the end user.
+   * @service OpenAI
+   * @enforced server
+   */
   safety_identifier?: string | null;
-  /** OpenAI: which tier serves this. */
+  /**
+   * Which tier serves this.
+   * @service OpenAI
+   * @enforced server
+   */
   service_tier?: "auto" | "default" | "flex" | "scale" | "priority" | "fast" | null;
-  /** OpenAI: keep the completion on the server. */
+  /**
+   * Keep the completion on the server.
+   * @service OpenAI
+   * @enforced server
+   */
   store?: boolean | null;
-  /** OpenAI: how long-winded. */
+  /**
+   * How long-winded.
+   * @service OpenAI
+   * @enforced server
+   */
   verbosity?: "low" | "medium" | "high" | null;
-  /** OpenAI: settings of its web search. */
+  /**
+   * Settings of its web search.
+   * @service OpenAI
+   * @enforced server
+   */
   web_search_options?: {
     search_context_size?: "low" | "medium" | "high";
     user_location?: {

@@ -303,7 +303,10 @@ impl Error {
     #[must_use]
     pub fn may_fall_back(&self) -> bool {
         use ErrorKind::{Connection, ConnectionTimeout, InternalServer, RateLimit};
-        matches!(self.kind, Connection | ConnectionTimeout | InternalServer | RateLimit { .. })
+        matches!(
+            self.kind,
+            Connection | ConnectionTimeout | InternalServer | RateLimit { .. }
+        )
     }
 
     /// The HTTP status, where there was a response.

@@ -251,7 +251,9 @@ impl<'a> Reader<'a> {
         match self.bytes.get(self.at) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
             Some(b'u') if hex4(self.bytes, self.at + 1).is_some() => self.at += 5,
-            Some(b'u') if self.bytes.len() < self.at + 5 && self.bytes[self.at + 1..].iter().all(u8::is_ascii_hexdigit) => {
+            Some(b'u')
+                if self.bytes.len() < self.at + 5 && self.bytes[self.at + 1..].iter().all(u8::is_ascii_hexdigit) =>
+            {
                 self.at = self.bytes.len();
                 return self.malformed();
             }
@@ -317,13 +319,21 @@ pub(crate) fn plain_length(bytes: &[u8]) -> usize {
 pub(crate) fn string_body(bytes: &[u8]) -> Option<Str<'_>> {
     let plain = plain_length(bytes);
     if bytes.get(plain) == Some(&b'"') {
-        return Some(Str { raw: bytes.get(..plain)?, escaped: false });
+        return Some(Str {
+            raw: bytes.get(..plain)?,
+            escaped: false,
+        });
     }
     // The reader starts at the opening quote, which is not among these bytes.
     let mut reader = Reader { bytes, at: plain };
     loop {
         match bytes.get(reader.at)? {
-            b'"' => return Some(Str { raw: bytes.get(..reader.at)?, escaped: true }),
+            b'"' => {
+                return Some(Str {
+                    raw: bytes.get(..reader.at)?,
+                    escaped: true,
+                });
+            }
             b'\\' => reader.escape().ok()?,
             _ => return None,
         }
@@ -332,7 +342,9 @@ pub(crate) fn string_body(bytes: &[u8]) -> Option<Str<'_>> {
 }
 
 fn hex4(bytes: &[u8], at: usize) -> Option<u16> {
-    bytes.get(at..at + 4)?.iter().try_fold(0u16, |unit, byte| Some(unit << 4 | (*byte as char).to_digit(16)? as u16))
+    bytes.get(at..at + 4)?.iter().try_fold(0u16, |unit, byte| {
+        Some(unit << 4 | (*byte as char).to_digit(16)? as u16)
+    })
 }
 
 /// A string of a JSON text, as the bytes between its quotes.
@@ -347,7 +359,10 @@ pub struct Str<'a> {
 impl<'a> Str<'a> {
     /// A string by what is between its quotes.
     pub fn spelled(raw: &'a [u8]) -> Self {
-        Str { raw, escaped: raw.contains(&b'\\') }
+        Str {
+            raw,
+            escaped: raw.contains(&b'\\'),
+        }
     }
 
     /// Whether this is the empty string.
@@ -533,7 +548,8 @@ impl Writer {
                 b'\t' => self.raw(b"\\t"),
                 control => {
                     const HEX: &[u8; 16] = b"0123456789abcdef";
-                    self.raw(b"\\u00").raw(&[HEX[usize::from(control >> 4)], HEX[usize::from(control & 15)]])
+                    self.raw(b"\\u00")
+                        .raw(&[HEX[usize::from(control >> 4)], HEX[usize::from(control & 15)]])
                 }
             };
             rest = &rest[plain + 1..];
@@ -581,7 +597,10 @@ impl Writer {
 
     /// What was written, as text; the writer is empty after it.
     pub fn take_string(&mut self) -> String {
-        Writer { bytes: std::mem::take(&mut self.bytes) }.into_string()
+        Writer {
+            bytes: std::mem::take(&mut self.bytes),
+        }
+        .into_string()
     }
 
     /// What was written, as text. U+FFFD for anything that is not UTF-8.

@@ -3,6 +3,9 @@
 //! The core ([`sse`], [`stream`], [`chat`], [`provider`], [`policy`]) does no I/O, reads no clock and knows no JavaScript;
 //! it runs natively. On `wasm32` the `client` module sends the requests through the host's `fetch`.
 
+// A panic in WebAssembly leaves promises pending for ever: nothing from outside may cause one.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
 pub mod chat;
 #[cfg(target_arch = "wasm32")]
 pub mod client;

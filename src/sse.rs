@@ -121,7 +121,13 @@ impl Decoder {
     /// Takes the next bytes of the stream and gives the events they complete. Take events until there are none:
     /// what is not taken is not kept.
     pub fn feed<'d, 'i>(&'d mut self, input: &'i [u8]) -> Events<'d, 'i> {
-        Events { decoder: self, input, at: 0, held: None, start: None }
+        Events {
+            decoder: self,
+            input,
+            at: 0,
+            held: None,
+            start: None,
+        }
     }
 
     /// Ends the stream. An event that its blank line had not closed comes out marked `unfinished`.
@@ -140,7 +146,12 @@ impl Decoder {
         self.has_data = false;
         self.dispatched = true;
         // Who reconnects asks for what follows the last whole event, so its ID stays the last.
-        Some(Event { event: type_of(&self.event_type), data: &self.data, id: &self.id_buffer, unfinished: true })
+        Some(Event {
+            event: type_of(&self.event_type),
+            data: &self.data,
+            id: &self.id_buffer,
+            unfinished: true,
+        })
     }
 
     /// The ID of the last event that was dispatched, as a reconnecting reader would send it.
@@ -221,7 +232,9 @@ impl<'i> Events<'_, 'i> {
         }
         loop {
             if self.decoder.overflow {
-                return Some(Err(Overflow { limit: self.decoder.limit }));
+                return Some(Err(Overflow {
+                    limit: self.decoder.limit,
+                }));
             }
             if self.decoder.after_cr && self.at < self.input.len() {
                 self.decoder.after_cr = false;
@@ -340,7 +353,12 @@ impl<'i> Events<'_, 'i> {
             Some(held) => &self.input[held],
             None => &decoder.data,
         };
-        Event { event: type_of(&decoder.event_type), data, id: &decoder.last_event_id, unfinished: false }
+        Event {
+            event: type_of(&decoder.event_type),
+            data,
+            id: &decoder.last_event_id,
+            unfinished: false,
+        }
     }
 
     /// Keeps what a later feed needs: the unfinished line, and the data line held in this input.

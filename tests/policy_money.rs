@@ -136,7 +136,11 @@ fn an_estimate_does_not_depend_on_where_the_text_was_cut() {
 fn what_no_server_counted_is_estimated_once_the_stream_is_over() {
     use chatwire::stream::{Decoder, End, Options, TokenPrices};
 
-    let prices = Some(TokenPrices { input: 2, cached_input: 1, output: 3 });
+    let prices = Some(TokenPrices {
+        input: 2,
+        cached_input: 1,
+        output: 3,
+    });
     let body = b"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"one two three\"}}]}\n\n";
     let outcome = |options: Options, end: End| {
         let mut decoder = Decoder::new(Options { prices, ..options });
@@ -144,16 +148,32 @@ fn what_no_server_counted_is_estimated_once_the_stream_is_over() {
         decoder.end(end, 2.0);
         decoder.outcome().unwrap()
     };
-    let known = || Options { prompt_tokens: Some(10), ..Options::default() };
+    let known = || Options {
+        prompt_tokens: Some(10),
+        ..Options::default()
+    };
     for end in [End::Aborted, End::Lost, End::Closed] {
         let outcome = outcome(known(), end);
         let usage = outcome.usage.unwrap();
         assert!(usage.is_estimated());
-        assert_eq!((usage.prompt_tokens, usage.completion_tokens, usage.total_tokens), (10, 3, 13));
+        assert_eq!(
+            (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens),
+            (10, 3, 13)
+        );
         assert_eq!(outcome.cost, Some(29e-12));
     }
     assert!(outcome(Options::default(), End::Aborted).usage.is_none());
-    assert!(outcome(Options { accumulate: false, ..known() }, End::Aborted).usage.is_none());
+    assert!(
+        outcome(
+            Options {
+                accumulate: false,
+                ..known()
+            },
+            End::Aborted
+        )
+        .usage
+        .is_none()
+    );
 }
 
 #[test]

@@ -59,26 +59,43 @@ fn at_every_cut(stream: &[u8], limit: usize) -> Run {
     let whole = run([stream], limit);
     for cut in 0..=stream.len() {
         let (left, right) = stream.split_at(cut);
-        assert_eq!(run([left, right], limit), whole, "cut at {cut} of {:?}", String::from_utf8_lossy(stream));
+        assert_eq!(
+            run([left, right], limit),
+            whole,
+            "cut at {cut} of {:?}",
+            String::from_utf8_lossy(stream)
+        );
     }
     let bytes = run(stream.chunks(1), limit);
     assert_eq!(bytes, whole, "byte by byte: {:?}", String::from_utf8_lossy(stream));
     // A read that brings nothing changes nothing.
     let gaps = stream.chunks(1).flat_map(|byte| [byte, &[]]);
-    assert_eq!(run(gaps, limit), whole, "with empty reads: {:?}", String::from_utf8_lossy(stream));
+    assert_eq!(
+        run(gaps, limit),
+        whole,
+        "with empty reads: {:?}",
+        String::from_utf8_lossy(stream)
+    );
     whole
 }
 
 /// Type, data and ID of what was dispatched.
 fn dispatched(stream: &[u8]) -> Vec<(String, String, String)> {
     let events = at_every_cut(stream, NO_LIMIT).events;
-    events.into_iter().filter(|seen| !seen.unfinished).map(|seen| (seen.event, seen.data, seen.id)).collect()
+    events
+        .into_iter()
+        .filter(|seen| !seen.unfinished)
+        .map(|seen| (seen.event, seen.data, seen.id))
+        .collect()
 }
 
 /// The data of events that name no type and no ID.
 fn data(stream: &[u8]) -> Vec<String> {
     let events = dispatched(stream);
-    assert!(events.iter().all(|(event, _, id)| event == "message" && id.is_empty()), "{events:?}");
+    assert!(
+        events.iter().all(|(event, _, id)| event == "message" && id.is_empty()),
+        "{events:?}"
+    );
     events.into_iter().map(|(_, data, _)| data).collect()
 }
 
@@ -89,16 +106,28 @@ fn lines_fields_and_events() {
         (b"data: a\n\ndata: b\n\n", &["a", "b"]),
         (b"data: a\r\rdata: b\r\r", &["a", "b"]),
         (b"data: a\r\n\r\ndata: b\r\n\r\n", &["a", "b"]),
-        (b"data: a\n\r\ndata: b\r\n\ndata: c\r\n\rdata: d\n\r", &["a", "b", "c", "d"]),
+        (
+            b"data: a\n\r\ndata: b\r\n\ndata: c\r\n\rdata: d\n\r",
+            &["a", "b", "c", "d"],
+        ),
         (b"data: a\rdata: b\ndata: c\r\ndata: d\n\n", &["a\nb\nc\nd"]),
         // LF CR is two line breaks, CR LF one, and CR CR LF two.
         (b"data: a\n\rdata: b\r\r\n", &["a", "b"]),
         // Other separators of Unicode break no line.
-        ("data: a\u{2028}b\u{85}c\u{b}d\u{c}e\n\n".as_bytes(), &["a\u{2028}b\u{85}c\u{b}d\u{c}e"]),
+        (
+            "data: a\u{2028}b\u{85}c\u{b}d\u{c}e\n\n".as_bytes(),
+            &["a\u{2028}b\u{85}c\u{b}d\u{c}e"],
+        ),
         // One space after the colon belongs to the field, and only one; a tab is data.
-        (b"data:a\n\ndata: a\n\ndata:  a\n\ndata:\ta\n\ndata: a \n\n", &["a", "a", " a", "\ta", "a "]),
+        (
+            b"data:a\n\ndata: a\n\ndata:  a\n\ndata:\ta\n\ndata: a \n\n",
+            &["a", "a", " a", "\ta", "a "],
+        ),
         // Empty data is data: three ways to say it, and two lines of it are one LF.
-        (b"data\n\ndata:\n\ndata: \n\ndata\ndata\n\ndata:\ndata:\n\n", &["", "", "", "\n", "\n"]),
+        (
+            b"data\n\ndata:\n\ndata: \n\ndata\ndata\n\ndata:\ndata:\n\n",
+            &["", "", "", "\n", "\n"],
+        ),
         (b"data: a\ndata\ndata: b\n\n", &["a\n\nb"]),
         // A blank line without data dispatches nothing.
         (b"\n\n\ndata: a\n\n\n\n", &["a"]),
@@ -106,7 +135,10 @@ fn lines_fields_and_events() {
         (b": hello\ndata: a\n:\n:::\n\n", &["a"]),
         (b":data: a\n\n: keep-alive\n\n", &[]),
         // What is no field is ignored: wrong case, white space before, a prefix, an unknown name, bytes that are no text.
-        (b"Data: a\nDATA: a\n data: a\n\tdata: a\ndat: a\ndatas: a\ndata : a\n\xff: a\nfoo\nfoo:bar\n\n", &[]),
+        (
+            b"Data: a\nDATA: a\n data: a\n\tdata: a\ndat: a\ndatas: a\ndata : a\n\xff: a\nfoo\nfoo:bar\n\n",
+            &[],
+        ),
         (b"data: a\nfoo: b\n\n", &["a"]),
         // The value goes on past further colons.
         (b"data: a: b:c\n\ndata:: a\n\n", &["a: b:c", ": a"]),
@@ -136,32 +168,51 @@ fn lines_fields_and_events() {
 
 #[test]
 fn types_and_ids() {
-    let cases: &[(&[u8], &[(&str, &str, &str)])] = &[
-        (b"event: x\ndata: a\n\ndata: b\n\n", &[("x", "a", ""), ("message", "b", "")]),
+    /// A stream, and type, data and ID of each of its events.
+    type Case = (&'static [u8], &'static [(&'static str, &'static str, &'static str)]);
+    let cases: &[Case] = &[
+        (
+            b"event: x\ndata: a\n\ndata: b\n\n",
+            &[("x", "a", ""), ("message", "b", "")],
+        ),
         // The last one counts, an empty one is none, and no colon is an empty one.
         (b"event: x\nevent: y\ndata: a\n\n", &[("y", "a", "")]),
-        (b"event: x\nevent:\ndata: a\n\nevent: x\nevent\ndata: b\n\n", &[("message", "a", ""), ("message", "b", "")]),
+        (
+            b"event: x\nevent:\ndata: a\n\nevent: x\nevent\ndata: b\n\n",
+            &[("message", "a", ""), ("message", "b", "")],
+        ),
         // A type without data is forgotten with its event.
         (b"event: x\n\ndata: a\n\n", &[("message", "a", "")]),
         (b"data: a\nevent: x\n\n", &[("x", "a", "")]),
         (b"event:  x \ndata: a\n\n", &[(" x ", "a", "")]),
         // An ID stays until another comes; an empty one clears it.
-        (b"id: 1\ndata: a\n\ndata: b\n\nid: 2\ndata: c\n\nid\ndata: d\n\n", &[
-            ("message", "a", "1"),
-            ("message", "b", "1"),
-            ("message", "c", "2"),
-            ("message", "d", ""),
-        ]),
-        (b"id: 1\ndata: a\n\nid:\ndata: b\n\n", &[("message", "a", "1"), ("message", "b", "")]),
+        (
+            b"id: 1\ndata: a\n\ndata: b\n\nid: 2\ndata: c\n\nid\ndata: d\n\n",
+            &[
+                ("message", "a", "1"),
+                ("message", "b", "1"),
+                ("message", "c", "2"),
+                ("message", "d", ""),
+            ],
+        ),
+        (
+            b"id: 1\ndata: a\n\nid:\ndata: b\n\n",
+            &[("message", "a", "1"), ("message", "b", "")],
+        ),
         // An ID with NUL is ignored.
-        (b"id: 1\ndata: a\n\nid: 2\0\ndata: b\n\n", &[("message", "a", "1"), ("message", "b", "1")]),
+        (
+            b"id: 1\ndata: a\n\nid: 2\0\ndata: b\n\n",
+            &[("message", "a", "1"), ("message", "b", "1")],
+        ),
         (b"id: \xff\ndata: a\n\n", &[("message", "a", "\u{fffd}")]),
         // An event without data still leaves its ID.
         (b"id: 1\n\ndata: a\n\n", &[("message", "a", "1")]),
     ];
     for (stream, expected) in cases {
-        let expected: Vec<_> =
-            expected.iter().map(|(event, data, id)| (event.to_string(), data.to_string(), id.to_string())).collect();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(event, data, id)| (event.to_string(), data.to_string(), id.to_string()))
+            .collect();
         assert_eq!(dispatched(stream), expected, "{:?}", String::from_utf8_lossy(stream));
     }
 }
@@ -183,9 +234,26 @@ fn only_digits_set_the_reconnection_time() {
     assert_eq!(time(b"retry: 0\n"), Some(0));
     assert_eq!(time(b"retry: 007\n"), Some(7));
     assert_eq!(time(b"retry: 1\nretry: 2\n"), Some(2));
-    for value in ["", "x", "1x", "x1", "-1", "+1", "1.5", "1e3", " 1", "1 ", "٣", "99999999999999999999999"] {
+    for value in [
+        "",
+        "x",
+        "1x",
+        "x1",
+        "-1",
+        "+1",
+        "1.5",
+        "1e3",
+        " 1",
+        "1 ",
+        "٣",
+        "99999999999999999999999",
+    ] {
         assert_eq!(time(format!("retry: {value}\n").as_bytes()), None, "{value:?}");
-        assert_eq!(time(format!("retry: 5\nretry: {value}\n").as_bytes()), Some(5), "{value:?}");
+        assert_eq!(
+            time(format!("retry: 5\nretry: {value}\n").as_bytes()),
+            Some(5),
+            "{value:?}"
+        );
     }
     assert_eq!(time(b"retry\n"), None);
 }
@@ -193,7 +261,11 @@ fn only_digits_set_the_reconnection_time() {
 #[test]
 fn an_event_without_its_blank_line_comes_out_marked() {
     let rest = |stream: &[u8]| -> Vec<(String, bool)> {
-        at_every_cut(stream, NO_LIMIT).events.into_iter().map(|seen| (seen.data, seen.unfinished)).collect()
+        at_every_cut(stream, NO_LIMIT)
+            .events
+            .into_iter()
+            .map(|seen| (seen.data, seen.unfinished))
+            .collect()
     };
     let owned = |data: &str, unfinished| (data.to_owned(), unfinished);
     assert_eq!(rest(b"data: a\n\ndata: b"), [owned("a", false), owned("b", true)]);
@@ -220,21 +292,40 @@ fn the_limit_passes_at_its_edge_and_not_one_byte_later() {
     ];
     for stream in cases {
         let edge = at_every_cut(stream, 10);
-        assert_eq!((edge.overflow, edge.events.len()), (None, 1), "{:?}", String::from_utf8_lossy(stream));
+        assert_eq!(
+            (edge.overflow, edge.events.len()),
+            (None, 1),
+            "{:?}",
+            String::from_utf8_lossy(stream)
+        );
         let past = at_every_cut(stream, 9);
-        assert_eq!(past.overflow, Some(Overflow { limit: 9 }), "{:?}", String::from_utf8_lossy(stream));
+        assert_eq!(
+            past.overflow,
+            Some(Overflow { limit: 9 }),
+            "{:?}",
+            String::from_utf8_lossy(stream)
+        );
         assert_eq!(past.events, []);
     }
     // The limit is on one event: any number of them may pass, and those before the overflow have.
-    let run = at_every_cut(b"data:01234\n\ndata:01234\n\n:\n:\n:\n:\n:\ndata:012345\n\ndata:0\n\n", 10);
+    let run = at_every_cut(
+        b"data:01234\n\ndata:01234\n\n:\n:\n:\n:\n:\ndata:012345\n\ndata:0\n\n",
+        10,
+    );
     assert_eq!((run.overflow.is_some(), run.events.len()), (true, 2));
 }
 
 #[test]
 fn after_an_overflow_nothing_more_is_taken() {
     let mut decoder = Decoder::with_limit(4);
-    assert!(matches!(decoder.feed(b"data: long").next(), Some(Err(Overflow { limit: 4 }))));
-    assert!(matches!(decoder.feed(b"\n\n:\n").next(), Some(Err(Overflow { limit: 4 }))));
+    assert!(matches!(
+        decoder.feed(b"data: long").next(),
+        Some(Err(Overflow { limit: 4 }))
+    ));
+    assert!(matches!(
+        decoder.feed(b"\n\n:\n").next(),
+        Some(Err(Overflow { limit: 4 }))
+    ));
     assert_eq!(decoder.end(), None);
     assert!(Overflow { limit: 4 }.to_string().contains("4 bytes"));
 }
@@ -266,7 +357,10 @@ fn one_large_event_byte_by_byte_takes_linear_time() {
 #[test]
 fn splitting_at_blank_lines_is_not_enough() {
     let naive = |text: &str| -> Vec<String> {
-        text.split("\n\n").filter_map(|event| event.strip_prefix("data: ")).map(str::to_owned).collect()
+        text.split("\n\n")
+            .filter_map(|event| event.strip_prefix("data: "))
+            .map(str::to_owned)
+            .collect()
     };
     for stream in [
         "data: a\r\n\r\ndata: b\r\n\r\n",
@@ -277,7 +371,10 @@ fn splitting_at_blank_lines_is_not_enough() {
         "data: a\ndata: b\n\n",
         "id: 1\ndata: a\n\n",
     ] {
-        let ours: Vec<String> = dispatched(stream.as_bytes()).into_iter().map(|(_, data, _)| data).collect();
+        let ours: Vec<String> = dispatched(stream.as_bytes())
+            .into_iter()
+            .map(|(_, data, _)| data)
+            .collect();
         assert_ne!(naive(stream), ours, "{stream:?}");
     }
 }

@@ -35,26 +35,129 @@ fn outcome(decoder: &Decoder) -> Value {
 #[test]
 fn each_way_to_end_has_its_status() {
     let (a, stop) = (says("a"), finish("stop"));
-    let half_call = delta(json!({"tool_calls": [{"index": 0, "id": "t", "function": {"name": "f", "arguments": "{"}}]}));
+    let half_call =
+        delta(json!({"tool_calls": [{"index": 0, "id": "t", "function": {"name": "f", "arguments": "{"}}]}));
     let cases: &[(&str, String, End, &str, Option<&str>)] = &[
         ("[DONE]", [&a, &stop, DONE].concat(), End::Closed, "complete", None),
-        ("[DONE], then a lost connection", [&a, &stop, DONE].concat(), End::Lost, "complete", None),
-        ("[DONE], then the caller leaves", [&a, &stop, DONE].concat(), End::Aborted, "complete", None),
-        ("length", [&a, &finish("length"), DONE].concat(), End::Closed, "complete", None),
-        ("content_filter", [&a, &finish("content_filter"), DONE].concat(), End::Closed, "complete", None),
-        ("body end after the finish reason", [&a, &*stop].concat(), End::Closed, "complete", None),
-        ("reset after the finish reason", [&a, &*stop].concat(), End::Lost, "complete", None),
-        ("[DONE] without a finish reason", [&a, DONE].concat(), End::Closed, "complete", None),
-        ("body end before the finish reason", a.clone(), End::Closed, "truncated", Some("TruncatedError")),
-        ("reset before the finish reason", a.clone(), End::Lost, "truncated", Some("TruncatedError")),
-        ("nothing", String::new(), End::Closed, "truncated", Some("TruncatedError")),
-        ("half a tool call and [DONE]", [&half_call, DONE].concat(), End::Closed, "truncated", Some("TruncatedError")),
-        ("the caller leaves", a.clone(), End::Aborted, "aborted", Some("APIUserAbortError")),
-        ("the caller leaves after the finish reason", [&a, &*stop].concat(), End::Aborted, "aborted", Some("APIUserAbortError")),
-        ("an error", [&a, &event(&json!({"error": {"message": "x", "code": 429}}))[..]].concat(), End::Closed, "error", Some("RateLimitError")),
-        ("an error, then [DONE]", [&event(&json!({"error": "x"})), DONE].concat(), End::Closed, "error", Some("APIError")),
-        ("a page", "<html>".to_owned(), End::Closed, "error", Some("ProtocolError")),
-        ("text", "no such host".to_owned(), End::Closed, "error", Some("ProtocolError")),
+        (
+            "[DONE], then a lost connection",
+            [&a, &stop, DONE].concat(),
+            End::Lost,
+            "complete",
+            None,
+        ),
+        (
+            "[DONE], then the caller leaves",
+            [&a, &stop, DONE].concat(),
+            End::Aborted,
+            "complete",
+            None,
+        ),
+        (
+            "length",
+            [&a, &finish("length"), DONE].concat(),
+            End::Closed,
+            "complete",
+            None,
+        ),
+        (
+            "content_filter",
+            [&a, &finish("content_filter"), DONE].concat(),
+            End::Closed,
+            "complete",
+            None,
+        ),
+        (
+            "body end after the finish reason",
+            [&a, &*stop].concat(),
+            End::Closed,
+            "complete",
+            None,
+        ),
+        (
+            "reset after the finish reason",
+            [&a, &*stop].concat(),
+            End::Lost,
+            "complete",
+            None,
+        ),
+        (
+            "[DONE] without a finish reason",
+            [&a, DONE].concat(),
+            End::Closed,
+            "complete",
+            None,
+        ),
+        (
+            "body end before the finish reason",
+            a.clone(),
+            End::Closed,
+            "truncated",
+            Some("TruncatedError"),
+        ),
+        (
+            "reset before the finish reason",
+            a.clone(),
+            End::Lost,
+            "truncated",
+            Some("TruncatedError"),
+        ),
+        (
+            "nothing",
+            String::new(),
+            End::Closed,
+            "truncated",
+            Some("TruncatedError"),
+        ),
+        (
+            "half a tool call and [DONE]",
+            [&half_call, DONE].concat(),
+            End::Closed,
+            "truncated",
+            Some("TruncatedError"),
+        ),
+        (
+            "the caller leaves",
+            a.clone(),
+            End::Aborted,
+            "aborted",
+            Some("APIUserAbortError"),
+        ),
+        (
+            "the caller leaves after the finish reason",
+            [&a, &*stop].concat(),
+            End::Aborted,
+            "aborted",
+            Some("APIUserAbortError"),
+        ),
+        (
+            "an error",
+            [&a, &event(&json!({"error": {"message": "x", "code": 429}}))[..]].concat(),
+            End::Closed,
+            "error",
+            Some("RateLimitError"),
+        ),
+        (
+            "an error, then [DONE]",
+            [&event(&json!({"error": "x"})), DONE].concat(),
+            End::Closed,
+            "error",
+            Some("APIError"),
+        ),
+        (
+            "a page",
+            "<html>".to_owned(),
+            End::Closed,
+            "error",
+            Some("ProtocolError"),
+        ),
+        (
+            "text",
+            "no such host".to_owned(),
+            End::Closed,
+            "error",
+            Some("ProtocolError"),
+        ),
     ];
     for (name, stream, end, status, error) in cases {
         let outcome = decode(Options::default(), stream, *end);
@@ -65,7 +168,10 @@ fn each_way_to_end_has_its_status() {
 
 #[test]
 fn the_first_outcome_stands() {
-    let mut decoder = Decoder::new(Options { output: OutputKind::Text, ..Options::default() });
+    let mut decoder = Decoder::new(Options {
+        output: OutputKind::Text,
+        ..Options::default()
+    });
     assert!(!decoder.push(says("a").as_bytes(), 0.0, 1.0));
     assert_eq!(decoder.outcome_json(), None);
     assert!(!decoder.has_ended());
@@ -96,30 +202,73 @@ fn what_the_host_says_of_a_lost_connection_is_in_the_error() {
 
 #[test]
 fn the_outcome_has_all_its_fields_however_it_ended() {
-    for (stream, end) in [(String::new(), End::Aborted), ([&says("a"), &finish("stop"), DONE].concat(), End::Closed)] {
-        let attempts = vec![Attempt { provider: "p".into(), status: Some(503), reason: "first".into() }];
-        let options = Options { attempts, request_id: Some("r".into()), ..Options::default() };
+    for (stream, end) in [
+        (String::new(), End::Aborted),
+        ([&says("a"), &finish("stop"), DONE].concat(), End::Closed),
+    ] {
+        let attempts = vec![Attempt {
+            provider: "p".into(),
+            status: Some(503),
+            reason: "first".into(),
+        }];
+        let options = Options {
+            attempts,
+            request_id: Some("r".into()),
+            ..Options::default()
+        };
         let outcome = decode(options, &stream, end);
         for field in [
-            "status", "completion", "message", "text", "reasoning", "toolCalls", "finishReason", "usage", "cost", "timing",
-            "repairs", "attempts", "requestId",
+            "status",
+            "completion",
+            "message",
+            "text",
+            "reasoning",
+            "toolCalls",
+            "finishReason",
+            "usage",
+            "cost",
+            "timing",
+            "repairs",
+            "attempts",
+            "requestId",
         ] {
             assert!(outcome.get(field).is_some(), "{field}");
         }
-        assert_eq!(outcome["attempts"], json!([{"provider": "p", "status": 503, "reason": "first"}]));
+        assert_eq!(
+            outcome["attempts"],
+            json!([{"provider": "p", "status": 503, "reason": "first"}])
+        );
         assert_eq!(outcome["requestId"], "r");
     }
 }
 
 #[test]
 fn usage_prices_and_timing_give_cost_and_rate() {
-    let prices = TokenPrices { input: 2_000_000, cached_input: 500_000, output: 8_000_000 };
-    let mut decoder = Decoder::new(Options { prices: Some(prices), started: 1000.0, ..Options::default() });
+    let prices = TokenPrices {
+        input: 2_000_000,
+        cached_input: 500_000,
+        output: 8_000_000,
+    };
+    let mut decoder = Decoder::new(Options {
+        prices: Some(prices),
+        started: 1000.0,
+        ..Options::default()
+    });
     let usage = json!({"prompt_tokens": 10, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 4}});
     decoder.push(b": hello\n\n", 1000.0, 1100.0);
-    decoder.push(delta(json!({"role": "assistant", "content": ""})).as_bytes(), 1100.0, 1150.0);
+    decoder.push(
+        delta(json!({"role": "assistant", "content": ""})).as_bytes(),
+        1100.0,
+        1150.0,
+    );
     decoder.push(says("a").as_bytes(), 1150.0, 1200.0);
-    decoder.push([&finish("stop"), &event(&json!({"choices": [], "usage": usage})), DONE].concat().as_bytes(), 1200.0, 1700.0);
+    decoder.push(
+        [&finish("stop"), &event(&json!({"choices": [], "usage": usage})), DONE]
+            .concat()
+            .as_bytes(),
+        1200.0,
+        1700.0,
+    );
     let outcome = outcome(&decoder);
     // 6 × 2 + 4 × 0.5 + 5 × 8 millionths of a dollar.
     assert_eq!(outcome["cost"].as_f64(), Some(54e-6));
@@ -132,12 +281,23 @@ fn usage_prices_and_timing_give_cost_and_rate() {
 // Timeouts. The clock is invented: a read is pending from one time to another.
 
 fn timed(first_token: Option<f64>, idle: Option<f64>, total: Option<f64>) -> Decoder {
-    Decoder::new(Options { timeouts: Timeouts { first_token, idle, total }, started: 0.0, ..Options::default() })
+    Decoder::new(Options {
+        timeouts: Timeouts {
+            first_token,
+            idle,
+            total,
+        },
+        started: 0.0,
+        ..Options::default()
+    })
 }
 
 fn stalled(decoder: &Decoder) -> String {
     let outcome = outcome(decoder);
-    assert_eq!((&outcome["status"], &outcome["error"]["name"]), (&json!("stalled"), &json!("StalledError")));
+    assert_eq!(
+        (&outcome["status"], &outcome["error"]["name"]),
+        (&json!("stalled"), &json!("StalledError"))
+    );
     outcome["error"]["code"].as_str().unwrap().to_owned()
 }
 
@@ -261,12 +421,25 @@ fn silence_after_every_finish_reason_is_the_end() {
         decoder.push([says("a"), finish("stop")].concat().as_bytes(), 0.0, 5.0);
         assert!(decoder.tick(5.0, 60.0));
         let outcome = outcome(&decoder);
-        assert_eq!((&outcome["status"], &outcome["error"]), (&json!("complete"), &Value::Null));
+        assert_eq!(
+            (&outcome["status"], &outcome["error"]),
+            (&json!("complete"), &Value::Null)
+        );
         assert_eq!(outcome["repairs"][0]["code"], "end.no_done");
     }
     // Not so while one choice is still to finish.
     let mut decoder = timed(None, Some(10.0), None);
-    decoder.push([says("a"), finish("stop"), event(&json!({"choices": [{"index": 1, "delta": {"content": "b"}}]}))].concat().as_bytes(), 0.0, 5.0);
+    decoder.push(
+        [
+            says("a"),
+            finish("stop"),
+            event(&json!({"choices": [{"index": 1, "delta": {"content": "b"}}]})),
+        ]
+        .concat()
+        .as_bytes(),
+        0.0,
+        5.0,
+    );
     assert!(decoder.tick(5.0, 15.0));
     assert_eq!(stalled(&decoder), "timeout.idle");
 }
@@ -274,7 +447,11 @@ fn silence_after_every_finish_reason_is_the_end() {
 #[test]
 fn a_document_that_keeps_coming_is_no_stall() {
     let mut decoder = timed(Some(100.0), Some(100.0), None);
-    for (at, piece) in [(0.0, r#"{"choices":[{"message":"#), (90.0, r#"{"content":"a"},"#), (180.0, r#""finish_reason":"stop"}]}"#)] {
+    for (at, piece) in [
+        (0.0, r#"{"choices":[{"message":"#),
+        (90.0, r#"{"content":"a"},"#),
+        (180.0, r#""finish_reason":"stop"}]}"#),
+    ] {
         assert!(!decoder.push(piece.as_bytes(), at, at + 90.0));
     }
     decoder.end(End::Closed, 270.0);
@@ -291,7 +468,10 @@ fn a_document_that_keeps_coming_is_no_stall() {
 fn limited(change: impl FnOnce(&mut Limits)) -> Options {
     let mut limits = Limits::default();
     change(&mut limits);
-    Options { limits, ..Options::default() }
+    Options {
+        limits,
+        ..Options::default()
+    }
 }
 
 /// The outcome for the stream at this limit, which has to be the same in one piece and byte by byte.
@@ -310,7 +490,10 @@ fn at_limit(change: impl Fn(&mut Limits), stream: &str) -> Value {
 fn each_limit_passes_at_its_edge_and_ends_in_its_error_past_it() {
     let ends = |outcome: &Value| {
         let error = &outcome["error"];
-        (outcome["status"].as_str().unwrap().to_owned(), error["code"].as_str().unwrap_or_default().to_owned())
+        (
+            outcome["status"].as_str().unwrap().to_owned(),
+            error["code"].as_str().unwrap_or_default().to_owned(),
+        )
     };
     let complete = ("complete".to_owned(), String::new());
     let refused = |code: &str| ("error".to_owned(), code.to_owned());
@@ -319,28 +502,67 @@ fn each_limit_passes_at_its_edge_and_ends_in_its_error_past_it() {
     // Three events of one length, so that the last ones are recognised by the one before.
     let events = [says("a"), says("b"), says("c"), end.clone()].concat();
     let line = says("a").trim_end().len().max(finish("stop").trim_end().len());
-    assert_eq!(ends(&at_limit(|limits| limits.max_event_bytes = line, &events)), complete);
-    assert_eq!(ends(&at_limit(|limits| limits.max_event_bytes = line - 1, &events)), refused("limit.event_bytes"));
+    assert_eq!(
+        ends(&at_limit(|limits| limits.max_event_bytes = line, &events)),
+        complete
+    );
+    assert_eq!(
+        ends(&at_limit(|limits| limits.max_event_bytes = line - 1, &events)),
+        refused("limit.event_bytes")
+    );
     let grows = [says("a"), says("b"), says(&"c".repeat(100)), end.clone()].concat();
-    assert_eq!(ends(&at_limit(|limits| limits.max_event_bytes = line + 50, &grows)), refused("limit.event_bytes"));
+    assert_eq!(
+        ends(&at_limit(|limits| limits.max_event_bytes = line + 50, &grows)),
+        refused("limit.event_bytes")
+    );
 
     let document = r#"{"choices":[{"message":{"content":"a"},"finish_reason":"stop"}]}"#;
-    assert_eq!(ends(&at_limit(|limits| limits.max_event_bytes = document.len(), document)), complete);
-    assert_eq!(ends(&at_limit(|limits| limits.max_event_bytes = document.len() - 1, document)), refused("limit.event_bytes"));
+    assert_eq!(
+        ends(&at_limit(|limits| limits.max_event_bytes = document.len(), document)),
+        complete
+    );
+    assert_eq!(
+        ends(&at_limit(
+            |limits| limits.max_event_bytes = document.len() - 1,
+            document
+        )),
+        refused("limit.event_bytes")
+    );
 
-    let text = [says("12345"), delta(json!({"reasoning": "678"})), says("90"), end.clone()].concat();
+    let text = [
+        says("12345"),
+        delta(json!({"reasoning": "678"})),
+        says("90"),
+        end.clone(),
+    ]
+    .concat();
     assert_eq!(ends(&at_limit(|limits| limits.max_stream_bytes = 10, &text)), complete);
-    assert_eq!(ends(&at_limit(|limits| limits.max_stream_bytes = 9, &text)), refused("limit.stream_bytes"));
+    assert_eq!(
+        ends(&at_limit(|limits| limits.max_stream_bytes = 9, &text)),
+        refused("limit.stream_bytes")
+    );
 
-    let call = |arguments: &str| delta(json!({"tool_calls": [{"index": 0, "id": "t", "function": {"name": "f", "arguments": arguments}}]}));
+    let call = |arguments: &str| {
+        delta(json!({"tool_calls": [{"index": 0, "id": "t", "function": {"name": "f", "arguments": arguments}}]}))
+    };
     let calls = [call("{\"a\":"), call("1}"), finish("tool_calls"), DONE.to_owned()].concat();
-    assert_eq!(ends(&at_limit(|limits| limits.max_tool_call_bytes = 7, &calls)), complete);
-    assert_eq!(ends(&at_limit(|limits| limits.max_tool_call_bytes = 6, &calls)), refused("limit.tool_call_bytes"));
+    assert_eq!(
+        ends(&at_limit(|limits| limits.max_tool_call_bytes = 7, &calls)),
+        complete
+    );
+    assert_eq!(
+        ends(&at_limit(|limits| limits.max_tool_call_bytes = 6, &calls)),
+        refused("limit.tool_call_bytes")
+    );
 
-    let choice = |index: u64| event(&json!({"choices": [{"index": index, "delta": {"content": "a"}, "finish_reason": "stop"}]}));
+    let choice =
+        |index: u64| event(&json!({"choices": [{"index": index, "delta": {"content": "a"}, "finish_reason": "stop"}]}));
     let choices = [choice(0), choice(7), DONE.to_owned()].concat();
     assert_eq!(ends(&at_limit(|limits| limits.max_choices = 2, &choices)), complete);
-    assert_eq!(ends(&at_limit(|limits| limits.max_choices = 1, &choices)), refused("limit.choices"));
+    assert_eq!(
+        ends(&at_limit(|limits| limits.max_choices = 1, &choices)),
+        refused("limit.choices")
+    );
 }
 
 #[test]
@@ -354,8 +576,16 @@ fn nothing_a_server_sends_for_ever_is_kept_without_bound() {
         numbered(&|at| of_choice(json!({"index": 0, "delta": {}, "logprobs": {"content": [{"at": at}]}}))),
         numbered(&|at| of_choice(json!({"index": 0, "delta": {"annotations": [{"x": at}, 2]}}))),
         numbered(&|_| of_choice(json!({"index": 0, "delta": {"refusal": "no, not at all"}}))),
-        numbered(&|at| of_choice(json!({"index": 0, "delta": {"tool_calls": [{"index": at, "id": "t", "function": {"name": "f"}}]}}))),
-        numbered(&|at| of_choice(json!({"index": 0, "delta": {"tool_calls": [{"index": at % 2, "id": "t", "function": {"name": "f", "arguments": "some more"}}]}}))),
+        numbered(&|at| {
+            of_choice(
+                json!({"index": 0, "delta": {"tool_calls": [{"index": at, "id": "t", "function": {"name": "f"}}]}}),
+            )
+        }),
+        numbered(&|at| {
+            of_choice(
+                json!({"index": 0, "delta": {"tool_calls": [{"index": at % 2, "id": "t", "function": {"name": "f", "arguments": "some more"}}]}}),
+            )
+        }),
     ];
     for stream in streams {
         let outcome = decode(limited(|limits| limits.max_stream_bytes = 20_000), &stream, End::Closed);
@@ -368,14 +598,23 @@ fn nothing_a_server_sends_for_ever_is_kept_without_bound() {
     assert_eq!(outcome["completion"]["choices"][0]["message"]["key7"], 1);
     assert!(outcome["completion"].as_object().unwrap().len() < 1000);
     // What only replaces what is there may come for ever.
-    let stream = numbered(&|at| json!({"choices": [{"index": 0, "delta": {}}], "usage": {"prompt_tokens": at}, "citations": [at]}));
+    let stream = numbered(
+        &|at| json!({"choices": [{"index": 0, "delta": {}}], "usage": {"prompt_tokens": at}, "citations": [at]}),
+    );
     let outcome = decode(limited(|limits| limits.max_stream_bytes = 1000), &stream, End::Closed);
     assert_eq!(outcome["status"], "truncated");
 }
 
 #[test]
 fn without_accumulation_text_is_only_handed_out() {
-    let stream = [says("12345"), delta(json!({"reasoning": "678"})), says("90"), finish("stop"), DONE.to_owned()].concat();
+    let stream = [
+        says("12345"),
+        delta(json!({"reasoning": "678"})),
+        says("90"),
+        finish("stop"),
+        DONE.to_owned(),
+    ]
+    .concat();
     let mut options = limited(|limits| limits.max_stream_bytes = 4);
     options.accumulate = false;
     options.output = OutputKind::Text;
@@ -383,14 +622,26 @@ fn without_accumulation_text_is_only_handed_out() {
     decoder.push(stream.as_bytes(), 0.0, 0.0);
     assert_eq!(decoder.output(), b"1234590");
     let outcome = outcome(&decoder);
-    assert_eq!((&outcome["status"], &outcome["text"], &outcome["reasoning"]), (&json!("complete"), &json!(""), &json!("")));
+    assert_eq!(
+        (&outcome["status"], &outcome["text"], &outcome["reasoning"]),
+        (&json!("complete"), &json!(""), &json!(""))
+    );
 }
 
 #[test]
 fn a_name_on_every_piece_of_long_arguments_takes_linear_time() {
     let time = |pieces: usize| {
-        let piece = |arguments: &str| delta(json!({"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": arguments}}]}));
-        let stream = [piece("{\"a\":\""), piece("0123456789").repeat(pieces), piece("\"}"), finish("tool_calls"), DONE.to_owned()].concat();
+        let piece = |arguments: &str| {
+            delta(json!({"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": arguments}}]}))
+        };
+        let stream = [
+            piece("{\"a\":\""),
+            piece("0123456789").repeat(pieces),
+            piece("\"}"),
+            finish("tool_calls"),
+            DONE.to_owned(),
+        ]
+        .concat();
         let started = std::time::Instant::now();
         let outcome = decode(Options::default(), &stream, End::Closed);
         assert_eq!(outcome["toolCalls"][0]["complete"], true);
@@ -405,15 +656,39 @@ fn a_name_on_every_piece_of_long_arguments_takes_linear_time() {
 
 #[test]
 fn made_up_ids_are_short_and_differ() {
-    let calls = delta(json!({"tool_calls": [{"function": {"name": "f", "arguments": "{}"}}, {"function": {"name": "f", "arguments": "{}"}}]}));
+    let calls = delta(
+        json!({"tool_calls": [{"function": {"name": "f", "arguments": "{}"}}, {"function": {"name": "f", "arguments": "{}"}}]}),
+    );
     let ids = |id: &str, started: f64| -> Vec<String> {
-        let stream = [event(&json!({"id": id, "choices": []})), calls.replace(r#""id":"c","#, ""), finish("tool_calls"), DONE.to_owned()].concat();
-        let outcome = decode(Options { started, ..Options::default() }, &stream, End::Closed);
-        outcome["toolCalls"].as_array().unwrap().iter().map(|call| call["id"].as_str().unwrap().to_owned()).collect()
+        let stream = [
+            event(&json!({"id": id, "choices": []})),
+            calls.replace(r#""id":"c","#, ""),
+            finish("tool_calls"),
+            DONE.to_owned(),
+        ]
+        .concat();
+        let outcome = decode(
+            Options {
+                started,
+                ..Options::default()
+            },
+            &stream,
+            End::Closed,
+        );
+        outcome["toolCalls"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|call| call["id"].as_str().unwrap().to_owned())
+            .collect()
     };
     let mut all = [ids("c1", 1.0), ids("c2", 1.0), ids("", 1.0), ids("", 2.0)].concat();
     assert_eq!(ids("c1", 1.0), ids("c1", 1.0));
-    assert!(all.iter().all(|id| id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric())), "{all:?}");
+    assert!(
+        all.iter()
+            .all(|id| id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric())),
+        "{all:?}"
+    );
     all.sort();
     all.dedup();
     assert_eq!(all.len(), 8);
@@ -424,7 +699,10 @@ fn a_document_read_as_a_stream_is_one_chunk_of_it() {
     let document = json!({"id": "c", "created": 1, "model": "m", "choices": [{"index": 0, "message": {"role": "assistant", "content": "a",
         "tool_calls": [{"id": "t", "type": "function", "function": {"name": "f", "arguments": "{}"}}]}, "finish_reason": "tool_calls"}]});
     let chunks = |stream: &str| -> Value {
-        let mut decoder = Decoder::new(Options { output: OutputKind::Chunks, ..Options::default() });
+        let mut decoder = Decoder::new(Options {
+            output: OutputKind::Chunks,
+            ..Options::default()
+        });
         decoder.push(stream.as_bytes(), 0.0, 0.0);
         decoder.end(End::Closed, 0.0);
         serde_json::from_slice(decoder.output()).unwrap()
@@ -439,7 +717,10 @@ fn a_document_read_as_a_stream_is_one_chunk_of_it() {
 #[test]
 fn the_completion_of_a_document_is_the_servers_own_text() {
     let document = "{ \"choices\": [ {\"message\": {\"content\": \"a\"}, \"finish_reason\": \"stop\"} ], \"x\": 1.0 }";
-    let mut decoder = Decoder::new(Options { document: true, ..Options::default() });
+    let mut decoder = Decoder::new(Options {
+        document: true,
+        ..Options::default()
+    });
     decoder.push(document.as_bytes(), 0.0, 0.0);
     decoder.end(End::Closed, 0.0);
     assert_eq!(decoder.completion_json(), document);

@@ -45,8 +45,15 @@ fn calls() -> impl Strategy<Value = Vec<Value>> {
 fn choice() -> impl Strategy<Value = Value> {
     let logprobs = prop::collection::vec("[ab]{1}", 0..4);
     let reasoning = prop::option::of("[a-z é🙂]{1,12}");
-    (prop::option::of(text()), prop::option::of("[a-z 日]{1,9}"), reasoning, calls(), logprobs, any::<bool>()).prop_map(
-        |(content, refusal, reasoning, calls, logprobs, extra)| {
+    (
+        prop::option::of(text()),
+        prop::option::of("[a-z 日]{1,9}"),
+        reasoning,
+        calls(),
+        logprobs,
+        any::<bool>(),
+    )
+        .prop_map(|(content, refusal, reasoning, calls, logprobs, extra)| {
             let mut message = json!({"role": "assistant", "content": content});
             if let Some(refusal) = refusal {
                 message["refusal"] = refusal.into();
@@ -64,12 +71,14 @@ fn choice() -> impl Strategy<Value = Value> {
             }
             let mut choice = json!({"message": message, "finish_reason": reason});
             if !logprobs.is_empty() {
-                let tokens: Vec<Value> = logprobs.iter().map(|token| json!({"token": token, "logprob": -0.5})).collect();
+                let tokens: Vec<Value> = logprobs
+                    .iter()
+                    .map(|token| json!({"token": token, "logprob": -0.5}))
+                    .collect();
                 choice["logprobs"] = json!({"content": tokens});
             }
             choice
-        },
-    )
+        })
 }
 
 fn completion() -> impl Strategy<Value = Value> {
@@ -109,7 +118,11 @@ fn spelled(units: &[u16]) -> String {
 /// Cuts a text into pieces of so many units, spelled as JSON.
 fn pieces(text: &str, size: usize) -> Vec<String> {
     let units: Vec<u16> = text.encode_utf16().collect();
-    if units.is_empty() { vec!["\"\"".to_owned()] } else { units.chunks(size).map(spelled).collect() }
+    if units.is_empty() {
+        vec!["\"\"".to_owned()]
+    } else {
+        units.chunks(size).map(spelled).collect()
+    }
 }
 
 /// The deltas of one choice as JSON text of the choice's members, in the order a server sends them.
@@ -132,19 +145,31 @@ fn deltas(choice: &Value, size: usize) -> Vec<String> {
             _ => {}
         }
     }
-    for (index, call) in message["tool_calls"].as_array().unwrap_or(&Vec::new()).iter().enumerate() {
+    for (index, call) in message["tool_calls"]
+        .as_array()
+        .unwrap_or(&Vec::new())
+        .iter()
+        .enumerate()
+    {
         let function = &call["function"];
-        let signature = call.get("extra_content").map(|extra| format!(",\"extra_content\":{extra}")).unwrap_or_default();
+        let signature = call
+            .get("extra_content")
+            .map(|extra| format!(",\"extra_content\":{extra}"))
+            .unwrap_or_default();
         say(format!(
             r#""tool_calls":[{{"index":{index},"id":{},"type":"function","function":{{"name":{},"arguments":""}}{signature}}}]"#,
             call["id"], function["name"]
         ));
         for piece in pieces(function["arguments"].as_str().unwrap(), size) {
-            say(format!(r#""tool_calls":[{{"index":{index},"function":{{"arguments":{piece}}}}}]"#));
+            say(format!(
+                r#""tool_calls":[{{"index":{index},"function":{{"arguments":{piece}}}}}]"#
+            ));
         }
     }
     for token in choice["logprobs"]["content"].as_array().unwrap_or(&Vec::new()) {
-        deltas.push(format!(r#""delta":{{}},"logprobs":{{"content":[{token}]}},"finish_reason":null"#));
+        deltas.push(format!(
+            r#""delta":{{}},"logprobs":{{"content":[{token}]}},"finish_reason":null"#
+        ));
     }
     deltas.push(format!(r#""delta":{{}},"finish_reason":{}"#, choice["finish_reason"]));
     deltas
@@ -167,9 +192,14 @@ fn stream_of(completion: &Value, size: usize, turns: &[usize]) -> String {
     let mut turn = turns.iter().cycle();
     while queues.iter().any(|queue| queue.len() > 0) {
         let at = turn.next().map_or(0, |turn| turn % queues.len());
-        let at = (0..queues.len()).map(|step| (at + step) % queues.len()).find(|at| queues[*at].len() > 0).unwrap();
+        let at = (0..queues.len())
+            .map(|step| (at + step) % queues.len())
+            .find(|at| queues[*at].len() > 0)
+            .unwrap();
         let choice = queues[at].next().unwrap();
-        stream.push_str(&format!("data: {{{head},\"choices\":[{{\"index\":{at},{choice}}}]}}\n\n"));
+        stream.push_str(&format!(
+            "data: {{{head},\"choices\":[{{\"index\":{at},{choice}}}]}}\n\n"
+        ));
     }
     if let Some(usage) = completion.get("usage") {
         stream.push_str(&format!("data: {{{head},\"choices\":[],\"usage\":{usage}}}\n\n"));
@@ -221,13 +251,24 @@ struct Sum {
 
 fn sum(stream: &str) -> Sum {
     let mut sum = Sum::default();
-    for line in stream.lines().filter_map(|line| line.strip_prefix("data: ")).filter(|line| *line != "[DONE]") {
+    for line in stream
+        .lines()
+        .filter_map(|line| line.strip_prefix("data: "))
+        .filter(|line| *line != "[DONE]")
+    {
         let chunk: Value = serde_json::from_str(line).expect("a recorded line is JSON");
-        let vendor = chunk.as_object().unwrap().values().find_map(|value| value.get("usage")).cloned();
+        let vendor = chunk
+            .as_object()
+            .unwrap()
+            .values()
+            .find_map(|value| value.get("usage"))
+            .cloned();
         if let Some(usage) = chunk.get("usage").filter(|usage| usage.is_object()).cloned().or(vendor) {
             sum.usage = Some(usage);
         }
-        let Some(choice) = chunk["choices"].get(0) else { continue };
+        let Some(choice) = chunk["choices"].get(0) else {
+            continue;
+        };
         if let Some(reason) = choice["finish_reason"].as_str() {
             sum.finish_reason = Some(reason.to_owned());
         }
@@ -244,12 +285,18 @@ fn sum(stream: &str) -> Sum {
             }
             _ => {}
         }
-        sum.reasoning.push_str(delta["reasoning"].as_str().or(delta["reasoning_content"].as_str()).unwrap_or_default());
+        sum.reasoning.push_str(
+            delta["reasoning"]
+                .as_str()
+                .or(delta["reasoning_content"].as_str())
+                .unwrap_or_default(),
+        );
         for call in delta["tool_calls"].as_array().unwrap_or(&Vec::new()) {
             let kept = sum.calls.entry(call["index"].as_u64().unwrap_or(0)).or_default();
             kept.0.push_str(call["id"].as_str().unwrap_or_default());
             kept.1.push_str(call["function"]["name"].as_str().unwrap_or_default());
-            kept.2.push_str(call["function"]["arguments"].as_str().unwrap_or_default());
+            kept.2
+                .push_str(call["function"]["arguments"].as_str().unwrap_or_default());
         }
     }
     sum
@@ -264,7 +311,9 @@ fn recorded_streams_of_real_servers_add_up() {
     };
     let mut seed = 1u64;
     let mut random = move |below: usize| {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (seed >> 33) as usize % below.max(1)
     };
     let mut read = 0;
@@ -273,7 +322,11 @@ fn recorded_streams_of_real_servers_add_up() {
         let stream = fs::read_to_string(&file).unwrap();
         let sum = sum(&stream);
         for round in 0..40 {
-            let mut decoder = Decoder::new(Options { output: OutputKind::Events, predict: round % 2 == 0, ..Options::default() });
+            let mut decoder = Decoder::new(Options {
+                output: OutputKind::Events,
+                predict: round % 2 == 0,
+                ..Options::default()
+            });
             let largest = [1, 7, 100, 5000, stream.len()][round % 5];
             let mut rest = stream.as_bytes();
             while !rest.is_empty() {
@@ -285,16 +338,21 @@ fn recorded_streams_of_real_servers_add_up() {
             let outcome: Value = serde_json::from_str(&decoder.outcome_json().unwrap()).unwrap();
             let name = file.display();
             assert_eq!(outcome["status"], "complete", "{name}");
-            assert_eq!((&outcome["text"], &outcome["reasoning"]), (&json!(sum.text), &json!(sum.reasoning)), "{name}");
+            assert_eq!(
+                (&outcome["text"], &outcome["reasoning"]),
+                (&json!(sum.text), &json!(sum.reasoning)),
+                "{name}"
+            );
             assert_eq!(outcome["finishReason"].as_str(), sum.finish_reason.as_deref(), "{name}");
             let calls: Vec<Value> = (sum.calls.values())
                 .map(|(id, name, arguments)| json!({"id": id, "name": name, "arguments": arguments, "complete": true}))
                 .collect();
             assert_eq!(outcome["toolCalls"], Value::Array(calls), "{name}");
-            let usage: Option<Map<String, Value>> = sum.usage.as_ref().and_then(Value::as_object).cloned().map(|mut usage| {
-                usage.insert("estimated".into(), false.into());
-                usage
-            });
+            let usage: Option<Map<String, Value>> =
+                sum.usage.as_ref().and_then(Value::as_object).cloned().map(|mut usage| {
+                    usage.insert("estimated".into(), false.into());
+                    usage
+                });
             assert_eq!(outcome["usage"].as_object(), usage.as_ref(), "{name}");
         }
         read += 1;

@@ -39,11 +39,16 @@ struct Case {
 
 impl Case {
     fn option(&self, name: &str) -> Option<&str> {
-        self.options.iter().find_map(|option| option.strip_prefix(name)?.strip_prefix('='))
+        self.options
+            .iter()
+            .find_map(|option| option.strip_prefix(name)?.strip_prefix('='))
     }
 
     fn said(&self, key: &str) -> Option<&str> {
-        self.expected.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+        self.expected
+            .iter()
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -74,7 +79,10 @@ fn unescape(text: &str) -> Vec<u8> {
 
 fn cases() -> Vec<Case> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
-    let mut files: Vec<_> = fs::read_dir(folder).expect("the fixtures").map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .expect("the fixtures")
+        .map(|entry| entry.unwrap().path())
+        .collect();
     files.sort();
     let mut cases = Vec::new();
     for file in files {
@@ -84,7 +92,11 @@ fn cases() -> Vec<Case> {
         for line in fs::read_to_string(&file).unwrap().lines() {
             if let Some(name) = line.strip_prefix("== ") {
                 cases.extend(case.take());
-                case = Some(Case { family: family.clone(), name: name.to_owned(), ..Case::default() });
+                case = Some(Case {
+                    family: family.clone(),
+                    name: name.to_owned(),
+                    ..Case::default()
+                });
                 in_stream = true;
                 continue;
             }
@@ -101,8 +113,12 @@ fn cases() -> Vec<Case> {
                     "|" => case.stream.extend_from_slice(format!("{rest}\n").as_bytes()),
                     "!" => case.stream.extend(unescape(rest)),
                     "*" => case.stream.extend_from_slice(format!("data: {rest}\n\n").as_bytes()),
-                    "+" => case.stream.extend(chunk(&format!(r#""delta":{rest},"finish_reason":null"#)).bytes()),
-                    "." => case.stream.extend(chunk(&format!(r#""delta":{{}},"finish_reason":"{rest}""#)).bytes()),
+                    "+" => case
+                        .stream
+                        .extend(chunk(&format!(r#""delta":{rest},"finish_reason":null"#)).bytes()),
+                    "." => case
+                        .stream
+                        .extend(chunk(&format!(r#""delta":{{}},"finish_reason":"{rest}""#)).bytes()),
                     "$" => case.stream.extend_from_slice(b"data: [DONE]\n\n"),
                     "?" => case.options.extend(rest.split(' ').map(str::to_owned)),
                     _ => panic!("{family}: {line}"),
@@ -130,9 +146,9 @@ fn run<'a>(case: &Case, pieces: impl IntoIterator<Item = &'a [u8]>, change: impl
     let mut options = Options {
         output: OutputKind::Events,
         document: case.options.iter().any(|option| option == "document"),
-        reasoning: case
-            .option("reasoning")
-            .map_or(ReasoningPlace::Detect, |place| ReasoningPlace::from_name(place).expect("a place")),
+        reasoning: case.option("reasoning").map_or(ReasoningPlace::Detect, |place| {
+            ReasoningPlace::from_name(place).expect("a place")
+        }),
         ..Options::default()
     };
     change(&mut options);
@@ -171,7 +187,10 @@ fn run<'a>(case: &Case, pieces: impl IntoIterator<Item = &'a [u8]>, change: impl
     };
     decoder.end(end, 0.0);
     collect(&decoder);
-    Run { events: joined(events), outcome: decoder.outcome_json().expect("every stream has an outcome") }
+    Run {
+        events: joined(events),
+        outcome: decoder.outcome_json().expect("every stream has an outcome"),
+    }
 }
 
 /// Joins what one read gives in one piece and two reads in two.
@@ -181,7 +200,11 @@ fn joined(events: Vec<Value>) -> Vec<Value> {
         if event["type"] == "text" && event["text"] == "" {
             continue;
         }
-        let member = if event["type"] == "tool_call.delta" { "arguments" } else { "text" };
+        let member = if event["type"] == "tool_call.delta" {
+            "arguments"
+        } else {
+            "text"
+        };
         let same = |last: &Value| ["type", "choice", "index"].iter().all(|key| last[key] == event[key]);
         match (joined.last_mut(), event[member].as_str()) {
             (Some(last), Some(more)) if event["type"] != "filler" && same(last) => {
@@ -199,9 +222,21 @@ fn at_every_cut(case: &Case, change: impl Fn(&mut Options) + Copy) -> Run {
     let whole = run(case, [&*case.stream], change);
     for cut in 0..=case.stream.len() {
         let (left, right) = case.stream.split_at(cut);
-        assert_eq!(run(case, [left, right], change), whole, "{}: {}: cut at {cut}", case.family, case.name);
+        assert_eq!(
+            run(case, [left, right], change),
+            whole,
+            "{}: {}: cut at {cut}",
+            case.family,
+            case.name
+        );
     }
-    assert_eq!(run(case, case.stream.chunks(1), change), whole, "{}: {}: by byte", case.family, case.name);
+    assert_eq!(
+        run(case, case.stream.chunks(1), change),
+        whole,
+        "{}: {}: by byte",
+        case.family,
+        case.name
+    );
     whole
 }
 
@@ -226,14 +261,32 @@ fn summary(case: &Case, run: &Run) -> Vec<(String, String)> {
         say("tool", line, "");
     }
     say("finish", text(&outcome["finishReason"]), "");
-    let codes: Vec<String> = outcome["repairs"].as_array().unwrap().iter().map(|repair| text(&repair["code"])).collect();
+    let codes: Vec<String> = outcome["repairs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|repair| text(&repair["code"]))
+        .collect();
     say("repairs", codes.join(" "), "");
     let mut error = String::new();
     if !outcome["error"].is_null() {
-        let _ = write!(error, "{} {}", text(&outcome["error"]["name"]), text(&outcome["error"]["code"]));
+        let _ = write!(
+            error,
+            "{} {}",
+            text(&outcome["error"]["name"]),
+            text(&outcome["error"]["code"])
+        );
     }
     say("error", error.trim_end().to_owned(), "");
-    let ids = || outcome["toolCalls"].as_array().unwrap().iter().map(|call| text(&call["id"])).collect::<Vec<_>>().join(" ");
+    let ids = || {
+        outcome["toolCalls"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|call| text(&call["id"]))
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
     for (key, expected) in &case.expected {
         // JSON is compared as values, and said as the case spells it where it is the same.
         let value = match key.as_str() {
@@ -247,7 +300,15 @@ fn summary(case: &Case, run: &Run) -> Vec<(String, String)> {
             }
             "says" => {
                 let message = outcome["error"]["message"].as_str().unwrap_or_default();
-                say("says", if message.contains(expected) { expected.clone() } else { message.to_owned() }, "\0");
+                say(
+                    "says",
+                    if message.contains(expected) {
+                        expected.clone()
+                    } else {
+                        message.to_owned()
+                    },
+                    "\0",
+                );
                 continue;
             }
             _ => continue,
@@ -270,7 +331,11 @@ fn every_dialect_is_read_for_what_it_means_at_every_split() {
         expected.sort();
         seen.sort();
         if expected != seen {
-            let _ = writeln!(wrong, "{}: {}\n  expected {expected:?}\n  seen     {seen:?}", case.family, case.name);
+            let _ = writeln!(
+                wrong,
+                "{}: {}\n  expected {expected:?}\n  seen     {seen:?}",
+                case.family, case.name
+            );
         }
     }
     assert!(wrong.is_empty(), "\n{wrong}");
@@ -280,15 +345,30 @@ fn every_dialect_is_read_for_what_it_means_at_every_split() {
 fn prediction_and_the_kind_of_output_change_no_outcome() {
     for case in cases() {
         let whole = run(&case, [&*case.stream], |_| {});
-        assert_eq!(run(&case, [&*case.stream], |options| options.predict = false), whole, "{}", case.name);
+        assert_eq!(
+            run(&case, [&*case.stream], |options| options.predict = false),
+            whole,
+            "{}",
+            case.name
+        );
         for output in [OutputKind::None, OutputKind::Text, OutputKind::Chunks] {
             let other = run(&case, [&*case.stream], |options| options.output = output);
-            assert_eq!(run(&case, case.stream.chunks(1), |options| options.output = output), other, "{}: by byte", case.name);
+            assert_eq!(
+                run(&case, case.stream.chunks(1), |options| options.output = output),
+                other,
+                "{}: by byte",
+                case.name
+            );
             assert_eq!(other.outcome, whole.outcome, "{}: {output:?}", case.name);
             if output == OutputKind::Text {
                 let said: String = other.events.iter().filter_map(|event| event["text"].as_str()).collect();
                 let is_of_first = |event: &&Value| event["type"] == "text" && event["choice"] == 0;
-                let events: String = whole.events.iter().filter(is_of_first).filter_map(|event| event["text"].as_str()).collect();
+                let events: String = whole
+                    .events
+                    .iter()
+                    .filter(is_of_first)
+                    .filter_map(|event| event["text"].as_str())
+                    .collect();
                 assert_eq!(said, events, "{}: text as text and as events", case.name);
             }
         }
@@ -300,9 +380,23 @@ fn events_add_up_to_the_outcome() {
     for case in cases() {
         let Run { events, outcome } = run(&case, [&*case.stream], |_| {});
         let outcome: Value = serde_json::from_str(&outcome).unwrap();
-        let of = |kind: &str| events.iter().filter(|event| event["type"] == kind && event["choice"] == 0).collect::<Vec<_>>();
-        let text = |kind: &str| of(kind).iter().filter_map(|event| event["text"].as_str()).collect::<String>();
-        let reclassified = outcome["repairs"].as_array().unwrap().iter().any(|repair| repair["code"] == "reasoning.reclassified");
+        let of = |kind: &str| {
+            events
+                .iter()
+                .filter(|event| event["type"] == kind && event["choice"] == 0)
+                .collect::<Vec<_>>()
+        };
+        let text = |kind: &str| {
+            of(kind)
+                .iter()
+                .filter_map(|event| event["text"].as_str())
+                .collect::<String>()
+        };
+        let reclassified = outcome["repairs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|repair| repair["code"] == "reasoning.reclassified");
         if !reclassified {
             assert_eq!(text("text"), outcome["text"], "{}", case.name);
             assert_eq!(text("reasoning"), outcome["reasoning"], "{}", case.name);
@@ -312,10 +406,20 @@ fn events_add_up_to_the_outcome() {
         let counted: u64 = repairs.iter().filter_map(|repair| repair["count"].as_u64()).sum();
         assert_eq!(told, counted, "{}: each repair is told", case.name);
         for (index, call) in outcome["toolCalls"].as_array().unwrap().iter().enumerate() {
-            let of_call = |kind: &str| of(kind).into_iter().filter(|event| event["index"] == index).collect::<Vec<_>>();
+            let of_call = |kind: &str| {
+                of(kind)
+                    .into_iter()
+                    .filter(|event| event["index"] == index)
+                    .collect::<Vec<_>>()
+            };
             let starts = of_call("tool_call.start");
             assert_eq!(starts.len(), 1, "{}: call {index} starts once", case.name);
-            assert_eq!((&starts[0]["id"], &starts[0]["name"]), (&call["id"], &call["name"]), "{}", case.name);
+            assert_eq!(
+                (&starts[0]["id"], &starts[0]["name"]),
+                (&call["id"], &call["name"]),
+                "{}",
+                case.name
+            );
             if let Some(done) = of_call("tool_call.done").last() {
                 for member in ["id", "name", "arguments", "complete"] {
                     assert_eq!(done[member], call[member], "{}: {member}", case.name);
@@ -335,7 +439,12 @@ fn strict_decoding_refuses_what_would_be_repaired_and_nothing_else() {
     for case in cases() {
         let tolerant: Value = serde_json::from_str(&run(&case, [&*case.stream], |_| {}).outcome).unwrap();
         let strict = run(&case, [&*case.stream], |options| options.strict = true);
-        assert_eq!(run(&case, case.stream.chunks(1), |options| options.strict = true), strict, "{}: by byte", case.name);
+        assert_eq!(
+            run(&case, case.stream.chunks(1), |options| options.strict = true),
+            strict,
+            "{}: by byte",
+            case.name
+        );
         let strict: Value = serde_json::from_str(&strict.outcome).unwrap();
         match tolerant["repairs"][0]["code"].as_str() {
             None => assert_eq!(strict, tolerant, "{}", case.name),
@@ -352,13 +461,18 @@ fn strict_decoding_refuses_what_would_be_repaired_and_nothing_else() {
 fn naive(case: &Case) -> Option<(String, String, Vec<(String, String)>, bool)> {
     let (mut text, mut reasoning, mut calls, mut done) = (String::new(), String::new(), Vec::new(), false);
     for event in std::str::from_utf8(&case.stream).ok()?.split("\n\n") {
-        let Some(data) = event.strip_prefix("data: ") else { continue };
+        let Some(data) = event.strip_prefix("data: ") else {
+            continue;
+        };
         if data == "[DONE]" {
             done = true;
             continue;
         }
         let chunk: Value = serde_json::from_str(data).ok()?;
-        let delta = chunk.get("choices")?.get(0).map_or(&Value::Null, |choice| &choice["delta"]);
+        let delta = chunk
+            .get("choices")?
+            .get(0)
+            .map_or(&Value::Null, |choice| &choice["delta"]);
         text.push_str(delta["content"].as_str().unwrap_or_default());
         reasoning.push_str(delta["reasoning_content"].as_str().unwrap_or_default());
         for call in delta["tool_calls"].as_array().unwrap_or(&Vec::new()) {
@@ -366,7 +480,9 @@ fn naive(case: &Case) -> Option<(String, String, Vec<(String, String)>, bool)> {
             if calls.len() <= index {
                 calls.resize(index + 1, (String::new(), String::new()));
             }
-            calls[index].0.push_str(call["function"]["name"].as_str().unwrap_or_default());
+            calls[index]
+                .0
+                .push_str(call["function"]["name"].as_str().unwrap_or_default());
             calls[index].1.push_str(call["function"]["arguments"].as_str()?);
         }
     }
@@ -380,7 +496,12 @@ fn each_family_has_a_stream_that_a_naive_client_gets_wrong() {
     for case in &cases {
         let outcome: Value = serde_json::from_str(&run(case, [&*case.stream], |_| {}).outcome).unwrap();
         let calls = outcome["toolCalls"].as_array().unwrap().iter();
-        let calls = calls.map(|call| (call["name"].as_str().unwrap().to_owned(), call["arguments"].as_str().unwrap().to_owned()));
+        let calls = calls.map(|call| {
+            (
+                call["name"].as_str().unwrap().to_owned(),
+                call["arguments"].as_str().unwrap().to_owned(),
+            )
+        });
         let ours = Some((
             outcome["text"].as_str().unwrap().to_owned(),
             outcome["reasoning"].as_str().unwrap().to_owned(),
@@ -401,20 +522,33 @@ fn each_family_has_a_stream_that_a_naive_client_gets_wrong() {
 
 #[test]
 fn every_repair_has_a_fixture_and_a_row_in_the_documentation() {
-    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/dialects.md")).expect("docs/dialects.md");
+    let page =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/dialects.md")).expect("docs/dialects.md");
     let rows = page.lines().filter(|line| line.starts_with("| "));
     let mut documented: Vec<String> = rows
         .filter_map(|row| row.trim_end_matches(" |").rsplit('|').next())
-        .flat_map(|cell| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>())
+        .flat_map(|cell| {
+            cell.split('`')
+                .skip(1)
+                .step_by(2)
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
         .collect();
     documented.sort();
     documented.dedup();
-    let mut codes: Vec<String> = chatwire::stream::Repair::CODES.iter().map(|code| code.to_string()).collect();
+    let mut codes: Vec<String> = chatwire::stream::Repair::CODES
+        .iter()
+        .map(|code| code.to_string())
+        .collect();
     codes.sort();
     assert_eq!(documented, codes);
     let said: Vec<Case> = cases();
     for code in codes {
-        let shown = said.iter().any(|case| case.said("repairs").is_some_and(|said| said.split(' ').any(|said| said == code)));
+        let shown = said.iter().any(|case| {
+            case.said("repairs")
+                .is_some_and(|said| said.split(' ').any(|said| said == code))
+        });
         assert!(shown, "no fixture needs {code}");
     }
 }

@@ -14,7 +14,10 @@ struct Live {
 
 impl Live {
     fn new() -> Self {
-        Live { root: json!([]), places: Vec::new() }
+        Live {
+            root: json!([]),
+            places: Vec::new(),
+        }
     }
 
     fn value(&self) -> Option<&Value> {
@@ -26,7 +29,10 @@ impl Live {
         for step in &self.places {
             place = match step {
                 Some(key) => place.get_mut(key).expect("a member that is open"),
-                None => place.as_array_mut().and_then(|list| list.last_mut()).expect("an element that is open"),
+                None => place
+                    .as_array_mut()
+                    .and_then(|list| list.last_mut())
+                    .expect("an element that is open"),
             };
         }
         place
@@ -67,8 +73,17 @@ struct Reading {
 
 impl Reading {
     fn new(reasoning: ReasoningPlace) -> Self {
-        let options = Options { output: OutputKind::Events, partial: true, reasoning, ..Options::default() };
-        Reading { decoder: Decoder::new(options), live: Live::new(), bytes: 0 }
+        let options = Options {
+            output: OutputKind::Events,
+            partial: true,
+            reasoning,
+            ..Options::default()
+        };
+        Reading {
+            decoder: Decoder::new(options),
+            live: Live::new(),
+            bytes: 0,
+        }
     }
 
     /// Pushes one network chunk and applies what comes of it.
@@ -121,7 +136,10 @@ enum Seen {
 
 impl Lenient {
     fn value_of(prefix: &str) -> Option<Value> {
-        let mut reader = Lenient { chars: prefix.chars().collect(), at: 0 };
+        let mut reader = Lenient {
+            chars: prefix.chars().collect(),
+            at: 0,
+        };
         match reader.value() {
             Seen::Nothing => None,
             Seen::Part(value) | Seen::Whole(value) => Some(value),
@@ -149,7 +167,9 @@ impl Lenient {
                         }
                         Some(',') => self.at += 1,
                         Some('"') => {
-                            let (key, true) = self.string() else { return Seen::Part(Value::Object(object)) };
+                            let (key, true) = self.string() else {
+                                return Seen::Part(Value::Object(object));
+                            };
                             if self.blank() != Some(':') {
                                 return Seen::Part(Value::Object(object));
                             }
@@ -191,11 +211,19 @@ impl Lenient {
             }
             Some('"') => {
                 let (text, whole) = self.string();
-                if whole { Seen::Whole(Value::String(text)) } else { Seen::Part(Value::String(text)) }
+                if whole {
+                    Seen::Whole(Value::String(text))
+                } else {
+                    Seen::Part(Value::String(text))
+                }
             }
             Some(_) => {
                 let from = self.at;
-                while self.chars.get(self.at).is_some_and(|char| char.is_ascii_alphanumeric() || "+-.".contains(*char)) {
+                while self
+                    .chars
+                    .get(self.at)
+                    .is_some_and(|char| char.is_ascii_alphanumeric() || "+-.".contains(*char))
+                {
                     self.at += 1;
                 }
                 let token: String = self.chars[from..self.at].iter().collect();
@@ -290,7 +318,11 @@ fn the_live_value_is_what_is_certain() {
 
 #[test]
 fn edits_say_what_the_documentation_says() {
-    let mut decoder = Decoder::new(Options { output: OutputKind::Events, partial: true, ..Options::default() });
+    let mut decoder = Decoder::new(Options {
+        output: OutputKind::Events,
+        partial: true,
+        ..Options::default()
+    });
     let mut partials = Vec::new();
     for bytes in [chunk(r#"{"a":[1,"x"#), chunk(r#"y"],"b":2}"#), FINISH.to_owned()] {
         decoder.push(bytes.as_bytes(), 0.0, 0.0);
@@ -341,7 +373,11 @@ fn a_surrogate_half_alone_crosses_as_it_is_spelled() {
         (r#"["\ud83d\n"]"#, r#""edits":[[["\ud83d\n"]]]"#),
         (r#"["\ude00\uDBFF"]"#, r#""edits":[[["\ude00\uDBFF"]]]"#),
     ] {
-        let mut decoder = Decoder::new(Options { output: OutputKind::Events, partial: true, ..Options::default() });
+        let mut decoder = Decoder::new(Options {
+            output: OutputKind::Events,
+            partial: true,
+            ..Options::default()
+        });
         decoder.push(chunk(text).as_bytes(), 0.0, 0.0);
         let output = String::from_utf8_lossy(decoder.output()).into_owned();
         assert!(output.contains(edits), "{output}");
@@ -354,7 +390,11 @@ fn reasoning_is_no_part_of_the_value() {
         &["<think>{\"no\"", ":1}</think>", "\n{\"a\":", "1}"][..],
         &["thinking, and then</think>", "{\"a\":1}"],
     ] {
-        assert_eq!(read_from(ReasoningPlace::Detect, pieces).1, Some(json!({"a": 1})), "{pieces:?}");
+        assert_eq!(
+            read_from(ReasoningPlace::Detect, pieces).1,
+            Some(json!({"a": 1})),
+            "{pieces:?}"
+        );
     }
 }
 
@@ -373,16 +413,33 @@ fn each_choice_has_its_own_value_and_nobody_else_gets_any() {
         decoder.end(End::Aborted, 0.0);
         output
     };
-    let events: Vec<Value> =
-        serde_json::from_str(&run(Options { output: OutputKind::Events, partial: true, ..Options::default() })).unwrap();
+    let events: Vec<Value> = serde_json::from_str(&run(Options {
+        output: OutputKind::Events,
+        partial: true,
+        ..Options::default()
+    }))
+    .unwrap();
     let mut values = [Live::new(), Live::new()];
     for event in events.iter().filter(|event| event["type"] == "partial") {
         values[event["choice"].as_u64().unwrap() as usize].apply(event);
     }
     assert_eq!(values[0].value(), Some(&json!([1, 2])));
     assert_eq!(values[1].value(), Some(&json!({"a": "x"})));
-    assert!(!run(Options { output: OutputKind::Events, ..Options::default() }).contains("partial"));
-    assert!(!run(Options { output: OutputKind::Chunks, partial: true, ..Options::default() }).contains("partial"));
+    assert!(
+        !run(Options {
+            output: OutputKind::Events,
+            ..Options::default()
+        })
+        .contains("partial")
+    );
+    assert!(
+        !run(Options {
+            output: OutputKind::Chunks,
+            partial: true,
+            ..Options::default()
+        })
+        .contains("partial")
+    );
 }
 
 #[test]
@@ -395,7 +452,10 @@ fn edits_are_as_long_as_the_text_however_it_is_cut() {
     let bytes = |kilobytes: usize, read: usize| {
         let text = text(kilobytes);
         let pieces: Vec<char> = text.chars().collect();
-        let stream: String = pieces.chunks(4).map(|piece| chunk(&piece.iter().collect::<String>())).collect();
+        let stream: String = pieces
+            .chunks(4)
+            .map(|piece| chunk(&piece.iter().collect::<String>()))
+            .collect();
         let mut reading = Reading::new(ReasoningPlace::None);
         for bytes in stream.as_bytes().chunks(read) {
             reading.push(std::str::from_utf8(bytes).unwrap());
@@ -404,7 +464,10 @@ fn edits_are_as_long_as_the_text_however_it_is_cut() {
         (reading.bytes, text.len())
     };
     let (edits, length) = bytes(20, 16 * 1024);
-    assert!(edits < length + length / 2, "{edits} bytes of edits for {length} bytes of text");
+    assert!(
+        edits < length + length / 2,
+        "{edits} bytes of edits for {length} bytes of text"
+    );
     // Even with a read for every delta each event is small, so twice the text is twice the edits.
     let (one, _) = bytes(20, 64);
     let (four, _) = bytes(80, 64);

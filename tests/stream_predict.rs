@@ -5,7 +5,11 @@ use proptest::prelude::*;
 
 /// All that a decoder hands out for a stream that comes in these pieces, and its outcome.
 fn decode<'a>(pieces: impl Iterator<Item = &'a [u8]>, output: OutputKind, predict: bool) -> (Vec<String>, String) {
-    let mut decoder = Decoder::new(Options { output, predict, ..Options::default() });
+    let mut decoder = Decoder::new(Options {
+        output,
+        predict,
+        ..Options::default()
+    });
     let mut batches = Vec::new();
     for piece in pieces {
         decoder.push(piece, 0.0, 0.0);
@@ -20,7 +24,12 @@ fn agree(stream: &[u8], size: usize) {
     for output in [OutputKind::Text, OutputKind::Chunks, OutputKind::Events] {
         let fast = decode(stream.chunks(size), output, true);
         let slow = decode(stream.chunks(size), output, false);
-        assert_eq!(fast, slow, "{output:?} in reads of {size}: {}", String::from_utf8_lossy(stream));
+        assert_eq!(
+            fast,
+            slow,
+            "{output:?} in reads of {size}: {}",
+            String::from_utf8_lossy(stream)
+        );
     }
 }
 
@@ -50,7 +59,11 @@ fn adversarial_holes_are_read_as_the_slow_path_reads_them() {
         &["a", "<", "/think>", "b"],
     ];
     for bodies in bodies {
-        let stream: String = bodies.iter().map(|body| content(body)).chain(["data: [DONE]\n\n".to_owned()]).collect();
+        let stream: String = bodies
+            .iter()
+            .map(|body| content(body))
+            .chain(["data: [DONE]\n\n".to_owned()])
+            .collect();
         for size in [1, 7, 64, stream.len()] {
             agree(stream.as_bytes(), size);
         }
@@ -81,7 +94,8 @@ fn what_has_an_effect_each_time_is_not_predicted() {
         let stream = [event(members).repeat(3), "data: [DONE]\n\n".to_owned()].concat();
         agree(stream.as_bytes(), stream.len());
     }
-    let list = "data: [{\"choices\":[{\"delta\":{\"content\":\"a\"}}]},{\"choices\":[{\"delta\":{\"content\":\"b\"}}]}]\n\n";
+    let list =
+        "data: [{\"choices\":[{\"delta\":{\"content\":\"a\"}}]},{\"choices\":[{\"delta\":{\"content\":\"b\"}}]}]\n\n";
     agree(list.repeat(3).as_bytes(), 4096);
 }
 

@@ -11,7 +11,8 @@ use js_sys::{Function, Reflect};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 const CHUNK: &str = r#"data: {"id":"c1","choices":[{"index":0,"delta":{"content":"Hel"}}]}\n\n"#;
-const LAST: &str = r#"data: {"id":"c1","choices":[{"index":0,"delta":{"content":"lo"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n"#;
+const LAST: &str =
+    r#"data: {"id":"c1","choices":[{"index":0,"delta":{"content":"lo"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n"#;
 
 /// A `fetch` with this body, where `url` and `init` are what it was called with.
 fn fetch(body: &str) -> Function {
@@ -36,7 +37,11 @@ fn streaming(pieces: &[&str]) -> Function {
 }
 
 fn client(fetch: Function) -> Client {
-    Client::builder(Provider::electron("sk-secret-key")).fetch(fetch).max_retries(0).build().unwrap()
+    Client::builder(Provider::electron("sk-secret-key"))
+        .fetch(fetch)
+        .max_retries(0)
+        .build()
+        .unwrap()
 }
 
 fn request() -> ChatCompletionRequest {
@@ -89,7 +94,10 @@ async fn fetch_gets_a_string_url_a_string_body_and_the_key() {
     assert_eq!(sent("url"), "https://api.smallest.ai/waves/v1/chat/completions");
     assert_eq!(sent("method"), "POST");
     assert_eq!(sent("auth"), "Bearer sk-secret-key");
-    assert_eq!(sent("body"), r#"{"model":"electron","messages":[{"role":"user","content":"Hi"}]}"#);
+    assert_eq!(
+        sent("body"),
+        r#"{"model":"electron","messages":[{"role":"user","content":"Hi"}]}"#
+    );
 }
 
 #[wasm_bindgen_test]
@@ -109,11 +117,20 @@ async fn a_failure_that_may_pass_is_tried_again() {
          if (globalThis.calls < 3) return Promise.resolve(new Response('', { status: 503, headers: { 'retry-after-ms': '1' } }));
          return Promise.resolve(new Response('data: {\"choices\":[{\"delta\":{\"content\":\"ok\"},\"finish_reason\":\"stop\"}]}\\n\\ndata: [DONE]\\n\\n'));",
     );
-    let client = Client::builder(Provider::custom("http://localhost/v1")).fetch(fetch).build().unwrap();
+    let client = Client::builder(Provider::custom("http://localhost/v1"))
+        .fetch(fetch)
+        .build()
+        .unwrap();
     let mut stream = client.stream(&request()).await.unwrap();
     assert_eq!(stream.next().await.unwrap().unwrap().text(), "ok");
     assert!(stream.next().await.is_none());
-    let statuses: Vec<_> = stream.outcome().unwrap().attempts.iter().map(|attempt| attempt.status).collect();
+    let statuses: Vec<_> = stream
+        .outcome()
+        .unwrap()
+        .attempts
+        .iter()
+        .map(|attempt| attempt.status)
+        .collect();
     assert_eq!(statuses, [Some(503), Some(503), Some(200)]);
 }
 
@@ -136,7 +153,10 @@ async fn a_fetch_that_throws_rejects_or_gives_nonsense_is_a_connection_error() {
 async fn no_answer_within_the_time_is_a_timeout_though_fetch_never_settles() {
     let client = client(fetch("return new Promise(() => {})"));
     let options = CallOptions {
-        timeout: TimeoutOption { headers: Setting::Ms(5.0), ..TimeoutOption::default() },
+        timeout: TimeoutOption {
+            headers: Setting::Ms(5.0),
+            ..TimeoutOption::default()
+        },
         ..CallOptions::default()
     };
     let error = client.create_with(&request(), options).await.unwrap_err();
@@ -152,7 +172,10 @@ async fn silence_within_a_stream_ends_it_as_stalled() {
          return Promise.resolve(new Response(body));",
     ));
     let options = CallOptions {
-        timeout: TimeoutOption { idle: Setting::Ms(20.0), ..TimeoutOption::default() },
+        timeout: TimeoutOption {
+            idle: Setting::Ms(20.0),
+            ..TimeoutOption::default()
+        },
         ..CallOptions::default()
     };
     let mut stream = client.stream_with(&request(), options).await.unwrap();
@@ -164,14 +187,22 @@ async fn silence_within_a_stream_ends_it_as_stalled() {
 #[wasm_bindgen_test]
 async fn a_signal_aborts_before_during_and_after() {
     let controller = web_sys::AbortController::new().unwrap();
-    let options = || CallOptions { signal: Some(controller.signal()), ..CallOptions::default() };
-    let waiting = client(fetch("setTimeout(() => globalThis.leave(), 1); return new Promise(() => {})"));
+    let options = || CallOptions {
+        signal: Some(controller.signal()),
+        ..CallOptions::default()
+    };
+    let waiting = client(fetch(
+        "setTimeout(() => globalThis.leave(), 1); return new Promise(() => {})",
+    ));
     let leave = wasm_bindgen::closure::Closure::<dyn Fn()>::new({
         let controller = controller.clone();
         move || controller.abort()
     });
     Reflect::set(&js_sys::global(), &"leave".into(), leave.as_ref()).unwrap();
-    assert_eq!(waiting.create_with(&request(), options()).await.unwrap_err().kind, ErrorKind::UserAbort);
+    assert_eq!(
+        waiting.create_with(&request(), options()).await.unwrap_err().kind,
+        ErrorKind::UserAbort
+    );
     let error = waiting.create_with(&request(), options()).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::UserAbort, "before the call");
     let mut stream = client(streaming(&[CHUNK, LAST])).stream(&request()).await.unwrap();
@@ -203,7 +234,9 @@ fn a_client_that_cannot_work_is_refused_when_it_is_made() {
     assert_eq!(refused(Provider::custom("ftp://host")), "InvalidRequestError");
     assert_eq!(refused(Provider::custom("/v1")), "InvalidRequestError");
     assert_eq!(refused(Provider::custom("https://api.openai.com/v1")), "ChatwireError");
-    let located = Client::builder(Provider::custom("/v1")).location("https://app.example/chat").build();
+    let located = Client::builder(Provider::custom("/v1"))
+        .location("https://app.example/chat")
+        .build();
     assert!(located.is_ok());
 }
 
@@ -213,7 +246,9 @@ async fn what_the_service_documents_as_rejected_is_not_sent() {
     let mut request = request();
     request.n = Some(2);
     let error = client.create(&request).await.unwrap_err();
-    let ErrorKind::InvalidRequest { details } = error.kind else { panic!("{error:?}") };
+    let ErrorKind::InvalidRequest { details } = error.kind else {
+        panic!("{error:?}")
+    };
     assert_eq!(details.len(), 1);
     assert_eq!(details[0].path, ["n"]);
 }

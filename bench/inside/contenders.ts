@@ -37,7 +37,13 @@ let next: Reads = [];
 const answering = async () => response(next);
 
 const openai = new OpenAI({ baseURL, apiKey: "none", fetch: answering, dangerouslyAllowBrowser: true });
-const aiSdk = createOpenAICompatible({ name: "upstream", baseURL, apiKey: "none", fetch: answering, includeUsage: true });
+const aiSdk = createOpenAICompatible({
+  name: "upstream",
+  baseURL,
+  apiKey: "none",
+  fetch: answering,
+  includeUsage: true,
+});
 const chatwire = new Chatwire({ baseURL, apiKey: "none", fetch: answering, dangerouslyAllowBrowser: true });
 
 const answer = (text: string, usage: WireUsage | null | undefined): Answer => ({

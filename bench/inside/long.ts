@@ -24,7 +24,7 @@ async function timed(work: () => unknown): Promise<number> {
 function growing(events: number) {
   const { bytes } = electron(SHORT);
   let end = bytes.length;
-  for (let left = 4; left > 0; left--) end = bytes.lastIndexOf(10, end - 3) + 1;
+  for (let left = 3; left > 0; left--) end = bytes.lastIndexOf(10, end - 3) + 1;
   const middle = cut(bytes.subarray(0, end), READ);
   return [...Array.from({ length: events / SHORT }, () => middle).flat(), ...cut(bytes.subarray(end), READ)];
 }
@@ -44,12 +44,16 @@ for (let round = 0; round < rounds; round++) {
 
 /** Milliseconds for 20 KB of JSON in 4-character deltas; undefined where the package cannot do it. */
 async function partial() {
-  const value = { items: Array.from({ length: 400 }, (_, id) => ({ id, name: `item number ${id}`, tags: ["a", "b"] })) };
+  const value = {
+    items: Array.from({ length: 400 }, (_, id) => ({ id, name: `item number ${id}`, tags: ["a", "b"] })),
+  };
   const json = JSON.stringify(value);
   const events = [];
   for (let at = 0; at < json.length; at += 4) {
     const choices = [{ index: 0, delta: { content: json.slice(at, at + 4) }, finish_reason: null }];
-    events.push(`data: ${JSON.stringify({ id: "c", object: "chat.completion.chunk", created: 1, model: "m", choices })}\n\n`);
+    events.push(
+      `data: ${JSON.stringify({ id: "c", object: "chat.completion.chunk", created: 1, model: "m", choices })}\n\n`,
+    );
   }
   const finish = { choices: [{ index: 0, delta: {}, finish_reason: "stop" }] };
   const text = `${events.join("")}data: ${JSON.stringify(finish)}\n\ndata: [DONE]\n\n`;

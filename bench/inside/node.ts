@@ -1,12 +1,11 @@
 /** The benchmark inside a Node process of its own. */
-import { prepare, run } from "./track.ts";
+
 import type { Contender } from "./contenders.ts";
 import type { ReadSize } from "./reads.ts";
+import { prepare, run } from "./track.ts";
 
 /** What the process is asked, one at a time. */
-export type Question =
-  | { bytes: Uint8Array<ArrayBuffer>; size: ReadSize }
-  | { contender: Contender; times: number };
+export type Question = { bytes: Uint8Array<ArrayBuffer>; size: ReadSize } | { contender: Contender; times: number };
 
 /** What it answers: the CPU time taken, in microseconds. */
 export type Reply = { cpu: number } | { error: string };

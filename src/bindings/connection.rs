@@ -51,13 +51,7 @@ impl Connection {
     }
 
     /// Opens a response: `{ response, decoder, requestId, id }`, or a rejection with a descriptor.
-    pub fn open(
-        &self,
-        path: String,
-        body: Option<String>,
-        call: &JsValue,
-        signal: Option<AbortSignal>,
-    ) -> Promise {
+    pub fn open(&self, path: String, body: Option<String>, call: &JsValue, signal: Option<AbortSignal>) -> Promise {
         let shared = Rc::clone(&self.0);
         let call = read_call(path, body, call);
         future_to_promise(async move {
@@ -88,10 +82,21 @@ impl Connection {
         let totals = self.0.totals.borrow();
         let mut out = Writer::default();
         out.raw(b"{").key("requests").integer(totals.requests);
-        out.key("prompt_tokens").integer(totals.prompt).key("completion_tokens").integer(totals.completion);
-        out.key("total_tokens").integer(totals.prompt.saturating_add(totals.completion));
-        out.key("prompt_tokens_details").raw(b"{").key("cached_tokens").integer(totals.cached).raw(b"}");
-        out.key("uncounted").integer(totals.uncounted).key("estimated").integer(totals.estimated);
+        out.key("prompt_tokens")
+            .integer(totals.prompt)
+            .key("completion_tokens")
+            .integer(totals.completion);
+        out.key("total_tokens")
+            .integer(totals.prompt.saturating_add(totals.completion));
+        out.key("prompt_tokens_details")
+            .raw(b"{")
+            .key("cached_tokens")
+            .integer(totals.cached)
+            .raw(b"}");
+        out.key("uncounted")
+            .integer(totals.uncounted)
+            .key("estimated")
+            .integer(totals.estimated);
         out.key("cost");
         if totals.unpriced == 0 {
             out.decimal(totals.cost, 12);
@@ -108,7 +113,10 @@ impl Connection {
             *place = None;
         }
         let (tokens, estimated) = outcome_usage(outcome.as_bytes()).unwrap_or_default();
-        self.0.totals.borrow_mut().add(&tokens, estimated, self.0.connection.prices.as_ref());
+        self.0
+            .totals
+            .borrow_mut()
+            .add(&tokens, estimated, self.0.connection.prices.as_ref());
     }
 }
 
@@ -144,11 +152,19 @@ impl Shared {
 
 /// What `Decoder` takes, as the members of an object.
 fn write_decoder_options(options: &stream::Options, out: &mut Writer) {
-    out.key("document").bool(options.document).member("reasoning", options.reasoning.name());
-    out.member("decoding", if options.strict { "strict" } else { "tolerant" }).key("accumulate").bool(options.accumulate);
+    out.key("document")
+        .bool(options.document)
+        .member("reasoning", options.reasoning.name());
+    out.member("decoding", if options.strict { "strict" } else { "tolerant" })
+        .key("accumulate")
+        .bool(options.accumulate);
     if let Some(prices) = &options.prices {
         out.key("prices").raw(b"{");
-        for (name, price) in [("input", prices.input), ("cachedInput", prices.cached_input), ("output", prices.output)] {
+        for (name, price) in [
+            ("input", prices.input),
+            ("cachedInput", prices.cached_input),
+            ("output", prices.output),
+        ] {
             // Millionths of a millionth of a dollar a token are millionths of a dollar for a million of them.
             out.key(name).decimal(price, 6);
         }
@@ -156,12 +172,19 @@ fn write_decoder_options(options: &stream::Options, out: &mut Writer) {
     }
     out.key("timeouts").raw(b"{");
     let timeouts = &options.timeouts;
-    for (name, ms) in [("firstToken", timeouts.first_token), ("idle", timeouts.idle), ("total", timeouts.total)] {
+    for (name, ms) in [
+        ("firstToken", timeouts.first_token),
+        ("idle", timeouts.idle),
+        ("total", timeouts.total),
+    ] {
         if ms.is_some() {
             out.key(name).milliseconds(ms);
         }
     }
-    out.raw(b"}").key("started").milliseconds(Some(options.started)).key("attempts");
+    out.raw(b"}")
+        .key("started")
+        .milliseconds(Some(options.started))
+        .key("attempts");
     stream::write_attempts(&options.attempts, out);
     if let Some(request_id) = &options.request_id {
         out.member("requestId", request_id);
@@ -189,8 +212,20 @@ fn read_settings(
     let read = members(
         js,
         &[
-            "provider", "baseURL", "endpoint", "defaultHeaders", "defaultQuery", "maxRetries", "timeout", "limits",
-            "validate", "decoding", "prices", "page", "location", "dangerouslyAllowBrowser",
+            "provider",
+            "baseURL",
+            "endpoint",
+            "defaultHeaders",
+            "defaultQuery",
+            "maxRetries",
+            "timeout",
+            "limits",
+            "validate",
+            "decoding",
+            "prices",
+            "page",
+            "location",
+            "dangerouslyAllowBrowser",
         ],
     );
     let problems = RefCell::default();
@@ -227,11 +262,19 @@ fn connect(
     }
     read_ranges(&own, &mut provider.ranges);
     let prices = options.prices().or_else(|| own.prices()).or(provider.prices);
-    let prices = prices.and_then(|prices| cost::token_prices(&prices).map_err(|problems| options.note(problems)).ok());
+    let prices = prices.and_then(|prices| {
+        cost::token_prices(&prices)
+            .map_err(|problems| options.note(problems))
+            .ok()
+    });
     let key = read_key(js, &provider, &base, options);
     let headers = options.pairs("defaultHeaders");
     for (name, value) in &headers {
-        options.checked(check_header("defaultHeaders", name, value.as_deref().unwrap_or_default()));
+        options.checked(check_header(
+            "defaultHeaders",
+            name,
+            value.as_deref().unwrap_or_default(),
+        ));
     }
     let timeout = read_timeout(options);
     if let Err(problems) = Timeouts::new(timeout, &provider, true) {
@@ -267,7 +310,11 @@ fn read_provider(options: &Options<'_>) -> Option<Provider> {
         None => "is missing: name one, or give a baseURL",
     };
     let is_own = matches!(options.get("provider"), None | Some(Value::Object(_)));
-    let base_url = options.of("provider").text("baseURL").or_else(|| options.text("baseURL")).filter(|_| is_own);
+    let base_url = options
+        .of("provider")
+        .text("baseURL")
+        .or_else(|| options.text("baseURL"))
+        .filter(|_| is_own);
     if base_url.is_none() {
         options.wrong("provider", message);
     }
@@ -276,11 +323,17 @@ fn read_provider(options: &Options<'_>) -> Option<Provider> {
 
 /// `ranges: { temperature: [0, 1] }` of a caller's own provider.
 fn read_ranges(own: &Options<'_>, ranges: &mut Vec<Range>) {
-    let Some(Value::Object(members)) = own.get("ranges") else { return };
+    let Some(Value::Object(members)) = own.get("ranges") else {
+        return;
+    };
     for (field, bounds) in members {
         match bounds.elements() {
             [Value::Number(min), Value::Number(max)] if min <= max => {
-                ranges.push(Range { field: field.clone(), min: *min, max: *max });
+                ranges.push(Range {
+                    field: field.clone(),
+                    min: *min,
+                    max: *max,
+                });
             }
             _ => own.wrong("ranges", "must map a field to [lowest, highest]"),
         }
@@ -329,7 +382,10 @@ fn read_timeout(options: &Options<'_>) -> TimeoutOption {
         Some(Value::Bool(false)) => Setting::Off,
         Some(Value::Number(ms)) => Setting::Ms(*ms),
         Some(_) => {
-            options.wrong("timeout", "must be a number of milliseconds, false, or { headers, firstToken, idle, total }");
+            options.wrong(
+                "timeout",
+                "must be a number of milliseconds, false, or { headers, firstToken, idle, total }",
+            );
             Setting::Default
         }
     };
@@ -341,7 +397,10 @@ fn read_timeout(options: &Options<'_>) -> TimeoutOption {
             idle: setting(object.set("idle")),
             total: setting(object.set("total")),
         },
-        value => TimeoutOption { total: setting(value), ..TimeoutOption::default() },
+        value => TimeoutOption {
+            total: setting(value),
+            ..TimeoutOption::default()
+        },
     }
 }
 
@@ -373,7 +432,17 @@ fn read_retries(options: &Options<'_>) -> Option<u32> {
 fn read_call(path: String, body: Option<String>, js: &JsValue) -> Result<Call, Vec<Problem>> {
     let read = members(
         js,
-        &["headers", "query", "timeout", "maxRetries", "decoding", "accumulate", "stream", "now", "attempts"],
+        &[
+            "headers",
+            "query",
+            "timeout",
+            "maxRetries",
+            "decoding",
+            "accumulate",
+            "stream",
+            "now",
+            "attempts",
+        ],
     );
     let problems = RefCell::default();
     let options = Options::new(&read, &problems);
@@ -408,4 +477,3 @@ fn outcome_usage(outcome: &[u8]) -> Option<(Tokens, bool)> {
     }
     None
 }
-

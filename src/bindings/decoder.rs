@@ -33,13 +33,22 @@ fn read(options: &Value) -> Result<stream::Options, Error> {
     }
     let provider = provider.as_ref();
     let prices = options.prices().or(provider.and_then(|provider| provider.prices));
-    let prices = prices.and_then(|prices| cost::token_prices(&prices).map_err(|problems| options.note(problems)).ok());
+    let prices = prices.and_then(|prices| {
+        cost::token_prices(&prices)
+            .map_err(|problems| options.note(problems))
+            .ok()
+    });
     let (limits, timeouts) = (options.of("limits"), options.of("timeouts"));
     let default = stream::Limits::default();
     let read = stream::Options {
-        output: options.one_of("output", &OUTPUTS.map(|(name, _)| name)).map_or(OutputKind::None, |at| OUTPUTS[at].1),
+        output: options
+            .one_of("output", &OUTPUTS.map(|(name, _)| name))
+            .map_or(OutputKind::None, |at| OUTPUTS[at].1),
         document: options.flag("document").unwrap_or(false),
-        reasoning: options.reasoning().or(provider.map(|known| known.reasoning)).unwrap_or(ReasoningPlace::Detect),
+        reasoning: options
+            .reasoning()
+            .or(provider.map(|known| known.reasoning))
+            .unwrap_or(ReasoningPlace::Detect),
         strict: options.strict().unwrap_or(false),
         partial: options.flag("partial").unwrap_or(false),
         accumulate: options.flag("accumulate").unwrap_or(true),
@@ -62,7 +71,11 @@ fn read(options: &Value) -> Result<stream::Options, Error> {
         prompt_tokens: None,
     };
     let problems = problems.into_inner();
-    if problems.is_empty() { Ok(read) } else { Err(problems.into()) }
+    if problems.is_empty() {
+        Ok(read)
+    } else {
+        Err(problems.into())
+    }
 }
 
 /// One chat stream, or one JSON completion.
@@ -78,10 +91,15 @@ impl Decoder {
     /// A decoder at the start of a body.
     #[wasm_bindgen(constructor)]
     pub fn new(options: JsValue) -> Result<Decoder, JsValue> {
-        let prompt = Reflect::get(&options, &"prompt".into()).ok().and_then(|prompt| prompt.dyn_into().ok());
+        let prompt = Reflect::get(&options, &"prompt".into())
+            .ok()
+            .and_then(|prompt| prompt.dyn_into().ok());
         let options = value(options);
         match read(&options) {
-            Ok(options) => Ok(Decoder { stream: stream::Decoder::new(options), prompt }),
+            Ok(options) => Ok(Decoder {
+                stream: stream::Decoder::new(options),
+                prompt,
+            }),
             Err(error) => Err(describe(&error)),
         }
     }
@@ -89,7 +107,8 @@ impl Decoder {
     /// Chooses what each push hands out: 0 nothing, 1 text, 2 chunks, 3 events.
     #[wasm_bindgen(js_name = setOutput)]
     pub fn set_output(&mut self, kind: u32) {
-        self.stream.set_output(OUTPUTS.get(kind as usize).map_or(OutputKind::None, |(_, kind)| *kind));
+        self.stream
+            .set_output(OUTPUTS.get(kind as usize).map_or(OutputKind::None, |(_, kind)| *kind));
     }
 
     /// Takes bytes from the input buffer.
@@ -132,7 +151,8 @@ impl Decoder {
             && let Some(prompt) = self.prompt.take()
             && let Some(body) = prompt.call0(&JsValue::UNDEFINED).ok().and_then(|body| body.as_string())
         {
-            self.stream.set_prompt_tokens(estimate::prompt_tokens(&View::of_body(&body)));
+            self.stream
+                .set_prompt_tokens(estimate::prompt_tokens(&View::of_body(&body)));
         }
         self.stream.outcome_json().unwrap_or_default()
     }

@@ -9,7 +9,9 @@ use crate::policy::Problem;
 /// The descriptor of an error.
 pub(super) fn describe(error: &Error) -> JsValue {
     let mut out = Writer::default();
-    out.raw(b"{").member("name", error.name()).member("message", &error.message);
+    out.raw(b"{")
+        .member("name", error.name())
+        .member("message", &error.message);
     if let Some(code) = &error.code {
         out.member("code", code);
     }
@@ -19,7 +21,11 @@ pub(super) fn describe(error: &Error) -> JsValue {
     }
     if let Some(response) = &error.response {
         out.key("status").integer(u64::from(response.status));
-        for (name, value) in [("param", &response.param), ("type", &response.error_type), ("requestID", &response.request_id)] {
+        for (name, value) in [
+            ("param", &response.param),
+            ("type", &response.error_type),
+            ("requestID", &response.request_id),
+        ] {
             if let Some(value) = value {
                 out.member(name, value);
             }
@@ -53,7 +59,12 @@ pub(super) fn describe(error: &Error) -> JsValue {
 pub(super) fn write_problems(problems: &[Problem], out: &mut Writer) {
     out.raw(b"[");
     for problem in problems {
-        out.comma().raw(b"{").member("code", problem.code).member("message", &problem.message).key("path").raw(b"[");
+        out.comma()
+            .raw(b"{")
+            .member("code", problem.code)
+            .member("message", &problem.message)
+            .key("path")
+            .raw(b"[");
         for part in &problem.path {
             out.comma().string(part);
         }

@@ -60,7 +60,11 @@ impl EventStream {
 }
 
 fn write(event: &Event<'_>, out: &mut Writer) {
-    out.comma().raw(b"{").member("event", event.event).member("data", &event.text()).member("id", event.id);
+    out.comma()
+        .raw(b"{")
+        .member("event", event.event)
+        .member("data", &event.text())
+        .member("id", event.id);
     if event.unfinished {
         out.key("unfinished").bool(true);
     }

@@ -54,7 +54,11 @@ pub(super) fn with_output(decoder: &mut Decoder, run: impl FnOnce(&mut Decoder))
     /// A buffer that one large batch has grown past this is given back.
     const KEPT_CAPACITY: usize = 512 * 1024;
     let buffer = OUTPUT.take();
-    decoder.lend_buffer(if buffer.capacity() > KEPT_CAPACITY { Vec::new() } else { buffer });
+    decoder.lend_buffer(if buffer.capacity() > KEPT_CAPACITY {
+        Vec::new()
+    } else {
+        buffer
+    });
     run(decoder);
     set_output(decoder.take_output())
 }

@@ -31,12 +31,19 @@ impl<'a> Options<'a> {
 
     /// The members of a member; none where there is no such object.
     pub(super) fn of(&self, name: &str) -> Self {
-        Options { value: self.get(name).unwrap_or(&Value::Null), ..*self }
+        Options {
+            value: self.get(name).unwrap_or(&Value::Null),
+            ..*self
+        }
     }
 
     /// Notes an option with a value that it cannot have.
     pub(super) fn wrong(&self, name: &str, message: &str) {
-        self.note([Problem::refused("invalid_option", &[name], [name, " ", message].concat())]);
+        self.note([Problem::refused(
+            "invalid_option",
+            &[name],
+            [name, " ", message].concat(),
+        )]);
     }
 
     /// Notes problems that somebody else found.
@@ -116,7 +123,8 @@ impl<'a> Options<'a> {
     /// `reasoning`: where to look for it.
     pub(super) fn reasoning(&self) -> Option<ReasoningPlace> {
         let words = ["reasoning", "reasoning_content", "tags", "none", "detect"];
-        self.one_of("reasoning", &words).and_then(|word| ReasoningPlace::from_name(words.get(word)?))
+        self.one_of("reasoning", &words)
+            .and_then(|word| ReasoningPlace::from_name(words.get(word)?))
     }
 
     /// `prices`, in US dollars per million tokens.
@@ -128,7 +136,11 @@ impl<'a> Options<'a> {
             self.wrong("prices", "must have input and output");
             return None;
         };
-        Some(Prices { input, cached_input: prices.number("cachedInput"), output })
+        Some(Prices {
+            input,
+            cached_input: prices.number("cachedInput"),
+            output,
+        })
     }
 
     /// `attempts`, as [`crate::stream::Outcome`] lists them.
@@ -136,8 +148,15 @@ impl<'a> Options<'a> {
         let text = |attempt: &Value, name| attempt.set(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let mut attempts = Vec::new();
         for attempt in self.get("attempts").map(Value::elements).unwrap_or_default() {
-            let status = attempt.set("status").and_then(Value::as_number).map(|status| status as u16);
-            attempts.push(Attempt { provider: text(attempt, "provider"), status, reason: text(attempt, "reason") });
+            let status = attempt
+                .set("status")
+                .and_then(Value::as_number)
+                .map(|status| status as u16);
+            attempts.push(Attempt {
+                provider: text(attempt, "provider"),
+                status,
+                reason: text(attempt, "reason"),
+            });
         }
         attempts
     }
@@ -168,5 +187,8 @@ impl<'a> Options<'a> {
 }
 
 fn number_text(number: f64) -> String {
-    js_sys::Number::from(number).to_string_with_radix(10).map(String::from).unwrap_or_default()
+    js_sys::Number::from(number)
+        .to_string_with_radix(10)
+        .map(String::from)
+        .unwrap_or_default()
 }

@@ -64,7 +64,9 @@ pub(crate) fn cool_down(account: u64, until: f64) {
     ACCOUNTS.with_borrow_mut(|accounts| {
         if accounts.breakers.len() >= MAX_ACCOUNTS {
             let now = host::wall_clock();
-            accounts.breakers.retain(|(_, breaker)| breaker.gate(now, 0.0) != Gate::Open);
+            accounts
+                .breakers
+                .retain(|(_, breaker)| breaker.gate(now, 0.0) != Gate::Open);
         }
         match accounts.breakers.iter_mut().find(|(key, _)| *key == account) {
             Some((_, breaker)) => breaker.open_until(until),
@@ -97,7 +99,10 @@ pub(crate) async fn enter(
             accounts.limiters.push((limiter, Limiter::new(limits)));
         }
         accounts.last_id += 1;
-        Place { limiter, id: accounts.last_id }
+        Place {
+            limiter,
+            id: accounts.last_id,
+        }
     });
     loop {
         let now = host::wall_clock();
@@ -129,7 +134,12 @@ async fn cooled_down(account: u64, given_up: f64, signal: Option<&AbortSignal>) 
         Gate::Wait { until } => sleep_until(until, signal).await,
         Gate::Closed { retry_at } => {
             let message = "The server has asked to wait, and nothing is sent before `retryAt`.";
-            let mut error = Error::new(ErrorKind::RateLimit { retry_at: Some(retry_at) }, message);
+            let mut error = Error::new(
+                ErrorKind::RateLimit {
+                    retry_at: Some(retry_at),
+                },
+                message,
+            );
             error.code = Some("cooldown".to_owned());
             Err(error)
         }
@@ -137,5 +147,7 @@ async fn cooled_down(account: u64, given_up: f64, signal: Option<&AbortSignal>) 
 }
 
 async fn sleep_until(time: f64, signal: Option<&AbortSignal>) -> Result<(), Error> {
-    host::sleep((time - host::wall_clock()).max(1.0), signal).await.map_err(|_| Error::aborted())
+    host::sleep((time - host::wall_clock()).max(1.0), signal)
+        .await
+        .map_err(|_| Error::aborted())
 }

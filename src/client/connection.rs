@@ -9,8 +9,8 @@ use js_sys::{Function, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::{AbortController, AbortSignal};
 
-use super::host::{self, Lost};
 use super::accounts::{self, Place};
+use super::host::{self, Lost};
 use crate::chat::view::View;
 use crate::error::{Error, ErrorKind, MAX_BODY_BYTES};
 use crate::json::Writer;
@@ -97,10 +97,17 @@ impl Connection {
         let max_retries = call.max_retries.unwrap_or(self.max_retries);
         let earlier = attempts.len();
         loop {
-            let left = || timeouts.total.map_or(f64::INFINITY, |total| total - (host::now() - call.started));
+            let left = || {
+                timeouts
+                    .total
+                    .map_or(f64::INFINITY, |total| total - (host::now() - call.started))
+            };
             if earlier > 0 && left() < 1.0 {
                 // Those before have used up all the time there was; timers know whole milliseconds only.
-                return Err(Error { attempts, ..Error::timeout(timeouts.total.unwrap_or(0.0)) });
+                return Err(Error {
+                    attempts,
+                    ..Error::timeout(timeouts.total.unwrap_or(0.0))
+                });
             }
             let number = attempts.len() - earlier + 1;
             let (error, failure, account) = match self.attempt(&call, number, &timeouts, left(), signal).await {
@@ -108,9 +115,17 @@ impl Connection {
                     let request_id = response.headers().get("x-request-id");
                     attempts.push(self.note(Some(response.status()), "ok"));
                     let decoder = self.decoder(&call, timeouts, attempts, request_id);
-                    return Ok(Opened { response: response.into(), controller, decoder, place });
+                    return Ok(Opened {
+                        response: response.into(),
+                        controller,
+                        decoder,
+                        place,
+                    });
                 }
-                Err(Refused { error, again: Some((failure, account)) }) => (error, failure, account),
+                Err(Refused {
+                    error,
+                    again: Some((failure, account)),
+                }) => (error, failure, account),
                 Err(Refused { error, again: None }) => {
                     if error.may_fall_back() {
                         // Nothing was sent: the code says why.
@@ -139,7 +154,10 @@ impl Connection {
                         out.key("delay").milliseconds(Some(after_ms));
                     });
                     if host::sleep(after_ms, signal).await.is_err() {
-                        return Err(Error { attempts, ..Error::aborted() });
+                        return Err(Error {
+                            attempts,
+                            ..Error::aborted()
+                        });
                     }
                 }
                 Decision::Fail { retry_at } => return Err(Error { attempts, ..error }.with_retry_at(retry_at)),
@@ -167,7 +185,10 @@ impl Connection {
             && let [b'{', rest @ ..] = body.as_bytes()
         {
             let mut out = Writer::default();
-            out.raw(b"{").member("model", model).raw(if rest.starts_with(b"}") { b"" } else { b"," }).raw(rest);
+            out.raw(b"{")
+                .member("model", model)
+                .raw(if rest.starts_with(b"}") { b"" } else { b"," })
+                .raw(rest);
             *body = out.into_string();
         }
     }
@@ -183,17 +204,34 @@ impl Connection {
     }
 
     fn note(&self, status: Option<u16>, reason: &str) -> Attempt {
-        Attempt { provider: self.provider.name.clone().into_owned(), status, reason: reason.to_owned() }
+        Attempt {
+            provider: self.provider.name.clone().into_owned(),
+            status,
+            reason: reason.to_owned(),
+        }
     }
 
-    fn decoder(&self, call: &Call, timeouts: Timeouts, attempts: Vec<Attempt>, request_id: Option<String>) -> stream::Options {
+    fn decoder(
+        &self,
+        call: &Call,
+        timeouts: Timeouts,
+        attempts: Vec<Attempt>,
+        request_id: Option<String>,
+    ) -> stream::Options {
         stream::Options {
             document: !call.stream,
-            reasoning: call.view.as_ref().map_or(self.provider.reasoning, |view| self.provider.reasoning_place(view)),
+            reasoning: call
+                .view
+                .as_ref()
+                .map_or(self.provider.reasoning, |view| self.provider.reasoning_place(view)),
             strict: call.strict.unwrap_or(self.strict),
             accumulate: !call.discard,
             prices: self.prices,
-            timeouts: stream::Timeouts { first_token: timeouts.first_token, idle: timeouts.idle, total: timeouts.total },
+            timeouts: stream::Timeouts {
+                first_token: timeouts.first_token,
+                idle: timeouts.idle,
+                total: timeouts.total,
+            },
             started: call.started,
             attempts,
             request_id,
@@ -224,7 +262,10 @@ impl Connection {
         // What is in the query may be a secret.
         let place_told = || scrub(self.base.join(&call.path), key);
         self.tell("onRequest", |out| {
-            out.member("url", &place_told()).member("method", method).key("attempt").integer(number as u64);
+            out.member("url", &place_told())
+                .member("method", method)
+                .key("attempt")
+                .integer(number as u64);
         });
         let sent = host::fetch(host::Call {
             fetch: self.fetch.as_ref(),
@@ -235,7 +276,10 @@ impl Connection {
             signal,
             timeout,
         });
-        let again = |error, failure| Refused { error, again: Some((failure, account)) };
+        let again = |error, failure| Refused {
+            error,
+            again: Some((failure, account)),
+        };
         let (response, controller) = match sent.await {
             Ok((response, controller)) => (Response::from(response), controller),
             Err(Lost::Aborted) => return Err(Error::aborted().into()),
@@ -247,7 +291,10 @@ impl Connection {
         }
         let status = response.status();
         self.tell("onResponse", |out| {
-            out.member("url", &place_told()).key("status").integer(u64::from(status)).key("requestId");
+            out.member("url", &place_told())
+                .key("status")
+                .integer(u64::from(status))
+                .key("requestId");
             match response.headers().get("x-request-id") {
                 Some(id) => out.string(&scrub(id, key)),
                 None => out.raw(b"null"),
@@ -259,7 +306,10 @@ impl Connection {
         let headers = headers_of(&response);
         let hints = Hints::read(&headers, host::wall_clock());
         let body = read_bounded(&response, signal, timeout).await;
-        Err(again(Error::from_response(status, headers, &body, key), Failure::Status { status, hints }))
+        Err(again(
+            Error::from_response(status, headers, &body, key),
+            Failure::Status { status, hints },
+        ))
     }
 
     async fn key(&self, signal: Option<&AbortSignal>) -> Result<Option<String>, Error> {
@@ -271,7 +321,9 @@ impl Connection {
                     let message = ["The apiKey function failed: ", reason].concat();
                     Error::new(ErrorKind::Configuration, message)
                 };
-                let promise = function.call0(&JsValue::UNDEFINED).map_err(|error| failed(&host::describe(&error)))?;
+                let promise = function
+                    .call0(&JsValue::UNDEFINED)
+                    .map_err(|error| failed(&host::describe(&error)))?;
                 match host::wait(&js_sys::Promise::resolve(&promise), signal, None).await {
                     Ok(key) => key.as_string().ok_or_else(|| failed("it gave no string"))?,
                     Err(Lost::Failed(reason)) => return Err(failed(&reason)),
@@ -299,7 +351,14 @@ impl Connection {
 
     fn headers(&self, call: &Call, key: Option<&str>) -> Result<Headers, Error> {
         let headers = Headers::new();
-        headers.set("accept", if call.stream { "text/event-stream" } else { "application/json" });
+        headers.set(
+            "accept",
+            if call.stream {
+                "text/event-stream"
+            } else {
+                "application/json"
+            },
+        );
         if call.body.is_some() {
             headers.set("content-type", "application/json");
         }
@@ -333,8 +392,12 @@ impl From<Error> for Refused {
 
 /// The pairs of both, those of the call winning over the client's.
 fn merged<'a>(defaults: &'a [Pair], own: &'a [Pair]) -> Vec<(&'a str, &'a str)> {
-    let kept = defaults.iter().filter(|(name, _)| !own.iter().any(|(other, _)| other == name));
-    kept.chain(own).filter_map(|(name, value)| Some((name.as_str(), value.as_deref()?))).collect()
+    let kept = defaults
+        .iter()
+        .filter(|(name, _)| !own.iter().any(|(other, _)| other == name));
+    kept.chain(own)
+        .filter_map(|(name, value)| Some((name.as_str(), value.as_deref()?)))
+        .collect()
 }
 
 /// The response's headers, where they can be listed.
@@ -352,12 +415,18 @@ async fn read_bounded(response: &Response, signal: Option<&AbortSignal>, timeout
     /// An error body follows its headers at once.
     const PATIENCE_MS: f64 = 10_000.0;
     let timeout = Some(timeout.map_or(PATIENCE_MS, |timeout| timeout.min(PATIENCE_MS)));
-    let Some(reader) = host::reader(response.body()) else { return String::new() };
+    let Some(reader) = host::reader(response.body()) else {
+        return String::new();
+    };
     let mut bytes = Vec::new();
     while bytes.len() <= MAX_BODY_BYTES {
-        let Ok(read) = host::wait(&reader.read(), signal, timeout).await else { break };
+        let Ok(read) = host::wait(&reader.read(), signal, timeout).await else {
+            break;
+        };
         let done = Reflect::get(&read, &"done".into()).is_ok_and(|done| done.is_truthy());
-        let Ok(chunk) = Reflect::get(&read, &"value".into()).and_then(|value| value.dyn_into::<Uint8Array>()) else { break };
+        let Ok(chunk) = Reflect::get(&read, &"value".into()).and_then(|value| value.dyn_into::<Uint8Array>()) else {
+            break;
+        };
         bytes.extend_from_slice(&chunk.to_vec());
         if done {
             break;

@@ -82,7 +82,9 @@ pub(crate) async fn fetch(call: Call<'_>) -> Result<(web_sys::Response, AbortCon
     let sent = sent.map_err(|error| Lost::Failed(describe(&error)))?;
     match wait(&Promise::resolve(&sent), call.signal, call.timeout).await {
         Ok(response) if is_response(&response) => Ok((response.unchecked_into(), controller)),
-        Ok(_) => Err(Lost::Failed("fetch returned something that is not a Response".to_owned())),
+        Ok(_) => Err(Lost::Failed(
+            "fetch returned something that is not a Response".to_owned(),
+        )),
         Err(lost) => {
             controller.abort();
             Err(lost)
@@ -94,7 +96,11 @@ pub(crate) async fn fetch(call: Call<'_>) -> Result<(web_sys::Response, AbortCon
 pub(crate) fn reader(body: Option<ReadableStream>) -> Option<ReadableStreamDefaultReader> {
     let body = body?;
     let can_read = Reflect::get(&body, &"getReader".into()).is_ok_and(|get_reader| get_reader.is_function());
-    if can_read && !body.locked() { body.get_reader().dyn_into().ok() } else { None }
+    if can_read && !body.locked() {
+        body.get_reader().dyn_into().ok()
+    } else {
+        None
+    }
 }
 
 /// Aborts `controller` when `signal` is aborted, for as long as both live. For a signal that is made for one call.
@@ -182,10 +188,14 @@ fn is_response(value: &JsValue) -> bool {
 /// A host error in words: its message, and its cause's, which is where Node says what happened.
 pub(crate) fn describe(error: &JsValue) -> String {
     let message = |error: &JsValue| {
-        let message = Reflect::get(error, &"message".into()).ok().and_then(|message| message.as_string());
+        let message = Reflect::get(error, &"message".into())
+            .ok()
+            .and_then(|message| message.as_string());
         message.filter(|message| !message.is_empty())
     };
-    let mut text = message(error).or_else(|| error.as_string()).unwrap_or_else(|| "no reason given".to_owned());
+    let mut text = message(error)
+        .or_else(|| error.as_string())
+        .unwrap_or_else(|| "no reason given".to_owned());
     if let Ok(cause) = Reflect::get(error, &"cause".into())
         && let Some(cause) = message(&cause)
     {

@@ -134,19 +134,30 @@ impl Client {
         let mut request = request.clone();
         request.stream = Some(true);
         // Without it nobody knows what the answer cost.
-        request.stream_options.get_or_insert_with(|| StreamOptions { include_usage: Some(true), ..StreamOptions::default() });
+        request.stream_options.get_or_insert_with(|| StreamOptions {
+            include_usage: Some(true),
+            ..StreamOptions::default()
+        });
         self.open(&request, options).await
     }
 
     async fn open(&self, request: &ChatCompletionRequest, options: CallOptions) -> Result<ChatStream, Error> {
-        let body = serde_json::to_string(request)
-            .map_err(|error| Error::new(ErrorKind::Configuration, ["The request cannot be JSON: ", &error.to_string()].concat()))?;
+        let body = serde_json::to_string(request).map_err(|error| {
+            Error::new(
+                ErrorKind::Configuration,
+                ["The request cannot be JSON: ", &error.to_string()].concat(),
+            )
+        })?;
         let started = host::now();
         let call = Call {
             path: "chat/completions".to_owned(),
             view: Some(View::from(request)),
             body: Some(body),
-            headers: options.headers.into_iter().map(|(name, value)| (name, Some(value))).collect(),
+            headers: options
+                .headers
+                .into_iter()
+                .map(|(name, value)| (name, Some(value)))
+                .collect(),
             timeout: options.timeout,
             max_retries: options.max_retries,
             stream: request.stream == Some(true),
@@ -164,13 +175,19 @@ impl ClientBuilder {
     /// The `fetch` to call in place of the host's own, as `fetch(url: string, init)`.
     #[must_use]
     pub fn fetch(self, fetch: Function) -> Self {
-        Self { fetch: Some(fetch), ..self }
+        Self {
+            fetch: Some(fetch),
+            ..self
+        }
     }
 
     /// What a relative base URL is relative to: the page's address.
     #[must_use]
     pub fn location(self, location: impl Into<String>) -> Self {
-        Self { location: Some(location.into()), ..self }
+        Self {
+            location: Some(location.into()),
+            ..self
+        }
     }
 
     /// A header for every request.
@@ -202,7 +219,10 @@ impl ClientBuilder {
     /// Limits to keep within, shared by all clients of the same key at the same server.
     #[must_use]
     pub fn limits(self, limits: Limits) -> Self {
-        Self { limits: Some(limits), ..self }
+        Self {
+            limits: Some(limits),
+            ..self
+        }
     }
 
     /// How strictly requests are judged before they are sent.
@@ -230,7 +250,10 @@ impl ClientBuilder {
                 Key::Value(key.expose().to_owned())
             }
             None if is_own_host(base.host()) => {
-                return Err(Error::new(ErrorKind::Configuration, "This server needs a key: give the provider one."));
+                return Err(Error::new(
+                    ErrorKind::Configuration,
+                    "This server needs a key: give the provider one.",
+                ));
             }
             None => Key::None,
         };

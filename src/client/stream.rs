@@ -46,7 +46,10 @@ impl ChatStream {
         let has_body = body.is_some();
         let reader = host::reader(body);
         if has_body && reader.is_none() {
-            return Err(Error::new(ErrorKind::Protocol, "The response's body is no stream, or somebody else reads it."));
+            return Err(Error::new(
+                ErrorKind::Protocol,
+                "The response's body is no stream, or somebody else reads it.",
+            ));
         }
         let mut stream = ChatStream {
             reader,
@@ -96,7 +99,10 @@ impl ChatStream {
 
     pub(super) fn completion(&self) -> Result<ChatCompletion, Error> {
         serde_json::from_str(&self.decoder.completion_json()).map_err(|error| {
-            Error::new(ErrorKind::Protocol, ["The server's answer is not a completion: ", &error.to_string()].concat())
+            Error::new(
+                ErrorKind::Protocol,
+                ["The server's answer is not a completion: ", &error.to_string()].concat(),
+            )
         })
     }
 
@@ -111,7 +117,9 @@ impl ChatStream {
             let (_, started, reading) = match &mut self.read {
                 Some(read) => read,
                 None => {
-                    let Some(reader) = &self.reader else { return Poll::Ready(None) };
+                    let Some(reader) = &self.reader else {
+                        return Poll::Ready(None);
+                    };
                     let started = host::now();
                     let promise = reader.read();
                     let reading = self.wait(promise.clone(), started);
@@ -119,7 +127,9 @@ impl ChatStream {
                 }
             };
             let started = *started;
-            let Poll::Ready(result) = reading.as_mut().poll(context) else { return Poll::Pending };
+            let Poll::Ready(result) = reading.as_mut().poll(context) else {
+                return Poll::Pending;
+            };
             let read = self.read.take();
             let now = host::now();
             match result {
@@ -160,13 +170,17 @@ impl ChatStream {
 
     fn collect(&mut self) {
         let output = self.decoder.take_output();
-        let Ok(chunks) = serde_json::from_slice::<Vec<&RawValue>>(&output) else { return };
+        let Ok(chunks) = serde_json::from_slice::<Vec<&RawValue>>(&output) else {
+            return;
+        };
         for chunk in chunks {
             match serde_json::from_str(chunk.get()) {
                 Ok(chunk) => self.chunks.push_back(chunk),
                 Err(_) => {
-                    let message = "A chunk has a field of a type that the typed API cannot hold; its text is in the outcome.";
-                    self.error.get_or_insert_with(|| Error::new(ErrorKind::Protocol, message));
+                    let message =
+                        "A chunk has a field of a type that the typed API cannot hold; its text is in the outcome.";
+                    self.error
+                        .get_or_insert_with(|| Error::new(ErrorKind::Protocol, message));
                 }
             }
         }
@@ -179,10 +193,16 @@ impl ChatStream {
         }
         self.collect();
         self.outcome = self.decoder.outcome();
-        let aborted = self.outcome.as_ref().is_some_and(|outcome| outcome.status == Status::Aborted);
+        let aborted = self
+            .outcome
+            .as_ref()
+            .is_some_and(|outcome| outcome.status == Status::Aborted);
         if let Some((name, message)) = self.decoder.failure().filter(|_| !aborted) {
             let mut error = Error::new(ErrorKind::from_name(name), message);
-            error.code = self.outcome.as_ref().and_then(|outcome| outcome.error.as_ref()?.code.clone());
+            error.code = self
+                .outcome
+                .as_ref()
+                .and_then(|outcome| outcome.error.as_ref()?.code.clone());
             self.error = Some(error);
         }
         self.release();

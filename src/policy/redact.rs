@@ -43,7 +43,9 @@ fn replaced(text: &str, key: &str) -> Option<String> {
 
 /// Where `part` first stands in a text. The standard search is faster on long texts, and twenty times the code.
 pub(crate) fn find(text: &str, part: &str) -> Option<usize> {
-    text.as_bytes().windows(part.len()).position(|window| window == part.as_bytes())
+    text.as_bytes()
+        .windows(part.len())
+        .position(|window| window == part.as_bytes())
 }
 
 /// [`scrub`], for text that was cut off: the start of a key at its end goes too.
@@ -52,7 +54,10 @@ pub fn scrub_cut(text: String, key: Option<&str>) -> String {
     let mut text = scrub(text, key);
     let Some(key) = secret(key) else { return text };
     let starts = (SHORTEST_KEY..key.len()).rev().filter_map(|length| key.get(..length));
-    if let Some(start) = starts.into_iter().find(|start| text.as_bytes().ends_with(start.as_bytes())) {
+    if let Some(start) = starts
+        .into_iter()
+        .find(|start| text.as_bytes().ends_with(start.as_bytes()))
+    {
         text.truncate(text.len() - start.len());
         text.push_str(PLACEHOLDER);
     }

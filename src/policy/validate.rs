@@ -89,14 +89,14 @@ pub fn validate(request: &View, provider: &Provider) -> Vec<Problem> {
             .iter()
             .try_fold(request.root(), |value, name| judge.member(value, name));
         if let Some(value) = place {
-            judge.path.extend(rule.path.iter().map(|&name| name.to_owned()));
+            judge.path.extend(rule.path.iter().map(|name| Part::Name(name)));
             judge.check(value, rule.check);
             judge.path.clear();
         }
     }
     for range in &provider.ranges {
         if let Some(value) = request.get(&range.field) {
-            judge.at(range.field.clone(), |judge| {
+            judge.at(&range.field, |judge| {
                 judge.check(value, Check::Number(range.min, range.max))
             });
         }
@@ -105,15 +105,22 @@ pub fn validate(request: &View, provider: &Provider) -> Vec<Problem> {
     judge.problems
 }
 
-struct Judge {
+struct Judge<'a> {
     problems: Vec<Problem>,
     /// Where we are, from the outside in.
-    path: Vec<String>,
+    path: Vec<Part<'a>>,
     /// Whether `null` stands for an absent field.
     nullable: bool,
 }
 
-impl Judge {
+/// A part of a path. It becomes text where there is a problem, and costs nothing where there is none.
+#[derive(Clone, Copy)]
+enum Part<'a> {
+    Name(&'a str),
+    Index(usize),
+}
+
+impl<'a> Judge<'a> {
     fn member<'v>(&self, value: &'v Value, name: &str) -> Option<&'v Value> {
         if self.nullable {
             value.set(name)
@@ -122,21 +129,35 @@ impl Judge {
         }
     }
 
-    fn at(&mut self, part: String, inside: impl FnOnce(&mut Self)) {
-        self.path.push(part);
+    fn at(&mut self, name: &'a str, inside: impl FnOnce(&mut Self)) {
+        self.path.push(Part::Name(name));
+        inside(self);
+        self.path.pop();
+    }
+
+    fn at_index(&mut self, index: usize, inside: impl FnOnce(&mut Self)) {
+        self.path.push(Part::Index(index));
         inside(self);
         self.path.pop();
     }
 
     fn found(&mut self, severity: Severity, code: &'static str, message: String) {
-        if self.problems.len() < MAX_PROBLEMS {
-            self.problems.push(Problem {
-                code,
-                message,
-                path: self.path.clone(),
-                severity,
+        if self.problems.len() >= MAX_PROBLEMS {
+            return;
+        }
+        let mut path = Vec::with_capacity(self.path.len());
+        for part in &self.path {
+            path.push(match part {
+                Part::Name(name) => (*name).to_owned(),
+                Part::Index(index) => integer(*index),
             });
         }
+        self.problems.push(Problem {
+            code,
+            message,
+            path,
+            severity,
+        });
     }
 
     fn refuse(&mut self, code: &'static str, message: impl Into<String>) {
@@ -147,17 +168,17 @@ impl Judge {
         self.found(Severity::Suspicious, code, message.into());
     }
 
-    fn model(&mut self, request: &View, provider: &Provider) {
+    fn model(&mut self, request: &'a View, provider: &'a Provider) {
         match request.get("model") {
             // A server that documents nothing may have one model only, and need no name for it.
-            None if provider.rules.is_empty() => self.at("model".into(), |judge| {
+            None if provider.rules.is_empty() => self.at("model", |judge| {
                 judge.doubt("required", "model is missing, and this server's default is not known");
             }),
-            None if provider.default_model.is_none() => self.at("model".into(), |judge| {
+            None if provider.default_model.is_none() => self.at("model", |judge| {
                 judge.refuse("required", "model is missing: name one, this provider has no default");
             }),
             Some(Value::String(model)) if !provider.models.is_empty() && !provider.models.contains(&model.as_str()) => {
-                self.at("model".into(), |judge| {
+                self.at("model", |judge| {
                     let mut message = String::from("this provider documents only ");
                     push_words(&mut message, provider.models);
                     judge.doubt("unknown_model", message);
@@ -167,27 +188,27 @@ impl Judge {
         }
     }
 
-    fn messages(&mut self, request: &View, rules: &MessageRules) {
-        self.at("messages".into(), |judge| match request.get("messages") {
+    fn messages(&mut self, request: &'a View, rules: &MessageRules) {
+        self.at("messages", |judge| match request.get("messages") {
             None => judge.refuse("required", "messages is missing: give the conversation as an array"),
             Some(Value::Array(messages)) => {
                 if messages.is_empty() {
                     judge.doubt("empty_messages", "messages is empty: there is nothing to answer");
                 }
                 for (index, message) in messages.iter().enumerate() {
-                    judge.at(integer(index), |judge| judge.message(message, rules));
+                    judge.at_index(index, |judge| judge.message(message, rules));
                 }
             }
             Some(_) => judge.refuse("wrong_type", "messages must be an array of messages"),
         });
     }
 
-    fn message(&mut self, message: &Value, rules: &MessageRules) {
+    fn message(&mut self, message: &'a Value, rules: &MessageRules) {
         if !matches!(message, Value::Object(_)) {
             return self.refuse("wrong_type", "a message must be an object with role and content");
         }
         let role = self.member(message, "role");
-        self.at("role".into(), |judge| match role {
+        self.at("role", |judge| match role {
             _ if rules.roles.is_empty() && !rules.role_required => {}
             Some(Value::String(role)) if rules.roles.is_empty() || rules.roles.contains(&role.as_str()) => {}
             Some(Value::String(_)) => judge.must_be_word(rules.roles),
@@ -203,10 +224,10 @@ impl Judge {
         }
     }
 
-    fn content(&mut self, message: &Value, role: Option<&str>) {
+    fn content(&mut self, message: &'a Value, role: Option<&str>) {
         let has_calls =
             role == Some("assistant") && !message.get("tool_calls").map_or(&[][..], Value::elements).is_empty();
-        self.at("content".into(), |judge| match message.get("content") {
+        self.at("content", |judge| match message.get("content") {
             Some(Value::String(_)) => {}
             None | Some(Value::Null) if has_calls => {}
             // A missing content says as little as null.
@@ -221,34 +242,32 @@ impl Judge {
         });
     }
 
-    fn tool_fields(&mut self, message: &Value, role: Option<&str>) {
-        self.at("tool_call_id".into(), |judge| {
-            match judge.member(message, "tool_call_id") {
-                None if role == Some("tool") => {
-                    judge.refuse("required", "a tool message needs the id of the call it answers")
-                }
-                None | Some(Value::String(_)) => {}
-                Some(_) => judge.must_be("a string"),
+    fn tool_fields(&mut self, message: &'a Value, role: Option<&str>) {
+        self.at("tool_call_id", |judge| match judge.member(message, "tool_call_id") {
+            None if role == Some("tool") => {
+                judge.refuse("required", "a tool message needs the id of the call it answers")
             }
+            None | Some(Value::String(_)) => {}
+            Some(_) => judge.must_be("a string"),
         });
-        self.at("tool_calls".into(), |judge| match judge.member(message, "tool_calls") {
+        self.at("tool_calls", |judge| match judge.member(message, "tool_calls") {
             None => {}
             Some(Value::Array(calls)) => {
                 for (index, call) in calls.iter().enumerate() {
-                    judge.at(integer(index), |judge| judge.tool_call(call));
+                    judge.at_index(index, |judge| judge.tool_call(call));
                 }
             }
             Some(_) => judge.must_be("an array"),
         });
     }
 
-    fn tool_call(&mut self, call: &Value) {
+    fn tool_call(&mut self, call: &'a Value) {
         if !matches!(call, Value::Object(_)) {
             return self.refuse("wrong_type", "a tool call must be an object with id, type and function");
         }
         self.required_text(call, "id");
         self.function_type(call);
-        self.at("function".into(), |judge| match judge.member(call, "function") {
+        self.at("function", |judge| match judge.member(call, "function") {
             Some(function @ Value::Object(_)) => {
                 judge.required_text(function, "name");
                 judge.required_text(function, "arguments");
@@ -258,8 +277,8 @@ impl Judge {
         });
     }
 
-    fn function_type(&mut self, value: &Value) {
-        self.at("type".into(), |judge| match judge.member(value, "type") {
+    fn function_type(&mut self, value: &'a Value) {
+        self.at("type", |judge| match judge.member(value, "type") {
             Some(Value::String(kind)) if kind == "function" => {}
             Some(Value::String(_)) => judge.must_be_word(&["function"]),
             Some(_) => judge.refuse("wrong_type", "type must be a string"),
@@ -267,15 +286,15 @@ impl Judge {
         });
     }
 
-    fn required_text(&mut self, value: &Value, name: &str) {
-        self.at(name.to_owned(), |judge| match judge.member(value, name) {
+    fn required_text(&mut self, value: &'a Value, name: &'a str) {
+        self.at(name, |judge| match judge.member(value, name) {
             Some(Value::String(_)) => {}
             Some(_) => judge.refuse("wrong_type", [name, " must be a string"].concat()),
             None => judge.refuse("required", [name, " is missing"].concat()),
         });
     }
 
-    fn check(&mut self, value: &Value, check: Check) {
+    fn check(&mut self, value: &'a Value, check: Check) {
         match (check, value) {
             (Check::Absent(message), _) => self.refuse("unsupported_parameter", message),
             (Check::AtMost(max, message), Value::Number(number)) if *number > max => {
@@ -298,28 +317,26 @@ impl Judge {
             (Check::TextOrTexts, Value::String(_)) => {}
             (Check::TextOrTexts, Value::Array(texts)) => {
                 for (index, text) in texts.iter().enumerate() {
-                    self.at(integer(index), |judge| judge.check(text, Check::Text));
+                    self.at_index(index, |judge| judge.check(text, Check::Text));
                 }
             }
             (Check::TextOrTexts, _) => self.must_be("a string or an array of strings"),
             (Check::NumberMap, Value::Object(members)) => {
                 for (name, value) in members {
-                    self.at(name.clone(), |judge| {
-                        judge.check(value, Check::Number(f64::MIN, f64::MAX))
-                    });
+                    self.at(name, |judge| judge.check(value, Check::Number(f64::MIN, f64::MAX)));
                 }
             }
             (Check::NumberMap, _) => self.must_be("an object whose values are numbers"),
             (Check::Objects | Check::Functions, Value::Array(tools)) => {
                 for (index, tool) in tools.iter().enumerate() {
-                    self.at(integer(index), |judge| judge.tool(tool, check == Check::Functions));
+                    self.at_index(index, |judge| judge.tool(tool, check == Check::Functions));
                 }
             }
             (Check::Objects | Check::Functions, _) => self.must_be("an array of objects"),
             (Check::ToolChoice(words), Value::String(text)) if words.contains(&text.as_str()) => {}
             (Check::ToolChoice(_), choice @ Value::Object(_)) => {
                 self.function_type(choice);
-                self.at("function".into(), |judge| match judge.member(choice, "function") {
+                self.at("function", |judge| match judge.member(choice, "function") {
                     Some(function @ Value::Object(_)) => judge.required_text(function, "name"),
                     Some(_) => judge.must_be("an object with a name"),
                     None => judge.refuse("required", "function is missing: name the tool"),
@@ -329,7 +346,7 @@ impl Judge {
         }
     }
 
-    fn tool(&mut self, tool: &Value, function: bool) {
+    fn tool(&mut self, tool: &'a Value, function: bool) {
         if !matches!(tool, Value::Object(_)) {
             return self.refuse("wrong_type", "a tool must be an object");
         }
@@ -339,19 +356,17 @@ impl Judge {
         self.function_type(tool);
         // The reference shows both shapes (see `chat::Tool`); each needs a name.
         match self.member(tool, "function") {
-            Some(nested @ Value::Object(_)) => self.at("function".into(), |judge| judge.definition(nested)),
-            Some(_) => self.at("function".into(), |judge| {
-                judge.must_be("an object with name and parameters")
-            }),
+            Some(nested @ Value::Object(_)) => self.at("function", |judge| judge.definition(nested)),
+            Some(_) => self.at("function", |judge| judge.must_be("an object with name and parameters")),
             None => self.definition(tool),
         }
     }
 
-    fn definition(&mut self, function: &Value) {
+    fn definition(&mut self, function: &'a Value) {
         self.required_text(function, "name");
         for (name, check) in [("description", Check::Text), ("parameters", Check::Object)] {
             if let Some(value) = self.member(function, name) {
-                self.at(name.to_owned(), |judge| judge.check(value, check));
+                self.at(name, |judge| judge.check(value, check));
             }
         }
     }
@@ -393,14 +408,14 @@ impl Judge {
     }
 
     /// What is legal, and probably a mistake.
-    fn suspect(&mut self, request: &View, provider: &Provider) {
+    fn suspect(&mut self, request: &'a View, provider: &'a Provider) {
         self.suspect_calls(request.messages());
         let top = request
             .get("top_logprobs")
             .and_then(Value::as_number)
             .is_some_and(|top| top > 0.0);
         if top && request.get("logprobs").and_then(Value::as_bool) != Some(true) {
-            self.at("top_logprobs".into(), |judge| {
+            self.at("top_logprobs", |judge| {
                 judge.doubt("missing_logprobs", "top_logprobs has no effect without logprobs: true");
             });
         }
@@ -413,7 +428,7 @@ impl Judge {
             let name =
                 |tool: &Value| tool.set("function").unwrap_or(tool).set("name") == Some(&Value::String(forced.clone()));
             if !tools.iter().any(name) {
-                self.at("tool_choice".into(), |judge| {
+                self.at("tool_choice", |judge| {
                     judge.doubt("unknown_tool", "the forced tool is not in tools")
                 });
             }
@@ -430,7 +445,7 @@ impl Judge {
             } else {
                 "max_tokens"
             };
-            self.at(field.into(), |judge| {
+            self.at(field, |judge| {
                 let mut message = String::from("the prompt (about ");
                 push_number(&mut message, prompt);
                 message.push_str(" tokens) and the answer look longer than the context of ");
@@ -441,7 +456,7 @@ impl Judge {
         }
     }
 
-    fn suspect_calls(&mut self, messages: &[Value]) {
+    fn suspect_calls(&mut self, messages: &'a [Value]) {
         for (index, message) in messages.iter().enumerate() {
             let calls = message.set("tool_calls").map(Value::elements).unwrap_or_default();
             if calls.is_empty() {
@@ -454,15 +469,15 @@ impl Judge {
                 .filter_map(|result| result.set("tool_call_id")?.as_str())
                 .collect();
             self.path
-                .extend(["messages".to_owned(), integer(index), "tool_calls".to_owned()]);
+                .extend([Part::Name("messages"), Part::Index(index), Part::Name("tool_calls")]);
             for (index, call) in calls.iter().enumerate() {
-                self.at(integer(index), |judge| judge.suspect_call(call, &answered));
+                self.at_index(index, |judge| judge.suspect_call(call, &answered));
             }
             self.path.clear();
         }
     }
 
-    fn suspect_call(&mut self, call: &Value, answered: &[&str]) {
+    fn suspect_call(&mut self, call: &'a Value, answered: &[&str]) {
         if call
             .set("id")
             .and_then(Value::as_str)
@@ -475,7 +490,7 @@ impl Judge {
         }
         let arguments = call.set("function").and_then(|function| function.set("arguments"));
         if arguments.and_then(Value::as_str).is_some_and(|text| !is_json(text)) {
-            self.path.extend(["function".to_owned(), "arguments".to_owned()]);
+            self.path.extend([Part::Name("function"), Part::Name("arguments")]);
             self.doubt("invalid_arguments", "the arguments are not JSON");
             self.path.truncate(self.path.len() - 2);
         }

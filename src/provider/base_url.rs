@@ -66,7 +66,12 @@ impl BaseUrl {
             return Self::absolute(&[scheme, "://", rest].concat());
         }
         let path = base.path();
-        let directory = path.len() - path.bytes().rev().position(|byte| byte == b'/').map_or(0, |name| name + 1);
+        let directory = path.len()
+            - path
+                .bytes()
+                .rev()
+                .position(|byte| byte == b'/')
+                .map_or(0, |name| name + 1);
         let (directory, slash) = match text.as_bytes() {
             [b'/', ..] => ("", ""),
             _ => (path.get(..directory).unwrap_or_default(), "/"),
@@ -189,11 +194,15 @@ fn scheme_end(text: &str) -> Option<usize> {
     let plain = scheme
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
-    (first.is_ascii_alphabetic() && plain && !rest.bytes().next().is_some_and(|byte| byte.is_ascii_digit())).then_some(end)
+    (first.is_ascii_alphabetic() && plain && !rest.bytes().next().is_some_and(|byte| byte.is_ascii_digit()))
+        .then_some(end)
 }
 
 fn before_query(location: &str) -> &str {
-    let end = location.bytes().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(location.len());
+    let end = location
+        .bytes()
+        .position(|byte| matches!(byte, b'?' | b'#'))
+        .unwrap_or(location.len());
     location.get(..end).unwrap_or_default()
 }
 
@@ -205,7 +214,14 @@ fn without_dots(path: &str) -> String {
         let (part, next) = after.split_at(position(after, b'/').unwrap_or(after.len()));
         match part {
             "." => {}
-            ".." => kept.truncate(kept.len() - kept.bytes().rev().position(|byte| byte == b'/').map_or(0, |name| name + 1)),
+            ".." => kept.truncate(
+                kept.len()
+                    - kept
+                        .bytes()
+                        .rev()
+                        .position(|byte| byte == b'/')
+                        .map_or(0, |name| name + 1),
+            ),
             part => {
                 kept.push('/');
                 kept.push_str(part);

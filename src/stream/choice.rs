@@ -326,7 +326,11 @@ impl Choice {
         self.tool_calls.end(true, context)?;
         let reason = self.normal_reason(reason, context)?;
         if context.output.wants_events() {
-            context.output.event("finish", self.index).member("finishReason", &reason).raw(b"}");
+            context
+                .output
+                .event("finish", self.index)
+                .member("finishReason", &reason)
+                .raw(b"}");
         }
         self.finish_reason = Some(reason);
         Ok(())
@@ -334,7 +338,10 @@ impl Choice {
 
     /// A choice with tool calls finishes with `tool_calls`, unless it was cut short.
     fn normal_reason(&self, reason: String, context: &mut Context<'_>) -> Result<String, Refusal> {
-        let is_other = matches!(reason.as_bytes(), b"stop" | b"function_call" | b"tool_call" | b"tool_use" | b"end_turn");
+        let is_other = matches!(
+            reason.as_bytes(),
+            b"stop" | b"function_call" | b"tool_call" | b"tool_use" | b"end_turn"
+        );
         if self.tool_calls.calls().is_empty() || !is_other {
             return Ok(reason);
         }
@@ -391,7 +398,12 @@ impl Choice {
 
     /// The choice of the accumulated completion; `member` is `message`, or `delta` where the completion goes out as a chunk.
     pub(super) fn write(&self, member: &str, out: &mut Writer) {
-        out.comma().raw(b"{").key("index").integer(self.index).key(member).raw(b"{");
+        out.comma()
+            .raw(b"{")
+            .key("index")
+            .integer(self.index)
+            .key(member)
+            .raw(b"{");
         self.write_members(false, member == "delta", out);
         out.raw(b"}");
         if !self.logprobs.is_empty() {
@@ -421,7 +433,11 @@ impl Choice {
                 out.member("content", &["<think>", reasoning, "</think>", text].concat());
             }
             Some(Source::Parts) => {
-                out.key("content").raw(b"[{").member("type", "thinking").key("thinking").raw(b"[{");
+                out.key("content")
+                    .raw(b"[{")
+                    .member("type", "thinking")
+                    .key("thinking")
+                    .raw(b"[{");
                 out.member("type", "text").member("text", reasoning).raw(b"}]}");
                 if !text.is_empty() {
                     out.raw(b",{").member("type", "text").member("text", text).raw(b"}");

@@ -21,7 +21,12 @@ const MAX_MESSAGE_BYTES: usize = 2048;
 
 impl Failure {
     pub(super) fn new(name: &'static str, code: &str, message: &str) -> Self {
-        Failure { name, message: message.to_owned(), code: Some(code.to_owned()), ..Failure::default() }
+        Failure {
+            name,
+            message: message.to_owned(),
+            code: Some(code.to_owned()),
+            ..Failure::default()
+        }
     }
 
     /// Adds what the host said of it.
@@ -35,7 +40,10 @@ impl Failure {
     /// From an error that a server put into its stream: an object, a string, or something else. `around` is the chunk that
     /// it came in, which may know more of it.
     pub(super) fn in_band(raw: &[u8], around: &[u8]) -> Self {
-        let mut failure = Failure { name: "APIError", ..Failure::default() };
+        let mut failure = Failure {
+            name: "APIError",
+            ..Failure::default()
+        };
         // Both were read once already. What is said first stands.
         let _ = failure.read(&mut Reader::new(raw));
         if raw != around {
@@ -43,9 +51,18 @@ impl Failure {
         }
         failure.name = failure.status.map_or("APIError", name_for_status);
         if failure.message.is_empty() {
-            failure.message.push_str("The server reported an error in the stream and did not say which.");
+            failure
+                .message
+                .push_str("The server reported an error in the stream and did not say which.");
         }
-        failure.error = Some(if matches!(raw.first(), Some(b'{' | b'[' | b'"')) { raw } else { around }.to_vec());
+        failure.error = Some(
+            if matches!(raw.first(), Some(b'{' | b'[' | b'"')) {
+                raw
+            } else {
+                around
+            }
+            .to_vec(),
+        );
         failure
     }
 
@@ -125,7 +142,10 @@ impl Failure {
 
 fn bounded(mut text: String) -> String {
     if text.len() > MAX_MESSAGE_BYTES {
-        let cut = (0..=MAX_MESSAGE_BYTES).rev().find(|cut| text.is_char_boundary(*cut)).unwrap_or(0);
+        let cut = (0..=MAX_MESSAGE_BYTES)
+            .rev()
+            .find(|cut| text.is_char_boundary(*cut))
+            .unwrap_or(0);
         text.truncate(cut);
         text.push('…');
     }

@@ -24,19 +24,22 @@ mod repairs;
 mod scan;
 mod tool_calls;
 
-use crate::policy::redact::find;
 use crate::json::{Kind, Malformed, Reader, Writer, is_json};
+use crate::policy::redact::find;
 use crate::provider::ReasoningPlace;
 use crate::sse;
 use choice::Choice;
 use extras::Extras;
 use failure::Failure;
-#[cfg_attr(not(target_arch = "wasm32"), expect(unused_imports, reason = "errors that leave for JavaScript carry attempts"))]
+#[cfg_attr(
+    not(target_arch = "wasm32"),
+    expect(unused_imports, reason = "errors that leave for JavaScript carry attempts")
+)]
 pub(crate) use outcome::write_attempts;
 pub use outcome::{Attempt, Outcome, OutcomeError, RepairCount, Status, Timing, Tokens, ToolCallSummary};
 use output::Output;
-use predict::{Marks, Predicted, Slot, Template};
 pub use output::OutputKind;
+use predict::{Marks, Predicted, Slot, Template};
 pub use repairs::{Count, Repair, Repairs};
 use scan::{Chunk, Field};
 
@@ -56,7 +59,9 @@ impl TokenPrices {
     pub fn cost(&self, tokens: &Tokens) -> Option<u64> {
         let prompt = tokens.prompt?;
         let cached = tokens.cached.min(prompt);
-        let input = (prompt - cached).checked_mul(self.input)?.checked_add(cached.checked_mul(self.cached_input)?)?;
+        let input = (prompt - cached)
+            .checked_mul(self.input)?
+            .checked_add(cached.checked_mul(self.cached_input)?)?;
         tokens.completion?.checked_mul(self.output)?.checked_add(input)
     }
 }
@@ -200,13 +205,23 @@ impl Context<'_> {
     /// Records a repair; in strict decoding it is refused instead.
     fn repair(&mut self, repair: Repair) -> Result<(), Refusal> {
         if self.strict {
-            let message = ["The stream would need the repair ", repair.code(), ", which strict decoding refuses."].concat();
+            let message = [
+                "The stream would need the repair ",
+                repair.code(),
+                ", which strict decoding refuses.",
+            ]
+            .concat();
             return Err(Refusal::protocol(repair.code(), &message));
         }
         self.repairs.add(repair, self.at);
         if self.output.wants_events() {
             let at = self.at;
-            self.output.event("repair", self.choice).member("code", repair.code()).key("at").integer(at).raw(b"}");
+            self.output
+                .event("repair", self.choice)
+                .member("code", repair.code())
+                .key("at")
+                .integer(at)
+                .raw(b"}");
         }
         Ok(())
     }
@@ -222,7 +237,10 @@ impl Context<'_> {
     fn hold(&mut self, bytes: usize) -> Result<(), Refusal> {
         *self.kept_bytes += bytes;
         if *self.kept_bytes > self.limits.max_stream_bytes {
-            return Err(Refusal::limit("limit.stream_bytes", "The answer grew past `limits.maxStreamBytes`."));
+            return Err(Refusal::limit(
+                "limit.stream_bytes",
+                "The answer grew past `limits.maxStreamBytes`.",
+            ));
         }
         Ok(())
     }
@@ -349,7 +367,11 @@ impl Decoder {
             let result = match reason {
                 End::Aborted => self.conclude(
                     Status::Aborted,
-                    Some(Failure::new("APIUserAbortError", "aborted", "The request was aborted by its caller.")),
+                    Some(Failure::new(
+                        "APIUserAbortError",
+                        "aborted",
+                        "The request was aborted by its caller.",
+                    )),
                     now,
                 ),
                 End::Closed | End::Lost => self.finish_body(reason, now),
@@ -419,7 +441,9 @@ impl Decoder {
 
     /// The message of what ended the stream, and its class name.
     pub fn failure(&self) -> Option<(&'static str, &str)> {
-        self.failure.as_ref().map(|failure| (failure.name, failure.message.as_str()))
+        self.failure
+            .as_ref()
+            .map(|failure| (failure.name, failure.message.as_str()))
     }
 
     /// Closes the batch of this call.
@@ -505,7 +529,8 @@ impl Decoder {
                     None => break,
                 };
                 self.template.clear();
-                if let (Some(marks), Some(event), true) = (self.marks.take(), events.last_event(), self.options.predict) {
+                if let (Some(marks), Some(event), true) = (self.marks.take(), events.last_event(), self.options.predict)
+                {
                     self.template.learn(event, &marks);
                 }
             }
@@ -522,7 +547,9 @@ impl Decoder {
     fn take_predicted(&mut self, event: &Predicted<'_>, now: f64) -> Result<(), Refusal> {
         self.output.chunk(event.data);
         let mut context = context!(self, self.predicted_choice);
-        let Some(choice) = self.choices.iter_mut().find(|choice| choice.index == context.choice) else { return Ok(()) };
+        let Some(choice) = self.choices.iter_mut().find(|choice| choice.index == context.choice) else {
+            return Ok(());
+        };
         let progress = match event.slot {
             Slot::Content => choice.take_content(event.text, &mut context)?,
             Slot::Reasoning => {
@@ -647,7 +674,9 @@ impl Decoder {
 
     fn take_chunk_bytes(&mut self, data: &[u8], now: f64) -> Result<(), Refusal> {
         let mut reader = Reader::new(data);
-        let Ok(chunk) = Chunk::read(&mut reader) else { return self.repair(Repair::Malformed) };
+        let Ok(chunk) = Chunk::read(&mut reader) else {
+            return self.repair(Repair::Malformed);
+        };
         if reader.finish().is_err() {
             return self.take_several(data, now);
         }
@@ -734,12 +763,16 @@ impl Decoder {
         let at = match self.choices.iter().position(|kept| kept.index >= index) {
             Some(at) if self.choices[at].index == index => at,
             _ if self.choices.len() >= self.options.limits.max_choices => {
-                return Err(Refusal::limit("limit.choices", "The stream has more choices than `limits.maxChoices`."));
+                return Err(Refusal::limit(
+                    "limit.choices",
+                    "The stream has more choices than `limits.maxChoices`.",
+                ));
             }
             place => {
                 let at = place.unwrap_or(self.choices.len());
                 let partial = self.options.partial && self.output.wants_events();
-                self.choices.insert(at, Choice::new(index, self.options.reasoning, partial));
+                self.choices
+                    .insert(at, Choice::new(index, self.options.reasoning, partial));
                 at
             }
         };
@@ -829,7 +862,12 @@ impl Decoder {
                     return self.conclude(Status::Truncated, Some(truncated(TRUNCATED)), now);
                 }
                 Err(_) if self.seen_chunk => break,
-                Err(_) => return Err(Refusal::protocol("body.malformed", "The server's answer is not valid JSON.")),
+                Err(_) => {
+                    return Err(Refusal::protocol(
+                        "body.malformed",
+                        "The server's answer is not valid JSON.",
+                    ));
+                }
             };
             match value.first() {
                 Some(b'{') => self.take_document_value(value, now)?,
@@ -840,7 +878,10 @@ impl Decoder {
             }
         }
         if !self.seen_chunk {
-            return Err(Refusal::protocol("body.malformed", "The server's answer is not a chat completion."));
+            return Err(Refusal::protocol(
+                "body.malformed",
+                "The server's answer is not a chat completion.",
+            ));
         }
         if reader.finish().is_err() {
             self.repair(Repair::Malformed)?;
@@ -860,7 +901,10 @@ impl Decoder {
     fn take_document_value(&mut self, value: &[u8], now: f64) -> Result<(), Refusal> {
         let mut reader = Reader::new(value);
         let Ok(mut chunk) = Chunk::read(&mut reader) else {
-            return Err(Refusal::protocol("body.malformed", "The server's answer is not a chat completion."));
+            return Err(Refusal::protocol(
+                "body.malformed",
+                "The server's answer is not a chat completion.",
+            ));
         };
         if let Some(error) = chunk.error.or(Some(value).filter(|_| is_bare_error(&chunk))) {
             return self.conclude(Status::Error, Some(Failure::in_band(error, value)), now);
@@ -908,19 +952,28 @@ impl Decoder {
 
     fn silence(&self) -> Option<f64> {
         let timeouts = &self.options.timeouts;
-        if self.first_token.is_none() { timeouts.first_token } else { timeouts.idle }
+        if self.first_token.is_none() {
+            timeouts.first_token
+        } else {
+            timeouts.idle
+        }
     }
 
     fn check_timeouts(&mut self, pending: f64, now: f64) {
         let silent = self.silence().is_some_and(|limit| self.waited + pending >= limit);
-        let over = self.options.timeouts.total.is_some_and(|limit| now - self.options.started >= limit);
+        let over = self
+            .options
+            .timeouts
+            .total
+            .is_some_and(|limit| now - self.options.started >= limit);
         if !silent && !over {
             return;
         }
         let finished = !self.choices.is_empty() && self.choices.iter().all(|choice| choice.finish_reason.is_some());
         let result = if finished {
             // All of the answer is there; only the server forgot to say so and to hang up.
-            self.repair(Repair::NoDone).and_then(|()| self.conclude(Status::Complete, None, now))
+            self.repair(Repair::NoDone)
+                .and_then(|()| self.conclude(Status::Complete, None, now))
         } else {
             let (code, message) = match (over, self.first_token) {
                 (true, _) => ("timeout.total", "The whole request took longer than `timeout.total`."),
@@ -949,7 +1002,9 @@ fn event_too_large() -> Refusal {
 fn html(page: &[u8]) -> Refusal {
     let page = String::from_utf8_lossy(page);
     let title = find(&page, "<title>").and_then(|start| page.get(start + "<title>".len()..));
-    let title = title.and_then(|rest| rest.get(..find(rest, "</title>")?)).map(str::trim_ascii);
+    let title = title
+        .and_then(|rest| rest.get(..find(rest, "</title>")?))
+        .map(str::trim_ascii);
     let mut message = "The server answered an HTML page, not a chat completion. Check the base URL.".to_owned();
     if let Some(title) = title.filter(|title| !title.is_empty()) {
         message.push_str(" The page's title: ");
@@ -960,7 +1015,10 @@ fn html(page: &[u8]) -> Refusal {
 
 /// `[DONE]`, as generously as servers spell it.
 fn is_done(data: &[u8]) -> bool {
-    data.strip_prefix(b"\"").and_then(|data| data.strip_suffix(b"\"")).unwrap_or(data).eq_ignore_ascii_case(b"[DONE]")
+    data.strip_prefix(b"\"")
+        .and_then(|data| data.strip_suffix(b"\""))
+        .unwrap_or(data)
+        .eq_ignore_ascii_case(b"[DONE]")
 }
 
 /// Whether an object has what makes it a chunk.
@@ -974,7 +1032,10 @@ fn is_chunk(data: &[u8]) -> bool {
 /// An error without an `error` key: marked as one, or a message or detail in place of choices.
 fn is_bare_error(chunk: &Chunk<'_>) -> bool {
     let has = |name, starts: &[u8]| {
-        chunk.extra(name).and_then(|value| value.first()).is_some_and(|first| starts.contains(first))
+        chunk
+            .extra(name)
+            .and_then(|value| value.first())
+            .is_some_and(|first| starts.contains(first))
     };
     let says_so = || has("message", b"\"") || has("detail", b"\"[{") || has("errors", b"[{");
     chunk.is_error || !chunk.has_choices && chunk.usage.is_none() && says_so()

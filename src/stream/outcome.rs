@@ -165,9 +165,19 @@ impl Decoder {
         let tokens = self.counted().or_else(|| self.estimate());
         out.key("usage");
         match &tokens {
-            Some(Tokens { prompt: Some(prompt), completion: Some(completion), .. }) if self.usage.is_none() => {
-                out.raw(b"{").key("prompt_tokens").integer(*prompt).key("completion_tokens").integer(*completion);
-                out.key("total_tokens").integer(prompt.saturating_add(*completion)).raw(b",\"estimated\":true}");
+            Some(Tokens {
+                prompt: Some(prompt),
+                completion: Some(completion),
+                ..
+            }) if self.usage.is_none() => {
+                out.raw(b"{")
+                    .key("prompt_tokens")
+                    .integer(*prompt)
+                    .key("completion_tokens")
+                    .integer(*completion);
+                out.key("total_tokens")
+                    .integer(prompt.saturating_add(*completion))
+                    .raw(b",\"estimated\":true}");
             }
             _ => self.write_usage(&mut out),
         }
@@ -177,7 +187,11 @@ impl Decoder {
         out.key("repairs").raw(b"[");
         for count in self.repairs.counts() {
             out.comma().raw(b"{").member("code", count.repair.code());
-            out.key("at").integer(count.at).key("count").integer(count.count).raw(b"}");
+            out.key("at")
+                .integer(count.at)
+                .key("count")
+                .integer(count.count)
+                .raw(b"}");
         }
         out.raw(b"]").key("attempts");
         write_attempts(&self.options.attempts, &mut out);
@@ -236,9 +250,14 @@ impl Decoder {
 
     /// Whatever the server said of usage, and `estimated: false`.
     pub(super) fn write_usage(&self, out: &mut Writer) {
-        match self.usage.as_deref().and_then(|usage| usage.trim_ascii_end().strip_suffix(b"}")) {
+        match self
+            .usage
+            .as_deref()
+            .and_then(|usage| usage.trim_ascii_end().strip_suffix(b"}"))
+        {
             Some(members) => {
-                out.raw(members).raw(if members.trim_ascii_end() == b"{" { b"" } else { b"," });
+                out.raw(members)
+                    .raw(if members.trim_ascii_end() == b"{" { b"" } else { b"," });
                 out.raw(b"\"estimated\":false}");
             }
             None => drop(out.raw(b"null")),
@@ -266,13 +285,23 @@ impl Decoder {
     /// began; one that is left or falls silent before that is billed all the same.
     fn estimate(&self) -> Option<Tokens> {
         let began = self.seen_chunk || matches!(self.status, Some(Status::Aborted | Status::Stalled));
-        let prompt = self.options.prompt_tokens.filter(|_| began && self.options.accumulate)?;
+        let prompt = self
+            .options
+            .prompt_tokens
+            .filter(|_| began && self.options.accumulate)?;
         let completion = self.choices.iter().map(Choice::estimate).sum();
-        Some(Tokens { prompt: Some(prompt), cached: 0, completion: Some(completion) })
+        Some(Tokens {
+            prompt: Some(prompt),
+            cached: 0,
+            completion: Some(completion),
+        })
     }
 
     pub(super) fn write_cost(&self, tokens: Option<Tokens>, out: &mut Writer) {
-        match tokens.zip(self.options.prices).and_then(|(tokens, prices)| prices.cost(&tokens)) {
+        match tokens
+            .zip(self.options.prices)
+            .and_then(|(tokens, prices)| prices.cost(&tokens))
+        {
             Some(cost) => out.decimal(cost, 12),
             None => out.raw(b"null"),
         };
@@ -285,7 +314,11 @@ impl Decoder {
         out.key("firstToken").milliseconds(since(self.first_token));
         out.key("firstSentence").raw(b"null");
         out.key("total").milliseconds(since(self.ended));
-        let rate = match (tokens.and_then(|tokens| tokens.completion), self.first_token, self.ended) {
+        let rate = match (
+            tokens.and_then(|tokens| tokens.completion),
+            self.first_token,
+            self.ended,
+        ) {
             (Some(tokens), Some(from), Some(to)) if to > from => Some(tokens as f64 * 1e3 / (to - from)),
             _ => None,
         };
@@ -297,7 +330,10 @@ impl Decoder {
 pub(crate) fn write_attempts(attempts: &[Attempt], out: &mut Writer) {
     out.raw(b"[");
     for attempt in attempts {
-        out.comma().raw(b"{").member("provider", &attempt.provider).key("status");
+        out.comma()
+            .raw(b"{")
+            .member("provider", &attempt.provider)
+            .key("status");
         match attempt.status {
             Some(status) => out.integer(u64::from(status)),
             None => out.raw(b"null"),
@@ -333,7 +369,9 @@ impl Tokens {
             match key {
                 b"prompt_tokens" => self.prompt = crate::json::integer(reader.value()?),
                 b"completion_tokens" => self.completion = crate::json::integer(reader.value()?),
-                b"prompt_cache_hit_tokens" => self.cached = crate::json::integer(reader.value()?).unwrap_or(self.cached),
+                b"prompt_cache_hit_tokens" => {
+                    self.cached = crate::json::integer(reader.value()?).unwrap_or(self.cached)
+                }
                 b"prompt_tokens_details" if reader.kind()? == Kind::Object => {
                     let mut first = true;
                     reader.object()?;

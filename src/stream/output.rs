@@ -24,7 +24,10 @@ pub(super) struct Output {
 
 impl Output {
     pub(super) fn new(kind: OutputKind) -> Self {
-        Output { kind, writer: Writer::default() }
+        Output {
+            kind,
+            writer: Writer::default(),
+        }
     }
 
     /// Starts the batch of the next push.
@@ -82,7 +85,12 @@ impl Output {
 
     /// An event with a type and a choice; the caller adds the rest and closes it.
     pub(super) fn event(&mut self, kind: &str, choice: u64) -> &mut Writer {
-        self.writer.comma().raw(b"{").member("type", kind).key("choice").integer(choice)
+        self.writer
+            .comma()
+            .raw(b"{")
+            .member("type", kind)
+            .key("choice")
+            .integer(choice)
     }
 
     /// An event with `text`.

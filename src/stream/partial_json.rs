@@ -129,7 +129,9 @@ impl PartialJson {
                         _ => self.state = State::Dead,
                     }
                 }
-                State::InNumber if matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E') => self.token.push(byte),
+                State::InNumber if matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E') => {
+                    self.token.push(byte)
+                }
                 State::InNumber => {
                     if matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t') {
                         self.take_token();
@@ -172,7 +174,11 @@ impl PartialJson {
     /// All text so far was none of it: starts again, unless edits of it are out already.
     pub(super) fn restart(&mut self) {
         let state = if self.touched { State::Dead } else { State::Value };
-        *self = PartialJson { state, touched: self.touched, ..PartialJson::default() };
+        *self = PartialJson {
+            state,
+            touched: self.touched,
+            ..PartialJson::default()
+        };
     }
 
     /// Writes the edits since the last call, `"edits":[…],"open":[…]`.
@@ -183,7 +189,12 @@ impl PartialJson {
         }
         let segment = self.segment();
         self.edits.raw(closer(segment));
-        out.key("edits").raw(b"[").raw(&self.edits.bytes).raw(b"]").key("open").raw(b"[");
+        out.key("edits")
+            .raw(b"[")
+            .raw(&self.edits.bytes)
+            .raw(b"]")
+            .key("open")
+            .raw(b"[");
         for place in fresh {
             out.comma();
             match self.edits.bytes.get(place.key.0..place.key.1) {
@@ -317,7 +328,11 @@ impl PartialJson {
     }
 
     fn after(&mut self) {
-        self.state = if self.open.is_empty() { State::Done } else { State::After };
+        self.state = if self.open.is_empty() {
+            State::Done
+        } else {
+            State::After
+        };
     }
 
     /// Starts the edits of this chunk.
@@ -349,7 +364,10 @@ impl PartialJson {
 
     /// The kind of the place that the current edit is of: the innermost of those that were open before this chunk.
     fn segment(&self) -> u8 {
-        self.old.checked_sub(1).and_then(|at| self.open.get(at)).map_or(b'[', |place| place.kind)
+        self.old
+            .checked_sub(1)
+            .and_then(|at| self.open.get(at))
+            .map_or(b'[', |place| place.kind)
     }
 }
 

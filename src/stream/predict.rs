@@ -46,7 +46,9 @@ impl Template {
 
     /// Takes an event to predict the next from; `marks` are of its chunk.
     pub(super) fn learn(&mut self, event: &[u8], marks: &Marks) {
-        let (Some(data), Some(hole)) = (marks.data.within(event), marks.hole.within(event)) else { return };
+        let (Some(data), Some(hole)) = (marks.data.within(event), marks.hole.within(event)) else {
+            return;
+        };
         self.bytes.clear();
         self.bytes.extend_from_slice(event);
         self.data = data;
@@ -59,7 +61,12 @@ impl Template {
     #[inline]
     pub(super) fn read<'a>(&self, rest: &'a [u8]) -> Option<Predicted<'a>> {
         let slot = self.slot?;
-        let mut walk = Walk { template: &self.bytes, from: 0, rest, at: 0 };
+        let mut walk = Walk {
+            template: &self.bytes,
+            from: 0,
+            rest,
+            at: 0,
+        };
         let text = match &self.padding {
             None => walk.hole(&self.hole)?,
             Some(padding) if padding.start < self.hole.start => {
@@ -79,7 +86,12 @@ impl Template {
         if !text.raw.is_ascii() && std::str::from_utf8(text.raw).is_err() {
             return None;
         }
-        Some(Predicted { length: walk.at, data, text, slot })
+        Some(Predicted {
+            length: walk.at,
+            data,
+            text,
+            slot,
+        })
     }
 }
 
@@ -121,7 +133,10 @@ impl<'a> Walk<'_, 'a> {
 fn equal(a: &[u8], b: &[u8]) -> bool {
     let (a_words, a_rest) = a.as_chunks::<8>();
     let (b_words, b_rest) = b.as_chunks::<8>();
-    a_words.iter().zip(b_words).all(|(a, b)| u64::from_ne_bytes(*a) == u64::from_ne_bytes(*b))
+    a_words
+        .iter()
+        .zip(b_words)
+        .all(|(a, b)| u64::from_ne_bytes(*a) == u64::from_ne_bytes(*b))
         && a_rest.iter().zip(b_rest).all(|(a, b)| a == b)
 }
 
@@ -132,7 +147,11 @@ fn live_string<'a>(chunk: &Chunk<'a>) -> Option<(Slot, Str<'a>)> {
     let nothing = |field: Field<'_>| matches!(field, Field::Absent | Field::Null);
     // A list among the extras is joined to the one before each time.
     let is_list = |value: &[u8]| value.first() == Some(&b'[');
-    let lists = choice.extras.iter().chain(&delta.extras).any(|(_, value)| is_list(value));
+    let lists = choice
+        .extras
+        .iter()
+        .chain(&delta.extras)
+        .any(|(_, value)| is_list(value));
     let idle = chunk.more.is_empty()
         && chunk.usage.is_none()
         && chunk.vendor_usage.is_none()
@@ -173,7 +192,12 @@ impl Marks {
             Field::Str(padding) => Some(Address::of(padding.raw)),
             _ => None,
         };
-        Some(Marks { slot, data: Address::of(data), hole: Address::of(text.raw), padding })
+        Some(Marks {
+            slot,
+            data: Address::of(data),
+            hole: Address::of(text.raw),
+            padding,
+        })
     }
 }
 

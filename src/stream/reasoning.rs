@@ -81,7 +81,11 @@ impl Tags {
     pub(super) fn end(&mut self, mut sink: impl FnMut(Piece<'_>)) {
         let held = std::mem::take(&mut self.held);
         if !held.is_empty() {
-            sink(if self.state == State::Open { Piece::Reasoning(&held) } else { Piece::Text(&held) });
+            sink(if self.state == State::Open {
+                Piece::Reasoning(&held)
+            } else {
+                Piece::Text(&held)
+            });
         }
     }
 
@@ -107,7 +111,11 @@ impl Tags {
                     } else if OPEN.starts_with(rest) {
                         return rest;
                     } else {
-                        self.state = if self.bare_close_counts { State::Answer } else { State::Off };
+                        self.state = if self.bare_close_counts {
+                            State::Answer
+                        } else {
+                            State::Off
+                        };
                         content = rest;
                     }
                 }
@@ -116,7 +124,9 @@ impl Tags {
                     if !inside.is_empty() {
                         sink(Piece::Reasoning(inside));
                     }
-                    let Some(after) = rest.strip_prefix(CLOSE) else { return rest };
+                    let Some(after) = rest.strip_prefix(CLOSE) else {
+                        return rest;
+                    };
                     self.state = State::Start;
                     content = after;
                 }
@@ -233,7 +243,10 @@ mod tests {
         };
         for cut in cuts.iter().copied().chain([content.len()]) {
             tags.feed(&content[from..cut], &mut take);
-            assert!(tags.held.len() < CLOSE.len(), "no more than the start of a tag is held back");
+            assert!(
+                tags.held.len() < CLOSE.len(),
+                "no more than the start of a tag is held back"
+            );
             from = cut;
         }
         tags.end(&mut take);
@@ -251,12 +264,28 @@ mod tests {
             ("<think>never closed", "", "never closed"),
             ("no tags, a < b", "no tags, a < b", ""),
             ("<thinking> is no tag", "<thinking> is no tag", ""),
-            ("say `<think>` and `</think>` aloud", "say `<think>` and `</think>` aloud", ""),
+            (
+                "say `<think>` and `</think>` aloud",
+                "say `<think>` and `</think>` aloud",
+                "",
+            ),
             ("```\n</think>\n``` then", "```\n</think>\n``` then", ""),
             ("was in the prompt</think>answer", "answer", "was in the prompt"),
-            ("`code` then</think>answer `</think>`", "answer `</think>`", "`code` then"),
-            ("<think>a</think>the tag </think> quoted", "the tag </think> quoted", "a"),
-            ("the tags <think> and </think> mark it", "the tags <think> and </think> mark it", ""),
+            (
+                "`code` then</think>answer `</think>`",
+                "answer `</think>`",
+                "`code` then",
+            ),
+            (
+                "<think>a</think>the tag </think> quoted",
+                "the tag </think> quoted",
+                "a",
+            ),
+            (
+                "the tags <think> and </think> mark it",
+                "the tags <think> and </think> mark it",
+                "",
+            ),
             ("a ` and a line\n</think>answer", "answer", "a ` and a line\n"),
             ("<think>a</think> \n<think>b</think>c", " \nc", "ab"),
             ("\u{feff}<thin", "\u{feff}<thin", ""),
@@ -266,7 +295,9 @@ mod tests {
         ];
         for (content, text, reasoning) in cases {
             let expected = (text.to_owned(), reasoning.to_owned());
-            let cuts: Vec<usize> = (0..=content.len()).filter(|cut| content.is_char_boundary(*cut)).collect();
+            let cuts: Vec<usize> = (0..=content.len())
+                .filter(|cut| content.is_char_boundary(*cut))
+                .collect();
             assert_eq!(split(content, &[]), expected, "{content} whole");
             assert_eq!(split(content, &cuts), expected, "{content} by character");
             for cut in cuts {

@@ -116,7 +116,10 @@ impl<'a> Choice<'a> {
         if choice.delta.is_none() {
             choice.prefer_message()?;
             if let (None, Some(text)) = (&choice.delta, text) {
-                choice.delta = Some(Delta { content: Field::Str(text), ..Delta::default() });
+                choice.delta = Some(Delta {
+                    content: Field::Str(text),
+                    ..Delta::default()
+                });
                 choice.whole = true;
             }
         }
@@ -238,7 +241,10 @@ impl<'a> Chunk<'a> {
 
     /// A member by name, among those the engine keeps as they are.
     pub(super) fn extra(&self, name: &str) -> Option<&'a [u8]> {
-        self.extras.iter().find(|(key, _)| *key == name.as_bytes()).map(|(_, value)| *value)
+        self.extras
+            .iter()
+            .find(|(key, _)| *key == name.as_bytes())
+            .map(|(_, value)| *value)
     }
 }
 
@@ -248,7 +254,9 @@ fn is_said(error: &[u8]) -> bool {
 }
 
 fn not_null<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a [u8]>, Malformed> {
-    reader.value().map(|value| Some(value).filter(|value| *value != b"null"))
+    reader
+        .value()
+        .map(|value| Some(value).filter(|value| *value != b"null"))
 }
 
 /// A part of a content that is a list of parts.
@@ -281,7 +289,11 @@ fn read_parts<'a>(
     match kind {
         Kind::String => {
             let text = reader.string()?;
-            found.push(if reasoning { Part::Reasoning(text) } else { Part::Text(text) });
+            found.push(if reasoning {
+                Part::Reasoning(text)
+            } else {
+                Part::Text(text)
+            });
         }
         Kind::Array => {
             let mut first = true;

@@ -40,8 +40,12 @@ impl ToolCall {
         if let Some(index) = index {
             out.key("index").integer(index);
         }
-        out.member("id", &self.id).member("type", "function").key("function").raw(b"{");
-        out.member("name", &self.name).member("arguments", self.arguments.as_str());
+        out.member("id", &self.id)
+            .member("type", "function")
+            .key("function")
+            .raw(b"{");
+        out.member("name", &self.name)
+            .member("arguments", self.arguments.as_str());
         self.function_extras.write(out);
         out.raw(b"}");
         self.extras.write(out);
@@ -51,7 +55,10 @@ impl ToolCall {
     /// The call as an outcome lists it.
     pub(super) fn write_summary(&self, out: &mut Writer) {
         out.comma().raw(b"{").member("id", &self.id).member("name", &self.name);
-        out.member("arguments", self.arguments.as_str()).key("complete").bool(self.complete).raw(b"}");
+        out.member("arguments", self.arguments.as_str())
+            .key("complete")
+            .bool(self.complete)
+            .raw(b"}");
     }
 
     /// How many tokens it probably is.
@@ -73,18 +80,27 @@ impl ToolCall {
 
     /// Whether this is the call that the server calls `id`.
     fn is_called(&self, id: &str) -> bool {
-        if self.id_made_up { self.late_id == id } else { self.id == id }
+        if self.id_made_up {
+            self.late_id == id
+        } else {
+            self.id == id
+        }
     }
 
     /// Whether the server has not said what it calls this.
     fn has_no_id(&self) -> bool {
-        if self.id_made_up { self.late_id.is_empty() } else { self.id.is_empty() }
+        if self.id_made_up {
+            self.late_id.is_empty()
+        } else {
+            self.id.is_empty()
+        }
     }
 
     fn push(&mut self, piece: Str<'_>) {
         let from = self.arguments.as_str().len();
         self.arguments.push(piece);
-        self.nesting.feed(self.arguments.as_str().as_bytes().get(from..).unwrap_or_default());
+        self.nesting
+            .feed(self.arguments.as_str().as_bytes().get(from..).unwrap_or_default());
     }
 
     fn push_raw(&mut self, json: &[u8]) {
@@ -183,7 +199,10 @@ impl ToolCalls {
 
     /// Takes a `function_call`, the form before tool calls: one call a choice.
     pub(super) fn take_function(&mut self, raw: &[u8], context: &mut Context<'_>) -> Result<bool, super::Refusal> {
-        let mut item = Item { index: Some(0), ..Item::default() };
+        let mut item = Item {
+            index: Some(0),
+            ..Item::default()
+        };
         if item.read_function(&mut Reader::new(raw)).is_err() {
             return Ok(false);
         }
@@ -212,7 +231,9 @@ impl ToolCalls {
             context.repair(Repair::ToolNoIndex)?;
         }
         self.latest = at;
-        let Some(call) = self.calls.get_mut(at) else { return Ok(false) };
+        let Some(call) = self.calls.get_mut(at) else {
+            return Ok(false);
+        };
         if call.id.is_empty() {
             call.id = id;
         } else if call.id_made_up && call.late_id.is_empty() {
@@ -283,7 +304,9 @@ impl ToolCalls {
             Some(_) => self.calls.iter().rposition(of_index),
             None => Some(self.latest).filter(|_| !item.follows),
         };
-        let Some((at, call)) = known.and_then(|at| Some((at, self.calls.get(at)?))) else { return Ok(None) };
+        let Some((at, call)) = known.and_then(|at| Some((at, self.calls.get(at)?))) else {
+            return Ok(None);
+        };
         if name.is_empty() || !call.is_named() {
             // Only a name starts another call; without one it is more of this one, whatever its id.
             let other = item.index.is_none() && !id.is_empty() && !call.has_no_id() && call.nesting.is_closed;
@@ -313,12 +336,17 @@ impl ToolCalls {
             // So that calls start in their order.
             self.start(at - 1, context)?;
         }
-        self.calls.push(ToolCall { index, ..ToolCall::default() });
+        self.calls.push(ToolCall {
+            index,
+            ..ToolCall::default()
+        });
         Ok(at)
     }
 
     fn start(&mut self, at: usize, context: &mut Context<'_>) -> Result<(), super::Refusal> {
-        let Some(call) = self.calls.get_mut(at) else { return Ok(()) };
+        let Some(call) = self.calls.get_mut(at) else {
+            return Ok(());
+        };
         call.started = true;
         if call.id.is_empty() {
             context.repair(Repair::ToolIdMadeUp)?;
@@ -327,16 +355,27 @@ impl ToolCalls {
         }
         if context.output.wants_events() {
             let event = context.output.event("tool_call.start", context.choice);
-            event.key("index").integer(at as u64).member("id", &call.id).member("name", &call.name).raw(b"}");
+            event
+                .key("index")
+                .integer(at as u64)
+                .member("id", &call.id)
+                .member("name", &call.name)
+                .raw(b"}");
         }
         Ok(())
     }
 
     fn delta(&self, at: usize, from: usize, context: &mut Context<'_>) {
-        let Some(piece) = self.calls.get(at).and_then(|call| call.arguments.as_str().get(from..)) else { return };
+        let Some(piece) = self.calls.get(at).and_then(|call| call.arguments.as_str().get(from..)) else {
+            return;
+        };
         if context.output.wants_events() && !piece.is_empty() {
             let event = context.output.event("tool_call.delta", context.choice);
-            event.key("index").integer(at as u64).member("arguments", piece).raw(b"}");
+            event
+                .key("index")
+                .integer(at as u64)
+                .member("arguments", piece)
+                .raw(b"}");
         }
     }
 
@@ -364,8 +403,16 @@ impl ToolCalls {
             call.done = true;
             if context.output.wants_events() {
                 let event = context.output.event("tool_call.done", context.choice);
-                event.key("index").integer(at as u64).member("id", &call.id).member("name", &call.name);
-                event.member("arguments", call.arguments.as_str()).key("complete").bool(call.complete).raw(b"}");
+                event
+                    .key("index")
+                    .integer(at as u64)
+                    .member("id", &call.id)
+                    .member("name", &call.name);
+                event
+                    .member("arguments", call.arguments.as_str())
+                    .key("complete")
+                    .bool(call.complete)
+                    .raw(b"}");
             }
         }
         Ok(())
@@ -394,7 +441,9 @@ fn read_items<'a>(reader: &mut Reader<'a>) -> Result<Vec<Item<'a>>, Malformed> {
 fn made_up_id(context: &Context<'_>, at: usize) -> String {
     const LENGTH: usize = 9;
     let mut seed = Writer::default();
-    seed.raw(context.completion_id.as_bytes()).raw(b" ").milliseconds(Some(context.started));
+    seed.raw(context.completion_id.as_bytes())
+        .raw(b" ")
+        .milliseconds(Some(context.started));
     seed.raw(b" ").integer(context.choice).raw(b" ").integer(at as u64);
     // FNV-1a.
     let hash = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
@@ -426,7 +475,9 @@ impl Nesting {
             if self.in_string && !self.escaped {
                 bytes = &bytes[plain_length(bytes)..];
             }
-            let Some((byte, rest)) = bytes.split_first() else { return };
+            let Some((byte, rest)) = bytes.split_first() else {
+                return;
+            };
             bytes = rest;
             match byte {
                 _ if self.escaped => self.escaped = false,

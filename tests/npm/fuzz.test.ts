@@ -23,7 +23,7 @@ const pieces = [
   "\u0000",
   "-1e5",
   "null",
-  ..."\n\r{}[],:\"\\` ",
+  ...'\n\r{}[],:"\\` ',
   "\n\n",
 ];
 const outputs = ["events", "text", "chunks", "none"] as const;

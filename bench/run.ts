@@ -1,0 +1,105 @@
+/**
+ * `npm run bench`: chatwire and its peers on the same bytes, in Node, workerd and Chromium. Writes docs/benchmarks.md.
+ *
+ *     npm run bench                    everything, about a quarter of an hour
+ *     npm run bench -- --quick         the most telling part, under two minutes
+ *     npm run bench -- --only=node     one host alone (node, workerd, chromium, start, long, memory); writes no file
+ */
+import { execFile } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { type Host, node, page, workerd } from "./hosts.ts";
+import type { Long } from "./inside/long.ts";
+import type { ReadSize } from "./inside/reads.ts";
+import type { MemoryCheck } from "./memory.ts";
+import { type Effort, race } from "./race.ts";
+import { type Findings, goalTable, report } from "./report.ts";
+import { startInNode, startInWorkerd } from "./start.ts";
+import { type Stream, streams } from "./streams.ts";
+
+const wishes = process.argv.slice(2);
+const isQuick = wishes.includes("--quick");
+const only = wishes.find((wish) => wish.startsWith("--only="))?.slice("--only=".length);
+const isWanted = (part: string) => only === undefined || only === part;
+
+const effort: Effort = isQuick ? { rounds: 5, turn: 6_000 } : { rounds: 11, turn: 25_000 };
+const allSizes: ReadSize[] = ["event", 1400, 16_384, 65_536];
+const fewSizes: ReadSize[] = ["event", 16_384];
+const everyStream = streams(isQuick ? 2_000 : 10_000);
+
+/** Which reads of a stream a host is given. */
+function sizes(host: string, stream: Stream): ReadSize[] {
+  const isFirst = stream.name === "electron";
+  if (!isQuick) return host === "Node" || isFirst ? allSizes : fewSizes;
+  if (isFirst) return fewSizes;
+  return host === "Node" ? [16_384] : [];
+}
+
+const started = performance.now();
+const say = (text: string) =>
+  console.error(`${((performance.now() - started) / 1000).toFixed(0).padStart(4)} s  ${text}`);
+
+const findings: Findings = {
+  command: ["npm run bench", ...(wishes.length > 0 ? ["--", ...wishes] : [])].join(" "),
+  hosts: [],
+  missing: [],
+  races: [],
+  starts: [],
+};
+
+async function raceIn(host: Host): Promise<void> {
+  findings.hosts.push({ name: host.name, version: host.version });
+  try {
+    for (const stream of everyStream) {
+      for (const size of sizes(host.name, stream)) {
+        say(`${host.name}: ${stream.name}, reads of ${size === "event" ? "one event" : `${size} bytes`}`);
+        findings.races.push(await race(host, stream, size, effort));
+      }
+    }
+  } finally {
+    await host.close();
+  }
+}
+
+/** Runs a program of this folder that prints JSON, in a process of its own. */
+async function told<T>(file: string, args: string[]): Promise<T> {
+  const run = promisify(execFile);
+  const path = join(import.meta.dirname, file);
+  // A missed bar is told by the exit code too; what was printed counts.
+  const { stdout } = await run(process.execPath, ["--expose-gc", path, ...args]).catch((error) => {
+    if (error.stdout) return error as { stdout: string };
+    throw error;
+  });
+  return JSON.parse(stdout);
+}
+
+if (isWanted("node")) await raceIn(node());
+if (isWanted("workerd")) await raceIn(await workerd());
+if (isWanted("chromium")) {
+  const chromium = await page();
+  if (chromium) await raceIn(chromium);
+  else findings.missing.push("Chromium, which was not found; CHROME may hold its path");
+}
+if (isWanted("long")) {
+  say("long streams");
+  findings.long = await told<Long>("inside/long.ts", [String(isQuick ? 3 : 9)]);
+}
+if (isWanted("start")) {
+  say("start");
+  findings.starts.push(await startInNode(isQuick ? 5 : 15), await startInWorkerd(isQuick ? 5 : 15));
+}
+if (isWanted("memory")) {
+  say("memory");
+  findings.memory = await told<MemoryCheck[]>("memory.ts", ["--json", ...(isQuick ? ["--quick"] : [])]);
+}
+if (!everyStream.some(({ about }) => about.startsWith("a recording")))
+  findings.missing.push("recorded streams, which are not here");
+
+if (only) {
+  console.log(report(findings));
+} else {
+  writeFileSync(join(import.meta.dirname, "../docs/benchmarks.md"), report(findings));
+  console.log(goalTable(findings));
+  say("written to docs/benchmarks.md");
+}

@@ -1,0 +1,48 @@
+/**
+ * Refusals, in the envelope that OpenAI's clients read, and the headers every answer has.
+ */
+
+const TYPES: Record<number, string> = {
+  401: "authentication_error",
+  403: "permission_error",
+  404: "not_found_error",
+  429: "rate_limit_error",
+};
+
+/** Whatever is answered, it is never a document of this origin, and nobody keeps it. */
+const SAFE: readonly (readonly [string, string])[] = [
+  ["cache-control", "no-store"],
+  ["content-security-policy", "default-src 'none'; sandbox"],
+  ["x-content-type-options", "nosniff"],
+];
+
+/** What is answered instead of an answer. Thrown anywhere, it ends the request. */
+export class Problem extends Error {
+  readonly status: number;
+  readonly code: string;
+  readonly param: string | null;
+  readonly headers: Record<string, string>;
+
+  /** `message` is read by the caller: it says what they can do, and holds nothing they must not see. */
+  constructor(status: number, code: string, message: string, about: { param?: string; headers?: Record<string, string> } = {}) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.param = about.param ?? null;
+    this.headers = about.headers ?? {};
+  }
+
+  /** The answer that it is. */
+  toResponse(): Response {
+    const { status, code, message, param } = this;
+    const type = TYPES[status] ?? (status < 500 ? "invalid_request_error" : "server_error");
+    return Response.json({ error: { message, type, param, code } }, { status, headers: safeHeaders(this.headers) });
+  }
+}
+
+/** Headers of an answer, with those that all have. */
+export function safeHeaders(own: Record<string, string> = {}): Headers {
+  const headers = new Headers(own);
+  for (const [name, value] of SAFE) headers.set(name, value);
+  return headers;
+}

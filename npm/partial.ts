@@ -1,0 +1,55 @@
+/**
+ * Grows one live JSON value in place by the edits of the engine's `partial` events: no JSON is read here, the host's parser
+ * has done that with the batch. What edits mean is said in the engine's `partial_json` module.
+ */
+
+/** What one `partial` event carries. */
+export interface PartialEdits {
+  /** The first is of the innermost open place; before each further one that place is closed. */
+  edits: readonly unknown[];
+  /** From the last edit's place to what this event left open: the name of a member, or 0 for the last element. */
+  open: readonly (string | 0)[];
+}
+
+/** A container that is known by where it lies, because a string has to be replaced to grow. */
+interface Place {
+  holder: Record<string | number, unknown>;
+  key: string | number;
+}
+
+/** One value, from its first character to its last. */
+export class PartialValue {
+  /** The value as its only element; empty until it starts. */
+  readonly #root: unknown[] = [];
+  readonly #places: Place[] = [{ holder: { list: this.#root }, key: "list" }];
+
+  /** The value so far, the same object or list each time: copy it to keep it. `undefined` until it starts. */
+  get value(): unknown {
+    return this.#root[0];
+  }
+
+  /** Applies one event and gives the value. */
+  apply({ edits, open }: PartialEdits): unknown {
+    const places = this.#places;
+    edits.forEach((edit, at) => {
+      if (at > 0) places.pop();
+      const { holder, key } = places.at(-1) as Place;
+      const place = holder[key];
+      if (typeof edit === "string") holder[key] = (place as string) + edit;
+      else if (Array.isArray(edit)) for (const element of edit) (place as unknown[]).push(element);
+      else for (const [name, member] of Object.entries(edit as object)) set(place as object, name, member);
+    });
+    for (const step of open) {
+      const { holder, key } = places.at(-1) as Place;
+      const place = holder[key] as Record<string | number, unknown>;
+      places.push({ holder: place, key: step === 0 ? (place as unknown as unknown[]).length - 1 : step });
+    }
+    return this.value;
+  }
+}
+
+/** Assigning to `__proto__` would change what the object is; `JSON.parse` makes a member of it. */
+function set(object: object, name: string, value: unknown): void {
+  if (name !== "__proto__") (object as Record<string, unknown>)[name] = value;
+  else Object.defineProperty(object, name, { value, writable: true, enumerable: true, configurable: true });
+}
