@@ -26,7 +26,7 @@ const isWanted = (part: string) => only === undefined || only === part;
 const effort: Effort = isQuick ? { rounds: 5, turn: 6_000 } : { rounds: 11, turn: 25_000 };
 const allSizes: ReadSize[] = ["event", 1400, 16_384, 65_536];
 const fewSizes: ReadSize[] = ["event", 16_384];
-const everyStream = streams(isQuick ? 2_000 : 10_000);
+const everyStream = streams(isQuick ? 4_000 : 10_000);
 
 /** Which reads of a stream a host is given. */
 function sizes(host: string, stream: Stream): ReadSize[] {

@@ -244,8 +244,9 @@ function members(nodes, file, link) {
     if (!isMethod(node) || isOverloaded(node)) continue;
     const name = nameOfMethod(node, file.text);
     const doc = prose(commentBefore(file.text, node.start));
+    if (node.kind === "constructor" && doc === "") continue; // for the package itself
     const code = `\`\`\`ts\n${methodSignature(node, file.text)}\n\`\`\``;
-    methods.push([last === name ? "" : `### ${name}`, doc, code].filter(Boolean).join("\n\n"));
+    methods.push([last === name ? "" : `### ${name}`, code, doc].filter(Boolean).join("\n\n"));
     last = name;
   }
   return [table(rows), ...methods].filter(Boolean).join("\n\n");

@@ -457,8 +457,11 @@ fn strict_decoding_refuses_what_would_be_repaired_and_nothing_else() {
     }
 }
 
+/// Text, reasoning, names and arguments of tool calls, and whether it was all of it.
+type Answer = (String, String, Vec<(String, String)>, bool);
+
 /// A client as it is written in an afternoon; `None` where it throws.
-fn naive(case: &Case) -> Option<(String, String, Vec<(String, String)>, bool)> {
+fn naive(case: &Case) -> Option<Answer> {
     let (mut text, mut reasoning, mut calls, mut done) = (String::new(), String::new(), Vec::new(), false);
     for event in std::str::from_utf8(&case.stream).ok()?.split("\n\n") {
         let Some(data) = event.strip_prefix("data: ") else {

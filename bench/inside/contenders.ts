@@ -4,7 +4,7 @@
  */
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { streamText as streamTextOfXsai } from "@xsai/stream-text";
-import { streamText } from "ai";
+import { jsonSchema, streamText, tool } from "ai";
 import { ChatDecoder, Chatwire } from "chatwire";
 import { createParser } from "eventsource-parser";
 import OpenAI from "openai";
@@ -45,6 +45,14 @@ const aiSdk = createOpenAICompatible({
   includeUsage: true,
 });
 const chatwire = new Chatwire({ baseURL, apiKey: "none", fetch: answering, dangerouslyAllowBrowser: true });
+
+// These two want to know a tool that is called. One of them runs it, too.
+const toolOfAiSdk = { write: tool({ inputSchema: jsonSchema({ type: "object" }) }) };
+const toolOfXsai = {
+  type: "function" as const,
+  function: { name: "write", parameters: { type: "object" as const } },
+  execute: () => "written",
+};
 
 const answer = (text: string, usage: WireUsage | null | undefined): Answer => ({
   text,
@@ -140,7 +148,7 @@ export const contenders = {
 
   async "AI SDK streamText"(reads: Reads): Promise<Answer> {
     next = reads;
-    const result = streamText({ model: aiSdk(model), messages, maxRetries: 0, onError: () => {} });
+    const result = streamText({ model: aiSdk(model), messages, tools: toolOfAiSdk, maxRetries: 0, onError() {} });
     let text = "";
     for await (const piece of result.textStream) text += piece;
     const { inputTokens, outputTokens } = await result.usage;
@@ -152,6 +160,7 @@ export const contenders = {
     const result = streamTextOfXsai({
       ...{ baseURL, apiKey: "none", model, messages, fetch: answering },
       streamOptions: { includeUsage: true },
+      tools: [toolOfXsai],
     });
     for (const unused of [result.messages, result.steps, result.totalUsage]) unused.catch(() => {});
     const reader = result.textStream.getReader();

@@ -13,7 +13,10 @@ async fn fetch(mut request: Request, env: Env, _context: Context) -> Result<Resp
     let asked = ChatCompletionRequest::new("electron", vec![Message::user(question)]);
     match client.stream(&asked).await {
         // When the visitor leaves, the stream is dropped, and with it the request.
-        Ok(chunks) => Response::from_stream(chunks.map(|chunk| Ok(chunk.map_err(in_words)?.text().into_bytes()))),
+        Ok(chunks) => Response::from_stream(chunks.map(|chunk| match chunk {
+            Ok(chunk) => Ok(chunk.text().into_bytes()),
+            Err(error) => Err(in_words(error)),
+        })),
         Err(error) => Response::error(error.to_string(), 502),
     }
 }
