@@ -44,11 +44,11 @@ export function figure(measures: readonly number[]): Figure {
 
 export async function race(host: Host, stream: Stream, size: ReadSize, { rounds, turn }: Effort): Promise<Race> {
   const lane = await host.open();
+  const slow = new Set<Contender>();
   try {
     await lane.prepare(stream, size);
     const failed = new Map<Contender, string>();
     const times = new Map<Contender, number>();
-    const slow = new Set<Contender>();
     for (const name of names) {
       try {
         times.set(name, await warm(name));

@@ -1,6 +1,7 @@
 /**
  * The client, in the call shape of the `openai` package.
  */
+import type { BatchOptions, BatchResult } from "./batch.ts";
 import { Caller, toBody } from "./call.ts";
 import { readDocument, readJSON } from "./document.ts";
 import type { ClientOptions, RequestOptions } from "./options.ts";
@@ -132,6 +133,29 @@ export class Completions {
       return { data: await parsed<T>(data, wanted), response, requestId: request_id };
     })();
     return new APIPromise(parsing, async () => (await parsing).data);
+  }
+
+  /**
+   * Asks for many completions, as fast as the client's `limits` allow, and gives what became of each, in the order of `list`.
+   *
+   * One that fails does not stop the others. A refusal that says when to come back is waited out, up to `maxWait`. An abort
+   * settles what is left with `APIUserAbortError`.
+   *
+   * @throws {InvalidRequestError} `list` or the options make no sense; what is wrong with one request is in its result
+   * @example
+   * ```ts
+   * const results = await client.chat.completions.batch(questions.map((content) => ({ messages: [{ role: "user", content }] })), {
+   *   onProgress: ({ done, failed, total }) => console.log(`${done} of ${total}, ${failed} failed`),
+   * });
+   * for (const result of results) if (result.status === "fulfilled") console.log(result.value.choices[0]?.message.content);
+   * ```
+   */
+  async batch(
+    list: readonly ChatCompletionCreateParamsNonStreaming[],
+    options: BatchOptions = {},
+  ): Promise<BatchResult[]> {
+    const { runBatch } = await import("./batch.ts");
+    return runBatch((params, settings) => this.create(params, settings), list, options);
   }
 
   /**

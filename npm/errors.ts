@@ -79,7 +79,10 @@ export class ChatwireError extends Error {
 export class APIError extends ChatwireError {
   /** HTTP status; `undefined` when no answer came. */
   readonly status: number | undefined;
-  /** Headers of the answer. */
+  /**
+   * Headers of the answer, the server's limits (`X-RateLimit-*`, `Retry-After`) included: `error.headers?.get("x-ratelimit-reset")`.
+   * Those of a good answer are in `(await create(…).withResponse()).response.headers`.
+   */
   readonly headers: Headers | undefined;
   /** The `error` object of the answer's body, as the server sent it (the key scrubbed). */
   readonly error: unknown;

@@ -1,6 +1,7 @@
 /**
  * The public API of `chatwire`.
  */
+export type { BatchOptions, BatchProgress, BatchResult } from "./batch.ts";
 export { Chat, Chatwire, Completions, Models } from "./client.ts";
 export type {
   DecoderOptions,

@@ -334,7 +334,8 @@ export type ReasoningEffort = "none" | "minimal" | "low" | "medium" | "high" | "
  *
  * `@range` is what the services document, `@service` who documents the field, and `@enforced` where a value outside the
  * range is refused: before sending, by the rules of those providers (`validate`, on by default), or by the server alone.
- * A rule holds for its own provider only; a server of your own has the `ranges` that you give it.
+ * A rule holds for its own provider only; a server of your own has the `ranges` that you give it. `null` stands for a field
+ * left out on OpenAI alone: Electron and ElectronHub document no field that may be null, so it is refused for them.
  */
 export interface ChatCompletionCreateParamsBase {
   /**
@@ -506,7 +507,7 @@ export interface ChatCompletionCreateParamsBase {
    */
   tools?: ChatCompletionTool[];
   /**
-   * Which of them it must call. A function that is not in `tools` is a warning on Electron.
+   * Which of them it must call. A function that is not in `tools` is a warning.
    * @range Electron: `auto`, `required`, `none` or a function by name; ElectronHub: `none` or `auto`
    * @service Electron, ElectronHub, OpenAI
    * @enforced electron, electronhub

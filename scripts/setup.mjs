@@ -15,7 +15,8 @@ export async function setup() {
 async function packages() {
   if (installed(packagesIn("package-lock.json"), packagesIn("node_modules/.package-lock.json"))) return;
   say("installing npm packages");
-  await run("npm", ["ci", "--loglevel=error", "--no-fund", "--no-audit"]);
+  // Not `npm ci`: it refuses a lock file without the optional packages of other platforms, which a registry may lack.
+  await run("npm", ["install", "--no-save", "--loglevel=error", "--no-fund", "--no-audit"]);
 }
 
 function packagesIn(lockFile) {

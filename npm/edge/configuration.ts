@@ -119,7 +119,8 @@ function route(targets: Route["targets"], { params, maxTokens, tools }: Partial<
 function checkedLimits<Limits extends RequestLimits>(where: string, limits: Limits): Limits {
   for (const name of ["maxTokens", "choices"] as const) {
     const limit = limits[name];
-    if (limit !== undefined && !(Number.isSafeInteger(limit) && limit > 0)) wrong(`${where}.${name} is a whole number above 0`);
+    if (limit !== undefined && !(Number.isSafeInteger(limit) && limit > 0))
+      wrong(`${where}.${name} is a whole number above 0`);
   }
   return limits;
 }

@@ -24,7 +24,12 @@ export class Problem extends Error {
   readonly headers: Record<string, string>;
 
   /** `message` is read by the caller: it says what they can do, and holds nothing they must not see. */
-  constructor(status: number, code: string, message: string, about: { param?: string; headers?: Record<string, string> } = {}) {
+  constructor(
+    status: number,
+    code: string,
+    message: string,
+    about: { param?: string; headers?: Record<string, string> } = {},
+  ) {
     super(message);
     this.status = status;
     this.code = code;

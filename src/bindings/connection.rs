@@ -17,7 +17,7 @@ use crate::client::host::{self, set};
 use crate::json::{Reader, Writer};
 use crate::policy::redact::{check_header, check_key};
 use crate::policy::timeouts::{Setting, TimeoutOption, Timeouts};
-use crate::policy::{Problem, Validation, cost, limits};
+use crate::policy::{Problem, Validation, cost, joined, limits};
 use crate::provider::{BaseUrl, Limits, Provider, Range, is_own_host};
 use crate::stream::{self, Tokens};
 
@@ -365,7 +365,7 @@ fn read_key(js: &JsValue, provider: &Provider, base: &BaseUrl, options: &Options
     if let Key::None = key {
         if !given.is_null() {
             let variable = provider.key_variable.unwrap_or("null");
-            let message = ["is missing: this server needs one (or set ", variable, ")"].concat();
+            let message = joined(&["is missing: this server needs one (or set ", variable, ")"]);
             options.wrong("apiKey", &message);
         }
     } else if options.flag("page") == Some(true) && options.flag("dangerouslyAllowBrowser") != Some(true) {

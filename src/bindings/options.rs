@@ -6,7 +6,7 @@ use serde::Deserialize;
 use wasm_bindgen::JsValue;
 
 use crate::chat::view::Value;
-use crate::policy::Problem;
+use crate::policy::{Problem, joined};
 use crate::provider::{Prices, ReasoningPlace};
 use crate::stream::Attempt;
 
@@ -42,7 +42,7 @@ impl<'a> Options<'a> {
         self.note([Problem::refused(
             "invalid_option",
             &[name],
-            [name, " ", message].concat(),
+            joined(&[name, " ", message]),
         )]);
     }
 

@@ -18,7 +18,7 @@ use crate::policy::breaker::account;
 use crate::policy::redact::{check_header, check_key, scrub};
 use crate::policy::retry::{self, Decision, Failure, Hints};
 use crate::policy::timeouts::{TimeoutOption, Timeouts};
-use crate::policy::{Validation, validate};
+use crate::policy::{Validation, joined, validate};
 use crate::provider::{BaseUrl, Limits, Provider, authorization};
 use crate::stream::{self, Attempt, TokenPrices};
 
@@ -318,7 +318,7 @@ impl Connection {
             Key::Value(key) => key.clone(),
             Key::Function(function) => {
                 let failed = |reason: &str| {
-                    let message = ["The apiKey function failed: ", reason].concat();
+                    let message = joined(&["The apiKey function failed: ", reason]);
                     Error::new(ErrorKind::Configuration, message)
                 };
                 let promise = function
@@ -337,12 +337,15 @@ impl Connection {
 
     fn url(&self, call: &Call) -> String {
         let mut url = self.base.join(&call.path);
-        let pairs = merged(&self.query, &call.query);
-        if !pairs.is_empty() {
-            let params = QueryParams::new();
-            for (name, value) in pairs {
-                params.append(name, value);
+        // Those of the call win over the client's.
+        let of_client = |(name, _): &&Pair| !call.query.iter().any(|(own, _)| own == name);
+        let mut params = None;
+        for (name, value) in self.query.iter().filter(of_client).chain(&call.query) {
+            if let Some(value) = value {
+                params.get_or_insert_with(QueryParams::new).append(name, value);
             }
+        }
+        if let Some(params) = params {
             url.push('?');
             url.push_str(&params.to_string());
         }
@@ -388,16 +391,6 @@ impl From<Error> for Refused {
     fn from(error: Error) -> Self {
         Refused { error, again: None }
     }
-}
-
-/// The pairs of both, those of the call winning over the client's.
-fn merged<'a>(defaults: &'a [Pair], own: &'a [Pair]) -> Vec<(&'a str, &'a str)> {
-    let kept = defaults
-        .iter()
-        .filter(|(name, _)| !own.iter().any(|(other, _)| other == name));
-    kept.chain(own)
-        .filter_map(|(name, value)| Some((name.as_str(), value.as_deref()?)))
-        .collect()
 }
 
 /// The response's headers, where they can be listed.

@@ -63,8 +63,11 @@ impl Breaker {
 /// A number for a key at a host, to share limiter and breaker by without keeping the key (FNV-1a, 64 bits).
 #[must_use]
 pub fn account(host: &str, api_key: Option<&str>) -> u64 {
-    let bytes = host.bytes().chain([0]).chain(api_key.unwrap_or_default().bytes());
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    let mut hash = 0xcbf2_9ce4_8422_2325;
+    for part in [host, "\0", api_key.unwrap_or_default()] {
+        for byte in part.bytes() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    hash
 }

@@ -13,5 +13,5 @@ pub mod timeouts;
 pub mod validate;
 
 pub use problem::{Problem, Severity};
-pub(crate) use problem::{integer, push_integer, push_number};
+pub(crate) use problem::{integer, joined, push_integer, push_number};
 pub use validate::{Validation, validate};

@@ -4,7 +4,7 @@
 //! service documents as rejected or out of range, and nothing else: what another service accepts is that service's
 //! business. What is legal and probably a mistake is [`Severity::Suspicious`].
 
-use super::{Problem, Severity, estimate, integer, push_number};
+use super::{Problem, Severity, estimate, integer, joined, push_number};
 use crate::chat::view::{Value, View};
 use crate::json::Reader;
 use crate::provider::{Check, MessageRules, Provider};
@@ -289,8 +289,8 @@ impl<'a> Judge<'a> {
     fn required_text(&mut self, value: &'a Value, name: &'a str) {
         self.at(name, |judge| match judge.member(value, name) {
             Some(Value::String(_)) => {}
-            Some(_) => judge.refuse("wrong_type", [name, " must be a string"].concat()),
-            None => judge.refuse("required", [name, " is missing"].concat()),
+            Some(_) => judge.refuse("wrong_type", joined(&[name, " must be a string"])),
+            None => judge.refuse("required", joined(&[name, " is missing"])),
         });
     }
 
@@ -398,7 +398,7 @@ impl<'a> Judge<'a> {
     }
 
     fn must_be(&mut self, what: &str) {
-        self.refuse("wrong_type", ["must be ", what].concat());
+        self.refuse("wrong_type", joined(&["must be ", what]));
     }
 
     fn must_be_word(&mut self, words: &[&str]) {

@@ -4,7 +4,7 @@
 //! meaning parsers disagree on (backslashes, user names, percent signs in the host), because the host decides whether a
 //! key is needed and guarded.
 
-use crate::policy::Problem;
+use crate::policy::{Problem, joined};
 
 /// A checked base URL, without a slash at its end.
 ///
@@ -63,7 +63,7 @@ impl BaseUrl {
         };
         if let Some(rest) = text.strip_prefix("//") {
             let scheme = base.text.get(..scheme_end(&base.text).unwrap_or(0)).unwrap_or_default();
-            return Self::absolute(&[scheme, "://", rest].concat());
+            return Self::absolute(&joined(&[scheme, "://", rest]));
         }
         let path = base.path();
         let directory = path.len()
@@ -76,7 +76,7 @@ impl BaseUrl {
             [b'/', ..] => ("", ""),
             _ => (path.get(..directory).unwrap_or_default(), "/"),
         };
-        Self::absolute(&[base.origin(), directory, slash, text].concat())
+        Self::absolute(&joined(&[base.origin(), directory, slash, text]))
     }
 
     /// The URL, without a slash at its end.
@@ -115,7 +115,7 @@ impl BaseUrl {
     #[must_use]
     pub fn join(&self, path: &str) -> String {
         let slashes = path.bytes().take_while(|byte| *byte == b'/').count();
-        [&self.text, "/", path.get(slashes..).unwrap_or_default()].concat()
+        joined(&[&self.text, "/", path.get(slashes..).unwrap_or_default()])
     }
 
     fn absolute(text: &str) -> Result<Self, Problem> {
@@ -168,7 +168,7 @@ impl BaseUrl {
             ));
         }
         let host = host.to_ascii_lowercase();
-        let mut url = [&scheme, "://"].concat();
+        let mut url = joined(&[&scheme, "://"]);
         let start = url.len();
         url.push_str(&host);
         let end = url.len();
@@ -237,5 +237,5 @@ fn position(text: &str, byte: u8) -> Option<usize> {
 }
 
 fn problem(message: &str) -> Problem {
-    Problem::refused("invalid_base_url", &["baseURL"], ["baseURL ", message].concat())
+    Problem::refused("invalid_base_url", &["baseURL"], joined(&["baseURL ", message]))
 }

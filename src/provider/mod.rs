@@ -16,7 +16,7 @@ pub use base_url::BaseUrl;
 pub use rules::{Check, MessageRules, Range, Rule};
 
 use crate::chat::view::{Value, View};
-use crate::policy::Problem;
+use crate::policy::{Problem, joined};
 
 const BUILT_IN: [&Defaults; 3] = [&electron::DATA, &electronhub::DATA, &openai::DATA];
 
@@ -441,5 +441,5 @@ pub fn is_own_host(host: &str) -> bool {
 /// The value of the `Authorization` header for a key.
 #[must_use]
 pub fn authorization(api_key: &str) -> String {
-    ["Bearer ", api_key].concat()
+    joined(&["Bearer ", api_key])
 }

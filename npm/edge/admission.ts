@@ -1,0 +1,113 @@
+/**
+ * Who may come in: by Host, by Origin, by token.
+ *
+ * A gateway on a developer's machine holds a paid key and is within reach of every page the developer opens. A foreign page
+ * can reach it by its address, which the Origin betrays, or by a name of its own that resolves to 127.0.0.1, which the Host
+ * betrays.
+ */
+import type { Configuration } from "./configuration.ts";
+import type { Environment, Grant } from "./options.ts";
+import { isPageToken, verifyPageToken } from "./page-token.ts";
+import { Problem } from "./problem.ts";
+
+const LOCAL_HOSTS: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::1]"]);
+
+/** @throws {Problem} 403, without `authorize` or `public` this host is not answered */
+export function checkHost({ authorize, isPublic }: Configuration, request: Request): void {
+  if (authorize || isPublic) return;
+  const { host } = new URL(request.url);
+  // A local runtime may take the URL from a header that a rebound page can set; the Host it cannot.
+  if (isLocal(host) && isLocal(request.headers.get("host") ?? host)) return;
+  throw new Problem(
+    403,
+    "host_not_allowed",
+    "This gateway answers only on localhost. To open it to other hosts, give it `authorize`, or `public: true`.",
+  );
+}
+
+function isLocal(host: string): boolean {
+  return URL.canParse(`http://${host}`) && LOCAL_HOSTS.has(new URL(`http://${host}`).hostname);
+}
+
+/**
+ * The CORS headers of an answer to this request; none where no page asks, or the gateway's own.
+ * @throws {Problem} 403, a page of another site asks that is not listed
+ */
+export function checkOrigin({ origins, token }: Configuration, request: Request): Record<string, string> {
+  const origin = request.headers.get("origin");
+  if (origin === null) {
+    // A page's GET without CORS names no origin, but browsers do say this. Programs send neither.
+    const site = request.headers.get("sec-fetch-site");
+    if (site !== null && site !== "same-origin" && site !== "none" && origins !== "*") throw foreign();
+    return {};
+  }
+  const isListed = origins === "*" || origins.has(origin) || token?.origins.includes(origin) === true;
+  if (!isListed) {
+    // Only the host is compared: behind a proxy that ends TLS, the page's scheme is not the gateway's.
+    const host = request.headers.get("host") ?? new URL(request.url).host;
+    if (URL.canParse(origin) && new URL(origin).host === host) return {};
+    throw foreign();
+  }
+  return {
+    "access-control-allow-origin": origins === "*" ? "*" : origin,
+    "access-control-expose-headers": "x-request-id, x-upstream-request-id, retry-after, retry-after-ms",
+    vary: "origin",
+  };
+}
+
+function foreign(): Problem {
+  return new Problem(
+    403,
+    "origin_not_allowed",
+    "Pages of this origin may not call this gateway. Its `cors` lists those that may.",
+  );
+}
+
+/** The answer to a browser that asks before it sends. */
+export function preflight(request: Request, cors: Record<string, string>): Response {
+  const wanted = request.headers.get("access-control-request-headers");
+  return new Response(null, {
+    status: 204,
+    headers: {
+      ...cors,
+      "access-control-allow-methods": "GET, POST",
+      // Any header may be sent: none but ours is read, and none is passed on.
+      "access-control-allow-headers": wanted ?? "authorization, content-type",
+      "access-control-max-age": "86400",
+      vary: "origin, access-control-request-headers",
+    },
+  });
+}
+
+/** What everybody is who needs no token. */
+const ANYBODY: Grant = { caller: "anonymous" };
+
+/** @throws {Problem} 401, nobody known; 403, a page's token on another page; 503, nobody could say */
+export async function admit(configuration: Configuration, request: Request, env: Environment): Promise<Grant> {
+  const { token } = configuration;
+  const given = bearerOf(request);
+  if (token && isPageToken(given)) return verifyPageToken(token, given, request);
+  return authorized(configuration, request, env);
+}
+
+/** The same for one who asks for a page's token: a page cannot renew its own. */
+export async function authorized({ authorize }: Configuration, request: Request, env: Environment): Promise<Grant> {
+  if (!authorize) return ANYBODY;
+  let grant: Grant | null;
+  try {
+    const { url, method, headers } = request;
+    grant = await authorize(new Request(url, { method: method === "POST" ? "POST" : "GET", headers }), env);
+  } catch (error) {
+    console.error("chatwire/edge: authorize failed:", (error as Error)?.name ?? "no error");
+    throw new Problem(503, "authorization_unavailable", "It could not be found out who calls. Try again in a moment.");
+  }
+  if (typeof grant === "object" && grant !== null && typeof grant.caller === "string") return grant;
+  throw new Problem(401, "unauthorized", "Send a valid token as `Authorization: Bearer ...`.", {
+    headers: { "www-authenticate": "Bearer" },
+  });
+}
+
+/** The token of `Authorization: Bearer`, or nothing. */
+export function bearerOf(request: Request): string {
+  return /^Bearer +(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1] ?? "";
+}

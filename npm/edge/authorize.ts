@@ -1,0 +1,159 @@
+/**
+ * Ready-made answers to "who calls": tokens that are listed, and JSON Web Tokens that others signed.
+ */
+import { ChatwireError } from "chatwire";
+import { createLocalJWKSet, createRemoteJWKSet, type JWTPayload, jwtVerify } from "jose";
+import { bearerOf } from "./admission.ts";
+import type { Authorize, Awaitable, Grant } from "./options.ts";
+
+/** Each token, in the order given, and whom it stands for. */
+type Entry = readonly [token: string | undefined, grant: string | Grant | undefined];
+
+/**
+ * Lets in whoever sends one of these as `Authorization: Bearer`. All are compared, in constant time.
+ *
+ * @param tokens a list, or an object that says for each token who it is. In a list the caller is named by the
+ * first digits of the token's hash.
+ * @throws {ChatwireError} there is none, or one is empty, as a secret is that was not set
+ * @example
+ * ```ts
+ * authorize: bearerTokens([env.ACCESS_TOKEN]),
+ * authorize: bearerTokens({ [env.ALICES_TOKEN]: "alice", [env.KIOSK_TOKEN]: { caller: "kiosk", models: ["small"] } }),
+ * ```
+ */
+export function bearerTokens(
+  tokens: readonly (string | undefined)[] | Readonly<Record<string, string | Grant>>,
+): Authorize {
+  const entries: Entry[] = Array.isArray(tokens) ? tokens.map((token) => [token, undefined]) : Object.entries(tokens);
+  if (
+    entries.length === 0 ||
+    entries.some(([token]) => typeof token !== "string" || token === "" || token === "undefined")
+  ) {
+    throw new ChatwireError("bearerTokens has no token, or an empty one: is the secret set?");
+  }
+  // Hashed in the first request: nothing runs before one in a worker.
+  let known: Promise<{ digest: Uint8Array; grant: Grant }[]> | undefined;
+  return async (request) => {
+    known ??= Promise.all(
+      entries.map(async ([token, given]) => {
+        const digest = await digestOf(token as string);
+        const caller = typeof given === "string" ? given : `token:${hex(digest.subarray(0, 4))}`;
+        return { digest, grant: typeof given === "object" ? given : { caller } };
+      }),
+    );
+    const digest = await digestOf(bearerOf(request));
+    let grant: Grant | null = null;
+    for (const one of await known) if (isSame(digest, one.digest)) grant = one.grant;
+    return grant;
+  };
+}
+
+/** Of equal length, and as random as the hash: the time it takes tells nothing of the token. */
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return a.reduce((difference, byte, at) => difference | (byte ^ (b[at] as number)), 0) === 0;
+}
+
+async function digestOf(text: string): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
+}
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** What a JSON Web Token claims. */
+export interface Claims {
+  sub?: string;
+  iss?: string;
+  aud?: string | string[];
+  exp?: number;
+  [claim: string]: unknown;
+}
+
+/** Which JSON Web Tokens are let in. One of `jwks` and `secret` is needed. */
+export interface JwtOptions {
+  /** The public keys of whoever signs: where they are published, or the key set itself. */
+  jwks?: string | URL | { keys: object[] };
+  /** The secret shared with whoever signs (HS256, HS384, HS512), at least 32 characters. */
+  secret?: string;
+  /** Who must have signed (`iss`). */
+  issuer: string | string[];
+  /** Whom the token must be for (`aud`): otherwise one meant for another service would open this one. */
+  audience: string | string[];
+  /** Seconds by which clocks may differ. Default 5. */
+  tolerance?: number;
+  /** Whom the claims stand for; `null` lets nobody in. By default `{ caller: sub }`. */
+  grant?: (claims: Claims) => Awaitable<Grant | null>;
+}
+
+const PUBLIC_KEY_ALGORITHMS = [
+  "RS256",
+  "RS384",
+  "RS512",
+  "PS256",
+  "PS384",
+  "PS512",
+  "ES256",
+  "ES384",
+  "ES512",
+  "EdDSA",
+  "Ed25519",
+];
+const SECRET_ALGORITHMS = ["HS256", "HS384", "HS512"];
+
+/**
+ * Lets in whoever sends a JSON Web Token that is signed, not expired, and meant for this gateway.
+ * @throws {ChatwireError} the options leave out what makes a token trustworthy
+ * @example
+ * ```ts
+ * authorize: jwt({ jwks: "https://login.example.com/.well-known/jwks.json", issuer: "https://login.example.com", audience: "chat" }),
+ * ```
+ */
+export function jwt(options: JwtOptions): Authorize {
+  const { jwks, secret, issuer, audience, tolerance = 5, grant = bySubject } = options;
+  if ((jwks === undefined) === (secret === undefined)) throw new ChatwireError("jwt needs one of jwks and secret.");
+  if (!issuer?.length || !audience?.length)
+    throw new ChatwireError("jwt needs issuer and audience: who signs, and for whom.");
+  if (secret !== undefined && secret.length < 32)
+    throw new ChatwireError("jwt needs a secret of at least 32 characters.");
+  const verify = verifier(jwks, secret, { issuer, audience, clockTolerance: tolerance, requiredClaims: ["exp"] });
+  return async (request) => {
+    const token = bearerOf(request);
+    if (token === "") return null;
+    let claims: JWTPayload;
+    try {
+      claims = await verify(token);
+    } catch (error) {
+      // Whether the keys could not be had, or the token is not good.
+      if (!isRefusal(error)) throw error;
+      return null;
+    }
+    return grant(claims);
+  };
+}
+
+function verifier(
+  jwks: JwtOptions["jwks"],
+  secret: string | undefined,
+  checks: object,
+): (token: string) => Promise<JWTPayload> {
+  if (secret !== undefined) {
+    const key = new TextEncoder().encode(secret);
+    return async (token) => (await jwtVerify(token, key, { ...checks, algorithms: SECRET_ALGORITHMS })).payload;
+  }
+  const keys =
+    typeof jwks === "string" || jwks instanceof URL
+      ? createRemoteJWKSet(new URL(jwks))
+      : createLocalJWKSet(jwks as Parameters<typeof createLocalJWKSet>[0]);
+  return async (token) => (await jwtVerify(token, keys, { ...checks, algorithms: PUBLIC_KEY_ALGORITHMS })).payload;
+}
+
+/** What is wrong with the token, as opposed to what is wrong with finding out. */
+function isRefusal(error: unknown): boolean {
+  const code = String((error as { code?: unknown } | null)?.code);
+  return /^ERR_(JWT|JWS|JOSE_ALG|JOSE_NOT|JWKS_NO_MATCHING|JWKS_MULTIPLE)/.test(code);
+}
+
+function bySubject({ sub }: Claims): Grant | null {
+  return sub ? { caller: sub } : null;
+}

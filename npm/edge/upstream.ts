@@ -1,0 +1,134 @@
+/**
+ * One provider as the gateway uses it: its client, and what may be said of its failures.
+ *
+ * Retries, limits, cooldowns and fallbacks are the client's. Nothing of a request can name an address.
+ */
+import {
+  APIConnectionError,
+  APIConnectionTimeoutError,
+  APIError,
+  APIUserAbortError,
+  Chatwire,
+  type ClientOptions,
+  type DecoderOptions,
+  type Fetch,
+  InvalidRequestError,
+  RateLimitError,
+} from "chatwire";
+import type { ProviderOptions } from "./options.ts";
+import { Problem } from "./problem.ts";
+
+/** A provider, ready to be asked. */
+export interface Upstream {
+  name: string;
+  client: Chatwire;
+  /** What `client` was made with. */
+  options: ClientOptions;
+  /** How its answers are read. */
+  decoder: DecoderOptions;
+}
+
+/** Who gave a response: with fallbacks, only the one who fetched it knows. */
+const senders = new WeakMap<Response, Upstream>();
+
+/** @throws {ChatwireError} its options make no sense, or its key is missing */
+export function upstreamOf(name: string, provider: ProviderOptions): Upstream {
+  const send: Fetch = provider.fetch ?? ((url, init) => fetch(url, init));
+  const options: ClientOptions = {
+    ...provider,
+    fetch: async (url, init) => {
+      // A redirect is not followed: it would carry the key to an address nobody configured.
+      const response = await send(url, { ...init, redirect: "manual" } as typeof init);
+      senders.set(response, upstream);
+      return response;
+    },
+  };
+  const upstream: Upstream = { name, client: new Chatwire(options), options, decoder: decoderOptions(provider) };
+  return upstream;
+}
+
+/** The provider that gave this response of a client's. */
+export function senderOf(response: Response): Upstream | undefined {
+  return senders.get(response);
+}
+
+function decoderOptions({ provider, prices, endpoint, decoding }: ProviderOptions): DecoderOptions {
+  const own = typeof provider === "object" ? provider : undefined;
+  const known = prices ?? own?.prices;
+  return {
+    ...(typeof provider === "string" && { provider }),
+    ...(own?.reasoning && { reasoning: own.reasoning }),
+    ...(known && { prices: known }),
+    ...(endpoint && { endpoint }),
+    ...(decoding && { decoding }),
+    accumulate: false,
+  };
+}
+
+/** What the caller is told of a failure before the answer. The provider's words pass only where they are about the request. */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof InvalidRequestError) {
+    const [detail] = error.details;
+    return new Problem(400, detail?.code ?? "invalid_request", error.message, { param: detail?.path.join(".") ?? "" });
+  }
+  // Nobody reads this one.
+  if (error instanceof APIUserAbortError) return new Problem(499, "caller_left", "The caller left.");
+  if (error instanceof APIConnectionTimeoutError) {
+    return new Problem(504, "upstream_timeout", "The provider did not answer in time. Try again in a moment.");
+  }
+  if (error instanceof APIConnectionError) {
+    return new Problem(502, "upstream_unreachable", "The provider could not be reached. Try again in a moment.");
+  }
+  if (!(error instanceof APIError) || error.status === undefined) {
+    if (error instanceof RateLimitError) return limited(error, "This gateway's plan is used up for the moment.");
+    return new Problem(
+      500,
+      "gateway_failed",
+      "The gateway could not send this request. Who runs it finds more in its log.",
+    );
+  }
+  return refusalOf(error, error.status);
+}
+
+function refusalOf(error: APIError, status: number): Problem {
+  if (status === 401 || status === 403) {
+    // The provider's own words may quote a part of the key, and the caller's token is not what was refused.
+    const message = "The provider refused this gateway's key. Who runs it must check its secrets.";
+    return new Problem(502, "provider_key_refused", message, { headers: { "x-should-retry": "false" } });
+  }
+  if (error instanceof RateLimitError) return limited(error, "The provider is asked too often.");
+  if (status < 400 || status >= 500) {
+    return new Problem(502, "upstream_failed", "The provider failed. Try again in a moment.", {
+      headers: waits(error),
+    });
+  }
+  const message = publicWords(error) ?? "The provider refused this request.";
+  return new Problem(status, error.code ?? "upstream_refused", message, error.param ? { param: error.param } : {});
+}
+
+function limited(error: RateLimitError, otherwise: string): Problem {
+  const headers = waits(error);
+  if (error.retryAt !== undefined && !headers["retry-after"]) {
+    headers["retry-after"] = String(Math.max(1, Math.ceil((error.retryAt - Date.now()) / 1000)));
+  }
+  return new Problem(429, error.code ?? "rate_limit_exceeded", publicWords(error) ?? otherwise, { headers });
+}
+
+/** The headers that say when to come back. */
+function waits({ headers }: APIError): Record<string, string> {
+  const names = ["retry-after", "retry-after-ms", "x-should-retry"];
+  return Object.fromEntries(names.flatMap((name) => (headers?.get(name) ? [[name, headers.get(name) as string]] : [])));
+}
+
+/** Longer words are no explanation. */
+const MAX_WORDS = 1000;
+/** Addresses of one network: numbers, and names that mean nothing outside it. */
+const INTERNAL =
+  /\b(?:https?:\/\/)?(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:]+\]|localhost|[\w-]+(?:\.[\w-]+)*\.(?:internal|local|lan|svc|invalid|corp|intranet))(?::\d+)?(?:\/[^\s"']*)?/gi;
+
+function publicWords(error: APIError): string | undefined {
+  const words = (error.error as { message?: unknown } | undefined)?.message;
+  if (typeof words !== "string" || words === "") return undefined;
+  return words.slice(0, MAX_WORDS).replace(INTERNAL, "[address]");
+}

@@ -1,0 +1,133 @@
+/**
+ * Takes the event that carries nothing but usage out of a stream whose caller did not ask for it.
+ *
+ * Until a choice has its finish reason every byte passes at once, whatever it cuts through. From the read that brings a
+ * finish reason on, only whole events pass; the usage comes after it. Events are told apart as WHATWG HTML §9.2.6 says,
+ * by blank lines, and are otherwise passed as they were sent.
+ */
+import { EventStreamDecoder } from "chatwire";
+
+const LF = 10;
+const CR = 13;
+/** An event longer than this is passed on unread: usage is short. */
+const MAX_HELD_BYTES = 1024 * 1024;
+/** What of a read is looked at again with the next: a little more than `"finish_reason" : "`. */
+const SEAM_BYTES = 32;
+
+const NOTHING = new Uint8Array(0);
+
+export class UsageFilter {
+  #isFinished = false;
+  /** The end of what has passed, while no finish reason has been seen. */
+  #seam: Uint8Array = NOTHING;
+  /** The last byte before `#held`; at the start of the body a line begins, too. */
+  #last = LF;
+  /** Whole lines and a part of one, of an event that has not ended. */
+  #held: Uint8Array = NOTHING;
+
+  /** Takes a read and gives what may pass. */
+  push(bytes: Uint8Array): Uint8Array {
+    if (!this.#isFinished) {
+      const seen = joined(this.#seam, bytes);
+      if (!endsFinished(seen)) {
+        this.#seam = seen.slice(-SEAM_BYTES);
+        this.#last = bytes.at(-1) ?? this.#last;
+        return bytes;
+      }
+      this.#isFinished = true;
+    }
+    return this.#wholeEvents(joined(this.#held, bytes));
+  }
+
+  /** The body is over: what is left of it. */
+  end(): Uint8Array {
+    const rest = this.#held;
+    this.#held = NOTHING;
+    return isUsageOnly(rest) ? NOTHING : rest;
+  }
+
+  #wholeEvents(bytes: Uint8Array): Uint8Array {
+    const passed: Uint8Array[] = [];
+    let from = 0;
+    let before = this.#last;
+    let isBlank = before === LF || before === CR;
+    for (let at = 0; at < bytes.length; at++) {
+      const byte = bytes[at] as number;
+      if (byte !== LF && byte !== CR) {
+        isBlank = false;
+      } else if (byte === LF && before === CR) {
+        // The second half of a line end: it belongs to what ended with the first.
+        if (at === from) {
+          passed.push(bytes.subarray(at, at + 1));
+          from = at + 1;
+        }
+      } else {
+        if (isBlank) {
+          let end = at + 1;
+          if (byte === CR && bytes[end] === LF) end++;
+          const event = bytes.subarray(from, end);
+          if (!isUsageOnly(event)) passed.push(event);
+          from = end;
+          at = end - 1;
+        }
+        isBlank = true;
+      }
+      before = bytes[at] as number;
+    }
+    if (bytes.length - from > MAX_HELD_BYTES) {
+      passed.push(bytes.subarray(from));
+      from = bytes.length;
+    }
+    this.#held = bytes.slice(from);
+    if (from > 0) this.#last = bytes[from - 1] as number;
+    return passed.length === 1 ? (passed[0] as Uint8Array) : joined(...passed);
+  }
+}
+
+const KEY = new TextEncoder().encode('_reason"');
+const UNDERSCORE = 95;
+const SPACE = 32;
+const COLON = 58;
+const QUOTE = 34;
+
+/**
+ * Whether the last finish reason in these bytes is one. Inside a JSON string a quote is escaped, so that these bytes can
+ * only be the key itself.
+ */
+function endsFinished(bytes: Uint8Array): boolean {
+  for (let at = bytes.lastIndexOf(UNDERSCORE); at >= 0; at = at > 0 ? bytes.lastIndexOf(UNDERSCORE, at - 1) : -1) {
+    if (!KEY.every((byte, offset) => bytes[at + offset] === byte)) continue;
+    let value = at + KEY.length;
+    while (bytes[value] === SPACE || bytes[value] === COLON) value++;
+    return bytes[value] === QUOTE;
+  }
+  return false;
+}
+
+/** Whether a block of lines is one event with usage and no choices. */
+function isUsageOnly(block: Uint8Array): boolean {
+  if (block.length < 16) return false;
+  const decoder = new EventStreamDecoder({ maxEventBytes: MAX_HELD_BYTES + SEAM_BYTES });
+  try {
+    const [event] = [...decoder.feed(block), ...decoder.end()];
+    const { choices, usage } = JSON.parse(event?.data ?? "null") ?? {};
+    const hasNoChoice = choices === undefined || choices === null || (Array.isArray(choices) && choices.length === 0);
+    return hasNoChoice && typeof usage === "object" && usage !== null;
+  } catch {
+    return false;
+  } finally {
+    decoder.free();
+  }
+}
+
+function joined(...parts: Uint8Array[]): Uint8Array {
+  const filled = parts.filter((part) => part.length > 0);
+  if (filled.length < 2) return filled[0] ?? NOTHING;
+  const all = new Uint8Array(filled.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of filled) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
