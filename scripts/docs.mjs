@@ -13,8 +13,13 @@ import { pathToFileURL } from "node:url";
 import { parseAst } from "vite";
 import { root } from "./run.mjs";
 
-/** The package's entries, by the name they are imported by. */
-const ENTRIES = { chatwire: "npm/index.ts", "chatwire/emulator": "npm/emulator/index.ts" };
+/** The sources of the package's entries, by the name they are imported by. */
+function entries() {
+  const { name, exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  return Object.entries(exports)
+    .filter(([, { types }]) => types)
+    .map(([path, { types }]) => [join(name, path), types.replace(/^\.\/dist\//, "npm/").replace(/\.d\.ts$/, ".ts")]);
+}
 
 /** The files that enforce what a field's `@enforced` names. */
 const ENFORCERS = ["electron", "electronhub", "openai"];
@@ -35,7 +40,7 @@ export function pages() {
   };
   /** @type {Map<string, { entry: string, path: string, names: Set<string> }>} */
   const sources = new Map();
-  for (const [entry, path] of Object.entries(ENTRIES)) {
+  for (const [entry, path] of entries()) {
     for (const { name, path: from } of exportsOf(read(path), read)) {
       const page = pageName(from);
       if (!sources.has(page)) sources.set(page, { entry, path: from, names: new Set() });
@@ -59,14 +64,14 @@ export function pages() {
     const missing = [...names].filter((name) => !said.some((one) => one.name === name));
     if (missing.length > 0) throw new Error(`${path} does not declare ${missing.join(", ")}`);
     const link = (type) => linked(type, homes, page);
-    const title = `${entry}: ${page.replace(/^emulator-|\.md$/g, "")}`;
+    const title = `${entry}: ${page.replace(/\.md$/, "")}`;
     const body = merged(said).map((one) => describe(one, file, link));
     written.set(page, `${[`# ${title}`, file.intro, ...body].filter(Boolean).join("\n\n")}\n`);
 
     if (heading !== entry) index.push("", `## \`${entry}\``, "");
     heading = entry;
     const list = merged(said).map(([{ name }]) => `[\`${name}\`](${page}#${name.toLowerCase()})`);
-    index.push(`- **[${page.replace(/^emulator-|\.md$/g, "")}](${page})**: ${list.join(", ")}`);
+    index.push(`- **[${page.replace(/\.md$/, "")}](${page})**: ${list.join(", ")}`);
   }
   written.set("README.md", `${index.join("\n")}\n`);
   return written;

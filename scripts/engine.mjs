@@ -33,16 +33,12 @@ const shrinking = [
 // runs, for the engine takes every type there is (`chat::view`) and prints numbers itself.
 const unprinted = /^<(f64|serde_core\S*::de::(Unexpected|WithDecimalPoint)) as core\S*::fmt::Display>::fmt$/;
 
-// JavaScript enters a closure through the export for its kind; wasm-bindgen leaves those of every kind in the module, and
-// exports the ones in use.
-const uncalled = /^wasm_bindgen\S*::convert::closures::_::invoke/;
-
 /** Builds what is out of date, and gives the path of the module as the compiler left it, names included. */
 export async function buildEngine() {
   say("building the engine");
   await run("cargo", [...command.split(" "), ...standardLibrary], { env });
   const compiled = join(target, "wasm32-unknown-unknown", "release", "chatwire.wasm");
-  const how = `${binding} ${shrinking} ${unprinted} ${uncalled}`;
+  const how = `${binding} ${shrinking} ${unprinted}`;
   const hash = createHash("sha256").update(readFileSync(compiled)).update(how).digest("hex");
   if (existsSync(join(finished, "chatwire.wasm")) && existsSync(stamp) && readFileSync(stamp, "utf8") === hash) {
     return compiled;
@@ -51,7 +47,7 @@ export async function buildEngine() {
   mkdirSync(join(root, ".cache"), { recursive: true });
   const fresh = mkdtempSync(join(root, ".cache", "engine-")); // its own: another build may be running
   await run("wasm-bindgen", [compiled, ...binding, "--out-dir", fresh]);
-  await cutUnreached(join(fresh, "chatwire_bg.wasm"));
+  await cutPrinters(join(fresh, "chatwire_bg.wasm"));
   await run("wasm-opt", [join(fresh, "chatwire_bg.wasm"), ...shrinking, "-o", join(fresh, "chatwire.wasm")]);
   mkdirSync(finished, { recursive: true });
   for (const file of ["chatwire.js", "chatwire.wasm"]) renameSync(join(fresh, file), join(finished, file));
@@ -60,25 +56,15 @@ export async function buildEngine() {
   return compiled;
 }
 
-/**
- * Empties functions that never run, so that all they call can go: those of `unprinted`, which then print nothing and
- * report success, and the ways into kinds of closures that no import takes.
- */
-async function cutUnreached(path) {
+/** Makes the functions of `unprinted` print nothing and report success, so that all they call can go. */
+async function cutPrinters(path) {
   const { default: binaryen } = await import("binaryen");
   binaryen.setDebugInfo(true);
   const module = binaryen.readBinary(readFileSync(path));
-  const exported = new Set();
-  for (let index = 0; index < module.getNumExports(); index++) {
-    exported.add(binaryen.getExportInfo(module.getExportByIndex(index)).value);
-  }
   for (let index = 0; index < module.getNumFunctions(); index++) {
     const reference = module.getFunctionByIndex(index);
-    const { name } = binaryen.getFunctionInfo(reference);
-    const body = unprinted.test(name)
-      ? module.i32.const(0)
-      : uncalled.test(name) && !exported.has(name) && module.unreachable();
-    if (body) new binaryen.Function(reference).setBody(body);
+    if (!unprinted.test(binaryen.getFunctionInfo(reference).name)) continue;
+    new binaryen.Function(reference).setBody(module.i32.const(0));
   }
   writeFileSync(path, module.emitBinary());
   module.dispose();

@@ -1,7 +1,7 @@
 /**
  * Compiles npm/ into dist/, which is laid out the same. Files that TypeScript cannot write are copied.
  */
-import { cpSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { root, run, say } from "./run.mjs";
 
@@ -19,6 +19,33 @@ export async function buildFacade() {
   for (const file of filesIn(dist).filter((file) => /\.(js|d\.ts)$/.test(file))) {
     const stem = file.replace(/\.d\.ts$|\.js$/, "");
     if (!present.some((source) => source.startsWith(`${stem}.`))) rmSync(join(dist, file)); // its source is gone
+  }
+  await bundleEdge();
+}
+
+/** The gateway with what it is built on, in one file. The package itself stays outside, so that there is one engine. */
+async function bundleEdge() {
+  const { build } = await import("esbuild");
+  const bundled = ["hono", "jose"];
+  const licences = bundled.map((name) => {
+    const folder = join(root, "node_modules", name);
+    const file = readdirSync(folder).find((file) => /^licen[cs]e/i.test(file));
+    return `${name}\n\n${readFileSync(join(folder, file), "utf8").trim()}`;
+  });
+  await build({
+    entryPoints: [join(sources, "edge", "index.ts")],
+    outfile: join(dist, "edge", "index.js"),
+    bundle: true,
+    format: "esm",
+    target: "es2022",
+    platform: "neutral",
+    mainFields: ["module", "main"],
+    external: ["chatwire"],
+    footer: { js: `/*!\nThis file contains the following packages.\n\n${licences.join("\n\n")}\n*/` },
+    logLevel: "warning",
+  });
+  for (const file of filesIn(join(dist, "edge"))) {
+    if (file.endsWith(".js") && file !== "index.js") rmSync(join(dist, "edge", file));
   }
 }
 

@@ -3,7 +3,7 @@
  * running, so that one run shows all there is to mend.
  *
  *     npm test                   everything
- *     npm test -- rust npm       these groups only: lint, rust, npm, wasm, worker, page, package
+ *     npm test -- rust npm       these groups only: lint, rust, npm, wasm, worker, edge, page, package
  *
  * The last line counts the tests of all runners; a linter, and the packing of the package, is one test.
  */
@@ -33,7 +33,7 @@ const steps = [
   { name: "Rust: tests", groups: ["rust"], command: ["cargo", "test", "--no-fail-fast"], count: cargoCounts },
   {
     name: "the package builds and packs",
-    groups: ["npm", "worker", "page", "package"],
+    groups: ["npm", "worker", "edge", "page", "package"],
     command: ["npm", "pack", "--dry-run", "--loglevel=error"],
   },
   nodeTests("npm"),
@@ -52,6 +52,7 @@ const steps = [
     count: cargoCounts,
   },
   nodeTests("worker"),
+  nodeTests("edge"),
   nodeTests("page"),
   nodeTests("package"),
 ];

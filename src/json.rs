@@ -3,6 +3,8 @@
 //! The reader is strict (what it accepts, every `JSON.parse` accepts), allocates nothing, and hands out values as the
 //! slices they lie in. It is not a document model: for that Rust callers have serde_json and JavaScript has its own.
 
+use std::borrow::Cow;
+
 /// How deeply arrays and objects may nest.
 pub const MAX_DEPTH: u32 = 128;
 
@@ -345,6 +347,35 @@ fn hex4(bytes: &[u8], at: usize) -> Option<u16> {
     bytes.get(at..at + 4)?.iter().try_fold(0u16, |unit, byte| {
         Some(unit << 4 | (*byte as char).to_digit(16)? as u16)
     })
+}
+
+/// The same JSON text with `\ufffd` for each surrogate without its other half: JavaScript strings hold such a half, Rust's and
+/// therefore serde_json do not.
+pub fn with_whole_surrogates(json: &str) -> Cow<'_, str> {
+    let bytes = json.as_bytes();
+    let mut whole = String::new();
+    let mut from = 0;
+    let mut at = 0;
+    while let Some(offset) = memchr::memchr(b'\\', bytes.get(at..).unwrap_or_default()) {
+        at += offset;
+        let unit = |at: usize| hex4(bytes, at + 2).filter(|_| bytes.get(at + 1) == Some(&b'u'));
+        let is_low = |unit: u16| (0xDC00..0xE000).contains(&unit);
+        at += match unit(at) {
+            Some(0xD800..=0xDBFF) if bytes.get(at + 6) == Some(&b'\\') && unit(at + 6).is_some_and(is_low) => 12,
+            Some(0xD800..=0xDFFF) => {
+                whole.push_str(json.get(from..at).unwrap_or_default());
+                whole.push_str("\\ufffd");
+                from = at + 6;
+                6
+            }
+            _ => 2,
+        };
+    }
+    if from == 0 {
+        return Cow::Borrowed(json);
+    }
+    whole.push_str(json.get(from..).unwrap_or_default());
+    Cow::Owned(whole)
 }
 
 /// A string of a JSON text, as the bytes between its quotes.

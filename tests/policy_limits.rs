@@ -175,3 +175,18 @@ proptest! {
         prop_assert_eq!(starts.len(), durations.len());
     }
 }
+
+#[test]
+fn a_limiter_is_idle_once_nothing_it_knows_matters() {
+    let mut limiter = limiter(Some(1), Some(1));
+    assert!(limiter.is_idle(0.0));
+    assert!(is_ready(limiter.acquire(1, 0.0)));
+    assert!(!limiter.is_idle(1.0), "one is running");
+    assert!(!is_ready(limiter.acquire(2, 1.0)));
+    limiter.answered(1, 500.0);
+    limiter.release(1, 900.0);
+    assert!(!limiter.is_idle(1_000.0), "one waits");
+    limiter.leave(2);
+    assert!(!limiter.is_idle(60_499.0), "the first still counts against the minute");
+    assert!(limiter.is_idle(60_500.0));
+}

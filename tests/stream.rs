@@ -725,3 +725,22 @@ fn the_completion_of_a_document_is_the_servers_own_text() {
     decoder.end(End::Closed, 0.0);
     assert_eq!(decoder.completion_json(), document);
 }
+
+#[test]
+fn the_typed_outcome_is_there_whatever_halves_the_server_sends() {
+    let stream = concat!(
+        r#"data: {"id":"\ud83d","choices":[{"index":0,"delta":{"content":"a","note":"\ude00\ud83d\ude00\\ud83d"},"finish_reason":"stop"}]}"#,
+        "\n\ndata: [DONE]\n\n"
+    );
+    let mut decoder = Decoder::new(Options::default());
+    decoder.push(stream.as_bytes(), 0.0, 0.0);
+    let outcome = decoder.outcome().expect("an outcome that Rust can hold");
+    assert_eq!(outcome.text, "a");
+    let json = decoder.outcome_json().unwrap();
+    assert!(
+        json.contains(r#""note":"\ude00\ud83d\ude00\\ud83d""#),
+        "JavaScript gets it as it was sent: {json}"
+    );
+    let whole = chatwire::json::with_whole_surrogates(&json);
+    assert!(whole.contains(r#""note":"\ufffd\ud83d\ude00\\ud83d""#), "{whole}");
+}

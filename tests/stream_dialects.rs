@@ -22,9 +22,10 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use chatwire::json::Reader;
+use chatwire::json::{Reader, with_whole_surrogates};
 use chatwire::provider::ReasoningPlace;
 use chatwire::stream::{Decoder, End, Options, OutputKind};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 #[derive(Debug, Default, Clone)]
@@ -172,7 +173,9 @@ fn run<'a>(case: &Case, pieces: impl IntoIterator<Item = &'a [u8]>, change: impl
             reader.finish().expect("a batch is one list");
         }
         OutputKind::Events => {
-            let batch: Vec<Value> = serde_json::from_slice(decoder.output()).expect("a batch is a JSON array");
+            let batch = std::str::from_utf8(decoder.output()).expect("a batch is UTF-8");
+            let batch: Vec<Value> =
+                serde_json::from_str(&with_whole_surrogates(batch)).expect("a batch is a JSON array");
             events.extend(batch);
         }
     };
@@ -553,5 +556,115 @@ fn every_repair_has_a_fixture_and_a_row_in_the_documentation() {
                 .is_some_and(|said| said.split(' ').any(|said| said == code))
         });
         assert!(shown, "no fixture needs {code}");
+    }
+}
+
+/// What happens to bytes on their way.
+#[derive(Debug, Clone)]
+enum Harm {
+    Cut(usize),
+    Change(usize, u8),
+    Remove(usize, usize),
+    Repeat(usize, usize),
+    Insert(usize, &'static str),
+}
+
+fn harm() -> impl Strategy<Value = Harm> {
+    let at = 0usize..2000;
+    let words = prop::sample::select(vec![
+        "\n\n",
+        "\r",
+        "\n",
+        "data: ",
+        "[DONE]",
+        "{",
+        "}",
+        "\"",
+        "[",
+        "]",
+        ",",
+        "\\",
+        "null",
+        "\\ud83d",
+        "<think>",
+        "</think>",
+        "`",
+        "event: error\n",
+        "\u{feff}",
+        "\0",
+        "é",
+    ]);
+    prop_oneof![
+        at.clone().prop_map(Harm::Cut),
+        (at.clone(), any::<u8>()).prop_map(|(at, byte)| Harm::Change(at, byte)),
+        (at.clone(), 1usize..40).prop_map(|(at, length)| Harm::Remove(at, length)),
+        (at.clone(), 1usize..200).prop_map(|(at, length)| Harm::Repeat(at, length)),
+        (at, words).prop_map(|(at, word)| Harm::Insert(at, word)),
+    ]
+}
+
+fn harmed(mut stream: Vec<u8>, harms: &[Harm]) -> Vec<u8> {
+    for harm in harms {
+        let place = |at: &usize| at % (stream.len() + 1);
+        match harm {
+            Harm::Cut(at) => stream.truncate(place(at)),
+            Harm::Change(at, byte) => {
+                let at = place(at);
+                if let Some(changed) = stream.get_mut(at) {
+                    *changed = *byte;
+                }
+            }
+            Harm::Remove(at, length) => {
+                let from = place(at);
+                stream.drain(from..(from + length).min(stream.len()));
+            }
+            Harm::Repeat(at, length) => {
+                let from = place(at);
+                let again = stream[from..(from + length).min(stream.len())].to_vec();
+                stream.splice(from..from, again);
+            }
+            Harm::Insert(at, word) => {
+                let at = place(at);
+                stream.splice(at..at, word.bytes());
+            }
+        }
+    }
+    stream
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, max_shrink_iters: 4000, ..ProptestConfig::default() })]
+    /// Whatever happens to a stream on its way, it has one outcome, and the reads it comes in make no difference to it.
+    #[test]
+    fn harm_is_read_the_same_in_any_reads(
+        at in any::<prop::sample::Index>(),
+        harms in prop::collection::vec(harm(), 1..4),
+        read in prop_oneof![Just(1usize), 2usize..200],
+        strict in any::<bool>(),
+        partial in any::<bool>(),
+    ) {
+        let cases = cases();
+        let mut case = at.get(&cases).clone();
+        case.stream = harmed(case.stream, &harms);
+        let change = |options: &mut Options| {
+            options.strict = strict;
+            options.partial = partial;
+        };
+        let without_partials = |mut run: Run| {
+            run.events.retain(|event| event["type"] != "partial");
+            run.events = joined(run.events);
+            run
+        };
+        let whole = without_partials(run(&case, [&*case.stream], change));
+        let cut = without_partials(run(&case, case.stream.chunks(read), change));
+        prop_assert_eq!(&cut, &whole, "{}", String::from_utf8_lossy(&case.stream));
+        let slow = without_partials(run(&case, case.stream.chunks(read), |options| {
+            change(options);
+            options.predict = false;
+        }));
+        prop_assert_eq!(&slow, &whole, "without prediction: {}", String::from_utf8_lossy(&case.stream));
+        let outcome = with_whole_surrogates(&whole.outcome).into_owned();
+        let outcome: Value = serde_json::from_str(&outcome).expect("an outcome is JSON");
+        prop_assert_eq!(outcome["error"].is_null(), outcome["status"] == "complete");
     }
 }

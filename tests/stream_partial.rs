@@ -538,4 +538,25 @@ proptest! {
         }
         prop_assert_eq!(reading.finish(), Some(serde_json::from_str::<Value>(&text).unwrap()));
     }
+
+    #[test]
+    fn text_that_breaks_off_being_json_breaks_off_at_the_same_place_in_any_pieces(
+        value in json_value(),
+        harms in prop::collection::vec((any::<prop::sample::Index>(), "[\\[\\]{}\",:\\\\a0-9.eu\\-\u{1}\n ]{0,2}"), 1..4),
+    ) {
+        let mut chars: Vec<char> = value.to_string().chars().collect();
+        for (at, piece) in &harms {
+            let at = at.index(chars.len() + 1);
+            let to = (at + 1).min(chars.len());
+            chars.splice(at..to, piece.chars());
+        }
+        let text: String = chars.iter().collect();
+        let singles: Vec<String> = chars.iter().map(char::to_string).collect();
+        let singles: Vec<&str> = singles.iter().map(String::as_str).collect();
+        let whole = read(&[&text]).1;
+        prop_assert_eq!(&read(&singles).1, &whole, "{}", text);
+        if let Ok(value) = serde_json::from_str::<Value>(&text) {
+            prop_assert_eq!(whole, Some(value), "{}", text);
+        }
+    }
 }

@@ -9,18 +9,10 @@ const MAX_BODY_BYTES = 4 * 1024 * 1024;
 /** Shorter secrets can be guessed from one token. */
 const SECRET_LENGTH = 32;
 
-/** One place that can answer. */
-export interface Target {
-  upstream: Upstream;
-  /** `null` leaves the caller's. */
-  model: string | null;
-}
-
 /** Where one model goes. */
 export interface Route {
-  /** In order; never empty. */
-  targets: readonly [Target, ...Target[]];
-  /** Asks the first target, then the others. */
+  first: Upstream;
+  /** Asks the first, and then the others that can answer. */
   client: Chatwire;
   limits: Pick<ModelRoute, "maxTokens" | "tools">;
   params: ModelRoute["params"];
@@ -28,10 +20,10 @@ export interface Route {
 
 /** Options as the rest of the gateway uses them. */
 export interface Configuration {
-  first: Upstream;
-  /** `null` for any model of the first provider. */
-  routes: ReadonlyMap<string, Route> | null;
+  /** Whatever model is named, at the first provider. */
   anyModel: Route;
+  /** By the names callers use; `null` where any will do. */
+  routes: ReadonlyMap<string, Route> | null;
   authorize: GatewayOptions["authorize"];
   isPublic: boolean;
   limits: RequestLimits;
@@ -52,19 +44,14 @@ export function configure(options: GatewayOptions): Configuration {
   const limits = checkedLimits("limits", options.limits ?? {});
   if (token) checkToken(token, authorize !== undefined || options.public === true);
 
-  const upstreams = new Map(
-    Object.entries(providers ?? {}).map(([name, provider]) => {
-      if (name === "" || name.includes("/")) wrong(`a provider's name has no "/": rename "${name}"`);
-      return [name, upstreamOf(name, provider as ProviderOptions)];
-    }),
-  );
-  const [first] = upstreams.values();
-  if (!first) return wrong('providers names at least one: { electron: { provider: "electron", apiKey } }');
+  const [name] = Object.keys(providers ?? {});
+  if (name === undefined) wrong('providers names at least one: { electron: { provider: "electron", apiKey } }');
+  // One that no model leads to has its mistakes, too.
+  const [first] = Object.keys(providers).map((name) => place(providers, name, null));
 
   return {
-    first,
-    routes: options.models === undefined ? null : routesOf(options.models, first, upstreams),
-    anyModel: route([{ upstream: first, model: null }], {}),
+    anyModel: route([first as Upstream], {}),
+    routes: options.models === undefined ? null : routesOf(options.models, providers),
     authorize,
     isPublic: options.public === true,
     limits,
@@ -76,47 +63,46 @@ export function configure(options: GatewayOptions): Configuration {
   };
 }
 
-function routesOf(
-  models: NonNullable<GatewayOptions["models"]>,
-  first: Upstream,
-  upstreams: ReadonlyMap<string, Upstream>,
-): ReadonlyMap<string, Route> {
+type Providers = GatewayOptions["providers"];
+
+function routesOf(models: NonNullable<GatewayOptions["models"]>, providers: Providers): ReadonlyMap<string, Route> {
   if (isList(models)) {
-    return new Map(models.map((name) => [name, route([{ upstream: first, model: checkedName(name) }], {})]));
+    const [first = ""] = Object.keys(providers);
+    return new Map(models.map((name) => [name, route([place(providers, first, checkedName(name))], {})]));
   }
   return new Map(
     Object.entries(models).map(([name, given]) => {
       const own: ModelRoute = typeof given === "string" || isList(given) ? { to: given } : given;
-      const places = isList(own.to) ? own.to : [own.to];
-      const [target, ...others] = places.map((place) => targetOf(name, place, upstreams));
-      if (!target) wrong(`models.${name} names no place to go`);
-      checkedLimits(`models.${name}`, own);
-      return [name, route([target as Target, ...others], own)];
+      const places = (isList(own.to) ? own.to : [own.to]).map((text) => {
+        const [, provider = "", model = ""] = /^([^/]+)\/(.+)$/s.exec(String(text)) ?? [];
+        if (!Object.hasOwn(providers, provider)) {
+          wrong(`models.${name} leads to "provider/model", with a provider of ${Object.keys(providers).join(", ")}`);
+        }
+        return place(providers, provider, model);
+      });
+      if (places.length === 0) wrong(`models.${name} leads nowhere`);
+      return [name, route(places, checkedLimits(`models.${name}`, own))];
     }),
   );
 }
 
-function targetOf(name: string, place: unknown, upstreams: ReadonlyMap<string, Upstream>): Target {
-  const [, provider = "", model = ""] = /^([^/]+)\/(.+)$/s.exec(String(place)) ?? [];
-  const upstream = upstreams.get(provider);
-  if (!upstream) {
-    wrong(`models.${name} is "provider/model" with a provider of ${[...upstreams.keys()].join(", ")}`);
-  }
-  return { upstream: upstream as Upstream, model };
+function place(providers: Providers, name: string, model: string | null): Upstream {
+  if (name === "" || name.includes("/")) wrong(`a provider's name has no "/": rename "${name}"`);
+  return upstreamOf(name, providers[name] as ProviderOptions, model);
 }
 
-function route(targets: Route["targets"], { params, maxTokens, tools }: Partial<ModelRoute>): Route {
-  const [{ upstream }, ...others] = targets;
-  const fallback = others.map(({ upstream, model }) => ({ client: upstream.client, model: model as string }));
+function route(places: readonly Upstream[], { params, maxTokens, tools }: Partial<ModelRoute>): Route {
+  const [first, ...others] = places as [Upstream, ...Upstream[]];
+  const fallback = others.map(({ client, model }) => ({ client, model: model as string }));
   return {
-    targets,
-    client: fallback.length > 0 ? new Chatwire({ ...upstream.options, fallback }) : upstream.client,
+    first,
+    client: fallback.length > 0 ? new Chatwire({ ...first.options, fallback }) : first.client,
     limits: { ...(maxTokens !== undefined && { maxTokens }), ...(tools !== undefined && { tools }) },
     params,
   };
 }
 
-function checkedLimits<Limits extends RequestLimits>(where: string, limits: Limits): Limits {
+function checkedLimits<Limits extends { maxTokens?: number; choices?: number }>(where: string, limits: Limits): Limits {
   for (const name of ["maxTokens", "choices"] as const) {
     const limit = limits[name];
     if (limit !== undefined && !(Number.isSafeInteger(limit) && limit > 0))

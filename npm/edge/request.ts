@@ -60,7 +60,7 @@ async function readBytes(request: Request, limit: number): Promise<Uint8Array> {
 /** @throws {Problem} 404, no such model for this caller; 400, more is asked for than is allowed */
 export function wishOf(configuration: Configuration, grant: Grant, given: Params): Wish {
   const { model, route } = routeFor(configuration, grant, given.model);
-  const [{ model: upstreamModel }] = route.targets;
+  const { model: upstreamModel } = route.first;
   const params = { ...given, ...route.params } as Params;
   // Those who know one model only may leave it out.
   const named = upstreamModel ?? (model === "" ? undefined : model);
@@ -144,6 +144,6 @@ function capTokens(params: Params, cap: number, usesNewName: boolean): void {
 }
 
 /** OpenAI's newer models refuse `max_tokens`; others may not know its successor. */
-function usesNewName({ targets: [{ upstream }] }: Route): boolean {
-  return upstream.options.provider === "openai";
+function usesNewName({ first }: Route): boolean {
+  return first.options.provider === "openai";
 }

@@ -9,6 +9,7 @@ import {
   APIError,
   APIUserAbortError,
   Chatwire,
+  ChatwireError,
   type ClientOptions,
   type DecoderOptions,
   type Fetch,
@@ -17,10 +18,14 @@ import {
 } from "chatwire";
 import type { ProviderOptions } from "./options.ts";
 import { Problem } from "./problem.ts";
+import { publicWords } from "./words.ts";
 
-/** A provider, ready to be asked. */
+/** A provider, ready to be asked for one of its models. */
 export interface Upstream {
+  /** Its name in `providers`. */
   name: string;
+  /** `null` leaves the caller's. */
+  model: string | null;
   client: Chatwire;
   /** What `client` was made with. */
   options: ClientOptions;
@@ -32,7 +37,7 @@ export interface Upstream {
 const senders = new WeakMap<Response, Upstream>();
 
 /** @throws {ChatwireError} its options make no sense, or its key is missing */
-export function upstreamOf(name: string, provider: ProviderOptions): Upstream {
+export function upstreamOf(name: string, provider: ProviderOptions, model: string | null): Upstream {
   const send: Fetch = provider.fetch ?? ((url, init) => fetch(url, init));
   const options: ClientOptions = {
     ...provider,
@@ -43,7 +48,8 @@ export function upstreamOf(name: string, provider: ProviderOptions): Upstream {
       return response;
     },
   };
-  const upstream: Upstream = { name, client: new Chatwire(options), options, decoder: decoderOptions(provider) };
+  const client = new Chatwire(options);
+  const upstream: Upstream = { name, model, client, options, decoder: decoderOptions(provider) };
   return upstream;
 }
 
@@ -82,6 +88,8 @@ export function problemOf(error: unknown): Problem {
   }
   if (!(error instanceof APIError) || error.status === undefined) {
     if (error instanceof RateLimitError) return limited(error, "This gateway's plan is used up for the moment.");
+    // Errors of the package hold no secret; of others only the name is known to.
+    console.error("chatwire/edge: a request could not be sent:", nameOf(error));
     return new Problem(
       500,
       "gateway_failed",
@@ -103,7 +111,7 @@ function refusalOf(error: APIError, status: number): Problem {
       headers: waits(error),
     });
   }
-  const message = publicWords(error) ?? "The provider refused this request.";
+  const message = publicWords(wordsOf(error)) ?? "The provider refused this request.";
   return new Problem(status, error.code ?? "upstream_refused", message, error.param ? { param: error.param } : {});
 }
 
@@ -112,23 +120,19 @@ function limited(error: RateLimitError, otherwise: string): Problem {
   if (error.retryAt !== undefined && !headers["retry-after"]) {
     headers["retry-after"] = String(Math.max(1, Math.ceil((error.retryAt - Date.now()) / 1000)));
   }
-  return new Problem(429, error.code ?? "rate_limit_exceeded", publicWords(error) ?? otherwise, { headers });
+  return new Problem(429, error.code ?? "rate_limit_exceeded", publicWords(wordsOf(error)) ?? otherwise, { headers });
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof ChatwireError ? `${error.name}: ${error.message}` : String((error as Error | null)?.name);
+}
+
+function wordsOf({ error }: APIError): unknown {
+  return (error as { message?: unknown } | undefined)?.message;
 }
 
 /** The headers that say when to come back. */
 function waits({ headers }: APIError): Record<string, string> {
   const names = ["retry-after", "retry-after-ms", "x-should-retry"];
   return Object.fromEntries(names.flatMap((name) => (headers?.get(name) ? [[name, headers.get(name) as string]] : [])));
-}
-
-/** Longer words are no explanation. */
-const MAX_WORDS = 1000;
-/** Addresses of one network: numbers, and names that mean nothing outside it. */
-const INTERNAL =
-  /\b(?:https?:\/\/)?(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:]+\]|localhost|[\w-]+(?:\.[\w-]+)*\.(?:internal|local|lan|svc|invalid|corp|intranet))(?::\d+)?(?:\/[^\s"']*)?/gi;
-
-function publicWords(error: APIError): string | undefined {
-  const words = (error.error as { message?: unknown } | undefined)?.message;
-  if (typeof words !== "string" || words === "") return undefined;
-  return words.slice(0, MAX_WORDS).replace(INTERNAL, "[address]");
 }

@@ -10,7 +10,7 @@ import { EventStreamDecoder } from "chatwire";
 const LF = 10;
 const CR = 13;
 /** An event longer than this is passed on unread: usage is short. */
-const MAX_HELD_BYTES = 1024 * 1024;
+const MAX_HELD_BYTES = 64 * 1024;
 /** What of a read is looked at again with the next: a little more than `"finish_reason" : "`. */
 const SEAM_BYTES = 32;
 
@@ -84,7 +84,9 @@ export class UsageFilter {
   }
 }
 
-const KEY = new TextEncoder().encode('_reason"');
+const KEY = new TextEncoder().encode('finish_reason"');
+/** Rarer than letters, so that few places are looked at. */
+const UNDERSCORE_AT = 6;
 const UNDERSCORE = 95;
 const SPACE = 32;
 const COLON = 58;
@@ -96,8 +98,9 @@ const QUOTE = 34;
  */
 function endsFinished(bytes: Uint8Array): boolean {
   for (let at = bytes.lastIndexOf(UNDERSCORE); at >= 0; at = at > 0 ? bytes.lastIndexOf(UNDERSCORE, at - 1) : -1) {
-    if (!KEY.every((byte, offset) => bytes[at + offset] === byte)) continue;
-    let value = at + KEY.length;
+    const key = at - UNDERSCORE_AT;
+    if (!KEY.every((byte, offset) => bytes[key + offset] === byte)) continue;
+    let value = key + KEY.length;
     while (bytes[value] === SPACE || bytes[value] === COLON) value++;
     return bytes[value] === QUOTE;
   }

@@ -22,26 +22,37 @@ pub(super) fn value(js: JsValue) -> Value {
 pub(super) struct Options<'a> {
     value: &'a Value,
     problems: &'a RefCell<Vec<Problem>>,
+    /// Which member of which member this is; empty names further out than there are any.
+    place: [&'a str; 2],
 }
 
 impl<'a> Options<'a> {
     pub(super) fn new(value: &'a Value, problems: &'a RefCell<Vec<Problem>>) -> Self {
-        Options { value, problems }
+        Options {
+            value,
+            problems,
+            place: ["", ""],
+        }
     }
 
     /// The members of a member; none where there is no such object.
-    pub(super) fn of(&self, name: &str) -> Self {
+    pub(super) fn of(&self, name: &'a str) -> Self {
+        let [_, outer] = self.place;
         Options {
             value: self.get(name).unwrap_or(&Value::Null),
-            ..*self
+            problems: self.problems,
+            place: [outer, name],
         }
     }
 
     /// Notes an option with a value that it cannot have.
     pub(super) fn wrong(&self, name: &str, message: &str) {
+        let [outer, inner] = self.place;
+        let path = [outer, inner, name];
+        let unnamed = path.iter().take_while(|part| part.is_empty()).count();
         self.note([Problem::refused(
             "invalid_option",
-            &[name],
+            path.get(unnamed..).unwrap_or_default(),
             joined(&[name, " ", message]),
         )]);
     }

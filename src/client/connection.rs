@@ -420,7 +420,8 @@ async fn read_bounded(response: &Response, signal: Option<&AbortSignal>, timeout
         let Ok(chunk) = Reflect::get(&read, &"value".into()).and_then(|value| value.dyn_into::<Uint8Array>()) else {
             break;
         };
-        bytes.extend_from_slice(&chunk.to_vec());
+        // A host may give all of a large body in one piece.
+        bytes.extend_from_slice(&chunk.subarray(0, MAX_BODY_BYTES as u32 + 1).to_vec());
         if done {
             break;
         }

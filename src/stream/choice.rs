@@ -430,7 +430,10 @@ impl Choice {
         let text = self.content.as_str();
         match self.source.filter(|_| replay && !reasoning.is_empty()) {
             Some(Source::Tags) => {
-                out.member("content", &crate::policy::joined(&["<think>", reasoning, "</think>", text]));
+                out.member(
+                    "content",
+                    &crate::policy::joined(&["<think>", reasoning, "</think>", text]),
+                );
             }
             Some(Source::Parts) => {
                 out.key("content")

@@ -205,12 +205,11 @@ impl Context<'_> {
     /// Records a repair; in strict decoding it is refused instead.
     fn repair(&mut self, repair: Repair) -> Result<(), Refusal> {
         if self.strict {
-            let message = [
+            let message = crate::policy::joined(&[
                 "The stream would need the repair ",
                 repair.code(),
                 ", which strict decoding refuses.",
-            ]
-            .concat();
+            ]);
             return Err(Refusal::protocol(repair.code(), &message));
         }
         self.repairs.add(repair, self.at);
@@ -680,10 +679,14 @@ impl Decoder {
         if reader.finish().is_err() {
             return self.take_several(data, now);
         }
-        let repairs = self.repairs.total();
         if std::str::from_utf8(data).is_err() {
             self.repair(Repair::InvalidUtf8)?;
+            let text = String::from_utf8_lossy(data);
+            self.take_chunk_bytes(text.as_bytes(), now)?;
+            self.marks = None;
+            return Ok(());
         }
+        let repairs = self.repairs.total();
         let error = chunk.error.or(Some(data).filter(|_| is_bare_error(&chunk)));
         if error.is_none() || chunk.first.is_some() {
             self.hand_out_chunk(data);
@@ -814,7 +817,12 @@ impl Decoder {
 
     fn finish_body(&mut self, reason: End, now: f64) -> Result<(), Refusal> {
         match std::mem::replace(&mut self.body, Body::EventStream) {
-            Body::Document(document) => {
+            Body::Document(mut document) => {
+                // A character cut short at the very end is the end of the document, and no damage.
+                if std::str::from_utf8(&document).is_err_and(|error| error.error_len().is_some()) {
+                    document = String::from_utf8_lossy(&document).into_owned().into_bytes();
+                    self.repair(Repair::InvalidUtf8)?;
+                }
                 let result = self.take_document(&document, reason, now);
                 self.body = Body::Document(document);
                 return result;

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::Decoder;
 use super::choice::Choice;
 use crate::chat::{ChatCompletion, Message, Usage};
-use crate::json::{Kind, Reader, Writer};
+use crate::json::{Kind, Reader, Writer, with_whole_surrogates};
 
 /// How a stream ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -210,7 +210,7 @@ impl Decoder {
 
     /// The outcome; `None` until the stream has ended.
     pub fn outcome(&self) -> Option<Outcome> {
-        serde_json::from_str(&self.outcome_json()?).ok()
+        serde_json::from_str(&with_whole_surrogates(&self.outcome_json()?)).ok()
     }
 
     /// The completion as JSON text: a JSON document as the server sent it, else what was accumulated.

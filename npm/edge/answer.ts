@@ -1,0 +1,74 @@
+/**
+ * What a provider answered with a 200, looked at as far as its first bytes: a completion, or something that only says so.
+ */
+
+import { Problem } from "./problem.ts";
+import { publicWords } from "./words.ts";
+
+/** A completion, or a stream of one. */
+export interface Answer {
+  reader: ReadableStreamDefaultReader<Uint8Array>;
+  /** What has been read of it already. */
+  first: Uint8Array | undefined;
+  contentType: string;
+}
+
+const EVENT_STREAM = "text/event-stream";
+/** An error is no longer than this. */
+const MAX_ERROR_BYTES = 64 * 1024;
+
+/**
+ * An event stream is not waited for: its first bytes may take as long as the model thinks.
+ * @throws {Problem} 502, it is a page, an error or nothing
+ */
+export async function answerOf(response: Response): Promise<Answer> {
+  const reader = response.body?.getReader();
+  if (!reader) throw nothing();
+  const contentType = response.headers.get("content-type") ?? "";
+  if (/^text\/event-stream\b/i.test(contentType)) return { reader, first: undefined, contentType };
+
+  const first = await readSome(reader);
+  const start = new TextDecoder().decode(first).trimStart();
+  if (start.startsWith("{")) {
+    if (/^\{\s*"error"\s*:\s*[^n\s]/.test(start)) throw await errorIn(reader, first);
+    return { reader, first, contentType: "application/json" };
+  }
+  if (/^(data|event|id|retry)?:/.test(start)) return { reader, first, contentType: EVENT_STREAM };
+  letGo(reader);
+  throw new Problem(502, "upstream_not_a_completion", "The provider answered with something that is no completion.");
+}
+
+async function readSome(reader: Answer["reader"]): Promise<Uint8Array> {
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) throw nothing();
+    // Blanks alone, as some send to keep a connection open, say nothing.
+    if (value.some((byte) => byte > 32)) return value;
+  }
+}
+
+function nothing(): Problem {
+  return new Problem(502, "upstream_sent_nothing", "The provider answered with nothing. Try again in a moment.");
+}
+
+async function errorIn(reader: Answer["reader"], first: Uint8Array): Promise<Problem> {
+  const decoder = new TextDecoder();
+  let text = decoder.decode(first, { stream: true });
+  while (text.length < MAX_ERROR_BYTES) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    text += decoder.decode(value, { stream: true });
+  }
+  letGo(reader);
+  let words: string | undefined;
+  try {
+    words = publicWords((JSON.parse(text) as { error: { message?: unknown } }).error.message);
+  } catch {
+    // It says so little that its first bytes have said it all.
+  }
+  return new Problem(502, "upstream_failed", words ?? "The provider answered with an error.");
+}
+
+function letGo(reader: Answer["reader"]): void {
+  reader.cancel().catch(() => {});
+}

@@ -1,0 +1,237 @@
+/** The bytes of an answer on their way through the gateway. */
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import {
+  bytesOf,
+  CHAT,
+  chat,
+  cut,
+  DONE,
+  encode,
+  errorOf,
+  event,
+  randomFrom,
+  says,
+  setUp,
+  streamOf,
+  until,
+  usageEvent,
+  withEmulator,
+} from "./setting.ts";
+
+const recorded = new URL("../../../shared/wire/recorded/", import.meta.url);
+const asksUsage = { stream: true, stream_options: { include_usage: true } };
+const asText = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+
+/** Streams of this repository's own, and the recorded ones where they are. */
+function streams(): [name: string, bytes: Uint8Array][] {
+  const own: [string, string][] = [
+    ["lf", says("नमस्ते ") + says("👋🏽", "stop") + usageEvent + DONE],
+    ["cr lf", (says("a") + says("b", "stop") + usageEvent + DONE).replaceAll("\n", "\r\n")],
+    ["cr", (says("a") + says("b", "stop") + usageEvent + DONE).replaceAll("\n", "\r")],
+    ["comments", `\ufeff: hi\n\n${says("a")}: still here\n\n${says("b", "stop")}: there\n\n${usageEvent}${DONE}`],
+    ["no end", says("a") + says("b", "stop") + usageEvent.trimEnd()],
+    ["nothing after done", says("a", "stop") + usageEvent + DONE.trimEnd()],
+    ["finish reason in words", says('"finish_reason":"stop"') + says("b", "stop") + usageEvent + DONE],
+    ["two choices", says("a", null, 1) + says("b", "stop") + says("c", "stop", 1) + usageEvent + DONE],
+    [
+      "one more field after the reason",
+      `${says("a")}${event({ choices: [{ delta: {}, finish_reason: "stop", stop_reason: null }] })}${usageEvent}${DONE}`,
+    ],
+  ];
+  const found = existsSync(recorded) ? readdirSync(recorded).filter((name) => name.endsWith(".sse")) : [];
+  return [
+    ...own.map(([name, text]): [string, Uint8Array] => [name, encode(text)]),
+    ...found.map((name): [string, Uint8Array] => [name, readFileSync(new URL(name, recorded))]),
+  ];
+}
+
+test("recorded streams are there", {
+  skip: existsSync(recorded) ? false : "no recordings beside this repository",
+}, () => {
+  assert.ok(streams().length > 12);
+});
+
+test("a_caller_who_asked_for_usage_gets_the_provider's_bytes", async () => {
+  const random = randomFrom(11);
+  for (const [name, bytes] of streams()) {
+    for (const most of [1, 7, 64, 1500, 20_000]) {
+      const { fetch } = setUp(async () => streamOf(cut(bytes, most, random)));
+      const answer = await fetch(CHAT, chat("hi", asksUsage));
+      assert.deepEqual(await bytesOf(answer), new Uint8Array(bytes), `${name}, reads of up to ${most} bytes`);
+    }
+  }
+});
+
+/** The blocks of a stream with their ends, as blank lines divide them. */
+const blocks = (text: string) => text.match(/[\s\S]*?(?:\r\n\r\n|\n\n|\r\r)|[\s\S]+$/g) ?? [];
+const isUsageOnly = (block: string) => /"choices":\s*\[\]/.test(block) && /"usage":\s*\{/.test(block);
+
+test("a_caller_who_did_not_ask_gets_the_same_without_the_usage_event", async () => {
+  const random = randomFrom(12);
+  let dropped = 0;
+  for (const [name, bytes] of streams()) {
+    const all = blocks(asText(bytes));
+    const isHidden = (block: string, at: number) =>
+      isUsageOnly(block) && all.slice(0, at).some((before) => /"finish_reason":\s*"/.test(before));
+    const expected = all.filter((block, at) => !isHidden(block, at)).join("");
+    dropped += all.length - all.filter((block, at) => !isHidden(block, at)).length;
+    for (const most of [1, 7, 64, 1500, 20_000]) {
+      const { fetch } = setUp(async () => streamOf(cut(bytes, most, random)));
+      const answer = await fetch(CHAT, chat("hi", { stream: true }));
+      assert.equal(asText(await bytesOf(answer)), expected, `${name}, reads of up to ${most} bytes`);
+    }
+  }
+  assert.ok(dropped >= 9);
+});
+
+test("usage_is_asked_for_upstream_whether_or_not_the_caller_did", async () => {
+  const bodies: Record<string, unknown>[] = [];
+  const { fetch } = setUp(async (_url, { body }: { body?: string }) => {
+    bodies.push(JSON.parse(body ?? ""));
+    return streamOf([says("a", "stop"), DONE]);
+  });
+  await bytesOf(
+    await fetch(CHAT, chat("hi", { stream: true, stream_options: { include_obfuscation: false }, seed: 7 })),
+  );
+  await bytesOf(await fetch(CHAT, chat("hi", { ...asksUsage, unknown_here: [1] })));
+  await bytesOf(await fetch(CHAT, chat("hi")));
+  const base = { model: "electron", messages: [{ role: "user", content: "hi" }] };
+  assert.deepEqual(bodies, [
+    { ...base, stream: true, stream_options: { include_obfuscation: false, include_usage: true }, seed: 7 },
+    { ...base, ...asksUsage, unknown_here: [1] },
+    base,
+  ]);
+});
+
+test("each_read_is_passed_on_before_the_next_is_made_whatever_it_cuts_through", async () => {
+  const parts = [
+    says("a").slice(0, 20),
+    says("a").slice(20),
+    says("b", "stop"),
+    usageEvent.slice(0, 9),
+    usageEvent.slice(9),
+    DONE,
+  ];
+  let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  const body = new ReadableStream<Uint8Array>({
+    start: (own) => {
+      controller = own;
+    },
+  });
+  const { fetch } = setUp(async () => new Response(body, { headers: { "content-type": "text/event-stream" } }));
+  const answer = await fetch(CHAT, chat("hi", { stream: true }));
+  const reader = (answer.body as ReadableStream<Uint8Array>).getReader();
+  for (const part of parts.slice(0, 3)) {
+    controller?.enqueue(encode(part));
+    assert.equal(asText((await reader.read()).value as Uint8Array), part);
+  }
+  for (const part of parts.slice(3)) controller?.enqueue(encode(part));
+  controller?.close();
+  assert.equal(asText((await reader.read()).value as Uint8Array), DONE);
+  assert.equal((await reader.read()).done, true);
+});
+
+test("a_slow_reader_keeps_the_provider_waiting", async () => {
+  let reads = 0;
+  const body = new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        reads++;
+        if (reads > 10_000) controller.close();
+        else controller.enqueue(encode(says("x".repeat(10_000))));
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  const { fetch } = setUp(async () => new Response(body, { headers: { "content-type": "text/event-stream" } }));
+  const answer = await fetch(CHAT, chat("hi", { stream: true }));
+  const reader = (answer.body as ReadableStream<Uint8Array>).getReader();
+  for (let taken = 1; taken <= 50; taken++) {
+    await reader.read();
+    await new Promise(setImmediate);
+    assert.ok(reads <= taken + 2, `${reads} reads for ${taken} taken`);
+  }
+  await reader.cancel();
+});
+
+test("answers_that_overlap_do_not_mix", async () => {
+  const { fetch, recorded } = withEmulator({}, { tokensPerSecond: 2000 });
+  const words = Array.from({ length: 12 }, (_, n) => `number ${n} `.repeat(n + 1).trim());
+  const answers = await Promise.all(
+    words.map(async (text) => asText(await bytesOf(await fetch(CHAT, chat(`Echo: ${text}`, { stream: true }))))),
+  );
+  const said = answers.map((answer) =>
+    answer
+      .split("\n\n")
+      .filter((block) => block.startsWith("data: {"))
+      .map((block) => JSON.parse(block.slice(6)).choices[0].delta.content ?? "")
+      .join(""),
+  );
+  assert.deepEqual(said, words);
+  const records = await recorded(12);
+  assert.equal(new Set(records.map(({ recordId }) => recordId)).size, 12);
+});
+
+test("a_page_in_place_of_an_answer_is_no_answer", async () => {
+  const { fetch, recorded } = withEmulator();
+  for (const stream of [true, false]) {
+    const answer = await fetch(CHAT, chat("hi [emulator: html]", { stream }));
+    assert.equal(answer.status, 502);
+    assert.equal((await errorOf(answer)).code, "upstream_not_a_completion");
+  }
+  const outcomes = (await recorded(2)).map(({ outcome, status, tokens }) => [outcome, status, tokens]);
+  assert.deepEqual(outcomes, Array(2).fill(["error", 502, null]));
+});
+
+test("nothing_in_place_of_an_answer_is_no_answer", async () => {
+  const { fetch, recorded } = withEmulator();
+  const whole = await fetch(CHAT, chat("hi [emulator: empty]"));
+  assert.equal((await errorOf(whole)).code, "upstream_sent_nothing");
+  const { fetch: fetchBlank } = setUp(async () => streamOf([" ", "\n"], "application/json"));
+  assert.equal((await errorOf(await fetchBlank(CHAT, chat("hi")))).code, "upstream_sent_nothing");
+  assert.equal((await recorded(1))[0]?.outcome, "error");
+});
+
+test("an_error_in_a_200_is_an_error", async () => {
+  const error = { message: "db.internal:5432 is down, ask 10.0.0.7", type: "server_error" };
+  const { fetch, recorded } = setUp(async () =>
+    streamOf(cut(encode(JSON.stringify({ error })), 9, randomFrom(1)), "application/json"),
+  );
+  const answer = await fetch(CHAT, chat("hi"));
+  assert.equal(answer.status, 502);
+  assert.equal((await errorOf(answer)).message, "[address] is down, ask [address]");
+  assert.equal((await recorded(1))[0]?.outcome, "error");
+});
+
+test("an_error_inside_a_stream_passes_and_is_recorded", async () => {
+  const { fetch, recorded } = withEmulator();
+  const answer = await fetch(CHAT, chat("Tell me a story [emulator: in-band-error]", { stream: true }));
+  assert.match(asText(await bytesOf(answer)), /data: {"error"/);
+  assert.equal((await recorded(1))[0]?.outcome, "error");
+});
+
+test("an_answer_that_breaks_off_breaks_off_for_the_caller_too", async () => {
+  const { fetch, recorded } = withEmulator();
+  const answer = await fetch(CHAT, chat("Tell me a story [emulator: reset=600]", { stream: true }));
+  await assert.rejects(bytesOf(answer));
+  const [record] = await recorded(1);
+  assert.deepEqual([record?.outcome, record?.estimated, record?.disconnected], ["truncated", true, false]);
+});
+
+test("a_connection_held_open_after_the_end_is_not_waited_for", async () => {
+  const { fetch, recorded, emulator } = withEmulator();
+  const answer = await fetch(CHAT, chat("hi [emulator: linger]", { stream: true }));
+  assert.match(asText(await bytesOf(answer)), /\[DONE\]\n\n$/);
+  assert.equal((await recorded(1))[0]?.outcome, "complete");
+  await until(() => emulator.ledger.open === 0);
+});
+
+test("an_answer_that_is_json_although_a_stream_was_asked_for_is_passed_and_counted", async () => {
+  const { fetch, recorded } = withEmulator();
+  const answer = await fetch(CHAT, chat("Echo: hi there [emulator: as-json]", { stream: true }));
+  assert.equal(answer.headers.get("content-type"), "application/json");
+  assert.equal(((await answer.json()) as { object: string }).object, "chat.completion");
+  assert.equal((await recorded(1))[0]?.completionTokens, 2);
+});
