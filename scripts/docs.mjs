@@ -154,22 +154,22 @@ function comment(source) {
 
 const plainLinks = (text) => text.replace(/\{@link (\w+)\}/g, "`$1`");
 
-/** A comment as paragraphs. */
+/** A comment as paragraphs; what it says of parameters and errors, as lists. */
 function prose({ text, tags }) {
   const said = [text];
+  let list = false;
   for (const { tag, text } of tags) {
-    if (tag === "example") said.push(text.startsWith("```") ? text : `\`\`\`ts\n${text}\n\`\`\``);
-    else if (tag === "throws") said.push(text.replace(/^\{(\w+)\} ?/, "- throws `$1`: "));
-    else if (tag === "param") said.push(text.replace(/^(\w+) ?/, "- `$1`: "));
-    else if (tag === "deprecated") said.push(`Deprecated ${text}.`);
+    const line = text.replace(/\s*\n\s*/g, " ");
+    const item =
+      (tag === "throws" && line.replace(/^\{(\w+)\} ?/, "- throws `$1`: ")) ||
+      (tag === "param" && line.replace(/^(\w+) ?/, "- `$1`: "));
+    if (item && list) said.push(`${said.pop()}\n${item}`);
+    else if (item) said.push(item);
+    else if (tag === "example") said.push(text.startsWith("```") ? text : `\`\`\`ts\n${text}\n\`\`\``);
+    else if (tag === "deprecated") said.push(`Deprecated ${line}.`);
+    list = Boolean(item);
   }
-  return said
-    .filter(Boolean)
-    .join("\n\n")
-    .replace(/\n\n(?=- (?:throws )?`.*\n?)/g, (gap, at, all) =>
-      // A list's items stand together.
-      all.slice(0, at).split("\n").at(-1)?.startsWith("- ") ? "\n" : gap,
-    );
+  return said.filter(Boolean).join("\n\n");
 }
 
 // ---- Declarations ---------------------------------------------------------------------------------------------------

@@ -29,16 +29,12 @@ const shrinking = [
   ...features.map((feature) => `--enable-${feature}`),
 ];
 
-// How floats and wrong types are printed. serde's errors could be printed, and so all this ends up in the module; it never
-// runs, for the engine takes every type there is (`chat::view`) and prints numbers itself.
-const unprinted = /^<(f64|serde_core\S*::de::(Unexpected|WithDecimalPoint)) as core\S*::fmt::Display>::fmt$/;
-
 /** Builds what is out of date, and gives the path of the module as the compiler left it, names included. */
 export async function buildEngine() {
   say("building the engine");
   await run("cargo", [...command.split(" "), ...standardLibrary], { env });
   const compiled = join(target, "wasm32-unknown-unknown", "release", "chatwire.wasm");
-  const how = `${binding} ${shrinking} ${unprinted}`;
+  const how = `${binding} ${shrinking}`;
   const hash = createHash("sha256").update(readFileSync(compiled)).update(how).digest("hex");
   if (existsSync(join(finished, "chatwire.wasm")) && existsSync(stamp) && readFileSync(stamp, "utf8") === hash) {
     return compiled;
@@ -47,25 +43,10 @@ export async function buildEngine() {
   mkdirSync(join(root, ".cache"), { recursive: true });
   const fresh = mkdtempSync(join(root, ".cache", "engine-")); // its own: another build may be running
   await run("wasm-bindgen", [compiled, ...binding, "--out-dir", fresh]);
-  await cutPrinters(join(fresh, "chatwire_bg.wasm"));
   await run("wasm-opt", [join(fresh, "chatwire_bg.wasm"), ...shrinking, "-o", join(fresh, "chatwire.wasm")]);
   mkdirSync(finished, { recursive: true });
   for (const file of ["chatwire.js", "chatwire.wasm"]) renameSync(join(fresh, file), join(finished, file));
   rmSync(fresh, { recursive: true });
   writeFileSync(stamp, hash);
   return compiled;
-}
-
-/** Makes the functions of `unprinted` print nothing and report success, so that all they call can go. */
-async function cutPrinters(path) {
-  const { default: binaryen } = await import("binaryen");
-  binaryen.setDebugInfo(true);
-  const module = binaryen.readBinary(readFileSync(path));
-  for (let index = 0; index < module.getNumFunctions(); index++) {
-    const reference = module.getFunctionByIndex(index);
-    if (!unprinted.test(binaryen.getFunctionInfo(reference).name)) continue;
-    new binaryen.Function(reference).setBody(module.i32.const(0));
-  }
-  writeFileSync(path, module.emitBinary());
-  module.dispose();
 }

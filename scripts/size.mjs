@@ -2,7 +2,7 @@
  * `npm run size`: what a minimal streaming page loads, in bytes after gzip, part by part. Fails over the budget.
  */
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { gzipSync } from "node:zlib";
 import { buildEngine } from "./engine.mjs";
 import { buildFacade } from "./facade.mjs";
@@ -46,7 +46,7 @@ async function bundle(...external) {
       if (kind === "import-statement" && path in metafile.outputs) loaded.add(path);
     }
   }
-  const files = outputFiles.filter(({ path }) => loaded.has(path.slice(root.length + 1)));
+  const files = outputFiles.filter(({ path }) => loaded.has(relative(root, path)));
   return files.reduce((sum, { contents }) => sum + zipped(contents), 0);
 }
 
@@ -58,6 +58,7 @@ const engine = zipped(readFileSync(join(root, "dist", "wasm", "chatwire.wasm")))
 const script = await bundle();
 const facade = await bundle("*/wasm/chatwire.js");
 const total = engine + script;
+if (facade === 0 || script <= facade) throw new Error("The page's scripts were not all found: this measures nothing.");
 
 for (const [part, bytes] of [
   ["engine (.wasm)", engine],

@@ -542,7 +542,7 @@ proptest! {
     #[test]
     fn text_that_breaks_off_being_json_breaks_off_at_the_same_place_in_any_pieces(
         value in json_value(),
-        harms in prop::collection::vec((any::<prop::sample::Index>(), "[\\[\\]{}\",:\\\\a0-9.eu\\-\u{1}\n ]{0,2}"), 1..4),
+        harms in prop::collection::vec((any::<prop::sample::Index>(), "[\\[\\]{}\",:\\\\a0-9.u\\-\u{1}\n ]{0,2}"), 1..4),
     ) {
         let mut chars: Vec<char> = value.to_string().chars().collect();
         for (at, piece) in &harms {

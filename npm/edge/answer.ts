@@ -2,6 +2,7 @@
  * What a provider answered with a 200, looked at as far as its first bytes: a completion, or something that only says so.
  */
 
+import { joined } from "./bytes.ts";
 import { Problem } from "./problem.ts";
 import { publicWords } from "./words.ts";
 
@@ -14,6 +15,10 @@ export interface Answer {
 }
 
 const EVENT_STREAM = "text/event-stream";
+const BLANK = 32;
+/** As many as `{ "error": {` has, and a little more. */
+const TELLING_BYTES = 24;
+const MAX_BLANK_BYTES = 64 * 1024;
 /** An error is no longer than this. */
 const MAX_ERROR_BYTES = 64 * 1024;
 
@@ -38,12 +43,15 @@ export async function answerOf(response: Response): Promise<Answer> {
   throw new Problem(502, "upstream_not_a_completion", "The provider answered with something that is no completion.");
 }
 
+/** Enough to see what it is. Blanks, as some send to keep a connection open, say nothing. */
 async function readSome(reader: Answer["reader"]): Promise<Uint8Array> {
+  let some: Uint8Array = new Uint8Array(0);
   for (;;) {
     const { done, value } = await reader.read();
-    if (done) throw nothing();
-    // Blanks alone, as some send to keep a connection open, say nothing.
-    if (value.some((byte) => byte > 32)) return value;
+    if (value) some = some.length > 0 ? joined(some, value) : value;
+    const said = some.findIndex((byte) => byte > BLANK);
+    if (said >= 0 && (done || some.length - said >= TELLING_BYTES)) return some;
+    if (done || (said < 0 && some.length > MAX_BLANK_BYTES)) throw nothing();
   }
 }
 

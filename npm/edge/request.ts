@@ -2,6 +2,7 @@
  * A caller's request: read within its limit, held to what it may ask for, and addressed to a provider.
  */
 import type { ChatCompletionCreateParamsBase } from "chatwire";
+import { joined } from "./bytes.ts";
 import type { Configuration, Route } from "./configuration.ts";
 import type { Grant, RequestLimits } from "./options.ts";
 import { Problem } from "./problem.ts";
@@ -48,13 +49,7 @@ async function readBytes(request: Request, limit: number): Promise<Uint8Array> {
     }
     pieces.push(value);
   }
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
+  return joined(...pieces);
 }
 
 /** @throws {Problem} 404, no such model for this caller; 400, more is asked for than is allowed */

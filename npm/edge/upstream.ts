@@ -67,7 +67,6 @@ function decoderOptions({ provider, prices, endpoint, decoding }: ProviderOption
     ...(known && { prices: known }),
     ...(endpoint && { endpoint }),
     ...(decoding && { decoding }),
-    accumulate: false,
   };
 }
 

@@ -6,6 +6,7 @@
  * by blank lines, and are otherwise passed as they were sent.
  */
 import { EventStreamDecoder } from "chatwire";
+import { joined } from "./bytes.ts";
 
 const LF = 10;
 const CR = 13;
@@ -24,6 +25,8 @@ export class UsageFilter {
   #last = LF;
   /** Whole lines and a part of one, of an event that has not ended. */
   #held: Uint8Array = NOTHING;
+  /** The event before it was taken out. */
+  #isTakenOut = false;
 
   /** Takes a read and gives what may pass. */
   push(bytes: Uint8Array): Uint8Array {
@@ -58,7 +61,7 @@ export class UsageFilter {
       } else if (byte === LF && before === CR) {
         // The second half of a line end: it belongs to what ended with the first.
         if (at === from) {
-          passed.push(bytes.subarray(at, at + 1));
+          if (!this.#isTakenOut) passed.push(bytes.subarray(at, at + 1));
           from = at + 1;
         }
       } else {
@@ -66,7 +69,8 @@ export class UsageFilter {
           let end = at + 1;
           if (byte === CR && bytes[end] === LF) end++;
           const event = bytes.subarray(from, end);
-          if (!isUsageOnly(event)) passed.push(event);
+          this.#isTakenOut = isUsageOnly(event);
+          if (!this.#isTakenOut) passed.push(event);
           from = end;
           at = end - 1;
         }
@@ -121,16 +125,4 @@ function isUsageOnly(block: Uint8Array): boolean {
   } finally {
     decoder.free();
   }
-}
-
-function joined(...parts: Uint8Array[]): Uint8Array {
-  const filled = parts.filter((part) => part.length > 0);
-  if (filled.length < 2) return filled[0] ?? NOTHING;
-  const all = new Uint8Array(filled.reduce((length, part) => length + part.length, 0));
-  let at = 0;
-  for (const part of filled) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

@@ -26,7 +26,7 @@ test("drained_usage_is_the_ledger's_wherever_the_caller_leaves", async () => {
   const runs = 400;
   let left = 0;
   for (let run = 0; run < runs; run++) {
-    const pieces = [1, 13, 300][run % 3];
+    const pieces = [5, 50, 300][run % 3];
     const isStream = run % 5 !== 4;
     const controller = run % 2 ? new AbortController() : undefined;
     const text = `Tell me about number ${run} [emulator: pieces=${pieces}]`;
