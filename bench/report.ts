@@ -273,7 +273,7 @@ export function report(findings: Findings): string {
     "Written by the benchmark itself; no figure in it is typed by hand. Read ratios, not times: all that one table compares was measured in one run, taking turns, but the same machine may be twice as slow an hour later.",
     `- Command: \`${command}\`\n- When: ${new Date().toISOString().slice(0, 10)}\n- Machine: ${processor}, ${cpus().length} cores, ${process.platform} ${process.arch}`,
     table(["what", "version"], versions as string[][]),
-    "Everybody reads the same bytes from a `Response` whose body is a `ReadableStream` with up to 32 reads waiting, and delivers the whole text and the usage, which are compared with those of the other contenders; the bare read loop delivers nothing, and `ChatDecoder` alone takes its reads from an array. Clients are made once; opening each stream is part of its cost. A figure is the median of the turns, the spread half of what lies between their quartiles, and the time is CPU time of the whole process, compiler and garbage collector included.",
+    "Everybody reads the same bytes from a `Response` whose body is a `ReadableStream`, and delivers the whole text and the usage, which are compared with those of the other contenders; the bare read loop delivers nothing, and `ChatDecoder` alone takes its reads from an array. Clients are made once; opening each stream is part of its cost. A figure is the median of the turns, the spread half of what lies between their quartiles, and the time is CPU time of the whole process, compiler and garbage collector included.",
     missing.length > 0 ? `Left out of this run: ${missing.join("; ")}.` : "",
     "## What is to be reached",
     `In Node ${process.versions.node}.`,

@@ -22,17 +22,14 @@ function eventEnd(bytes: Uint8Array, from: number): number {
   return at < 0 ? bytes.length : at + 2;
 }
 
-/** How many reads wait in the body at a time. One by one, making the body would cost more than reading it. */
-const WAITING = 32;
-
-/** The answer of a server whose body arrives in these reads. */
+/** What a server that sends these reads would be answered with. */
 export function response(reads: readonly Uint8Array<ArrayBuffer>[]): Response {
   let at = 0;
   const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
     pull(controller) {
-      for (const read of reads.slice(at, at + WAITING)) controller.enqueue(read);
-      at += WAITING;
-      if (at >= reads.length) controller.close();
+      const read = reads[at++];
+      if (read) controller.enqueue(read);
+      else controller.close();
     },
   });
   return new Response(body, { headers: { "content-type": "text/event-stream" } });

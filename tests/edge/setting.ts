@@ -67,11 +67,11 @@ export function chat(content: string, { headers, signal, ...params }: Record<str
 
 /** An event stream of these reads. */
 export function streamOf(reads: readonly (string | Uint8Array)[], contentType = "text/event-stream"): Response {
-  const parts = [...reads];
+  let at = 0;
   const body = new ReadableStream<Uint8Array>(
     {
       pull(controller) {
-        const part = parts.shift();
+        const part = reads[at++];
         if (part === undefined) controller.close();
         else controller.enqueue(typeof part === "string" ? encode(part) : part);
       },
