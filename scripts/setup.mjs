@@ -53,5 +53,7 @@ async function wasmBindgen() {
   const { output } = await attempt("wasm-bindgen", ["--version"], { capture: true });
   if (output.trim() === `wasm-bindgen ${version}`) return;
   say(`building wasm-bindgen ${version} (once, about two minutes)`);
-  await run("cargo", ["install", "wasm-bindgen-cli", "--version", version, "--root", tools]);
+  // Its own build folder, so that one that was interrupted goes on where it stopped.
+  const folders = ["--root", tools, "--target-dir", join(tools, "build")];
+  await run("cargo", ["install", "wasm-bindgen-cli", "--version", version, ...folders]);
 }

@@ -84,6 +84,8 @@ export function forward(passage: Passage): { body: ReadableStream<Uint8Array>; e
     const wait = readingSince === 0 ? patience : readingSince + patience - performance.now();
     if (wait > 0) {
       timer = wait === Number.POSITIVE_INFINITY ? undefined : setTimeout(watch, wait);
+      // In Node, an answer that nobody reads is no reason to keep the program running.
+      (timer as { unref?: () => void } | undefined)?.unref?.();
     } else {
       if (!decoder?.ended) {
         isStalled = true;

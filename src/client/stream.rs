@@ -174,7 +174,7 @@ impl ChatStream {
             return;
         };
         for chunk in chunks {
-            match serde_json::from_str(chunk.get()) {
+            match serde_json::from_str(&crate::json::with_whole_surrogates(chunk.get())) {
                 Ok(chunk) => self.chunks.push_back(chunk),
                 Err(_) => {
                     let message =

@@ -313,7 +313,7 @@ impl ToolCalls {
             return Ok(Some(at).filter(|_| !other));
         }
         // A name again: another call, unless this one is still at it.
-        let going_on = name == call.name && !call.nesting.is_closed && !item.follows;
+        let going_on = name == call.name && !call.nesting.is_closed;
         let other_id = !id.is_empty() && !call.has_no_id();
         let other = match (item.index, other_id) {
             (Some(_), true) => !going_on || call.arguments.as_str().is_empty(),

@@ -171,7 +171,7 @@ describe("the page", { timeout: 240_000 }, () => {
   });
 
   it("shows time to first token, speed, tokens and cost", async () => {
-    await say(page, "Count to 60 [emulator: tps=200]");
+    await say(page, "Count to 60 [emulator: tps=40]");
     await lastAnswer(page).locator(".meter").getByText("≈").waitFor(); // an estimate while it streams
     await done(page);
     const meter = (await lastAnswer(page).locator(".meter span").allInnerTexts()).join(" | ");
@@ -275,6 +275,25 @@ describe("the page", { timeout: 240_000 }, () => {
       assert.ok((await read(thoughts.locator("p"))).length > 20);
       assert.doesNotMatch(await read(lastAnswer(page)), /<\/?think>/);
     }
+  });
+
+  it("keeps the provider that was picked before the server named its own", async () => {
+    const slow = await guest.page.context().newPage();
+    let answer = () => {};
+    const asked = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    await slow.route("**/providers", async (route) => {
+      await asked;
+      await route.continue();
+    });
+    await slow.goto(page.url());
+    await slow.getByLabel("Provider").selectOption("openai");
+    const answered = slow.waitForResponse("**/providers");
+    answer();
+    await answered;
+    await slow.getByText("(emulated)").first().waitFor({ state: "attached" });
+    assert.equal(await slow.getByLabel("Provider").inputValue(), "openai");
   });
 
   it("sends the model that was written", async () => {

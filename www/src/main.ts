@@ -117,12 +117,15 @@ async function showProviders(): Promise<string | undefined> {
   return known[0]?.id;
 }
 
+/** The visitor chose a provider: what the server would have preset comes too late. */
+let isPicked = false;
+
 async function offerProviders(): Promise<void> {
   provider.append(...CHOICES.map(({ id, label }) => new Option(label, id)));
   showModels();
   const preset = await showProviders();
   const choice = CHOICES.find((each) => each.provider === preset);
-  if (!choice || messages.length > 0) return;
+  if (!choice || isPicked || messages.length > 0) return;
   provider.value = choice.id;
   showModels();
 }
@@ -171,7 +174,10 @@ at("composer").addEventListener("submit", (submit) => {
 });
 stop.addEventListener("click", () => running?.abort());
 at("new-chat").addEventListener("click", newChat);
-provider.addEventListener("change", showModels);
+provider.addEventListener("change", () => {
+  isPicked = true;
+  showModels();
+});
 
 at("examples").append(
   ...EXAMPLES.map(({ lang, name, prompt, withClock }) => {

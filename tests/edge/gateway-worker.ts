@@ -1,0 +1,21 @@
+/** A worker of the tests, as a user would write one; its records go to whoever waits behind `BOOKS`. */
+import { bearerTokens, gateway } from "chatwire/edge";
+
+interface Env {
+  UPSTREAM: string;
+  BOOKS: string;
+  KEY: string;
+  TOKEN: string;
+  ON_DISCONNECT: "drain" | "abort";
+}
+
+export default gateway((env: Env) => ({
+  providers: {
+    own: { provider: { baseURL: `${env.UPSTREAM}/waves/v1` }, apiKey: env.KEY, maxRetries: 0 },
+    other: { provider: { baseURL: `${env.UPSTREAM}/other/v1` }, apiKey: env.KEY, maxRetries: 0 },
+  },
+  models: { electron: ["own/electron", "other/electron"] },
+  authorize: bearerTokens({ [env.TOKEN]: "tester" }),
+  onDisconnect: env.ON_DISCONNECT,
+  onUsage: (record) => fetch(env.BOOKS, { method: "POST", body: JSON.stringify(record) }),
+}));
