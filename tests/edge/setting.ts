@@ -1,6 +1,6 @@
 /** A gateway between a provider whose every byte the test decides and callers that may leave; no network. */
 import { type GatewayOptions, gateway, type UsageRecord } from "chatwire/edge";
-import { createEmulator, type Emulator } from "chatwire/emulator";
+import { createEmulator } from "chatwire/emulator";
 
 export const KEY = "sk-secret-of-the-provider";
 const encoder = new TextEncoder();
@@ -16,7 +16,7 @@ export interface Setting {
 
 /** A gateway whose one provider is `fetch`, unless the options say otherwise. */
 export function setUp(
-  fetch: Emulator["fetch"] | ((url: string, init: { body?: string; headers: Headers }) => Promise<Response>),
+  fetch: (url: string, init: { body?: string; headers: Headers; redirect?: string }) => Promise<Response>,
   { onUsage, ...options }: Partial<GatewayOptions> = {},
 ): Setting {
   const records: UsageRecord[] = [];
@@ -50,7 +50,7 @@ export function setUp(
 /** The same with the emulator behind it. */
 export function withEmulator(options: Partial<GatewayOptions> = {}, settings = {}) {
   const emulator = createEmulator(settings);
-  return { ...setUp(emulator.fetch, options), emulator };
+  return { ...setUp(emulator.fetch as Parameters<typeof setUp>[0], options), emulator };
 }
 
 export const CHAT = "/v1/chat/completions";

@@ -1,51 +1,14 @@
 /** The gateway in workerd, between real sockets. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer, type IncomingMessage, request } from "node:http";
-import type { AddressInfo } from "node:net";
-import { join } from "node:path";
+import { type IncomingMessage, request } from "node:http";
 import { after, before, describe, it } from "node:test";
-import type { UsageRecord } from "chatwire/edge";
 import { createEmulator } from "chatwire/emulator";
 import { serve } from "../../npm/emulator/serve.ts";
-import { type RunningWorker, startWorker } from "../../worker/workerd.ts";
+import type { RunningWorker } from "../../worker/workerd.ts";
 import { ask, startUpstream } from "../worker/network.ts";
+import { headers, openBooks, start } from "./running.ts";
 import { CHAT, chat, DONE, randomFrom, says, usageEvent } from "./setting.ts";
-
-const TOKEN = "a-token-of-this-test";
-const headers = { "content-type": "application/json", authorization: `Bearer ${TOKEN}` };
-
-/** Where the worker sends its records. */
-async function openBooks() {
-  const records: UsageRecord[] = [];
-  const server = createServer(async (incoming, response) => {
-    let body = "";
-    for await (const piece of incoming.setEncoding("utf8")) body += piece;
-    records.push(JSON.parse(body));
-    response.end();
-    server.emit("record");
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return {
-    records,
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    async recorded(count: number) {
-      while (records.length < count) await once(server, "record");
-      return records;
-    },
-    close() {
-      server.closeAllConnections();
-      server.close();
-    },
-  };
-}
-
-const start = (upstream: string, books: string, onDisconnect: "drain" | "abort") =>
-  startWorker({
-    entry: join(import.meta.dirname, "gateway-worker.ts"),
-    bindings: { UPSTREAM: upstream, BOOKS: books, KEY: "sk-of-this-test", TOKEN, ON_DISCONNECT: onDisconnect },
-  });
 
 /** A client that is killed once it has read so many bytes. Resolves with whether there were as many. */
 function killedAfter(url: URL, body: string, bytes: number): Promise<boolean> {
@@ -53,12 +16,14 @@ function killedAfter(url: URL, body: string, bytes: number): Promise<boolean> {
     const outgoing = request(url, { method: "POST", headers });
     outgoing.once("error", reject);
     outgoing.once("response", (incoming: IncomingMessage) => {
+      // From here on it is the test that breaks the connection.
+      outgoing.on("error", () => {});
+      incoming.on("error", () => {});
       let length = 0;
       incoming.on("data", (piece: Buffer) => {
+        const wasThere = length >= bytes;
         length += piece.length;
-        if (length < bytes) return;
-        outgoing.once("error", () => {});
-        incoming.once("error", () => {});
+        if (wasThere || length < bytes) return;
         outgoing.socket?.resetAndDestroy();
         resolve(true);
       });

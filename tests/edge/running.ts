@@ -1,0 +1,45 @@
+/** The gateway of `gateway-worker.ts` in workerd, and the place where its records arrive. */
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import type { UsageRecord } from "chatwire/edge";
+import { startWorker } from "../../worker/workerd.ts";
+
+export const TOKEN = "a-token-of-this-test";
+/** What callers send. */
+export const headers = { "content-type": "application/json", authorization: `Bearer ${TOKEN}` };
+
+/** Where the worker sends its records. */
+export async function openBooks() {
+  const records: UsageRecord[] = [];
+  const server = createServer(async (incoming, response) => {
+    let body = "";
+    for await (const piece of incoming.setEncoding("utf8")) body += piece;
+    records.push(JSON.parse(body));
+    response.end();
+    server.emit("record");
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    records,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    /** Resolves once there are so many. */
+    async recorded(count: number): Promise<UsageRecord[]> {
+      while (records.length < count) await once(server, "record");
+      return records;
+    },
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+/** Starts the gateway before a provider. */
+export const start = (upstream: string, books: string, onDisconnect: "drain" | "abort") =>
+  startWorker({
+    entry: join(import.meta.dirname, "gateway-worker.ts"),
+    bindings: { UPSTREAM: upstream, BOOKS: books, KEY: "sk-of-this-test", TOKEN, ON_DISCONNECT: onDisconnect },
+  });
