@@ -3,12 +3,13 @@
  */
 
 import { joined } from "./bytes.ts";
+import { type Inlet, inletOf } from "./ends.ts";
 import { Problem } from "./problem.ts";
 import { publicWords } from "./words.ts";
 
 /** A completion, or a stream of one. */
 export interface Answer {
-  reader: ReadableStreamDefaultReader<Uint8Array>;
+  inlet: Inlet;
   /** What has been read of it already. */
   first: Uint8Array | undefined;
   contentType: string;
@@ -27,31 +28,33 @@ const MAX_ERROR_BYTES = 64 * 1024;
  * @throws {Problem} 502, it is a page, an error or nothing
  */
 export async function answerOf(response: Response): Promise<Answer> {
-  const reader = response.body?.getReader();
-  if (!reader) throw nothing();
+  if (!response.body) throw nothing();
+  const inlet = inletOf(response.body);
   const contentType = response.headers.get("content-type") ?? "";
-  if (/^text\/event-stream\b/i.test(contentType)) return { reader, first: undefined, contentType };
+  if (/^text\/event-stream\b/i.test(contentType)) return { inlet, first: undefined, contentType };
 
-  const first = await readSome(reader);
+  const first = await readSome(inlet);
   const start = new TextDecoder().decode(first).trimStart();
   if (start.startsWith("{")) {
-    if (/^\{\s*"error"\s*:\s*[^n\s]/.test(start)) throw await errorIn(reader, first);
-    return { reader, first, contentType: "application/json" };
+    if (/^\{\s*"error"\s*:\s*[^n\s]/.test(start)) throw await errorIn(inlet, first);
+    return { inlet, first, contentType: "application/json" };
   }
-  if (/^(data|event|id|retry)?:/.test(start)) return { reader, first, contentType: EVENT_STREAM };
-  letGo(reader);
+  if (/^(data|event|id|retry)?:/.test(start)) return { inlet, first, contentType: EVENT_STREAM };
+  inlet.cancel();
   throw new Problem(502, "upstream_not_a_completion", "The provider answered with something that is no completion.");
 }
 
 /** Enough to see what it is. Blanks, as some send to keep a connection open, say nothing. */
-async function readSome(reader: Answer["reader"]): Promise<Uint8Array> {
+async function readSome(inlet: Inlet): Promise<Uint8Array> {
   let some: Uint8Array = new Uint8Array(0);
   for (;;) {
-    const { done, value } = await reader.read();
-    if (value) some = some.length > 0 ? joined(some, value) : value;
+    const value = await inlet.next();
+    const done = value === undefined;
+    if (value) some = joined(some, value);
     const said = some.findIndex((byte) => byte > BLANK);
     if (said >= 0 && (done || some.length - said >= TELLING_BYTES)) return some;
     if (done || (said < 0 && some.length > MAX_BLANK_BYTES)) throw nothing();
+    some = some.slice(); // the bytes of a read are good until the next
   }
 }
 
@@ -59,15 +62,15 @@ function nothing(): Problem {
   return new Problem(502, "upstream_sent_nothing", "The provider answered with nothing. Try again in a moment.");
 }
 
-async function errorIn(reader: Answer["reader"], first: Uint8Array): Promise<Problem> {
+async function errorIn(inlet: Inlet, first: Uint8Array): Promise<Problem> {
   const decoder = new TextDecoder();
   let text = decoder.decode(first, { stream: true });
   while (text.length < MAX_ERROR_BYTES) {
-    const { done, value } = await reader.read();
-    if (done) break;
+    const value = await inlet.next();
+    if (!value) break;
     text += decoder.decode(value, { stream: true });
   }
-  letGo(reader);
+  inlet.cancel();
   let words: string | undefined;
   try {
     words = publicWords((JSON.parse(text) as { error: { message?: unknown } }).error.message);
@@ -75,8 +78,4 @@ async function errorIn(reader: Answer["reader"], first: Uint8Array): Promise<Pro
     // It says so little that its first bytes have said it all.
   }
   return new Problem(502, "upstream_failed", words ?? "The provider answered with an error.");
-}
-
-function letGo(reader: Answer["reader"]): void {
-  reader.cancel().catch(() => {});
 }

@@ -3,6 +3,7 @@
  * and a decoder reads the same bytes on the side. It keeps one read at most, and nothing is copied.
  */
 import { ChatDecoder, type DecoderOptions, type Outcome } from "chatwire";
+import { type Inlet, outletOf } from "./ends.ts";
 import type { UsageFilter } from "./usage-filter.ts";
 
 /** How long a provider's connection may stay open after the last event, in milliseconds. */
@@ -12,9 +13,11 @@ const DRAIN = 25_000;
 /** How long a provider may say nothing at all. */
 const IDLE = 120_000;
 
+const NOTHING = new Uint8Array(0);
+
 /** An answer, and what to do with it. */
 export interface Passage {
-  reader: ReadableStreamDefaultReader<Uint8Array>;
+  inlet: Inlet;
   /** What has been read of it already. */
   first: Uint8Array | undefined;
   decoder: DecoderOptions & { prompt: () => string };
@@ -39,9 +42,7 @@ export interface Ending {
 
 /** Starts to pass an answer on. `ended` never rejects. */
 export function forward(passage: Passage): { body: ReadableStream<Uint8Array>; ended: Promise<Ending> } {
-  const { reader, filter, onDisconnect, signal, idle = IDLE } = passage;
-  let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
-  let taken: () => void = () => {};
+  const { inlet, filter, onDisconnect, signal, idle = IDLE } = passage;
   let isGone = false;
   let isOver = false;
   let reason: "closed" | "lost" | "aborted" = "closed";
@@ -51,33 +52,20 @@ export function forward(passage: Passage): { body: ReadableStream<Uint8Array>; e
   let timer: ReturnType<typeof setTimeout> | undefined;
   let draining: ReturnType<typeof setTimeout> | undefined;
 
-  const stop = () => void reader.cancel().catch(() => {});
   const leave = () => {
     if (isGone || isOver) return;
     isGone = true;
-    taken();
+    outlet.abandon();
     const giveUp = () => {
       reason = "aborted";
-      stop();
+      inlet.cancel();
     };
     if (onDisconnect === "abort") giveUp();
     else draining = setTimeout(giveUp, DRAIN);
   };
+  const outlet = outletOf(leave);
   if (signal.aborted) leave();
   else signal.addEventListener("abort", leave);
-
-  const body = new ReadableStream<Uint8Array>(
-    {
-      start(own) {
-        controller = own;
-      },
-      pull() {
-        taken();
-      },
-      cancel: leave,
-    },
-    { highWaterMark: 0 },
-  );
 
   /** Ends a read that nothing comes of. A caller who does not read is no reason to. */
   const watch = () => {
@@ -91,18 +79,8 @@ export function forward(passage: Passage): { body: ReadableStream<Uint8Array>; e
         isStalled = true;
         reason = "lost";
       }
-      stop();
+      inlet.cancel();
     }
-  };
-
-  /** Hands bytes to the caller; resolves when they have been taken. */
-  const pass = (bytes: Uint8Array): Promise<void> | undefined => {
-    if (isGone || bytes.length === 0) return undefined;
-    const isTaken = new Promise<void>((resolve) => {
-      taken = resolve;
-    });
-    controller?.enqueue(bytes);
-    return isTaken;
   };
 
   let decoder = start(passage.decoder);
@@ -122,11 +100,12 @@ export function forward(passage: Passage): { body: ReadableStream<Uint8Array>; e
       for (;;) {
         if (!bytes) {
           readingSince = performance.now();
-          bytes = (await reader.read()).value;
+          bytes = await inlet.next();
           readingSince = 0;
           if (!bytes) break;
         }
-        const isTaken = pass(filter ? filter.push(bytes) : bytes);
+        const passed = isGone || !filter ? bytes : filter.push(bytes);
+        const isTaken = isGone || passed.length === 0 ? undefined : outlet.pass(passed);
         account(bytes);
         bytes = undefined;
         if (isTaken) await isTaken;
@@ -146,16 +125,16 @@ export function forward(passage: Passage): { body: ReadableStream<Uint8Array>; e
     clearTimeout(timer);
     clearTimeout(draining);
     signal.removeEventListener("abort", leave);
-    stop();
+    inlet.cancel();
     if (!isGone) {
-      const isWhole = reason === "closed" || decoder?.ended === true;
-      if (filter) pass(filter.end());
-      if (isWhole) controller?.close();
-      else controller?.error(new TypeError("The provider's answer broke off."));
+      const rest = filter?.end() ?? NOTHING;
+      if (rest.length > 0) void outlet.pass(rest);
+      if (reason === "closed" || decoder?.ended) outlet.close();
+      else outlet.fail(new TypeError("The provider's answer broke off."));
     }
     return { outcome: decoder?.end(reason) ?? null, disconnected: isGone, stalled: isStalled };
   };
-  return { body, ended: run() };
+  return { body: outlet.body, ended: run() };
 }
 
 /** Accounting that cannot begin does not keep the answer back. */

@@ -55,10 +55,10 @@ export async function relay({
       upstreamModel: sender.model ?? (wish.model || null),
       upstreamRequestId: publicId(response.headers.get("x-request-id")),
     });
-    const { reader, first, contentType } = await answerOf(response);
+    const { inlet, first, contentType } = await answerOf(response);
     const { timeout } = sender.options;
     const { body, ended } = forward({
-      reader,
+      inlet,
       first,
       decoder: { ...sender.decoder, started, prompt: () => JSON.stringify(params) } as Parameters<
         typeof forward

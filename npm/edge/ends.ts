@@ -1,0 +1,114 @@
+/**
+ * The two ends of a passage in this runtime: reads from a provider, and the body that a caller reads.
+ *
+ * Each turn of the loop between them costs more than what is done in it, so Cloudflare's workerd gets larger reads (its
+ * default ones are of 4 KB) and its own stream to write them to. Elsewhere they are plain streams.
+ */
+
+/** Where bytes come from. */
+export interface Inlet {
+  /** The next bytes, good until the next call; `undefined` at the end. */
+  next(): Promise<Uint8Array | undefined>;
+  /** Ends a pending read, and the connection. */
+  cancel(): void;
+}
+
+/** Where bytes go. */
+export interface Outlet {
+  body: ReadableStream<Uint8Array>;
+  /** Hands bytes on; resolves when they have been taken, or never will be. */
+  pass(bytes: Uint8Array): Promise<void>;
+  close(): void;
+  fail(error: Error): void;
+  /** The reader is known to have left: nobody waits for it any more. */
+  abandon(): void;
+}
+
+/** workerd's stream without a queue. */
+interface IdentityTransform {
+  readable: ReadableStream<Uint8Array>;
+  writable: WritableStream<Uint8Array>;
+}
+const { IdentityTransformStream } = globalThis as { IdentityTransformStream?: new () => IdentityTransform };
+
+const READ_BYTES = 64 * 1024;
+
+export function inletOf(body: ReadableStream<Uint8Array>): Inlet {
+  return (IdentityTransformStream && largeReads(body)) ?? plainReads(body);
+}
+
+function plainReads(body: ReadableStream<Uint8Array>): Inlet {
+  const reader = body.getReader();
+  return {
+    next: async () => (await reader.read()).value,
+    cancel: () => void reader.cancel().catch(() => {}),
+  };
+}
+
+/** Into one buffer, again and again. `undefined` where the body is not made of bytes, as one made in JavaScript may be. */
+function largeReads(body: ReadableStream<Uint8Array>): Inlet | undefined {
+  let reader: ReadableStreamBYOBReader;
+  try {
+    reader = body.getReader({ mode: "byob" });
+  } catch {
+    return undefined;
+  }
+  let buffer = new ArrayBuffer(READ_BYTES);
+  return {
+    async next() {
+      const { done, value } = await reader.read(new Uint8Array(buffer));
+      if (done || !value) return undefined;
+      buffer = value.buffer;
+      return value;
+    },
+    cancel: () => void reader.cancel().catch(() => {}),
+  };
+}
+
+/** @param leave is told when the reader lets go of the body */
+export function outletOf(leave: () => void): Outlet {
+  return IdentityTransformStream ? writtenTo(new IdentityTransformStream(), leave) : pulled(leave);
+}
+
+function writtenTo({ readable, writable }: IdentityTransform, leave: () => void): Outlet {
+  const writer = writable.getWriter();
+  writer.closed.catch(leave);
+  return {
+    body: readable,
+    pass: (bytes) => writer.write(bytes).catch(leave),
+    close: () => void writer.close().catch(() => {}),
+    fail: (error) => void writer.abort(error).catch(() => {}),
+    abandon: () => void writer.abort().catch(() => {}),
+  };
+}
+
+/** A body whose next bytes are asked for when the last have been read. */
+function pulled(leave: () => void): Outlet {
+  let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  let taken: () => void = () => {};
+  const body = new ReadableStream<Uint8Array>(
+    {
+      start(own) {
+        controller = own;
+      },
+      pull() {
+        taken();
+      },
+      cancel: leave,
+    },
+    { highWaterMark: 0 },
+  );
+  return {
+    body,
+    pass(bytes) {
+      const isTaken = new Promise<void>((resolve) => {
+        taken = resolve;
+      });
+      controller?.enqueue(bytes);
+      return isTaken;
+    },
+    close: () => controller?.close(),
+    fail: (error) => controller?.error(error),
+    abandon: () => taken(),
+  };
+}
