@@ -8,6 +8,7 @@ import {
   CLOSED,
   type EngineDecoder,
   type EngineDecoderOptions,
+  EVENTS,
   INPUT_BYTES,
   LOST,
   NONE,
@@ -16,6 +17,7 @@ import {
 } from "./boundary.ts";
 import { output, place } from "./engine.ts";
 import { toError, withOutcome } from "./errors.ts";
+import { type PartialEvent, PartialValues } from "./partial.ts";
 import type { Outcome } from "./types.ts";
 import { Decoder } from "./wasm/chatwire.js";
 
@@ -47,6 +49,7 @@ export class BodyDecoder {
 
   #engine: EngineDecoder | undefined;
   #kind: OutputKind = NONE;
+  readonly #partials = new PartialValues();
   readonly #document: boolean;
 
   constructor(options: EngineDecoderOptions) {
@@ -119,6 +122,7 @@ export class BodyDecoder {
     if (length > 0) {
       const text = output(length);
       batch = this.#kind === TEXT ? text : (JSON.parse(text) as unknown[]);
+      if (this.#kind === EVENTS) this.#partials.grow(batch as PartialEvent[]);
     }
     if (n < 0 && this.#engine) {
       this.account = this.#engine.outcome();

@@ -32,6 +32,7 @@ export interface EngineDecoderOptions {
   endpoint?: string;
   reasoning?: string;
   decoding?: string;
+  partial?: boolean;
   accumulate?: boolean;
   prices?: { input: number; cachedInput?: number; output: number };
   timeouts?: { firstToken?: number; idle?: number; total?: number };

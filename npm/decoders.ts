@@ -30,6 +30,11 @@ export interface DecoderOptions {
   endpoint?: string;
   /** Where the model's thinking appears; found out by itself when left out. */
   reasoning?: ReasoningPlace;
+  /**
+   * Which JSON comes in `partial` events: left out, answers that are an object or a list, and the arguments of tool calls;
+   * `true`, any JSON value; `false`, none.
+   */
+  partial?: boolean;
   /** `false` keeps nothing for the outcome but how it ended and what was used. */
   accumulate?: boolean;
   /** USD per 1M tokens, for `cost`. */

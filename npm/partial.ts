@@ -3,7 +3,7 @@
  * has done that with the batch. What edits mean is said in the engine's `partial_json` module.
  */
 
-/** What one `partial` event carries. */
+/** What one `partial` event of the engine carries. */
 export interface PartialEdits {
   /** The first is of the innermost open place; before each further one that place is closed. */
   edits: readonly unknown[];
@@ -52,4 +52,28 @@ export class PartialValue {
 function set(object: object, name: string, value: unknown): void {
   if (name !== "__proto__") (object as Record<string, unknown>)[name] = value;
   else Object.defineProperty(object, name, { value, writable: true, enumerable: true, configurable: true });
+}
+
+/** An event of the engine; the rest of it only where it is a `partial`. */
+export interface PartialEvent extends PartialEdits {
+  type: string;
+  choice: number;
+  index?: number;
+}
+
+/** The values of one stream: of each choice's content, and of the arguments of each tool call. */
+export class PartialValues {
+  readonly #values = new Map<string, PartialValue>();
+
+  /** Puts values in the place of their edits. */
+  grow(events: unknown[]): void {
+    events.forEach((event, at) => {
+      const { type, edits, open, ...where } = event as PartialEvent;
+      if (type !== "partial") return;
+      const key = `${where.choice}:${where.index}`;
+      const value = this.#values.get(key) ?? new PartialValue();
+      this.#values.set(key, value);
+      events[at] = { type, ...where, value: value.apply({ edits, open }) };
+    });
+  }
 }

@@ -878,8 +878,12 @@ export type ChatEvent =
       arguments: string;
       complete: boolean;
     }
-  /** The JSON answer so far. One live object that grows in place: copy it to keep it. */
-  | { type: "partial"; choice: number; value: unknown }
+  /**
+   * The JSON so far, once a network chunk at most: of an answer that is an object or a list, or, with `index`, of that tool
+   * call's arguments. One live object that grows in place: copy it to keep it. Strings grow too; a number or literal is there
+   * once it is whole.
+   */
+  | { type: "partial"; choice: number; index?: number; value: unknown }
   /** `cost` in USD; null when the prices are not known. */
   | { type: "usage"; choice: number; usage: Usage; cost: number | null }
   /** Something the server did differently was put right, in its event number `at`, from 0. */

@@ -24,7 +24,7 @@ use std::path::Path;
 
 use chatwire::json::{Reader, with_whole_surrogates};
 use chatwire::provider::ReasoningPlace;
-use chatwire::stream::{Decoder, End, Options, OutputKind};
+use chatwire::stream::{Decoder, End, Options, OutputKind, PartialValues};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -648,7 +648,7 @@ proptest! {
         case.stream = harmed(case.stream, &harms);
         let change = |options: &mut Options| {
             options.strict = strict;
-            options.partial = partial;
+            options.partial = if partial { PartialValues::Any } else { PartialValues::Off };
         };
         let without_partials = |mut run: Run| {
             run.events.retain(|event| event["type"] != "partial");

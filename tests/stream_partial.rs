@@ -1,7 +1,7 @@
 //! Partial JSON: applied one after the other, the edits give the value that an independent reader finds in each prefix.
 
 use chatwire::provider::ReasoningPlace;
-use chatwire::stream::{Decoder, End, Options, OutputKind};
+use chatwire::stream::{Decoder, End, Options, OutputKind, PartialValues};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -75,7 +75,7 @@ impl Reading {
     fn new(reasoning: ReasoningPlace) -> Self {
         let options = Options {
             output: OutputKind::Events,
-            partial: true,
+            partial: PartialValues::Any,
             reasoning,
             ..Options::default()
         };
@@ -320,7 +320,7 @@ fn the_live_value_is_what_is_certain() {
 fn edits_say_what_the_documentation_says() {
     let mut decoder = Decoder::new(Options {
         output: OutputKind::Events,
-        partial: true,
+        partial: PartialValues::Any,
         ..Options::default()
     });
     let mut partials = Vec::new();
@@ -375,7 +375,7 @@ fn a_surrogate_half_alone_crosses_as_it_is_spelled() {
     ] {
         let mut decoder = Decoder::new(Options {
             output: OutputKind::Events,
-            partial: true,
+            partial: PartialValues::Any,
             ..Options::default()
         });
         decoder.push(chunk(text).as_bytes(), 0.0, 0.0);
@@ -415,7 +415,7 @@ fn each_choice_has_its_own_value_and_nobody_else_gets_any() {
     };
     let events: Vec<Value> = serde_json::from_str(&run(Options {
         output: OutputKind::Events,
-        partial: true,
+        partial: PartialValues::Any,
         ..Options::default()
     }))
     .unwrap();
@@ -435,7 +435,7 @@ fn each_choice_has_its_own_value_and_nobody_else_gets_any() {
     assert!(
         !run(Options {
             output: OutputKind::Chunks,
-            partial: true,
+            partial: PartialValues::Any,
             ..Options::default()
         })
         .contains("partial")
@@ -558,5 +558,86 @@ proptest! {
         if let Ok(value) = serde_json::from_str::<Value>(&text) {
             prop_assert_eq!(whole, Some(value), "{}", text);
         }
+    }
+}
+
+#[test]
+fn arguments_of_tool_calls_grow_each_on_its_own() {
+    let call = |index: u64, arguments: &str| {
+        let start = json!({"index": index, "id": format!("call_{index}"), "function": {"name": "look", "arguments": arguments}});
+        format!(
+            "data: {}\n\n",
+            json!({"choices": [{"index": 0, "delta": {"tool_calls": [start]}}]})
+        )
+    };
+    let more = |index: u64, arguments: &str| {
+        let more = json!({"index": index, "function": {"arguments": arguments}});
+        format!(
+            "data: {}\n\n",
+            json!({"choices": [{"index": 0, "delta": {"tool_calls": [more]}}]})
+        )
+    };
+    let stream = [
+        call(0, ""),
+        call(1, "{\"place"),
+        more(0, "{\"at\":[4"),
+        more(1, "\":\"Pune\"}"),
+        more(0, "2]}"),
+        FINISH.replace("stop", "tool_calls"),
+    ]
+    .concat();
+    for size in [1, 7, 100, stream.len()] {
+        let mut decoder = Decoder::new(Options {
+            output: OutputKind::Events,
+            partial: PartialValues::Containers,
+            ..Options::default()
+        });
+        let mut live = [Live::new(), Live::new()];
+        let mut announced = Vec::new();
+        for bytes in stream.as_bytes().chunks(size) {
+            decoder.push(bytes, 0.0, 0.0);
+            let events: Vec<Value> = serde_json::from_slice(decoder.output()).unwrap();
+            for event in &events {
+                let index = event["index"].as_u64().unwrap_or_default() as usize;
+                match event["type"].as_str() {
+                    Some("tool_call.start") => announced.push(index),
+                    Some("partial") => {
+                        assert!(announced.contains(&index), "a call is announced before its arguments");
+                        live[index].apply(event);
+                    }
+                    Some("tool_call.done") => {
+                        let whole: Value = serde_json::from_str(event["arguments"].as_str().unwrap()).unwrap();
+                        assert_eq!(
+                            live[index].value(),
+                            Some(&whole),
+                            "all of it is there when the call is done"
+                        );
+                    }
+                    _ => {}
+                }
+            }
+        }
+        assert_eq!(live[0].value(), Some(&json!({"at": [42]})));
+        assert_eq!(live[1].value(), Some(&json!({"place": "Pune"})));
+    }
+}
+
+#[test]
+fn of_containers_only_prose_and_scalars_are_no_values() {
+    for (text, is_value) in [
+        ("2024 was warm", false),
+        ("\"Yes\", she said", false),
+        ("true", false),
+        (" \n{\"a\":\"x\"}", true),
+        ("[1,\"two\"]", true),
+    ] {
+        let mut decoder = Decoder::new(Options {
+            output: OutputKind::Events,
+            partial: PartialValues::Containers,
+            ..Options::default()
+        });
+        decoder.push([chunk(text).as_str(), FINISH].concat().as_bytes(), 0.0, 0.0);
+        let output = String::from_utf8_lossy(decoder.output()).into_owned();
+        assert_eq!(output.contains("\"partial\""), is_value, "{text}");
     }
 }

@@ -50,7 +50,11 @@ fn read(options: &Value) -> Result<stream::Options, Error> {
             .or(provider.map(|known| known.reasoning))
             .unwrap_or(ReasoningPlace::Detect),
         strict: options.strict().unwrap_or(false),
-        partial: options.flag("partial").unwrap_or(false),
+        partial: match options.flag("partial") {
+            None => stream::PartialValues::Containers,
+            Some(true) => stream::PartialValues::Any,
+            Some(false) => stream::PartialValues::Off,
+        },
         accumulate: options.flag("accumulate").unwrap_or(true),
         predict: options.flag("predict").unwrap_or(true),
         prices,

@@ -7,7 +7,7 @@ use super::reasoning::{Piece, Tags};
 use super::repairs::Repair;
 use super::scan::{self, Delta, Field, Part, REASONING_FIELDS};
 use super::tool_calls::{ToolCall, ToolCalls};
-use super::{Context, Refusal};
+use super::{Context, PartialValues, Refusal};
 use crate::json::{Kind, Reader, Str, Text, Writer};
 use crate::policy::estimate::tokens;
 use crate::provider::ReasoningPlace;
@@ -49,13 +49,13 @@ pub(super) struct Choice {
 }
 
 impl Choice {
-    pub(super) fn new(index: u64, place: ReasoningPlace, partial: bool) -> Self {
+    pub(super) fn new(index: u64, place: ReasoningPlace, partial: PartialValues) -> Self {
         Choice {
             index,
             role: None,
             has_content: false,
             content: Text::default(),
-            partial: partial.then(Box::default),
+            partial: PartialJson::new(partial),
             inbox: Text::default(),
             tags: Tags::new(matches!(place, ReasoningPlace::Tags | ReasoningPlace::Detect)),
             tags_known: place == ReasoningPlace::Tags,
@@ -349,20 +349,19 @@ impl Choice {
         Ok("tool_calls".to_owned())
     }
 
-    /// Hands out what is new in the value of the content.
+    /// Hands out what is new in the values of the content and of the tool calls.
     pub(super) fn hand_out_edits(&mut self, output: &mut Output) {
-        if let Some(partial) = self.partial.as_mut().filter(|partial| partial.has_edits()) {
-            let event = output.event("partial", self.index);
-            partial.write(event);
-            event.raw(b"}");
+        if let Some(partial) = &mut self.partial {
+            partial.hand_out(self.index, None, output);
         }
+        self.tool_calls.hand_out_edits(self.index, output);
     }
 
     fn end_edits(&mut self, output: &mut Output) {
         if let Some(partial) = &mut self.partial {
             partial.end();
+            partial.hand_out(self.index, None, output);
         }
-        self.hand_out_edits(output);
     }
 
     /// Hands out what was held back for a tag.

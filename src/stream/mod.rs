@@ -102,6 +102,18 @@ impl Default for Limits {
     }
 }
 
+/// Which JSON is handed out as a value that grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PartialValues {
+    /// None.
+    #[default]
+    Off,
+    /// Objects and lists: a text that starts like one.
+    Containers,
+    /// Any value, numbers and strings too.
+    Any,
+}
+
 /// What a decoder is told before the first byte.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -115,14 +127,14 @@ pub struct Options {
     pub strict: bool,
     /// Keep text and reasoning for the outcome. Without it they are only handed out.
     pub accumulate: bool,
-    /// Hand out, among events, the content of each choice as a JSON value that grows: see the `partial` event below.
+    /// Hand out, among events, JSON values as they grow: the content of each choice, and the arguments of each tool call.
     ///
-    /// Once a push at most, and for each choice, `{"type":"partial","choice":0,"edits":[…],"open":[…]}` says how to get from
-    /// the value so far to the value now. An applier keeps a stack of open places, at first one list that receives the value
+    /// Once a push at most, and for each of them, `{"type":"partial","choice":0,"edits":[…],"open":[…]}` (with the `index` of
+    /// a tool call) says how to get from the value so far to the value now. An applier keeps a stack of open places, at first one list that receives the value
     /// as its only element. The first edit belongs to the top of the stack, which is popped before each further one: an edit
     /// of a list has elements to append, one of an object members to set, one of a string a string to append. Then each
     /// entry of `open` puts a child of the top onto the stack: a string names a member, `0` is the last element.
-    pub partial: bool,
+    pub partial: PartialValues,
     /// Recognise events that repeat the one before. Without it every event is read in full: slower, to the same result.
     pub predict: bool,
     /// For the cost; without them it is unknown.
@@ -149,7 +161,7 @@ impl Default for Options {
             reasoning: ReasoningPlace::Detect,
             strict: false,
             accumulate: true,
-            partial: false,
+            partial: PartialValues::Off,
             predict: true,
             prices: None,
             timeouts: Timeouts::default(),
@@ -199,6 +211,7 @@ struct Context<'a> {
     started: f64,
     strict: bool,
     accumulate: bool,
+    partial: PartialValues,
 }
 
 impl Context<'_> {
@@ -249,6 +262,7 @@ impl Context<'_> {
 macro_rules! context {
     ($decoder:expr, $choice:expr) => {
         Context {
+            partial: $decoder.partial(),
             output: &mut $decoder.output,
             repairs: &mut $decoder.repairs,
             kept_bytes: &mut $decoder.kept_bytes,
@@ -445,9 +459,19 @@ impl Decoder {
             .map(|failure| (failure.name, failure.message.as_str()))
     }
 
+    /// Which values are handed out as they grow.
+    #[inline]
+    fn partial(&self) -> PartialValues {
+        if self.output.wants_events() {
+            self.options.partial
+        } else {
+            PartialValues::Off
+        }
+    }
+
     /// Closes the batch of this call.
     fn close_batch(&mut self) {
-        if self.options.partial {
+        if self.partial() != PartialValues::Off {
             for choice in &mut self.choices {
                 choice.hand_out_edits(&mut self.output);
             }
@@ -773,9 +797,8 @@ impl Decoder {
             }
             place => {
                 let at = place.unwrap_or(self.choices.len());
-                let partial = self.options.partial && self.output.wants_events();
-                self.choices
-                    .insert(at, Choice::new(index, self.options.reasoning, partial));
+                let choice = Choice::new(index, self.options.reasoning, self.partial());
+                self.choices.insert(at, choice);
                 at
             }
         };

@@ -5,7 +5,7 @@
 //!
 //! # The edits
 //!
-//! An event is `{"type":"partial","choice":0,"edits":[…],"open":[…]}`. Whoever applies it keeps a stack of *places* that are
+//! An event is `{"type":"partial","choice":0,"edits":[…],"open":[…]}`, with an `index` for the arguments of a tool call. Whoever applies it keeps a stack of *places* that are
 //! still open. At the start it holds one place, a list that is to receive the value as its only element: the live value is
 //! that element.
 //!
@@ -26,6 +26,8 @@
 //! surrogate pairs that are cut short wait for the rest. Text that turns out not to be JSON gets no more edits; what the
 //! value was until then stands.
 
+use super::PartialValues;
+use super::output::Output;
 use crate::json::{MAX_DEPTH, Reader, Writer, plain_length};
 
 /// How deeply the value may nest: with the event around its edits it stays within what readers of JSON take.
@@ -70,6 +72,8 @@ struct Open {
 #[derive(Debug, Default)]
 pub(super) struct PartialJson {
     state: State,
+    /// A text that does not start with an object or a list is not JSON.
+    containers_only: bool,
     /// The places that are open, outermost first. The list that receives the value is not among them.
     open: Vec<Open>,
     /// How many of them were open before this chunk.
@@ -86,6 +90,16 @@ pub(super) struct PartialJson {
 }
 
 impl PartialJson {
+    /// A reader of the values that are wanted, if any are.
+    pub(super) fn new(wanted: PartialValues) -> Option<Box<Self>> {
+        (wanted != PartialValues::Off).then(|| {
+            Box::new(PartialJson {
+                containers_only: wanted == PartialValues::Containers,
+                ..PartialJson::default()
+            })
+        })
+    }
+
     /// Takes the next piece of the text.
     pub(super) fn feed(&mut self, text: &str) {
         let mut bytes = text.as_bytes();
@@ -166,23 +180,32 @@ impl PartialJson {
         }
     }
 
-    /// Whether there are edits to be handed out.
-    pub(super) fn has_edits(&self) -> bool {
-        !self.edits.bytes.is_empty()
-    }
-
     /// All text so far was none of it: starts again, unless edits of it are out already.
     pub(super) fn restart(&mut self) {
         let state = if self.touched { State::Dead } else { State::Value };
         *self = PartialJson {
             state,
+            containers_only: self.containers_only,
             touched: self.touched,
             ..PartialJson::default()
         };
     }
 
+    /// Hands out the edits since the last time, if there are any: of a choice's content, or of the arguments of its call `index`.
+    pub(super) fn hand_out(&mut self, choice: u64, index: Option<u64>, output: &mut Output) {
+        if self.edits.bytes.is_empty() {
+            return;
+        }
+        let out = output.event("partial", choice);
+        if let Some(index) = index {
+            out.key("index").integer(index);
+        }
+        self.write(out);
+        out.raw(b"}");
+    }
+
     /// Writes the edits since the last call, `"edits":[…],"open":[…]`.
-    pub(super) fn write(&mut self, out: &mut Writer) {
+    fn write(&mut self, out: &mut Writer) {
         let fresh = self.open.get(self.old..).unwrap_or_default();
         for place in fresh.iter().rev() {
             self.edits.raw(closer(place.kind));
@@ -210,7 +233,9 @@ impl PartialJson {
     /// A byte between values, which is not white space.
     fn take_mark(&mut self, byte: u8) {
         match (self.state, byte) {
-            (State::Value | State::FirstElement, b'{' | b'[' | b'"') => self.enter(byte),
+            (State::Value | State::FirstElement, b'{' | b'[') => self.enter(byte),
+            (State::Value, _) if self.containers_only && self.open.is_empty() => self.state = State::Dead,
+            (State::Value | State::FirstElement, b'"') => self.enter(byte),
             (State::Value | State::FirstElement, b'-' | b'0'..=b'9') => self.start_token(byte, State::InNumber),
             (State::Value | State::FirstElement, b't' | b'f' | b'n') => self.start_token(byte, State::InLiteral),
             (State::FirstElement, b']') => self.close(b'['),

@@ -2,6 +2,8 @@
 
 use super::Context;
 use super::extras::Extras;
+use super::output::Output;
+use super::partial_json::PartialJson;
 use super::repairs::Repair;
 use super::scan::{Extra, Field};
 use crate::json::{Kind, Malformed, Reader, Str, Text, Writer, integer, is_json, plain_length};
@@ -17,6 +19,8 @@ pub(super) struct ToolCall {
     id_made_up: bool,
     name: String,
     arguments: Text,
+    /// The arguments as a JSON value that grows, where that is wanted.
+    partial: Option<Box<PartialJson>>,
     nesting: Nesting,
     /// The arguments are `{}` for want of any.
     filled: bool,
@@ -99,13 +103,29 @@ impl ToolCall {
     fn push(&mut self, piece: Str<'_>) {
         let from = self.arguments.as_str().len();
         self.arguments.push(piece);
-        self.nesting
-            .feed(self.arguments.as_str().as_bytes().get(from..).unwrap_or_default());
+        self.follow(from);
     }
 
     fn push_raw(&mut self, json: &[u8]) {
+        let from = self.arguments.as_str().len();
         self.arguments.push_str(&String::from_utf8_lossy(json));
-        self.nesting.feed(json);
+        self.follow(from);
+    }
+
+    /// Follows what was added to the arguments.
+    fn follow(&mut self, from: usize) {
+        let piece = self.arguments.as_str().get(from..).unwrap_or_default();
+        self.nesting.feed(piece.as_bytes());
+        if let Some(partial) = &mut self.partial {
+            partial.feed(piece);
+        }
+    }
+
+    /// Hands out what is new in the arguments of call `at`, once the call has been announced.
+    fn hand_out_edits(&mut self, choice: u64, at: usize, output: &mut Output) {
+        if let Some(partial) = self.partial.as_mut().filter(|_| self.started) {
+            partial.hand_out(choice, Some(at as u64), output);
+        }
     }
 }
 
@@ -338,6 +358,7 @@ impl ToolCalls {
         }
         self.calls.push(ToolCall {
             index,
+            partial: PartialJson::new(context.partial),
             ..ToolCall::default()
         });
         Ok(at)
@@ -379,6 +400,13 @@ impl ToolCalls {
         }
     }
 
+    /// Hands out what is new in the arguments of all calls.
+    pub(super) fn hand_out_edits(&mut self, choice: u64, output: &mut Output) {
+        for (at, call) in self.calls.iter_mut().enumerate() {
+            call.hand_out_edits(choice, at, output);
+        }
+    }
+
     /// The choice has finished (`finished`) or its stream has: settles every call, and says so where the choice finished.
     pub(super) fn end(&mut self, finished: bool, context: &mut Context<'_>) -> Result<(), super::Refusal> {
         for at in 0..self.calls.len() {
@@ -401,6 +429,7 @@ impl ToolCalls {
                 continue;
             }
             call.done = true;
+            call.hand_out_edits(context.choice, at, context.output);
             if context.output.wants_events() {
                 let event = context.output.event("tool_call.done", context.choice);
                 event

@@ -3,39 +3,26 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { init } from "chatwire";
-import { output, place } from "../../dist/engine.js";
-import { type PartialEdits, PartialValue } from "../../dist/partial.js";
-import type { EngineDecoder } from "../../npm/boundary.ts";
-import { DONE, encode, says } from "./serving.ts";
+import { ChatDecoder, init } from "chatwire";
+import { clientOf, collect, DONE, encode, event, hello, says, serve } from "./serving.ts";
 
 await init();
-const glue = new URL("../../dist/wasm/chatwire.js", import.meta.url);
-const { Decoder } = (await import(glue.href)) as { Decoder: new (options: object) => EngineDecoder };
-
-const EVENTS = 3;
-
-interface Event extends PartialEdits {
-  type: string;
-}
 
 /** Reads a stream in reads of so many bytes; `seen` gets the live value after each of its events. */
 function read(stream: string, size: number, seen: (value: unknown) => void = () => {}): unknown {
-  const decoder = new Decoder({ reasoning: "none", partial: true });
-  decoder.setOutput(EVENTS);
-  const live = new PartialValue();
+  const decoder = new ChatDecoder({ reasoning: "none", partial: true });
   const bytes = encode(stream);
+  let live: unknown;
   for (let at = 0; at < bytes.length; at += size) {
-    const piece = bytes.subarray(at, at + size);
-    place(piece);
-    const length = decoder.push(piece.length, 0, 0);
-    const events: Event[] = JSON.parse(output(length < 0 ? ~length : length));
-    const partials = events.filter(({ type }) => type === "partial");
+    const partials = decoder.push(bytes.subarray(at, at + size)).filter(({ type }) => type === "partial");
     assert.ok(partials.length <= 1, "one a read");
-    for (const partial of partials) seen(live.apply(partial));
+    for (const partial of partials) {
+      live = partial.type === "partial" ? partial.value : live;
+      seen(live);
+    }
   }
-  decoder.free();
-  return live.value;
+  decoder.end();
+  return live;
 }
 
 /** The stream of a text in deltas of so many UTF-16 units. */
@@ -126,4 +113,53 @@ test("time_is_linear_in_the_text", (context) => {
   const sixteen = time(320);
   // Linear is 16 times, quadratic 256 times.
   assert.ok(sixteen < one * 80, `20 KB took ${one} ms, 320 KB ${sixteen} ms`);
+});
+
+test("a_structured_answer_grows_among_the_events_of_a_stream", async () => {
+  const answer = { city: "पुणे", people: [3_124_458, null], note: 'a "quoted" word' };
+  const pieces = [...JSON.stringify(answer)];
+  const client = clientOf(serve([...pieces.map((piece) => says(piece)), says("", "stop"), DONE]));
+  const values: unknown[] = [];
+  let text = "";
+  for await (const event of client.chat.completions.stream(hello).events) {
+    if (event.type === "text") text += event.text;
+    if (event.type !== "partial") continue;
+    values.push(event.value);
+  }
+  assert.equal(text, pieces.join(""));
+  assert.deepEqual(values.at(-1), answer);
+  assert.ok(values.length > 10, "it grows while it arrives");
+  assert.ok(
+    values.every((value) => value === values[0]),
+    "one object",
+  );
+});
+
+test("arguments_of_tool_calls_grow_with_the_index_of_their_call", async () => {
+  const call = (index: number, part: object) => ({
+    choices: [{ index: 0, delta: { tool_calls: [{ index, ...part }] } }],
+  });
+  const stream = [
+    event(call(0, { id: "a", function: { name: "one", arguments: '{"x":[1' } })),
+    event(call(1, { id: "b", function: { name: "two", arguments: '{"y":"hel' } })),
+    event(call(0, { function: { arguments: ",2]}" } })),
+    event(call(1, { function: { arguments: 'lo"}' } })),
+    event({ choices: [{ index: 0, delta: {}, finish_reason: "tool_calls" }] }),
+    DONE,
+  ];
+  const events = await collect(clientOf(serve(stream)).chat.completions.stream(hello).events);
+  const partials = events.filter((event) => event.type === "partial");
+  assert.deepEqual(
+    partials.map(({ index }) => index),
+    [0, 1, 0, 1],
+  );
+  assert.deepEqual(partials.at(-2)?.value, { x: [1, 2] });
+  assert.deepEqual(partials.at(-1)?.value, { y: "hello" });
+});
+
+test("prose_has_no_partial_events_and_they_can_be_turned_off", () => {
+  const prose = new ChatDecoder().push(encode(says("2024 was [warm] and {dry}") + says("", "stop")));
+  assert.deepEqual(new Set(prose.map(({ type }) => type)), new Set(["text", "finish"]));
+  const off = new ChatDecoder({ partial: false }).push(encode(says('{"a":1}') + says("", "stop")));
+  assert.deepEqual(new Set(off.map(({ type }) => type)), new Set(["text", "finish"]));
 });
