@@ -67,6 +67,11 @@ export class BodyDecoder {
     this.#engine?.setOutput(kind);
   }
 
+  /** What was used so far, and what it costs. */
+  used(): Pick<Outcome, "usage" | "cost"> {
+    return this.outcome ?? (this.#engine ? JSON.parse(this.#engine.used()) : { usage: null, cost: null });
+  }
+
   /** Takes bytes. Once `outcome` is there, more of them change nothing. */
   push(chunk: Uint8Array, readStarted: number, now: number): Batch {
     if (chunk.length <= INPUT_BYTES) return this.#push(chunk, readStarted, now);

@@ -59,6 +59,8 @@ export interface EngineDecoder {
   /** When `tick` is due for a read pending since `readStarted`; Infinity when nothing is timed. */
   deadline(readStarted: number): number;
   outcome(): string;
+  /** JSON text of `{ usage, cost }` so far. */
+  used(): string;
   completion(): string;
   free(): void;
 }

@@ -3,7 +3,7 @@
  */
 import type { EngineCall, EngineConnection } from "./boundary.ts";
 import { init, initNow } from "./engine.ts";
-import { ChatwireError, type ErrorDescriptor, InvalidRequestError, toError } from "./errors.ts";
+import { ChatwireError, type ErrorDescriptor, type ErrorDetail, InvalidRequestError, toError } from "./errors.ts";
 import { standardFetch } from "./host-fetch.ts";
 import type { ClientOptions, Fallback, Hooks, RequestOptions } from "./options.ts";
 import { aborted, outcomeOf } from "./outcome.ts";
@@ -55,6 +55,7 @@ export class Caller {
   readonly #options: ClientOptions;
   #connection: EngineConnection | undefined;
   #isDisposed = false;
+  readonly #warned = new Set<string>();
 
   /** @param client who is to make the calls */
   constructor(options: ClientOptions, client: object) {
@@ -147,6 +148,15 @@ export class Caller {
     return { response, requestId, body: response.body, decoder, ended: account, handedOver: () => account("") };
   }
 
+  /** Says what looks wrong with a request where nobody else is told: each kind once. */
+  #warn(warnings: readonly ErrorDetail[] = []): void {
+    for (const { code, path, message } of warnings) {
+      if (this.#warned.has(code)) continue;
+      this.#warned.add(code);
+      console.warn(`chatwire: ${path.join(".")}: ${message} (${code})`);
+    }
+  }
+
   #tellOutcome({ status, usage, cost, timing, attempts, requestId }: Outcome): void {
     tell(this.#options.hooks, "onOutcome", { status, usage, cost, timing, attempts, requestId });
   }
@@ -162,7 +172,10 @@ export class Caller {
     if (this.#connection) return this.#connection;
     try {
       const { fetch, hooks } = this.#options;
-      const observer = hooks && ((hook: string, json: string) => tell(hooks, hook, JSON.parse(json)));
+      const observer = (hook: string, json: string) => {
+        if (hooks?.[hook as keyof Hooks]) tell(hooks, hook, JSON.parse(json));
+        else if (hook === "onRequest" && json.includes('"warnings":')) this.#warn(JSON.parse(json).warnings);
+      };
       this.#connection = new Connection(
         { ...this.#options, ...surroundings() },
         fetch && standardFetch(fetch),

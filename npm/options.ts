@@ -2,6 +2,7 @@
  * What a client and a call can be told. Types only; the engine checks the values and knows the defaults.
  */
 import type { Chatwire } from "./client.ts";
+import type { ErrorDetail } from "./errors.ts";
 import type { ChatCompletionCreateParamsBase, CustomProvider, Fetch, Outcome, Prices, Timeouts } from "./types.ts";
 
 /** Plan limits kept on the client: waiters are served in order. */
@@ -18,8 +19,17 @@ export interface PlanLimits {
  * is told there, with all attempts, while its requests are told to the fallback's own hooks.
  */
 export interface Hooks {
-  /** A request is about to be sent: `attempt` is 1 for the first. */
-  onRequest?: (request: { provider: string; url: string; method: string; attempt: number }) => void;
+  /**
+   * A request is about to be sent: `attempt` is 1 for the first, which has in `warnings` what looks wrong with it and is
+   * sent all the same. Without this hook the console is warned, once of each kind.
+   */
+  onRequest?: (request: {
+    provider: string;
+    url: string;
+    method: string;
+    attempt: number;
+    warnings?: ErrorDetail[];
+  }) => void;
   /** Response headers arrived, whatever their status. */
   onResponse?: (response: { provider: string; url: string; status: number; requestId: string | null }) => void;
   /** An attempt failed, and another follows in `delay` milliseconds. */
@@ -76,8 +86,8 @@ export interface ClientOptions {
   /** Whom to ask when this provider cannot answer, in order, before the first token only. */
   fallback?: readonly Fallback[];
   /**
-   * What to refuse before sending: what the service documents as rejected (`"documented"`, default), also what is
-   * merely suspicious (`"strict"`), or nothing.
+   * What to refuse before sending: what the service documents as rejected (`"documented"`, default; what is merely
+   * suspicious is a warning), also what is suspicious (`"strict"`), or nothing.
    */
   validate?: "documented" | "strict" | false;
   /** What to do with an answer that is not as it should be: put it right and say so (default), or refuse it. */

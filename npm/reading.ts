@@ -63,6 +63,11 @@ export class Reading {
     return this.#decoder.outcome;
   }
 
+  /** What was used so far, and what it costs. */
+  used(): Pick<Outcome, "usage" | "cost"> {
+    return this.#decoder.used();
+  }
+
   /** For a document, once ended: the completion as JSON text. */
   get completion(): string {
     return this.#decoder.completion;

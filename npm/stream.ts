@@ -93,6 +93,28 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
     return this.#session.readThrough();
   }
 
+  /**
+   * What has been used so far, at any time: `estimated` from what has arrived until the server says. Null before the first
+   * chunk.
+   * @example
+   * ```ts
+   * for await (const text of stream.textStream) if ((stream.cost ?? 0) > 0.01) stream.abort();
+   * ```
+   */
+  get usage(): Usage | null {
+    return this.#used().usage;
+  }
+
+  /** What `usage` costs, in USD; null when prices or usage are not known. */
+  get cost(): number | null {
+    return this.#used().cost;
+  }
+
+  #used(): Pick<Outcome, "usage" | "cost"> {
+    const { outcome, reading } = this.#session;
+    return outcome ?? reading?.used() ?? { usage: null, cost: null };
+  }
+
   async #complete(): Promise<Outcome> {
     const outcome = await this.outcome();
     if (outcome.status !== "complete") throw errorOf(outcome);

@@ -252,3 +252,118 @@ async fn what_the_service_documents_as_rejected_is_not_sent() {
     assert_eq!(details.len(), 1);
     assert_eq!(details[0].path, ["n"]);
 }
+
+const USAGE: &str = r#"data: {"id":"c1","choices":[],"usage":{"prompt_tokens":1000,"completion_tokens":500,"total_tokens":1500,"prompt_tokens_details":{"cached_tokens":400}}}\n\ndata: [DONE]\n\n"#;
+const WHOLE: &str = r#"data: {"id":"c1","choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":"stop"}]}\n\n"#;
+
+/// A client of a server that refuses.
+fn refused(host: &str, status: u16) -> chatwire::ClientBuilder {
+    let body = format!("return Promise.resolve(new Response('', {{ status: {status} }}));");
+    Client::builder(Provider::custom(format!("http://{host}/v1")))
+        .fetch(fetch(&body))
+        .max_retries(0)
+}
+
+#[wasm_bindgen_test]
+async fn what_calls_use_adds_up_across_clones_streams_cut_short_included() {
+    let client = client(streaming(&[WHOLE, USAGE]));
+    client.clone().create(&request()).await.unwrap();
+    let mut stream = client.stream(&request()).await.unwrap();
+    stream.next().await.unwrap().unwrap();
+    drop(stream);
+    let usage = client.usage();
+    assert_eq!((usage.requests, usage.estimated, usage.uncounted), (2, 1, 0));
+    assert_eq!(usage.cached, 400);
+    assert!(
+        usage.prompt > 1000,
+        "the stream that was dropped is estimated: {usage:?}"
+    );
+    // 600 tokens at $0.40, 400 at $0.10 and 500 at $1.60 a million, and the estimate.
+    assert!(usage.cost().unwrap() > 0.001_08, "{usage:?}");
+}
+
+#[wasm_bindgen_test]
+async fn a_fallback_answers_where_this_server_cannot_and_its_answer_is_counted_there() {
+    let backup = client(streaming(&[WHOLE, USAGE]));
+    let main = refused("main.test", 503)
+        .fallback(refused("busy.test", 429).build().unwrap(), |_| {})
+        .fallback(backup.clone(), |request| request.model = "electron".to_owned())
+        .build()
+        .unwrap();
+    let mut stream = main
+        .stream(&ChatCompletionRequest::new("other", vec![Message::user("Hi")]))
+        .await
+        .unwrap();
+    while let Some(chunk) = stream.next().await {
+        chunk.unwrap();
+    }
+    let outcome = stream.outcome().unwrap();
+    let attempts: Vec<_> = outcome
+        .attempts
+        .iter()
+        .map(|attempt| (attempt.provider.as_str(), attempt.status))
+        .collect();
+    assert_eq!(
+        attempts,
+        [("custom", Some(503)), ("custom", Some(429)), ("electron", Some(200))]
+    );
+    assert_eq!((main.usage().requests, backup.usage().requests), (0, 1));
+}
+
+#[wasm_bindgen_test]
+async fn a_request_that_is_wrong_is_wrong_for_a_fallback_too() {
+    let main = refused("wrong.test", 401)
+        .fallback(client(streaming(&[WHOLE, USAGE])), |_| {})
+        .build()
+        .unwrap();
+    assert_eq!(main.create(&request()).await.unwrap_err().status(), Some(401));
+}
+
+#[wasm_bindgen_test]
+async fn an_observer_is_told_all_but_what_was_said() {
+    let told = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    let client = Client::builder(Provider::electron("sk-secret-key"))
+        .fetch(streaming(&[WHOLE, USAGE]))
+        .observer({
+            let told = told.clone();
+            move |hook, json| told.borrow_mut().push((hook, json))
+        })
+        .build()
+        .unwrap();
+    let mut odd = request();
+    odd.messages.clear();
+    client.create(&odd).await.unwrap();
+    let told = told.borrow();
+    let hooks: Vec<_> = told.iter().map(|(hook, _)| hook.as_str()).collect();
+    assert_eq!(hooks, ["onRequest", "onResponse", "onOutcome"]);
+    let json: Vec<serde_json::Value> = told
+        .iter()
+        .map(|(_, json)| serde_json::from_str(json).unwrap())
+        .collect();
+    assert_eq!(json[0]["warnings"][0]["path"], serde_json::json!(["messages"]));
+    assert_eq!(json[2]["status"], "complete");
+    assert_eq!(json[2]["attempts"][0]["status"], 200);
+    assert!(!format!("{told:?}").contains("sk-secret"), "{told:?}");
+}
+
+#[wasm_bindgen_test]
+async fn a_key_function_is_asked_for_each_attempt() {
+    let fetch = fetch(
+        "globalThis.keys = [...(globalThis.keys ?? []), new Headers(init.headers).get('authorization')];
+         return Promise.resolve(new Response('', { status: 503, headers: { 'retry-after-ms': '1' } }));",
+    );
+    let client = Client::builder(Provider::custom("http://localhost/v1"))
+        .fetch(fetch)
+        .max_retries(1)
+        .key_function(Function::new_no_args(
+            "globalThis.asked = (globalThis.asked ?? 0) + 1; return Promise.resolve('key-' + globalThis.asked);",
+        ))
+        .build()
+        .unwrap();
+    assert_eq!(client.create(&request()).await.unwrap_err().status(), Some(503));
+    let keys = Reflect::get(&js_sys::global(), &"keys".into()).unwrap();
+    assert_eq!(
+        js_sys::JSON::stringify(&keys).unwrap(),
+        r#"["Bearer key-1","Bearer key-2"]"#
+    );
+}

@@ -459,6 +459,7 @@ fn read_call(path: String, body: Option<String>, js: &JsValue) -> Result<Call, V
         stream: options.flag("stream").unwrap_or(false),
         started: options.number("now").unwrap_or(0.0),
         attempts: options.attempts(),
+        warnings: Vec::new(),
     };
     let problems = problems.into_inner();
     if problems.is_empty() { Ok(call) } else { Err(problems) }

@@ -151,6 +151,18 @@ impl Decoder {
 
     /// JSON text of the outcome; empty until the stream has ended.
     pub fn outcome(&mut self) -> String {
+        self.count_prompt();
+        self.stream.outcome_json().unwrap_or_default()
+    }
+
+    /// JSON text of what was used so far, and its cost.
+    pub fn used(&mut self) -> String {
+        self.count_prompt();
+        self.stream.used_json()
+    }
+
+    /// Estimates the tokens of the prompt where an estimate is all there is.
+    fn count_prompt(&mut self) {
         if self.stream.lacks_usage()
             && let Some(prompt) = self.prompt.take()
             && let Some(body) = prompt.call0(&JsValue::UNDEFINED).ok().and_then(|body| body.as_string())
@@ -158,7 +170,6 @@ impl Decoder {
             self.stream
                 .set_prompt_tokens(estimate::prompt_tokens(&View::of_body(&body)));
         }
-        self.stream.outcome_json().unwrap_or_default()
     }
 
     /// JSON text of the completion.

@@ -4,7 +4,7 @@ use wasm_bindgen::JsValue;
 
 use crate::error::{Error, ErrorKind};
 use crate::json::Writer;
-use crate::policy::Problem;
+use crate::policy::write_problems;
 
 /// The descriptor of an error.
 pub(super) fn describe(error: &Error) -> JsValue {
@@ -53,24 +53,6 @@ pub(super) fn describe(error: &Error) -> JsValue {
     }
     out.raw(b"}");
     parse(&out.into_string())
-}
-
-/// JSON text of problems, in the shape of a server's `details`.
-pub(super) fn write_problems(problems: &[Problem], out: &mut Writer) {
-    out.raw(b"[");
-    for problem in problems {
-        out.comma()
-            .raw(b"{")
-            .member("code", problem.code)
-            .member("message", &problem.message)
-            .key("path")
-            .raw(b"[");
-        for part in &problem.path {
-            out.comma().string(part);
-        }
-        out.raw(b"]}");
-    }
-    out.raw(b"]");
 }
 
 /// A JavaScript value from JSON text that the engine wrote.

@@ -18,7 +18,7 @@ use crate::policy::breaker::account;
 use crate::policy::redact::{check_header, check_key, scrub};
 use crate::policy::retry::{self, Decision, Failure, Hints};
 use crate::policy::timeouts::{TimeoutOption, Timeouts};
-use crate::policy::{Validation, joined, validate};
+use crate::policy::{Problem, Validation, joined, validate, write_problems};
 use crate::provider::{BaseUrl, Limits, Provider, authorization};
 use crate::stream::{self, Attempt, TokenPrices};
 
@@ -72,6 +72,8 @@ pub(crate) struct Call {
     pub(crate) started: f64,
     /// Who was asked before, when this is a fallback.
     pub(crate) attempts: Vec<Attempt>,
+    /// What looks wrong with it and is sent all the same.
+    pub(crate) warnings: Vec<Problem>,
 }
 
 /// A response whose headers have arrived, and how to read it.
@@ -89,7 +91,7 @@ impl Connection {
     pub(crate) async fn open(self: Rc<Self>, mut call: Call, signal: Option<AbortSignal>) -> Result<Opened, Error> {
         let signal = signal.as_ref();
         let mut attempts = std::mem::take(&mut call.attempts);
-        let timeouts = match self.check(&call) {
+        let timeouts = match self.check(&mut call) {
             Ok(timeouts) => timeouts,
             Err(error) => return Err(Error { attempts, ..error }),
         };
@@ -165,12 +167,14 @@ impl Connection {
         }
     }
 
-    /// Judges request and options before anything is sent.
-    fn check(&self, call: &Call) -> Result<Timeouts, Error> {
+    /// Judges request and options before anything is sent, and notes what is merely suspicious.
+    fn check(&self, call: &mut Call) -> Result<Timeouts, Error> {
         let timeouts = Timeouts::new(call.timeout.over(self.timeout), &self.provider, call.stream);
         let mut problems = timeouts.as_ref().err().cloned().unwrap_or_default();
         if let Some(view) = call.view.as_ref().filter(|_| self.validation != Validation::Off) {
-            problems.extend(self.validation.split(validate(view, &self.provider)).0);
+            let (refused, suspicious) = self.validation.split(validate(view, &self.provider));
+            problems.extend(refused);
+            call.warnings = suspicious;
         }
         match timeouts {
             Ok(timeouts) if problems.is_empty() => Ok(timeouts),
@@ -194,7 +198,7 @@ impl Connection {
     }
 
     /// Tells the observer what happens. What it makes of it, or throws, is its own affair.
-    fn tell(&self, event: &str, write: impl FnOnce(&mut Writer)) {
+    pub(super) fn tell(&self, event: &str, write: impl FnOnce(&mut Writer)) {
         let Some(observer) = &self.observer else { return };
         let mut out = Writer::default();
         out.raw(b"{").member("provider", &self.provider.name);
@@ -266,6 +270,9 @@ impl Connection {
                 .member("method", method)
                 .key("attempt")
                 .integer(number as u64);
+            if number == 1 && !call.warnings.is_empty() {
+                write_problems(&call.warnings, out.key("warnings"));
+            }
         });
         let sent = host::fetch(host::Call {
             fetch: self.fetch.as_ref(),

@@ -104,6 +104,7 @@ pub(crate) fn reader(body: Option<ReadableStream>) -> Option<ReadableStreamDefau
 }
 
 /// Aborts `controller` when `signal` is aborted, for as long as both live. For a signal that is made for one call.
+#[cfg(feature = "npm")]
 pub(crate) fn follow(signal: &AbortSignal, controller: &AbortController) {
     if let Ok(abort) = Reflect::get(controller, &"abort".into()).and_then(|abort| abort.dyn_into::<Function>()) {
         let abort = abort.bind1(controller, &JsValue::UNDEFINED);

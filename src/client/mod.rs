@@ -23,9 +23,11 @@ pub(crate) mod connection;
 pub(crate) mod host;
 mod stream;
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use js_sys::Function;
+use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
 
 use crate::chat::view::View;
@@ -35,13 +37,27 @@ use crate::policy::redact::{check_header, check_key};
 use crate::policy::timeouts::{TimeoutOption, Timeouts};
 use crate::policy::{Validation, cost, estimate};
 use crate::provider::{BaseUrl, Limits, Provider, is_own_host};
-use connection::{Call, Connection, Key};
+use crate::stream::{Attempt, Tokens};
+use connection::{Call, Connection, Key, Opened};
 pub use stream::ChatStream;
 
 /// A client of one server. Cheap to clone; clones share everything.
 #[derive(Clone)]
 pub struct Client {
+    shared: Rc<Shared>,
+}
+
+/// What clones of a client share, and its streams with it.
+struct Shared {
     connection: Rc<Connection>,
+    fallback: Vec<Fallback>,
+    totals: RefCell<cost::Totals>,
+}
+
+/// Another client to ask, and what its request has that ours has not.
+struct Fallback {
+    client: Client,
+    adapt: Box<dyn Fn(&mut ChatCompletionRequest)>,
 }
 
 /// Collects what a [`Client`] is made with.
@@ -56,10 +72,13 @@ pub struct ClientBuilder {
     limits: Option<Limits>,
     validation: Validation,
     strict: bool,
+    key: Option<Function>,
+    observer: Option<Function>,
+    fallback: Vec<Fallback>,
 }
 
 /// How one call differs from what its client was made with.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct CallOptions {
     /// Ends the call when it is aborted.
     pub signal: Option<AbortSignal>,
@@ -86,6 +105,9 @@ impl Client {
             limits: None,
             validation: Validation::default(),
             strict: false,
+            key: None,
+            observer: None,
+            fallback: Vec::new(),
         }
     }
 
@@ -141,34 +163,104 @@ impl Client {
         self.open(&request, options).await
     }
 
+    /// What the finished calls of this client, and of its clones, add up to.
+    #[must_use]
+    pub fn usage(&self) -> cost::Totals {
+        *self.shared.totals.borrow()
+    }
+
+    /// Asks this server and then, while that may help, those that were named for it.
     async fn open(&self, request: &ChatCompletionRequest, options: CallOptions) -> Result<ChatStream, Error> {
+        let started = host::now();
+        let mut sent = self.send(request, &options, started, Vec::new()).await;
+        // Headers of the call may hold what is for this server's eyes only.
+        let options = CallOptions {
+            headers: Vec::new(),
+            ..options
+        };
+        for Fallback { client, adapt } in &self.shared.fallback {
+            let Err(error) = &mut sent else { break };
+            if !error.may_fall_back() {
+                break;
+            }
+            let mut request = request.clone();
+            adapt(&mut request);
+            sent = client
+                .send(&request, &options, started, std::mem::take(&mut error.attempts))
+                .await;
+        }
+        match sent {
+            Ok((opened, answering)) => ChatStream::new(opened, options.signal, answering, self.clone()),
+            Err(error) => {
+                self.tell_outcome(&serde_json::json!({
+                    "status": if error.kind == ErrorKind::UserAbort { "aborted" } else { "error" },
+                    "usage": null,
+                    "cost": null,
+                    "attempts": error.attempts.iter().map(attempt_json).collect::<Vec<_>>(),
+                    "requestId": error.response.as_ref().and_then(|response| response.request_id.as_deref()),
+                }));
+                Err(error)
+            }
+        }
+    }
+
+    /// One request to this server, and to no other. Gives the client that answered too.
+    async fn send(
+        &self,
+        request: &ChatCompletionRequest,
+        options: &CallOptions,
+        started: f64,
+        attempts: Vec<Attempt>,
+    ) -> Result<(Opened, Client), Error> {
         let body = serde_json::to_string(request).map_err(|error| {
             Error::new(
                 ErrorKind::Configuration,
                 ["The request cannot be JSON: ", &error.to_string()].concat(),
             )
         })?;
-        let started = host::now();
+        let headers = options.headers.iter().cloned();
         let call = Call {
             path: "chat/completions".to_owned(),
             view: Some(View::from(request)),
             body: Some(body),
-            headers: options
-                .headers
-                .into_iter()
-                .map(|(name, value)| (name, Some(value)))
-                .collect(),
+            headers: headers.map(|(name, value)| (name, Some(value))).collect(),
             timeout: options.timeout,
             max_retries: options.max_retries,
             stream: request.stream == Some(true),
             started,
+            attempts,
             ..Call::default()
         };
         let prompt_tokens = call.view.as_ref().map(estimate::prompt_tokens);
-        let mut opened = Rc::clone(&self.connection).open(call, options.signal.clone()).await?;
+        let connection = Rc::clone(&self.shared.connection);
+        let mut opened = connection.open(call, options.signal.clone()).await?;
         opened.decoder.prompt_tokens = prompt_tokens;
-        ChatStream::new(opened, options.signal)
+        Ok((opened, self.clone()))
     }
+
+    /// Adds a call that this client answered to its totals.
+    fn account(&self, used: Option<(Tokens, bool)>) {
+        let (tokens, estimated) = used.unwrap_or_default();
+        let prices = self.shared.connection.prices.as_ref();
+        self.shared.totals.borrow_mut().add(&tokens, estimated, prices);
+    }
+
+    /// Tells the observer how a call ended, without what was said in it.
+    fn tell_outcome(&self, outcome: &serde_json::Value) {
+        self.shared.connection.tell("onOutcome", |out| {
+            for name in ["status", "usage", "cost", "timing", "attempts", "requestId"] {
+                out.key(name).raw(outcome[name].to_string().as_bytes());
+            }
+        });
+    }
+}
+
+fn attempt_json(attempt: &Attempt) -> serde_json::Value {
+    serde_json::json!({
+        "provider": attempt.provider,
+        "status": attempt.status,
+        "reason": attempt.reason,
+    })
 }
 
 impl ClientBuilder {
@@ -237,6 +329,49 @@ impl ClientBuilder {
         Self { strict: true, ..self }
     }
 
+    /// A function that gives the key, or a promise of it; called for each attempt, in place of the provider's key.
+    #[must_use]
+    pub fn key_function(self, key: Function) -> Self {
+        Self { key: Some(key), ..self }
+    }
+
+    /// Whom to ask when this server was not reached, failed (5xx), or takes no more for longer than the call can wait. They
+    /// are asked in the order they were added, with their own settings; `adapt` makes the request theirs. What their own
+    /// fallbacks are does not matter.
+    ///
+    /// ```no_run
+    /// # #[cfg(target_arch = "wasm32")]
+    /// # fn example(key: String, other: String) -> Result<(), chatwire::Error> {
+    /// use chatwire::{Client, Provider};
+    ///
+    /// let openai = Client::builder(Provider::openai(other)).build()?;
+    /// let client = Client::builder(Provider::electron(key))
+    ///     .fallback(openai, |request| request.model = "gpt-4o-mini".into())
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn fallback(mut self, client: Client, adapt: impl Fn(&mut ChatCompletionRequest) + 'static) -> Self {
+        self.fallback.push(Fallback {
+            client,
+            adapt: Box::new(adapt),
+        });
+        self
+    }
+
+    /// Told what happens, as the name of a hook and JSON text: `onRequest {provider, url, method, attempt, warnings?}`,
+    /// `onResponse {provider, url, status, requestId}`, `onRetry {provider, attempt, reason, delay}` (milliseconds) and
+    /// `onOutcome {provider, status, usage, cost, timing, attempts, requestId}`. Keys, queries and what was said are left out.
+    #[must_use]
+    pub fn observer(self, observer: impl Fn(String, String) + 'static) -> Self {
+        let observer = Closure::<dyn Fn(String, String)>::new(observer).into_js_value();
+        Self {
+            observer: Some(observer.unchecked_into()),
+            ..self
+        }
+    }
+
     /// The client.
     ///
     /// # Errors
@@ -245,6 +380,7 @@ impl ClientBuilder {
     pub fn build(self) -> Result<Client, Error> {
         let base = BaseUrl::parse(&self.provider.base_url, self.location.as_deref())?;
         let key = match &self.provider.api_key {
+            _ if self.key.is_some() => self.key.map_or(Key::None, Key::Function),
             Some(key) => {
                 check_key(key.expose())?;
                 Key::Value(key.expose().to_owned())
@@ -262,22 +398,28 @@ impl ClientBuilder {
         }
         Timeouts::new(self.timeout, &self.provider, true)?;
         let prices = self.provider.prices.as_ref().map(cost::token_prices).transpose()?;
+        let connection = Rc::new(Connection {
+            base,
+            key,
+            fetch: self.fetch,
+            headers: self.headers,
+            query: self.query,
+            max_retries: self.max_retries,
+            timeout: self.timeout,
+            limits: self.limits,
+            validation: self.validation,
+            strict: self.strict,
+            prices,
+            observer: self.observer,
+            provider: self.provider,
+        });
+        let shared = Shared {
+            connection,
+            fallback: self.fallback,
+            totals: RefCell::default(),
+        };
         Ok(Client {
-            connection: Rc::new(Connection {
-                base,
-                key,
-                fetch: self.fetch,
-                headers: self.headers,
-                query: self.query,
-                max_retries: self.max_retries,
-                timeout: self.timeout,
-                limits: self.limits,
-                validation: self.validation,
-                strict: self.strict,
-                prices,
-                observer: None,
-                provider: self.provider,
-            }),
+            shared: Rc::new(shared),
         })
     }
 }

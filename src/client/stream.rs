@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use wasm_bindgen::prelude::*;
 use web_sys::{AbortController, AbortSignal, ReadableStreamDefaultReader};
 
+use super::Client;
 use super::accounts::Place;
 use super::connection::Opened;
 use super::host::{self, Lost};
@@ -36,10 +37,18 @@ pub struct ChatStream {
     error: Option<Error>,
     /// Given back with the stream.
     _place: Option<Place>,
+    /// Whose answer it is, and whose call.
+    answering: Client,
+    asking: Client,
 }
 
 impl ChatStream {
-    pub(super) fn new(opened: Opened, signal: Option<AbortSignal>) -> Result<Self, Error> {
+    pub(super) fn new(
+        opened: Opened,
+        signal: Option<AbortSignal>,
+        answering: Client,
+        asking: Client,
+    ) -> Result<Self, Error> {
         let mut decoder = Decoder::new(opened.decoder);
         decoder.set_output(OutputKind::Chunks);
         let body = opened.response.body();
@@ -61,6 +70,8 @@ impl ChatStream {
             outcome: None,
             error: None,
             _place: opened.place,
+            answering,
+            asking,
         };
         if stream.reader.is_none() {
             stream.decoder.end(End::Closed, host::now());
@@ -84,7 +95,7 @@ impl ChatStream {
         self.outcome.as_ref()
     }
 
-    /// Ends the stream now. What had arrived is in the outcome.
+    /// Ends the stream now; dropping it does so too. What had arrived is in the outcome.
     pub fn abort(&mut self) {
         self.decoder.end(End::Aborted, host::now());
         self.settle();
@@ -206,6 +217,11 @@ impl ChatStream {
             self.error = Some(error);
         }
         self.release();
+        self.answering.account(self.decoder.used());
+        if let Some(outcome) = self.decoder.outcome_json() {
+            self.asking
+                .tell_outcome(&serde_json::from_str(&outcome).unwrap_or_default());
+        }
     }
 
     fn release(&mut self) {
@@ -219,7 +235,7 @@ impl ChatStream {
 
 impl Drop for ChatStream {
     fn drop(&mut self) {
-        self.release();
+        self.abort();
     }
 }
 

@@ -12,6 +12,8 @@ pub mod retry;
 pub mod timeouts;
 pub mod validate;
 
+#[cfg(target_arch = "wasm32")]
+pub(crate) use problem::write_problems;
 pub use problem::{Problem, Severity};
 pub(crate) use problem::{integer, joined, push_integer, push_number};
 pub use validate::{Validation, validate};

@@ -5,6 +5,9 @@
 
 use std::fmt;
 
+#[cfg(target_arch = "wasm32")]
+use crate::json::Writer;
+
 /// Whether a problem stops a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
@@ -61,6 +64,25 @@ impl Problem {
         text.push_str(&self.message);
         text
     }
+}
+
+#[cfg(target_arch = "wasm32")]
+/// JSON text of problems, in the shape of a server's `details`.
+pub(crate) fn write_problems(problems: &[Problem], out: &mut Writer) {
+    out.raw(b"[");
+    for problem in problems {
+        out.comma()
+            .raw(b"{")
+            .member("code", problem.code)
+            .member("message", &problem.message)
+            .key("path")
+            .raw(b"[");
+        for part in &problem.path {
+            out.comma().string(part);
+        }
+        out.raw(b"]}");
+    }
+    out.raw(b"]");
 }
 
 impl fmt::Display for Problem {

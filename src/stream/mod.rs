@@ -31,10 +31,7 @@ use crate::sse;
 use choice::Choice;
 use extras::Extras;
 use failure::Failure;
-#[cfg_attr(
-    not(target_arch = "wasm32"),
-    expect(unused_imports, reason = "errors that leave for JavaScript carry attempts")
-)]
+#[cfg(all(target_arch = "wasm32", feature = "npm"))]
 pub(crate) use outcome::write_attempts;
 pub use outcome::{Attempt, Outcome, OutcomeError, RepairCount, Status, Timing, Tokens, ToolCallSummary};
 use output::Output;

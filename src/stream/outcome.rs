@@ -162,27 +162,7 @@ impl Decoder {
             Some(reason) => out.string(reason),
             None => out.raw(b"null"),
         };
-        let tokens = self.counted().or_else(|| self.estimate());
-        out.key("usage");
-        match &tokens {
-            Some(Tokens {
-                prompt: Some(prompt),
-                completion: Some(completion),
-                ..
-            }) if self.usage.is_none() => {
-                out.raw(b"{")
-                    .key("prompt_tokens")
-                    .integer(*prompt)
-                    .key("completion_tokens")
-                    .integer(*completion);
-                out.key("total_tokens")
-                    .integer(prompt.saturating_add(*completion))
-                    .raw(b",\"estimated\":true}");
-            }
-            _ => self.write_usage(&mut out),
-        }
-        out.key("cost");
-        self.write_cost(tokens, &mut out);
+        let tokens = self.write_used(&mut out);
         self.write_timing(tokens, &mut out);
         out.key("repairs").raw(b"[");
         for count in self.repairs.counts() {
@@ -269,11 +249,53 @@ impl Decoder {
         self.usage.as_deref().map(Tokens::read)
     }
 
-    /// Whether this is over without the server having counted anything, so that [`Options::prompt_tokens`] is needed.
+    /// What was used so far and what it costs, as JSON text: `{"usage":…,"cost":…}`, as in an outcome.
+    pub fn used_json(&self) -> String {
+        let mut out = Writer::default();
+        out.raw(b"{");
+        self.write_used(&mut out);
+        out.raw(b"}");
+        out.into_string()
+    }
+
+    fn write_used(&self, out: &mut Writer) -> Option<Tokens> {
+        let tokens = self.counted().or_else(|| self.estimate());
+        out.key("usage");
+        match &tokens {
+            Some(Tokens {
+                prompt: Some(prompt),
+                completion: Some(completion),
+                ..
+            }) if self.usage.is_none() => {
+                out.raw(b"{")
+                    .key("prompt_tokens")
+                    .integer(*prompt)
+                    .key("completion_tokens")
+                    .integer(*completion);
+                out.key("total_tokens")
+                    .integer(prompt.saturating_add(*completion))
+                    .raw(b",\"estimated\":true}");
+            }
+            _ => self.write_usage(out),
+        }
+        out.key("cost");
+        self.write_cost(tokens, out);
+        tokens
+    }
+
+    /// What was used so far: the server's count, or an estimate of what has arrived, and then `true`.
+    pub fn used(&self) -> Option<(Tokens, bool)> {
+        match self.counted() {
+            Some(tokens) => Some((tokens, false)),
+            None => self.estimate().map(|tokens| (tokens, true)),
+        }
+    }
+
+    /// Whether the server has not counted anything yet, so that [`Options::prompt_tokens`] is needed to know what was used.
     ///
     /// [`Options::prompt_tokens`]: super::Options::prompt_tokens
     pub fn lacks_usage(&self) -> bool {
-        self.status.is_some() && self.usage.is_none()
+        self.usage.is_none()
     }
 
     /// [`Options::prompt_tokens`](super::Options::prompt_tokens), when they are looked at only now.

@@ -204,3 +204,36 @@ test("a_hook_may_use_the_client_and_keep_what_it_counts", async () => {
   assert.equal(counter.requests, 1);
   assert.deepEqual(counter.seen, [0, 1]);
 });
+
+test("what_looks_wrong_is_told_with_the_first_attempt_and_sent_all_the_same", async () => {
+  const { told, hooks } = recorder();
+  const client = clientWith([() => refusing(503, { "retry-after-ms": "1" }), answering], { hooks, maxRetries: 1 });
+  await client.chat.completions.create({ ...asked, messages: [], stream: true });
+  const requests = told.filter(({ hook }) => hook === "onRequest");
+  const [first, second] = requests.map(({ data }) => data.warnings as { path: string[] }[] | undefined);
+  assert.deepEqual(first?.[0]?.path, ["messages"]);
+  assert.equal(first?.length, 1);
+  assert.equal(second, undefined);
+  assert.doesNotMatch(JSON.stringify(told), SECRETS);
+});
+
+test("without_a_hook_the_console_is_warned_once_of_each_kind", async (context) => {
+  const warn = context.mock.method(console, "warn", () => {});
+  const answers = [answering, answering, answering];
+  const client = clientWith(answers, {});
+  for (const logprobs of [1, 2]) {
+    await client.chat.completions.create({ ...asked, messages: [], top_logprobs: logprobs, stream: true });
+  }
+  await client.chat.completions.create({ ...asked, stream: true });
+  const lines = warn.mock.calls.map(({ arguments: [line] }) => String(line));
+  assert.equal(lines.length, 2, `${lines}`);
+  assert.ok(
+    lines.every((line) => /^chatwire: \w+: .+ \(\w+\)$/.test(line)),
+    `${lines}`,
+  );
+  assert.doesNotMatch(`${lines}`, SECRETS);
+  warn.mock.resetCalls();
+  const silent = clientWith([answering], { validate: false });
+  await silent.chat.completions.create({ ...asked, messages: [], stream: true });
+  assert.equal(warn.mock.callCount(), 0, "asked not to look, it has nothing to say");
+});

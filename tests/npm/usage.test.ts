@@ -221,3 +221,24 @@ test("an_aborted_call_that_never_opened_used_nothing", async () => {
   await failed;
   assert.equal(client.usage.requests, 0);
 });
+
+test("cost_runs_while_the_answer_streams_and_ends_as_the_server_says", async () => {
+  const { client } = electron({ trouble: "pieces=400" });
+  const stream = client.chat.completions.stream({ ...ask(STORY), stream_options: { include_usage: true } });
+  assert.deepEqual([stream.usage, stream.cost], [null, null], "nothing has been sent yet");
+  const costs: number[] = [];
+  for await (const _ of stream.textStream) {
+    if (!stream.usage?.estimated) continue;
+    assert.ok(Math.abs((stream.cost ?? 0) - priceOf(stream.usage)) < 1e-12);
+    costs.push(stream.cost ?? 0);
+  }
+  assert.ok(costs.length > 2, `${costs}`);
+  assert.ok(
+    costs.every((cost, at) => at === 0 || cost >= (costs[at - 1] as number)),
+    `${costs}`,
+  );
+  assert.ok((costs.at(-1) as number) > (costs[0] as number));
+  const outcome = await stream.outcome();
+  assert.deepEqual([stream.usage, stream.cost], [outcome.usage, outcome.cost]);
+  assert.equal(stream.usage?.estimated, false);
+});
