@@ -65,26 +65,36 @@ export function init(from?: WasmSource): Promise<void> {
 }
 
 async function load(from: WasmSource | undefined): Promise<void> {
-  const found = from ?? source();
+  let found: WasmSource | undefined;
   try {
+    found = from ?? source();
     if (isImmediate(found)) started(initSync({ module: found }));
     else started(await start({ module_or_path: found }));
   } catch (cause) {
-    const address = found instanceof URL || typeof found === "string" ? ` from ${found}` : "";
-    throw new ChatwireError(
-      `The WebAssembly of chatwire could not be loaded${address}. Check that the file is served, and that a Content-Security-Policy allows 'wasm-unsafe-eval'.`,
-      { cause },
-    );
+    throw unloadable(cause, found);
   }
 }
 
 /** Loads the engine now if this runtime can do so without waiting. Says whether it is loaded. */
 export function initNow(): boolean {
   if (memory) return true;
-  const found = loader?.();
-  if (found === undefined || !isImmediate(found)) return false;
-  started(initSync({ module: found }));
-  return true;
+  try {
+    const found = loader?.();
+    if (found === undefined || !isImmediate(found)) return false;
+    started(initSync({ module: found }));
+    return true;
+  } catch (cause) {
+    throw unloadable(cause);
+  }
+}
+
+function unloadable(cause: unknown, found?: WasmSource): ChatwireError {
+  if (cause instanceof ChatwireError) return cause;
+  const address = found instanceof URL || typeof found === "string" ? ` from ${found}` : "";
+  return new ChatwireError(
+    `The WebAssembly of chatwire could not be loaded${address}. Check that the file is served, and that a Content-Security-Policy allows 'wasm-unsafe-eval'.`,
+    { cause },
+  );
 }
 
 /** For what must answer at once: throws where the engine has to be fetched and has not been. */

@@ -26,7 +26,7 @@ watch(join(root, "src"), { recursive: true }, async () => {
   while (isDue) {
     isDue = false;
     say("testing the core");
-    const { code } = await attempt("cargo", ["test", "--lib"]);
+    const { code } = await attempt("cargo", ["test", "--tests"]);
     if (code === 0 && !isDue) await buildEngine();
   }
   isTesting = false;
