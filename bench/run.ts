@@ -6,9 +6,9 @@
  *     npm run bench -- --only=node     one host alone (node, workerd, chromium, start, long, memory); writes no file
  */
 import { execFile } from "node:child_process";
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { writeClients } from "./document.ts";
 import { type Host, node, page, workerd } from "./hosts.ts";
 import type { Long } from "./inside/long.ts";
 import type { ReadSize } from "./inside/reads.ts";
@@ -99,7 +99,7 @@ if (!everyStream.some(({ about }) => about.startsWith("a recording")))
 if (only) {
   console.log(report(findings));
 } else {
-  writeFileSync(join(import.meta.dirname, "../docs/benchmarks.md"), report(findings));
+  writeClients(report(findings));
   console.log(goalTable(findings));
   say("written to docs/benchmarks.md");
 }

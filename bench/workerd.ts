@@ -9,10 +9,13 @@ const require = createRequire(import.meta.url);
 /** The one that miniflare brings. */
 const executable: string = createRequire(require.resolve("miniflare"))("workerd").default;
 
-const config = (hasEngine: boolean) => `
+const config = (hasEngine: boolean, variables: Record<string, string>) => `
 using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
-  services = [(name = "main", worker = .worker)],
+  services = [
+    (name = "main", worker = .worker),
+    (name = "internet", network = (allow = ["public", "private"]))
+  ],
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")]
 );
 const worker :Workerd.Worker = (
@@ -20,8 +23,9 @@ const worker :Workerd.Worker = (
     (name = "worker.js", esModule = embed "worker.js"),
     ${hasEngine ? '(name = "chatwire.wasm", wasm = embed "chatwire.wasm"),' : ""}
   ],
+  bindings = [${Object.entries(variables).map(([name, value]) => `(name = "${name}", text = ${JSON.stringify(value)})`)}],
   compatibilityDate = "2026-01-01",
-  compatibilityFlags = ["nodejs_compat"]
+  compatibilityFlags = ["nodejs_compat", "enable_request_signal"]
 );`;
 
 /** A worker ready to be started, any number of times. */
@@ -32,14 +36,15 @@ export class Worker {
     this.#folder = folder;
   }
 
-  static async from(source: Source): Promise<Worker> {
+  /** `variables` are in its environment. */
+  static async from(source: Source, variables: Record<string, string> = {}): Promise<Worker> {
     const cache = join(import.meta.dirname, "../.cache");
     mkdirSync(cache, { recursive: true });
     const folder = mkdtempSync(join(cache, "bench-"));
     const script = await bundle(source, ["workerd", "worker", "browser"]);
     const hasEngine = script.includes("./chatwire.wasm");
     writeFileSync(join(folder, "worker.js"), script);
-    writeFileSync(join(folder, "config.capnp"), config(hasEngine));
+    writeFileSync(join(folder, "config.capnp"), config(hasEngine, variables));
     if (hasEngine) writeFileSync(join(folder, "chatwire.wasm"), engineBytes());
     return new Worker(folder);
   }
@@ -72,18 +77,18 @@ export class Worker {
 export class RunningWorker {
   readonly url: string;
   readonly pid: number;
-  readonly #child: ChildProcess;
+  readonly process: ChildProcess;
 
   constructor(child: ChildProcess, url: string) {
-    this.#child = child;
+    this.process = child;
     this.pid = child.pid ?? 0;
     this.url = url;
   }
 
   stop(): Promise<void> {
     return new Promise((resolve) => {
-      this.#child.removeAllListeners("exit").once("exit", () => resolve());
-      this.#child.kill();
+      this.process.removeAllListeners("exit").once("exit", () => resolve());
+      this.process.kill();
     });
   }
 }

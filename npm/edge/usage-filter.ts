@@ -31,9 +31,10 @@ export class UsageFilter {
   /** Takes a read and gives what may pass. */
   push(bytes: Uint8Array): Uint8Array {
     if (!this.#isFinished) {
-      const seen = joined(this.#seam, bytes);
-      if (!endsFinished(seen)) {
-        this.#seam = seen.slice(-SEAM_BYTES);
+      // A reason that begins in the read before; then those of this one, the last of which counts.
+      const atSeam = joined(this.#seam, bytes.subarray(0, SEAM_BYTES));
+      if (!(endsFinished(bytes) ?? endsFinished(atSeam))) {
+        this.#seam = bytes.length < SEAM_BYTES ? atSeam.slice(-SEAM_BYTES) : bytes.slice(-SEAM_BYTES);
         this.#last = bytes.at(-1) ?? this.#last;
         return bytes;
       }
@@ -97,10 +98,10 @@ const COLON = 58;
 const QUOTE = 34;
 
 /**
- * Whether the last finish reason in these bytes is one. Inside a JSON string a quote is escaped, so that these bytes can
- * only be the key itself.
+ * Whether the last finish reason in these bytes is one; `undefined` where there is none. Inside a JSON string a quote is
+ * escaped, so that these bytes can only be the key itself.
  */
-function endsFinished(bytes: Uint8Array): boolean {
+function endsFinished(bytes: Uint8Array): boolean | undefined {
   for (let at = bytes.lastIndexOf(UNDERSCORE); at >= 0; at = at > 0 ? bytes.lastIndexOf(UNDERSCORE, at - 1) : -1) {
     const key = at - UNDERSCORE_AT;
     if (!KEY.every((byte, offset) => bytes[key + offset] === byte)) continue;
@@ -108,7 +109,7 @@ function endsFinished(bytes: Uint8Array): boolean {
     while (bytes[value] === SPACE || bytes[value] === COLON) value++;
     return bytes[value] === QUOTE;
   }
-  return false;
+  return undefined;
 }
 
 /** Whether a block of lines is one event with usage and no choices. */

@@ -1,0 +1,254 @@
+/**
+ * `npm run bench:edge`: what it costs to have a gateway in between. Writes its section of docs/benchmarks.md.
+ *
+ *     npm run bench:edge                 two minutes
+ *     npm run bench:edge -- --quick      half a minute; prints, and writes nothing
+ *
+ * Provider and caller are this process, whose time is not counted. The CPU time of a way is that of the whole process that
+ * it runs in, by the kernel's books, so Linux is needed. The ways take turns in one run and share the machine's moods.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { type AddressInfo, createServer as createSocket } from "node:net";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import { writeEdge } from "./document.ts";
+import { cpuTime } from "./process-time.ts";
+import { versionOf } from "./versions.ts";
+import { Worker } from "./workerd.ts";
+
+const isQuick = process.argv.includes("--quick");
+const ROUNDS = isQuick ? 5 : 25;
+/** Requests in one turn. */
+const [LONG, SHORT] = [6, 20];
+/** Events of a long answer, of a short one, and of one that is sent event by event. */
+const [EVENTS, FEW, PACED] = [4000, 3, 200];
+const WRITE = 16_384;
+
+const event = (content: string, finish: string | null = null) =>
+  `data: {"id":"chatcmpl-0dk30OwQf1SpCvExCZFSRdvTbfWMD","object":"chat.completion.chunk","created":1795267968,"model":"electron","choices":[{"index":0,"delta":{"content":"${content}"},"finish_reason":${finish}}],"usage":null}\n\n`;
+
+/** An answer of so many events and the end, as Electron writes them. */
+function answer(events: number): Buffer {
+  const words = Array.from({ length: events }, (_, at) => event(` word${at % 97}`));
+  const usage = `data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"electron","choices":[],"usage":{"prompt_tokens":9,"completion_tokens":${events},"total_tokens":${events + 9}}}\n\n`;
+  return Buffer.from(`${words.join("")}${event("", '"stop"')}${usage}data: [DONE]\n\n`);
+}
+
+const ANSWERS: Record<string, Buffer> = { long: answer(EVENTS), short: answer(FEW) };
+
+/** Lets the provider go on to the next event. */
+let goOn: () => void = () => {};
+
+/** A provider that answers with what the question names, 16 KB at a time; `paced` waits until each event has arrived. */
+async function startProvider(): Promise<{ url: string; close(): void }> {
+  const server = createServer(async (incoming, response) => {
+    const { messages } = JSON.parse(Buffer.concat(await incoming.toArray()).toString());
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    const bytes = ANSWERS[messages[0].content];
+    for (let at = 0; bytes && at < bytes.length; at += WRITE) {
+      if (!response.write(bytes.subarray(at, at + WRITE))) await once(response, "drain");
+    }
+    for (let sent = 0; !bytes && sent < PACED; sent++) {
+      const arrived = new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
+      response.write(event(`word ${sent}`));
+      await arrived;
+    }
+    response.end();
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, close: () => void server.close() };
+}
+
+/** One way from caller to provider. */
+interface Way {
+  name: string;
+  host: "workerd" | "Node";
+  url: string;
+  pid: number;
+  headers?: Record<string, string>;
+  asksUsage?: boolean;
+}
+
+/** Asks, reads to the end, and says how many bytes came; of a paced answer, each read lets the next event come. */
+async function ask({ name, url, headers = {}, asksUsage = true }: Way, content: string): Promise<number> {
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...headers },
+    body: JSON.stringify({
+      model: "electron",
+      messages: [{ role: "user", content }],
+      stream: true,
+      ...(asksUsage && { stream_options: { include_usage: true } }),
+    }),
+  });
+  if (!response.ok) throw new Error(`${name} answered ${response.status}: ${await response.text()}`);
+  let length = 0;
+  for await (const bytes of response.body ?? []) {
+    length += bytes.length;
+    // An event may come in pieces; the last of them ends with a line feed.
+    if (bytes.at(-1) === 10) goOn();
+  }
+  return length;
+}
+
+/** A program that says where it listens. */
+async function startProgram(args: string[], env: Record<string, string>, says: RegExp): Promise<ChildProcess> {
+  const program = spawn(process.execPath, args, {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  let said = "";
+  for await (const text of program.stdout ?? []) {
+    said += text;
+    const port = says.exec(said)?.[1];
+    if (port) {
+      program.stdout?.resume();
+      return Object.assign(program, { port });
+    }
+  }
+  throw new Error(`${args.join(" ")} ended: ${said}`);
+}
+
+async function freePort(): Promise<number> {
+  const socket = createSocket().listen(0, "127.0.0.1");
+  await once(socket, "listening");
+  const { port } = socket.address() as AddressInfo;
+  socket.close();
+  return port;
+}
+
+interface Taken {
+  /** CPU µs an event of a long answer. */
+  event: number;
+  /** CPU µs an event that comes alone. */
+  alone: number;
+  /** CPU µs a short request. */
+  request: number;
+  /** Milliseconds that one takes. */
+  requestTime: number;
+  /** µs from one event sent to its arrival. */
+  eventTime: number;
+}
+
+/** CPU and time of so many requests, each in microseconds. */
+async function cost(way: Way, content: string, requests: number): Promise<[cpu: number, time: number]> {
+  const [cpu, time] = [cpuTime(way.pid), performance.now()];
+  for (let request = 0; request < requests; request++) await ask(way, content);
+  return [(cpuTime(way.pid) - cpu) / requests, ((performance.now() - time) * 1000) / requests];
+}
+
+async function turn(way: Way): Promise<Taken> {
+  const [request, requestTime] = await cost(way, "short", SHORT);
+  const [long] = await cost(way, "long", LONG);
+  const [paced, pacedTime] = await cost(way, "paced", 2);
+  return {
+    event: (long - request) / (EVENTS - FEW),
+    alone: (paced - request) / (PACED - FEW),
+    request,
+    requestTime: requestTime / 1000,
+    eventTime: (pacedTime - requestTime) / PACED,
+  };
+}
+
+const median = (values: number[]) => values.toSorted((a, b) => a - b)[values.length >> 1] as number;
+
+async function measure(ways: Way[]): Promise<Map<Way, Taken[]>> {
+  const taken = new Map<Way, Taken[]>(ways.map((way) => [way, []]));
+  for (let round = -2; round < ROUNDS; round++) {
+    if (!isQuick && round % 5 === 0) console.error(`round ${round} of ${ROUNDS}`);
+    for (const way of ways) {
+      const found = await turn(way);
+      if (round >= 0) taken.get(way)?.push(found); // before, the compilers are still at work
+    }
+  }
+  return taken;
+}
+
+const BAR = 0.3;
+
+function report(taken: Map<Way, Taken[]>): string {
+  const rows = [...taken].map(([{ name, host }, turns]) => {
+    const loop = [...taken].find(([other]) => other.host === host && other.name.startsWith("the bare loop"))?.[1] ?? [];
+    const of = (field: keyof Taken) => median(turns.map((turn) => turn[field]));
+    // What a turn had more than the loop in the same round.
+    const more = median(turns.map(({ event }, round) => event - (loop[round]?.event ?? Number.NaN)));
+    return { name, host, of, more };
+  });
+  const table = (host: string) => [
+    `| ${host} | CPU an event, µs | over the loop | CPU an event that comes alone, µs | CPU a request, µs | time a request, ms | time an event, µs |`,
+    "| --- | --- | --- | --- | --- | --- | --- |",
+    ...rows
+      .filter((row) => row.host === host)
+      .map(({ name, of, more }) => {
+        const figures = [of("event").toFixed(2), more.toFixed(2), of("alone").toFixed(0), of("request").toFixed(0)];
+        return `| ${[name, ...figures, of("requestTime").toFixed(2), of("eventTime").toFixed(0)].join(" | ")} |`;
+      }),
+  ];
+  const ours = rows.find(({ name }) => name === OURS)?.more ?? Number.NaN;
+  return [
+    `By \`npm run bench:edge\` on ${new Date().toISOString().slice(0, 10)}; ${cpus()[0]?.model}, ${cpus().length} cores; workerd of miniflare ${versionOf("miniflare")}, Node ${process.versions.node}, @portkey-ai/gateway ${versionOf("@portkey-ai/gateway")}, @hono/node-server ${versionOf("@hono/node-server")}. Medians of ${ROUNDS} turns; CPU is that of the whole process in between.`,
+    `Answers of ${EVENTS.toLocaleString("en")} events of ${event(" word50").length} bytes are written 16 KB at a time. A request is one whose answer has ${FEW} events; its cost is taken off where events are counted. The time an event takes is from the provider's write to the caller's read, one after the other.`,
+    table("workerd").join("\n"),
+    table("Node").join("\n"),
+    `The bar is ${BAR} µs an event over the bare loop in workerd. Measured: ${ours.toFixed(2)} µs, ${ours < BAR ? "reached" : "**missed**"}.`,
+  ].join("\n\n");
+}
+
+const OURS = "our gateway";
+const provider = await startProvider();
+const worker = await Worker.from({ file: "inside/edge.ts" }, { UPSTREAM: provider.url });
+const programs: ChildProcess[] = [];
+try {
+  const running = await worker.start();
+  programs.push(running.process);
+  const inWorkerd = (name: string, path: string, more?: Partial<Way>): Way => ({
+    ...{ name, host: "workerd", url: `${running.url}/${path}`, pid: running.pid },
+    ...more,
+  });
+  const inNode = (name: string, program: ChildProcess, more?: Partial<Way>): Way => {
+    programs.push(program);
+    const { port } = program as ChildProcess & { port?: string };
+    return {
+      ...{ name, host: "Node", url: `http://127.0.0.1:${port}/v1/chat/completions`, pid: program.pid ?? 0 },
+      ...more,
+    };
+  };
+  const own = (what: string) =>
+    startProgram(
+      [join(import.meta.dirname, "inside/edge-node.ts"), what],
+      { UPSTREAM: provider.url },
+      /listening (\d+)/,
+    );
+  const portkey = join(import.meta.dirname, "inside/portkey.ts");
+  const port = await freePort();
+  const ways: Way[] = [
+    inWorkerd("bare `new Response(upstream.body)`", "bare"),
+    inWorkerd("the bare loop", "loop"),
+    inWorkerd(OURS, "gateway"),
+    inWorkerd("our gateway, usage not asked for", "gateway", { asksUsage: false }),
+    inWorkerd("a loop of standard streams", "plain-loop"),
+    inWorkerd("parsed and written anew", "parsed"),
+    inNode("the bare loop, of standard streams", await own("loop")),
+    inNode("our gateway", await own("gateway")),
+    inNode(
+      "@portkey-ai/gateway",
+      await startProgram([portkey, `--port=${port}`, "--headless"], {}, /localhost:(\d+)/),
+      {
+        headers: { "x-portkey-provider": "openai", "x-portkey-custom-host": provider.url, authorization: "Bearer any" },
+      },
+    ),
+  ];
+  const text = `${report(await measure(ways))}\n`;
+  console.log(text);
+  if (!isQuick) writeEdge(text);
+} finally {
+  for (const program of programs) program.kill();
+  worker.remove();
+  provider.close();
+}
+process.exit();

@@ -1,0 +1,107 @@
+/** The ways through a worker that `edge.ts` compares, each at a path of its own. */
+import { gateway } from "chatwire/edge";
+
+interface Env {
+  UPSTREAM: string;
+}
+
+const app = gateway((env: Env) => ({
+  providers: { upstream: { provider: { baseURL: env.UPSTREAM }, apiKey: null } },
+  public: true,
+}));
+
+declare const IdentityTransformStream: new () => {
+  readable: ReadableStream<Uint8Array>;
+  writable: WritableStream<Uint8Array>;
+};
+
+interface Context {
+  waitUntil(promise: Promise<unknown>): void;
+}
+
+type Way = (request: Request, env: Env, context: Context) => Promise<Response>;
+
+const ask = async (request: Request, env: Env): Promise<ReadableStream<Uint8Array>> => {
+  const headers = { "content-type": "application/json" };
+  const body = await request.text();
+  return (
+    (await fetch(`${env.UPSTREAM}/chat/completions`, { method: "POST", headers, body })).body ?? new Blob().stream()
+  );
+};
+
+const ways: Record<string, Way> = {
+  /** The platform's own pipe: no byte is seen. */
+  async bare(request, env) {
+    return new Response(await ask(request, env));
+  },
+
+  /** The gateway's loop with nothing in it: large reads into one buffer, and out through the platform's own stream. */
+  async loop(request, env, context) {
+    const reader = (await ask(request, env)).getReader({ mode: "byob" });
+    const { readable, writable } = new IdentityTransformStream();
+    const run = async () => {
+      const writer = writable.getWriter();
+      let buffer = new ArrayBuffer(65_536);
+      for (;;) {
+        const { done, value } = await reader.read(new Uint8Array(buffer));
+        if (done || !value) break;
+        await writer.write(value);
+        buffer = value.buffer;
+      }
+      await writer.close();
+    };
+    context.waitUntil(run());
+    return new Response(readable);
+  },
+
+  /** The loop that most would write: a read and a write, as the streams standard gives them. */
+  async "plain-loop"(request, env) {
+    const reader = (await ask(request, env)).getReader();
+    const body = new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          const { done, value } = await reader.read();
+          if (done) controller.close();
+          else controller.enqueue(value);
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    return new Response(body);
+  },
+
+  gateway(request, env, context) {
+    return app.fetch(new Request(new URL("/v1/chat/completions", request.url), request), env, context);
+  },
+
+  /** The usual way to count: each event parsed, looked at and written anew. */
+  async parsed(request, env) {
+    const [decoder, encoder] = [new TextDecoder(), new TextEncoder()];
+    let rest = "";
+    let usage: unknown;
+    const rewrite = new TransformStream<Uint8Array, Uint8Array>({
+      transform(bytes, controller) {
+        const blocks = (rest + decoder.decode(bytes, { stream: true })).split("\n\n");
+        rest = blocks.pop() ?? "";
+        for (const block of blocks) {
+          const data = block.slice("data: ".length);
+          if (data === "[DONE]") {
+            controller.enqueue(encoder.encode(`${block}\n\n`));
+            continue;
+          }
+          const chunk = JSON.parse(data);
+          usage = chunk.usage ?? usage;
+          controller.enqueue(encoder.encode(`data: ${JSON.stringify(chunk)}\n\n`));
+        }
+      },
+    });
+    return new Response((await ask(request, env)).pipeThrough(rewrite));
+  },
+};
+
+export default {
+  async fetch(request: Request, env: Env, context: Context): Promise<Response> {
+    const way = ways[new URL(request.url).pathname.slice(1)];
+    return way ? way(request, env, context) : new Response(null, { status: 404 });
+  },
+};
