@@ -5,6 +5,7 @@
  */
 import {
   ABORTED,
+  CHUNKS,
   CLOSED,
   type EngineDecoder,
   type EngineDecoderOptions,
@@ -15,6 +16,7 @@ import {
   type OutputKind,
   TEXT,
 } from "./boundary.ts";
+import { ChunkParts } from "./chunk-parts.ts";
 import { output, place } from "./engine.ts";
 import { toError, withOutcome } from "./errors.ts";
 import { type PartialEvent, PartialValues } from "./partial.ts";
@@ -50,6 +52,7 @@ export class BodyDecoder {
   #engine: EngineDecoder | undefined;
   #kind: OutputKind = NONE;
   readonly #partials = new PartialValues();
+  readonly #chunks = new ChunkParts();
   readonly #document: boolean;
 
   constructor(options: EngineDecoderOptions) {
@@ -127,6 +130,7 @@ export class BodyDecoder {
     if (length > 0) {
       const text = output(length);
       batch = this.#kind === TEXT ? text : (JSON.parse(text) as unknown[]);
+      if (this.#kind === CHUNKS) batch = this.#chunks.chunks(batch as unknown[]);
       if (this.#kind === EVENTS) this.#partials.grow(batch as PartialEvent[]);
     }
     if (n < 0 && this.#engine) {

@@ -10,7 +10,7 @@
 /** Size of the input buffer in wasm memory. A larger read is pushed in slices. */
 export const INPUT_BYTES = 65_536;
 
-/** What a push leaves in the output: nothing, UTF-8 text, or a JSON array of chunks or events. */
+/** What a push leaves in the output: nothing, UTF-8 text, or a JSON array of chunks (in parts: chunk-parts.ts) or events. */
 export const NONE = 0;
 export const TEXT = 1;
 export const CHUNKS = 2;

@@ -343,6 +343,16 @@ pub(crate) fn string_body(bytes: &[u8]) -> Option<Str<'_>> {
     }
 }
 
+/// Bytes as text, if they are UTF-8. Most of what comes is ASCII and short, which this knows at a glance.
+#[inline]
+pub(crate) fn as_text(bytes: &[u8]) -> Option<&str> {
+    if bytes.is_ascii() {
+        // SAFETY: ASCII is UTF-8.
+        return Some(unsafe { std::str::from_utf8_unchecked(bytes) });
+    }
+    std::str::from_utf8(bytes).ok()
+}
+
 fn hex4(bytes: &[u8], at: usize) -> Option<u16> {
     bytes.get(at..at + 4)?.iter().try_fold(0u16, |unit, byte| {
         Some(unit << 4 | (*byte as char).to_digit(16)? as u16)
@@ -379,7 +389,7 @@ pub fn with_whole_surrogates(json: &str) -> Cow<'_, str> {
 }
 
 /// A string of a JSON text, as the bytes between its quotes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Str<'a> {
     /// The bytes between the quotes, escapes and all.
     pub raw: &'a [u8],
@@ -461,9 +471,9 @@ impl Text {
 
     #[inline]
     fn push_bytes(&mut self, bytes: &[u8]) {
-        match std::str::from_utf8(bytes) {
-            Ok(text) => self.string.push_str(text),
-            Err(_) => self.string.push_str(&String::from_utf8_lossy(bytes)),
+        match as_text(bytes) {
+            Some(text) => self.string.push_str(text),
+            None => self.string.push_str(&String::from_utf8_lossy(bytes)),
         }
     }
 

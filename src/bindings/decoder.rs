@@ -17,7 +17,7 @@ use crate::stream::{self, End, OutputKind};
 const OUTPUTS: [(&str, OutputKind); 4] = [
     ("none", OutputKind::None),
     ("text", OutputKind::Text),
-    ("chunks", OutputKind::Chunks),
+    ("chunks", OutputKind::ChunkParts),
     ("events", OutputKind::Events),
 ];
 

@@ -537,21 +537,33 @@ impl Decoder {
         let mut result = Ok(());
         loop {
             let limit = self.options.limits.max_event_bytes;
-            let predicted = events.at_event_start().and_then(|rest| self.template.read(rest));
+            let start = events.at_event_start();
+            let predicted = start.and_then(|rest| self.template.read(rest));
             if let Some(event) = predicted.filter(|event| event.length <= limit) {
                 events.advance(event.length);
                 result = self.take_predicted(&event, now);
             } else {
-                self.marks = None;
-                result = match events.next() {
-                    Some(Ok(event)) => self.take_event(&event, now),
-                    Some(Err(sse::Overflow { .. })) => Err(event_too_large()),
+                let event = match events.next() {
+                    Some(Ok(event)) => event,
+                    Some(Err(sse::Overflow { .. })) => {
+                        result = Err(event_too_large());
+                        break;
+                    }
                     None => break,
                 };
-                self.template.clear();
-                if let (Some(marks), Some(event), true) = (self.marks.take(), events.last_event(), self.options.predict)
-                {
-                    self.template.learn(event, &marks);
+                // One that began in an earlier push may be as predicted, too.
+                let goes_on = start.is_none() && event.event == "message";
+                if let Some(event) = goes_on.then(|| self.template.read_data(event.data)).flatten() {
+                    result = self.take_predicted(&event, now);
+                } else {
+                    self.marks = None;
+                    result = self.take_event(&event, now);
+                    self.template.clear();
+                    if let (Some(marks), Some(event), true) =
+                        (self.marks.take(), events.last_event(), self.options.predict)
+                    {
+                        self.template.learn(event, &marks);
+                    }
                 }
             }
             if result.is_err() || self.status.is_some() {
@@ -562,10 +574,13 @@ impl Decoder {
         result
     }
 
-    /// Takes an event that is the one before with another string in it.
+    /// Takes an event that is the one before with other values in its holes.
     #[inline]
     fn take_predicted(&mut self, event: &Predicted<'_>, now: f64) -> Result<(), Refusal> {
-        self.output.chunk(event.data);
+        match self.output.parts() {
+            Some(parts) => self.template.hand_out(event, parts),
+            None => self.output.chunk(event.data),
+        }
         let mut context = context!(self, self.predicted_choice);
         let Some(choice) = self.choices.iter_mut().find(|choice| choice.index == context.choice) else {
             return Ok(());
@@ -576,7 +591,11 @@ impl Decoder {
                 choice.add_reasoning(event.text, &mut context)?;
                 !event.text.is_empty()
             }
+            Slot::Arguments(index) => choice.tool_calls.take_arguments(index, event.text, &mut context)?,
         };
+        if let Some(usage) = event.usage {
+            self.take_usage(usage);
+        }
         if progress {
             self.waited = 0.0;
             self.first_token.get_or_insert(now);
@@ -710,7 +729,7 @@ impl Decoder {
         let repairs = self.repairs.total();
         let error = chunk.error.or(Some(data).filter(|_| is_bare_error(&chunk)));
         if error.is_none() || chunk.first.is_some() {
-            self.hand_out_chunk(data);
+            self.output.chunk(data);
             self.take_chunk(&chunk, now)?;
         }
         if error.is_none() && self.repairs.total() == repairs {
@@ -721,13 +740,6 @@ impl Decoder {
             Some(error) => self.conclude(Status::Error, Some(Failure::in_band(error, data)), now),
             None => Ok(()),
         }
-    }
-
-    fn hand_out_chunk(&mut self, data: &[u8]) {
-        if self.output.kind != OutputKind::Chunks {
-            return;
-        }
-        self.output.chunk(data);
     }
 
     fn take_chunk(&mut self, chunk: &Chunk<'_>, now: f64) -> Result<(), Refusal> {
@@ -918,7 +930,7 @@ impl Decoder {
             self.repair(Repair::NoFinishReason)?;
         }
         self.end_choices(true)?;
-        if !self.options.document && self.output.kind == OutputKind::Chunks {
+        if !self.options.document && self.output.wants_chunks() {
             let mut chunk = Writer::default();
             self.write_completion_as("chat.completion.chunk", "delta", &mut chunk);
             self.output.chunk(&chunk.bytes);

@@ -12,6 +12,10 @@ pub enum OutputKind {
     Text,
     /// A JSON array of the server's own chunks.
     Chunks,
+    /// The same for a host that makes objects out of them: a JSON array in which a chunk as it was sent comes after a `null`,
+    /// and a list of strings is the JSON text around the holes of the chunks to come. All else are the values of such holes, in
+    /// their order: a chunk has one fewer of them than that list has strings.
+    ChunkParts,
     /// A JSON array of normalised events.
     Events,
 }
@@ -78,9 +82,22 @@ impl Output {
     /// A chunk, which is well-formed JSON.
     #[inline]
     pub(super) fn chunk(&mut self, raw: &[u8]) {
-        if self.kind == OutputKind::Chunks {
-            self.writer.comma().raw(raw);
+        match self.kind {
+            OutputKind::Chunks => drop(self.writer.comma().raw(raw)),
+            OutputKind::ChunkParts => drop(self.writer.comma().raw(b"null,").raw(raw)),
+            _ => {}
         }
+    }
+
+    /// What chunks in parts are written to, where they are wanted.
+    #[inline]
+    pub(super) fn parts(&mut self) -> Option<&mut Writer> {
+        (self.kind == OutputKind::ChunkParts).then_some(&mut self.writer)
+    }
+
+    #[inline]
+    pub(super) fn wants_chunks(&self) -> bool {
+        matches!(self.kind, OutputKind::Chunks | OutputKind::ChunkParts)
     }
 
     /// An event with a type and a choice; the caller adds the rest and closes it.
@@ -101,6 +118,6 @@ impl Output {
     }
 
     fn is_list(&self) -> bool {
-        matches!(self.kind, OutputKind::Chunks | OutputKind::Events)
+        self.wants_chunks() || self.wants_events()
     }
 }

@@ -1,32 +1,65 @@
-//! The fast path: consecutive events of one stream differ only inside one or two JSON strings.
+//! The fast path: consecutive events of one stream differ only in a few JSON values.
 //!
-//! The invariant: if the bytes before, between and after the holes equal those of the event before, and each hole is the
-//! body of a well-formed JSON string, then the event is the one before with its holes replaced. Nothing else of it needs to
-//! be looked at, because nothing else of the event before has an effect when it is taken again.
+//! The invariant: if the bytes around the holes equal those of the event before, and each hole holds a well-formed JSON value
+//! of the kind that was there before, then the event is the one before with its holes replaced. Nothing else of it needs to be
+//! looked at, because nothing else of the event before has an effect when it is taken again.
+//!
+//! One hole is the string that goes on. The others are members that were seen to change: the usage, which is taken each time,
+//! and what means nothing after the first event.
 
 use std::ops::Range;
 
 use super::scan::{Chunk, Field};
-use crate::json::{Str, string_body};
+use super::tool_calls::lone_arguments;
+use crate::json::{Kind, Reader, Str, Writer, as_text, string_body};
 
-/// Which part of the choice the hole is.
+/// Which part of the choice goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Slot {
     Content,
     Reasoning,
+    /// The arguments of the tool call with this index.
+    Arguments(u64),
 }
+
+/// What a hole is to the one who takes the event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Live,
+    Usage,
+    Nothing,
+}
+
+#[derive(Debug)]
+struct Hole {
+    /// Where the value lies; of a string, what is between its quotes.
+    place: Range<usize>,
+    role: Role,
+    is_string: bool,
+}
+
+/// The members that may become holes: id, created, obfuscation, usage.
+const MEMBERS: usize = 4;
+const MAX_HOLES: usize = MEMBERS + 1;
+
+/// How many events must have been as predicted before the host is told the template: one that serves once is no gain to it.
+const TOLD_AFTER: u8 = 2;
 
 /// The event before, with its holes.
 #[derive(Debug, Default)]
 pub(super) struct Template {
-    /// The whole event, line breaks included; empty where there is nothing to predict from.
+    /// The whole event, line breaks included.
     bytes: Vec<u8>,
     /// Where its data lies.
     data: Range<usize>,
-    /// The hole that matters, and perhaps one of padding.
-    hole: Range<usize>,
-    padding: Option<Range<usize>>,
+    /// In their order.
+    holes: Vec<Hole>,
+    /// `None` where there is nothing to predict from.
     slot: Option<Slot>,
+    /// Where each member lies, and whether it was seen to change.
+    members: [(Range<usize>, bool); MEMBERS],
+    /// How many events were as predicted, up to `TOLD_AFTER`.
+    uses: u8,
 }
 
 /// An event that is as predicted.
@@ -34,8 +67,11 @@ pub(super) struct Predicted<'a> {
     /// Length of the whole event in bytes.
     pub(super) length: usize,
     pub(super) data: &'a [u8],
-    pub(super) text: Str<'a>,
     pub(super) slot: Slot,
+    pub(super) text: Str<'a>,
+    pub(super) usage: Option<&'a [u8]>,
+    /// The JSON values in the holes.
+    values: [&'a [u8]; MAX_HOLES],
 }
 
 impl Template {
@@ -46,114 +82,164 @@ impl Template {
 
     /// Takes an event to predict the next from; `marks` are of its chunk.
     pub(super) fn learn(&mut self, event: &[u8], marks: &Marks) {
-        let (Some(data), Some(hole)) = (marks.data.within(event), marks.hole.within(event)) else {
+        let (Some(data), Some(live)) = (marks.data.within(event), marks.live.within(event)) else {
             return;
         };
+        self.holes.clear();
+        self.holes.push(Hole {
+            place: live,
+            role: Role::Live,
+            is_string: true,
+        });
+        for ((place, changes), (mark, role, is_string)) in self.members.iter_mut().zip(&marks.members) {
+            let now = mark.as_ref().and_then(|mark| mark.within(event)).unwrap_or(0..0);
+            let before = self.bytes.get(place.clone()).unwrap_or_default();
+            *changes |= !before.is_empty() && !now.is_empty() && event.get(now.clone()) != Some(before);
+            *place = now.clone();
+            if *changes && now.end > 0 {
+                self.holes.push(Hole {
+                    place: now,
+                    role: *role,
+                    is_string: *is_string,
+                });
+            }
+        }
+        self.holes.sort_unstable_by_key(|hole| hole.place.start);
         self.bytes.clear();
         self.bytes.extend_from_slice(event);
         self.data = data;
-        self.hole = hole;
-        self.padding = marks.padding.as_ref().and_then(|padding| padding.within(event));
         self.slot = Some(marks.slot);
+        self.uses = 0;
     }
 
     /// Reads an event off the start of `rest`, if it is as predicted.
     #[inline]
     pub(super) fn read<'a>(&self, rest: &'a [u8]) -> Option<Predicted<'a>> {
-        let slot = self.slot?;
-        let mut walk = Walk {
-            template: &self.bytes,
-            from: 0,
-            rest,
-            at: 0,
-        };
-        let text = match &self.padding {
-            None => walk.hole(&self.hole)?,
-            Some(padding) if padding.start < self.hole.start => {
-                walk.hole(padding)?;
-                walk.hole(&self.hole)?
-            }
-            Some(padding) => {
-                let text = walk.hole(&self.hole)?;
-                walk.hole(padding)?;
-                text
-            }
-        };
-        walk.same(self.bytes.len())?;
-        let behind = self.bytes.len() - self.data.end;
-        let data = rest.get(self.data.start..walk.at - behind)?;
-        // What is not UTF-8 is repaired, and that is not done here.
-        if !text.raw.is_ascii() && std::str::from_utf8(text.raw).is_err() {
-            return None;
-        }
-        Some(Predicted {
-            length: walk.at,
-            data,
-            text,
-            slot,
-        })
+        self.walk(0..self.bytes.len(), rest)
     }
-}
 
-/// A walk along template and event at once.
-struct Walk<'t, 'a> {
-    template: &'t [u8],
-    from: usize,
-    rest: &'a [u8],
-    at: usize,
-}
+    /// The same for an event of which only the data is at hand.
+    pub(super) fn read_data<'a>(&self, data: &'a [u8]) -> Option<Predicted<'a>> {
+        self.walk(self.data.clone(), data)
+            .filter(|event| event.length == data.len())
+    }
 
-impl<'a> Walk<'_, 'a> {
-    /// Goes on to `until` in the template; the event has to have the same bytes.
+    /// Goes along `part` of the template and along `rest` at once.
     #[inline]
-    fn same(&mut self, until: usize) -> Option<()> {
-        let expected = self.template.get(self.from..until)?;
-        let found = self.rest.get(self.at..self.at + expected.len())?;
-        if !equal(expected, found) {
-            return None;
+    fn walk<'a>(&self, part: Range<usize>, rest: &'a [u8]) -> Option<Predicted<'a>> {
+        let mut found = Predicted {
+            length: 0,
+            data: &[],
+            slot: self.slot?,
+            text: Str::default(),
+            usage: None,
+            values: [&[]; MAX_HOLES],
+        };
+        let mut from = part.start;
+        let mut at = 0;
+        for (hole, kept) in self.holes.iter().zip(&mut found.values) {
+            at += same(self.bytes.get(from..hole.place.start)?, rest.get(at..)?)?;
+            from = hole.place.end;
+            let here = rest.get(at..)?;
+            let length = if hole.is_string {
+                let text = string_body(here)?;
+                if hole.role == Role::Live {
+                    found.text = text;
+                }
+                *kept = rest.get(at - 1..=at + text.raw.len())?;
+                text.raw.len()
+            } else {
+                let value = value_like(*self.bytes.get(hole.place.start)?, here)?;
+                if hole.role == Role::Usage {
+                    found.usage = Some(value);
+                }
+                *kept = value;
+                value.len()
+            };
+            // What is not UTF-8 is repaired, and that is not done here.
+            as_text(here.get(..length)?)?;
+            at += length;
         }
-        self.from = until;
-        self.at += expected.len();
-        Some(())
+        at += same(self.bytes.get(from..part.end)?, rest.get(at..)?)?;
+        let behind = part.end - self.data.end;
+        found.length = at;
+        found.data = rest.get(self.data.start - part.start..at - behind)?;
+        Some(found)
     }
 
-    /// Goes up to and past a hole.
-    #[inline]
-    fn hole(&mut self, hole: &Range<usize>) -> Option<Str<'a>> {
-        self.same(hole.start)?;
-        let text = string_body(self.rest.get(self.at..)?)?;
-        self.from = hole.end;
-        self.at += text.raw.len();
-        Some(text)
+    /// Hands out an event as the host builds its chunk from: its holes, once the host knows the template.
+    pub(super) fn hand_out(&mut self, event: &Predicted<'_>, out: &mut Writer) {
+        if self.uses < TOLD_AFTER {
+            self.uses += 1;
+            if self.uses < TOLD_AFTER {
+                out.comma().raw(b"null,").raw(event.data);
+                return;
+            }
+            self.write_pieces(out);
+        }
+        for value in event.values.iter().take(self.holes.len()) {
+            out.comma().raw(value);
+        }
+    }
+
+    /// Writes the JSON text around the holes, as a list of strings.
+    fn write_pieces(&self, out: &mut Writer) {
+        out.comma().raw(b"[");
+        let mut from = self.data.start;
+        for hole in &self.holes {
+            let quote = usize::from(hole.is_string);
+            out.comma().string(self.piece(from..hole.place.start - quote));
+            from = hole.place.end + quote;
+        }
+        out.comma().string(self.piece(from..self.data.end)).raw(b"]");
+    }
+
+    fn piece(&self, place: Range<usize>) -> &str {
+        self.bytes.get(place).and_then(as_text).unwrap_or_default()
     }
 }
 
-/// Whether two slices of one length are the same, eight bytes at a time.
+/// The length of `expected`, if `found` starts with it. Compares eight bytes at a time.
 #[inline]
-fn equal(a: &[u8], b: &[u8]) -> bool {
-    let (a_words, a_rest) = a.as_chunks::<8>();
-    let (b_words, b_rest) = b.as_chunks::<8>();
-    a_words
+fn same(expected: &[u8], found: &[u8]) -> Option<usize> {
+    let found = found.get(..expected.len())?;
+    let (a_words, a_rest) = expected.as_chunks::<8>();
+    let (b_words, b_rest) = found.as_chunks::<8>();
+    let is_same = a_words
         .iter()
         .zip(b_words)
         .all(|(a, b)| u64::from_ne_bytes(*a) == u64::from_ne_bytes(*b))
-        && a_rest.iter().zip(b_rest).all(|(a, b)| a == b)
+        && a_rest.iter().zip(b_rest).all(|(a, b)| a == b);
+    is_same.then_some(expected.len())
 }
 
-/// The one string of a chunk that matters, if all the rest of it has no effect when it is taken again.
+/// The value at the start of `bytes`, if it is an object or a number as the one that starts with `first` was.
+fn value_like(first: u8, bytes: &[u8]) -> Option<&[u8]> {
+    if (first == b'{') != (bytes.first()? == &b'{') {
+        return None;
+    }
+    let mut reader = Reader::new(bytes);
+    match reader.kind() {
+        Ok(Kind::Object | Kind::Number) => {}
+        _ => return None,
+    }
+    let value = reader.value().ok()?;
+    (value.len() == reader.at()).then_some(value)
+}
+
+/// The one string of a chunk that goes on, if all the rest of it has no effect when it is taken again.
 fn live_string<'a>(chunk: &Chunk<'a>) -> Option<(Slot, Str<'a>)> {
     let choice = chunk.first.as_ref()?;
     let delta = choice.delta.as_ref()?;
     let nothing = |field: Field<'_>| matches!(field, Field::Absent | Field::Null);
     // A list among the extras is joined to the one before each time.
-    let is_list = |value: &[u8]| value.first() == Some(&b'[');
+    let is_list = |value: &[u8]| value.first() == Some(&b'[') && value != b"[]";
     let lists = choice
         .extras
         .iter()
         .chain(&delta.extras)
         .any(|(_, value)| is_list(value));
     let idle = chunk.more.is_empty()
-        && chunk.usage.is_none()
         && chunk.vendor_usage.is_none()
         && chunk.error.is_none()
         && !chunk.is_error
@@ -162,41 +248,56 @@ fn live_string<'a>(chunk: &Chunk<'a>) -> Option<(Slot, Str<'a>)> {
         && choice.logprobs.is_none()
         && choice.usage.is_none()
         && nothing(delta.refusal)
-        && delta.tool_calls.is_none()
         && delta.function_call.is_none()
         && !lists;
+    if !idle {
+        return None;
+    }
+    let content = match delta.content {
+        Field::Str(content) => Some(content),
+        Field::Absent | Field::Null => None,
+        Field::Other(_) => return None,
+    };
+    let no_content = content.is_none_or(|content| content.is_empty());
     let mut reasoning = delta.reasoning.iter().filter_map(|field| field.text());
-    match (delta.content, reasoning.next(), reasoning.next()) {
-        _ if !idle => None,
-        (Field::Str(content), None, None) => Some((Slot::Content, content)),
-        (Field::Absent | Field::Null, Some(text), None) => Some((Slot::Reasoning, text)),
-        (Field::Str(content), Some(text), None) if content.is_empty() => Some((Slot::Reasoning, text)),
+    let calls = delta.tool_calls.filter(|calls| *calls != b"[]");
+    match (reasoning.next(), reasoning.next(), calls) {
+        (None, None, None) => content.map(|content| (Slot::Content, content)),
+        (Some(text), None, None) if no_content => Some((Slot::Reasoning, text)),
+        (None, None, Some(calls)) if no_content => {
+            lone_arguments(calls).map(|(index, arguments)| (Slot::Arguments(index), arguments))
+        }
         _ => None,
     }
 }
 
-/// What a template is made from: where the strings of a chunk lie that may change without changing anything else.
+/// What a template is made from: where the values of a chunk lie that may change without changing anything else.
 #[derive(Debug)]
 pub(super) struct Marks {
     slot: Slot,
     data: Address,
-    hole: Address,
-    padding: Option<Address>,
+    live: Address,
+    members: [(Option<Address>, Role, bool); MEMBERS],
 }
 
 impl Marks {
     /// The marks of a chunk that is fit to predict from. `data` is the event data it was read from.
     pub(super) fn new(data: &[u8], chunk: &Chunk<'_>) -> Option<Self> {
-        let (slot, text) = live_string(chunk)?;
-        let padding = match chunk.obfuscation {
-            Field::Str(padding) => Some(Address::of(padding.raw)),
-            _ => None,
-        };
+        let (slot, live) = live_string(chunk)?;
+        let text = |field: Field<'_>| field.text().map(|text| Address::of(text.raw));
+        // Only the first that is no zero counts.
+        let is_time = |created: &&[u8]| matches!(created.first(), Some(b'1'..=b'9'));
+        let is_object = |usage: &&[u8]| usage.first() == Some(&b'{');
         Some(Marks {
             slot,
             data: Address::of(data),
-            hole: Address::of(text.raw),
-            padding,
+            live: Address::of(live.raw),
+            members: [
+                (text(chunk.id), Role::Nothing, true),
+                (chunk.created.filter(is_time).map(Address::of), Role::Nothing, false),
+                (text(chunk.obfuscation), Role::Nothing, true),
+                (chunk.usage.filter(is_object).map(Address::of), Role::Usage, false),
+            ],
         })
     }
 }

@@ -34,6 +34,11 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// Whether this is the empty string.
+    pub(super) fn is_blank(self) -> bool {
+        matches!(self, Field::Str(text) if text.is_empty())
+    }
+
     pub(super) fn text(self) -> Option<Str<'a>> {
         match self {
             Field::Str(text) if !text.is_empty() => Some(text),

@@ -217,6 +217,21 @@ impl ToolCalls {
         Ok(progress)
     }
 
+    /// Takes more of the arguments of the call with this index: a list of one item with nothing else in it.
+    pub(super) fn take_arguments(
+        &mut self,
+        index: u64,
+        piece: Str<'_>,
+        context: &mut Context<'_>,
+    ) -> Result<bool, super::Refusal> {
+        let item = Item {
+            index: Some(index),
+            arguments: Field::Str(piece),
+            ..Item::default()
+        };
+        self.take_item(item, false, context)
+    }
+
     /// Takes a `function_call`, the form before tool calls: one call a choice.
     pub(super) fn take_function(&mut self, raw: &[u8], context: &mut Context<'_>) -> Result<bool, super::Refusal> {
         let mut item = Item {
@@ -445,6 +460,20 @@ impl ToolCalls {
             }
         }
         Ok(())
+    }
+}
+
+/// The index and the arguments in a `tool_calls` list of one item that says nothing else.
+pub(super) fn lone_arguments(raw: &[u8]) -> Option<(u64, Str<'_>)> {
+    let items = read_items(&mut Reader::new(raw)).ok()?;
+    let [item] = items.as_slice() else { return None };
+    let says_else = item.id.some().is_some_and(|id| !id.is_blank())
+        || item.name.some().is_some_and(|name| !name.is_blank())
+        || !item.extras.is_empty()
+        || !item.function_extras.is_empty();
+    match (item.index, item.arguments) {
+        (Some(index), Field::Str(arguments)) if !says_else => Some((index, arguments)),
+        _ => None,
     }
 }
 
