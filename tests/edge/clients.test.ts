@@ -1,6 +1,7 @@
 /** Clients that others wrote, through the gateway in workerd: text, tools, JSON, errors and abort. */
 import assert from "node:assert/strict";
-import { execFile, spawnSync } from "node:child_process";
+import { execFile, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { promisify } from "node:util";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
@@ -101,7 +102,7 @@ describe("openai", { timeout: 60_000 }, () => {
   it("lists the models", async () => {
     assert.deepEqual(
       (await client.models.list()).data.map(({ id }) => id),
-      ["electron"],
+      ["electron", "single"],
     );
   });
   it("aborts, and the provider stops", async () => {
@@ -188,8 +189,28 @@ describe("curl", { timeout: 60_000, skip: hasCurl ? false : "curl is not install
     const text = await curl(`${worker.url.origin}${CHAT}`, "-d", chat("Echo: hi", { stream: true }).body as string);
     assert.match(text, /"content":"hi"[\s\S]*data: \[DONE\]\n\n$/);
   });
+  it("calls tools", async () => {
+    const body = chat("What's the weather in Mumbai?", { tools: [weather] }).body as string;
+    const { choices } = JSON.parse(await curl(`${worker.url.origin}${CHAT}`, "-d", body));
+    assert.equal(choices[0].message.tool_calls[0].function.arguments, '{"city":"Mumbai"}');
+  });
+  it("gets JSON", async () => {
+    const body = chat('Echo: {"a": 1}', { response_format: { type: "json_object" } }).body as string;
+    const { choices } = JSON.parse(await curl(`${worker.url.origin}${CHAT}`, "-d", body));
+    assert.deepEqual(JSON.parse(choices[0].message.content), { a: 1 });
+  });
   it("is told what is wrong", async () => {
     assert.equal(JSON.parse(await curl(`${worker.url.origin}${CHAT}`, "-d", "{")).error.code, "invalid_json");
+  });
+  it("is killed, and the provider stops", async () => {
+    const body = chat("Tell me a story [emulator: tps=20]", { stream: true }).body as string;
+    const authorization = `Authorization: Bearer ${TOKEN}`;
+    const killed = spawn("curl", ["-sN", "-H", authorization, `${worker.url.origin}${CHAT}`, "-d", body]);
+    await once(killed.stdout, "data");
+    killed.kill("SIGKILL");
+    const [record] = await books.recorded(1);
+    assert.deepEqual([record?.outcome, record?.disconnected], ["aborted", true]);
+    await until(() => emulator.ledger.open === 0);
   });
 });
 

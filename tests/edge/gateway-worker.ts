@@ -6,6 +6,8 @@ interface Env {
   BOOKS: string;
   KEY: string;
   TOKEN: string;
+  PAGE_SECRET: string;
+  PAGE: string;
   ON_DISCONNECT: "drain" | "abort";
 }
 
@@ -14,8 +16,10 @@ export default gateway((env: Env) => ({
     own: { provider: { baseURL: `${env.UPSTREAM}/waves/v1` }, apiKey: env.KEY, maxRetries: 0 },
     other: { provider: { baseURL: `${env.UPSTREAM}/other/v1` }, apiKey: env.KEY, maxRetries: 0 },
   },
-  models: { electron: ["own/electron", "other/electron"] },
+  models: { electron: ["own/electron", "other/electron"], single: "own/electron" },
   authorize: bearerTokens({ [env.TOKEN]: "tester" }),
+  token: { secret: env.PAGE_SECRET, origins: [env.PAGE], models: ["single"], maxTokens: 9 },
+  maxBodyBytes: 10_000,
   onDisconnect: env.ON_DISCONNECT,
   onUsage: (record) => fetch(env.BOOKS, { method: "POST", body: JSON.stringify(record) }),
 }));

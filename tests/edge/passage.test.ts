@@ -1,8 +1,9 @@
 /** The bytes of an answer on their way through the gateway. */
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
+import { hasRecordings, streams, withoutUsage } from "./recordings.ts";
 import {
+  asText,
   bytesOf,
   CHAT,
   chat,
@@ -10,7 +11,6 @@ import {
   DONE,
   encode,
   errorOf,
-  event,
   randomFrom,
   says,
   setUp,
@@ -20,35 +20,10 @@ import {
   withEmulator,
 } from "./setting.ts";
 
-const recorded = new URL("../../../shared/wire/recorded/", import.meta.url);
 const asksUsage = { stream: true, stream_options: { include_usage: true } };
-const asText = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-
-/** Streams of this repository's own, and the recorded ones where they are. */
-function streams(): [name: string, bytes: Uint8Array][] {
-  const own: [string, string][] = [
-    ["lf", says("नमस्ते ") + says("👋🏽", "stop") + usageEvent + DONE],
-    ["cr lf", (says("a") + says("b", "stop") + usageEvent + DONE).replaceAll("\n", "\r\n")],
-    ["cr", (says("a") + says("b", "stop") + usageEvent + DONE).replaceAll("\n", "\r")],
-    ["comments", `\ufeff: hi\n\n${says("a")}: still here\n\n${says("b", "stop")}: there\n\n${usageEvent}${DONE}`],
-    ["no end", says("a") + says("b", "stop") + usageEvent.trimEnd()],
-    ["nothing after done", says("a", "stop") + usageEvent + DONE.trimEnd()],
-    ["finish reason in words", says('"finish_reason":"stop"') + says("b", "stop") + usageEvent + DONE],
-    ["two choices", says("a", null, 1) + says("b", "stop") + says("c", "stop", 1) + usageEvent + DONE],
-    [
-      "one more field after the reason",
-      `${says("a")}${event({ choices: [{ delta: {}, finish_reason: "stop", stop_reason: null }] })}${usageEvent}${DONE}`,
-    ],
-  ];
-  const found = existsSync(recorded) ? readdirSync(recorded).filter((name) => name.endsWith(".sse")) : [];
-  return [
-    ...own.map(([name, text]): [string, Uint8Array] => [name, encode(text)]),
-    ...found.map((name): [string, Uint8Array] => [name, readFileSync(new URL(name, recorded))]),
-  ];
-}
 
 test("recorded streams are there", {
-  skip: existsSync(recorded) ? false : "no recordings beside this repository",
+  skip: hasRecordings ? false : "no recordings beside this repository",
 }, () => {
   assert.ok(streams().length > 12);
 });
@@ -67,19 +42,12 @@ test("a_caller_who_asked_for_usage_gets_the_provider's_bytes", async () => {
   }
 });
 
-/** The blocks of a stream with their ends, as blank lines divide them. */
-const blocks = (text: string) => text.match(/[\s\S]*?(?:\r\n\r\n|\n\n|\r\r)|[\s\S]+$/g) ?? [];
-const isUsageOnly = (block: string) => /"choices":\s*\[\]/.test(block) && /"usage":\s*\{/.test(block);
-
 test("a_caller_who_did_not_ask_gets_the_same_without_the_usage_event", async () => {
   const random = randomFrom(12);
   let dropped = 0;
   for (const [name, bytes] of streams()) {
-    const all = blocks(asText(bytes));
-    const isHidden = (block: string, at: number) =>
-      isUsageOnly(block) && all.slice(0, at).some((before) => /"finish_reason":\s*"/.test(before));
-    const expected = all.filter((block, at) => !isHidden(block, at)).join("");
-    dropped += all.length - all.filter((block, at) => !isHidden(block, at)).length;
+    const { text: expected, taken } = withoutUsage(bytes);
+    dropped += taken;
     for (const most of readSizes(bytes)) {
       const { fetch } = setUp(async () => streamOf(cut(bytes, most, random)));
       const answer = await fetch(CHAT, chat("hi", { stream: true }));

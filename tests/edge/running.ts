@@ -7,6 +7,9 @@ import type { UsageRecord } from "chatwire/edge";
 import { startWorker } from "../../worker/workerd.ts";
 
 export const TOKEN = "a-token-of-this-test";
+/** What signs the tokens of pages, and the page that may have one. */
+export const PAGE_SECRET = "thirty-two characters of the test";
+export const PAGE = "https://chat.example.com";
 /** What callers send. */
 export const headers = { "content-type": "application/json", authorization: `Bearer ${TOKEN}` };
 
@@ -41,5 +44,8 @@ export async function openBooks() {
 export const start = (upstream: string, books: string, onDisconnect: "drain" | "abort") =>
   startWorker({
     entry: join(import.meta.dirname, "gateway-worker.ts"),
-    bindings: { UPSTREAM: upstream, BOOKS: books, KEY: "sk-of-this-test", TOKEN, ON_DISCONNECT: onDisconnect },
+    bindings: {
+      ...{ UPSTREAM: upstream, BOOKS: books, KEY: "sk-of-this-test", ON_DISCONNECT: onDisconnect },
+      ...{ TOKEN, PAGE_SECRET, PAGE },
+    },
   });

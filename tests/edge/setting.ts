@@ -6,6 +6,9 @@ export const KEY = "sk-secret-of-the-provider";
 const encoder = new TextEncoder();
 export const encode = (text: string): Uint8Array<ArrayBuffer> => encoder.encode(text);
 
+/** Nothing is left out, not even a mark at the start. */
+export const asText = (bytes: Uint8Array): string => new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+
 /** A gateway that tells of its records. */
 export interface Setting {
   fetch(path: string, init?: RequestInit): Promise<Response>;

@@ -51,7 +51,7 @@ describe("draining in workerd", { timeout: 120_000 }, () => {
 
   it("counts what the provider counts, wherever clients are killed", async () => {
     const random = randomFrom(7);
-    const runs = 200;
+    const runs = 400;
     let killed = 0;
     for (let run = 0; run < runs; run += 8) {
       const some = Array.from({ length: 8 }, (_, offset) => {
