@@ -7,6 +7,7 @@ import {
   ABORTED,
   CHUNKS,
   CLOSED,
+  type EndReason,
   type EngineDecoder,
   type EngineDecoderOptions,
   EVENTS,
@@ -17,7 +18,7 @@ import {
   TEXT,
 } from "./boundary.ts";
 import { ChunkParts } from "./chunk-parts.ts";
-import { output, place } from "./engine.ts";
+import { answer, made, output, place, put, settingsText } from "./engine.ts";
 import { toError, withOutcome } from "./errors.ts";
 import { type PartialEvent, PartialValues } from "./partial.ts";
 import type { Outcome } from "./types.ts";
@@ -34,18 +35,9 @@ export function joined(first: Batch, second: Batch): Batch {
   return first;
 }
 
-/** The engine's JSON of an outcome, with its error as an instance that knows the outcome. */
-function parseOutcome(json: string): Outcome {
-  const outcome = JSON.parse(json);
-  if (outcome.error) outcome.error = withOutcome(toError(outcome.error), outcome);
-  return outcome as Outcome;
-}
-
 export class BodyDecoder {
   /** How it ended; undefined until then, and for ever when it was freed in flight. */
   outcome: Outcome | undefined;
-  /** The same as the engine put it, for its accounts. */
-  account = "";
   /** For a document, once ended: the completion as JSON text. */
   completion = "";
 
@@ -54,14 +46,12 @@ export class BodyDecoder {
   readonly #partials = new PartialValues();
   readonly #chunks = new ChunkParts();
   readonly #document: boolean;
+  #prompt: (() => string) | undefined;
 
-  constructor(options: EngineDecoderOptions) {
+  constructor({ prompt, ...options }: EngineDecoderOptions) {
     this.#document = options.document === true;
-    try {
-      this.#engine = new Decoder(options);
-    } catch (thrown) {
-      throw toError(thrown);
-    }
+    this.#prompt = prompt;
+    this.#engine = made(Decoder.make(put(settingsText(options))));
   }
 
   /** What each push gives. Before the first push. */
@@ -72,7 +62,16 @@ export class BodyDecoder {
 
   /** What was used so far, and what it costs. */
   used(): Pick<Outcome, "usage" | "cost"> {
-    return this.outcome ?? (this.#engine ? JSON.parse(this.#engine.used()) : { usage: null, cost: null });
+    return this.outcome ?? (this.#engine ? this.#report(this.#engine) : { usage: null, cost: null });
+  }
+
+  /** The outcome; before the end, what was used so far. */
+  #report(engine: EngineDecoder): Outcome {
+    let length = engine.outcome(this.#prompt ? -1 : 0);
+    // The request is looked at only where nobody else has counted its tokens, and once.
+    length ||= engine.outcome(put(this.#prompt?.() ?? ""));
+    this.#prompt = undefined;
+    return answer(length);
   }
 
   /** Takes bytes. Once `outcome` is there, more of them change nothing. */
@@ -94,18 +93,21 @@ export class BodyDecoder {
 
   /** The body is over. */
   close(now: number): Batch {
-    return this.#engine ? this.#batch(this.#engine.end(CLOSED, now)) : "";
+    return this.#end(CLOSED, now);
   }
 
   /** The connection broke; `why` in the host's words, where it gave any. */
   lose(now: number, why?: string): Batch {
-    if (!this.#engine) return "";
-    return this.#batch(why ? this.#engine.fail(why, now) : this.#engine.end(LOST, now));
+    return this.#end(LOST, now, why);
   }
 
   /** The caller left. */
   abort(now: number): Batch {
-    return this.#engine ? this.#batch(this.#engine.end(ABORTED, now)) : "";
+    return this.#end(ABORTED, now);
+  }
+
+  #end(reason: EndReason, now: number, why = ""): Batch {
+    return this.#engine ? this.#batch(this.#engine.end(reason, put(why), now)) : "";
   }
 
   /** Time has passed: a read has been pending since `readStarted`. */
@@ -134,9 +136,10 @@ export class BodyDecoder {
       if (this.#kind === EVENTS) this.#partials.grow(batch as PartialEvent[]);
     }
     if (n < 0 && this.#engine) {
-      this.account = this.#engine.outcome();
-      this.outcome = parseOutcome(this.account);
-      if (this.#document) this.completion = this.#engine.completion();
+      const outcome = this.#report(this.#engine);
+      if (outcome.error) outcome.error = withOutcome(toError(outcome.error), outcome);
+      this.outcome = outcome;
+      if (this.#document) this.completion = output(this.#engine.completion());
       this.free();
     }
     return batch;

@@ -47,81 +47,119 @@ export interface EngineDecoderOptions {
 }
 
 /**
- * One body. `push`, `end`, `fail` and `tick` answer n: the output holds `n >= 0 ? n : ~n` bytes,
- * and a negative n says that the outcome is decided.
+ * One body. `push`, `end` and `tick` answer n: the output holds `n >= 0 ? n : ~n` bytes, and a negative n says that the
+ * outcome is decided.
  */
 export interface EngineDecoder {
   setOutput(kind: number): void;
   push(length: number, readStarted: number, now: number): number;
-  end(reason: number, now: number): number;
-  fail(error: string, now: number): number;
+  /** What the host says of it is in the input. */
+  end(reason: number, length: number, now: number): number;
   tick(readStarted: number, now: number): number;
   /** When `tick` is due for a read pending since `readStarted`; Infinity when nothing is timed. */
   deadline(readStarted: number): number;
-  outcome(): string;
-  /** JSON text of `{ usage, cost }` so far. */
-  used(): string;
-  completion(): string;
+  /**
+   * Puts out the outcome; before the end, its `usage` and `cost` so far. With -1 for a length it answers 0 where it needs the
+   * request's body first.
+   */
+  outcome(length: number): number;
+  completion(): number;
   free(): void;
 }
 
-/** Bare event-stream framing. `feed` and `end` answer the bytes of a JSON array in the output. */
+/** Bare event-stream framing. `feed` and `end` put out an `EventStreamAnswer`. */
 export interface EngineEventStream {
   feed(length: number): number;
   end(): number;
-  readonly lastEventId: string;
-  readonly reconnectionTime: number | undefined;
   free(): void;
+}
+
+export interface EventStreamAnswer<Event> {
+  events: Event[];
+  lastEventId: string;
+  reconnectionTime?: number;
+  /** The decoder is spent. */
+  error?: object;
 }
 
 /** What one call adds to its client's settings. */
 export interface EngineCall {
-  headers?: Record<string, string | null | undefined> | undefined;
-  query?: Record<string, unknown> | undefined;
+  path: string;
+  headers?: unknown;
+  query?: unknown;
   timeout?: unknown;
   maxRetries?: number | undefined;
   decoding?: string | undefined;
   accumulate?: boolean | undefined;
-  method?: "GET" | "POST";
   stream: boolean;
   now: number;
   /** Who was asked before, when this is a fallback. */
   attempts?: readonly object[] | undefined;
 }
 
-/** A response whose headers have arrived, and how to read it. */
-export interface Opened {
-  response: Response;
-  decoder: EngineDecoderOptions;
-  requestId: string | null;
-  /** Names the call to `EngineConnection.account`. */
-  id: number;
+/** What to do next to open a response: one of these, and `[hook, what]` to tell. */
+export interface Action {
+  told?: [string, object][];
+  /** Ask for the key. */
+  key?: true;
+  /** Wait so many milliseconds. */
+  wait?: number;
+  send?: {
+    url: string;
+    query: [string, string][];
+    method: string;
+    /** To be set in this order, or deleted. */
+    headers: [string, string | null][];
+    /** In place of the body's first character. */
+    start: string | null;
+    /** For the response headers. */
+    timeout: number | null;
+  };
+  /** Read the body of a refusal for so many milliseconds at the most. */
+  read?: number;
+  /** It is a good response. `id` names it to `EngineConnection.account`. */
+  open?: { id: number; decoder: EngineDecoderOptions };
+  fail?: object;
+}
+
+/** What came of an action; nothing of a wait. */
+export type ActionResult =
+  | { key: unknown }
+  | { status: number; requestId: string | null; headers: [string, string][] }
+  | { body: string }
+  | { failed: string }
+  | { timedOut: true }
+  | { aborted: true }
+  | Record<string, never>;
+
+/** One response on its way. */
+export interface EngineOpening {
+  /** Takes an `ActionResult` and puts out an `Action`. `wall` is the time since 1970, `random` a number in 0..1. */
+  step(length: number, now: number, wall: number, random: number): number;
+  free(): void;
 }
 
 /** What one client holds: provider, policy, limits, totals. */
 export interface EngineConnection {
-  open(path: string, body: string | undefined, call: EngineCall, signal: AbortSignal | undefined): Promise<Opened>;
+  /** Begins to open a response, by the JSON of an `EngineCall` and of the request's body. */
+  open(length: number): EngineOpening;
   /** Whether the provider documents `response_format: json_schema`. */
-  readonly jsonSchema?: boolean;
-  /** JSON text of the totals. */
-  usage(): string;
-  /** Ends a call: adds what `EngineDecoder.outcome` gave to the totals, nothing when it is empty, and frees its place. */
-  account(outcome: string, id: number): void;
+  readonly jsonSchema: boolean;
+  /** The totals, `cached_tokens` among them. */
+  usage(): Record<string, number | null>;
+  /** Ends a call: adds its outcome's `usage`, if there is any, to the totals, and frees its place. */
+  account(length: number, id: number): void;
   free(): void;
 }
 
-/** The generated module, `dist/wasm/chatwire.js`. */
+/** The generated module, `dist/wasm/chatwire.js`. Where `make` makes nothing, it puts out why. */
 export interface EngineModule {
   default(source: { module_or_path: unknown }): Promise<{ memory: { buffer: ArrayBuffer } }>;
   initSync(source: { module: unknown }): { memory: { buffer: ArrayBuffer } };
-  inputPointer(): number;
+  inputPointer(length: number): number;
   outputPointer(): number;
-  Decoder: new (options: EngineDecoderOptions) => EngineDecoder;
-  EventStream: new (maxEventBytes: number) => EngineEventStream;
-  /** `observer` is told what hooks are told, by their names. */
-  Connection: new (
-    options: object,
-    fetch: unknown,
-    observer?: (hook: string, json: string) => void,
-  ) => EngineConnection;
+  outputLength(): number;
+  Decoder: { make(length: number): EngineDecoder | undefined; prototype: EngineDecoder };
+  EventStream: { new (maxEventBytes: number): EngineEventStream; prototype: EngineEventStream };
+  Connection: { make(length: number): EngineConnection | undefined };
 }

@@ -2,15 +2,16 @@
  * One request through the engine: from what the caller gave to a response whose headers have arrived.
  */
 import type { EngineCall, EngineConnection } from "./boundary.ts";
-import { init, initNow } from "./engine.ts";
+import { answer, init, initNow, made, put, settingsText } from "./engine.ts";
 import { ChatwireError, type ErrorDescriptor, type ErrorDetail, InvalidRequestError, toError } from "./errors.ts";
 import { standardFetch } from "./host-fetch.ts";
+import { open, tell } from "./opening.ts";
 import type { ClientOptions, Fallback, Hooks, RequestOptions } from "./options.ts";
 import { aborted, outcomeOf } from "./outcome.ts";
 import type { Answered } from "./promise.ts";
 import type { Source } from "./session.ts";
 import type { Outcome } from "./types.ts";
-import { Connection } from "./wasm/chatwire.js";
+import { Connection, outputLength } from "./wasm/chatwire.js";
 
 /** A response, and how to read its body. */
 export type Answer = Answered & Source;
@@ -66,20 +67,23 @@ export class Caller {
     if (options.fallback && !(Array.isArray(options.fallback) && options.fallback.every(isFallback))) {
       throw new ChatwireError("fallback is a list of { client, model }, each client another one of this package.");
     }
-    this.#options = options;
+    const { fetch } = options;
+    this.#options = fetch ? { ...options, fetch: standardFetch(fetch) } : options;
     callers.set(client, this);
     if (initNow()) this.#connect();
   }
 
   /** The totals as the engine has them; undefined before the first call. */
   get usage(): unknown {
-    return this.#connection && JSON.parse(this.#connection.usage());
+    if (!this.#connection) return undefined;
+    const { cached_tokens, ...totals } = this.#connection.usage();
+    return { ...totals, prompt_tokens_details: { cached_tokens } };
   }
 
   /** Whether the server documents `response_format: json_schema`. */
   async knowsSchemas(): Promise<boolean> {
     await init();
-    return this.#connect().jsonSchema ?? true;
+    return this.#connect().jsonSchema;
   }
 
   /** Starts a call. Whatever is wrong with it rejects `answer`. */
@@ -90,19 +94,20 @@ export class Caller {
   }
 
   async #open(target: Target, options: RequestOptions, signal: AbortSignal, unlink: () => void): Promise<Answer> {
-    const { signal: _, headers, ...settings } = options;
-    const { method, stream = false } = target;
+    const { headers, query, timeout, maxRetries, decoding, accumulate } = options;
+    const { path, stream = false } = target;
     try {
       await init();
       if (signal.aborted) throw aborted(signal.reason);
-      const call = { ...settings, headers: plainHeaders(headers), method, stream, now: performance.now() };
+      const pairs = { headers: texts(plainHeaders(headers)), query: texts(query) };
+      const call = { ...pairs, path, timeout, maxRetries, decoding, accumulate, stream, now: performance.now() };
       const { ended, ...answer } = await this.#ask(target, call, signal);
       return {
         ...answer,
         ended: (outcome) => {
           unlink();
           ended?.(outcome);
-          if (outcome && this.#options.hooks?.onOutcome) this.#tellOutcome(JSON.parse(outcome));
+          if (outcome) this.#tellOutcome(outcome);
         },
       };
     } catch (thrown) {
@@ -137,15 +142,21 @@ export class Caller {
     throw failure;
   }
 
-  async #send({ path, body }: Target, call: EngineCall, signal: AbortSignal): Promise<Answer> {
+  async #send({ body }: Target, call: EngineCall, signal: AbortSignal): Promise<Answer> {
     const connection = this.#connect();
-    const { response, requestId, decoder, id } = await connection.open(path, body, call, signal);
-    const account = (outcome: string) => {
-      if (!this.#isDisposed) connection.account(outcome, id);
+    const opening = connection.open(put(settingsText(call) + (body ?? "")));
+    const told = (hook: string, what: { warnings?: ErrorDetail[] }) => {
+      if (this.#options.hooks?.[hook as keyof Hooks]) tell(this.#options.hooks, hook, what);
+      else this.#warn(what.warnings);
+    };
+    const { response, decoder, id } = await open(opening, this.#options, body, signal, told);
+    const account = (outcome?: Outcome) => {
+      if (!this.#isDisposed) connection.account(put(JSON.stringify(outcome?.usage ?? null)), id);
     };
     if (body !== undefined) decoder.prompt = () => body;
+    const requestId = decoder.requestId ?? null;
     // The signal still aborts the body of a response that the caller reads.
-    return { response, requestId, body: response.body, decoder, ended: account, handedOver: () => account("") };
+    return { response, requestId, body: response.body, decoder, ended: account, handedOver: account };
   }
 
   /** Says what looks wrong with a request where nobody else is told: each kind once. */
@@ -170,40 +181,63 @@ export class Caller {
   #connect(): EngineConnection {
     if (this.#isDisposed) throw new ChatwireError("This client was disposed of: make a new one.");
     if (this.#connection) return this.#connection;
-    try {
-      const { fetch, hooks } = this.#options;
-      const observer = (hook: string, json: string) => {
-        if (hooks?.[hook as keyof Hooks]) tell(hooks, hook, JSON.parse(json));
-        else if (hook === "onRequest" && json.includes('"warnings":')) this.#warn(JSON.parse(json).warnings);
-      };
-      this.#connection = new Connection(
-        { ...this.#options, ...surroundings() },
-        fetch && standardFetch(fetch),
-        observer,
-      );
-    } catch (thrown) {
-      throw toError(thrown);
+    const { apiKey, defaultHeaders, defaultQuery } = this.#options;
+    const settings: Record<string, unknown> = { ...surroundings() };
+    for (const name of SETTINGS) settings[name] = this.#options[name];
+    settings.defaultHeaders = texts(defaultHeaders);
+    settings.defaultQuery = texts(defaultQuery);
+    // `true` stands for a function, and is no key itself.
+    if (typeof apiKey === "function") settings.apiKey = true;
+    else if (apiKey !== undefined) settings.apiKey = typeof apiKey === "boolean" ? [] : apiKey;
+    const make = () => Connection.make(put(settingsText(settings)));
+    let connection = make();
+    const { variable } = connection ? {} : answer<{ variable?: string }>(outputLength());
+    if (variable) {
+      settings.env = variableOf(variable);
+      connection = make();
     }
+    this.#connection = made(connection);
     return this.#connection;
   }
 }
 
-/** Calls a hook. What it throws, or rejects with, is its own affair. */
-function tell(hooks: Hooks | undefined, name: string, what: object): void {
-  try {
-    const told = (hooks as Record<string, ((what: object) => unknown) | undefined> | undefined)?.[name]?.(what);
-    Promise.resolve(told).catch(() => {});
-  } catch {}
-}
+/** What the engine is told of a client's options, beside key, headers and query. */
+const SETTINGS = [
+  "provider",
+  "baseURL",
+  "endpoint",
+  "maxRetries",
+  "timeout",
+  "limits",
+  "validate",
+  "decoding",
+  "prices",
+  "dangerouslyAllowBrowser",
+] as const;
 
 /** Where we are, for the engine to judge: whether visitors can read the key, and what relative addresses are relative to. */
 function surroundings(): object {
-  const { window, location, process } = globalThis as {
-    window?: { document?: unknown };
-    location?: { href: string };
-    process?: { env?: Record<string, string | undefined> };
-  };
-  return { page: window?.document !== undefined, location: location?.href, env: process?.env };
+  const { window, location } = globalThis as { window?: { document?: unknown }; location?: { href: string } };
+  return { page: window?.document !== undefined, location: location?.href };
+}
+
+/** The value of an environment variable; empty where there is none, or we may not know. */
+function variableOf(name: string): string {
+  try {
+    const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
+    return process?.env?.[name] ?? "";
+  } catch {
+    return "";
+  }
+}
+
+/** A record with its numbers and booleans as text. */
+function texts(record: unknown): unknown {
+  if (typeof record !== "object" || record === null) return record;
+  const text = (value: unknown) => (/number|boolean/.test(typeof value) ? String(value) : value);
+  return Array.isArray(record)
+    ? record
+    : Object.fromEntries(Object.entries(record).map(([name, value]) => [name, text(value)]));
 }
 
 /** Aborts `controller` when `signal` is aborted, until the function it gives is called. */

@@ -10,11 +10,12 @@ import {
   type EngineDecoderOptions,
   type EngineEventStream,
   EVENTS,
+  type EventStreamAnswer,
   INPUT_BYTES,
   NONE,
   TEXT,
 } from "./boundary.ts";
-import { asBytes, init, output, place, requireNow } from "./engine.ts";
+import { answer, asBytes, init, place, requireNow } from "./engine.ts";
 import { ChatwireError, toError } from "./errors.ts";
 import { dispose } from "./symbols.ts";
 import type { ChatCompletionChunk, ChatEvent, Outcome, Prices, ReasoningPlace } from "./types.ts";
@@ -178,12 +179,12 @@ export class EventStreamDecoder {
 
   /** The last `id` of the stream so far. */
   get lastEventId(): string {
-    return this.#engine?.lastEventId ?? this.#lastEventId;
+    return this.#lastEventId;
   }
 
   /** Milliseconds to wait before connecting again, when the stream has said so. */
   get reconnectionTime(): number | undefined {
-    return this.#engine ? this.#engine.reconnectionTime : this.#reconnectionTime;
+    return this.#reconnectionTime;
   }
 
   /**
@@ -214,12 +215,8 @@ export class EventStreamDecoder {
 
   /** Lets go of the engine's memory. Not needed after `end` or an error. */
   free(): void {
-    const engine = this.#engine;
-    if (!engine) return;
-    this.#lastEventId = engine.lastEventId;
-    this.#reconnectionTime = engine.reconnectionTime;
+    this.#engine?.free();
     this.#engine = undefined;
-    engine.free();
   }
 
   [dispose](): void {
@@ -228,12 +225,16 @@ export class EventStreamDecoder {
 
   #call(step: (engine: EngineEventStream) => number): EventStreamEvent[] {
     if (!this.#engine) throw new ChatwireError("This EventStreamDecoder has ended: use a new one for each stream.");
-    try {
-      return JSON.parse(output(step(this.#engine)));
-    } catch (thrown) {
+    const { events, lastEventId, reconnectionTime, error } = answer<EventStreamAnswer<EventStreamEvent>>(
+      step(this.#engine),
+    );
+    this.#lastEventId = lastEventId;
+    this.#reconnectionTime = reconnectionTime;
+    if (error) {
       this.free();
-      throw toError(thrown);
+      throw toError(error);
     }
+    return events;
   }
 }
 

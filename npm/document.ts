@@ -12,7 +12,7 @@ import type { WithRequestId } from "./types.ts";
  * @throws {ChatwireError} with `outcome`, when it did not end well
  */
 export async function readDocument<T extends object>(answer: Answer, signal: AbortSignal): Promise<WithRequestId<T>> {
-  const reading = new Reading(answer.body, answer.decoder, signal, (_, account) => answer.ended?.(account));
+  const reading = new Reading(answer.body, answer.decoder, signal, (outcome) => answer.ended?.(outcome));
   try {
     while (!reading.outcome) {
       let result: Read | undefined;
@@ -42,7 +42,7 @@ export async function readJSON<T extends object>(answer: Answer, signal: AbortSi
     if (signal.aborted) throw aborted(signal.reason);
     throw new APIConnectionError("The connection was lost before the whole answer arrived.", { cause });
   } finally {
-    answer.ended?.("");
+    answer.ended?.();
   }
   try {
     return identified(JSON.parse(text) as T, answer.requestId);

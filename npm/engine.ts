@@ -4,8 +4,8 @@
  * No meaning is given to the bytes here. Loading starts on first use, never when a module is evaluated:
  * edge runtimes forbid I/O in global scope.
  */
-import { ChatwireError } from "./errors.ts";
-import start, { initSync, inputPointer, outputPointer } from "./wasm/chatwire.js";
+import { ChatwireError, toError } from "./errors.ts";
+import start, { initSync, inputPointer, outputLength, outputPointer } from "./wasm/chatwire.js";
 
 type CompiledModule = typeof globalThis extends { WebAssembly: { Module: { prototype: infer M } } } ? M : never;
 
@@ -32,7 +32,7 @@ function isImmediate(source: WasmSource): boolean {
 
 function started(exports: { memory: { buffer: ArrayBuffer } }): void {
   memory = exports.memory;
-  input = inputPointer();
+  input = inputPointer(0);
 }
 
 function source(): WasmSource {
@@ -117,6 +117,39 @@ export function place(chunk: Uint8Array): void {
   view().set(chunk, input);
 }
 
+const encoder = new TextEncoder();
+
+/** Puts text where the next engine call takes it from, and says how many bytes it is. */
+export function put(text: string): number {
+  const chunk = encoder.encode(text);
+  const pointer = inputPointer(chunk.length);
+  view().set(chunk, pointer);
+  return chunk.length;
+}
+
+/**
+ * JSON of what a caller set. What JSON cannot say becomes a list, which no setting is, so that the engine names it; a
+ * member that is undefined becomes null.
+ */
+export function settingsText(settings: object): string {
+  return JSON.stringify(settings, (_, value) =>
+    /function|symbol|bigint/.test(typeof value) || (typeof value === "number" && !Number.isFinite(value))
+      ? []
+      : (value ?? null),
+  );
+}
+
+/** What the last engine call put out, as JSON. */
+export function answer<T>(length: number): T {
+  return JSON.parse(output(length)) as T;
+}
+
+/** What `make` gave, or the error that it put out instead. */
+export function made<T>(engine: T | undefined): T {
+  if (engine) return engine;
+  throw toError(JSON.parse(output(outputLength())));
+}
+
 // A leading U+FEFF in an answer is text, not a mark.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
@@ -147,6 +180,6 @@ export function asBytes(value: unknown): Uint8Array | undefined {
   if (value instanceof Uint8Array) return value;
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
   if (value instanceof ArrayBuffer) return new Uint8Array(value);
-  if (typeof value === "string") return new TextEncoder().encode(value);
+  if (typeof value === "string") return encoder.encode(value);
   return undefined;
 }

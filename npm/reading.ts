@@ -14,8 +14,8 @@ export interface Read {
   value?: unknown;
 }
 
-/** Is told how a body ended, and the same as the engine put it. */
-export type Ended = (outcome: Outcome, account: string) => void;
+/** Is told how a body ended. */
+export type Ended = (outcome: Outcome) => void;
 
 /** The longest delay a timer can hold. */
 const LONGEST_DELAY = 2 ** 31 - 1;
@@ -140,7 +140,7 @@ export class Reading {
   #after(batch: Batch): Batch {
     if (this.outcome) {
       this.#release();
-      this.#ended?.(this.outcome, this.#decoder.account);
+      this.#ended?.(this.outcome);
     }
     return this.#rest.length > 0 ? joined(this.rest(), batch) : batch;
   }

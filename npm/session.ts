@@ -12,8 +12,8 @@ import type { Outcome } from "./types.ts";
 export interface Source {
   body: ReadableStream<Uint8Array> | null;
   decoder: EngineDecoderOptions;
-  /** Is told once how it ended, as the engine put it. */
-  ended?: (account: string) => void;
+  /** Is told once how it ended, as the engine saw it. */
+  ended?: (outcome?: Outcome) => void;
   /** How it ended, by one who knows more than the bytes show. */
   verdict?: (own: Outcome) => Outcome;
 }
@@ -50,9 +50,9 @@ export class Session {
   }
 
   #begin(source: Source): void {
-    const ended = (outcome: Outcome, account: string) => {
+    const ended = (outcome: Outcome) => {
       this.#end(source.verdict?.(outcome) ?? outcome);
-      source.ended?.(account);
+      source.ended?.(outcome);
     };
     this.decoder = source.decoder;
     this.reading = new Reading(source.body, source.decoder, this.controller.signal, ended);

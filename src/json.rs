@@ -631,6 +631,14 @@ impl Writer {
         }
     }
 
+    /// A string, or `null` where there is none.
+    pub fn text(&mut self, text: Option<&str>) -> &mut Self {
+        match text {
+            Some(text) => self.string(text),
+            None => self.raw(b"null"),
+        }
+    }
+
     /// `true` or `false`.
     pub fn bool(&mut self, value: bool) -> &mut Self {
         self.raw(if value { b"true" } else { b"false" })

@@ -3,18 +3,18 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use js_sys::{Function, Promise, Reflect};
+use serde::Serialize;
+use serde::ser::SerializeMap;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::future_to_promise;
-use web_sys::AbortSignal;
 
-use super::descriptor::{describe, parse};
+use super::descriptor::describe;
+use super::memory;
 use super::options::{Options, value};
 use crate::chat::view::{Value, View};
-use crate::client::accounts::Place;
-use crate::client::connection::{self, Call, Key, Opened};
-use crate::client::host::{self, set};
-use crate::json::{Reader, Writer};
+use crate::error::Error;
+use crate::json::Writer;
+use crate::policy::accounts::Place;
+use crate::policy::opening::{self, Action, Call, Event, Key, Moment, Settings};
 use crate::policy::redact::{check_header, check_key};
 use crate::policy::timeouts::{Setting, TimeoutOption, Timeouts};
 use crate::policy::{Problem, Validation, cost, joined, limits};
@@ -28,7 +28,7 @@ const DEFAULT_RETRIES: u32 = 2;
 pub struct Connection(Rc<Shared>);
 
 struct Shared {
-    connection: Rc<connection::Connection>,
+    settings: Rc<Settings>,
     totals: RefCell<cost::Totals>,
     /// Requests under way that count against a plan's limits, by their number less one.
     places: RefCell<Vec<Option<Place>>>,
@@ -36,117 +36,202 @@ struct Shared {
 
 #[wasm_bindgen]
 impl Connection {
-    /// A client with the options its user gave, and `page`, `location` and `env` for where it is.
-    /// `observer` is called with the name of a hook and JSON text for it.
-    #[wasm_bindgen(constructor)]
-    pub fn new(options: &JsValue, fetch: Option<Function>, observer: Option<Function>) -> Result<Connection, JsValue> {
-        match read_settings(options, fetch, observer) {
-            Ok(connection) => Ok(Connection(Rc::new(Shared {
-                connection: Rc::new(connection),
+    /// A client by the JSON text in the input: the options its user gave, and `page`, `location` and `env` for where it is.
+    /// Without a client, the output is the descriptor of an error, or `{ variable }`: its value is wanted as `env`.
+    pub fn make(length: usize) -> Option<Connection> {
+        let options = memory::input(length, value);
+        let problems = RefCell::default();
+        let options = Options::new(&options, &problems);
+        let settings = connect(&options);
+        match (settings, problems.take()) {
+            (Some(settings), problems) if problems.is_empty() => Some(Connection(Rc::new(Shared {
+                settings: Rc::new(settings),
                 totals: RefCell::default(),
                 places: RefCell::default(),
             }))),
-            Err(problems) => Err(describe(&problems.into())),
+            (_, problems) => {
+                let wanted = problems.iter().find(|problem| problem.code == WANTS_VARIABLE);
+                let variable = wanted.map(|problem| problem.message.clone());
+                memory::write(|out| match variable {
+                    Some(variable) => drop(out.raw(b"{").member("variable", &variable).raw(b"}")),
+                    None => describe(&Error::invalid(problems), out),
+                });
+                None
+            }
         }
     }
 
-    /// Opens a response: `{ response, decoder, requestId, id }`, or a rejection with a descriptor.
-    pub fn open(&self, path: String, body: Option<String>, call: &JsValue, signal: Option<AbortSignal>) -> Promise {
-        let shared = Rc::clone(&self.0);
-        let call = read_call(path, body, call);
-        future_to_promise(async move {
-            let opened = match call {
-                Ok(call) => Rc::clone(&shared.connection).open(call, signal.clone()).await,
-                Err(problems) => Err(problems.into()),
-            };
-            match opened {
-                Ok(opened) => {
-                    if let Some(signal) = &signal {
-                        host::follow(signal, &opened.controller);
-                    }
-                    Ok(shared.hand_over(opened))
-                }
-                Err(error) => Err(describe(&error)),
-            }
-        })
+    /// Begins to open a response. In the input are the JSON text of the call, and of the request's body if it has one.
+    pub fn open(&self, length: usize) -> Opening {
+        let mut texts = memory::input(length, View::sequence).into_iter();
+        let options = texts.next().unwrap_or(Value::Deep);
+        let problems = RefCell::default();
+        let call = read_call(&Options::new(&options, &problems), texts.next());
+        let problems = problems.take();
+        Opening {
+            shared: Rc::clone(&self.0),
+            opening: match problems.is_empty() {
+                true => Ok(opening::Opening::new(Rc::clone(&self.0.settings), call)),
+                false => Err(Error::invalid(problems)),
+            },
+        }
     }
 
     /// Whether the provider documents `response_format: json_schema`.
     #[wasm_bindgen(getter, js_name = jsonSchema)]
     pub fn json_schema(&self) -> bool {
-        self.0.connection.provider.capabilities.json_schema
+        self.0.settings.provider.capabilities.json_schema
     }
 
-    /// JSON text of what all calls have used so far.
-    pub fn usage(&self) -> String {
-        let totals = self.0.totals.borrow();
-        let mut out = Writer::default();
-        out.raw(b"{").key("requests").integer(totals.requests);
-        out.key("prompt_tokens")
-            .integer(totals.prompt)
-            .key("completion_tokens")
-            .integer(totals.completion);
-        out.key("total_tokens")
-            .integer(totals.prompt.saturating_add(totals.completion));
-        out.key("prompt_tokens_details")
-            .raw(b"{")
-            .key("cached_tokens")
-            .integer(totals.cached)
-            .raw(b"}");
-        out.key("uncounted")
-            .integer(totals.uncounted)
-            .key("estimated")
-            .integer(totals.estimated);
-        out.key("cost");
-        if totals.unpriced == 0 {
-            out.decimal(totals.cost, 12);
-        } else {
-            out.raw(b"null");
-        }
-        out.key("saved").decimal(totals.saved, 12).raw(b"}");
-        out.into_string()
+    /// What all calls have used so far.
+    pub fn usage(&self) -> JsValue {
+        let totals = Usage(*self.0.totals.borrow());
+        let serializer = serde_wasm_bindgen::Serializer::json_compatible();
+        totals.serialize(&serializer).unwrap_or(JsValue::NULL)
     }
 
-    /// Adds a call that is over to the totals, by its outcome, and frees its place.
-    pub fn account(&self, outcome: &str, id: u32) {
-        if let Some(place) = self.0.places.borrow_mut().get_mut((id as usize).wrapping_sub(1)) {
+    /// Adds a call that is over to the totals, by the `usage` of its outcome in the input, and frees its place.
+    pub fn account(&self, length: usize, id: usize) {
+        if let Some(place) = self.0.places.borrow_mut().get_mut(id.wrapping_sub(1)) {
             *place = None;
         }
-        let (tokens, estimated) = outcome_usage(outcome.as_bytes()).unwrap_or_default();
-        self.0
-            .totals
-            .borrow_mut()
-            .add(&tokens, estimated, self.0.connection.prices.as_ref());
+        let (tokens, estimated) = memory::input(length, |usage| {
+            (Tokens::read(usage), usage.ends_with(b"\"estimated\":true}"))
+        });
+        let prices = self.0.settings.prices.as_ref();
+        self.0.totals.borrow_mut().add(&tokens, estimated, prices);
+    }
+}
+
+/// The totals as JavaScript has them. Numbers that it counts up to 2^53.
+struct Usage(cost::Totals);
+
+impl Serialize for Usage {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let totals = &self.0;
+        let mut map = serializer.serialize_map(None)?;
+        for (name, number) in [
+            ("requests", totals.requests),
+            ("prompt_tokens", totals.prompt),
+            ("completion_tokens", totals.completion),
+            ("total_tokens", totals.prompt.saturating_add(totals.completion)),
+            ("cached_tokens", totals.cached),
+            ("uncounted", totals.uncounted),
+            ("estimated", totals.estimated),
+        ] {
+            map.serialize_entry(name, &(number as f64))?;
+        }
+        map.serialize_entry("cost", &totals.cost())?;
+        map.serialize_entry("saved", &cost::dollars(totals.saved))?;
+        map.end()
     }
 }
 
 impl Shared {
-    fn hand_over(&self, opened: Opened) -> JsValue {
-        let id = opened.place.map_or(0, |place| self.keep(place));
-        let options = &opened.decoder;
-        let mut out = Writer::default();
-        out.raw(b"{").key("id").integer(u64::from(id)).key("requestId");
-        match &options.request_id {
-            Some(request_id) => out.string(request_id),
-            None => out.raw(b"null"),
-        };
-        out.key("decoder").raw(b"{");
-        write_decoder_options(options, &mut out);
-        out.raw(b"}}");
-        let result = parse(&out.into_string());
-        set(result.unchecked_ref(), "response", &opened.response);
-        result
-    }
-
     /// Keeps a place under a number until the call is accounted for.
-    fn keep(&self, place: Place) -> u32 {
+    fn keep(&self, place: Place) -> usize {
         let mut places = self.places.borrow_mut();
         let free = places.iter().position(Option::is_none).unwrap_or(places.len());
         if free == places.len() {
             places.push(None);
         }
         places[free] = Some(place);
-        free as u32 + 1
+        free + 1
+    }
+}
+
+/// One response on its way.
+#[wasm_bindgen]
+pub struct Opening {
+    shared: Rc<Shared>,
+    opening: Result<opening::Opening, Error>,
+}
+
+#[wasm_bindgen]
+impl Opening {
+    /// Takes what came of the last action, and puts out the next, as JSON text both.
+    pub fn step(&mut self, length: usize, now: f64, wall: f64, random: f64) -> usize {
+        let at = Moment { now, wall, random };
+        let event = read_event(&memory::input(length, value));
+        memory::write(|out| {
+            out.raw(b"{");
+            match &mut self.opening {
+                Ok(opening) => {
+                    let action = opening.step(event, at);
+                    out.key("told").raw(b"[").raw(&opening.told.bytes).raw(b"]");
+                    opening.told.bytes.clear();
+                    self.shared.write_action(action, out);
+                }
+                Err(error) => describe(error, out.key("fail")),
+            }
+            out.raw(b"}");
+        })
+    }
+}
+
+fn read_event(event: &Value) -> Event {
+    let text = |name| event.set(name).and_then(Value::as_str).map(str::to_owned);
+    let texts = [text("key"), text("body"), text("failed")];
+    if let Some(status) = event.set("status").and_then(Value::as_number) {
+        let mut headers = Vec::new();
+        for pair in event.set("headers").map(Value::elements).unwrap_or_default() {
+            if let [Value::String(name), Value::String(value)] = pair.elements() {
+                headers.push((name.clone(), value.clone()));
+            }
+        }
+        return Event::Answered {
+            status: status as u16,
+            request_id: text("requestId"),
+            headers,
+        };
+    }
+    match texts {
+        [Some(key), ..] => Event::Key(key),
+        [_, Some(body), _] => Event::Body(body),
+        [.., Some(reason)] => Event::Failed(reason),
+        _ if event.get("timedOut").is_some() => Event::TimedOut,
+        _ if event.get("aborted").is_some() => Event::Aborted,
+        _ => Event::Due,
+    }
+}
+
+impl Shared {
+    fn write_action(&self, action: Action, out: &mut Writer) {
+        match action {
+            Action::Key => drop(out.key("key").bool(true)),
+            Action::Wait(ms) => drop(out.key("wait").milliseconds(Some(ms))),
+            Action::Read(ms) => drop(out.key("read").milliseconds(Some(ms))),
+            Action::Send(request) => {
+                out.key("send")
+                    .raw(b"{")
+                    .member("url", &request.url)
+                    .member("method", request.method);
+                out.key("start").text(request.start.as_deref());
+                out.key("timeout").milliseconds(request.timeout.map(|ms| ms.max(0.0)));
+                out.key("query").raw(b"[");
+                for (name, value) in &request.query {
+                    out.comma().raw(b"[").string(name).raw(b",").string(value).raw(b"]");
+                }
+                out.raw(b"]").key("headers").raw(b"[");
+                for (name, value) in &request.headers {
+                    out.comma()
+                        .raw(b"[")
+                        .string(name)
+                        .raw(b",")
+                        .text(value.as_deref())
+                        .raw(b"]");
+                }
+                out.raw(b"]}");
+            }
+            Action::Open(options, place) => {
+                let id = place.map_or(0, |place| self.keep(place));
+                out.key("open").raw(b"{").key("id").integer(id as u64);
+                out.key("decoder").raw(b"{");
+                write_decoder_options(&options, out);
+                out.raw(b"}}");
+            }
+            Action::Fail(error) => describe(&error, out.key("fail")),
+        }
     }
 }
 
@@ -191,59 +276,8 @@ fn write_decoder_options(options: &stream::Options, out: &mut Writer) {
     }
 }
 
-/// Some members of a JavaScript object. Others may be functions, clients, or whatever a caller carries around.
-fn members(object: &JsValue, names: &[&str]) -> Value {
-    let mut members = Vec::with_capacity(names.len());
-    for name in names {
-        members.push(((*name).to_owned(), value(member(object, name))));
-    }
-    Value::Object(members)
-}
-
-fn member(object: &JsValue, name: &str) -> JsValue {
-    Reflect::get(object, &JsValue::from_str(name)).unwrap_or(JsValue::UNDEFINED)
-}
-
-fn read_settings(
-    js: &JsValue,
-    fetch: Option<Function>,
-    observer: Option<Function>,
-) -> Result<connection::Connection, Vec<Problem>> {
-    let read = members(
-        js,
-        &[
-            "provider",
-            "baseURL",
-            "endpoint",
-            "defaultHeaders",
-            "defaultQuery",
-            "maxRetries",
-            "timeout",
-            "limits",
-            "validate",
-            "decoding",
-            "prices",
-            "page",
-            "location",
-            "dangerouslyAllowBrowser",
-        ],
-    );
-    let problems = RefCell::default();
-    let options = Options::new(&read, &problems);
-    let connection = connect(js, &options, fetch, observer);
-    match (connection, problems.into_inner()) {
-        (Some(connection), problems) if problems.is_empty() => Ok(connection),
-        (_, problems) => Err(problems),
-    }
-}
-
 /// The connection that these options ask for; `None` where a problem leaves no address.
-fn connect(
-    js: &JsValue,
-    options: &Options<'_>,
-    fetch: Option<Function>,
-    observer: Option<Function>,
-) -> Option<connection::Connection> {
+fn connect(options: &Options<'_>) -> Option<Settings> {
     let location = options.text("location");
     let own = options.of("provider");
     let mut provider = read_provider(options)?;
@@ -267,7 +301,7 @@ fn connect(
             .map_err(|problems| options.note(problems))
             .ok()
     });
-    let key = read_key(js, &provider, &base, options);
+    let key = read_key(&provider, &base, options);
     let headers = options.pairs("defaultHeaders");
     for (name, value) in &headers {
         options.checked(check_header(
@@ -285,10 +319,9 @@ fn connect(
         Some(Value::Bool(false)) => Validation::Off,
         Some(word) => options.checked(Validation::from_name(word.as_str().unwrap_or_default()))?,
     };
-    Some(connection::Connection {
+    Some(Settings {
         base,
         key,
-        fetch,
         headers,
         query: options.pairs("defaultQuery"),
         max_retries: read_retries(options).unwrap_or(DEFAULT_RETRIES),
@@ -297,7 +330,6 @@ fn connect(
         validation,
         strict: options.strict().unwrap_or(false),
         prices,
-        observer,
         provider,
     })
 }
@@ -340,35 +372,41 @@ fn read_ranges(own: &Options<'_>, ranges: &mut Vec<Range>) {
     }
 }
 
-fn read_key(js: &JsValue, provider: &Provider, base: &BaseUrl, options: &Options<'_>) -> Key {
-    let given = member(js, "apiKey");
+/// The code of what is no problem: the value of the environment variable in its message has to be looked at first.
+const WANTS_VARIABLE: &str = "variable";
+
+/// The key of the option `apiKey`: text, `null`, or `true` for a function that gives it.
+fn read_key(provider: &Provider, base: &BaseUrl, options: &Options<'_>) -> Key {
     let own_host = is_own_host(base.host());
+    let variable = provider.key_variable.filter(|_| own_host);
     let mut key = Key::None;
-    if let Some(function) = given.dyn_ref::<Function>() {
-        key = Key::Function(function.clone());
-    } else if let Some(text) = given.as_string() {
-        options.checked(check_key(&text));
-        key = Key::Value(text);
-    } else if given.is_undefined() {
-        let variable = provider.key_variable.filter(|_| own_host);
-        let set = variable.and_then(|variable| member(&member(js, "env"), variable).as_string());
-        if let Some(text) = set.as_deref().map(str::trim_ascii).filter(|text| !text.is_empty()) {
-            key = Key::Value(text.to_owned());
+    match options.any("apiKey") {
+        Some(Value::Bool(true)) => key = Key::Asked,
+        Some(Value::String(text)) => {
+            options.checked(check_key(text));
+            key = Key::Value(text.clone());
         }
-    } else if !given.is_null() {
-        options.wrong("apiKey", "must be a string, null, or a function that gives one");
-        return key;
-    }
-    if !own_host {
-        return key;
-    }
-    if let Key::None = key {
-        if !given.is_null() {
-            let variable = provider.key_variable.unwrap_or("null");
-            let message = joined(&["is missing: this server needs one (or set ", variable, ")"]);
-            options.wrong("apiKey", &message);
+        Some(Value::Null) => return Key::None,
+        Some(_) => {
+            options.wrong("apiKey", "must be a string, null, or a function that gives one");
+            return key;
         }
-    } else if options.flag("page") == Some(true) && options.flag("dangerouslyAllowBrowser") != Some(true) {
+        None => match (variable, options.text("env").map(str::trim_ascii)) {
+            (None, _) => {}
+            (Some(variable), None) => options.note([Problem::refused(WANTS_VARIABLE, &[], variable)]),
+            (Some(variable), Some("")) => {
+                let message = joined(&["is missing: this server needs one (or set ", variable, ")"]);
+                options.wrong("apiKey", &message);
+            }
+            (Some(_), Some(text)) => key = Key::Value(text.to_owned()),
+        },
+    }
+    let is_given = !matches!(key, Key::None);
+    if own_host
+        && is_given
+        && options.flag("page") == Some(true)
+        && options.flag("dangerouslyAllowBrowser") != Some(true)
+    {
         let message = "apiKey would be readable by every visitor of this page: send requests through a server of yours \
                        (baseURL: \"/v1\"), or set dangerouslyAllowBrowser if you mean it";
         options.note([Problem::refused("key_in_page", &["apiKey"], message)]);
@@ -429,52 +467,18 @@ fn read_retries(options: &Options<'_>) -> Option<u32> {
     Some(number as u32)
 }
 
-fn read_call(path: String, body: Option<String>, js: &JsValue) -> Result<Call, Vec<Problem>> {
-    let read = members(
-        js,
-        &[
-            "headers",
-            "query",
-            "timeout",
-            "maxRetries",
-            "decoding",
-            "accumulate",
-            "stream",
-            "now",
-            "attempts",
-        ],
-    );
-    let problems = RefCell::default();
-    let options = Options::new(&read, &problems);
-    let call = Call {
-        path,
-        view: body.as_deref().map(View::of_body),
-        body,
+fn read_call(options: &Options<'_>, body: Option<Value>) -> Call {
+    Call {
+        path: options.text("path").unwrap_or_default().to_owned(),
+        view: body.map(View::from),
         headers: options.pairs("headers"),
         query: options.pairs("query"),
-        max_retries: read_retries(&options),
-        timeout: read_timeout(&options),
+        max_retries: read_retries(options),
+        timeout: read_timeout(options),
         strict: options.strict(),
         discard: options.flag("accumulate") == Some(false),
         stream: options.flag("stream").unwrap_or(false),
         started: options.number("now").unwrap_or(0.0),
         attempts: options.attempts(),
-        warnings: Vec::new(),
-    };
-    let problems = problems.into_inner();
-    if problems.is_empty() { Ok(call) } else { Err(problems) }
-}
-
-/// The tokens in the JSON text of an outcome, and whether they are an estimate.
-fn outcome_usage(outcome: &[u8]) -> Option<(Tokens, bool)> {
-    let mut reader = Reader::new(outcome);
-    let mut first = true;
-    reader.object().ok()?;
-    while let Some(key) = reader.member(&mut first).ok()? {
-        let value = reader.value().ok()?;
-        if key == b"usage" {
-            return Some((Tokens::read(value), value.ends_with(b"\"estimated\":true}")));
-        }
     }
-    None
 }

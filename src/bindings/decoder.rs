@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 
-use js_sys::{Function, Reflect};
 use wasm_bindgen::prelude::*;
 
 use super::descriptor::describe;
@@ -84,35 +83,27 @@ fn read(options: &Value) -> Result<stream::Options, Error> {
 
 /// One chat stream, or one JSON completion.
 #[wasm_bindgen]
-pub struct Decoder {
-    stream: stream::Decoder,
-    /// Gives the request's body as JSON text. Asked only where nobody else has counted its tokens.
-    prompt: Option<Function>,
-}
+pub struct Decoder(stream::Decoder);
 
 #[wasm_bindgen]
 impl Decoder {
-    /// A decoder at the start of a body.
-    #[wasm_bindgen(constructor)]
-    pub fn new(options: JsValue) -> Result<Decoder, JsValue> {
-        let prompt = Reflect::get(&options, &"prompt".into())
-            .ok()
-            .and_then(|prompt| prompt.dyn_into().ok());
-        let options = value(options);
-        match read(&options) {
-            Ok(options) => Ok(Decoder {
-                stream: stream::Decoder::new(options),
-                prompt,
-            }),
-            Err(error) => Err(describe(&error)),
-        }
+    /// A decoder at the start of a body, by the JSON text of its options in the input. Without it, the output is the
+    /// descriptor of an error.
+    pub fn make(length: usize) -> Option<Decoder> {
+        let options = read(&memory::input(length, value));
+        let error = match options {
+            Ok(options) => return Some(Decoder(stream::Decoder::new(options))),
+            Err(error) => error,
+        };
+        memory::write(|out| describe(&error, out));
+        None
     }
 
     /// Chooses what each push hands out: 0 nothing, 1 text, 2 chunks, 3 events.
     #[wasm_bindgen(js_name = setOutput)]
-    pub fn set_output(&mut self, kind: u32) {
-        self.stream
-            .set_output(OUTPUTS.get(kind as usize).map_or(OutputKind::None, |(_, kind)| *kind));
+    pub fn set_output(&mut self, kind: usize) {
+        self.0
+            .set_output(OUTPUTS.get(kind).map_or(OutputKind::None, |(_, kind)| *kind));
     }
 
     /// Takes bytes from the input buffer.
@@ -122,19 +113,13 @@ impl Decoder {
         })
     }
 
-    /// The body is over: 0 closed, 1 lost, 2 aborted.
-    pub fn end(&mut self, reason: u32, now: f64) -> i32 {
-        let reason = match reason {
-            0 => End::Closed,
-            1 => End::Lost,
-            _ => End::Aborted,
-        };
-        self.run(|decoder| decoder.end(reason, now))
-    }
-
-    /// The connection was lost, and the host says why.
-    pub fn fail(&mut self, error: &str, now: f64) -> i32 {
-        self.run(|decoder| decoder.lose(error, now))
+    /// The body is over: 0 closed, 1 lost, 2 aborted. What the host says of it is in the input.
+    pub fn end(&mut self, reason: u32, length: usize, now: f64) -> i32 {
+        self.run(|decoder| match reason {
+            0 => decoder.end(End::Closed, now),
+            1 => memory::input(length, |reason| decoder.lose(&String::from_utf8_lossy(reason), now)),
+            _ => decoder.end(End::Aborted, now),
+        })
     }
 
     /// Looks at the clock while a read is pending.
@@ -146,39 +131,32 @@ impl Decoder {
 
     /// When the next look at the clock is due.
     pub fn deadline(&self, read_started: f64) -> f64 {
-        self.stream.deadline(read_started).unwrap_or(f64::INFINITY)
+        self.0.deadline(read_started).unwrap_or(f64::INFINITY)
     }
 
-    /// JSON text of the outcome; empty until the stream has ended.
-    pub fn outcome(&mut self) -> String {
-        self.count_prompt();
-        self.stream.outcome_json().unwrap_or_default()
-    }
-
-    /// JSON text of what was used so far, and its cost.
-    pub fn used(&mut self) -> String {
-        self.count_prompt();
-        self.stream.used_json()
-    }
-
-    /// Estimates the tokens of the prompt where an estimate is all there is.
-    fn count_prompt(&mut self) {
-        if self.stream.lacks_usage()
-            && let Some(prompt) = self.prompt.take()
-            && let Some(body) = prompt.call0(&JsValue::UNDEFINED).ok().and_then(|body| body.as_string())
-        {
-            self.stream
-                .set_prompt_tokens(estimate::prompt_tokens(&View::of_body(&body)));
+    /// Puts out the JSON text of the outcome; before the stream has ended, of what was used so far, and its cost. Below 0,
+    /// `length` asks that nothing be put out where the request's body is needed first: it is then to be put into the input.
+    pub fn outcome(&mut self, length: i32) -> usize {
+        if self.0.lacks_usage() {
+            if length < 0 {
+                return 0;
+            }
+            if length > 0 {
+                let body = memory::input(length as usize, View::of_body);
+                self.0.set_prompt_tokens(estimate::prompt_tokens(&body));
+            }
         }
+        let json = self.0.outcome_json().unwrap_or_else(|| self.0.used_json());
+        memory::set_output(json.into_bytes())
     }
 
-    /// JSON text of the completion.
-    pub fn completion(&self) -> String {
-        self.stream.completion_json()
+    /// Puts out the JSON text of the completion.
+    pub fn completion(&self) -> usize {
+        memory::set_output(self.0.completion_json().into_bytes())
     }
 
     fn run(&mut self, run: impl FnOnce(&mut stream::Decoder)) -> i32 {
-        let length = memory::with_output(&mut self.stream, run) as i32;
-        if self.stream.has_ended() { !length } else { length }
+        let length = memory::with_output(&mut self.0, run) as i32;
+        if self.0.has_ended() { !length } else { length }
     }
 }

@@ -1,14 +1,11 @@
-//! Errors as plain objects, which the facade makes instances of its classes from.
-
-use wasm_bindgen::JsValue;
+//! Errors as JSON text, which the facade makes instances of its classes from.
 
 use crate::error::{Error, ErrorKind};
 use crate::json::Writer;
 use crate::policy::write_problems;
 
 /// The descriptor of an error.
-pub(super) fn describe(error: &Error) -> JsValue {
-    let mut out = Writer::default();
+pub(super) fn describe(error: &Error, out: &mut Writer) {
     out.raw(b"{")
         .member("name", error.name())
         .member("message", &error.message);
@@ -16,8 +13,7 @@ pub(super) fn describe(error: &Error) -> JsValue {
         out.member("code", code);
     }
     if let ErrorKind::InvalidRequest { details } = &error.kind {
-        out.key("details");
-        write_problems(details, &mut out);
+        write_problems(details, out.key("details"));
     }
     if let Some(response) = &error.response {
         out.key("status").integer(u64::from(response.status));
@@ -49,13 +45,7 @@ pub(super) fn describe(error: &Error) -> JsValue {
     }
     if !error.attempts.is_empty() {
         out.key("attempts");
-        crate::stream::write_attempts(&error.attempts, &mut out);
+        crate::stream::write_attempts(&error.attempts, out);
     }
     out.raw(b"}");
-    parse(&out.into_string())
-}
-
-/// A JavaScript value from JSON text that the engine wrote.
-pub(super) fn parse(json: &str) -> JsValue {
-    js_sys::JSON::parse(json).unwrap_or(JsValue::UNDEFINED)
 }

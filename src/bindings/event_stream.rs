@@ -20,42 +20,45 @@ impl EventStream {
         EventStream(Decoder::with_limit(max_event_bytes as usize))
     }
 
-    /// Takes bytes from the input buffer; the events they complete are in the output, as a JSON array.
-    pub fn feed(&mut self, length: usize) -> Result<usize, JsValue> {
-        let mut out = Writer::default();
-        out.raw(b"[");
-        memory::input(length, |bytes| {
-            let mut events = self.0.feed(bytes);
-            while let Some(event) = events.next() {
-                write(&event.map_err(overflow)?, &mut out);
-            }
-            Ok::<(), JsValue>(())
-        })?;
-        out.raw(b"]");
-        Ok(memory::set_output(out.bytes))
+    /// Takes bytes from the input buffer. The output is a JSON object: `events` that are complete, `lastEventId`, and
+    /// `reconnectionTime` or `error` where there is one.
+    pub fn feed(&mut self, length: usize) -> usize {
+        memory::write(|out| {
+            out.raw(b"{\"events\":[");
+            let ended = memory::input(length, |bytes| {
+                let mut events = self.0.feed(bytes);
+                while let Some(event) = events.next() {
+                    write(&event?, out);
+                }
+                Ok::<(), Overflow>(())
+            });
+            self.close(out, ended.is_err());
+        })
     }
 
-    /// Ends the stream; an event it left unfinished is in the output, as a JSON array.
+    /// Ends the stream; an event it left unfinished is in the output, which is as that of `feed`.
     pub fn end(&mut self) -> usize {
-        let mut out = Writer::default();
-        out.raw(b"[");
-        if let Some(event) = self.0.end() {
-            write(&event, &mut out);
+        memory::write(|out| {
+            out.raw(b"{\"events\":[");
+            if let Some(event) = self.0.end() {
+                write(&event, out);
+            }
+            self.close(out, false);
+        })
+    }
+
+    fn close(&self, out: &mut Writer, overflow: bool) {
+        out.raw(b"]").member("lastEventId", self.0.last_event_id());
+        if let Some(ms) = self.0.reconnection_time() {
+            out.key("reconnectionTime").integer(ms);
         }
-        out.raw(b"]");
-        memory::set_output(out.bytes)
-    }
-
-    /// The last event ID.
-    #[wasm_bindgen(getter, js_name = lastEventId)]
-    pub fn last_event_id(&self) -> String {
-        self.0.last_event_id().to_owned()
-    }
-
-    /// The reconnection time in milliseconds.
-    #[wasm_bindgen(getter, js_name = reconnectionTime)]
-    pub fn reconnection_time(&self) -> Option<f64> {
-        self.0.reconnection_time().map(|ms| ms as f64)
+        if overflow {
+            let mut error = Error::new(ErrorKind::Protocol, "One event grew past `maxEventBytes`.");
+            error.code = Some("limit.event_bytes".to_owned());
+            out.key("error");
+            describe(&error, out);
+        }
+        out.raw(b"}");
     }
 }
 
@@ -69,10 +72,4 @@ fn write(event: &Event<'_>, out: &mut Writer) {
         out.key("unfinished").bool(true);
     }
     out.raw(b"}");
-}
-
-fn overflow(Overflow { .. }: Overflow) -> JsValue {
-    let mut error = Error::new(ErrorKind::Protocol, "One event grew past `maxEventBytes`.");
-    error.code = Some("limit.event_bytes".to_owned());
-    describe(&error)
 }

@@ -1,14 +1,19 @@
-//! The two buffers that bytes cross the boundary in. One of each serves every decoder, because a call that uses them is
-//! over before the next begins.
+//! The two buffers that bytes cross the boundary in. One of each serves every call, because a call that uses them is over
+//! before the next begins.
 
 use std::cell::{Cell, UnsafeCell};
+use std::mem::ManuallyDrop;
 
 use wasm_bindgen::prelude::*;
 
+use crate::json::Writer;
 use crate::stream::Decoder;
 
 /// What one push takes at the most; a larger read is pushed in slices.
 const INPUT_BYTES: usize = 65_536;
+
+/// A buffer that one large batch has grown past this is given back.
+const KEPT_CAPACITY: usize = 512 * 1024;
 
 struct Input(UnsafeCell<[u8; INPUT_BYTES]>);
 
@@ -17,48 +22,82 @@ unsafe impl Sync for Input {}
 
 static INPUT: Input = Input(UnsafeCell::new([0; INPUT_BYTES]));
 
-thread_local! {
-    static OUTPUT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-    static OUTPUT_POINTER: Cell<*const u8> = const { Cell::new(std::ptr::null()) };
+/// Bytes that live as long as the module.
+type Buffer = Cell<ManuallyDrop<Vec<u8>>>;
+
+const fn empty() -> ManuallyDrop<Vec<u8>> {
+    ManuallyDrop::new(Vec::new())
 }
 
-/// Where the host puts the bytes of the next push.
+thread_local! {
+    /// In place of the input buffer for text that it is too small for.
+    static LONG_INPUT: Buffer = const { Cell::new(empty()) };
+    static OUTPUT: Buffer = const { Cell::new(empty()) };
+    static PLACE: Cell<(*const u8, usize)> = const { Cell::new((std::ptr::null(), 0)) };
+}
+
+fn take(buffer: &'static std::thread::LocalKey<Buffer>) -> Vec<u8> {
+    ManuallyDrop::into_inner(buffer.replace(empty()))
+}
+
+/// Where the host puts `length` bytes for the next call.
 #[wasm_bindgen(js_name = inputPointer)]
-pub fn input_pointer() -> *const u8 {
-    INPUT.0.get().cast()
+pub fn input_pointer(length: usize) -> *mut u8 {
+    if length <= INPUT_BYTES {
+        return INPUT.0.get().cast();
+    }
+    let mut bytes = vec![0; length];
+    let pointer = bytes.as_mut_ptr();
+    drop(take(&LONG_INPUT));
+    LONG_INPUT.set(ManuallyDrop::new(bytes));
+    pointer
 }
 
 /// Where the output of the last call lies.
 #[wasm_bindgen(js_name = outputPointer)]
 pub fn output_pointer() -> *const u8 {
-    OUTPUT_POINTER.get()
+    PLACE.get().0
 }
 
-/// The first `length` bytes of the input buffer.
+/// How many bytes it is, where the call could not say.
+#[wasm_bindgen(js_name = outputLength)]
+pub fn output_length() -> usize {
+    PLACE.get().1
+}
+
+/// The `length` bytes that the host has put there.
 pub(super) fn input<T>(length: usize, read: impl FnOnce(&[u8]) -> T) -> T {
+    if length > INPUT_BYTES {
+        return read(&take(&LONG_INPUT));
+    }
     // SAFETY: the host wrote these bytes before this call and cannot write while it runs; the slice does not outlive it.
     let buffer: &[u8; INPUT_BYTES] = unsafe { &*INPUT.0.get() };
-    read(&buffer[..length.min(INPUT_BYTES)])
+    read(&buffer[..length])
 }
 
 /// Keeps `bytes` for the host to read, and tells how many there are.
 pub(super) fn set_output(bytes: Vec<u8>) -> usize {
     let length = bytes.len();
-    OUTPUT_POINTER.set(bytes.as_ptr());
-    OUTPUT.set(bytes);
+    PLACE.set((bytes.as_ptr(), length));
+    drop(take(&OUTPUT));
+    OUTPUT.set(ManuallyDrop::new(bytes));
     length
+}
+
+/// Lets something be written to the output buffer, and tells how many bytes it is.
+pub(super) fn write(write: impl FnOnce(&mut Writer)) -> usize {
+    let mut out = Writer::default();
+    write(&mut out);
+    set_output(out.bytes)
 }
 
 /// Lets a decoder write to the output buffer, and tells how many bytes it wrote.
 pub(super) fn with_output(decoder: &mut Decoder, run: impl FnOnce(&mut Decoder)) -> usize {
-    /// A buffer that one large batch has grown past this is given back.
-    const KEPT_CAPACITY: usize = 512 * 1024;
-    let buffer = OUTPUT.take();
-    decoder.lend_buffer(if buffer.capacity() > KEPT_CAPACITY {
-        Vec::new()
-    } else {
-        buffer
-    });
+    let mut buffer = take(&OUTPUT);
+    if buffer.capacity() > KEPT_CAPACITY {
+        buffer = Vec::new();
+    }
+    decoder.lend_buffer(buffer);
     run(decoder);
     set_output(decoder.take_output())
 }

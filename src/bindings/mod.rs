@@ -1,6 +1,6 @@
-//! The JavaScript boundary of the npm package: converts and awaits, and decides nothing.
+//! The JavaScript boundary of the npm package: converts, and decides nothing.
 //!
-//! Streams cross it as bytes in one shared buffer and JSON text in another; requests, options and errors as plain objects.
+//! Everything crosses as numbers and as bytes in two shared buffers: what a stream brings, and JSON text for the rest.
 
 mod connection;
 mod decoder;

@@ -2,18 +2,14 @@
 
 use std::cell::RefCell;
 
-use serde::Deserialize;
-use wasm_bindgen::JsValue;
-
-use crate::chat::view::Value;
+use crate::chat::view::{Value, View};
 use crate::policy::{Problem, joined};
 use crate::provider::{Prices, ReasoningPlace};
 use crate::stream::Attempt;
 
-/// Reads any JavaScript value. What JSON cannot carry is [`Value::Other`].
-pub(super) fn value(js: JsValue) -> Value {
-    let reader = serde_wasm_bindgen::Deserializer::from(js);
-    Value::deserialize(reader).unwrap_or(Value::Other)
+/// Reads JSON text that the facade wrote. Members that cannot be meant were made into lists, which no option is.
+pub(super) fn value(json: &[u8]) -> Value {
+    View::of_body(json).into_root()
 }
 
 /// The members of one options object. What cannot be meant is noted among the problems, and is as if it were not there:
@@ -70,6 +66,11 @@ impl<'a> Options<'a> {
     /// A member that is there.
     pub(super) fn get(&self, name: &str) -> Option<&'a Value> {
         self.value.set(name)
+    }
+
+    /// A member as it was given, `null` too.
+    pub(super) fn any(&self, name: &str) -> Option<&'a Value> {
+        self.value.get(name)
     }
 
     /// A member that has to be text.
@@ -184,8 +185,6 @@ impl<'a> Options<'a> {
             let value = match value {
                 Value::Null => None,
                 Value::String(text) => Some(text.clone()),
-                Value::Bool(flag) => Some(if *flag { "true" } else { "false" }.to_owned()),
-                Value::Number(number) => Some(number_text(*number)),
                 _ => {
                     self.wrong(name, "must have text for values");
                     continue;
@@ -195,11 +194,4 @@ impl<'a> Options<'a> {
         }
         pairs
     }
-}
-
-fn number_text(number: f64) -> String {
-    js_sys::Number::from(number)
-        .to_string_with_radix(10)
-        .map(String::from)
-        .unwrap_or_default()
 }

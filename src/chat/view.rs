@@ -130,8 +130,29 @@ impl View {
     /// Of a JavaScript request this reads what `JSON.stringify` made of it, and so sees what the server will see: no
     /// `undefined`, and a `NaN` as `null`. Reading the object itself cannot tell `undefined` from `null`.
     #[must_use]
-    pub fn of_body(body: &str) -> Self {
-        Self::from_json(body.as_bytes()).unwrap_or(Self { root: Value::Deep })
+    pub fn of_body(body: &(impl AsRef<[u8]> + ?Sized)) -> Self {
+        Self::from_json(body.as_ref()).unwrap_or(Self { root: Value::Deep })
+    }
+
+    /// The values of JSON texts that follow one another; what cannot be read is one [`Value::Deep`] at the end.
+    #[cfg(all(target_arch = "wasm32", feature = "npm"))]
+    pub(crate) fn sequence(texts: &[u8]) -> Vec<Value> {
+        let (mut reader, mut values) = (Reader::new(texts), Vec::new());
+        while reader.finish().is_err() {
+            let value = read(&mut reader, 0);
+            let is_broken = value.is_err();
+            values.push(value.unwrap_or(Value::Deep));
+            if is_broken {
+                break;
+            }
+        }
+        values
+    }
+
+    /// The whole value, taken out.
+    #[must_use]
+    pub fn into_root(self) -> Value {
+        self.root
     }
 
     /// The whole value: anything but an object is no request.

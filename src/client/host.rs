@@ -103,15 +103,6 @@ pub(crate) fn reader(body: Option<ReadableStream>) -> Option<ReadableStreamDefau
     }
 }
 
-/// Aborts `controller` when `signal` is aborted, for as long as both live. For a signal that is made for one call.
-#[cfg(feature = "npm")]
-pub(crate) fn follow(signal: &AbortSignal, controller: &AbortController) {
-    if let Ok(abort) = Reflect::get(controller, &"abort".into()).and_then(|abort| abort.dyn_into::<Function>()) {
-        let abort = abort.bind1(controller, &JsValue::UNDEFINED);
-        let _ = signal.add_event_listener_with_callback("abort", abort.unchecked_ref());
-    }
-}
-
 /// Waits for a promise, the caller's signal, or the time, whichever is first.
 pub(crate) async fn wait(
     promise: &Promise,

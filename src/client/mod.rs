@@ -18,9 +18,8 @@
 //! # }
 //! ```
 
-pub(crate) mod accounts;
-pub(crate) mod connection;
-pub(crate) mod host;
+mod connection;
+mod host;
 mod stream;
 
 use std::cell::RefCell;
@@ -33,12 +32,13 @@ use web_sys::AbortSignal;
 use crate::chat::view::View;
 use crate::chat::{ChatCompletion, ChatCompletionRequest, StreamOptions};
 use crate::error::{Error, ErrorKind};
+use crate::policy::opening::{Call, Key, Settings};
 use crate::policy::redact::{check_header, check_key};
 use crate::policy::timeouts::{TimeoutOption, Timeouts};
 use crate::policy::{Validation, cost, estimate};
 use crate::provider::{BaseUrl, Limits, Provider, is_own_host};
 use crate::stream::{Attempt, Tokens};
-use connection::{Call, Connection, Key, Opened};
+use connection::{Connection, Opened};
 pub use stream::ChatStream;
 
 /// A client of one server. Cheap to clone; clones share everything.
@@ -49,7 +49,7 @@ pub struct Client {
 
 /// What clones of a client share, and its streams with it.
 struct Shared {
-    connection: Rc<Connection>,
+    connection: Connection,
     fallback: Vec<Fallback>,
     totals: RefCell<cost::Totals>,
 }
@@ -222,7 +222,6 @@ impl Client {
         let call = Call {
             path: "chat/completions".to_owned(),
             view: Some(View::from(request)),
-            body: Some(body),
             headers: headers.map(|(name, value)| (name, Some(value))).collect(),
             timeout: options.timeout,
             max_retries: options.max_retries,
@@ -232,8 +231,8 @@ impl Client {
             ..Call::default()
         };
         let prompt_tokens = call.view.as_ref().map(estimate::prompt_tokens);
-        let connection = Rc::clone(&self.shared.connection);
-        let mut opened = connection.open(call, options.signal.clone()).await?;
+        let connection = &self.shared.connection;
+        let mut opened = connection.open(call, &body, options.signal.as_ref()).await?;
         opened.decoder.prompt_tokens = prompt_tokens;
         Ok((opened, self.clone()))
     }
@@ -241,17 +240,18 @@ impl Client {
     /// Adds a call that this client answered to its totals.
     fn account(&self, used: Option<(Tokens, bool)>) {
         let (tokens, estimated) = used.unwrap_or_default();
-        let prices = self.shared.connection.prices.as_ref();
+        let prices = self.shared.connection.settings.prices.as_ref();
         self.shared.totals.borrow_mut().add(&tokens, estimated, prices);
     }
 
     /// Tells the observer how a call ended, without what was said in it.
     fn tell_outcome(&self, outcome: &serde_json::Value) {
-        self.shared.connection.tell("onOutcome", |out| {
-            for name in ["status", "usage", "cost", "timing", "attempts", "requestId"] {
-                out.key(name).raw(outcome[name].to_string().as_bytes());
-            }
-        });
+        let connection = &self.shared.connection;
+        let mut told = serde_json::json!({ "provider": connection.settings.provider.name });
+        for name in ["status", "usage", "cost", "timing", "attempts", "requestId"] {
+            told[name] = outcome[name].clone();
+        }
+        connection.tell("onOutcome", &told.to_string());
     }
 }
 
@@ -380,7 +380,7 @@ impl ClientBuilder {
     pub fn build(self) -> Result<Client, Error> {
         let base = BaseUrl::parse(&self.provider.base_url, self.location.as_deref())?;
         let key = match &self.provider.api_key {
-            _ if self.key.is_some() => self.key.map_or(Key::None, Key::Function),
+            _ if self.key.is_some() => Key::Asked,
             Some(key) => {
                 check_key(key.expose())?;
                 Key::Value(key.expose().to_owned())
@@ -398,10 +398,9 @@ impl ClientBuilder {
         }
         Timeouts::new(self.timeout, &self.provider, true)?;
         let prices = self.provider.prices.as_ref().map(cost::token_prices).transpose()?;
-        let connection = Rc::new(Connection {
+        let settings = Rc::new(Settings {
             base,
             key,
-            fetch: self.fetch,
             headers: self.headers,
             query: self.query,
             max_retries: self.max_retries,
@@ -410,9 +409,14 @@ impl ClientBuilder {
             validation: self.validation,
             strict: self.strict,
             prices,
-            observer: self.observer,
             provider: self.provider,
         });
+        let connection = Connection {
+            settings,
+            fetch: self.fetch,
+            key: self.key,
+            observer: self.observer,
+        };
         let shared = Shared {
             connection,
             fallback: self.fallback,

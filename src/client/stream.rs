@@ -12,11 +12,11 @@ use wasm_bindgen::prelude::*;
 use web_sys::{AbortController, AbortSignal, ReadableStreamDefaultReader};
 
 use super::Client;
-use super::accounts::Place;
 use super::connection::Opened;
 use super::host::{self, Lost};
 use crate::chat::{ChatCompletion, ChatCompletionChunk};
 use crate::error::{Error, ErrorKind};
+use crate::policy::accounts::Place;
 use crate::stream::{Decoder, End, Outcome, OutputKind, Status};
 
 type Reading = Pin<Box<dyn Future<Output = Result<JsValue, Lost>>>>;

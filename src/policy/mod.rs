@@ -2,10 +2,14 @@
 //!
 //! Time is milliseconds on one clock of the caller's choice, and a random number is a number in 0..1; both are arguments.
 
+#[cfg(target_arch = "wasm32")]
+pub(crate) mod accounts;
 pub mod breaker;
 pub mod cost;
 pub mod estimate;
 pub mod limits;
+#[cfg(target_arch = "wasm32")]
+pub(crate) mod opening;
 mod problem;
 pub mod redact;
 pub mod retry;

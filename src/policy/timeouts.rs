@@ -70,7 +70,7 @@ impl TimeoutOption {
 }
 
 /// How long to wait, in milliseconds; `None` for ever.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Timeouts {
     /// From sending to the response headers.
     pub headers: Option<f64>,

@@ -14,7 +14,7 @@ interface Freed {
 export const alive = new Set<object>();
 
 for (const [Class, uses] of [
-  [Decoder, ["setOutput", "push", "end", "fail", "deadline"]],
+  [Decoder, ["setOutput", "push", "end", "deadline"]],
   [EventStream, ["feed", "end"]],
 ] as const) {
   const prototype = Class.prototype as unknown as Record<string, (...args: unknown[]) => unknown> & Freed;
