@@ -154,6 +154,17 @@ impl Decoder {
         })
     }
 
+    /// The data of an event that its blank line has not closed yet, where that is one line.
+    pub(crate) fn pending(&self) -> Option<&[u8]> {
+        if self.has_data && !self.dispatched {
+            return Some(&*self.data).filter(|_| self.line.is_empty());
+        }
+        match split_field(&self.line) {
+            (b"data", value) => Some(value),
+            _ => None,
+        }
+    }
+
     /// The ID of the last event that was dispatched, as a reconnecting reader would send it.
     pub fn last_event_id(&self) -> &str {
         &self.last_event_id

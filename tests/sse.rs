@@ -348,8 +348,9 @@ fn one_large_event_byte_by_byte_takes_linear_time() {
         assert_eq!(feed(b"\n"), Some(size));
         started.elapsed()
     };
-    let one = time(1);
-    let sixteen = time(16);
+    // The least of a few turns: what else the machine does can only add to one.
+    let one = (0..5).map(|_| time(1)).min().unwrap();
+    let sixteen = (0..3).map(|_| time(16)).min().unwrap();
     // Linear is 16 times, quadratic 256 times.
     assert!(sixteen < one * 80, "1 MiB took {one:?}, 16 MiB took {sixteen:?}");
 }

@@ -404,6 +404,10 @@ impl Decoder {
     /// Looks at the clock while a read has been pending since `read_started`. True once the stream has ended.
     pub fn tick(&mut self, read_started: f64, now: f64) -> bool {
         self.output.begin();
+        if self.awaits_blank_line() && now - read_started >= BLANK_LINE_MS {
+            self.end(End::Closed, now);
+            return true;
+        }
         if self.status.is_none() {
             self.check_timeouts(now - read_started, now);
         }
@@ -411,10 +415,18 @@ impl Decoder {
         self.has_ended()
     }
 
+    /// Whether `[DONE]` is there, all but the blank line after it.
+    fn awaits_blank_line(&self) -> bool {
+        self.status.is_none() && self.sse.pending().is_some_and(|data| is_done(data.trim_ascii()))
+    }
+
     /// When [`tick`](Self::tick) is due for a read that has been pending since `read_started`.
     pub fn deadline(&self, read_started: f64) -> Option<f64> {
         if self.status.is_some() {
             return None;
+        }
+        if self.awaits_blank_line() {
+            return Some(read_started + BLANK_LINE_MS);
         }
         let silence = self.silence().map(|limit| read_started + limit - self.waited);
         let total = self.options.timeouts.total.map(|limit| self.options.started + limit);
@@ -1027,6 +1039,9 @@ impl Decoder {
         }
     }
 }
+
+/// How long a server that has said `[DONE]`, and keeps the connection open, may take for the blank line after it.
+const BLANK_LINE_MS: f64 = 100.0;
 
 const TRUNCATED: &str = "The stream ended before the answer did: no finish reason and no [DONE] arrived.";
 const LOST: &str = "The connection was lost before the answer was complete.";

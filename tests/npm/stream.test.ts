@@ -74,6 +74,14 @@ test("done_ends_the_stream_though_the_connection_stays_open", async () => {
   await until(() => served.cancelled);
 });
 
+test("done_without_its_blank_line_does_not_keep_the_caller_waiting", async () => {
+  const { served, stream } = open([says("a", "stop"), "data: [DONE]\n"], "silence");
+  assert.deepEqual(await collect(stream.textStream), ["a"]);
+  const { status, repairs } = await stream.outcome();
+  assert.deepEqual([status, repairs.map(({ code }) => code)], ["complete", ["framing.unfinished_event"]]);
+  await until(() => served.cancelled);
+});
+
 test("a_stream_that_ends_well_leaves_its_connection_to_the_next", async () => {
   let connections = 0;
   const server = createServer((_request, response) => {
