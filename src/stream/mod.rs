@@ -22,6 +22,7 @@ mod predict;
 mod reasoning;
 mod repairs;
 mod scan;
+mod sentences;
 mod tool_calls;
 
 use crate::json::{Kind, Malformed, Reader, Writer, is_json};
@@ -39,6 +40,7 @@ pub use output::OutputKind;
 use predict::{Marks, Predicted, Slot, Template};
 pub use repairs::{Count, Repair, Repairs};
 use scan::{Chunk, Field};
+pub use sentences::{Sentence, SentenceOptions, Splitter};
 
 /// Prices in millionths of a millionth of a US dollar a token, so that costs add up exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

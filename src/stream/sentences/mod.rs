@@ -1,0 +1,556 @@
+//! Sentences of a text that arrives in pieces, each as soon as it is certainly complete, so that it can be spoken.
+//!
+//! ```
+//! use chatwire::stream::{SentenceOptions, Splitter};
+//!
+//! let mut splitter = Splitter::new(&SentenceOptions::default());
+//! let mut spoken = Vec::new();
+//! for piece in ["Dr. Rao is in. He", " sees you at 3.30 p.m. today", "."] {
+//!     splitter.feed(piece, |sentence| spoken.push(sentence.text.to_owned()));
+//! }
+//! splitter.flush(|sentence| spoken.push(sentence.text.to_owned()));
+//! assert_eq!(spoken, ["Dr. Rao is in.", " He sees you at 3.30 p.m. today."]);
+//! ```
+//!
+//! White space goes with the sentence after it, so where a text is cut does not depend on how it arrived, save for
+//! [`settle`](Splitter::settle), which gives up waiting. No dictionary, no model, no table of Unicode: the marks of each
+//! script, a few lists of words, and one look at the next word where only that can tell.
+
+mod letters;
+mod markdown;
+mod words;
+
+use letters::{among, is_cut, is_digit, is_line_end, is_lower, is_picture, is_space, is_upper, is_word};
+use markdown::Stripper;
+use words::Meaning;
+
+/// Full stops that nothing follows but a closing quotation mark.
+const SURE: &str = "।॥。｡۔።։។။";
+/// Marks that may come in company: `?!`, `!!!`, `…`.
+const STRONG: &str = "!?！？؟‼⁇⁈⁉՜՞፧．";
+const CLOSING: &str = ")]}\"'»”’›“«」』）】］〉》〗〕*_`~";
+const OPENING: &str = "“„«「『（【［〈《〖〔";
+/// Those of [`CLOSING`] that end what one of [`OPENING`] began.
+const CLOSING_PAIRS: &str = "”»」』）】］〉》〗〕";
+/// Where a long sentence is best cut.
+const CLAUSE: &str = ",;:—–،؛";
+/// The same, in scripts that put no space after them.
+const WIDE_CLAUSE: &str = "，、；：";
+
+/// How a text is cut into sentences.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SentenceOptions {
+    /// BCP 47 tag of the text's language, where it is known: for ordinal numbers (`de`: "am 3. Oktober") and the Greek
+    /// question mark. Everything else is told by the text itself.
+    pub locale: String,
+    /// UTF-16 units that a sentence has at least; a shorter one goes with the next. 1.
+    pub min_length: usize,
+    /// UTF-16 units that a sentence has at most: a longer one is cut at a clause, at a space, or anywhere but within a
+    /// character and its marks. 500.
+    pub max_length: usize,
+    /// The first sentence may be cut at a clause, so that speech can begin earlier.
+    pub eager: bool,
+    /// Milliseconds without new text after which a sentence is given out that only the next word could confirm. 250;
+    /// `None` waits for the word.
+    pub quiet: Option<f64>,
+    /// Leave Markdown's marks out of the text, and blocks of code altogether.
+    pub strip_markdown: bool,
+}
+
+impl Default for SentenceOptions {
+    fn default() -> Self {
+        SentenceOptions {
+            locale: String::new(),
+            min_length: 1,
+            max_length: 500,
+            eager: false,
+            quiet: Some(250.0),
+            strip_markdown: false,
+        }
+    }
+}
+
+/// A sentence, and where in the text it lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sentence<'a> {
+    /// As it stands in the text; without Markdown where that is wanted. Blank only where a text ends in white space.
+    pub text: &'a str,
+    /// Where it starts, in UTF-16 units from the start of the text. The end of the one before.
+    pub start: u64,
+    /// Where it ends.
+    pub end: u64,
+}
+
+/// What a sentence may end with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A line without any mark.
+    Line,
+    /// `!`, `?` and their like.
+    Strong,
+    /// A full stop, and what it means where it stands.
+    Full(Meaning),
+    /// `…`
+    Ellipsis,
+}
+
+/// Where the open sentence would end, if what follows agrees.
+#[derive(Debug)]
+struct Stop {
+    at: usize,
+    kind: Kind,
+    /// A quotation or bracket closed with it.
+    is_closed: bool,
+    /// White space has followed.
+    has_gap: bool,
+    /// Where the word begins that is to tell.
+    next: Option<usize>,
+}
+
+enum Verdict {
+    Cut,
+    Drop,
+    Wait,
+}
+
+/// What is known of the open sentence. Places are offsets into the bytes of `Splitter::text`.
+#[derive(Debug, Default)]
+struct Open {
+    units: usize,
+    stop: Option<Stop>,
+    /// There is a word to say.
+    has_words: bool,
+    /// Where the word at hand and the one before it begin.
+    word: usize,
+    before: Option<usize>,
+    /// The end of the last character that is no white space.
+    solid: usize,
+    /// The last places to cut at, should it grow too long.
+    clause: usize,
+    space: usize,
+    last: Option<char>,
+    /// Quotations and brackets that are open.
+    depth: u32,
+    is_quoted: bool,
+    /// The last character is the first half of a flag.
+    half_flag: bool,
+    /// All of it is a block of code that is not spoken.
+    is_code: bool,
+}
+
+/// Cuts a text into [`Sentence`]s while it arrives.
+#[derive(Debug)]
+pub struct Splitter {
+    min_length: usize,
+    max_length: usize,
+    is_eager: bool,
+    quiet: Option<f64>,
+    strips: bool,
+    has_ordinals: bool,
+    is_greek: bool,
+    /// What of the text is not given out yet.
+    text: String,
+    /// Up to where it has been read.
+    read: usize,
+    /// Where the open sentence starts: in `text`, and in all of the text.
+    from: usize,
+    offset: u64,
+    /// Where the next sentence given out starts: before `offset` where what lies between has nothing to say.
+    start: u64,
+    open: Open,
+    markdown: Stripper,
+    /// In Markdown: a block of code is open; nothing but white space so far on this line, or that and so many backticks.
+    is_code: bool,
+    is_line_start: bool,
+    ticks: usize,
+    /// Something has been given out.
+    pub(super) has_spoken: bool,
+}
+
+impl Splitter {
+    /// A splitter at the start of a text.
+    pub fn new(options: &SentenceOptions) -> Self {
+        let language = options
+            .locale
+            .get(..2)
+            .filter(|_| !matches!(options.locale.as_bytes().get(2), Some(b'a'..=b'z')));
+        let language = language.unwrap_or_default();
+        Splitter {
+            min_length: options.min_length,
+            max_length: options.max_length.max(1),
+            is_eager: options.eager,
+            quiet: options.quiet,
+            strips: options.strip_markdown,
+            has_ordinals: words::has_ordinals(language),
+            is_greek: language.eq_ignore_ascii_case("el"),
+            text: String::new(),
+            read: 0,
+            from: 0,
+            offset: 0,
+            start: 0,
+            open: Open::default(),
+            markdown: Stripper::default(),
+            is_code: false,
+            is_line_start: true,
+            ticks: 0,
+            has_spoken: false,
+        }
+    }
+
+    /// Takes the next piece of the text and gives out the sentences that are complete with it.
+    pub fn feed(&mut self, piece: &str, mut out: impl FnMut(Sentence<'_>)) {
+        self.text.push_str(piece);
+        self.run(&mut out);
+    }
+
+    /// Nothing has come for a while: gives out what waits for the next word only. [`wait`](Self::wait) says after how long.
+    pub fn settle(&mut self, mut out: impl FnMut(Sentence<'_>)) {
+        if let Some(at) = self
+            .open
+            .stop
+            .as_ref()
+            .map(|stop| stop.at)
+            .filter(|at| self.is_long_enough(*at))
+        {
+            self.cut(at, &mut out);
+            self.run(&mut out);
+        }
+    }
+
+    /// Milliseconds to wait for more text before [`settle`](Self::settle); `None` where waiting is of no use.
+    pub fn wait(&self) -> Option<f64> {
+        let stop = self.open.stop.as_ref()?;
+        self.quiet.filter(|_| self.is_long_enough(stop.at))
+    }
+
+    /// The text is over, or pauses for long: gives out what is left of it.
+    pub fn flush(&mut self, mut out: impl FnMut(Sentence<'_>)) {
+        if let Some(Stop {
+            at, next: Some(next), ..
+        }) = self.open.stop
+            && words::is_starter(self.text.get(next..).unwrap_or_default())
+            && self.is_long_enough(at)
+        {
+            self.cut(at, &mut out);
+            self.run(&mut out);
+        }
+        self.cut(self.text.len(), &mut out);
+        self.drop_given();
+    }
+
+    /// What was given so far turned out to be none of the text, which starts anew.
+    pub(super) fn restart(&mut self) {
+        self.text.clear();
+        (self.read, self.from, self.offset, self.start) = (0, 0, 0, 0);
+        self.open = Open::default();
+    }
+
+    fn run(&mut self, out: &mut dyn FnMut(Sentence<'_>)) {
+        while let Some(c) = self.text.get(self.read..).and_then(|rest| rest.chars().next()) {
+            match self.read_one(c, self.read) {
+                Some(at) => self.cut(at, out),
+                None => self.read += c.len_utf8(),
+            }
+        }
+        self.drop_given();
+    }
+
+    /// Lets go of text that was given out.
+    fn drop_given(&mut self) {
+        let from = std::mem::take(&mut self.from);
+        if from == 0 {
+            return;
+        }
+        self.text.drain(..from);
+        let open = &mut self.open;
+        let places = [
+            &mut self.read,
+            &mut open.word,
+            &mut open.solid,
+            &mut open.clause,
+            &mut open.space,
+        ];
+        let stop = open
+            .stop
+            .iter_mut()
+            .flat_map(|stop| stop.next.iter_mut().chain([&mut stop.at]));
+        for place in places.into_iter().chain(&mut open.before).chain(stop) {
+            *place -= from;
+        }
+    }
+
+    /// Gives out the open sentence up to `at`. What lies beyond is read again, as the start of the next.
+    fn cut(&mut self, at: usize, out: &mut dyn FnMut(Sentence<'_>)) {
+        let text = self.text.get(self.from..at).unwrap_or_default();
+        if text.is_empty() {
+            return;
+        }
+        self.offset += text.chars().map(|c| c.len_utf16() as u64).sum::<u64>();
+        let stripped = match self.strips {
+            true if self.open.is_code => Some(String::new()),
+            true => Some(self.markdown.strip(text)),
+            false => None,
+        };
+        let text = stripped.as_deref().unwrap_or(text);
+        let is_blank = text.trim_ascii().is_empty();
+        if !(self.strips && is_blank) {
+            out(Sentence {
+                text,
+                start: self.start,
+                end: self.offset,
+            });
+            self.start = self.offset;
+            self.has_spoken |= !is_blank;
+        }
+        self.from = at;
+        self.read = at;
+        self.open = Open {
+            word: at,
+            solid: at,
+            clause: at,
+            space: at,
+            is_code: self.is_code,
+            ..Open::default()
+        };
+    }
+
+    fn is_long_enough(&self, at: usize) -> bool {
+        let sentence = self.text.get(self.from..at).unwrap_or_default();
+        self.min_length <= 1 || sentence.chars().map(char::len_utf16).sum::<usize>() >= self.min_length
+    }
+
+    /// Reads the character at `at`. If a sentence ends before it or with it, tells where; else the character is read.
+    fn read_one(&mut self, c: char, at: usize) -> Option<usize> {
+        if self.open.units + c.len_utf16() > self.max_length
+            && let Some(cut) = self.cut_of_long(c, at)
+        {
+            return Some(cut);
+        }
+        if self.strips
+            && let Some(cut) = self.read_fence(c, at)
+        {
+            return Some(cut);
+        }
+        match (self.judge(c, at), &self.open.stop) {
+            (Verdict::Cut, Some(stop)) if self.is_long_enough(stop.at) => return Some(stop.at),
+            (Verdict::Wait, _) => {}
+            _ => self.open.stop = None,
+        }
+        self.note(c, at).filter(|cut| self.is_long_enough(*cut))
+    }
+
+    /// Where a sentence that would grow too long with `c` is cut; `None` where that would be within a character.
+    fn cut_of_long(&self, c: char, at: usize) -> Option<usize> {
+        let open = &self.open;
+        if let Some(stop) = &open.stop {
+            return Some(stop.at);
+        }
+        let is_far = |place: &usize| (place - self.from) * 2 >= at - self.from;
+        let place = Some(open.clause).filter(is_far).unwrap_or(open.clause.max(open.space));
+        if place > self.from {
+            return Some(place);
+        }
+        let is_flag = |c: char| matches!(c, '\u{1F1E6}'..='\u{1F1FF}');
+        let can = open
+            .last
+            .is_some_and(|last| is_cut(last, c) || is_space(c) && last != '\r' || is_flag(c) && !open.half_flag);
+        Some(at).filter(|_| can)
+    }
+
+    /// Notices where a block of code begins and ends, and cuts there.
+    fn read_fence(&mut self, c: char, at: usize) -> Option<usize> {
+        if c == '`' && (self.is_line_start || self.ticks > 0) {
+            self.ticks += 1;
+            self.is_line_start = false;
+            return None;
+        }
+        let ticks = std::mem::take(&mut self.ticks);
+        self.is_line_start = is_line_end(c) || self.is_line_start && is_space(c);
+        if ticks < 3 {
+            return None;
+        }
+        if self.is_code {
+            self.is_code = false;
+            return Some(at);
+        }
+        if self.open.has_words {
+            self.is_line_start = true; // the ticks are read again, as the start of the next sentence
+            return Some(at - ticks);
+        }
+        self.is_code = true;
+        self.open.is_code = true;
+        None
+    }
+
+    /// What `c` makes of the stop before it.
+    fn judge(&mut self, c: char, at: usize) -> Verdict {
+        let word = self.text.get(self.open.word..at).unwrap_or_default();
+        let Some(stop) = &mut self.open.stop else {
+            return Verdict::Drop;
+        };
+        if let Some(next) = stop.next {
+            if is_word(c) {
+                return Verdict::Wait;
+            }
+            let is_starter = c != '.' && words::is_starter(self.text.get(next..at).unwrap_or_default());
+            return if is_starter { Verdict::Cut } else { Verdict::Drop };
+        }
+        if is_line_end(c) {
+            return Verdict::Cut;
+        }
+        if is_space(c) {
+            stop.has_gap = true;
+            return Verdict::Wait;
+        }
+        if stop.kind == Kind::Line {
+            return if is_lower(c) { Verdict::Drop } else { Verdict::Cut };
+        }
+        let is_end = |set| among(set, c);
+        if !stop.has_gap {
+            let is_attached = self.open.last.is_some_and(|last| !is_cut(last, c)) || is_picture(c);
+            if among(CLOSING, c) || is_attached {
+                stop.is_closed |= among(CLOSING, c) && !among("*_`~", c);
+                stop.at = at + c.len_utf8();
+                return Verdict::Wait;
+            }
+            if c == '.' || c == '…' || is_end(STRONG) {
+                stop.at = at + c.len_utf8();
+                stop.kind = if is_end(STRONG) || stop.kind == Kind::Strong {
+                    Kind::Strong
+                } else {
+                    Kind::Ellipsis
+                };
+                return Verdict::Wait;
+            }
+            let is_address = self.open.last.is_none_or(|last| last.is_ascii()) && among_bytes(word, b"/@");
+            let is_glued = match stop.kind {
+                _ if stop.is_closed || is_address || !is_word(c) => false,
+                Kind::Strong => is_upper(c) || !is_lower(c) && !is_digit(c),
+                // `one.Two`, but neither `Math.PI` nor `a.B`.
+                Kind::Full(Meaning::End) => is_upper(c) && word.len() > 3 && is_small(word),
+                _ => false,
+            };
+            return if is_glued { Verdict::Cut } else { Verdict::Drop };
+        }
+        if !is_word(c) {
+            if c == '»' {
+                // French puts a space before it.
+                (stop.at, stop.is_closed, stop.has_gap) = (at + c.len_utf8(), true, false);
+            }
+            return if c == '.' || c == '…' || is_end(STRONG) {
+                Verdict::Drop
+            } else {
+                Verdict::Wait
+            };
+        }
+        if is_lower(c) {
+            return Verdict::Drop;
+        }
+        match stop.kind {
+            Kind::Full(Meaning::Unclear | Meaning::EndBeforeWords) if is_digit(c) => Verdict::Drop,
+            Kind::Full(Meaning::Unclear) if !stop.is_closed => {
+                stop.next = Some(at);
+                Verdict::Wait
+            }
+            _ => Verdict::Cut,
+        }
+    }
+
+    /// Reads `c` as a part of the open sentence. Tells where it ends with it, if it certainly does.
+    fn note(&mut self, c: char, at: usize) -> Option<usize> {
+        let end = at + c.len_utf8();
+        let is_first = self.is_eager && !self.has_spoken;
+        let open = &mut self.open;
+        let last = open.last.replace(c);
+        open.units += c.len_utf16();
+        if is_space(c) {
+            if is_line_end(c) {
+                (open.depth, open.is_quoted) = (0, false);
+                if open.has_words && open.stop.is_none() && !open.is_code {
+                    open.stop = Some(Stop {
+                        at: open.solid,
+                        kind: Kind::Line,
+                        is_closed: false,
+                        has_gap: true,
+                        next: None,
+                    });
+                }
+            }
+            if open.has_words && last.is_some_and(|last| !is_space(last)) {
+                open.space = at;
+                if last.is_some_and(|last| among(CLAUSE, last)) {
+                    open.clause = at;
+                    return Some(at).filter(|_| is_first);
+                }
+            }
+            return None;
+        }
+        open.solid = end;
+        if last.is_none_or(is_space) {
+            open.before = Some(open.word).filter(|_| open.has_words);
+            open.word = at;
+        }
+        if open.is_code {
+            return None;
+        }
+        open.half_flag = matches!(c, '\u{1F1E6}'..='\u{1F1FF}') && !open.half_flag;
+        if is_word(c) {
+            open.has_words = true;
+            return None;
+        }
+        if c == '"' {
+            open.is_quoted = !open.is_quoted;
+        } else if among(OPENING, c) {
+            open.depth += 1;
+        } else if among(CLOSING_PAIRS, c) {
+            open.depth = open.depth.saturating_sub(1);
+        }
+        if !open.has_words {
+            return None;
+        }
+        if among(WIDE_CLAUSE, c) {
+            open.clause = end;
+            return Some(end).filter(|_| is_first);
+        }
+        let kind = match c {
+            '.' => {
+                let word = self.text.get(open.word..at).unwrap_or_default();
+                let word = word.trim_start_matches(|c: char| !is_word(c));
+                let before = open
+                    .before
+                    .and_then(|from| self.text.get(from..open.word))
+                    .unwrap_or_default();
+                let lead = self.text.get(self.from..open.word).unwrap_or_default();
+                let is_item = open.before.is_none() && (self.offset == 0 || lead.contains('\n'));
+                match words::full_stop(word, before.trim_ascii(), is_item, self.has_ordinals) {
+                    Meaning::Part => return None,
+                    meaning => Kind::Full(meaning),
+                }
+            }
+            '…' => Kind::Ellipsis,
+            ';' if self.is_greek => Kind::Strong,
+            _ if among(STRONG, c) => Kind::Strong,
+            _ if !among(SURE, c) => return None,
+            _ if open.depth == 0 && !open.is_quoted => return Some(end),
+            _ => Kind::Strong,
+        };
+        if open.stop.is_none() {
+            open.stop = Some(Stop {
+                at: end,
+                kind,
+                is_closed: false,
+                has_gap: false,
+                next: None,
+            });
+        }
+        None
+    }
+}
+
+fn among_bytes(text: &str, bytes: &[u8]) -> bool {
+    text.bytes().any(|byte| bytes.contains(&byte))
+}
+
+fn is_small(word: &str) -> bool {
+    word.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'.'))
+}

@@ -1,0 +1,99 @@
+//! Words that say whether the full stop after them, or before them, ends a sentence. Capitals do not count unless said.
+
+/// Never at the end of a sentence: titles, and what stands before a name.
+const BEFORE_NAME: &str = "mr mrs ms mx dr prof st mt ft gen rep sen gov col capt cpt cmdr lt sgt maj adm rev hon fr supt \
+    messrs vs e.g i.e cf viz esp \
+    sr sra srta dra d.ª ud uds ee av exmo profa hr bzw bspw evtl ggf inkl vgl dhr mevr bijv \
+    mme mlle mm mgr sig sig.ra dott ing avv arch им ул пл просп проф акад св тов гр \
+    डॉ श्री प्रो पं कु सुश्री डा ডা ড ডঃ মো মোঃ திரு டாக்டர் பேரா డా శ్రీ ಡಾ ശ്രീ ഡോ ਡਾ ડૉ";
+
+/// Not at the end before a number: `No. 5`, `Jan. 3`.
+const BEFORE_NUMBER: &str = "no nos nr n.º núm p pp pg vol fig figs art sec ch chap ed eq jan feb apr jun jul aug sep sept oct \
+    nov dec ca approx tel ext abs abb kap bd str стр рис гл табл ок";
+
+/// At the end only if the next word begins one.
+const ANYWHERE: &str = "etc inc ltd co corp llc plc bros jr sr al est ave blvd rd bldg dept univ assn usw u.a \
+    ph.d m.d b.a m.a s.a usf sog geb др тыс млн млрд руб эт";
+
+/// Begin sentences, and seldom names. In capitals as here.
+const STARTERS: &str = "The This That These Those There Then It Its He She We You They I My Your His Her Our Their But And Or So \
+    If In On At As An A For From To With Is Are Was Were Do Does Did Has Have Can Could Will Would What When Where Why Who How \
+    However Also After Before While Since Some Many Most All Each Every No Not Yes Please Let Now Here One Once Another \
+    Der Die Das Ein Eine Es Er Sie Wir Ich Und Aber Dann Wenn Im Am Le La Les Il Elle Nous Vous Je Un Une Et Mais Ce L C \
+    El Los Las Una Y Pero Este Esta O Os As Ele Ela Um Uma E Mas Lo Gli Ma De Het Een Он Она Оно Они Это Я Мы Вы Но И А В На Потом \
+    Затем";
+
+/// Before an ordinal number in German, whose full stop ends nothing.
+const BEFORE_ORDINAL: &str = "der die das dem den des am im vom zum zur beim";
+
+/// Languages that write an ordinal number with a full stop.
+const WITH_ORDINALS: &str = "de da nb nn no fi is et lv cs sk sl hr sr bs hu pl tr lb";
+
+/// What a full stop after a word means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// The end of a sentence.
+    End,
+    /// It belongs to the word.
+    Part,
+    /// The end, unless a number follows.
+    EndBeforeWords,
+    /// The end, if the next word is one that begins sentences.
+    Unclear,
+}
+
+fn listed(list: &str, word: &str, exactly: bool) -> bool {
+    let word = word.as_bytes();
+    let is_it = |each: &[u8]| {
+        if exactly {
+            each == word
+        } else {
+            each.eq_ignore_ascii_case(word)
+        }
+    };
+    !word.is_empty() && list.as_bytes().split(|byte| *byte == b' ').any(is_it)
+}
+
+/// Whether a word begins sentences.
+pub(super) fn is_starter(word: &str) -> bool {
+    listed(STARTERS, word, true)
+}
+
+/// Whether a language, by its BCP 47 tag, writes ordinal numbers with a full stop.
+pub(super) fn has_ordinals(language: &str) -> bool {
+    listed(WITH_ORDINALS, language, false)
+}
+
+/// What the full stop after `word` means. `before` is the word before it, `is_item` says that the word is the first of a line.
+pub(super) fn full_stop(word: &str, before: &str, is_item: bool, ordinals: bool) -> Meaning {
+    let letters = word.chars().count();
+    let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
+    let last = word.chars().next_back().unwrap_or(' ');
+    if word.is_empty() || is_item && (is_number && letters <= 3 || letters == 1 && last.is_ascii_lowercase()) {
+        return Meaning::Part; // `.NET`, or the number of a list's item
+    }
+    if is_number {
+        // Not so in `S. 12.`
+        let can_be = letters <= 2 && !before.is_empty() && !before.ends_with('.');
+        let is_ordinal = can_be && (ordinals || listed(BEFORE_ORDINAL, before, true));
+        return if is_ordinal { Meaning::Unclear } else { Meaning::End };
+    }
+    if listed(BEFORE_NAME, word, false) {
+        return Meaning::Part;
+    }
+    if listed(BEFORE_NUMBER, word, false) {
+        return Meaning::EndBeforeWords;
+    }
+    // Initials: one letter, or in the south of India a syllable; letters with full stops between them.
+    let syllable = matches!(last, '\u{B80}'..='\u{D7F}') && letters <= 2;
+    let is_initial = letters == 1 && !matches!(last, '\u{E00}'..='\u{EFF}' | '\u{2E80}'..) || syllable;
+    let parts = word.split('.');
+    let is_dotted = word.contains('.')
+        && parts
+            .into_iter()
+            .all(|part| part.chars().count() <= 2 && !part.bytes().any(|byte| byte.is_ascii_digit()));
+    if is_initial || is_dotted || listed(ANYWHERE, word, false) {
+        return Meaning::Unclear;
+    }
+    Meaning::End
+}
