@@ -53,13 +53,14 @@ function largeReads(body: ReadableStream<Uint8Array>): Inlet | undefined {
   } catch {
     return undefined;
   }
-  let buffer = new ArrayBuffer(READ_BYTES);
+  /** With the end it is gone. */
+  let buffer: ArrayBuffer | undefined = new ArrayBuffer(READ_BYTES);
   return {
     async next() {
+      if (!buffer) return undefined;
       const { done, value } = await reader.read(new Uint8Array(buffer));
-      if (done || !value) return undefined;
-      buffer = value.buffer;
-      return value;
+      buffer = done ? undefined : value?.buffer;
+      return done ? undefined : value;
     },
     cancel: () => void reader.cancel().catch(() => {}),
   };

@@ -244,6 +244,17 @@ describe("callers of the gateway in workerd", { timeout: 60_000 }, () => {
     assert.ok(failed().every(({ outcome }) => outcome === "error"));
   });
 
+  it("get a JSON answer whole, however short, in however many pieces", async () => {
+    for (const text of ["{}", completion]) {
+      const answer = post(hello());
+      const { response } = await upstream.next();
+      response.writeHead(200, { "content-type": "application/json" });
+      for (const letter of text) await new Promise((written) => response.write(letter, written));
+      response.end();
+      assert.equal((await answer).text, text);
+    }
+  });
+
   it("whose requests overlap get each their own", async () => {
     const words = ["one", "two", "three", "four"];
     const pending = words.map((word) => post(hello({ stream: true, user: word })));

@@ -31,7 +31,7 @@ describe("a worker without an access token", { timeout: 60_000 }, () => {
         const answer = await ask(at(path), { headers: { host } });
         assert.equal(answer.status, 403);
         assert.equal(errorOf(answer).code, "host_not_allowed");
-        assert.match(errorOf(answer).message, /ACCESS_TOKEN/);
+        assert.match(errorOf(answer).message, /only on localhost/);
       });
     }
   }
@@ -98,7 +98,7 @@ describe("a worker with an access token", { timeout: 60_000 }, () => {
       it(`refuses ${JSON.stringify(authorization)} on ${host}`, async () => {
         const answer = await ask(at("/v1/models"), { headers: { host, ...(authorization && { authorization }) } });
         assert.equal(answer.status, 401);
-        assert.equal(errorOf(answer).code, "access_token_required");
+        assert.equal(errorOf(answer).code, "unauthorized");
         assert.ok(!answer.text.includes(token));
       });
     }

@@ -1,63 +1,37 @@
 /**
- * Who may come in.
- *
- * A worker on a developer's machine holds a paid key and is within reach of every page the developer opens. A foreign
- * page can reach it in two ways: by its address, which the Origin betrays, or by a name of its own that resolves to
- * 127.0.0.1 (DNS rebinding), which the Host betrays. Anywhere else than on a local host a token is needed.
+ * Who may see what is not the gateway's: the page and the list of providers. The gateway knows whom it answers, so it is
+ * asked; `/healthz` passes its Host and its Origin, and tells nothing.
  */
-import { problem } from "./errors.ts";
+import { type Authorize, bearerTokens, type Gateway } from "chatwire/edge";
 
-const LOCAL_HOSTS: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::1]"]);
-
-/** The refusal for a request that may not pass, else `null`. Static files need no token: they are in the repository. */
-export async function refuseAtDoor(
-  request: Request,
-  url: URL,
-  isApi: boolean,
-  accessToken: string | undefined,
-): Promise<Response | null> {
-  const host = request.headers.get("host") ?? url.host;
-  // A local runtime may take the URL from a header that a rebound page can set; the Host it cannot.
-  if (!accessToken && !(isLocal(url.host) && isLocal(host))) {
-    return problem(
-      403,
-      "host_not_allowed",
-      "This worker answers only on localhost. To open it to other hosts, set the secret ACCESS_TOKEN and send it as a bearer token.",
-    );
-  }
-  if (!isApi) return null;
-  if (isForeign(request, host)) {
-    return problem(403, "origin_not_allowed", "This API answers only pages served from its own address.");
-  }
-  if (accessToken && !(await isSame(bearer(request), accessToken))) {
-    return problem(401, "access_token_required", "Send this worker's access token as `Authorization: Bearer ...`.", {
-      "www-authenticate": "Bearer",
-    });
-  }
-  return null;
+/** The secret that opens the worker to other hosts than this machine. */
+export interface DoorEnv {
+  /** What callers must present as a bearer token. Without one, only a local host is answered. */
+  ACCESS_TOKEN?: string;
 }
 
-function isLocal(host: string): boolean {
-  return URL.canParse(`http://${host}`) && LOCAL_HOSTS.has(new URL(`http://${host}`).hostname);
+/** Whom the worker knows; nothing where everybody on a local host may come in. */
+export function authorizeWith({ ACCESS_TOKEN }: DoorEnv): Authorize | undefined {
+  return ACCESS_TOKEN ? bearerTokens({ [ACCESS_TOKEN]: "owner" }) : undefined;
 }
 
-/** Whether a browser says that a page of another site is asking. Programs send neither header. */
-function isForeign(request: Request, host: string): boolean {
-  const site = request.headers.get("sec-fetch-site");
-  if (site !== null && site !== "same-origin" && site !== "none") return true;
-  const origin = request.headers.get("origin");
-  // Only the host is compared: before a proxy that ends TLS, the page's scheme is not the worker's.
-  return origin !== null && (!URL.canParse(origin) || new URL(origin).host !== host);
+/** The gateway's refusal of a request for the page, or `null`. Its files need no token: they are in the repository. */
+export async function refusePage(gateway: Gateway, request: Request, env: DoorEnv): Promise<Response | null> {
+  // A page may be opened from anywhere: where it was linked is not looked at.
+  return refuse(gateway, request, env, { host: request.headers.get("host") ?? new URL(request.url).host });
 }
 
-function bearer(request: Request): string {
-  return /^Bearer +(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1] ?? "";
+/** The gateway's refusal of a request by a program or a page's script, or `null`. */
+export async function refuseCall(gateway: Gateway, request: Request, env: DoorEnv): Promise<Response | null> {
+  const refused = await refuse(gateway, request, env, request.headers);
+  if (refused) return refused;
+  const authorize = authorizeWith(env);
+  if (!authorize || (await authorize(request, env as Record<string, unknown>))) return null;
+  // In the gateway's own words.
+  return gateway.fetch(new Request(new URL("/v1/models", request.url), { headers: request.headers }), env);
 }
 
-/** Compares digests, so that the time taken tells nothing about the token. */
-async function isSame(given: string, expected: string): Promise<boolean> {
-  const digest = async (text: string) =>
-    new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
-  const [a, b] = await Promise.all([digest(given), digest(expected)]);
-  return a.reduce((difference, byte, i) => difference | (byte ^ (b[i] ?? 0)), 0) === 0;
+async function refuse(gateway: Gateway, request: Request, env: DoorEnv, headers: HeadersInit) {
+  const answer = await gateway.fetch(new Request(new URL("/healthz", request.url), { headers }), env);
+  return answer.ok ? null : answer;
 }

@@ -1,66 +1,72 @@
 /**
- * The worker behind the page: it serves the page's files and relays chat requests to a provider.
+ * The worker behind the page: it serves the page's files, and is the gateway that the page's requests go through.
  *
  * Keys stay here, among the worker's secrets; the page never sees one. A provider without a key is played by the
- * emulator, in process. This is a demonstration with one door, not a gateway: it counts, limits and rewrites nothing.
+ * emulator, in process.
  */
-import { refuseAtDoor } from "./door.ts";
-import { problem } from "./errors.ts";
+import { type Gateway, gateway, type WorkerContext } from "chatwire/edge";
+import { authorizeWith, type DoorEnv, refuseCall, refusePage } from "./door.ts";
 import { type PageEnv, page } from "./page.ts";
-import { chooseProvider, listProviders, type ProviderEnv } from "./providers.ts";
-import { relay } from "./relay.ts";
+import {
+  chooseProvider,
+  listProviders,
+  PROVIDERS,
+  type ProviderEnv,
+  type ProviderName,
+  settingsOf,
+  VARIANTS,
+  type Variant,
+} from "./providers.ts";
 
 /** What `wrangler.toml`, the secrets and the platform give the worker. */
-export interface Env extends ProviderEnv, PageEnv {
-  /** What callers must present as a bearer token. Without one, only a local host is answered. */
-  ACCESS_TOKEN?: string;
+export interface Env extends ProviderEnv, PageEnv, DoorEnv {
   /** The largest request body in bytes, 4 MiB when it is left out. */
   MAX_BODY_BYTES?: string;
 }
 
-interface Route {
-  method: "GET" | "POST";
-  answer(request: Request, url: URL, env: Env): Response | Promise<Response>;
+/** A gateway for each provider and variant: the page says which it wants, and names models as the provider does. */
+const gateways = new Map<string, Gateway>(
+  PROVIDERS.flatMap((id) => VARIANTS.map((variant) => [`${id} ${variant}`, gatewayTo(id, variant)])),
+);
+
+function gatewayTo(id: ProviderName, variant: Variant): Gateway {
+  return gateway((env: Env) => {
+    const [authorize, maxBodyBytes] = [authorizeWith(env), Number(env.MAX_BODY_BYTES)];
+    return {
+      providers: { [id]: settingsOf(env, id, variant) },
+      ...(authorize && { authorize }),
+      ...(maxBodyBytes && { maxBodyBytes }),
+      // Whoever presses Stop, or closes the page, does not want to pay for the rest.
+      onDisconnect: "abort",
+      onUsage: (record) => console.log(JSON.stringify(record)),
+    };
+  });
 }
 
-const chat = (variant: string): Route => ({
-  method: "POST",
-  answer: (request, url, env) => send(request, url, env, variant, "/chat/completions"),
-});
-
-const ROUTES: Readonly<Record<string, Route>> = {
-  "/v1/chat/completions": chat("v1"),
-  // ElectronHub's other two bases, which differ in where reasoning appears.
-  "/v1legacy/chat/completions": chat("v1legacy"),
-  "/v1thinking/chat/completions": chat("v1thinking"),
-  "/v1/models": { method: "GET", answer: (request, url, env) => send(request, url, env, "v1", "/models") },
-  "/providers": {
-    method: "GET",
-    answer: (_request, _url, env) => Response.json(listProviders(env), { headers: { "cache-control": "no-store" } }),
-  },
-};
+const any = gateways.get("electron v1") as Gateway;
 
 export default {
-  async fetch(request: Request, env: Env): Promise<Response> {
+  async fetch(request: Request, env: Env, context: WorkerContext): Promise<Response> {
     const url = new URL(request.url);
-    const route = Object.hasOwn(ROUTES, url.pathname) ? ROUTES[url.pathname] : undefined;
-    const isApi = route !== undefined || url.pathname.startsWith("/v1");
-
-    const refused = await refuseAtDoor(request, url, isApi, env.ACCESS_TOKEN);
-    if (refused) return refused;
-    if (!isApi) return page(request, env);
-    if (!route)
-      return problem(404, "not_found", `Nothing is served at ${url.pathname}. Try POST /v1/chat/completions.`);
-    if (request.method !== route.method) {
-      return problem(405, "method_not_allowed", `Send ${route.method} to ${url.pathname}.`, { allow: route.method });
+    if (url.pathname === "/providers") {
+      const refused = await refuseCall(any, request, env);
+      return refused ?? Response.json(listProviders(env), { headers: { "cache-control": "no-store" } });
     }
-    return route.answer(request, url, env);
+    const [, variant, path] = /^\/(v1\w*)(?:\/(.*))?$/.exec(url.pathname) ?? [];
+    if (!variant && url.pathname !== "/healthz") return (await refusePage(any, request, env)) ?? page(request, env);
+
+    const named = url.searchParams.get("provider") ?? request.headers.get("x-chatwire-provider");
+    const id = chooseProvider(env, named, (variant ?? "v1") as Variant);
+    const chosen = gateways.get(`${id} ${variant ?? "v1"}`);
+    if (!chosen) return (await refuseCall(any, request, env)) ?? unknown();
+    if (!variant || variant === "v1") return chosen.fetch(request, env, context);
+    // A gateway serves below /v1.
+    return chosen.fetch(new Request(new URL(`/v1/${path ?? ""}`, url), request), env, context);
   },
 };
 
-function send(request: Request, url: URL, env: Env, variant: string, path: string): Response | Promise<Response> {
-  const named = url.searchParams.get("provider") ?? request.headers.get("x-chatwire-provider");
-  const provider = chooseProvider(env, named, variant);
-  if ("refusal" in provider) return problem(400, "unknown_provider", provider.refusal);
-  return relay(request, provider, path, Number(env.MAX_BODY_BYTES) || 4 * 1024 * 1024);
+function unknown(): Response {
+  const message = `There is no such provider, or it has no such base. Known: ${PROVIDERS.join(", ")}.`;
+  const error = { message, type: "invalid_request_error", param: null, code: "unknown_provider" };
+  return Response.json({ error }, { status: 400, headers: { "cache-control": "no-store" } });
 }

@@ -1,8 +1,9 @@
 /**
- * The providers a request can be relayed to, and which of them are real here.
+ * The providers behind the gateway, and which of them are real here.
  *
  * Where a provider is comes from configuration alone: nothing in a request can name an address.
  */
+import type { ProviderOptions } from "chatwire/edge";
 import { createEmulator } from "chatwire/emulator";
 
 /** Keys and addresses, from the worker's secrets and variables. */
@@ -20,78 +21,46 @@ export interface ProviderEnv {
   OPENAI_BASE_URL?: string;
 }
 
-/** Someone who answers chat requests. */
-export interface Provider {
-  label: string;
-  /** The secret that holds its key: what to look at when the key is refused. */
-  keyName: string;
-  emulated: boolean;
-  /** Sends a request to `path` below the provider's base URL, with its key. */
-  send(path: string, init: { method: string; headers: Headers; body?: string; signal: AbortSignal }): Promise<Response>;
-}
+const KNOWN = {
+  electron: { label: "Electron", keyName: "SMALLEST_API_KEY", urlName: "ELECTRON_BASE_URL" },
+  electronhub: { label: "ElectronHub", keyName: "ELECTRONHUB_API_KEY", urlName: "ELECTRONHUB_BASE_URL" },
+  openai: { label: "OpenAI", keyName: "OPENAI_API_KEY", urlName: "OPENAI_BASE_URL" },
+} as const;
 
-interface Known {
-  label: string;
-  keyName: "SMALLEST_API_KEY" | "ELECTRONHUB_API_KEY" | "OPENAI_API_KEY";
-  urlName: "ELECTRON_BASE_URL" | "ELECTRONHUB_BASE_URL" | "OPENAI_BASE_URL";
-  url: string;
-  hasVariants?: boolean;
-}
+export type ProviderName = keyof typeof KNOWN;
+export const PROVIDERS = Object.keys(KNOWN) as ProviderName[];
 
-const KNOWN: Readonly<Record<string, Known>> = {
-  electron: {
-    label: "Electron",
-    keyName: "SMALLEST_API_KEY",
-    urlName: "ELECTRON_BASE_URL",
-    url: "https://api.smallest.ai/waves/v1",
-  },
-  electronhub: {
-    label: "ElectronHub",
-    keyName: "ELECTRONHUB_API_KEY",
-    urlName: "ELECTRONHUB_BASE_URL",
-    url: "https://api.electronhub.ai",
-    hasVariants: true,
-  },
-  openai: {
-    label: "OpenAI",
-    keyName: "OPENAI_API_KEY",
-    urlName: "OPENAI_BASE_URL",
-    url: "https://api.openai.com/v1",
-  },
-};
+/** ElectronHub's bases, which differ in where reasoning appears. Others have only the first. */
+export const VARIANTS = ["v1", "v1legacy", "v1thinking"] as const;
+export type Variant = (typeof VARIANTS)[number];
 
 /** What the page's picker shows: the providers, the default first, and whether each is emulated. */
 export function listProviders(env: ProviderEnv): { id: string; label: string; emulated: boolean }[] {
-  return Object.entries(KNOWN)
-    .map(([id, { label, keyName }]) => ({ id, label, emulated: !env[keyName] }))
-    .sort((a, b) => Number(b.id === env.PROVIDER) - Number(a.id === env.PROVIDER));
+  return PROVIDERS.map((id) => ({ id, label: KNOWN[id].label, emulated: !env[KNOWN[id].keyName] })).sort(
+    (a, b) => Number(b.id === env.PROVIDER) - Number(a.id === env.PROVIDER),
+  );
 }
 
-/** The provider a request names, or why there is none. `variant` is one of ElectronHub's bases; others have only `v1`. */
-export function chooseProvider(
-  env: ProviderEnv,
-  named: string | null,
-  variant: string,
-): Provider | { refusal: string } {
+/** The provider a request names, or gets. `undefined` where there is no such provider, or it has no such variant. */
+export function chooseProvider(env: ProviderEnv, named: string | null, variant: Variant): ProviderName | undefined {
   const id = named ?? (variant === "v1" ? env.PROVIDER || "electron" : "electronhub");
-  const known = Object.hasOwn(KNOWN, id) ? KNOWN[id] : undefined;
-  if (!known) return { refusal: `There is no such provider. Known: ${Object.keys(KNOWN).join(", ")}.` };
-  if (variant !== "v1" && !known.hasVariants) return { refusal: `${known.label} has no /${variant}, only /v1.` };
+  const isKnown = PROVIDERS.includes(id as ProviderName) && (variant === "v1" || id === "electronhub");
+  return isKnown ? (id as ProviderName) : undefined;
+}
 
-  const { label, keyName } = known;
-  const key = env[keyName];
-  const base =
-    ((key && env[known.urlName]) || known.url).replace(/\/+$/, "") + (known.hasVariants ? `/${variant}` : "");
+/** How the gateway reaches a provider. One without a key is played by the emulator. */
+export function settingsOf(env: ProviderEnv, id: ProviderName, variant: Variant): ProviderOptions {
+  const { keyName, urlName } = KNOWN[id];
+  const [apiKey, url] = [env[keyName], env[urlName]?.replace(/\/+$/, "")];
+  const isHub = id === "electronhub";
   return {
-    label,
-    keyName,
-    emulated: !key,
-    send(path, { method, headers, body, signal }) {
-      headers.set("authorization", `Bearer ${key || "emulated"}`);
-      const send = key ? fetch : emulator().fetch;
-      // A redirect is not followed: it would carry the key to an address nobody configured.
-      return send(base + path, { method, headers, ...(body !== undefined && { body }), signal, redirect: "manual" });
-    },
+    provider: id,
+    ...(isHub && { endpoint: variant }),
+    // The page, or whoever calls, tries again.
+    maxRetries: 0,
+    ...(apiKey
+      ? { apiKey, ...(url && { baseURL: isHub ? `${url}/${variant}` : url }) }
+      : { apiKey: "emulated", fetch: (address, init) => emulator().fetch(address, init) }),
   };
 }
 

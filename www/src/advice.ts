@@ -60,7 +60,7 @@ export function adviceFor(error: unknown): Advice {
   const advice: Advice = { name, title, text };
   if (error instanceof Error && error.message) advice.detail = error.message;
   if (error instanceof RateLimitError && error.retryAt) advice.retryAt = error.retryAt;
-  if (error instanceof APIError && error.code === "access_token_required") {
+  if (error instanceof APIError && error.code === "unauthorized") {
     advice.wantsToken = true;
     advice.title = "This server asks for its access token";
     advice.text = "Enter the token that was set as its secret ACCESS_TOKEN.";
