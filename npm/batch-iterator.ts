@@ -6,7 +6,7 @@
 import type { Batch } from "./body-decoder.ts";
 import type { OutputKind } from "./boundary.ts";
 import { errorOf } from "./outcome.ts";
-import type { Read, Reading } from "./reading.ts";
+import type { BodyReading, Read } from "./reading.ts";
 import type { Session } from "./session.ts";
 import { asyncDispose } from "./symbols.ts";
 
@@ -85,17 +85,17 @@ export class BatchIterator<T> implements AsyncIterableIterator<T, undefined> {
   }
 
   readonly #taken = (result: Read) => {
-    const reading = this.#session.reading as Reading;
+    const reading = this.#session.reading as BodyReading;
     return this.#give(this.#batch(reading, result)) ?? this.#more(reading);
   };
 
   readonly #lost = (cause: unknown) => {
-    const reading = this.#session.reading as Reading;
+    const reading = this.#session.reading as BodyReading;
     return this.#give(this.#batch(reading, undefined, cause)) ?? this.#more(reading);
   };
 
   /** Reads until there is something to give: keep-alives and chunks without text give nothing. */
-  async #more(reading: Reading): Promise<IteratorResult<T, undefined>> {
+  async #more(reading: BodyReading): Promise<IteratorResult<T, undefined>> {
     while (!this.#session.outcome) {
       let result: Read | undefined;
       let cause: unknown;
@@ -110,7 +110,7 @@ export class BatchIterator<T> implements AsyncIterableIterator<T, undefined> {
     return this.#give(reading.rest()) ?? this.#finish();
   }
 
-  #batch(reading: Reading, result: Read | undefined, cause?: unknown): Batch {
+  #batch(reading: BodyReading, result: Read | undefined, cause?: unknown): Batch {
     try {
       return result ? reading.taken(result) : reading.lost(cause);
     } catch (thrown) {

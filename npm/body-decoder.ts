@@ -21,6 +21,7 @@ import { ChunkParts } from "./chunk-parts.ts";
 import { answer, made, output, place, put, settingsText } from "./engine.ts";
 import { toError, withOutcome } from "./errors.ts";
 import { type PartialEvent, PartialValues } from "./partial.ts";
+import type { Recorder } from "./recording.ts";
 import type { Outcome } from "./types.ts";
 import { Decoder } from "./wasm/chatwire.js";
 
@@ -48,7 +49,11 @@ export class BodyDecoder {
   readonly #document: boolean;
   #prompt: (() => string) | undefined;
 
-  constructor({ prompt, ...options }: EngineDecoderOptions) {
+  readonly #recorder: Recorder | undefined;
+
+  /** @param recorder notes all that is done with it */
+  constructor({ prompt, ...options }: EngineDecoderOptions, recorder?: Recorder) {
+    this.#recorder = recorder;
     this.#document = options.document === true;
     this.#prompt = prompt;
     this.#engine = made(Decoder.make(put(settingsText(options))));
@@ -76,6 +81,7 @@ export class BodyDecoder {
 
   /** Takes bytes. Once `outcome` is there, more of them change nothing. */
   push(chunk: Uint8Array, readStarted: number, now: number): Batch {
+    this.#recorder?.note(["read", readStarted, now], chunk);
     if (chunk.length <= INPUT_BYTES) return this.#push(chunk, readStarted, now);
     let batch: Batch = "";
     for (let at = 0; at < chunk.length && this.#engine; at += INPUT_BYTES) {
@@ -93,16 +99,19 @@ export class BodyDecoder {
 
   /** The body is over. */
   close(now: number): Batch {
+    this.#recorder?.note(["closed", now]);
     return this.#end(CLOSED, now);
   }
 
   /** The connection broke; `why` in the host's words, where it gave any. */
   lose(now: number, why?: string): Batch {
+    this.#recorder?.note(["lost", now, why ?? ""]);
     return this.#end(LOST, now, why);
   }
 
   /** The caller left. */
   abort(now: number): Batch {
+    this.#recorder?.note(["aborted", now]);
     return this.#end(ABORTED, now);
   }
 
@@ -112,6 +121,7 @@ export class BodyDecoder {
 
   /** Time has passed: a read has been pending since `readStarted`. */
   tick(readStarted: number, now: number): Batch {
+    this.#recorder?.note(["tick", readStarted, now]);
     return this.#engine ? this.#batch(this.#engine.tick(readStarted, now)) : "";
   }
 

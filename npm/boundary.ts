@@ -33,6 +33,7 @@ export interface EngineDecoderOptions {
   reasoning?: string;
   decoding?: string;
   partial?: boolean;
+  sentences?: boolean | object;
   accumulate?: boolean;
   prices?: { input: number; cachedInput?: number; output: number };
   timeouts?: { firstToken?: number; idle?: number; total?: number };
@@ -41,6 +42,8 @@ export interface EngineDecoderOptions {
   attempts?: readonly object[];
   /** Gives the request's body, asked for where nobody has counted its tokens. */
   prompt?: () => string;
+  /** How many tokens the prompt has, where it is known and `prompt` is not. */
+  promptTokens?: number;
   requestId?: string;
   status?: number;
   contentType?: string;
@@ -91,6 +94,7 @@ export interface EngineCall {
   maxRetries?: number | undefined;
   decoding?: string | undefined;
   accumulate?: boolean | undefined;
+  sentences?: boolean | object | undefined;
   stream: boolean;
   now: number;
   /** Who was asked before, when this is a fallback. */
@@ -157,6 +161,8 @@ export interface EngineModule {
   default(source: { module_or_path: unknown }): Promise<{ memory: { buffer: ArrayBuffer } }>;
   initSync(source: { module: unknown }): { memory: { buffer: ArrayBuffer } };
   inputPointer(length: number): number;
+  /** How many UTF-16 units of the text in the input were heard whole, when so many were spoken. */
+  heard(length: number, units: number): number;
   outputPointer(): number;
   outputLength(): number;
   Decoder: { make(length: number): EngineDecoder | undefined; prototype: EngineDecoder };

@@ -30,6 +30,8 @@ export interface Target {
   /** The caller's parameters as JSON. */
   body?: string;
   stream?: boolean;
+  /** Records the answer. */
+  record?: typeof import("./recording.ts") | undefined;
 }
 
 /** The caller's parameters as JSON. What JSON cannot say is an error here, by name, not a rejection from afar. */
@@ -94,14 +96,16 @@ export class Caller {
   }
 
   async #open(target: Target, options: RequestOptions, signal: AbortSignal, unlink: () => void): Promise<Answer> {
-    const { headers, query, timeout, maxRetries, decoding, accumulate } = options;
+    const { headers, query, timeout, maxRetries, decoding, accumulate, sentences } = options;
     const { path, stream = false } = target;
     try {
       await init();
       if (signal.aborted) throw aborted(signal.reason);
       const pairs = { headers: texts(plainHeaders(headers)), query: texts(query) };
-      const call = { ...pairs, path, timeout, maxRetries, decoding, accumulate, stream, now: performance.now() };
-      const { ended, ...answer } = await this.#ask(target, call, signal);
+      const read = { decoding, accumulate, sentences };
+      const call = { ...pairs, path, timeout, maxRetries, ...read, stream, now: performance.now() };
+      const record = options.record && stream ? await import("./recording.ts") : undefined;
+      const { ended, ...answer } = await this.#ask({ ...target, record }, call, signal);
       return {
         ...answer,
         ended: (outcome) => {
@@ -142,21 +146,23 @@ export class Caller {
     throw failure;
   }
 
-  async #send({ body }: Target, call: EngineCall, signal: AbortSignal): Promise<Answer> {
+  async #send({ body, record }: Target, call: EngineCall, signal: AbortSignal): Promise<Answer> {
     const connection = this.#connect();
     const opening = connection.open(put(settingsText(call) + (body ?? "")));
     const told = (hook: string, what: { warnings?: ErrorDetail[] }) => {
       if (this.#options.hooks?.[hook as keyof Hooks]) tell(this.#options.hooks, hook, what);
       else this.#warn(what.warnings);
     };
-    const { response, decoder, id } = await open(opening, this.#options, body, signal, told);
+    const { response, decoder, id, secrets } = await open(opening, this.#options, body, signal, told);
     const account = (outcome?: Outcome) => {
       if (!this.#isDisposed) connection.account(put(JSON.stringify(outcome?.usage ?? null)), id);
     };
     if (body !== undefined) decoder.prompt = () => body;
+    if (call.sentences) decoder.sentences = call.sentences;
     const requestId = decoder.requestId ?? null;
     // The signal still aborts the body of a response that the caller reads.
-    return { response, requestId, body: response.body, decoder, ended: account, handedOver: account };
+    const answer = { response, requestId, body: response.body, decoder, ended: account, handedOver: account };
+    return record ? { ...answer, recorder: new record.Recorder(decoder, secrets) } : answer;
   }
 
   /** Says what looks wrong with a request where nobody else is told: each kind once. */

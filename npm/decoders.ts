@@ -4,7 +4,7 @@
  * These work at once, so the engine must be loaded: it loads itself on Node, Bun, Deno and Workers; in a browser,
  * `await init()` first.
  */
-import { BodyDecoder } from "./body-decoder.ts";
+import { type Batch, BodyDecoder } from "./body-decoder.ts";
 import {
   CHUNKS,
   type EngineDecoderOptions,
@@ -18,7 +18,7 @@ import {
 import { answer, asBytes, init, place, requireNow } from "./engine.ts";
 import { ChatwireError, toError } from "./errors.ts";
 import { dispose } from "./symbols.ts";
-import type { ChatCompletionChunk, ChatEvent, Outcome, Prices, ReasoningPlace } from "./types.ts";
+import type { ChatCompletionChunk, ChatEvent, Outcome, Prices, ReasoningPlace, SentenceOptions } from "./types.ts";
 import { EventStream } from "./wasm/chatwire.js";
 
 /** How an answer is read. */
@@ -36,6 +36,8 @@ export interface DecoderOptions {
    * `true`, any JSON value; `false`, none.
    */
   partial?: boolean;
+  /** Cuts the text into sentences, each given out as a `sentence` event once it is complete. Default false. */
+  sentences?: boolean | SentenceOptions;
   /** `false` keeps nothing for the outcome but how it ended and what was used. */
   accumulate?: boolean;
   /** USD per 1M tokens, for `cost`. */
@@ -98,11 +100,25 @@ export class ChatDecoder<Output extends keyof DecoderOutput = "events"> {
    * @throws {ChatwireError} after `end` or `free`, or when given something other than bytes
    */
   push(bytes: Uint8Array | ArrayBuffer): DecoderOutput[Output] {
-    if (this.#isClosed) throw new ChatwireError("This ChatDecoder has ended: use a new one for each answer.");
+    this.#mustBeOpen();
     const now = performance.now();
-    const batch = this.#decoder.push(requireBytes(bytes), now, now);
-    if (this.#kind === "none") return undefined as DecoderOutput[Output];
-    return (batch === "" && this.#kind !== "text" ? [] : batch) as DecoderOutput[Output];
+    return this.#given(this.#decoder.push(requireBytes(bytes), now, now));
+  }
+
+  /**
+   * Lets time pass where nothing comes: gives the sentence that only the next word could have confirmed, once `quietMs` are
+   * over. `deadline` says when that is.
+   * @throws {ChatwireError} after `end` or `free`
+   */
+  tick(): DecoderOutput[Output] {
+    this.#mustBeOpen();
+    const now = performance.now();
+    return this.#given(this.#decoder.tick(now, now));
+  }
+
+  /** When to call `tick`, on the clock of `performance.now()`; Infinity while nothing is waited for. */
+  get deadline(): number {
+    return this.#decoder.deadline(performance.now());
   }
 
   /**
@@ -130,6 +146,15 @@ export class ChatDecoder<Output extends keyof DecoderOutput = "events"> {
 
   [dispose](): void {
     this.free();
+  }
+
+  #mustBeOpen(): void {
+    if (this.#isClosed) throw new ChatwireError("This ChatDecoder has ended: use a new one for each answer.");
+  }
+
+  #given(batch: Batch): DecoderOutput[Output] {
+    if (this.#kind === "none") return undefined as DecoderOutput[Output];
+    return (batch === "" && this.#kind !== "text" ? [] : batch) as DecoderOutput[Output];
   }
 }
 

@@ -12,6 +12,8 @@ export interface Opened {
   decoder: EngineDecoderOptions;
   /** Names the call to the engine's accounts. */
   id: number;
+  /** What was sent in headers, and may have come back in the answer. */
+  secrets: string[];
 }
 
 /** The longest delay a timer can hold. */
@@ -32,9 +34,11 @@ export async function open(
   told: (hook: string, what: object) => void,
 ): Promise<Opened> {
   let response: Response | undefined;
+  let sentHeaders: [string, string | null][] = [];
 
   const send = async (request: NonNullable<Action["send"]>): Promise<ActionResult> => {
     const { url, query, method, start, timeout } = request;
+    sentHeaders = request.headers;
     const controller = new AbortController();
     const sent = await wait(signal, timeout, async () => {
       const headers = new Headers();
@@ -79,12 +83,18 @@ export async function open(
       const action = answer<Action>(engine.step(length, performance.now(), Date.now(), Math.random()));
       for (const [hook, what] of action.told ?? []) told(hook, what);
       if (action.fail) throw action.fail;
-      if (action.open) return { response: response as Response, ...action.open };
+      if (action.open) return { response: response as Response, ...action.open, secrets: secretsOf(sentHeaders) };
       result = await act(action);
     }
   } finally {
     engine.free();
   }
+}
+
+/** The values of all headers but those that say what is in a body; of a key with its scheme, the key as well. */
+function secretsOf(headers: readonly [string, string | null][]): string[] {
+  const isPlain = (name: string) => /^(accept|content-type)$/i.test(name);
+  return headers.flatMap(([name, value]) => (isPlain(name) || !value ? [] : [value, value.replace(/^\S+ /, "")]));
 }
 
 /** Calls a hook. What it throws, or rejects with, is its own affair. */

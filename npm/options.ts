@@ -3,7 +3,15 @@
  */
 import type { Chatwire } from "./client.ts";
 import type { ErrorDetail } from "./errors.ts";
-import type { ChatCompletionCreateParamsBase, CustomProvider, Fetch, Outcome, Prices, Timeouts } from "./types.ts";
+import type {
+  ChatCompletionCreateParamsBase,
+  CustomProvider,
+  Fetch,
+  Outcome,
+  Prices,
+  SentenceOptions,
+  Timeouts,
+} from "./types.ts";
 
 /** Plan limits kept on the client: waiters are served in order. */
 export interface PlanLimits {
@@ -116,4 +124,8 @@ export interface RequestOptions {
   decoding?: "tolerant" | "strict";
   /** `false` keeps no completion for the outcome: less memory for long answers. Default true. */
   accumulate?: boolean;
+  /** Cuts the text of a stream into sentences, each given out as a `sentence` event once it is complete. Default false. */
+  sentences?: boolean | SentenceOptions;
+  /** Keeps a stream's bytes and their timing, for `stream.recording()`. Default false. */
+  record?: boolean;
 }

@@ -6,6 +6,7 @@
 import { type Batch, BodyDecoder, joined } from "./body-decoder.ts";
 import type { EngineDecoderOptions, OutputKind } from "./boundary.ts";
 import { asBytes } from "./engine.ts";
+import type { Recorder } from "./recording.ts";
 import type { Outcome } from "./types.ts";
 
 /** What one read of a body gives: bytes, if the host does as it should. */
@@ -17,6 +18,19 @@ export interface Read {
 /** Is told how a body ended. */
 export type Ended = (outcome: Outcome) => void;
 
+/** What reads a body, step by step: `read`, then `taken` or `lost`, until there is an outcome. */
+export interface BodyReading {
+  readonly outcome: Outcome | undefined;
+  readonly completion: string;
+  used(): Pick<Outcome, "usage" | "cost">;
+  setOutput(kind: OutputKind): void;
+  read(): Promise<Read>;
+  taken(read: Read): Batch;
+  lost(cause: unknown): Batch;
+  rest(): Batch;
+  drop(): void;
+}
+
 /** The longest delay a timer can hold. */
 const LONGEST_DELAY = 2 ** 31 - 1;
 const NEVER = Number.POSITIVE_INFINITY;
@@ -24,8 +38,10 @@ const NEVER = Number.POSITIVE_INFINITY;
 const LINGER = 100;
 /** `#readStarted` while nobody waits for bytes. */
 const IDLE = -1;
+/** In place of bytes: time has brought something out of the engine, and the read goes on. */
+const WOKEN: Read = { done: false };
 
-export class Reading {
+export class Reading implements BodyReading {
   readonly #decoder: BodyDecoder;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   readonly #signal: AbortSignal | undefined;
@@ -35,6 +51,10 @@ export class Reading {
   #readStarted = IDLE;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = NEVER;
+  /** Where sentences are wanted, silence may complete one: the read that goes on, and how to wake who waits for it. */
+  readonly #speaks: boolean;
+  #pending: Promise<Read> | undefined;
+  #awaken: (read: Read) => void = () => {};
 
   /**
    * @param signal aborts the reading; listened to until the end
@@ -45,8 +65,10 @@ export class Reading {
     options: EngineDecoderOptions,
     signal?: AbortSignal,
     ended?: Ended,
+    recorder?: Recorder,
   ) {
-    this.#decoder = new BodyDecoder(options);
+    this.#decoder = new BodyDecoder(options, recorder);
+    this.#speaks = Boolean(options.sentences);
     this.#signal = signal;
     this.#ended = ended;
     signal?.addEventListener("abort", this.abort);
@@ -86,18 +108,30 @@ export class Reading {
     const due = this.#decoder.deadline(now);
     if (due < this.#timerAt) this.#wakeAt(due, now);
     try {
-      return Promise.resolve(this.#reader.read());
+      return this.#speaks ? this.#wakeable(this.#reader) : Promise.resolve(this.#reader.read());
     } catch (thrown) {
       return Promise.reject(thrown); // no standard stream does this
     }
   }
 
+  /** A read that can be answered before it has brought anything; then it is the next one too. */
+  #wakeable(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Read> {
+    const pending = this.#pending ?? Promise.resolve(reader.read());
+    this.#pending = pending;
+    return new Promise((resolve, reject) => {
+      this.#awaken = resolve;
+      pending.then(resolve, reject);
+    });
+  }
+
   /** What a read brought. Look at `outcome` afterwards: once it is there, nothing more comes. */
-  taken({ done, value }: Read): Batch {
-    if (this.outcome) return this.rest();
+  taken(read: Read): Batch {
     const now = performance.now();
     const started = this.#readStarted;
     this.#readStarted = IDLE;
+    if (this.outcome || read === WOKEN) return this.rest();
+    this.#pending = undefined;
+    const { done, value } = read;
     if (done) return this.#after(this.#decoder.close(now));
     const bytes = asBytes(value);
     if (!bytes) return this.lost(`The body gave ${typeof value} in place of bytes.`);
@@ -188,6 +222,7 @@ export class Reading {
     if (this.#decoder.deadline(started) <= now) {
       this.#rest = this.#after(this.#decoder.tick(started, now));
       if (this.outcome) this.#cancel();
+      else if (this.#rest.length > 0) this.#awaken(WOKEN);
     }
     const due = this.#decoder.deadline(started);
     if (due < NEVER) this.#wakeAt(due, now);

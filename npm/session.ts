@@ -4,8 +4,10 @@
 import { BatchIterator } from "./batch-iterator.ts";
 import { type EngineDecoderOptions, NONE } from "./boundary.ts";
 import { ChatwireError, toError } from "./errors.ts";
+import { cutToHeard } from "./heard.ts";
 import { unopened } from "./outcome.ts";
-import { Reading } from "./reading.ts";
+import { type BodyReading, type Ended, Reading } from "./reading.ts";
+import type { Recorder } from "./recording.ts";
 import type { Outcome } from "./types.ts";
 
 /** A body and how to read it. */
@@ -14,6 +16,10 @@ export interface Source {
   decoder: EngineDecoderOptions;
   /** Is told once how it ended, as the engine saw it. */
   ended?: (outcome?: Outcome) => void;
+  /** Notes what is read, to be read again. */
+  recorder?: Recorder;
+  /** Reads it in place of the engine's own loop. */
+  reading?: (signal: AbortSignal, ended: Ended) => BodyReading;
   /** How it ended, by one who knows more than the bytes show. */
   verdict?: (own: Outcome) => Outcome;
 }
@@ -21,8 +27,9 @@ export interface Source {
 export class Session {
   readonly controller: AbortController;
   /** There once the answer's headers are, as is `decoder`. */
-  reading: Reading | undefined;
+  reading: BodyReading | undefined;
   decoder: EngineDecoderOptions = {};
+  recorder: Recorder | undefined;
   outcome: Outcome | undefined;
   /** Resolves once `reading` or `outcome` is there. */
   readonly opened: Promise<void> | undefined;
@@ -31,6 +38,7 @@ export class Session {
 
   #settle: (outcome: Outcome) => void = () => {};
   #isTaken = false;
+  #heard: number | undefined;
 
   constructor(source: Source | Promise<Source>, controller: AbortController) {
     this.controller = controller;
@@ -55,11 +63,15 @@ export class Session {
       source.ended?.(outcome);
     };
     this.decoder = source.decoder;
-    this.reading = new Reading(source.body, source.decoder, this.controller.signal, ended);
+    this.recorder = source.recorder;
+    const { signal } = this.controller;
+    this.reading =
+      source.reading?.(signal, ended) ?? new Reading(source.body, source.decoder, signal, ended, source.recorder);
   }
 
   #end(outcome: Outcome): void {
     if (this.outcome) return;
+    if (this.#heard !== undefined) cutToHeard(outcome, this.#heard);
     this.outcome = outcome;
     this.#settle(outcome);
   }
@@ -88,6 +100,12 @@ export class Session {
   fail(thrown: unknown): void {
     this.#end(unopened(toError(thrown)));
     this.reading?.drop();
+  }
+
+  /** Notes how much of the text was heard: the turn to send back is cut to it, also when all of it has arrived. */
+  setHeard(heard: number): void {
+    this.#heard = heard;
+    if (this.outcome) cutToHeard(this.outcome, heard);
   }
 
   /** Leaves. The request is cancelled, the outcome is `aborted`; without effect once it has ended. */

@@ -145,9 +145,42 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
     return (await this.#complete()).usage;
   }
 
-  /** Leaves: the request is cancelled, iteration ends silently, the outcome is `aborted`. Without effect after the end. */
-  abort(): void {
+  /**
+   * Leaves: the request is cancelled, iteration ends silently, the outcome is `aborted`. After the end it leaves nothing.
+   *
+   * With `heard`, `outcome.message` is cut to what a listener heard of the text, after the last whole word and without tool
+   * calls, ready to be sent back; this works after the end too, when all has arrived and is still being spoken.
+   * @param options `heard` in UTF-16 units of the text, such as a sentence's `start` plus what was spoken of it. Past the end
+   * it is all of the text; below 0, or not a number, nothing of it
+   * @example
+   * ```ts
+   * stream.abort({ heard: sentence.start + charIndex });
+   * const { message } = await stream.outcome();
+   * if (message) messages.push(message, { role: "user", content: interruption });
+   * ```
+   */
+  abort({ heard }: { heard?: number | undefined } = {}): void {
+    if (heard !== undefined) this.#session.setHeard(heard);
     this.#session.abort();
+  }
+
+  /**
+   * The stream as it came, byte for byte with its timing, as the text of a file: for `ChatStream.fromRecording`,
+   * `npx chatwire replay`, and bug reports. It has the answer, and nothing of the request; keys are blotted out. Waits for
+   * the end, and reads the stream itself if nobody does.
+   * @throws {ChatwireError} the call was not made with `record: true`, or never had an answer
+   * @example
+   * ```ts
+   * const stream = await client.chat.completions.create({ messages, stream: true }, { record: true });
+   * await stream.outcome();
+   * await writeFile("answer.chatwire", await stream.recording());
+   * ```
+   */
+  async recording(): Promise<string> {
+    const outcome = await this.outcome();
+    const { recorder } = this.#session;
+    if (recorder) return recorder.finish(outcome);
+    throw new ChatwireError("Nothing was recorded: make the call with { record: true }.");
   }
 
   /** `await using stream = …` cancels the request when the block is left before the end. */
@@ -241,5 +274,20 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
     }
     const started = performance.now();
     return new ChatStream(init().then(() => ({ body, decoder: { started, ...options } })));
+  }
+
+  /**
+   * Reads a recorded stream again: the same bytes, cut and timed as they came, to the same events and outcome.
+   * @param file what `recording()` gave, or the file it was written to. One that is damaged, or none of ours, is the error of
+   * the stream
+   * @param options to read it differently, such as `{ decoding: "strict" }`
+   * @example
+   * ```ts
+   * const stream = ChatStream.fromRecording(await readFile("answer.chatwire"));
+   * for await (const event of stream.events) console.log(event);
+   * ```
+   */
+  static fromRecording(file: string | Blob | Uint8Array | ArrayBuffer, options: DecoderOptions = {}): ChatStream {
+    return new ChatStream(import("./recording.ts").then(({ replay }) => replay(file, options)));
   }
 }

@@ -862,7 +862,11 @@ export type ChatEvent =
   | { type: "text"; choice: number; text: string }
   | { type: "reasoning"; choice: number; text: string }
   | { type: "refusal"; choice: number; text: string }
-  /** A whole sentence of the text, where it starts and ends in it (UTF-16 units). Asked for with `sentences`. */
+  /**
+   * A sentence of the text, as soon as it is complete, and where it starts and ends in the text, in UTF-16 units. Each starts
+   * where the one before ended, white space in front: together they are the text, and the last may be blank. Asked for with
+   * `sentences`.
+   */
   | { type: "sentence"; choice: number; text: string; start: number; end: number }
   /** The text given so far was spoken to fill the time a tool takes. */
   | { type: "filler"; choice: number; text: string }
@@ -913,6 +917,7 @@ export interface Repair {
 export interface Timing {
   firstByte: number | null;
   firstToken: number | null;
+  /** With `sentences`: when the first one was given out. */
   firstSentence: number | null;
   total: number | null;
   /** Output tokens per second between the first token and the end. */
@@ -985,6 +990,38 @@ export interface CustomProvider {
   ranges?: { [param: string]: readonly [min: number, max: number] };
   /** Where its models' thinking appears; found out by itself when left out. */
   reasoning?: ReasoningPlace;
+}
+
+/**
+ * How the text is cut into sentences. `{}` takes the defaults.
+ * @example
+ * ```ts
+ * const stream = await client.chat.completions.create({ messages, stream: true }, { sentences: { eager: true } });
+ * for await (const event of stream.events) if (event.type === "sentence") speak(event.text);
+ * ```
+ */
+export interface SentenceOptions {
+  /**
+   * The text's language as a BCP 47 tag, where it is known: ordinal numbers (`de`: "am 3. Oktober") and the Greek question
+   * mark depend on it, nothing else.
+   */
+  locale?: string;
+  /** UTF-16 units a sentence has at least: a shorter one goes with the next. Default 1. */
+  minLength?: number;
+  /**
+   * UTF-16 units a sentence has at most: a longer one is cut at a clause, a space, or anywhere but within a character and
+   * its marks, such as an emoji of several. Default 500.
+   */
+  maxLength?: number;
+  /** The first sentence may be cut at a clause ("Well,"), so that speech begins earlier. Default false. */
+  eager?: boolean;
+  /**
+   * Milliseconds without new text after which a sentence is given out that only the next word could confirm ("It is 3.").
+   * `false` waits for the word. Default 250.
+   */
+  quietMs?: number | false;
+  /** Leaves Markdown's marks out of `text`, and blocks of code altogether. `start` and `end` still count the whole text. */
+  stripMarkdown?: boolean;
 }
 
 /** Where reasoning appears: a field beside `content`, `<think>` tags inside it, nowhere, or to be found out. */

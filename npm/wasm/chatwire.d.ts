@@ -7,6 +7,7 @@ export declare const initSync: EngineModule["initSync"];
 export declare const inputPointer: EngineModule["inputPointer"];
 export declare const outputPointer: EngineModule["outputPointer"];
 export declare const outputLength: EngineModule["outputLength"];
+export declare const heard: EngineModule["heard"];
 export declare const Decoder: EngineModule["Decoder"];
 export declare const EventStream: EngineModule["EventStream"];
 export declare const Connection: EngineModule["Connection"];

@@ -468,6 +468,8 @@ fn read_retries(options: &Options<'_>) -> Option<u32> {
 }
 
 fn read_call(options: &Options<'_>, body: Option<Value>) -> Call {
+    // They are for the decoder, but what is wrong with them is said before anything is sent.
+    let _ = options.sentences();
     Call {
         path: options.text("path").unwrap_or_default().to_owned(),
         view: body.map(View::from),

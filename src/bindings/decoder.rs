@@ -54,6 +54,7 @@ fn read(options: &Value) -> Result<stream::Options, Error> {
             Some(true) => stream::PartialValues::Any,
             Some(false) => stream::PartialValues::Off,
         },
+        sentences: options.sentences(),
         accumulate: options.flag("accumulate").unwrap_or(true),
         predict: options.flag("predict").unwrap_or(true),
         prices,
@@ -71,7 +72,8 @@ fn read(options: &Value) -> Result<stream::Options, Error> {
         started: options.number("started").unwrap_or(0.0),
         attempts: options.attempts(),
         request_id: options.text("requestId").map(str::to_owned),
-        prompt_tokens: None,
+        // Only a recording knows them beforehand.
+        prompt_tokens: options.number("promptTokens").map(|tokens| tokens as u64),
     };
     let problems = problems.into_inner();
     if problems.is_empty() {
@@ -79,6 +81,15 @@ fn read(options: &Value) -> Result<stream::Options, Error> {
     } else {
         Err(problems.into())
     }
+}
+
+/// How many UTF-16 units of the text in the input were heard whole, when so many were spoken.
+#[wasm_bindgen]
+pub fn heard(length: usize, units: f64) -> usize {
+    memory::input(length, |text| {
+        let text = str::from_utf8(text).unwrap_or_default();
+        stream::heard(text, units as u64).chars().map(char::len_utf16).sum()
+    })
 }
 
 /// One chat stream, or one JSON completion.

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use crate::chat::view::{Value, View};
 use crate::policy::{Problem, joined};
 use crate::provider::{Prices, ReasoningPlace};
-use crate::stream::Attempt;
+use crate::stream::{Attempt, SentenceOptions};
 
 /// Reads JSON text that the facade wrote. Members that cannot be meant were made into lists, which no option is.
 pub(super) fn value(json: &[u8]) -> Value {
@@ -137,6 +137,29 @@ impl<'a> Options<'a> {
         let words = ["reasoning", "reasoning_content", "tags", "none", "detect"];
         self.one_of("reasoning", &words)
             .and_then(|word| ReasoningPlace::from_name(words.get(word)?))
+    }
+
+    /// `sentences`: how to cut the text into them, if at all.
+    pub(super) fn sentences(&self) -> Option<SentenceOptions> {
+        match self.get("sentences")? {
+            Value::Bool(wanted) => return Some(SentenceOptions::default()).filter(|_| *wanted),
+            Value::Object(_) => {}
+            _ => self.wrong("sentences", "must be true, false or an object"),
+        }
+        let own = self.of("sentences");
+        let default = SentenceOptions::default();
+        Some(SentenceOptions {
+            locale: own.text("locale").unwrap_or_default().to_owned(),
+            min_length: own.size("minLength", default.min_length),
+            max_length: own.size("maxLength", default.max_length),
+            eager: own.flag("eager").unwrap_or(default.eager),
+            quiet: match own.get("quietMs") {
+                None => default.quiet,
+                Some(Value::Bool(false)) => None,
+                Some(_) => own.number("quietMs").map(|ms| ms.max(0.0)),
+            },
+            strip_markdown: own.flag("stripMarkdown").unwrap_or(default.strip_markdown),
+        })
     }
 
     /// `prices`, in US dollars per million tokens.

@@ -6,6 +6,7 @@ use super::partial_json::PartialJson;
 use super::reasoning::{Piece, Tags};
 use super::repairs::Repair;
 use super::scan::{self, Delta, Field, Part, REASONING_FIELDS};
+use super::speech::Speech;
 use super::tool_calls::{ToolCall, ToolCalls};
 use super::{Context, PartialValues, Refusal};
 use crate::json::{Kind, Reader, Str, Text, Writer};
@@ -29,6 +30,8 @@ pub(super) struct Choice {
     content: Text,
     /// The content as a JSON value that grows, where that is wanted.
     partial: Option<Box<PartialJson>>,
+    /// The content in sentences, where they are wanted.
+    pub(super) speech: Option<Box<Speech>>,
     /// Content not yet split into text and reasoning; keeps a surrogate half between deltas.
     inbox: Text,
     tags: Tags,
@@ -56,6 +59,7 @@ impl Choice {
             has_content: false,
             content: Text::default(),
             partial: PartialJson::new(partial),
+            speech: None,
             inbox: Text::default(),
             tags: Tags::new(matches!(place, ReasoningPlace::Tags | ReasoningPlace::Detect)),
             tags_known: place == ReasoningPlace::Tags,
@@ -171,6 +175,9 @@ impl Choice {
         if let Some(partial) = &mut self.partial {
             partial.feed(piece);
         }
+        if let Some(speech) = &mut self.speech {
+            speech.feed(piece, context.output);
+        }
         context.grow(piece.len())?;
         if !context.accumulate {
             self.content.truncate(0);
@@ -209,6 +216,9 @@ impl Choice {
                 if let Some(partial) = &mut self.partial {
                     partial.feed(text);
                 }
+                if let Some(speech) = &mut self.speech {
+                    speech.feed(text, context.output);
+                }
             }
             Piece::Reasoning(text) => {
                 if context.accumulate {
@@ -230,6 +240,9 @@ impl Choice {
                 self.reasoning.push_str(text.as_str());
                 if let Some(partial) = &mut self.partial {
                     partial.restart();
+                }
+                if let Some(speech) = &mut self.speech {
+                    speech.restart();
                 }
             }
         }
@@ -312,6 +325,7 @@ impl Choice {
 
     /// The text before a tool call is there to be spoken while the tool runs.
     fn tell_filler(&mut self, context: &mut Context<'_>) {
+        self.flush_speech(context.output);
         if !self.filler_told {
             self.filler_told = true;
             if !self.text().trim_ascii().is_empty() {
@@ -322,6 +336,7 @@ impl Choice {
 
     fn finish(&mut self, reason: String, context: &mut Context<'_>) -> Result<(), Refusal> {
         self.flush(context)?;
+        self.flush_speech(context.output);
         self.end_edits(context.output);
         self.tool_calls.end(true, context)?;
         let reason = self.normal_reason(reason, context)?;
@@ -364,6 +379,13 @@ impl Choice {
         }
     }
 
+    /// Hands out the sentence that is open, as far as it is there.
+    pub(super) fn flush_speech(&mut self, output: &mut Output) {
+        if let Some(speech) = &mut self.speech {
+            speech.flush(output);
+        }
+    }
+
     /// Hands out what was held back for a tag.
     fn flush(&mut self, context: &mut Context<'_>) -> Result<(), Refusal> {
         let mut result = Ok(());
@@ -383,6 +405,9 @@ impl Choice {
         context.output.text(self.index, last);
         if let Some(partial) = &mut self.partial {
             partial.feed(last);
+        }
+        if let Some(speech) = &mut self.speech {
+            speech.feed(last, context.output);
         }
         self.end_edits(context.output);
         self.reasoning.end();

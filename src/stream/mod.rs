@@ -23,6 +23,7 @@ mod reasoning;
 mod repairs;
 mod scan;
 mod sentences;
+mod speech;
 mod tool_calls;
 
 use crate::json::{Kind, Malformed, Reader, Writer, is_json};
@@ -40,7 +41,8 @@ pub use output::OutputKind;
 use predict::{Marks, Predicted, Slot, Template};
 pub use repairs::{Count, Repair, Repairs};
 use scan::{Chunk, Field};
-pub use sentences::{Sentence, SentenceOptions, Splitter};
+pub use sentences::{Sentence, SentenceOptions, Splitter, heard};
+use speech::Speech;
 
 /// Prices in millionths of a millionth of a US dollar a token, so that costs add up exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,6 +136,8 @@ pub struct Options {
     /// of a list has elements to append, one of an object members to set, one of a string a string to append. Then each
     /// entry of `open` puts a child of the top onto the stack: a string names a member, `0` is the last element.
     pub partial: PartialValues,
+    /// Cut the text of each choice into sentences: `sentence` events, and a time of the first.
+    pub sentences: Option<SentenceOptions>,
     /// Recognise events that repeat the one before. Without it every event is read in full: slower, to the same result.
     pub predict: bool,
     /// For the cost; without them it is unknown.
@@ -161,6 +165,7 @@ impl Default for Options {
             strict: false,
             accumulate: true,
             partial: PartialValues::Off,
+            sentences: None,
             predict: true,
             prices: None,
             timeouts: Timeouts::default(),
@@ -368,7 +373,7 @@ impl Decoder {
                 self.check_timeouts(0.0, now);
             }
         }
-        self.close_batch();
+        self.close_batch(now);
         self.has_ended()
     }
 
@@ -392,7 +397,7 @@ impl Decoder {
                 self.refuse(refusal, now);
             }
         }
-        self.close_batch();
+        self.close_batch(now);
     }
 
     /// The connection was lost; `reason` is what the host says of it.
@@ -413,7 +418,12 @@ impl Decoder {
         if self.status.is_none() {
             self.check_timeouts(now - read_started, now);
         }
-        self.close_batch();
+        for choice in &mut self.choices {
+            if let Some(speech) = &mut choice.speech {
+                speech.tick(now, &mut self.output);
+            }
+        }
+        self.close_batch(now);
         self.has_ended()
     }
 
@@ -432,10 +442,11 @@ impl Decoder {
         }
         let silence = self.silence().map(|limit| read_started + limit - self.waited);
         let total = self.options.timeouts.total.map(|limit| self.options.started + limit);
-        match (silence, total) {
-            (Some(silence), Some(total)) => Some(silence.min(total)),
-            (silence, total) => silence.or(total),
-        }
+        let speech = self
+            .choices
+            .iter()
+            .filter_map(|choice| choice.speech.as_ref()?.deadline());
+        silence.into_iter().chain(total).chain(speech).reduce(f64::min)
     }
 
     /// What the last call handed out: UTF-8 text, or a JSON array.
@@ -480,8 +491,21 @@ impl Decoder {
         }
     }
 
+    /// Those who cut the choices' text into sentences, where that is wanted.
+    #[inline]
+    fn speeches(&mut self) -> impl Iterator<Item = &mut Speech> {
+        let choices = match self.options.sentences {
+            Some(_) => &mut self.choices[..],
+            None => &mut [],
+        };
+        choices.iter_mut().filter_map(|choice| choice.speech.as_deref_mut())
+    }
+
     /// Closes the batch of this call.
-    fn close_batch(&mut self) {
+    fn close_batch(&mut self, now: f64) {
+        for speech in self.speeches() {
+            speech.note_time(now);
+        }
         if self.partial() != PartialValues::Off {
             for choice in &mut self.choices {
                 choice.hand_out_edits(&mut self.output);
@@ -820,7 +844,10 @@ impl Decoder {
             }
             place => {
                 let at = place.unwrap_or(self.choices.len());
-                let choice = Choice::new(index, self.options.reasoning, self.partial());
+                let mut choice = Choice::new(index, self.options.reasoning, self.partial());
+                if let Some(options) = &self.options.sentences {
+                    choice.speech = Some(Box::new(Speech::new(index, options)));
+                }
                 self.choices.insert(at, choice);
                 at
             }
@@ -991,7 +1018,14 @@ impl Decoder {
         self.failure = failure;
         self.ended = Some(now);
         self.sse = sse::Decoder::new();
-        self.end_choices(status == Status::Complete)
+        let result = self.end_choices(status == Status::Complete);
+        // Who leaves does not want to hear the rest.
+        if status != Status::Aborted {
+            for choice in &mut self.choices {
+                choice.flush_speech(&mut self.output);
+            }
+        }
+        result
     }
 
     fn refuse(&mut self, refusal: Refusal, now: f64) {

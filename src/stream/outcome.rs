@@ -4,8 +4,9 @@ use serde::Deserialize;
 
 use super::Decoder;
 use super::choice::Choice;
-use crate::chat::{ChatCompletion, Message, Usage};
+use crate::chat::{ChatCompletion, Content, Message, Usage};
 use crate::json::{Kind, Reader, Writer, with_whole_surrogates};
+use crate::policy::joined;
 
 /// How a stream ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -71,6 +72,35 @@ pub struct Outcome {
     pub error: Option<OutcomeError>,
 }
 
+impl Outcome {
+    /// The assistant turn as far as a listener heard it, ready to be sent back: cut after the last whole word within so many
+    /// UTF-16 units of the text, and without tool calls, which come after it.
+    ///
+    /// ```
+    /// use chatwire::stream::{Decoder, End, Options};
+    ///
+    /// let mut decoder = Decoder::new(Options::default());
+    /// decoder.push(b"data: {\"choices\":[{\"delta\":{\"content\":\"One two three\"}}]}\n\n", 0.0, 1.0);
+    /// decoder.end(End::Aborted, 2.0);
+    /// let turn = decoder.outcome().and_then(|outcome| outcome.heard(9)).unwrap();
+    /// assert_eq!(turn.text(), "One two");
+    /// ```
+    pub fn heard(&self, units: u64) -> Option<Message> {
+        let turn = self.message.as_ref()?;
+        let said = super::heard(&self.text, units);
+        let content = match turn.content.as_ref() {
+            // Some servers want what the model thought before it, in tags.
+            Some(Content::Text(content)) => joined(&[content.strip_suffix(&*self.text).unwrap_or_default(), said]),
+            _ => said.to_owned(),
+        };
+        Some(Message {
+            content: Some(content.into()),
+            tool_calls: Vec::new(),
+            ..turn.clone()
+        })
+    }
+}
+
 /// A tool call of an [`Outcome`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ToolCallSummary {
@@ -92,7 +122,7 @@ pub struct Timing {
     pub first_byte: Option<f64>,
     /// The first text, reasoning or tool call.
     pub first_token: Option<f64>,
-    /// The first complete sentence.
+    /// The first sentence, where [`Options::sentences`](super::Options::sentences) are wanted.
     pub first_sentence: Option<f64>,
     /// The end of the stream.
     pub total: Option<f64>,
@@ -334,7 +364,9 @@ impl Decoder {
         out.key("timing").raw(b"{");
         out.key("firstByte").milliseconds(since(self.first_byte));
         out.key("firstToken").milliseconds(since(self.first_token));
-        out.key("firstSentence").raw(b"null");
+        let first = self.choices.iter().find(|choice| choice.index == 0);
+        let first_sentence = first.and_then(|choice| choice.speech.as_ref()?.first);
+        out.key("firstSentence").milliseconds(since(first_sentence));
         out.key("total").milliseconds(since(self.ended));
         let rate = match (
             tokens.and_then(|tokens| tokens.completion),
