@@ -107,8 +107,8 @@ export function requireNow(what: string): void {
 }
 
 function view(): Uint8Array {
-  // Memory that grew has a new buffer; the old view is then empty.
-  if (memory && bytes.buffer !== memory.buffer) bytes = new Uint8Array(memory.buffer);
+  // Memory that grew has a new buffer, and a view of the old one is empty. To ask the memory itself would take longer.
+  if (memory && bytes.length === 0) bytes = new Uint8Array(memory.buffer);
   return bytes;
 }
 

@@ -55,6 +55,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// Where no value starts.
     #[inline]
+    #[cfg_attr(chatwire_speed, optimize(speed))]
     pub fn kind(&mut self) -> Read<Kind> {
         match self.next_byte() {
             Some(b'{') => Ok(Kind::Object),
@@ -91,6 +92,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// Where neither a member nor the end of the object follows.
     #[inline]
+    #[cfg_attr(chatwire_speed, optimize(speed))]
     pub fn member(&mut self, first: &mut bool) -> Read<Option<&'a [u8]>> {
         if !self.more(first, b'}')? {
             return Ok(None);
@@ -114,6 +116,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// Where no string starts, or it is not well-formed.
     #[inline]
+    #[cfg_attr(chatwire_speed, optimize(speed))]
     pub fn string(&mut self) -> Read<Str<'a>> {
         self.eat(b'"')?;
         let start = self.at;
@@ -139,6 +142,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// Where no well-formed value follows.
     #[inline]
+    #[cfg_attr(chatwire_speed, optimize(speed))]
     pub fn value(&mut self) -> Read<&'a [u8]> {
         self.next_byte();
         let start = self.at;
@@ -157,6 +161,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[cfg_attr(chatwire_speed, optimize(speed))]
     fn skip(&mut self, depth: u32) -> Read<()> {
         if depth == 0 {
             return self.malformed();
@@ -189,6 +194,7 @@ impl<'a> Reader<'a> {
     }
 
     #[inline]
+    #[cfg_attr(chatwire_speed, optimize(speed))]
     fn more(&mut self, first: &mut bool, close: u8) -> Read<bool> {
         let byte = self.next_byte();
         if byte == Some(close) {
@@ -207,6 +213,7 @@ impl<'a> Reader<'a> {
         Ok(true)
     }
 
+    #[cfg_attr(chatwire_speed, optimize(speed))]
     fn number(&mut self) -> Read<()> {
         self.at += usize::from(self.bytes.get(self.at) == Some(&b'-'));
         if self.bytes.get(self.at) == Some(&b'0') {
@@ -226,6 +233,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    #[cfg_attr(chatwire_speed, optimize(speed))]
     fn digits(&mut self) -> Read<()> {
         let start = self.at;
         while matches!(self.bytes.get(self.at), Some(b'0'..=b'9')) {
@@ -265,6 +273,7 @@ impl<'a> Reader<'a> {
     }
 
     #[inline]
+    #[cfg_attr(chatwire_speed, optimize(speed))]
     fn eat(&mut self, byte: u8) -> Read<()> {
         if self.next_byte() != Some(byte) {
             return self.malformed();
@@ -274,6 +283,7 @@ impl<'a> Reader<'a> {
     }
 
     #[inline]
+    #[cfg_attr(chatwire_speed, optimize(speed))]
     fn next_byte(&mut self) -> Option<u8> {
         loop {
             match self.bytes.get(self.at) {
@@ -291,6 +301,7 @@ impl<'a> Reader<'a> {
 
 /// How many bytes from the start need no attention in a string: none of them is `"`, `\` or a control character.
 #[inline]
+#[cfg_attr(chatwire_speed, optimize(speed))]
 pub(crate) fn plain_length(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::MAX / 255;
     const HIGHS: u64 = ONES << 7;
@@ -318,6 +329,7 @@ pub(crate) fn plain_length(bytes: &[u8]) -> usize {
 /// The body of the string whose opening quote is just before `bytes`, up to its closing quote; `None` where there is none,
 /// or the body is not well-formed.
 #[inline]
+#[cfg_attr(chatwire_speed, optimize(speed))]
 pub(crate) fn string_body(bytes: &[u8]) -> Option<Str<'_>> {
     let plain = plain_length(bytes);
     if bytes.get(plain) == Some(&b'"') {
@@ -345,6 +357,7 @@ pub(crate) fn string_body(bytes: &[u8]) -> Option<Str<'_>> {
 
 /// Bytes as text, if they are UTF-8. Most of what comes is ASCII and short, which this knows at a glance.
 #[inline]
+#[cfg_attr(chatwire_speed, optimize(speed))]
 pub(crate) fn as_text(bytes: &[u8]) -> Option<&str> {
     if bytes.is_ascii() {
         // SAFETY: ASCII is UTF-8.
@@ -462,6 +475,12 @@ impl Text {
         self.string.truncate(length);
     }
 
+    /// Whether a high surrogate waits for its other half.
+    #[inline]
+    pub(crate) fn is_cut(&self) -> bool {
+        self.high.is_some()
+    }
+
     /// Hands a high surrogate that waits for its other half over to another text.
     pub(crate) fn move_half_to(&mut self, other: &mut Text) {
         if let Some(high) = self.high.take() {
@@ -470,6 +489,7 @@ impl Text {
     }
 
     #[inline]
+    #[cfg_attr(chatwire_speed, optimize(speed))]
     fn push_bytes(&mut self, bytes: &[u8]) {
         match as_text(bytes) {
             Some(text) => self.string.push_str(text),

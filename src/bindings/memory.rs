@@ -2,7 +2,6 @@
 //! before the next begins.
 
 use std::cell::{Cell, UnsafeCell};
-use std::mem::ManuallyDrop;
 
 use wasm_bindgen::prelude::*;
 
@@ -15,30 +14,17 @@ const INPUT_BYTES: usize = 65_536;
 /// A buffer that one large batch has grown past this is given back.
 const KEPT_CAPACITY: usize = 512 * 1024;
 
-struct Input(UnsafeCell<[u8; INPUT_BYTES]>);
+struct Unshared<T>(T);
 
 // SAFETY: this module is built for wasm32 without threads, so there is nobody to share it with.
-unsafe impl Sync for Input {}
+unsafe impl<T> Sync for Unshared<T> {}
 
-static INPUT: Input = Input(UnsafeCell::new([0; INPUT_BYTES]));
-
-/// Bytes that live as long as the module.
-type Buffer = Cell<ManuallyDrop<Vec<u8>>>;
-
-const fn empty() -> ManuallyDrop<Vec<u8>> {
-    ManuallyDrop::new(Vec::new())
-}
-
-thread_local! {
-    /// In place of the input buffer for text that it is too small for.
-    static LONG_INPUT: Buffer = const { Cell::new(empty()) };
-    static OUTPUT: Buffer = const { Cell::new(empty()) };
-    static PLACE: Cell<(*const u8, usize)> = const { Cell::new((std::ptr::null(), 0)) };
-}
-
-fn take(buffer: &'static std::thread::LocalKey<Buffer>) -> Vec<u8> {
-    ManuallyDrop::into_inner(buffer.replace(empty()))
-}
+static INPUT: Unshared<UnsafeCell<[u8; INPUT_BYTES]>> = Unshared(UnsafeCell::new([0; INPUT_BYTES]));
+/// In place of the input buffer for text that it is too small for.
+static LONG_INPUT: Unshared<Cell<Vec<u8>>> = Unshared(Cell::new(Vec::new()));
+static OUTPUT: Unshared<Cell<Vec<u8>>> = Unshared(Cell::new(Vec::new()));
+/// Where the output lies, and its length.
+static PLACE: Unshared<Cell<(*const u8, usize)>> = Unshared(Cell::new((std::ptr::null(), 0)));
 
 /// Where the host puts `length` bytes for the next call.
 #[wasm_bindgen(js_name = inputPointer)]
@@ -48,27 +34,26 @@ pub fn input_pointer(length: usize) -> *mut u8 {
     }
     let mut bytes = vec![0; length];
     let pointer = bytes.as_mut_ptr();
-    drop(take(&LONG_INPUT));
-    LONG_INPUT.set(ManuallyDrop::new(bytes));
+    LONG_INPUT.0.set(bytes);
     pointer
 }
 
 /// Where the output of the last call lies.
 #[wasm_bindgen(js_name = outputPointer)]
 pub fn output_pointer() -> *const u8 {
-    PLACE.get().0
+    PLACE.0.get().0
 }
 
 /// How many bytes it is, where the call could not say.
 #[wasm_bindgen(js_name = outputLength)]
 pub fn output_length() -> usize {
-    PLACE.get().1
+    PLACE.0.get().1
 }
 
 /// The `length` bytes that the host has put there.
 pub(super) fn input<T>(length: usize, read: impl FnOnce(&[u8]) -> T) -> T {
     if length > INPUT_BYTES {
-        return read(&take(&LONG_INPUT));
+        return read(&LONG_INPUT.0.take());
     }
     // SAFETY: the host wrote these bytes before this call and cannot write while it runs; the slice does not outlive it.
     let buffer: &[u8; INPUT_BYTES] = unsafe { &*INPUT.0.get() };
@@ -78,9 +63,8 @@ pub(super) fn input<T>(length: usize, read: impl FnOnce(&[u8]) -> T) -> T {
 /// Keeps `bytes` for the host to read, and tells how many there are.
 pub(super) fn set_output(bytes: Vec<u8>) -> usize {
     let length = bytes.len();
-    PLACE.set((bytes.as_ptr(), length));
-    drop(take(&OUTPUT));
-    OUTPUT.set(ManuallyDrop::new(bytes));
+    PLACE.0.set((bytes.as_ptr(), length));
+    OUTPUT.0.set(bytes);
     length
 }
 
@@ -93,7 +77,7 @@ pub(super) fn write(write: impl FnOnce(&mut Writer)) -> usize {
 
 /// Lets a decoder write to the output buffer, and tells how many bytes it wrote.
 pub(super) fn with_output(decoder: &mut Decoder, run: impl FnOnce(&mut Decoder)) -> usize {
-    let mut buffer = take(&OUTPUT);
+    let mut buffer = OUTPUT.0.take();
     if buffer.capacity() > KEPT_CAPACITY {
         buffer = Vec::new();
     }

@@ -164,8 +164,10 @@ impl Choice {
 
     /// Adds to the content and hands the new text out.
     #[inline]
+    #[cfg_attr(chatwire_speed, optimize(speed))]
     pub(super) fn take_content(&mut self, content: Str<'_>, context: &mut Context<'_>) -> Result<bool, Refusal> {
-        if !self.tags.is_off() {
+        let is_plain = !content.escaped && !self.inbox.is_cut() && self.tags.pass(content.raw);
+        if !is_plain && !self.tags.is_off() {
             return self.take_tagged(content, context);
         }
         let from = self.content.as_str().len();

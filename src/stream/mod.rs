@@ -295,7 +295,8 @@ enum Body {
 #[derive(Debug)]
 pub struct Decoder {
     options: Options,
-    sse: sse::Decoder,
+    /// `None` while its events are taken, which borrow from it, and once the stream has ended.
+    sse: Option<Box<sse::Decoder>>,
     body: Body,
     output: Output,
     repairs: Repairs,
@@ -326,7 +327,7 @@ impl Decoder {
     /// A decoder at the start of a body.
     pub fn new(options: Options) -> Self {
         Decoder {
-            sse: sse::Decoder::with_limit(options.limits.max_event_bytes),
+            sse: Some(Box::new(sse::Decoder::with_limit(options.limits.max_event_bytes))),
             body: Body::Unknown,
             output: Output::new(options.output),
             repairs: Repairs::default(),
@@ -568,14 +569,17 @@ impl Decoder {
         }
     }
 
+    #[cfg_attr(chatwire_speed, optimize(speed))]
     fn take_events(&mut self, bytes: &[u8], now: f64) -> Result<(), Refusal> {
-        // The framing is taken out while events borrow from it.
-        let mut sse = std::mem::take(&mut self.sse);
+        let Some(mut sse) = self.sse.take() else { return Ok(()) };
         let mut events = sse.feed(bytes);
         let mut result = Ok(());
         loop {
             let limit = self.options.limits.max_event_bytes;
             let start = events.at_event_start();
+            if start.is_some_and(<[u8]>::is_empty) {
+                break;
+            }
             let predicted = start.and_then(|rest| self.template.read(rest));
             if let Some(event) = predicted.filter(|event| event.length <= limit) {
                 events.advance(event.length);
@@ -608,12 +612,13 @@ impl Decoder {
                 break;
             }
         }
-        self.sse = sse;
+        self.sse = Some(sse).filter(|_| self.status.is_none());
         result
     }
 
     /// Takes an event that is the one before with other values in its holes.
     #[inline]
+    #[cfg_attr(chatwire_speed, optimize(speed))]
     fn take_predicted(&mut self, event: &Predicted<'_>, now: f64) -> Result<(), Refusal> {
         match self.output.parts() {
             Some(parts) => self.template.hand_out(event, parts),
@@ -903,7 +908,7 @@ impl Decoder {
             Body::Html(page) => return Err(html(&page)),
             Body::Unknown | Body::EventStream => {}
         }
-        let mut sse = std::mem::take(&mut self.sse);
+        let mut sse = self.sse.take().unwrap_or_default();
         if let Some(event) = sse.end() {
             // Half an event of a cut stream is no repair, but the end. Where blank lines are missing, what is whole counts.
             let data = event.data.trim_ascii();
@@ -1017,7 +1022,7 @@ impl Decoder {
         self.status = Some(status);
         self.failure = failure;
         self.ended = Some(now);
-        self.sse = sse::Decoder::new();
+        self.sse = None;
         let result = self.end_choices(status == Status::Complete);
         // Who leaves does not want to hear the rest.
         if status != Status::Aborted {

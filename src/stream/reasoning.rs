@@ -55,6 +55,15 @@ impl Tags {
         self.state == State::Off
     }
 
+    /// Whether this piece of content is text of the answer and changes nothing here: no tag can begin or end in it.
+    #[inline]
+    pub(super) fn pass(&self, content: &[u8]) -> bool {
+        self.state == State::Answer
+            && self.held.is_empty()
+            && !self.code.is_changed_by_text()
+            && !content.iter().any(|byte| matches!(byte, b'<' | b'`'))
+    }
+
     /// The server sends reasoning in a field: its content has no tags, unless one is open.
     pub(super) fn seen_field(&mut self) {
         self.bare_close_counts = false;
@@ -212,6 +221,11 @@ impl Code {
             }
         }
         self.open > 0 && (self.run == 0 || self.run != self.open) || self.open == 0 && self.run > 0
+    }
+
+    /// Whether text without a backtick may make a difference.
+    fn is_changed_by_text(&self) -> bool {
+        self.run > 0 || (1..FENCE).contains(&self.open)
     }
 
     fn close_run(&mut self) {
