@@ -430,7 +430,8 @@ impl Decoder {
 
     /// Whether `[DONE]` is there, all but the blank line after it.
     fn awaits_blank_line(&self) -> bool {
-        self.status.is_none() && self.sse.pending().is_some_and(|data| is_done(data.trim_ascii()))
+        let pending = self.sse.as_ref().and_then(|sse| sse.pending());
+        pending.is_some_and(|data| is_done(data.trim_ascii()))
     }
 
     /// When [`tick`](Self::tick) is due for a read that has been pending since `read_started`.
