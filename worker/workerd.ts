@@ -27,11 +27,19 @@ export interface WorkerOptions {
   bindings?: Record<string, string>;
   /** The folder behind its binding `ASSETS`. */
   assets?: string;
+  /** Its Durable Objects with SQLite, which live until it stops: the exported class behind each binding. */
+  objects?: Record<string, string>;
+  /** How many isolates run it, with the same objects. 1 when it is left out. */
+  instances?: number;
 }
 
 /** A worker that runs. */
 export interface RunningWorker {
   url: URL;
+  /** Asks one of its isolates; the first is the one behind `url`. */
+  fetch(instance: number, path: string, init?: RequestInit): Promise<Response>;
+  /** Takes one of its objects out of memory; its storage stays. */
+  evict(exportName: string, name: string): Promise<void>;
   /** Bundles it anew, at the same address. */
   reload(): Promise<void>;
   stop(): Promise<void>;
@@ -66,29 +74,44 @@ async function bundle(entry: string) {
 
 /** What miniflare is told about a worker. */
 async function settings(options: WorkerOptions): Promise<MiniflareOptions> {
-  const { entry = join(folder, "src/index.ts"), port = 0, bindings = {}, assets } = options;
-  const env: Record<string, { type: "text"; value: string } | { type: "assets" }> = Object.fromEntries(
+  const {
+    entry = join(folder, "src/index.ts"),
+    port = 0,
+    bindings = {},
+    assets,
+    objects = {},
+    instances = 1,
+  } = options;
+  const env: NonNullable<WorkerConfig["env"]> = Object.fromEntries(
     Object.entries(bindings).map(([name, value]) => [name, { type: "text", value }]),
   );
   if (assets) env.ASSETS = { type: "assets" };
+  for (const [binding, exportName] of Object.entries(objects)) {
+    env[binding] = { type: "durable-object", worker: nameOf(0), exportName };
+  }
+  const exported = Object.values(objects).map((name) => [name, { type: "durable-object", storage: "sqlite" }] as const);
+  const manifest = await bundle(entry);
   return {
     host: "127.0.0.1",
     port,
     logRequests: false,
     telemetry: { enabled: false },
-    workers: [
-      {
-        config: {
-          name: "worker",
-          ...compatibility,
-          manifest: await bundle(entry),
-          env,
-          ...(assets && { assets: { directory: assets, hasUserWorker: true, runWorkerFirst: true } }),
-        },
+    workers: Array.from({ length: instances }, (_, instance) => ({
+      config: {
+        name: nameOf(instance),
+        ...compatibility,
+        manifest,
+        env,
+        ...(instance === 0 && exported.length > 0 && { exports: Object.fromEntries(exported) }),
+        ...(assets && { assets: { directory: assets, hasUserWorker: true, runWorkerFirst: true } }),
       },
-    ],
+    })),
   };
 }
+
+type WorkerConfig = Extract<MiniflareOptions, { workers: unknown }>["workers"][number]["config"];
+
+const nameOf = (instance: number) => `worker-${instance}`;
 
 /**
  * Starts a worker.
@@ -102,6 +125,11 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   });
   return {
     url,
+    async fetch(instance, path, init) {
+      const worker = (await miniflare.getWorker(nameOf(instance))) as unknown as { fetch: typeof fetch };
+      return worker.fetch(new URL(path, url).href, init);
+    },
+    evict: (exportName, name) => miniflare.unsafeEvictDurableObject(nameOf(0), exportName, { name }),
     reload: async () => miniflare.setOptions(await settings({ ...options, port: Number(url.port) })),
     stop: () => miniflare.dispose(),
   };

@@ -2,12 +2,24 @@
  * A gateway's options, read once: its clients made, its routes looked up, its mistakes found before the first request.
  */
 import { Chatwire, ChatwireError } from "chatwire";
-import type { GatewayOptions, ModelRoute, PageTokens, ProviderOptions, RequestLimits } from "./options.ts";
+import { Limits } from "./limits.ts";
+import type {
+  GatewayLimits,
+  GatewayOptions,
+  ModelRoute,
+  PageTokens,
+  Plan,
+  ProviderOptions,
+  RequestLimits,
+} from "./options.ts";
 import { type Upstream, upstreamOf } from "./upstream.ts";
 
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 /** Shorter secrets can be guessed from one token. */
 const SECRET_LENGTH = 32;
+
+/** A connection that says nothing for longer is not kept open by those in between. */
+const LONGEST_WAIT = 90_000;
 
 /** Where one model goes. */
 export interface Route {
@@ -27,6 +39,8 @@ export interface Configuration {
   authorize: GatewayOptions["authorize"];
   isPublic: boolean;
   limits: RequestLimits;
+  /** Those that all isolates keep together. */
+  shared: Limits | undefined;
   onUsage: GatewayOptions["onUsage"];
   onDisconnect: "drain" | "abort";
   origins: ReadonlySet<string> | "*";
@@ -46,15 +60,18 @@ export function configure(options: GatewayOptions): Configuration {
 
   const [name] = Object.keys(providers ?? {});
   if (name === undefined) wrong('providers names at least one: { electron: { provider: "electron", apiKey } }');
+  const shared = sharedLimits(limits, providers);
+  const place: Placing = (name, model) => placed(providers, name, model, shared);
   // One that no model leads to has its mistakes, too.
-  const [first] = Object.keys(providers).map((name) => place(providers, name, null));
+  const [first] = Object.keys(providers).map((name) => place(name, null));
 
   return {
     anyModel: route([first as Upstream], {}),
-    routes: options.models === undefined ? null : routesOf(options.models, providers),
+    routes: options.models === undefined ? null : routesOf(options.models, providers, place),
     authorize,
     isPublic: options.public === true,
     limits,
+    shared,
     onUsage,
     onDisconnect,
     origins: originsOf("cors", options.cors ?? []),
@@ -64,11 +81,17 @@ export function configure(options: GatewayOptions): Configuration {
 }
 
 type Providers = GatewayOptions["providers"];
+/** Finds a provider, to be asked for one of its models. */
+type Placing = (name: string, model: string | null) => Upstream;
 
-function routesOf(models: NonNullable<GatewayOptions["models"]>, providers: Providers): ReadonlyMap<string, Route> {
+function routesOf(
+  models: NonNullable<GatewayOptions["models"]>,
+  providers: Providers,
+  place: Placing,
+): ReadonlyMap<string, Route> {
   if (isList(models)) {
     const [first = ""] = Object.keys(providers);
-    return new Map(models.map((name) => [name, route([place(providers, first, checkedName(name))], {})]));
+    return new Map(models.map((name) => [name, route([place(first, checkedName(name))], {})]));
   }
   return new Map(
     Object.entries(models).map(([name, given]) => {
@@ -78,7 +101,7 @@ function routesOf(models: NonNullable<GatewayOptions["models"]>, providers: Prov
         if (!Object.hasOwn(providers, provider)) {
           wrong(`models.${name} leads to "provider/model", with a provider of ${Object.keys(providers).join(", ")}`);
         }
-        return place(providers, provider, model);
+        return place(provider, model);
       });
       if (places.length === 0) wrong(`models.${name} leads nowhere`);
       return [name, route(places, checkedLimits(`models.${name}`, own))];
@@ -86,9 +109,49 @@ function routesOf(models: NonNullable<GatewayOptions["models"]>, providers: Prov
   );
 }
 
-function place(providers: Providers, name: string, model: string | null): Upstream {
+function placed(providers: Providers, name: string, model: string | null, shared: Limits | undefined): Upstream {
   if (name === "" || name.includes("/")) wrong(`a provider's name has no "/": rename "${name}"`);
-  return upstreamOf(name, providers[name] as ProviderOptions, model);
+  return upstreamOf(name, providers[name] as ProviderOptions, model, shared);
+}
+
+function sharedLimits(limits: GatewayLimits, providers: Providers): Limits | undefined {
+  const { limiter, caller, providers: plans = {}, wait = 0 } = limits;
+  if (!(wait >= 0 && wait <= LONGEST_WAIT)) wrong(`limits.wait is a number of milliseconds, at most ${LONGEST_WAIT}`);
+  if (caller) checkPlan("limits.caller", caller, Object.values(providers));
+  for (const [name, plan] of Object.entries(plans)) {
+    const provider = Object.hasOwn(providers, name) ? providers[name] : undefined;
+    if (!provider) wrong(`limits.providers.${name} is the plan of a provider of ${Object.keys(providers).join(", ")}`);
+    checkPlan(`limits.providers.${name}`, plan, [provider as ProviderOptions]);
+  }
+  if (limiter) {
+    if (typeof limiter.idFromName !== "function")
+      wrong("limits.limiter is the binding of ChatwireLimiter, as env.LIMITER");
+    const known = Object.entries(providers).map(([name, options]) => [name, { options, plan: plans[name] }]);
+    return new Limits(limiter, caller, Object.fromEntries(known), wait);
+  }
+  if (caller || Object.keys(plans).length > 0) {
+    wrong("limits.caller and limits.providers need limits.limiter, the binding of ChatwireLimiter");
+  }
+  return undefined;
+}
+
+function checkPlan(where: string, plan: Plan, providers: readonly ProviderOptions[]): void {
+  for (const name of ["requestsPerMinute", "tokensPerMinute", "concurrent", "costPerDay"] as const) {
+    const limit = plan[name];
+    if (limit === undefined) continue;
+    const isLimit =
+      name === "costPerDay" ? limit > 0 && Number.isFinite(limit) : Number.isSafeInteger(limit) && limit > 0;
+    if (!isLimit) wrong(`${where}.${name} is a ${name === "costPerDay" ? "" : "whole "}number above 0`);
+  }
+  if (plan.costPerDay !== undefined && !providers.every(isPriced)) {
+    wrong(`${where}.costPerDay needs the prices of its providers: what nobody knows keeps no budget`);
+  }
+}
+
+function isPriced({ provider, prices }: ProviderOptions): boolean {
+  return (
+    (prices ?? (typeof provider === "object" ? provider.prices : provider === "electron" || undefined)) !== undefined
+  );
 }
 
 function route(places: readonly Upstream[], { params, maxTokens, tools }: Partial<ModelRoute>): Route {

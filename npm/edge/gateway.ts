@@ -11,6 +11,7 @@ import { Problem, safeHeaders } from "./problem.ts";
 import { relay } from "./relay.ts";
 import { modelsFor, readParams, wishOf } from "./request.ts";
 import { problemOf } from "./upstream.ts";
+import { usageReport } from "./usage-report.ts";
 
 /** The part of a worker's context that the gateway uses. */
 export interface WorkerContext {
@@ -39,7 +40,7 @@ type Env = { Bindings: Exchange };
 const REQUEST_ID = /^[\w.:-]{1,128}$/;
 
 /**
- * An OpenAI-compatible gateway: `POST /v1/chat/completions`, `GET /v1/models`, `GET /healthz`.
+ * An OpenAI-compatible gateway: `POST /v1/chat/completions`, `GET /v1/models`, `GET /v1/usage`, `GET /healthz`.
  *
  * @param options a value, or a function of the environment, asked once for each environment
  * @example
@@ -122,11 +123,13 @@ function routes(): Hono<Env> {
   app.get("/healthz", () => Response.json({ status: "ok" }, { headers: safeHeaders() }));
   app.get("/v1/models", listModels);
   app.post("/v1/token", giveToken);
+  app.get("/v1/usage", reportUsage);
   app.post("/v1/chat/completions", complete);
   for (const [path, method] of [
     ["/healthz", "GET"],
     ["/v1/models", "GET"],
     ["/v1/token", "POST"],
+    ["/v1/usage", "GET"],
     ["/v1/chat/completions", "POST"],
   ] as const) {
     app.all(path, () => {
@@ -162,13 +165,28 @@ async function giveToken(c: Context<Env>): Promise<Response> {
   return Response.json(await issuePageToken(configuration.token, grant), { headers: safeHeaders() });
 }
 
+async function reportUsage(c: Context<Env>): Promise<Response> {
+  const { configuration, env } = c.env;
+  const { shared, authorize } = configuration;
+  if (!shared || !authorize) {
+    throw new Problem(404, "not_found", "This gateway keeps no usage: it needs `limits.limiter` and `authorize`.");
+  }
+  const grant = await authorized(configuration, c.req.raw, env);
+  return Response.json(await usageReport(shared, grant, new URL(c.req.url).searchParams), { headers: safeHeaders() });
+}
+
 async function complete(c: Context<Env>): Promise<Response> {
   const { configuration, env, requestId, waitUntil } = c.env;
   const request = c.req.raw;
   const grant = await admit(configuration, request, env);
   const params = await readParams(request, configuration.maxBodyBytes);
   const wish = wishOf(configuration, grant, params);
-  return relay({ configuration, request, requestId, caller: grant.caller, wish, waitUntil });
+  const { caller, plan } = grant;
+  const recordId = crypto.randomUUID();
+  const { signal } = request;
+  const asking = { recordId, caller, plan, provider: wish.route.first.name, params: wish.params, signal, waitUntil };
+  const turn = await configuration.shared?.open(asking);
+  return relay({ configuration, request, requestId, caller, wish, recordId, turn, waitUntil });
 }
 
 function rethrown(error: unknown): never {

@@ -3,15 +3,20 @@
  */
 export { bearerTokens, type Claims, type JwtOptions, jwt } from "./authorize.ts";
 export { type Gateway, gateway, type WorkerContext } from "./gateway.ts";
+export { ChatwireLimiter, type LimiterState, type UsageRow } from "./limiter.ts";
 export type {
   Authorize,
   Awaitable,
   Environment,
+  GatewayLimits,
   GatewayOptions,
   Grant,
+  LimiterNamespace,
   ModelRoute,
   PageTokens,
+  Plan,
   ProviderOptions,
   RequestLimits,
   UsageRecord,
 } from "./options.ts";
+export type { UsageReport } from "./usage-report.ts";

@@ -1,7 +1,7 @@
 /**
  * What a gateway can be told. Types only; `configuration.ts` checks the values and knows the defaults.
  */
-import type { ChatCompletionCreateParamsBase, ClientOptions, Outcome } from "chatwire";
+import type { ChatCompletionCreateParamsBase, ClientOptions, Outcome, PlanLimits } from "chatwire";
 
 /** A value, or a promise of it. */
 export type Awaitable<T> = T | Promise<T>;
@@ -34,6 +34,34 @@ export interface RequestLimits {
   choices?: number;
 }
 
+/** What one caller, or one provider's key, may use. What is left out is not limited. */
+export interface Plan extends PlanLimits {
+  /** Those of question and answer. What a request may use at most counts until it is known what it did. */
+  tokensPerMinute?: number;
+  /** USD in one day (UTC). Reached, it lets those requests end that run. */
+  costPerDay?: number;
+}
+
+/** Where the objects of a Durable Object class are found: what its binding is. */
+export interface LimiterNamespace {
+  idFromName(name: string): object;
+  get(id: never): {
+    fetch(url: string, init: { method: string; body: string; signal?: AbortSignal }): Promise<Response>;
+  };
+}
+
+/** What may be asked for: by one request, and by all together. */
+export interface GatewayLimits extends RequestLimits {
+  /** The binding of `ChatwireLimiter`, which counts for all isolates and keeps the usage. The limits below need it. */
+  limiter?: LimiterNamespace;
+  /** For each caller, unless their grant has a plan of its own. */
+  caller?: Plan;
+  /** For the keys of providers, by their names. */
+  providers?: Readonly<Record<string, Plan>>;
+  /** Milliseconds a request may wait for its turn. Default 0: it is refused at once. */
+  wait?: number;
+}
+
 /** Who calls, and what they may do. */
 export interface Grant {
   /** Appears in usage records. Never the token itself. */
@@ -44,6 +72,10 @@ export interface Grant {
   maxTokens?: number;
   /** `false` refuses requests with tools. */
   tools?: boolean;
+  /** In place of `limits.caller`. */
+  plan?: Plan;
+  /** Whether they read everybody's usage at `GET /v1/usage`. Others read their own. */
+  readsUsage?: boolean;
 }
 
 /**
@@ -129,8 +161,8 @@ export interface GatewayOptions {
    * A request that names no model gets the first.
    */
   models?: readonly string[] | Record<string, string | readonly string[] | ModelRoute>;
-  /** What one request may ask for. */
-  limits?: RequestLimits;
+  /** What may be asked for, by one request and by all together. */
+  limits?: GatewayLimits;
   /** Is told once of each request that was sent on. What it returns is waited for, and what it throws ends nothing. */
   onUsage?: (record: UsageRecord) => unknown;
   /**

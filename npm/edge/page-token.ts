@@ -5,7 +5,7 @@
  * origin is what its browser says; another program that gets hold of a token can say so too, until the token expires.
  */
 import { jwtVerify, SignJWT } from "jose";
-import type { Grant, PageTokens } from "./options.ts";
+import type { Grant, PageTokens, Plan } from "./options.ts";
 import { Problem } from "./problem.ts";
 
 /** Sets them apart from tokens that others signed. */
@@ -33,7 +33,12 @@ export async function issuePageToken(tokens: PageTokens, maker: Grant): Promise<
   const maxTokens = lower(tokens.maxTokens, maker.maxTokens);
   const tools = tokens.tools !== false && maker.tools !== false;
   const now = Math.floor(Date.now() / 1000);
-  const claims = { ...(models && { models }), ...(maxTokens && { max_tokens: maxTokens }), ...(!tools && { tools }) };
+  const claims = {
+    ...(models && { models }),
+    ...(maxTokens && { max_tokens: maxTokens }),
+    ...(!tools && { tools }),
+    ...(maker.plan && { plan: maker.plan }),
+  };
   const signed = await new SignJWT(claims)
     .setProtectedHeader({ alg: "HS256" })
     .setSubject(maker.caller)
@@ -59,7 +64,7 @@ export function isPageToken(token: string): boolean {
 
 /** @throws {Problem} 401, it is not one of ours or has expired; 403, the page is of another origin */
 export async function verifyPageToken(tokens: PageTokens, token: string, request: Request): Promise<Grant> {
-  let claims: { sub?: string; models?: string[]; max_tokens?: number; tools?: boolean };
+  let claims: { sub?: string; models?: string[]; max_tokens?: number; tools?: boolean; plan?: Plan };
   try {
     const key = new TextEncoder().encode(tokens.secret);
     const checks = { issuer: ISSUER, audience: AUDIENCE, algorithms: ["HS256"], requiredClaims: ["exp", "sub"] };
@@ -72,12 +77,13 @@ export async function verifyPageToken(tokens: PageTokens, token: string, request
   if (!tokens.origins.includes(pageOf(request))) {
     throw new Problem(403, "origin_not_allowed", "This token is for pages of another origin.");
   }
-  const { sub, models, max_tokens: maxTokens, tools } = claims;
+  const { sub, models, max_tokens: maxTokens, tools, plan } = claims;
   return {
     caller: sub as string,
     ...(models && { models }),
     ...(maxTokens !== undefined && { maxTokens }),
     ...(tools !== undefined && { tools }),
+    ...(plan && { plan }),
   };
 }
 

@@ -5,6 +5,7 @@ import { APIUserAbortError } from "chatwire";
 import { answerOf } from "./answer.ts";
 import type { Configuration } from "./configuration.ts";
 import { type Ending, forward } from "./forward.ts";
+import type { Turn } from "./limits.ts";
 import type { UsageRecord } from "./options.ts";
 import { safeHeaders } from "./problem.ts";
 import type { Wish } from "./request.ts";
@@ -18,6 +19,10 @@ export interface Admitted {
   requestId: string;
   caller: string;
   wish: Wish;
+  /** The request's, and its record's. */
+  recordId: string;
+  /** Its places within the limits. */
+  turn: Turn | undefined;
   /** Keeps the worker alive while there is something to count, also when the caller has left. */
   waitUntil(promise: Promise<unknown>): void;
 }
@@ -29,11 +34,13 @@ export async function relay({
   requestId,
   caller,
   wish,
+  recordId,
+  turn,
   waitUntil,
 }: Admitted): Promise<Response> {
   const { onDisconnect } = configuration;
   const { route, params, hidesUsage } = wish;
-  const books = openBooks(configuration, { requestId, caller, model: wish.model });
+  const books = openBooks(configuration, turn, { recordId, requestId, caller, model: wish.model });
   waitUntil(books.closed);
 
   const opening = new AbortController();
@@ -45,10 +52,11 @@ export async function relay({
   }
   const started = performance.now();
   try {
-    const headers = { "x-request-id": requestId };
+    const headers = { "x-request-id": requestId, ...turn?.headers };
     const response = await route.client.chat.completions
       .create(params, { signal: opening.signal, headers })
       .asResponse();
+    turn?.answered(response);
     const sender = senderOf(response) ?? route.first;
     books.note({
       provider: sender.name,
@@ -97,9 +105,12 @@ function publicId(id: string | null): string | null {
 }
 
 /** The record of one request while it grows; it is told of once. */
-function openBooks({ onUsage }: Configuration, known: Pick<UsageRecord, "requestId" | "caller" | "model">) {
+function openBooks(
+  { onUsage }: Configuration,
+  turn: Turn | undefined,
+  known: Pick<UsageRecord, "recordId" | "requestId" | "caller" | "model">,
+) {
   const record: UsageRecord = {
-    recordId: crypto.randomUUID(),
     upstreamRequestId: null,
     provider: null,
     upstreamModel: null,
@@ -128,11 +139,13 @@ function openBooks({ onUsage }: Configuration, known: Pick<UsageRecord, "request
     },
     async close(what: Partial<UsageRecord>): Promise<void> {
       Object.assign(record, what);
+      const settled = turn?.settle(record);
       try {
         await onUsage?.(record);
       } catch (error) {
         console.error(`chatwire/edge: onUsage failed for record ${record.recordId}:`, (error as Error)?.name);
       }
+      await settled;
       settle();
     },
   };

@@ -16,6 +16,7 @@ import {
   InvalidRequestError,
   RateLimitError,
 } from "chatwire";
+import { type Limits, limitProblem } from "./limits.ts";
 import type { ProviderOptions } from "./options.ts";
 import { Problem } from "./problem.ts";
 import { publicWords } from "./words.ts";
@@ -37,13 +38,15 @@ export interface Upstream {
 const senders = new WeakMap<Response, Upstream>();
 
 /** @throws {ChatwireError} its options make no sense, or its key is missing */
-export function upstreamOf(name: string, provider: ProviderOptions, model: string | null): Upstream {
-  const send: Fetch = provider.fetch ?? ((url, init) => fetch(url, init));
+export function upstreamOf(name: string, provider: ProviderOptions, model: string | null, limits?: Limits): Upstream {
+  const host: Fetch = provider.fetch ?? ((url, init) => fetch(url, init));
   const options: ClientOptions = {
     ...provider,
     fetch: async (url, init) => {
       // A redirect is not followed: it would carry the key to an address nobody configured.
-      const response = await send(url, { ...init, redirect: "manual" } as typeof init);
+      const send = (init: Parameters<Fetch>[1]) => host(url, { ...init, redirect: "manual" } as typeof init);
+      // Plans are for completions: looking at the list of models is free.
+      const response = await (limits && init.method === "POST" ? limits.attempt(name, init, send) : send(init));
       senders.set(response, upstream);
       return response;
     },
@@ -104,6 +107,8 @@ function refusalOf(error: APIError, status: number): Problem {
     const message = "The provider refused this gateway's key. Who runs it must check its secrets.";
     return new Problem(502, "provider_key_refused", message, { headers: { "x-should-retry": "false" } });
   }
+  const ours = limitProblem(error);
+  if (ours) return ours;
   if (error instanceof RateLimitError) return limited(error, "The provider is asked too often.");
   if (status < 400 || status >= 500) {
     return new Problem(502, "upstream_failed", "The provider failed. Try again in a moment.", {

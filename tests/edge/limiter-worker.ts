@@ -1,0 +1,64 @@
+/**
+ * A worker of the tests with limits, and with a clock that a test sets ahead. Where `OBJECTS` says so, its objects are those
+ * of another such worker, in another process.
+ */
+import { bearerTokens, ChatwireLimiter, gateway, type LimiterNamespace, type LimiterState } from "chatwire/edge";
+
+interface Env {
+  UPSTREAM: string;
+  LIMITS: string;
+  ON_DISCONNECT: "drain" | "abort";
+  LIMITER: LimiterNamespace;
+  OBJECTS?: string;
+}
+
+/** Milliseconds; worker and objects share it, since they share an isolate. */
+let ahead = 0;
+
+export class Limiter extends ChatwireLimiter {
+  constructor(state: LimiterState) {
+    super(state, undefined, () => Date.now() + ahead);
+  }
+}
+
+/** The objects of another process. */
+function objectsAt(url: string): LimiterNamespace {
+  return {
+    idFromName: (name) => ({ name }),
+    get: ({ name }: { name: string }) => ({
+      fetch: (_, init) => fetch(`${url}/objects/${encodeURIComponent(name)}`, init),
+    }),
+  };
+}
+
+const app = gateway((env: Env) => ({
+  providers: {
+    own: {
+      provider: { baseURL: `${env.UPSTREAM}/waves/v1`, prices: PRICES },
+      apiKey: "sk-of-this-test",
+      maxRetries: 0,
+    },
+  },
+  models: { electron: "own/electron" },
+  authorize: bearerTokens({ alice: "alice", bob: "bob", operator: { caller: "operator", readsUsage: true } }),
+  limits: { limiter: env.OBJECTS ? objectsAt(env.OBJECTS) : env.LIMITER, ...JSON.parse(env.LIMITS) },
+  onDisconnect: env.ON_DISCONNECT,
+}));
+
+const PRICES = { input: 1, cachedInput: 0.5, output: 2 };
+
+export default {
+  async fetch(request: Request, env: Env, context: unknown): Promise<Response> {
+    const { pathname, searchParams } = new URL(request.url);
+    const [, object] = /^\/objects\/(.+)$/.exec(pathname) ?? [];
+    if (object) {
+      const id = env.LIMITER.idFromName(decodeURIComponent(object)) as never;
+      return env.LIMITER.get(id).fetch("https://limiter/", { method: "POST", body: await request.text() });
+    }
+    if (pathname === "/ahead") {
+      ahead = Number(searchParams.get("ms"));
+      return new Response();
+    }
+    return app.fetch(request, env, context);
+  },
+};
