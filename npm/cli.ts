@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
- * The command `chatwire`: `chatwire emulator` serves the emulator until it is stopped.
+ * The command `chatwire`: `chatwire emulator` serves the emulator until it is stopped, `chatwire replay` shows a recording.
  */
+import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { createEmulator, type LedgerRecord } from "./emulator/index.ts";
 import { serve } from "./emulator/serve.ts";
@@ -17,6 +18,10 @@ Serves Electron's chat completions, and ElectronHub's, without a network or a ke
   --tokens-per-second N     (60; 0 sends everything at once)
   --limits PLAN             standard or enterprise: refuse what the plan does not allow
   --quiet                   no line per request
+
+chatwire replay FILE
+
+Reads a recorded stream again: what \`stream.recording()\` gave. Prints its events, one a line, and its outcome, as JSON.
 `;
 
 /** An error the user can mend; shown without a stack. */
@@ -83,11 +88,35 @@ function listenError(error: unknown, port: number, host: string): string {
   return `Cannot listen on ${host}:${port}: ${error instanceof Error ? error.message : String(error)}`;
 }
 
-const [command, ...rest] = process.argv.slice(2);
+async function replay(args: string[]): Promise<void> {
+  const { positionals } = parseArgs({ args, allowPositionals: true });
+  const [file] = positionals;
+  if (file === undefined || positionals.length > 1) throw new UsageError("replay takes one file");
+  const recording = await readFile(file).catch((error: unknown) => {
+    throw new UsageError(`Cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
+  });
+  const { ChatStream } = await import("chatwire");
+  const stream = ChatStream.fromRecording(recording);
+  // A stream that did not end well says so in its outcome.
+  const print = async () => {
+    for await (const event of stream.events) console.log(JSON.stringify(event));
+  };
+  await print().catch(() => {});
+  const outcome = await stream.outcome();
+  if (outcome.error?.name === "ChatwireError") throw new UsageError(`${file}: ${outcome.error.message}`);
+  const { error, ...rest } = outcome;
+  const told = error && { name: error.name, message: error.message };
+  console.log(JSON.stringify({ ...rest, ...(told ? { error: told } : {}) }, null, 2));
+}
+
+const COMMANDS: Record<string, (args: string[]) => Promise<void>> = { emulator, replay };
+
+const [command = "", ...rest] = process.argv.slice(2);
 try {
-  if (command === "emulator" && !rest.includes("--help") && !rest.includes("-h")) await emulator(rest);
+  const run = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
+  if (run && !rest.includes("--help") && !rest.includes("-h")) await run(rest);
   else {
-    const asked = command === "emulator" || command === "help" || command === "--help" || command === "-h";
+    const asked = run !== undefined || command === "help" || command === "--help" || command === "-h";
     (asked ? console.log : console.error)(USAGE);
     process.exitCode = asked ? 0 : 2;
   }
