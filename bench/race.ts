@@ -12,6 +12,8 @@ export interface Effort {
   rounds: number;
   /** CPU time of one turn, in microseconds; at least one run of the stream. */
   turn: number;
+  /** CPU time in microseconds that each contender is given first, for the host to compile what it runs. */
+  warming: number;
 }
 
 /** Several measures of one thing. */
@@ -42,7 +44,7 @@ export function figure(measures: readonly number[]): Figure {
   return { median: at(0.5), spread: (at(0.75) - at(0.25)) / 2 / at(0.5) };
 }
 
-export async function race(host: Host, stream: Stream, size: ReadSize, { rounds, turn }: Effort): Promise<Race> {
+export async function race(host: Host, stream: Stream, size: ReadSize, { rounds, turn, warming }: Effort): Promise<Race> {
   const lane = await host.open();
   const slow = new Set<Contender>();
   try {
@@ -86,7 +88,7 @@ export async function race(host: Host, stream: Stream, size: ReadSize, { rounds,
       const cpu = await lane.run(name, count);
       spent += cpu;
       if (count === 1 && cpu > 10 * turn) slow.add(name);
-      if (spent >= 4 * turn && cpu >= turn / 3) return Math.max(1, Math.round((count * turn) / cpu));
+      if (spent >= warming && cpu >= turn / 3) return Math.max(1, Math.round((count * turn) / cpu));
       count = Math.min(count * 4, Math.max(1, Math.ceil((count * turn) / Math.max(cpu, 1))));
     }
   }

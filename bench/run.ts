@@ -23,7 +23,9 @@ const isQuick = wishes.includes("--quick");
 const only = wishes.find((wish) => wish.startsWith("--only="))?.slice("--only=".length);
 const isWanted = (part: string) => only === undefined || only === part;
 
-const effort: Effort = isQuick ? { rounds: 4, turn: 6_000 } : { rounds: 9, turn: 20_000 };
+const effort: Effort = isQuick
+  ? { rounds: 5, turn: 10_000, warming: 200_000 }
+  : { rounds: 9, turn: 20_000, warming: 500_000 };
 const allSizes: ReadSize[] = ["event", 1400, 16_384, 65_536];
 const fewSizes: ReadSize[] = ["event", 16_384];
 const everyStream = streams(isQuick ? 3_000 : 10_000);
