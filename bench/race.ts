@@ -44,7 +44,12 @@ export function figure(measures: readonly number[]): Figure {
   return { median: at(0.5), spread: (at(0.75) - at(0.25)) / 2 / at(0.5) };
 }
 
-export async function race(host: Host, stream: Stream, size: ReadSize, { rounds, turn, warming }: Effort): Promise<Race> {
+export async function race(
+  host: Host,
+  stream: Stream,
+  size: ReadSize,
+  { rounds, turn, warming }: Effort,
+): Promise<Race> {
   const lane = await host.open();
   const slow = new Set<Contender>();
   try {

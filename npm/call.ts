@@ -280,6 +280,7 @@ function abortable(opening: Promise<Answer>, signal: AbortSignal): Promise<Answe
 }
 
 function plainHeaders(headers: RequestOptions["headers"]): Record<string, string | null | undefined> | undefined {
-  if (Array.isArray(headers) || headers instanceof Headers) return Object.fromEntries(headers);
-  return headers;
+  // Not `instanceof`: Node would load its whole `fetch` for the name alone.
+  const isIterable = typeof (headers as Headers | undefined)?.[Symbol.iterator] === "function";
+  return isIterable ? Object.fromEntries(headers as Headers) : (headers as Record<string, string | null | undefined>);
 }

@@ -41,10 +41,18 @@ export async function open(
     sentHeaders = request.headers;
     const controller = new AbortController();
     const sent = await wait(signal, timeout, async () => {
-      const headers = new Headers();
-      for (const [name, value] of request.headers) value === null ? headers.delete(name) : headers.set(name, value);
       const sent = body !== undefined && { body: start === null ? body : start + body.slice(1) };
-      const init = { method, headers, signal: controller.signal, ...sent } as FetchInit;
+      let headers: Headers | undefined;
+      const init = {
+        method,
+        // Node takes longer to load `Headers` than all of this package: not before somebody looks.
+        get headers() {
+          headers ??= headersOf(request.headers);
+          return headers;
+        },
+        signal: controller.signal,
+        ...sent,
+      } as FetchInit;
       const address = query.length > 0 ? `${url}?${new URLSearchParams(query)}` : url;
       const given = await (fetch ?? globalThis.fetch)(address, init);
       // Not `instanceof`: there are many classes of that name.
@@ -89,6 +97,12 @@ export async function open(
   } finally {
     engine.free();
   }
+}
+
+function headersOf(pairs: readonly [string, string | null][]): Headers {
+  const headers = new Headers();
+  for (const [name, value] of pairs) value === null ? headers.delete(name) : headers.set(name, value);
+  return headers;
 }
 
 /** The values of all headers but those that say what is in a body; of a key with its scheme, the key as well. */
