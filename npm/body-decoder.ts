@@ -20,7 +20,7 @@ import {
 import { ChunkParts } from "./chunk-parts.ts";
 import { answer, made, output, place, put, settingsText } from "./engine.ts";
 import { toError, withOutcome } from "./errors.ts";
-import { type PartialEvent, PartialValues } from "./partial.ts";
+import { PartialValues } from "./partial.ts";
 import type { Recorder } from "./recording.ts";
 import type { Outcome } from "./types.ts";
 import { Decoder } from "./wasm/chatwire.js";
@@ -143,7 +143,7 @@ export class BodyDecoder {
       const text = output(length);
       batch = this.#kind === TEXT ? text : (JSON.parse(text) as unknown[]);
       if (this.#kind === CHUNKS) batch = this.#chunks.chunks(batch as unknown[]);
-      if (this.#kind === EVENTS) this.#partials.grow(batch as PartialEvent[]);
+      if (this.#kind === EVENTS) this.#partials.grow(batch as unknown[]);
     }
     if (n < 0 && this.#engine) {
       const outcome = this.#report(this.#engine);

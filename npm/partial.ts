@@ -55,7 +55,7 @@ function set(object: object, name: string, value: unknown): void {
 }
 
 /** An event of the engine; the rest of it only where it is a `partial`. */
-export interface PartialEvent extends PartialEdits {
+interface PartialEvent extends PartialEdits {
   type: string;
   choice: number;
   index?: number;
@@ -65,15 +65,18 @@ export interface PartialEvent extends PartialEdits {
 export class PartialValues {
   readonly #values = new Map<string, PartialValue>();
 
-  /** Puts values in the place of their edits. */
+  /** Puts values in the place of their edits, and the event in the place of a text alone. */
   grow(events: unknown[]): void {
-    events.forEach((event, at) => {
-      const { type, edits, open, ...where } = event as PartialEvent;
-      if (type !== "partial") return;
-      const key = `${where.choice}:${where.index}`;
-      const value = this.#values.get(key) ?? new PartialValue();
-      this.#values.set(key, value);
-      events[at] = { type, ...where, value: value.apply({ edits, open }) };
-    });
+    for (const [at, event] of events.entries()) {
+      if (typeof event === "string") events[at] = { type: "text", choice: 0, text: event };
+      else if ((event as PartialEvent).type === "partial") events[at] = this.#apply(event as PartialEvent);
+    }
+  }
+
+  #apply({ type, edits, open, ...where }: PartialEvent): object {
+    const key = `${where.choice}:${where.index}`;
+    const value = this.#values.get(key) ?? new PartialValue();
+    this.#values.set(key, value);
+    return { type, ...where, value: value.apply({ edits, open }) };
   }
 }

@@ -162,7 +162,7 @@ fn run<'a>(case: &Case, pieces: impl IntoIterator<Item = &'a [u8]>, change: impl
             events.push(json!({"type": "text", "text": text}));
         }
         OutputKind::None => {}
-        OutputKind::ChunkParts => unreachable!("stream_predict.rs puts these together"),
+        OutputKind::ChunkParts | OutputKind::EventParts => unreachable!("stream_predict.rs puts these together"),
         OutputKind::Chunks => {
             let mut reader = Reader::new(decoder.output());
             let mut first = true;

@@ -32,6 +32,14 @@ fn agree(stream: &[u8], size: usize) {
             String::from_utf8_lossy(stream)
         );
     }
+    let (events, _) = decode(stream.chunks(size), OutputKind::Events, false);
+    let (parts, _) = decode(stream.chunks(size), OutputKind::EventParts, true);
+    assert_eq!(
+        parts.iter().map(|batch| spelled_out(batch)).collect::<Vec<_>>(),
+        events,
+        "events in parts, in reads of {size}: {}",
+        String::from_utf8_lossy(stream)
+    );
     let (whole, _) = decode(stream.chunks(size), OutputKind::Chunks, false);
     for predict in [true, false] {
         let (parts, _) = decode(stream.chunks(size), OutputKind::ChunkParts, predict);
@@ -42,6 +50,23 @@ fn agree(stream: &[u8], size: usize) {
             String::from_utf8_lossy(stream)
         );
     }
+}
+
+/// A batch of events with an object in place of each string.
+fn spelled_out(batch: &str) -> String {
+    let mut reader = Reader::new(batch.as_bytes());
+    let mut first = true;
+    reader.array().unwrap();
+    let mut events = Vec::new();
+    while reader.element(&mut first).unwrap() {
+        let value = String::from_utf8(reader.value().unwrap().to_vec()).unwrap();
+        events.push(if value.starts_with('"') {
+            format!(r#"{{"type":"text","choice":0,"text":{value}}}"#)
+        } else {
+            value
+        });
+    }
+    format!("[{}]", events.join(","))
 }
 
 /// The batches of chunks that were handed out in parts.

@@ -17,7 +17,7 @@ const OUTPUTS: [(&str, OutputKind); 4] = [
     ("none", OutputKind::None),
     ("text", OutputKind::Text),
     ("chunks", OutputKind::ChunkParts),
-    ("events", OutputKind::Events),
+    ("events", OutputKind::EventParts),
 ];
 
 fn read(options: &Value) -> Result<stream::Options, Error> {

@@ -18,6 +18,8 @@ pub enum OutputKind {
     ChunkParts,
     /// A JSON array of normalised events.
     Events,
+    /// The same for a host that makes objects out of them: a string alone is a text event of choice 0.
+    EventParts,
 }
 
 #[derive(Debug, Default)]
@@ -66,7 +68,7 @@ impl Output {
 
     #[inline]
     pub(super) fn wants_events(&self) -> bool {
-        self.kind == OutputKind::Events
+        matches!(self.kind, OutputKind::Events | OutputKind::EventParts)
     }
 
     /// Text of a choice, as text or as an event.
@@ -74,8 +76,8 @@ impl Output {
     pub(super) fn text(&mut self, choice: u64, text: &str) {
         match self.kind {
             OutputKind::Text if choice == 0 => self.writer.bytes.extend_from_slice(text.as_bytes()),
-            OutputKind::Events if !text.is_empty() => self.text_event("text", choice, text),
-            _ => {}
+            OutputKind::EventParts if choice == 0 && !text.is_empty() => drop(self.writer.comma().string(text)),
+            _ => self.text_event("text", choice, text),
         }
     }
 
