@@ -2,6 +2,7 @@
 //!
 //! Everything crosses as numbers and as bytes in two shared buffers: what a stream brings, and JSON text for the rest.
 
+mod allocator;
 mod connection;
 mod decoder;
 mod descriptor;
