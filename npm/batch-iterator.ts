@@ -14,7 +14,6 @@ const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 export class BatchIterator<T> implements AsyncIterableIterator<T, undefined> {
   readonly #session: Session;
-  readonly #kind: OutputKind;
   #items: unknown[] = [];
   #at = 0;
   #isReading = false;
@@ -24,10 +23,8 @@ export class BatchIterator<T> implements AsyncIterableIterator<T, undefined> {
   #last: Promise<unknown> | undefined;
 
   constructor(session: Session, kind: OutputKind) {
-    session.take();
+    session.take(kind);
     this.#session = session;
-    this.#kind = kind;
-    session.reading?.setOutput(kind);
   }
 
   next(): Promise<IteratorResult<T, undefined>> {
@@ -80,7 +77,6 @@ export class BatchIterator<T> implements AsyncIterableIterator<T, undefined> {
   async #open(): Promise<IteratorResult<T, undefined>> {
     await this.#session.opened;
     const { reading } = this.#session;
-    reading?.setOutput(this.#kind);
     return reading ? this.#more(reading) : this.#finish();
   }
 

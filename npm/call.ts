@@ -4,13 +4,12 @@
 import type { EngineCall, EngineConnection } from "./boundary.ts";
 import { answer, init, initNow, made, put, settingsText } from "./engine.ts";
 import { ChatwireError, type ErrorDescriptor, type ErrorDetail, InvalidRequestError, toError } from "./errors.ts";
-import { standardFetch } from "./host-fetch.ts";
 import { open, tell } from "./opening.ts";
 import type { ClientOptions, Fallback, Hooks, RequestOptions } from "./options.ts";
 import { aborted, outcomeOf } from "./outcome.ts";
 import type { Answered } from "./promise.ts";
 import type { Source } from "./session.ts";
-import type { Outcome } from "./types.ts";
+import type { Fetch, Outcome } from "./types.ts";
 import { Connection, outputLength } from "./wasm/chatwire.js";
 
 /** A response, and how to read its body. */
@@ -70,7 +69,7 @@ export class Caller {
       throw new ChatwireError("fallback is a list of { client, model }, each client another one of this package.");
     }
     const { fetch } = options;
-    this.#options = fetch ? { ...options, fetch: standardFetch(fetch) } : options;
+    this.#options = fetch ? { ...options, fetch: standard(fetch) } : options;
     callers.set(client, this);
     if (initNow()) this.#connect();
   }
@@ -235,6 +234,16 @@ function variableOf(name: string): string {
   } catch {
     return "";
   }
+}
+
+/** A caller's own `fetch`, with what it answers made standard. */
+function standard(fetch: Fetch): Fetch {
+  return async (url, init) => {
+    const response = await fetch(url, init);
+    const body: unknown = response?.body;
+    if (!body || typeof (body as ReadableStream).getReader === "function") return response;
+    return (await import("./host-fetch.ts")).standard(response);
+  };
 }
 
 /** A record with its numbers and booleans as text. */

@@ -1,18 +1,10 @@
 /**
- * A caller's own `fetch`, with what it answers made standard: some give Node streams for bodies.
+ * What a caller's own `fetch` answers, made standard: some give Node streams for bodies.
  */
-import type { ClientOptions } from "./options.ts";
 
-type Fetch = NonNullable<ClientOptions["fetch"]>;
-
-/** The same `fetch`, whose bodies are all web streams. */
-export function standardFetch(fetch: Fetch): Fetch {
-  return async (url, init) => standard(await fetch(url, init));
-}
-
-function standard(response: Response): Response {
-  const body: unknown = response?.body;
-  if (!body || typeof (body as ReadableStream).getReader === "function") return response;
+/** The same response, whose body is a web stream. */
+export function standard(response: Response): Response {
+  const body: unknown = response.body;
   if (typeof (body as AsyncIterable<unknown>)[Symbol.asyncIterator] !== "function") {
     throw new TypeError("fetch gave a response whose body is not a stream");
   }

@@ -2,7 +2,7 @@
  * The life of one stream: opened, read by one reader, ended once. What ChatStream and its iterators share.
  */
 import { BatchIterator } from "./batch-iterator.ts";
-import { type EngineDecoderOptions, NONE } from "./boundary.ts";
+import { type EngineDecoderOptions, NONE, type OutputKind } from "./boundary.ts";
 import { ChatwireError, toError } from "./errors.ts";
 import { cutToHeard } from "./heard.ts";
 import { unopened } from "./outcome.ts";
@@ -39,6 +39,7 @@ export class Session {
   #settle: (outcome: Outcome) => void = () => {};
   #isTaken = false;
   #heard: number | undefined;
+  #kind: OutputKind = NONE;
 
   constructor(source: Source | Promise<Source>, controller: AbortController) {
     this.controller = controller;
@@ -67,6 +68,7 @@ export class Session {
     const { signal } = this.controller;
     this.reading =
       source.reading?.(signal, ended) ?? new Reading(source.body, source.decoder, signal, ended, source.recorder);
+    this.reading.setOutput(this.#kind);
   }
 
   #end(outcome: Outcome): void {
@@ -76,14 +78,16 @@ export class Session {
     this.#settle(outcome);
   }
 
-  /** Becomes the one reader. */
-  take(): void {
+  /** Becomes the one reader, who wants this of each push. */
+  take(kind: OutputKind): void {
     if (this.#isTaken) {
       throw new ChatwireError(
         "This stream already has its one reader: a loop over it, or outcome() or a final*() called before any loop. Use tee() for a second reader, or read the outcome when the loop is done.",
       );
     }
     this.#isTaken = true;
+    this.#kind = kind;
+    this.reading?.setOutput(kind);
   }
 
   /** Has the stream read to its end, by whoever takes it in this turn or else by itself. */

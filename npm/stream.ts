@@ -3,15 +3,14 @@
  */
 
 import { BatchIterator } from "./batch-iterator.ts";
-import { CHUNKS, EVENTS, TEXT } from "./boundary.ts";
+import { CHUNKS, EVENTS, NONE, TEXT } from "./boundary.ts";
 import type { DecoderOptions } from "./decoders.ts";
 import { asBytes, init } from "./engine.ts";
 import { ChatwireError } from "./errors.ts";
-import { type Frame, frames } from "./frames.ts";
+import type { Frame } from "./frames.ts";
 import { errorOf } from "./outcome.ts";
 import { Session, type Source } from "./session.ts";
 import { asyncDispose } from "./symbols.ts";
-import { type Branch, MAX_BEHIND, teeBody, verdict } from "./tee.ts";
 import type {
   ChatCompletion,
   ChatCompletionAssistantMessageParam,
@@ -196,7 +195,12 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
    * ```
    */
   frames(): AsyncGenerator<Frame, void, void> {
-    return frames(new BatchIterator<ChatEvent>(this.#session, EVENTS), () => this.outcome());
+    const events = new BatchIterator<ChatEvent>(this.#session, EVENTS);
+    const ended = () => this.outcome();
+    return (async function* () {
+      const { frames } = await import("./frames.ts");
+      yield* frames(events, ended);
+    })();
   }
 
   /**
@@ -210,18 +214,17 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
    * await Promise.all([show(shown.textStream), keep(kept)]);
    * ```
    */
-  tee({ maxBehind = MAX_BEHIND }: { maxBehind?: number } = {}): [ChatStream, ChatStream] {
+  tee({ maxBehind }: { maxBehind?: number } = {}): [ChatStream, ChatStream] {
     const session = this.#session;
-    const [one, two] = teeBody(this.toReadableStream(), maxBehind);
-    const branch = (side: Branch) =>
-      new ChatStream(
-        Promise.resolve(session.opened).then(() => ({
-          body: side.body,
-          decoder: { ...session.decoder, timeouts: {} },
-          verdict: (own) => verdict(own, side.failure, session.outcome),
-        })),
-      );
-    return [branch(one), branch(two)];
+    const whole = this.toReadableStream();
+    const sides = import("./tee.ts").then(({ teeBody }) => teeBody(whole, maxBehind));
+    const open = async (side: 0 | 1): Promise<Source> => {
+      const { body, verdict } = (await sides)[side];
+      await session.opened;
+      const decoder = { ...session.decoder, timeouts: {} };
+      return { body, decoder, verdict: (own) => verdict(own, session.outcome) };
+    };
+    return [new ChatStream(open(0)), new ChatStream(open(1))];
   }
 
   /**
@@ -234,7 +237,7 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
    */
   toReadableStream(): ReadableStream<Uint8Array> {
     const session = this.#session;
-    session.take();
+    session.take(NONE);
     return new ReadableStream<Uint8Array>(
       {
         async pull(controller) {

@@ -5,7 +5,7 @@ import { StreamError, withOutcome } from "./errors.ts";
 import type { Outcome } from "./types.ts";
 
 /** How far, in bytes, one branch may fall behind the other. */
-export const MAX_BEHIND = 4 * 1024 * 1024;
+const MAX_BEHIND = 4 * 1024 * 1024;
 
 /** How long, in milliseconds, the faster branch waits for the slower one before it goes ahead. */
 const PATIENCE = 1000;
@@ -13,15 +13,15 @@ const PATIENCE = 1000;
 /** One side of a tee. */
 export interface Branch {
   body: ReadableStream<Uint8Array>;
-  /** Why this side was cut off, when it was. */
-  readonly failure: StreamError | undefined;
+  /** How it ended, by how it saw that itself, and how the whole ended. */
+  verdict: (own: Outcome, whole: Outcome | undefined) => Outcome;
 }
 
 /**
  * Two bodies of one. Both move at the pace of the slower one while it is read at all; one that is not read falls behind,
  * and is cut off at `maxBehind` bytes. The source is cancelled once both are.
  */
-export function teeBody(source: ReadableStream<Uint8Array>, maxBehind: number): [Branch, Branch] {
+export function teeBody(source: ReadableStream<Uint8Array>, maxBehind = MAX_BEHIND): [Branch, Branch] {
   const reader = source.getReader();
   const sides: [Side, Side] = [new Side(), new Side()];
   let reading: Promise<void> | undefined;
@@ -62,15 +62,13 @@ export function teeBody(source: ReadableStream<Uint8Array>, maxBehind: number): 
       },
       { highWaterMark: 0 },
     ),
-    get failure() {
-      return side.failure;
-    },
+    verdict: (own, whole) => verdict(own, side.failure, whole),
   });
   return [branch(sides[0], sides[1]), branch(sides[1], sides[0])];
 }
 
 /** How a branch ended: as it saw itself, unless it was cut off, or broke because the whole did. */
-export function verdict(own: Outcome, failure: StreamError | undefined, whole: Outcome | undefined): Outcome {
+function verdict(own: Outcome, failure: StreamError | undefined, whole: Outcome | undefined): Outcome {
   if (failure) {
     const outcome: Outcome = { ...own, status: "error", error: failure };
     withOutcome(failure, outcome);

@@ -398,6 +398,13 @@ test("frames_are_fresh_views_and_the_last_has_everything", async () => {
   assert.deepEqual(toolCalls, [{ id: "c", name: "f", arguments: "{}", complete: true }]);
 });
 
+test("an_iterator_taken_early_and_read_late_gives_all_of_it", async () => {
+  const { body } = serve([says("a", "stop"), DONE]).response;
+  const texts = ChatStream.fromReadableStream(body as ReadableStream<Uint8Array>).textStream[Symbol.asyncIterator]();
+  await new Promise(setImmediate); // it is open by now
+  assert.deepEqual(await texts.next(), { done: false, value: "a" });
+});
+
 test("frames_follow_the_hosts_frames", async () => {
   const callbacks: (() => void)[] = [];
   Object.assign(globalThis, {
