@@ -30,11 +30,31 @@ const shrinking = [
   ...features.map((feature) => `--enable-${feature}`),
 ];
 
+/** Compiles the crate in a folder, and gives the path of the module as the compiler leaves it, names included. */
+async function compile(folder) {
+  await run("cargo", [...command.split(" "), ...standardLibrary, "--target-dir", target], { env, cwd: folder });
+  return join(target, "wasm32-unknown-unknown", "release", "chatwire.wasm");
+}
+
+/** Writes `chatwire.js` and `chatwire.wasm`, made of a compiled module, to a folder. */
+async function bindAndShrink(compiled, folder) {
+  await run("wasm-bindgen", [compiled, ...binding, "--out-dir", folder]);
+  await run("wasm-opt", [join(folder, "chatwire_bg.wasm"), ...shrinking, "-o", join(folder, "chatwire.wasm")]);
+}
+
+/** What a module is like that is built of the crate in another folder, in that folder. */
+export async function buildElsewhere(folder) {
+  await bindAndShrink(await compile(folder), folder);
+  return readFileSync(join(folder, "chatwire.wasm"));
+}
+
+/** The options of wasm-opt, for modules to compare with. */
+export { shrinking };
+
 /** Builds what is out of date, and gives the path of the module as the compiler left it, names included. */
 export async function buildEngine() {
   say("building the engine");
-  await run("cargo", [...command.split(" "), ...standardLibrary], { env });
-  const compiled = join(target, "wasm32-unknown-unknown", "release", "chatwire.wasm");
+  const compiled = await compile(root);
   const how = `${binding} ${shrinking}`;
   const hash = createHash("sha256").update(readFileSync(compiled)).update(how).digest("hex");
   if (existsSync(join(finished, "chatwire.wasm")) && existsSync(stamp) && readFileSync(stamp, "utf8") === hash) {
@@ -43,8 +63,7 @@ export async function buildEngine() {
   say("binding and shrinking it");
   mkdirSync(join(root, ".cache"), { recursive: true });
   const fresh = mkdtempSync(join(root, ".cache", "engine-")); // its own: another build may be running
-  await run("wasm-bindgen", [compiled, ...binding, "--out-dir", fresh]);
-  await run("wasm-opt", [join(fresh, "chatwire_bg.wasm"), ...shrinking, "-o", join(fresh, "chatwire.wasm")]);
+  await bindAndShrink(compiled, fresh);
   mkdirSync(finished, { recursive: true });
   for (const file of ["chatwire.js", "chatwire.wasm"]) renameSync(join(fresh, file), join(finished, file));
   rmSync(fresh, { recursive: true });

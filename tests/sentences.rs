@@ -13,11 +13,16 @@ struct Group {
 }
 
 /// Cases that the rules get wrong, and know it.
-const WRONG: [&str; 2] = [
+const WRONG: [&str; 7] = [
+    "Thoreau argues that by simplifying one's life, “the laws of the universe will appear less complex. . . .”‖ So he says.",
+    "I love it :)‖ Do you?",
     // A danda is the end at once: what follows is not waited for.
     "सब ठीक है।।‖ धन्यवाद।",
+    "எம். ஜி. ஆர். நடிகர்.‖ அவர் முதல்வரும் ஆனார்.",
+    "قال لي: «تعال.» فذهبت.‖ ثم عدت.",
     // What is in brackets or quotation marks may go on after them: `「すごい。」と彼は言った。`
     "（他走了。）‖她留下了。",
+    "「行くの？」「うん。」‖二人は歩いた。",
 ];
 
 fn groups() -> Vec<Group> {

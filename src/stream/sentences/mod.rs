@@ -101,6 +101,8 @@ struct Stop {
     kind: Kind,
     /// A quotation or bracket closed with it.
     is_closed: bool,
+    /// Within the number of a note, `[1]`.
+    is_note: bool,
     /// White space has followed.
     has_gap: bool,
     /// Where the word begins that is to tell.
@@ -408,7 +410,9 @@ impl Splitter {
         let is_end = |set| among(set, c);
         if !stop.has_gap {
             let is_attached = self.open.last.is_some_and(|last| !is_cut(last, c)) || is_picture(c);
-            if among(CLOSING, c) || is_attached {
+            let is_note = c == '[' || stop.is_note && (is_digit(c) || c == ',');
+            if among(CLOSING, c) || is_attached || is_note {
+                stop.is_note = is_note;
                 stop.is_closed |= among(CLOSING, c) && !among("*_`~", c);
                 stop.at = at + c.len_utf8();
                 return Verdict::Wait;
@@ -471,6 +475,7 @@ impl Splitter {
                         at: open.solid,
                         kind: Kind::Line,
                         is_closed: false,
+                        is_note: false,
                         has_gap: true,
                         next: None,
                     });
@@ -515,7 +520,10 @@ impl Splitter {
         let kind = match c {
             '.' => {
                 let word = self.text.get(open.word..at).unwrap_or_default();
-                let word = word.trim_start_matches(|c: char| !is_word(c));
+                // Without quotation marks and French articles before it.
+                let is_mark = |c: char| !is_word(c) && !matches!(c, '.' | '-' | '/');
+                let word = word.trim_end_matches(is_mark);
+                let word = word.rsplit(is_mark).next().unwrap_or(word);
                 let before = open
                     .before
                     .and_then(|from| self.text.get(from..open.word))
@@ -539,6 +547,7 @@ impl Splitter {
                 at: end,
                 kind,
                 is_closed: false,
+                is_note: false,
                 has_gap: false,
                 next: None,
             });

@@ -1,15 +1,15 @@
 //! Words that say whether the full stop after them, or before them, ends a sentence. Capitals do not count unless said.
 
 /// Never at the end of a sentence: titles, and what stands before a name.
-const BEFORE_NAME: &str = "mr mrs ms mx dr prof st mt ft gen rep sen gov col capt cpt cmdr lt sgt maj adm rev hon fr supt \
+const BEFORE_NAME: &str = "mr mrs ms mx dr med prof st mt ft gen rep sen gov col capt cpt cmdr lt sgt maj adm rev hon fr supt \
     messrs vs e.g i.e cf viz esp \
     sr sra srta dra d.ª ud uds ee av exmo profa hr bzw bspw evtl ggf inkl vgl dhr mevr bijv \
-    mme mlle mm mgr sig sig.ra dott ing avv arch им ул пл просп проф акад св тов гр \
+    mme mlle mm mgr sig sig.ra dott ing avv arch им ул пл просп проф Проф акад св тов гр \
     डॉ श्री प्रो पं कु सुश्री डा ডা ড ডঃ মো মোঃ திரு டாக்டர் பேரா డా శ్రీ ಡಾ ശ്രീ ഡോ ਡਾ ડૉ";
 
 /// Not at the end before a number: `No. 5`, `Jan. 3`.
 const BEFORE_NUMBER: &str = "no nos nr n.º núm p pp pg vol fig figs art sec ch chap ed eq jan feb apr jun jul aug sep sept oct \
-    nov dec ca approx tel ext abs abb kap bd str стр рис гл табл ок";
+    nov dec ca approx tel ext abs abb kap bd стр рис гл табл ок";
 
 /// At the end only if the next word begins one.
 const ANYWHERE: &str = "etc inc ltd co corp llc plc bros jr sr al est ave blvd rd bldg dept univ assn usw u.a \
@@ -81,11 +81,12 @@ pub(super) fn full_stop(word: &str, before: &str, is_item: bool, ordinals: bool)
     if listed(BEFORE_NAME, word, false) {
         return Meaning::Part;
     }
-    if listed(BEFORE_NUMBER, word, false) {
+    if listed(BEFORE_NUMBER, word, false) || word.ends_with("str") {
         return Meaning::EndBeforeWords;
     }
     // Initials: one letter, or in the south of India a syllable; letters with full stops between them.
-    let syllable = matches!(last, '\u{B80}'..='\u{D7F}') && letters <= 2;
+    let is_indic = matches!(last, '\u{900}'..='\u{DFF}');
+    let syllable = is_indic && (letters <= 2 && last >= '\u{B80}' || letters <= 3 && before.ends_with('.'));
     let is_initial = letters == 1 && !matches!(last, '\u{E00}'..='\u{EFF}' | '\u{2E80}'..) || syllable;
     let parts = word.split('.');
     let is_dotted = word.contains('.')
