@@ -38,8 +38,8 @@ export interface RunningWorker {
   url: URL;
   /** Asks one of its isolates; the first is the one behind `url`. */
   fetch(instance: number, path: string, init?: RequestInit): Promise<Response>;
-  /** Takes one of its objects out of memory; its storage stays. */
-  evict(exportName: string, name: string): Promise<void>;
+  /** The ids of a class's objects. */
+  objects(exportName: string): Promise<string[]>;
   /** Bundles it anew, at the same address. */
   reload(): Promise<void>;
   stop(): Promise<void>;
@@ -129,7 +129,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       const worker = (await miniflare.getWorker(nameOf(instance))) as unknown as { fetch: typeof fetch };
       return worker.fetch(new URL(path, url).href, init);
     },
-    evict: (exportName, name) => miniflare.unsafeEvictDurableObject(nameOf(0), exportName, { name }),
+    objects: (exportName) => miniflare.listDurableObjectIds(exportName, nameOf(0)),
     reload: async () => miniflare.setOptions(await settings({ ...options, port: Number(url.port) })),
     stop: () => miniflare.dispose(),
   };

@@ -140,9 +140,9 @@ export class ChatwireLimiter {
       case "renew":
         return this.#renew(message, now);
       case "settle":
-        // Whoever broke an answer off may count less at once than its server does.
-        if (message.linger > 0) setTimeout(() => this.#settle(message, this.#advance()), message.linger);
-        else this.#settle(message, now);
+        // Whoever breaks an answer off knows of it sooner than its server does.
+        if (message.linger > 0) await new Promise((resolve) => setTimeout(resolve, message.linger));
+        this.#settle(message, message.answered === null ? null : now - message.answered, this.#advance());
         return {};
       case "cancel":
         return this.#cancel(message.id, now);
@@ -178,18 +178,17 @@ export class ChatwireLimiter {
     return {};
   }
 
-  #settle({ id, tokens, answered, record }: Told<"settle">, now: number): void {
+  #settle({ id, tokens, record }: Told<"settle">, answered: number | null, now: number): void {
     const [known] = this.#sql.exec("SELECT tokens, settled FROM requests WHERE id = ?", id);
     if (known?.settled) return;
-    const at = answered === null ? null : now - answered;
-    this.#meter.settle(id, at, tokens, now);
+    this.#meter.settle(id, answered, tokens, now);
     this.#sql.exec(
       `INSERT INTO requests (id, tokens, answered, ended, settled) VALUES (?, ?, ?, ?, 1)
        ON CONFLICT (id) DO UPDATE SET tokens = excluded.tokens, answered = coalesce(answered, excluded.answered),
          ended = excluded.ended, settled = 1`,
       id,
       tokens ?? known?.tokens ?? 0,
-      at,
+      answered,
       now,
     );
     if (record) this.#book(record);

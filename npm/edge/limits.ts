@@ -15,6 +15,8 @@ const TURN_HEADER = "x-chatwire-turn";
 const RETRY_HEADER = "x-chatwire-retry-after";
 const USED_UP = "chatwire_plan_used_up";
 const UNREACHABLE = "chatwire_limiter_unreachable";
+/** Milliseconds before a limiter is asked again that did not answer. */
+const PAUSES = [100, 500, 1000];
 /** Bytes of a request's text that make a token, about. */
 const BYTES_PER_TOKEN = 4;
 
@@ -207,7 +209,9 @@ export class Limits {
     const keepers = new Map<string, Keeper>();
     for (const { keeper } of this.#providers.values()) keepers.set(await keeper.name(), keeper);
     const rows = await Promise.all(
-      [...keepers.values()].map((keeper) => keeper.tell<UsageRow[]>({ op: "usage", from, to, caller })),
+      [...keepers.values()].map((keeper) =>
+        keeper.tellSurely<UsageRow[]>(() => ({ op: "usage", from, to, caller }), PAUSES),
+      ),
     );
     return merged(rows.flat());
   }
@@ -227,7 +231,9 @@ export class Limits {
     const place = new Place(keeper, id, tokens);
     let admission: Admission;
     try {
-      admission = await keeper.tell({ op: "admit", id, plan, tokens, wait }, signal);
+      const until = Date.now() + wait;
+      const message = () => ({ op: "admit", id, plan, tokens, wait: Math.max(0, until - Date.now()) }) as const;
+      admission = await keeper.tellSurely(message, PAUSES, signal);
     } catch (error) {
       // Whether it was let in is not known.
       const leaving = place.cancel();

@@ -10,8 +10,8 @@ import type { LimiterNamespace, UsageRecord } from "./options.ts";
 const RENEWAL = LEASE / 3;
 /** How much later a provider may learn that its answer was broken off. */
 const LINGER = 1000;
-/** Milliseconds before a message is sent again. What is settled twice counts once. */
-const AGAIN = [100, 1000, 5000];
+/** Milliseconds before what was used is told again. */
+const PAUSES = [100, 1000, 5000];
 /** One of the limiter's objects. */
 export class Keeper {
   readonly #namespace: LimiterNamespace;
@@ -23,6 +23,7 @@ export class Keeper {
     this.name = name;
   }
 
+  /** One message. */
   async tell<Answer>(message: Message, signal?: AbortSignal): Promise<Answer> {
     const stub = this.#namespace.get(this.#namespace.idFromName(await this.name()) as never);
     const init = { method: "POST", body: JSON.stringify(message), ...(signal && { signal }) };
@@ -31,18 +32,17 @@ export class Keeper {
     return response.json() as Answer;
   }
 
-  /** The same until it has been heard, as far as patience goes. */
-  async tellSurely(message: Message): Promise<void> {
-    for (const wait of [...AGAIN, 0]) {
+  /** The same again until it is heard, as far as these pauses go: objects restart. What is told twice counts once. */
+  async tellSurely<Answer>(message: () => Message, pauses: readonly number[], signal?: AbortSignal): Promise<Answer> {
+    for (const pause of pauses) {
       try {
-        await this.tell(message);
-        return;
+        return await this.tell(message(), signal);
       } catch (error) {
-        if (wait === 0)
-          console.error("chatwire/edge: a limiter could not be told of a request:", (error as Error)?.name);
-        else await new Promise((resolve) => setTimeout(resolve, wait));
+        if (signal?.aborted) throw error;
+        await new Promise((resolve) => setTimeout(resolve, pause));
       }
     }
+    return this.tell(message(), signal);
   }
 }
 
@@ -100,7 +100,11 @@ export class Place {
 
   #close(message: () => Message): Promise<void> {
     clearTimeout(this.#timer);
-    this.#closing ??= this.#renewing.then(() => this.#keeper.tellSurely(message()));
+    this.#closing ??= this.#renewing
+      .then(() => this.#keeper.tellSurely<void>(message, PAUSES))
+      .catch((error) => {
+        console.error("chatwire/edge: a limiter could not be told of a request:", (error as Error)?.name);
+      });
     return this.#closing;
   }
 }

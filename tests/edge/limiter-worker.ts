@@ -7,17 +7,28 @@ import { bearerTokens, ChatwireLimiter, gateway, type LimiterNamespace, type Lim
 interface Env {
   UPSTREAM: string;
   LIMITS: string;
-  ON_DISCONNECT: "drain" | "abort";
-  LIMITER: LimiterNamespace;
+  LIMITER: LimiterNamespace & { idFromString(id: string): object };
   OBJECTS?: string;
 }
 
 /** Milliseconds; worker and objects share it, since they share an isolate. */
 let ahead = 0;
 
+interface Abortable {
+  abort(reason: string): void;
+}
+
 export class Limiter extends ChatwireLimiter {
-  constructor(state: LimiterState) {
+  readonly #state: Abortable;
+
+  constructor(state: LimiterState & Abortable) {
     super(state, undefined, () => Date.now() + ahead);
+    this.#state = state;
+  }
+
+  override async fetch(request: Request): Promise<Response> {
+    if (request.url.endsWith("/crash")) this.#state.abort("as the test wishes");
+    return super.fetch(request);
   }
 }
 
@@ -39,10 +50,9 @@ const app = gateway((env: Env) => ({
       maxRetries: 0,
     },
   },
-  models: { electron: "own/electron" },
+  models: { electron: "own/electron", small: "own/electron" },
   authorize: bearerTokens({ alice: "alice", bob: "bob", operator: { caller: "operator", readsUsage: true } }),
   limits: { limiter: env.OBJECTS ? objectsAt(env.OBJECTS) : env.LIMITER, ...JSON.parse(env.LIMITS) },
-  onDisconnect: env.ON_DISCONNECT,
 }));
 
 const PRICES = { input: 1, cachedInput: 0.5, output: 2 };
@@ -50,6 +60,12 @@ const PRICES = { input: 1, cachedInput: 0.5, output: 2 };
 export default {
   async fetch(request: Request, env: Env, context: unknown): Promise<Response> {
     const { pathname, searchParams } = new URL(request.url);
+    const [, crashing] = /^\/crash\/(.+)$/.exec(pathname) ?? [];
+    if (crashing) {
+      const object = env.LIMITER.get(env.LIMITER.idFromString(crashing) as never);
+      await object.fetch("https://limiter/crash", { method: "POST", body: "" }).catch(() => {});
+      return new Response();
+    }
     const [, object] = /^\/objects\/(.+)$/.exec(pathname) ?? [];
     if (object) {
       const id = env.LIMITER.idFromName(decodeURIComponent(object)) as never;
