@@ -36,6 +36,12 @@ export function joined(first: Batch, second: Batch): Batch {
   return first;
 }
 
+/** `JSON.parse` for a list, and faster than it for a list of one plain string, which is what most reads of one event bring. */
+function parts(json: string): unknown[] {
+  const isPlain = json[1] === '"' && json.indexOf('"', 2) === json.length - 2 && !json.includes("\\");
+  return isPlain ? [json.slice(2, -2)] : JSON.parse(json);
+}
+
 export class BodyDecoder {
   /** How it ended; undefined until then, and for ever when it was freed in flight. */
   outcome: Outcome | undefined;
@@ -141,7 +147,7 @@ export class BodyDecoder {
     let batch: Batch = "";
     if (length > 0) {
       const text = output(length);
-      batch = this.#kind === TEXT ? text : (JSON.parse(text) as unknown[]);
+      batch = this.#kind === TEXT ? text : parts(text);
       if (this.#kind === CHUNKS) batch = this.#chunks.chunks(batch as unknown[]);
       if (this.#kind === EVENTS) this.#partials.grow(batch as unknown[]);
     }
