@@ -155,9 +155,13 @@ impl Decoder {
     }
 
     /// The data of an event that its blank line has not closed yet, where that is one line.
+    #[inline]
     pub(crate) fn pending(&self) -> Option<&[u8]> {
         if self.has_data && !self.dispatched {
             return Some(&*self.data).filter(|_| self.line.is_empty());
+        }
+        if self.line.is_empty() {
+            return None;
         }
         match split_field(&self.line) {
             (b"data", value) => Some(value),

@@ -435,6 +435,7 @@ impl Decoder {
     }
 
     /// When [`tick`](Self::tick) is due for a read that has been pending since `read_started`.
+    #[cfg_attr(chatwire_speed, optimize(speed))]
     pub fn deadline(&self, read_started: f64) -> Option<f64> {
         if self.status.is_some() {
             return None;
@@ -442,13 +443,17 @@ impl Decoder {
         if self.awaits_blank_line() {
             return Some(read_started + BLANK_LINE_MS);
         }
-        let silence = self.silence().map(|limit| read_started + limit - self.waited);
-        let total = self.options.timeouts.total.map(|limit| self.options.started + limit);
-        let speech = self
-            .choices
-            .iter()
-            .filter_map(|choice| choice.speech.as_ref()?.deadline());
-        silence.into_iter().chain(total).chain(speech).reduce(f64::min)
+        let mut due = f64::INFINITY;
+        if let Some(limit) = self.silence() {
+            due = read_started + limit - self.waited;
+        }
+        if let Some(limit) = self.options.timeouts.total {
+            due = due.min(self.options.started + limit);
+        }
+        for speech in self.choices.iter().filter_map(|choice| choice.speech.as_ref()) {
+            due = due.min(speech.deadline().unwrap_or(f64::INFINITY));
+        }
+        Some(due).filter(|due| due.is_finite())
     }
 
     /// What the last call handed out: UTF-8 text, or a JSON array.
