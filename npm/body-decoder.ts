@@ -7,23 +7,30 @@ import {
   ABORTED,
   CHUNKS,
   CLOSED,
+  COMPLETION,
+  DEADLINE,
+  DECODER,
+  END,
   type EndReason,
-  type EngineDecoder,
+  type Engine,
   type EngineDecoderOptions,
   EVENTS,
   INPUT_BYTES,
   LOST,
   NONE,
+  OUTCOME,
   type OutputKind,
+  PUSH,
+  SET_OUTPUT,
   TEXT,
+  TICK,
 } from "./boundary.ts";
 import { ChunkParts } from "./chunk-parts.ts";
-import { answer, made, output, place, put, settingsText } from "./engine.ts";
+import { answer, make, output, place, put, settingsText } from "./engine.ts";
 import { toError, withOutcome } from "./errors.ts";
 import { PartialValues } from "./partial.ts";
 import type { Recorder } from "./recording.ts";
 import type { Outcome } from "./types.ts";
-import { Decoder } from "./wasm/chatwire.js";
 
 /** The text of one push, or its chunks or events. Nothing is an empty string, for lists too. */
 export type Batch = string | unknown[];
@@ -48,7 +55,7 @@ export class BodyDecoder {
   /** For a document, once ended: the completion as JSON text. */
   completion = "";
 
-  #engine: EngineDecoder | undefined;
+  #engine: Engine | undefined;
   #kind: OutputKind = NONE;
   readonly #partials = new PartialValues();
   readonly #chunks = new ChunkParts();
@@ -62,13 +69,17 @@ export class BodyDecoder {
     this.#recorder = recorder;
     this.#document = options.document === true;
     this.#prompt = prompt;
-    this.#engine = made(Decoder.make(put(settingsText(options))));
+    try {
+      this.#engine = make(DECODER, settingsText(options));
+    } catch (thrown) {
+      throw toError(thrown);
+    }
   }
 
   /** What each push gives. Before the first push. */
   setOutput(kind: OutputKind): void {
     this.#kind = kind;
-    this.#engine?.setOutput(kind);
+    this.#engine?.call(SET_OUTPUT, kind);
   }
 
   /** What was used so far, and what it costs. */
@@ -77,10 +88,10 @@ export class BodyDecoder {
   }
 
   /** The outcome; before the end, what was used so far. */
-  #report(engine: EngineDecoder): Outcome {
-    let length = engine.outcome(this.#prompt ? -1 : 0);
+  #report(engine: Engine): Outcome {
+    let length = engine.call(OUTCOME, 0, this.#prompt ? 1 : 0);
     // The request is looked at only where nobody else has counted its tokens, and once.
-    length ||= engine.outcome(put(this.#prompt?.() ?? ""));
+    length ||= engine.call(OUTCOME, put(this.#prompt?.() ?? ""));
     this.#prompt = undefined;
     return answer(length);
   }
@@ -100,7 +111,7 @@ export class BodyDecoder {
     const engine = this.#engine;
     if (!engine) return "";
     place(slice);
-    return this.#batch(engine.push(slice.length, readStarted, now));
+    return this.#batch(engine.call(PUSH, slice.length, readStarted, now));
   }
 
   /** The body is over. */
@@ -122,18 +133,18 @@ export class BodyDecoder {
   }
 
   #end(reason: EndReason, now: number, why = ""): Batch {
-    return this.#engine ? this.#batch(this.#engine.end(reason, put(why), now)) : "";
+    return this.#engine ? this.#batch(this.#engine.call(END, put(why), reason, now)) : "";
   }
 
   /** Time has passed: a read has been pending since `readStarted`. */
   tick(readStarted: number, now: number): Batch {
     this.#recorder?.note(["tick", readStarted, now]);
-    return this.#engine ? this.#batch(this.#engine.tick(readStarted, now)) : "";
+    return this.#engine ? this.#batch(this.#engine.call(TICK, 0, readStarted, now)) : "";
   }
 
   /** When to `tick`, if a read has been pending since `readStarted`; Infinity for never. */
   deadline(readStarted: number): number {
-    return this.#engine ? this.#engine.deadline(readStarted) : Number.POSITIVE_INFINITY;
+    return this.#engine ? this.#engine.call(DEADLINE, 0, readStarted) : Number.POSITIVE_INFINITY;
   }
 
   /** Lets go of the engine's memory; done by itself at the end. */
@@ -155,7 +166,7 @@ export class BodyDecoder {
       const outcome = this.#report(this.#engine);
       if (outcome.error) outcome.error = withOutcome(toError(outcome.error), outcome);
       this.outcome = outcome;
-      if (this.#document) this.completion = output(this.#engine.completion());
+      if (this.#document) this.completion = output(this.#engine.call(COMPLETION));
       this.free();
     }
     return batch;

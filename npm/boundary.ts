@@ -49,31 +49,50 @@ export interface EngineDecoderOptions {
   contentType?: string;
 }
 
+/** What `Engine.make` makes. */
+export const CONNECTION = 0;
+export const DECODER = 1;
+/** Bare event-stream framing; the length is the most bytes an event may have. */
+export const EVENT_STREAM = 2;
+
 /**
- * One body. `push`, `end` and `tick` answer n: the output holds `n >= 0 ? n : ~n` bytes, and a negative n says that the
+ * What a decoder does. The first three answer n: the output holds `n >= 0 ? n : ~n` bytes, and a negative n says that the
  * outcome is decided.
  */
-export interface EngineDecoder {
-  setOutput(kind: number): void;
-  push(length: number, readStarted: number, now: number): number;
-  /** What the host says of it is in the input. */
-  end(reason: number, length: number, now: number): number;
-  tick(readStarted: number, now: number): number;
-  /** When `tick` is due for a read pending since `readStarted`; Infinity when nothing is timed. */
-  deadline(readStarted: number): number;
-  /**
-   * Puts out the outcome; before the end, its `usage` and `cost` so far. With -1 for a length it answers 0 where it needs the
-   * request's body first.
-   */
-  outcome(length: number): number;
-  completion(): number;
-  free(): void;
-}
+export const PUSH = 0; // length, readStarted, now
+export const END = 1; // length of what the host says of it, reason, now
+export const TICK = 2; // 0, readStarted, now
+/** When a tick is due for a read pending since then; Infinity when nothing is timed. */
+export const DEADLINE = 3; // 0, readStarted
+/**
+ * Puts out the outcome; before the end, its `usage` and `cost` so far. Asked with 1, it answers 0 where it needs the request's
+ * body first.
+ */
+export const OUTCOME = 4; // length of the request's body or 0, 1 to ask
+export const COMPLETION = 5;
+export const SET_OUTPUT = 6; // kind
 
-/** Bare event-stream framing. `feed` and `end` put out an `EventStreamAnswer`. */
-export interface EngineEventStream {
-  feed(length: number): number;
-  end(): number;
+/** What an event stream does: both put out an `EventStreamAnswer`. */
+export const FEED = 0; // length
+export const FINISH = 1;
+
+/** What an opening does: takes an `ActionResult` and puts out an `Action`. */
+export const STEP = 0; // length, now, milliseconds since 1970, a random number in 0..1
+
+/** What a connection does. */
+/** Ends a call: adds its outcome's `usage`, if there is any, to the totals, and frees its place. */
+export const ACCOUNT = 0; // length, id
+/** Whether the provider documents `response_format: json_schema`. */
+export const JSON_SCHEMA = 1;
+
+/** One part of the engine. */
+export interface Engine {
+  /** Does something, by its number; what that means is said above. */
+  call(what: number, length?: number, a?: number, b?: number, c?: number): number;
+  /** Of a connection: begins to open a response, by the JSON of an `EngineCall` and of the request's body. */
+  open(length: number): Engine;
+  /** Of a connection: the totals, `cached_tokens` among them. */
+  usage(): Record<string, number | null>;
   free(): void;
 }
 
@@ -121,7 +140,7 @@ export interface Action {
   };
   /** Read the body of a refusal for so many milliseconds at the most. */
   read?: number;
-  /** It is a good response. `id` names it to `EngineConnection.account`. */
+  /** It is a good response. `id` names it to `ACCOUNT`. */
   open?: { id: number; decoder: EngineDecoderOptions };
   fail?: object;
 }
@@ -136,26 +155,6 @@ export type ActionResult =
   | { aborted: true }
   | Record<string, never>;
 
-/** One response on its way. */
-export interface EngineOpening {
-  /** Takes an `ActionResult` and puts out an `Action`. `wall` is the time since 1970, `random` a number in 0..1. */
-  step(length: number, now: number, wall: number, random: number): number;
-  free(): void;
-}
-
-/** What one client holds: provider, policy, limits, totals. */
-export interface EngineConnection {
-  /** Begins to open a response, by the JSON of an `EngineCall` and of the request's body. */
-  open(length: number): EngineOpening;
-  /** Whether the provider documents `response_format: json_schema`. */
-  readonly jsonSchema: boolean;
-  /** The totals, `cached_tokens` among them. */
-  usage(): Record<string, number | null>;
-  /** Ends a call: adds its outcome's `usage`, if there is any, to the totals, and frees its place. */
-  account(length: number, id: number): void;
-  free(): void;
-}
-
 /** The generated module, `dist/wasm/chatwire.js`. Where `make` makes nothing, it puts out why. */
 export interface EngineModule {
   default(source: { module_or_path: unknown }): Promise<{ memory: { buffer: ArrayBuffer } }>;
@@ -165,7 +164,5 @@ export interface EngineModule {
   heard(length: number, units: number): number;
   outputPointer(): number;
   outputLength(): number;
-  Decoder: { make(length: number): EngineDecoder | undefined; prototype: EngineDecoder };
-  EventStream: { new (maxEventBytes: number): EngineEventStream; prototype: EngineEventStream };
-  Connection: { make(length: number): EngineConnection | undefined };
+  Engine: { make(kind: number, length: number): Engine | undefined; prototype: Engine };
 }

@@ -1,8 +1,8 @@
 /**
  * One request through the engine: from what the caller gave to a response whose headers have arrived.
  */
-import type { EngineCall, EngineConnection } from "./boundary.ts";
-import { answer, init, initNow, made, put, settingsText } from "./engine.ts";
+import { ACCOUNT, CONNECTION, type Engine, type EngineCall, JSON_SCHEMA } from "./boundary.ts";
+import { init, initNow, make, put, settingsText } from "./engine.ts";
 import { ChatwireError, type ErrorDescriptor, type ErrorDetail, InvalidRequestError, toError } from "./errors.ts";
 import { open, tell } from "./opening.ts";
 import type { ClientOptions, Fallback, Hooks, RequestOptions } from "./options.ts";
@@ -10,7 +10,6 @@ import { aborted, outcomeOf } from "./outcome.ts";
 import type { Answered } from "./promise.ts";
 import type { Source } from "./session.ts";
 import type { Fetch, Outcome } from "./types.ts";
-import { Connection, outputLength } from "./wasm/chatwire.js";
 
 /** A response, and how to read its body. */
 export type Answer = Answered & Source;
@@ -55,7 +54,7 @@ const callers = new WeakMap<object, Caller>();
 /** What a client holds of the engine, and the way to make calls with it. */
 export class Caller {
   readonly #options: ClientOptions;
-  #connection: EngineConnection | undefined;
+  #connection: Engine | undefined;
   #isDisposed = false;
   readonly #warned = new Set<string>();
 
@@ -84,7 +83,7 @@ export class Caller {
   /** Whether the server documents `response_format: json_schema`. */
   async knowsSchemas(): Promise<boolean> {
     await init();
-    return this.#connect().jsonSchema;
+    return this.#connect().call(JSON_SCHEMA) > 0;
   }
 
   /** Starts a call. Whatever is wrong with it rejects `answer`. */
@@ -154,7 +153,7 @@ export class Caller {
     };
     const { response, decoder, id, secrets } = await open(opening, this.#options, body, signal, told);
     const account = (outcome?: Outcome) => {
-      if (!this.#isDisposed) connection.account(put(JSON.stringify(outcome?.usage ?? null)), id);
+      if (!this.#isDisposed) connection.call(ACCOUNT, put(JSON.stringify(outcome?.usage ?? null)), id);
     };
     if (body !== undefined) decoder.prompt = () => body;
     if (call.sentences) decoder.sentences = call.sentences;
@@ -183,7 +182,7 @@ export class Caller {
     this.#connection = undefined;
   }
 
-  #connect(): EngineConnection {
+  #connect(): Engine {
     if (this.#isDisposed) throw new ChatwireError("This client was disposed of: make a new one.");
     if (this.#connection) return this.#connection;
     const { apiKey, defaultHeaders, defaultQuery } = this.#options;
@@ -194,14 +193,19 @@ export class Caller {
     // `true` stands for a function, and is no key itself.
     if (typeof apiKey === "function") settings.apiKey = true;
     else if (apiKey !== undefined) settings.apiKey = typeof apiKey === "boolean" ? [] : apiKey;
-    const make = () => Connection.make(put(settingsText(settings)));
-    let connection = make();
-    const { variable } = connection ? {} : answer<{ variable?: string }>(outputLength());
-    if (variable) {
-      settings.env = variableOf(variable);
-      connection = make();
+    const connect = (env?: string) => make(CONNECTION, settingsText({ ...settings, env }));
+    try {
+      try {
+        this.#connection = connect();
+      } catch (thrown) {
+        // It asks for a key that may be in the environment.
+        const { variable } = thrown as { variable?: string };
+        if (!variable) throw thrown;
+        this.#connection = connect(variableOf(variable));
+      }
+    } catch (thrown) {
+      throw toError(thrown);
     }
-    this.#connection = made(connection);
     return this.#connection;
   }
 }

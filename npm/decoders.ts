@@ -7,19 +7,21 @@
 import { type Batch, BodyDecoder } from "./body-decoder.ts";
 import {
   CHUNKS,
+  type Engine,
   type EngineDecoderOptions,
-  type EngineEventStream,
+  EVENT_STREAM,
   EVENTS,
   type EventStreamAnswer,
+  FEED,
+  FINISH,
   INPUT_BYTES,
   NONE,
   TEXT,
 } from "./boundary.ts";
-import { answer, asBytes, init, place, requireNow } from "./engine.ts";
+import { answer, asBytes, init, make, place, requireNow } from "./engine.ts";
 import { ChatwireError, toError } from "./errors.ts";
 import { dispose } from "./symbols.ts";
 import type { ChatCompletionChunk, ChatEvent, Outcome, Prices, ReasoningPlace, SentenceOptions } from "./types.ts";
-import { EventStream } from "./wasm/chatwire.js";
 
 /** How an answer is read. */
 export interface DecoderOptions {
@@ -188,7 +190,7 @@ const MAX_EVENT_BYTES = 16 * 1024 * 1024;
  * ```
  */
 export class EventStreamDecoder {
-  #engine: EngineEventStream | undefined;
+  #engine: Engine | undefined;
   #lastEventId = "";
   #reconnectionTime: number | undefined;
 
@@ -199,7 +201,7 @@ export class EventStreamDecoder {
     if (!(maxEventBytes >= 1 && maxEventBytes < 2 ** 32)) {
       throw new ChatwireError("maxEventBytes is a number of bytes from 1 to 2^32 - 1.");
     }
-    this.#engine = new EventStream(maxEventBytes);
+    this.#engine = make(EVENT_STREAM, maxEventBytes);
   }
 
   /** The last `id` of the stream so far. */
@@ -224,7 +226,7 @@ export class EventStreamDecoder {
       const slice = chunk.subarray(at, at + INPUT_BYTES);
       const found = this.#call((engine) => {
         place(slice);
-        return engine.feed(slice.length);
+        return engine.call(FEED, slice.length);
       });
       for (const event of found) events.push(event);
     }
@@ -233,7 +235,7 @@ export class EventStreamDecoder {
 
   /** Ends the stream. Gives the event it stopped inside, if any, marked `unfinished`. */
   end(): EventStreamEvent[] {
-    const events = this.#call((engine) => engine.end());
+    const events = this.#call((engine) => engine.call(FINISH));
     this.free();
     return events;
   }
@@ -248,7 +250,7 @@ export class EventStreamDecoder {
     this.free();
   }
 
-  #call(step: (engine: EngineEventStream) => number): EventStreamEvent[] {
+  #call(step: (engine: Engine) => number): EventStreamEvent[] {
     if (!this.#engine) throw new ChatwireError("This EventStreamDecoder has ended: use a new one for each stream.");
     const { events, lastEventId, reconnectionTime, error } = answer<EventStreamAnswer<EventStreamEvent>>(
       step(this.#engine),

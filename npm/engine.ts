@@ -4,8 +4,9 @@
  * No meaning is given to the bytes here. Loading starts on first use, never when a module is evaluated:
  * edge runtimes forbid I/O in global scope.
  */
-import { ChatwireError, toError } from "./errors.ts";
-import start, { initSync, inputPointer, outputLength, outputPointer } from "./wasm/chatwire.js";
+import type { Engine as EnginePart } from "./boundary.ts";
+import { ChatwireError, type ErrorDescriptor } from "./errors.ts";
+import start, { Engine, initSync, inputPointer, outputLength, outputPointer } from "./wasm/chatwire.js";
 
 type CompiledModule = typeof globalThis extends { WebAssembly: { Module: { prototype: infer M } } } ? M : never;
 
@@ -144,10 +145,11 @@ export function answer<T>(length: number): T {
   return JSON.parse(output(length)) as T;
 }
 
-/** What `make` gave, or the error that it put out instead. */
-export function made<T>(engine: T | undefined): T {
+/** Makes a part of the engine, by its options as JSON or a number. */
+export function make(kind: number, options: string | number): EnginePart {
+  const engine = Engine.make(kind, typeof options === "number" ? options : put(options));
   if (engine) return engine;
-  throw toError(JSON.parse(output(outputLength())));
+  throw answer<ErrorDescriptor>(outputLength());
 }
 
 // A leading U+FEFF in an answer is text, not a mark.

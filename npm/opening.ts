@@ -1,7 +1,7 @@
 /**
  * Opening a response: does what the engine says next, through the host's `fetch` and timers, and tells it what came of it.
  */
-import type { Action, ActionResult, EngineDecoderOptions, EngineOpening } from "./boundary.ts";
+import { type Action, type ActionResult, type Engine, type EngineDecoderOptions, STEP } from "./boundary.ts";
 import { answer, asBytes, put } from "./engine.ts";
 import type { ClientOptions, Hooks } from "./options.ts";
 import type { FetchInit } from "./types.ts";
@@ -27,7 +27,7 @@ const MAX_BODY = 65_536;
  * @throws {ErrorDescriptor} there was no good response
  */
 export async function open(
-  engine: EngineOpening,
+  engine: Engine,
   { fetch, apiKey }: ClientOptions,
   body: string | undefined,
   signal: AbortSignal,
@@ -88,7 +88,7 @@ export async function open(
     let result: ActionResult = {};
     for (;;) {
       const length = put(JSON.stringify(result));
-      const action = answer<Action>(engine.step(length, performance.now(), Date.now(), Math.random()));
+      const action = answer<Action>(engine.call(STEP, length, performance.now(), Date.now(), Math.random()));
       for (const [hook, what] of action.told ?? []) told(hook, what);
       if (action.fail) throw action.fail;
       if (action.open) return { response: response as Response, ...action.open, secrets: secretsOf(sentHeaders) };

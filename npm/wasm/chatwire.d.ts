@@ -8,6 +8,4 @@ export declare const inputPointer: EngineModule["inputPointer"];
 export declare const outputPointer: EngineModule["outputPointer"];
 export declare const outputLength: EngineModule["outputLength"];
 export declare const heard: EngineModule["heard"];
-export declare const Decoder: EngineModule["Decoder"];
-export declare const EventStream: EngineModule["EventStream"];
-export declare const Connection: EngineModule["Connection"];
+export declare const Engine: EngineModule["Engine"];

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use serde::Serialize;
 use serde::ser::SerializeMap;
-use wasm_bindgen::prelude::*;
+use wasm_bindgen::JsValue;
 
 use super::descriptor::describe;
 use super::memory;
@@ -23,9 +23,15 @@ use crate::stream::{self, Tokens};
 
 const DEFAULT_RETRIES: u32 = 2;
 
+/// Why there is no client.
+pub(super) enum Refused {
+    Error(Error),
+    /// The value of this environment variable is wanted as `env`.
+    Wants(String),
+}
+
 /// The settings of one client, and what its calls have used so far.
-#[wasm_bindgen]
-pub struct Connection(Rc<Shared>);
+pub(super) struct Connection(Rc<Shared>);
 
 struct Shared {
     settings: Rc<Settings>,
@@ -34,35 +40,30 @@ struct Shared {
     places: RefCell<Vec<Option<Place>>>,
 }
 
-#[wasm_bindgen]
 impl Connection {
-    /// A client by the JSON text in the input: the options its user gave, and `page`, `location` and `env` for where it is.
-    /// Without a client, the output is the descriptor of an error, or `{ variable }`: its value is wanted as `env`.
-    pub fn make(length: usize) -> Option<Connection> {
-        let options = memory::input(length, value);
+    /// A client by the JSON text of the options its user gave, and `page`, `location` and `env` for where it is. Its JSON
+    /// schema says whether the provider documents `response_format: json_schema`.
+    pub(super) fn make(options: &[u8]) -> Result<Connection, Refused> {
+        let options = value(options);
         let problems = RefCell::default();
         let options = Options::new(&options, &problems);
         let settings = connect(&options);
-        match (settings, problems.take()) {
-            (Some(settings), problems) if problems.is_empty() => Some(Connection(Rc::new(Shared {
+        let problems = problems.take();
+        if let Some(wanted) = problems.iter().find(|problem| problem.code == WANTS_VARIABLE) {
+            return Err(Refused::Wants(wanted.message.clone()));
+        }
+        match settings.filter(|_| problems.is_empty()) {
+            Some(settings) => Ok(Connection(Rc::new(Shared {
                 settings: Rc::new(settings),
                 totals: RefCell::default(),
                 places: RefCell::default(),
             }))),
-            (_, problems) => {
-                let wanted = problems.iter().find(|problem| problem.code == WANTS_VARIABLE);
-                let variable = wanted.map(|problem| problem.message.clone());
-                memory::write(|out| match variable {
-                    Some(variable) => drop(out.raw(b"{").member("variable", &variable).raw(b"}")),
-                    None => describe(&Error::invalid(problems), out),
-                });
-                None
-            }
+            None => Err(Refused::Error(problems.into())),
         }
     }
 
     /// Begins to open a response. In the input are the JSON text of the call, and of the request's body if it has one.
-    pub fn open(&self, length: usize) -> Opening {
+    pub(super) fn open(&self, length: usize) -> Opening {
         let mut texts = memory::input(length, View::sequence).into_iter();
         let options = texts.next().unwrap_or(Value::Deep);
         let problems = RefCell::default();
@@ -78,20 +79,19 @@ impl Connection {
     }
 
     /// Whether the provider documents `response_format: json_schema`.
-    #[wasm_bindgen(getter, js_name = jsonSchema)]
-    pub fn json_schema(&self) -> bool {
+    pub(super) fn json_schema(&self) -> bool {
         self.0.settings.provider.capabilities.json_schema
     }
 
     /// What all calls have used so far.
-    pub fn usage(&self) -> JsValue {
+    pub(super) fn usage(&self) -> JsValue {
         let totals = Usage(*self.0.totals.borrow());
         let serializer = serde_wasm_bindgen::Serializer::json_compatible();
         totals.serialize(&serializer).unwrap_or(JsValue::NULL)
     }
 
     /// Adds a call that is over to the totals, by the `usage` of its outcome in the input, and frees its place.
-    pub fn account(&self, length: usize, id: usize) {
+    pub(super) fn account(&self, length: usize, id: usize) {
         if let Some(place) = self.0.places.borrow_mut().get_mut(id.wrapping_sub(1)) {
             *place = None;
         }
@@ -141,16 +141,14 @@ impl Shared {
 }
 
 /// One response on its way.
-#[wasm_bindgen]
-pub struct Opening {
+pub(super) struct Opening {
     shared: Rc<Shared>,
     opening: Result<opening::Opening, Error>,
 }
 
-#[wasm_bindgen]
 impl Opening {
     /// Takes what came of the last action, and puts out the next, as JSON text both.
-    pub fn step(&mut self, length: usize, now: f64, wall: f64, random: f64) -> usize {
+    pub(super) fn step(&mut self, length: usize, now: f64, wall: f64, random: f64) -> usize {
         let at = Moment { now, wall, random };
         let event = read_event(&memory::input(length, value));
         memory::write(|out| {

@@ -2,9 +2,6 @@
 
 use std::cell::RefCell;
 
-use wasm_bindgen::prelude::*;
-
-use super::descriptor::describe;
 use super::memory;
 use super::options::{Options, value};
 use crate::chat::view::{Value, View};
@@ -83,50 +80,31 @@ fn read(options: &Value) -> Result<stream::Options, Error> {
     }
 }
 
-/// How many UTF-16 units of the text in the input were heard whole, when so many were spoken.
-#[wasm_bindgen]
-pub fn heard(length: usize, units: f64) -> usize {
-    memory::input(length, |text| {
-        let text = str::from_utf8(text).unwrap_or_default();
-        stream::heard(text, units as u64).chars().map(char::len_utf16).sum()
-    })
-}
-
 /// One chat stream, or one JSON completion.
-#[wasm_bindgen]
-pub struct Decoder(stream::Decoder);
+pub(super) struct Decoder(stream::Decoder);
 
-#[wasm_bindgen]
 impl Decoder {
-    /// A decoder at the start of a body, by the JSON text of its options in the input. Without it, the output is the
-    /// descriptor of an error.
-    pub fn make(length: usize) -> Option<Decoder> {
-        let options = read(&memory::input(length, value));
-        let error = match options {
-            Ok(options) => return Some(Decoder(stream::Decoder::new(options))),
-            Err(error) => error,
-        };
-        memory::write(|out| describe(&error, out));
-        None
+    /// A decoder at the start of a body, by the JSON text of its options.
+    pub(super) fn make(options: &[u8]) -> Result<Decoder, Error> {
+        Ok(Decoder(stream::Decoder::new(read(&value(options))?)))
     }
 
     /// Chooses what each push hands out: 0 nothing, 1 text, 2 chunks, 3 events.
-    #[wasm_bindgen(js_name = setOutput)]
-    pub fn set_output(&mut self, kind: usize) {
+    pub(super) fn set_output(&mut self, kind: usize) {
         self.0
             .set_output(OUTPUTS.get(kind).map_or(OutputKind::None, |(_, kind)| *kind));
     }
 
-    /// Takes bytes from the input buffer.
-    pub fn push(&mut self, length: usize, read_started: f64, now: f64) -> i32 {
-        self.run(|decoder| {
+    /// Takes bytes.
+    pub(super) fn push(&mut self, length: usize, read_started: f64, now: f64) -> f64 {
+        self.run(&mut |decoder| {
             memory::input(length, |bytes| decoder.push(bytes, read_started, now));
         })
     }
 
     /// The body is over: 0 closed, 1 lost, 2 aborted. What the host says of it is in the input.
-    pub fn end(&mut self, reason: u32, length: usize, now: f64) -> i32 {
-        self.run(|decoder| match reason {
+    pub(super) fn end(&mut self, length: usize, reason: f64, now: f64) -> f64 {
+        self.run(&mut |decoder| match reason as u32 {
             0 => decoder.end(End::Closed, now),
             1 => memory::input(length, |reason| decoder.lose(&String::from_utf8_lossy(reason), now)),
             _ => decoder.end(End::Aborted, now),
@@ -134,26 +112,26 @@ impl Decoder {
     }
 
     /// Looks at the clock while a read is pending.
-    pub fn tick(&mut self, read_started: f64, now: f64) -> i32 {
-        self.run(|decoder| {
+    pub(super) fn tick(&mut self, read_started: f64, now: f64) -> f64 {
+        self.run(&mut |decoder| {
             decoder.tick(read_started, now);
         })
     }
 
     /// When the next look at the clock is due.
-    pub fn deadline(&self, read_started: f64) -> f64 {
+    pub(super) fn deadline(&self, read_started: f64) -> f64 {
         self.0.deadline(read_started).unwrap_or(f64::INFINITY)
     }
 
-    /// Puts out the JSON text of the outcome; before the stream has ended, of what was used so far, and its cost. Below 0,
-    /// `length` asks that nothing be put out where the request's body is needed first: it is then to be put into the input.
-    pub fn outcome(&mut self, length: i32) -> usize {
+    /// Puts out the JSON text of the outcome; before the stream has ended, of what was used so far, and its cost. Where
+    /// `asks`, nothing is put out if the request's body is needed first: it is then to be put into the input.
+    pub(super) fn outcome(&mut self, length: usize, asks: bool) -> usize {
         if self.0.lacks_usage() {
-            if length < 0 {
+            if asks {
                 return 0;
             }
             if length > 0 {
-                let body = memory::input(length as usize, View::of_body);
+                let body = memory::input(length, View::of_body);
                 self.0.set_prompt_tokens(estimate::prompt_tokens(&body));
             }
         }
@@ -162,12 +140,13 @@ impl Decoder {
     }
 
     /// Puts out the JSON text of the completion.
-    pub fn completion(&self) -> usize {
+    pub(super) fn completion(&self) -> usize {
         memory::set_output(self.0.completion_json().into_bytes())
     }
 
-    fn run(&mut self, run: impl FnOnce(&mut stream::Decoder)) -> i32 {
+    /// How many bytes are put out; the complement of that once the outcome is decided.
+    fn run(&mut self, run: &mut dyn FnMut(&mut stream::Decoder)) -> f64 {
         let length = memory::with_output(&mut self.0, run) as i32;
-        if self.0.has_ended() { !length } else { length }
+        f64::from(if self.0.has_ended() { !length } else { length })
     }
 }

@@ -1,7 +1,5 @@
 //! Bare event-stream framing for JavaScript.
 
-use wasm_bindgen::prelude::*;
-
 use super::descriptor::describe;
 use super::memory;
 use crate::error::{Error, ErrorKind};
@@ -9,20 +7,17 @@ use crate::json::Writer;
 use crate::sse::{Decoder, Event, Overflow};
 
 /// One event stream.
-#[wasm_bindgen]
-pub struct EventStream(Decoder);
+pub(super) struct EventStream(Decoder);
 
-#[wasm_bindgen]
 impl EventStream {
     /// A decoder that refuses an event of more than `max_event_bytes`.
-    #[wasm_bindgen(constructor)]
-    pub fn new(max_event_bytes: f64) -> EventStream {
-        EventStream(Decoder::with_limit(max_event_bytes as usize))
+    pub(super) fn new(max_event_bytes: usize) -> EventStream {
+        EventStream(Decoder::with_limit(max_event_bytes))
     }
 
     /// Takes bytes from the input buffer. The output is a JSON object: `events` that are complete, `lastEventId`, and
     /// `reconnectionTime` or `error` where there is one.
-    pub fn feed(&mut self, length: usize) -> usize {
+    pub(super) fn feed(&mut self, length: usize) -> usize {
         memory::write(|out| {
             out.raw(b"{\"events\":[");
             let ended = memory::input(length, |bytes| {
@@ -37,7 +32,7 @@ impl EventStream {
     }
 
     /// Ends the stream; an event it left unfinished is in the output, which is as that of `feed`.
-    pub fn end(&mut self) -> usize {
+    pub(super) fn end(&mut self) -> usize {
         memory::write(|out| {
             out.raw(b"{\"events\":[");
             if let Some(event) = self.0.end() {

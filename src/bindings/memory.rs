@@ -76,7 +76,7 @@ pub(super) fn write(write: impl FnOnce(&mut Writer)) -> usize {
 }
 
 /// Lets a decoder write to the output buffer, and tells how many bytes it wrote.
-pub(super) fn with_output(decoder: &mut Decoder, run: impl FnOnce(&mut Decoder)) -> usize {
+pub(super) fn with_output(decoder: &mut Decoder, run: &mut dyn FnMut(&mut Decoder)) -> usize {
     let mut buffer = OUTPUT.0.take();
     if buffer.capacity() > KEPT_CAPACITY {
         buffer = Vec::new();

@@ -6,6 +6,7 @@ mod allocator;
 mod connection;
 mod decoder;
 mod descriptor;
+mod engine;
 mod event_stream;
 mod memory;
 mod options;
