@@ -474,6 +474,167 @@ describe("the page", { timeout: 240_000 }, () => {
   });
 });
 
+/** What a test does in place of the synthesiser, and sees of it. */
+interface Synthesiser {
+  /** What the page asked to be spoken, in order. */
+  spoken: string[];
+  /** How often it was silenced. */
+  cancelled: number;
+  /** Speaks the next utterance, up to a character of it or to its end. */
+  speak(upTo?: number): void;
+}
+
+declare global {
+  interface Window {
+    synthesiser: Synthesiser;
+  }
+}
+
+/** Puts a synthesiser into a page that speaks only when it is told to, and makes no sound. */
+function replaceSynthesiser(): void {
+  class Utterance extends EventTarget {
+    lang = "";
+    readonly text: string;
+    constructor(text: string) {
+      super();
+      this.text = text;
+    }
+  }
+  let queue: Utterance[] = [];
+  const spoken: string[] = [];
+  const emit = (utterance: Utterance | undefined, type: string, more = {}) =>
+    utterance?.dispatchEvent(Object.assign(new Event(type), more));
+  const synthesiser: Synthesiser = {
+    spoken,
+    cancelled: 0,
+    speak(upTo) {
+      if (upTo !== undefined) emit(queue[0], "boundary", { charIndex: upTo });
+      else emit(queue.shift(), "end");
+    },
+  };
+  const speechSynthesis = {
+    speak(utterance: Utterance) {
+      queue.push(utterance);
+      spoken.push(utterance.text);
+    },
+    cancel() {
+      synthesiser.cancelled++;
+      // As browsers do: what was not spoken ends in an error, and some end what they were speaking as if it had been.
+      const [current, ...rest] = queue;
+      queue = [];
+      emit(current, "end");
+      for (const utterance of rest) emit(utterance, "error");
+    },
+  };
+  Object.defineProperty(window, "speechSynthesis", { value: speechSynthesis });
+  Object.assign(window, { SpeechSynthesisUtterance: Utterance, synthesiser });
+}
+
+describe("the voice", { timeout: 120_000 }, () => {
+  let guest: Visit;
+  let page: Page;
+
+  beforeEach(async () => {
+    guest = await visit();
+    page = guest.page;
+    await page.addInitScript(replaceSynthesiser);
+    await page.reload();
+    await page.getByLabel("Speak").check();
+  });
+
+  afterEach(async () => {
+    await guest.close();
+    assert.deepEqual(guest.errors, [], "nothing went wrong in the console");
+  });
+
+  const spoken = () => page.evaluate(() => window.synthesiser.spoken);
+  const speak = (upTo?: number) => page.evaluate((at) => window.synthesiser.speak(at), upTo);
+  const isSpoken = (count: number) => page.waitForFunction((least) => window.synthesiser.spoken.length >= least, count);
+
+  /** The conversation as the server is told it with the next message. */
+  async function history(): Promise<{ role: string; content: string }[]> {
+    const sent = page.waitForRequest("**/v1/chat/completions*");
+    await say(page, "Echo: onward [emulator: tps=0]");
+    return (await sent).postDataJSON().messages;
+  }
+
+  it("speaks every sentence, in order, from the first one on", async () => {
+    const text = "Namaste. नमस्ते। Dr. Rao is in. He has 3.5 hours. 你好。How are you?";
+    await say(page, `Echo: ${text} [emulator: tps=20]`);
+    await isSpoken(1);
+    assert.equal(await stop(page).isVisible(), true, "the answer still comes");
+    await page.waitForFunction((all) => window.synthesiser.spoken.join("") === all, text);
+    assert.deepEqual(
+      (await spoken()).map((sentence) => sentence.trim()),
+      ["Namaste.", "नमस्ते।", "Dr. Rao is in.", "He has 3.5 hours.", "你好。", "How are you?"],
+    );
+    // All of it has come, but the answer lasts as long as it is spoken.
+    for (let sentence = 0; sentence < 6; sentence++) {
+      assert.equal(await stop(page).isVisible(), true);
+      await speak();
+    }
+    await done(page);
+    assert.equal(await read(page.getByRole("status")), "The answer is complete.");
+    assert.deepEqual((await history()).at(1), { role: "assistant", content: text });
+  });
+
+  it("reads no Markdown and no code", async () => {
+    await say(page, "Echo: ## Title\n\nSome **bold** `words`.\n\n```js\nlet a = 1. B;\n```\n\nDone. [emulator: tps=0]");
+    await isSpoken(3);
+    assert.deepEqual(
+      (await spoken()).map((sentence) => sentence.trim()),
+      ["Title", "Some bold words.", "Done."],
+    );
+    await page.keyboard.press("Escape");
+    await done(page);
+  });
+
+  it("is silent at Escape, and keeps what was heard", async () => {
+    await say(page, "Echo: One two. Three four five six. Seven eight nine ten eleven twelve [emulator: tps=5]");
+    await isSpoken(2);
+    await speak();
+    await speak(12);
+    await shoot(page, "speaking");
+    await page.keyboard.press("Escape");
+    await done(page);
+    await shoot(page, "interrupted");
+    const before = await spoken();
+    assert.equal(await page.evaluate(() => window.synthesiser.cancelled), 1);
+    assert.equal(await read(words(page)), "One two. Three four");
+    assert.match(await read(lastAnswer(page).locator(".note")), /what you heard/);
+    assert.equal((await history()).at(1)?.content, "One two. Three four");
+    await isSpoken(before.length + 1);
+    assert.deepEqual((await spoken()).slice(before.length), ["onward"], "nothing of the old answer was spoken");
+  });
+
+  it("is interrupted as well when all of the answer has come", async () => {
+    await say(page, "Echo: One two. Three four. [emulator: tps=0]");
+    await isSpoken(2);
+    await speak();
+    await page.keyboard.press("Escape");
+    await done(page);
+    assert.equal((await history()).at(1)?.content, "One two.");
+  });
+
+  it("leaves no turn of an answer of which nothing was heard", async () => {
+    await say(page, "Echo: One two. Three four. [emulator: tps=0]");
+    await isSpoken(2);
+    await page.keyboard.press("Escape");
+    await done(page);
+    assert.deepEqual(
+      (await history()).map(({ role }) => role),
+      ["user", "user"],
+    );
+  });
+
+  it("speaks only where it is asked to", async () => {
+    await page.getByLabel("Speak").uncheck();
+    await say(page, "Echo: Be quiet. Please. [emulator: tps=0]");
+    await done(page);
+    assert.deepEqual(await spoken(), []);
+  });
+});
+
 describe("a server that asks for its access token", { timeout: 60_000 }, () => {
   it("is given it once", async () => {
     const guarded = await startWorker({ assets, bindings: { ACCESS_TOKEN: "open-sesame" } });

@@ -145,6 +145,11 @@ export class AnswerView {
     this.#painter.request();
   }
 
+  heard(text: string): void {
+    if (this.#part) this.#part.text = text;
+    this.#painter.request();
+  }
+
   toolResult(id: string, result: string): void {
     const call = this.#part?.calls.get(id);
     if (call) call.result = result;

@@ -12,6 +12,7 @@ import type {
 } from "chatwire";
 import { ChatwireError } from "chatwire";
 import { CLOCK, CLOCK_PROMPT, readClock } from "./clock.ts";
+import { Speech } from "./speech.ts";
 
 /** Rounds of tool calls before the model has to answer in words. */
 const MAX_ROUNDS = 4;
@@ -23,6 +24,8 @@ export interface Listener {
   event(event: ChatEvent): void;
   /** A request has ended, however it did. */
   end(outcome: Outcome): void;
+  /** The answer was interrupted while it was spoken: this much of its text was heard, and stays. */
+  heard(text: string): void;
   /** A tool has answered the call with this id. */
   toolResult(id: string, result: string): void;
 }
@@ -32,6 +35,8 @@ export interface Question {
   model: string;
   /** Whether the model may look at the clock. */
   withClock: boolean;
+  /** Whether the answer is read aloud while it comes. It is not over before that is. */
+  isSpoken: boolean;
   signal: AbortSignal;
 }
 
@@ -52,12 +57,13 @@ export async function exchange(question: Question, messages: ChatCompletionMessa
 }
 
 async function streamTurn(
-  { client, model, withClock, signal }: Question,
+  { client, model, withClock, isSpoken, signal }: Question,
   messages: ChatCompletionMessageParam[],
   mayCall: boolean,
   listener: Listener,
 ): Promise<Outcome | undefined> {
   const system: ChatCompletionMessageParam[] = withClock ? [{ role: "system", content: CLOCK_PROMPT }] : [];
+  const speech = isSpoken ? new Speech(signal) : undefined;
   listener.start();
   let outcome: Outcome | undefined;
   try {
@@ -69,16 +75,25 @@ async function streamTurn(
         stream: true,
         stream_options: { include_usage: true },
       },
-      { signal },
+      { signal, ...(speech ? { sentences: { stripMarkdown: true } } : {}) },
     );
-    for await (const event of stream.events) listener.event(event);
+    for await (const event of stream.events) {
+      if (event.type === "sentence" && event.choice === 0) speech?.say(event);
+      listener.event(event);
+    }
     outcome = await stream.outcome();
+    // A tool runs while what was said before it is spoken.
+    if (speech && outcome.toolCalls.length === 0) await speech.spoken();
+    if (speech && signal.aborted) {
+      stream.abort({ heard: speech.heard });
+      listener.heard(textOf(outcome.message));
+    }
   } catch (error) {
     if (error instanceof ChatwireError) outcome = error.outcome;
     if (!signal.aborted) throw error;
   } finally {
     if (outcome) {
-      const turn = keep(outcome);
+      const turn = speech && signal.aborted ? heardTurn(outcome) : keep(outcome);
       if (turn) messages.push(turn);
       listener.end(outcome);
     }
@@ -90,4 +105,13 @@ async function streamTurn(
 function keep({ status, message, text }: Outcome): ChatCompletionAssistantMessageParam | null {
   if (status === "complete") return message;
   return text ? { role: "assistant", content: text } : null;
+}
+
+/** The turn as far as it was heard, if it was at all. */
+function heardTurn({ message }: Outcome): ChatCompletionAssistantMessageParam | null {
+  return textOf(message) ? message : null;
+}
+
+function textOf(message: ChatCompletionAssistantMessageParam | null): string {
+  return typeof message?.content === "string" ? message.content : "";
 }

@@ -6,6 +6,7 @@ import { exchange } from "./exchange.ts";
 import { Follower } from "./follow.ts";
 import { EXAMPLES } from "./prompts.ts";
 import { CHOICES, type Choice, clientFor, fetchProviders } from "./providers.ts";
+import { canSpeak } from "./speech.ts";
 
 const TOKEN_ITEM = "chatwire-access-token";
 
@@ -13,6 +14,7 @@ const at = <Kind extends HTMLElement>(id: string) => document.getElementById(id)
 const provider = at<HTMLSelectElement>("provider");
 const model = at<HTMLInputElement>("model");
 const clock = at<HTMLInputElement>("clock");
+const voice = at<HTMLInputElement>("voice");
 const message = at<HTMLTextAreaElement>("message");
 const send = at<HTMLButtonElement>("send");
 const stop = at<HTMLButtonElement>("stop");
@@ -51,10 +53,12 @@ async function answer(): Promise<void> {
       client: clientOf(choice),
       model: model.value.trim() || (choice.models[0] ?? ""),
       withClock: clock.checked,
+      isSpoken: voice.checked,
     };
     await exchange({ ...question, signal: controller.signal }, conversation, view);
-    if (controller.signal.aborted) view.note("Stopped.");
-    else if (view.isEmpty) view.note("The answer is empty.");
+    if (controller.signal.aborted) {
+      view.note(question.isSpoken ? "Interrupted. The chat goes on from what you heard." : "Stopped.");
+    } else if (view.isEmpty) view.note("The answer is empty.");
     if (running === controller) status.textContent = controller.signal.aborted ? "Stopped." : "The answer is complete.";
   } catch (error) {
     status.textContent = "";
@@ -174,6 +178,11 @@ at("composer").addEventListener("submit", (submit) => {
 });
 stop.addEventListener("click", () => running?.abort());
 at("new-chat").addEventListener("click", newChat);
+voice.addEventListener("change", () => {
+  if (!voice.checked) speechSynthesis.cancel();
+});
+// A browser would go on speaking to nobody.
+addEventListener("pagehide", () => running?.abort());
 provider.addEventListener("change", () => {
   isPicked = true;
   showModels();
@@ -201,6 +210,8 @@ at("examples").append(
     return item;
   }),
 );
+
+at("speaks").hidden = !canSpeak;
 
 // On a touch screen, focus would put a keyboard over half of the page.
 if (matchMedia("(hover: hover)").matches) message.focus();
