@@ -4,6 +4,7 @@
 import { Chatwire, ChatwireError } from "chatwire";
 import { Limits } from "./limits.ts";
 import type {
+  DurableNamespace,
   GatewayLimits,
   GatewayOptions,
   ModelRoute,
@@ -60,7 +61,7 @@ export function configure(options: GatewayOptions): Configuration {
 
   const [name] = Object.keys(providers ?? {});
   if (name === undefined) wrong('providers names at least one: { electron: { provider: "electron", apiKey } }');
-  const shared = sharedLimits(limits, providers);
+  const shared = sharedLimits(options.limiter, limits, providers);
   const place: Placing = (name, model) => placed(providers, name, model, shared);
   // One that no model leads to has its mistakes, too.
   const [first] = Object.keys(providers).map((name) => place(name, null));
@@ -114,8 +115,11 @@ function placed(providers: Providers, name: string, model: string | null, shared
   return upstreamOf(name, providers[name] as ProviderOptions, model, shared);
 }
 
-function sharedLimits(limits: GatewayLimits, providers: Providers): Limits | undefined {
-  const { limiter, caller, providers: plans = {}, wait = 0 } = limits;
+function sharedLimits(
+  limiter: DurableNamespace | undefined,
+  { caller, providers: plans = {}, wait = 0 }: GatewayLimits,
+  providers: Providers,
+): Limits | undefined {
   if (!(wait >= 0 && wait <= LONGEST_WAIT)) wrong(`limits.wait is a number of milliseconds, at most ${LONGEST_WAIT}`);
   if (caller) checkPlan("limits.caller", caller, Object.values(providers));
   for (const [name, plan] of Object.entries(plans)) {
@@ -124,13 +128,12 @@ function sharedLimits(limits: GatewayLimits, providers: Providers): Limits | und
     checkPlan(`limits.providers.${name}`, plan, [provider as ProviderOptions]);
   }
   if (limiter) {
-    if (typeof limiter.idFromName !== "function")
-      wrong("limits.limiter is the binding of ChatwireLimiter, as env.LIMITER");
+    if (typeof limiter.idFromName !== "function") wrong("limiter is the binding of ChatwireLimiter, as env.LIMITER");
     const known = Object.entries(providers).map(([name, options]) => [name, { options, plan: plans[name] }]);
     return new Limits(limiter, caller, Object.fromEntries(known), wait);
   }
-  if (caller || Object.keys(plans).length > 0) {
-    wrong("limits.caller and limits.providers need limits.limiter, the binding of ChatwireLimiter");
+  if (caller || wait > 0 || Object.keys(plans).length > 0) {
+    wrong("limits.caller, limits.providers and limits.wait need limiter, the binding of ChatwireLimiter");
   }
   return undefined;
 }

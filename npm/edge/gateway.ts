@@ -169,7 +169,7 @@ async function reportUsage(c: Context<Env>): Promise<Response> {
   const { configuration, env } = c.env;
   const { shared, authorize } = configuration;
   if (!shared || !authorize) {
-    throw new Problem(404, "not_found", "This gateway keeps no usage: it needs `limits.limiter` and `authorize`.");
+    throw new Problem(404, "not_found", "This gateway keeps no usage: it needs `limiter` and `authorize`.");
   }
   const grant = await authorized(configuration, c.req.raw, env);
   return Response.json(await usageReport(shared, grant, new URL(c.req.url).searchParams), { headers: safeHeaders() });
@@ -182,6 +182,10 @@ async function complete(c: Context<Env>): Promise<Response> {
   const params = await readParams(request, configuration.maxBodyBytes);
   const wish = wishOf(configuration, grant, params);
   const { caller, plan } = grant;
+  if (plan && !configuration.shared) {
+    console.error("chatwire/edge: a grant has a plan, and there is no `limiter` to keep it");
+    throw new Problem(500, "gateway_misconfigured", "This gateway is not set up correctly.");
+  }
   const recordId = crypto.randomUUID();
   const { signal } = request;
   const asking = { recordId, caller, plan, provider: wish.route.first.name, params: wish.params, signal, waitUntil };

@@ -7,11 +7,11 @@ export { ChatwireLimiter, type LimiterState, type UsageRow } from "./limiter.ts"
 export type {
   Authorize,
   Awaitable,
+  DurableNamespace,
   Environment,
   GatewayLimits,
   GatewayOptions,
   Grant,
-  LimiterNamespace,
   ModelRoute,
   PageTokens,
   Plan,

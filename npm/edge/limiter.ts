@@ -95,7 +95,8 @@ const TABLES = [
  * export default gateway((env) => ({
  *   providers: { electron: { provider: "electron", apiKey: env.SMALLEST_API_KEY } },
  *   authorize: bearerTokens({ [env.ACCESS_TOKEN]: "me" }),
- *   limits: { limiter: env.LIMITER, providers: { electron: "standard" }, wait: 10_000 },
+ *   limiter: env.LIMITER,
+ *   limits: { providers: { electron: { requestsPerMinute: 10, concurrent: 3 } }, wait: 10_000 },
  * }));
  * ```
  */

@@ -5,7 +5,7 @@
  */
 import type { APIError, Fetch } from "chatwire";
 import type { Admission, UsageRow } from "./limiter.ts";
-import type { LimiterNamespace, Plan, ProviderOptions, UsageRecord } from "./options.ts";
+import type { DurableNamespace, Plan, ProviderOptions, UsageRecord } from "./options.ts";
 import { Keeper, Place } from "./place.ts";
 import { Problem } from "./problem.ts";
 
@@ -120,7 +120,7 @@ export class Turn {
 
 /** The limits of one gateway. */
 export class Limits {
-  readonly #namespace: LimiterNamespace;
+  readonly #namespace: DurableNamespace;
   readonly #callerPlan: Plan | undefined;
   readonly #wait: number;
   readonly #providers: ReadonlyMap<string, { keeper: Keeper; plan: Plan | undefined }>;
@@ -128,7 +128,7 @@ export class Limits {
 
   /** @param providers their plans, by the names in `providers` of the gateway */
   constructor(
-    namespace: LimiterNamespace,
+    namespace: DurableNamespace,
     caller: Plan | undefined,
     providers: Readonly<Record<string, { options: ProviderOptions; plan: Plan | undefined }>>,
     wait: number,

@@ -42,18 +42,14 @@ export interface Plan extends PlanLimits {
   costPerDay?: number;
 }
 
-/** Where the objects of a Durable Object class are found: what its binding is. */
-export interface LimiterNamespace {
+/** The binding of a class of Durable Objects, such as `env.LIMITER`: the part of it that is used. */
+export interface DurableNamespace {
   idFromName(name: string): object;
-  get(id: never): {
-    fetch(url: string, init: { method: string; body: string; signal?: AbortSignal }): Promise<Response>;
-  };
+  get(id: never): { fetch(url: string, init?: RequestInit): Promise<Response> };
 }
 
-/** What may be asked for: by one request, and by all together. */
+/** What may be asked for: by one request, and by all together, which needs `limiter`. */
 export interface GatewayLimits extends RequestLimits {
-  /** The binding of `ChatwireLimiter`, which counts for all isolates and keeps the usage. The limits below need it. */
-  limiter?: LimiterNamespace;
   /** For each caller, unless their grant has a plan of its own. */
   caller?: Plan;
   /** For the keys of providers, by their names. */
@@ -163,6 +159,8 @@ export interface GatewayOptions {
   models?: readonly string[] | Record<string, string | readonly string[] | ModelRoute>;
   /** What may be asked for, by one request and by all together. */
   limits?: GatewayLimits;
+  /** The binding of `ChatwireLimiter`: it keeps limits for all isolates together, and the usage behind `GET /v1/usage`. */
+  limiter?: DurableNamespace;
   /** Is told once of each request that was sent on. What it returns is waited for, and what it throws ends nothing. */
   onUsage?: (record: UsageRecord) => unknown;
   /**

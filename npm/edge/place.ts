@@ -4,7 +4,7 @@
  */
 import type { Message } from "./limiter.ts";
 import { LEASE } from "./meter.ts";
-import type { LimiterNamespace, UsageRecord } from "./options.ts";
+import type { DurableNamespace, UsageRecord } from "./options.ts";
 
 /** How often a place is renewed: two renewals may get lost. */
 const RENEWAL = LEASE / 3;
@@ -14,11 +14,11 @@ const LINGER = 1000;
 const PAUSES = [100, 1000, 5000];
 /** One of the limiter's objects. */
 export class Keeper {
-  readonly #namespace: LimiterNamespace;
+  readonly #namespace: DurableNamespace;
   /** Which object it is. */
   readonly name: () => Promise<string>;
 
-  constructor(namespace: LimiterNamespace, name: () => Promise<string>) {
+  constructor(namespace: DurableNamespace, name: () => Promise<string>) {
     this.#namespace = namespace;
     this.name = name;
   }

@@ -2,12 +2,12 @@
  * A worker of the tests with limits, and with a clock that a test sets ahead. Where `OBJECTS` says so, its objects are those
  * of another such worker, in another process.
  */
-import { bearerTokens, ChatwireLimiter, gateway, type LimiterNamespace, type LimiterState } from "chatwire/edge";
+import { bearerTokens, ChatwireLimiter, type DurableNamespace, gateway, type LimiterState } from "chatwire/edge";
 
 interface Env {
   UPSTREAM: string;
   LIMITS: string;
-  LIMITER: LimiterNamespace & { idFromString(id: string): object };
+  LIMITER: DurableNamespace & { idFromString(id: string): object };
   OBJECTS?: string;
 }
 
@@ -33,7 +33,7 @@ export class Limiter extends ChatwireLimiter {
 }
 
 /** The objects of another process. */
-function objectsAt(url: string): LimiterNamespace {
+function objectsAt(url: string): DurableNamespace {
   return {
     idFromName: (name) => ({ name }),
     get: ({ name }: { name: string }) => ({
@@ -52,7 +52,8 @@ const app = gateway((env: Env) => ({
   },
   models: { electron: "own/electron", small: "own/electron" },
   authorize: bearerTokens({ alice: "alice", bob: "bob", operator: { caller: "operator", readsUsage: true } }),
-  limits: { limiter: env.OBJECTS ? objectsAt(env.OBJECTS) : env.LIMITER, ...JSON.parse(env.LIMITS) },
+  limiter: env.OBJECTS ? objectsAt(env.OBJECTS) : env.LIMITER,
+  limits: JSON.parse(env.LIMITS),
 }));
 
 const PRICES = { input: 1, cachedInput: 0.5, output: 2 };

@@ -179,7 +179,7 @@ describe("an isolate that is not heard of any more", { timeout: 60_000 }, () => 
 });
 
 describe("usage", { timeout: 120_000 }, () => {
-  const REQUESTS = 2400;
+  const REQUESTS = 2000;
   let emulator: Emulator;
   let upstream: Awaited<ReturnType<typeof serve>>;
   let worker: RunningWorker;
@@ -211,7 +211,7 @@ describe("usage", { timeout: 120_000 }, () => {
         else if (kind === 1) await readAndLeave(await ask(worker, number, params), random(3000));
         else await (await ask(worker, number, params)).text();
         made[token]++;
-        if (number % 600 === 599) {
+        if (number % 500 === 499) {
           for (const object of await worker.objects("Limiter")) await worker.fetch(2, `/crash/${object}`);
         }
       }

@@ -17,7 +17,8 @@ function limited(limits: GatewayOptions["limits"], fetch: Parameters<typeof setU
       const caller = /^Bearer (\w+)$/.exec(headers.get("authorization") ?? "")?.[1];
       return caller ? { caller } : null;
     },
-    limits: { limiter: objects.namespace, ...limits },
+    limiter: objects.namespace,
+    ...(limits && { limits }),
     ...options,
   });
   const ask = (params: Record<string, unknown> = {}) =>
@@ -351,27 +352,35 @@ test("the_report_needs_authorization_and_a_limiter", async () => {
 test("limits_that_make_no_sense_are_found_at_the_start", async (context) => {
   const { namespace: limiter } = limiterObjects();
   const logged = context.mock.method(console, "error", () => {});
-  const cases: [GatewayOptions["limits"], RegExp][] = [
-    [{ caller: { concurrent: 1 } }, /need limits\.limiter/],
-    [{ limiter: {} as never }, /limits\.limiter is the binding/],
-    [{ limiter, caller: { concurrent: 0 } }, /limits\.caller\.concurrent is a whole number above 0/],
-    [{ limiter, caller: { costPerDay: -1 } }, /limits\.caller\.costPerDay is a number above 0/],
-    [{ limiter, providers: { nobody: { concurrent: 1 } } }, /limits\.providers\.nobody .* of own, priceless/],
-    [{ limiter, providers: { priceless: { costPerDay: 1 } } }, /needs the prices/],
-    [{ limiter, caller: { costPerDay: 1 } }, /needs the prices/],
-    [{ limiter, wait: -1 }, /limits\.wait/],
+  const cases: [Partial<GatewayOptions>, RegExp][] = [
+    [{ limits: { caller: { concurrent: 1 } } }, /need limiter/],
+    [{ limits: { wait: 1000 } }, /need limiter/],
+    [{ limiter: {} as never }, /limiter is the binding/],
+    [{ limiter, limits: { caller: { concurrent: 0 } } }, /limits\.caller\.concurrent is a whole number above 0/],
+    [{ limiter, limits: { caller: { costPerDay: -1 } } }, /limits\.caller\.costPerDay is a number above 0/],
+    [{ limiter, limits: { providers: { nobody: {} } } }, /limits\.providers\.nobody .* of own, priceless/],
+    [{ limiter, limits: { providers: { priceless: { costPerDay: 1 } } } }, /needs the prices/],
+    [{ limiter, limits: { caller: { costPerDay: 1 } } }, /needs the prices/],
+    [{ limiter, limits: { wait: -1 } }, /limits\.wait/],
   ];
-  for (const [limits, message] of cases) {
+  for (const [options, message] of cases) {
     const app = gateway({
       providers: {
         own: { provider: "electron", apiKey: "any", fetch: createEmulator().fetch },
         priceless: { baseURL: "https://api.example.com/v1", apiKey: null },
       },
-      ...(limits && { limits }),
+      ...options,
     });
     assert.equal((await app.fetch(new Request("http://localhost/healthz"))).status, 500);
     assert.match(String(logged.mock.calls.at(-1)?.arguments.join(" ")), message);
   }
+});
+
+test("a_plan_that_nobody_keeps_lets_nobody_in", async (context) => {
+  context.mock.method(console, "error", () => {});
+  const authorize = async () => ({ caller: "alice", plan: { concurrent: 1 } });
+  const { fetch } = setUp(answers, { authorize });
+  assert.equal((await fetch(CHAT, chat("hi"))).status, 500);
 });
 
 test("without_plans_only_usage_is_kept", async () => {

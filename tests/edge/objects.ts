@@ -1,6 +1,6 @@
 /** Durable Objects in this process: SQLite in memory, an object for each name, and a clock that the test holds. */
 import { DatabaseSync } from "node:sqlite";
-import { ChatwireLimiter, type LimiterNamespace } from "chatwire/edge";
+import { ChatwireLimiter, type DurableNamespace } from "chatwire/edge";
 
 /** A limiter's objects, and what may befall them. */
 export function limiterObjects(clock: () => number = Date.now) {
@@ -18,11 +18,11 @@ export function limiterObjects(clock: () => number = Date.now) {
     return object;
   };
 
-  const namespace: LimiterNamespace = {
+  const namespace: DurableNamespace = {
     idFromName: (name) => ({ name }),
     get: ({ name }: { name: string }) => ({
-      async fetch(url, { signal, ...init }) {
-        asked.push({ name, op: JSON.parse(init.body).op });
+      async fetch(url, { signal, ...init } = {}) {
+        asked.push({ name, op: JSON.parse(String(init.body)).op });
         if (isDown) throw new Error("down");
         const answer = open(name).fetch(new Request(url, init));
         if (!signal) return answer;
