@@ -293,11 +293,16 @@ impl<'i> Events<'_, 'i> {
         self.input.get(at..)
     }
 
-    /// Goes past a whole event that the caller recognised in [`at_event_start`](Self::at_event_start).
+    /// Goes past a whole event that the caller recognised in [`at_event_start`](Self::at_event_start); gives the same for what
+    /// follows it.
     #[inline]
-    pub(crate) fn advance(&mut self, length: usize) {
+    pub(crate) fn advance(&mut self, length: usize) -> Option<&'i [u8]> {
         self.at += length;
         self.decoder.after_cr = self.input.get(self.at.wrapping_sub(1)) == Some(&b'\r');
+        if self.decoder.after_cr {
+            return self.at_event_start();
+        }
+        self.input.get(self.at..)
     }
 
     /// The event handed out last, its line breaks included, if all of it lies in the input.

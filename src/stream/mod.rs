@@ -581,37 +581,36 @@ impl Decoder {
         let mut events = sse.feed(bytes);
         let mut result = Ok(());
         loop {
-            let limit = self.options.limits.max_event_bytes;
-            let start = events.at_event_start();
-            if start.is_some_and(<[u8]>::is_empty) {
+            result = self.take_run(&mut events, now);
+            let is_mid_event = match events.at_event_start() {
+                Some([]) => break,
+                start => start.is_none(),
+            };
+            if result.is_err() {
                 break;
             }
-            let predicted = start.and_then(|rest| self.template.read(rest));
-            if let Some(event) = predicted.filter(|event| event.length <= limit) {
-                events.advance(event.length);
+            let event = match events.next() {
+                Some(Ok(event)) => event,
+                Some(Err(sse::Overflow { .. })) => {
+                    result = Err(event_too_large());
+                    break;
+                }
+                None => break,
+            };
+            // One that began in an earlier push may be as predicted, too.
+            let predict = is_mid_event && event.event == "message";
+            let predicted = Some(event.data)
+                .filter(|_| predict)
+                .and_then(|data| self.template.read_data(data));
+            if let Some(event) = predicted {
                 result = self.take_predicted(&event, now);
             } else {
-                let event = match events.next() {
-                    Some(Ok(event)) => event,
-                    Some(Err(sse::Overflow { .. })) => {
-                        result = Err(event_too_large());
-                        break;
-                    }
-                    None => break,
-                };
-                // One that began in an earlier push may be as predicted, too.
-                let goes_on = start.is_none() && event.event == "message";
-                if let Some(event) = goes_on.then(|| self.template.read_data(event.data)).flatten() {
-                    result = self.take_predicted(&event, now);
-                } else {
-                    self.marks = None;
-                    result = self.take_event(&event, now);
-                    self.template.clear();
-                    if let (Some(marks), Some(event), true) =
-                        (self.marks.take(), events.last_event(), self.options.predict)
-                    {
-                        self.template.learn(event, &marks);
-                    }
+                self.marks = None;
+                result = self.take_event(&event, now);
+                self.template.clear();
+                if let (Some(marks), Some(event), true) = (self.marks.take(), events.last_event(), self.options.predict)
+                {
+                    self.template.learn(event, &marks);
                 }
             }
             if result.is_err() || self.status.is_some() {
@@ -622,7 +621,21 @@ impl Decoder {
         result
     }
 
-    /// Takes an event that is the one before with other values in its holes.
+    /// Takes events for as long as each is the one before with other values in its holes.
+    #[cfg_attr(chatwire_speed, optimize(speed))]
+    fn take_run(&mut self, events: &mut sse::Events<'_, '_>, now: f64) -> Result<(), Refusal> {
+        let limit = self.options.limits.max_event_bytes;
+        let mut start = events.at_event_start();
+        while let Some(event) = start.and_then(|rest| self.template.read(rest)) {
+            if event.length > limit {
+                break;
+            }
+            start = events.advance(event.length);
+            self.take_predicted(&event, now)?;
+        }
+        Ok(())
+    }
+
     #[inline]
     #[cfg_attr(chatwire_speed, optimize(speed))]
     fn take_predicted(&mut self, event: &Predicted<'_>, now: f64) -> Result<(), Refusal> {
