@@ -3,7 +3,8 @@
  *
  *     npm run bench                    everything, about a quarter of an hour
  *     npm run bench -- --quick         the most telling part, under two minutes
- *     npm run bench -- --only=node     one host alone (node, workerd, chromium, start, long, memory); writes no file
+ *     npm run bench -- --only=node     one part alone (node, workerd, chromium, long, tolerance, start, size,
+ *                                      memory); writes no file
  */
 import { execFile } from "node:child_process";
 import { join } from "node:path";
@@ -12,6 +13,7 @@ import { writeClients } from "./document.ts";
 import { type Host, node, page, workerd } from "./hosts.ts";
 import type { Long } from "./inside/long.ts";
 import type { ReadSize } from "./inside/reads.ts";
+import type { Tolerance } from "./inside/tolerance.ts";
 import type { MemoryCheck } from "./memory.ts";
 import { type Effort, race } from "./race.ts";
 import { type Findings, goalTable, report } from "./report.ts";
@@ -28,7 +30,7 @@ const effort: Effort = isQuick
   : { rounds: 9, turn: 20_000, warming: 500_000 };
 const allSizes: ReadSize[] = ["event", 1400, 16_384, 65_536];
 const fewSizes: ReadSize[] = ["event", 16_384];
-const everyStream = streams(isQuick ? 3_000 : 10_000);
+const everyStream = streams(10_000);
 
 /** Which reads of a stream a host is given. */
 function sizes(host: string, stream: Stream): ReadSize[] {
@@ -64,8 +66,8 @@ async function raceIn(host: Host): Promise<void> {
   }
 }
 
-/** Runs a program of this folder that prints JSON, in a process of its own. */
-async function told<T>(file: string, args: string[]): Promise<T> {
+/** What a program prints that runs in a process of its own. */
+async function printedBy(file: string, args: string[]): Promise<string> {
   const run = promisify(execFile);
   const path = join(import.meta.dirname, file);
   // A missed bar is told by the exit code too; what was printed counts.
@@ -73,8 +75,10 @@ async function told<T>(file: string, args: string[]): Promise<T> {
     if (error.stdout) return error as { stdout: string };
     throw error;
   });
-  return JSON.parse(stdout);
+  return stdout;
 }
+
+const told = async <T>(file: string, args: string[]): Promise<T> => JSON.parse(await printedBy(file, args));
 
 if (isWanted("node")) await raceIn(node());
 if (isWanted("workerd")) await raceIn(await workerd());
@@ -87,9 +91,18 @@ if (isWanted("long")) {
   say("long streams");
   findings.long = await told<Long>("inside/long.ts", [String(isQuick ? 2 : 9)]);
 }
+if (isWanted("tolerance")) {
+  say("tolerance");
+  findings.tolerance = await told<Tolerance[]>("inside/tolerance.ts", [String(isQuick ? 40 : 200)]);
+}
 if (isWanted("start")) {
   say("start");
   findings.starts.push(await startInNode(isQuick ? 3 : 15), await startInWorkerd(isQuick ? 3 : 15));
+}
+if (isWanted("size")) {
+  say("size");
+  const printed = await printedBy("../scripts/size.mjs", []);
+  findings.size = Number(/^total +(\d+)$/m.exec(printed)?.[1]);
 }
 if (isWanted("memory")) {
   say("memory");

@@ -166,8 +166,7 @@ impl Choice {
     #[inline]
     #[cfg_attr(chatwire_speed, optimize(speed))]
     pub(super) fn take_content(&mut self, content: Str<'_>, context: &mut Context<'_>) -> Result<bool, Refusal> {
-        let is_plain = !content.escaped && !self.inbox.is_cut() && self.tags.pass(content.raw);
-        if !is_plain && !self.tags.is_off() {
+        if !self.tags.is_off() && (self.inbox.is_cut() || !self.tags.pass(content)) {
             return self.take_tagged(content, context);
         }
         let from = self.content.as_str().len();

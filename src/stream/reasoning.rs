@@ -4,6 +4,8 @@
 //! tags. A closing tag without an opening one (which was in the prompt) makes reasoning of all that came before it, unless
 //! it is quoted as code or the opening one came somewhere in the answer.
 
+use crate::json::Str;
+
 const OPEN: &str = "<think>";
 const CLOSE: &str = "</think>";
 
@@ -57,11 +59,13 @@ impl Tags {
 
     /// Whether this piece of content is text of the answer and changes nothing here: no tag can begin or end in it.
     #[inline]
-    pub(super) fn pass(&self, content: &[u8]) -> bool {
+    pub(super) fn pass(&self, content: Str<'_>) -> bool {
         self.state == State::Answer
             && self.held.is_empty()
             && !self.code.is_changed_by_text()
-            && !content.iter().any(|byte| matches!(byte, b'<' | b'`'))
+            && !content.raw.iter().any(|byte| matches!(byte, b'<' | b'`'))
+            // Any character can be spelled like this.
+            && !(content.escaped && content.raw.windows(2).any(|pair| pair == b"\\u"))
     }
 
     /// The server sends reasoning in a field: its content has no tags, unless one is open.
