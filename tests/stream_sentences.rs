@@ -50,6 +50,36 @@ fn a_sentence_comes_with_the_text_that_completes_it() {
 }
 
 #[test]
+fn any_cut_of_the_bytes_gives_the_same() {
+    let stream = [
+        says("Héllo 👋🏽. Wie geht’s? Dr. Rao "),
+        says("ist da। 你好。"),
+        says("Bye\n"),
+        says("!"),
+    ]
+    .concat();
+    let all = |pieces: &[&[u8]]| {
+        let mut decoder = decoder(SentenceOptions::default());
+        let mut events = Vec::new();
+        for piece in pieces {
+            decoder.push(piece, 0.0, 0.0);
+            events.extend(given(&decoder));
+        }
+        decoder.end(End::Closed, 0.0);
+        events.extend(given(&decoder));
+        events
+    };
+    let whole = all(&[stream.as_bytes()]);
+    assert!(whole.len() > 4, "{whole:?}");
+    for at in 0..stream.len() {
+        let (before, after) = stream.as_bytes().split_at(at);
+        assert_eq!(all(&[before, after]), whole, "cut at {at}");
+    }
+    let bytes: Vec<_> = stream.as_bytes().chunks(1).collect();
+    assert_eq!(all(&bytes), whole);
+}
+
+#[test]
 fn places_count_utf16_units() {
     let mut decoder = decoder(SentenceOptions::default());
     decoder.push(says("👋🏽 Hi। Bye।").as_bytes(), 0.0, 0.0);

@@ -9,6 +9,7 @@ import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from "playwright-core";
 import { build } from "vite";
 import { type RunningWorker, startWorker } from "../../worker/workerd.ts";
+import { replaceSynthesiser } from "./synthesiser.ts";
 
 const root = join(import.meta.dirname, "../..");
 const assets = join(root, "www/dist");
@@ -473,62 +474,6 @@ describe("the page", { timeout: 240_000 }, () => {
     assert.equal(await page.locator(":focus").getAttribute("id"), "message");
   });
 });
-
-/** What a test does in place of the synthesiser, and sees of it. */
-interface Synthesiser {
-  /** What the page asked to be spoken, in order. */
-  spoken: string[];
-  /** How often it was silenced. */
-  cancelled: number;
-  /** Speaks the next utterance, up to a character of it or to its end. */
-  speak(upTo?: number): void;
-}
-
-declare global {
-  interface Window {
-    synthesiser: Synthesiser;
-  }
-}
-
-/** Puts a synthesiser into a page that speaks only when it is told to, and makes no sound. */
-function replaceSynthesiser(): void {
-  class Utterance extends EventTarget {
-    lang = "";
-    readonly text: string;
-    constructor(text: string) {
-      super();
-      this.text = text;
-    }
-  }
-  let queue: Utterance[] = [];
-  const spoken: string[] = [];
-  const emit = (utterance: Utterance | undefined, type: string, more = {}) =>
-    utterance?.dispatchEvent(Object.assign(new Event(type), more));
-  const synthesiser: Synthesiser = {
-    spoken,
-    cancelled: 0,
-    speak(upTo) {
-      if (upTo !== undefined) emit(queue[0], "boundary", { charIndex: upTo });
-      else emit(queue.shift(), "end");
-    },
-  };
-  const speechSynthesis = {
-    speak(utterance: Utterance) {
-      queue.push(utterance);
-      spoken.push(utterance.text);
-    },
-    cancel() {
-      synthesiser.cancelled++;
-      // As browsers do: what was not spoken ends in an error, and some end what they were speaking as if it had been.
-      const [current, ...rest] = queue;
-      queue = [];
-      emit(current, "end");
-      for (const utterance of rest) emit(utterance, "error");
-    },
-  };
-  Object.defineProperty(window, "speechSynthesis", { value: speechSynthesis });
-  Object.assign(window, { SpeechSynthesisUtterance: Utterance, synthesiser });
-}
 
 describe("the voice", { timeout: 120_000 }, () => {
   let guest: Visit;

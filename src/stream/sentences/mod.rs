@@ -519,10 +519,10 @@ impl Splitter {
         }
         let kind = match c {
             '.' => {
-                let word = self.text.get(open.word..at).unwrap_or_default();
+                let token = self.text.get(open.word..at).unwrap_or_default();
                 // Without quotation marks and French articles before it.
                 let is_mark = |c: char| !is_word(c) && !matches!(c, '.' | '-' | '/');
-                let word = word.trim_end_matches(is_mark);
+                let word = token.trim_end_matches(is_mark);
                 let word = word.rsplit(is_mark).next().unwrap_or(word);
                 let before = open
                     .before
@@ -531,7 +531,9 @@ impl Splitter {
                 let lead = self.text.get(self.from..open.word).unwrap_or_default();
                 let is_item = open.before.is_none() && (self.offset == 0 || lead.contains('\n'));
                 match words::full_stop(word, before.trim_ascii(), is_item, self.has_ordinals) {
-                    Meaning::Part => return None,
+                    // After a picture or a bracket it is the end.
+                    Meaning::Part if !word.is_empty() || token.is_empty() => return None,
+                    Meaning::Part => Kind::Full(Meaning::End),
                     meaning => Kind::Full(meaning),
                 }
             }
