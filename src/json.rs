@@ -35,6 +35,7 @@ pub enum Kind {
 pub struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
+    escaped_names: bool,
 }
 
 type Read<T> = Result<T, Malformed>;
@@ -42,7 +43,11 @@ type Read<T> = Result<T, Malformed>;
 impl<'a> Reader<'a> {
     /// A reader at the start of `bytes`.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Reader { bytes, at: 0 }
+        Reader {
+            bytes,
+            at: 0,
+            escaped_names: false,
+        }
     }
 
     /// The offset of the next byte.
@@ -97,9 +102,12 @@ impl<'a> Reader<'a> {
         if !self.more(first, b'}')? {
             return Ok(None);
         }
-        let key = self.string()?;
-        self.eat(b':')?;
-        Ok(Some(key.raw))
+        self.name().map(|name| Some(name.raw))
+    }
+
+    /// Whether a name among what was read so far has an escape in it.
+    pub(crate) fn has_escaped_names(&self) -> bool {
+        self.escaped_names
     }
 
     /// Whether another element follows. `first` as in [`member`](Self::member).
@@ -176,8 +184,7 @@ impl<'a> Reader<'a> {
                 self.at += 1;
                 let mut first = true;
                 while self.more(&mut first, b'}')? {
-                    self.string()?;
-                    self.eat(b':')?;
+                    self.name()?;
                     self.skip(depth - 1)?;
                 }
                 Ok(())
@@ -191,6 +198,15 @@ impl<'a> Reader<'a> {
                 Ok(())
             }
         }
+    }
+
+    #[inline]
+    #[cfg_attr(chatwire_speed, optimize(speed))]
+    fn name(&mut self) -> Read<Str<'a>> {
+        let name = self.string()?;
+        self.escaped_names |= name.escaped;
+        self.eat(b':')?;
+        Ok(name)
     }
 
     #[inline]
@@ -339,7 +355,8 @@ pub(crate) fn string_body(bytes: &[u8]) -> Option<Str<'_>> {
         });
     }
     // The reader starts at the opening quote, which is not among these bytes.
-    let mut reader = Reader { bytes, at: plain };
+    let mut reader = Reader::new(bytes);
+    reader.at = plain;
     loop {
         match bytes.get(reader.at)? {
             b'"' => {
@@ -364,6 +381,31 @@ pub(crate) fn as_text(bytes: &[u8]) -> Option<&str> {
         return Some(unsafe { std::str::from_utf8_unchecked(bytes) });
     }
     std::str::from_utf8(bytes).ok()
+}
+
+/// The same JSON text with the names of members spelled as they are read; `None` where that changes nothing. A name that needs
+/// an escape, or is not ASCII, is none that anybody looks for, and stays as it is.
+#[cold]
+pub(crate) fn with_plain_names(json: &[u8]) -> Option<Vec<u8>> {
+    let mut plain = Vec::new();
+    let (mut from, mut at) = (0, 0);
+    while let Some(quote) = memchr::memchr(b'"', json.get(at..)?) {
+        let start = at + quote + 1;
+        let string = string_body(json.get(start..)?)?;
+        let end = start + string.raw.len();
+        at = end + 1;
+        if !string.escaped || json.get(at..)?.trim_ascii_start().first() != Some(&b':') {
+            continue;
+        }
+        let name = string.to_text();
+        if name.is_ascii() && plain_length(name.as_bytes()) == name.len() {
+            plain.extend_from_slice(json.get(from..start)?);
+            plain.extend_from_slice(name.as_bytes());
+            from = end;
+        }
+    }
+    plain.extend_from_slice(json.get(from..)?);
+    (from > 0).then_some(plain)
 }
 
 fn hex4(bytes: &[u8], at: usize) -> Option<u16> {

@@ -26,7 +26,7 @@ mod sentences;
 mod speech;
 mod tool_calls;
 
-use crate::json::{Kind, Malformed, Reader, Writer, is_json};
+use crate::json::{Kind, Malformed, Reader, Writer, is_json, with_plain_names};
 use crate::policy::redact::find;
 use crate::provider::ReasoningPlace;
 use crate::sse;
@@ -579,7 +579,7 @@ impl Decoder {
     fn take_events(&mut self, bytes: &[u8], now: f64) -> Result<(), Refusal> {
         let Some(mut sse) = self.sse.take() else { return Ok(()) };
         let mut events = sse.feed(bytes);
-        let mut result = Ok(());
+        let mut result;
         loop {
             result = self.take_run(&mut events, now);
             let is_mid_event = match events.at_event_start() {
@@ -785,6 +785,14 @@ impl Decoder {
             self.repair(Repair::InvalidUtf8)?;
             let text = String::from_utf8_lossy(data);
             self.take_chunk_bytes(text.as_bytes(), now)?;
+            self.marks = None;
+            return Ok(());
+        }
+        if let Some(plain) = Some(data)
+            .filter(|_| reader.has_escaped_names())
+            .and_then(with_plain_names)
+        {
+            self.take_chunk_bytes(&plain, now)?;
             self.marks = None;
             return Ok(());
         }
@@ -1011,6 +1019,12 @@ impl Decoder {
                 "The server's answer is not a chat completion.",
             ));
         };
+        if let Some(plain) = Some(value)
+            .filter(|_| reader.has_escaped_names())
+            .and_then(with_plain_names)
+        {
+            return self.take_document_value(&plain, now);
+        }
         if let Some(error) = chunk.error.or(Some(value).filter(|_| is_bare_error(&chunk))) {
             return self.conclude(Status::Error, Some(Failure::in_band(error, value)), now);
         }
