@@ -894,11 +894,14 @@ impl Decoder {
     }
 
     fn take_usage(&mut self, usage: &[u8]) {
-        if usage.first() != Some(&b'{') || self.usage.as_deref() == Some(usage) {
+        if usage.first() != Some(&b'{') {
             return;
         }
-        self.usage = Some(usage.to_vec());
-        if self.output.wants_events() {
+        let is_news = self.output.wants_events() && self.usage.as_deref() != Some(usage);
+        let kept = self.usage.get_or_insert_default();
+        kept.clear();
+        kept.extend_from_slice(usage);
+        if is_news {
             let mut event = Writer::default();
             event.key("usage");
             self.write_usage(&mut event);
