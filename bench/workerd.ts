@@ -9,11 +9,15 @@ const require = createRequire(import.meta.url);
 /** The one that miniflare brings. */
 const executable: string = createRequire(require.resolve("miniflare"))("workerd").default;
 
-const config = (hasEngine: boolean, variables: Record<string, string>) => `
+/** Where its objects are stored: the folder that this names. */
+const DISK = "objects";
+
+const config = (hasEngine: boolean, variables: Record<string, string>, objects: readonly string[]) => `
 using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
     (name = "main", worker = .worker),
+    ${objects.length > 0 ? `(name = "disk", disk = (path = "${DISK}", writable = true)),` : ""}
     (name = "internet", network = (allow = ["public", "private"]))
   ],
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")]
@@ -23,7 +27,16 @@ const worker :Workerd.Worker = (
     (name = "worker.js", esModule = embed "worker.js"),
     ${hasEngine ? '(name = "chatwire.wasm", wasm = embed "chatwire.wasm"),' : ""}
   ],
-  bindings = [${Object.entries(variables).map(([name, value]) => `(name = "${name}", text = ${JSON.stringify(value)})`)}],
+  bindings = [${[
+    ...Object.entries(variables).map(([name, value]) => `(name = "${name}", text = ${JSON.stringify(value)})`),
+    ...objects.map((name) => `(name = "${name}", durableObjectNamespace = "${name}")`),
+  ]}],
+  ${
+    objects.length > 0
+      ? `durableObjectNamespaces = [${objects.map((name) => `(className = "${name}", uniqueKey = "${name}", enableSql = true)`)}],
+  durableObjectStorage = (localDisk = "disk"),`
+      : ""
+  }
   compatibilityDate = "2026-01-01",
   compatibilityFlags = ["nodejs_compat", "enable_request_signal"]
 );`;
@@ -36,15 +49,20 @@ export class Worker {
     this.#folder = folder;
   }
 
-  /** `variables` are in its environment. */
-  static async from(source: Source, variables: Record<string, string> = {}): Promise<Worker> {
+  /** `variables` are in its environment, and so are the classes of Durable Objects that it exports, each by its name. */
+  static async from(
+    source: Source,
+    variables: Record<string, string> = {},
+    objects: readonly string[] = [],
+  ): Promise<Worker> {
     const cache = join(import.meta.dirname, "../.cache");
     mkdirSync(cache, { recursive: true });
     const folder = mkdtempSync(join(cache, "bench-"));
     const script = await bundle(source, ["workerd", "worker", "browser"]);
     const hasEngine = script.includes("./chatwire.wasm");
     writeFileSync(join(folder, "worker.js"), script);
-    writeFileSync(join(folder, "config.capnp"), config(hasEngine, variables));
+    writeFileSync(join(folder, "config.capnp"), config(hasEngine, variables, objects));
+    mkdirSync(join(folder, DISK));
     if (hasEngine) writeFileSync(join(folder, "chatwire.wasm"), engineBytes());
     return new Worker(folder);
   }
@@ -52,7 +70,7 @@ export class Worker {
   /** Starts a process of its own and waits until it listens. */
   start(): Promise<RunningWorker> {
     const args = ["serve", join(this.#folder, "config.capnp"), "--control-fd=3"];
-    const child = spawn(executable, args, { stdio: ["ignore", "ignore", "pipe", "pipe"] });
+    const child = spawn(executable, args, { cwd: this.#folder, stdio: ["ignore", "ignore", "pipe", "pipe"] });
     return new Promise((resolve, reject) => {
       let [said, complaint] = ["", ""];
       child.stderr?.on("data", (text) => {

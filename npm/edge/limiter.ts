@@ -173,8 +173,8 @@ export class ChatwireLimiter {
       this.#sql.exec("INSERT OR REPLACE INTO requests (id, tokens) VALUES (?, ?)", id, tokens);
     }
     const at = answered === null ? null : now - answered;
-    this.#meter.renew(id, tokens, at, now);
-    if (at !== null) this.#sql.exec("UPDATE requests SET answered = ? WHERE id = ? AND answered IS NULL", at, id);
+    const isNews = this.#meter.renew(id, tokens, at, now);
+    if (isNews) this.#sql.exec("UPDATE requests SET answered = ? WHERE id = ?", at, id);
     this.#look(now);
     return {};
   }

@@ -146,8 +146,9 @@ export class Meter {
   /**
    * A request still runs. One whose place was given up has it back: it runs all the same, and others have to wait.
    * @param answered when its headers arrived, if they have
+   * @returns whether that is news
    */
-  renew(id: string, tokens: number, answered: number | null, now: number): void {
+  renew(id: string, tokens: number, answered: number | null, now: number): boolean {
     const known = this.#running.get(id);
     this.#running.delete(id);
     this.#running.set(id, {
@@ -159,7 +160,7 @@ export class Meter {
       this.#unanswered++;
       this.#reserved += tokens;
     }
-    if (answered !== null) this.#answer(this.#running.get(id) as Running, answered);
+    return answered !== null && this.#answer(this.#running.get(id) as Running, answered);
   }
 
   /**
@@ -190,11 +191,12 @@ export class Meter {
     this.#cost += cost;
   }
 
-  #answer(running: Running, answered: number): void {
-    if (running.isAnswered) return;
+  #answer(running: Running, answered: number): boolean {
+    if (running.isAnswered) return false;
     running.isAnswered = true;
     this.#unanswered--;
     this.#answers.add(answered + MINUTE, 1);
+    return true;
   }
 
   #end(id: string, running: Running, answered: number): void {

@@ -7,7 +7,7 @@ import { LEASE } from "./meter.ts";
 import type { DurableNamespace, UsageRecord } from "./options.ts";
 
 /** How often a place is renewed: two renewals may get lost. */
-const RENEWAL = LEASE / 3;
+export const RENEWAL = LEASE / 3;
 /** How much later a provider may learn that its answer was broken off. */
 const LINGER = 1000;
 /** Milliseconds before what was used is told again. */
