@@ -41,8 +41,7 @@ pub(super) fn is_upper(c: char) -> bool {
 pub(super) fn is_digit(c: char) -> bool {
     match c {
         '\u{660}'..='\u{669}' | '\u{6F0}'..='\u{6F9}' => true,
-        '\u{900}'..='\u{DFF}' => matches!(c as u32 & 0x7F, 0x66..=0x6F),
-        _ => c.is_ascii_digit(),
+        _ => c.is_ascii_digit() || matches!(indic(c), Some(0x66..=0x6F)),
     }
 }
 
@@ -63,30 +62,70 @@ pub(super) fn is_word(c: char) -> bool {
     }
 }
 
+/// From each first to each last, in the first plane: what stands alone, and no sign on what is before it.
+const STANDING: &[[u16; 2]] = &[
+    [0x20, 0x7E],
+    [0xA1, 0x2FF],
+    [0x370, 0x482],
+    [0x48A, 0x58F],
+    [0x5D0, 0x5F4],
+    [0x61D, 0x64A],
+    [0x660, 0x66F],
+    [0x671, 0x6D4],
+    [0xE01, 0xE30],
+    [0xE40, 0xE46],
+    [0x1000, 0x102A],
+    [0x10A0, 0x10FF],
+    [0x1200, 0x135A],
+    [0x1780, 0x17B3],
+    [0x1E00, 0x1FFF],
+    [0x2010, 0x2027],
+    [0x2030, 0x205E],
+    [0x20A0, 0x20CF],
+    [0x2100, 0x2BFF],
+    [0x3001, 0x3029],
+    [0x3041, 0x3096],
+    [0x309B, 0xA4CF],
+    [0xAC00, 0xD7A3],
+    [0xF900, 0xFAFF],
+    [0xFF01, 0xFF9D],
+];
+
+/// What binds to the character after it: joiners, what stands before its letter, the first halves of Hangul syllables.
+const BINDING: &[[u16; 2]] = &[
+    [0x600, 0x605],
+    [0x6DD, 0x6DD],
+    [0x1039, 0x1039],
+    [0x1100, 0x11FF],
+    [0x17D2, 0x17D2],
+    [0x200D, 0x200D],
+    [0xA960, 0xA97C],
+    [0xD7B0, 0xD7FF],
+];
+
+fn within(ranges: &[[u16; 2]], c: char) -> bool {
+    let c = c as u32;
+    ranges
+        .iter()
+        .any(|[first, last]| u32::from(*first) <= c && c <= u32::from(*last))
+}
+
+/// A character of the Indic blocks, by its place in one: they are laid out alike, letters, then signs.
+fn indic(c: char) -> Option<u32> {
+    matches!(c, '\u{900}'..='\u{DFF}').then_some(c as u32 & 0x7F)
+}
+
 /// Whether a text may be cut between these two, though there is neither space nor mark. Only where both are known to stand
 /// alone: for a script that is not listed here, the answer is no.
 pub(super) fn is_cut(last: char, c: char) -> bool {
-    let stands = match c {
-        ' '..='~' | '\u{A1}'..='\u{2FF}' | '\u{370}'..='\u{482}' | '\u{48A}'..='\u{58F}' => true,
-        '\u{5D0}'..='\u{5F4}' | '\u{61D}'..='\u{64A}' | '\u{660}'..='\u{66F}' | '\u{671}'..='\u{6D4}' => true,
-        // The Indic blocks are laid out alike: letters, then signs.
-        '\u{900}'..='\u{DFF}' => matches!(c as u32 & 0x7F, 5..=0x39 | 0x64..=0x6F),
-        '\u{E01}'..='\u{E30}' | '\u{E40}'..='\u{E46}' | '\u{1000}'..='\u{102A}' | '\u{10A0}'..='\u{10FF}' => true,
-        '\u{1200}'..='\u{135A}' | '\u{1780}'..='\u{17B3}' | '\u{1E00}'..='\u{1FFF}' => true,
-        '\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{205E}' | '\u{20A0}'..='\u{20CF}' | '\u{2100}'..='\u{2BFF}' => true,
-        '\u{3001}'..='\u{3029}' | '\u{3041}'..='\u{3096}' | '\u{309B}'..='\u{A4CF}' | '\u{AC00}'..='\u{D7A3}' => true,
-        '\u{F900}'..='\u{FAFF}' | '\u{FF01}'..='\u{FF9D}' | '\u{1F000}'..='\u{1F1E5}' | '\u{1F200}'..='\u{1F3FA}' => {
-            true
+    const VIRAMA: u32 = 0x4D;
+    let stands = match indic(c) {
+        Some(place) => matches!(place, 5..=0x39 | 0x64..=0x6F) && indic(last) != Some(VIRAMA),
+        None => {
+            within(STANDING, c)
+                || matches!(c, '\u{1F000}'..='\u{1F1E5}' | '\u{1F200}'..='\u{1F3FA}' | '\u{1F400}'..='\u{1FAFF}')
+                || matches!(c, '\u{20000}'..='\u{3FFFF}')
         }
-        '\u{1F400}'..='\u{1FAFF}' | '\u{20000}'..='\u{3FFFF}' => true,
-        _ => false,
     };
-    let holds = match last {
-        // Joiners and the signs that bind two consonants; what stands before its letter; the halves of a Hangul syllable.
-        '\u{200D}' | '\u{1039}' | '\u{17D2}' | '\u{600}'..='\u{605}' | '\u{6DD}' | '\u{1100}'..='\u{11FF}' => true,
-        '\u{900}'..='\u{DFF}' => matches!(c as u32, 0x900..=0xDFF) && last as u32 & 0x7F == 0x4D,
-        '\u{A960}'..='\u{A97C}' | '\u{D7B0}'..='\u{D7FF}' => true,
-        _ => false,
-    };
-    stands && !holds
+    stands && !within(BINDING, last)
 }

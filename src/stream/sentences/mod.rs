@@ -115,7 +115,7 @@ enum Verdict {
     Wait,
 }
 
-/// What is known of the open sentence. Places are offsets into the bytes of `Splitter::text`.
+/// What is known of the open sentence. Places are offsets into its bytes.
 #[derive(Debug, Default)]
 struct Open {
     units: usize,
@@ -152,11 +152,11 @@ pub struct Splitter {
     is_greek: bool,
     /// What of the text is not given out yet.
     text: String,
-    /// Up to where it has been read.
-    read: usize,
     /// Where the open sentence starts: in `text`, and in all of the text.
     from: usize,
     offset: u64,
+    /// Up to where it has been read.
+    read: usize,
     /// Where the next sentence given out starts: before `offset` where what lies between has nothing to say.
     start: u64,
     open: Open,
@@ -207,13 +207,8 @@ impl Splitter {
 
     /// Nothing has come for a while: gives out what waits for the next word only. [`wait`](Self::wait) says after how long.
     pub fn settle(&mut self, mut out: impl FnMut(Sentence<'_>)) {
-        if let Some(at) = self
-            .open
-            .stop
-            .as_ref()
-            .map(|stop| stop.at)
-            .filter(|at| self.is_long_enough(*at))
-        {
+        let stop = self.open.stop.as_ref().map(|stop| stop.at);
+        if let Some(at) = stop.filter(|at| self.is_long_enough(*at)) {
             self.cut(at, &mut out);
             self.run(&mut out);
         }
@@ -230,13 +225,13 @@ impl Splitter {
         if let Some(Stop {
             at, next: Some(next), ..
         }) = self.open.stop
-            && words::is_starter(self.text.get(next..).unwrap_or_default())
+            && words::is_starter(self.open_text().get(next..).unwrap_or_default())
             && self.is_long_enough(at)
         {
             self.cut(at, &mut out);
             self.run(&mut out);
         }
-        self.cut(self.text.len(), &mut out);
+        self.cut(self.open_text().len(), &mut out);
         self.drop_given();
     }
 
@@ -248,7 +243,7 @@ impl Splitter {
     }
 
     fn run(&mut self, out: &mut dyn FnMut(Sentence<'_>)) {
-        while let Some(c) = self.text.get(self.read..).and_then(|rest| rest.chars().next()) {
+        while let Some(c) = self.open_text().get(self.read..).and_then(|rest| rest.chars().next()) {
             match self.read_one(c, self.read) {
                 Some(at) => self.cut(at, out),
                 None => self.read += c.len_utf8(),
@@ -257,33 +252,18 @@ impl Splitter {
         self.drop_given();
     }
 
+    fn open_text(&self) -> &str {
+        self.text.get(self.from..).unwrap_or_default()
+    }
+
     /// Lets go of text that was given out.
     fn drop_given(&mut self) {
-        let from = std::mem::take(&mut self.from);
-        if from == 0 {
-            return;
-        }
-        self.text.drain(..from);
-        let open = &mut self.open;
-        let places = [
-            &mut self.read,
-            &mut open.word,
-            &mut open.solid,
-            &mut open.clause,
-            &mut open.space,
-        ];
-        let stop = open
-            .stop
-            .iter_mut()
-            .flat_map(|stop| stop.next.iter_mut().chain([&mut stop.at]));
-        for place in places.into_iter().chain(&mut open.before).chain(stop) {
-            *place -= from;
-        }
+        self.text.drain(..std::mem::take(&mut self.from));
     }
 
     /// Gives out the open sentence up to `at`. What lies beyond is read again, as the start of the next.
     fn cut(&mut self, at: usize, out: &mut dyn FnMut(Sentence<'_>)) {
-        let text = self.text.get(self.from..at).unwrap_or_default();
+        let text = self.text.get(self.from..self.from + at).unwrap_or_default();
         if text.is_empty() {
             return;
         }
@@ -304,20 +284,16 @@ impl Splitter {
             self.start = self.offset;
             self.has_spoken |= !is_blank;
         }
-        self.from = at;
-        self.read = at;
+        self.from += at;
+        self.read = 0;
         self.open = Open {
-            word: at,
-            solid: at,
-            clause: at,
-            space: at,
             is_code: self.is_code,
             ..Open::default()
         };
     }
 
     fn is_long_enough(&self, at: usize) -> bool {
-        let sentence = self.text.get(self.from..at).unwrap_or_default();
+        let sentence = self.open_text().get(..at).unwrap_or_default();
         self.min_length <= 1 || sentence.chars().map(char::len_utf16).sum::<usize>() >= self.min_length
     }
 
@@ -347,9 +323,9 @@ impl Splitter {
         if let Some(stop) = &open.stop {
             return Some(stop.at);
         }
-        let is_far = |place: &usize| (place - self.from) * 2 >= at - self.from;
+        let is_far = |place: &usize| place * 2 >= at;
         let place = Some(open.clause).filter(is_far).unwrap_or(open.clause.max(open.space));
-        if place > self.from {
+        if place > 0 {
             return Some(place);
         }
         let is_flag = |c: char| matches!(c, '\u{1F1E6}'..='\u{1F1FF}');
@@ -386,7 +362,8 @@ impl Splitter {
 
     /// What `c` makes of the stop before it.
     fn judge(&mut self, c: char, at: usize) -> Verdict {
-        let word = self.text.get(self.open.word..at).unwrap_or_default();
+        let text = self.text.get(self.from..).unwrap_or_default();
+        let word = text.get(self.open.word..at).unwrap_or_default();
         let Some(stop) = &mut self.open.stop else {
             return Verdict::Drop;
         };
@@ -394,7 +371,7 @@ impl Splitter {
             if is_word(c) {
                 return Verdict::Wait;
             }
-            let is_starter = c != '.' && words::is_starter(self.text.get(next..at).unwrap_or_default());
+            let is_starter = c != '.' && words::is_starter(text.get(next..at).unwrap_or_default());
             return if is_starter { Verdict::Cut } else { Verdict::Drop };
         }
         if is_line_end(c) {
@@ -519,16 +496,17 @@ impl Splitter {
         }
         let kind = match c {
             '.' => {
-                let token = self.text.get(open.word..at).unwrap_or_default();
+                let text = self.text.get(self.from..).unwrap_or_default();
+                let token = text.get(open.word..at).unwrap_or_default();
                 // Without quotation marks and French articles before it.
                 let is_mark = |c: char| !is_word(c) && !matches!(c, '.' | '-' | '/');
                 let word = token.trim_end_matches(is_mark);
                 let word = word.rsplit(is_mark).next().unwrap_or(word);
                 let before = open
                     .before
-                    .and_then(|from| self.text.get(from..open.word))
+                    .and_then(|from| text.get(from..open.word))
                     .unwrap_or_default();
-                let lead = self.text.get(self.from..open.word).unwrap_or_default();
+                let lead = text.get(..open.word).unwrap_or_default();
                 let is_item = open.before.is_none() && (self.offset == 0 || lead.contains('\n'));
                 match words::full_stop(word, before.trim_ascii(), is_item, self.has_ordinals) {
                     // After a picture or a bracket it is the end.
