@@ -91,10 +91,23 @@ export interface Engine {
   call(what: number, length?: number, a?: number, b?: number, c?: number): number;
   /** Of a connection: begins to open a response, by the JSON of an `EngineCall` and of the request's body. */
   open(length: number): Engine;
-  /** Of a connection: the totals, `cached_tokens` among them. */
-  usage(): Record<string, number | null>;
+  /** Of a connection: the totals of its calls. */
+  usage(): Totals;
   free(): void;
 }
+
+/** Tokens and calls, and US dollars at the end: the cost is null where it is not known. */
+export type Totals = [
+  requests: number,
+  prompt: number,
+  completion: number,
+  total: number,
+  cached: number,
+  uncounted: number,
+  estimated: number,
+  cost: number | null,
+  saved: number,
+];
 
 export interface EventStreamAnswer<Event> {
   events: Event[];

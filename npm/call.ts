@@ -76,8 +76,10 @@ export class Caller {
   /** The totals as the engine has them; undefined before the first call. */
   get usage(): unknown {
     if (!this.#connection) return undefined;
-    const { cached_tokens, ...totals } = this.#connection.usage();
-    return { ...totals, prompt_tokens_details: { cached_tokens } };
+    const [requests, prompt_tokens, completion_tokens, total_tokens, cached_tokens, uncounted, estimated, cost, saved] =
+      this.#connection.usage();
+    const details = { prompt_tokens_details: { cached_tokens } };
+    return { requests, prompt_tokens, completion_tokens, total_tokens, ...details, uncounted, estimated, cost, saved };
   }
 
   /** Whether the server documents `response_format: json_schema`. */

@@ -3,8 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use serde::Serialize;
-use serde::ser::SerializeMap;
+use serde::Serializer;
 use wasm_bindgen::JsValue;
 
 use super::descriptor::describe;
@@ -83,11 +82,24 @@ impl Connection {
         self.0.settings.provider.capabilities.json_schema
     }
 
-    /// What all calls have used so far.
+    /// What all calls have used so far: numbers in the order of `Totals` in `npm/boundary.ts`.
     pub(super) fn usage(&self) -> JsValue {
-        let totals = Usage(*self.0.totals.borrow());
+        let totals = self.0.totals.borrow();
+        let numbers = [
+            totals.requests,
+            totals.prompt,
+            totals.completion,
+            totals.prompt.saturating_add(totals.completion),
+            totals.cached,
+            totals.uncounted,
+            totals.estimated,
+        ]
+        .map(|number| Some(number as f64));
+        let money = [totals.cost(), Some(cost::dollars(totals.saved))];
         let serializer = serde_wasm_bindgen::Serializer::json_compatible();
-        totals.serialize(&serializer).unwrap_or(JsValue::NULL)
+        (&serializer)
+            .collect_seq(numbers.into_iter().chain(money))
+            .unwrap_or(JsValue::NULL)
     }
 
     /// Adds a call that is over to the totals, by the `usage` of its outcome in the input, and frees its place.
@@ -100,30 +112,6 @@ impl Connection {
         });
         let prices = self.0.settings.prices.as_ref();
         self.0.totals.borrow_mut().add(&tokens, estimated, prices);
-    }
-}
-
-/// The totals as JavaScript has them. Numbers that it counts up to 2^53.
-struct Usage(cost::Totals);
-
-impl Serialize for Usage {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let totals = &self.0;
-        let mut map = serializer.serialize_map(None)?;
-        for (name, number) in [
-            ("requests", totals.requests),
-            ("prompt_tokens", totals.prompt),
-            ("completion_tokens", totals.completion),
-            ("total_tokens", totals.prompt.saturating_add(totals.completion)),
-            ("cached_tokens", totals.cached),
-            ("uncounted", totals.uncounted),
-            ("estimated", totals.estimated),
-        ] {
-            map.serialize_entry(name, &(number as f64))?;
-        }
-        map.serialize_entry("cost", &totals.cost())?;
-        map.serialize_entry("saved", &cost::dollars(totals.saved))?;
-        map.end()
     }
 }
 
