@@ -243,36 +243,35 @@ impl Error {
             .collect();
         let mut said = Said::default();
         let text = body.trim_ascii();
-        let first = text.bytes().next();
-        if let Some(b'{' | b'[' | b'"') = first {
-            let mut reader = Reader::new(text.as_bytes());
-            // A body that breaks off still tells what came before the break.
-            let whole = said.read(&mut reader, 0).and_then(|()| reader.finish()).is_ok();
-            said.whole = whole.then(|| text.to_owned());
-        } else if first == Some(b'<') {
-            said.message = Some(html_title(text));
-        } else if !text.is_empty() {
-            said.message = Some(text.to_owned());
+        let mut whole = String::new();
+        match text.as_bytes().first() {
+            Some(b'{' | b'[' | b'"') => {
+                let mut reader = Reader::new(text.as_bytes());
+                // A body that breaks off still tells what came before the break.
+                if said.read(&mut reader, 0).and_then(|()| reader.finish()).is_ok() {
+                    text.clone_into(&mut whole);
+                }
+            }
+            Some(b'<') => said.message = html_title(text),
+            _ => text.clone_into(&mut said.message),
         }
-        let tidy = |text: Option<String>| text.map(|text| bounded(scrub(text, key)));
-        let json = |text: Option<String>| text.filter(|text| !is_spelled_in(text, key));
+        let tidy = |text: String| Some(bounded(scrub(text, key))).filter(|text| !text.is_empty());
+        let json = |text: String| Some(text).filter(|text| !text.is_empty() && !is_spelled_in(text, key));
 
         let mut message = String::new();
         push_integer(&mut message, u64::from(status));
         message.push(' ');
-        message.push_str(
-            &tidy(said.message)
-                .filter(|text| !text.is_empty())
-                .unwrap_or_else(|| advice(status).to_owned()),
-        );
-        let request_id = tidy(said.request_id).or_else(|| header(&headers, "x-request-id").map(ToOwned::to_owned));
+        match tidy(said.message) {
+            Some(text) => message.push_str(&text),
+            None => message.push_str(advice(status)),
+        }
         let response = ErrorResponse {
             status,
-            error: json(said.error.or(said.whole)),
+            error: json(if said.error.is_empty() { whole } else { said.error }),
             param: tidy(said.param),
             error_type: tidy(said.error_type),
             details: json(said.details),
-            request_id,
+            request_id: tidy(said.request_id).or_else(|| header(&headers, "x-request-id").map(ToOwned::to_owned)),
             headers,
         };
         Self {
@@ -360,41 +359,40 @@ pub fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str
         .map(|(_, value)| value.as_str())
 }
 
-/// What a body says about an error.
+/// What a server says about an error, in a body or within a stream. What it says first stands.
 #[derive(Default)]
-struct Said {
-    message: Option<String>,
-    code: Option<String>,
-    param: Option<String>,
-    error_type: Option<String>,
-    request_id: Option<String>,
-    details: Option<String>,
-    error: Option<String>,
-    whole: Option<String>,
+pub(crate) struct Said {
+    pub(crate) message: String,
+    pub(crate) code: String,
+    pub(crate) param: String,
+    pub(crate) error_type: String,
+    request_id: String,
+    /// JSON text.
+    pub(crate) details: String,
+    /// JSON text.
+    error: String,
+    /// An HTTP status, where it names one as a code.
+    pub(crate) status: Option<u64>,
 }
 
 impl Said {
-    /// Reads a string, an object or the first element of an array. `level` ends errors within errors.
-    fn read(&mut self, reader: &mut Reader<'_>, level: u8) -> Result<(), Malformed> {
+    /// Reads a string, an object or the first telling element of an array. `level` ends errors within errors.
+    pub(crate) fn read(&mut self, reader: &mut Reader<'_>, level: u8) -> Result<(), Malformed> {
+        let mut first = true;
         match reader.kind()? {
-            Kind::String => {
-                let text = reader.string()?.to_text();
-                self.message.get_or_insert(text);
-            }
+            Kind::String => note(&mut self.message, reader.string()?.to_text()),
             Kind::Object => {
                 reader.object()?;
-                let mut first = true;
                 while let Some(name) = reader.member(&mut first)? {
                     self.member(name, reader, level)?;
                 }
             }
             Kind::Array => {
                 reader.array()?;
-                let mut first = true;
                 while reader.element(&mut first)? {
-                    match self.message {
-                        None if level < 3 => self.read(reader, level + 1)?,
-                        _ => drop(reader.value()?),
+                    match level < 3 && self.message.is_empty() {
+                        true => self.read(reader, level + 1)?,
+                        false => drop(reader.value()?),
                     }
                 }
             }
@@ -405,21 +403,19 @@ impl Said {
 
     fn member(&mut self, name: &[u8], reader: &mut Reader<'_>, level: u8) -> Result<(), Malformed> {
         let kind = reader.kind()?;
-        let nested = matches!(kind, Kind::Object | Kind::Array);
         let field = match name {
-            b"error" | b"errors" | b"detail" if level < 3 && (nested || kind == Kind::String) => {
-                let mut inside = reader.clone();
-                let read = self.read(&mut inside, level + 1);
-                if name == b"error" && self.error.is_none() && read.is_ok() {
-                    let start = reader.clone().value()?;
-                    self.error = Some(text(start));
+            b"error" | b"errors" | b"detail"
+                if level < 3 && matches!(kind, Kind::Object | Kind::Array | Kind::String) =>
+            {
+                let mut raw = reader.clone();
+                self.read(reader, level + 1)?;
+                if name == b"error" {
+                    note(&mut self.error, text(raw.value()?));
                 }
-                *reader = inside;
-                return read;
+                return Ok(());
             }
             b"details" if kind != Kind::Null => {
-                let raw = reader.value()?;
-                self.details.get_or_insert_with(|| text(raw));
+                note(&mut self.details, text(reader.value()?));
                 return Ok(());
             }
             b"message" | b"msg" | b"error_description" => &mut self.message,
@@ -427,6 +423,7 @@ impl Said {
             b"param" => &mut self.param,
             b"type" => &mut self.error_type,
             b"request_id" | b"requestId" => &mut self.request_id,
+            b"status" | b"status_code" => &mut String::new(),
             _ => return reader.value().map(drop),
         };
         let value = match kind {
@@ -434,8 +431,18 @@ impl Said {
             Kind::Number => text(reader.value()?),
             _ => return reader.value().map(drop),
         };
-        field.get_or_insert(value);
+        if name == b"code" || name.starts_with(b"status") {
+            let status = crate::json::integer(value.as_bytes()).filter(|status| (400..600).contains(status));
+            self.status = self.status.or(status);
+        }
+        note(field, value);
         Ok(())
+    }
+}
+
+fn note(field: &mut String, value: String) {
+    if field.is_empty() {
+        *field = value;
     }
 }
 
@@ -490,7 +497,7 @@ fn cut(text: &str, bytes: usize) -> &str {
     text.get(..end).unwrap_or_default()
 }
 
-fn bounded(text: String) -> String {
+pub(crate) fn bounded(text: String) -> String {
     if text.len() <= MAX_MESSAGE_BYTES {
         return text;
     }

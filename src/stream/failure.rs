@@ -1,30 +1,28 @@
 //! What ended a stream that did not complete, as the descriptor that crosses the boundary.
 
-use crate::error::name_for_status;
-use crate::json::{Kind, Reader, Writer};
+use crate::error::{Said, bounded, name_for_status};
+use crate::json::{Reader, Writer};
 
 /// An error by its class name, with what is known of it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Failure {
     pub(super) name: &'static str,
     pub(super) message: String,
-    code: Option<String>,
+    code: String,
     status: Option<u64>,
-    /// The members of a server's error that carry over as they are: `param`, `type`, `details`.
-    members: Vec<(&'static str, Vec<u8>)>,
-    /// The server's own error, whole.
-    error: Option<Vec<u8>>,
+    param: String,
+    error_type: String,
+    /// JSON text, as is the server's own error, whole.
+    details: String,
+    error: Vec<u8>,
 }
-
-/// The most that is kept of a message from a server, in bytes.
-const MAX_MESSAGE_BYTES: usize = 2048;
 
 impl Failure {
     pub(super) fn new(name: &'static str, code: &str, message: &str) -> Self {
         Failure {
             name,
             message: message.to_owned(),
-            code: Some(code.to_owned()),
+            code: code.to_owned(),
             ..Failure::default()
         }
     }
@@ -40,114 +38,45 @@ impl Failure {
     /// From an error that a server put into its stream: an object, a string, or something else. `around` is the chunk that
     /// it came in, which may know more of it.
     pub(super) fn in_band(raw: &[u8], around: &[u8]) -> Self {
-        let mut failure = Failure {
-            name: "APIError",
-            ..Failure::default()
-        };
-        // Both were read once already. What is said first stands.
-        let _ = failure.read(&mut Reader::new(raw));
-        if raw != around {
-            let _ = failure.read(&mut Reader::new(around));
+        let mut said = Said::default();
+        for json in [raw, around] {
+            // Both were read once already. Where they are the same, the second says nothing new.
+            let _ = said.read(&mut Reader::new(json), 0);
         }
-        failure.name = failure.status.map_or("APIError", name_for_status);
+        let own = matches!(raw.first(), Some(b'{' | b'[' | b'"'));
+        let mut failure = Failure {
+            name: said.status.map_or("APIError", name_for_status),
+            message: bounded(said.message),
+            code: bounded(said.code),
+            status: said.status,
+            param: said.param,
+            error_type: said.error_type,
+            details: said.details,
+            error: if own { raw } else { around }.to_vec(),
+        };
         if failure.message.is_empty() {
             failure
                 .message
                 .push_str("The server reported an error in the stream and did not say which.");
         }
-        failure.error = Some(
-            if matches!(raw.first(), Some(b'{' | b'[' | b'"')) {
-                raw
-            } else {
-                around
-            }
-            .to_vec(),
-        );
         failure
-    }
-
-    fn read(&mut self, reader: &mut Reader<'_>) -> Result<(), crate::json::Malformed> {
-        match reader.kind()? {
-            Kind::String if self.message.is_empty() => self.message = bounded(reader.string()?.to_text()),
-            Kind::Array => {
-                reader.array()?;
-                if reader.element(&mut true)? {
-                    self.read(reader)?;
-                }
-            }
-            Kind::Object => {
-                let mut first = true;
-                reader.object()?;
-                while let Some(key) = reader.member(&mut first)? {
-                    let kind = reader.kind()?;
-                    let value = reader.value()?;
-                    self.read_member(key, kind, value)?;
-                }
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn read_member(&mut self, key: &[u8], kind: Kind, value: &[u8]) -> Result<(), crate::json::Malformed> {
-        match (key, kind) {
-            (b"error" | b"errors" | b"detail", Kind::Object | Kind::Array) | (b"error", Kind::String) => {
-                self.read(&mut Reader::new(value))?;
-            }
-            (b"message" | b"msg" | b"detail", Kind::String) if self.message.is_empty() => {
-                self.message = bounded(Reader::new(value).string()?.to_text());
-            }
-            (b"code" | b"status" | b"status_code", Kind::Number | Kind::String) => {
-                let text = match kind {
-                    Kind::String => bounded(Reader::new(value).string()?.to_text()),
-                    _ => String::from_utf8_lossy(value).into_owned(),
-                };
-                let status = crate::json::integer(text.as_bytes()).filter(|status| (400..600).contains(status));
-                self.status = self.status.or(status);
-                if key == b"code" && !text.is_empty() {
-                    self.code.get_or_insert(text);
-                }
-            }
-            (b"param", _) => self.keep("param", value),
-            (b"type", Kind::String) => self.keep("type", value),
-            (b"details", _) => self.keep("details", value),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn keep(&mut self, name: &'static str, value: &[u8]) {
-        if !self.members.iter().any(|(kept, _)| *kept == name) {
-            self.members.push((name, value.to_vec()));
-        }
     }
 
     pub(super) fn write(&self, out: &mut Writer) {
         out.raw(b"{").member("name", self.name).member("message", &self.message);
-        if let Some(code) = &self.code {
-            out.member("code", code);
+        for (name, text) in [("code", &self.code), ("param", &self.param), ("type", &self.error_type)] {
+            if !text.is_empty() {
+                out.member(name, text);
+            }
         }
         if let Some(status) = self.status {
             out.key("status").integer(status);
         }
-        for (name, value) in &self.members {
-            out.key(name).raw(value);
-        }
-        if let Some(error) = &self.error {
-            out.key("error").raw(error);
+        for (name, json) in [("details", self.details.as_bytes()), ("error", &self.error)] {
+            if !json.is_empty() {
+                out.raw_member(name, json);
+            }
         }
         out.raw(b"}");
     }
-}
-
-fn bounded(mut text: String) -> String {
-    if text.len() > MAX_MESSAGE_BYTES {
-        let cut = (0..=MAX_MESSAGE_BYTES)
-            .rev()
-            .find(|cut| text.is_char_boundary(*cut))
-            .unwrap_or(0);
-        text.truncate(cut);
-        text.push('…');
-    }
-    text
 }
