@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::json::{Kind, Malformed, Reader};
+use crate::json::{Kind, Malformed, Reader, match_bytes};
 use crate::policy::redact::{find, is_spelled_in, scrub, scrub_cut};
 use crate::policy::{Problem, push_integer};
 use crate::stream::Attempt;
@@ -403,7 +403,7 @@ impl Said {
 
     fn member(&mut self, name: &[u8], reader: &mut Reader<'_>, level: u8) -> Result<(), Malformed> {
         let kind = reader.kind()?;
-        let field = match name {
+        let field = match_bytes!(name, {
             b"error" | b"errors" | b"detail"
                 if level < 3 && matches!(kind, Kind::Object | Kind::Array | Kind::String) =>
             {
@@ -413,11 +413,11 @@ impl Said {
                     note(&mut self.error, text(raw.value()?));
                 }
                 return Ok(());
-            }
+            },
             b"details" if kind != Kind::Null => {
                 note(&mut self.details, text(reader.value()?));
                 return Ok(());
-            }
+            },
             b"message" | b"msg" | b"error_description" => &mut self.message,
             b"code" => &mut self.code,
             b"param" => &mut self.param,
@@ -425,7 +425,7 @@ impl Said {
             b"request_id" | b"requestId" => &mut self.request_id,
             b"status" | b"status_code" => &mut String::new(),
             _ => return reader.value().map(drop),
-        };
+        });
         let value = match kind {
             Kind::String => reader.string()?.to_text(),
             Kind::Number => text(reader.value()?),

@@ -723,6 +723,15 @@ impl Writer {
     }
 }
 
+/// A `match` of bytes with words, one comparison a word. What `match` itself makes of it compares byte by byte, which is ten
+/// bytes of code for each.
+macro_rules! match_bytes {
+    ($bytes:expr, { $($($word:literal)|+ $(if $guard:expr)? => $then:expr,)+ _ => $other:expr $(,)? }) => {
+        $(if ($($bytes == $word)||+) $(&& $guard)? { $then } else)+ { $other }
+    };
+}
+pub(crate) use match_bytes;
+
 /// Whether these bytes are one JSON value and nothing else.
 pub fn is_json(bytes: &[u8]) -> bool {
     let mut reader = Reader::new(bytes);

@@ -21,7 +21,7 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr2};
 
-use crate::json::integer;
+use crate::json::{integer, match_bytes};
 
 /// The limit in bytes on one event unless another is set: 16 MiB.
 pub const DEFAULT_MAX_EVENT_BYTES: usize = 16 * 1024 * 1024;
@@ -198,27 +198,27 @@ impl Decoder {
 
     fn take_field(&mut self, line: &[u8]) {
         let (field, value) = split_field(line);
-        match field {
+        match_bytes!(field, {
             b"data" => {
                 if self.has_data {
                     self.data.push(b'\n');
                 }
                 self.has_data = true;
                 self.data.extend_from_slice(value);
-            }
+            },
             _ => self.take_other_field(field, value),
-        }
+        })
     }
 
     #[cold]
     fn take_other_field(&mut self, field: &[u8], value: &[u8]) {
-        match field {
+        match_bytes!(field, {
             b"event" => self.event_type = String::from_utf8_lossy(value).into_owned(),
             b"id" if memchr(0, value).is_none() => self.id_buffer = String::from_utf8_lossy(value).into_owned(),
             b"retry" => self.reconnection_time = integer(value).or(self.reconnection_time),
-            b"" | b"id" => {}
+            b"" | b"id" => {},
             _ => self.unknown_field = true,
-        }
+        })
     }
 }
 

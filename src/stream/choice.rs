@@ -355,8 +355,8 @@ impl Choice {
     /// A choice with tool calls finishes with `tool_calls`, unless it was cut short.
     fn normal_reason(&self, reason: String, context: &mut Context<'_>) -> Result<String, Refusal> {
         let is_other = matches!(
-            reason.as_bytes(),
-            b"stop" | b"function_call" | b"tool_call" | b"tool_use" | b"end_turn"
+            reason.as_str(),
+            "stop" | "function_call" | "tool_call" | "tool_use" | "end_turn"
         );
         if self.tool_calls.calls().is_empty() || !is_other {
             return Ok(reason);

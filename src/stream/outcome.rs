@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::Decoder;
 use super::choice::Choice;
 use crate::chat::{ChatCompletion, Content, Message, Usage};
-use crate::json::{Kind, Reader, Writer, with_whole_surrogates};
+use crate::json::{Kind, Reader, Writer, match_bytes, with_whole_surrogates};
 use crate::policy::joined;
 
 /// How a stream ended.
@@ -420,12 +420,12 @@ impl Tokens {
         let mut first = true;
         reader.object()?;
         while let Some(key) = reader.member(&mut first)? {
-            match key {
+            match_bytes!(key, {
                 b"prompt_tokens" => self.prompt = crate::json::integer(reader.value()?),
                 b"completion_tokens" => self.completion = crate::json::integer(reader.value()?),
                 b"prompt_cache_hit_tokens" => {
                     self.cached = crate::json::integer(reader.value()?).unwrap_or(self.cached)
-                }
+                },
                 b"prompt_tokens_details" if reader.kind()? == Kind::Object => {
                     let mut first = true;
                     reader.object()?;
@@ -435,9 +435,11 @@ impl Tokens {
                             self.cached = crate::json::integer(value).unwrap_or(self.cached);
                         }
                     }
+                },
+                _ => {
+                    reader.value()?;
                 }
-                _ => drop(reader.value()?),
-            }
+            })
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 //!
 //! A chunk is read whole before anything of it is used, so that a malformed one changes nothing.
 
-use crate::json::{Kind, Malformed, Reader, Str, integer};
+use crate::json::{Kind, Malformed, Reader, Str, integer, match_bytes};
 
 /// The names under which servers send reasoning beside the content.
 pub(super) const REASONING_FIELDS: [&str; 4] = ["reasoning", "reasoning_content", "reasoning_text", "thinking"];
@@ -67,17 +67,17 @@ impl<'a> Delta<'a> {
         let mut first = true;
         reader.object()?;
         while let Some(key) = reader.member(&mut first)? {
-            match key {
+            match_bytes!(key, {
                 b"content" => delta.content = Field::read(reader)?,
                 b"role" => delta.role = Field::read(reader)?,
                 b"refusal" => delta.refusal = Field::read(reader)?,
                 b"tool_calls" => delta.tool_calls = not_null(reader)?,
                 b"function_call" => delta.function_call = not_null(reader)?,
-                name => match REASONING_FIELDS.iter().position(|field| field.as_bytes() == name) {
+                _ => match REASONING_FIELDS.iter().position(|field| field.as_bytes() == key) {
                     Some(field) => delta.reasoning[field] = Field::read(reader)?,
                     None => delta.extras.push((key, reader.value()?)),
                 },
-            }
+            })
         }
         Ok(delta)
     }
@@ -105,18 +105,20 @@ impl<'a> Choice<'a> {
         let mut first = true;
         reader.object()?;
         while let Some(key) = reader.member(&mut first)? {
-            match key {
+            match_bytes!(key, {
                 b"index" => choice.index = integer(reader.value()?),
                 b"delta" if reader.kind()? == Kind::Object => choice.delta = Some(Delta::read(reader)?),
                 b"message" if reader.kind()? == Kind::Object => choice.message = Some(reader.value()?),
                 b"text" if reader.kind()? == Kind::String => text = Some(reader.string()?),
-                b"delta" | b"message" => drop(reader.value()?),
+                b"delta" | b"message" => {
+                    reader.value()?;
+                },
                 b"finish_reason" => choice.finish_reason = Field::read(reader)?,
                 b"logprobs" => choice.logprobs = not_null(reader)?,
                 b"usage" => choice.usage = not_null(reader)?,
                 b"error" => choice.error = not_null(reader)?,
                 _ => choice.extras.push((key, reader.value()?)),
-            }
+            })
         }
         if choice.delta.is_none() {
             choice.prefer_message()?;
@@ -169,7 +171,7 @@ impl<'a> Chunk<'a> {
         let mut first = true;
         reader.object()?;
         while let Some(key) = reader.member(&mut first)? {
-            match key {
+            match_bytes!(key, {
                 b"choices" => chunk.read_choices(reader)?,
                 b"usage" => chunk.usage = not_null(reader)?,
                 b"error" => chunk.error = not_null(reader)?.filter(|error| is_said(error)).or(chunk.error),
@@ -181,17 +183,17 @@ impl<'a> Chunk<'a> {
                     let value = reader.value()?;
                     chunk.is_error |= value == b"\"error\"";
                     chunk.extras.push((key, value));
-                }
+                },
                 // Padding that hides token lengths from an eavesdropper; a completion has none.
                 b"obfuscation" => chunk.obfuscation = Field::read(reader)?,
-                name => {
+                _ => {
                     let value = reader.value()?;
-                    if name.starts_with(b"x_") && value.first() == Some(&b'{') {
+                    if key.starts_with(b"x_") && value.first() == Some(&b'{') {
                         chunk.read_vendor(value)?;
                     }
                     chunk.extras.push((key, value));
-                }
-            }
+                },
+            })
         }
         Ok(chunk)
     }
@@ -202,11 +204,11 @@ impl<'a> Chunk<'a> {
         reader.object()?;
         while let Some(key) = reader.member(&mut first)? {
             let value = not_null(&mut reader)?;
-            match key {
+            match_bytes!(key, {
                 b"usage" => self.vendor_usage = value,
                 b"error" => self.error = self.error.or(value.filter(|error| is_said(error))),
                 _ => {}
-            }
+            })
         }
         Ok(())
     }
@@ -255,7 +257,7 @@ impl<'a> Chunk<'a> {
 
 /// Whether an `error` member says that there is one: good chunks have `null` there, or something as empty.
 fn is_said(error: &[u8]) -> bool {
-    !matches!(error, b"false" | b"0" | b"\"\"" | b"{}" | b"[]")
+    match_bytes!(error, { b"false" | b"0" | b"\"\"" | b"{}" | b"[]" => false, _ => true })
 }
 
 fn not_null<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a [u8]>, Malformed> {
@@ -314,11 +316,13 @@ fn read_parts<'a>(
             reader.object()?;
             while let Some(key) = reader.member(&mut first)? {
                 let value = reader.value()?;
-                match key {
-                    b"type" => thought |= matches!(value, b"\"thinking\"" | b"\"reasoning\"" | b"\"reasoning_text\""),
-                    b"text" | b"thinking" | b"reasoning" | b"content" => bodies.push(value),
-                    _ => {}
-                }
+                match_bytes!(key, {
+                                   b"type" => thought |= match_bytes!(value, {
+                b"\"thinking\"" | b"\"reasoning\"" | b"\"reasoning_text\"" => true,
+                _ => false }),
+                                   b"text" | b"thinking" | b"reasoning" | b"content" => bodies.push(value),
+                                   _ => {}
+                               })
             }
             for body in bodies {
                 if !matches!(body.first(), Some(b'n' | b't' | b'f' | b'-' | b'0'..=b'9')) {

@@ -6,7 +6,7 @@ use super::output::Output;
 use super::partial_json::PartialJson;
 use super::repairs::Repair;
 use super::scan::{Extra, Field};
-use crate::json::{Kind, Malformed, Reader, Str, Text, Writer, integer, is_json, plain_length};
+use crate::json::{Kind, Malformed, Reader, Str, Text, Writer, integer, is_json, match_bytes, plain_length};
 use crate::policy::estimate::Estimate;
 
 #[derive(Debug, Default)]
@@ -148,13 +148,15 @@ impl<'a> Item<'a> {
         let mut first = true;
         reader.object()?;
         while let Some(key) = reader.member(&mut first)? {
-            match key {
+            match_bytes!(key, {
                 b"index" => item.index = integer(reader.value()?),
                 b"id" => item.id = field(reader)?,
-                b"type" => drop(reader.value()?),
+                b"type" => {
+                    reader.value()?;
+                },
                 b"function" if reader.kind()? == Kind::Object => item.read_function(reader)?,
                 _ => item.extras.push((key, reader.value()?)),
-            }
+            })
         }
         Ok(item)
     }
@@ -173,11 +175,11 @@ impl<'a> Item<'a> {
         let mut first = true;
         reader.object()?;
         while let Some(key) = reader.member(&mut first)? {
-            match key {
+            match_bytes!(key, {
                 b"name" => self.name = field(reader)?,
                 b"arguments" => self.arguments = field(reader)?,
                 _ => self.function_extras.push((key, reader.value()?)),
-            }
+            })
         }
         Ok(())
     }
