@@ -50,10 +50,13 @@ export function checkOrigin({ origins, token }: Configuration, request: Request)
   }
   return {
     "access-control-allow-origin": origins === "*" ? "*" : origin,
-    "access-control-expose-headers": "x-request-id, x-upstream-request-id, retry-after, retry-after-ms",
+    "access-control-expose-headers": EXPOSED,
     vary: "origin",
   };
 }
+
+const EXPOSED =
+  "x-request-id, x-upstream-request-id, x-chatwire-stream, x-chatwire-stream-state, retry-after, retry-after-ms";
 
 function foreign(): Problem {
   return new Problem(
@@ -70,7 +73,7 @@ export function preflight(request: Request, cors: Record<string, string>): Respo
     status: 204,
     headers: {
       ...cors,
-      "access-control-allow-methods": "GET, POST",
+      "access-control-allow-methods": "GET, POST, DELETE",
       // Any header may be sent: none but ours is read, and none is passed on.
       "access-control-allow-headers": wanted ?? "authorization, content-type",
       "access-control-max-age": "86400",

@@ -12,6 +12,7 @@ import type {
   Plan,
   ProviderOptions,
   RequestLimits,
+  StreamsNamespace,
 } from "./options.ts";
 import { type Upstream, upstreamOf } from "./upstream.ts";
 
@@ -25,6 +26,8 @@ const LONGEST_WAIT = 90_000;
 /** Where one model goes. */
 export interface Route {
   first: Upstream;
+  /** All of them, in order. */
+  places: readonly Upstream[];
   /** Asks the first, and then the others that can answer. */
   client: Chatwire;
   limits: Pick<ModelRoute, "maxTokens" | "tools">;
@@ -44,6 +47,8 @@ export interface Configuration {
   shared: Limits | undefined;
   onUsage: GatewayOptions["onUsage"];
   onDisconnect: "drain" | "abort";
+  /** Where streams are kept, if they are. */
+  streams: StreamsNamespace | undefined;
   origins: ReadonlySet<string> | "*";
   maxBodyBytes: number;
   token: PageTokens | undefined;
@@ -54,7 +59,11 @@ export function configure(options: GatewayOptions): Configuration {
   const { providers, authorize, onUsage, onDisconnect = "drain", maxBodyBytes = MAX_BODY_BYTES, token } = options ?? {};
   if (authorize !== undefined && typeof authorize !== "function") wrong("authorize is a function of the request");
   if (onUsage !== undefined && typeof onUsage !== "function") wrong("onUsage is a function of a record");
-  if (onDisconnect !== "drain" && onDisconnect !== "abort") wrong('onDisconnect is "drain" or "abort"');
+  if (!["drain", "abort", "durable"].includes(onDisconnect)) wrong('onDisconnect is "drain", "abort" or "durable"');
+  const isKept = onDisconnect === "durable";
+  if (isKept && typeof options.streams?.newUniqueId !== "function") {
+    wrong('onDisconnect: "durable" needs streams, the binding of ChatwireStreams, as env.STREAMS');
+  }
   if (!(Number.isSafeInteger(maxBodyBytes) && maxBodyBytes > 0)) wrong("maxBodyBytes is a number of bytes");
   const limits = checkedLimits("limits", options.limits ?? {});
   if (token) checkToken(token, authorize !== undefined || options.public === true);
@@ -74,7 +83,8 @@ export function configure(options: GatewayOptions): Configuration {
     limits,
     shared,
     onUsage,
-    onDisconnect,
+    onDisconnect: onDisconnect === "abort" ? "abort" : "drain",
+    streams: isKept ? options.streams : undefined,
     origins: originsOf("cors", options.cors ?? []),
     maxBodyBytes,
     token,
@@ -162,6 +172,7 @@ function route(places: readonly Upstream[], { params, maxTokens, tools }: Partia
   const fallback = others.map(({ client, model }) => ({ client, model: model as string }));
   return {
     first,
+    places,
     client: fallback.length > 0 ? new Chatwire({ ...first.options, fallback }) : first.client,
     limits: { ...(maxTokens !== undefined && { maxTokens }), ...(tools !== undefined && { tools }) },
     params,

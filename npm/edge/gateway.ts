@@ -5,9 +5,11 @@ import { ChatwireError, type ModelList } from "chatwire";
 import { type Context, Hono } from "hono";
 import { admit, authorized, checkHost, checkOrigin, preflight } from "./admission.ts";
 import { type Configuration, configure } from "./configuration.ts";
+import { openKept, readKept, stopKept } from "./kept.ts";
 import type { Environment, GatewayOptions } from "./options.ts";
 import { issuePageToken } from "./page-token.ts";
 import { Problem, safeHeaders } from "./problem.ts";
+import { register } from "./registry.ts";
 import { relay } from "./relay.ts";
 import { modelsFor, readParams, wishOf } from "./request.ts";
 import { problemOf } from "./upstream.ts";
@@ -31,6 +33,8 @@ interface Exchange {
   env: Environment;
   /** The `x-request-id` of the answer. */
   requestId: string;
+  /** Its number among the gateways of this worker. */
+  gateway: number;
   waitUntil(promise: Promise<unknown>): void;
 }
 
@@ -40,7 +44,8 @@ type Env = { Bindings: Exchange };
 const REQUEST_ID = /^[\w.:-]{1,128}$/;
 
 /**
- * An OpenAI-compatible gateway: `POST /v1/chat/completions`, `GET /v1/models`, `GET /v1/usage`, `GET /healthz`.
+ * An OpenAI-compatible gateway: `POST /v1/chat/completions`, `GET /v1/models`, `GET /v1/usage`, `GET /v1/streams/{id}`,
+ * `GET /healthz`.
  *
  * @param options a value, or a function of the environment, asked once for each environment
  * @example
@@ -68,6 +73,7 @@ export function gateway<E = Record<string, string>>(options: GatewayOptions | ((
     known.set(env, found);
     return found;
   };
+  const number = register(configurationFor);
 
   return {
     async fetch(request, given, context) {
@@ -79,6 +85,7 @@ export function gateway<E = Record<string, string>>(options: GatewayOptions | ((
           configuration: configurationFor(env),
           env,
           requestId,
+          gateway: number,
           waitUntil: (promise) => (context as Partial<WorkerContext> | undefined)?.waitUntil?.(promise),
         };
         response = await app.fetch(request, exchange);
@@ -125,12 +132,14 @@ function routes(): Hono<Env> {
   app.post("/v1/token", giveToken);
   app.get("/v1/usage", reportUsage);
   app.post("/v1/chat/completions", complete);
+  app.on(["GET", "DELETE"], "/v1/streams/:id", resume);
   for (const [path, method] of [
     ["/healthz", "GET"],
     ["/v1/models", "GET"],
     ["/v1/token", "POST"],
     ["/v1/usage", "GET"],
     ["/v1/chat/completions", "POST"],
+    ["/v1/streams/:id", "GET, DELETE"],
   ] as const) {
     app.all(path, () => {
       throw new Problem(405, "method_not_allowed", `Send ${method} here.`, { headers: { allow: method } });
@@ -188,9 +197,25 @@ async function complete(c: Context<Env>): Promise<Response> {
   }
   const recordId = crypto.randomUUID();
   const { signal } = request;
+  if (configuration.streams && wish.params.stream === true) {
+    const { model, params, hidesUsage } = wish;
+    const order = { gateway: c.env.gateway, caller, plan, recordId, requestId, model, params, hidesUsage };
+    return openKept(configuration.streams, order, waitUntil);
+  }
   const asking = { recordId, caller, plan, provider: wish.route.first.name, params: wish.params, signal, waitUntil };
   const turn = await configuration.shared?.open(asking);
-  return relay({ configuration, request, requestId, caller, wish, recordId, turn, waitUntil });
+  const relayed = await relay({ configuration, signal, requestId, caller, wish, recordId, turn, waitUntil });
+  return relayed.response;
+}
+
+/** A kept stream, from after the event that the caller had last; a DELETE stops it. */
+async function resume(c: Context<Env>): Promise<Response> {
+  const { configuration, env } = c.env;
+  const { caller } = await admit(configuration, c.req.raw, env);
+  if (!configuration.streams) throw new Problem(404, "not_found", "This gateway keeps no streams.");
+  const id = c.req.param("id") ?? "";
+  if (c.req.method === "DELETE") return stopKept(configuration.streams, id, caller);
+  return readKept(configuration.streams, id, caller, c.req.header("last-event-id"));
 }
 
 function rethrown(error: unknown): never {

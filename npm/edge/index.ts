@@ -17,6 +17,8 @@ export type {
   Plan,
   ProviderOptions,
   RequestLimits,
+  StreamsNamespace,
   UsageRecord,
 } from "./options.ts";
+export { ChatwireStreams, type StreamsState } from "./streams.ts";
 export type { UsageReport } from "./usage-report.ts";

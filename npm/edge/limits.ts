@@ -216,6 +216,16 @@ export class Limits {
     return merged(rows.flat());
   }
 
+  /**
+   * Puts into the books a request whose places are lost, because whoever held them died. Told twice, it counts once.
+   */
+  async settleLost(record: UsageRecord): Promise<void> {
+    const { recordId, caller, provider, tokens } = record;
+    const used = { tokens, record: provider === null ? null : record, isBroken: true };
+    const own = new Place(new Keeper(this.#namespace, async () => `caller:${caller}`), recordId, 0);
+    await Promise.all([own.settle(used), provider !== null && this.#books(provider, recordId)?.settle(used)]);
+  }
+
   #books(provider: string, id: string): Place | undefined {
     const known = this.#providers.get(provider);
     return known && new Place(known.keeper, id, 0);

@@ -48,6 +48,13 @@ export interface DurableNamespace {
   get(id: never): { fetch(url: string, init?: RequestInit): Promise<Response> };
 }
 
+/** The same of `ChatwireStreams`. */
+export interface StreamsNamespace extends DurableNamespace {
+  newUniqueId(): object;
+  /** @throws {TypeError} it is no id of this namespace */
+  idFromString(id: string): object;
+}
+
 /** What may be asked for: by one request, and by all together, which needs `limiter`. */
 export interface GatewayLimits extends RequestLimits {
   /** For each caller, unless their grant has a plan of its own. */
@@ -161,13 +168,16 @@ export interface GatewayOptions {
   limits?: GatewayLimits;
   /** The binding of `ChatwireLimiter`: it keeps limits for all isolates together, and the usage behind `GET /v1/usage`. */
   limiter?: DurableNamespace;
+  /** The binding of `ChatwireStreams`, which keeps streams: see `onDisconnect`. */
+  streams?: StreamsNamespace;
   /** Is told once of each request that was sent on. What it returns is waited for, and what it throws ends nothing. */
   onUsage?: (record: UsageRecord) => unknown;
   /**
    * What happens to an answer whose caller has left: `"drain"` (default) reads on to its usage, for at most 25 seconds;
-   * `"abort"` stops it and estimates.
+   * `"abort"` stops it and estimates; `"durable"` has a Durable Object read it to its end, where the caller finds the rest
+   * at `GET /v1/streams/{id}`. What is not streamed is drained then.
    */
-  onDisconnect?: "drain" | "abort";
+  onDisconnect?: "drain" | "abort" | "durable";
   /** Origins whose pages may call, or `"*"`. The gateway's own always may. */
   cors?: readonly string[] | "*";
   /** The largest request body in bytes. Default 4 MiB. */

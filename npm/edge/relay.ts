@@ -15,7 +15,8 @@ import { UsageFilter } from "./usage-filter.ts";
 /** A request that was let in, and what it asks for. */
 export interface Admitted {
   configuration: Configuration;
-  request: Request;
+  /** Aborted when the caller leaves. */
+  signal: AbortSignal;
   requestId: string;
   caller: string;
   wish: Wish;
@@ -27,17 +28,23 @@ export interface Admitted {
   waitUntil(promise: Promise<unknown>): void;
 }
 
+/** An answer on its way, and the record of it so far. */
+export interface Relayed {
+  response: Response;
+  record: Readonly<UsageRecord>;
+}
+
 /** @throws {Problem} there is no answer */
 export async function relay({
   configuration,
-  request,
+  signal,
   requestId,
   caller,
   wish,
   recordId,
   turn,
   waitUntil,
-}: Admitted): Promise<Response> {
+}: Admitted): Promise<Relayed> {
   const { onDisconnect } = configuration;
   const { route, params, hidesUsage } = wish;
   const books = openBooks(configuration, turn, { recordId, requestId, caller, model: wish.model });
@@ -47,8 +54,8 @@ export async function relay({
   const leave = () => opening.abort();
   // When draining, a caller who leaves early has asked all the same.
   if (onDisconnect === "abort") {
-    if (request.signal.aborted) leave();
-    else request.signal.addEventListener("abort", leave);
+    if (signal.aborted) leave();
+    else signal.addEventListener("abort", leave);
   }
   const started = performance.now();
   try {
@@ -73,22 +80,23 @@ export async function relay({
       >[0]["decoder"],
       filter: hidesUsage && contentType !== "application/json" ? new UsageFilter() : undefined,
       onDisconnect,
-      signal: request.signal,
+      signal,
       idle: typeof timeout === "object" ? timeout.idle : undefined,
     });
     void ended.then((ending) => books.close(entryOf(ending)));
-    return new Response(body, { headers: answerHeaders(contentType, books.record.upstreamRequestId) });
+    const passed = new Response(body, { headers: answerHeaders(contentType, books.record.upstreamRequestId) });
+    return { response: passed, record: books.record };
   } catch (error) {
     const problem = problemOf(error);
     const isAborted = error instanceof APIUserAbortError;
     void books.close({
       status: problem.status,
       outcome: isAborted ? "aborted" : "error",
-      disconnected: isAborted || request.signal.aborted,
+      disconnected: isAborted || signal.aborted,
     });
     throw problem;
   } finally {
-    request.signal.removeEventListener("abort", leave);
+    signal.removeEventListener("abort", leave);
   }
 }
 
@@ -151,7 +159,7 @@ function openBooks(
   };
 }
 
-function entryOf({ outcome, disconnected, stalled }: Ending): Partial<UsageRecord> {
+export function entryOf({ outcome, disconnected, stalled }: Ending): Partial<UsageRecord> {
   if (!outcome) return { outcome: "error", disconnected };
   const { status, usage, cost, timing } = outcome;
   const { firstByte, firstToken, total } = timing;

@@ -218,7 +218,7 @@ describe("options", () => {
       { providers, token: { secret: "x".repeat(32), origins: ["https://a.example.com"] } },
       /authorize/,
     ],
-    ["a mode there is not", { providers, onDisconnect: "durable" }, /onDisconnect/],
+    ["a mode there is not", { providers, onDisconnect: "never" as "drain" }, /onDisconnect/],
     ["a limit of nothing", { providers, limits: { maxTokens: 0 } }, /maxTokens/],
   ] as [string, GatewayOptions, RegExp][]) {
     it(`with ${what} are explained in the log, and to nobody else`, async (t) => {

@@ -1,0 +1,176 @@
+/**
+ * An event stream that is kept: its events numbered as they come, for any number of readers from any point.
+ */
+import { joined } from "./bytes.ts";
+
+const LF = 10;
+const CR = 13;
+const D = 100;
+/** What a reader is handed at a time. */
+const MOST_BYTES = 64 * 1024;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/**
+ * Cuts an event stream into its events, as WHATWG HTML §9.2.6 divides them, and gives each its number as `id`.
+ *
+ * What is no event (comments, which keep a connection awake) is left out.
+ */
+export class Numbering {
+  /** The number of the next event. */
+  next = 0;
+  /** What has come of an event that is not over. */
+  #held: Uint8Array[] = [];
+  /** Bytes of the line under way. */
+  #line = 0;
+  #last = LF;
+
+  /** Takes a read and gives the events it completes. */
+  push(bytes: Uint8Array): Uint8Array[] {
+    const events: Uint8Array[] = [];
+    let from = 0;
+    for (let at = 0; at < bytes.length; at++) {
+      const byte = bytes[at] as number;
+      const isSecondHalf = byte === LF && this.#last === CR;
+      this.#last = byte;
+      if (isSecondHalf) continue;
+      if (byte !== LF && byte !== CR) {
+        this.#line++;
+        continue;
+      }
+      if (this.#line === 0) {
+        const event = this.#numbered(joined(...this.#held, bytes.subarray(from, at)));
+        if (event) events.push(event);
+        this.#held = [];
+        from = at + 1;
+      }
+      this.#line = 0;
+    }
+    if (from < bytes.length) this.#held.push(bytes.slice(from));
+    return events;
+  }
+
+  /** The body is over. Its last event may lack its blank line, but not its end. */
+  end(): Uint8Array[] {
+    const [, data = ""] = /^data: ?(.*)$/s.exec(decoder.decode(trimmed(joined(...this.#held)))) ?? [];
+    this.#held = [];
+    try {
+      if (data !== "[DONE]") JSON.parse(data);
+    } catch {
+      return [];
+    }
+    return [this.#numbered(encoder.encode(`data: ${data}`)) as Uint8Array];
+  }
+
+  #numbered(block: Uint8Array): Uint8Array | undefined {
+    const lines = trimmed(block);
+    const hasData = lines[0] === D || /^(?:\ufeff)?data/m.test(decoder.decode(lines));
+    return hasData ? joined(lines, encoder.encode(`\nid: ${this.next++}\n\n`)) : undefined;
+  }
+}
+
+/** Without the line ends around it. */
+function trimmed(block: Uint8Array): Uint8Array {
+  const isEnd = (byte: number | undefined) => byte === LF || byte === CR;
+  let [from, to] = [0, block.length];
+  while (from < to && isEnd(block[from])) from++;
+  while (to > from && isEnd(block[to - 1])) to--;
+  return block.subarray(from, to);
+}
+
+/** Numbered events put together, as the ones that they were. */
+export function eventsIn(bytes: Uint8Array): Uint8Array[] {
+  const events: Uint8Array[] = [];
+  let from = 0;
+  for (let at = bytes.indexOf(LF); at >= 0; at = bytes.indexOf(LF, at + 1)) {
+    if (bytes[at + 1] !== LF) continue;
+    events.push(bytes.subarray(from, at + 2));
+    from = at + 2;
+    at++;
+  }
+  return events;
+}
+
+/** Events in memory, the oldest of which are dropped when there are too many. */
+export class Log {
+  readonly #capacity: number;
+  #events: Uint8Array[] = [];
+  #bytes = 0;
+  /** The number of the first that is here. */
+  first = 0;
+  isOver = false;
+  #wake: () => void = () => {};
+  #changed: Promise<void> = Promise.resolve();
+
+  /** @param capacity in bytes */
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+    this.#expect();
+  }
+
+  /** The number of the next. */
+  get end(): number {
+    return this.first + this.#events.length;
+  }
+
+  #expect(): void {
+    this.#changed = new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  push(events: readonly Uint8Array[]): void {
+    for (const event of events) {
+      this.#events.push(event);
+      this.#bytes += event.length;
+    }
+    let dropped = 0;
+    while (this.#bytes > this.#capacity && dropped < this.#events.length - 1) {
+      this.#bytes -= (this.#events[dropped++] as Uint8Array).length;
+    }
+    if (dropped > 0) this.#events = this.#events.slice(dropped);
+    this.first += dropped;
+    this.#wake();
+    this.#expect();
+  }
+
+  /** Nothing more comes. */
+  close(): void {
+    this.isOver = true;
+    this.#wake();
+  }
+
+  /** Everything that is here. */
+  bytes(): Uint8Array {
+    return joined(...this.#events);
+  }
+
+  /** The events from a number on, those to come included. It fails if they are dropped before they are read. */
+  read(from: number): ReadableStream<Uint8Array> {
+    let next = from;
+    let isLeft = false;
+    return new ReadableStream<Uint8Array>(
+      {
+        pull: async (controller) => {
+          while (next >= this.end && !this.isOver && !isLeft) await this.#changed;
+          if (isLeft) return;
+          if (next >= this.end) return controller.close();
+          if (next < this.first) return controller.error(new RangeError("The reader is too slow for this log."));
+          const taken: Uint8Array[] = [];
+          for (let length = 0; next < this.end && length < MOST_BYTES; next++) {
+            const event = this.#events[next - this.first] as Uint8Array;
+            length += event.length;
+            taken.push(event);
+          }
+          // A copy: a reader may detach what it is given.
+          controller.enqueue(joined(...taken).slice());
+        },
+        cancel() {
+          isLeft = true;
+        },
+      },
+      { highWaterMark: 0 },
+    );
+  }
+}

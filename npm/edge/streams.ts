@@ -1,0 +1,335 @@
+/**
+ * A Durable Object that owns one stream: it sends the request, reads the answer to its end, numbers its events, keeps them
+ * for a time, and serves any number of readers from any point. Leaving is not stopping.
+ *
+ * It owns the connection to the provider from before there is one, since nobody can hand one over. What it was asked is
+ * written down before it is sent; should the object restart meanwhile, the log so far is all there will be, since nothing is
+ * sent twice.
+ */
+import { ChatDecoder } from "chatwire";
+import type { Configuration, Route } from "./configuration.ts";
+import { inletOf } from "./ends.ts";
+import { noSuchStream, STATE_HEADER } from "./kept.ts";
+import { eventsIn, Log, Numbering } from "./log.ts";
+import type { Environment, Plan, UsageRecord } from "./options.ts";
+import { Problem, safeHeaders } from "./problem.ts";
+import { configurationOf } from "./registry.ts";
+import { entryOf, relay } from "./relay.ts";
+import type { Wish } from "./request.ts";
+import { problemOf } from "./upstream.ts";
+
+/** What the platform hands to an object: the part that is used. */
+export interface StreamsState {
+  storage: {
+    sql: { exec(query: string, ...values: unknown[]): Iterable<Record<string, unknown>> };
+    get<T>(key: string): Promise<T | undefined>;
+    put(key: string, value: unknown): Promise<void>;
+    deleteAll(): Promise<void>;
+    /** Milliseconds since 1970. */
+    setAlarm(time: number): Promise<void>;
+  };
+  blockConcurrencyWhile<T>(run: () => Promise<T>): Promise<T>;
+}
+
+/** A request that was let in, as a gateway hands it over. */
+export interface Order {
+  /** The number of the gateway, whose settings hold. */
+  gateway: number;
+  caller: string;
+  plan: Plan | undefined;
+  recordId: string;
+  requestId: string;
+  model: string;
+  params: Wish["params"];
+  hidesUsage: boolean;
+}
+
+/** What is written down of a stream. */
+interface Entry extends Omit<Order, "params"> {
+  startedAt: number;
+  /** Who answers, once somebody does. */
+  answer: Pick<UsageRecord, "provider" | "upstreamModel" | "upstreamRequestId"> | null;
+  /** There when it is over. */
+  record: UsageRecord | null;
+  endedAt: number | null;
+  /** A restart has cut it, and its places within the limits are lost. */
+  isLost: boolean;
+  /** `onUsage` has the record. */
+  isTold: boolean;
+}
+
+/** How much of a stream is kept, in bytes. */
+const CAPACITY = 8 * 1024 * 1024;
+/** How long it is kept after its end. */
+const KEPT = 10 * 60_000;
+/** How much may be lost in a restart: events are written down in batches of so many bytes, or after so many milliseconds. */
+const BATCH_BYTES = 16 * 1024;
+const BATCH_TIME = 1000;
+/** How soon a restart is noticed that nobody asks about. */
+const HEARTBEAT = 30_000;
+/** When to tell a record again that nobody took. */
+const TELL_AGAIN = 30_000;
+/** Long texts are written down in parts: a row has a limit. */
+const PART = 500_000;
+
+/**
+ * Keeps streams that outlive their readers. Export it from the worker's main module and bind it as a Durable Object with
+ * SQLite; the gateway is given the binding as `streams`.
+ * @example
+ * ```ts
+ * export { ChatwireStreams } from "chatwire/edge";
+ * export default gateway((env) => ({ …, streams: env.STREAMS, onDisconnect: "durable" }));
+ * ```
+ */
+export class ChatwireStreams {
+  readonly #storage: StreamsState["storage"];
+  readonly #env: Environment;
+  readonly #stop = new AbortController();
+  #log = new Log(CAPACITY);
+  #entry: Entry | undefined;
+  /** Events that are not written down yet, and the number of the first. */
+  #batch: Uint8Array[] = [];
+  #batchFrom = 0;
+  #batchBytes = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Called by the platform. */
+  constructor(state: StreamsState, env: unknown) {
+    this.#storage = state.storage;
+    this.#env = (env ?? {}) as Environment;
+    void state.blockConcurrencyWhile(() => this.#recall());
+  }
+
+  /** Called by the platform, for the gateway alone. */
+  async fetch(request: Request): Promise<Response> {
+    try {
+      const path = new URL(request.url).pathname;
+      if (path === "/open") return await this.#open((await request.json()) as Order);
+      if (this.#entry?.caller !== decodeURIComponent(request.headers.get("x-caller") ?? "")) throw noSuchStream();
+      if (path === "/read") return this.#read(Number(request.headers.get("last-event-id") ?? "-1") + 1);
+      this.#stop.abort();
+      return Response.json({ object: "stream", stopped: true }, { headers: safeHeaders() });
+    } catch (error) {
+      return problemOf(error).toResponse();
+    }
+  }
+
+  /** Called by the platform at the time that was set. */
+  async alarm(): Promise<void> {
+    const entry = this.#entry;
+    if (!entry) return;
+    const now = Date.now();
+    if (entry.endedAt === null) await this.#storage.setAlarm(now + HEARTBEAT);
+    else if (!entry.isTold) await this.#tell(entry);
+    else if (now >= entry.endedAt + KEPT) await this.#forget();
+    else await this.#storage.setAlarm(entry.endedAt + KEPT);
+  }
+
+  async #forget(): Promise<void> {
+    this.#entry = undefined;
+    this.#log = new Log(CAPACITY);
+    await this.#storage.deleteAll();
+  }
+
+  // ---- Sending and reading -------------------------------------------------------------------------------------------
+
+  async #open({ params, ...order }: Order): Promise<Response> {
+    if (this.#entry) throw new Problem(409, "stream_exists", "This stream was opened before.");
+    const configuration = this.#configuration(order.gateway);
+    const route = this.#route(configuration, order.model);
+    const isUntold = { answer: null, record: null, endedAt: null, isLost: false, isTold: false };
+    const entry: Entry = { ...order, ...isUntold, startedAt: Date.now() };
+    this.#entry = entry;
+    this.#writeQuestion(JSON.stringify(params));
+    void this.#storage.put("entry", entry);
+    void this.#storage.setAlarm(entry.startedAt + HEARTBEAT);
+
+    const { caller, plan, recordId, requestId, model, hidesUsage } = order;
+    const { signal } = this.#stop;
+    // The platform keeps an object alive by what it waits for.
+    const waitUntil = () => {};
+    const wish: Wish = { route, model, params, hidesUsage };
+    const kept: Configuration = { ...configuration, onDisconnect: "abort", onUsage: (record) => this.#end(record) };
+    try {
+      const asking = { recordId, caller, plan, provider: route.first.name, params, signal, waitUntil };
+      const turn = await configuration.shared?.open(asking);
+      const relayed = await relay({ configuration: kept, signal, requestId, caller, wish, recordId, turn, waitUntil });
+      return await this.#keep(entry, relayed);
+    } catch (error) {
+      this.#log.close();
+      // Where there was no place, nothing was sent and there is nothing to tell.
+      if (entry.endedAt === null) await this.#forget();
+      throw error;
+    }
+  }
+
+  async #keep(entry: Entry, { response, record }: Awaited<ReturnType<typeof relay>>): Promise<Response> {
+    const { provider, upstreamModel, upstreamRequestId } = record;
+    entry.answer = { provider, upstreamModel, upstreamRequestId };
+    void this.#storage.put("entry", entry);
+    const isStream = /^text\/event-stream\b/.test(response.headers.get("content-type") ?? "");
+    // A provider that does not stream gives all at once, and there is nothing to come back for.
+    if (!isStream) return new Response(await response.arrayBuffer(), response);
+    void this.#fill(response.body as ReadableStream<Uint8Array>);
+    const answer = this.#read(0);
+    const id = response.headers.get("x-upstream-request-id");
+    if (id) answer.headers.set("x-upstream-request-id", id);
+    return answer;
+  }
+
+  /** Reads to the end, whoever reads along. */
+  async #fill(body: ReadableStream<Uint8Array>): Promise<void> {
+    const numbering = new Numbering();
+    const inlet = inletOf(body);
+    try {
+      for (let bytes = await inlet.next(); bytes; bytes = await inlet.next()) this.#add(numbering.push(bytes));
+      this.#add(numbering.end());
+    } catch {
+      // It broke off, which the record says too.
+    }
+    this.#write();
+    this.#log.close();
+  }
+
+  #read(from: number): Response {
+    if (!Number.isSafeInteger(from)) throw new Problem(400, "invalid_value", "last-event-id is an event's number.");
+    if (from < this.#log.first) {
+      throw new Problem(410, "stream_log_exceeded", "The stream has grown too long to be read from there.");
+    }
+    const headers = safeHeaders({
+      "content-type": "text/event-stream",
+      [STATE_HEADER]: this.#log.isOver ? "ended" : "open",
+    });
+    return new Response(this.#log.read(from), { headers });
+  }
+
+  // ---- What is written down ------------------------------------------------------------------------------------------
+
+  #add(events: readonly Uint8Array[]): void {
+    if (events.length === 0) return;
+    this.#log.push(events);
+    for (const event of events) {
+      this.#batch.push(event);
+      this.#batchBytes += event.length;
+    }
+    if (this.#batchBytes >= BATCH_BYTES) this.#write();
+    else this.#timer ??= setTimeout(() => this.#write(), BATCH_TIME);
+  }
+
+  #write(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#batch.length === 0) return;
+    const bytes = new Uint8Array(this.#batchBytes);
+    let at = 0;
+    for (const event of this.#batch) {
+      bytes.set(event, at);
+      at += event.length;
+    }
+    const insert = "INSERT OR REPLACE INTO log (first, events) VALUES (?, ?)";
+    this.#storage.sql.exec(insert, this.#batchFrom, bytes.buffer);
+    this.#storage.sql.exec(
+      "DELETE FROM log WHERE first < (SELECT max(first) FROM log WHERE first <= ?)",
+      this.#log.first,
+    );
+    this.#batchFrom += this.#batch.length;
+    this.#batch = [];
+    this.#batchBytes = 0;
+  }
+
+  /** For the estimate, should it come to one after a restart. */
+  #writeQuestion(text: string): void {
+    const { sql } = this.#storage;
+    sql.exec("CREATE TABLE IF NOT EXISTS log (first INTEGER PRIMARY KEY, events BLOB NOT NULL)");
+    sql.exec("CREATE TABLE IF NOT EXISTS question (part INTEGER PRIMARY KEY, text TEXT NOT NULL)");
+    for (let part = 0; part * PART < text.length; part++) {
+      sql.exec("INSERT INTO question VALUES (?, ?)", part, text.slice(part * PART, (part + 1) * PART));
+    }
+  }
+
+  /** What was there before a restart. A stream that was under way is not any more. */
+  async #recall(): Promise<void> {
+    this.#entry = await this.#storage.get<Entry>("entry");
+    const entry = this.#entry;
+    if (!entry) return;
+    const rows = [...this.#storage.sql.exec("SELECT first, events FROM log ORDER BY first")];
+    const first = Number(rows[0]?.first ?? 0);
+    this.#log.first = first;
+    for (const { events } of rows) this.#log.push(eventsIn(new Uint8Array(events as ArrayBuffer)));
+    this.#log.close();
+    if (entry.endedAt === null) {
+      entry.isLost = true;
+      await this.#close(entry, this.#lost(entry));
+    }
+    // Not told here: nobody is answered before this is done.
+    if (!entry.isTold) await this.#storage.setAlarm(Date.now());
+  }
+
+  // ---- The books -----------------------------------------------------------------------------------------------------
+
+  /** The record of a stream that a restart has cut. */
+  #lost(entry: Entry): UsageRecord {
+    const { recordId, requestId, caller, model, startedAt, answer } = entry;
+    const configuration = this.#configuration(entry.gateway);
+    const { places, first } = this.#route(configuration, model);
+    const { options, decoder } = places.find(({ name }) => name === answer?.provider) ?? first;
+    const parts = [...this.#storage.sql.exec("SELECT text FROM question ORDER BY part")];
+    const prompt = () => parts.map(({ text }) => String(text)).join("");
+    const reader = new ChatDecoder({ ...decoder, output: "none", prompt } as ConstructorParameters<
+      typeof ChatDecoder
+    >[0]);
+    reader.push(this.#log.bytes());
+    // It was sent, as far as anybody knows: what came before the end of the log has been paid for.
+    const outcome = reader.end("lost");
+    return {
+      ...{ recordId, requestId, caller, model, startedAt, status: 200 },
+      ...(answer ?? { provider: options ? first.name : null, upstreamModel: null, upstreamRequestId: null }),
+      ...(entryOf({ outcome, disconnected: false, stalled: false }) as UsageRecord),
+      timing: { firstByte: null, firstToken: null, total: null },
+    };
+  }
+
+  /** It is over, as the relay says. */
+  async #end(record: UsageRecord): Promise<void> {
+    const entry = this.#entry;
+    if (!entry || entry.endedAt !== null) return;
+    await this.#close(entry, record);
+    await this.#tell(entry);
+  }
+
+  /** What is known of it is written down before anybody is told. */
+  #close(entry: Entry, record: UsageRecord): Promise<void> {
+    entry.record = record;
+    entry.endedAt = Date.now();
+    this.#storage.sql.exec("DELETE FROM question");
+    return this.#storage.put("entry", entry);
+  }
+
+  /** Tells of the record until somebody takes it: at least once. */
+  async #tell(entry: Entry): Promise<void> {
+    const record = entry.record as UsageRecord;
+    try {
+      const configuration = this.#configuration(entry.gateway);
+      if (entry.isLost) await configuration.shared?.settleLost(record);
+      await configuration.onUsage?.(record);
+      entry.isTold = true;
+      await this.#storage.put("entry", entry);
+      await this.#storage.setAlarm((entry.endedAt ?? Date.now()) + KEPT);
+    } catch (error) {
+      console.error(`chatwire/edge: onUsage failed for record ${record.recordId}:`, (error as Error)?.name);
+      await this.#storage.setAlarm(Date.now() + TELL_AGAIN);
+    }
+  }
+
+  #configuration(gateway: number): Configuration {
+    const configuration = configurationOf(gateway, this.#env);
+    if (!configuration) throw new Problem(503, "gateway_changed", "This gateway has just changed. Try again.");
+    return configuration;
+  }
+
+  #route({ routes, anyModel }: Configuration, model: string): Route {
+    const route = routes ? routes.get(model) : anyModel;
+    if (!route) throw new Problem(404, "model_not_found", "There is no such model here.", { param: "model" });
+    return route;
+  }
+}

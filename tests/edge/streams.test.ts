@@ -1,0 +1,238 @@
+/** Streams that outlive their readers: in workerd, with real Durable Objects and a provider that keeps a ledger. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { after, before, beforeEach, describe, it } from "node:test";
+import type { UsageRow } from "chatwire/edge";
+import { createEmulator } from "chatwire/emulator";
+import { serve } from "../../npm/emulator/serve.ts";
+import { type RunningWorker, startWorker } from "../../worker/workerd.ts";
+import { openBooks } from "./running.ts";
+import { asText, bytesOf, CHAT, chat, errorOf, randomFrom, until } from "./setting.ts";
+
+const emulator = createEmulator({ tokensPerSecond: 2000 });
+let upstream: Awaited<ReturnType<typeof serve>>;
+let books: Awaited<ReturnType<typeof openBooks>>;
+let worker: RunningWorker;
+
+before(async () => {
+  upstream = await serve(emulator);
+  books = await openBooks();
+  worker = await startWorker({
+    entry: join(import.meta.dirname, "streams-worker.ts"),
+    objects: { STREAMS: "Streams", LIMITER: "ChatwireLimiter" },
+    bindings: { UPSTREAM: upstream.url, BOOKS: books.url },
+  });
+});
+after(async () => {
+  await worker?.stop();
+  await upstream?.close();
+  books?.close();
+});
+beforeEach(() => {
+  books.records.length = 0;
+});
+
+const as = (caller: string, more: Record<string, string> = {}) => ({ authorization: `Bearer ${caller}`, ...more });
+const open = (content: string, params: object = {}, caller = "alice") =>
+  fetch(new URL(CHAT, worker.url), chat(content, { stream: true, headers: as(caller), ...params }));
+const read = (id: string, last?: number, caller = "alice", method = "GET") => {
+  const headers = as(caller, last === undefined ? {} : { "last-event-id": String(last) });
+  return fetch(new URL(`/v1/streams/${id}`, worker.url), { method, headers });
+};
+const crash = async (id: string) =>
+  assert.match(await (await fetch(new URL(`/crash/${id}`, worker.url))).text(), /as the test wishes/);
+const idOf = (response: Response): string => response.headers.get("x-chatwire-stream") ?? assert.fail("no id");
+const eventsOf = (text: string): string[] => text.match(/[\s\S]*?\n\n/g) ?? [];
+const contentOf = (text: string): string =>
+  eventsOf(text)
+    .flatMap((event) => /^data: ({.*})$/m.exec(event)?.[1] ?? [])
+    .map((data) => JSON.parse(data).choices[0]?.delta.content ?? "")
+    .join("");
+
+/** Reads so many bytes and leaves, as a connection that is cut. */
+async function take(response: Response, bytes: number): Promise<string> {
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+  let taken = new Uint8Array(0);
+  while (taken.length < bytes) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    taken = new Uint8Array([...taken, ...value]);
+  }
+  await reader.cancel();
+  return new TextDecoder().decode(taken.slice(0, bytes));
+}
+
+describe("a kept stream", { timeout: 120_000 }, () => {
+  it("is the provider's, with a number for each event", async () => {
+    const text = asText(await bytesOf(await open("Echo: नमस्ते 👋🏽 one two three")));
+    assert.equal(contentOf(text), "नमस्ते 👋🏽 one two three");
+    const events = eventsOf(text);
+    assert.deepEqual(
+      events.map((event) => /\nid: (\d+)\n\n$/.exec(event)?.[1]),
+      events.map((_, number) => String(number)),
+    );
+    assert.match(events.at(-1) ?? "", /^data: \[DONE\]\n/);
+    const [record] = await books.recorded(1);
+    assert.deepEqual([record?.outcome, record?.caller, record?.provider], ["complete", "alice", "own"]);
+  });
+
+  it("goes on where it was cut, at every boundary between events", async () => {
+    const first = await open("Echo: a b c d e f g h i j k l m n o p");
+    const id = idOf(first);
+    const whole = asText(await bytesOf(first));
+    const events = eventsOf(whole);
+    assert.ok(events.length > 10);
+    for (let last = -1; last < events.length; last++) {
+      const rest = asText(await bytesOf(await read(id, last < 0 ? undefined : last)));
+      assert.equal(rest, events.slice(last + 1).join(""));
+    }
+  });
+
+  it("goes on where it was cut, at any byte and while it grows, with nothing lost or doubled", async () => {
+    const random = randomFrom(5);
+    const runs = Array.from({ length: 60 }, async (_, run) => {
+      const words = Array.from({ length: 40 }, (_, word) => `${run}.${word}`).join(" ");
+      let response = await open(`Echo: ${words} [emulator: tps=300]`);
+      const id = idOf(response);
+      let text = "";
+      for (let cuts = 0; cuts < 4; cuts++) {
+        const events = eventsOf(await take(response, 1 + random(3000)));
+        text += events.join("");
+        const last = /\nid: (\d+)\n\n$/.exec(text)?.[1];
+        response = await read(id, last === undefined ? undefined : Number(last));
+        assert.equal(response.status, 200);
+      }
+      text += asText(await bytesOf(response));
+      assert.equal(contentOf(text), words);
+      assert.match(text, /data: \[DONE\]\nid: \d+\n\n$/);
+    });
+    await Promise.all(runs);
+    const records = await books.recorded(60);
+    assert.ok(records.every(({ outcome, estimated }) => outcome === "complete" && !estimated));
+  });
+
+  it("has any number of readers at once, and after its end", async () => {
+    const first = await open("Count to 40 [emulator: tps=200]");
+    const id = idOf(first);
+    const live = await Promise.all([read(id), read(id, 3), read(id)]);
+    assert.equal(live[0]?.headers.get("x-chatwire-stream-state"), "open");
+    const [whole = "", ...others] = await Promise.all([first, ...live].map(async (one) => asText(await bytesOf(one))));
+    assert.deepEqual(others, [whole, eventsOf(whole).slice(4).join(""), whole]);
+    const later = await read(id);
+    assert.equal(later.headers.get("x-chatwire-stream-state"), "ended");
+    assert.equal(asText(await bytesOf(later)), whole);
+  });
+
+  it("is nobody else's", async () => {
+    const first = await open("Echo: mine");
+    const id = idOf(first);
+    await first.text();
+    const forged = id.replace(/^./, (digit) => (digit === "0" ? "1" : "0"));
+    for (const [name, caller] of [
+      [id, "bob"],
+      [forged, "alice"],
+      ["x", "alice"],
+    ] as const) {
+      for (const method of ["GET", "DELETE"]) {
+        const answer = await read(name, undefined, caller, method);
+        assert.deepEqual([answer.status, (await errorOf(answer)).code], [404, "stream_not_found"], `${name} ${method}`);
+      }
+    }
+    assert.equal((await fetch(new URL(`/v1/streams/${id}`, worker.url))).status, 401);
+  });
+
+  it("goes on without a reader, and stops when it is told to", async () => {
+    const [left, stopped] = await Promise.all([1, 2].map(() => open("Count to 300 [emulator: tps=200]")));
+    assert.ok(left && stopped);
+    for (const one of [left, stopped]) await take(one, 200);
+    assert.equal((await read(idOf(stopped), undefined, "alice", "DELETE")).status, 200);
+    const [first] = await books.recorded(1);
+    assert.deepEqual([first?.outcome, first?.estimated], ["aborted", true]);
+    await until(() => emulator.ledger.open === 1);
+    assert.equal(emulator.ledger.records.filter(({ aborted }) => aborted).length, 1);
+    const second = (await books.recorded(2))[1];
+    assert.deepEqual([second?.outcome, second?.estimated, second?.disconnected], ["complete", false, false]);
+    assert.equal(contentOf(asText(await bytesOf(await read(idOf(left))))).split(", ").length, 300);
+    assert.match(asText(await bytesOf(await read(idOf(stopped)))), /^data:/);
+  });
+
+  it("says what is wrong as the plain gateway does", async () => {
+    for (const [content, status, code] of [
+      ["hi [emulator: status=400]", 400, undefined],
+      ["hi [emulator: status=401]", 502, "provider_key_refused"],
+      ["hi [emulator: html]", 502, "upstream_not_a_completion"],
+    ] as const) {
+      const answer = await open(content);
+      assert.equal(answer.status, status);
+      const error = await errorOf(answer);
+      if (code) assert.equal(error.code, code);
+      assert.equal(answer.headers.get("x-chatwire-stream"), null);
+    }
+    assert.deepEqual(
+      (await books.recorded(3)).map(({ outcome }) => outcome),
+      ["error", "error", "error"],
+    );
+  });
+});
+
+describe("the books of kept streams", { timeout: 120_000 }, () => {
+  it("are the provider's ledger to the token, whoever left when", async () => {
+    const before = { ...emulator.ledger.tokens };
+    const random = randomFrom(8);
+    const [rounds, together] = [15, 20];
+    const report = async () => {
+      const answer = await fetch(new URL("/v1/usage", worker.url), { headers: as("bob") });
+      return ((await answer.json()) as { data: UsageRow[] }).data;
+    };
+    for (let round = 0; round < rounds; round++) {
+      const all = Array.from({ length: together }, async (_, number) => {
+        const isStream = random(5) > 0;
+        const text = `Tell me about ${round}.${number}`;
+        const answer = await open(text, { stream: isStream, max_tokens: 1 + random(30) }, "bob");
+        await take(answer, isStream ? random(4000) : 100_000);
+      });
+      await Promise.all(all);
+    }
+    await books.recorded(rounds * together);
+    const { prompt, cached, completion, total } = emulator.ledger.tokens;
+    const rows = await report();
+    const sum = (field: "promptTokens" | "cached" | "completionTokens" | "tokens" | "requests") =>
+      rows.reduce((all, row) => all + row[field], 0);
+    assert.deepEqual(
+      [sum("requests"), sum("promptTokens"), sum("cached"), sum("completionTokens"), sum("tokens")],
+      [
+        rounds * together,
+        prompt - before.prompt,
+        cached - before.cached,
+        completion - before.completion,
+        total - before.total,
+      ],
+    );
+  });
+});
+
+describe("an object that restarts in the middle of a stream", { timeout: 120_000 }, () => {
+  it("gives what it had, calls it truncated, and asks nobody again", async () => {
+    const requests = emulator.ledger.requests;
+    const first = await open("Count to 2000 [emulator: tps=300]");
+    const id = idOf(first);
+    // Some batches are written down.
+    const text = await take(first, 60_000);
+    await crash(id);
+    const rest = await read(id);
+    assert.equal(rest.headers.get("x-chatwire-stream-state"), "ended");
+    const log = asText(await bytesOf(rest));
+    assert.ok(log.length > 10_000 && log.length <= text.length + 40_000);
+    assert.equal(log.slice(0, text.length), text.slice(0, log.length));
+    assert.doesNotMatch(log, /\[DONE\]/);
+    const [record] = await books.recorded(1);
+    assert.deepEqual([record?.outcome, record?.estimated, record?.provider], ["truncated", true, "own"]);
+    const numbers = contentOf(log).split(", ").length;
+    assert.ok((record?.completionTokens ?? 0) >= numbers && (record?.promptTokens ?? 0) > 0);
+    assert.equal(emulator.ledger.requests, requests + 1);
+    // Again: what it said stays said.
+    await crash(id);
+    assert.equal(asText(await bytesOf(await read(id))), log);
+    assert.equal(books.records.length, 1);
+  });
+});
