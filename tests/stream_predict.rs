@@ -149,6 +149,49 @@ fn a_hole_that_is_not_utf8_is_repaired_as_ever() {
 }
 
 #[test]
+fn every_hole_has_to_be_what_it_was() {
+    let event = |id: &str, created: &str, padding: &str, usage: &str| {
+        format!(
+            "data: {{\"id\":{id},\"created\":{created},\"obfuscation\":{padding},\"usage\":{usage},\
+             \"choices\":[{{\"delta\":{{\"content\":\"a\"}}}}]}}\n\n"
+        )
+    };
+    let good = |at: usize| {
+        let usage = format!("{{\"total_tokens\":{at}}}");
+        event(&format!("\"c{at}\""), &at.to_string(), &format!("\"{at}\""), &usage)
+    };
+    // Each member has been seen to change when the odd one comes.
+    for odd in [
+        event("null", "5", "\"x\"", "{}"),
+        event("\"c\"", "\"5\"", "\"x\"", "{}"),
+        event("\"c\"", "05", "\"x\"", "{}"),
+        event("\"c\"", "-", "\"x\"", "{}"),
+        event("\"c\"", "0", "\"x\"", "{}"),
+        event("\"c\"", "5", "7", "{}"),
+        event("\"c\"", "5", "\"\u{1}\"", "{}"),
+        event("\"c\"", "5", "\"x\"", "null"),
+        event("\"c\"", "5", "\"x\"", "[]"),
+        event("\"c\"", "5", "\"x\"", "{\"a\":}"),
+        event("\"c\"", "5", "\"x\"", " {}"),
+        event("\"c\"", "5", "\"x\"", "{} "),
+    ] {
+        let stream = [good(1), good(2), good(3), good(4), odd, good(6), good(7)].concat();
+        for size in [7, 100, stream.len()] {
+            agree(stream.as_bytes(), size);
+        }
+    }
+    for place in ["\"3\"", "\"c3\"", "tokens\":3"] {
+        let mut stream = [good(1), good(2), good(3), good(4)].concat().into_bytes();
+        let at = stream
+            .windows(place.len())
+            .position(|bytes| bytes == place.as_bytes())
+            .expect("it is there");
+        stream[at + 1] = 0xFF;
+        agree(&stream, stream.len());
+    }
+}
+
+#[test]
 fn what_has_an_effect_each_time_is_not_predicted() {
     for members in [
         r#""delta":{"content":"a","refusal":"no"}"#,
