@@ -111,7 +111,7 @@ export class BodyDecoder {
     const engine = this.#engine;
     if (!engine) return "";
     place(slice);
-    return this.#batch(engine.call(PUSH, slice.length, readStarted, now));
+    return this.#batch(engine.call(PUSH, slice.length, readStarted, now, 0));
   }
 
   /** The body is over. */
@@ -144,7 +144,7 @@ export class BodyDecoder {
 
   /** When to `tick`, if a read has been pending since `readStarted`; Infinity for never. */
   deadline(readStarted: number): number {
-    return this.#engine ? this.#engine.call(DEADLINE, 0, readStarted) : Number.POSITIVE_INFINITY;
+    return this.#engine ? this.#engine.call(DEADLINE, 0, readStarted, 0, 0) : Number.POSITIVE_INFINITY;
   }
 
   /** Lets go of the engine's memory; done by itself at the end. */

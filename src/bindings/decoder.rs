@@ -97,25 +97,27 @@ impl Decoder {
 
     /// Takes bytes.
     pub(super) fn push(&mut self, length: usize, read_started: f64, now: f64) -> f64 {
-        self.run(&mut |decoder| {
-            memory::input(length, |bytes| decoder.push(bytes, read_started, now));
-        })
+        memory::lend_output(&mut self.0);
+        memory::input(length, |bytes| self.0.push(bytes, read_started, now));
+        self.put_out()
     }
 
     /// The body is over: 0 closed, 1 lost, 2 aborted. What the host says of it is in the input.
     pub(super) fn end(&mut self, length: usize, reason: f64, now: f64) -> f64 {
-        self.run(&mut |decoder| match reason as u32 {
-            0 => decoder.end(End::Closed, now),
-            1 => memory::input(length, |reason| decoder.lose(&String::from_utf8_lossy(reason), now)),
-            _ => decoder.end(End::Aborted, now),
-        })
+        memory::lend_output(&mut self.0);
+        match reason as u32 {
+            0 => self.0.end(End::Closed, now),
+            1 => memory::input(length, |reason| self.0.lose(&String::from_utf8_lossy(reason), now)),
+            _ => self.0.end(End::Aborted, now),
+        }
+        self.put_out()
     }
 
     /// Looks at the clock while a read is pending.
     pub(super) fn tick(&mut self, read_started: f64, now: f64) -> f64 {
-        self.run(&mut |decoder| {
-            decoder.tick(read_started, now);
-        })
+        memory::lend_output(&mut self.0);
+        self.0.tick(read_started, now);
+        self.put_out()
     }
 
     /// When the next look at the clock is due.
@@ -145,8 +147,8 @@ impl Decoder {
     }
 
     /// How many bytes are put out; the complement of that once the outcome is decided.
-    fn run(&mut self, run: &mut dyn FnMut(&mut stream::Decoder)) -> f64 {
-        let length = memory::with_output(&mut self.0, run) as i32;
+    fn put_out(&mut self) -> f64 {
+        let length = memory::set_output(self.0.take_output()) as i32;
         f64::from(if self.0.has_ended() { !length } else { length })
     }
 }

@@ -75,13 +75,11 @@ pub(super) fn write(write: impl FnOnce(&mut Writer)) -> usize {
     set_output(out.bytes)
 }
 
-/// Lets a decoder write to the output buffer, and tells how many bytes it wrote.
-pub(super) fn with_output(decoder: &mut Decoder, run: &mut dyn FnMut(&mut Decoder)) -> usize {
+/// Gives a decoder the output buffer to write to; what it wrote then goes to [`set_output`].
+pub(super) fn lend_output(decoder: &mut Decoder) {
     let mut buffer = OUTPUT.0.take();
     if buffer.capacity() > KEPT_CAPACITY {
         buffer = Vec::new();
     }
     decoder.lend_buffer(buffer);
-    run(decoder);
-    set_output(decoder.take_output())
 }
