@@ -96,6 +96,7 @@ impl Decoder {
     }
 
     /// Takes bytes.
+    #[cfg_attr(chatwire_speed, optimize(speed))]
     pub(super) fn push(&mut self, length: usize, read_started: f64, now: f64) -> f64 {
         memory::lend_output(&mut self.0);
         memory::input(length, |bytes| self.0.push(bytes, read_started, now));
@@ -121,6 +122,7 @@ impl Decoder {
     }
 
     /// When the next look at the clock is due.
+    #[cfg_attr(chatwire_speed, optimize(speed))]
     pub(super) fn deadline(&self, read_started: f64) -> f64 {
         self.0.deadline(read_started).unwrap_or(f64::INFINITY)
     }
@@ -147,6 +149,7 @@ impl Decoder {
     }
 
     /// How many bytes are put out; the complement of that once the outcome is decided.
+    #[cfg_attr(chatwire_speed, optimize(speed))]
     fn put_out(&mut self) -> f64 {
         let length = memory::set_output(self.0.take_output()) as i32;
         f64::from(if self.0.has_ended() { !length } else { length })

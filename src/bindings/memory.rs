@@ -51,6 +51,7 @@ pub fn output_length() -> usize {
 }
 
 /// The `length` bytes that the host has put there.
+#[cfg_attr(chatwire_speed, optimize(speed))]
 pub(super) fn input<T>(length: usize, read: impl FnOnce(&[u8]) -> T) -> T {
     if length > INPUT_BYTES {
         return read(&LONG_INPUT.0.take());
@@ -61,6 +62,7 @@ pub(super) fn input<T>(length: usize, read: impl FnOnce(&[u8]) -> T) -> T {
 }
 
 /// Keeps `bytes` for the host to read, and tells how many there are.
+#[cfg_attr(chatwire_speed, optimize(speed))]
 pub(super) fn set_output(bytes: Vec<u8>) -> usize {
     let length = bytes.len();
     PLACE.0.set((bytes.as_ptr(), length));
@@ -76,6 +78,7 @@ pub(super) fn write(write: impl FnOnce(&mut Writer)) -> usize {
 }
 
 /// Gives a decoder the output buffer to write to; what it wrote then goes to [`set_output`].
+#[cfg_attr(chatwire_speed, optimize(speed))]
 pub(super) fn lend_output(decoder: &mut Decoder) {
     let mut buffer = OUTPUT.0.take();
     if buffer.capacity() > KEPT_CAPACITY {

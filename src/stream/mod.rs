@@ -360,6 +360,7 @@ impl Decoder {
 
     /// Takes the next bytes of the body, read from `read_started` to `now`. True once the stream has ended: what follows
     /// is not looked at.
+    #[cfg_attr(chatwire_speed, optimize(speed))]
     pub fn push(&mut self, bytes: &[u8], read_started: f64, now: f64) -> bool {
         self.output.begin();
         if self.status.is_none() {
@@ -509,6 +510,7 @@ impl Decoder {
     }
 
     /// Closes the batch of this call.
+    #[cfg_attr(chatwire_speed, optimize(speed))]
     fn close_batch(&mut self, now: f64) {
         for speech in self.speeches() {
             speech.note_time(now);
@@ -528,6 +530,7 @@ impl Decoder {
         }
     }
 
+    #[cfg_attr(chatwire_speed, optimize(speed))]
     fn take(&mut self, mut bytes: &[u8], now: f64) -> Result<(), Refusal> {
         if matches!(self.body, Body::Unknown) {
             // A line of an event stream cannot start like a JSON document or a page.
@@ -1088,6 +1091,7 @@ impl Decoder {
         }
     }
 
+    #[cfg_attr(chatwire_speed, optimize(speed))]
     fn check_timeouts(&mut self, pending: f64, now: f64) {
         let silent = self.silence().is_some_and(|limit| self.waited + pending >= limit);
         let over = self
