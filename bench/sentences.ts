@@ -2,8 +2,8 @@
  * `npm run bench:voice`: cuts the cases of `tests/fixtures/sentences.json` into sentences with chatwire, sentencex and
  * `Intl.Segmenter`, letter by letter as a stream would bring them, and writes what came of it into `docs/voice.md`.
  */
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 // @ts-expect-error: a script, without types
 import { buildElsewhere, buildEngine, shrinking } from "../scripts/engine.mjs";
@@ -34,6 +34,47 @@ const report = join(root, "docs", "voice.md");
 const MARK = "<!-- What follows is written by `npm run bench:voice`. -->\n";
 
 const groups = JSON.parse(readFileSync(fixture, "utf8")) as Group[];
+
+/** The cases that sentencex is tested with: they come with the crate, each as a text, and its sentences a line each. */
+async function foreignGroups(): Promise<Group[]> {
+  const command = ["metadata", "--format-version=1"];
+  const { packages } = JSON.parse(await run("cargo", command, { cwd: crate, capture: true }).then(lastLine));
+  const { manifest_path } = packages.find(({ name }: { name: string }) => name === "sentencex");
+  const folder = join(dirname(manifest_path), "tests");
+  const files = readdirSync(folder).filter((file) => file.endsWith(".txt"));
+  return files.map((file) => {
+    const lines = readFileSync(join(folder, file), "utf8").split(/\r?\n/);
+    const text = lines.filter((line) => !line.trimStart().startsWith("#")).join("\n");
+    const cases = text.split("===").flatMap((one) => {
+      const [whole, sentences, ...more] = one
+        .split("---")
+        .map((part) => part.trim())
+        .filter(Boolean);
+      return whole && sentences && more.length === 0 ? (marked(whole, sentences) ?? []) : [];
+    });
+    return { script: file, locale: file === "lists.txt" ? "en" : file.replace(".txt", ""), cases };
+  });
+}
+
+const lastLine = (output: string) => output.trim().split("\n").at(-1) ?? "";
+
+/** The text with `‖` after each of the sentences but the last; nothing where they are not the text. */
+function marked(whole: string, sentences: string): string | undefined {
+  const bare = (text: string) => text.replace(/\s/g, "");
+  const ends = sentences.split("\n").map((line) => bare(line.replaceAll("\\n", "\n")));
+  if (ends.join("") !== bare(whole)) return undefined;
+  let left = ends.shift()?.length ?? 0;
+  let text = "";
+  for (const letter of whole) {
+    text += letter;
+    if (letter.trim()) left -= letter.length;
+    if (left === 0 && ends.length > 0 && letter.trim()) {
+      text += "‖";
+      left = ends.shift()?.length ?? 0;
+    }
+  }
+  return text;
+}
 const textOf = (marked: string) => marked.replaceAll("‖", "");
 
 /** As many sentences of what has come as certainly are ones: all but the last, which may go on. Then from there. */
@@ -114,17 +155,32 @@ async function weight(): Promise<{ own: number; theirs: number }> {
   return { own, theirs: zipped(readFileSync(`${module}.small`)) };
 }
 
+/** What each of the three makes of these cases. */
+async function judgeAll(
+  groups: readonly Group[],
+): Promise<{ all: Record<Contender, Verdict[][]>; sentencexWhole: number[][][] }> {
+  const input = join(built, "cases.json");
+  writeFileSync(input, JSON.stringify(groups));
+  const command = `${JSON.stringify(join(built, "release", "sentences"))} < ${JSON.stringify(input)}`;
+  const found = JSON.parse(lastLine(await run("sh", ["-c", command], { capture: true })));
+  const cuts: Cuts = {
+    chatwire: found.chatwire,
+    sentencex: found.sentencex,
+    "Intl.Segmenter": groups.map((group) => group.cases.map((marked) => segmented(group, marked))),
+  };
+  const verdicts = (who: Contender) =>
+    groups.map(({ cases }, group) => cases.map((marked, at) => judge(marked, cuts[who][group]?.[at] ?? [])));
+  const all = Object.fromEntries(CONTENDERS.map((who) => [who, verdicts(who)])) as Record<Contender, Verdict[][]>;
+  return { all, sentencexWhole: found.sentencexWhole };
+}
+
 await run("cargo", ["build", "--release", "--quiet", "--target-dir", built], { cwd: crate });
-const command = `${JSON.stringify(join(built, "release", "sentences"))} < ${JSON.stringify(fixture)}`;
-const found = JSON.parse(await run("sh", ["-c", command], { capture: true }));
-const cuts: Cuts = {
-  chatwire: found.chatwire,
-  sentencex: found.sentencex,
-  "Intl.Segmenter": groups.map((group) => group.cases.map((marked) => segmented(group, marked))),
-};
-const verdicts = (who: Contender) =>
-  groups.map(({ cases }, group) => cases.map((marked, at) => judge(marked, cuts[who][group]?.[at] ?? [])));
-const all = Object.fromEntries(CONTENDERS.map((who) => [who, verdicts(who)])) as Record<Contender, Verdict[][]>;
+const found = await judgeAll(groups);
+const { all } = found;
+const theirGroups = await foreignGroups();
+const foreign = await judgeAll(theirGroups);
+const foreignCount = theirGroups.reduce((sum, { cases }) => sum + cases.length, 0);
+const right = (verdicts: readonly Verdict[][]) => verdicts.flat().filter(({ isRight }) => isRight).length;
 
 const count = groups.reduce((sum, { cases }) => sum + cases.length, 0);
 const score = (of: readonly Verdict[]) => {
@@ -141,7 +197,7 @@ const whole = (ends: (group: Group, marked: string, at: [number, number]) => num
       }).length,
     0,
   );
-const sentencexWhole = whole((_, __, [group, at]) => found.sentencexWhole[group][at]);
+const sentencexWhole = whole((_, __, [group, at]) => found.sentencexWhole[group]?.[at] ?? []);
 const segmenterWhole = whole(({ locale }, marked) => {
   let at = 0;
   const segmenter = new Intl.Segmenter(locale, { granularity: "sentence" });
@@ -157,19 +213,20 @@ const crateVersion = /name = "sentencex"\nversion = "([^"]+)"/.exec(lock)?.[1];
 
 const sections = [
   "## Compared",
-  `Written by \`npm run bench:voice\`; no figure in it is typed by hand. ${count} cases, from \`tests/fixtures/sentences.json\`, come letter by letter. chatwire waits for silence nowhere here. sentencex ${crateVersion} and \`Intl.Segmenter\` (Node ${version}) know whole texts only: they are asked again with each letter, and all of their sentences but the last are taken as given out, as one does who streams with them. The cases were written along with chatwire's rules, so they favour it; judge by those that are like your answers.`,
+  `Written by \`npm run bench:voice\`; no figure in it is typed by hand. ${count} cases, from \`tests/fixtures/sentences.json\`, come letter by letter. chatwire waits for silence nowhere here. sentencex ${crateVersion} and \`Intl.Segmenter\` (Node ${version}) know whole texts only: they are asked again with each letter, and all of their sentences but the last are taken as given out, as one does who streams with them. The cases were written along with chatwire's rules, so they favour it; those that sentencex is tested with come from its crate, and the rules have learnt from them. A quotation of several sentences is one sentence there, a line break none, here the other way round: a voice should not wait for the end of either.`,
   table(
     ["", ...CONTENDERS],
     [
-      [
-        "cases right, streamed",
-        ...CONTENDERS.map((who) => `${all[who].flat().filter(({ isRight }) => isRight).length} of ${count}`),
-      ],
+      ["cases right, streamed", ...CONTENDERS.map((who) => `${right(all[who])} of ${count}`)],
       [
         "cases right, the whole text at once",
-        `${all.chatwire.flat().filter(({ isRight }) => isRight).length} of ${count}`,
+        `${right(all.chatwire)} of ${count}`,
         `${sentencexWhole} of ${count}`,
         `${segmenterWhole} of ${count}`,
+      ],
+      [
+        "sentencex's own cases right, streamed",
+        ...CONTENDERS.map((who) => `${right(foreign.all[who])} of ${foreignCount}`),
       ],
       [
         "delay: characters after the end of a sentence",

@@ -14,7 +14,8 @@ struct Group {
 
 /// Cases that the rules get wrong, and know it.
 const WRONG: [&str; 7] = [
-    "Thoreau argues that by simplifying one's life, “the laws of the universe will appear less complex. . . .”‖ So he says.",
+    // As it would be in "They met at 5 p.m. Mr. Smith was late."
+    "At 5 p.m. Mr. Smith left the bank.‖ He went home.",
     "I love it :)‖ Do you?",
     // A danda is the end at once: what follows is not waited for.
     "सब ठीक है।।‖ धन्यवाद।",

@@ -1,4 +1,4 @@
-//! Cuts the cases of `tests/fixtures/sentences.json`, read from the standard input, letter by letter as a stream would bring
+//! Cuts cases like those of `tests/fixtures/sentences.json`, read from the standard input, letter by letter as a stream would bring
 //! them, with chatwire and with sentencex. Writes, for each of the two, group and case, where it cut and how late.
 
 use std::io::Read;

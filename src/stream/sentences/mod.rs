@@ -132,7 +132,7 @@ struct Open {
     space: usize,
     last: Option<char>,
     /// Quotations and brackets that are open.
-    depth: u32,
+    depth: i32,
     is_quoted: bool,
     /// The last character is the first half of a flag.
     half_flag: bool,
@@ -371,7 +371,13 @@ impl Splitter {
             if is_word(c) {
                 return Verdict::Wait;
             }
-            let is_starter = c != '.' && words::is_starter(text.get(next..at).unwrap_or_default());
+            let next = text.get(next..at).unwrap_or_default();
+            let is_starter = match stop.kind {
+                // The letter or number of a list's item.
+                Kind::Line => next.len() <= 4 && matches!(c, '.' | ')'),
+                // Not an initial.
+                _ => words::is_starter(next) && (c != '.' || next.len() > 1),
+            };
             return if is_starter { Verdict::Cut } else { Verdict::Drop };
         }
         if is_line_end(c) {
@@ -382,7 +388,11 @@ impl Splitter {
             return Verdict::Wait;
         }
         if stop.kind == Kind::Line {
-            return if is_lower(c) { Verdict::Drop } else { Verdict::Cut };
+            if !is_lower(c) {
+                return Verdict::Cut;
+            }
+            stop.next = Some(at);
+            return Verdict::Wait;
         }
         let is_end = |set| among(set, c);
         if !stop.has_gap {
@@ -414,7 +424,7 @@ impl Splitter {
             return if is_glued { Verdict::Cut } else { Verdict::Drop };
         }
         if !is_word(c) {
-            if c == '»' {
+            if c == '»' && self.open.depth > 0 {
                 // French puts a space before it.
                 (stop.at, stop.is_closed, stop.has_gap) = (at + c.len_utf8(), true, false);
             }
@@ -485,7 +495,7 @@ impl Splitter {
         } else if among(OPENING, c) {
             open.depth += 1;
         } else if among(CLOSING_PAIRS, c) {
-            open.depth = open.depth.saturating_sub(1);
+            open.depth -= 1;
         }
         if !open.has_words {
             return None;
@@ -509,17 +519,17 @@ impl Splitter {
                 let lead = text.get(..open.word).unwrap_or_default();
                 let is_item = open.before.is_none() && (self.offset == 0 || lead.contains('\n'));
                 match words::full_stop(word, before.trim_ascii(), is_item, self.has_ordinals) {
-                    // After a picture or a bracket it is the end.
-                    Meaning::Part if !word.is_empty() || token.is_empty() => return None,
-                    Meaning::Part => Kind::Full(Meaning::End),
+                    Meaning::Part => return None,
                     meaning => Kind::Full(meaning),
                 }
             }
             '…' => Kind::Ellipsis,
             ';' if self.is_greek => Kind::Strong,
+            // Armenian writes its full stop as two points, and on keyboards as a colon.
+            ':' if matches!(last, Some('\u{531}'..='\u{588}')) => Kind::Strong,
             _ if among(STRONG, c) => Kind::Strong,
             _ if !among(SURE, c) => return None,
-            _ if open.depth == 0 && !open.is_quoted => return Some(end),
+            _ if open.depth <= 0 && !open.is_quoted => return Some(end),
             _ => Kind::Strong,
         };
         if open.stop.is_none() {
@@ -570,5 +580,5 @@ fn among_bytes(text: &str, bytes: &[u8]) -> bool {
 }
 
 fn is_small(word: &str) -> bool {
-    word.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'.'))
+    word.chars().all(|c| is_lower(c) || c == '.')
 }

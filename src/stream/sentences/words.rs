@@ -1,22 +1,22 @@
 //! Words that say whether the full stop after them, or before them, ends a sentence. Capitals do not count unless said.
 
 /// Never at the end of a sentence: titles, and what stands before a name.
-const BEFORE_NAME: &str = "mr mrs ms mx dr med prof st mt ft gen rep sen gov col capt cpt cmdr lt sgt maj adm rev hon fr supt \
+const BEFORE_NAME: &str = "mr mrs ms mx dr med prof st skt mt gen rep sen gov col capt cpt cmdr lt sgt maj adm rev hon fr supt \
     messrs vs e.g i.e cf viz esp \
-    sr sra srta dra d.ª ud uds ee av exmo profa hr bzw bspw evtl ggf inkl vgl dhr mevr bijv \
-    mme mlle mm mgr sig sig.ra dott ing avv arch им ул пл просп проф Проф акад св тов гр \
+    sr sra srta dra d.ª ud uds ee av exmo profa hr bzw bspw napr evtl ggf inkl vgl dhr mevr bijv \
+    mme mlle mm mgr sig sig.ra dott ing avv arch им ул вул Вул пл просп проф Проф акад св тов гр \
     डॉ श्री प्रो पं कु सुश्री डा ডা ড ডঃ মো মোঃ திரு டாக்டர் பேரா డా శ్రీ ಡಾ ശ്രീ ഡോ ਡਾ ડૉ";
 
 /// Not at the end before a number: `No. 5`, `Jan. 3`.
-const BEFORE_NUMBER: &str = "no nos nr n.º núm p pp pg vol fig figs art sec ch chap ed eq jan feb apr jun jul aug sep sept oct \
-    nov dec ca approx tel ext abs abb kap bd стр рис гл табл ок";
+const BEFORE_NUMBER: &str = "no nos nr str lb oz ft n.º núm p pp pg vol fig figs art sec ch chap ed eq jan feb apr jun jul aug sep sept oct \
+    nov dec ca approx tel ext abs abb kap bd стр стор рис гл табл кв Кв ок";
 
 /// At the end only if the next word begins one.
 const ANYWHERE: &str = "etc inc ltd co corp llc plc bros jr sr al est ave blvd rd bldg dept univ assn usw u.a \
-    ph.d m.d b.a m.a s.a usf sog geb др тыс млн млрд руб эт";
+    ph.d m.d b.a m.a s.a usf sog geb др гг тыс млн млрд руб эт";
 
 /// Begin sentences, and seldom names. In capitals as here.
-const STARTERS: &str = "The This That These Those There Then It Its He She We You They I My Your His Her Our Their But And Or So \
+const STARTERS: &str = "Mr Mrs Ms Dr The This That These Those There Then It Its He She We You They I My Your His Her Our Their But And Or So \
     If In On At As An A For From To With Is Are Was Were Do Does Did Has Have Can Could Will Would What When Where Why Who How \
     However Also After Before While Since Some Many Most All Each Every No Not Yes Please Let Now Here One Once Another \
     Der Die Das Ein Eine Es Er Sie Wir Ich Und Aber Dann Wenn Im Am Le La Les Il Elle Nous Vous Je Un Une Et Mais Ce L C \
@@ -67,10 +67,14 @@ pub(super) fn has_ordinals(language: &str) -> bool {
 /// What the full stop after `word` means. `before` is the word before it, `is_item` says that the word is the first of a line.
 pub(super) fn full_stop(word: &str, before: &str, is_item: bool, ordinals: bool) -> Meaning {
     let letters = word.chars().count();
+    if word.is_empty() {
+        return Meaning::End; // after a space, a picture or a bracket
+    }
     let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
     let last = word.chars().next_back().unwrap_or(' ');
-    if word.is_empty() || is_item && (is_number && letters <= 3 || letters == 1 && last.is_ascii_lowercase()) {
-        return Meaning::Part; // `.NET`, or the number of a list's item
+    let is_roman = word.bytes().all(|byte| matches!(byte, b'i' | b'v' | b'x'));
+    if is_item && (is_number && letters <= 3 || is_roman || letters == 1 && last.is_ascii_lowercase()) {
+        return Meaning::Part; // the number of a list's item
     }
     if is_number {
         // Not so in `S. 12.`
