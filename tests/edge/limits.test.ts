@@ -243,6 +243,61 @@ test("a_plan_that_is_used_up_makes_way_for_the_next_provider", async () => {
   await recorded(4);
 });
 
+test("a_provider_without_a_place_is_asked_again_as_soon_as_it_has_one", async () => {
+  const asked: string[] = [];
+  const { response, end } = endless();
+  const first = async () => (asked.push("first") === 1 ? response : answers());
+  const second = async () => {
+    asked.push("second");
+    return answers();
+  };
+  // Its own 429 would keep a client away from ElectronHub for three minutes.
+  const hub = { provider: "electronhub" as const, apiKey: "any", maxRetries: 0 };
+  const { ask, recorded } = limited({ providers: { first: { concurrent: 1 } } }, answers, {
+    providers: { first: { ...hub, fetch: first }, second: { ...hub, apiKey: "another", fetch: second } },
+    models: { electron: ["first/a", "second/b"] },
+  });
+  const long = await ask({ stream: true });
+  await bytesOf(await ask());
+  end();
+  await bytesOf(long);
+  await recorded(2);
+  await bytesOf(await ask());
+  assert.deepEqual(asked, ["first", "second", "first"]);
+});
+
+test("an_answer_that_is_broken_off_keeps_its_place_for_a_second", async (context) => {
+  const pass = mockTime(context);
+  const { response } = endless();
+  let sent = 0;
+  const { ask } = limited({ providers: { upstream: { concurrent: 1 } } }, async () => (sent++ ? answers() : response), {
+    onDisconnect: "abort",
+  });
+  const answer = await ask({ stream: true });
+  await answer.body?.cancel();
+  await pass(900);
+  assert.equal((await ask()).status, 429);
+  await pass(200);
+  assert.equal((await ask()).status, 200);
+});
+
+test("nothing_of_the_limits_reaches_the_provider", async () => {
+  const headers: string[] = [];
+  const { ask } = limited(
+    { caller: { concurrent: 1 }, providers: { upstream: { concurrent: 1 } } },
+    async (_, init) => {
+      headers.push(...init.headers.keys());
+      return answers();
+    },
+  );
+  assert.equal((await ask()).status, 200);
+  assert.ok(headers.includes("authorization"));
+  assert.deepEqual(
+    headers.filter((name) => name.startsWith("x-chatwire")),
+    [],
+  );
+});
+
 test("each_attempt_takes_a_place_of_its_own", async () => {
   let sent = 0;
   const failing = async () => (++sent < 3 ? new Response("{}", { status: 503 }) : answers());
