@@ -2,8 +2,8 @@
  * The Durable Object that keeps one key's plan for all isolates, and the books of what was used.
  *
  * Around a {@link Meter} it adds what must survive: who holds a place and what counted in the last minute, so that a restart
- * lets nobody pass twice, and usage by caller, model and day. A renewal is not written: after a restart everybody who holds
- * a place has the time of a lease to renew it.
+ * lets nobody pass twice, and usage by caller, model and day. Objects that are idle between two renewals are taken out of
+ * memory, so renewals are written, too.
  */
 import { dayOf, Meter, MINUTE, type Refusal, type Remembered } from "./meter.ts";
 import type { Plan, UsageRecord } from "./options.ts";
@@ -75,7 +75,8 @@ const SOON = 1000;
 
 const TABLES = [
   `CREATE TABLE IF NOT EXISTS requests (
-    id TEXT PRIMARY KEY, tokens INTEGER NOT NULL, answered INTEGER, ended INTEGER, settled INTEGER NOT NULL DEFAULT 0
+    id TEXT PRIMARY KEY, tokens INTEGER NOT NULL, heard INTEGER NOT NULL, answered INTEGER, ended INTEGER,
+    settled INTEGER NOT NULL DEFAULT 0
   ) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS usage (
     day TEXT, caller TEXT, model TEXT, requests INTEGER, promptTokens INTEGER, cached INTEGER, completionTokens INTEGER,
@@ -118,14 +119,13 @@ export class ChatwireLimiter {
     this.#tidied = now;
     const [spent] = this.#sql.exec("SELECT coalesce(sum(cost), 0) AS cost FROM usage WHERE day = ?", dayOf(now));
     const requests = this.#sql.exec(
-      "SELECT id, tokens, answered, ended FROM requests WHERE ended IS NULL OR ended > ?",
+      "SELECT id, tokens, heard, answered, ended FROM requests WHERE ended IS NULL OR ended > ? ORDER BY heard",
       now - MINUTE,
     );
-    this.#meter = new Meter(
-      requests as Iterable<unknown> as Iterable<Remembered>,
-      { day: dayOf(now), cost: Number(spent?.cost) },
-      now,
-    );
+    this.#meter = new Meter(requests as Iterable<unknown> as Iterable<Remembered>, {
+      day: dayOf(now),
+      cost: Number(spent?.cost),
+    });
   }
 
   /** Answers a gateway. */
@@ -170,11 +170,17 @@ export class ChatwireLimiter {
     if (!this.#meter.holds(id)) {
       const [known] = this.#sql.exec("SELECT settled FROM requests WHERE id = ?", id);
       if (known?.settled) return {};
-      this.#sql.exec("INSERT OR REPLACE INTO requests (id, tokens) VALUES (?, ?)", id, tokens);
     }
     const at = answered === null ? null : now - answered;
-    const isNews = this.#meter.renew(id, tokens, at, now);
-    if (isNews) this.#sql.exec("UPDATE requests SET answered = ? WHERE id = ?", at, id);
+    this.#meter.renew(id, tokens, at, now);
+    this.#sql.exec(
+      `INSERT INTO requests (id, tokens, heard, answered) VALUES (?, ?, ?, ?)
+       ON CONFLICT (id) DO UPDATE SET heard = excluded.heard, answered = coalesce(answered, excluded.answered), ended = NULL`,
+      id,
+      tokens,
+      now,
+      at,
+    );
     this.#look(now);
     return {};
   }
@@ -184,11 +190,12 @@ export class ChatwireLimiter {
     if (known?.settled) return;
     this.#meter.settle(id, answered, tokens, now);
     this.#sql.exec(
-      `INSERT INTO requests (id, tokens, answered, ended, settled) VALUES (?, ?, ?, ?, 1)
+      `INSERT INTO requests (id, tokens, heard, answered, ended, settled) VALUES (?, ?, ?, ?, ?, 1)
        ON CONFLICT (id) DO UPDATE SET tokens = excluded.tokens, answered = coalesce(answered, excluded.answered),
          ended = excluded.ended, settled = 1`,
       id,
       tokens ?? known?.tokens ?? 0,
+      now,
       answered,
       now,
     );
@@ -258,7 +265,7 @@ export class ChatwireLimiter {
       this.#waiting.shift();
       if (refusal) refuse(first, refusal, now);
       else {
-        this.#sql.exec("INSERT OR REPLACE INTO requests (id, tokens) VALUES (?, ?)", id, tokens);
+        this.#sql.exec("INSERT OR REPLACE INTO requests (id, tokens, heard) VALUES (?, ?, ?)", id, tokens, now);
         first.answer({ admitted: true });
       }
     }

@@ -23,6 +23,8 @@ export interface Remembered {
   id: string;
   /** Reserved while it runs, and then what it used. */
   tokens: number;
+  /** When it was last heard of. */
+  heard: number;
   /** When its response headers arrived. */
   answered: number | null;
   /** When it was settled or given up. */
@@ -88,15 +90,11 @@ export class Meter {
   #day = "";
   #cost = 0;
 
-  /** Goes on where another left off. Who holds a place then has the time of a lease to say so. */
-  constructor(
-    requests: Iterable<Remembered> = [],
-    spent: { day: string; cost: number } = { day: "", cost: 0 },
-    now = 0,
-  ) {
-    for (const { id, tokens, answered, ended } of requests) {
+  /** Goes on where another left off. Requests are in the order in which they were last heard of. */
+  constructor(requests: Iterable<Remembered> = [], spent: { day: string; cost: number } = { day: "", cost: 0 }) {
+    for (const { id, tokens, heard, answered, ended } of requests) {
       if (ended === null) {
-        this.renew(id, tokens, answered, now);
+        this.renew(id, tokens, answered, heard);
       } else {
         this.#answers.add((answered ?? ended) + MINUTE, 1);
         this.#used.add(ended + MINUTE, tokens);
@@ -104,7 +102,6 @@ export class Meter {
     }
     this.#day = spent.day;
     this.#cost = spent.cost;
-    this.advance(now);
   }
 
   /** Lets time pass. Gives the requests whose leases have run out; they hold no place any more. */
@@ -146,9 +143,8 @@ export class Meter {
   /**
    * A request still runs. One whose place was given up has it back: it runs all the same, and others have to wait.
    * @param answered when its headers arrived, if they have
-   * @returns whether that is news
    */
-  renew(id: string, tokens: number, answered: number | null, now: number): boolean {
+  renew(id: string, tokens: number, answered: number | null, now: number): void {
     const known = this.#running.get(id);
     this.#running.delete(id);
     this.#running.set(id, {
@@ -160,7 +156,7 @@ export class Meter {
       this.#unanswered++;
       this.#reserved += tokens;
     }
-    return answered !== null && this.#answer(this.#running.get(id) as Running, answered);
+    if (answered !== null) this.#answer(this.#running.get(id) as Running, answered);
   }
 
   /**
@@ -191,12 +187,11 @@ export class Meter {
     this.#cost += cost;
   }
 
-  #answer(running: Running, answered: number): boolean {
-    if (running.isAnswered) return false;
+  #answer(running: Running, answered: number): void {
+    if (running.isAnswered) return;
     running.isAnswered = true;
     this.#unanswered--;
     this.#answers.add(answered + MINUTE, 1);
-    return true;
   }
 
   #end(id: string, running: Running, answered: number): void {

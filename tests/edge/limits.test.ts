@@ -216,7 +216,7 @@ test("a_plan_that_is_used_up_makes_way_for_the_next_provider", async () => {
     asked.push(name);
     return Response.json(completion);
   };
-  const limits = { providers: { first: { requestsPerMinute: 1 }, second: { requestsPerMinute: 2 } } };
+  const limits = { providers: { first: { requestsPerMinute: 1 }, second: { requestsPerMinute: 2, concurrent: 1 } } };
   const providers = Object.fromEntries(
     ["first", "second"].map((name) => [
       name,
@@ -278,6 +278,13 @@ test("an_answer_that_is_broken_off_keeps_its_place_for_a_second", async (context
   await pass(900);
   assert.equal((await ask()).status, 429);
   await pass(200);
+  assert.equal((await ask()).status, 200);
+});
+
+test("what_is_never_sent_costs_no_place", async () => {
+  const plan = { requestsPerMinute: 1, concurrent: 1 };
+  const { ask } = limited({ caller: plan, providers: { upstream: plan } });
+  for (let time = 0; time < 3; time++) assert.equal((await ask({ temperature: 99 })).status, 400);
   assert.equal((await ask()).status, 200);
 });
 

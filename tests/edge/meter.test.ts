@@ -234,15 +234,17 @@ test("no_plan_is_ever_passed_whatever_happens", () => {
 test("another_goes_on_where_one_left_off", () => {
   const plan = { requestsPerMinute: 3, concurrent: 1, tokensPerMinute: 100, costPerDay: 1 };
   const rows = [
-    { id: "running", tokens: 10, answered: T - 70_000, ended: null },
-    { id: "ended", tokens: 20, answered: T - 30_000, ended: T - 20_000 },
-    { id: "old", tokens: 90, answered: T - 90_000, ended: T - MINUTE },
+    { id: "old", tokens: 90, heard: T - MINUTE, answered: T - 90_000, ended: T - MINUTE },
+    { id: "gone", tokens: 1, heard: T - LEASE, answered: null, ended: null },
+    { id: "ended", tokens: 20, heard: T - 20_000, answered: T - 30_000, ended: T - 20_000 },
+    { id: "running", tokens: 10, heard: T - 5000, answered: T - 70_000, ended: null },
   ];
-  const meter = new Meter(rows, { day: "2026-01-31", cost: 0.5 }, T);
+  const meter = new Meter(rows, { day: "2026-01-31", cost: 0.5 });
+  assert.deepEqual(meter.advance(T), ["gone"]);
   assert.deepEqual(meter.admit("new", plan, 1, T), { reason: "concurrent", at: null });
   meter.settle("running", null, 10, T);
-  assert.deepEqual(meter.admit("large", plan, 71, T), { reason: "tokensPerMinute", at: T + 40_000 });
-  assert.equal(meter.admit("new", plan, 70, T), null);
+  assert.deepEqual(meter.admit("large", plan, 70, T), { reason: "tokensPerMinute", at: T + 40_000 });
+  assert.equal(meter.admit("new", plan, 69, T), null);
   meter.spend(0.5, "2026-01-31");
   assert.equal(meter.admit("late", { costPerDay: 1 }, 0, T)?.reason, "costPerDay");
   assert.deepEqual(meter.advance(T + LEASE), ["new"]);
