@@ -8,6 +8,7 @@ import { open, tell } from "./opening.ts";
 import type { ClientOptions, Fallback, Hooks, RequestOptions } from "./options.ts";
 import { aborted, outcomeOf } from "./outcome.ts";
 import type { Answered } from "./promise.ts";
+import type { KeptBody } from "./resume.ts";
 import type { Source } from "./session.ts";
 import type { Fetch, Outcome } from "./types.ts";
 
@@ -24,7 +25,7 @@ export interface Call {
 /** What a request is, beside the caller's options. */
 export interface Target {
   path: string;
-  method: "GET" | "POST";
+  method: "GET" | "POST" | "DELETE";
   /** The caller's parameters as JSON. */
   body?: string;
   stream?: boolean;
@@ -47,6 +48,9 @@ export function toBody(params: unknown): string {
     details: [{ code: "invalid_json", message, path: [] }],
   });
 }
+
+/** How long, in milliseconds, a gateway may take to answer one who comes back. */
+const RECONNECTING = 10_000;
 
 /** What is behind each client, for those that fall back on it. */
 const callers = new WeakMap<object, Caller>();
@@ -146,14 +150,14 @@ export class Caller {
     throw failure;
   }
 
-  async #send({ body, record }: Target, call: EngineCall, signal: AbortSignal): Promise<Answer> {
+  async #send({ body, record, method }: Target, call: EngineCall, signal: AbortSignal): Promise<Answer> {
     const connection = this.#connect();
     const opening = connection.open(put(settingsText(call) + (body ?? "")));
     const told = (hook: string, what: { warnings?: ErrorDetail[] }) => {
       if (this.#options.hooks?.[hook as keyof Hooks]) tell(this.#options.hooks, hook, what);
       else this.#warn(what.warnings);
     };
-    const { response, decoder, id, secrets } = await open(opening, this.#options, body, signal, told);
+    const { response, decoder, id, secrets } = await open(opening, this.#options, body, method, signal, told);
     const account = (outcome?: Outcome) => {
       if (!this.#isDisposed) connection.call(ACCOUNT, put(JSON.stringify(outcome?.usage ?? null)), id);
     };
@@ -161,8 +165,26 @@ export class Caller {
     if (call.sentences) decoder.sentences = call.sentences;
     const requestId = decoder.requestId ?? null;
     // The signal still aborts the body of a response that the caller reads.
-    const answer = { response, requestId, body: response.body, decoder, ended: account, handedOver: account };
+    const kept = call.stream && response.headers.get("x-chatwire-stream");
+    const whole = kept ? await this.#unbroken(response, kept, call, signal) : { body: response.body };
+    const answer = { response, requestId, ...whole, decoder, ended: account, handedOver: account };
     return record ? { ...answer, recorder: new record.Recorder(decoder, secrets) } : answer;
+  }
+
+  /** The body of an answer that a gateway keeps, which is fetched again where its connection is lost. */
+  async #unbroken(response: Response, id: string, call: EngineCall, signal: AbortSignal): Promise<KeptBody> {
+    const { keep } = await import("./resume.ts");
+    return keep(response, id, async (method, last) => {
+      const headers = { ...(call.headers as object), ...(last !== undefined && { "last-event-id": last }) };
+      const patience = { timeout: { headers: RECONNECTING }, maxRetries: 0, now: performance.now() };
+      const connection = this.#connect();
+      const opening = connection.open(put(settingsText({ ...call, headers, ...patience, path: `/streams/${id}` })));
+      // Stopping is for one who has left.
+      const held = method === "GET" ? signal : new AbortController().signal;
+      const opened = await open(opening, this.#options, undefined, method, held, () => {});
+      connection.call(ACCOUNT, 0, opened.id);
+      return opened.response;
+    });
   }
 
   /** Says what looks wrong with a request where nobody else is told: each kind once. */

@@ -4,6 +4,7 @@
 import type { BatchOptions, BatchResult } from "./batch.ts";
 import { Caller, toBody } from "./call.ts";
 import { readDocument, readJSON } from "./document.ts";
+import { ChatwireError } from "./errors.ts";
 import type { ClientOptions, RequestOptions } from "./options.ts";
 import type { ParsedChatCompletion } from "./parse.ts";
 import { APIPromise } from "./promise.ts";
@@ -95,6 +96,29 @@ export class Completions {
         body: toBody(sent),
         stream: true,
       } as const;
+      const { answer, controller } = this.#caller.start(target, options);
+      return new ChatStream(answer, controller);
+    } catch (error) {
+      return new ChatStream(Promise.reject(error));
+    }
+  }
+
+  /**
+   * Takes up a stream that a gateway keeps (`onDisconnect: "durable"`), from its beginning, on whatever page or device.
+   *
+   * Streams of such a gateway need no help where only their connection is lost: they come back by themselves.
+   * @param id the `resumeId` of the stream
+   * @example
+   * ```ts
+   * sessionStorage.setItem("answer", stream.resumeId ?? "");
+   * // after a reload:
+   * for await (const text of client.chat.completions.resume(id).textStream) write(text);
+   * ```
+   */
+  resume(id: string, options: RequestOptions = {}): ChatStream {
+    try {
+      if (!/^[\w-]+$/.test(id)) throw new ChatwireError("resume takes the resumeId of a stream.");
+      const target = { path: `/streams/${id}`, method: "GET", stream: true } as const;
       const { answer, controller } = this.#caller.start(target, options);
       return new ChatStream(answer, controller);
     } catch (error) {

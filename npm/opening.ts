@@ -30,6 +30,7 @@ export async function open(
   engine: Engine,
   { fetch, apiKey }: ClientOptions,
   body: string | undefined,
+  verb: string,
   signal: AbortSignal,
   told: (hook: string, what: object) => void,
 ): Promise<Opened> {
@@ -37,14 +38,14 @@ export async function open(
   let sentHeaders: [string, string | null][] = [];
 
   const send = async (request: NonNullable<Action["send"]>): Promise<ActionResult> => {
-    const { url, query, method, start, timeout } = request;
+    const { url, query, start, timeout } = request;
     sentHeaders = request.headers;
     const controller = new AbortController();
     const sent = await wait(signal, timeout, async () => {
       const sent = body !== undefined && { body: start === null ? body : start + body.slice(1) };
       let headers: Headers | undefined;
       const init = {
-        method,
+        method: verb,
         // Node takes longer to load `Headers` than all of this package: not before somebody looks.
         get headers() {
           headers ??= headersOf(request.headers);

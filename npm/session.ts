@@ -8,6 +8,7 @@ import { cutToHeard } from "./heard.ts";
 import { unopened } from "./outcome.ts";
 import { type BodyReading, type Ended, Reading } from "./reading.ts";
 import type { Recorder } from "./recording.ts";
+import type { Kept } from "./resume.ts";
 import type { Outcome } from "./types.ts";
 
 /** A body and how to read it. */
@@ -20,6 +21,8 @@ export interface Source {
   recorder?: Recorder;
   /** Reads it in place of the engine's own loop. */
   reading?: (signal: AbortSignal, ended: Ended) => BodyReading;
+  /** The same on a gateway that keeps it. */
+  kept?: Kept;
   /** How it ended, by one who knows more than the bytes show. */
   verdict?: (own: Outcome) => Outcome;
 }
@@ -30,6 +33,7 @@ export class Session {
   reading: BodyReading | undefined;
   decoder: EngineDecoderOptions = {};
   recorder: Recorder | undefined;
+  kept: Kept | undefined;
   outcome: Outcome | undefined;
   /** Resolves once `reading` or `outcome` is there. */
   readonly opened: Promise<void> | undefined;
@@ -65,6 +69,7 @@ export class Session {
     };
     this.decoder = source.decoder;
     this.recorder = source.recorder;
+    this.kept = source.kept;
     const { signal } = this.controller;
     this.reading =
       source.reading?.(signal, ended) ?? new Reading(source.body, source.decoder, signal, ended, source.recorder);

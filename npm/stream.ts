@@ -6,7 +6,7 @@ import { BatchIterator } from "./batch-iterator.ts";
 import { CHUNKS, EVENTS, NONE, TEXT } from "./boundary.ts";
 import type { DecoderOptions } from "./decoders.ts";
 import { asBytes, init } from "./engine.ts";
-import { ChatwireError } from "./errors.ts";
+import { ChatwireError, toError } from "./errors.ts";
 import type { Frame } from "./frames.ts";
 import { errorOf } from "./outcome.ts";
 import { Session, type Source } from "./session.ts";
@@ -161,6 +161,29 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
   abort({ heard }: { heard?: number | undefined } = {}): void {
     if (heard !== undefined) this.#session.setHeard(heard);
     this.#session.abort();
+  }
+
+  /**
+   * What `client.chat.completions.resume` takes, on another page or device too; null where no gateway keeps this stream, and
+   * until its headers are there.
+   */
+  get resumeId(): string | null {
+    return this.#session.kept?.id ?? null;
+  }
+
+  /**
+   * Leaves, and ends the stream on the gateway that keeps it, which `abort` does not. Where none does, it is the same.
+   * @throws {APIError} the gateway could not be told
+   * @example
+   * ```ts
+   * stopButton.onclick = () => stream.stop();
+   * ```
+   */
+  async stop(): Promise<void> {
+    const session = this.#session;
+    const isOver = session.outcome !== undefined;
+    this.abort();
+    if (!isOver) await session.kept?.stop().catch((error) => Promise.reject(toError(error)));
   }
 
   /**

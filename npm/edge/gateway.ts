@@ -200,7 +200,7 @@ async function complete(c: Context<Env>): Promise<Response> {
   if (configuration.streams && wish.params.stream === true) {
     const { model, params, hidesUsage } = wish;
     const order = { gateway: c.env.gateway, caller, plan, recordId, requestId, model, params, hidesUsage };
-    return openKept(configuration.streams, order, waitUntil);
+    return openKept(configuration.streams, order, signal, waitUntil);
   }
   const asking = { recordId, caller, plan, provider: wish.route.first.name, params: wish.params, signal, waitUntil };
   const turn = await configuration.shared?.open(asking);

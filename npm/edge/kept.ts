@@ -29,14 +29,22 @@ type Stub = ReturnType<DurableNamespace["get"]>;
 export async function openKept(
   streams: StreamsNamespace,
   order: Order,
+  signal: AbortSignal,
   waitUntil: (promise: Promise<unknown>) => void,
 ): Promise<Response> {
   const id = streams.newUniqueId();
   const stub = streams.get(id as never);
   const opened = stub.fetch(`${NOWHERE}/open`, { method: "POST", body: JSON.stringify(order) });
-  // The object sends the request whether or not the caller waits for its answer.
   waitUntil(opened.catch(() => {}));
-  return passed(await opened, String(id));
+  // Who leaves before they know its id cannot come back for it.
+  const leave = () => waitUntil(stopKept(streams, String(id), order.caller).catch(() => {}));
+  if (signal.aborted) leave();
+  signal.addEventListener("abort", leave);
+  try {
+    return passed(await opened, String(id));
+  } finally {
+    signal.removeEventListener("abort", leave);
+  }
 }
 
 /** The events of a kept stream that come after the one with the number `last`. */

@@ -107,6 +107,10 @@ impl Connection {
         if let Some(place) = self.0.places.borrow_mut().get_mut(id.wrapping_sub(1)) {
             *place = None;
         }
+        // Coming back for the rest of an answer is no call of its own.
+        if length == 0 {
+            return;
+        }
         let (tokens, estimated) = memory::input(length, |usage| {
             (Tokens::read(usage), usage.ends_with(b"\"estimated\":true}"))
         });
