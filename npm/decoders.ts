@@ -77,6 +77,7 @@ export class ChatDecoder<Output extends keyof DecoderOutput = "events"> {
   readonly #decoder: BodyDecoder;
   readonly #kind: keyof DecoderOutput;
   #isClosed = false;
+  #rest: Batch = "";
 
   /**
    * @throws {ChatwireError} the engine is not loaded yet, or an option makes no sense
@@ -134,10 +135,20 @@ export class ChatDecoder<Output extends keyof DecoderOutput = "events"> {
     if (this.#isClosed) throw new ChatwireError("This ChatDecoder was freed before it ended: there is no outcome.");
     this.#isClosed = true;
     const now = performance.now();
-    if (reason === "aborted") this.#decoder.abort(now);
-    else if (reason === "lost") this.#decoder.lose(now);
-    else this.#decoder.close(now);
+    if (reason === "aborted") this.#rest = this.#decoder.abort(now);
+    else if (reason === "lost") this.#rest = this.#decoder.lose(now);
+    else this.#rest = this.#decoder.close(now);
     return this.#decoder.outcome as Outcome;
+  }
+
+  /**
+   * What `end` has completed, by the kind of output: the last sentence of an answer that was cut short, for one. Nothing where
+   * the server itself had ended the answer.
+   */
+  rest(): DecoderOutput[Output] {
+    const rest = this.#rest;
+    this.#rest = "";
+    return this.#given(rest);
   }
 
   /** Lets go of the engine's memory without an outcome. Not needed after `end`. */

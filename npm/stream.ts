@@ -40,7 +40,7 @@ import type {
 export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
   readonly #session: Session;
 
-  /** Made by `create` and `stream`, or by `ChatStream.fromReadableStream`. */
+  /** Made by `create` and `stream`, `ChatStream.fromReadableStream` and `fromRecording`. */
   constructor(source: Source | Promise<Source>, controller: AbortController = new AbortController()) {
     this.#session = new Session(source, controller);
   }

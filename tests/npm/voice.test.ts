@@ -63,6 +63,27 @@ test("streams_of_ones_own_and_decoders_have_them_too", async () => {
   decoder.free();
 });
 
+test("what_ending_a_decoder_completes_is_given_once", () => {
+  const decoder = new ChatDecoder({ sentences: {} });
+  assert.deepEqual(
+    decoder
+      .push(encode(says("One. Two")))
+      .filter(isSentence)
+      .map(({ text }) => text),
+    ["One."],
+  );
+  assert.deepEqual(decoder.rest(), []);
+  assert.equal(decoder.end().status, "truncated");
+  assert.deepEqual(
+    decoder
+      .rest()
+      .filter(isSentence)
+      .map(({ text }) => text),
+    [" Two"],
+  );
+  assert.deepEqual(decoder.rest(), []);
+});
+
 test("a_decoder_is_told_that_time_has_passed", () => {
   const decoder = new ChatDecoder({ sentences: { quietMs: 0 } });
   assert.equal(decoder.deadline, Number.POSITIVE_INFINITY);
