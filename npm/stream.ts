@@ -181,9 +181,10 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
    */
   async stop(): Promise<void> {
     const session = this.#session;
-    const isOver = session.outcome !== undefined;
     this.abort();
-    if (!isOver) await session.kept?.stop().catch((error) => Promise.reject(toError(error)));
+    // One that was left goes on there.
+    if (session.outcome?.status === "aborted")
+      await session.kept?.stop().catch((error) => Promise.reject(toError(error)));
   }
 
   /**

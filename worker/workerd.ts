@@ -27,7 +27,10 @@ export interface WorkerOptions {
   bindings?: Record<string, string>;
   /** The folder behind its binding `ASSETS`. */
   assets?: string;
-  /** Its Durable Objects with SQLite, which live until it stops: the exported class behind each binding. */
+  /**
+   * Its Durable Objects with SQLite, which live until it stops: the exported class behind each binding. Those of
+   * `wrangler.toml` when its main module runs and nothing else is said.
+   */
   objects?: Record<string, string>;
   /** How many isolates run it, with the same objects. 1 when it is left out. */
   instances?: number;
@@ -72,6 +75,12 @@ async function bundle(entry: string) {
   return { mainModule: "worker.js", modules };
 }
 
+/** The classes of `wrangler.toml`, by their bindings. */
+function configuredObjects(): Record<string, string> {
+  const bindings = config.matchAll(/^\[\[durable_objects\.bindings\]\]\nname = "(\w+)"\nclass_name = "(\w+)"/gm);
+  return Object.fromEntries([...bindings].map(([, name = "", exportName = ""]) => [name, exportName]));
+}
+
 /** What miniflare is told about a worker. */
 async function settings(options: WorkerOptions): Promise<MiniflareOptions> {
   const {
@@ -79,7 +88,7 @@ async function settings(options: WorkerOptions): Promise<MiniflareOptions> {
     port = 0,
     bindings = {},
     assets,
-    objects = {},
+    objects = options.entry ? {} : configuredObjects(),
     instances = 1,
   } = options;
   const env: NonNullable<WorkerConfig["env"]> = Object.fromEntries(

@@ -9,6 +9,7 @@ import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from "playwright-core";
 import { build } from "vite";
 import { type RunningWorker, startWorker } from "../../worker/workerd.ts";
+import { cuttable } from "../edge/cuttable.ts";
 import { replaceSynthesiser } from "./synthesiser.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -119,7 +120,9 @@ describe("the page", { timeout: 240_000 }, () => {
   it("keeps what has arrived when Stop is pressed", async () => {
     await say(page, "Count to 2000 [emulator: tps=100]");
     await words(page).getByText("1, 2, 3, 4, 5").waitFor();
+    const told = page.waitForResponse((response) => response.request().method() === "DELETE");
     await stop(page).click();
+    assert.equal((await told).status(), 200);
     await done(page);
     const kept = await read(words(page));
     assert.match(kept, /^1, 2, 3, 4, 5/);
@@ -256,6 +259,27 @@ describe("the page", { timeout: 240_000 }, () => {
     await say(page, "Hello");
     const problem = lastAnswer(page).getByRole("alert");
     assert.match(await read(problem), /The server cannot be reached[\s\S]*APIConnectionError/);
+  });
+
+  it("goes on with the answer when the network is back", async () => {
+    expected = /ERR_(?:CONNECTION|INCOMPLETE|EMPTY|SOCKET)/;
+    const line = await cuttable(worker.url);
+    const { page, close } = await visit({}, line.url);
+    try {
+      await say(page, "Count to 150 [emulator: tps=100]");
+      await words(page).getByText("1, 2, 3, 4, 5").waitFor();
+      line.close();
+      const before = await read(words(page));
+      assert.doesNotMatch(before, /150/);
+      line.open();
+      await done(page);
+      const numbers = Array.from({ length: 150 }, (_, number) => number + 1).join(", ");
+      assert.equal(await read(words(page)), numbers);
+      assert.equal(await lastAnswer(page).getByRole("alert").count(), 0);
+    } finally {
+      await close();
+      line.stop();
+    }
   });
 
   it("says which providers are emulated, and speaks to each", async () => {

@@ -4,7 +4,15 @@
  * Keys stay here, among the worker's secrets; the page never sees one. A provider without a key is played by the
  * emulator, in process.
  */
-import { type Gateway, gateway, type WorkerContext } from "chatwire/edge";
+import {
+  ChatwireLimiter,
+  ChatwireStreams,
+  type DurableNamespace,
+  type Gateway,
+  gateway,
+  type StreamsNamespace,
+  type WorkerContext,
+} from "chatwire/edge";
 import { authorizeWith, type DoorEnv, refuseCall, refusePage } from "./door.ts";
 import { type PageEnv, page } from "./page.ts";
 import {
@@ -22,7 +30,13 @@ import {
 export interface Env extends ProviderEnv, PageEnv, DoorEnv {
   /** The largest request body in bytes, 4 MiB when it is left out. */
   MAX_BODY_BYTES?: string;
+  /** Keeps answers. Without it, whoever leaves has stopped theirs. */
+  STREAMS?: StreamsNamespace;
+  /** Keeps the books. */
+  LIMITER?: DurableNamespace;
 }
+
+export { ChatwireLimiter, ChatwireStreams };
 
 /** A gateway for each provider and variant: the page says which it wants, and names models as the provider does. */
 const gateways = new Map<string, Gateway>(
@@ -32,12 +46,14 @@ const gateways = new Map<string, Gateway>(
 function gatewayTo(id: ProviderName, variant: Variant): Gateway {
   return gateway((env: Env) => {
     const [authorize, maxBodyBytes] = [authorizeWith(env), Number(env.MAX_BODY_BYTES)];
+    const { STREAMS: streams, LIMITER: limiter } = env;
     return {
       providers: { [id]: settingsOf(env, id, variant) },
       ...(authorize && { authorize }),
       ...(maxBodyBytes && { maxBodyBytes }),
-      // Whoever presses Stop, or closes the page, does not want to pay for the rest.
-      onDisconnect: "abort",
+      ...(limiter && { limiter }),
+      // A page whose network failed comes back; whoever presses Stop says so.
+      ...(streams ? { streams, onDisconnect: "durable" } : { onDisconnect: "abort" }),
       onUsage: (record) => console.log(JSON.stringify(record)),
     };
   });

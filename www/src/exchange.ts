@@ -77,6 +77,8 @@ async function streamTurn(
       },
       { signal, ...(speech ? { sentences: { stripMarkdown: true } } : {}) },
     );
+    // The gateway keeps the answer for one who comes back; who presses Stop does not.
+    signal.addEventListener("abort", () => void stream.stop().catch(() => {}));
     for await (const event of stream.events) {
       if (event.type === "sentence" && event.choice === 0) speech?.say(event);
       listener.event(event);
