@@ -1,0 +1,201 @@
+/** A kept stream's parts, and its object, in this process; the clock and the alarm are the test's. */
+import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
+import { describe, it, test } from "node:test";
+import { ChatwireStreams, gateway, type StreamsNamespace, type StreamsState, type UsageRecord } from "chatwire/edge";
+import { createEmulator } from "chatwire/emulator";
+import { eventsIn, Log, Numbering } from "../../npm/edge/log.ts";
+import { asText, bytesOf, CHAT, chat, cut, DONE, encode, errorOf, randomFrom, says, usageEvent } from "./setting.ts";
+
+describe("events get numbers", () => {
+  const whole = (pieces: Uint8Array[]) => {
+    const numbering = new Numbering();
+    return [...pieces.flatMap((piece) => numbering.push(piece)), ...numbering.end()].map(asText);
+  };
+  const numbered = (...blocks: string[]) => blocks.map((block, number) => `${block}\nid: ${number}\n\n`);
+  const [a, b] = [says("a"), says("नमस्ते", "stop")];
+  const lines = [a.trimEnd(), b.trimEnd(), usageEvent.trimEnd(), "data: [DONE]"];
+
+  for (const [what, text, expected] of [
+    ["after line feeds", a + b + usageEvent + DONE, numbered(...lines)],
+    ["after both", (a + b + usageEvent + DONE).replaceAll("\n", "\r\n"), numbered(...lines)],
+    ["after carriage returns", (a + b + usageEvent + DONE).replaceAll("\n", "\r"), numbered(...lines)],
+    [
+      "without its comments",
+      `: hi\n\n${a}: still here\n\n: and here\nretry: 5\n\n${b}`,
+      numbered(...lines.slice(0, 2)),
+    ],
+    ["with its other lines", `event: x\n${a}`, numbered(`event: x\n${a.trimEnd()}`)],
+    ["with two lines of data", "data: 1\ndata: 2\n\n", numbered("data: 1\ndata: 2")],
+    ["behind a mark at the start", `\ufeff${a}`, numbered(`\ufeff${a.trimEnd()}`)],
+    ["with the blank line missing at the end", a + DONE.trimEnd(), numbered(lines[0] ?? "", "data: [DONE]")],
+    ["but not half of one", a + b.slice(0, 60), numbered(lines[0] ?? "")],
+    ["nor nothing", "\n\n\r\n\r\n", []],
+  ] as [string, string, string[]][]) {
+    it(`${what}, whatever the reads`, () => {
+      const random = randomFrom(4);
+      for (const most of [1, 2, 3, 17, 1000]) assert.deepEqual(whole(cut(encode(text), most, random)), expected);
+    });
+  }
+
+  it("by which they are told apart again", () => {
+    const events = whole([encode(a + b + usageEvent + DONE)]);
+    assert.deepEqual(eventsIn(encode(events.join(""))).map(asText), events);
+  });
+});
+
+describe("a log", () => {
+  it("drops the oldest when it is full, and fails a reader who wants them", async () => {
+    const log = new Log(30);
+    const slow = log.read(0).getReader();
+    log.push(["one-------", "two-------", "three-----"].map(encode));
+    assert.deepEqual([log.first, log.end], [0, 3]);
+    log.push([encode("four------")]);
+    assert.deepEqual([log.first, log.end], [1, 4]);
+    await assert.rejects(slow.read(), RangeError);
+    log.close();
+    assert.equal(asText(await bytesOf(new Response(log.read(2)))), "three-----four------");
+  });
+
+  it("keeps one event that is larger than all it may hold", () => {
+    const log = new Log(3);
+    log.push([encode("first"), encode("larger")]);
+    assert.deepEqual([log.first, asText(log.bytes())], [1, "larger"]);
+  });
+});
+
+/** Objects of this process, which a test restarts. */
+function objects(onUsage: (record: UsageRecord) => unknown) {
+  const emulator = createEmulator();
+  const storage = new Map<string, { database: DatabaseSync; values: Map<string, unknown>; alarm: number | null }>();
+  const memory = new Map<string, ChatwireStreams>();
+  const open = (id: string): ChatwireStreams => {
+    const own = storage.get(id) ?? { database: new DatabaseSync(":memory:"), values: new Map(), alarm: null };
+    storage.set(id, own);
+    const state: StreamsState = {
+      storage: {
+        sql: {
+          exec(query, ...values) {
+            const given = values.map((value) => (value instanceof ArrayBuffer ? new Uint8Array(value) : value));
+            const rows = own.database.prepare(query).all(...(given as never[]));
+            // The platform gives buffers.
+            for (const row of rows) {
+              if (row.events instanceof Uint8Array) row.events = row.events.slice().buffer as never;
+            }
+            return rows as Record<string, unknown>[];
+          },
+        },
+        get: async <T>(key: string) => structuredClone(own.values.get(key)) as T | undefined,
+        put: async (key, value) => void own.values.set(key, structuredClone(value)),
+        setAlarm: async (time) => {
+          own.alarm = time;
+        },
+        deleteAll: async () => void storage.delete(id),
+      },
+      blockConcurrencyWhile: (run) => run(),
+    };
+    const object = memory.get(id) ?? new ChatwireStreams(state, {});
+    memory.set(id, object);
+    return object;
+  };
+  let ids = 0;
+  const streams: StreamsNamespace = {
+    idFromName: (name) => name as never,
+    idFromString: (id) => (storage.has(id) ? (id as never) : assert.fail("no id of this namespace")),
+    newUniqueId: () => `id${++ids}` as never,
+    get: (id: never) => ({ fetch: (url, init) => open(id).fetch(new Request(url, init)) }),
+  };
+  const app = gateway({
+    providers: { own: { provider: "electron", apiKey: "any", maxRetries: 0, fetch: emulator.fetch } },
+    streams,
+    onDisconnect: "durable",
+    onUsage,
+  });
+  const ask = (path: string, init?: RequestInit) => app.fetch(new Request(new URL(path, "http://localhost"), init));
+  return {
+    emulator,
+    ask,
+    storage,
+    open,
+    chat: (content: string) => ask(CHAT, chat(content, { stream: true })),
+    restart: () => memory.clear(),
+    /** Lets the alarm ring that was set. */
+    ring: (id: string) => open(id).alarm(),
+  };
+}
+
+const settled = () => new Promise(setImmediate);
+
+test("a_record_is_told_until_somebody_takes_it_and_is_the_same_one", async (t) => {
+  const logged = t.mock.method(console, "error", () => {});
+  const told: string[] = [];
+  const setting = objects(({ recordId }) => {
+    told.push(recordId);
+    if (told.length < 3) throw new TypeError("the books are closed");
+  });
+  await (await setting.chat("Echo: hi")).text();
+  await settled();
+  assert.equal(told.length, 1);
+  await setting.ring("id1");
+  // A restart between two attempts changes nothing.
+  setting.restart();
+  setting.open("id1");
+  await settled();
+  await setting.ring("id1");
+  await setting.ring("id1");
+  assert.equal(told.length, 3);
+  assert.equal(new Set(told).size, 1);
+  assert.equal(logged.mock.callCount(), 2);
+  assert.match(String(logged.mock.calls[0]?.arguments.join(" ")), /onUsage failed for record [\w-]+: TypeError$/);
+});
+
+test("a_stream_is_forgotten_ten_minutes_after_its_end", async (t) => {
+  t.mock.timers.enable({ apis: ["Date"], now: Date.UTC(2026, 10, 21) });
+  const setting = objects(() => {});
+  await (await setting.chat("Echo: hi")).text();
+  await settled();
+  t.mock.timers.tick(10 * 60_000 - 1);
+  await setting.ring("id1");
+  assert.equal((await setting.ask("/v1/streams/id1")).status, 200);
+  t.mock.timers.tick(1);
+  await setting.ring("id1");
+  assert.equal(setting.storage.size, 0);
+  const gone = await setting.ask("/v1/streams/id1");
+  assert.deepEqual([gone.status, (await errorOf(gone)).code], [404, "stream_not_found"]);
+});
+
+test("an_object_sends_one_request_in_its_life", async () => {
+  const setting = objects(() => {});
+  await (await setting.chat("Echo: hi")).text();
+  const order = JSON.stringify({ gateway: 0, caller: "anonymous", params: {}, model: "electron" });
+  for (const isRestarted of [false, true]) {
+    if (isRestarted) setting.restart();
+    const object = setting.open("id1");
+    await settled();
+    const answer = await object.fetch(new Request("https://object/open", { method: "POST", body: order }));
+    assert.deepEqual([answer.status, (await errorOf(answer)).code], [409, "stream_exists"]);
+  }
+  assert.equal(setting.emulator.ledger.requests, 1);
+});
+
+test("what_is_no_number_of_an_event_is_refused", async () => {
+  const setting = objects(() => {});
+  await (await setting.chat("Echo: hi")).text();
+  for (const last of ["x", "1.5", "1e99"]) {
+    const answer = await setting.ask("/v1/streams/id1", { headers: { "last-event-id": last } });
+    assert.deepEqual([answer.status, (await errorOf(answer)).code], [400, "invalid_value"], last);
+  }
+});
+
+test("an_answer_that_is_not_streamed_is_not_kept", async () => {
+  const setting = objects(() => {});
+  const whole = await setting.ask(CHAT, chat("Echo: hi"));
+  assert.deepEqual([whole.status, whole.headers.get("x-chatwire-stream"), setting.storage.size], [200, null, 0]);
+  // Nor is one whose provider gives all of it at once.
+  const asJSON = await setting.chat("Echo: hi [emulator: as-json]");
+  assert.deepEqual(
+    [asJSON.headers.get("content-type"), asJSON.headers.get("x-chatwire-stream")],
+    ["application/json", null],
+  );
+  assert.equal(((await asJSON.json()) as { object: string }).object, "chat.completion");
+});
