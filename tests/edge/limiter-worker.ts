@@ -47,7 +47,8 @@ const app = gateway((env: Env) => ({
     own: {
       provider: { baseURL: `${env.UPSTREAM}/waves/v1`, prices: PRICES },
       apiKey: "sk-of-this-test",
-      maxRetries: 0,
+      // A busy machine may close a connection just when it is used again.
+      maxRetries: 2,
     },
   },
   models: { electron: "own/electron", small: "own/electron" },

@@ -127,6 +127,26 @@ test("requests_wait_for_their_turn_in_the_order_they_came", async () => {
   assert.deepEqual(sent, ["a", "b", "c"]);
 });
 
+test("a_provider_that_is_asked_next_does_not_keep_anybody_waiting", async () => {
+  const { response, end } = endless();
+  let sent = 0;
+  const keys = { provider: "electronhub" as const, maxRetries: 0 };
+  const { ask } = limited({ providers: { busy: { concurrent: 1 } }, wait: 30_000 }, answers, {
+    providers: {
+      failing: { ...keys, apiKey: "a", fetch: async () => new Response("{}", { status: 503 }) },
+      busy: { ...keys, apiKey: "b", fetch: async () => (sent++ ? answers() : response) },
+    },
+    models: { electron: "busy/a", both: ["failing/a", "busy/a"] },
+  });
+  const first = await ask({ stream: true });
+  const waiting = ask();
+  const refused = await ask({ model: "both" });
+  assert.deepEqual([refused.status, refused.headers.get("retry-after")], [429, "1"]);
+  end();
+  await bytesOf(first);
+  assert.equal((await waiting).status, 200);
+});
+
 test("patience_ends", async (context) => {
   const pass = mockTime(context);
   const { response } = endless();
