@@ -40,6 +40,67 @@ test("sentences_are_the_text_and_their_places_meet", async () => {
   assert.ok(events.length > 5);
 });
 
+test("no_sentence_ends_within_a_character_and_its_marks", () => {
+  const characters = new Intl.Segmenter("en", { granularity: "grapheme" });
+  /** Ranges of Latin, Greek, Arabic, Indic, Thai, Hangul, Ethiopic, Kana, Han, marks, halves of flags, emoji and tags. */
+  const ranges = [
+    [0x20, 0x24f],
+    [0x300, 0x3ff],
+    [0x610, 0x8ff],
+    [0x900, 0xfff],
+    [0x1100, 0x17ff],
+    [0x1e00, 0x206f],
+    [0x20d0, 0x20ff],
+    [0x3000, 0x30ff],
+    [0x4e00, 0x4e20],
+    [0xac00, 0xac40],
+    [0xfe00, 0xfe2f],
+    [0xff00, 0xffef],
+    [0x1f1e6, 0x1f1ff],
+    [0x1f300, 0x1f9ff],
+    [0xe0020, 0xe007f],
+  ] as const;
+  const often = [
+    "\u200d",
+    "\ufe0f",
+    "\u{1f3fd}",
+    "\r",
+    "\n",
+    " ",
+    ".",
+    "!",
+    "a",
+    "A",
+    "क",
+    "्",
+    "ष",
+    "ि",
+    "👩",
+    "\u{1f1ee}",
+  ];
+  let state = 7;
+  const random = (below: number) => {
+    state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
+    return (state >>> 8) % below;
+  };
+  const pick = () => {
+    if (random(3) === 0) return often[random(often.length)] as string;
+    const [from, to] = ranges[random(ranges.length)] as (typeof ranges)[number];
+    return String.fromCodePoint(from + random(to - from + 1));
+  };
+  for (let round = 0; round < 3000; round++) {
+    const text = Array.from({ length: 1 + random(30) }, pick).join("");
+    // These end a sentence or a clause at once: a mark on one of them would come too late.
+    if (/[।॥。｡۔።։។，、；：]/.test(text)) continue;
+    const decoder = new ChatDecoder({ sentences: { maxLength: 1 + random(12) } });
+    const events = decoder.push(encode(says(text, "stop"))).filter(isSentence);
+    decoder.free();
+    assert.equal(events.map((sentence) => sentence.text).join(""), text);
+    const ends = new Set([...characters.segment(text)].map(({ index }) => index).concat(text.length));
+    for (const { end } of events) assert.ok(ends.has(end), `${JSON.stringify(text)} at ${end}`);
+  }
+});
+
 test("none_are_given_where_none_are_asked_for", async () => {
   for (const options of [{}, { sentences: false }]) {
     const stream = clientOf(serve([says("One. Two", "stop"), DONE])).chat.completions.stream(hello, options);

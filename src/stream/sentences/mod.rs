@@ -320,19 +320,23 @@ impl Splitter {
     /// Where a sentence that would grow too long with `c` is cut; `None` where that would be within a character.
     fn cut_of_long(&self, c: char, at: usize) -> Option<usize> {
         let open = &self.open;
-        if let Some(stop) = &open.stop {
-            return Some(stop.at);
-        }
-        let is_far = |place: &usize| place * 2 >= at;
-        let place = Some(open.clause).filter(is_far).unwrap_or(open.clause.max(open.space));
-        if place > 0 {
-            return Some(place);
-        }
         let is_flag = |c: char| matches!(c, '\u{1F1E6}'..='\u{1F1FF}');
-        let can = open
-            .last
-            .is_some_and(|last| is_cut(last, c) || is_space(c) && last != '\r' || is_flag(c) && !open.half_flag);
-        Some(at).filter(|_| can)
+        let can = open.last.is_some_and(|last| match c {
+            _ if is_flag(c) => !open.half_flag && is_cut(last, ' '),
+            _ if is_space(c) => last != '\r' && is_cut(last, ' '),
+            _ => is_cut(last, c),
+        });
+        let clause = Some(open.clause).filter(|clause| clause * 2 >= at);
+        let places = [
+            open.stop.as_ref().map(|stop| stop.at),
+            clause,
+            Some(open.clause.max(open.space)),
+            Some(at),
+        ];
+        places
+            .into_iter()
+            .flatten()
+            .find(|place| *place > 0 && (*place < at || can))
     }
 
     /// Notices where a block of code begins and ends, and cuts there.
