@@ -124,7 +124,11 @@ fn indic(c: char) -> Option<u32> {
 pub(super) fn is_cut(last: char, c: char) -> bool {
     const VIRAMA: u32 = 0x4D;
     let stands = match indic(c) {
-        Some(place) => matches!(place, 5..=0x39 | 0x64..=0x6F) && indic(last) != Some(VIRAMA),
+        // A virama binds the next consonant, also across marks of other blocks.
+        Some(place) => {
+            let is_free = indic(last).map_or(within(STANDING, last), |sign| sign != VIRAMA);
+            matches!(place, 5..=0x39 | 0x64..=0x6F) && is_free
+        }
         None => {
             within(STANDING, c)
                 || matches!(c, '\u{1F000}'..='\u{1F1E5}' | '\u{1F200}'..='\u{1F3FA}' | '\u{1F400}'..='\u{1FAFF}')

@@ -458,6 +458,7 @@ impl Splitter {
         let open = &mut self.open;
         let last = open.last.replace(c);
         open.units += c.len_utf16();
+        open.half_flag = matches!(c, '\u{1F1E6}'..='\u{1F1FF}') && !open.half_flag;
         if is_space(c) {
             if is_line_end(c) {
                 (open.depth, open.is_quoted) = (0, false);
@@ -489,7 +490,6 @@ impl Splitter {
         if open.is_code {
             return None;
         }
-        open.half_flag = matches!(c, '\u{1F1E6}'..='\u{1F1FF}') && !open.half_flag;
         if is_word(c) {
             open.has_words = true;
             return None;
