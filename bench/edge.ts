@@ -170,6 +170,10 @@ async function measure(ways: Way[]): Promise<Map<Way, Taken[]>> {
 }
 
 const BAR = 0.3;
+const OURS = "our gateway";
+const FILTERED = "our gateway, usage not asked for";
+
+const verdict = (more: number) => (more < BAR ? "reached" : "**missed**");
 
 function report(taken: Map<Way, Taken[]>): string {
   const rows = [...taken].map(([{ name, host }, turns]) => {
@@ -189,17 +193,17 @@ function report(taken: Map<Way, Taken[]>): string {
         return `| ${[name, ...figures, of("requestTime").toFixed(2), of("eventTime").toFixed(0)].join(" | ")} |`;
       }),
   ];
-  const ours = rows.find(({ name }) => name === OURS)?.more ?? Number.NaN;
+  const moreOf = (wanted: string) => rows.find(({ name }) => name === wanted)?.more ?? Number.NaN;
+  const [ours, filtered] = [moreOf(OURS), moreOf(FILTERED)];
   return [
     `By \`npm run bench:edge\` on ${new Date().toISOString().slice(0, 10)}; ${cpus()[0]?.model}, ${cpus().length} cores; workerd of miniflare ${versionOf("miniflare")}, Node ${process.versions.node}, @portkey-ai/gateway ${versionOf("@portkey-ai/gateway")}, @hono/node-server ${versionOf("@hono/node-server")}. Medians of ${ROUNDS} turns; CPU is that of the whole process in between.`,
     `Answers of ${EVENTS.toLocaleString("en")} events of ${event(" word50").length} bytes are written 16 KB at a time. A request is one whose answer has ${FEW} events; its cost is taken off where events are counted. The time an event takes is from the provider's write to the caller's read, one after the other.`,
     table("workerd").join("\n"),
     table("Node").join("\n"),
-    `The bar is ${BAR} µs an event over the bare loop in workerd. Measured: ${ours.toFixed(2)} µs, ${ours < BAR ? "reached" : "**missed**"}.`,
+    `The bar is ${BAR} µs an event over the bare loop in workerd. Measured: ${ours.toFixed(2)} µs, ${verdict(ours)}; ${filtered.toFixed(2)} µs where usage that nobody asked for is taken out, ${verdict(filtered)}.`,
   ].join("\n\n");
 }
 
-const OURS = "our gateway";
 const provider = await startProvider();
 const worker = await Worker.from({ file: "inside/edge.ts" }, { UPSTREAM: provider.url });
 const programs: ChildProcess[] = [];
@@ -230,7 +234,7 @@ try {
     inWorkerd("bare `new Response(upstream.body)`", "bare"),
     inWorkerd("the bare loop", "loop"),
     inWorkerd(OURS, "gateway"),
-    inWorkerd("our gateway, usage not asked for", "gateway", { asksUsage: false }),
+    inWorkerd(FILTERED, "gateway", { asksUsage: false }),
     inWorkerd("a loop of standard streams", "plain-loop"),
     inWorkerd("parsed and written anew", "parsed"),
     inNode("the bare loop, of standard streams", await own("loop")),

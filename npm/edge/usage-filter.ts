@@ -104,7 +104,7 @@ const QUOTE = 34;
 function endsFinished(bytes: Uint8Array): boolean | undefined {
   for (let at = bytes.lastIndexOf(UNDERSCORE); at >= 0; at = at > 0 ? bytes.lastIndexOf(UNDERSCORE, at - 1) : -1) {
     const key = at - UNDERSCORE_AT;
-    if (!KEY.every((byte, offset) => bytes[key + offset] === byte)) continue;
+    if (!isAt(bytes, key, KEY)) continue;
     let value = key + KEY.length;
     while (bytes[value] === SPACE || bytes[value] === COLON) value++;
     return bytes[value] === QUOTE;
@@ -112,9 +112,29 @@ function endsFinished(bytes: Uint8Array): boolean | undefined {
   return undefined;
 }
 
+function isAt(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
+  for (let offset = 0; offset < wanted.length; offset++) if (bytes[at + offset] !== wanted[offset]) return false;
+  return true;
+}
+
+const USAGE = new TextEncoder().encode('usage"');
+const BRACE = 123;
+
+/** Whether there is any usage in these bytes, which most events have not. In a JSON string the quote would be escaped. */
+function hasUsage(bytes: Uint8Array): boolean {
+  const [start] = USAGE as unknown as [number];
+  for (let at = bytes.indexOf(start); at >= 0; at = bytes.indexOf(start, at + 1)) {
+    if (!isAt(bytes, at, USAGE)) continue;
+    let value = at + USAGE.length;
+    while ((bytes[value] ?? BRACE) <= SPACE || bytes[value] === COLON) value++;
+    if (bytes[value] === BRACE) return true;
+  }
+  return false;
+}
+
 /** Whether a block of lines is one event with usage and no choices. */
 function isUsageOnly(block: Uint8Array): boolean {
-  if (block.length < 16) return false;
+  if (!hasUsage(block)) return false;
   const decoder = new EventStreamDecoder({ maxEventBytes: MAX_HELD_BYTES + SEAM_BYTES });
   try {
     const [event] = [...decoder.feed(block), ...decoder.end()];
