@@ -53,7 +53,6 @@ impl Engine {
     }
 
     /// Does something, by its number.
-    #[cfg_attr(chatwire_speed, optimize(speed))]
     pub fn call(&mut self, what: u32, length: usize, a: f64, b: f64, c: f64) -> f64 {
         let put_out = match (&mut self.0, what) {
             (Part::Decoder(decoder), 0) => return decoder.push(length, a, b),
