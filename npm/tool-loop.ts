@@ -47,6 +47,7 @@ export async function* toolLoop(state: ToolRunState): AsyncGenerator<ToolRunEven
   for (let step = 0; step < maxSteps; step++) {
     const params = { ...rest, messages: [...messages], ...(definitions.length > 0 ? { tools: definitions } : {}) };
     const stream = state.open(params, { ...request, signal });
+    state.stream = stream;
     try {
       for await (const event of stream.events) yield Object.assign(event, { step });
     } finally {
@@ -56,6 +57,7 @@ export async function* toolLoop(state: ToolRunState): AsyncGenerator<ToolRunEven
     if (outcome.status === "aborted") throw errorOf(outcome);
     if (outcome.message) messages.push(outcome.message);
     if (outcome.toolCalls.length === 0) return;
+    state.stream = undefined;
 
     const results: Result[] = [];
     for await (const [at, result] of atMost(concurrency, outcome.toolCalls, (call) => run(call, step))) {

@@ -136,6 +136,8 @@ export interface ToolRunState {
   messages: ChatCompletionMessageParam[];
   steps: Outcome[];
   signal: AbortSignal;
+  /** The turn that is told, until its tools run. */
+  stream?: ChatStream | undefined;
   /** Opens the stream of one turn. */
   open(params: ChatCompletionCreateParamsBase, options: RequestOptions): ChatStream;
 }
@@ -251,8 +253,23 @@ export class ToolRun implements AsyncIterable<ToolRunEvent> {
     return (await this.#complete()).usage;
   }
 
-  /** Ends the run: the request under way is cancelled, and the tools' signals are aborted. */
-  abort(): void {
+  /**
+   * Ends the run: the request under way is cancelled, and the tools' signals are aborted.
+   * @param options `heard`: how much of the last answer a listener heard, as for a stream's `abort`. Its turn is cut in
+   * `outcome.message`, and in `messages` if it is there; one that calls tools stays whole once they run
+   */
+  abort({ heard }: { heard?: number | undefined } = {}): void {
+    const { stream, messages, steps } = this.#state;
+    if (heard !== undefined && stream) {
+      const said = steps.at(-1)?.message;
+      stream.abort({ heard });
+      const message = steps.at(-1)?.message;
+      const at = said && message ? messages.lastIndexOf(said) : -1;
+      if (message && at >= 0) messages[at] = message;
+      this.#ended.then((outcome) => {
+        outcome.message = steps.at(-1)?.message ?? null;
+      });
+    }
     this.controller.abort();
   }
 

@@ -234,6 +234,36 @@ test("a_turn_that_breaks_ends_the_run_with_its_error", async () => {
   await assert.rejects(run.finalMessage(), TruncatedError);
 });
 
+test("what_was_heard_of_a_runs_answer_is_its_turn", async () => {
+  const two = [...calls(call("c1", { a: 1, b: 2 }))];
+  // While the answer comes, and after its end.
+  for (const when of ["during", "after"] as const) {
+    const last = when === "during" ? [says("One two. Three four")] : answer("One two. Three four");
+    const { client } = turns(two, last);
+    const run = client.chat.completions.runTools({ ...hello, tools: [add] });
+    for await (const found of run) if (found.type === "text" && when === "during") run.abort({ heard: 12 });
+    if (when === "after") run.abort({ heard: 12 });
+    const { status, message } = await run.outcome();
+    assert.deepEqual([status, message?.content], [when === "during" ? "aborted" : "complete", "One two."], when);
+    assert.deepEqual(
+      run.messages.map(({ role, content }) => [role, content ?? null]).slice(-1),
+      [when === "during" ? ["tool", '{"sum":3}'] : ["assistant", "One two."]],
+      when,
+    );
+  }
+});
+
+test("a_filler_stays_whole_once_its_tools_run", async () => {
+  const filler = [says("Let me look that up"), ...calls(call("c1", { a: 1, b: 2 }))];
+  const { client } = turns(filler, answer("never"));
+  const slow = tool({ name: "add", execute: () => new Promise(() => {}) });
+  const run = client.chat.completions.runTools({ ...hello, tools: [slow] });
+  for await (const found of run) if (found.type === "finish") setImmediate(() => run.abort({ heard: 3 }));
+  assert.equal((await run.outcome()).status, "aborted");
+  const [turn, result] = run.messages.slice(-2);
+  assert.deepEqual([turn?.role, turn?.content, result?.role], ["assistant", "Let me look that up", "tool"]);
+});
+
 test("aborting_a_run_aborts_its_tools_and_ends_it_silently", async () => {
   for (const how of ["run", "signal", "break"] as const) {
     const outer = new AbortController();
