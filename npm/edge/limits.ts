@@ -243,7 +243,10 @@ export class Limits {
     try {
       const until = Date.now() + wait;
       const message = () => ({ op: "admit", id, plan, tokens, wait: Math.max(0, until - Date.now()) }) as const;
-      admission = await keeper.tellSurely(message, PAUSES, signal);
+      const asking = keeper.tellSurely<Admission>(message, PAUSES, signal);
+      // A worker whose caller leaves lives on for this alone.
+      waitUntil?.(asking.catch(() => {}));
+      admission = await asking;
     } catch (error) {
       // Whether it was let in is not known.
       const leaving = place.cancel();
