@@ -165,6 +165,9 @@ function report(loads: Map<string, Cost>): string {
   const written = admit.written + settle.written + (perStream - 2) * renew.written;
   const rows = written * (STREAMS / LENGTH);
 
+  const busiest =
+    STREAMS / Array.from({ length: KEYS }, (_, rank) => 1 / (rank + 1)).reduce((sum, share) => sum + share);
+
   const single = loads.get("log 1") as Cost;
   const batches = BATCHES.map((events) => {
     const { cpu, time, written } = loads.get(`log ${events}`) as Cost;
@@ -225,6 +228,8 @@ ${table(
   ],
 )}
 
+- The busiest key has ${number(busiest)} streams at the same time. That is more than Cloudflare promises an object can keep up with: so much
+  traffic needs more than one provider key.
 - A lease is three renewals long, so that two may get lost. **${RENEWAL / 1000} seconds** are chosen: ${number(((chosen.messages / (STREAMS / LENGTH) - 2) * 100) / (chosen.messages / (STREAMS / LENGTH)))} % of all messages are renewals then.
   Half as often would free a dead isolate's places a minute later, and save ${number((1 - (fates.at(-1)?.[1].messages ?? 0) / chosen.messages) * 100)} % of the messages; twice as often costs ${number(((fates[1]?.[1].messages ?? 0) / chosen.messages - 1) * 100)} % more.
 - **Renewals are not batched.** One message for all of an isolate's streams would save ${number((1 - together.messages / chosen.messages) * 100)} %, and a request that

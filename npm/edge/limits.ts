@@ -138,8 +138,11 @@ export class Limits {
     this.#wait = wait;
     this.#providers = new Map(
       Object.entries(providers).map(([name, { options, plan }]) => {
-        let object: Promise<string> | undefined;
-        const find = () => (object ??= objectOf(name, options.apiKey));
+        let object: string | undefined;
+        const find = async () => {
+          object ??= await objectOf(name, options.apiKey);
+          return object;
+        };
         return [name, { keeper: new Keeper(namespace, find), plan }];
       }),
     );

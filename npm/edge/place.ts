@@ -12,6 +12,7 @@ export const RENEWAL = LEASE / 3;
 const LINGER = 1000;
 /** Milliseconds before what was used is told again. */
 const PAUSES = [100, 1000, 5000];
+
 /** One of the limiter's objects. */
 export class Keeper {
   readonly #namespace: DurableNamespace;
