@@ -1,0 +1,203 @@
+/** Coming back for the rest of a stream that a gateway keeps. The gateway is played here; tests/edge has the real one. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Chatwire, NotFoundError, TruncatedError } from "chatwire";
+
+const chunk = (content: string, finish_reason: string | null = null) =>
+  JSON.stringify({
+    id: "c",
+    object: "chat.completion.chunk",
+    created: 1,
+    model: "m",
+    choices: [{ index: 0, delta: { content }, finish_reason }],
+  });
+const words = ["ஒன்று ", "two\n", "तीन ", "🎉"];
+const events = [...words.map((word) => chunk(word)), chunk("", "stop"), "[DONE]"].map(
+  (data, number) => `data: ${data}\nid: ${number}\n\n`,
+);
+const whole = new TextEncoder().encode(events.join(""));
+
+interface Seen {
+  method: string;
+  path: string;
+  last: string | null;
+  key: string | null;
+}
+
+/** A gateway whose first answer breaks after so many bytes; `again` answers those who come back. */
+function gateway(broken: () => ReadableStream<Uint8Array>, again: (seen: Seen) => Response | Promise<Response>) {
+  const seen: Seen[] = [];
+  const client = new Chatwire({
+    baseURL: "https://gateway.example.com/v1",
+    apiKey: "sk-test",
+    defaultQuery: { provider: "own" },
+    fetch: async (url, { method, headers }) => {
+      const { pathname, search } = new URL(url);
+      assert.equal(search, "?provider=own");
+      const one = { method, path: pathname, last: headers.get("last-event-id"), key: headers.get("authorization") };
+      if (method === "POST") {
+        const own = { "content-type": "text/event-stream", "x-chatwire-stream": "s1" };
+        return new Response(broken(), { headers: own });
+      }
+      seen.push(one);
+      return again(one);
+    },
+  });
+  return {
+    client,
+    seen,
+    stream: () => client.chat.completions.stream({ model: "m", messages: [{ role: "user", content: "hi" }] }),
+  };
+}
+
+const rest = ({ last }: Seen, state = "ended") => {
+  const headers = { "content-type": "text/event-stream", "x-chatwire-stream": "s1", "x-chatwire-stream-state": state };
+  return new Response(events.slice(last === null ? 0 : Number(last) + 1).join(""), { headers });
+};
+
+/** The first so many bytes, and then an end or an error. */
+function cut(bytes: number, isError: boolean): ReadableStream<Uint8Array> {
+  let isRead = false;
+  return new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        if (!isRead && bytes > 0) controller.enqueue(whole.slice(0, bytes));
+        else if (isError) controller.error(new TypeError("terminated"));
+        else controller.close();
+        isRead = true;
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+describe("a kept stream", () => {
+  for (const isError of [true, false]) {
+    it(`is whole, wherever its connection ${isError ? "breaks" : "ends"}`, async () => {
+      for (let bytes = 0; bytes <= whole.length; bytes++) {
+        const { client, seen, stream } = gateway(() => cut(bytes, isError), rest);
+        const { status, text, repairs } = await stream().outcome();
+        assert.deepEqual([status, text, repairs], ["complete", words.join(""), []], `${bytes} bytes`);
+        const arrived = new TextDecoder().decode(whole.subarray(0, bytes));
+        const numbers = [...arrived.matchAll(/\nid: (\d+)\n\n/g)];
+        const isDone = numbers.length === events.length;
+        const expected = {
+          method: "GET",
+          path: "/v1/streams/s1",
+          last: numbers.at(-1)?.[1] ?? null,
+          key: "Bearer sk-test",
+        };
+        assert.deepEqual(seen, isDone ? [] : [expected], `${bytes} bytes`);
+        assert.equal(client.usage.requests, 1);
+      }
+    });
+  }
+
+  it("is asked for again until the network is back", async () => {
+    let attempts = 0;
+    const { stream } = gateway(
+      () => cut(200, true),
+      (seen) => {
+        if (++attempts < 3) throw new TypeError("fetch failed");
+        return attempts === 3 ? new Response("{}", { status: 503 }) : rest(seen);
+      },
+    );
+    assert.equal((await stream().outcome()).status, "complete");
+    assert.equal(attempts, 4);
+  });
+
+  it("is cut again and again", async () => {
+    const { seen, stream } = gateway(
+      () => cut(10, true),
+      (one) => {
+        const response = rest(one, "open");
+        if (one.last === String(events.length - 2)) return response;
+        const next = Number(one.last ?? -1) + 1;
+        const half = `${events[next]}${events[next + 1]?.slice(0, 9)}`;
+        return new Response(half, response);
+      },
+    );
+    assert.equal((await stream().outcome()).status, "complete");
+    assert.deepEqual(
+      seen.map(({ last }) => last),
+      [null, "0", "1", "2", "3", "4"],
+    );
+  });
+
+  it("is truncated where the gateway has no more, or does not know it any more", async () => {
+    const ended = gateway(
+      () => cut(200, true),
+      () => new Response(null, { headers: { "x-chatwire-stream-state": "ended" } }),
+    );
+    await assert.rejects(async () => {
+      for await (const _ of ended.stream());
+    }, TruncatedError);
+    const gone = gateway(
+      () => cut(200, true),
+      () => Response.json({ error: { message: "gone" } }, { status: 404 }),
+    );
+    assert.equal((await gone.stream().outcome()).status, "truncated");
+    assert.equal(gone.seen.length, 1);
+  });
+
+  it("is left at once by one who waits for the network", async () => {
+    const waiting = Promise.withResolvers<void>();
+    const { stream } = gateway(
+      () => cut(200, true),
+      async () => {
+        waiting.resolve();
+        throw new TypeError("fetch failed");
+      },
+    );
+    const one = stream();
+    const outcome = one.outcome();
+    await waiting.promise;
+    one.abort();
+    assert.equal((await outcome).status, "aborted");
+  });
+
+  it("is stopped where it is kept, once, with the same key", async () => {
+    const silent = () =>
+      new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(whole.slice(0, 200)) });
+    const { seen, stream } = gateway(silent, () => Response.json({ stopped: true }));
+    const one = stream();
+    await one.textStream[Symbol.asyncIterator]().next();
+    assert.equal(one.resumeId, "s1");
+    await one.stop();
+    assert.deepEqual(seen, [{ method: "DELETE", path: "/v1/streams/s1", last: null, key: "Bearer sk-test" }]);
+    assert.equal((await one.outcome()).status, "aborted");
+  });
+
+  it("that is complete needs no stopping", async () => {
+    const { seen, stream } = gateway(() => cut(whole.length, false), rest);
+    const one = stream();
+    await one.outcome();
+    await one.stop();
+    assert.deepEqual(seen, []);
+  });
+
+  it("is taken up from its beginning by its id", async () => {
+    const { client, seen } = gateway(() => cut(0, true), rest);
+    const { status, text } = await client.chat.completions.resume("s1").outcome();
+    assert.deepEqual([status, text.length > 0, seen.length], ["complete", true, 1]);
+    for (const id of ["", "../models", "a/b"]) {
+      const { error } = await client.chat.completions.resume(id).outcome();
+      assert.match(String(error), /resumeId/);
+    }
+    const { error } = await gateway(
+      () => cut(0, true),
+      () => Response.json({ error: { message: "none" } }, { status: 404 }),
+    )
+      .client.chat.completions.resume("s2")
+      .outcome();
+    assert.ok(error instanceof NotFoundError);
+  });
+});
+
+it("a_stream_that_nobody_keeps_has_no_id_and_stops_by_being_left", async () => {
+  const fetch = async () => new Response(cut(200, false), { headers: { "content-type": "text/event-stream" } });
+  const client = new Chatwire({ baseURL: "https://api.example.com/v1", apiKey: null, fetch });
+  const stream = client.chat.completions.stream({ model: "m", messages: [{ role: "user", content: "hi" }] });
+  await stream.stop();
+  assert.deepEqual([stream.resumeId, (await stream.outcome()).status], [null, "aborted"]);
+});
