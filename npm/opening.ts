@@ -131,7 +131,8 @@ function wait<T>(signal: AbortSignal, ms: number | null, work: () => Promise<T>)
       resolve(waited);
     };
     const leave = () => settle({ aborted: true });
-    const timer = ms === null ? undefined : setTimeout(() => settle({ timedOut: true }), Math.min(ms, LONGEST_DELAY));
+    const timer =
+      ms === null ? undefined : setTimeout(() => settle({ timedOut: true }), Math.min(Math.ceil(ms), LONGEST_DELAY));
     if (signal.aborted) return leave();
     signal.addEventListener("abort", leave);
     work().then(

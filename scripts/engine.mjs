@@ -24,9 +24,9 @@ const binding = ["--target", "web", "--no-typescript", "--omit-default-module-pa
 
 // Just what rustc emits; every runtime that chatwire supports can do it.
 const features = "bulk-memory multivalue mutable-globals nontrapping-float-to-int reference-types sign-ext".split(" ");
-// Inlining what has one caller saves bytes, and costs more of them after gzip.
+// Low memory is the far end of the stack. Inlining what has one caller saves bytes, and costs more of them after gzip.
 const shrinking = [
-  ...["-Oz", "--one-caller-inline-max-function-size=20", "--strip-debug", "--strip-producers"],
+  ...["--low-memory-unused", "-Oz", "--one-caller-inline-max-function-size=20", "--strip-debug", "--strip-producers"],
   ...features.map((feature) => `--enable-${feature}`),
 ];
 

@@ -744,7 +744,8 @@ pub fn integer(raw: &[u8]) -> Option<u64> {
         return None;
     }
     raw.iter().try_fold(0u64, |number, byte| match byte {
-        b'0'..=b'9' => number.checked_mul(10)?.checked_add(u64::from(byte - b'0')),
+        // Not `checked_mul`, which multiplies 128 bits.
+        b'0'..=b'9' if number <= u64::MAX / 10 => (number * 10).checked_add(u64::from(byte - b'0')),
         _ => None,
     })
 }

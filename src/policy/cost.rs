@@ -5,7 +5,7 @@
 
 use super::Problem;
 use crate::provider::Prices;
-use crate::stream::{TokenPrices, Tokens};
+use crate::stream::{TokenPrices, Tokens, product};
 
 /// The highest price taken for meant: a dollar a token.
 pub const HIGHEST_PRICE: f64 = 1e6;
@@ -44,7 +44,7 @@ pub fn token_prices(prices: &Prices) -> Result<TokenPrices, Vec<Problem>> {
 #[must_use]
 pub fn savings(prices: &TokenPrices, tokens: &Tokens) -> Option<u64> {
     let cached = tokens.cached.min(tokens.prompt?);
-    cached.checked_mul(prices.input.saturating_sub(prices.cached_input))
+    product(cached, prices.input.saturating_sub(prices.cached_input))
 }
 
 /// Pico-dollars as dollars.

@@ -60,11 +60,14 @@ impl TokenPrices {
     pub fn cost(&self, tokens: &Tokens) -> Option<u64> {
         let prompt = tokens.prompt?;
         let cached = tokens.cached.min(prompt);
-        let input = (prompt - cached)
-            .checked_mul(self.input)?
-            .checked_add(cached.checked_mul(self.cached_input)?)?;
-        tokens.completion?.checked_mul(self.output)?.checked_add(input)
+        let input = product(prompt - cached, self.input)?.checked_add(product(cached, self.cached_input)?)?;
+        product(tokens.completion?, self.output)?.checked_add(input)
     }
+}
+
+/// `checked_mul`, which would multiply 128 bits, short of what is too large to be meant.
+pub(crate) fn product(one: u64, other: u64) -> Option<u64> {
+    (one as f64 * other as f64 <= 1e19).then(|| one.wrapping_mul(other))
 }
 
 /// How long to wait, in milliseconds. Only time spent waiting for the server counts, save for `total`.
