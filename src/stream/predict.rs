@@ -200,7 +200,7 @@ impl Template {
     }
 }
 
-/// The length of `expected`, if `found` starts with it. Compares eight bytes at a time.
+/// The length of `expected`, if `found` starts with it. Compares sixteen bytes at a time.
 #[inline]
 #[cfg_attr(chatwire_speed, optimize(speed))]
 fn same(expected: &[u8], found: &[u8]) -> Option<usize> {
@@ -211,10 +211,10 @@ fn same(expected: &[u8], found: &[u8]) -> Option<usize> {
         if a != b {
             return None;
         }
-        at += 8;
+        at += 16;
     }
-    // The rest is the end of the last eight.
-    let is_same = match length.checked_sub(8) {
+    // The rest is the end of the last sixteen.
+    let is_same = match length.checked_sub(16) {
         Some(last) => word(expected, last) == word(found, last),
         None => expected.iter().zip(found).all(|(a, b)| a == b),
     };
@@ -222,8 +222,8 @@ fn same(expected: &[u8], found: &[u8]) -> Option<usize> {
 }
 
 #[inline]
-fn word(bytes: &[u8], at: usize) -> Option<u64> {
-    bytes.get(at..at + 8)?.try_into().ok().map(u64::from_ne_bytes)
+fn word(bytes: &[u8], at: usize) -> Option<u128> {
+    bytes.get(at..at + 16)?.try_into().ok().map(u128::from_ne_bytes)
 }
 
 /// The value at the start of `bytes`, if it is an object or a number as the one that starts with `first` was.
