@@ -32,49 +32,41 @@ impl BaseUrl {
     /// # Errors
     /// A [`Problem`] at `baseURL` that says what to change.
     pub fn parse(text: &str, location: Option<&str>) -> Result<Self, Problem> {
-        let spaces = text.bytes().take_while(|byte| *byte == b' ').count();
-        let end = text.len() - text.bytes().rev().take_while(|byte| *byte == b' ').count();
-        let text = text.get(spaces..end).unwrap_or_default();
+        let mut text = text;
+        while let Some(rest) = text.strip_prefix(' ').or(text.strip_suffix(' ')) {
+            text = rest;
+        }
         if text.is_empty() {
             return Err(problem(
                 "is empty: give the URL up to, not including, /chat/completions",
             ));
         }
-        let wrong = text.bytes().find_map(|byte| match byte {
-            0..=0x20 | 0x7F => Some("contains white space or a control character: remove it"),
-            b'\\' => Some("contains a backslash: use forward slashes"),
-            b'#' => Some("contains a fragment (#): remove it"),
-            b'?' => Some("contains a query (?): remove it and use defaultQuery"),
-            _ => None,
-        });
-        if let Some(message) = wrong {
-            return Err(problem(message));
+        for byte in text.as_bytes() {
+            return Err(problem(match byte {
+                0..=0x20 | 0x7F => "contains white space or a control character: remove it",
+                b'\\' => "contains a backslash: use forward slashes",
+                b'#' => "contains a fragment (#): remove it",
+                b'?' => "contains a query (?): remove it and use defaultQuery",
+                _ => continue,
+            }));
         }
-        if scheme_end(text).is_some() {
+        if scheme_end(text) > 0 {
             return Self::absolute(text);
         }
-        let base = match location.map(|location| Self::absolute(before_query(location))) {
-            Some(Ok(base)) => base,
-            _ => {
-                return Err(problem(
-                    "is relative, and there is no page to resolve it against: start it with https://",
-                ));
-            }
+        let location = location.unwrap_or_default();
+        let (location, _) = cut(location, find(location, b'?').min(find(location, b'#')));
+        let Ok(base) = Self::absolute(location) else {
+            return Err(problem(
+                "is relative, and there is no page to resolve it against: start it with https://",
+            ));
         };
-        if let Some(rest) = text.strip_prefix("//") {
-            let scheme = base.text.get(..scheme_end(&base.text).unwrap_or(0)).unwrap_or_default();
-            return Self::absolute(&joined(&[scheme, "://", rest]));
+        if text.starts_with("//") {
+            let (scheme, _) = cut(&base.text, scheme_end(&base.text));
+            return Self::absolute(&joined(&[scheme, ":", text]));
         }
-        let path = base.path();
-        let directory = path.len()
-            - path
-                .bytes()
-                .rev()
-                .position(|byte| byte == b'/')
-                .map_or(0, |name| name + 1);
-        let (directory, slash) = match text.as_bytes() {
-            [b'/', ..] => ("", ""),
-            _ => (path.get(..directory).unwrap_or_default(), "/"),
+        let (directory, slash) = match text.starts_with('/') {
+            true => ("", ""),
+            false => (directory(base.path()), "/"),
         };
         Self::absolute(&joined(&[base.origin(), directory, slash, text]))
     }
@@ -107,74 +99,79 @@ impl BaseUrl {
     #[must_use]
     pub fn last_segment(&self) -> &str {
         let path = self.path();
-        let name = path.bytes().rev().position(|byte| byte == b'/').unwrap_or(path.len());
-        path.get(path.len() - name..).unwrap_or_default()
+        let (_, name) = cut(path, directory(path).len());
+        name.strip_prefix('/').unwrap_or(name)
     }
 
     /// The URL of something below this one, with exactly one slash between.
     #[must_use]
     pub fn join(&self, path: &str) -> String {
-        let slashes = path.bytes().take_while(|byte| *byte == b'/').count();
-        joined(&[&self.text, "/", path.get(slashes..).unwrap_or_default()])
+        let mut path = path;
+        while let Some(rest) = path.strip_prefix('/') {
+            path = rest;
+        }
+        joined(&[&self.text, "/", path])
     }
 
     fn absolute(text: &str) -> Result<Self, Problem> {
-        let scheme = scheme_end(text)
-            .and_then(|end| text.get(..end))
-            .unwrap_or_default()
-            .to_ascii_lowercase();
+        let (scheme, rest) = cut(text, scheme_end(text));
+        let scheme = scheme.to_ascii_lowercase();
         if scheme != "http" && scheme != "https" {
             return Err(problem(
                 "has a scheme other than http and https: start it with https://",
             ));
         }
-        let Some(rest) = text.get(scheme.len()..).and_then(|rest| rest.strip_prefix("://")) else {
+        let Some(rest) = rest.strip_prefix("://") else {
             return Err(problem("has no // after its scheme: write https://host/path"));
         };
-        let (authority, path) = rest.split_at(position(rest, b'/').unwrap_or(rest.len()));
-        if position(authority, b'@').is_some() {
+        let (authority, path) = cut(rest, find(rest, b'/'));
+        if authority.as_bytes().contains(&b'@') {
             return Err(problem(
                 "contains a user name or password: remove it and use apiKey or defaultHeaders",
             ));
         }
         // The colons of an IPv6 address stand within its brackets.
-        let address_end = position(authority, b']').unwrap_or(0);
-        let colon = authority.get(address_end..).and_then(|rest| position(rest, b':'));
-        let (host, port) = authority.split_at(colon.map_or(authority.len(), |colon| address_end + colon));
-        let digits = port.strip_prefix(':').unwrap_or_default();
-        let number = crate::json::integer(digits.as_bytes());
+        let (_, after) = cut(authority, find(authority, b']'));
+        let after = if after.is_empty() { authority } else { after };
+        let (host, port) = cut(authority, authority.len() - after.len() + find(after, b':'));
+        let number = port.as_bytes().get(1..).and_then(crate::json::integer);
         if !port.is_empty() && number.is_none_or(|port| port > 65_535) {
             return Err(problem("has a port that is not a number up to 65535"));
         }
         let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-        let is_host = match address {
-            Some(address) => {
-                position(address, b':').is_some()
-                    && address
-                        .bytes()
-                        .all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'))
-            }
-            None => {
-                !host.starts_with('.')
-                    && !host.as_bytes().windows(2).any(|pair| pair == b"..")
-                    && host
-                        .bytes()
-                        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
-            }
+        let allowed = |byte: &u8| match address {
+            Some(_) => byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'),
+            None => byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'),
         };
-        if host.is_empty() || !is_host {
+        let has_shape = match address {
+            Some(address) => address.as_bytes().contains(&b':'),
+            None => !host.is_empty() && !host.starts_with('.') && crate::policy::redact::find(host, "..").is_none(),
+        };
+        if !has_shape || !address.unwrap_or(host).as_bytes().iter().all(allowed) {
             return Err(problem(
                 "has no valid host name: write a plain one (an international one as xn--…)",
             ));
         }
-        let host = host.to_ascii_lowercase();
         let mut url = joined(&[&scheme, "://"]);
         let start = url.len();
-        url.push_str(&host);
+        url.push_str(&host.to_ascii_lowercase());
         let end = url.len();
         url.push_str(port);
         let path_start = url.len();
-        url.push_str(&without_dots(path));
+        // Takes `.` and `..` out of the path, as every fetch would.
+        let mut rest = path;
+        while let Some(after) = rest.strip_prefix('/') {
+            let (part, next) = cut(after, find(after, b'/'));
+            match part {
+                "." => {}
+                ".." => url.truncate(path_start + directory(cut(&url, path_start).1).len()),
+                part => {
+                    url.push('/');
+                    url.push_str(part);
+                }
+            }
+            rest = next;
+        }
         while url.len() > path_start && url.ends_with('/') {
             url.pop();
         }
@@ -186,54 +183,36 @@ impl BaseUrl {
     }
 }
 
-/// Where the scheme ends, if the text starts with one. `localhost:8080/v1` has none: a digit after the colon is a port.
-fn scheme_end(text: &str) -> Option<usize> {
-    let end = position(text, b':')?;
-    let (scheme, rest) = (text.get(..end)?, text.get(end + 1..)?);
-    let first = scheme.bytes().next()?;
-    let plain = scheme
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
-    (first.is_ascii_alphabetic() && plain && !rest.bytes().next().is_some_and(|byte| byte.is_ascii_digit()))
-        .then_some(end)
+/// Where the scheme ends, 0 if the text starts with none. `localhost:8080/v1` has none: a digit after the colon is a port.
+fn scheme_end(text: &str) -> usize {
+    let (scheme, rest) = cut(text, find(text, b':'));
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    let is_scheme = !matches!(rest.as_bytes(), [] | [_, b'0'..=b'9', ..])
+        && scheme.as_bytes().first().is_some_and(u8::is_ascii_alphabetic)
+        && scheme.as_bytes().iter().all(is_plain);
+    if is_scheme { scheme.len() } else { 0 }
 }
 
-fn before_query(location: &str) -> &str {
-    let end = location
-        .bytes()
-        .position(|byte| matches!(byte, b'?' | b'#'))
-        .unwrap_or(location.len());
-    location.get(..end).unwrap_or_default()
-}
-
-/// Takes `.` and `..` out of a path, as every fetch would.
-fn without_dots(path: &str) -> String {
-    let mut kept = String::new();
-    let mut rest = path;
-    while let Some(after) = rest.strip_prefix('/') {
-        let (part, next) = after.split_at(position(after, b'/').unwrap_or(after.len()));
-        match part {
-            "." => {}
-            ".." => kept.truncate(
-                kept.len()
-                    - kept
-                        .bytes()
-                        .rev()
-                        .position(|byte| byte == b'/')
-                        .map_or(0, |name| name + 1),
-            ),
-            part => {
-                kept.push('/');
-                kept.push_str(part);
-            }
-        }
-        rest = next;
+/// A path up to, not including, its last slash.
+fn directory(path: &str) -> &str {
+    let mut at = path.len();
+    while at > 0 && path.as_bytes().get(at) != Some(&b'/') {
+        at -= 1;
     }
-    kept
+    cut(path, at).0
 }
 
-fn position(text: &str, byte: u8) -> Option<usize> {
-    text.bytes().position(|other| other == byte)
+/// Where a byte stands first, or the length of the text.
+fn find(text: &str, byte: u8) -> usize {
+    let mut at = 0;
+    while text.as_bytes().get(at).is_some_and(|other| *other != byte) {
+        at += 1;
+    }
+    at
+}
+
+fn cut(text: &str, at: usize) -> (&str, &str) {
+    text.split_at_checked(at).unwrap_or((text, ""))
 }
 
 fn problem(message: &str) -> Problem {
