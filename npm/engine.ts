@@ -6,7 +6,7 @@
  */
 import type { Engine as EnginePart } from "./boundary.ts";
 import { ChatwireError, type ErrorDescriptor } from "./errors.ts";
-import start, { Engine, initSync, inputPointer, outputLength, outputPointer } from "./wasm/chatwire.js";
+import { Engine, initSync, inputPointer, outputLength, outputPointer } from "./wasm/chatwire.js";
 
 type CompiledModule = typeof globalThis extends { WebAssembly: { Module: { prototype: infer M } } } ? M : never;
 
@@ -69,11 +69,20 @@ async function load(from: WasmSource | undefined): Promise<void> {
   let found: WasmSource | undefined;
   try {
     found = from ?? source();
-    if (isImmediate(found)) started(initSync({ module: found }));
-    else started(await start({ module_or_path: found }));
+    started(initSync({ module: isImmediate(found) ? found : await compiled(found as URL | string | Response) }));
   } catch (cause) {
     throw unloadable(cause, found);
   }
+}
+
+/** Compiles what has to be fetched; while it comes, where the server names its type. */
+async function compiled(source: URL | string | Response): Promise<CompiledModule> {
+  const response = source instanceof Response ? source : await fetch(source);
+  if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
+  const isNamed = response.headers.get("content-type") === "application/wasm";
+  return isNamed && typeof WebAssembly.compileStreaming === "function"
+    ? WebAssembly.compileStreaming(response)
+    : WebAssembly.compile(await response.arrayBuffer());
 }
 
 /** Loads the engine now if this runtime can do so without waiting. Says whether it is loaded. */
