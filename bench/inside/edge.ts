@@ -1,13 +1,23 @@
 /** The ways through a worker that `edge.ts` compares, each at a path of its own. */
-import { gateway } from "chatwire/edge";
+import { ChatwireStreams, gateway, type StreamsNamespace } from "chatwire/edge";
 
 interface Env {
   UPSTREAM: string;
+  ChatwireStreams: StreamsNamespace;
 }
+
+export { ChatwireStreams };
 
 const app = gateway((env: Env) => ({
   providers: { upstream: { provider: { baseURL: env.UPSTREAM }, apiKey: null } },
   public: true,
+}));
+
+const kept = gateway((env: Env) => ({
+  providers: { upstream: { provider: { baseURL: env.UPSTREAM }, apiKey: null } },
+  public: true,
+  streams: env.ChatwireStreams,
+  onDisconnect: "durable",
 }));
 
 declare const IdentityTransformStream: new () => {
@@ -72,6 +82,10 @@ const ways: Record<string, Way> = {
 
   gateway(request, env, context) {
     return app.fetch(new Request(new URL("/v1/chat/completions", request.url), request), env, context);
+  },
+
+  kept(request, env, context) {
+    return kept.fetch(new Request(new URL("/v1/chat/completions", request.url), request), env, context);
   },
 
   /** The usual way to count: each event parsed, looked at and written anew. */

@@ -10,7 +10,7 @@ const D = 100;
 const MOST_BYTES = 64 * 1024;
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * Cuts an event stream into its events, as WHATWG HTML §9.2.6 divides them, and gives each its number as `id`.
@@ -28,46 +28,84 @@ export class Numbering {
 
   /** Takes a read and gives the events it completes. */
   push(bytes: Uint8Array): Uint8Array[] {
-    const events: Uint8Array[] = [];
+    const ends = this.#last === CR || bytes.includes(CR) ? this.#endsOfAnyLines(bytes) : this.#ends(bytes);
+    this.#last = bytes.at(-1) ?? this.#last;
+    const blocks: Uint8Array[] = [];
     let from = 0;
-    for (let at = 0; at < bytes.length; at++) {
-      const byte = bytes[at] as number;
-      const isSecondHalf = byte === LF && this.#last === CR;
-      this.#last = byte;
-      if (isSecondHalf) continue;
-      if (byte !== LF && byte !== CR) {
-        this.#line++;
-        continue;
-      }
-      if (this.#line === 0) {
-        const event = this.#numbered(joined(...this.#held, bytes.subarray(from, at)));
-        if (event) events.push(event);
-        this.#held = [];
-        from = at + 1;
-      }
-      this.#line = 0;
+    for (const end of ends) {
+      const block = trimmed(joined(...this.#held, bytes.subarray(from, end)));
+      this.#held = [];
+      if (hasData(block)) blocks.push(block);
+      from = end;
     }
     if (from < bytes.length) this.#held.push(bytes.slice(from));
-    return events;
+    return this.#numbered(blocks);
   }
 
   /** The body is over. Its last event may lack its blank line, but not its end. */
   end(): Uint8Array[] {
-    const [, data = ""] = /^data: ?(.*)$/s.exec(decoder.decode(trimmed(joined(...this.#held)))) ?? [];
+    const block = trimmed(joined(...this.#held));
     this.#held = [];
+    const [, data = ""] = /^data: ?(.*)$/s.exec(decoder.decode(block)) ?? [];
     try {
       if (data !== "[DONE]") JSON.parse(data);
     } catch {
       return [];
     }
-    return [this.#numbered(encoder.encode(`data: ${data}`)) as Uint8Array];
+    return this.#numbered([block]);
   }
 
-  #numbered(block: Uint8Array): Uint8Array | undefined {
-    const lines = trimmed(block);
-    const hasData = lines[0] === D || /^(?:\ufeff)?data/m.test(decoder.decode(lines));
-    return hasData ? joined(lines, encoder.encode(`\nid: ${this.next++}\n\n`)) : undefined;
+  /** Where blank lines end, in a stream of line feeds. */
+  #ends(bytes: Uint8Array): number[] {
+    const ends: number[] = [];
+    let at = 0;
+    for (let end = bytes.indexOf(LF); end >= 0; end = bytes.indexOf(LF, at)) {
+      if (this.#line + end - at === 0) ends.push(end + 1);
+      this.#line = 0;
+      at = end + 1;
+    }
+    this.#line += bytes.length - at;
+    return ends;
   }
+
+  /** The same where lines end with carriage returns, or both. */
+  #endsOfAnyLines(bytes: Uint8Array): number[] {
+    const ends: number[] = [];
+    let last = this.#last;
+    for (let at = 0; at < bytes.length; at++) {
+      const byte = bytes[at] as number;
+      if (byte !== LF && byte !== CR) {
+        this.#line++;
+      } else if (byte === CR || last !== CR) {
+        if (this.#line === 0) ends.push(at + 1);
+        this.#line = 0;
+      }
+      last = byte;
+    }
+    return ends;
+  }
+
+  /** All of them in one piece of memory. */
+  #numbered(blocks: readonly Uint8Array[]): Uint8Array[] {
+    if (blocks.length === 0) return [];
+    const memory = new Uint8Array(blocks.reduce((length, block) => length + block.length + MOST_OF_AN_ID, 0));
+    let at = 0;
+    return blocks.map((block) => {
+      memory.set(block, at);
+      const { written } = encoder.encodeInto(`\nid: ${this.next++}\n\n`, memory.subarray(at + block.length));
+      const event = memory.subarray(at, at + block.length + written);
+      at += event.length;
+      return event;
+    });
+  }
+}
+
+/** `\nid: `, a whole number and two line feeds. */
+const MOST_OF_AN_ID = 24;
+
+/** Whether a block of lines is an event: most begin with their data. */
+function hasData(block: Uint8Array): boolean {
+  return block[0] === D || /^(?:\ufeff)?data/m.test(decoder.decode(block));
 }
 
 /** Without the line ends around it. */

@@ -228,10 +228,10 @@ export class ChatwireStreams {
     }
     const insert = "INSERT OR REPLACE INTO log (first, events) VALUES (?, ?)";
     this.#storage.sql.exec(insert, this.#batchFrom, bytes.buffer);
-    this.#storage.sql.exec(
-      "DELETE FROM log WHERE first < (SELECT max(first) FROM log WHERE first <= ?)",
-      this.#log.first,
-    );
+    if (this.#log.first > 0) {
+      const outdated = "DELETE FROM log WHERE first < (SELECT max(first) FROM log WHERE first <= ?)";
+      this.#storage.sql.exec(outdated, this.#log.first);
+    }
     this.#batchFrom += this.#batch.length;
     this.#batch = [];
     this.#batchBytes = 0;
