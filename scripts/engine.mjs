@@ -36,10 +36,11 @@ async function compile(folder) {
   return join(target, "wasm32-unknown-unknown", "release", "chatwire.wasm");
 }
 
-/** Writes `chatwire.js` and `chatwire.wasm`, made of a compiled module, to a folder. */
-async function bindAndShrink(compiled, folder) {
-  await run("wasm-bindgen", [compiled, ...binding, "--out-dir", folder]);
-  await run("wasm-opt", [join(folder, "chatwire_bg.wasm"), ...shrinking, "-o", join(folder, "chatwire.wasm")]);
+/** Writes `chatwire.js` and `chatwire.wasm`, made of a compiled module, to a folder; with the functions' names if wanted. */
+export async function bindAndShrink(compiled, folder, { names = false } = {}) {
+  await run("wasm-bindgen", [compiled, ...binding, ...(names ? ["--keep-debug"] : []), "--out-dir", folder]);
+  const options = names ? shrinking.map((option) => option.replace("--strip-debug", "-g")) : shrinking;
+  await run("wasm-opt", [join(folder, "chatwire_bg.wasm"), ...options, "-o", join(folder, "chatwire.wasm")]);
 }
 
 /** What a module is like that is built of the crate in another folder, in that folder. */

@@ -1,5 +1,6 @@
 /**
  * `npm run size`: what a minimal streaming page loads, in bytes after gzip, part by part. Fails over the budget.
+ * With `--parts`, also what the engine consists of.
  */
 import { readFileSync } from "node:fs";
 import { join, relative } from "node:path";
@@ -11,7 +12,7 @@ import { setup } from "./setup.mjs";
 
 /** What we want it to be, and what it may not exceed until it is: growth is a decision, made here. */
 const GOAL = 60_000;
-const BUDGET = 94_000;
+const BUDGET = 91_500;
 
 const page = `
   import { Chatwire } from "chatwire";
@@ -69,6 +70,13 @@ for (const [part, bytes] of [
   ["budget", BUDGET],
 ]) {
   console.log(`${part.padEnd(16)}${String(bytes).padStart(7)}`);
+}
+if (process.argv.includes("--parts")) {
+  const { partsOfEngine } = await import("./parts.mjs");
+  console.log("\n  gzip    raw  part of the engine");
+  for (const { part, raw, gzip } of await partsOfEngine()) {
+    if (gzip >= 100) console.log(`${String(gzip).padStart(6)} ${String(raw).padStart(6)}  ${part}`);
+  }
 }
 if (total > BUDGET) {
   console.error(`A minimal page is ${total - BUDGET} bytes over its budget.`);
