@@ -264,7 +264,8 @@ function longSection({ short, long, partial }: Long): string {
 }
 
 function toleranceSection(found: Tolerance[]): string {
-  const rows = found.map(({ size, tolerant, told, ratio }) => [
+  const rows = found.map(({ reader, size, tolerant, told, ratio }) => [
+    `\`${reader}\``,
     sizeName(size),
     `${digits(tolerant.median)} ${spread(tolerant)}`,
     `${digits(told.median)} ${spread(told)}`,
@@ -272,8 +273,8 @@ function toleranceSection(found: Tolerance[]): string {
   ]);
   return [
     "## What plain text pays for tolerance",
-    "`ChatDecoder` in Node, Electron-shaped, text out: as it is by default, looking for reasoning, tool calls and other dialects, against one that is strict and was told that there is no reasoning. They take turns in pairs; the ratio is that of each pair.",
-    table(["reads", "by default, µs an event", "strict and told, µs an event", "ratio"], rows),
+    "Node, Electron-shaped, text out: a reader as it is by default, looking for reasoning, tool calls and other dialects, against one that is strict and was told that there is no reasoning. They take turns in pairs; the ratio is that of each pair.",
+    table(["reader", "reads", "by default, µs an event", "strict and told, µs an event", "ratio"], rows),
   ].join("\n\n");
 }
 
