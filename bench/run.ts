@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: chatwire and its peers on the same bytes, in Node, workerd and Chromium. Writes docs/benchmarks.md.
  *
- *     npm run bench                    everything, about a quarter of an hour
+ *     npm run bench                    everything, twenty minutes or so
  *     npm run bench -- --quick         the most telling part, under two minutes
  *     npm run bench -- --only=node     one part alone (node, workerd, chromium, long, tolerance, start, size,
  *                                      memory); writes no file
