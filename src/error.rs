@@ -447,7 +447,7 @@ fn note(field: &mut String, value: String) {
 }
 
 fn text(raw: &[u8]) -> String {
-    String::from_utf8_lossy(raw).into_owned()
+    crate::json::lossy(raw)
 }
 
 /// The title of an HTML page, or its first heading: what a proxy or a login page has to say.

@@ -21,7 +21,7 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr2};
 
-use crate::json::{integer, match_bytes};
+use crate::json::{integer, lossy, match_bytes};
 
 /// The limit in bytes on one event unless another is set: 16 MiB.
 pub const DEFAULT_MAX_EVENT_BYTES: usize = 16 * 1024 * 1024;
@@ -61,7 +61,10 @@ pub struct Event<'a> {
 impl<'a> Event<'a> {
     /// The data as text, U+FFFD in place of what is not UTF-8.
     pub fn text(&self) -> Cow<'a, str> {
-        String::from_utf8_lossy(self.data)
+        match str::from_utf8(self.data) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => Cow::Owned(lossy(self.data)),
+        }
     }
 }
 
@@ -213,8 +216,8 @@ impl Decoder {
     #[cold]
     fn take_other_field(&mut self, field: &[u8], value: &[u8]) {
         match_bytes!(field, {
-            b"event" => self.event_type = String::from_utf8_lossy(value).into_owned(),
-            b"id" if memchr(0, value).is_none() => self.id_buffer = String::from_utf8_lossy(value).into_owned(),
+            b"event" => self.event_type = lossy(value),
+            b"id" if memchr(0, value).is_none() => self.id_buffer = lossy(value),
             b"retry" => self.reconnection_time = integer(value).or(self.reconnection_time),
             b"" | b"id" => {},
             _ => self.unknown_field = true,

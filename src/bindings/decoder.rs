@@ -108,7 +108,7 @@ impl Decoder {
         memory::lend_output(&mut self.0);
         match reason as u32 {
             0 => self.0.end(End::Closed, now),
-            1 => memory::input(length, |reason| self.0.lose(&String::from_utf8_lossy(reason), now)),
+            1 => memory::input(length, |reason| self.0.lose(&crate::json::lossy(reason), now)),
             _ => self.0.end(End::Aborted, now),
         }
         self.put_out()

@@ -98,7 +98,7 @@ pub fn check_key(key: &str) -> Result<(), Problem> {
 /// # Errors
 /// A [`Problem`] at the header, which quotes its name only.
 pub fn check_header(option: &str, name: &str, value: &str) -> Result<(), Problem> {
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".iter().any(|other| *other == byte);
     if name.is_empty() || !name.bytes().all(is_token) {
         let message = "a header name is made of letters, digits and - only";
         return Err(Problem::refused("invalid_header", &[option], message));

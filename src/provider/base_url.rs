@@ -125,7 +125,7 @@ impl BaseUrl {
             return Err(problem("has no // after its scheme: write https://host/path"));
         };
         let (authority, path) = cut(rest, find(rest, b'/'));
-        if authority.as_bytes().contains(&b'@') {
+        if find(authority, b'@') < authority.len() {
             return Err(problem(
                 "contains a user name or password: remove it and use apiKey or defaultHeaders",
             ));
@@ -144,7 +144,7 @@ impl BaseUrl {
             None => byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'),
         };
         let has_shape = match address {
-            Some(address) => address.as_bytes().contains(&b':'),
+            Some(address) => find(address, b':') < address.len(),
             None => !host.is_empty() && !host.starts_with('.') && crate::policy::redact::find(host, "..").is_none(),
         };
         if !has_shape || !address.unwrap_or(host).as_bytes().iter().all(allowed) {

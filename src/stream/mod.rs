@@ -26,7 +26,7 @@ mod sentences;
 mod speech;
 mod tool_calls;
 
-use crate::json::{Kind, Malformed, Reader, Writer, is_json, with_plain_names};
+use crate::json::{Kind, Malformed, Reader, Writer, is_json, lossy, with_plain_names};
 use crate::policy::redact::find;
 use crate::provider::ReasoningPlace;
 use crate::sse;
@@ -701,7 +701,7 @@ impl Decoder {
                 Failure::in_band(data, data)
             } else {
                 let mut quoted = Writer::default();
-                quoted.string(&String::from_utf8_lossy(data));
+                quoted.string(&lossy(data));
                 Failure::in_band(&quoted.bytes, &quoted.bytes)
             };
             return self.conclude(Status::Error, Some(failure), now);
@@ -789,7 +789,7 @@ impl Decoder {
         }
         if std::str::from_utf8(data).is_err() {
             self.repair(Repair::InvalidUtf8)?;
-            let text = String::from_utf8_lossy(data);
+            let text = lossy(data);
             self.take_chunk_bytes(text.as_bytes(), now)?;
             self.marks = None;
             return Ok(());
@@ -934,7 +934,7 @@ impl Decoder {
             Body::Document(mut document) => {
                 // A character cut short at the very end is the end of the document, and no damage.
                 if std::str::from_utf8(&document).is_err_and(|error| error.error_len().is_some()) {
-                    document = String::from_utf8_lossy(&document).into_owned().into_bytes();
+                    document = lossy(&document).into_bytes();
                     self.repair(Repair::InvalidUtf8)?;
                 }
                 let result = self.take_document(&document, reason, now);
@@ -1139,7 +1139,7 @@ fn event_too_large() -> Refusal {
 }
 
 fn html(page: &[u8]) -> Refusal {
-    let page = String::from_utf8_lossy(page);
+    let page = lossy(page);
     let title = find(&page, "<title>").and_then(|start| page.get(start + "<title>".len()..));
     let title = title
         .and_then(|rest| rest.get(..find(rest, "</title>")?))

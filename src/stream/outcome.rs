@@ -226,7 +226,7 @@ impl Decoder {
     /// The completion as JSON text: a JSON document as the server sent it, else what was accumulated.
     pub fn completion_json(&self) -> String {
         if let Some(document) = self.document() {
-            return String::from_utf8_lossy(document).into_owned();
+            return crate::json::lossy(document);
         }
         let mut out = Writer::default();
         self.write_completion(&mut out);

@@ -97,14 +97,15 @@ impl Template {
             *changes |= !before.is_empty() && !now.is_empty() && event.get(now.clone()) != Some(before);
             *place = now.clone();
             if *changes && now.end > 0 {
-                self.holes.push(Hole {
+                let hole = Hole {
                     place: now,
                     role: *role,
                     is_string: *is_string,
-                });
+                };
+                let after = self.holes.iter().position(|other| other.place.start > hole.place.start);
+                self.holes.insert(after.unwrap_or(self.holes.len()), hole);
             }
         }
-        self.holes.sort_unstable_by_key(|hole| hole.place.start);
         self.bytes.clear();
         self.bytes.extend_from_slice(event);
         self.data = data;
