@@ -78,7 +78,7 @@ export async function relay({
       decoder: { ...sender.decoder, started, prompt: () => JSON.stringify(params) } as Parameters<
         typeof forward
       >[0]["decoder"],
-      filter: hidesUsage && contentType !== "application/json" ? new UsageFilter() : undefined,
+      filter: hidesUsage && contentType !== "application/json" ? new UsageFilter(params.n ?? 1) : undefined,
       onDisconnect,
       signal,
       idle: typeof timeout === "object" ? timeout.idle : undefined,

@@ -1,8 +1,8 @@
 /**
  * Takes the event that carries nothing but usage out of a stream whose caller did not ask for it.
  *
- * Until a choice has its finish reason every byte passes at once, whatever it cuts through. From the read that brings a
- * finish reason on, only whole events pass; the usage comes after it. Events are told apart as WHATWG HTML §9.2.6 says,
+ * Until every choice has its finish reason every byte passes at once, whatever it cuts through. From the read that brings
+ * the last of them on, only whole events pass; the usage comes after it. Events are told apart as WHATWG HTML §9.2.6 says,
  * by blank lines, and are otherwise passed as they were sent.
  */
 import { EventStreamDecoder } from "chatwire";
@@ -18,8 +18,11 @@ const SEAM_BYTES = 32;
 const NOTHING = new Uint8Array(0);
 
 export class UsageFilter {
-  #isFinished = false;
-  /** The end of what has passed, while no finish reason has been seen. */
+  /** Choices without a finish reason. */
+  #open: number;
+  /** One choice has one reason, and only the last there is need be looked at. */
+  readonly #mostKeys: number;
+  /** The end of what has passed, while choices are open. */
   #seam: Uint8Array = NOTHING;
   /** The last byte before `#held`; at the start of the body a line begins, too. */
   #last = LF;
@@ -28,17 +31,23 @@ export class UsageFilter {
   /** The event before it was taken out. */
   #isTakenOut = false;
 
+  /** @param choices how many were asked for */
+  constructor(choices = 1) {
+    this.#open = choices;
+    this.#mostKeys = choices === 1 ? 1 : Number.POSITIVE_INFINITY;
+  }
+
   /** Takes a read and gives what may pass. */
   push(bytes: Uint8Array): Uint8Array {
-    if (!this.#isFinished) {
-      // A reason that begins in the read before; then those of this one, the last of which counts.
+    if (this.#open > 0) {
+      // Those that begin in the read before, and those of this one.
       const atSeam = joined(this.#seam, bytes.subarray(0, SEAM_BYTES));
-      if (!(endsFinished(bytes) ?? endsFinished(atSeam))) {
+      this.#open -= reasonsIn(atSeam, this.#mostKeys, this.#seam.length) + reasonsIn(bytes, this.#mostKeys);
+      if (this.#open > 0) {
         this.#seam = bytes.length < SEAM_BYTES ? atSeam.slice(-SEAM_BYTES) : bytes.slice(-SEAM_BYTES);
         this.#last = bytes.at(-1) ?? this.#last;
         return bytes;
       }
-      this.#isFinished = true;
     }
     return this.#wholeEvents(joined(this.#held, bytes));
   }
@@ -98,18 +107,23 @@ const COLON = 58;
 const QUOTE = 34;
 
 /**
- * Whether the last finish reason in these bytes is one; `undefined` where there is none. Inside a JSON string a quote is
- * escaped, so that these bytes can only be the key itself.
+ * How many finish reasons are in these bytes; `null` is none. Inside a JSON string a quote is escaped, so that these bytes
+ * can only be the key itself.
+ * @param mostKeys how many keys to look at, from the end
+ * @param seam only keys before this place count, whose values are behind it
  */
-function endsFinished(bytes: Uint8Array): boolean | undefined {
-  for (let at = bytes.lastIndexOf(UNDERSCORE); at >= 0; at = at > 0 ? bytes.lastIndexOf(UNDERSCORE, at - 1) : -1) {
+function reasonsIn(bytes: Uint8Array, mostKeys: number, seam?: number): number {
+  let [found, keys] = [0, 0];
+  let at = bytes.lastIndexOf(UNDERSCORE, (seam ?? bytes.length) + UNDERSCORE_AT);
+  for (; at >= 0 && keys < mostKeys; at = at > 0 ? bytes.lastIndexOf(UNDERSCORE, at - 1) : -1) {
     const key = at - UNDERSCORE_AT;
-    if (!isAt(bytes, key, KEY)) continue;
+    if (!isAt(bytes, key, KEY) || (seam !== undefined && key >= seam)) continue;
+    keys++;
     let value = key + KEY.length;
     while (bytes[value] === SPACE || bytes[value] === COLON) value++;
-    return bytes[value] === QUOTE;
+    if (bytes[value] === QUOTE && value >= (seam ?? 0)) found++;
   }
-  return undefined;
+  return found;
 }
 
 function isAt(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {

@@ -104,6 +104,34 @@ test("each_read_is_passed_on_before_the_next_is_made_whatever_it_cuts_through", 
   assert.equal((await reader.read()).done, true);
 });
 
+test("nothing_is_held_back_while_a_choice_has_no_finish_reason", async () => {
+  const random = randomFrom(6);
+  const before = says("a", null, 0) + says("b", null, 1) + says("c", "stop", 1);
+  const [half, rest] = [says("नम", null, 0).slice(0, 50), says("नम", null, 0).slice(50)];
+  for (const most of [1, 9, 40, 4000]) {
+    let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+    const body = new ReadableStream<Uint8Array>({
+      start: (own) => {
+        controller = own;
+      },
+    });
+    const answers = async () => new Response(body, { headers: { "content-type": "text/event-stream" } });
+    const upstream = { baseURL: "https://api.example.com/v1", apiKey: null, fetch: answers };
+    const { fetch } = setUp(answers, { providers: { upstream } });
+    const answer = await fetch(CHAT, chat("hi", { stream: true, n: 2 }));
+    const reader = (answer.body as ReadableStream<Uint8Array>).getReader();
+    for (const piece of [...cut(encode(before), most, random), encode(half), encode(rest)]) {
+      controller?.enqueue(piece);
+      assert.deepEqual((await reader.read()).value, piece, `reads of up to ${most} bytes`);
+    }
+    for (const piece of cut(encode(says("d", "stop", 0) + usageEvent + DONE), most, random)) controller?.enqueue(piece);
+    controller?.close();
+    let end = "";
+    for (let next = await reader.read(); next.value; next = await reader.read()) end += asText(next.value);
+    assert.equal(end, says("d", "stop", 0) + DONE, `reads of up to ${most} bytes`);
+  }
+});
+
 test("a_slow_reader_keeps_the_provider_waiting", async () => {
   let reads = 0;
   const body = new ReadableStream<Uint8Array>(

@@ -36,7 +36,12 @@ export class Streams extends ChatwireStreams {
 const app = gateway((env: Env) => ({
   providers: { own: { provider: { baseURL: `${env.UPSTREAM}/waves/v1` }, apiKey: "any", maxRetries: 0 } },
   models: { electron: "own/electron" },
-  authorize: bearerTokens({ alice: "alice", bob: "bob" }),
+  authorize: bearerTokens({
+    alice: "alice",
+    bob: "bob",
+    carol: { caller: "carol", plan: { concurrent: 2 } },
+    dave: "dave",
+  }),
   streams: env.STREAMS,
   limiter: env.LIMITER,
   limits: { caller: { concurrent: 200 } },

@@ -86,10 +86,11 @@ describe("a slow reader of workerd", { timeout: 120_000 }, () => {
     let [written, isOver] = [0, false];
     const provider = await startProvider(async (response) => {
       response.writeHead(200, { "content-type": "text/event-stream" });
+      const closed = once(response, "close");
       while (!isOver) {
         const piece = says("word ") + padding;
         written += piece.length;
-        if (!response.write(piece)) await Promise.race([once(response, "drain"), once(response, "close")]);
+        if (!response.write(piece)) await Promise.race([once(response, "drain"), closed]);
         isOver ||= response.destroyed;
       }
     });
