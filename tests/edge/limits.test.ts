@@ -111,13 +111,20 @@ test("a_grant's_plan_replaces_that_of_callers_and_a_page's_token_keeps_it", asyn
 test("requests_wait_for_their_turn_in_the_order_they_came", async () => {
   const sent: string[] = [];
   const open: (() => void)[] = [];
-  const { ask } = limited({ providers: { upstream: { concurrent: 1 } }, wait: 30_000 }, async (_, { body }) => {
-    sent.push(JSON.parse(body as string).user);
-    const { response, end } = endless();
-    open.push(end);
-    return response;
-  });
-  const asked = ["a", "b", "c"].map((user) => ask({ user, stream: true }));
+  const { ask, objects } = limited(
+    { providers: { upstream: { concurrent: 1 } }, wait: 30_000 },
+    async (_, { body }) => {
+      sent.push(JSON.parse(body as string).user);
+      const { response, end } = endless();
+      open.push(end);
+      return response;
+    },
+  );
+  const asked: Promise<Response>[] = [];
+  for (const user of ["a", "b", "c"]) {
+    asked.push(ask({ user, stream: true }));
+    await until(() => objects.asked.length === asked.length);
+  }
   for (let turn = 0; turn < asked.length; turn++) {
     await until(() => open.length > turn);
     assert.equal(sent.length, turn + 1);
@@ -345,10 +352,12 @@ test("nothing_is_sent_while_the_limiter_cannot_be_reached", async (context) => {
       return answers();
     });
     objects.down(true);
-    const answer = ask();
-    await pass(20_000);
-    assert.equal((await answer).status, 503);
-    assert.equal((await errorOf(await answer)).code, "limiter_unavailable");
+    let answer: Response | undefined;
+    void ask().then((response) => {
+      answer = response;
+    });
+    while (!answer) await pass(1000);
+    assert.deepEqual([answer.status, (await errorOf(answer)).code], [503, "limiter_unavailable"]);
     objects.down(false);
     assert.equal((await ask()).status, 200);
   }
@@ -360,6 +369,7 @@ test("usage_that_is_told_again_counts_once", async (context) => {
   const { ask, objects, recorded, fetch } = limited({});
   objects.down(true);
   await bytesOf(await ask());
+  await until(() => objects.asked.length > 0);
   await pass(1000);
   objects.down(false);
   await pass(10_000);
