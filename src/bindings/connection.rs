@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use serde::Serializer;
+use serde::Serialize;
 use wasm_bindgen::JsValue;
 
 use super::descriptor::describe;
@@ -86,20 +86,18 @@ impl Connection {
     pub(super) fn usage(&self) -> JsValue {
         let totals = self.0.totals.borrow();
         let numbers = [
-            totals.requests,
-            totals.prompt,
-            totals.completion,
-            totals.prompt.saturating_add(totals.completion),
-            totals.cached,
-            totals.uncounted,
-            totals.estimated,
-        ]
-        .map(|number| Some(number as f64));
-        let money = [totals.cost(), Some(cost::dollars(totals.saved))];
+            Some(totals.requests as f64),
+            Some(totals.prompt as f64),
+            Some(totals.completion as f64),
+            Some(totals.prompt.saturating_add(totals.completion) as f64),
+            Some(totals.cached as f64),
+            Some(totals.uncounted as f64),
+            Some(totals.estimated as f64),
+            totals.cost(),
+            Some(cost::dollars(totals.saved)),
+        ];
         let serializer = serde_wasm_bindgen::Serializer::json_compatible();
-        (&serializer)
-            .collect_seq(numbers.into_iter().chain(money))
-            .unwrap_or(JsValue::NULL)
+        numbers.serialize(&serializer).unwrap_or(JsValue::NULL)
     }
 
     /// Adds a call that is over to the totals, by the `usage` of its outcome in the input, and frees its place.

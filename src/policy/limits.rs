@@ -51,10 +51,10 @@ struct Request {
     time: f64,
 }
 
-/// Takes one request out, and says whether it was there.
-fn remove(requests: &mut Vec<Request>, id: u64) -> bool {
+/// Takes out those that are to go, and says whether there were any.
+fn remove(requests: &mut Vec<Request>, goes: &dyn Fn(&Request) -> bool) -> bool {
     let before = requests.len();
-    requests.retain(|request| request.id != id);
+    requests.retain(|request| !goes(request));
     requests.len() < before
 }
 
@@ -93,7 +93,7 @@ impl Limiter {
             .count();
         let free_at = self.free_at(ahead, now);
         if free_at == Some(now) {
-            remove(&mut self.waiting, id);
+            remove(&mut self.waiting, &|request| request.id == id);
             self.running.push(Request { id, time: now });
             self.unanswered.push(Request { id, time: now });
             return Turn::Ready;
@@ -113,12 +113,12 @@ impl Limiter {
 
     /// The waiter `id` gave up.
     pub fn leave(&mut self, id: u64) {
-        remove(&mut self.waiting, id);
+        remove(&mut self.waiting, &|request| request.id == id);
     }
 
     /// The response headers of request `id` arrived: its place in the minute frees 60 seconds from now.
     pub fn answered(&mut self, id: u64, now: f64) {
-        if remove(&mut self.unanswered, id) {
+        if remove(&mut self.unanswered, &|request| request.id == id) {
             let last = self.frees.last().copied().unwrap_or(now);
             self.frees.push(last.max(now + WINDOW_MS));
         }
@@ -128,7 +128,7 @@ impl Limiter {
     /// have counted it.
     pub fn release(&mut self, id: u64, now: f64) {
         self.answered(id, now);
-        remove(&mut self.running, id);
+        remove(&mut self.running, &|request| request.id == id);
     }
 
     /// Whether nothing it knows matters any more: no request runs, waits or counts against the minute.
@@ -166,7 +166,7 @@ impl Limiter {
     fn forget(&mut self, now: f64) {
         self.frees.retain(|frees| *frees > now);
         for requests in [&mut self.running, &mut self.unanswered, &mut self.waiting] {
-            requests.retain(|request| now - request.time < LOST_MS);
+            remove(requests, &|request| now - request.time >= LOST_MS);
         }
     }
 }
