@@ -89,7 +89,9 @@ pub fn validate(request: &View, provider: &Provider) -> Vec<Problem> {
             .iter()
             .try_fold(request.root(), |value, name| judge.member(value, name));
         if let Some(value) = place {
-            judge.path.extend(rule.path.iter().map(|name| Part::Name(name)));
+            for name in rule.path {
+                judge.enter(name);
+            }
             judge.check(value, rule.check);
             judge.path.clear();
         }
@@ -130,14 +132,24 @@ impl<'a> Judge<'a> {
     }
 
     fn at(&mut self, name: &'a str, inside: impl FnOnce(&mut Self)) {
-        self.path.push(Part::Name(name));
+        self.enter(name);
         inside(self);
-        self.path.pop();
+        self.leave();
     }
 
     fn at_index(&mut self, index: usize, inside: impl FnOnce(&mut Self)) {
         self.path.push(Part::Index(index));
         inside(self);
+        self.leave();
+    }
+
+    #[inline(never)]
+    fn enter(&mut self, name: &'a str) {
+        self.path.push(Part::Name(name));
+    }
+
+    #[inline(never)]
+    fn leave(&mut self) {
         self.path.pop();
     }
 
@@ -463,13 +475,16 @@ impl<'a> Judge<'a> {
                 continue;
             }
             // Results stand directly behind the turn that asked for them.
-            let results = messages.iter().skip(index + 1);
-            let results = results.take_while(|message| message.set("role").and_then(Value::as_str) == Some("tool"));
-            let answered: Vec<&str> = results
-                .filter_map(|result| result.set("tool_call_id")?.as_str())
-                .collect();
-            self.path
-                .extend([Part::Name("messages"), Part::Index(index), Part::Name("tool_calls")]);
+            let mut answered = Vec::new();
+            for result in messages.get(index + 1..).unwrap_or_default() {
+                if result.set("role").and_then(Value::as_str) != Some("tool") {
+                    break;
+                }
+                answered.extend(result.set("tool_call_id").and_then(Value::as_str));
+            }
+            self.enter("messages");
+            self.path.push(Part::Index(index));
+            self.enter("tool_calls");
             for (index, call) in calls.iter().enumerate() {
                 self.at_index(index, |judge| judge.suspect_call(call, &answered));
             }
@@ -490,9 +505,11 @@ impl<'a> Judge<'a> {
         }
         let arguments = call.set("function").and_then(|function| function.set("arguments"));
         if arguments.and_then(Value::as_str).is_some_and(|text| !is_json(text)) {
-            self.path.extend([Part::Name("function"), Part::Name("arguments")]);
-            self.doubt("invalid_arguments", "the arguments are not JSON");
-            self.path.truncate(self.path.len() - 2);
+            self.enter("function");
+            self.at("arguments", |judge| {
+                judge.doubt("invalid_arguments", "the arguments are not JSON");
+            });
+            self.leave();
         }
     }
 }
