@@ -237,10 +237,11 @@ impl Error {
     pub fn from_response(status: u16, headers: Vec<(String, String)>, body: &str, key: Option<&str>) -> Self {
         // However much was read, it may end in the middle of a key.
         let body = scrub_cut(cut(body, MAX_BODY_BYTES).to_owned(), key);
-        let headers: Vec<_> = headers
-            .into_iter()
-            .map(|(name, value)| (name.to_ascii_lowercase(), scrub(value, key)))
-            .collect();
+        let mut headers = headers;
+        for (name, value) in &mut headers {
+            name.make_ascii_lowercase();
+            *value = scrub(std::mem::take(value), key);
+        }
         let mut said = Said::default();
         let text = body.trim_ascii();
         let mut whole = String::new();

@@ -284,11 +284,7 @@ fn connect(options: &Options<'_>) -> Option<Settings> {
     }
     read_ranges(&own, &mut provider.ranges);
     let prices = options.prices().or_else(|| own.prices()).or(provider.prices);
-    let prices = prices.and_then(|prices| {
-        cost::token_prices(&prices)
-            .map_err(|problems| options.note(problems))
-            .ok()
-    });
+    let prices = prices.and_then(|prices| options.all_checked(cost::token_prices(&prices)));
     let key = read_key(&provider, &base, options);
     let headers = options.pairs("defaultHeaders");
     for (name, value) in &headers {
@@ -299,9 +295,7 @@ fn connect(options: &Options<'_>) -> Option<Settings> {
         ));
     }
     let timeout = read_timeout(options);
-    if let Err(problems) = Timeouts::new(timeout, &provider, true) {
-        options.note(problems);
-    }
+    options.all_checked(Timeouts::new(timeout, &provider, true));
     let validation = match options.get("validate") {
         None => Validation::Documented,
         Some(Value::Bool(false)) => Validation::Off,
@@ -381,7 +375,7 @@ fn read_key(provider: &Provider, base: &BaseUrl, options: &Options<'_>) -> Key {
         }
         None => match (variable, options.text("env").map(str::trim_ascii)) {
             (None, _) => {}
-            (Some(variable), None) => options.note([Problem::refused(WANTS_VARIABLE, &[], variable)]),
+            (Some(variable), None) => options.note(Problem::refused(WANTS_VARIABLE, &[], variable)),
             (Some(variable), Some("")) => {
                 let message = joined(&["is missing: this server needs one (or set ", variable, ")"]);
                 options.wrong("apiKey", &message);
@@ -397,7 +391,7 @@ fn read_key(provider: &Provider, base: &BaseUrl, options: &Options<'_>) -> Key {
     {
         let message = "apiKey would be readable by every visitor of this page: send requests through a server of yours \
                        (baseURL: \"/v1\"), or set dangerouslyAllowBrowser if you mean it";
-        options.note([Problem::refused("key_in_page", &["apiKey"], message)]);
+        options.note(Problem::refused("key_in_page", &["apiKey"], message));
     }
     key
 }
@@ -437,7 +431,7 @@ fn read_limits(options: &Options<'_>, provider: &Provider) -> Option<Limits> {
         Value::Object(_) => {
             let own = options.of("limits");
             let limits = limits::limits(own.number("requestsPerMinute"), own.number("concurrent"));
-            limits.map_err(|problems| options.note(problems)).ok()
+            options.all_checked(limits)
         }
         _ => {
             let message = "must be false, \"standard\", \"enterprise\" or { requestsPerMinute, concurrent }";

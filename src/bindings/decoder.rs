@@ -29,11 +29,7 @@ fn read(options: &Value) -> Result<stream::Options, Error> {
     }
     let provider = provider.as_ref();
     let prices = options.prices().or(provider.and_then(|provider| provider.prices));
-    let prices = prices.and_then(|prices| {
-        cost::token_prices(&prices)
-            .map_err(|problems| options.note(problems))
-            .ok()
-    });
+    let prices = prices.and_then(|prices| options.all_checked(cost::token_prices(&prices)));
     let (limits, timeouts) = (options.of("limits"), options.of("timeouts"));
     let default = stream::Limits::default();
     let read = stream::Options {

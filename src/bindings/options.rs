@@ -46,21 +46,28 @@ impl<'a> Options<'a> {
         let [outer, inner] = self.place;
         let path = [outer, inner, name];
         let unnamed = path.iter().take_while(|part| part.is_empty()).count();
-        self.note([Problem::refused(
+        self.note(Problem::refused(
             "invalid_option",
             path.get(unnamed..).unwrap_or_default(),
             joined(&[name, " ", message]),
-        )]);
+        ));
     }
 
-    /// Notes problems that somebody else found.
-    pub(super) fn note(&self, problems: impl IntoIterator<Item = Problem>) {
-        self.problems.borrow_mut().extend(problems);
+    /// Notes a problem that somebody else found.
+    pub(super) fn note(&self, problem: Problem) {
+        self.problems.borrow_mut().push(problem);
+    }
+
+    /// What somebody else made of several options, if they could be meant.
+    pub(super) fn all_checked<T>(&self, result: Result<T, Vec<Problem>>) -> Option<T> {
+        result
+            .map_err(|mut problems| self.problems.borrow_mut().append(&mut problems))
+            .ok()
     }
 
     /// What somebody else made of an option, if it could be meant.
     pub(super) fn checked<T>(&self, result: Result<T, Problem>) -> Option<T> {
-        result.map_err(|problem| self.note([problem])).ok()
+        result.map_err(|problem| self.note(problem)).ok()
     }
 
     /// A member that is there.

@@ -34,13 +34,16 @@ impl Problem {
     /// A problem that stops the request.
     #[must_use]
     pub fn refused(code: &'static str, path: &[&str], message: impl Into<String>) -> Self {
-        let path = path.iter().map(|&part| part.to_owned()).collect();
-        Self {
+        let mut problem = Self {
             code,
             message: message.into(),
-            path,
+            path: Vec::new(),
             severity: Severity::Refused,
+        };
+        for part in path {
+            problem.path.push((*part).to_owned());
         }
+        problem
     }
 
     /// A problem worth a warning.
