@@ -253,7 +253,13 @@ impl Error {
                     text.clone_into(&mut whole);
                 }
             }
-            Some(b'<') => said.message = html_title(text),
+            Some(b'<') => {
+                said.message = html_title(text);
+                said.message.push_str(match said.message.is_empty() {
+                    true => "an HTML page came instead of an answer",
+                    false => " (an HTML page)",
+                });
+            }
             _ => text.clone_into(&mut said.message),
         }
         let tidy = |text: String| Some(bounded(scrub(text, key))).filter(|text| !text.is_empty());
@@ -451,8 +457,8 @@ fn text(raw: &[u8]) -> String {
     crate::json::lossy(raw)
 }
 
-/// The title of an HTML page, or its first heading: what a proxy or a login page has to say.
-fn html_title(page: &str) -> String {
+/// The title of an HTML page, or its first heading: what a proxy or a login page has to say. Empty where there is none.
+pub(crate) fn html_title(page: &str) -> String {
     let lower = page.to_ascii_lowercase();
     let between = |open: &str, close: &str| {
         let start = find(&lower, open)?;
@@ -466,13 +472,7 @@ fn html_title(page: &str) -> String {
         (!words.is_empty()).then_some(words)
     };
     let title = between("<title", "</title").or_else(|| between("<h1", "</h1"));
-    let mut text = title.unwrap_or_default();
-    text.push_str(if text.is_empty() {
-        "an HTML page came instead of an answer"
-    } else {
-        " (an HTML page)"
-    });
-    text
+    title.unwrap_or_default()
 }
 
 /// What to do when the server gives no reason.

@@ -196,20 +196,15 @@ impl Shared {
                     .member("method", request.method);
                 out.key("start").text(request.start.as_deref());
                 out.key("timeout").milliseconds(request.timeout.map(|ms| ms.max(0.0)));
-                out.key("query").raw(b"[");
-                for (name, value) in &request.query {
-                    out.comma().raw(b"[").string(name).raw(b",").string(value).raw(b"]");
+                for (key, pairs) in [("query", &request.query), ("headers", &request.headers)] {
+                    out.key(key).raw(b"[");
+                    for (name, value) in pairs {
+                        out.comma().raw(b"[").string(name).raw(b",");
+                        out.text(value.as_deref()).raw(b"]");
+                    }
+                    out.raw(b"]");
                 }
-                out.raw(b"]").key("headers").raw(b"[");
-                for (name, value) in &request.headers {
-                    out.comma()
-                        .raw(b"[")
-                        .string(name)
-                        .raw(b",")
-                        .text(value.as_deref())
-                        .raw(b"]");
-                }
-                out.raw(b"]}");
+                out.raw(b"}");
             }
             Action::Open(options, place) => {
                 let id = place.map_or(0, |place| self.keep(place));

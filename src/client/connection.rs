@@ -119,7 +119,7 @@ async fn send(
     if !request.query.is_empty() {
         let params = QueryParams::new();
         for (name, value) in &request.query {
-            params.append(name, value);
+            params.append(name, value.as_deref().unwrap_or_default());
         }
         url.push('?');
         url.push_str(&params.to_string());

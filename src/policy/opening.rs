@@ -118,7 +118,7 @@ pub(crate) enum Action {
 pub(crate) struct Request {
     /// Without a query.
     pub(crate) url: String,
-    pub(crate) query: Vec<(String, String)>,
+    pub(crate) query: Vec<Pair>,
     pub(crate) method: &'static str,
     /// To be set in this order; without a value, to be deleted.
     pub(crate) headers: Vec<Pair>,
@@ -366,14 +366,12 @@ impl Opening {
         self.settings.base.join(&self.call.path)
     }
 
-    fn query(&self) -> Vec<(String, String)> {
+    fn query(&self) -> Vec<Pair> {
         let mut query = Vec::new();
         for (pairs, is_own) in [(&self.settings.query, false), (&self.call.query, true)] {
             for (name, value) in pairs {
                 // Those of the call win over the client's.
-                if let Some(value) = value
-                    && (is_own || !self.call.query.iter().any(|(own, _)| own == name))
-                {
+                if value.is_some() && (is_own || !self.call.query.iter().any(|(own, _)| own == name)) {
                     query.push((name.clone(), value.clone()));
                 }
             }

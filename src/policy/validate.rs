@@ -437,9 +437,8 @@ impl<'a> Judge<'a> {
             .and_then(|named| named.set("name"));
         if let Some(Value::String(forced)) = forced {
             let tools = request.get("tools").map(Value::elements).unwrap_or_default();
-            let name =
-                |tool: &Value| tool.set("function").unwrap_or(tool).set("name") == Some(&Value::String(forced.clone()));
-            if !tools.iter().any(name) {
+            let name = |tool: &'a Value| tool.set("function").unwrap_or(tool).set("name").and_then(Value::as_str);
+            if !tools.iter().any(|tool| name(tool) == Some(forced)) {
                 self.at("tool_choice", |judge| {
                     judge.doubt("unknown_tool", "the forced tool is not in tools")
                 });

@@ -26,8 +26,8 @@ mod sentences;
 mod speech;
 mod tool_calls;
 
+use crate::error::html_title;
 use crate::json::{Kind, Malformed, Reader, Writer, is_json, lossy, with_plain_names};
-use crate::policy::redact::find;
 use crate::provider::ReasoningPlace;
 use crate::sse;
 use choice::Choice;
@@ -1139,13 +1139,9 @@ fn event_too_large() -> Refusal {
 }
 
 fn html(page: &[u8]) -> Refusal {
-    let page = lossy(page);
-    let title = find(&page, "<title>").and_then(|start| page.get(start + "<title>".len()..));
-    let title = title
-        .and_then(|rest| rest.get(..find(rest, "</title>")?))
-        .map(str::trim_ascii);
+    let title = html_title(&lossy(page));
     let mut message = "The server answered an HTML page, not a chat completion. Check the base URL.".to_owned();
-    if let Some(title) = title.filter(|title| !title.is_empty()) {
+    if !title.is_empty() {
         message.push_str(" The page's title: ");
         message.extend(title.chars().take(120));
     }
