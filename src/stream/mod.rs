@@ -1170,7 +1170,7 @@ fn is_bare_error(chunk: &Chunk<'_>) -> bool {
         chunk
             .extra(name)
             .and_then(|value| value.first())
-            .is_some_and(|first| starts.contains(first))
+            .is_some_and(|first| starts.iter().any(|start| start == first))
     };
     let says_so = || has("message", b"\"") || has("detail", b"\"[{") || has("errors", b"[{");
     chunk.is_error || !chunk.has_choices && chunk.usage.is_none() && says_so()

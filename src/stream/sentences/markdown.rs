@@ -49,7 +49,7 @@ impl Stripper {
         }
         if self.is_line_start && !is_space(c) {
             let length = |is_it: fn(&u8) -> bool| bytes.iter().position(|byte| !is_it(byte)).unwrap_or(bytes.len());
-            let rule = length(|byte| b"-*_=|:+ \t".contains(byte));
+            let rule = length(|byte| b"-*_=|:+ \t".iter().any(|other| other == byte));
             if rule >= 3 && matches!(bytes.get(rule), None | Some(b'\n' | b'\r')) {
                 return rule; // a line across, or the one below a table's head
             }

@@ -514,14 +514,23 @@ impl Splitter {
                 let token = text.get(open.word..at).unwrap_or_default();
                 // Without quotation marks and French articles before it.
                 let is_mark = |c: char| !is_word(c) && !matches!(c, '.' | '-' | '/');
-                let word = token.trim_end_matches(is_mark);
-                let word = word.rsplit(is_mark).next().unwrap_or(word);
+                // The last run of what is no mark.
+                let (mut start, mut end, mut is_in_word) = (0, 0, false);
+                for (at, c) in token.char_indices() {
+                    let is_letter = !is_mark(c);
+                    if is_letter {
+                        start = if is_in_word { start } else { at };
+                        end = at + c.len_utf8();
+                    }
+                    is_in_word = is_letter;
+                }
+                let word = token.get(start..end).unwrap_or_default();
                 let before = open
                     .before
                     .and_then(|from| text.get(from..open.word))
                     .unwrap_or_default();
                 let lead = text.get(..open.word).unwrap_or_default();
-                let is_item = open.before.is_none() && (self.offset == 0 || lead.contains('\n'));
+                let is_item = open.before.is_none() && (self.offset == 0 || among_bytes(lead, b"\n"));
                 match words::full_stop(word, before.trim_ascii(), is_item, self.has_ordinals) {
                     Meaning::Part => return None,
                     meaning => Kind::Full(meaning),
@@ -580,7 +589,9 @@ pub fn heard(text: &str, units: u64) -> &str {
 }
 
 fn among_bytes(text: &str, bytes: &[u8]) -> bool {
-    text.bytes().any(|byte| bytes.contains(&byte))
+    text.as_bytes()
+        .iter()
+        .any(|byte| bytes.iter().any(|other| other == byte))
 }
 
 fn is_small(word: &str) -> bool {

@@ -92,11 +92,13 @@ pub(super) fn full_stop(word: &str, before: &str, is_item: bool, ordinals: bool)
     let is_indic = matches!(last, '\u{900}'..='\u{DFF}');
     let syllable = is_indic && (letters <= 2 && last >= '\u{B80}' || letters <= 3 && before.ends_with('.'));
     let is_initial = letters == 1 && !matches!(last, '\u{E00}'..='\u{EFF}' | '\u{2E80}'..) || syllable;
-    let parts = word.split('.');
-    let is_dotted = word.contains('.')
-        && parts
-            .into_iter()
-            .all(|part| part.chars().count() <= 2 && !part.bytes().any(|byte| byte.is_ascii_digit()));
+    let (mut dots, mut run) = (0, 0);
+    let is_short = |c: char| {
+        run = if c == '.' { 0 } else { run + 1 };
+        dots += usize::from(c == '.');
+        run <= 2 && !c.is_ascii_digit()
+    };
+    let is_dotted = word.chars().all(is_short) && dots > 0;
     if is_initial || is_dotted || listed(ANYWHERE, word, false) {
         return Meaning::Unclear;
     }
