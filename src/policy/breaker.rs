@@ -65,8 +65,8 @@ impl Breaker {
 pub fn account(host: &str, api_key: Option<&str>) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325;
     for part in [host, "\0", api_key.unwrap_or_default()] {
-        for byte in part.bytes() {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        for byte in part.as_bytes() {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
         }
     }
     hash

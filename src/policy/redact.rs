@@ -53,13 +53,16 @@ pub(crate) fn find(text: &str, part: &str) -> Option<usize> {
 pub fn scrub_cut(text: String, key: Option<&str>) -> String {
     let mut text = scrub(text, key);
     let Some(key) = secret(key) else { return text };
-    let starts = (SHORTEST_KEY..key.len()).rev().filter_map(|length| key.get(..length));
-    if let Some(start) = starts
-        .into_iter()
-        .find(|start| text.as_bytes().ends_with(start.as_bytes()))
+    let mut start = key.as_bytes();
+    while let [shorter @ .., _] = start
+        && shorter.len() >= SHORTEST_KEY
     {
-        text.truncate(text.len() - start.len());
-        text.push_str(PLACEHOLDER);
+        start = shorter;
+        if text.as_bytes().ends_with(start) {
+            text.truncate(text.len() - start.len());
+            text.push_str(PLACEHOLDER);
+            break;
+        }
     }
     text
 }
@@ -84,7 +87,7 @@ pub fn check_key(key: &str) -> Result<(), Problem> {
         "apiKey is empty: give the key, or null to send none"
     } else if key.trim_ascii() != key {
         "apiKey has white space or a line break around it: trim it"
-    } else if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+    } else if !key.as_bytes().iter().all(u8::is_ascii_graphic) {
         "apiKey contains white space, a control character or a letter outside ASCII: a key has none, so this is not one"
     } else {
         return Ok(());
@@ -98,8 +101,8 @@ pub fn check_key(key: &str) -> Result<(), Problem> {
 /// # Errors
 /// A [`Problem`] at the header, which quotes its name only.
 pub fn check_header(option: &str, name: &str, value: &str) -> Result<(), Problem> {
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".iter().any(|other| *other == byte);
-    if name.is_empty() || !name.bytes().all(is_token) {
+    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".iter().any(|other| other == byte);
+    if name.is_empty() || !name.as_bytes().iter().all(is_token) {
         let message = "a header name is made of letters, digits and - only";
         return Err(Problem::refused("invalid_header", &[option], message));
     }

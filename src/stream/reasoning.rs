@@ -111,7 +111,7 @@ impl Tags {
                     return "";
                 }
                 State::Start => {
-                    let blank = content.len() - content.trim_start().len();
+                    let blank = content.len() - content.trim_ascii_start().len();
                     let (space, rest) = content.split_at(blank);
                     if !space.is_empty() {
                         sink(Piece::Text(space));
@@ -212,7 +212,7 @@ impl Code {
     /// Takes the next text; true when it ends inside code.
     fn feed(&mut self, text: &str) -> bool {
         if self.run > 0 || self.open > 0 || memchr::memchr(b'`', text.as_bytes()).is_some() {
-            for byte in text.bytes() {
+            for &byte in text.as_bytes() {
                 if byte == b'`' {
                     self.run += 1;
                     continue;

@@ -70,9 +70,9 @@ pub(super) fn full_stop(word: &str, before: &str, is_item: bool, ordinals: bool)
     if word.is_empty() {
         return Meaning::End; // after a space, a picture or a bracket
     }
-    let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number = word.as_bytes().iter().all(u8::is_ascii_digit);
     let last = word.chars().next_back().unwrap_or(' ');
-    let is_roman = word.bytes().all(|byte| matches!(byte, b'i' | b'v' | b'x'));
+    let is_roman = word.as_bytes().iter().all(|byte| matches!(byte, b'i' | b'v' | b'x'));
     if is_item && (is_number && letters <= 3 || is_roman || letters == 1 && last.is_ascii_lowercase()) {
         return Meaning::Part; // the number of a list's item
     }
