@@ -91,6 +91,19 @@ test("restarts_make_no_lease_longer_and_bring_none_back", async () => {
   assert.equal((await admit("c", { concurrent: 3 })).admitted, false);
 });
 
+test("a_lost_request_counts_for_one_more_minute_whatever_restarts", async () => {
+  const { admit, restart, clock } = object();
+  const plan = { requestsPerMinute: 1 };
+  await admit("a", plan);
+  for (const seconds of [60, 90, 119]) {
+    clock.seconds = seconds;
+    assert.equal((await admit("b", plan)).admitted, false, `${seconds} s`);
+    restart();
+  }
+  clock.seconds = 120;
+  assert.equal((await admit("b", plan)).admitted, true);
+});
+
 test("what_was_cancelled_is_forgotten_in_storage_too", async () => {
   const { admit, cancel, restart } = object();
   await admit("a", { concurrent: 1 });
