@@ -165,7 +165,7 @@ export function make(kind: number, options: string | number): EnginePart {
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Below this many bytes a loop over ASCII is faster than `TextDecoder`. */
-const SHORT = 24;
+const SHORT = 12;
 
 /** The first `length` bytes of what the last engine call put out, as a string. Valid until the next call. */
 export function output(length: number): string {
