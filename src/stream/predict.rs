@@ -26,6 +26,7 @@ pub(super) enum Slot {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
     Live,
+    /// Part of the usage, or all of it.
     Usage,
     Nothing,
 }
@@ -40,7 +41,10 @@ struct Hole {
 
 /// The members that may become holes: id, created, obfuscation, usage.
 const MEMBERS: usize = 4;
-const MAX_HOLES: usize = MEMBERS + 1;
+const USAGE: usize = 3;
+/// A usage of more numbers than this is one hole.
+const MAX_NUMBERS: usize = 4;
+const MAX_HOLES: usize = MEMBERS + MAX_NUMBERS;
 
 /// How many events must have been as predicted before the host is told the template: one that serves once is no gain to it.
 const TOLD_AFTER: u8 = 2;
@@ -96,13 +100,21 @@ impl Template {
             let before = self.bytes.get(place.clone()).unwrap_or_default();
             *changes |= !before.is_empty() && !now.is_empty() && event.get(now.clone()) != Some(before);
             *place = now.clone();
-            if *changes && now.end > 0 {
+            if !*changes || now.is_empty() {
+                continue;
+            }
+            let numbers = if *role == Role::Usage {
+                numbers(event, &now)
+            } else {
+                None
+            };
+            for place in numbers.unwrap_or_else(|| vec![now]) {
+                let after = self.holes.iter().position(|other| other.place.start > place.start);
                 let hole = Hole {
-                    place: now,
+                    place,
                     role: *role,
                     is_string: *is_string,
                 };
-                let after = self.holes.iter().position(|other| other.place.start > hole.place.start);
                 self.holes.insert(after.unwrap_or(self.holes.len()), hole);
             }
         }
@@ -139,6 +151,8 @@ impl Template {
         };
         let mut from = part.start;
         let mut at = 0;
+        let mut usage: Option<Range<usize>> = None;
+        let (whole_usage, _) = &self.members[USAGE];
         for (hole, kept) in self.holes.iter().zip(&mut found.values) {
             at += same(self.bytes.get(from..hole.place.start)?, rest.get(at..)?)?;
             from = hole.place.end;
@@ -153,7 +167,8 @@ impl Template {
             } else {
                 let value = value_like(*self.bytes.get(hole.place.start)?, here)?;
                 if hole.role == Role::Usage {
-                    found.usage = Some(value);
+                    let start = usage.map_or(at + whole_usage.start - hole.place.start, |usage| usage.start);
+                    usage = Some(start..at + value.len() + whole_usage.end - hole.place.end);
                 }
                 *kept = value;
                 value.len()
@@ -166,6 +181,7 @@ impl Template {
         let behind = part.end - self.data.end;
         found.length = at;
         found.data = rest.get(self.data.start - part.start..at - behind)?;
+        found.usage = usage.and_then(|usage| rest.get(usage));
         Some(found)
     }
 
@@ -225,6 +241,23 @@ fn same(expected: &[u8], found: &[u8]) -> Option<usize> {
 #[inline]
 fn word(bytes: &[u8], at: usize) -> Option<u128> {
     bytes.get(at..at + 16)?.try_into().ok().map(u128::from_ne_bytes)
+}
+
+/// Where the numbers lie in an object within `event`, if there is nothing else in it and they are few.
+fn numbers(event: &[u8], object: &Range<usize>) -> Option<Vec<Range<usize>>> {
+    let mut reader = Reader::new(event.get(object.clone())?);
+    let mut places = Vec::new();
+    let mut first = true;
+    reader.object().ok()?;
+    while reader.member(&mut first).ok()?.is_some() {
+        if reader.kind() != Ok(Kind::Number) || places.len() == MAX_NUMBERS {
+            return None;
+        }
+        let length = reader.value().ok()?.len();
+        let end = object.start + reader.at();
+        places.push(end - length..end);
+    }
+    Some(places).filter(|places| !places.is_empty())
 }
 
 /// The value at the start of `bytes`, if it is an object or a number as the one that starts with `first` was.
