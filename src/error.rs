@@ -490,7 +490,7 @@ fn advice(status: u16) -> &'static str {
     }
 }
 
-fn cut(text: &str, bytes: usize) -> &str {
+pub(crate) fn cut(text: &str, bytes: usize) -> &str {
     let mut end = bytes.min(text.len());
     while !text.is_char_boundary(end) {
         end -= 1;

@@ -598,7 +598,7 @@ impl Text {
         if let (Some(high), 0xDC00..=0xDFFF) = (self.high, unit) {
             self.high = None;
             let point = 0x10000 + (u32::from(high - 0xD800) << 10) + u32::from(unit - 0xDC00);
-            self.string.extend(char::from_u32(point));
+            self.string.push(char::from_u32(point).unwrap_or('\u{FFFD}'));
             return;
         }
         self.end();

@@ -146,27 +146,31 @@ pub fn prompt_tokens(request: &View) -> u64 {
     for message in messages {
         sum += message.set("content").map_or(0, text_tokens);
         let calls = message.set("tool_calls").map(Value::elements).unwrap_or_default();
-        sum += calls
-            .iter()
-            .map(|call| PER_TOOL_CALL + call.set("function").map_or(0, text_tokens))
-            .sum::<u64>();
+        for call in calls {
+            sum += PER_TOOL_CALL + call.set("function").map_or(0, text_tokens);
+        }
     }
     sum + request.get("tools").map_or(0, text_tokens)
 }
 
 /// All texts within a value; the source of a picture is none.
 fn text_tokens(value: &Value) -> u64 {
+    let mut sum = 0;
     match value {
-        Value::String(text) => tokens(text),
-        Value::Array(elements) => elements.iter().map(text_tokens).sum(),
-        Value::Object(members) => {
-            let texts = members
-                .iter()
-                .filter(|(name, _)| !matches!(name.as_str(), "image_url" | "input_audio" | "file"));
-            texts
-                .map(|(name, value)| 1 + text_tokens(value) + u64::from(name.len() > 12))
-                .sum()
+        Value::String(text) => sum = tokens(text),
+        Value::Array(elements) => {
+            for element in elements {
+                sum += text_tokens(element);
+            }
         }
-        _ => 0,
+        Value::Object(members) => {
+            for (name, value) in members {
+                if !matches!(name.as_str(), "image_url" | "input_audio" | "file") {
+                    sum += 1 + text_tokens(value) + u64::from(name.len() > 12);
+                }
+            }
+        }
+        _ => {}
     }
+    sum
 }

@@ -39,7 +39,7 @@ pub struct Limiter {
     /// Requests that count against the minute until their headers are there, and a minute more.
     unanswered: Vec<Request>,
     /// When the places of answered requests free, in order.
-    frees: Vec<f64>,
+    frees: Vec<Request>,
     /// In the order they came; each with the time when it was told to look again.
     waiting: Vec<Request>,
 }
@@ -119,8 +119,9 @@ impl Limiter {
     /// The response headers of request `id` arrived: its place in the minute frees 60 seconds from now.
     pub fn answered(&mut self, id: u64, now: f64) {
         if remove(&mut self.unanswered, &|request| request.id == id) {
-            let last = self.frees.last().copied().unwrap_or(now);
-            self.frees.push(last.max(now + WINDOW_MS));
+            let last = self.frees.last().map_or(now, |last| last.time);
+            let time = last.max(now + WINDOW_MS);
+            self.frees.push(Request { id, time });
         }
     }
 
@@ -158,13 +159,13 @@ impl Limiter {
         };
         let over = (self.unanswered.len() + self.frees.len() + ahead + 1).saturating_sub(limit as usize);
         match over.checked_sub(1) {
-            Some(place) => self.frees.get(place).copied(),
+            Some(place) => self.frees.get(place).map(|free| free.time),
             None => Some(now),
         }
     }
 
     fn forget(&mut self, now: f64) {
-        self.frees.retain(|frees| *frees > now);
+        remove(&mut self.frees, &|free| free.time <= now);
         for requests in [&mut self.running, &mut self.unanswered, &mut self.waiting] {
             remove(requests, &|request| now - request.time >= LOST_MS);
         }

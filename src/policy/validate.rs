@@ -479,7 +479,9 @@ impl<'a> Judge<'a> {
                 if result.set("role").and_then(Value::as_str) != Some("tool") {
                     break;
                 }
-                answered.extend(result.set("tool_call_id").and_then(Value::as_str));
+                if let Some(Value::String(id)) = result.set("tool_call_id") {
+                    answered.push(id.as_str());
+                }
             }
             self.enter("messages");
             self.path.push(Part::Index(index));

@@ -432,10 +432,8 @@ impl Provider {
 #[must_use]
 pub fn is_own_host(host: &str) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host);
-    BUILT_IN
-        .iter()
-        .flat_map(|data| data.hosts)
-        .any(|own| own.eq_ignore_ascii_case(host))
+    let is_own = |data: &&Defaults| data.hosts.iter().any(|own| own.eq_ignore_ascii_case(host));
+    BUILT_IN.iter().any(is_own)
 }
 
 /// The value of the `Authorization` header for a key.

@@ -7,7 +7,7 @@ use super::reasoning::{Piece, Tags};
 use super::repairs::Repair;
 use super::scan::{self, Delta, Field, Part, REASONING_FIELDS};
 use super::speech::Speech;
-use super::tool_calls::{ToolCall, ToolCalls};
+use super::tool_calls::ToolCalls;
 use super::{Context, PartialValues, Refusal};
 use crate::json::{Kind, Reader, Str, Text, Writer};
 use crate::policy::estimate::tokens;
@@ -87,9 +87,11 @@ impl Choice {
 
     /// How many tokens all of it probably is.
     pub(super) fn estimate(&self) -> u64 {
-        let texts = [self.reasoning(), self.text(), self.refusal.as_str()];
-        let calls = self.tool_calls.calls().iter().map(ToolCall::estimate);
-        texts.into_iter().map(tokens).chain(calls).sum()
+        let mut sum = tokens(self.reasoning()) + tokens(self.text()) + tokens(self.refusal.as_str());
+        for call in self.tool_calls.calls() {
+            sum += call.estimate();
+        }
+        sum
     }
 
     /// Takes one choice of a chunk; true when it brought something a reader waits for.

@@ -1143,7 +1143,7 @@ fn html(page: &[u8]) -> Refusal {
     let mut message = "The server answered an HTML page, not a chat completion. Check the base URL.".to_owned();
     if !title.is_empty() {
         message.push_str(" The page's title: ");
-        message.extend(title.chars().take(120));
+        message.push_str(crate::error::cut(&title, 240));
     }
     Refusal::protocol("body.html", &message)
 }

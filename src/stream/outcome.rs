@@ -3,7 +3,6 @@
 use serde::Deserialize;
 
 use super::Decoder;
-use super::choice::Choice;
 use crate::chat::{ChatCompletion, Content, Message, Usage};
 use crate::json::{Kind, Reader, Writer, match_bytes, with_whole_surrogates};
 use crate::policy::joined;
@@ -341,7 +340,10 @@ impl Decoder {
             .options
             .prompt_tokens
             .filter(|_| began && self.options.accumulate)?;
-        let completion = self.choices.iter().map(Choice::estimate).sum();
+        let mut completion = 0;
+        for choice in &self.choices {
+            completion += choice.estimate();
+        }
         Some(Tokens {
             prompt: Some(prompt),
             cached: 0,

@@ -508,12 +508,13 @@ fn made_up_id(context: &Context<'_>, at: usize) -> String {
     // FNV-1a.
     let hash = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
     let mut rest = seed.bytes.iter().fold(0xcbf2_9ce4_8422_2325, hash);
-    let digit = |_| {
+    let mut id = String::new();
+    for _ in 0..LENGTH {
         let digit = (rest % 36) as u8;
         rest /= 36;
-        char::from(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 })
-    };
-    (0..LENGTH).map(digit).collect()
+        id.push(char::from(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }));
+    }
+    id
 }
 
 /// Follows arguments as they grow, to know without reading them again whether they are a whole object.
