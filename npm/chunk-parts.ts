@@ -43,38 +43,51 @@ function makerOf(pieces: string[]): Make {
   const fill = (values: (hole: number) => unknown) =>
     JSON.parse(pieces.reduce((text, piece, hole) => text + JSON.stringify(values(hole - 1)) + piece));
   const places = new Set<number>();
-  const make = partMaker(
+  const whole = partOf(
     fill((hole) => marks[hole]),
     marks,
     places,
   );
-  // A hole that is not there, or twice, has a name that comes again: only the host knows what counts then.
-  return make && places.size === marks.length ? make : (values, at) => fill((hole) => values[at + hole]);
+  // A hole that is not there has a name that comes again: only the host knows what counts then.
+  if (typeof whole !== "object" || places.size !== marks.length) {
+    return (values, at) => fill((hole) => values[at + hole]);
+  }
+  return (values, at) => copied(whole, values, at);
 }
 
-/** How to make what is like `part`; `undefined` where there is no hole in it and nothing that could be changed. */
-function partMaker(part: unknown, marks: string[], places: Set<number>): Make | undefined {
-  const hole = marks.indexOf(part as string);
+/** A list or an object of a template, and its members that are to be replaced: by a value, or by a copy. */
+interface Part {
+  own: unknown[] | Record<string, unknown>;
+  keys: string[];
+  /** For each key its hole, or what is copied. */
+  members: (number | Part)[];
+}
+
+/** What has to be copied or filled of `value`; `undefined` where there is no hole in it and nothing that could be changed. */
+function partOf(value: unknown, marks: string[], places: Set<number>): number | Part | undefined {
+  const hole = marks.indexOf(value as string);
   if (hole >= 0) {
     places.add(hole);
-    return (values, at) => values[at + hole];
+    return hole;
   }
-  if (typeof part !== "object" || part === null) return undefined;
-  const keys: string[] = [];
-  const makers: Make[] = [];
-  for (const [key, value] of Object.entries(part)) {
-    const make = partMaker(value, marks, places);
-    if (!make) continue;
+  if (typeof value !== "object" || value === null) return undefined;
+  const part: Part = { own: value as Part["own"], keys: [], members: [] };
+  for (const [key, inner] of Object.entries(value)) {
+    const member = partOf(inner, marks, places);
+    if (member === undefined) continue;
     // Setting it would not make a member.
     if (key === "__proto__") places.add(-1);
-    keys.push(key);
-    makers.push(make);
+    part.keys.push(key);
+    part.members.push(member);
   }
-  return (values, at) => {
-    const copy = (Array.isArray(part) ? part.slice() : { ...part }) as Record<string, unknown>;
-    for (let member = 0; member < keys.length; member++) {
-      copy[keys[member] as string] = (makers[member] as Make)(values, at);
-    }
-    return copy;
-  };
+  return part;
+}
+
+function copied({ own, keys, members }: Part, values: unknown[], at: number): unknown {
+  const copy = (Array.isArray(own) ? own.slice() : { ...own }) as Record<string, unknown>;
+  for (let member = 0; member < keys.length; member++) {
+    const from = members[member] as number | Part;
+    copy[keys[member] as string] = typeof from === "number" ? values[at + from] : copied(from, values, at);
+  }
+  return copy;
 }
