@@ -76,7 +76,7 @@ const SOON = 1000;
 const TABLES = [
   `CREATE TABLE IF NOT EXISTS requests (
     id TEXT PRIMARY KEY, tokens INTEGER NOT NULL, heard INTEGER NOT NULL, answered INTEGER, ended INTEGER,
-    settled INTEGER NOT NULL DEFAULT 0
+    settled INTEGER NOT NULL DEFAULT 0, booked INTEGER NOT NULL DEFAULT 0
   ) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS usage (
     day TEXT, caller TEXT, model TEXT, requests INTEGER, promptTokens INTEGER, cached INTEGER, completionTokens INTEGER,
@@ -187,19 +187,20 @@ export class ChatwireLimiter {
 
   #settle({ id, tokens, record }: Told<"settle">, answered: number | null, now: number): void {
     const [known] = this.#sql.exec("SELECT tokens, settled FROM requests WHERE id = ?", id);
-    if (known?.settled) return;
-    this.#meter.settle(id, answered, tokens, now);
-    this.#sql.exec(
-      `INSERT INTO requests (id, tokens, heard, answered, ended, settled) VALUES (?, ?, ?, ?, ?, 1)
-       ON CONFLICT (id) DO UPDATE SET tokens = excluded.tokens, answered = coalesce(answered, excluded.answered),
-         ended = excluded.ended, settled = 1`,
-      id,
-      tokens ?? known?.tokens ?? 0,
-      now,
-      answered,
-      now,
-    );
-    if (record) this.#book(record);
+    if (!known?.settled) {
+      this.#meter.settle(id, answered, tokens, now);
+      this.#sql.exec(
+        `INSERT INTO requests (id, tokens, heard, answered, ended, settled) VALUES (?, ?, ?, ?, ?, 1)
+         ON CONFLICT (id) DO UPDATE SET tokens = excluded.tokens, answered = coalesce(answered, excluded.answered),
+           ended = excluded.ended, settled = 1`,
+        id,
+        tokens ?? known?.tokens ?? 0,
+        now,
+        answered,
+        now,
+      );
+    }
+    if (record) this.#book(record, now);
     this.#tidy(now);
     this.#look(now);
   }
@@ -214,7 +215,18 @@ export class ChatwireLimiter {
     return {};
   }
 
-  #book(record: UsageRecord): void {
+  /** Once, whichever of its request's places told of it: the first has the record's id, a retry's another. */
+  #book(record: UsageRecord, now: number): void {
+    const { recordId } = record;
+    const [known] = this.#sql.exec("SELECT booked FROM requests WHERE id = ?", recordId);
+    if (known?.booked) return;
+    this.#sql.exec(
+      `INSERT INTO requests (id, tokens, heard, ended, settled, booked) VALUES (?, 0, ?, ?, 1, 1)
+       ON CONFLICT (id) DO UPDATE SET booked = 1`,
+      recordId,
+      now,
+      now - MINUTE, // It takes no place after a restart.
+    );
     const { caller, model, promptTokens, cached, completionTokens, tokens, cost, estimated, startedAt } = record;
     const day = dayOf(startedAt);
     this.#sql.exec(

@@ -21,7 +21,10 @@ function object() {
       (await tell({ op: "admit", id, plan, tokens, wait })) as Admission,
     renew: (id: string, answered: number | null = null) => tell({ op: "renew", id, tokens: 0, answered }),
     settle: (id: string, { tokens = 0, answered = null, record = null }: Partial<Settled> = {}) =>
-      tell({ op: "settle", id, tokens, answered, linger: 0, record: record as UsageRecord | null }),
+      tell({
+        ...{ op: "settle", id, tokens, answered, linger: 0 },
+        record: record && ({ recordId: id, ...record } as UsageRecord),
+      }),
     cancel: (id: string) => tell({ op: "cancel", id }),
     usage: async () => (await tell({ op: "usage", from: "2026-01-01", to: "2026-12-31", caller: null })) as object[],
   };
@@ -185,4 +188,16 @@ test("old_requests_are_forgotten_and_counted_once_until_then", async () => {
   await settle("b", { record });
   await settle("a", { record });
   assert.equal(await requests(), 3, "its row is still there");
+});
+
+test("an_answer_to_a_retry_is_counted_once_though_it_is_told_again_by_its_record", async () => {
+  const { settle, usage, restart } = object();
+  const record = { recordId: "first", caller: "alice", model: "electron", cost: 1, tokens: 7, startedAt: T };
+  await settle("first", { tokens: null });
+  await settle("second", { record });
+  restart();
+  await settle("first", { record });
+  await settle("third", { record });
+  const [row] = (await usage()) as { requests: number; tokens: number }[];
+  assert.deepEqual([row?.requests, row?.tokens], [1, 7]);
 });
