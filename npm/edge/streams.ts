@@ -69,6 +69,8 @@ const BATCH_TIME = 1000;
 const HEARTBEAT = 30_000;
 /** When to tell a record again that nobody took. */
 const TELL_AGAIN = 30_000;
+/** How long to try. */
+const TELL_FOR = 24 * 60 * 60_000;
 /** Long texts are written down in parts: a row has a limit. */
 const PART = 500_000;
 
@@ -120,7 +122,7 @@ export class ChatwireStreams {
     if (!entry) return;
     const now = Date.now();
     if (entry.endedAt === null) await this.#storage.setAlarm(now + HEARTBEAT);
-    else if (!entry.isTold) await this.#tell(entry);
+    else if (!entry.isTold && now < entry.endedAt + TELL_FOR) await this.#tell(entry);
     else if (now >= entry.endedAt + KEPT) await this.#forget();
     else await this.#storage.setAlarm(entry.endedAt + KEPT);
   }
@@ -270,23 +272,30 @@ export class ChatwireStreams {
   /** The record of a stream that a restart has cut. */
   #lost(entry: Entry): UsageRecord {
     const { recordId, requestId, caller, model, startedAt, answer } = entry;
-    const configuration = this.#configuration(entry.gateway);
-    const { places, first } = this.#route(configuration, model);
-    const { options, decoder } = places.find(({ name }) => name === answer?.provider) ?? first;
-    const parts = [...this.#storage.sql.exec("SELECT text FROM question ORDER BY part")];
-    const prompt = () => parts.map(({ text }) => String(text)).join("");
-    const reader = new ChatDecoder({ ...decoder, output: "none", prompt } as ConstructorParameters<
-      typeof ChatDecoder
-    >[0]);
-    reader.push(this.#log.bytes());
-    // It was sent, as far as anybody knows: what came before the end of the log has been paid for.
-    const outcome = reader.end("lost");
     return {
-      ...{ recordId, requestId, caller, model, startedAt, status: 200 },
-      ...(answer ?? { provider: options ? first.name : null, upstreamModel: null, upstreamRequestId: null }),
-      ...(entryOf({ outcome, disconnected: false, stalled: false }) as UsageRecord),
+      ...{ recordId, requestId, caller, model, startedAt, status: 200, outcome: "truncated", disconnected: false },
+      ...{ promptTokens: null, cached: null, completionTokens: null, tokens: null, cost: null, estimated: false },
+      ...this.#estimate(entry),
+      ...(answer ?? { provider: null, upstreamModel: null, upstreamRequestId: null }),
       timing: { firstByte: null, firstToken: null, total: null },
     };
+  }
+
+  /** What came before the end of the log has been paid for. Nothing is known where the gateway has changed meanwhile. */
+  #estimate({ gateway, model, answer }: Entry): Partial<UsageRecord> {
+    try {
+      const { places, first } = this.#route(this.#configuration(gateway), model);
+      const { decoder } = places.find(({ name }) => name === answer?.provider) ?? first;
+      const parts = [...this.#storage.sql.exec("SELECT text FROM question ORDER BY part")];
+      const prompt = () => parts.map(({ text }) => String(text)).join("");
+      const options = { ...decoder, output: "none", prompt } as ConstructorParameters<typeof ChatDecoder>[0];
+      const reader = new ChatDecoder(options);
+      reader.push(this.#log.bytes());
+      return entryOf({ outcome: reader.end("lost"), disconnected: false, stalled: false });
+    } catch (error) {
+      console.error("chatwire/edge: what a lost stream has used is not known:", (error as Error)?.name);
+      return {};
+    }
   }
 
   /** It is over, as the relay says. */

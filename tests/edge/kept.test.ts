@@ -149,6 +149,24 @@ test("a_record_is_told_until_somebody_takes_it_and_is_the_same_one", async (t) =
   assert.match(String(logged.mock.calls[0]?.arguments.join(" ")), /onUsage failed for record [\w-]+: TypeError$/);
 });
 
+test("a_record_that_nobody_takes_in_a_day_is_given_up", async (t) => {
+  t.mock.timers.enable({ apis: ["Date"], now: Date.UTC(2026, 10, 21) });
+  t.mock.method(console, "error", () => {});
+  let told = 0;
+  const setting = objects(() => {
+    told++;
+    throw new TypeError("the books are closed for ever");
+  });
+  await (await setting.chat("Echo: hi")).text();
+  await settled();
+  t.mock.timers.tick(24 * 60 * 60_000 - 1);
+  await setting.ring("id1");
+  assert.deepEqual([told, setting.storage.size], [2, 1]);
+  t.mock.timers.tick(1);
+  await setting.ring("id1");
+  assert.deepEqual([told, setting.storage.size], [2, 0]);
+});
+
 test("a_stream_is_forgotten_ten_minutes_after_its_end", async (t) => {
   t.mock.timers.enable({ apis: ["Date"], now: Date.UTC(2026, 10, 21) });
   const setting = objects(() => {});
