@@ -55,25 +55,38 @@ function makerOf(pieces: string[]): Make {
   return (values, at) => copied(whole, values, at);
 }
 
+/**
+ * A copy of an object. Each line is compiled for the few shapes of object that lie at its depth; one line for all of them
+ * would meet more than the host remembers, and copy them in a slower way.
+ */
+function copyOf(own: Record<string, unknown>, depth: number): Record<string, unknown> {
+  if (depth === 0) return { ...own };
+  if (depth === 1) return { ...own };
+  if (depth === 2) return { ...own };
+  if (depth === 3) return { ...own };
+  return { ...own };
+}
+
 /** A list or an object of a template, and its members that are to be replaced: by a value, or by a copy. */
 interface Part {
   own: unknown[] | Record<string, unknown>;
+  depth: number;
   keys: string[];
   /** For each key its hole, or what is copied. */
   members: (number | Part)[];
 }
 
 /** What has to be copied or filled of `value`; `undefined` where there is no hole in it and nothing that could be changed. */
-function partOf(value: unknown, marks: string[], places: Set<number>): number | Part | undefined {
+function partOf(value: unknown, marks: string[], places: Set<number>, depth = 0): number | Part | undefined {
   const hole = marks.indexOf(value as string);
   if (hole >= 0) {
     places.add(hole);
     return hole;
   }
   if (typeof value !== "object" || value === null) return undefined;
-  const part: Part = { own: value as Part["own"], keys: [], members: [] };
+  const part: Part = { own: value as Part["own"], depth, keys: [], members: [] };
   for (const [key, inner] of Object.entries(value)) {
-    const member = partOf(inner, marks, places);
+    const member = partOf(inner, marks, places, depth + 1);
     if (member === undefined) continue;
     // Setting it would not make a member.
     if (key === "__proto__") places.add(-1);
@@ -83,8 +96,8 @@ function partOf(value: unknown, marks: string[], places: Set<number>): number | 
   return part;
 }
 
-function copied({ own, keys, members }: Part, values: unknown[], at: number): unknown {
-  const copy = (Array.isArray(own) ? own.slice() : { ...own }) as Record<string, unknown>;
+function copied({ own, depth, keys, members }: Part, values: unknown[], at: number): unknown {
+  const copy = (Array.isArray(own) ? own.slice() : copyOf(own, depth)) as Record<string, unknown>;
   for (let member = 0; member < keys.length; member++) {
     const from = members[member] as number | Part;
     copy[keys[member] as string] = typeof from === "number" ? values[at + from] : copied(from, values, at);
