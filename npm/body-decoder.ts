@@ -43,10 +43,18 @@ export function joined(first: Batch, second: Batch): Batch {
   return first;
 }
 
-/** `JSON.parse` for a list, and faster than it for a list of one plain string, which is what most reads of one event bring. */
+/** `JSON.parse` for a list; faster than that for one or two plain strings, which is what most reads of one event bring. */
 function parts(json: string): unknown[] {
-  const isPlain = json[1] === '"' && json.indexOf('"', 2) === json.length - 2 && !json.includes("\\");
-  return isPlain ? [json.slice(2, -2)] : JSON.parse(json);
+  if (json[1] === '"' && !json.includes("\\")) {
+    const last = json.length - 2;
+    const end = json.indexOf('"', 2);
+    if (end === last) return [json.slice(2, last)];
+    const next = end + 3;
+    if (json.startsWith('","', end) && json.indexOf('"', next) === last) {
+      return [json.slice(2, end), json.slice(next, last)];
+    }
+  }
+  return JSON.parse(json);
 }
 
 export class BodyDecoder {
