@@ -26,7 +26,7 @@ const only = wishes.find((wish) => wish.startsWith("--only="))?.slice("--only=".
 const isWanted = (part: string) => only === undefined || only === part;
 
 const effort: Effort = isQuick
-  ? { rounds: 5, turn: 10_000, warming: 400_000 }
+  ? { rounds: 5, turn: 10_000, warming: 300_000 }
   : { rounds: 9, turn: 20_000, warming: 500_000 };
 const allSizes: ReadSize[] = ["event", 1400, 16_384, 65_536];
 const fewSizes: ReadSize[] = ["event", 16_384];
