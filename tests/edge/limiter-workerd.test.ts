@@ -38,7 +38,14 @@ function ask(worker: RunningWorker, number: number, { token = "alice", ...params
 const askAll = (worker: RunningWorker, count: number) =>
   Promise.all(Array.from({ length: count }, (_, number) => ask(worker, number)));
 
-const readAll = (answers: readonly Response[]) => Promise.all(answers.map((answer) => answer.text()));
+/** The same, read at once: a body that waits to be read may be collected as garbage, and then it is cancelled. */
+const readAll = (worker: RunningWorker, count: number) =>
+  Promise.all(
+    Array.from({ length: count }, async (_, number) => {
+      const answer = await ask(worker, number);
+      return new Response(await answer.text(), { status: answer.status, headers: [...answer.headers] });
+    }),
+  );
 
 const count = (answers: readonly { status: number }[], status: number) =>
   answers.filter((answer) => answer.status === status).length;
@@ -65,7 +72,7 @@ describe("a plan of ten a minute and three at once", { timeout: 120_000 }, () =>
       // The provider's minute ends no later than ours.
       ahead = minute * (MINUTE + 1000);
       await worker.fetch(0, `/ahead?ms=${ahead}`);
-      const answers = await askAll(worker, CALLERS);
+      const answers = await readAll(worker, CALLERS);
       assert.deepEqual([count(answers, 200), count(answers, 429)], [10, CALLERS - 10], `minute ${minute}`);
       assert.equal(emulator.ledger.requests, (minute + 1) * 10);
       for (const answer of answers.filter(({ status }) => status === 429)) {
@@ -74,7 +81,6 @@ describe("a plan of ten a minute and three at once", { timeout: 120_000 }, () =>
         const seconds = Number(answer.headers.get("retry-after"));
         assert.ok(seconds >= 1 && seconds <= 60, `${seconds} s`);
       }
-      await readAll(answers.filter(({ status }) => status === 200));
     }
     assert.equal(count(emulator.ledger.records, 200), 30);
   });
