@@ -77,7 +77,10 @@ function line({ method, path, status, usage, startedAt, endedAt, aborted, troubl
 
 function number(name: string, text: string, maximum = Number.MAX_SAFE_INTEGER): number {
   const value = Number(text);
-  if (text.trim() === "" || !(value >= 0 && value <= maximum)) throw new UsageError(`${name} cannot be "${text}"`);
+  if (text.trim() === "" || !(value >= 0 && value <= maximum)) {
+    const range = maximum < Number.MAX_SAFE_INTEGER ? `from 0 to ${maximum}` : "of 0 or more";
+    throw new UsageError(`${name} cannot be "${text}": give a number ${range}`);
+  }
   return value;
 }
 

@@ -212,6 +212,7 @@ impl Error {
             true => "the request could not be sent or was not answered",
             false => reason,
         });
+        message.push_str(". Check the base URL and the network; in a page, also CORS.");
         Self::new(ErrorKind::Connection, bounded(scrub(message, key)))
     }
 

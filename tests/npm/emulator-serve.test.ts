@@ -140,7 +140,7 @@ test("the command serves until it is stopped", async () => {
 
 test("the command explains what it cannot do", async () => {
   for (const [args, expected] of [
-    [["emulator", "--port", "x"], /--port cannot be "x"/],
+    [["emulator", "--port", "x"], /--port cannot be "x": give a number from 0 to 65535/],
     [["emulator", "--prot", "1"], /--prot/],
     [["emulator", "--limits", "free"], /standard/],
     [["nonsense"], /chatwire emulator/],

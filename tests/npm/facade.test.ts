@@ -225,6 +225,14 @@ test("a_stream_that_could_not_open_has_an_outcome_too", async () => {
   );
 });
 
+test("a_server_that_is_not_reached_says_why_and_where_to_look", async () => {
+  const error = await failureOf(
+    clientOf(async () => Promise.reject(new TypeError("fetch failed"))).chat.completions.create(hello),
+  );
+  assert.ok(error instanceof APIConnectionError);
+  assert.match(error.message, /fetch failed.*base URL.*network/);
+});
+
 test("rate_limits_say_when_to_come_back", async () => {
   const client = clientOf(async () => new Response("", { status: 429, headers: { "retry-after": "30" } }));
   const error = await failureOf(client.chat.completions.create(hello));
