@@ -291,7 +291,7 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
    * Reads an answer from bytes of your own: a response's body, a recording, what `toReadableStream` gave.
    * @example
    * ```ts
-   * const stream = ChatStream.fromReadableStream((await fetch("/chat")).body);
+   * const stream = ChatStream.fromReadableStream((await fetch("/chat")).body!);
    * for await (const text of stream.textStream) answer.append(text);
    * ```
    */
