@@ -44,8 +44,8 @@ export interface DecoderOptions {
   accumulate?: boolean;
   /** USD per 1M tokens, for `cost`. */
   prices?: Prices;
-  /** What may be held at most, in bytes (`maxRepairs`: entries). */
-  limits?: { maxEventBytes?: number; maxToolCallBytes?: number; maxStreamBytes?: number; maxRepairs?: number };
+  /** What may be held at most, in bytes (`maxChoices`: a number of answers). Default 16, 16 and 64 MiB, and 128. */
+  limits?: { maxEventBytes?: number; maxToolCallBytes?: number; maxStreamBytes?: number; maxChoices?: number };
   /** When the request was sent, on the clock of `performance.now()`; the timing counts from here. Default: now. */
   started?: number;
 }

@@ -112,6 +112,17 @@ test("a_limit_is_kept_to_the_byte", () => {
   assert.ok(refused.error instanceof ProtocolError);
 });
 
+test("answers_past_the_limit_are_refused", () => {
+  const end = (maxChoices: number) => {
+    const decoder = new ChatDecoder({ limits: { maxChoices } });
+    decoder.push(encode(says("a")));
+    decoder.push(encode(says("b").replace('"index":0', '"index":1')));
+    return decoder.end().error;
+  };
+  assert.equal(end(2)?.name, "TruncatedError");
+  assert.ok(end(1) instanceof ProtocolError);
+});
+
 test("an_event_stream_decoder_frames_and_nothing_else", () => {
   const decoder = new EventStreamDecoder();
   assert.deepEqual(decoder.feed(encode("\uFEFF: hi\r\nevent: a\r\nid: 1\r\ndata: x\r\ndata:y\r\n\r")), [
