@@ -117,7 +117,9 @@ export class Completions {
    */
   resume(id: string, options: RequestOptions = {}): ChatStream {
     try {
-      if (!/^[\w-]+$/.test(id)) throw new ChatwireError("resume takes the resumeId of a stream.");
+      if (typeof id !== "string" || !/^[\w-]+$/.test(id)) {
+        throw new ChatwireError("resume takes the resumeId of a stream, and this is none: ask again with stream().");
+      }
       const target = { path: `/streams/${id}`, method: "GET", stream: true } as const;
       const { answer, controller } = this.#caller.start(target, options);
       return new ChatStream(answer, controller);

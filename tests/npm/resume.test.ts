@@ -180,10 +180,12 @@ describe("a kept stream", () => {
     const { client, seen } = gateway(() => cut(0, true), rest);
     const { status, text } = await client.chat.completions.resume("s1").outcome();
     assert.deepEqual([status, text.length > 0, seen.length], ["complete", true, 1]);
-    for (const id of ["", "../models", "a/b"]) {
-      const { error } = await client.chat.completions.resume(id).outcome();
+    // `null` is what a page's storage gives where nothing was kept.
+    for (const id of ["", "../models", "a/b", null, undefined]) {
+      const { error } = await client.chat.completions.resume(id as string).outcome();
       assert.match(String(error), /resumeId/);
     }
+    assert.equal(seen.length, 1);
     const { error } = await gateway(
       () => cut(0, true),
       () => Response.json({ error: { message: "none" } }, { status: 404 }),
