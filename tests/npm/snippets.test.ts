@@ -1,0 +1,57 @@
+/** What the README and the guide to voice show is what the compiler of a strict project accepts. */
+import { execFile } from "node:child_process";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { promisify } from "node:util";
+
+const root = join(import.meta.dirname, "..", "..");
+
+/** What a reader has already: the names that the snippets take for granted. */
+const surroundings = `
+import type * as chatwire from "chatwire";
+declare global {
+  const Chatwire: typeof chatwire.Chatwire;
+  const z: typeof import("zod").z;
+  const client: chatwire.Chatwire;
+  const stream: chatwire.ChatStream;
+  const messages: chatwire.ChatCompletionMessageParam[];
+  const list: chatwire.ChatCompletionCreateParamsNonStreaming[];
+  const apiKey: string, electronKey: string, interruption: string, charIndex: number;
+  const sentence: Extract<chatwire.ChatEvent, { type: "sentence" }>;
+  const thoughts: Element, answer: Element;
+  const recognition: { onspeechstart: () => void };
+  function speak(text: string): void;
+  function show(value: unknown): void;
+  const writeFile: typeof import("node:fs/promises").writeFile;
+}
+`;
+
+const compilerOptions = {
+  strict: true,
+  noEmit: true,
+  target: "ES2022",
+  lib: ["ES2024", "DOM", "DOM.Iterable", "ESNext.Disposable"],
+  module: "NodeNext",
+  moduleDetection: "force",
+  types: ["node"],
+  skipLibCheck: true,
+};
+
+test("what_the_guides_show_compiles", { timeout: 120_000 }, async () => {
+  const folder = join(root, ".cache", "snippets");
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions }));
+  await writeFile(join(folder, "surroundings.d.ts"), surroundings);
+  for (const guide of ["README.md", "docs/voice.md"]) {
+    const text = await readFile(join(root, guide), "utf8");
+    for (const { 1: snippet = "", index } of text.matchAll(/^```ts\n([\s\S]*?)^```/gm)) {
+      const line = text.slice(0, index).split("\n").length;
+      await writeFile(join(folder, `${guide.replace(/\W/g, "-")}-line-${line}.ts`), snippet);
+    }
+  }
+  const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
+  // What it finds is in its output, which a failure does not show by itself.
+  await promisify(execFile)(process.execPath, [tsc, "-p", folder]).catch(({ stdout }) => Promise.reject(Error(stdout)));
+});
