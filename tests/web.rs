@@ -367,3 +367,25 @@ async fn a_key_function_is_asked_for_each_attempt() {
         r#"["Bearer key-1","Bearer key-2"]"#
     );
 }
+
+#[wasm_bindgen_test]
+async fn a_response_with_odd_headers_is_read_all_the_same() {
+    let give_up = "() => { throw new Error('no headers here') }";
+    for headers in [
+        "new Map([['x-count', 1], ['x-request-id', 7]])".to_owned(),
+        format!("{{ get: {give_up}, entries: {give_up} }}"),
+        format!("{{ get() {{}}, entries: () => ({{ [Symbol.iterator]: () => ({{ next: {give_up} }}) }}) }}"),
+        "{ get() {}, entries: () => 3 }".to_owned(),
+    ] {
+        let client = client(fetch(&format!(
+            "const {{ body }} = new Response(`{CHUNK}{LAST}`);
+             return Promise.resolve({{ status: 200, headers: {headers}, body }});"
+        )));
+        let (text, error, status) = read(&client).await;
+        assert_eq!(
+            (text.as_str(), status),
+            ("Hello", Status::Complete),
+            "{headers}: {error:?}"
+        );
+    }
+}

@@ -53,10 +53,11 @@ impl Connection {
                 (Action::Send(request), _) => match send(&request, body, self.fetch.as_ref(), signal).await {
                     Ok((response, controller)) => {
                         let wrapped = Response::from(Clone::clone(&response));
+                        let headers = wrapped.headers().into_raw();
                         let event = Event::Answered {
                             status: wrapped.status(),
-                            request_id: wrapped.headers().get("x-request-id"),
-                            headers: listed(wrapped.headers()),
+                            request_id: ask(&headers, "get", &"x-request-id".into()).and_then(|id| id.as_string()),
+                            headers: listed(&headers),
                         };
                         answer = Some((response, controller));
                         Ok(event)
@@ -147,14 +148,23 @@ async fn send(
     .await
 }
 
-/// The response's headers, where they can be listed.
-fn listed(headers: Headers) -> Vec<(String, String)> {
-    let headers = headers.into_raw();
-    if Reflect::get(&headers, &"entries".into()).is_ok_and(|entries| entries.is_function()) {
-        Headers::from_raw(headers).entries().collect()
-    } else {
-        Vec::new()
-    }
+/// The response's headers, where they can be listed. An injected `fetch` may give anything: what is no text is left out.
+fn listed(headers: &JsValue) -> Vec<(String, String)> {
+    let entries = ask(headers, "entries", &JsValue::UNDEFINED);
+    let Some(entries) = entries.and_then(|entries| js_sys::try_iter(&entries).ok()?) else {
+        return Vec::new();
+    };
+    let text = |entry: &JsValue, at| Reflect::get_u32(entry, at).ok()?.as_string();
+    entries
+        .map_while(Result::ok)
+        .filter_map(|entry| Some((text(&entry, 0)?, text(&entry, 1)?)))
+        .collect()
+}
+
+/// What a method answers, if there is one and it does not throw.
+fn ask(object: &JsValue, method: &str, argument: &JsValue) -> Option<JsValue> {
+    let method = Reflect::get(object, &method.into()).ok()?;
+    method.dyn_into::<Function>().ok()?.call1(object, argument).ok()
 }
 
 /// The body as text, as far as it is worth reading. An error body that does not come is no reason to wait.
