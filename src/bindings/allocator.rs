@@ -69,7 +69,8 @@ unsafe impl GlobalAlloc for Blocks {
             || has < needs
                 && is_last
                 && self.free.get(class(size) as usize).is_some_and(is_short)
-                && !self.fresh(needs - has).is_null()
+                // Not so where the host has made the memory larger itself.
+                && self.fresh(needs - has) as usize == block as usize + has
         {
             return block;
         }

@@ -13,7 +13,7 @@ import {
   ProtocolError,
   TruncatedError,
 } from "chatwire";
-import { alive } from "./engine-memory.ts";
+import { alive, memory } from "./engine-memory.ts";
 import { collect, DONE, encode, event, says } from "./serving.ts";
 
 test("a_chat_decoder_gives_what_was_asked_for", () => {
@@ -222,4 +222,16 @@ test("chunks_are_what_json_parse_makes_of_each_event", () => {
   ];
   const decoder = new ChatDecoder({ output: "chunks" });
   assert.deepEqual(decoder.push(encode(odd.map(event).join(""))), odd);
+});
+
+test("memory_that_the_host_adds_for_itself_stays_its_own", () => {
+  const decoder = new ChatDecoder({ output: "none" });
+  const piece = encode(says("a".repeat(60_000)));
+  const own = () => new Uint8Array(memory().buffer, page * 65_536, 65_536);
+  for (let pushed = 0; pushed < 50; pushed++) decoder.push(piece);
+  const page = memory().grow(1);
+  own().fill(7);
+  for (let pushed = 0; pushed < 200; pushed++) decoder.push(piece);
+  assert.equal(decoder.end().text.length, 250 * 60_000);
+  assert.ok(own().every((byte) => byte === 7));
 });

@@ -4,7 +4,7 @@
 import { CONNECTION, type EngineModule } from "../../npm/boundary.ts";
 
 const glue = new URL("../../dist/wasm/chatwire.js", import.meta.url);
-const { Engine } = (await import(glue.href)) as EngineModule;
+const { Engine, initSync } = (await import(glue.href)) as EngineModule;
 
 /** The decoders that were made and not freed yet. */
 export const alive = new Set<object>();
@@ -20,3 +20,6 @@ Engine.prototype.free = function () {
   alive.delete(this);
   free.call(this);
 };
+
+/** The memory of the engine, once it is loaded. */
+export const memory = () => initSync({ module: undefined }).memory as WebAssembly.Memory;
