@@ -25,7 +25,6 @@ export type EndReason = typeof CLOSED | typeof LOST | typeof ABORTED;
 
 /** What the engine needs to know to read one body. `Connection.open` answers with it ready to use. */
 export interface EngineDecoderOptions {
-  output?: "none" | "text" | "chunks" | "events";
   /** The body is one JSON completion (`stream: false`). */
   document?: boolean;
   provider?: string;
@@ -45,8 +44,6 @@ export interface EngineDecoderOptions {
   /** How many tokens the prompt has, where it is known and `prompt` is not. */
   promptTokens?: number;
   requestId?: string;
-  status?: number;
-  contentType?: string;
 }
 
 /** What `Engine.make` makes. */

@@ -10,11 +10,11 @@ use crate::policy::{cost, estimate};
 use crate::provider::{Provider, ReasoningPlace};
 use crate::stream::{self, End, OutputKind};
 
-const OUTPUTS: [(&str, OutputKind); 4] = [
-    ("none", OutputKind::None),
-    ("text", OutputKind::Text),
-    ("chunks", OutputKind::ChunkParts),
-    ("events", OutputKind::EventParts),
+const OUTPUTS: [OutputKind; 4] = [
+    OutputKind::None,
+    OutputKind::Text,
+    OutputKind::ChunkParts,
+    OutputKind::EventParts,
 ];
 
 fn read(options: &Value) -> Result<stream::Options, Error> {
@@ -33,9 +33,6 @@ fn read(options: &Value) -> Result<stream::Options, Error> {
     let (limits, timeouts) = (options.of("limits"), options.of("timeouts"));
     let default = stream::Limits::default();
     let read = stream::Options {
-        output: options
-            .one_of("output", &OUTPUTS.map(|(name, _)| name))
-            .map_or(OutputKind::None, |at| OUTPUTS[at].1),
         document: options.flag("document").unwrap_or(false),
         reasoning: options
             .reasoning()
@@ -49,7 +46,6 @@ fn read(options: &Value) -> Result<stream::Options, Error> {
         },
         sentences: options.sentences(),
         accumulate: options.flag("accumulate").unwrap_or(true),
-        predict: options.flag("predict").unwrap_or(true),
         prices,
         timeouts: stream::Timeouts {
             first_token: timeouts.number("firstToken"),
@@ -67,6 +63,7 @@ fn read(options: &Value) -> Result<stream::Options, Error> {
         request_id: options.text("requestId").map(str::to_owned),
         // Only a recording knows them beforehand.
         prompt_tokens: options.number("promptTokens").map(|tokens| tokens as u64),
+        ..Default::default()
     };
     let problems = problems.into_inner();
     if problems.is_empty() {
@@ -88,7 +85,7 @@ impl Decoder {
     /// Chooses what each push hands out: 0 nothing, 1 text, 2 chunks, 3 events.
     pub(super) fn set_output(&mut self, kind: usize) {
         self.0
-            .set_output(OUTPUTS.get(kind).map_or(OutputKind::None, |(_, kind)| *kind));
+            .set_output(OUTPUTS.get(kind).copied().unwrap_or(OutputKind::None));
     }
 
     /// Takes bytes.
