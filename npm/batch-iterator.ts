@@ -14,6 +14,8 @@ const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 export class BatchIterator<T> implements AsyncIterableIterator<T, undefined> {
   readonly #session: Session;
+  /** There once the session is open. */
+  #reading: BodyReading | undefined;
   #items: unknown[] = [];
   #at = 0;
   #isReading = false;
@@ -70,23 +72,22 @@ export class BatchIterator<T> implements AsyncIterableIterator<T, undefined> {
     if (this.#at < this.#items.length) return Promise.resolve({ done: false, value: this.#items[this.#at++] as T });
     if (this.#isOver) return Promise.resolve(DONE);
     this.#isReading = true;
-    const { reading } = this.#session;
-    return reading ? reading.read().then(this.#taken, this.#lost) : this.#open();
+    return this.#reading ? this.#reading.read().then(this.#taken, this.#lost) : this.#open();
   }
 
   async #open(): Promise<IteratorResult<T, undefined>> {
     await this.#session.opened;
-    const { reading } = this.#session;
-    return reading ? this.#more(reading) : this.#finish();
+    this.#reading = this.#session.reading;
+    return this.#reading ? this.#more(this.#reading) : this.#finish();
   }
 
   readonly #taken = (result: Read) => {
-    const reading = this.#session.reading as BodyReading;
+    const reading = this.#reading as BodyReading;
     return this.#give(this.#batch(reading, result)) ?? this.#more(reading);
   };
 
   readonly #lost = (cause: unknown) => {
-    const reading = this.#session.reading as BodyReading;
+    const reading = this.#reading as BodyReading;
     return this.#give(this.#batch(reading, undefined, cause)) ?? this.#more(reading);
   };
 

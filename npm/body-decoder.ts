@@ -5,7 +5,6 @@
  */
 import {
   ABORTED,
-  CHUNKS,
   CLOSED,
   COMPLETION,
   DEADLINE,
@@ -14,22 +13,18 @@ import {
   type EndReason,
   type Engine,
   type EngineDecoderOptions,
-  EVENTS,
   INPUT_BYTES,
   LOST,
-  NONE,
   OUTCOME,
   type OutputKind,
   PUSH,
   SET_OUTPUT,
-  TEXT,
   TICK,
 } from "./boundary.ts";
-import { ChunkParts } from "./chunk-parts.ts";
 import { answer, make, output, place, put, settingsText } from "./engine.ts";
 import { toError, withOutcome } from "./errors.ts";
-import { PartialValues } from "./partial.ts";
 import type { Recorder } from "./recording.ts";
+import type { Shape } from "./shapes.ts";
 import type { Outcome } from "./types.ts";
 
 /** The text of one push, or its chunks or events. Nothing is an empty string, for lists too. */
@@ -64,9 +59,7 @@ export class BodyDecoder {
   completion = "";
 
   #engine: Engine | undefined;
-  #kind: OutputKind = NONE;
-  readonly #partials = new PartialValues();
-  readonly #chunks = new ChunkParts();
+  #shape: Shape | undefined;
   readonly #document: boolean;
   #prompt: (() => string) | undefined;
 
@@ -84,9 +77,9 @@ export class BodyDecoder {
     }
   }
 
-  /** What each push gives. Before the first push. */
-  setOutput(kind: OutputKind): void {
-    this.#kind = kind;
+  /** What each push gives; for chunks and events, how they are made. Before the first push. */
+  setOutput(kind: OutputKind, shape?: Shape): void {
+    this.#shape = shape;
     this.#engine?.call(SET_OUTPUT, kind);
   }
 
@@ -166,9 +159,7 @@ export class BodyDecoder {
     let batch: Batch = "";
     if (length > 0) {
       const text = output(length);
-      batch = this.#kind === TEXT ? text : parts(text);
-      if (this.#kind === CHUNKS) batch = this.#chunks.chunks(batch as unknown[]);
-      if (this.#kind === EVENTS) this.#partials.grow(batch as unknown[]);
+      batch = this.#shape ? this.#shape(parts(text)) : text;
     }
     if (n < 0 && this.#engine) {
       const outcome = this.#report(this.#engine);

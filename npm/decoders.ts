@@ -20,6 +20,7 @@ import {
 } from "./boundary.ts";
 import { answer, asBytes, init, make, place, requireNow } from "./engine.ts";
 import { ChatwireError, toError } from "./errors.ts";
+import { shapeOf } from "./shapes.ts";
 import { dispose } from "./symbols.ts";
 import type { ChatCompletionChunk, ChatEvent, Outcome, Prices, ReasoningPlace, SentenceOptions } from "./types.ts";
 
@@ -90,7 +91,7 @@ export class ChatDecoder<Output extends keyof DecoderOutput = "events"> {
     }
     this.#kind = kind;
     this.#decoder = new BodyDecoder({ started: performance.now(), ...rest } satisfies EngineDecoderOptions);
-    this.#decoder.setOutput(KINDS[kind]);
+    this.#decoder.setOutput(KINDS[kind], shapeOf(KINDS[kind]));
   }
 
   /** The outcome is decided: by `[DONE]`, by an error, or by `end`. What is pushed after that changes nothing. */

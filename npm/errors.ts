@@ -215,9 +215,13 @@ export function toError(thrown: unknown): ChatwireError {
     return new Class(thrown.message, thrown);
   }
   const message = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
-  return new ChatwireError(`The engine of chatwire failed, which is a mistake in chatwire (${message}).`, {
-    cause: thrown,
-  });
+  // A part that is loaded on demand, or the engine.
+  return new ChatwireError(
+    `chatwire failed (${message}). If all of its files are served, this is a mistake in chatwire.`,
+    {
+      cause: thrown,
+    },
+  );
 }
 
 /** Ties an error to how its stream ended, without the outcome filling every log line. */

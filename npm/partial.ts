@@ -66,11 +66,12 @@ export class PartialValues {
   readonly #values = new Map<string, PartialValue>();
 
   /** Puts values in the place of their edits, and the event in the place of a text alone. */
-  grow(events: unknown[]): void {
+  grow(events: unknown[]): unknown[] {
     for (const [at, event] of events.entries()) {
       if (typeof event === "string") events[at] = { type: "text", choice: 0, text: event };
       else if ((event as PartialEvent).type === "partial") events[at] = this.#apply(event as PartialEvent);
     }
+    return events;
   }
 
   #apply({ type, edits, open, ...where }: PartialEvent): object {

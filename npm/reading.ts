@@ -7,6 +7,7 @@ import { type Batch, BodyDecoder, joined } from "./body-decoder.ts";
 import type { EngineDecoderOptions, OutputKind } from "./boundary.ts";
 import { asBytes } from "./engine.ts";
 import type { Recorder } from "./recording.ts";
+import type { Shape } from "./shapes.ts";
 import type { Outcome } from "./types.ts";
 
 /** What one read of a body gives: bytes, if the host does as it should. */
@@ -23,7 +24,7 @@ export interface BodyReading {
   readonly outcome: Outcome | undefined;
   readonly completion: string;
   used(): Pick<Outcome, "usage" | "cost">;
-  setOutput(kind: OutputKind): void;
+  setOutput(kind: OutputKind, shape?: Shape): void;
   read(): Promise<Read>;
   taken(read: Read): Batch;
   lost(cause: unknown): Batch;
@@ -96,8 +97,8 @@ export class Reading implements BodyReading {
   }
 
   /** Sets what `taken` gives. Before the first read. */
-  setOutput(kind: OutputKind): void {
-    this.#decoder.setOutput(kind);
+  setOutput(kind: OutputKind, shape?: Shape): void {
+    this.#decoder.setOutput(kind, shape);
   }
 
   /** Starts one read. Hand its result to `taken`, or its failure to `lost`. */

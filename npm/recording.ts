@@ -12,6 +12,7 @@ import { asBytes, init } from "./engine.ts";
 import { ChatwireError } from "./errors.ts";
 import type { BodyReading, Ended, Read } from "./reading.ts";
 import type { Source } from "./session.ts";
+import type { Shape } from "./shapes.ts";
 import type { Outcome } from "./types.ts";
 
 const FORMAT = "recording";
@@ -208,8 +209,8 @@ class Replay implements BodyReading {
     return this.#decoder.used();
   }
 
-  setOutput(kind: OutputKind): void {
-    this.#decoder.setOutput(kind);
+  setOutput(kind: OutputKind, shape?: Shape): void {
+    this.#decoder.setOutput(kind, shape);
   }
 
   read(): Promise<Read> {

@@ -2,7 +2,7 @@
  * The life of one stream: opened, read by one reader, ended once. What ChatStream and its iterators share.
  */
 import { BatchIterator } from "./batch-iterator.ts";
-import { type EngineDecoderOptions, NONE, type OutputKind } from "./boundary.ts";
+import { CHUNKS, type EngineDecoderOptions, EVENTS, NONE, type OutputKind } from "./boundary.ts";
 import { ChatwireError, toError } from "./errors.ts";
 import { cutToHeard } from "./heard.ts";
 import { unopened } from "./outcome.ts";
@@ -29,21 +29,18 @@ export interface Source {
 
 export class Session {
   readonly controller: AbortController;
-  /** There once the answer's headers are, as is `decoder`. */
+  /** There once the answer's headers are, as is `reading`. */
+  source: Source | undefined;
   reading: BodyReading | undefined;
-  decoder: EngineDecoderOptions = {};
-  recorder: Recorder | undefined;
-  kept: Kept | undefined;
   outcome: Outcome | undefined;
-  /** Resolves once `reading` or `outcome` is there. */
-  readonly opened: Promise<void> | undefined;
+  /** Resolves once `outcome` is there, or `reading` and what its reader needs. */
+  opened: Promise<void> | undefined;
   /** Resolves with the outcome; never rejects. */
   readonly ended: Promise<Outcome>;
 
   #settle: (outcome: Outcome) => void = () => {};
   #isTaken = false;
   #heard: number | undefined;
-  #kind: OutputKind = NONE;
 
   constructor(source: Source | Promise<Source>, controller: AbortController) {
     this.controller = controller;
@@ -67,13 +64,10 @@ export class Session {
       this.#end(source.verdict?.(outcome) ?? outcome);
       source.ended?.(outcome);
     };
-    this.decoder = source.decoder;
-    this.recorder = source.recorder;
-    this.kept = source.kept;
+    this.source = source;
     const { signal } = this.controller;
     this.reading =
       source.reading?.(signal, ended) ?? new Reading(source.body, source.decoder, signal, ended, source.recorder);
-    this.reading.setOutput(this.#kind);
   }
 
   #end(outcome: Outcome): void {
@@ -91,8 +85,14 @@ export class Session {
       );
     }
     this.#isTaken = true;
-    this.#kind = kind;
-    this.reading?.setOutput(kind);
+    this.opened = this.#prepare(kind);
+  }
+
+  async #prepare(kind: OutputKind): Promise<void> {
+    const isList = kind === CHUNKS || kind === EVENTS;
+    const [shapes] = await Promise.allSettled([isList ? import("./shapes.ts") : undefined, this.opened]);
+    if (shapes.status === "rejected") this.fail(shapes.reason);
+    else this.reading?.setOutput(kind, shapes.value?.shapeOf(kind));
   }
 
   /** Has the stream read to its end, by whoever takes it in this turn or else by itself. */
@@ -105,10 +105,13 @@ export class Session {
     return this.ended;
   }
 
-  /** The engine itself gave up on what it was given. */
+  /** Reading cannot go on: the engine itself gave up on what it was given, or a part of the package could not be loaded. */
   fail(thrown: unknown): void {
-    this.#end(unopened(toError(thrown)));
+    if (this.outcome) return;
+    const outcome = unopened(toError(thrown));
+    this.#end(outcome);
     this.reading?.drop();
+    this.source?.ended?.(outcome);
   }
 
   /** Notes how much of the text was heard: the turn to send back is cut to it, also when all of it has arrived. */

@@ -168,7 +168,7 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
    * until its headers are there.
    */
   get resumeId(): string | null {
-    return this.#session.kept?.id ?? null;
+    return this.#session.source?.kept?.id ?? null;
   }
 
   /**
@@ -184,7 +184,7 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
     this.abort();
     // One that was left goes on there.
     if (session.outcome?.status === "aborted")
-      await session.kept?.stop().catch((error) => Promise.reject(toError(error)));
+      await session.source?.kept?.stop().catch((error) => Promise.reject(toError(error)));
   }
 
   /**
@@ -201,7 +201,7 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
    */
   async recording(): Promise<string> {
     const outcome = await this.outcome();
-    const { recorder } = this.#session;
+    const recorder = this.#session.source?.recorder;
     if (recorder) return recorder.finish(outcome);
     throw new ChatwireError("Nothing was recorded: make the call with { record: true }.");
   }
@@ -245,7 +245,7 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
     const open = async (side: 0 | 1): Promise<Source> => {
       const { body, verdict } = (await sides)[side];
       await session.opened;
-      const decoder = { ...session.decoder, timeouts: {} };
+      const decoder = { ...session.source?.decoder, timeouts: {} };
       return { body, decoder, verdict: (own) => verdict(own, session.outcome) };
     };
     return [new ChatStream(open(0)), new ChatStream(open(1))];
