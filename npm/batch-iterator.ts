@@ -3,9 +3,10 @@
  *
  * Written by hand: an async generator would cost two more promises per network chunk.
  */
+
 import type { Batch } from "./body-decoder.ts";
 import type { OutputKind } from "./boundary.ts";
-import { errorOf } from "./outcome.ts";
+import { errorOf } from "./errors.ts";
 import type { BodyReading, Read } from "./reading.ts";
 import type { Session } from "./session.ts";
 import { asyncDispose } from "./symbols.ts";

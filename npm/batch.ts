@@ -3,9 +3,8 @@
  *
  * Pace is the limiter's business; this keeps enough requests waiting for it, waits out refusals, and keeps the order.
  */
-import { InvalidRequestError, RateLimitError, toError } from "./errors.ts";
+import { aborted, InvalidRequestError, RateLimitError, toError } from "./errors.ts";
 import type { RequestOptions } from "./options.ts";
-import { aborted } from "./outcome.ts";
 import type { ChatCompletion, ChatCompletionCreateParamsNonStreaming, WithRequestId } from "./types.ts";
 
 /** As many as the largest documented plan has open at once. */

@@ -60,6 +60,8 @@ export class BodyDecoder {
 
   #engine: Engine | undefined;
   #shape: Shape | undefined;
+  /** Silence may complete a sentence. */
+  readonly speaks: boolean;
   readonly #document: boolean;
   #prompt: (() => string) | undefined;
 
@@ -69,6 +71,7 @@ export class BodyDecoder {
   constructor({ prompt, ...options }: EngineDecoderOptions, recorder?: Recorder) {
     this.#recorder = recorder;
     this.#document = options.document === true;
+    this.speaks = Boolean(options.sentences);
     this.#prompt = prompt;
     try {
       this.#engine = make(DECODER, settingsText(options));

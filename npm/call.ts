@@ -1,19 +1,25 @@
 /**
  * One request through the engine: from what the caller gave to a response whose headers have arrived.
  */
-import { ACCOUNT, CONNECTION, type Engine, type EngineCall, JSON_SCHEMA } from "./boundary.ts";
+import { ACCOUNT, CONNECTION, type Engine, type EngineCall, JSON_SCHEMA, type Totals } from "./boundary.ts";
 import { init, initNow, make, put, settingsText } from "./engine.ts";
-import { ChatwireError, type ErrorDescriptor, type ErrorDetail, InvalidRequestError, toError } from "./errors.ts";
-import { open, tell } from "./opening.ts";
+import {
+  aborted,
+  ChatwireError,
+  type ErrorDescriptor,
+  type ErrorDetail,
+  InvalidRequestError,
+  outcomeOf,
+  toError,
+} from "./errors.ts";
+import { type Opened, open, type SentHeaders, tell } from "./opening.ts";
 import type { ClientOptions, Fallback, Hooks, RequestOptions } from "./options.ts";
-import { aborted, outcomeOf } from "./outcome.ts";
 import type { Answered } from "./promise.ts";
-import type { KeptBody } from "./resume.ts";
 import type { Source } from "./session.ts";
-import type { Fetch, Outcome } from "./types.ts";
+import type { Fetch, Outcome, UsageTotals } from "./types.ts";
 
 /** A response, and how to read its body. */
-export type Answer = Answered & Source;
+export type Answer = Answered & Source & { sent: SentHeaders };
 
 /** A call under way. */
 export interface Call {
@@ -25,20 +31,19 @@ export interface Call {
 /** What a request is, beside the caller's options. */
 export interface Target {
   path: string;
-  method: "GET" | "POST" | "DELETE";
-  /** The caller's parameters as JSON. */
-  body?: string;
+  /** What the caller asks for. Without it nothing is posted. */
+  params?: unknown;
   stream?: boolean;
-  /** Records the answer. */
-  record?: typeof import("./recording.ts") | undefined;
+  /** Is waited for before anything is sent. */
+  needs?: Promise<unknown>;
 }
 
 /** The caller's parameters as JSON. What JSON cannot say is an error here, by name, not a rejection from afar. */
-export function toBody(params: unknown): string {
+function toBody(params: unknown, stream: boolean): string {
   let message = `parameters are an object such as { messages: [{ role: "user", content: "Hello" }] }`;
   if (typeof params === "object" && params !== null && !Array.isArray(params)) {
     try {
-      return JSON.stringify(params);
+      return JSON.stringify(stream ? { ...params, stream } : params);
     } catch {
       // The host's own message may quote what it stumbled over.
       message = "parameters must be plain JSON: a BigInt or an object that contains itself cannot be sent";
@@ -49,8 +54,8 @@ export function toBody(params: unknown): string {
   });
 }
 
-/** How long, in milliseconds, a gateway may take to answer one who comes back. */
-const RECONNECTING = 10_000;
+/** Nothing has been counted yet. */
+const NO_TOTALS: Totals = [0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 /** What is behind each client, for those that fall back on it. */
 const callers = new WeakMap<object, Caller>();
@@ -77,11 +82,10 @@ export class Caller {
     if (initNow()) this.#connect();
   }
 
-  /** The totals as the engine has them; undefined before the first call. */
-  get usage(): unknown {
-    if (!this.#connection) return undefined;
+  /** The totals of all calls. */
+  get usage(): UsageTotals {
     const [requests, prompt_tokens, completion_tokens, total_tokens, cached_tokens, uncounted, estimated, cost, saved] =
-      this.#connection.usage();
+      this.#connection?.usage() ?? NO_TOTALS;
     const details = { prompt_tokens_details: { cached_tokens } };
     return { requests, prompt_tokens, completion_tokens, total_tokens, ...details, uncounted, estimated, cost, saved };
   }
@@ -95,23 +99,29 @@ export class Caller {
   /** Starts a call. Whatever is wrong with it rejects `answer`. */
   start(target: Target, options: RequestOptions): Call {
     const controller = new AbortController();
-    const unlink = follow(options.signal, controller);
-    return { controller, answer: abortable(this.#open(target, options, controller.signal, unlink), controller.signal) };
+    return { controller, answer: abortable(this.#open(target, options, controller), controller.signal) };
   }
 
-  async #open(target: Target, options: RequestOptions, signal: AbortSignal, unlink: () => void): Promise<Answer> {
+  async #open(target: Target, options: RequestOptions, controller: AbortController): Promise<Answer> {
     const { headers, query, timeout, maxRetries, decoding, accumulate, sentences } = options;
-    const { path, stream = false } = target;
+    const { path, stream = false, needs } = target;
+    const { signal } = controller;
+    let unlink = () => {};
+    let body: string | undefined;
     try {
-      await init();
+      unlink = follow(options.signal, controller);
+      // At once: what the caller changes later is not for this call.
+      if ("params" in target) body = toBody(target.params, stream);
+      const recording = options.record && stream ? import("./recording.ts") : undefined;
+      const [record] = await Promise.all([recording, init(), needs]);
       if (signal.aborted) throw aborted(signal.reason);
       const pairs = { headers: texts(plainHeaders(headers)), query: texts(query) };
       const read = { decoding, accumulate, sentences };
       const call = { ...pairs, path, timeout, maxRetries, ...read, stream, now: performance.now() };
-      const record = options.record && stream ? await import("./recording.ts") : undefined;
-      const { ended, ...answer } = await this.#ask({ ...target, record }, call, signal);
+      const { ended, ...answer } = await this.#ask(body, call, signal);
       return {
         ...answer,
+        recorder: record && new record.Recorder(answer.decoder, answer.sent),
         ended: (outcome) => {
           unlink();
           ended?.(outcome);
@@ -121,28 +131,28 @@ export class Caller {
     } catch (thrown) {
       unlink();
       const error = toError(thrown);
-      if (target.body !== undefined) this.#tellOutcome(outcomeOf(error));
+      if (body !== undefined) this.#tellOutcome(outcomeOf(error));
       throw error;
     }
   }
 
   /** Sends a request here and then, while the engine says that it may help, to those that were named for this. */
-  async #ask(target: Target, call: EngineCall, signal: AbortSignal): Promise<Answer> {
+  async #ask(body: string | undefined, call: EngineCall, signal: AbortSignal): Promise<Answer> {
     let failure: unknown;
     try {
-      return await this.#send(target, call, signal);
+      return await this.#send(body, call, signal);
     } catch (thrown) {
       failure = thrown;
     }
-    for (const { client, model, params } of (target.body && this.#options.fallback) || []) {
+    for (const { client, model, params } of (body && this.#options.fallback) || []) {
       const { fallback, attempts } = failure as ErrorDescriptor;
       if (!fallback) break;
-      const sent = JSON.parse(target.body as string);
-      const body = JSON.stringify({ ...sent, ...params, model, stream: sent.stream });
+      const sent = JSON.parse(body as string);
+      const other = JSON.stringify({ ...sent, ...params, model, stream: sent.stream });
       try {
         // Headers and query of the call may hold what is for this server's eyes only.
         const again = { ...call, attempts, headers: undefined, query: undefined };
-        return await (callers.get(client) as Caller).#send({ ...target, body }, again, signal);
+        return await (callers.get(client) as Caller).#send(other, again, signal);
       } catch (thrown) {
         failure = thrown;
       }
@@ -150,41 +160,49 @@ export class Caller {
     throw failure;
   }
 
-  async #send({ body, record, method }: Target, call: EngineCall, signal: AbortSignal): Promise<Answer> {
-    const connection = this.#connect();
-    const opening = connection.open(put(settingsText(call) + (body ?? "")));
+  async #send(body: string | undefined, call: EngineCall, signal: AbortSignal): Promise<Answer> {
     const told = (hook: string, what: { warnings?: ErrorDetail[] }) => {
       if (this.#options.hooks?.[hook as keyof Hooks]) tell(this.#options.hooks, hook, what);
       else this.#warn(what.warnings);
     };
-    const { response, decoder, id, secrets } = await open(opening, this.#options, body, method, signal, told);
+    const method = body === undefined ? "GET" : "POST";
+    const { connection, opened } = await this.#request(method, call, signal, body, told);
+    const { response, decoder, sent } = opened;
     const account = (outcome?: Outcome) => {
-      if (!this.#isDisposed) connection.call(ACCOUNT, put(JSON.stringify(outcome?.usage ?? null)), id);
+      if (!this.#isDisposed) connection.call(ACCOUNT, put(JSON.stringify(outcome?.usage ?? null)), opened.id);
     };
     if (body !== undefined) decoder.prompt = () => body;
     if (call.sentences) decoder.sentences = call.sentences;
     const requestId = decoder.requestId ?? null;
     // The signal still aborts the body of a response that the caller reads.
-    const kept = call.stream && response.headers.get("x-chatwire-stream");
-    const whole = kept ? await this.#unbroken(response, kept, call, signal) : { body: response.body };
-    const answer = { response, requestId, ...whole, decoder, ended: account, handedOver: account };
-    return record ? { ...answer, recorder: new record.Recorder(decoder, secrets) } : answer;
-  }
-
-  /** The body of an answer that a gateway keeps, which is fetched again where its connection is lost. */
-  async #unbroken(response: Response, id: string, call: EngineCall, signal: AbortSignal): Promise<KeptBody> {
-    const { keep } = await import("./resume.ts");
-    return keep(response, id, async (method, last) => {
-      const headers = { ...(call.headers as object), ...(last !== undefined && { "last-event-id": last }) };
-      const patience = { timeout: { headers: RECONNECTING }, maxRetries: 0, now: performance.now() };
-      const connection = this.#connect();
-      const opening = connection.open(put(settingsText({ ...call, headers, ...patience, path: `/streams/${id}` })));
+    const answer = { response, requestId, body: response.body, decoder, sent, ended: account, handedOver: account };
+    const id = call.stream && response.headers.get("x-chatwire-stream");
+    if (!id) return answer;
+    const { again, keep } = await import("./resume.ts").catch((thrown) => {
+      letGo(answer).catch(() => {});
+      throw thrown;
+    });
+    const kept = keep(response, id, async (method, last) => {
       // Stopping is for one who has left.
       const held = method === "GET" ? signal : new AbortController().signal;
-      const opened = await open(opening, this.#options, undefined, method, held, () => {});
+      const { connection, opened } = await this.#request(method, again(call, id, last), held);
       connection.call(ACCOUNT, 0, opened.id);
       return opened.response;
     });
+    return { ...answer, ...kept };
+  }
+
+  /** Sends one request, as often as the engine says. The connection is to be told when it is over. */
+  async #request(
+    method: string,
+    call: EngineCall,
+    signal: AbortSignal,
+    body?: string,
+    told: (hook: string, what: object) => void = () => {},
+  ): Promise<{ connection: Engine; opened: Opened }> {
+    const connection = this.#connect();
+    const opening = connection.open(put(settingsText(call) + (body ?? "")));
+    return { connection, opened: await open(opening, this.#options, body, method, signal, told) };
   }
 
   /** Says what looks wrong with a request where nobody else is told: each kind once. */
@@ -303,17 +321,17 @@ function abortable(opening: Promise<Answer>, signal: AbortSignal): Promise<Answe
     const leave = () => {
       reject(aborted(signal.reason));
       // What still arrives is let go.
-      opening
-        .then(({ body, handedOver }) => {
-          handedOver?.();
-          return body?.cancel();
-        })
-        .catch(() => {});
+      opening.then(letGo).catch(() => {});
     };
     if (signal.aborted) return leave();
     signal.addEventListener("abort", leave);
     opening.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
   });
+}
+
+async function letGo({ body, handedOver }: Answer): Promise<void> {
+  handedOver?.();
+  await body?.cancel();
 }
 
 function plainHeaders(headers: RequestOptions["headers"]): Record<string, string | null | undefined> | undefined {

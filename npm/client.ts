@@ -2,9 +2,9 @@
  * The client, in the call shape of the `openai` package.
  */
 import type { BatchOptions, BatchResult } from "./batch.ts";
-import { Caller, toBody } from "./call.ts";
-import { readDocument, readJSON } from "./document.ts";
-import { ChatwireError } from "./errors.ts";
+import { Caller, type Target } from "./call.ts";
+import { identified, readDocument } from "./document.ts";
+import { ChatwireError, rethrow } from "./errors.ts";
 import type { ClientOptions, RequestOptions } from "./options.ts";
 import type { ParsedChatCompletion } from "./parse.ts";
 import { APIPromise } from "./promise.ts";
@@ -64,19 +64,11 @@ export class Completions {
     params: ChatCompletionCreateParamsBase,
     options: RequestOptions = {},
   ): APIPromise<ChatStream | WithRequestId<ChatCompletion>> {
-    try {
-      const stream = params?.stream === true;
-      const body = toBody(params);
-      const target = { path: CHAT_COMPLETIONS, method: "POST", body, stream } as const;
-      const { answer, controller } = this.#caller.start(target, options);
-      return new APIPromise<ChatStream | WithRequestId<ChatCompletion>>(answer, async () =>
-        stream
-          ? new ChatStream(await answer, controller)
-          : readDocument<ChatCompletion>(await answer, controller.signal),
-      );
-    } catch (error) {
-      return APIPromise.failed(error);
-    }
+    const stream = params?.stream === true;
+    const { answer, controller } = this.#caller.start({ path: CHAT_COMPLETIONS, params, stream }, options);
+    return new APIPromise<ChatStream | WithRequestId<ChatCompletion>>(answer, async () =>
+      stream ? new ChatStream(await answer, controller) : readDocument(await answer, controller),
+    );
   }
 
   /**
@@ -88,19 +80,12 @@ export class Completions {
    * ```
    */
   stream(params: ChatCompletionCreateParamsBase, options: RequestOptions = {}): ChatStream {
-    try {
-      const sent = { ...params, stream: true };
-      const target = {
-        path: CHAT_COMPLETIONS,
-        method: "POST",
-        body: toBody(sent),
-        stream: true,
-      } as const;
-      const { answer, controller } = this.#caller.start(target, options);
-      return new ChatStream(answer, controller);
-    } catch (error) {
-      return new ChatStream(Promise.reject(error));
-    }
+    return this.#stream({ path: CHAT_COMPLETIONS, params, stream: true }, options);
+  }
+
+  #stream(target: Target, options: RequestOptions): ChatStream {
+    const { answer, controller } = this.#caller.start(target, options);
+    return new ChatStream(answer, controller);
   }
 
   /**
@@ -116,16 +101,11 @@ export class Completions {
    * ```
    */
   resume(id: string, options: RequestOptions = {}): ChatStream {
-    try {
-      if (typeof id !== "string" || !/^[\w-]+$/.test(id)) {
-        throw new ChatwireError("resume takes the resumeId of a stream, and this is none: ask again with stream().");
-      }
-      const target = { path: `/streams/${id}`, method: "GET", stream: true } as const;
-      const { answer, controller } = this.#caller.start(target, options);
-      return new ChatStream(answer, controller);
-    } catch (error) {
-      return new ChatStream(Promise.reject(error));
+    if (typeof id === "string" && /^[\w-]+$/.test(id)) {
+      return this.#stream({ path: `/streams/${id}`, stream: true }, options);
     }
+    const error = "resume takes the resumeId of a stream, and this is none: ask again with stream().";
+    return new ChatStream(Promise.reject(new ChatwireError(error)));
   }
 
   /**
@@ -148,16 +128,10 @@ export class Completions {
     },
     options: RequestOptions = {},
   ): APIPromise<WithRequestId<ParsedChatCompletion<T>>> {
-    const parsing = (async () => {
-      const { parsed, wantedOf } = await import("./parse.ts");
-      const wanted = wantedOf<T>(params?.response_format, await this.#caller.knowsSchemas());
-      const sent = { ...params, stream: false, ...(wanted.format ? { response_format: wanted.format } : {}) };
-      const { data, response, request_id } = await this.create(
-        sent as ChatCompletionCreateParamsNonStreaming,
-        options,
-      ).withResponse();
-      return { data: await parsed<T>(data, wanted), response, requestId: request_id };
-    })();
+    const parsing = import("./parse.ts").then(({ parse }) => {
+      const create = (sent: ChatCompletionCreateParamsNonStreaming) => this.create(sent, options).withResponse();
+      return parse<T>(params, create, () => this.#caller.knowsSchemas());
+    }, rethrow);
     return new APIPromise(parsing, async () => (await parsing).data);
   }
 
@@ -180,7 +154,7 @@ export class Completions {
     list: readonly ChatCompletionCreateParamsNonStreaming[],
     options: BatchOptions = {},
   ): Promise<BatchResult[]> {
-    const { runBatch } = await import("./batch.ts");
+    const { runBatch } = await import("./batch.ts").catch(rethrow);
     return runBatch((params, settings) => this.create(params, settings), list, options);
   }
 
@@ -222,27 +196,15 @@ export class Models {
    * ```
    */
   list(options: RequestOptions = {}): APIPromise<WithRequestId<ModelList>> {
-    try {
-      const { answer, controller } = this.#caller.start({ path: "/models", method: "GET" }, options);
-      return new APIPromise(answer, async () => readJSON<ModelList>(await answer, controller.signal));
-    } catch (error) {
-      return APIPromise.failed(error);
-    }
+    const needs = import("./json.ts");
+    const { answer, controller } = this.#caller.start({ path: "/models", needs }, options);
+    return new APIPromise(answer, async () => {
+      const listed = await answer;
+      const { readJSON } = await needs;
+      return identified(await readJSON<ModelList>(listed, controller.signal), listed);
+    });
   }
 }
-
-/** Nothing has been counted yet. */
-const NO_USAGE: UsageTotals = {
-  requests: 0,
-  prompt_tokens: 0,
-  completion_tokens: 0,
-  total_tokens: 0,
-  prompt_tokens_details: { cached_tokens: 0 },
-  uncounted: 0,
-  estimated: 0,
-  cost: 0,
-  saved: 0,
-};
 
 /**
  * A client for one OpenAI-compatible server.
@@ -273,7 +235,7 @@ export class Chatwire {
 
   /** What the finished calls of this client add up to. */
   get usage(): UsageTotals {
-    return (this.#caller.usage as UsageTotals | undefined) ?? { ...NO_USAGE };
+    return this.#caller.usage;
   }
 
   /** Lets go of the engine's memory. Streams under way go on; new calls are refused. */

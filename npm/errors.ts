@@ -2,6 +2,7 @@
  * What can go wrong, as classes. Names and hierarchy are those of the `openai` package, so `instanceof` and `name` both work.
  *
  * The engine decides which error it is; here its description becomes an instance. Keys and message contents never get in.
+ * Beside them the outcome of what never became a stream, and the error that an outcome stands for.
  */
 import type { Outcome } from "./types.ts";
 
@@ -78,24 +79,24 @@ export class ChatwireError extends Error {
  */
 export class APIError extends ChatwireError {
   /** HTTP status; `undefined` when no answer came. */
-  readonly status: number | undefined;
+  declare readonly status: number | undefined;
   /**
    * Headers of the answer, the server's limits (`X-RateLimit-*`, `Retry-After`) included: `error.headers?.get("x-ratelimit-reset")`.
    * Those of a good answer are in `(await create(…).withResponse()).response.headers`.
    */
-  readonly headers: Headers | undefined;
+  declare readonly headers: Headers | undefined;
   /** The `error` object of the answer's body, as the server sent it (the key scrubbed). */
-  readonly error: unknown;
+  declare readonly error: unknown;
   /** The server's machine-readable code. */
-  readonly code: string | null | undefined;
+  declare readonly code: string | null | undefined;
   /** The parameter at fault, where the server names one (OpenAI). */
-  readonly param: string | null | undefined;
+  declare readonly param: string | null | undefined;
   /** The server's kind of error, such as `invalid_request_error`. */
-  readonly type: string | undefined;
+  declare readonly type: string | undefined;
   /** Every field at fault, where the server lists them (Electron). */
-  readonly details: ErrorDetail[] | undefined;
+  declare readonly details: ErrorDetail[] | undefined;
   /** The server's id of this request, for its support. */
-  readonly requestID: string | null | undefined;
+  declare readonly requestID: string | null | undefined;
 
   constructor(message: string, description: Description = {}) {
     super(message, description);
@@ -132,7 +133,7 @@ export class UnprocessableEntityError extends APIError {}
  */
 export class RateLimitError extends APIError {
   /** When to come back, in milliseconds since 1970 (as `Date.now()`); `undefined` when the server did not say. */
-  readonly retryAt: number | undefined;
+  declare readonly retryAt: number | undefined;
 
   constructor(message: string, description: Description = {}) {
     super(message, description);
@@ -160,7 +161,7 @@ export class APIUserAbortError extends APIError {}
  * ```
  */
 export class InvalidRequestError extends ChatwireError {
-  readonly details: ErrorDetail[];
+  declare readonly details: ErrorDetail[];
 
   constructor(message: string, description: Description = {}) {
     super(message, description);
@@ -216,16 +217,55 @@ export function toError(thrown: unknown): ChatwireError {
   }
   const message = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
   // A part that is loaded on demand, or the engine.
-  return new ChatwireError(
-    `chatwire failed (${message}). If all of its files are served, this is a mistake in chatwire.`,
-    {
-      cause: thrown,
-    },
-  );
+  const text = `chatwire failed (${message}). If all of its files are served, this is a mistake in chatwire.`;
+  return new ChatwireError(text, { cause: thrown });
+}
+
+/** For the `catch` of what is loaded on demand. */
+export function rethrow(thrown: unknown): never {
+  throw toError(thrown);
 }
 
 /** Ties an error to how its stream ended, without the outcome filling every log line. */
 export function withOutcome<E extends ChatwireError>(error: E, outcome: Outcome): E {
   Object.defineProperty(error, "outcome", { value: outcome, configurable: true, writable: true });
   return error;
+}
+
+/** The error that stands for a caller's own leaving. */
+export function aborted(reason?: unknown): APIUserAbortError {
+  const cause = reason === undefined || (reason as Error)?.name === "AbortError" ? {} : { cause: reason };
+  return new APIUserAbortError("The request was aborted by the caller.", cause);
+}
+
+/** The outcome of what never became a stream. */
+export function unopened(error: ChatwireError): Outcome {
+  const outcome = outcomeOf(error);
+  withOutcome(error, outcome);
+  return outcome;
+}
+
+/** The same without the error knowing of it. */
+export function outcomeOf(error: ChatwireError): Outcome {
+  return {
+    status: error instanceof APIUserAbortError ? "aborted" : "error",
+    completion: null,
+    message: null,
+    text: "",
+    reasoning: "",
+    toolCalls: [],
+    finishReason: null,
+    usage: null,
+    cost: null,
+    timing: { firstByte: null, firstToken: null, firstSentence: null, total: null, tokensPerSecond: null },
+    repairs: [],
+    attempts: [...(error.attempts ?? [])],
+    requestId: (error instanceof APIError ? error.requestID : undefined) ?? null,
+    error,
+  };
+}
+
+/** What an outcome throws, where it throws at all. */
+export function errorOf(outcome: Outcome): ChatwireError {
+  return outcome.error ?? withOutcome(aborted(), outcome);
 }

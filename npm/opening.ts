@@ -6,6 +6,9 @@ import { answer, asBytes, put } from "./engine.ts";
 import type { ClientOptions, Hooks } from "./options.ts";
 import type { FetchInit } from "./types.ts";
 
+/** Name and value, in the order in which they were set; null where one was taken away. */
+export type SentHeaders = readonly [string, string | null][];
+
 /** A response whose headers have arrived, and how to read it. */
 export interface Opened {
   response: Response;
@@ -13,7 +16,7 @@ export interface Opened {
   /** Names the call to the engine's accounts. */
   id: number;
   /** What was sent in headers, and may have come back in the answer. */
-  secrets: string[];
+  sent: SentHeaders;
 }
 
 /** The longest delay a timer can hold. */
@@ -35,14 +38,13 @@ export async function open(
   told: (hook: string, what: object) => void,
 ): Promise<Opened> {
   let response: Response | undefined;
-  let sentHeaders: [string, string | null][] = [];
+  let sent: SentHeaders = [];
 
   const send = async (request: NonNullable<Action["send"]>): Promise<ActionResult> => {
     const { url, query, start, timeout } = request;
-    sentHeaders = request.headers;
+    sent = request.headers;
     const controller = new AbortController();
-    const sent = await wait(signal, timeout, async () => {
-      const sent = body !== undefined && { body: start === null ? body : start + body.slice(1) };
+    const waited = await wait(signal, timeout, async () => {
       let headers: Headers | undefined;
       const init = {
         method: verb,
@@ -52,7 +54,7 @@ export async function open(
           return headers;
         },
         signal: controller.signal,
-        ...sent,
+        ...(body !== undefined && { body: start === null ? body : start + body.slice(1) }),
       } as FetchInit;
       const address = query.length > 0 ? `${url}?${new URLSearchParams(query)}` : url;
       const given = await (fetch ?? globalThis.fetch)(address, init);
@@ -62,11 +64,11 @@ export async function open(
       }
       return given;
     });
-    if (!("value" in sent)) {
+    if (!("value" in waited)) {
       controller.abort();
-      return sent;
+      return waited;
     }
-    response = sent.value;
+    response = waited.value;
     signal.addEventListener("abort", () => controller.abort());
     const { status, headers } = response;
     const listed = status < 300 || typeof headers.entries !== "function" ? [] : [...headers.entries()];
@@ -92,7 +94,7 @@ export async function open(
       const action = answer<Action>(engine.call(STEP, length, performance.now(), Date.now(), Math.random()));
       for (const [hook, what] of action.told ?? []) told(hook, what);
       if (action.fail) throw action.fail;
-      if (action.open) return { response: response as Response, ...action.open, secrets: secretsOf(sentHeaders) };
+      if (action.open) return { response: response as Response, ...action.open, sent };
       result = await act(action);
     }
   } finally {
@@ -100,16 +102,10 @@ export async function open(
   }
 }
 
-function headersOf(pairs: readonly [string, string | null][]): Headers {
+function headersOf(pairs: SentHeaders): Headers {
   const headers = new Headers();
   for (const [name, value] of pairs) value === null ? headers.delete(name) : headers.set(name, value);
   return headers;
-}
-
-/** The values of all headers but those that say what is in a body; of a key with its scheme, the key as well. */
-function secretsOf(headers: readonly [string, string | null][]): string[] {
-  const isPlain = (name: string) => /^(accept|content-type)$/i.test(name);
-  return headers.flatMap(([name, value]) => (isPlain(name) || !value ? [] : [value, value.replace(/^\S+ /, "")]));
 }
 
 /** Calls a hook. What it throws, or rejects with, is its own affair. */

@@ -2,13 +2,16 @@
  * Structured answers: asks for JSON of a shape, and checks what came. Loaded with the first `parse`.
  */
 import { ProtocolError } from "./errors.ts";
+import type { Answered } from "./promise.ts";
 import { check, inWords, isStandard, jsonSchemaOf, type Schema, type StandardSchema } from "./schema.ts";
 import type {
   ChatCompletion,
   ChatCompletionChoice,
+  ChatCompletionCreateParamsNonStreaming,
   ChatCompletionMessage,
   JSONSchema,
   ResponseFormat,
+  WithRequestId,
 } from "./types.ts";
 
 /** A completion whose text was read as the JSON it was asked to be. */
@@ -19,8 +22,30 @@ export interface ParsedChatCompletion<T> extends Omit<ChatCompletion, "choices">
   })[];
 }
 
+/** What `APIPromise` is made of. */
+interface Parsed<T> extends Answered {
+  data: WithRequestId<ParsedChatCompletion<T>>;
+}
+
+/**
+ * Asks for a completion by `create` and reads it.
+ * @param knowsSchemas whether the server documents `json_schema`
+ */
+export async function parse<T>(
+  params: { response_format?: ResponseFormat | StandardSchema<T> } | undefined,
+  create: (
+    sent: ChatCompletionCreateParamsNonStreaming,
+  ) => Promise<{ data: WithRequestId<ChatCompletion>; response: Response; request_id: string | null }>,
+  knowsSchemas: () => Promise<boolean>,
+): Promise<Parsed<T>> {
+  const wanted = wantedOf<T>(params?.response_format, await knowsSchemas());
+  const sent = { ...params, stream: false, ...(wanted.format && { response_format: wanted.format }) };
+  const { data, response, request_id } = await create(sent as ChatCompletionCreateParamsNonStreaming);
+  return { data: await parsed<T>(data, wanted), response, requestId: request_id };
+}
+
 /** The shape as the server is asked for it, and as it is checked here. */
-export interface Wanted<T> {
+interface Wanted<T> {
   format: ResponseFormat | undefined;
   schema: Schema<T> | undefined;
 }
@@ -29,7 +54,7 @@ export interface Wanted<T> {
  * @param asked what the caller gave as `response_format`
  * @param knowsSchemas whether the server documents `json_schema`; else it is asked for any JSON
  */
-export function wantedOf<T>(asked: ResponseFormat | StandardSchema<T> | undefined, knowsSchemas: boolean): Wanted<T> {
+function wantedOf<T>(asked: ResponseFormat | StandardSchema<T> | undefined, knowsSchemas: boolean): Wanted<T> {
   if (asked && isStandard(asked as Schema<T>)) {
     const schema = asked as StandardSchema<T>;
     if (!knowsSchemas) return { format: { type: "json_object" }, schema };
@@ -45,7 +70,10 @@ export function wantedOf<T>(asked: ResponseFormat | StandardSchema<T> | undefine
  * Reads each answer of a completion.
  * @throws {ProtocolError} an answer is not JSON, was cut short, or does not fit; it does not repeat the answer
  */
-export async function parsed<T>(completion: ChatCompletion, { schema }: Wanted<T>): Promise<ParsedChatCompletion<T>> {
+async function parsed<T>(
+  completion: WithRequestId<ChatCompletion>,
+  { schema }: Wanted<T>,
+): Promise<WithRequestId<ParsedChatCompletion<T>>> {
   for (const { message, finish_reason } of completion.choices ?? []) {
     const text = message?.content;
     if (typeof text !== "string" || text === "" || message.refusal) {
@@ -70,5 +98,5 @@ export async function parsed<T>(completion: ChatCompletion, { schema }: Wanted<T
       throw new ProtocolError(`The answer does not fit the schema. ${inWords(checked.problems)}`);
     Object.assign(message, { parsed: checked.value });
   }
-  return completion as unknown as ParsedChatCompletion<T>;
+  return completion as unknown as WithRequestId<ParsedChatCompletion<T>>;
 }

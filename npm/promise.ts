@@ -32,12 +32,6 @@ export class APIPromise<T> extends Promise<T> {
     };
   }
 
-  /** One that has failed before anything was sent. */
-  static failed<T>(error: unknown): APIPromise<T> {
-    const failure = Promise.reject(error);
-    return new APIPromise<T>(failure, () => failure);
-  }
-
   // What `then` gives is a plain promise.
   static override get [Symbol.species](): PromiseConstructor {
     return Promise;

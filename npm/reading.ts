@@ -3,10 +3,9 @@
  *
  * Decides nothing: when to give up, what bytes mean and how the body ended are the engine's answers.
  */
-import { type Batch, BodyDecoder, joined } from "./body-decoder.ts";
-import type { EngineDecoderOptions, OutputKind } from "./boundary.ts";
+import { type Batch, type BodyDecoder, joined } from "./body-decoder.ts";
+import type { OutputKind } from "./boundary.ts";
 import { asBytes } from "./engine.ts";
-import type { Recorder } from "./recording.ts";
 import type { Shape } from "./shapes.ts";
 import type { Outcome } from "./types.ts";
 
@@ -45,40 +44,33 @@ const WOKEN: Read = { done: false };
 export class Reading implements BodyReading {
   readonly #decoder: BodyDecoder;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
-  readonly #signal: AbortSignal | undefined;
-  readonly #ended: Ended | undefined;
+  readonly #signal: AbortSignal;
+  readonly #ended: Ended;
   /** What came out of the engine between two reads, on a timeout or an abort. */
   #rest: Batch = "";
   #readStarted = IDLE;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = NEVER;
-  /** Where sentences are wanted, silence may complete one: the read that goes on, and how to wake who waits for it. */
-  readonly #speaks: boolean;
+  /** Where silence may complete a sentence: the read that goes on, and how to wake who waits for it. */
   #pending: Promise<Read> | undefined;
   #awaken: (read: Read) => void = () => {};
 
   /**
+   * @param decoder is freed at the end
    * @param signal aborts the reading; listened to until the end
    * @param ended is told once how it ended
    */
-  constructor(
-    body: ReadableStream<Uint8Array> | null,
-    options: EngineDecoderOptions,
-    signal?: AbortSignal,
-    ended?: Ended,
-    recorder?: Recorder,
-  ) {
-    this.#decoder = new BodyDecoder(options, recorder);
-    this.#speaks = Boolean(options.sentences);
+  constructor(body: ReadableStream<Uint8Array> | null, decoder: BodyDecoder, signal: AbortSignal, ended: Ended) {
+    this.#decoder = decoder;
     this.#signal = signal;
     this.#ended = ended;
-    signal?.addEventListener("abort", this.abort);
+    signal.addEventListener("abort", this.abort);
     try {
       this.#reader = body?.getReader();
     } catch (cause) {
       this.lost(cause); // locked: someone else reads it
     }
-    if (signal?.aborted) this.abort();
+    if (signal.aborted) this.abort();
   }
 
   /** How it ended; undefined until then. */
@@ -109,7 +101,7 @@ export class Reading implements BodyReading {
     const due = this.#decoder.deadline(now);
     if (due < this.#timerAt) this.#wakeAt(due, now);
     try {
-      return this.#speaks ? this.#wakeable(this.#reader) : Promise.resolve(this.#reader.read());
+      return this.#decoder.speaks ? this.#wakeable(this.#reader) : Promise.resolve(this.#reader.read());
     } catch (thrown) {
       return Promise.reject(thrown); // no standard stream does this
     }
@@ -175,14 +167,14 @@ export class Reading implements BodyReading {
   #after(batch: Batch): Batch {
     if (this.outcome) {
       this.#release();
-      this.#ended?.(this.outcome);
+      this.#ended(this.outcome);
     }
     return this.#rest.length > 0 ? joined(this.rest(), batch) : batch;
   }
 
   #release(): void {
     clearTimeout(this.#timer);
-    this.#signal?.removeEventListener("abort", this.abort);
+    this.#signal.removeEventListener("abort", this.abort);
   }
 
   async #cancel(): Promise<void> {

@@ -5,11 +5,11 @@
  * times on the clock of `performance.now()`, and the bytes of a read, as text where they are UTF-8, else in base64. The last
  * says that the recording is whole. Loaded on demand.
  */
-import { type Batch, BodyDecoder } from "./body-decoder.ts";
+import type { Batch, BodyDecoder } from "./body-decoder.ts";
 import type { EngineDecoderOptions, OutputKind } from "./boundary.ts";
 import type { DecoderOptions } from "./decoders.ts";
-import { asBytes, init } from "./engine.ts";
 import { ChatwireError } from "./errors.ts";
+import type { SentHeaders } from "./opening.ts";
 import type { BodyReading, Ended, Read } from "./reading.ts";
 import type { Source } from "./session.ts";
 import type { Shape } from "./shapes.ts";
@@ -28,14 +28,14 @@ export type Step =
 /** Notes the steps of one stream. */
 export class Recorder {
   readonly #options: EngineDecoderOptions;
-  readonly #secrets: readonly string[];
+  readonly #headers: SentHeaders;
   readonly #steps: Step[] = [];
   readonly #reads: Uint8Array[] = [];
 
-  /** @param secrets keys, and whatever else must not get out; a server may have sent them back */
-  constructor({ prompt: _, ...options }: EngineDecoderOptions, secrets: readonly string[]) {
+  /** @param headers of the request: keys, and whatever else must not get out; a server may have sent them back */
+  constructor({ prompt: _, ...options }: EngineDecoderOptions, headers: SentHeaders) {
     this.#options = options;
-    this.#secrets = secrets;
+    this.#headers = headers;
   }
 
   note(step: Step, bytes?: Uint8Array): void {
@@ -48,13 +48,19 @@ export class Recorder {
     // The estimate was made of the request, which is not in here.
     const promptTokens = usage?.estimated ? { promptTokens: usage.prompt_tokens } : {};
     const options = { ...this.#options, ...promptTokens };
-    const reads = blotted(this.#reads, this.#secrets);
+    const reads = blotted(this.#reads, secretsOf(this.#headers));
     const lines: unknown[] = [{ chatwire: FORMAT, version: VERSION, options }];
     let at = 0;
     for (const step of this.#steps) lines.push(step[0] === "read" ? [...step, ...written(reads[at++])] : step);
     lines.push(["end"]);
     return `${lines.map((line) => JSON.stringify(line)).join("\n")}\n`;
   }
+}
+
+/** The values of all headers but those that say what is in a body; of a key with its scheme, the key as well. */
+function secretsOf(headers: SentHeaders): string[] {
+  const isPlain = (name: string) => /^(accept|content-type)$/i.test(name);
+  return headers.flatMap(([name, value]) => (isPlain(name) || !value ? [] : [value, value.replace(/^\S+ /, "")]));
 }
 
 /** The same reads with an asterisk for each byte of a secret, also of one that lies in two of them. */
@@ -95,15 +101,14 @@ export async function replay(
   options: DecoderOptions = {},
 ): Promise<Source> {
   const { options: recorded, steps } = parse(await textOf(file));
-  await init();
   const decoder = { ...recorded, ...(options as EngineDecoderOptions) };
-  return { body: null, decoder, reading: (signal, ended) => new Replay(decoder, steps, signal, ended) };
+  return { body: null, decoder, reading: (...given) => new Replay(steps, ...given) };
 }
 
 async function textOf(file: string | Blob | Uint8Array | ArrayBuffer): Promise<string> {
   if (typeof file === "string") return file;
-  const bytes = asBytes(file instanceof Blob ? await file.arrayBuffer() : file);
-  if (bytes) return new TextDecoder().decode(bytes);
+  if (file instanceof Blob) return file.text();
+  if (file instanceof ArrayBuffer || ArrayBuffer.isView(file)) return new TextDecoder().decode(file);
   throw new ChatwireError("fromRecording takes what recording() gave: its text, or the bytes or Blob of its file.");
 }
 
@@ -188,8 +193,8 @@ class Replay implements BodyReading {
   #at = 0;
   #now = 0;
 
-  constructor(options: EngineDecoderOptions, steps: readonly Recorded[], signal: AbortSignal, ended: Ended) {
-    this.#decoder = new BodyDecoder(options);
+  constructor(steps: readonly Recorded[], decoder: BodyDecoder, signal: AbortSignal, ended: Ended) {
+    this.#decoder = decoder;
     this.#steps = steps;
     this.#signal = signal;
     this.#ended = ended;

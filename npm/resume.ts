@@ -4,6 +4,7 @@
  * It works on bytes below the decoder, which sees one unbroken body: only whole events are passed on, so that the half of one
  * that was cut is dropped, and comes again whole. The gateway numbers them by `id`, and ends each with two line feeds.
  */
+import type { EngineCall } from "./boundary.ts";
 
 /** A stream on a gateway. */
 export interface Kept {
@@ -20,6 +21,16 @@ export type Ask = (method: "GET" | "DELETE", last?: string) => Promise<Response>
 export interface KeptBody {
   body: ReadableStream<Uint8Array>;
   kept: Kept;
+}
+
+/** How long, in milliseconds, a gateway may take to answer one who comes back. */
+const RECONNECTING = 10_000;
+
+/** A call for what comes after an event of a kept stream. */
+export function again(call: EngineCall, id: string, last?: string): EngineCall {
+  const headers = { ...(call.headers as object), ...(last !== undefined && { "last-event-id": last }) };
+  const patience = { timeout: { headers: RECONNECTING }, maxRetries: 0, now: performance.now() };
+  return { ...call, headers, ...patience, path: `/streams/${id}` };
 }
 
 /** Makes one body of a kept answer, however often its connection is lost. */

@@ -2,10 +2,10 @@
  * The life of one stream: opened, read by one reader, ended once. What ChatStream and its iterators share.
  */
 import { BatchIterator } from "./batch-iterator.ts";
+import { BodyDecoder } from "./body-decoder.ts";
 import { CHUNKS, type EngineDecoderOptions, EVENTS, NONE, type OutputKind } from "./boundary.ts";
-import { ChatwireError, toError } from "./errors.ts";
+import { ChatwireError, rethrow, toError, unopened } from "./errors.ts";
 import { cutToHeard } from "./heard.ts";
-import { unopened } from "./outcome.ts";
 import { type BodyReading, type Ended, Reading } from "./reading.ts";
 import type { Recorder } from "./recording.ts";
 import type { Kept } from "./resume.ts";
@@ -18,9 +18,9 @@ export interface Source {
   /** Is told once how it ended, as the engine saw it. */
   ended?: (outcome?: Outcome) => void;
   /** Notes what is read, to be read again. */
-  recorder?: Recorder;
+  recorder?: Recorder | undefined;
   /** Reads it in place of the engine's own loop. */
-  reading?: (signal: AbortSignal, ended: Ended) => BodyReading;
+  reading?: (decoder: BodyDecoder, signal: AbortSignal, ended: Ended) => BodyReading;
   /** The same on a gateway that keeps it. */
   kept?: Kept;
   /** How it ended, by one who knows more than the bytes show. */
@@ -66,8 +66,8 @@ export class Session {
     };
     this.source = source;
     const { signal } = this.controller;
-    this.reading =
-      source.reading?.(signal, ended) ?? new Reading(source.body, source.decoder, signal, ended, source.recorder);
+    const decoder = new BodyDecoder(source.decoder, source.recorder);
+    this.reading = source.reading?.(decoder, signal, ended) ?? new Reading(source.body, decoder, signal, ended);
   }
 
   #end(outcome: Outcome): void {
@@ -90,9 +90,12 @@ export class Session {
 
   async #prepare(kind: OutputKind): Promise<void> {
     const isList = kind === CHUNKS || kind === EVENTS;
-    const [shapes] = await Promise.allSettled([isList ? import("./shapes.ts") : undefined, this.opened]);
-    if (shapes.status === "rejected") this.fail(shapes.reason);
-    else this.reading?.setOutput(kind, shapes.value?.shapeOf(kind));
+    try {
+      const [shapes] = await Promise.all([isList ? import("./shapes.ts") : undefined, this.opened]);
+      this.reading?.setOutput(kind, shapes?.shapeOf(kind));
+    } catch (thrown) {
+      this.fail(thrown);
+    }
   }
 
   /** Has the stream read to its end, by whoever takes it in this turn or else by itself. */
@@ -110,8 +113,17 @@ export class Session {
     if (this.outcome) return;
     const outcome = unopened(toError(thrown));
     this.#end(outcome);
-    this.reading?.drop();
+    if (this.reading) this.reading.drop();
+    else this.controller.abort(); // what still comes is let go
     this.source?.ended?.(outcome);
+  }
+
+  /** Waits for a part of the package; the stream fails with it. */
+  needs<Part>(part: Promise<Part>): Promise<Part> {
+    return part.catch((thrown) => {
+      this.fail(thrown);
+      return rethrow(thrown);
+    });
   }
 
   /** Notes how much of the text was heard: the turn to send back is cut to it, also when all of it has arrived. */

@@ -6,9 +6,8 @@ import { BatchIterator } from "./batch-iterator.ts";
 import { CHUNKS, EVENTS, NONE, TEXT } from "./boundary.ts";
 import type { DecoderOptions } from "./decoders.ts";
 import { asBytes, init } from "./engine.ts";
-import { ChatwireError, toError } from "./errors.ts";
+import { ChatwireError, errorOf, toError } from "./errors.ts";
 import type { Frame } from "./frames.ts";
-import { errorOf } from "./outcome.ts";
 import { Session, type Source } from "./session.ts";
 import { asyncDispose } from "./symbols.ts";
 import type {
@@ -219,10 +218,11 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
    * ```
    */
   frames(): AsyncGenerator<Frame, void, void> {
-    const events = new BatchIterator<ChatEvent>(this.#session, EVENTS);
+    const session = this.#session;
+    const events = new BatchIterator<ChatEvent>(session, EVENTS);
     const ended = () => this.outcome();
     return (async function* () {
-      const { frames } = await import("./frames.ts");
+      const { frames } = await session.needs(import("./frames.ts"));
       yield* frames(events, ended);
     })();
   }
@@ -241,7 +241,7 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
   tee({ maxBehind }: { maxBehind?: number } = {}): [ChatStream, ChatStream] {
     const session = this.#session;
     const whole = this.toReadableStream();
-    const sides = import("./tee.ts").then(({ teeBody }) => teeBody(whole, maxBehind));
+    const sides = session.needs(import("./tee.ts")).then(({ teeBody }) => teeBody(whole, maxBehind));
     const open = async (side: 0 | 1): Promise<Source> => {
       const { body, verdict } = (await sides)[side];
       await session.opened;
@@ -315,6 +315,8 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
    * ```
    */
   static fromRecording(file: string | Blob | Uint8Array | ArrayBuffer, options: DecoderOptions = {}): ChatStream {
-    return new ChatStream(import("./recording.ts").then(({ replay }) => replay(file, options)));
+    return new ChatStream(
+      Promise.all([import("./recording.ts"), init()]).then(([{ replay }]) => replay(file, options)),
+    );
   }
 }

@@ -3,8 +3,7 @@
  *
  * Loaded when the first run starts, so that pages without tools do not carry it.
  */
-import { ChatwireError, withOutcome } from "./errors.ts";
-import { aborted, errorOf, unopened } from "./outcome.ts";
+import { aborted, ChatwireError, errorOf, unopened, withOutcome } from "./errors.ts";
 import { check, inWords, jsonSchemaOf, type Schema } from "./schema.ts";
 import type {
   RunEnd,

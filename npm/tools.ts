@@ -2,9 +2,8 @@
  * Tools as callers write them, and the run that lets a model use them: the shapes, and what users hold.
  * The loop itself is in tool-loop.ts, which is loaded when the first run starts.
  */
-import { ChatwireError, toError } from "./errors.ts";
+import { ChatwireError, errorOf, toError, unopened } from "./errors.ts";
 import type { RequestOptions } from "./options.ts";
-import { errorOf, unopened } from "./outcome.ts";
 import type { Schema, StandardSchema } from "./schema.ts";
 import type { ChatStream } from "./stream.ts";
 import { asyncDispose } from "./symbols.ts";

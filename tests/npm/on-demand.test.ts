@@ -4,8 +4,8 @@
 import assert from "node:assert/strict";
 import { registerHooks } from "node:module";
 import { test } from "node:test";
-import { type Chatwire, ChatwireError } from "chatwire";
-import { clientOf, collect, DONE, failureOf, hello, type Served, says, serve } from "./serving.ts";
+import { ChatStream, type Chatwire, ChatwireError } from "chatwire";
+import { clientOf, collect, DONE, failureOf, hello, says, serve, until } from "./serving.ts";
 
 /** The part that cannot be loaded. */
 let missing = "";
@@ -16,23 +16,39 @@ registerHooks({
   },
 });
 
-const uses: [name: string, part: string, use: (client: Chatwire) => Promise<unknown>][] = [
-  ["chunks", "shapes", ({ chat }) => collect(chat.completions.stream(hello))],
-  ["events", "shapes", ({ chat }) => collect(chat.completions.stream(hello).events)],
+const streamed = [says("{}", "stop"), DONE];
+const choices = [{ index: 0, message: { role: "assistant", content: "{}" }, finish_reason: "stop" }];
+const whole = [JSON.stringify({ id: "1", object: "chat.completion", created: 1, model: "m", choices })];
+const isKept = { headers: { "x-chatwire-stream": "kept", "content-type": "text/event-stream" } };
+
+const uses: [part: string, served: string[], use: (client: Chatwire) => Promise<unknown>][] = [
+  ["shapes", streamed, ({ chat }) => collect(chat.completions.stream(hello))],
+  ["shapes", streamed, ({ chat }) => collect(chat.completions.stream(hello).events)],
+  ["shapes", streamed, async ({ chat }) => collect(await chat.completions.create({ ...hello, stream: true }))],
+  ["frames", streamed, ({ chat }) => collect(chat.completions.stream(hello).frames())],
   [
-    "chunks of an open stream",
-    "shapes",
-    async ({ chat }) => collect(await chat.completions.create({ ...hello, stream: true })),
+    "tee",
+    streamed,
+    ({ chat }) => {
+      const sides = chat.completions.stream(hello).tee();
+      return Promise.all(sides.map((side) => side.finalContent()));
+    },
   ],
+  ["recording", streamed, ({ chat }) => chat.completions.stream(hello, { record: true }).finalContent()],
+  ["resume", streamed, ({ chat }) => chat.completions.resume("kept").finalContent()],
+  ["parse", whole, ({ chat }) => chat.completions.parse(hello)],
+  ["batch", whole, ({ chat }) => chat.completions.batch([hello])],
+  ["tool-loop", streamed, ({ chat }) => chat.completions.runTools({ ...hello, tools: [] }).finalContent()],
+  ["json", ['{"data":[]}'], ({ models }) => models.list()],
 ];
 
-for (const [name, part, use] of uses) {
-  test(`without_their_part_they_fail_by_name_and_the_next_try_is_free: ${name}`, async () => {
-    const served: Served[] = [];
-    const fetch = async () => {
-      const one = serve([says("Hi", "stop"), DONE], { after: "silence" });
-      served.push(one);
-      return one.response;
+for (const [part, parts, use] of uses) {
+  test(`without_a_part_a_call_fails_by_name_and_the_next_one_is_free: ${part}, ${use}`, async () => {
+    const leftOpen: (() => boolean)[] = [];
+    const fetch = async (_: unknown, { signal }: { signal?: AbortSignal | null } = {}) => {
+      const served = serve(parts, part === "resume" ? isKept : {});
+      leftOpen.push(() => !served.cancelled && !signal?.aborted);
+      return served.response;
     };
     // A call that was not let go of would hold up the next one.
     const client = clientOf(fetch, { limits: { concurrent: 1 } });
@@ -40,7 +56,14 @@ for (const [name, part, use] of uses) {
     const error = await failureOf(use(client));
     missing = "";
     assert.ok(error instanceof ChatwireError && /files are served/.test(error.message), String(error));
-    assert.ok(served.every(({ cancelled }) => cancelled));
+    await until(() => !leftOpen.some((isOpen) => isOpen()));
     await use(client);
   });
 }
+
+test("without_its_part_a_recording_fails_by_name", async () => {
+  missing = "recording";
+  const outcome = await ChatStream.fromRecording("").outcome();
+  missing = "";
+  assert.match(String(outcome.error?.message), /files are served/);
+});
