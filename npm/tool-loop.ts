@@ -3,16 +3,9 @@
  *
  * Loaded when the first run starts, so that pages without tools do not carry it.
  */
-import { aborted, ChatwireError, errorOf, unopened, withOutcome } from "./errors.ts";
+import { aborted, ChatwireError, errorOf, toError, unopened, withOutcome } from "./errors.ts";
 import { check, inWords, jsonSchemaOf, type Schema } from "./schema.ts";
-import type {
-  RunEnd,
-  RunnableFunctionTool,
-  RunnableTool,
-  ToolRunEvent,
-  ToolRunOutcome,
-  ToolRunState,
-} from "./tools.ts";
+import type { RunnableFunctionTool, RunnableTool, ToolRunEvent, ToolRunOutcome, ToolRunState } from "./tools.ts";
 import type { ChatCompletionFunctionTool, Outcome, ToolCall, Usage } from "./types.ts";
 
 const MAX_STEPS = 10;
@@ -36,9 +29,40 @@ interface Result {
   failed: boolean;
 }
 
-/** Drives a run; what it leaves behind is in `state`. */
-export async function* toolLoop(state: ToolRunState): AsyncGenerator<ToolRunEvent, void, void> {
-  const { options, messages, signal } = state;
+/** How a run ended: the model answered, its reader left, or something went wrong. */
+type End = ChatwireError | "answered" | "left";
+
+/** Drives a run, and settles its outcome. */
+export async function* toolLoop(
+  state: ToolRunState,
+  settle: (outcome: ToolRunOutcome) => void,
+): AsyncGenerator<ToolRunEvent, void, void> {
+  const { controller } = state;
+  const { signal } = state.options;
+  const leave = () => controller.abort(signal?.reason);
+  signal?.addEventListener("abort", leave);
+  if (signal?.aborted) leave();
+  let end: End = "left";
+  let outcome: ToolRunOutcome;
+  try {
+    yield* turns(state);
+    end = "answered";
+  } catch (error) {
+    end = toError(error);
+  } finally {
+    signal?.removeEventListener("abort", leave);
+    if (end === "left") controller.abort();
+    outcome = sumOf(state, end);
+    state.outcome = outcome;
+    settle(outcome);
+  }
+  if (outcome.status !== "complete" && outcome.status !== "aborted") throw errorOf(outcome);
+}
+
+/** The turns of a run. */
+async function* turns(state: ToolRunState): AsyncGenerator<ToolRunEvent, void, void> {
+  const { options, messages, steps } = state;
+  const { signal } = state.controller;
   const { maxSteps = MAX_STEPS, concurrency = CONCURRENCY, toolTimeout, approve, signal: _, ...request } = options;
   const tools = toolsOf(state);
   const { tools: __, ...rest } = state.params;
@@ -46,17 +70,24 @@ export async function* toolLoop(state: ToolRunState): AsyncGenerator<ToolRunEven
   for (let step = 0; step < maxSteps; step++) {
     const params = { ...rest, messages: [...messages], ...(definitions.length > 0 ? { tools: definitions } : {}) };
     const stream = state.open(params, { ...request, signal });
-    state.stream = stream;
+    state.cut = (heard) => {
+      const said = steps.at(-1)?.message;
+      stream.abort({ heard });
+      const message = steps.at(-1)?.message;
+      const at = said && message ? messages.lastIndexOf(said) : -1;
+      if (message && at >= 0) messages[at] = message;
+      if (state.outcome) state.outcome.message = message ?? null;
+    };
     try {
       for await (const event of stream.events) yield Object.assign(event, { step });
     } finally {
-      state.steps.push(await stream.outcome());
+      steps.push(await stream.outcome());
     }
-    const outcome = state.steps.at(-1) as Outcome;
+    const outcome = steps.at(-1) as Outcome;
     if (outcome.status === "aborted") throw errorOf(outcome);
     if (outcome.message) messages.push(outcome.message);
     if (outcome.toolCalls.length === 0) return;
-    state.stream = undefined;
+    state.cut = undefined;
 
     const results: Result[] = [];
     for await (const [at, result] of atMost(concurrency, outcome.toolCalls, (call) => run(call, step))) {
@@ -186,7 +217,7 @@ function failed(message: string): Result {
 }
 
 /** The outcome of the whole from those of its parts. */
-export function sumOf({ steps, messages, signal }: ToolRunState, end: RunEnd): ToolRunOutcome {
+function sumOf({ steps, messages, controller: { signal } }: ToolRunState, end: End): ToolRunOutcome {
   const last = steps.at(-1) ?? unopened(aborted(signal.reason));
   const whole = { ...last, usage: totalUsageOf(steps), cost: totalCostOf(steps), steps, messages };
   if (end === "answered") return whole;

@@ -134,23 +134,13 @@ export interface ToolRunState {
   options: ToolRunOptions;
   messages: ChatCompletionMessageParam[];
   steps: Outcome[];
-  signal: AbortSignal;
-  /** The turn that is told, until its tools run. */
-  stream?: ChatStream | undefined;
+  controller: AbortController;
+  /** Cuts the turn that is told to what was heard of it, until its tools run. */
+  cut?: ((heard: number) => void) | undefined;
+  /** There once the run is over. */
+  outcome?: ToolRunOutcome;
   /** Opens the stream of one turn. */
   open(params: ChatCompletionCreateParamsBase, options: RequestOptions): ChatStream;
-}
-
-/** How the loop ended: the model answered, its reader left, or something went wrong. */
-export type RunEnd = ChatwireError | "answered" | "left";
-
-async function outcomeOf(state: ToolRunState, end: RunEnd): Promise<ToolRunOutcome> {
-  try {
-    return (await import("./tool-loop.ts")).sumOf(state, end);
-  } catch (error) {
-    // The loop itself could not be loaded.
-    return { ...unopened(toError(error)), steps: state.steps, messages: state.messages };
-  }
 }
 
 /**
@@ -174,7 +164,7 @@ export class ToolRun implements AsyncIterable<ToolRunEvent> {
   /** Made by `runTools`. */
   constructor(params: ToolRunParams, options: ToolRunOptions, open: ToolRunState["open"]) {
     const messages = Array.isArray(params?.messages) ? [...params.messages] : [];
-    this.#state = { params, options, messages, steps: [], signal: this.controller.signal, open };
+    this.#state = { params, options, messages, steps: [], controller: this.controller, open };
     this.#ended = new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -196,24 +186,13 @@ export class ToolRun implements AsyncIterable<ToolRunEvent> {
   }
 
   async *#run(): AsyncGenerator<ToolRunEvent, void, void> {
-    const { signal } = this.#state.options;
-    const leave = () => this.controller.abort(signal?.reason);
-    signal?.addEventListener("abort", leave);
-    if (signal?.aborted) leave();
-    let end: RunEnd = "left";
-    try {
-      const { toolLoop } = await import("./tool-loop.ts");
-      yield* toolLoop(this.#state);
-      end = "answered";
-    } catch (error) {
-      end = toError(error);
-    } finally {
-      signal?.removeEventListener("abort", leave);
-      if (end === "left") this.controller.abort();
-      this.#settle(await outcomeOf(this.#state, end));
-    }
-    const outcome = await this.#ended;
-    if (outcome.status !== "complete" && outcome.status !== "aborted") throw errorOf(outcome);
+    const { steps, messages } = this.#state;
+    const { toolLoop } = await import("./tool-loop.ts").catch((thrown) => {
+      const error = toError(thrown);
+      this.#settle({ ...unopened(error), steps, messages });
+      throw error;
+    });
+    yield* toolLoop(this.#state, this.#settle);
   }
 
   /** How it ended; never rejects. Runs by itself if nobody iterates. */
@@ -258,17 +237,7 @@ export class ToolRun implements AsyncIterable<ToolRunEvent> {
    * `outcome.message`, and in `messages` if it is there; one that calls tools stays whole once they run
    */
   abort({ heard }: { heard?: number | undefined } = {}): void {
-    const { stream, messages, steps } = this.#state;
-    if (heard !== undefined && stream) {
-      const said = steps.at(-1)?.message;
-      stream.abort({ heard });
-      const message = steps.at(-1)?.message;
-      const at = said && message ? messages.lastIndexOf(said) : -1;
-      if (message && at >= 0) messages[at] = message;
-      this.#ended.then((outcome) => {
-        outcome.message = steps.at(-1)?.message ?? null;
-      });
-    }
+    if (heard !== undefined) this.#state.cut?.(heard);
     this.controller.abort();
   }
 
