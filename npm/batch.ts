@@ -3,7 +3,7 @@
  *
  * Pace is the limiter's business; this keeps enough requests waiting for it, waits out refusals, and keeps the order.
  */
-import { aborted, InvalidRequestError, RateLimitError, toError } from "./errors.ts";
+import { aborted, RateLimitError, toError, unsent } from "./errors.ts";
 import type { RequestOptions } from "./options.ts";
 import type { ChatCompletion, ChatCompletionCreateParamsNonStreaming, WithRequestId } from "./types.ts";
 
@@ -59,9 +59,9 @@ export async function runBatch(
   options: BatchOptions,
 ): Promise<BatchResult[]> {
   const { concurrency = CONCURRENCY, maxWait = MAX_WAIT, onProgress, ...settings } = options;
-  if (!Array.isArray(list)) throw refused("a batch is a list of parameters", []);
-  if (!(concurrency >= 1)) throw refused("concurrency is a number, at least 1", ["concurrency"]);
-  if (!(maxWait >= 0)) throw refused("maxWait is a number of milliseconds, 0 or more", ["maxWait"]);
+  if (!Array.isArray(list)) throw unsent("invalid_type", "a batch is a list of parameters");
+  if (!(concurrency >= 1)) throw unsent("invalid_type", "concurrency is a number, at least 1", "concurrency");
+  if (!(maxWait >= 0)) throw unsent("invalid_type", "maxWait is a number of milliseconds, 0 or more", "maxWait");
 
   const results: BatchResult[] = new Array(list.length);
   let next = 0;
@@ -100,12 +100,6 @@ export async function runBatch(
       }
     }
   }
-}
-
-function refused(message: string, path: string[]): InvalidRequestError {
-  return new InvalidRequestError(`Nothing was sent: ${message}.`, {
-    details: [{ code: "invalid_type", message, path }],
-  });
 }
 
 /** Waits at least a millisecond, so that a server that names the present is not asked without end. */

@@ -8,9 +8,9 @@ import {
   ChatwireError,
   type ErrorDescriptor,
   type ErrorDetail,
-  InvalidRequestError,
   outcomeOf,
   toError,
+  unsent,
 } from "./errors.ts";
 import { type Opened, open, type SentHeaders, tell } from "./opening.ts";
 import type { ClientOptions, Fallback, Hooks, RequestOptions } from "./options.ts";
@@ -49,9 +49,7 @@ function toBody(params: unknown, stream: boolean): string {
       message = "parameters must be plain JSON: a BigInt or an object that contains itself cannot be sent";
     }
   }
-  throw new InvalidRequestError(`The request was not sent: ${message}.`, {
-    details: [{ code: "invalid_json", message, path: [] }],
-  });
+  throw unsent("invalid_json", message);
 }
 
 /** Nothing has been counted yet. */
@@ -305,9 +303,7 @@ function texts(record: unknown): unknown {
 function follow(signal: AbortSignal | null | undefined, controller: AbortController): () => void {
   if (!signal) return () => {};
   if (typeof signal.addEventListener !== "function") {
-    throw new InvalidRequestError("The request was not sent: signal is not an AbortSignal.", {
-      details: [{ code: "invalid_type", message: "signal is an AbortSignal", path: ["signal"] }],
-    });
+    throw unsent("invalid_type", "signal is an AbortSignal", "signal");
   }
   const leave = () => controller.abort(signal.reason);
   if (signal.aborted) leave();

@@ -1,9 +1,9 @@
 /**
  * Answers that come whole.
  */
+import type { BodyDecoder } from "./body-decoder.ts";
 import type { Answer } from "./call.ts";
-import { errorOf } from "./errors.ts";
-import type { BodyReading } from "./reading.ts";
+import { completed, define } from "./errors.ts";
 import { Session } from "./session.ts";
 import type { ChatCompletion, WithRequestId } from "./types.ts";
 
@@ -16,12 +16,11 @@ export async function readDocument(
   controller: AbortController,
 ): Promise<WithRequestId<ChatCompletion>> {
   const session = new Session(answer, controller);
-  const outcome = await session.readThrough();
-  if (outcome.status !== "complete") throw errorOf(outcome);
-  return identified(JSON.parse((session.reading as BodyReading).completion), answer);
+  await completed(session.readThrough());
+  return identified(JSON.parse((session.decoder as BodyDecoder).completion), answer);
 }
 
 /** Adds the request's id without changing what the server sent. */
 export function identified<T extends object>(value: T, { requestId }: Answer): WithRequestId<T> {
-  return Object.defineProperty(value, "_request_id", { value: requestId, configurable: true, writable: true });
+  return define(value, "_request_id", requestId) as WithRequestId<T>;
 }

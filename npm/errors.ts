@@ -201,7 +201,17 @@ const classes: Record<string, typeof ChatwireError> = {
 
 // Written out once, here: a minifier renames classes.
 for (const name of Object.keys(classes)) {
-  Object.defineProperty(classes[name]?.prototype, "name", { value: name, configurable: true, writable: true });
+  define((classes[name] as typeof ChatwireError).prototype, "name", name);
+}
+
+/** Sets a property that is not enumerable. */
+export function define<T extends object>(object: T, name: string, value: unknown): T {
+  return Object.defineProperty(object, name, { value, configurable: true, writable: true });
+}
+
+/** What is wrong with a call before anything is sent. */
+export function unsent(code: string, message: string, ...path: string[]): InvalidRequestError {
+  return new InvalidRequestError(`The request was not sent: ${message}.`, { details: [{ code, message, path }] });
 }
 
 function isDescriptor(value: unknown): value is ErrorDescriptor {
@@ -228,8 +238,7 @@ export function rethrow(thrown: unknown): never {
 
 /** Ties an error to how its stream ended, without the outcome filling every log line. */
 export function withOutcome<E extends ChatwireError>(error: E, outcome: Outcome): E {
-  Object.defineProperty(error, "outcome", { value: outcome, configurable: true, writable: true });
-  return error;
+  return define(error, "outcome", outcome);
 }
 
 /** The error that stands for a caller's own leaving. */
@@ -268,4 +277,11 @@ export function outcomeOf(error: ChatwireError): Outcome {
 /** What an outcome throws, where it throws at all. */
 export function errorOf(outcome: Outcome): ChatwireError {
   return outcome.error ?? withOutcome(aborted(), outcome);
+}
+
+/** The outcome of what ended well; else it rejects with what the outcome throws. */
+export async function completed<O extends Outcome>(ended: Promise<O>): Promise<O> {
+  const outcome = await ended;
+  if (outcome.status !== "complete") throw errorOf(outcome);
+  return outcome;
 }

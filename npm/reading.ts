@@ -4,9 +4,7 @@
  * Decides nothing: when to give up, what bytes mean and how the body ended are the engine's answers.
  */
 import { type Batch, type BodyDecoder, joined } from "./body-decoder.ts";
-import type { OutputKind } from "./boundary.ts";
 import { asBytes } from "./engine.ts";
-import type { Shape } from "./shapes.ts";
 import type { Outcome } from "./types.ts";
 
 /** What one read of a body gives: bytes, if the host does as it should. */
@@ -18,12 +16,8 @@ export interface Read {
 /** Is told how a body ended. */
 export type Ended = (outcome: Outcome) => void;
 
-/** What reads a body, step by step: `read`, then `taken` or `lost`, until there is an outcome. */
+/** What reads a body, step by step: `read`, then `taken` or `lost`, until its decoder has an outcome. */
 export interface BodyReading {
-  readonly outcome: Outcome | undefined;
-  readonly completion: string;
-  used(): Pick<Outcome, "usage" | "cost">;
-  setOutput(kind: OutputKind, shape?: Shape): void;
   read(): Promise<Read>;
   taken(read: Read): Batch;
   lost(cause: unknown): Batch;
@@ -73,29 +67,13 @@ export class Reading implements BodyReading {
     if (signal.aborted) this.abort();
   }
 
-  /** How it ended; undefined until then. */
-  get outcome(): Outcome | undefined {
+  get #outcome(): Outcome | undefined {
     return this.#decoder.outcome;
-  }
-
-  /** What was used so far, and what it costs. */
-  used(): Pick<Outcome, "usage" | "cost"> {
-    return this.#decoder.used();
-  }
-
-  /** For a document, once ended: the completion as JSON text. */
-  get completion(): string {
-    return this.#decoder.completion;
-  }
-
-  /** Sets what `taken` gives. Before the first read. */
-  setOutput(kind: OutputKind, shape?: Shape): void {
-    this.#decoder.setOutput(kind, shape);
   }
 
   /** Starts one read. Hand its result to `taken`, or its failure to `lost`. */
   read(): Promise<Read> {
-    if (this.outcome || !this.#reader) return Promise.resolve({ done: true });
+    if (this.#outcome || !this.#reader) return Promise.resolve({ done: true });
     const now = performance.now();
     this.#readStarted = now;
     const due = this.#decoder.deadline(now);
@@ -117,12 +95,12 @@ export class Reading implements BodyReading {
     });
   }
 
-  /** What a read brought. Look at `outcome` afterwards: once it is there, nothing more comes. */
+  /** What a read brought. Look at the decoder's outcome afterwards: once it is there, nothing more comes. */
   taken(read: Read): Batch {
     const now = performance.now();
     const started = this.#readStarted;
     this.#readStarted = IDLE;
-    if (this.outcome || read === WOKEN) return this.rest();
+    if (this.#outcome || read === WOKEN) return this.rest();
     this.#pending = undefined;
     const { done, value } = read;
     if (done) return this.#after(this.#decoder.close(now));
@@ -137,7 +115,7 @@ export class Reading implements BodyReading {
 
   /** The connection broke. */
   lost(cause: unknown): Batch {
-    if (this.outcome) return this.rest();
+    if (this.#outcome) return this.rest();
     const why = cause instanceof Error ? cause.message : String(cause);
     this.#cancel();
     return this.#after(this.#decoder.lose(performance.now(), why));
@@ -145,7 +123,7 @@ export class Reading implements BodyReading {
 
   /** Ends it as the caller's wish; without effect once it has ended. */
   readonly abort = (): void => {
-    if (this.outcome) return;
+    if (this.#outcome) return;
     this.#rest = joined(this.#rest, this.#after(this.#decoder.abort(performance.now())));
     this.#cancel(); // settles a pending read at once
   };
@@ -165,9 +143,9 @@ export class Reading implements BodyReading {
   }
 
   #after(batch: Batch): Batch {
-    if (this.outcome) {
+    if (this.#outcome) {
       this.#release();
-      this.#ended(this.outcome);
+      this.#ended(this.#outcome);
     }
     return this.#rest.length > 0 ? joined(this.rest(), batch) : batch;
   }
@@ -210,11 +188,11 @@ export class Reading implements BodyReading {
   readonly #wake = (): void => {
     this.#timerAt = NEVER;
     const started = this.#readStarted;
-    if (this.outcome || started === IDLE) return; // nobody waits: a slow consumer is not a stall
+    if (this.#outcome || started === IDLE) return; // nobody waits: a slow consumer is not a stall
     const now = performance.now();
     if (this.#decoder.deadline(started) <= now) {
       this.#rest = this.#after(this.#decoder.tick(started, now));
-      if (this.outcome) this.#cancel();
+      if (this.#outcome) this.#cancel();
       else if (this.#rest.length > 0) this.#awaken(WOKEN);
     }
     const due = this.#decoder.deadline(started);

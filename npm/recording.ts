@@ -6,13 +6,12 @@
  * says that the recording is whole. Loaded on demand.
  */
 import type { Batch, BodyDecoder } from "./body-decoder.ts";
-import type { EngineDecoderOptions, OutputKind } from "./boundary.ts";
+import type { EngineDecoderOptions } from "./boundary.ts";
 import type { DecoderOptions } from "./decoders.ts";
 import { ChatwireError } from "./errors.ts";
 import type { SentHeaders } from "./opening.ts";
 import type { BodyReading, Ended, Read } from "./reading.ts";
 import type { Source } from "./session.ts";
-import type { Shape } from "./shapes.ts";
 import type { Outcome } from "./types.ts";
 
 const FORMAT = "recording";
@@ -202,22 +201,6 @@ class Replay implements BodyReading {
     if (signal.aborted) this.#abort();
   }
 
-  get outcome(): Outcome | undefined {
-    return this.#decoder.outcome;
-  }
-
-  get completion(): string {
-    return this.#decoder.completion;
-  }
-
-  used(): Pick<Outcome, "usage" | "cost"> {
-    return this.#decoder.used();
-  }
-
-  setOutput(kind: OutputKind, shape?: Shape): void {
-    this.#decoder.setOutput(kind, shape);
-  }
-
   read(): Promise<Read> {
     const recorded = this.#steps[this.#at];
     return Promise.resolve(recorded ? { done: false, value: recorded.bytes ?? new Uint8Array() } : { done: true });
@@ -249,7 +232,7 @@ class Replay implements BodyReading {
   }
 
   readonly #abort = (): void => {
-    if (!this.outcome) this.#after(this.#decoder.abort(this.#now));
+    if (!this.#decoder.outcome) this.#after(this.#decoder.abort(this.#now));
   };
 
   rest(): Batch {
@@ -262,9 +245,9 @@ class Replay implements BodyReading {
   }
 
   #after(batch: Batch): Batch {
-    if (this.outcome) {
+    if (this.#decoder.outcome) {
       this.#signal.removeEventListener("abort", this.#abort);
-      this.#ended(this.outcome);
+      this.#ended(this.#decoder.outcome);
     }
     return batch;
   }

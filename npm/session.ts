@@ -29,8 +29,9 @@ export interface Source {
 
 export class Session {
   readonly controller: AbortController;
-  /** There once the answer's headers are, as is `reading`. */
+  /** There once the answer's headers are, as are `decoder` and `reading`. */
   source: Source | undefined;
+  decoder: BodyDecoder | undefined;
   reading: BodyReading | undefined;
   outcome: Outcome | undefined;
   /** Resolves once `outcome` is there, or `reading` and what its reader needs. */
@@ -67,6 +68,7 @@ export class Session {
     this.source = source;
     const { signal } = this.controller;
     const decoder = new BodyDecoder(source.decoder, source.recorder);
+    this.decoder = decoder;
     this.reading = source.reading?.(decoder, signal, ended) ?? new Reading(source.body, decoder, signal, ended);
   }
 
@@ -92,7 +94,7 @@ export class Session {
     const isList = kind === CHUNKS || kind === EVENTS;
     try {
       const [shapes] = await Promise.all([isList ? import("./shapes.ts") : undefined, this.opened]);
-      this.reading?.setOutput(kind, shapes?.shapeOf(kind));
+      this.decoder?.setOutput(kind, shapes?.shapeOf(kind));
     } catch (thrown) {
       this.fail(thrown);
     }

@@ -6,7 +6,7 @@ import { BatchIterator } from "./batch-iterator.ts";
 import { CHUNKS, EVENTS, NONE, TEXT } from "./boundary.ts";
 import type { DecoderOptions } from "./decoders.ts";
 import { asBytes, init } from "./engine.ts";
-import { ChatwireError, errorOf, toError } from "./errors.ts";
+import { ChatwireError, completed, errorOf, rethrow } from "./errors.ts";
 import type { Frame } from "./frames.ts";
 import { Session, type Source } from "./session.ts";
 import { asyncDispose } from "./symbols.ts";
@@ -109,14 +109,8 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
   }
 
   #used(): Pick<Outcome, "usage" | "cost"> {
-    const { outcome, reading } = this.#session;
-    return outcome ?? reading?.used() ?? { usage: null, cost: null };
-  }
-
-  async #complete(): Promise<Outcome> {
-    const outcome = await this.outcome();
-    if (outcome.status !== "complete") throw errorOf(outcome);
-    return outcome;
+    const { outcome, decoder } = this.#session;
+    return outcome ?? decoder?.used() ?? { usage: null, cost: null };
   }
 
   /**
@@ -125,22 +119,22 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
    * @throws {StreamError} it did not end well
    */
   async finalChatCompletion(): Promise<ChatCompletion> {
-    return (await this.#complete()).completion as ChatCompletion;
+    return (await completed(this.outcome())).completion as ChatCompletion;
   }
 
   /** The assistant's turn, ready to be sent back. Rejects as `finalChatCompletion` does. */
   async finalMessage(): Promise<ChatCompletionAssistantMessageParam> {
-    return (await this.#complete()).message as ChatCompletionAssistantMessageParam;
+    return (await completed(this.outcome())).message as ChatCompletionAssistantMessageParam;
   }
 
   /** The text; null when there is none, as beside tool calls. Rejects as `finalChatCompletion` does. */
   async finalContent(): Promise<string | null> {
-    return (await this.#complete()).text || null;
+    return (await completed(this.outcome())).text || null;
   }
 
   /** What was used, `estimated` when the server did not say; null when nothing is known. Rejects as `finalChatCompletion` does. */
   async totalUsage(): Promise<Usage | null> {
-    return (await this.#complete()).usage;
+    return (await completed(this.outcome())).usage;
   }
 
   /**
@@ -182,8 +176,7 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
     const session = this.#session;
     this.abort();
     // One that was left goes on there.
-    if (session.outcome?.status === "aborted")
-      await session.source?.kept?.stop().catch((error) => Promise.reject(toError(error)));
+    if (session.outcome?.status === "aborted") await session.source?.kept?.stop().catch(rethrow);
   }
 
   /**
@@ -241,14 +234,8 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
   tee({ maxBehind }: { maxBehind?: number } = {}): [ChatStream, ChatStream] {
     const session = this.#session;
     const whole = this.toReadableStream();
-    const sides = session.needs(import("./tee.ts")).then(({ teeBody }) => teeBody(whole, maxBehind));
-    const open = async (side: 0 | 1): Promise<Source> => {
-      const { body, verdict } = (await sides)[side];
-      await session.opened;
-      const decoder = { ...session.source?.decoder, timeouts: {} };
-      return { body, decoder, verdict: (own) => verdict(own, session.outcome) };
-    };
-    return [new ChatStream(open(0)), new ChatStream(open(1))];
+    const sides = session.needs(import("./tee.ts")).then(({ teeOf }) => teeOf(whole, session, maxBehind));
+    return [new ChatStream(sides.then(([one]) => one)), new ChatStream(sides.then(([, other]) => other))];
   }
 
   /**

@@ -2,6 +2,7 @@
  * One stream read by two: its bytes, handed to both as each asks for them, with a bound on how far apart they get.
  */
 import { StreamError, withOutcome } from "./errors.ts";
+import type { Session, Source } from "./session.ts";
 import type { Outcome } from "./types.ts";
 
 /** How far, in bytes, one branch may fall behind the other. */
@@ -11,17 +12,34 @@ const MAX_BEHIND = 4 * 1024 * 1024;
 const PATIENCE = 1000;
 
 /** One side of a tee. */
-export interface Branch {
+interface Branch {
   body: ReadableStream<Uint8Array>;
   /** How it ended, by how it saw that itself, and how the whole ended. */
   verdict: (own: Outcome, whole: Outcome | undefined) => Outcome;
+}
+
+/** The two sources of one stream, whose body is `whole`. */
+export async function teeOf(
+  whole: ReadableStream<Uint8Array>,
+  session: Session,
+  maxBehind?: number,
+): Promise<[Source, Source]> {
+  const [one, other] = teeBody(whole, maxBehind);
+  await session.opened;
+  const decoder = { ...session.source?.decoder, timeouts: {} };
+  const sourceOf = ({ body, verdict }: Branch): Source => ({
+    body,
+    decoder,
+    verdict: (own) => verdict(own, session.outcome),
+  });
+  return [sourceOf(one), sourceOf(other)];
 }
 
 /**
  * Two bodies of one. Both move at the pace of the slower one while it is read at all; one that is not read falls behind,
  * and is cut off at `maxBehind` bytes. The source is cancelled once both are.
  */
-export function teeBody(source: ReadableStream<Uint8Array>, maxBehind = MAX_BEHIND): [Branch, Branch] {
+function teeBody(source: ReadableStream<Uint8Array>, maxBehind = MAX_BEHIND): [Branch, Branch] {
   const reader = source.getReader();
   const sides: [Side, Side] = [new Side(), new Side()];
   let reading: Promise<void> | undefined;

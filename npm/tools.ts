@@ -2,7 +2,7 @@
  * Tools as callers write them, and the run that lets a model use them: the shapes, and what users hold.
  * The loop itself is in tool-loop.ts, which is loaded when the first run starts.
  */
-import { ChatwireError, errorOf, toError, unopened } from "./errors.ts";
+import { ChatwireError, completed, toError, unopened } from "./errors.ts";
 import type { RequestOptions } from "./options.ts";
 import type { Schema, StandardSchema } from "./schema.ts";
 import type { ChatStream } from "./stream.ts";
@@ -205,30 +205,24 @@ export class ToolRun implements AsyncIterable<ToolRunEvent> {
     return this.#ended;
   }
 
-  async #complete(): Promise<ToolRunOutcome> {
-    const outcome = await this.outcome();
-    if (outcome.status !== "complete") throw errorOf(outcome);
-    return outcome;
-  }
-
   /** The last answer's text. */
   async finalContent(): Promise<string | null> {
-    return (await this.#complete()).text || null;
+    return (await completed(this.outcome())).text || null;
   }
 
   /** The last answer. */
   async finalMessage(): Promise<ChatCompletionAssistantMessageParam> {
-    return (await this.#complete()).message as ChatCompletionAssistantMessageParam;
+    return (await completed(this.outcome())).message as ChatCompletionAssistantMessageParam;
   }
 
   /** The last answer as a completion. */
   async finalChatCompletion(): Promise<ChatCompletion> {
-    return (await this.#complete()).completion as ChatCompletion;
+    return (await completed(this.outcome())).completion as ChatCompletion;
   }
 
   /** What all turns used together; null when nothing is known. */
   async totalUsage(): Promise<Usage | null> {
-    return (await this.#complete()).usage;
+    return (await completed(this.outcome())).usage;
   }
 
   /**
