@@ -24,9 +24,12 @@ const binding = ["--target", "web", "--no-typescript", "--omit-default-module-pa
 
 // Just what rustc emits; every runtime that chatwire supports can do it.
 const features = "bulk-memory multivalue mutable-globals nontrapping-float-to-int reference-types sign-ext".split(" ");
-// Low memory is the far end of the stack. Inlining what has one caller saves bytes, and costs more of them after gzip.
+// Low memory is the far end of the stack. Inlining what has one caller saves bytes, and costs more of them after gzip; so do
+// finding what is computed twice and cutting runs of zeros out of the data. Alignments, all alike, are hints only.
 const shrinking = [
-  ...["--low-memory-unused", "-Oz", "--one-caller-inline-max-function-size=20", "--strip-debug", "--strip-producers"],
+  ...["--low-memory-unused", "-Oz", "--one-caller-inline-max-function-size=20", "--dealign"],
+  ...["--skip-pass=local-cse", "--skip-pass=memory-packing"],
+  ...["--strip-debug", "--strip-producers", "--strip-target-features"],
   ...features.map((feature) => `--enable-${feature}`),
 ];
 
