@@ -79,22 +79,17 @@ export class BatchIterator<T> implements AsyncIterableIterator<T, undefined> {
   async #open(): Promise<IteratorResult<T, undefined>> {
     await this.#session.opened;
     this.#reading = this.#session.reading;
-    return this.#reading ? this.#more(this.#reading) : this.#finish();
+    return this.#more();
   }
 
-  readonly #taken = (result: Read) => {
-    const reading = this.#reading as BodyReading;
-    return this.#give(this.#batch(reading, result)) ?? this.#more(reading);
-  };
+  readonly #taken = (result: Read) => this.#step(result) ?? this.#more();
 
-  readonly #lost = (cause: unknown) => {
-    const reading = this.#reading as BodyReading;
-    return this.#give(this.#batch(reading, undefined, cause)) ?? this.#more(reading);
-  };
+  readonly #lost = (cause: unknown) => this.#step(undefined, cause) ?? this.#more();
 
   /** Reads until there is something to give: keep-alives and chunks without text give nothing. */
-  async #more(reading: BodyReading): Promise<IteratorResult<T, undefined>> {
-    while (!this.#session.outcome) {
+  async #more(): Promise<IteratorResult<T, undefined>> {
+    const reading = this.#reading;
+    while (reading && !this.#session.outcome) {
       let result: Read | undefined;
       let cause: unknown;
       try {
@@ -102,19 +97,22 @@ export class BatchIterator<T> implements AsyncIterableIterator<T, undefined> {
       } catch (thrown) {
         cause = thrown;
       }
-      const given = this.#give(this.#batch(reading, result, cause));
+      const given = this.#step(result, cause);
       if (given) return given;
     }
-    return this.#give(reading.rest()) ?? this.#finish();
+    return this.#give(reading?.rest() ?? "") ?? this.#finish();
   }
 
-  #batch(reading: BodyReading, result: Read | undefined, cause?: unknown): Batch {
+  /** What one read brought, or that it failed. */
+  #step(result: Read | undefined, cause?: unknown): IteratorYieldResult<T> | undefined {
+    const reading = this.#reading as BodyReading;
+    let batch: Batch = "";
     try {
-      return result ? reading.taken(result) : reading.lost(cause);
+      batch = result ? reading.taken(result) : reading.lost(cause);
     } catch (thrown) {
       this.#session.fail(thrown);
-      return "";
     }
+    return this.#give(batch);
   }
 
   #give(batch: Batch): IteratorYieldResult<T> | undefined {

@@ -4,8 +4,6 @@
  * Reads nothing and waits for nothing; reading.ts and decoders.ts do, each in its own way.
  */
 import {
-  ABORTED,
-  CLOSED,
   COMPLETION,
   DEADLINE,
   DECODER,
@@ -14,7 +12,6 @@ import {
   type Engine,
   type EngineDecoderOptions,
   INPUT_BYTES,
-  LOST,
   OUTCOME,
   type OutputKind,
   PUSH,
@@ -104,25 +101,9 @@ export class BodyDecoder {
     return this.#batch(engine.call(PUSH, slice.length, readStarted, now, 0));
   }
 
-  /** The body is over. */
-  close(now: number): Batch {
-    this.#recorder?.note(["closed", now]);
-    return this.#end(CLOSED, now);
-  }
-
-  /** The connection broke; `why` in the host's words, where it gave any. */
-  lose(now: number, why?: string): Batch {
-    this.#recorder?.note(["lost", now, why ?? ""]);
-    return this.#end(LOST, now, why);
-  }
-
-  /** The caller left. */
-  abort(now: number): Batch {
-    this.#recorder?.note(["aborted", now]);
-    return this.#end(ABORTED, now);
-  }
-
-  #end(reason: EndReason, now: number, why = ""): Batch {
+  /** The body is over; `why` in the host's words, where it gave any. */
+  end(reason: EndReason, now: number, why = ""): Batch {
+    this.#recorder?.noteEnd(reason, now, why);
     return this.#engine ? this.#batch(this.#engine.call(END, put(why), reason, now)) : "";
   }
 

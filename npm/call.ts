@@ -3,15 +3,7 @@
  */
 import { ACCOUNT, CONNECTION, type Engine, type EngineCall, JSON_SCHEMA, type Totals } from "./boundary.ts";
 import { init, initNow, make, put, settingsText } from "./engine.ts";
-import {
-  aborted,
-  ChatwireError,
-  type ErrorDescriptor,
-  type ErrorDetail,
-  outcomeOf,
-  toError,
-  unsent,
-} from "./errors.ts";
+import { aborted, ChatwireError, type ErrorDetail, outcomeOf, toError, unsent } from "./errors.ts";
 import { type Opened, open, type SentHeaders, tell } from "./opening.ts";
 import type { ClientOptions, Fallback, Hooks, RequestOptions } from "./options.ts";
 import type { Answered } from "./promise.ts";
@@ -68,11 +60,11 @@ export class Caller {
   /** @param client who is to make the calls */
   constructor(options: ClientOptions, client: object) {
     if (options.fetch !== undefined && typeof options.fetch !== "function") {
-      throw new ChatwireError("fetch must be a function such as the global fetch: (url, init) => Promise<Response>.");
+      throw new ChatwireError("fetch must be a function such as the global fetch.");
     }
     const isFallback = (one?: Fallback) => one && callers.has(one.client) && typeof one.model === "string";
     if (options.fallback && !(Array.isArray(options.fallback) && options.fallback.every(isFallback))) {
-      throw new ChatwireError("fallback is a list of { client, model }, each client another one of this package.");
+      throw new ChatwireError("fallback is a list of { client, model }, each client another Chatwire.");
     }
     const { fetch } = options;
     this.#options = fetch ? { ...options, fetch: standard(fetch) } : options;
@@ -111,12 +103,23 @@ export class Caller {
       // At once: what the caller changes later is not for this call.
       if ("params" in target) body = toBody(target.params, stream);
       const recording = options.record && stream ? import("./recording.ts") : undefined;
-      const [record] = await Promise.all([recording, init(), needs]);
+      const others = this.#options.fallback;
+      const asking = others && body !== undefined ? import("./fallback.ts") : undefined;
+      const [record, fallback] = await Promise.all([recording, asking, init(), needs]);
       if (signal.aborted) throw aborted(signal.reason);
       const pairs = { headers: texts(plainHeaders(headers)), query: texts(query) };
       const read = { decoding, accumulate, sentences };
       const call = { ...pairs, path, timeout, maxRetries, ...read, stream, now: performance.now() };
-      const { ended, ...answer } = await this.#ask(body, call, signal);
+      const first = this.#send(body, call, signal);
+      const send = (client: object, body: string, call: EngineCall) =>
+        (callers.get(client) as Caller).#send(body, call, signal);
+      const { ended, ...answer } = await (fallback?.orOthers(
+        first,
+        others as readonly Fallback[],
+        body as string,
+        call,
+        send,
+      ) ?? first);
       return {
         ...answer,
         recorder: record && new record.Recorder(answer.decoder, answer.sent),
@@ -134,30 +137,7 @@ export class Caller {
     }
   }
 
-  /** Sends a request here and then, while the engine says that it may help, to those that were named for this. */
-  async #ask(body: string | undefined, call: EngineCall, signal: AbortSignal): Promise<Answer> {
-    let failure: unknown;
-    try {
-      return await this.#send(body, call, signal);
-    } catch (thrown) {
-      failure = thrown;
-    }
-    for (const { client, model, params } of (body && this.#options.fallback) || []) {
-      const { fallback, attempts } = failure as ErrorDescriptor;
-      if (!fallback) break;
-      const sent = JSON.parse(body as string);
-      const other = JSON.stringify({ ...sent, ...params, model, stream: sent.stream });
-      try {
-        // Headers and query of the call may hold what is for this server's eyes only.
-        const again = { ...call, attempts, headers: undefined, query: undefined };
-        return await (callers.get(client) as Caller).#send(other, again, signal);
-      } catch (thrown) {
-        failure = thrown;
-      }
-    }
-    throw failure;
-  }
-
+  /** Sends a request. */
   async #send(body: string | undefined, call: EngineCall, signal: AbortSignal): Promise<Answer> {
     const told = (hook: string, what: { warnings?: ErrorDetail[] }) => {
       if (this.#options.hooks?.[hook as keyof Hooks]) tell(this.#options.hooks, hook, what);

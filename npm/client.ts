@@ -3,7 +3,7 @@
  */
 import type { BatchOptions, BatchResult } from "./batch.ts";
 import { Caller, type Target } from "./call.ts";
-import { identified, readDocument } from "./document.ts";
+import { readDocument } from "./document.ts";
 import { ChatwireError, rethrow } from "./errors.ts";
 import type { ClientOptions, RequestOptions } from "./options.ts";
 import type { ParsedChatCompletion } from "./parse.ts";
@@ -200,8 +200,7 @@ export class Models {
     const { answer, controller } = this.#caller.start({ path: "/models", needs }, options);
     return new APIPromise(answer, async () => {
       const listed = await answer;
-      const { readJSON } = await needs;
-      return identified(await readJSON<ModelList>(listed, controller.signal), listed);
+      return (await needs).readJSON<ModelList>(listed, controller.signal);
     });
   }
 }

@@ -6,7 +6,9 @@
  */
 import { type Batch, BodyDecoder } from "./body-decoder.ts";
 import {
+  ABORTED,
   CHUNKS,
+  CLOSED,
   type Engine,
   type EngineDecoderOptions,
   EVENT_STREAM,
@@ -15,6 +17,7 @@ import {
   FEED,
   FINISH,
   INPUT_BYTES,
+  LOST,
   NONE,
   TEXT,
 } from "./boundary.ts";
@@ -63,6 +66,7 @@ export interface DecoderOutput {
   none: undefined;
 }
 
+const REASONS = { closed: CLOSED, lost: LOST, aborted: ABORTED } as const;
 const KINDS = { none: NONE, text: TEXT, chunks: CHUNKS, events: EVENTS } as const;
 
 /**
@@ -135,10 +139,7 @@ export class ChatDecoder<Output extends keyof DecoderOutput = "events"> {
     if (this.#isClosed && outcome) return outcome;
     if (this.#isClosed) throw new ChatwireError("This ChatDecoder was freed before it ended: there is no outcome.");
     this.#isClosed = true;
-    const now = performance.now();
-    if (reason === "aborted") this.#rest = this.#decoder.abort(now);
-    else if (reason === "lost") this.#rest = this.#decoder.lose(now);
-    else this.#rest = this.#decoder.close(now);
+    this.#rest = this.#decoder.end(REASONS[reason] ?? CLOSED, performance.now());
     return this.#decoder.outcome as Outcome;
   }
 

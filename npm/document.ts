@@ -17,10 +17,6 @@ export async function readDocument(
 ): Promise<WithRequestId<ChatCompletion>> {
   const session = new Session(answer, controller);
   await completed(session.readThrough());
-  return identified(JSON.parse((session.decoder as BodyDecoder).completion), answer);
-}
-
-/** Adds the request's id without changing what the server sent. */
-export function identified<T extends object>(value: T, { requestId }: Answer): WithRequestId<T> {
-  return define(value, "_request_id", requestId) as WithRequestId<T>;
+  const completion = JSON.parse((session.decoder as BodyDecoder).completion);
+  return define(completion, "_request_id", answer.requestId);
 }

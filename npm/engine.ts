@@ -39,7 +39,7 @@ function started(exports: { memory: { buffer: ArrayBuffer } }): void {
 function source(): WasmSource {
   if (loader) return loader();
   throw new ChatwireError(
-    'chatwire/slim does not know where its WebAssembly is. Call `await init(source)` first, with the URL, bytes or module of "chatwire/chatwire.wasm".',
+    "chatwire/slim has no WebAssembly yet: await init(source) first, with the URL, bytes or module of chatwire/chatwire.wasm.",
   );
 }
 

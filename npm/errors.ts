@@ -200,9 +200,7 @@ const classes: Record<string, typeof ChatwireError> = {
 };
 
 // Written out once, here: a minifier renames classes.
-for (const name of Object.keys(classes)) {
-  define((classes[name] as typeof ChatwireError).prototype, "name", name);
-}
+for (const [name, Class] of Object.entries(classes)) define(Class.prototype, "name", name);
 
 /** Sets a property that is not enumerable. */
 export function define<T extends object>(object: T, name: string, value: unknown): T {

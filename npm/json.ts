@@ -2,13 +2,17 @@
  * Answers that are JSON of some other kind than a completion. Loaded with the first request for one.
  */
 import type { Answer } from "./call.ts";
-import { APIConnectionError, aborted, ProtocolError } from "./errors.ts";
+import { APIConnectionError, aborted, define, ProtocolError } from "./errors.ts";
+import type { WithRequestId } from "./types.ts";
 
 /**
- * The server's own JSON.
+ * The server's own JSON, and the request's id.
  * @throws {ChatwireError} it did not come, or is none
  */
-export async function readJSON<T>({ response, ended }: Answer, signal: AbortSignal): Promise<T> {
+export async function readJSON<T extends object>(
+  { response, requestId, ended }: Answer,
+  signal: AbortSignal,
+): Promise<WithRequestId<T>> {
   let text: string;
   try {
     text = await response.text();
@@ -19,7 +23,7 @@ export async function readJSON<T>({ response, ended }: Answer, signal: AbortSign
     ended?.();
   }
   try {
-    return JSON.parse(text) as T;
+    return define(JSON.parse(text) as WithRequestId<T>, "_request_id", requestId);
   } catch {
     throw new ProtocolError(
       `The server answered ${response.status} with something that is not JSON. Check the base URL.`,

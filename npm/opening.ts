@@ -21,7 +21,7 @@ export interface Opened {
 
 /** The longest delay a timer can hold. */
 const LONGEST_DELAY = 2 ** 31 - 1;
-/** The most of an error body that is worth reading, in bytes. */
+/** How much of an error body is worth reading, in UTF-16 units. */
 const MAX_BODY = 65_536;
 
 /**
@@ -153,13 +153,11 @@ async function textOf({ body }: Response, signal: AbortSignal, ms: number): Prom
   let text = "";
   await wait(signal, ms, async () => {
     reader = body?.getReader();
-    for (let length = 0; reader && length <= MAX_BODY; ) {
-      const { value } = await reader.read();
-      const bytes = asBytes(value);
+    while (reader && text.length <= MAX_BODY) {
+      const bytes = asBytes((await reader.read()).value);
       if (!bytes) break;
       // A host may give all of a large body in one piece.
       text += decoder.decode(bytes.subarray(0, MAX_BODY + 1), { stream: true });
-      length += bytes.length;
     }
   });
   reader?.cancel().catch(() => {});

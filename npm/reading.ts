@@ -4,6 +4,7 @@
  * Decides nothing: when to give up, what bytes mean and how the body ended are the engine's answers.
  */
 import { type Batch, type BodyDecoder, joined } from "./body-decoder.ts";
+import { ABORTED, CLOSED, LOST } from "./boundary.ts";
 import { asBytes } from "./engine.ts";
 import type { Outcome } from "./types.ts";
 
@@ -103,7 +104,7 @@ export class Reading implements BodyReading {
     if (this.#outcome || read === WOKEN) return this.rest();
     this.#pending = undefined;
     const { done, value } = read;
-    if (done) return this.#after(this.#decoder.close(now));
+    if (done) return this.#after(this.#decoder.end(CLOSED, now));
     const bytes = asBytes(value);
     if (!bytes) return this.lost(`The body gave ${typeof value} in place of bytes.`);
     const batch = this.#after(this.#decoder.push(bytes, started, now));
@@ -118,13 +119,13 @@ export class Reading implements BodyReading {
     if (this.#outcome) return this.rest();
     const why = cause instanceof Error ? cause.message : String(cause);
     this.#cancel();
-    return this.#after(this.#decoder.lose(performance.now(), why));
+    return this.#after(this.#decoder.end(LOST, performance.now(), why));
   }
 
   /** Ends it as the caller's wish; without effect once it has ended. */
   readonly abort = (): void => {
     if (this.#outcome) return;
-    this.#rest = joined(this.#rest, this.#after(this.#decoder.abort(performance.now())));
+    this.#rest = joined(this.#rest, this.#after(this.#decoder.end(ABORTED, performance.now())));
     this.#cancel(); // settles a pending read at once
   };
 

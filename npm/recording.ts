@@ -6,7 +6,7 @@
  * says that the recording is whole. Loaded on demand.
  */
 import type { Batch, BodyDecoder } from "./body-decoder.ts";
-import type { EngineDecoderOptions } from "./boundary.ts";
+import { ABORTED, CLOSED, type EndReason, type EngineDecoderOptions, LOST } from "./boundary.ts";
 import type { DecoderOptions } from "./decoders.ts";
 import { ChatwireError } from "./errors.ts";
 import type { SentHeaders } from "./opening.ts";
@@ -40,6 +40,11 @@ export class Recorder {
   note(step: Step, bytes?: Uint8Array): void {
     this.#steps.push(step);
     if (bytes) this.#reads.push(bytes.slice());
+  }
+
+  noteEnd(reason: EndReason, now: number, why: string): void {
+    if (reason === LOST) this.note(["lost", now, why]);
+    else this.note([reason === CLOSED ? "closed" : "aborted", now]);
   }
 
   /** The file. */
@@ -208,7 +213,7 @@ class Replay implements BodyReading {
 
   taken(): Batch {
     const recorded = this.#steps[this.#at++];
-    return this.#after(recorded ? this.#do(recorded) : this.#decoder.close(this.#now));
+    return this.#after(recorded ? this.#do(recorded) : this.#decoder.end(CLOSED, this.#now));
   }
 
   #do({ step, bytes = new Uint8Array() }: Recorded): Batch {
@@ -219,11 +224,11 @@ class Replay implements BodyReading {
       case "tick":
         return this.#decoder.tick(step[1], step[2]);
       case "lost":
-        return this.#decoder.lose(step[1], step[2]);
+        return this.#decoder.end(LOST, step[1], step[2]);
       case "aborted":
-        return this.#decoder.abort(step[1]);
+        return this.#decoder.end(ABORTED, step[1]);
       default:
-        return this.#decoder.close(step[1]);
+        return this.#decoder.end(CLOSED, step[1]);
     }
   }
 
@@ -232,7 +237,7 @@ class Replay implements BodyReading {
   }
 
   readonly #abort = (): void => {
-    if (!this.#decoder.outcome) this.#after(this.#decoder.abort(this.#now));
+    if (!this.#decoder.outcome) this.#after(this.#decoder.end(ABORTED, this.#now));
   };
 
   rest(): Batch {

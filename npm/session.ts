@@ -83,7 +83,7 @@ export class Session {
   take(kind: OutputKind): void {
     if (this.#isTaken) {
       throw new ChatwireError(
-        "This stream already has its one reader: a loop over it, or outcome() or a final*() called before any loop. Use tee() for a second reader, or read the outcome when the loop is done.",
+        "This stream already has its one reader: a loop, or outcome() or a final*() called before any loop. Use tee() for a second one, or read the outcome after the loop.",
       );
     }
     this.#isTaken = true;

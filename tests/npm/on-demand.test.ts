@@ -39,6 +39,11 @@ const uses: [part: string, served: string[], use: (client: Chatwire) => Promise<
   ["parse", whole, ({ chat }) => chat.completions.parse(hello)],
   ["batch", whole, ({ chat }) => chat.completions.batch([hello])],
   ["tool-loop", streamed, ({ chat }) => chat.completions.runTools({ ...hello, tools: [] }).finalContent()],
+  [
+    "fallback",
+    whole,
+    (client) => clientOf(serve(whole), { fallback: [{ client, model: "m" }] }).chat.completions.create(hello),
+  ],
   ["json", ['{"data":[]}'], ({ models }) => models.list()],
 ];
 
