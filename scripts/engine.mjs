@@ -11,13 +11,14 @@ const stamp = join(root, ".cache", "engine.sha256");
 
 // The standard library is compiled along, without what only panic messages and `{:?}` need: no text that reaches a user
 // comes from them, and they are a fifth of the module. All of it is made small, but for the functions that run for each event
-// (`chatwire_speed`). Each crate compiles what it calls of other crates itself, so that it is made for these calls. These
-// options are unstable, which RUSTC_BOOTSTRAP admits.
+// (`chatwire_speed`). Each crate compiles what it calls of other crates itself, so that it is made for these calls. Half a
+// megabyte of stack is more than enough, and addresses after it take three bytes, not four. The options with -Z are unstable,
+// which RUSTC_BOOTSTRAP admits.
 const command = "build --release --lib --target wasm32-unknown-unknown --no-default-features --features npm";
 const standardLibrary = ["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"];
 const flags =
   "-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none -Zfmt-debug=none --cfg chatwire_speed " +
-  "-Zshare-generics=no -Zcross-crate-inline-threshold=always";
+  "-Zshare-generics=no -Zcross-crate-inline-threshold=always -Clink-arg=-zstack-size=524288";
 const env = { RUSTC_BOOTSTRAP: "1", CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: flags };
 
 const binding = ["--target", "web", "--no-typescript", "--omit-default-module-path", "--out-name", "chatwire"];

@@ -12,7 +12,7 @@ import { setup } from "./setup.mjs";
 
 /** What we want it to be, and what it may not exceed until it is: growth is a decision, made here. */
 const GOAL = 60_000;
-const BUDGET = 82_100;
+const BUDGET = 82_000;
 
 const page = `
   import { Chatwire } from "chatwire";
