@@ -103,6 +103,7 @@ impl Output {
     }
 
     /// An event with a type and a choice; the caller adds the rest and closes it.
+    #[inline(never)]
     pub(super) fn event(&mut self, kind: &str, choice: u64) -> &mut Writer {
         self.writer
             .comma()
@@ -113,10 +114,16 @@ impl Output {
     }
 
     /// An event with `text`.
+    #[inline]
     pub(super) fn text_event(&mut self, kind: &str, choice: u64, text: &str) {
         if self.wants_events() && !text.is_empty() {
-            self.event(kind, choice).member("text", text).raw(b"}");
+            self.write_text_event(kind, choice, text);
         }
+    }
+
+    #[inline(never)]
+    fn write_text_event(&mut self, kind: &str, choice: u64, text: &str) {
+        self.event(kind, choice).member("text", text).raw(b"}");
     }
 
     fn is_list(&self) -> bool {
