@@ -2,7 +2,7 @@
  * Tools as callers write them, and the run that lets a model use them: the shapes, and what users hold.
  * The loop itself is in tool-loop.ts, which is loaded when the first run starts.
  */
-import { ChatwireError, completed, toError, unopened } from "./errors.ts";
+import { aborted, ChatwireError, completed, toError, unopened } from "./errors.ts";
 import type { RequestOptions } from "./options.ts";
 import type { Schema, StandardSchema } from "./schema.ts";
 import type { ChatStream } from "./stream.ts";
@@ -160,6 +160,7 @@ export class ToolRun implements AsyncIterable<ToolRunEvent> {
   readonly #ended: Promise<ToolRunOutcome>;
   #settle: (outcome: ToolRunOutcome) => void = () => {};
   #isTaken = false;
+  #isBegun = false;
 
   /** Made by `runTools`. */
   constructor(params: ToolRunParams, options: ToolRunOptions, open: ToolRunState["open"]) {
@@ -182,10 +183,19 @@ export class ToolRun implements AsyncIterable<ToolRunEvent> {
   [Symbol.asyncIterator](): AsyncGenerator<ToolRunEvent, void, void> {
     if (this.#isTaken) throw new ChatwireError("This run already has its one reader.");
     this.#isTaken = true;
-    return this.#run();
+    const events = this.#run();
+    // A generator that is left before its first step runs nothing, so nobody else would settle the outcome.
+    const leave = events.return;
+    events.return = (value) => {
+      const { steps, messages } = this.#state;
+      if (!this.#isBegun) this.#settle({ ...unopened(aborted()), steps, messages });
+      return leave.call(events, value);
+    };
+    return events;
   }
 
   async *#run(): AsyncGenerator<ToolRunEvent, void, void> {
+    this.#isBegun = true;
     const { steps, messages } = this.#state;
     const { toolLoop } = await import("./tool-loop.ts").catch((thrown) => {
       const error = toError(thrown);

@@ -117,6 +117,14 @@ test("a_run_that_nobody_iterates_runs_by_itself", async () => {
   await assert.rejects(collect(run), ChatwireError);
 });
 
+test("a_run_that_is_left_before_its_first_step_has_an_outcome", async () => {
+  const { client, sent } = turns(answer("Hello"));
+  const run = client.chat.completions.runTools({ ...hello, tools: [] });
+  await run[Symbol.asyncIterator]().return(undefined);
+  const { status, steps } = await run.outcome();
+  assert.deepEqual([status, steps, sent], ["aborted", [], []]);
+});
+
 test("the_shape_of_openai_tools_works_too", async () => {
   const { client, sent } = turns(calls(call("c1", { city: "Paris" }, "getWeather")), answer("sunny"));
   const seen: unknown[] = [];
