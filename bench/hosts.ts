@@ -1,11 +1,11 @@
 /** Where the benchmark runs: Node, workerd, Chromium. Each runs a contender over a stream and says what CPU time it took. */
 import { fork } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
-import { bundle, engineBytes } from "./bundle.ts";
+import { bundle, engine } from "./bundle.ts";
 import type { Contender } from "./inside/contenders.ts";
 import type { Question, Reply } from "./inside/node.ts";
 import type { PageBench } from "./inside/page.ts";
@@ -108,7 +108,7 @@ export async function page(): Promise<Host | undefined> {
   let stream: Uint8Array = new Uint8Array();
   const served = (path: string): [type: string, body: string | Uint8Array] => {
     if (path === "/inside/page.js") return ["text/javascript", script];
-    if (path === "/wasm/chatwire.wasm") return ["application/wasm", engineBytes()];
+    if (path.endsWith(".wasm")) return ["application/wasm", readFileSync(new URL(`..${path}`, engine))];
     if (path === "/stream") return ["application/octet-stream", stream];
     return ["text/html", '<!doctype html><title>bench</title><script type="module" src="/inside/page.js"></script>'];
   };

@@ -17,6 +17,7 @@ import {
   PUSH,
   SET_OUTPUT,
   TICK,
+  WAITING,
 } from "./boundary.ts";
 import { answer, make, output, place, put, settingsText } from "./engine.ts";
 import { toError, withOutcome } from "./errors.ts";
@@ -40,6 +41,8 @@ export class BodyDecoder {
   outcome: Outcome | undefined;
   /** For a document, once ended: the completion as JSON text. */
   completion = "";
+  /** It needs the rest of the engine, and goes on with the next push. */
+  isWaiting = false;
 
   #engine: Engine | undefined;
   #shape: Shape | undefined;
@@ -66,7 +69,7 @@ export class BodyDecoder {
   /** What each push gives; for chunks and events, how they are made. Before the first push. */
   setOutput(kind: OutputKind, shape?: Shape): void {
     this.#shape = shape;
-    this.#engine?.call(SET_OUTPUT, kind);
+    this.isWaiting = this.#engine?.call(SET_OUTPUT, kind) === 1;
   }
 
   /** What was used so far, and what it costs. */
@@ -124,7 +127,9 @@ export class BodyDecoder {
     this.#engine = undefined;
   }
 
-  #batch(n: number): Batch {
+  #batch(given: number): Batch {
+    this.isWaiting = given >= WAITING;
+    const n = this.isWaiting ? given - WAITING : given;
     const length = n < 0 ? ~n : n;
     let batch: Batch = "";
     if (length > 0) {

@@ -2,7 +2,7 @@
  * One request through the engine: from what the caller gave to a response whose headers have arrived.
  */
 import { ACCOUNT, CONNECTION, type Engine, type EngineCall, JSON_SCHEMA, type Totals } from "./boundary.ts";
-import { init, initNow, make, put, settingsText } from "./engine.ts";
+import { init, initNow, make, put, settingsText, start, withRest } from "./engine.ts";
 import { aborted, ChatwireError, type ErrorDetail, outcomeOf, toError, unsent } from "./errors.ts";
 import { type Opened, open, type SentHeaders, tell } from "./opening.ts";
 import type { ClientOptions, Fallback, Hooks, RequestOptions } from "./options.ts";
@@ -83,7 +83,7 @@ export class Caller {
   /** Whether the server documents `response_format: json_schema`. */
   async knowsSchemas(): Promise<boolean> {
     await init();
-    return this.#connect().call(JSON_SCHEMA) > 0;
+    return this.#connect()?.call(JSON_SCHEMA) === 1;
   }
 
   /** Starts a call. Whatever is wrong with it rejects `answer`. */
@@ -105,7 +105,9 @@ export class Caller {
       const recording = options.record && stream ? import("./recording.ts") : undefined;
       const others = this.#options.fallback;
       const asking = others && body !== undefined ? import("./fallback.ts") : undefined;
-      const [record, fallback] = await Promise.all([recording, asking, init(), needs]);
+      const isOdd = sentences || ODD.some((name) => this.#options[name] || options[name as keyof RequestOptions]);
+      const loaded = isOdd || (body && !stream) ? init() : start();
+      const [record, fallback] = await Promise.all([recording, asking, loaded, needs]);
       if (signal.aborted) throw aborted(signal.reason);
       const pairs = { headers: texts(plainHeaders(headers)), query: texts(query) };
       const read = { decoding, accumulate, sentences };
@@ -144,43 +146,41 @@ export class Caller {
       else this.#warn(what.warnings);
     };
     const method = body === undefined ? "GET" : "POST";
-    const { connection, opened } = await this.#request(method, call, signal, body, told);
-    const { response, decoder, sent } = opened;
+    const { response, decoder, sent, id } = await this.#request(method, call, signal, body, told);
     const account = (outcome?: Outcome) => {
-      if (!this.#isDisposed) connection.call(ACCOUNT, put(JSON.stringify(outcome?.usage ?? null)), opened.id);
+      this.#connection?.call(ACCOUNT, put(JSON.stringify(outcome?.usage ?? null)), id);
     };
     if (body !== undefined) decoder.prompt = () => body;
     if (call.sentences) decoder.sentences = call.sentences;
     const requestId = decoder.requestId ?? null;
     // The signal still aborts the body of a response that the caller reads.
     const answer = { response, requestId, body: response.body, decoder, sent, ended: account, handedOver: account };
-    const id = call.stream && response.headers.get("x-chatwire-stream");
-    if (!id) return answer;
+    const stream = call.stream && response.headers.get("x-chatwire-stream");
+    if (!stream) return answer;
     const { again, keep } = await import("./resume.ts").catch((thrown) => {
       letGo(answer).catch(() => {});
       throw thrown;
     });
-    const kept = keep(response, id, async (method, last) => {
+    const kept = keep(response, stream, async (method, last) => {
       // Stopping is for one who has left.
       const held = method === "GET" ? signal : new AbortController().signal;
-      const { connection, opened } = await this.#request(method, again(call, id, last), held);
-      connection.call(ACCOUNT, 0, opened.id);
-      return opened.response;
+      const { response, id } = await this.#request(method, again(call, stream, last), held);
+      this.#connection?.call(ACCOUNT, 0, id);
+      return response;
     });
     return { ...answer, ...kept };
   }
 
-  /** Sends one request, as often as the engine says. The connection is to be told when it is over. */
+  /** Sends one request, as often as the engine says. Its `id` is to be accounted for when it is over. */
   async #request(
     method: string,
     call: EngineCall,
     signal: AbortSignal,
     body?: string,
     told: (hook: string, what: object) => void = () => {},
-  ): Promise<{ connection: Engine; opened: Opened }> {
-    const connection = this.#connect();
-    const opening = connection.open(put(settingsText(call) + (body ?? "")));
-    return { connection, opened: await open(opening, this.#options, body, method, signal, told) };
+  ): Promise<Opened> {
+    const opening = await withRest(() => this.#connect()?.open(put(settingsText(call) + (body ?? ""))));
+    return open(opening, this.#options, body, method, signal, told);
   }
 
   /** Says what looks wrong with a request where nobody else is told: each kind once. */
@@ -202,7 +202,8 @@ export class Caller {
     this.#connection = undefined;
   }
 
-  #connect(): Engine {
+  /** Nothing where the engine needs its rest for this. */
+  #connect(): Engine | undefined {
     if (this.#isDisposed) throw new ChatwireError("This client was disposed of: make a new one.");
     if (this.#connection) return this.#connection;
     const { apiKey, defaultHeaders, defaultQuery } = this.#options;
@@ -224,25 +225,17 @@ export class Caller {
         this.#connection = connect(variableOf(variable));
       }
     } catch (thrown) {
-      throw toError(thrown);
+      if (!(thrown as { rest?: true }).rest) throw toError(thrown);
     }
     return this.#connection;
   }
 }
 
+/** Options that all of the engine is needed for: its halves are fetched side by side. It judges for itself what is plain. */
+const ODD = ["provider", "endpoint", "timeout", "limits", "validate", "decoding", "prices"] as const;
+
 /** What the engine is told of a client's options, beside key, headers and query. */
-const SETTINGS = [
-  "provider",
-  "baseURL",
-  "endpoint",
-  "maxRetries",
-  "timeout",
-  "limits",
-  "validate",
-  "decoding",
-  "prices",
-  "dangerouslyAllowBrowser",
-] as const;
+const SETTINGS = [...ODD, "baseURL", "maxRetries", "dangerouslyAllowBrowser"] as const;
 
 /** Where we are, for the engine to judge: whether visitors can read the key, and what relative addresses are relative to. */
 function surroundings(): object {

@@ -5,7 +5,7 @@
  */
 import { type Batch, type BodyDecoder, joined } from "./body-decoder.ts";
 import { ABORTED, CLOSED, LOST } from "./boundary.ts";
-import { asBytes } from "./engine.ts";
+import { asBytes, init } from "./engine.ts";
 import type { Outcome } from "./types.ts";
 
 /** What one read of a body gives: bytes, if the host does as it should. */
@@ -35,6 +35,8 @@ const LINGER = 100;
 const IDLE = -1;
 /** In place of bytes: time has brought something out of the engine, and the read goes on. */
 const WOKEN: Read = { done: false };
+/** In place of bytes: the rest of the engine is there, and what it waited with is taken. */
+const RESUMED: Read = { done: false, value: new Uint8Array(0) };
 
 export class Reading implements BodyReading {
   readonly #decoder: BodyDecoder;
@@ -48,6 +50,8 @@ export class Reading implements BodyReading {
   #timerAt = NEVER;
   /** Where silence may complete a sentence: the read that goes on, and how to wake who waits for it. */
   #pending: Promise<Read> | undefined;
+  /** Why the connection broke, where the engine needs its rest to say how the stream ended. */
+  #broken: { cause: unknown } | undefined;
   #awaken: (read: Read) => void = () => {};
 
   /**
@@ -75,31 +79,39 @@ export class Reading implements BodyReading {
   /** Starts one read. Hand its result to `taken`, or its failure to `lost`. */
   read(): Promise<Read> {
     if (this.#outcome || !this.#reader) return Promise.resolve({ done: true });
+    if (this.#decoder.isWaiting) return this.#wakeable(this.#resumed());
     const now = performance.now();
     this.#readStarted = now;
     const due = this.#decoder.deadline(now);
     if (due < this.#timerAt) this.#wakeAt(due, now);
     try {
-      return this.#decoder.speaks ? this.#wakeable(this.#reader) : Promise.resolve(this.#reader.read());
+      if (!this.#decoder.speaks) return Promise.resolve(this.#reader.read());
+      this.#pending ??= Promise.resolve(this.#reader.read());
+      return this.#wakeable(this.#pending);
     } catch (thrown) {
       return Promise.reject(thrown); // no standard stream does this
     }
   }
 
-  /** A read that can be answered before it has brought anything; then it is the next one too. */
-  #wakeable(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Read> {
-    const pending = this.#pending ?? Promise.resolve(reader.read());
-    this.#pending = pending;
+  /** A read that can be answered before it has brought anything. */
+  #wakeable(pending: Promise<Read>): Promise<Read> {
     return new Promise((resolve, reject) => {
       this.#awaken = resolve;
       pending.then(resolve, reject);
     });
   }
 
+  /** Waits for the rest of the engine. */
+  async #resumed(): Promise<Read> {
+    await init();
+    if (this.#broken) throw this.#broken.cause;
+    return RESUMED;
+  }
+
   /** What a read brought. Look at the decoder's outcome afterwards: once it is there, nothing more comes. */
   taken(read: Read): Batch {
     const now = performance.now();
-    const started = this.#readStarted;
+    const started = read === RESUMED ? now : this.#readStarted;
     this.#readStarted = IDLE;
     if (this.#outcome || read === WOKEN) return this.rest();
     this.#pending = undefined;
@@ -118,6 +130,7 @@ export class Reading implements BodyReading {
   lost(cause: unknown): Batch {
     if (this.#outcome) return this.rest();
     const why = cause instanceof Error ? cause.message : String(cause);
+    this.#broken = { cause };
     this.#cancel();
     return this.#after(this.#decoder.end(LOST, performance.now(), why));
   }
@@ -127,6 +140,7 @@ export class Reading implements BodyReading {
     if (this.#outcome) return;
     this.#rest = joined(this.#rest, this.#after(this.#decoder.end(ABORTED, performance.now())));
     this.#cancel(); // settles a pending read at once
+    this.#awaken(WOKEN);
   };
 
   /** What a timeout or an abort put out, for those who had no read pending. */

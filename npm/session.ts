@@ -4,6 +4,7 @@
 import { BatchIterator } from "./batch-iterator.ts";
 import { BodyDecoder } from "./body-decoder.ts";
 import { CHUNKS, type EngineDecoderOptions, EVENTS, NONE, type OutputKind } from "./boundary.ts";
+import { init } from "./engine.ts";
 import { ChatwireError, rethrow, toError, unopened } from "./errors.ts";
 import { cutToHeard } from "./heard.ts";
 import { type BodyReading, type Ended, Reading } from "./reading.ts";
@@ -93,7 +94,9 @@ export class Session {
   async #prepare(kind: OutputKind): Promise<void> {
     const isList = kind === CHUNKS || kind === EVENTS;
     try {
-      const [shapes] = await Promise.all([isList ? import("./shapes.ts") : undefined, this.opened]);
+      // All of the engine is needed for events: it may come beside the answer.
+      const all = kind === EVENTS ? init() : undefined;
+      const [shapes] = await Promise.all([isList ? import("./shapes.ts") : undefined, this.opened, all]);
       this.decoder?.setOutput(kind, shapes?.shapeOf(kind));
     } catch (thrown) {
       this.fail(thrown);

@@ -540,3 +540,60 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_plain_request_is_judged_like_any_other() {
+    // No server that documents nothing minds one more field, but with it a request is not plain.
+    let providers = ["electron", "electronhub", "openai"].map(|name| Provider::named(name).unwrap());
+    let custom = Provider::custom("https://server.test/v1");
+    let ranged = Provider {
+        ranges: vec![Range {
+            field: "temperature".to_owned(),
+            min: 0.0,
+            max: 1.0,
+        }],
+        ..custom.clone()
+    };
+    let pieces = [
+        json!({"role": "user", "content": "Hi"}),
+        json!({"content": "Hi", "role": "assistant"}),
+        json!({"role": "tool", "content": "Hi"}),
+        json!({"role": "robot", "content": "Hi"}),
+        json!({"role": "user", "content": null}),
+        json!({"role": "user", "content": [{"type": "text", "text": "Hi"}]}),
+        json!({"role": 1, "content": "Hi"}),
+        json!({"role": "assistant", "content": "Hi", "tool_calls": [{"id": "a"}]}),
+        json!({"role": "user"}),
+        json!("Hi"),
+        json!(null),
+    ];
+    let conversations = (pieces.iter())
+        .flat_map(|one| pieces.iter().map(move |other| json!([one, other])))
+        .chain([json!([]), json!(null), json!("Hi"), json!({}), json!([pieces[0]])]);
+    let fields = [
+        ("model", json!("m")),
+        ("model", json!(null)),
+        ("model", json!(1)),
+        ("stream", json!(true)),
+        ("stream_options", json!({"include_usage": true})),
+        ("temperature", json!(9)),
+        ("max_tokens", json!("many")),
+        ("top_logprobs", json!(3)),
+        ("tool_choice", json!({"type": "function", "function": {"name": "f"}})),
+    ];
+    for messages in conversations {
+        for (name, value) in &fields {
+            for provider in providers.iter().chain([&custom, &ranged]) {
+                let mut request = json!({"messages": messages});
+                request[name] = value.clone();
+                let judged = |request: &Value| {
+                    let request = View::from_json(request.to_string().as_bytes()).unwrap();
+                    validate(&request, provider)
+                };
+                let plainly = judged(&request);
+                request["of_no_importance"] = json!(1);
+                assert_eq!(plainly, judged(&request), "{}: {request}", provider.name);
+            }
+        }
+    }
+}

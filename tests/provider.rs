@@ -294,3 +294,64 @@ fn reasoning_places_have_the_names_of_the_option() {
     }
     assert_eq!(ReasoningPlace::from_name("thoughts"), None);
 }
+
+#[test]
+fn a_plain_base_url_is_read_like_any_other() {
+    // The space at the end is taken off, and calls for a closer look.
+    let origins = [
+        "https://a.test",
+        "http://a-b.test:8080",
+        "https://A.test",
+        "https://a..test",
+        "https://.a.test",
+        "https://a.test.",
+        "https://[::1]:80",
+        "https://a.test:",
+        "https://a.test:70000",
+        "https://a.test:65535",
+        "https://a:b@a.test",
+        "https://a_b.test",
+        "https://1.2.3.4",
+        "https://",
+        "ftp://a.test",
+        "HTTPS://a.test",
+        "https:/a.test",
+        "",
+    ];
+    let paths = [
+        "",
+        "/",
+        "/v1",
+        "/v1/",
+        "/api/v1",
+        "//v1",
+        "/api//v1",
+        "/./v1",
+        "/../v1",
+        "/v1/..",
+        "/v1.0",
+        "/v%31",
+        "/v1?a=b",
+        "/v1#a",
+        "/v 1",
+        "/v\u{e9}",
+        "v1",
+        "../v1",
+        "/a_b-c/D9",
+    ];
+    for origin in origins {
+        for path in paths {
+            let url = format!("{origin}{path}");
+            assert_eq!(
+                BaseUrl::parse(&url, None),
+                BaseUrl::parse(&format!("{url} "), None),
+                "{url}"
+            );
+            for tail in ["", "/", "/chat/a?b=/c#d", "?a=/b", "#a/b", "\\a"] {
+                let location = format!("{origin}{tail}");
+                let read = |text: &str| BaseUrl::parse(text, Some(&location));
+                assert_eq!(read(path), read(&format!("{path} ")), "{path} at {location}");
+            }
+        }
+    }
+}

@@ -4,6 +4,7 @@ import type { EngineModule } from "../boundary.ts";
 declare const start: EngineModule["default"];
 export default start;
 export declare const initSync: EngineModule["initSync"];
+export declare const setAway: EngineModule["setAway"];
 export declare const inputPointer: EngineModule["inputPointer"];
 export declare const outputPointer: EngineModule["outputPointer"];
 export declare const outputLength: EngineModule["outputLength"];

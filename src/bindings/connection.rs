@@ -8,26 +8,20 @@ use wasm_bindgen::JsValue;
 
 use super::descriptor::describe;
 use super::memory;
-use super::options::{Options, value};
+use super::options::{Findings, Options, Refused, WANTS_VARIABLE, value};
+use super::rest;
 use crate::chat::view::{Value, View};
 use crate::error::Error;
 use crate::json::Writer;
 use crate::policy::accounts::Place;
-use crate::policy::opening::{self, Action, Call, Event, Key, Moment, Settings};
-use crate::policy::redact::{check_header, check_key};
+use crate::policy::opening::{self, Action, Call, Event, Key, Moment, Pair, Settings};
+use crate::policy::redact::{check_header, check_key, is_key, is_plain_header};
 use crate::policy::timeouts::{Setting, TimeoutOption, Timeouts};
-use crate::policy::{Problem, Validation, cost, joined, limits};
-use crate::provider::{BaseUrl, Limits, Provider, Range, is_own_host};
-use crate::stream::{self, Tokens};
+use crate::policy::{Problem, Validation, cost, joined, limits, validate};
+use crate::provider::{BaseUrl, Limits, Provider, Range, ReasoningPlace, is_own_host};
+use crate::stream::{self, TokenPrices, Tokens};
 
 const DEFAULT_RETRIES: u32 = 2;
-
-/// Why there is no client.
-pub(super) enum Refused {
-    Error(Error),
-    /// The value of this environment variable is wanted as `env`.
-    Wants(String),
-}
 
 /// The settings of one client, and what its calls have used so far.
 pub(super) struct Connection(Rc<Shared>);
@@ -44,37 +38,37 @@ impl Connection {
     /// schema says whether the provider documents `response_format: json_schema`.
     pub(super) fn make(options: &[u8]) -> Result<Connection, Refused> {
         let options = value(options);
-        let problems = RefCell::default();
-        let options = Options::new(&options, &problems);
-        let settings = connect(&options);
-        let problems = problems.take();
-        if let Some(wanted) = problems.iter().find(|problem| problem.code == WANTS_VARIABLE) {
-            return Err(Refused::Wants(wanted.message.clone()));
-        }
-        match settings.filter(|_| problems.is_empty()) {
-            Some(settings) => Ok(Connection(Rc::new(Shared {
+        let findings = Findings::default();
+        let settings = connect(&Options::new(&options, &findings));
+        match (findings.refused(), settings) {
+            (None, Some(settings)) => Ok(Connection(Rc::new(Shared {
                 settings: Rc::new(settings),
                 totals: RefCell::default(),
                 places: RefCell::default(),
             }))),
-            None => Err(Refused::Error(problems.into())),
+            (refused, _) => Err(refused.unwrap_or(Refused::Rest)),
         }
     }
 
     /// Begins to open a response. In the input are the JSON text of the call, and of the request's body if it has one.
-    pub(super) fn open(&self, length: usize) -> Opening {
+    /// `None` where that needs the rest of the engine, which is away.
+    pub(super) fn open(&self, length: usize) -> Option<Opening> {
         let mut texts = memory::input(length, View::sequence).into_iter();
         let options = texts.next().unwrap_or(Value::Deep);
-        let problems = RefCell::default();
-        let call = read_call(&Options::new(&options, &problems), texts.next());
-        let problems = problems.take();
-        Opening {
+        let findings = Findings::default();
+        let call = read_call(
+            &Options::new(&options, &findings),
+            texts.next(),
+            &self.0.settings.provider,
+        );
+        Some(Opening {
             shared: Rc::clone(&self.0),
-            opening: match problems.is_empty() {
-                true => Ok(opening::Opening::new(Rc::clone(&self.0.settings), call)),
-                false => Err(Error::invalid(problems)),
+            opening: match findings.refused() {
+                None => Ok(opening::Opening::new(Rc::clone(&self.0.settings), call)),
+                Some(Refused::Error(error)) => Err(error),
+                Some(_) => return None,
             },
-        }
+        })
     }
 
     /// Whether the provider documents `response_format: json_schema`.
@@ -119,6 +113,7 @@ impl Connection {
 
 impl Shared {
     /// Keeps a place under a number until the call is accounted for.
+    #[inline(never)]
     fn keep(&self, place: Place) -> usize {
         let mut places = self.places.borrow_mut();
         let free = places.iter().position(Option::is_none).unwrap_or(places.len());
@@ -222,21 +217,16 @@ impl Shared {
 fn write_decoder_options(options: &stream::Options, out: &mut Writer) {
     out.key("document")
         .bool(options.document)
-        .member("reasoning", options.reasoning.name());
-    out.member("decoding", if options.strict { "strict" } else { "tolerant" })
         .key("accumulate")
         .bool(options.accumulate);
+    if !matches!(options.reasoning, ReasoningPlace::Detect) {
+        out.member("reasoning", options.reasoning.name());
+    }
+    if options.strict {
+        out.member("decoding", "strict");
+    }
     if let Some(prices) = &options.prices {
-        out.key("prices").raw(b"{");
-        for (name, price) in [
-            ("input", prices.input),
-            ("cachedInput", prices.cached_input),
-            ("output", prices.output),
-        ] {
-            // Millionths of a millionth of a dollar a token are millionths of a dollar for a million of them.
-            out.key(name).decimal(price, 6);
-        }
-        out.raw(b"}");
+        write_prices(prices, out);
     }
     out.key("timeouts").raw(b"{");
     let timeouts = &options.timeouts;
@@ -259,8 +249,70 @@ fn write_decoder_options(options: &stream::Options, out: &mut Writer) {
     }
 }
 
-/// The connection that these options ask for; `None` where a problem leaves no address.
+#[inline(never)]
+fn write_prices(prices: &TokenPrices, out: &mut Writer) {
+    out.key("prices").raw(b"{");
+    for (name, price) in [
+        ("input", prices.input),
+        ("cachedInput", prices.cached_input),
+        ("output", prices.output),
+    ] {
+        // Millionths of a millionth of a dollar a token are millionths of a dollar for a million of them.
+        out.key(name).decimal(price, 6);
+    }
+    out.raw(b"}");
+}
+
+/// The client's options that a plain call can do without.
+const NOT_PLAIN: [&str; 7] = [
+    "provider", "endpoint", "timeout", "limits", "validate", "decoding", "prices",
+];
+
+/// The connection that these options ask for; `None` where a problem leaves no address, or where it is not plain and the
+/// rest of the engine is away.
 fn connect(options: &Options<'_>) -> Option<Settings> {
+    let is_plain = !options.has_any(&NOT_PLAIN);
+    let base = options
+        .text("baseURL")
+        .filter(|_| is_plain)
+        .and_then(|url| BaseUrl::plain(url, options.text("location").unwrap_or_default()));
+    let (provider, base) = match base {
+        Some(base) => {
+            let name = base.host().to_owned().into();
+            (
+                Provider {
+                    name,
+                    ..Provider::custom(base.as_str())
+                },
+                base,
+            )
+        }
+        None if options.has_rest() => locate(options)?,
+        None => return None,
+    };
+    let key = read_plain_key(options, &base);
+    let mut settings = Settings {
+        base,
+        key,
+        headers: read_headers(options, "defaultHeaders"),
+        query: options.pairs("defaultQuery"),
+        max_retries: read_retries(options).unwrap_or(DEFAULT_RETRIES),
+        timeout: None,
+        limits: None,
+        validation: Validation::Documented,
+        strict: false,
+        prices: None,
+        provider,
+    };
+    if !rest::is_away() {
+        configure(&mut settings, options);
+    }
+    Some(settings)
+}
+
+/// Where to send requests, and who is there.
+#[inline(never)]
+fn locate(options: &Options<'_>) -> Option<(Provider, BaseUrl)> {
     let location = options.text("location");
     let own = options.of("provider");
     let mut provider = read_provider(options)?;
@@ -278,37 +330,46 @@ fn connect(options: &Options<'_>) -> Option<Settings> {
         provider.reasoning = reasoning;
     }
     read_ranges(&own, &mut provider.ranges);
+    Some((provider, base))
+}
+
+/// Reads what a plain call can do without.
+#[inline(never)]
+fn configure(settings: &mut Settings, options: &Options<'_>) {
+    let provider = &settings.provider;
+    let own = options.of("provider");
     let prices = options.prices().or_else(|| own.prices()).or(provider.prices);
-    let prices = prices.and_then(|prices| options.all_checked(cost::token_prices(&prices)));
-    let key = read_key(&provider, &base, options);
-    let headers = options.pairs("defaultHeaders");
-    for (name, value) in &headers {
+    settings.prices = prices.and_then(|prices| options.all_checked(cost::token_prices(&prices)));
+    settings.key = read_key(provider, &settings.base, options);
+    for (name, value) in &settings.headers {
         options.checked(check_header(
             "defaultHeaders",
             name,
             value.as_deref().unwrap_or_default(),
         ));
     }
-    let timeout = read_timeout(options);
-    options.all_checked(Timeouts::new(timeout, &provider, true));
-    let validation = match options.get("validate") {
+    settings.timeout = read_timeout(options);
+    options.all_checked(Timeouts::of(None, settings.timeout, provider, true));
+    settings.validation = match options.get("validate") {
         None => Validation::Documented,
         Some(Value::Bool(false)) => Validation::Off,
-        Some(word) => options.checked(Validation::from_name(word.as_str().unwrap_or_default()))?,
+        Some(word) => options
+            .checked(Validation::from_name(word.as_str().unwrap_or_default()))
+            .unwrap_or_default(),
     };
-    Some(Settings {
-        base,
-        key,
-        headers,
-        query: options.pairs("defaultQuery"),
-        max_retries: read_retries(options).unwrap_or(DEFAULT_RETRIES),
-        timeout,
-        limits: read_limits(options, &provider),
-        validation,
-        strict: options.strict().unwrap_or(false),
-        prices,
-        provider,
-    })
+    settings.limits = read_limits(options, provider);
+    settings.strict = options.strict().unwrap_or(false);
+}
+
+/// A record of headers. Those that are not made of plain letters need a judge.
+fn read_headers(options: &Options<'_>, name: &str) -> Vec<Pair> {
+    let headers = options.pairs(name);
+    for (name, value) in &headers {
+        if !is_plain_header(name, value.as_deref().unwrap_or_default()) {
+            options.has_rest();
+        }
+    }
+    headers
 }
 
 fn read_provider(options: &Options<'_>) -> Option<Provider> {
@@ -349,8 +410,19 @@ fn read_ranges(own: &Options<'_>, ranges: &mut Vec<Range>) {
     }
 }
 
-/// The code of what is no problem: the value of the environment variable in its message has to be looked at first.
-const WANTS_VARIABLE: &str = "variable";
+/// The key of the option `apiKey`, if that can be sent and needs no guard.
+fn read_plain_key(options: &Options<'_>, base: &BaseUrl) -> Key {
+    let key = match options.get("apiKey") {
+        None => return Key::None,
+        Some(Value::Bool(true)) => Key::Asked,
+        Some(Value::String(text)) if is_key(text) => Key::Value(text.clone()),
+        Some(_) => Key::None,
+    };
+    if matches!(key, Key::None) || is_own_host(base.host()) {
+        options.has_rest();
+    }
+    key
+}
 
 /// The key of the option `apiKey`: text, `null`, or `true` for a function that gives it.
 fn read_key(provider: &Provider, base: &BaseUrl, options: &Options<'_>) -> Key {
@@ -391,7 +463,8 @@ fn read_key(provider: &Provider, base: &BaseUrl, options: &Options<'_>) -> Key {
     key
 }
 
-fn read_timeout(options: &Options<'_>) -> TimeoutOption {
+#[inline(never)]
+fn read_timeout(options: &Options<'_>) -> Option<TimeoutOption> {
     let setting = |value: Option<&Value>| match value {
         None => Setting::Default,
         Some(Value::Bool(false)) => Setting::Off,
@@ -404,7 +477,8 @@ fn read_timeout(options: &Options<'_>) -> TimeoutOption {
             Setting::Default
         }
     };
-    match options.get("timeout") {
+    options.get("timeout")?;
+    Some(match options.get("timeout") {
         Some(Value::Bool(false)) => TimeoutOption::OFF,
         Some(object @ Value::Object(_)) => TimeoutOption {
             headers: setting(object.set("headers")),
@@ -416,7 +490,7 @@ fn read_timeout(options: &Options<'_>) -> TimeoutOption {
             total: setting(value),
             ..TimeoutOption::default()
         },
-    }
+    })
 }
 
 fn read_limits(options: &Options<'_>, provider: &Provider) -> Option<Limits> {
@@ -444,20 +518,34 @@ fn read_retries(options: &Options<'_>) -> Option<u32> {
     Some(number as u32)
 }
 
-fn read_call(options: &Options<'_>, body: Option<Value>) -> Call {
-    // They are for the decoder, but what is wrong with them is said before anything is sent.
-    let _ = options.sentences();
-    Call {
+/// A call by its options. Plain is a stream of the answer to a plain body, or what has no body, and nothing more is wanted.
+fn read_call(options: &Options<'_>, body: Option<Value>, provider: &Provider) -> Call {
+    let mut call = Call {
         path: options.text("path").unwrap_or_default().to_owned(),
         view: body.map(View::from),
-        headers: options.pairs("headers"),
+        headers: read_headers(options, "headers"),
         query: options.pairs("query"),
         max_retries: read_retries(options),
-        timeout: read_timeout(options),
-        strict: options.strict(),
         discard: options.flag("accumulate") == Some(false),
         stream: options.flag("stream").unwrap_or(false),
         started: options.number("now").unwrap_or(0.0),
-        attempts: options.attempts(),
+        ..Call::default()
+    };
+    let is_plain = |view| call.stream && validate::is_plain(view, provider);
+    if !call.view.as_ref().is_none_or(is_plain) {
+        options.has_rest();
     }
+    if options.has_any(&["timeout", "decoding", "sentences", "attempts"]) && options.has_rest() {
+        read_more(&mut call, options);
+    }
+    call
+}
+
+#[inline(never)]
+fn read_more(call: &mut Call, options: &Options<'_>) {
+    // They are for the decoder, but what is wrong with them is said before anything is sent.
+    let _ = options.sentences();
+    call.timeout = read_timeout(options);
+    call.strict = options.strict();
+    call.attempts = options.attempts();
 }

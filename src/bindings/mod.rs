@@ -10,3 +10,4 @@ mod engine;
 mod event_stream;
 mod memory;
 mod options;
+mod rest;

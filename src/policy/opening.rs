@@ -11,7 +11,7 @@ use super::redact::{check_header, check_key, scrub};
 use super::retry::{self, Decision, Failure, Hints};
 use super::timeouts::{TimeoutOption, Timeouts};
 use super::{Problem, Validation, joined, validate, write_problems};
-use crate::chat::view::View;
+use crate::chat::view::{Value, View};
 use crate::error::{Error, ErrorKind};
 use crate::json::Writer;
 use crate::provider::{BaseUrl, Limits, Provider, authorization};
@@ -38,7 +38,7 @@ pub(crate) struct Settings {
     pub(crate) headers: Vec<Pair>,
     pub(crate) query: Vec<Pair>,
     pub(crate) max_retries: u32,
-    pub(crate) timeout: TimeoutOption,
+    pub(crate) timeout: Option<TimeoutOption>,
     pub(crate) limits: Option<Limits>,
     pub(crate) validation: Validation,
     pub(crate) strict: bool,
@@ -54,7 +54,7 @@ pub(crate) struct Call {
     pub(crate) headers: Vec<Pair>,
     pub(crate) query: Vec<Pair>,
     pub(crate) max_retries: Option<u32>,
-    pub(crate) timeout: TimeoutOption,
+    pub(crate) timeout: Option<TimeoutOption>,
     pub(crate) strict: Option<bool>,
     /// Hand out the answer without keeping it.
     pub(crate) discard: bool,
@@ -152,7 +152,6 @@ pub(crate) struct Opening {
     /// How many attempts others made before.
     earlier: usize,
     key: Option<String>,
-    account: u64,
     /// When the caller gives up, in milliseconds since 1970.
     given_up: f64,
     place: Option<Place>,
@@ -173,7 +172,6 @@ impl Opening {
             state: State::New,
             timeouts: Timeouts::default(),
             key: None,
-            account: 0,
             given_up: 0.0,
             place: None,
             warnings: Vec::new(),
@@ -195,7 +193,6 @@ impl Opening {
 
     fn advance(&mut self, event: Event, at: Moment) -> Step {
         match (event, std::mem::replace(&mut self.state, State::Ready)) {
-            (Event::Aborted, _) => Err(Error::aborted().into()),
             (Event::Due, State::Entering) => self.enter(at),
             (Event::Due, State::New) => {
                 self.timeouts = self.check()?;
@@ -208,12 +205,33 @@ impl Opening {
             }
             (
                 Event::Answered {
+                    status: status @ 200..300,
+                    request_id,
+                    ..
+                },
+                _,
+            ) => {
+                if let Some(place) = &self.place {
+                    place.answered();
+                }
+                self.tell_response(status, request_id.as_deref());
+                self.note(Some(status), "ok");
+                Ok(Action::Open(self.decoder(request_id).into(), self.place.take()))
+            }
+            (event, state) => self.went_wrong(event, state, at),
+        }
+    }
+
+    fn went_wrong(&mut self, event: Event, state: State, at: Moment) -> Step {
+        match (event, state) {
+            (
+                Event::Answered {
                     status,
                     request_id,
                     headers,
                 },
                 _,
-            ) => Ok(self.answered(status, request_id, headers, at)),
+            ) => Ok(self.refused(status, request_id, headers, at)),
             (Event::Body(body), State::Refused { status, headers }) => {
                 let hints = Hints::read(&headers, at.wall);
                 let error = Error::from_response(status, headers, &body, self.key.as_deref());
@@ -228,7 +246,8 @@ impl Opening {
                 let error = Error::connection(&reason, self.key.as_deref());
                 self.failed(error, Failure::Connection, at)
             }
-            (Event::TimedOut | Event::Body(_), _) => {
+            (Event::Aborted, _) => Err(Error::aborted().into()),
+            (_, _) => {
                 let error = Error::timeout(self.headers_timeout(at).unwrap_or(0.0));
                 self.failed(error, Failure::Timeout, at)
             }
@@ -279,8 +298,7 @@ impl Opening {
             validation,
             ..
         } = &*self.settings;
-        let timeouts = Timeouts::new(self.call.timeout.over(*timeout), provider, self.call.stream);
-        let (timeouts, mut problems) = match timeouts {
+        let (timeouts, mut problems) = match Timeouts::of(self.call.timeout, *timeout, provider, self.call.stream) {
             Ok(timeouts) => (Some(timeouts), Vec::new()),
             Err(problems) => (None, problems),
         };
@@ -298,39 +316,46 @@ impl Opening {
         if let Some(key) = &self.key {
             check_key(key).map_err(Error::from)?;
         }
-        self.account = account(self.settings.base.origin(), self.key.as_deref());
         self.given_up = at.wall + self.left(at);
         self.enter(at)
     }
 
+    fn account(&self) -> u64 {
+        account(self.settings.base.origin(), self.key.as_deref())
+    }
+
     /// Waits for a cooldown to pass and for a place within the limits, as far as the caller's patience goes.
     fn enter(&mut self, at: Moment) -> Step {
-        let due = match accounts::gate(self.account, at.wall, self.given_up - at.wall) {
-            Gate::Open => None,
-            Gate::Wait { until } => Some(until),
+        match accounts::gate(self.account(), at.wall, self.given_up - at.wall) {
+            Gate::Open => match self.settings.limits {
+                Some(limits) => self.queue(limits, at),
+                None => self.send(at),
+            },
+            Gate::Wait { until } => Ok(self.wait(until, at)),
             Gate::Closed { retry_at } => {
                 let message = "The server has asked to wait, and nothing is sent before `retryAt`.";
-                return self.held_back("cooldown", message, retry_at);
+                self.held_back("cooldown", message, retry_at)
             }
-        };
-        let due = match (due, self.settings.limits) {
-            (None, Some(limits)) => self
-                .place
-                .get_or_insert_with(|| Place::new(self.account, limits, at.wall))
-                .turn(),
-            (due, _) => due,
-        };
-        match due {
+        }
+    }
+
+    #[inline(never)]
+    fn queue(&mut self, limits: Limits, at: Moment) -> Step {
+        let account = self.account();
+        let place = self.place.get_or_insert_with(|| Place::new(account, limits, at.wall));
+        match place.turn() {
             None => self.send(at),
             Some(due) if due > self.given_up => {
                 let message = "No place within the plan's limits would be free within `timeout.total`.";
                 self.held_back("limits", message, due)
             }
-            Some(due) => {
-                self.state = State::Entering;
-                Ok(Action::Wait((due - at.wall).max(1.0)))
-            }
+            Some(due) => Ok(self.wait(due, at)),
         }
+    }
+
+    fn wait(&mut self, until: f64, at: Moment) -> Action {
+        self.state = State::Entering;
+        Action::Wait((until - at.wall).max(1.0))
     }
 
     /// Nothing is sent: the code says why.
@@ -407,22 +432,21 @@ impl Opening {
 
     /// Names the provider's model where the request names none. The rest of the body stays as it was given.
     fn start(&self) -> Option<String> {
-        let view = self.call.view.as_ref()?;
         let model = self.settings.provider.default_model.as_deref()?;
-        let crate::chat::view::Value::Object(members) = view.root() else {
-            return None;
-        };
-        if view.model().is_some() {
-            return None;
-        }
-        let mut out = Writer::default();
-        out.raw(b"{")
-            .member("model", model)
-            .raw(if members.is_empty() { b"" } else { b"," });
-        Some(out.into_string())
+        start_with(self.call.view.as_ref()?, model)
     }
 
-    fn answered(
+    fn tell_response(&mut self, status: u16, request_id: Option<&str>) {
+        let told_id = request_id.map(|id| scrub(id.to_owned(), self.key.as_deref()));
+        self.tell("onResponse")
+            .key("status")
+            .integer(u64::from(status))
+            .key("requestId")
+            .text(told_id.as_deref())
+            .raw(b"}]");
+    }
+
+    fn refused(
         &mut self,
         status: u16,
         request_id: Option<String>,
@@ -432,17 +456,7 @@ impl Opening {
         if let Some(place) = &self.place {
             place.answered();
         }
-        let told_id = request_id.clone().map(|id| scrub(id, self.key.as_deref()));
-        self.tell("onResponse")
-            .key("status")
-            .integer(u64::from(status))
-            .key("requestId")
-            .text(told_id.as_deref())
-            .raw(b"}]");
-        if (200..300).contains(&status) {
-            self.note(Some(status), "ok");
-            return Action::Open(self.decoder(request_id).into(), self.place.take());
-        }
+        self.tell_response(status, request_id.as_deref());
         self.state = State::Refused { status, headers };
         /// An error body follows its headers at once.
         const PATIENCE_MS: f64 = 10_000.0;
@@ -466,7 +480,7 @@ impl Opening {
             cooldown_ms: self.settings.provider.cooldown_ms,
         };
         if let Some(wait) = retry::named_wait(&made) {
-            accounts::cool_down(self.account, at.wall + wait, at.wall);
+            accounts::cool_down(self.account(), at.wall + wait, at.wall);
         }
         match retry::decide(&made) {
             Decision::Retry { after_ms } => {
@@ -525,4 +539,20 @@ impl Opening {
             ..stream::Options::default()
         }
     }
+}
+
+/// The begin of a body with this model, unless it names one.
+#[inline(never)]
+fn start_with(view: &View, model: &str) -> Option<String> {
+    let Value::Object(members) = view.root() else {
+        return None;
+    };
+    if view.model().is_some() {
+        return None;
+    }
+    let mut out = Writer::default();
+    out.raw(b"{")
+        .member("model", model)
+        .raw(if members.is_empty() { b"" } else { b"," });
+    Some(out.into_string())
 }
