@@ -391,6 +391,18 @@ impl Decoder {
     /// Whether to take only what is plain: text, reasoning, the end and the usage of one answer, handed out as text or chunks.
     /// At the first thing that is not, the decoder waits; switched off, it goes on with the next push. So a host can begin
     /// while it still loads all that a decoder needs.
+    ///
+    /// ```
+    /// use chatwire::stream::{Decoder, Options, OutputKind};
+    ///
+    /// let mut decoder = Decoder::new(Options { output: OutputKind::Text, ..Options::default() });
+    /// decoder.set_plain_only(true);
+    /// decoder.push(b"data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"}}]}\n\ndata: 1\n\n", 0.0, 1.0);
+    /// assert_eq!((decoder.output(), decoder.is_waiting()), (&b"Hi"[..], true));
+    /// decoder.set_plain_only(false);
+    /// decoder.push(b"", 1.0, 2.0);
+    /// assert!(!decoder.is_waiting());
+    /// ```
     pub fn set_plain_only(&mut self, wanted: bool) {
         self.plain_only = wanted;
     }
