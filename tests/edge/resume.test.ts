@@ -1,38 +1,21 @@
 /** The client before a gateway that keeps streams, on a connection that does not hold. */
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { Chatwire, NotFoundError } from "chatwire";
-import { createEmulator } from "chatwire/emulator";
-import { serve } from "../../npm/emulator/serve.ts";
-import { type RunningWorker, startWorker } from "../../worker/workerd.ts";
 import { cuttable } from "./cuttable.ts";
-import { openBooks } from "./running.ts";
+import { startKeeping } from "./running.ts";
 import { randomFrom, until } from "./setting.ts";
 
-const emulator = createEmulator({ tokensPerSecond: 400 });
-let upstream: Awaited<ReturnType<typeof serve>>;
-let books: Awaited<ReturnType<typeof openBooks>>;
-let worker: RunningWorker;
+let keeping: Awaited<ReturnType<typeof startKeeping>>;
 let line: Awaited<ReturnType<typeof cuttable>>;
 
 before(async () => {
-  upstream = await serve(emulator);
-  books = await openBooks();
-  worker = await startWorker({
-    entry: join(import.meta.dirname, "streams-worker.ts"),
-    objects: { STREAMS: "Streams", LIMITER: "ChatwireLimiter" },
-    bindings: { UPSTREAM: upstream.url, BOOKS: books.url },
-  });
+  keeping = await startKeeping(400);
 });
-after(async () => {
-  await worker?.stop();
-  await upstream?.close();
-  books?.close();
-});
+after(() => keeping?.stop());
 beforeEach(async () => {
-  books.records.length = 0;
-  line = await cuttable(worker.url);
+  keeping.books.records.length = 0;
+  line = await cuttable(keeping.worker.url);
 });
 afterEach(() => line.stop());
 
@@ -63,7 +46,7 @@ describe("a stream of a gateway that keeps it", { timeout: 120_000 }, () => {
     });
     const tokens = await Promise.all(answers);
     assert.ok(line.connections() > 30, `${line.connections()} connections`);
-    const records = await books.recorded(12);
+    const records = await keeping.books.recorded(12);
     assert.deepEqual(records.map(({ tokens }) => tokens).sort(), tokens.map(Number).sort());
   });
 
@@ -74,7 +57,7 @@ describe("a stream of a gateway that keeps it", { timeout: 120_000 }, () => {
     while (text.length < 100) text += (await pieces.next()).value ?? "";
     line.close();
     // The provider goes on meanwhile.
-    await books.recorded(1);
+    await keeping.books.recorded(1);
     line.open();
     for (let next = await pieces.next(); !next.done; next = await pieces.next()) text += next.value;
     assert.equal(text, words);
@@ -100,35 +83,35 @@ describe("a stream of a gateway that keeps it", { timeout: 120_000 }, () => {
     left.abort();
     await stopped.stop();
     assert.equal((await stopped.outcome()).status, "aborted");
-    const records = await books.recorded(2);
+    const records = await keeping.books.recorded(2);
     assert.deepEqual(
       records.map(({ outcome }) => outcome),
       ["aborted", "complete"],
     );
-    await until(() => emulator.ledger.open === 0);
+    await until(() => keeping.emulator.ledger.open === 0);
   });
 
   it("stops when it is left before anybody knows its id", async () => {
-    const requests = emulator.ledger.requests;
+    const requests = keeping.emulator.ledger.requests;
     const stream = clientOf().chat.completions.stream(ask("hi [emulator: slow-headers=60000]"));
     const outcome = stream.outcome();
-    await until(() => emulator.ledger.requests > requests);
+    await until(() => keeping.emulator.ledger.requests > requests);
     stream.abort();
     assert.equal((await outcome).status, "aborted");
-    await until(() => emulator.ledger.open === 0);
-    assert.equal((await books.recorded(1))[0]?.outcome, "aborted");
+    await until(() => keeping.emulator.ledger.open === 0);
+    assert.equal((await keeping.books.recorded(1))[0]?.outcome, "aborted");
   });
 
   it("is truncated when the gateway's object restarts", async () => {
     const stream = clientOf().chat.completions.stream(ask("Count to 1000 [emulator: tps=200]"));
     const pieces = stream.textStream[Symbol.asyncIterator]();
     for (let text = ""; text.length < 400; ) text += (await pieces.next()).value ?? "";
-    await (await fetch(new URL(`/crash/${stream.resumeId}`, worker.url))).text();
+    await (await fetch(new URL(`/crash/${stream.resumeId}`, keeping.worker.url))).text();
     await assert.rejects(async () => {
       while (!(await pieces.next()).done);
     });
     assert.equal((await stream.outcome()).status, "truncated");
-    const [record] = await books.recorded(1);
+    const [record] = await keeping.books.recorded(1);
     assert.deepEqual([record?.outcome, record?.estimated], ["truncated", true]);
   });
 });

@@ -4,6 +4,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { UsageRecord } from "chatwire/edge";
+import { createEmulator } from "chatwire/emulator";
+import { serve } from "../../npm/emulator/serve.ts";
 import { startWorker } from "../../worker/workerd.ts";
 
 export const TOKEN = "a-token-of-this-test";
@@ -49,3 +51,25 @@ export const start = (upstream: string, books: string, onDisconnect: "drain" | "
       ...{ TOKEN, PAGE_SECRET, PAGE },
     },
   });
+
+/** A gateway that keeps streams, in workerd, with real Durable Objects, before a provider that keeps a ledger. */
+export async function startKeeping(tokensPerSecond: number) {
+  const emulator = createEmulator({ tokensPerSecond });
+  const upstream = await serve(emulator);
+  const books = await openBooks();
+  const worker = await startWorker({
+    entry: join(import.meta.dirname, "streams-worker.ts"),
+    objects: { STREAMS: "Streams", LIMITER: "ChatwireLimiter" },
+    bindings: { UPSTREAM: upstream.url, BOOKS: books.url },
+  });
+  return {
+    emulator,
+    books,
+    worker,
+    async stop() {
+      await worker.stop();
+      await upstream.close();
+      books.close();
+    },
+  };
+}

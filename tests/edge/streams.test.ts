@@ -1,46 +1,29 @@
 /** Streams that outlive their readers: in workerd, with real Durable Objects and a provider that keeps a ledger. */
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
 import type { UsageRow } from "chatwire/edge";
-import { createEmulator } from "chatwire/emulator";
-import { serve } from "../../npm/emulator/serve.ts";
-import { type RunningWorker, startWorker } from "../../worker/workerd.ts";
-import { openBooks } from "./running.ts";
+import { startKeeping } from "./running.ts";
 import { asText, bytesOf, CHAT, chat, errorOf, randomFrom, until } from "./setting.ts";
 
-const emulator = createEmulator({ tokensPerSecond: 2000 });
-let upstream: Awaited<ReturnType<typeof serve>>;
-let books: Awaited<ReturnType<typeof openBooks>>;
-let worker: RunningWorker;
+let keeping: Awaited<ReturnType<typeof startKeeping>>;
 
 before(async () => {
-  upstream = await serve(emulator);
-  books = await openBooks();
-  worker = await startWorker({
-    entry: join(import.meta.dirname, "streams-worker.ts"),
-    objects: { STREAMS: "Streams", LIMITER: "ChatwireLimiter" },
-    bindings: { UPSTREAM: upstream.url, BOOKS: books.url },
-  });
+  keeping = await startKeeping(2000);
 });
-after(async () => {
-  await worker?.stop();
-  await upstream?.close();
-  books?.close();
-});
+after(() => keeping?.stop());
 beforeEach(() => {
-  books.records.length = 0;
+  keeping.books.records.length = 0;
 });
 
 const as = (caller: string, more: Record<string, string> = {}) => ({ authorization: `Bearer ${caller}`, ...more });
 const open = (content: string, params: object = {}, caller = "alice") =>
-  fetch(new URL(CHAT, worker.url), chat(content, { stream: true, headers: as(caller), ...params }));
+  fetch(new URL(CHAT, keeping.worker.url), chat(content, { stream: true, headers: as(caller), ...params }));
 const read = (id: string, last?: number, caller = "alice", method = "GET") => {
   const headers = as(caller, last === undefined ? {} : { "last-event-id": String(last) });
-  return fetch(new URL(`/v1/streams/${id}`, worker.url), { method, headers });
+  return fetch(new URL(`/v1/streams/${id}`, keeping.worker.url), { method, headers });
 };
 const crash = async (id: string) =>
-  assert.match(await (await fetch(new URL(`/crash/${id}`, worker.url))).text(), /as the test wishes/);
+  assert.match(await (await fetch(new URL(`/crash/${id}`, keeping.worker.url))).text(), /as the test wishes/);
 const idOf = (response: Response): string => response.headers.get("x-chatwire-stream") ?? assert.fail("no id");
 const eventsOf = (text: string): string[] => text.match(/[\s\S]*?\n\n/g) ?? [];
 const contentOf = (text: string): string =>
@@ -72,7 +55,7 @@ describe("a kept stream", { timeout: 120_000 }, () => {
       events.map((_, number) => String(number)),
     );
     assert.match(events.at(-1) ?? "", /^data: \[DONE\]\n/);
-    const [record] = await books.recorded(1);
+    const [record] = await keeping.books.recorded(1);
     assert.deepEqual([record?.outcome, record?.caller, record?.provider], ["complete", "alice", "own"]);
   });
 
@@ -107,7 +90,7 @@ describe("a kept stream", { timeout: 120_000 }, () => {
       assert.match(text, /data: \[DONE\]\nid: \d+\n\n$/);
     });
     await Promise.all(runs);
-    const records = await books.recorded(60);
+    const records = await keeping.books.recorded(60);
     assert.ok(records.every(({ outcome, estimated }) => outcome === "complete" && !estimated));
   });
 
@@ -138,7 +121,7 @@ describe("a kept stream", { timeout: 120_000 }, () => {
         assert.deepEqual([answer.status, (await errorOf(answer)).code], [404, "stream_not_found"], `${name} ${method}`);
       }
     }
-    assert.equal((await fetch(new URL(`/v1/streams/${id}`, worker.url))).status, 401);
+    assert.equal((await fetch(new URL(`/v1/streams/${id}`, keeping.worker.url))).status, 401);
   });
 
   it("goes on without a reader, and stops when it is told to", async () => {
@@ -146,11 +129,11 @@ describe("a kept stream", { timeout: 120_000 }, () => {
     assert.ok(left && stopped);
     for (const one of [left, stopped]) await take(one, 200);
     assert.equal((await read(idOf(stopped), undefined, "alice", "DELETE")).status, 200);
-    const [first] = await books.recorded(1);
+    const [first] = await keeping.books.recorded(1);
     assert.deepEqual([first?.outcome, first?.estimated], ["aborted", true]);
-    await until(() => emulator.ledger.open === 1);
-    assert.equal(emulator.ledger.records.filter(({ aborted }) => aborted).length, 1);
-    const second = (await books.recorded(2))[1];
+    await until(() => keeping.emulator.ledger.open === 1);
+    assert.equal(keeping.emulator.ledger.records.filter(({ aborted }) => aborted).length, 1);
+    const second = (await keeping.books.recorded(2))[1];
     assert.deepEqual([second?.outcome, second?.estimated, second?.disconnected], ["complete", false, false]);
     assert.equal(contentOf(asText(await bytesOf(await read(idOf(left))))).split(", ").length, 300);
     assert.match(asText(await bytesOf(await read(idOf(stopped)))), /^data:/);
@@ -169,14 +152,14 @@ describe("a kept stream", { timeout: 120_000 }, () => {
       assert.equal(answer.headers.get("x-chatwire-stream"), null);
     }
     assert.deepEqual(
-      (await books.recorded(3)).map(({ outcome }) => outcome),
+      (await keeping.books.recorded(3)).map(({ outcome }) => outcome),
       ["error", "error", "error"],
     );
   });
 });
 
 const report = async (caller: string): Promise<UsageRow[]> => {
-  const answer = await fetch(new URL("/v1/usage", worker.url), { headers: as(caller) });
+  const answer = await fetch(new URL("/v1/usage", keeping.worker.url), { headers: as(caller) });
   return ((await answer.json()) as { data: UsageRow[] }).data;
 };
 
@@ -189,21 +172,21 @@ describe("the limits of kept streams", { timeout: 120_000 }, () => {
     assert.deepEqual([third.status, (await errorOf(third)).code], [429, "rate_limit_exceeded"]);
     assert.equal(third.headers.get("x-chatwire-stream"), null);
     assert.equal((await read(idOf(left), undefined, "carol", "DELETE")).status, 200);
-    await books.recorded(1);
+    await keeping.books.recorded(1);
     let again = await ask();
     // Its place is given back a moment later, when the provider has seen it too.
     while (again.status === 429) again = await ask();
     for (const one of [other, again]) await read(idOf(one), undefined, "carol", "DELETE");
     assert.deepEqual(
-      (await books.recorded(3)).map(({ caller, outcome }) => [caller, outcome]),
+      (await keeping.books.recorded(3)).map(({ caller, outcome }) => [caller, outcome]),
       Array(3).fill(["carol", "aborted"]),
     );
   });
 });
 
-describe("the books of kept streams", { timeout: 120_000 }, () => {
+describe("the books of kept streams", { timeout: 300_000 }, () => {
   it("are the provider's ledger to the token, whoever left when", async () => {
-    const before = { ...emulator.ledger.tokens };
+    const before = { ...keeping.emulator.ledger.tokens };
     const random = randomFrom(8);
     const [rounds, together] = [50, 20];
     for (let round = 0; round < rounds; round++) {
@@ -215,8 +198,8 @@ describe("the books of kept streams", { timeout: 120_000 }, () => {
       });
       await Promise.all(all);
     }
-    await books.recorded(rounds * together);
-    const { prompt, cached, completion, total } = emulator.ledger.tokens;
+    await keeping.books.recorded(rounds * together);
+    const { prompt, cached, completion, total } = keeping.emulator.ledger.tokens;
     let rows = await report("bob");
     const sum = (field: "promptTokens" | "cached" | "completionTokens" | "tokens" | "requests") =>
       rows.reduce((all, row) => all + row[field], 0);
@@ -237,7 +220,7 @@ describe("the books of kept streams", { timeout: 120_000 }, () => {
 
 describe("an object that restarts in the middle of a stream", { timeout: 120_000 }, () => {
   it("gives what it had, calls it truncated, and asks nobody again", async () => {
-    const requests = emulator.ledger.requests;
+    const requests = keeping.emulator.ledger.requests;
     const first = await open("Count to 2000 [emulator: tps=300]", {}, "dave");
     const id = idOf(first);
     // Some batches are written down.
@@ -249,16 +232,16 @@ describe("an object that restarts in the middle of a stream", { timeout: 120_000
     assert.ok(log.length > 10_000 && log.length <= text.length + 40_000);
     assert.equal(log.slice(0, text.length), text.slice(0, log.length));
     assert.doesNotMatch(log, /\[DONE\]/);
-    const [record] = await books.recorded(1);
+    const [record] = await keeping.books.recorded(1);
     assert.deepEqual([record?.outcome, record?.estimated, record?.provider], ["truncated", true, "own"]);
     const numbers = contentOf(log).split(", ").length;
     assert.ok((record?.completionTokens ?? 0) >= numbers && (record?.promptTokens ?? 0) > 0);
-    assert.equal(emulator.ledger.requests, requests + 1);
+    assert.equal(keeping.emulator.ledger.requests, requests + 1);
     const rows = (await report("dave")).map(({ requests, tokens, estimated }) => [requests, tokens, estimated]);
     assert.deepEqual(rows, [[1, record?.tokens, 1]]);
     // Again: what it said stays said.
     await crash(id);
     assert.equal(asText(await bytesOf(await read(id, undefined, "dave"))), log);
-    assert.equal(books.records.length, 1);
+    assert.equal(keeping.books.records.length, 1);
   });
 });

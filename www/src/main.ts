@@ -99,8 +99,9 @@ function newChat(): void {
 
 /** How much WebAssembly the answers come through, as the browser has measured it. */
 function showEngine(): void {
-  const wasm = performance.getEntriesByType("resource").find(({ name }) => new URL(name).pathname.endsWith(".wasm"));
-  const bytes = (wasm as PerformanceResourceTiming | undefined)?.decodedBodySize;
+  const loaded = performance.getEntriesByType("resource") as PerformanceResourceTiming[];
+  const wasm = loaded.filter(({ name }) => new URL(name).pathname.endsWith(".wasm"));
+  const bytes = wasm.reduce((sum, { decodedBodySize }) => sum + decodedBodySize, 0);
   if (bytes) at("engine").textContent = `${bytes.toLocaleString("en")} bytes of WebAssembly`;
 }
 
