@@ -5,7 +5,6 @@
  */
 import {
   COMPLETION,
-  DEADLINE,
   DECODER,
   END,
   type EndReason,
@@ -19,7 +18,7 @@ import {
   TICK,
   WAITING,
 } from "./boundary.ts";
-import { answer, make, output, place, put, settingsText } from "./engine.ts";
+import { answer, due, make, output, place, put, settingsText } from "./engine.ts";
 import { toError, withOutcome } from "./errors.ts";
 import type { Recorder } from "./recording.ts";
 import type { Shape } from "./shapes.ts";
@@ -45,6 +44,8 @@ export class BodyDecoder {
   isWaiting = false;
 
   #engine: Engine | undefined;
+  #patience = Number.POSITIVE_INFINITY;
+  #due = Number.POSITIVE_INFINITY;
   #shape: Shape | undefined;
   /** Silence may complete a sentence. */
   readonly speaks: boolean;
@@ -70,6 +71,7 @@ export class BodyDecoder {
   setOutput(kind: OutputKind, shape?: Shape): void {
     this.#shape = shape;
     this.isWaiting = this.#engine?.call(SET_OUTPUT, kind) === 1;
+    this.#noteDeadline();
   }
 
   /** What was used so far, and what it costs. */
@@ -118,7 +120,13 @@ export class BodyDecoder {
 
   /** When to `tick`, if a read has been pending since `readStarted`; Infinity for never. */
   deadline(readStarted: number): number {
-    return this.#engine ? this.#engine.call(DEADLINE, 0, readStarted, 0, 0) : Number.POSITIVE_INFINITY;
+    return Math.min(readStarted + this.#patience, this.#due);
+  }
+
+  #noteDeadline(): void {
+    const told = due();
+    this.#patience = told[0] as number;
+    this.#due = told[1] as number;
   }
 
   /** Lets go of the engine's memory; done by itself at the end. */
@@ -129,6 +137,7 @@ export class BodyDecoder {
 
   #batch(given: number): Batch {
     this.isWaiting = given >= WAITING;
+    this.#noteDeadline();
     const n = this.isWaiting ? given - WAITING : given;
     const length = n < 0 ? ~n : n;
     let batch: Batch = "";

@@ -59,16 +59,14 @@ export const EVENT_STREAM = 2;
 export const PUSH = 0; // length, readStarted, now
 export const END = 1; // length of what the host says of it, reason, now
 export const TICK = 2; // 0, readStarted, now
-/** When a tick is due for a read pending since then; Infinity when nothing is timed. */
-export const DEADLINE = 3; // 0, readStarted
 /**
  * Puts out the outcome; before the end, its `usage` and `cost` so far. Asked with 1, it answers 0 where it needs the request's
  * body first.
  */
-export const OUTCOME = 4; // length of the request's body or 0, 1 to ask
-export const COMPLETION = 5;
+export const OUTCOME = 3; // length of the request's body or 0, 1 to ask
+export const COMPLETION = 4;
 /** Answers 1 where it needs the rest of the engine for this. */
-export const SET_OUTPUT = 6; // kind
+export const SET_OUTPUT = 5; // kind
 export const WAITING = 2 ** 32;
 
 /** What an event stream does: both put out an `EventStreamAnswer`. */
@@ -179,7 +177,10 @@ export interface EngineModule {
   inputPointer(length: number): number;
   /** How many UTF-16 units of the text in the input were heard whole, when so many were spoken. */
   heard(length: number, units: number): number;
-  outputPointer(): number;
-  outputLength(): number;
+  /**
+   * Where a report of the last call lies: two 32-bit numbers, where its output lies and how many bytes it is; and two 64-bit
+   * ones, for how long a decoder's next read may be pending before a tick is due, and when one is due anyway.
+   */
+  reportPointer(): number;
   Engine: { make(kind: number, length: number): Engine | undefined; prototype: Engine };
 }

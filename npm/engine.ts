@@ -6,7 +6,7 @@
  */
 import type { Engine as EnginePart } from "./boundary.ts";
 import { ChatwireError, type ErrorDescriptor } from "./errors.ts";
-import { Engine, initSync, inputPointer, outputLength, outputPointer, setAway } from "./wasm/chatwire.js";
+import { Engine, initSync, inputPointer, reportPointer, setAway } from "./wasm/chatwire.js";
 
 type CompiledModule = typeof globalThis extends { WebAssembly: { Module: { prototype: infer M } } } ? M : never;
 
@@ -25,6 +25,9 @@ let restLoader: (() => URL) | undefined;
 let exports: Exports | undefined;
 let isWhole = false;
 let bytes = new Uint8Array(0);
+/** Where the last output lies, and its length. */
+let out = new Uint32Array(0);
+let deadline = new Float64Array(0);
 let input = 0;
 
 /**
@@ -173,8 +176,20 @@ export function requireNow(what: string): void {
 
 function view(): Uint8Array {
   // Memory that grew has a new buffer, and a view of the old one is empty. To ask the memory itself would take longer.
-  if (exports && bytes.length === 0) bytes = new Uint8Array(exports.memory.buffer);
+  if (exports && bytes.length === 0) {
+    const { buffer } = exports.memory;
+    const report = reportPointer();
+    bytes = new Uint8Array(buffer);
+    out = new Uint32Array(buffer, report, 2);
+    deadline = new Float64Array(buffer, report + 8, 2);
+  }
   return bytes;
+}
+
+/** When a decoder's next tick is due, as its last call left it: after how long a wait, and at what time. Read both at once. */
+export function due(): Float64Array {
+  view();
+  return deadline;
 }
 
 /** Puts bytes, at most `INPUT_BYTES` of them, where the next engine call takes them from. */
@@ -213,7 +228,8 @@ export function answer<T>(length: number): T {
 export function make(kind: number, options: string | number): EnginePart {
   const engine = Engine.make(kind, typeof options === "number" ? options : put(options));
   if (engine) return engine;
-  throw answer<ErrorDescriptor>(outputLength());
+  view();
+  throw answer<ErrorDescriptor>(out[1] as number);
 }
 
 // A leading U+FEFF in an answer is text, not a mark.
@@ -225,8 +241,8 @@ const SHORT = 12;
 /** The first `length` bytes of what the last engine call put out, as a string. Valid until the next call. */
 export function output(length: number): string {
   if (length === 0) return "";
-  const from = outputPointer();
   const all = view();
+  const from = out[0] as number;
   const to = from + length;
   if (length <= SHORT) {
     let text = "";

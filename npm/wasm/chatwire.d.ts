@@ -6,7 +6,6 @@ export default start;
 export declare const initSync: EngineModule["initSync"];
 export declare const setAway: EngineModule["setAway"];
 export declare const inputPointer: EngineModule["inputPointer"];
-export declare const outputPointer: EngineModule["outputPointer"];
-export declare const outputLength: EngineModule["outputLength"];
+export declare const reportPointer: EngineModule["reportPointer"];
 export declare const heard: EngineModule["heard"];
 export declare const Engine: EngineModule["Engine"];

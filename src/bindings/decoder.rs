@@ -102,6 +102,7 @@ impl Decoder {
         self.0.set_plain_only(is_away());
         self.0
             .set_output(OUTPUTS.get(kind).copied().unwrap_or(OutputKind::None));
+        memory::set_deadline(self.0.patience());
         usize::from(self.0.is_waiting())
     }
 
@@ -129,12 +130,6 @@ impl Decoder {
         self.begin();
         self.0.tick(read_started, now);
         self.put_out()
-    }
-
-    /// When the next look at the clock is due.
-    #[cfg_attr(chatwire_speed, optimize(speed))]
-    pub(super) fn deadline(&self, read_started: f64) -> f64 {
-        self.0.deadline(read_started).unwrap_or(f64::INFINITY)
     }
 
     /// Puts out the JSON text of the outcome; before the stream has ended, of what was used so far, and its cost. Where
@@ -167,6 +162,7 @@ impl Decoder {
     /// How many bytes are put out; the complement of that once the outcome is decided; 2^32 more while the decoder waits.
     #[cfg_attr(chatwire_speed, optimize(speed))]
     fn put_out(&mut self) -> f64 {
+        memory::set_deadline(self.0.patience());
         let length = memory::set_output(self.0.take_output()) as i32;
         if self.0.has_ended() {
             f64::from(!length)

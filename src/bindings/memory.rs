@@ -23,8 +23,26 @@ static INPUT: Unshared<UnsafeCell<[u8; INPUT_BYTES]>> = Unshared(UnsafeCell::new
 /// In place of the input buffer for text that it is too small for.
 static LONG_INPUT: Unshared<Cell<Vec<u8>>> = Unshared(Cell::new(Vec::new()));
 static OUTPUT: Unshared<Cell<Vec<u8>>> = Unshared(Cell::new(Vec::new()));
-/// Where the output lies, and its length.
-static PLACE: Unshared<Cell<(*const u8, usize)>> = Unshared(Cell::new((std::ptr::null(), 0)));
+static REPORT: Unshared<Cell<Report>> = Unshared(Cell::new(Report {
+    output: std::ptr::null(),
+    length: 0,
+    patience: f64::INFINITY,
+    due: f64::INFINITY,
+}));
+
+/// What the host looks up after a call, in place of another one.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Report {
+    /// Where the output lies.
+    output: *const u8,
+    /// How many bytes it is.
+    length: usize,
+    /// Of a decoder: for how many milliseconds a read may be pending before a tick is due.
+    patience: f64,
+    /// And at what time one is due however long it is pending.
+    due: f64,
+}
 
 /// Where the host puts `length` bytes for the next call.
 #[wasm_bindgen(js_name = inputPointer)]
@@ -38,16 +56,11 @@ pub fn input_pointer(length: usize) -> *mut u8 {
     pointer
 }
 
-/// Where the output of the last call lies.
-#[wasm_bindgen(js_name = outputPointer)]
-pub fn output_pointer() -> *const u8 {
-    PLACE.0.get().0
-}
-
-/// How many bytes it is, where the call could not say.
-#[wasm_bindgen(js_name = outputLength)]
-pub fn output_length() -> usize {
-    PLACE.0.get().1
+/// Where the host finds what there is to say of the last call: two 32-bit numbers, where its output lies and how many bytes
+/// it is, and two 64-bit ones, when a decoder's next tick is due.
+#[wasm_bindgen(js_name = reportPointer)]
+pub fn report_pointer() -> *const u8 {
+    REPORT.0.as_ptr().cast::<u8>().cast_const()
 }
 
 /// The `length` bytes that the host has put there.
@@ -65,9 +78,23 @@ pub(super) fn input<T>(length: usize, read: impl FnOnce(&[u8]) -> T) -> T {
 #[cfg_attr(chatwire_speed, optimize(speed))]
 pub(super) fn set_output(bytes: Vec<u8>) -> usize {
     let length = bytes.len();
-    PLACE.0.set((bytes.as_ptr(), length));
+    REPORT.0.set(Report {
+        output: bytes.as_ptr(),
+        length,
+        ..REPORT.0.get()
+    });
     OUTPUT.0.set(bytes);
     length
+}
+
+/// Keeps when a decoder's next tick is due.
+#[inline]
+pub(super) fn set_deadline((patience, due): (f64, f64)) {
+    REPORT.0.set(Report {
+        patience,
+        due,
+        ..REPORT.0.get()
+    });
 }
 
 /// Lets something be written to the output buffer, and tells how many bytes it is.

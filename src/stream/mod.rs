@@ -533,25 +533,33 @@ impl Decoder {
     }
 
     /// When [`tick`](Self::tick) is due for a read that has been pending since `read_started`.
-    #[cfg_attr(chatwire_speed, optimize(speed))]
     pub fn deadline(&self, read_started: f64) -> Option<f64> {
+        let (patience, due) = self.patience();
+        Some((read_started + patience).min(due)).filter(|due| due.is_finite())
+    }
+
+    /// The same for any read to come: for how many milliseconds it may be pending, and the time when a tick is due anyway.
+    /// Infinity stands for no limit. It holds until the next call.
+    #[cfg_attr(chatwire_speed, optimize(speed))]
+    pub fn patience(&self) -> (f64, f64) {
+        let never = f64::INFINITY;
         if self.status.is_some() {
-            return None;
+            return (never, never);
         }
         if self.awaits_blank_line() {
-            return Some(read_started + BLANK_LINE_MS);
+            return (BLANK_LINE_MS, never);
         }
-        let mut due = f64::INFINITY;
-        if let Some(limit) = self.silence() {
-            due = read_started + limit - self.waited;
-        }
+        let patience = self.silence().map_or(never, |limit| limit - self.waited);
+        let mut due = never;
         if let Some(limit) = self.options.timeouts.total {
-            due = due.min(self.options.started + limit);
+            due = self.options.started + limit;
         }
-        for speech in self.choices.iter().filter_map(|choice| choice.speech.as_ref()) {
-            due = due.min(speech.deadline().unwrap_or(f64::INFINITY));
+        if self.options.sentences.is_some() {
+            for speech in self.choices.iter().filter_map(|choice| choice.speech.as_ref()) {
+                due = due.min(speech.deadline().unwrap_or(never));
+            }
         }
-        Some(due).filter(|due| due.is_finite())
+        (patience, due)
     }
 
     /// What the last call handed out: UTF-8 text, or a JSON array.

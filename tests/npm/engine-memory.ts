@@ -1,5 +1,5 @@
 /**
- * Counts the engine's decoders that are alive, through the glue the package was built with.
+ * Counts the engine's decoders that are alive, and what they are asked, through the glue the package was built with.
  */
 import { CONNECTION, type EngineModule } from "../../npm/boundary.ts";
 
@@ -19,6 +19,15 @@ const { free } = Engine.prototype;
 Engine.prototype.free = function () {
   alive.delete(this);
   free.call(this);
+};
+
+/** How often a part of the engine was asked to do something. */
+export const calls = { count: 0 };
+
+const { call } = Engine.prototype;
+Engine.prototype.call = function (...given) {
+  calls.count++;
+  return call.apply(this, given);
 };
 
 /** The memory of the engine, once it is loaded. */

@@ -16,7 +16,7 @@ import {
   StreamError,
   TruncatedError,
 } from "chatwire";
-import { alive } from "./engine-memory.ts";
+import { alive, calls } from "./engine-memory.ts";
 import { clientOf, collect, DONE, encode, event, failureOf, gate, hello, says, serve, until } from "./serving.ts";
 
 const open = (parts: string[], after: "end" | "silence" = "end") => {
@@ -28,6 +28,15 @@ const timers = () => process.getActiveResourcesInfo().filter((name) => name === 
 test("text_stream_gives_one_string_per_network_chunk_and_never_an_empty_one", async () => {
   const { stream } = open([says("a"), ": keep-alive\n\n", says("b") + says("c"), says("", "stop"), DONE]);
   assert.deepEqual(await collect(stream.textStream), ["a", "bc"]);
+});
+
+test("a_read_is_one_call_of_the_engine", async () => {
+  const callsFor = async (reads: number) => {
+    const before = calls.count;
+    await collect(open([...Array.from({ length: reads }, () => says("a")), says("", "stop"), DONE]).stream.textStream);
+    return calls.count - before;
+  };
+  assert.equal((await callsFor(110)) - (await callsFor(10)), 100);
 });
 
 test("chunks_are_the_servers_own_json", async () => {
