@@ -79,11 +79,11 @@ export class Reading implements BodyReading {
   /** Starts one read. Hand its result to `taken`, or its failure to `lost`. */
   read(): Promise<Read> {
     if (this.#outcome || !this.#reader) return Promise.resolve({ done: true });
-    if (this.#decoder.isWaiting) return this.#wakeable(this.#resumed());
     const now = performance.now();
     this.#readStarted = now;
     const due = this.#decoder.deadline(now);
     if (due < this.#timerAt) this.#wakeAt(due, now);
+    if (this.#decoder.isWaiting) return this.#wakeable(this.#resumed());
     try {
       if (!this.#decoder.speaks) return Promise.resolve(this.#reader.read());
       this.#pending ??= Promise.resolve(this.#reader.read());
@@ -208,7 +208,7 @@ export class Reading implements BodyReading {
     if (this.#decoder.deadline(started) <= now) {
       this.#rest = this.#after(this.#decoder.tick(started, now));
       if (this.#outcome) this.#cancel();
-      else if (this.#rest.length > 0) this.#awaken(WOKEN);
+      if (this.#outcome || this.#rest.length > 0) this.#awaken(WOKEN);
     }
     const due = this.#decoder.deadline(started);
     if (due < NEVER) this.#wakeAt(due, now);

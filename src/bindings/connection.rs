@@ -463,7 +463,6 @@ fn read_key(provider: &Provider, base: &BaseUrl, options: &Options<'_>) -> Key {
     key
 }
 
-#[inline(never)]
 fn read_timeout(options: &Options<'_>) -> Option<TimeoutOption> {
     let setting = |value: Option<&Value>| match value {
         None => Setting::Default,

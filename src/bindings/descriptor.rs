@@ -5,7 +5,6 @@ use crate::json::Writer;
 use crate::policy::write_problems;
 
 /// The descriptor of an error.
-#[inline(never)]
 pub(super) fn describe(error: &Error, out: &mut Writer) {
     out.raw(b"{")
         .member("name", error.name())

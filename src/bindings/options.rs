@@ -178,7 +178,6 @@ impl<'a> Options<'a> {
     }
 
     /// A member that has to be one of some words: which one it is.
-    #[inline(never)]
     pub(super) fn one_of(&self, name: &str, words: &[&str]) -> Option<usize> {
         let word = self.text(name)?;
         let found = words.iter().position(|known| *known == word);
@@ -206,7 +205,6 @@ impl<'a> Options<'a> {
     }
 
     /// `sentences`: how to cut the text into them, if at all.
-    #[inline(never)]
     pub(super) fn sentences(&self) -> Option<SentenceOptions> {
         match self.get("sentences")? {
             Value::Bool(wanted) => return Some(SentenceOptions::default()).filter(|_| *wanted),
@@ -230,7 +228,6 @@ impl<'a> Options<'a> {
     }
 
     /// `prices`, in US dollars per million tokens.
-    #[inline(never)]
     pub(super) fn prices(&self) -> Option<Prices> {
         self.get("prices")?;
         let prices = self.of("prices");
@@ -247,7 +244,6 @@ impl<'a> Options<'a> {
     }
 
     /// `attempts`, as [`crate::stream::Outcome`] lists them.
-    #[inline(never)]
     pub(super) fn attempts(&self) -> Vec<Attempt> {
         let text = |attempt: &Value, name| attempt.set(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let mut attempts = Vec::new();

@@ -94,7 +94,6 @@ pub(crate) fn is_key(key: &str) -> bool {
     !key.is_empty() && key.as_bytes().iter().all(u8::is_ascii_graphic)
 }
 
-#[inline(never)]
 fn refuse_key(key: &str) -> Problem {
     let message = if key.is_empty() {
         "apiKey is empty: give the key, or null to send none"

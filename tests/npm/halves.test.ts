@@ -7,13 +7,13 @@ import { readFileSync } from "node:fs";
 import { registerHooks } from "node:module";
 import { test } from "node:test";
 import * as whole from "chatwire";
-import { DONE, hello, says, serve } from "./serving.ts";
+import { DONE, event, hello, says, serve, until } from "./serving.ts";
 
 type Package = Pick<typeof whole, "Chatwire" | "init">;
 
 const entry = new URL("../../dist/entry/default.js", import.meta.url).href;
 const hostFetch = globalThis.fetch;
-const network = { isDown: false, loaded: [] as string[] };
+const network = { isDown: false, isStuck: false, loaded: [] as string[] };
 let pages = 0;
 
 // Whatever a module with a query imports has that query too, and is another module than without.
@@ -29,12 +29,13 @@ globalThis.fetch = async (input, init) => {
   if (!(input instanceof URL && input.protocol === "file:")) return hostFetch(input, init);
   network.loaded.push(input.pathname.replace(/.*chatwire-/, ""));
   if (network.isDown) throw new TypeError("Failed to fetch");
+  if (network.isStuck) return new Promise(() => {});
   return new Response(readFileSync(input), { headers: { "content-type": "application/wasm" } });
 };
 
 /** The package as a page has it, with nothing loaded. */
 async function page(): Promise<Package> {
-  Object.assign(network, { isDown: false, loaded: [] });
+  Object.assign(network, { isDown: false, isStuck: false, loaded: [] });
   return (await import(`${entry}?page=${++pages}`)) as Package;
 }
 
@@ -230,17 +231,40 @@ test("without_the_rest_what_needs_it_fails_by_name_and_may_be_tried_again", asyn
   assert.equal(((await seenOf(ours, odd.tools as Case)) as { rest: whole.Outcome }).rest.text, "Hello");
 });
 
+const toolCall = event({
+  choices: [
+    {
+      index: 0,
+      delta: { tool_calls: [{ index: 0, id: "t", type: "function", function: { name: "f", arguments: "{}" } }] },
+      finish_reason: null,
+    },
+  ],
+});
+
 test("a_stream_that_needs_the_rest_in_vain_ends_with_what_has_arrived", async () => {
   const ours = await page();
   await seenOf(ours, {});
   network.isDown = true;
-  const call = { index: 0, id: "t", type: "function", function: { name: "f", arguments: "{}" } };
-  const chunk = `data: ${JSON.stringify({ choices: [{ index: 0, delta: { tool_calls: [call] }, finish_reason: null }] })}\n\n`;
-  const answers = [() => serve([says("Hello"), chunk, DONE]).response];
+  const answers = [() => serve([says("Hello"), toolCall, DONE]).response];
   const { rest, error } = (await seenOf(ours, { answers })) as { rest: whole.Outcome; error: Error };
   assert.deepEqual([rest.status, rest.text, rest.toolCalls, error.name], ["truncated", "Hello", [], "TruncatedError"]);
   assert.match(error.message, /rest\.wasm/);
   network.isDown = false;
   const whole = (await seenOf(ours, { answers })) as { rest: whole.Outcome };
   assert.deepEqual([whole.rest.status, whole.rest.toolCalls.length], ["complete", 1]);
+});
+
+test("waiting_for_the_rest_is_waiting_and_has_an_end", async (t) => {
+  const ours = await page();
+  await seenOf(ours, {});
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let now = performance.now();
+  t.mock.method(performance, "now", () => now);
+  network.isStuck = true;
+  const ended = seenOf(ours, { answers: [() => serve([says("Hello"), toolCall, DONE]).response] });
+  await until(() => network.loaded.length === 2);
+  now += 600_000;
+  t.mock.timers.tick(600_000);
+  const { rest } = (await ended) as { rest: whole.Outcome };
+  assert.deepEqual([rest.status, rest.text], ["stalled", "Hello"]);
 });
