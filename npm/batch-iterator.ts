@@ -3,7 +3,6 @@
  *
  * Written by hand: an async generator would cost two more promises per network chunk.
  */
-
 import type { Batch } from "./body-decoder.ts";
 import type { OutputKind } from "./boundary.ts";
 import { errorOf } from "./errors.ts";

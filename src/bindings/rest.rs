@@ -1,8 +1,9 @@
 //! Whether all of the engine is there.
 //!
 //! A page loads the engine in two halves: at first what a plain stream needs, the rest when something is not plain.
-//! `scripts/split.mjs` lists the functions in which the rest begins. Until [`is_away`] is false nothing may call them, so
-//! whoever could looks here first, and asks the shell to load it.
+//! `scripts/split.mjs` lists the functions in which the rest begins. While it [`is_away`] nothing may call them. So whoever
+//! reads what is not plain looks here first, and asks the shell to load the rest; what is only made of such things, a place
+//! within limits or a tool call, needs no look.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 

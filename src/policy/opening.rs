@@ -193,6 +193,7 @@ impl Opening {
 
     fn advance(&mut self, event: Event, at: Moment) -> Step {
         match (event, std::mem::replace(&mut self.state, State::Ready)) {
+            (Event::Aborted, _) => Err(Error::aborted().into()),
             (Event::Due, State::Entering) => self.enter(at),
             (Event::Due, State::New) => {
                 self.timeouts = self.check()?;
@@ -205,33 +206,12 @@ impl Opening {
             }
             (
                 Event::Answered {
-                    status: status @ 200..300,
-                    request_id,
-                    ..
-                },
-                _,
-            ) => {
-                if let Some(place) = &self.place {
-                    place.answered();
-                }
-                self.tell_response(status, request_id.as_deref());
-                self.note(Some(status), "ok");
-                Ok(Action::Open(self.decoder(request_id).into(), self.place.take()))
-            }
-            (event, state) => self.went_wrong(event, state, at),
-        }
-    }
-
-    fn went_wrong(&mut self, event: Event, state: State, at: Moment) -> Step {
-        match (event, state) {
-            (
-                Event::Answered {
                     status,
                     request_id,
                     headers,
                 },
                 _,
-            ) => Ok(self.refused(status, request_id, headers, at)),
+            ) => Ok(self.answered(status, request_id, headers, at)),
             (Event::Body(body), State::Refused { status, headers }) => {
                 let hints = Hints::read(&headers, at.wall);
                 let error = Error::from_response(status, headers, &body, self.key.as_deref());
@@ -246,8 +226,7 @@ impl Opening {
                 let error = Error::connection(&reason, self.key.as_deref());
                 self.failed(error, Failure::Connection, at)
             }
-            (Event::Aborted, _) => Err(Error::aborted().into()),
-            (_, _) => {
+            (Event::TimedOut | Event::Body(_), _) => {
                 let error = Error::timeout(self.headers_timeout(at).unwrap_or(0.0));
                 self.failed(error, Failure::Timeout, at)
             }
@@ -436,17 +415,7 @@ impl Opening {
         start_with(self.call.view.as_ref()?, model)
     }
 
-    fn tell_response(&mut self, status: u16, request_id: Option<&str>) {
-        let told_id = request_id.map(|id| scrub(id.to_owned(), self.key.as_deref()));
-        self.tell("onResponse")
-            .key("status")
-            .integer(u64::from(status))
-            .key("requestId")
-            .text(told_id.as_deref())
-            .raw(b"}]");
-    }
-
-    fn refused(
+    fn answered(
         &mut self,
         status: u16,
         request_id: Option<String>,
@@ -456,7 +425,17 @@ impl Opening {
         if let Some(place) = &self.place {
             place.answered();
         }
-        self.tell_response(status, request_id.as_deref());
+        let told_id = request_id.clone().map(|id| scrub(id, self.key.as_deref()));
+        self.tell("onResponse")
+            .key("status")
+            .integer(u64::from(status))
+            .key("requestId")
+            .text(told_id.as_deref())
+            .raw(b"}]");
+        if (200..300).contains(&status) {
+            self.note(Some(status), "ok");
+            return Action::Open(self.decoder(request_id).into(), self.place.take());
+        }
         self.state = State::Refused { status, headers };
         /// An error body follows its headers at once.
         const PATIENCE_MS: f64 = 10_000.0;
