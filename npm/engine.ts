@@ -160,7 +160,7 @@ function unloadable(cause: unknown, found?: WasmSource): ChatwireError {
   if (cause instanceof ChatwireError) return cause;
   const address = found instanceof URL || typeof found === "string" ? ` from ${found}` : "";
   return new ChatwireError(
-    `The WebAssembly of chatwire could not be loaded${address}. Check that the file is served, and that a Content-Security-Policy allows 'wasm-unsafe-eval'.`,
+    `The WebAssembly of chatwire could not be loaded${address}. Check the network, that the file is served (reload a page that is older than its server's files), and that a Content-Security-Policy allows 'wasm-unsafe-eval'.`,
     { cause },
   );
 }
