@@ -1,17 +1,18 @@
 /**
  * The client, in the call shape of the `openai` package.
  */
-import type { BatchOptions, BatchResult } from "./batch.ts";
-import { Caller, type Target } from "./call.ts";
-import { readDocument } from "./document.ts";
+
 import { ChatwireError, rethrow } from "./errors.ts";
 import type { ClientOptions, RequestOptions } from "./options.ts";
-import type { ParsedChatCompletion } from "./parse.ts";
-import { APIPromise } from "./promise.ts";
-import type { StandardSchema } from "./schema.ts";
-import { ChatStream } from "./stream.ts";
+import { APIPromise } from "./request/api-promise.ts";
+import type { BatchOptions, BatchResult } from "./request/batch.ts";
+import { Caller, type Target } from "./request/caller.ts";
+import { ChatStream } from "./stream/chat-stream.ts";
+import { readDocument } from "./stream/document.ts";
 import { dispose } from "./symbols.ts";
-import { ToolRun, type ToolRunOptions, type ToolRunParams } from "./tools.ts";
+import type { ParsedChatCompletion } from "./tools/parse.ts";
+import { ToolRun, type ToolRunOptions, type ToolRunParams } from "./tools/run.ts";
+import type { StandardSchema } from "./tools/schema.ts";
 import type {
   ChatCompletion,
   ChatCompletionCreateParamsBase,
@@ -128,7 +129,7 @@ export class Completions {
     },
     options: RequestOptions = {},
   ): APIPromise<WithRequestId<ParsedChatCompletion<T>>> {
-    const parsing = import("./parse.ts").then(({ parse }) => {
+    const parsing = import("./tools/parse.ts").then(({ parse }) => {
       const create = (sent: ChatCompletionCreateParamsNonStreaming) => this.create(sent, options).withResponse();
       return parse<T>(params, create, () => this.#caller.knowsSchemas());
     }, rethrow);
@@ -154,7 +155,7 @@ export class Completions {
     list: readonly ChatCompletionCreateParamsNonStreaming[],
     options: BatchOptions = {},
   ): Promise<BatchResult[]> {
-    const { runBatch } = await import("./batch.ts").catch(rethrow);
+    const { runBatch } = await import("./request/batch.ts").catch(rethrow);
     return runBatch((params, settings) => this.create(params, settings), list, options);
   }
 
@@ -196,7 +197,7 @@ export class Models {
    * ```
    */
   list(options: RequestOptions = {}): APIPromise<WithRequestId<ModelList>> {
-    const needs = import("./json.ts");
+    const needs = import("./request/json.ts");
     const { answer, controller } = this.#caller.start({ path: "/models", needs }, options);
     return new APIPromise(answer, async () => {
       const listed = await answer;

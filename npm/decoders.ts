@@ -4,7 +4,7 @@
  * These work at once, so the engine must be loaded: it loads itself on Node, Bun, Deno and Workers; in a browser,
  * `await init()` first.
  */
-import { type Batch, BodyDecoder } from "./body-decoder.ts";
+
 import {
   ABORTED,
   CHUNKS,
@@ -20,10 +20,11 @@ import {
   LOST,
   NONE,
   TEXT,
-} from "./boundary.ts";
-import { answer, asBytes, init, make, place, requireNow } from "./engine.ts";
+} from "./engine/boundary.ts";
+import { type Batch, BodyDecoder } from "./engine/decoder.ts";
+import { answer, asBytes, init, make, place, requireNow } from "./engine/engine.ts";
+import { shapeOf } from "./engine/shapes.ts";
 import { ChatwireError, toError } from "./errors.ts";
-import { shapeOf } from "./shapes.ts";
 import { dispose } from "./symbols.ts";
 import type { ChatCompletionChunk, ChatEvent, Outcome, Prices, ReasoningPlace, SentenceOptions } from "./types.ts";
 

@@ -1,7 +1,7 @@
 /**
  * The public API of `chatwire`.
  */
-export type { BatchOptions, BatchProgress, BatchResult } from "./batch.ts";
+
 export { Chat, Chatwire, Completions, Models } from "./client.ts";
 export type {
   DecoderOptions,
@@ -10,7 +10,7 @@ export type {
   EventStreamEvent,
 } from "./decoders.ts";
 export { ChatDecoder, EventStreamDecoder, EventStreamDecoderStream } from "./decoders.ts";
-export { init, type WasmSource } from "./engine.ts";
+export { init, type WasmSource } from "./engine/engine.ts";
 export type { Attempt, ErrorDetail } from "./errors.ts";
 export {
   APIConnectionError,
@@ -32,12 +32,12 @@ export {
   TruncatedError,
   UnprocessableEntityError,
 } from "./errors.ts";
-export type { Frame } from "./frames.ts";
 export type { ClientOptions, Fallback, Hooks, PlanLimits, RequestOptions } from "./options.ts";
-export type { ParsedChatCompletion } from "./parse.ts";
-export type { APIPromise } from "./promise.ts";
-export type { Schema, StandardSchema } from "./schema.ts";
-export { ChatStream } from "./stream.ts";
+export type { APIPromise } from "./request/api-promise.ts";
+export type { BatchOptions, BatchProgress, BatchResult } from "./request/batch.ts";
+export { ChatStream } from "./stream/chat-stream.ts";
+export type { Frame } from "./stream/frames.ts";
+export type { ParsedChatCompletion } from "./tools/parse.ts";
 export type {
   PendingCall,
   RunnableFunctionTool,
@@ -48,6 +48,7 @@ export type {
   ToolRunOutcome,
   ToolRunParams,
   ToolShape,
-} from "./tools.ts";
-export { ToolRun, tool } from "./tools.ts";
+} from "./tools/run.ts";
+export { ToolRun, tool } from "./tools/run.ts";
+export type { Schema, StandardSchema } from "./tools/schema.ts";
 export type * from "./types.ts";

@@ -1,5 +1,5 @@
 // Browsers, and whatever else can fetch: bundlers recognise this form and ship the file.
-import { setLoader } from "../engine.ts";
+import { setLoader } from "../engine/engine.ts";
 
 setLoader(
   () => new URL("../wasm/chatwire-first.wasm", import.meta.url),

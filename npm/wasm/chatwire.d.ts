@@ -1,5 +1,5 @@
 // The generated module as boundary.ts describes it, so that the facade compiles before the engine is built.
-import type { EngineModule } from "../boundary.ts";
+import type { EngineModule } from "../engine/boundary.ts";
 
 declare const start: EngineModule["default"];
 export default start;

@@ -76,7 +76,7 @@ impl Connection {
         self.0.settings.provider.capabilities.json_schema
     }
 
-    /// What all calls have used so far: numbers in the order of `Totals` in `npm/boundary.ts`.
+    /// What all calls have used so far: numbers in the order of `Totals` in `npm/engine/boundary.ts`.
     pub(super) fn usage(&self) -> JsValue {
         let totals = self.0.totals.borrow();
         let numbers = [

@@ -1,6 +1,6 @@
 //! What JavaScript holds of the engine: one class for all of it, and one call for all that it does.
 //!
-//! A class or a method of its own costs what ten lines of code do, here and in the glue. `npm/boundary.ts` has the numbers.
+//! A class or a method of its own costs what ten lines of code do, here and in the glue. `npm/engine/boundary.ts` has the numbers.
 
 use wasm_bindgen::prelude::*;
 

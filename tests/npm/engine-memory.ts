@@ -1,7 +1,7 @@
 /**
  * Counts the engine's decoders that are alive, and what they are asked, through the glue the package was built with.
  */
-import { CONNECTION, type EngineModule } from "../../npm/boundary.ts";
+import { CONNECTION, type EngineModule } from "../../npm/engine/boundary.ts";
 
 const glue = new URL("../../dist/wasm/chatwire.js", import.meta.url);
 const { Engine, initSync } = (await import(glue.href)) as EngineModule;

@@ -22,7 +22,7 @@ import {
   STEP,
   TEXT,
   WAITING,
-} from "../../npm/boundary.ts";
+} from "../../npm/engine/boundary.ts";
 
 const wasm = new URL("../../dist/wasm/", import.meta.url);
 const compiled = (name: string) => new WebAssembly.Module(readFileSync(new URL(name, wasm)));

@@ -1,0 +1,158 @@
+/**
+ * One decoder of the engine, owned: bytes of any number in, batches out, freed as soon as its outcome is known.
+ *
+ * Reads nothing and waits for nothing; reading.ts and decoders.ts do, each in its own way.
+ */
+
+import { toError, withOutcome } from "../errors.ts";
+import type { Recorder } from "../stream/recording.ts";
+import type { Outcome } from "../types.ts";
+import {
+  COMPLETION,
+  DECODER,
+  END,
+  type EndReason,
+  type Engine,
+  type EngineDecoderOptions,
+  INPUT_BYTES,
+  OUTCOME,
+  type OutputKind,
+  PUSH,
+  SET_OUTPUT,
+  TICK,
+  WAITING,
+} from "./boundary.ts";
+import { answer, due, make, output, place, put, settingsText } from "./engine.ts";
+import type { Shape } from "./shapes.ts";
+
+/** The text of one push, or its chunks or events. Nothing is an empty string, for lists too. */
+export type Batch = string | unknown[];
+
+/** Two batches of the same kind, in order. */
+export function joined(first: Batch, second: Batch): Batch {
+  if (first.length === 0) return second;
+  if (typeof first === "string") return first + (second as string);
+  for (const item of second) first.push(item);
+  return first;
+}
+
+export class BodyDecoder {
+  /** How it ended; undefined until then, and for ever when it was freed in flight. */
+  outcome: Outcome | undefined;
+  /** For a document, once ended: the completion as JSON text. */
+  completion = "";
+  /** It needs the rest of the engine, and goes on with the next push. */
+  isWaiting = false;
+
+  #engine: Engine | undefined;
+  #patience = Number.POSITIVE_INFINITY;
+  #due = Number.POSITIVE_INFINITY;
+  #shape: Shape | undefined;
+  /** Silence may complete a sentence. */
+  readonly speaks: boolean;
+  readonly #document: boolean;
+  #prompt: (() => string) | undefined;
+
+  readonly #recorder: Recorder | undefined;
+
+  /** @param recorder notes all that is done with it */
+  constructor({ prompt, ...options }: EngineDecoderOptions, recorder?: Recorder) {
+    this.#recorder = recorder;
+    this.#document = options.document === true;
+    this.speaks = Boolean(options.sentences);
+    this.#prompt = prompt;
+    try {
+      this.#engine = make(DECODER, settingsText(options));
+    } catch (thrown) {
+      throw toError(thrown);
+    }
+  }
+
+  /** What each push gives; for chunks and events, how they are made. Before the first push. */
+  setOutput(kind: OutputKind, shape?: Shape): void {
+    this.#shape = shape;
+    this.isWaiting = this.#engine?.call(SET_OUTPUT, kind) === 1;
+    this.#noteDeadline();
+  }
+
+  /** What was used so far, and what it costs. */
+  used(): Pick<Outcome, "usage" | "cost"> {
+    return this.outcome ?? (this.#engine ? this.#report(this.#engine) : { usage: null, cost: null });
+  }
+
+  /** The outcome; before the end, what was used so far. */
+  #report(engine: Engine): Outcome {
+    let length = engine.call(OUTCOME, 0, this.#prompt ? 1 : 0);
+    // The request is looked at only where nobody else has counted its tokens, and once.
+    length ||= engine.call(OUTCOME, put(this.#prompt?.() ?? ""));
+    this.#prompt = undefined;
+    return answer(length);
+  }
+
+  /** Takes bytes. Once `outcome` is there, more of them change nothing. */
+  push(chunk: Uint8Array, readStarted: number, now: number): Batch {
+    this.#recorder?.note(["read", readStarted, now], chunk);
+    if (chunk.length <= INPUT_BYTES) return this.#push(chunk, readStarted, now);
+    let batch: Batch = "";
+    for (let at = 0; at < chunk.length && this.#engine; at += INPUT_BYTES) {
+      batch = joined(batch, this.#push(chunk.subarray(at, at + INPUT_BYTES), readStarted, now));
+    }
+    return batch;
+  }
+
+  #push(slice: Uint8Array, readStarted: number, now: number): Batch {
+    const engine = this.#engine;
+    if (!engine) return "";
+    place(slice);
+    return this.#batch(engine.call(PUSH, slice.length, readStarted, now, 0));
+  }
+
+  /** The body is over; `why` in the host's words, where it gave any. */
+  end(reason: EndReason, now: number, why = ""): Batch {
+    this.#recorder?.noteEnd(reason, now, why);
+    return this.#engine ? this.#batch(this.#engine.call(END, put(why), reason, now)) : "";
+  }
+
+  /** Time has passed: a read has been pending since `readStarted`. */
+  tick(readStarted: number, now: number): Batch {
+    this.#recorder?.note(["tick", readStarted, now]);
+    return this.#engine ? this.#batch(this.#engine.call(TICK, 0, readStarted, now)) : "";
+  }
+
+  /** When to `tick`, if a read has been pending since `readStarted`; Infinity for never. */
+  deadline(readStarted: number): number {
+    return Math.min(readStarted + this.#patience, this.#due);
+  }
+
+  #noteDeadline(): void {
+    const told = due();
+    this.#patience = told[0] as number;
+    this.#due = told[1] as number;
+  }
+
+  /** Lets go of the engine's memory; done by itself at the end. */
+  free(): void {
+    this.#engine?.free();
+    this.#engine = undefined;
+  }
+
+  #batch(given: number): Batch {
+    this.isWaiting = given >= WAITING;
+    this.#noteDeadline();
+    const n = this.isWaiting ? given - WAITING : given;
+    const length = n < 0 ? ~n : n;
+    let batch: Batch = "";
+    if (length > 0) {
+      const text = output(length);
+      batch = this.#shape ? this.#shape(text) : text;
+    }
+    if (n < 0 && this.#engine) {
+      const outcome = this.#report(this.#engine);
+      if (outcome.error) outcome.error = withOutcome(toError(outcome.error), outcome);
+      this.outcome = outcome;
+      if (this.#document) this.completion = output(this.#engine.call(COMPLETION));
+      this.free();
+    }
+    return batch;
+  }
+}

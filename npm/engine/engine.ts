@@ -1,0 +1,268 @@
+/**
+ * The engine's WebAssembly module in this runtime: loading it, and carrying bytes in and text out.
+ *
+ * No meaning is given to the bytes here. Loading starts on first use, never when a module is evaluated:
+ * edge runtimes forbid I/O in global scope.
+ */
+
+import { ChatwireError, type ErrorDescriptor } from "../errors.ts";
+import { Engine, initSync, inputPointer, reportPointer, setAway } from "../wasm/chatwire.js";
+import type { Engine as EnginePart } from "./boundary.ts";
+
+type CompiledModule = typeof globalThis extends { WebAssembly: { Module: { prototype: infer M } } } ? M : never;
+
+/**
+ * Where the engine's `.wasm` comes from: a compiled `WebAssembly.Module` or its bytes (ready at once),
+ * or an address or `Response` to load it from.
+ */
+export type WasmSource = CompiledModule | ArrayBuffer | ArrayBufferView | URL | string | Response;
+
+interface Exports {
+  memory: { buffer: ArrayBuffer };
+}
+
+let loader: (() => WasmSource) | undefined;
+let restLoader: (() => URL) | undefined;
+let exports: Exports | undefined;
+let isWhole = false;
+let bytes = new Uint8Array(0);
+/** Where the last output lies, and its length. */
+let out = new Uint32Array(0);
+let deadline = new Float64Array(0);
+let input = 0;
+
+/**
+ * Each entry says once how its runtime finds the `.wasm`; the loader is called on first use.
+ * @param loadRest where the engine comes in two halves, what finds the second
+ */
+export function setLoader(load: () => WasmSource, loadRest?: () => URL): void {
+  loader = load;
+  restLoader = loadRest;
+}
+
+function isImmediate(source: WasmSource): boolean {
+  return source instanceof WebAssembly.Module || source instanceof ArrayBuffer || ArrayBuffer.isView(source);
+}
+
+function started(module: unknown, isAll: boolean): void {
+  exports = initSync({ module });
+  isWhole = isAll;
+  setAway(!isAll);
+  input = inputPointer(0);
+}
+
+function source(): WasmSource {
+  if (loader) return loader();
+  throw new ChatwireError(
+    "chatwire/slim has no WebAssembly yet: await init(source) first, with the URL, bytes or module of chatwire/chatwire.wasm.",
+  );
+}
+
+/** What is being loaded. */
+const loading: Record<string, Promise<void> | undefined> = {};
+
+/** Loads something once, however many ask for it. */
+function once(part: string, load: () => Promise<void>): Promise<void> {
+  loading[part] ??= load().catch((error: unknown) => {
+    loading[part] = undefined; // a network that failed once may work the next time
+    throw error;
+  });
+  return loading[part];
+}
+
+/** Loads as much of the engine as every stream needs. It says itself when it needs the rest, which `init` loads. */
+export function start(from?: WasmSource): Promise<void> {
+  return exports ? Promise.resolve() : once("first", () => load(from));
+}
+
+/**
+ * Loads the engine. Every asynchronous call does this by itself, in a page as much of it as it needs: text alone needs less than
+ * events, tools, or a provider by name. Call it to load all of it early, before a synchronous decoder is made in a browser,
+ * or, with `chatwire/slim`, to say where the `.wasm` is.
+ *
+ * @param from where to load from, in place of what the package knows. Ignored once the engine is loaded.
+ * @throws {ChatwireError} nothing could be loaded; the next call tries again
+ * @example
+ * ```ts
+ * import { init } from "chatwire/slim";
+ * import url from "chatwire/chatwire.wasm?url";
+ * await init(url);
+ * ```
+ */
+export async function init(from?: WasmSource): Promise<void> {
+  if (from !== undefined || !restLoader) await start(from);
+  if (!isWhole) await once("rest", loadRest);
+}
+
+/** What the engine makes of something. Where it makes nothing, it needs the rest, and is asked again when that is there. */
+export async function withRest<T>(ask: () => T | undefined): Promise<T> {
+  const made = ask();
+  if (made !== undefined) return made;
+  await init();
+  return ask() as T;
+}
+
+async function load(from: WasmSource | undefined): Promise<void> {
+  await found(
+    () => from ?? source(),
+    async (source) => {
+      started(isImmediate(source) ? source : await compiled(source as URL), from !== undefined || !restLoader);
+    },
+  );
+}
+
+async function loadRest(): Promise<void> {
+  await found(restLoader as () => URL, async (source) => {
+    const [module] = await Promise.all([compiled(source), start()]);
+    await WebAssembly.instantiate(module, { e: exports as object as WebAssembly.ModuleImports });
+    isWhole = true;
+    setAway(false);
+  });
+}
+
+/** Compiles what has to be fetched; while it comes, where the server names its type. */
+async function compiled(source: URL | string | Response): Promise<CompiledModule> {
+  const response = source instanceof Response ? source : await fetch(source);
+  if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
+  const isNamed = response.headers.get("content-type") === "application/wasm";
+  return isNamed && typeof WebAssembly.compileStreaming === "function"
+    ? WebAssembly.compileStreaming(response)
+    : WebAssembly.compile(await response.arrayBuffer());
+}
+
+/** Loads the engine now if this runtime can do so without waiting. Says whether all of it is loaded. */
+export function initNow(): boolean {
+  if (exports) return isWhole;
+  try {
+    const found = loader?.();
+    if (found === undefined || !isImmediate(found)) return false;
+    started(found, true);
+    return true;
+  } catch (cause) {
+    throw unloadable(cause);
+  }
+}
+
+/** Finds the engine and loads it; says so where that fails. */
+async function found<Source extends WasmSource>(
+  find: () => Source,
+  load: (source: Source) => Promise<void>,
+): Promise<void> {
+  let source: Source | undefined;
+  try {
+    source = find();
+    await load(source);
+  } catch (cause) {
+    throw unloadable(cause, source);
+  }
+}
+
+function unloadable(cause: unknown, found?: WasmSource): ChatwireError {
+  if (cause instanceof ChatwireError) return cause;
+  const address = found instanceof URL || typeof found === "string" ? ` from ${found}` : "";
+  return new ChatwireError(
+    `The WebAssembly of chatwire could not be loaded${address}. Check the network, that the file is served (reload a page that is older than its server's files), and that a Content-Security-Policy allows 'wasm-unsafe-eval'.`,
+    { cause },
+  );
+}
+
+/** For what must answer at once: throws where the engine has to be fetched and has not been. */
+export function requireNow(what: string): void {
+  if (!initNow()) {
+    throw new ChatwireError(
+      `${what} works at once, but the WebAssembly of chatwire is not loaded yet: await init() first.`,
+    );
+  }
+}
+
+function view(): Uint8Array {
+  // Memory that grew has a new buffer, and a view of the old one is empty. To ask the memory itself would take longer.
+  if (exports && bytes.length === 0) {
+    const { buffer } = exports.memory;
+    const report = reportPointer();
+    bytes = new Uint8Array(buffer);
+    out = new Uint32Array(buffer, report, 2);
+    deadline = new Float64Array(buffer, report + 8, 2);
+  }
+  return bytes;
+}
+
+/** When a decoder's next tick is due, as its last call left it: after how long a wait, and at what time. Read both at once. */
+export function due(): Float64Array {
+  view();
+  return deadline;
+}
+
+/** Puts bytes, at most `INPUT_BYTES` of them, where the next engine call takes them from. */
+export function place(chunk: Uint8Array): void {
+  view().set(chunk, input);
+}
+
+const encoder = new TextEncoder();
+
+/** Puts text where the next engine call takes it from, and says how many bytes it is. */
+export function put(text: string): number {
+  const chunk = encoder.encode(text);
+  const pointer = inputPointer(chunk.length);
+  view().set(chunk, pointer);
+  return chunk.length;
+}
+
+/**
+ * JSON of what a caller set. What JSON cannot say becomes a list, which no setting is, so that the engine names it; a
+ * member that is undefined becomes null.
+ */
+export function settingsText(settings: object): string {
+  return JSON.stringify(settings, (_, value) =>
+    /function|symbol|bigint/.test(typeof value) || (typeof value === "number" && !Number.isFinite(value))
+      ? []
+      : (value ?? null),
+  );
+}
+
+/** What the last engine call put out, as JSON. */
+export function answer<T>(length: number): T {
+  return JSON.parse(output(length)) as T;
+}
+
+/** Makes a part of the engine, by its options as JSON or a number. */
+export function make(kind: number, options: string | number): EnginePart {
+  const engine = Engine.make(kind, typeof options === "number" ? options : put(options));
+  if (engine) return engine;
+  view();
+  throw answer<ErrorDescriptor>(out[1] as number);
+}
+
+// A leading U+FEFF in an answer is text, not a mark.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** Below this many bytes a loop over ASCII is faster than `TextDecoder`. */
+const SHORT = 12;
+
+/** The first `length` bytes of what the last engine call put out, as a string. Valid until the next call. */
+export function output(length: number): string {
+  if (length === 0) return "";
+  const all = view();
+  const from = out[0] as number;
+  const to = from + length;
+  if (length <= SHORT) {
+    let text = "";
+    let at = from;
+    for (; at < to; at++) {
+      const byte = all[at] as number;
+      if (byte > 127) break;
+      text += String.fromCharCode(byte);
+    }
+    if (at === to) return text;
+  }
+  return decoder.decode(all.subarray(from, to));
+}
+
+/** What a host gave as bytes, as bytes; `undefined` when it is something else. */
+export function asBytes(value: unknown): Uint8Array | undefined {
+  if (value instanceof Uint8Array) return value;
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  if (typeof value === "string") return encoder.encode(value);
+  return undefined;
+}

@@ -1,0 +1,309 @@
+/**
+ * A chat completion as it arrives: what users iterate, await and leave.
+ */
+
+import type { DecoderOptions } from "../decoders.ts";
+import { CHUNKS, EVENTS, NONE, TEXT } from "../engine/boundary.ts";
+import { asBytes, init } from "../engine/engine.ts";
+import { ChatwireError, completed, errorOf, rethrow } from "../errors.ts";
+import { asyncDispose } from "../symbols.ts";
+import type {
+  ChatCompletion,
+  ChatCompletionAssistantMessageParam,
+  ChatCompletionChunk,
+  ChatEvent,
+  Outcome,
+  Usage,
+} from "../types.ts";
+import type { Frame } from "./frames.ts";
+import { BatchIterator } from "./iterator.ts";
+import { Session, type Source } from "./session.ts";
+
+/**
+ * One streamed answer.
+ *
+ * **Who reads.** One iterator, once: over the stream itself (chunks), `textStream`, or `events`. If none is taken in the
+ * same synchronous turn, `outcome()` and the finals read the stream themselves; otherwise they wait for the iterator.
+ * Leaving a loop early cancels the request.
+ *
+ * **How it ends.** Iteration throws when the stream ends `truncated`, `stalled` or in `error`, and the error's `outcome` has
+ * all that arrived. After an abort, iteration ends silently.
+ *
+ * @example
+ * ```ts
+ * const stream = await client.chat.completions.create({ messages, stream: true });
+ * for await (const text of stream.textStream) process.stdout.write(text);
+ * const { usage, cost } = await stream.outcome();
+ * ```
+ */
+export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
+  readonly #session: Session;
+
+  /** Made by `create` and `stream`, `ChatStream.fromReadableStream` and `fromRecording`. */
+  constructor(source: Source | Promise<Source>, controller: AbortController = new AbortController()) {
+    this.#session = new Session(source, controller);
+  }
+
+  /** Aborts the request, as `abort()` does; its signal is the one `fetch` was given. */
+  get controller(): AbortController {
+    return this.#session.controller;
+  }
+
+  /**
+   * The chunks, one by one: the server's own JSON, unrepaired (`choices` may be null on some servers).
+   * @throws {StreamError} it did not end well; `error.outcome` has what arrived
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<ChatCompletionChunk, undefined> {
+    return new BatchIterator(this.#session, CHUNKS);
+  }
+
+  /**
+   * The text of choice 0, normalised: one string per network chunk, never empty.
+   * @example
+   * ```ts
+   * for await (const text of stream.textStream) answer.append(text);
+   * ```
+   */
+  get textStream(): AsyncIterable<string> {
+    return { [Symbol.asyncIterator]: () => new BatchIterator(this.#session, TEXT) };
+  }
+
+  /**
+   * What the stream says, normalised whatever the server's dialect.
+   * @example
+   * ```ts
+   * for await (const event of stream.events) if (event.type === "reasoning") think(event.text);
+   * ```
+   */
+  get events(): AsyncIterable<ChatEvent> {
+    return { [Symbol.asyncIterator]: () => new BatchIterator(this.#session, EVENTS) };
+  }
+
+  /**
+   * How it ended, and all that arrived. Never rejects.
+   * @example
+   * ```ts
+   * const outcome = await stream.outcome();
+   * if (outcome.status !== "complete") console.warn(outcome.status, outcome.text);
+   * ```
+   */
+  outcome(): Promise<Outcome> {
+    return this.#session.readThrough();
+  }
+
+  /**
+   * What has been used so far, at any time: `estimated` from what has arrived until the server says. Null before the first
+   * chunk.
+   * @example
+   * ```ts
+   * for await (const text of stream.textStream) if ((stream.cost ?? 0) > 0.01) stream.abort();
+   * ```
+   */
+  get usage(): Usage | null {
+    return this.#used().usage;
+  }
+
+  /** What `usage` costs, in USD; null when prices or usage are not known. */
+  get cost(): number | null {
+    return this.#used().cost;
+  }
+
+  #used(): Pick<Outcome, "usage" | "cost"> {
+    const { outcome, decoder } = this.#session;
+    return outcome ?? decoder?.used() ?? { usage: null, cost: null };
+  }
+
+  /**
+   * The accumulated completion, as the call without `stream` would have given it, normalised.
+   * @throws {APIUserAbortError} it was aborted
+   * @throws {StreamError} it did not end well
+   */
+  async finalChatCompletion(): Promise<ChatCompletion> {
+    return (await completed(this.outcome())).completion as ChatCompletion;
+  }
+
+  /** The assistant's turn, ready to be sent back. Rejects as `finalChatCompletion` does. */
+  async finalMessage(): Promise<ChatCompletionAssistantMessageParam> {
+    return (await completed(this.outcome())).message as ChatCompletionAssistantMessageParam;
+  }
+
+  /** The text; null when there is none, as beside tool calls. Rejects as `finalChatCompletion` does. */
+  async finalContent(): Promise<string | null> {
+    return (await completed(this.outcome())).text || null;
+  }
+
+  /** What was used, `estimated` when the server did not say; null when nothing is known. Rejects as `finalChatCompletion` does. */
+  async totalUsage(): Promise<Usage | null> {
+    return (await completed(this.outcome())).usage;
+  }
+
+  /**
+   * Leaves: the request is cancelled, iteration ends silently, the outcome is `aborted`. After the end it leaves nothing.
+   *
+   * With `heard`, `outcome.message` is cut to what a listener heard of the text, after the last whole word and without tool
+   * calls, ready to be sent back; this works after the end too, when all has arrived and is still being spoken.
+   * @param options `heard` in UTF-16 units of the text, such as a sentence's `start` plus what was spoken of it. Past the end
+   * it is all of the text; below 0, or not a number, nothing of it
+   * @example
+   * ```ts
+   * stream.abort({ heard: sentence.start + charIndex });
+   * const { message } = await stream.outcome();
+   * if (message) messages.push(message, { role: "user", content: interruption });
+   * ```
+   */
+  abort({ heard }: { heard?: number | undefined } = {}): void {
+    if (heard !== undefined) this.#session.setHeard(heard);
+    this.#session.abort();
+  }
+
+  /**
+   * What `client.chat.completions.resume` takes, on another page or device too; null where no gateway keeps this stream, and
+   * until its headers are there.
+   */
+  get resumeId(): string | null {
+    return this.#session.source?.kept?.id ?? null;
+  }
+
+  /**
+   * Leaves, and ends the stream on the gateway that keeps it, which `abort` does not. Where none does, it is the same.
+   * @throws {APIError} the gateway could not be told
+   * @example
+   * ```ts
+   * stopButton.onclick = () => stream.stop();
+   * ```
+   */
+  async stop(): Promise<void> {
+    const session = this.#session;
+    this.abort();
+    // One that was left goes on there.
+    if (session.outcome?.status === "aborted") await session.source?.kept?.stop().catch(rethrow);
+  }
+
+  /**
+   * The stream as it came, byte for byte with its timing, as the text of a file: for `ChatStream.fromRecording`,
+   * `npx chatwire replay`, and bug reports. It has the answer, and nothing of the request; keys are blotted out. Waits for
+   * the end, and reads the stream itself if nobody does.
+   * @throws {ChatwireError} the call was not made with `record: true`, or never had an answer
+   * @example
+   * ```ts
+   * const stream = await client.chat.completions.create({ messages, stream: true }, { record: true });
+   * await stream.outcome();
+   * await writeFile("answer.chatwire", await stream.recording());
+   * ```
+   */
+  async recording(): Promise<string> {
+    const outcome = await this.outcome();
+    const recorder = this.#session.source?.recorder;
+    if (recorder) return recorder.finish(outcome);
+    throw new ChatwireError("Nothing was recorded: make the call with { record: true }.");
+  }
+
+  /** `await using stream = …` cancels the request when the block is left before the end. */
+  async [asyncDispose](): Promise<void> {
+    this.abort();
+  }
+
+  /**
+   * What there is to show, as fresh objects, at most once a frame; every 100 ms where the page is hidden or there is none.
+   * @example
+   * ```ts
+   * for await (const { text, reasoning } of stream.frames()) setState({ text, reasoning });
+   * ```
+   */
+  frames(): AsyncGenerator<Frame, void, void> {
+    const session = this.#session;
+    const events = new BatchIterator<ChatEvent>(session, EVENTS);
+    const ended = () => this.outcome();
+    return (async function* () {
+      const { frames } = await session.needs(import("./frames.ts"));
+      yield* frames(events, ended);
+    })();
+  }
+
+  /**
+   * Two streams of one, each with its own reader. They move at the pace of the slower one while it is read;
+   * one that is not read falls behind, and past `maxBehind` bytes it ends in a `StreamError`.
+   * Takes the place of an iterator.
+   * @param options `maxBehind` in bytes, default 4 MiB
+   * @example
+   * ```ts
+   * const [shown, kept] = stream.tee();
+   * await Promise.all([show(shown.textStream), keep(kept)]);
+   * ```
+   */
+  tee({ maxBehind }: { maxBehind?: number } = {}): [ChatStream, ChatStream] {
+    const session = this.#session;
+    const whole = this.toReadableStream();
+    const sides = session.needs(import("./tee.ts")).then(({ teeOf }) => teeOf(whole, session, maxBehind));
+    return [new ChatStream(sides.then(([one]) => one)), new ChatStream(sides.then(([, other]) => other))];
+  }
+
+  /**
+   * The answer's bytes as the server sent them, to pass on; read here on the way, so that `outcome()` has the accounts.
+   * Errors where iteration would throw. Takes the place of an iterator.
+   * @example
+   * ```ts
+   * return new Response(stream.toReadableStream(), { headers: { "content-type": "text/event-stream" } });
+   * ```
+   */
+  toReadableStream(): ReadableStream<Uint8Array> {
+    const session = this.#session;
+    session.take(NONE);
+    return new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          await session.opened;
+          const { reading } = session;
+          if (reading && !session.outcome) {
+            try {
+              const result = await reading.read();
+              reading.taken(result);
+              const bytes = asBytes(result.value);
+              if (bytes) controller.enqueue(bytes);
+            } catch (cause) {
+              reading.lost(cause);
+            }
+          }
+          const { outcome } = session;
+          if (outcome?.status === "complete" || outcome?.status === "aborted") controller.close();
+          else if (outcome) controller.error(errorOf(outcome));
+        },
+        cancel: (reason) => session.abort(reason),
+      },
+      { highWaterMark: 0 },
+    );
+  }
+
+  /**
+   * Reads an answer from bytes of your own: a response's body, a recording, what `toReadableStream` gave.
+   * @example
+   * ```ts
+   * const stream = ChatStream.fromReadableStream((await fetch("/chat")).body!);
+   * for await (const text of stream.textStream) answer.append(text);
+   * ```
+   */
+  static fromReadableStream(body: ReadableStream<Uint8Array>, options: DecoderOptions = {}): ChatStream {
+    if (typeof body?.getReader !== "function") {
+      throw new ChatwireError("fromReadableStream takes a ReadableStream of bytes, such as response.body.");
+    }
+    const started = performance.now();
+    return new ChatStream(init().then(() => ({ body, decoder: { started, ...options } })));
+  }
+
+  /**
+   * Reads a recorded stream again: the same bytes, cut and timed as they came, to the same events and outcome.
+   * @param file what `recording()` gave, or the file it was written to. One that is damaged, or none of ours, is the error of
+   * the stream
+   * @param options to read it differently, such as `{ decoding: "strict" }`
+   * @example
+   * ```ts
+   * const stream = ChatStream.fromRecording(await readFile("answer.chatwire"));
+   * for await (const event of stream.events) console.log(event);
+   * ```
+   */
+  static fromRecording(file: string | Blob | Uint8Array | ArrayBuffer, options: DecoderOptions = {}): ChatStream {
+    return new ChatStream(
+      Promise.all([import("./recording.ts"), init()]).then(([{ replay }]) => replay(file, options)),
+    );
+  }
+}

@@ -1,0 +1,22 @@
+/**
+ * Answers that come whole.
+ */
+import type { BodyDecoder } from "../engine/decoder.ts";
+import { completed, define } from "../errors.ts";
+import type { Answer } from "../request/caller.ts";
+import type { ChatCompletion, WithRequestId } from "../types.ts";
+import { Session } from "./session.ts";
+
+/**
+ * The server's own JSON of a completion.
+ * @throws {ChatwireError} with `outcome`, when it did not end well
+ */
+export async function readDocument(
+  answer: Answer,
+  controller: AbortController,
+): Promise<WithRequestId<ChatCompletion>> {
+  const session = new Session(answer, controller);
+  await completed(session.readThrough());
+  const completion = JSON.parse((session.decoder as BodyDecoder).completion);
+  return define(completion, "_request_id", answer.requestId);
+}

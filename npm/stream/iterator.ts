@@ -1,0 +1,135 @@
+/**
+ * Iteration over a stream: text as one string per network chunk, chunks and events one by one.
+ *
+ * Written by hand: an async generator would cost two more promises per network chunk.
+ */
+
+import type { OutputKind } from "../engine/boundary.ts";
+import type { Batch } from "../engine/decoder.ts";
+import { errorOf } from "../errors.ts";
+import { asyncDispose } from "../symbols.ts";
+import type { BodyReading, Read } from "./reading.ts";
+import type { Session } from "./session.ts";
+
+const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
+
+export class BatchIterator<T> implements AsyncIterableIterator<T, undefined> {
+  readonly #session: Session;
+  /** There once the session is open. */
+  #reading: BodyReading | undefined;
+  #items: unknown[] = [];
+  #at = 0;
+  #isReading = false;
+  #isOver = false;
+  /** Calls of `next` made before an earlier one was answered: they are answered in order. */
+  #waiting = 0;
+  #last: Promise<unknown> | undefined;
+
+  constructor(session: Session, kind: OutputKind) {
+    session.take(kind);
+    this.#session = session;
+  }
+
+  next(): Promise<IteratorResult<T, undefined>> {
+    if (this.#isReading || this.#waiting > 0) return this.#wait();
+    const answer = this.#advance();
+    this.#last = answer;
+    return answer;
+  }
+
+  /** Leaves the loop early, which cancels the request. */
+  return(): Promise<IteratorResult<T, undefined>> {
+    this.#isOver = true;
+    this.#items = [];
+    this.#session.abort();
+    return Promise.resolve(DONE);
+  }
+
+  /** Leaves with an error. */
+  throw(error: unknown): Promise<IteratorResult<T, undefined>> {
+    return this.return().then(() => Promise.reject(error));
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async [asyncDispose](): Promise<void> {
+    await this.return();
+  }
+
+  #wait(): Promise<IteratorResult<T, undefined>> {
+    this.#waiting++;
+    const turn = () => {
+      this.#waiting--;
+      return this.#advance();
+    };
+    const answer = (this.#last as Promise<unknown>).then(turn, turn);
+    this.#last = answer;
+    return answer;
+  }
+
+  #advance(): Promise<IteratorResult<T, undefined>> {
+    if (this.#at < this.#items.length) return Promise.resolve({ done: false, value: this.#items[this.#at++] as T });
+    if (this.#isOver) return Promise.resolve(DONE);
+    this.#isReading = true;
+    return this.#reading ? this.#reading.read().then(this.#taken, this.#lost) : this.#open();
+  }
+
+  async #open(): Promise<IteratorResult<T, undefined>> {
+    await this.#session.opened;
+    this.#reading = this.#session.reading;
+    return this.#more();
+  }
+
+  readonly #taken = (result: Read) => this.#step(result) ?? this.#more();
+
+  readonly #lost = (cause: unknown) => this.#step(undefined, cause) ?? this.#more();
+
+  /** Reads until there is something to give: keep-alives and chunks without text give nothing. */
+  async #more(): Promise<IteratorResult<T, undefined>> {
+    const reading = this.#reading;
+    while (reading && !this.#session.outcome) {
+      let result: Read | undefined;
+      let cause: unknown;
+      try {
+        result = await reading.read();
+      } catch (thrown) {
+        cause = thrown;
+      }
+      const given = this.#step(result, cause);
+      if (given) return given;
+    }
+    return this.#give(reading?.rest() ?? "") ?? this.#finish();
+  }
+
+  /** What one read brought, or that it failed. */
+  #step(result: Read | undefined, cause?: unknown): IteratorYieldResult<T> | undefined {
+    const reading = this.#reading as BodyReading;
+    let batch: Batch = "";
+    try {
+      batch = result ? reading.taken(result) : reading.lost(cause);
+    } catch (thrown) {
+      this.#session.fail(thrown);
+    }
+    return this.#give(batch);
+  }
+
+  #give(batch: Batch): IteratorYieldResult<T> | undefined {
+    if (batch.length === 0 || this.#isOver) return undefined;
+    this.#isReading = false;
+    if (typeof batch === "string") return { done: false, value: batch as T };
+    this.#items = batch;
+    this.#at = 1;
+    return { done: false, value: batch[0] as T };
+  }
+
+  #finish(): IteratorReturnResult<undefined> {
+    const hasLeft = this.#isOver;
+    this.#isReading = false;
+    this.#isOver = true;
+    const { outcome } = this.#session;
+    if (hasLeft || !outcome || outcome.status === "complete" || outcome.status === "aborted") return DONE;
+    throw errorOf(outcome);
+  }
+}

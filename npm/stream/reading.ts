@@ -1,0 +1,217 @@
+/**
+ * Reading one response body through the engine: the loop's single step, its timer, and its end.
+ *
+ * Decides nothing: when to give up, what bytes mean and how the body ended are the engine's answers.
+ */
+
+import { ABORTED, CLOSED, LOST } from "../engine/boundary.ts";
+import { type Batch, type BodyDecoder, joined } from "../engine/decoder.ts";
+import { asBytes, init } from "../engine/engine.ts";
+import type { Outcome } from "../types.ts";
+
+/** What one read of a body gives: bytes, if the host does as it should. */
+export interface Read {
+  done: boolean;
+  value?: unknown;
+}
+
+/** Is told how a body ended. */
+export type Ended = (outcome: Outcome) => void;
+
+/** What reads a body, step by step: `read`, then `taken` or `lost`, until its decoder has an outcome. */
+export interface BodyReading {
+  read(): Promise<Read>;
+  taken(read: Read): Batch;
+  lost(cause: unknown): Batch;
+  rest(): Batch;
+  drop(): void;
+}
+
+/** The longest delay a timer can hold. */
+const LONGEST_DELAY = 2 ** 31 - 1;
+const NEVER = Number.POSITIVE_INFINITY;
+/** How long, in milliseconds, a body may take to end after its last event. */
+const LINGER = 100;
+/** `#readStarted` while nobody waits for bytes. */
+const IDLE = -1;
+/** In place of bytes: time has brought something out of the engine, and the read goes on. */
+const WOKEN: Read = { done: false };
+/** In place of bytes: the rest of the engine is there, and what it waited with is taken. */
+const RESUMED: Read = { done: false, value: new Uint8Array(0) };
+
+export class Reading implements BodyReading {
+  readonly #decoder: BodyDecoder;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  readonly #signal: AbortSignal;
+  readonly #ended: Ended;
+  /** What came out of the engine between two reads, on a timeout or an abort. */
+  #rest: Batch = "";
+  #readStarted = IDLE;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerAt = NEVER;
+  /** Where silence may complete a sentence: the read that goes on, and how to wake who waits for it. */
+  #pending: Promise<Read> | undefined;
+  /** Why the connection broke, where the engine needs its rest to say how the stream ended. */
+  #broken: { cause: unknown } | undefined;
+  #awaken: (read: Read) => void = () => {};
+
+  /**
+   * @param decoder is freed at the end
+   * @param signal aborts the reading; listened to until the end
+   * @param ended is told once how it ended
+   */
+  constructor(body: ReadableStream<Uint8Array> | null, decoder: BodyDecoder, signal: AbortSignal, ended: Ended) {
+    this.#decoder = decoder;
+    this.#signal = signal;
+    this.#ended = ended;
+    signal.addEventListener("abort", this.abort);
+    try {
+      this.#reader = body?.getReader();
+    } catch (cause) {
+      this.lost(cause); // locked: someone else reads it
+    }
+    if (signal.aborted) this.abort();
+  }
+
+  get #outcome(): Outcome | undefined {
+    return this.#decoder.outcome;
+  }
+
+  /** Starts one read. Hand its result to `taken`, or its failure to `lost`. */
+  read(): Promise<Read> {
+    if (this.#outcome || !this.#reader) return Promise.resolve({ done: true });
+    const now = performance.now();
+    this.#readStarted = now;
+    const due = this.#decoder.deadline(now);
+    if (due < this.#timerAt) this.#wakeAt(due, now);
+    if (this.#decoder.isWaiting) return this.#wakeable(this.#resumed());
+    try {
+      if (!this.#decoder.speaks) return Promise.resolve(this.#reader.read());
+      this.#pending ??= Promise.resolve(this.#reader.read());
+      return this.#wakeable(this.#pending);
+    } catch (thrown) {
+      return Promise.reject(thrown); // no standard stream does this
+    }
+  }
+
+  /** A read that can be answered before it has brought anything. */
+  #wakeable(pending: Promise<Read>): Promise<Read> {
+    return new Promise((resolve, reject) => {
+      this.#awaken = resolve;
+      pending.then(resolve, reject);
+    });
+  }
+
+  /** Waits for the rest of the engine. */
+  async #resumed(): Promise<Read> {
+    await init();
+    if (this.#broken) throw this.#broken.cause;
+    return RESUMED;
+  }
+
+  /** What a read brought. Look at the decoder's outcome afterwards: once it is there, nothing more comes. */
+  taken(read: Read): Batch {
+    const now = performance.now();
+    const started = read === RESUMED ? now : this.#readStarted;
+    this.#readStarted = IDLE;
+    if (this.#outcome || read === WOKEN) return this.rest();
+    this.#pending = undefined;
+    const { done, value } = read;
+    if (done) return this.#after(this.#decoder.end(CLOSED, now));
+    const bytes = asBytes(value);
+    if (!bytes) return this.lost(`The body gave ${typeof value} in place of bytes.`);
+    const batch = this.#after(this.#decoder.push(bytes, started, now));
+    const { outcome } = this.#decoder;
+    if (outcome?.status === "complete") this.#linger();
+    else if (outcome) this.#cancel();
+    return batch;
+  }
+
+  /** The connection broke. */
+  lost(cause: unknown): Batch {
+    if (this.#outcome) return this.rest();
+    const why = cause instanceof Error ? cause.message : String(cause);
+    this.#broken = { cause };
+    this.#cancel();
+    return this.#after(this.#decoder.end(LOST, performance.now(), why));
+  }
+
+  /** Ends it as the caller's wish; without effect once it has ended. */
+  readonly abort = (): void => {
+    if (this.#outcome) return;
+    this.#rest = joined(this.#rest, this.#after(this.#decoder.end(ABORTED, performance.now())));
+    this.#cancel(); // settles a pending read at once
+    this.#awaken(WOKEN);
+  };
+
+  /** What a timeout or an abort put out, for those who had no read pending. */
+  rest(): Batch {
+    const rest = this.#rest;
+    this.#rest = "";
+    return rest;
+  }
+
+  /** Lets go of everything, without an outcome. */
+  drop(): void {
+    this.#decoder.free();
+    this.#release();
+    this.#cancel();
+  }
+
+  #after(batch: Batch): Batch {
+    if (this.#outcome) {
+      this.#release();
+      this.#ended(this.#outcome);
+    }
+    return this.#rest.length > 0 ? joined(this.rest(), batch) : batch;
+  }
+
+  #release(): void {
+    clearTimeout(this.#timer);
+    this.#signal.removeEventListener("abort", this.abort);
+  }
+
+  async #cancel(): Promise<void> {
+    try {
+      await this.#reader?.cancel();
+    } catch {
+      // It broke before.
+    }
+  }
+
+  /**
+   * The last event has come; nobody waits any more. A body that ends with it leaves its connection to the next request,
+   * one that the server keeps open is closed.
+   */
+  async #linger(): Promise<void> {
+    this.#timer = setTimeout(() => this.#cancel(), LINGER);
+    try {
+      const last = await this.#reader?.read();
+      if (!last?.done) this.#cancel();
+    } catch {
+      // It broke after all was said.
+    }
+    clearTimeout(this.#timer);
+  }
+
+  #wakeAt(due: number, now: number): void {
+    clearTimeout(this.#timer);
+    this.#timerAt = due;
+    this.#timer = setTimeout(this.#wake, Math.min(Math.max(Math.ceil(due - now), 1), LONGEST_DELAY));
+  }
+
+  // Reads come and go without touching the timer; it looks where things stand when it fires.
+  readonly #wake = (): void => {
+    this.#timerAt = NEVER;
+    const started = this.#readStarted;
+    if (this.#outcome || started === IDLE) return; // nobody waits: a slow consumer is not a stall
+    const now = performance.now();
+    if (this.#decoder.deadline(started) <= now) {
+      this.#rest = this.#after(this.#decoder.tick(started, now));
+      if (this.#outcome) this.#cancel();
+      if (this.#outcome || this.#rest.length > 0) this.#awaken(WOKEN);
+    }
+    const due = this.#decoder.deadline(started);
+    if (due < NEVER) this.#wakeAt(due, now);
+  };
+}

@@ -1,0 +1,255 @@
+/**
+ * The loop of `runTools`: a turn of the model, its tool calls, and so on until it answers without calling any.
+ *
+ * Loaded when the first run starts, so that pages without tools do not carry it.
+ */
+import { aborted, ChatwireError, errorOf, toError, unopened, withOutcome } from "../errors.ts";
+import type { ChatCompletionFunctionTool, Outcome, ToolCall, Usage } from "../types.ts";
+import type { RunnableFunctionTool, RunnableTool, ToolRunEvent, ToolRunOutcome, ToolRunState } from "./run.ts";
+import { check, inWords, jsonSchemaOf, type Schema } from "./schema.ts";
+
+const MAX_STEPS = 10;
+const CONCURRENCY = 4;
+const NO_ARGUMENTS = { type: "object", properties: {} };
+
+/** A tool, whichever way it was written. */
+interface Tool {
+  name: string;
+  definition: ChatCompletionFunctionTool;
+  schema: Schema;
+  timeout: number | undefined;
+  /** The arguments' text as a value. */
+  parse(text: string): unknown;
+  execute: RunnableTool["execute"];
+}
+
+/** What the model is told of a call. */
+interface Result {
+  content: string;
+  failed: boolean;
+}
+
+/** How a run ended: the model answered, its reader left, or something went wrong. */
+type End = ChatwireError | "answered" | "left";
+
+/** Drives a run, and settles its outcome. */
+export async function* toolLoop(
+  state: ToolRunState,
+  settle: (outcome: ToolRunOutcome) => void,
+): AsyncGenerator<ToolRunEvent, void, void> {
+  const { controller } = state;
+  const { signal } = state.options;
+  const leave = () => controller.abort(signal?.reason);
+  signal?.addEventListener("abort", leave);
+  if (signal?.aborted) leave();
+  let end: End = "left";
+  let outcome: ToolRunOutcome;
+  try {
+    yield* turns(state);
+    end = "answered";
+  } catch (error) {
+    end = toError(error);
+  } finally {
+    signal?.removeEventListener("abort", leave);
+    if (end === "left") controller.abort();
+    outcome = sumOf(state, end);
+    state.outcome = outcome;
+    settle(outcome);
+  }
+  if (outcome.status !== "complete" && outcome.status !== "aborted") throw errorOf(outcome);
+}
+
+/** The turns of a run. */
+async function* turns(state: ToolRunState): AsyncGenerator<ToolRunEvent, void, void> {
+  const { options, messages, steps } = state;
+  const { signal } = state.controller;
+  const { maxSteps = MAX_STEPS, concurrency = CONCURRENCY, toolTimeout, approve, signal: _, ...request } = options;
+  const tools = toolsOf(state);
+  const { tools: __, ...rest } = state.params;
+  const definitions = [...tools.values()].map(({ definition }) => definition);
+  for (let step = 0; step < maxSteps; step++) {
+    const params = { ...rest, messages: [...messages], ...(definitions.length > 0 ? { tools: definitions } : {}) };
+    const stream = state.open(params, { ...request, signal });
+    state.cut = (heard) => {
+      const said = steps.at(-1)?.message;
+      stream.abort({ heard });
+      const message = steps.at(-1)?.message;
+      const at = said && message ? messages.lastIndexOf(said) : -1;
+      if (message && at >= 0) messages[at] = message;
+      if (state.outcome) state.outcome.message = message ?? null;
+    };
+    try {
+      for await (const event of stream.events) yield Object.assign(event, { step });
+    } finally {
+      steps.push(await stream.outcome());
+    }
+    const outcome = steps.at(-1) as Outcome;
+    if (outcome.status === "aborted") throw errorOf(outcome);
+    if (outcome.message) messages.push(outcome.message);
+    if (outcome.toolCalls.length === 0) return;
+    state.cut = undefined;
+
+    const results: Result[] = [];
+    for await (const [at, result] of atMost(concurrency, outcome.toolCalls, (call) => run(call, step))) {
+      const { id, name } = outcome.toolCalls[at] as ToolCall;
+      results[at] = result;
+      yield { type: "tool_result", step, id, name, ...result };
+    }
+    for (const [at, { id }] of outcome.toolCalls.entries()) {
+      messages.push({ role: "tool", tool_call_id: id, content: results[at]?.content ?? "" });
+    }
+    if (signal.aborted) throw aborted(signal.reason);
+  }
+  throw new ChatwireError(
+    `The model still called tools after ${maxSteps} turns. Raise maxSteps, or look at what the tools tell it.`,
+  );
+
+  async function run(call: ToolCall, step: number): Promise<Result> {
+    const tool = tools.get(call.name);
+    if (!tool) return failed(`There is no tool named "${call.name}".`);
+    if (!call.complete) return failed("The arguments are not complete JSON. Call the tool again.");
+    try {
+      const checked = await check(tool.schema, tool.parse(call.arguments));
+      if ("problems" in checked) return failed(`The arguments do not fit. ${inWords(checked.problems)}`);
+      const { id, name } = call;
+      const leave = (await approve?.({ id, name, arguments: checked.value, step })) ?? true;
+      if (leave !== true) return failed(`This call was not allowed. ${leave || ""}`.trim());
+      const timeout = tool.timeout ?? toolTimeout;
+      return await within(timeout, signal, async (own) =>
+        told(await tool.execute(checked.value, { id, step, signal: own })),
+      );
+    } catch (error) {
+      return failed(error instanceof Error ? error.message : String(error));
+    }
+  }
+}
+
+/** The tools by name. */
+function toolsOf({ params }: ToolRunState): Map<string, Tool> {
+  if (!Array.isArray(params.tools))
+    throw new ChatwireError("runTools takes tools: a list of tools with an execute function.");
+  return new Map(
+    params.tools.map((tool) => toTool(tool as RunnableTool | RunnableFunctionTool)).map((tool) => [tool.name, tool]),
+  );
+}
+
+function toTool(tool: RunnableTool | RunnableFunctionTool): Tool {
+  const isNested = "function" in tool;
+  const { name, description, parameters = NO_ARGUMENTS } = isNested ? tool.function : tool;
+  const execute = isNested ? (tool.function.function as unknown as RunnableTool["execute"]) : tool.execute.bind(tool);
+  const named = name ?? execute.name;
+  if (!named) throw new ChatwireError("A tool has no name.");
+  return {
+    name: named,
+    definition: {
+      type: "function",
+      function: {
+        name: named,
+        ...(description === undefined ? {} : { description }),
+        parameters: jsonSchemaOf(parameters as Schema),
+      },
+    },
+    schema: parameters as Schema,
+    timeout: isNested ? undefined : tool.timeout,
+    parse: (isNested && tool.function.parse) || ((text) => JSON.parse(text || "{}")),
+    execute,
+  };
+}
+
+/** Works on all items, no more than `limit` of them at a time, and gives each result as it is there. */
+async function* atMost<T, R>(
+  limit: number,
+  items: readonly T[],
+  work: (item: T) => Promise<R>,
+): AsyncGenerator<[number, R]> {
+  const running = new Map<number, Promise<[number, R]>>();
+  let next = 0;
+  while (next < items.length || running.size > 0) {
+    while (next < items.length && running.size < Math.max(1, limit)) {
+      const at = next++;
+      running.set(
+        at,
+        work(items[at] as T).then((result) => [at, result]),
+      );
+    }
+    const finished = await Promise.race(running.values());
+    running.delete(finished[0]);
+    yield finished;
+  }
+}
+
+/** Settles with the work, or fails when its time is up or the run is aborted, whatever the work does about it. */
+async function within<T>(
+  timeout: number | undefined,
+  signal: AbortSignal,
+  work: (own: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let leave = () => {};
+  const over = new Promise<never>((_, reject) => {
+    const give = (error: ChatwireError) => {
+      reject(error);
+      controller.abort(error);
+    };
+    leave = () => give(aborted(signal.reason));
+    if (signal.aborted) leave();
+    signal.addEventListener("abort", leave);
+    if (timeout !== undefined) {
+      timer = setTimeout(() => give(new ChatwireError(`The tool took longer than ${timeout} ms.`)), timeout);
+    }
+  });
+  try {
+    return await Promise.race([over, work(controller.signal)]);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", leave);
+  }
+}
+
+function told(value: unknown): Result {
+  const content = typeof value === "string" ? value : (JSON.stringify(value) ?? "");
+  return { content, failed: false };
+}
+
+function failed(message: string): Result {
+  return { content: `Error: ${message}`, failed: true };
+}
+
+/** The outcome of the whole from those of its parts. */
+function sumOf({ steps, messages, controller: { signal } }: ToolRunState, end: End): ToolRunOutcome {
+  const last = steps.at(-1) ?? unopened(aborted(signal.reason));
+  const whole = { ...last, usage: totalUsageOf(steps), cost: totalCostOf(steps), steps, messages };
+  if (end === "answered") return whole;
+  const hasLeft = end === "left" || signal.aborted;
+  const error = hasLeft ? aborted(signal.reason) : end;
+  // A turn that went wrong has said how; else its answer was whole and the run was not.
+  const status = hasLeft ? "aborted" : last.status === "truncated" || last.status === "stalled" ? last.status : "error";
+  const outcome = { ...whole, status, error } as ToolRunOutcome;
+  withOutcome(error, outcome);
+  return outcome;
+}
+
+/** Every number of the streams' usage, added up. */
+function totalUsageOf(steps: readonly Outcome[]): Usage | null {
+  const known = steps.flatMap(({ usage }) => (usage ? [usage] : []));
+  return known.length > 0 ? known.reduce((a, b) => added(a, b) as Usage) : null;
+}
+
+function added(a: object, b: object): object {
+  const sum: Record<string, unknown> = { ...a };
+  for (const [name, value] of Object.entries(b)) {
+    const before = sum[name];
+    if (typeof value === "number" && typeof before === "number") sum[name] = before + value;
+    else if (typeof value === "object" && value && typeof before === "object" && before)
+      sum[name] = added(before, value);
+    else if (typeof value === "boolean") sum[name] = value || before === true;
+    else sum[name] ??= value;
+  }
+  return sum;
+}
+
+/** In USD; null once one of them is not known. */
+function totalCostOf(steps: readonly Outcome[]): number | null {
+  return steps.reduce<number | null>((sum, { cost }) => (sum === null || cost === null ? null : sum + cost), 0);
+}

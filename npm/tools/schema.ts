@@ -1,0 +1,77 @@
+/**
+ * Schemas as callers have them: JSON Schema, or a Standard Schema (zod, valibot, arktype) that can say itself as one.
+ */
+import { ChatwireError } from "../errors.ts";
+import type { JSONSchema } from "../types.ts";
+import { problemsOf } from "./json-schema.ts";
+
+/** A Standard Schema (https://standardschema.dev) with `~standard.jsonSchema`, such as zod 4.6 makes. */
+export interface StandardSchema<T = unknown> {
+  readonly "~standard": {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => StandardResult<T> | Promise<StandardResult<T>>;
+    readonly jsonSchema?: { readonly input: (options: { readonly target: string }) => Record<string, unknown> };
+    readonly types?: { readonly input: unknown; readonly output: T } | undefined;
+  };
+}
+
+type StandardResult<T> =
+  | { readonly value: T; readonly issues?: undefined }
+  | {
+      readonly issues: readonly {
+        readonly message: string;
+        readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+      }[];
+    };
+
+/** What a value is to be. */
+export type Schema<T = unknown> = StandardSchema<T> | JSONSchema;
+
+/** What is wrong with a value, and where; the value itself is not repeated. */
+export interface SchemaProblem {
+  path: (string | number)[];
+  message: string;
+}
+
+export function isStandard<T>(schema: Schema<T>): schema is StandardSchema<T> {
+  return "~standard" in schema;
+}
+
+/** The schema as JSON Schema, to be sent. */
+export function jsonSchemaOf(schema: Schema): JSONSchema {
+  if (!isStandard(schema)) return schema;
+  const { jsonSchema, vendor } = schema["~standard"];
+  if (!jsonSchema) {
+    throw new ChatwireError(
+      `This ${vendor} schema cannot say itself as JSON Schema ("~standard.jsonSchema"). Update ${vendor}, or give a JSON Schema.`,
+    );
+  }
+  return jsonSchema.input({ target: "draft-2020-12" });
+}
+
+/** The value as the schema makes it, or what is wrong with it. */
+export async function check<T>(
+  schema: Schema<T>,
+  value: unknown,
+): Promise<{ value: T } | { problems: SchemaProblem[] }> {
+  if (!isStandard(schema)) {
+    const problems = problemsOf(schema, value);
+    return problems.length > 0 ? { problems } : { value: value as T };
+  }
+  const result = await schema["~standard"].validate(value);
+  if (!result.issues) return { value: result.value };
+  const problems = result.issues.map(({ message, path = [] }) => ({
+    message,
+    path: path.map((part) => {
+      const key = typeof part === "object" ? part.key : part;
+      return typeof key === "number" ? key : String(key);
+    }),
+  }));
+  return { problems };
+}
+
+/** Problems in one line. */
+export function inWords(problems: readonly SchemaProblem[]): string {
+  return problems.map(({ path, message }) => (path.length > 0 ? `${path.join(".")}: ${message}` : message)).join("; ");
+}
