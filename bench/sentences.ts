@@ -151,7 +151,7 @@ async function weight(): Promise<{ own: number; theirs: number }> {
   const wasm = ["--target", "wasm32-unknown-unknown", "--lib"];
   await run("cargo", ["build", "--release", "--quiet", "--target-dir", built, ...wasm], { cwd: crate });
   const module = join(built, "wasm32-unknown-unknown", "release", "sentences.wasm");
-  await run("wasm-opt", [module, ...shrinking, "--strip-debug", "-o", `${module}.small`]);
+  await run("wasm-opt", [module, ...shrinking, "-o", `${module}.small`]);
   return { own, theirs: zipped(readFileSync(`${module}.small`)) };
 }
 

@@ -1,42 +1,37 @@
 /**
- * Builds the engine: `dist/wasm/chatwire.wasm` and its glue, `dist/wasm/chatwire.js`; for pages also in two halves,
- * `chatwire-first.wasm` and `chatwire-rest.wasm`.
+ * Builds the engine: `dist/wasm/chatwire.wasm` and its glue, `dist/wasm/chatwire.js`.
  */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { bare } from "./linked.mjs";
 import { root, run, say, target } from "./run.mjs";
-import { split } from "./split.mjs";
 
 const finished = join(root, "dist", "wasm");
-const files = ["chatwire.js", "chatwire.wasm", "chatwire-first.wasm", "chatwire-rest.wasm"];
 const stamp = join(root, ".cache", "engine.sha256");
 
 // The standard library is compiled along, without what only panic messages and `{:?}` need: no text that reaches a user
 // comes from them, and they are a fifth of the module. All of it is made small, but for the functions that run for each event
 // (`chatwire_speed`). Each crate compiles what it calls of other crates itself, so that it is made for these calls. Half a
-// megabyte of stack is more than enough, and addresses after it take three bytes, not four. Relocations say what needs what.
-// The options with -Z are unstable, which RUSTC_BOOTSTRAP admits.
+// megabyte of stack is more than enough, and addresses after it take three bytes, not four. The options with -Z are unstable,
+// which RUSTC_BOOTSTRAP admits.
 const command = "build --release --lib --target wasm32-unknown-unknown --no-default-features --features npm";
 const standardLibrary = ["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"];
 const flags =
   "-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none -Zfmt-debug=none --cfg chatwire_speed " +
-  "-Zshare-generics=no -Zcross-crate-inline-threshold=always -Clink-arg=-zstack-size=524288 -Clink-arg=--emit-relocs";
+  "-Zshare-generics=no -Zcross-crate-inline-threshold=always -Clink-arg=-zstack-size=524288";
 const env = { RUSTC_BOOTSTRAP: "1", CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: flags };
 
 const binding = ["--target", "web", "--no-typescript", "--omit-default-module-path", "--out-name", "chatwire"];
 
 // Just what rustc emits; every runtime that chatwire supports can do it.
-const allowed = "bulk-memory multivalue mutable-globals nontrapping-float-to-int reference-types sign-ext".split(" ");
-const features = allowed.map((feature) => `--enable-${feature}`);
+const features = "bulk-memory multivalue mutable-globals nontrapping-float-to-int reference-types sign-ext".split(" ");
 // Low memory is the far end of the stack. Inlining what has one caller saves bytes, and costs more of them after gzip; so do
 // finding what is computed twice and cutting runs of zeros out of the data. Alignments, all alike, are hints only.
 const shrinking = [
   ...["--low-memory-unused", "-Oz", "--one-caller-inline-max-function-size=20", "--dealign"],
   ...["--skip-pass=local-cse", "--skip-pass=memory-packing"],
-  ...["--strip-producers", "--strip-target-features"],
-  ...features,
+  ...["--strip-debug", "--strip-producers", "--strip-target-features"],
+  ...features.map((feature) => `--enable-${feature}`),
 ];
 
 /** Compiles the crate in a folder, and gives the path of the module as the compiler leaves it, names included. */
@@ -45,25 +40,16 @@ async function compile(folder) {
   return join(target, "wasm32-unknown-unknown", "release", "chatwire.wasm");
 }
 
-/** Writes the engine, made of a compiled module, to a folder: glue, module and halves; with the functions' names if wanted. */
-export async function makeEngine(compiled, folder, { names = false } = {}) {
-  const last = names ? "-g" : "--strip-debug";
-  const bound = await bindAndShrink(compiled, folder, last);
-  await split(compiled, bound, folder, { options: shrinking, features, last });
-}
-
-/** Writes the glue and the module; gives the path of the module before it was made small, with its functions' symbols. */
-async function bindAndShrink(compiled, folder, last) {
-  const bound = join(folder, "chatwire_bg.wasm");
-  await run("wasm-bindgen", [compiled, ...binding, "--keep-debug", "--no-demangle", "--out-dir", folder]);
-  writeFileSync(bound, bare(readFileSync(bound)));
-  await run("wasm-opt", [bound, ...shrinking, last, "-o", join(folder, "chatwire.wasm")]);
-  return bound;
+/** Writes `chatwire.js` and `chatwire.wasm`, made of a compiled module, to a folder; with the functions' names if wanted. */
+export async function bindAndShrink(compiled, folder, { names = false } = {}) {
+  await run("wasm-bindgen", [compiled, ...binding, ...(names ? ["--keep-debug"] : []), "--out-dir", folder]);
+  const options = names ? shrinking.map((option) => option.replace("--strip-debug", "-g")) : shrinking;
+  await run("wasm-opt", [join(folder, "chatwire_bg.wasm"), ...options, "-o", join(folder, "chatwire.wasm")]);
 }
 
 /** What a module is like that is built of the crate in another folder, in that folder. */
 export async function buildElsewhere(folder) {
-  await bindAndShrink(await compile(folder), folder, "--strip-debug");
+  await bindAndShrink(await compile(folder), folder);
   return readFileSync(join(folder, "chatwire.wasm"));
 }
 
@@ -74,22 +60,17 @@ export { shrinking };
 export async function buildEngine() {
   say("building the engine");
   const compiled = await compile(root);
-  const made = createHash("sha256").update(readFileSync(compiled)).update(`${binding} ${shrinking}`);
-  for (const script of ["split.mjs", "linked.mjs"]) made.update(readFileSync(join(import.meta.dirname, script)));
-  const hash = made.digest("hex");
-  if (
-    files.every((file) => existsSync(join(finished, file))) &&
-    existsSync(stamp) &&
-    readFileSync(stamp, "utf8") === hash
-  ) {
+  const how = `${binding} ${shrinking}`;
+  const hash = createHash("sha256").update(readFileSync(compiled)).update(how).digest("hex");
+  if (existsSync(join(finished, "chatwire.wasm")) && existsSync(stamp) && readFileSync(stamp, "utf8") === hash) {
     return compiled;
   }
   say("binding and shrinking it");
   mkdirSync(join(root, ".cache"), { recursive: true });
   const fresh = mkdtempSync(join(root, ".cache", "engine-")); // its own: another build may be running
-  await makeEngine(compiled, fresh);
+  await bindAndShrink(compiled, fresh);
   mkdirSync(finished, { recursive: true });
-  for (const file of files) renameSync(join(fresh, file), join(finished, file));
+  for (const file of ["chatwire.js", "chatwire.wasm"]) renameSync(join(fresh, file), join(finished, file));
   rmSync(fresh, { recursive: true });
   writeFileSync(stamp, hash);
   return compiled;

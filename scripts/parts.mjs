@@ -1,83 +1,88 @@
 /**
- * What the parts of the engine cost, in the half that a page loads and in the rest: by how much the code and data of the
- * half, compressed, would shrink without each. Names do not count. What two parts have alike counts for neither, so the sum
- * is less than the whole.
+ * What the parts of the engine cost: by how much the code and data of its module, compressed, would shrink without each.
+ * Names do not count. What two parts have alike counts for neither, so the sum is less than the whole.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { buildEngine, makeEngine } from "./engine.mjs";
-import { CODE, CUSTOM, DATA, FUNCTION_NAMES, sectionsOf } from "./linked.mjs";
+import { bindAndShrink, buildEngine } from "./engine.mjs";
 
-/** Parts by name, with bytes in both halves before and after compression, the dearest of the first half first. */
+const IMPORT = 2;
+const CODE = 10;
+const DATA = 11;
+const CUSTOM = 0;
+const FUNCTION_NAMES = 1;
+
+/** Parts by name, with bytes before and after compression, the dearest first. */
 export async function partsOfEngine() {
   const folder = mkdtempSync(join(tmpdir(), "chatwire-parts-"));
-  await makeEngine(await buildEngine(), folder, { names: true });
-  const [first, rest] = ["first", "rest"].map((half) =>
-    costs(read(readFileSync(join(folder, `chatwire-${half}.wasm`)))),
-  );
+  await bindAndShrink(await buildEngine(), folder, { names: true });
+  const { functions, data } = read(readFileSync(join(folder, "chatwire.wasm")));
   rmSync(folder, { recursive: true });
-  const none = { raw: 0, gzip: 0 };
-  const rows = [...new Set([...first.keys(), ...rest.keys()])].map((part) => ({
-    part,
-    first: first.get(part) ?? none,
-    rest: rest.get(part) ?? none,
-  }));
-  return rows.sort((one, other) => other.first.gzip - one.first.gzip || other.rest.gzip - one.rest.gzip);
-}
-
-function costs({ functions, data }) {
   const whole = zipped(functions.map(({ body }) => body));
   const parts = Map.groupBy(functions, ({ name }) => partOf(name));
-  const costs = new Map(
-    [...parts].map(([part, those]) => {
-      const others = functions.filter(({ name }) => partOf(name) !== part);
-      const gzip = whole - zipped(others.map(({ body }) => body));
-      return [part, { raw: sizeOf(those.map(({ body }) => body)), gzip }];
-    }),
-  );
-  return costs.set("texts and tables", { raw: sizeOf(data), gzip: zipped(data) });
+  const rows = [...parts].map(([part, those]) => {
+    const rest = functions.filter(({ name }) => partOf(name) !== part);
+    return { part, raw: sizeOf(those.map(({ body }) => body)), gzip: whole - zipped(rest.map(({ body }) => body)) };
+  });
+  rows.push({ part: "texts and tables", raw: sizeOf(data), gzip: zipped(data) });
+  return rows.sort((one, other) => other.gzip - one.gzip);
 }
 
-/** A module of the crate, or another crate, by the symbol of a function: names in symbols have their lengths before them. */
-function partOf(symbol) {
-  const at = symbol.indexOf("8chatwire");
-  let rest = at < 0 ? (symbol.match(/Cs\w+?_(\d+\w+)/)?.[1] ?? "") : symbol.slice(at + 9);
-  const names = [];
-  while (names.length < 2 && /^\d/.test(rest)) {
-    const length = Number.parseInt(rest, 10);
-    const from = String(length).length;
-    const name = rest.slice(from, from + length);
-    if (!/^[a-z_]+$/.test(name)) break;
-    names.push(name);
-    rest = rest.slice(from + length);
-  }
-  return at < 0 ? (names[0] ?? symbol) : ["src", ...names].join("/");
+/** A module of the crate, or a crate. */
+function partOf(name) {
+  const own = name.match(/chatwire(?:\[\w+\])?((?:::[a-z_]+){1,2})/);
+  return own ? `src${own[1].replaceAll("::", "/")}` : (name.match(/[a-z_]\w+/)?.[0] ?? "");
 }
 
 function read(bytes) {
-  const sections = sectionsOf(bytes);
-  const bodies = sections.find(({ id }) => id === CODE).body.times((body) => body.bytes());
-  const data = sections
-    .find(({ id }) => id === DATA)
-    .body.times((segment) => {
-      segment.number(); // it has a place in memory, which comes next
-      segment.byte();
-      segment.number();
-      segment.byte();
-      return segment.bytes();
-    });
-  const named = sections.find(({ id, body }) => id === CUSTOM && body.text() === "name").body;
-  let names = [];
-  while (named.more()) {
-    if (named.byte() === FUNCTION_NAMES) names = named.part().times((name) => [name.number(), name.text()]);
-    else named.part();
+  let at = 8;
+  const number = () => {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = bytes[at++];
+      value += (byte & 127) * 2 ** shift;
+      if (byte < 128) return value;
+    }
+  };
+  const slice = () => {
+    const length = number();
+    at += length;
+    return bytes.subarray(at - length, at);
+  };
+  const [bodies, data, names] = [[], [], new Map()];
+  let imported = 0;
+  while (at < bytes.length) {
+    const section = bytes[at++];
+    const end = number() + at;
+    if (section === IMPORT) {
+      for (let left = number(); left > 0; left--) {
+        slice();
+        slice();
+        if (bytes[at++] !== 0) throw new Error("The engine imports something that is no function.");
+        number();
+        imported++;
+      }
+    } else if (section === CODE) {
+      for (let left = number(); left > 0; left--) bodies.push(slice());
+    } else if (section === DATA) {
+      for (let left = number(); left > 0; left--) {
+        if (number() !== 1) while (bytes[at++] !== 0x0b);
+        data.push(slice());
+      }
+    } else if (section === CUSTOM && slice().toString() === "name") {
+      while (at < end) {
+        const kind = bytes[at++];
+        const next = number() + at;
+        for (let left = kind === FUNCTION_NAMES ? number() : 0; left > 0; left--)
+          names.set(number(), slice().toString());
+        at = next;
+      }
+    }
+    at = end;
   }
-  // Functions that are imported come first, and have names too.
-  const symbols = new Map(names);
-  const imported = Math.max(...symbols.keys()) + 1 - bodies.length;
-  return { functions: bodies.map((body, at) => ({ body, name: symbols.get(imported + at) })), data };
+  return { functions: bodies.map((body, index) => ({ body, name: names.get(imported + index) ?? "" })), data };
 }
 
 function zipped(pieces) {

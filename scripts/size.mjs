@@ -10,8 +10,9 @@ import { buildFacade } from "./facade.mjs";
 import { root } from "./run.mjs";
 import { setup } from "./setup.mjs";
 
-/** What it may not exceed. */
-const BUDGET = 60_000;
+/** What we want it to be, and what it may not exceed until it is: growth is a decision, made here. */
+const GOAL = 60_000;
+const BUDGET = 82_000;
 
 const page = `
   import { Chatwire } from "chatwire";
@@ -54,11 +55,10 @@ function zipped(bytes) {
   return gzipSync(bytes, { level: 9 }).length;
 }
 
-const engine = zipped(readFileSync(join(root, "dist", "wasm", "chatwire-first.wasm")));
+const engine = zipped(readFileSync(join(root, "dist", "wasm", "chatwire.wasm")));
 const script = await bundle();
 const facade = await bundle("*/wasm/chatwire.js");
 const total = engine + script;
-const rest = zipped(readFileSync(join(root, "dist", "wasm", "chatwire-rest.wasm")));
 if (facade === 0 || script <= facade) throw new Error("The page's scripts were not all found: this measures nothing.");
 
 for (const [part, bytes] of [
@@ -66,17 +66,16 @@ for (const [part, bytes] of [
   ["its glue (.js)", script - facade],
   ["facade (.js)", facade],
   ["total", total],
+  ["goal", GOAL],
   ["budget", BUDGET],
-  ["on demand (.wasm)", rest],
 ]) {
-  console.log(`${part.padEnd(18)}${String(bytes).padStart(7)}`);
+  console.log(`${part.padEnd(16)}${String(bytes).padStart(7)}`);
 }
 if (process.argv.includes("--parts")) {
   const { partsOfEngine } = await import("./parts.mjs");
-  const columns = ({ raw, gzip }) => `${String(gzip).padStart(6)} ${String(raw).padStart(6)}`;
-  console.log("\n   first half    on demand  part of the engine\n  gzip    raw   gzip    raw");
-  for (const { part, first, rest } of await partsOfEngine()) {
-    if (first.gzip + rest.gzip >= 100) console.log(`${columns(first)} ${columns(rest)}  ${part}`);
+  console.log("\n  gzip    raw  part of the engine");
+  for (const { part, raw, gzip } of await partsOfEngine()) {
+    if (gzip >= 100) console.log(`${String(gzip).padStart(6)} ${String(raw).padStart(6)}  ${part}`);
   }
 }
 if (total > BUDGET) {

@@ -172,11 +172,6 @@ impl Decoder {
         }
     }
 
-    /// Whether no event and no line has been begun.
-    pub(crate) fn is_at_start(&self) -> bool {
-        self.line.is_empty() && (!self.has_data || self.dispatched) && !self.overflow
-    }
-
     /// The ID of the last event that was dispatched, as a reconnecting reader would send it.
     pub fn last_event_id(&self) -> &str {
         &self.last_event_id
@@ -311,11 +306,6 @@ impl<'i> Events<'_, 'i> {
             return self.at_event_start();
         }
         self.input.get(self.at..)
-    }
-
-    /// The bytes not looked at yet.
-    pub(crate) fn rest(&self) -> &'i [u8] {
-        self.input.get(self.at..).unwrap_or_default()
     }
 
     /// The event handed out last, its line breaks included, if all of it lies in the input.

@@ -144,16 +144,6 @@ struct Run {
 }
 
 fn run<'a>(case: &Case, pieces: impl IntoIterator<Item = &'a [u8]>, change: impl Fn(&mut Options)) -> Run {
-    run_late(case, pieces, change, None)
-}
-
-/// With `late`, the decoder takes only what is plain until so many pieces after the first that it waits for.
-fn run_late<'a>(
-    case: &Case,
-    pieces: impl IntoIterator<Item = &'a [u8]>,
-    change: impl Fn(&mut Options),
-    mut late: Option<usize>,
-) -> Run {
     let mut options = Options {
         output: OutputKind::Events,
         document: case.options.iter().any(|option| option == "document"),
@@ -165,8 +155,6 @@ fn run_late<'a>(
     change(&mut options);
     let output = options.output;
     let mut decoder = Decoder::new(options);
-    decoder.set_plain_only(late.is_some());
-    decoder.set_output(output);
     let mut events = Vec::new();
     let mut collect = |decoder: &Decoder| match output {
         OutputKind::Text => {
@@ -193,10 +181,6 @@ fn run_late<'a>(
         }
     };
     for piece in pieces {
-        if decoder.is_waiting() {
-            late = late.and_then(|more| more.checked_sub(1));
-            decoder.set_plain_only(late.is_some());
-        }
         decoder.push(piece, 0.0, 0.0);
         collect(&decoder);
     }
@@ -205,15 +189,8 @@ fn run_late<'a>(
         Some("aborted") => End::Aborted,
         _ => End::Closed,
     };
-    if !decoder.is_waiting() {
-        decoder.end(end, 0.0);
-        collect(&decoder);
-    }
-    if decoder.is_waiting() {
-        decoder.set_plain_only(false);
-        decoder.end(end, 0.0);
-        collect(&decoder);
-    }
+    decoder.end(end, 0.0);
+    collect(&decoder);
     Run {
         events: joined(events),
         outcome: decoder.outcome_json().expect("every stream has an outcome"),
@@ -400,47 +377,6 @@ fn prediction_and_the_kind_of_output_change_no_outcome() {
             }
         }
     }
-}
-
-#[test]
-fn a_decoder_that_waits_goes_on_as_if_it_had_not() {
-    let plain = b"data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"}}]}\n\n";
-    let mut has_waited = false;
-    for case in cases() {
-        if case.option("end") == Some("aborted") {
-            continue; // nobody waits for who has left
-        }
-        for output in [
-            OutputKind::None,
-            OutputKind::Text,
-            OutputKind::Chunks,
-            OutputKind::Events,
-        ] {
-            let change = |options: &mut Options| options.output = output;
-            let whole = run(&case, [&*case.stream], change);
-            for late in [0, 3] {
-                for size in [1, 7, case.stream.len().max(1)] {
-                    assert_eq!(
-                        run_late(&case, case.stream.chunks(size), change, Some(late)),
-                        whole,
-                        "{}: {output:?} in reads of {size}, late by {late}",
-                        case.name
-                    );
-                }
-            }
-        }
-        let mut decoder = Decoder::new(Options::default());
-        decoder.set_plain_only(true);
-        decoder.push(plain, 0.0, 0.0);
-        assert!(!decoder.is_waiting(), "text alone is plain");
-        decoder.push(&case.stream, 0.0, 0.0);
-        has_waited |= decoder.is_waiting();
-        for _ in 0..2 {
-            decoder.end(End::Lost, 0.0);
-        }
-        assert!(decoder.has_ended(), "{}: who cannot go on gives up", case.name);
-    }
-    assert!(has_waited);
 }
 
 #[test]

@@ -54,7 +54,7 @@ export const EVENT_STREAM = 2;
 
 /**
  * What a decoder does. The first three answer n: the output holds `n >= 0 ? n : ~n` bytes, and a negative n says that the
- * outcome is decided. `WAITING` more than that: it needs the rest of the engine, and goes on with the next push.
+ * outcome is decided.
  */
 export const PUSH = 0; // length, readStarted, now
 export const END = 1; // length of what the host says of it, reason, now
@@ -65,9 +65,7 @@ export const TICK = 2; // 0, readStarted, now
  */
 export const OUTCOME = 3; // length of the request's body or 0, 1 to ask
 export const COMPLETION = 4;
-/** Answers 1 where it needs the rest of the engine for this. */
 export const SET_OUTPUT = 5; // kind
-export const WAITING = 2 ** 32;
 
 /** What an event stream does: both put out an `EventStreamAnswer`. */
 export const FEED = 0; // length
@@ -86,11 +84,8 @@ export const JSON_SCHEMA = 1;
 export interface Engine {
   /** Does something, by its number; what that means is said above. */
   call(what: number, length?: number, a?: number, b?: number, c?: number): number;
-  /**
-   * Of a connection: begins to open a response, by the JSON of an `EngineCall` and of the request's body. Nothing where it
-   * needs the rest of the engine for that.
-   */
-  open(length: number): Engine | undefined;
+  /** Of a connection: begins to open a response, by the JSON of an `EngineCall` and of the request's body. */
+  open(length: number): Engine;
   /** Of a connection: the totals of its calls. */
   usage(): Totals;
   free(): void;
@@ -172,8 +167,6 @@ export type ActionResult =
 export interface EngineModule {
   default(source: { module_or_path: unknown }): Promise<{ memory: { buffer: ArrayBuffer } }>;
   initSync(source: { module: unknown }): { memory: { buffer: ArrayBuffer } };
-  /** Tells whether only the first half of the engine is there. */
-  setAway(isAway: boolean): void;
   inputPointer(length: number): number;
   /** How many UTF-16 units of the text in the input were heard whole, when so many were spoken. */
   heard(length: number, units: number): number;

@@ -20,7 +20,6 @@ import {
   PUSH,
   SET_OUTPUT,
   TICK,
-  WAITING,
 } from "./boundary.ts";
 import { answer, due, make, output, place, put, settingsText } from "./engine.ts";
 import type { Shape } from "./shapes.ts";
@@ -41,8 +40,6 @@ export class BodyDecoder {
   outcome: Outcome | undefined;
   /** For a document, once ended: the completion as JSON text. */
   completion = "";
-  /** It needs the rest of the engine, and goes on with the next push. */
-  isWaiting = false;
 
   #engine: Engine | undefined;
   #patience = Number.POSITIVE_INFINITY;
@@ -71,7 +68,7 @@ export class BodyDecoder {
   /** What each push gives; for chunks and events, how they are made. Before the first push. */
   setOutput(kind: OutputKind, shape?: Shape): void {
     this.#shape = shape;
-    this.isWaiting = this.#engine?.call(SET_OUTPUT, kind) === 1;
+    this.#engine?.call(SET_OUTPUT, kind);
     this.#noteDeadline();
   }
 
@@ -136,10 +133,8 @@ export class BodyDecoder {
     this.#engine = undefined;
   }
 
-  #batch(given: number): Batch {
-    this.isWaiting = given >= WAITING;
+  #batch(n: number): Batch {
     this.#noteDeadline();
-    const n = this.isWaiting ? given - WAITING : given;
     const length = n < 0 ? ~n : n;
     let batch: Batch = "";
     if (length > 0) {

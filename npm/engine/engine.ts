@@ -6,7 +6,7 @@
  */
 
 import { ChatwireError, type ErrorDescriptor } from "../errors.ts";
-import { Engine, initSync, inputPointer, reportPointer, setAway } from "../wasm/chatwire.js";
+import { Engine, initSync, inputPointer, reportPointer } from "../wasm/chatwire.js";
 import type { Engine as EnginePart } from "./boundary.ts";
 
 type CompiledModule = typeof globalThis extends { WebAssembly: { Module: { prototype: infer M } } } ? M : never;
@@ -22,32 +22,24 @@ interface Exports {
 }
 
 let loader: (() => WasmSource) | undefined;
-let restLoader: (() => URL) | undefined;
 let exports: Exports | undefined;
-let isWhole = false;
 let bytes = new Uint8Array(0);
 /** Where the last output lies, and its length. */
 let out = new Uint32Array(0);
 let deadline = new Float64Array(0);
 let input = 0;
 
-/**
- * Each entry says once how its runtime finds the `.wasm`; the loader is called on first use.
- * @param loadRest where the engine comes in two halves, what finds the second
- */
-export function setLoader(load: () => WasmSource, loadRest?: () => URL): void {
+/** Each entry says once how its runtime finds the `.wasm`; the loader is called on first use. */
+export function setLoader(load: () => WasmSource): void {
   loader = load;
-  restLoader = loadRest;
 }
 
 function isImmediate(source: WasmSource): boolean {
   return source instanceof WebAssembly.Module || source instanceof ArrayBuffer || ArrayBuffer.isView(source);
 }
 
-function started(module: unknown, isAll: boolean): void {
+function started(module: unknown): void {
   exports = initSync({ module });
-  isWhole = isAll;
-  setAway(!isAll);
   input = inputPointer(0);
 }
 
@@ -58,27 +50,11 @@ function source(): WasmSource {
   );
 }
 
-/** What is being loaded. */
-const loading: Record<string, Promise<void> | undefined> = {};
-
-/** Loads something once, however many ask for it. */
-function once(part: string, load: () => Promise<void>): Promise<void> {
-  loading[part] ??= load().catch((error: unknown) => {
-    loading[part] = undefined; // a network that failed once may work the next time
-    throw error;
-  });
-  return loading[part];
-}
-
-/** Loads as much of the engine as every stream needs. It says itself when it needs the rest, which `init` loads. */
-export function start(from?: WasmSource): Promise<void> {
-  return exports ? Promise.resolve() : once("first", () => load(from));
-}
+let loading: Promise<void> | undefined;
 
 /**
- * Loads the engine. Every asynchronous call does this by itself, in a page as much of it as it needs: text alone needs less than
- * events, tools, or a provider by name. Call it to load all of it early, before a synchronous decoder is made in a browser,
- * or, with `chatwire/slim`, to say where the `.wasm` is.
+ * Loads the engine. Every asynchronous call does this by itself. Call it to load early, before a synchronous decoder is
+ * made in a browser, or, with `chatwire/slim`, to say where the `.wasm` is.
  *
  * @param from where to load from, in place of what the package knows. Ignored once the engine is loaded.
  * @throws {ChatwireError} nothing could be loaded; the next call tries again
@@ -89,35 +65,23 @@ export function start(from?: WasmSource): Promise<void> {
  * await init(url);
  * ```
  */
-export async function init(from?: WasmSource): Promise<void> {
-  if (from !== undefined || !restLoader) await start(from);
-  if (!isWhole) await once("rest", loadRest);
-}
-
-/** What the engine makes of something. Where it makes nothing, it needs the rest, and is asked again when that is there. */
-export async function withRest<T>(ask: () => T | undefined): Promise<T> {
-  const made = ask();
-  if (made !== undefined) return made;
-  await init();
-  return ask() as T;
+export function init(from?: WasmSource): Promise<void> {
+  if (exports) return Promise.resolve();
+  loading ??= load(from).catch((error: unknown) => {
+    loading = undefined; // a network that failed once may work the next time
+    throw error;
+  });
+  return loading;
 }
 
 async function load(from: WasmSource | undefined): Promise<void> {
-  await found(
-    () => from ?? source(),
-    async (source) => {
-      started(isImmediate(source) ? source : await compiled(source as URL), from !== undefined || !restLoader);
-    },
-  );
-}
-
-async function loadRest(): Promise<void> {
-  await found(restLoader as () => URL, async (source) => {
-    const [module] = await Promise.all([compiled(source), start()]);
-    await WebAssembly.instantiate(module, { e: exports as object as WebAssembly.ModuleImports });
-    isWhole = true;
-    setAway(false);
-  });
+  let found: WasmSource | undefined;
+  try {
+    found = from ?? source();
+    started(isImmediate(found) ? found : await compiled(found as URL | string | Response));
+  } catch (cause) {
+    throw unloadable(cause, found);
+  }
 }
 
 /** Compiles what has to be fetched; while it comes, where the server names its type. */
@@ -130,30 +94,16 @@ async function compiled(source: URL | string | Response): Promise<CompiledModule
     : WebAssembly.compile(await response.arrayBuffer());
 }
 
-/** Loads the engine now if this runtime can do so without waiting. Says whether all of it is loaded. */
+/** Loads the engine now if this runtime can do so without waiting. Says whether it is loaded. */
 export function initNow(): boolean {
-  if (exports) return isWhole;
+  if (exports) return true;
   try {
     const found = loader?.();
     if (found === undefined || !isImmediate(found)) return false;
-    started(found, true);
+    started(found);
     return true;
   } catch (cause) {
     throw unloadable(cause);
-  }
-}
-
-/** Finds the engine and loads it; says so where that fails. */
-async function found<Source extends WasmSource>(
-  find: () => Source,
-  load: (source: Source) => Promise<void>,
-): Promise<void> {
-  let source: Source | undefined;
-  try {
-    source = find();
-    await load(source);
-  } catch (cause) {
-    throw unloadable(cause, source);
   }
 }
 

@@ -2,7 +2,7 @@
  * One request through the engine: from what the caller gave to a response whose headers have arrived.
  */
 import { ACCOUNT, CONNECTION, type Engine, type EngineCall, JSON_SCHEMA, type Totals } from "../engine/boundary.ts";
-import { init, initNow, make, put, settingsText, start, withRest } from "../engine/engine.ts";
+import { init, initNow, make, put, settingsText } from "../engine/engine.ts";
 import { aborted, ChatwireError, type ErrorDetail, outcomeOf, toError, unsent } from "../errors.ts";
 import type { ClientOptions, Fallback, Hooks, RequestOptions } from "../options.ts";
 import type { Source } from "../stream/session.ts";
@@ -83,7 +83,7 @@ export class Caller {
   /** Whether the server documents `response_format: json_schema`. */
   async knowsSchemas(): Promise<boolean> {
     await init();
-    return this.#connect()?.call(JSON_SCHEMA) === 1;
+    return this.#connect().call(JSON_SCHEMA) === 1;
   }
 
   /** Starts a call. Whatever is wrong with it rejects `answer`. */
@@ -105,9 +105,7 @@ export class Caller {
       const recording = options.record && stream ? import("../stream/recording.ts") : undefined;
       const others = this.#options.fallback;
       const asking = others && body !== undefined ? import("./fallback.ts") : undefined;
-      const isOdd = sentences || ODD.some((name) => this.#options[name] || options[name as keyof RequestOptions]);
-      const loaded = isOdd || (body && !stream) ? init() : start();
-      const [record, fallback] = await Promise.all([recording, asking, loaded, needs]);
+      const [record, fallback] = await Promise.all([recording, asking, init(), needs]);
       if (signal.aborted) throw aborted(signal.reason);
       const pairs = { headers: texts(plainHeaders(headers)), query: texts(query) };
       const read = { decoding, accumulate, sentences };
@@ -179,7 +177,7 @@ export class Caller {
     body?: string,
     told: (hook: string, what: object) => void = () => {},
   ): Promise<Opened> {
-    const opening = await withRest(() => this.#connect()?.open(put(settingsText(call) + (body ?? ""))));
+    const opening = this.#connect().open(put(settingsText(call) + (body ?? "")));
     return open(opening, this.#options, body, method, signal, told);
   }
 
@@ -202,8 +200,7 @@ export class Caller {
     this.#connection = undefined;
   }
 
-  /** Nothing where the engine needs its rest for this. */
-  #connect(): Engine | undefined {
+  #connect(): Engine {
     if (this.#isDisposed) throw new ChatwireError("This client was disposed of: make a new one.");
     if (this.#connection) return this.#connection;
     const { apiKey, defaultHeaders, defaultQuery } = this.#options;
@@ -225,17 +222,25 @@ export class Caller {
         this.#connection = connect(variableOf(variable));
       }
     } catch (thrown) {
-      if (!(thrown as { rest?: true }).rest) throw toError(thrown);
+      throw toError(thrown);
     }
     return this.#connection;
   }
 }
 
-/** Options that all of the engine is needed for: its halves are fetched side by side. It judges for itself what is plain. */
-const ODD = ["provider", "endpoint", "timeout", "limits", "validate", "decoding", "prices"] as const;
-
 /** What the engine is told of a client's options, beside key, headers and query. */
-const SETTINGS = [...ODD, "baseURL", "maxRetries", "dangerouslyAllowBrowser"] as const;
+const SETTINGS = [
+  "provider",
+  "endpoint",
+  "baseURL",
+  "timeout",
+  "maxRetries",
+  "limits",
+  "validate",
+  "decoding",
+  "prices",
+  "dangerouslyAllowBrowser",
+] as const;
 
 /** Where we are, for the engine to judge: whether visitors can read the key, and what relative addresses are relative to. */
 function surroundings(): object {

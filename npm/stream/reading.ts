@@ -6,7 +6,7 @@
 
 import { ABORTED, CLOSED, LOST } from "../engine/boundary.ts";
 import { type Batch, type BodyDecoder, joined } from "../engine/decoder.ts";
-import { asBytes, init } from "../engine/engine.ts";
+import { asBytes } from "../engine/engine.ts";
 import type { Outcome } from "../types.ts";
 
 /** What one read of a body gives: bytes, if the host does as it should. */
@@ -36,8 +36,6 @@ const LINGER = 100;
 const IDLE = -1;
 /** In place of bytes: time has brought something out of the engine, and the read goes on. */
 const WOKEN: Read = { done: false };
-/** In place of bytes: the rest of the engine is there, and what it waited with is taken. */
-const RESUMED: Read = { done: false, value: new Uint8Array(0) };
 
 export class Reading implements BodyReading {
   readonly #decoder: BodyDecoder;
@@ -51,8 +49,6 @@ export class Reading implements BodyReading {
   #timerAt = NEVER;
   /** Where silence may complete a sentence: the read that goes on, and how to wake who waits for it. */
   #pending: Promise<Read> | undefined;
-  /** Why the connection broke, where the engine needs its rest to say how the stream ended. */
-  #broken: { cause: unknown } | undefined;
   #awaken: (read: Read) => void = () => {};
 
   /**
@@ -84,7 +80,6 @@ export class Reading implements BodyReading {
     this.#readStarted = now;
     const due = this.#decoder.deadline(now);
     if (due < this.#timerAt) this.#wakeAt(due, now);
-    if (this.#decoder.isWaiting) return this.#wakeable(this.#resumed());
     try {
       if (!this.#decoder.speaks) return Promise.resolve(this.#reader.read());
       this.#pending ??= Promise.resolve(this.#reader.read());
@@ -102,17 +97,10 @@ export class Reading implements BodyReading {
     });
   }
 
-  /** Waits for the rest of the engine. */
-  async #resumed(): Promise<Read> {
-    await init();
-    if (this.#broken) throw this.#broken.cause;
-    return RESUMED;
-  }
-
   /** What a read brought. Look at the decoder's outcome afterwards: once it is there, nothing more comes. */
   taken(read: Read): Batch {
     const now = performance.now();
-    const started = read === RESUMED ? now : this.#readStarted;
+    const started = this.#readStarted;
     this.#readStarted = IDLE;
     if (this.#outcome || read === WOKEN) return this.rest();
     this.#pending = undefined;
@@ -131,7 +119,6 @@ export class Reading implements BodyReading {
   lost(cause: unknown): Batch {
     if (this.#outcome) return this.rest();
     const why = cause instanceof Error ? cause.message : String(cause);
-    this.#broken = { cause };
     this.#cancel();
     return this.#after(this.#decoder.end(LOST, performance.now(), why));
   }

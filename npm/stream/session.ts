@@ -4,7 +4,6 @@
 
 import { CHUNKS, type EngineDecoderOptions, EVENTS, NONE, type OutputKind } from "../engine/boundary.ts";
 import { BodyDecoder } from "../engine/decoder.ts";
-import { init } from "../engine/engine.ts";
 import { cutToHeard } from "../engine/heard.ts";
 import { ChatwireError, rethrow, toError, unopened } from "../errors.ts";
 import type { Outcome } from "../types.ts";
@@ -95,9 +94,7 @@ export class Session {
   async #prepare(kind: OutputKind): Promise<void> {
     const isList = kind === CHUNKS || kind === EVENTS;
     try {
-      // All of the engine is needed for events: it may come beside the answer.
-      const all = kind === EVENTS ? init() : undefined;
-      const [shapes] = await Promise.all([isList ? import("../engine/shapes.ts") : undefined, this.opened, all]);
+      const [shapes] = await Promise.all([isList ? import("../engine/shapes.ts") : undefined, this.opened]);
       this.decoder?.setOutput(kind, shapes?.shapeOf(kind));
     } catch (thrown) {
       this.fail(thrown);

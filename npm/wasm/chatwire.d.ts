@@ -4,7 +4,6 @@ import type { EngineModule } from "../engine/boundary.ts";
 declare const start: EngineModule["default"];
 export default start;
 export declare const initSync: EngineModule["initSync"];
-export declare const setAway: EngineModule["setAway"];
 export declare const inputPointer: EngineModule["inputPointer"];
 export declare const reportPointer: EngineModule["reportPointer"];
 export declare const heard: EngineModule["heard"];

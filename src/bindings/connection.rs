@@ -8,20 +8,26 @@ use wasm_bindgen::JsValue;
 
 use super::descriptor::describe;
 use super::memory;
-use super::options::{Findings, Options, Refused, WANTS_VARIABLE, value};
-use super::rest;
+use super::options::{Options, value};
 use crate::chat::view::{Value, View};
 use crate::error::Error;
 use crate::json::Writer;
 use crate::policy::accounts::Place;
-use crate::policy::opening::{self, Action, Call, Event, Key, Moment, Pair, Settings};
-use crate::policy::redact::{check_header, check_key, is_key, is_plain_header};
+use crate::policy::opening::{self, Action, Call, Event, Key, Moment, Settings};
+use crate::policy::redact::{check_header, check_key};
 use crate::policy::timeouts::{Setting, TimeoutOption, Timeouts};
-use crate::policy::{Problem, Validation, cost, joined, limits, validate};
-use crate::provider::{BaseUrl, Limits, Provider, Range, ReasoningPlace, is_own_host};
-use crate::stream::{self, TokenPrices, Tokens};
+use crate::policy::{Problem, Validation, cost, joined, limits};
+use crate::provider::{BaseUrl, Limits, Provider, Range, is_own_host};
+use crate::stream::{self, Tokens};
 
 const DEFAULT_RETRIES: u32 = 2;
+
+/// Why there is no client.
+pub(super) enum Refused {
+    Error(Error),
+    /// The value of this environment variable is wanted as `env`.
+    Wants(String),
+}
 
 /// The settings of one client, and what its calls have used so far.
 pub(super) struct Connection(Rc<Shared>);
@@ -38,37 +44,37 @@ impl Connection {
     /// schema says whether the provider documents `response_format: json_schema`.
     pub(super) fn make(options: &[u8]) -> Result<Connection, Refused> {
         let options = value(options);
-        let findings = Findings::default();
-        let settings = connect(&Options::new(&options, &findings));
-        match (findings.refused(), settings) {
-            (None, Some(settings)) => Ok(Connection(Rc::new(Shared {
+        let problems = RefCell::default();
+        let options = Options::new(&options, &problems);
+        let settings = connect(&options);
+        let problems = problems.take();
+        if let Some(wanted) = problems.iter().find(|problem| problem.code == WANTS_VARIABLE) {
+            return Err(Refused::Wants(wanted.message.clone()));
+        }
+        match settings.filter(|_| problems.is_empty()) {
+            Some(settings) => Ok(Connection(Rc::new(Shared {
                 settings: Rc::new(settings),
                 totals: RefCell::default(),
                 places: RefCell::default(),
             }))),
-            (refused, _) => Err(refused.unwrap_or(Refused::Rest)),
+            None => Err(Refused::Error(problems.into())),
         }
     }
 
     /// Begins to open a response. In the input are the JSON text of the call, and of the request's body if it has one.
-    /// `None` where that needs the rest of the engine, which is away.
-    pub(super) fn open(&self, length: usize) -> Option<Opening> {
+    pub(super) fn open(&self, length: usize) -> Opening {
         let mut texts = memory::input(length, View::sequence).into_iter();
         let options = texts.next().unwrap_or(Value::Deep);
-        let findings = Findings::default();
-        let call = read_call(
-            &Options::new(&options, &findings),
-            texts.next(),
-            &self.0.settings.provider,
-        );
-        Some(Opening {
+        let problems = RefCell::default();
+        let call = read_call(&Options::new(&options, &problems), texts.next());
+        let problems = problems.take();
+        Opening {
             shared: Rc::clone(&self.0),
-            opening: match findings.refused() {
-                None => Ok(opening::Opening::new(Rc::clone(&self.0.settings), call)),
-                Some(Refused::Error(error)) => Err(error),
-                Some(_) => return None,
+            opening: match problems.is_empty() {
+                true => Ok(opening::Opening::new(Rc::clone(&self.0.settings), call)),
+                false => Err(Error::invalid(problems)),
             },
-        })
+        }
     }
 
     /// Whether the provider documents `response_format: json_schema`.
@@ -113,7 +119,6 @@ impl Connection {
 
 impl Shared {
     /// Keeps a place under a number until the call is accounted for.
-    #[inline(never)]
     fn keep(&self, place: Place) -> usize {
         let mut places = self.places.borrow_mut();
         let free = places.iter().position(Option::is_none).unwrap_or(places.len());
@@ -217,16 +222,21 @@ impl Shared {
 fn write_decoder_options(options: &stream::Options, out: &mut Writer) {
     out.key("document")
         .bool(options.document)
+        .member("reasoning", options.reasoning.name());
+    out.member("decoding", if options.strict { "strict" } else { "tolerant" })
         .key("accumulate")
         .bool(options.accumulate);
-    if !matches!(options.reasoning, ReasoningPlace::Detect) {
-        out.member("reasoning", options.reasoning.name());
-    }
-    if options.strict {
-        out.member("decoding", "strict");
-    }
     if let Some(prices) = &options.prices {
-        write_prices(prices, out);
+        out.key("prices").raw(b"{");
+        for (name, price) in [
+            ("input", prices.input),
+            ("cachedInput", prices.cached_input),
+            ("output", prices.output),
+        ] {
+            // Millionths of a millionth of a dollar a token are millionths of a dollar for a million of them.
+            out.key(name).decimal(price, 6);
+        }
+        out.raw(b"}");
     }
     out.key("timeouts").raw(b"{");
     let timeouts = &options.timeouts;
@@ -249,70 +259,8 @@ fn write_decoder_options(options: &stream::Options, out: &mut Writer) {
     }
 }
 
-#[inline(never)]
-fn write_prices(prices: &TokenPrices, out: &mut Writer) {
-    out.key("prices").raw(b"{");
-    for (name, price) in [
-        ("input", prices.input),
-        ("cachedInput", prices.cached_input),
-        ("output", prices.output),
-    ] {
-        // Millionths of a millionth of a dollar a token are millionths of a dollar for a million of them.
-        out.key(name).decimal(price, 6);
-    }
-    out.raw(b"}");
-}
-
-/// The client's options that a plain call can do without.
-const NOT_PLAIN: [&str; 7] = [
-    "provider", "endpoint", "timeout", "limits", "validate", "decoding", "prices",
-];
-
-/// The connection that these options ask for; `None` where a problem leaves no address, or where it is not plain and the
-/// rest of the engine is away.
+/// The connection that these options ask for; `None` where a problem leaves no address.
 fn connect(options: &Options<'_>) -> Option<Settings> {
-    let is_plain = !options.has_any(&NOT_PLAIN);
-    let base = options
-        .text("baseURL")
-        .filter(|_| is_plain)
-        .and_then(|url| BaseUrl::plain(url, options.text("location").unwrap_or_default()));
-    let (provider, base) = match base {
-        Some(base) => {
-            let name = base.host().to_owned().into();
-            (
-                Provider {
-                    name,
-                    ..Provider::custom(base.as_str())
-                },
-                base,
-            )
-        }
-        None if options.has_rest() => locate(options)?,
-        None => return None,
-    };
-    let key = read_plain_key(options, &base);
-    let mut settings = Settings {
-        base,
-        key,
-        headers: read_headers(options, "defaultHeaders"),
-        query: options.pairs("defaultQuery"),
-        max_retries: read_retries(options).unwrap_or(DEFAULT_RETRIES),
-        timeout: None,
-        limits: None,
-        validation: Validation::Documented,
-        strict: false,
-        prices: None,
-        provider,
-    };
-    if !rest::is_away() {
-        configure(&mut settings, options);
-    }
-    Some(settings)
-}
-
-/// Where to send requests, and who is there.
-#[inline(never)]
-fn locate(options: &Options<'_>) -> Option<(Provider, BaseUrl)> {
     let location = options.text("location");
     let own = options.of("provider");
     let mut provider = read_provider(options)?;
@@ -330,46 +278,37 @@ fn locate(options: &Options<'_>) -> Option<(Provider, BaseUrl)> {
         provider.reasoning = reasoning;
     }
     read_ranges(&own, &mut provider.ranges);
-    Some((provider, base))
-}
-
-/// Reads what a plain call can do without.
-#[inline(never)]
-fn configure(settings: &mut Settings, options: &Options<'_>) {
-    let provider = &settings.provider;
-    let own = options.of("provider");
     let prices = options.prices().or_else(|| own.prices()).or(provider.prices);
-    settings.prices = prices.and_then(|prices| options.all_checked(cost::token_prices(&prices)));
-    settings.key = read_key(provider, &settings.base, options);
-    for (name, value) in &settings.headers {
+    let prices = prices.and_then(|prices| options.all_checked(cost::token_prices(&prices)));
+    let key = read_key(&provider, &base, options);
+    let headers = options.pairs("defaultHeaders");
+    for (name, value) in &headers {
         options.checked(check_header(
             "defaultHeaders",
             name,
             value.as_deref().unwrap_or_default(),
         ));
     }
-    settings.timeout = read_timeout(options);
-    options.all_checked(Timeouts::of(None, settings.timeout, provider, true));
-    settings.validation = match options.get("validate") {
+    let timeout = read_timeout(options);
+    options.all_checked(Timeouts::new(timeout, &provider, true));
+    let validation = match options.get("validate") {
         None => Validation::Documented,
         Some(Value::Bool(false)) => Validation::Off,
-        Some(word) => options
-            .checked(Validation::from_name(word.as_str().unwrap_or_default()))
-            .unwrap_or_default(),
+        Some(word) => options.checked(Validation::from_name(word.as_str().unwrap_or_default()))?,
     };
-    settings.limits = read_limits(options, provider);
-    settings.strict = options.strict().unwrap_or(false);
-}
-
-/// A record of headers. Those that are not made of plain letters need a judge.
-fn read_headers(options: &Options<'_>, name: &str) -> Vec<Pair> {
-    let headers = options.pairs(name);
-    for (name, value) in &headers {
-        if !is_plain_header(name, value.as_deref().unwrap_or_default()) {
-            options.has_rest();
-        }
-    }
-    headers
+    Some(Settings {
+        base,
+        key,
+        headers,
+        query: options.pairs("defaultQuery"),
+        max_retries: read_retries(options).unwrap_or(DEFAULT_RETRIES),
+        timeout,
+        limits: read_limits(options, &provider),
+        validation,
+        strict: options.strict().unwrap_or(false),
+        prices,
+        provider,
+    })
 }
 
 fn read_provider(options: &Options<'_>) -> Option<Provider> {
@@ -410,19 +349,8 @@ fn read_ranges(own: &Options<'_>, ranges: &mut Vec<Range>) {
     }
 }
 
-/// The key of the option `apiKey`, if that can be sent and needs no guard.
-fn read_plain_key(options: &Options<'_>, base: &BaseUrl) -> Key {
-    let key = match options.get("apiKey") {
-        None => return Key::None,
-        Some(Value::Bool(true)) => Key::Asked,
-        Some(Value::String(text)) if is_key(text) => Key::Value(text.clone()),
-        Some(_) => Key::None,
-    };
-    if matches!(key, Key::None) || is_own_host(base.host()) {
-        options.has_rest();
-    }
-    key
-}
+/// The code of what is no problem: the value of the environment variable in its message has to be looked at first.
+const WANTS_VARIABLE: &str = "variable";
 
 /// The key of the option `apiKey`: text, `null`, or `true` for a function that gives it.
 fn read_key(provider: &Provider, base: &BaseUrl, options: &Options<'_>) -> Key {
@@ -463,7 +391,7 @@ fn read_key(provider: &Provider, base: &BaseUrl, options: &Options<'_>) -> Key {
     key
 }
 
-fn read_timeout(options: &Options<'_>) -> Option<TimeoutOption> {
+fn read_timeout(options: &Options<'_>) -> TimeoutOption {
     let setting = |value: Option<&Value>| match value {
         None => Setting::Default,
         Some(Value::Bool(false)) => Setting::Off,
@@ -476,8 +404,7 @@ fn read_timeout(options: &Options<'_>) -> Option<TimeoutOption> {
             Setting::Default
         }
     };
-    options.get("timeout")?;
-    Some(match options.get("timeout") {
+    match options.get("timeout") {
         Some(Value::Bool(false)) => TimeoutOption::OFF,
         Some(object @ Value::Object(_)) => TimeoutOption {
             headers: setting(object.set("headers")),
@@ -489,7 +416,7 @@ fn read_timeout(options: &Options<'_>) -> Option<TimeoutOption> {
             total: setting(value),
             ..TimeoutOption::default()
         },
-    })
+    }
 }
 
 fn read_limits(options: &Options<'_>, provider: &Provider) -> Option<Limits> {
@@ -517,34 +444,20 @@ fn read_retries(options: &Options<'_>) -> Option<u32> {
     Some(number as u32)
 }
 
-/// A call by its options. Plain is a stream of the answer to a plain body, or what has no body, and nothing more is wanted.
-fn read_call(options: &Options<'_>, body: Option<Value>, provider: &Provider) -> Call {
-    let mut call = Call {
+fn read_call(options: &Options<'_>, body: Option<Value>) -> Call {
+    // They are for the decoder, but what is wrong with them is said before anything is sent.
+    let _ = options.sentences();
+    Call {
         path: options.text("path").unwrap_or_default().to_owned(),
         view: body.map(View::from),
-        headers: read_headers(options, "headers"),
+        headers: options.pairs("headers"),
         query: options.pairs("query"),
         max_retries: read_retries(options),
+        timeout: read_timeout(options),
+        strict: options.strict(),
         discard: options.flag("accumulate") == Some(false),
         stream: options.flag("stream").unwrap_or(false),
         started: options.number("now").unwrap_or(0.0),
-        ..Call::default()
-    };
-    let is_plain = |view| call.stream && validate::is_plain(view, provider);
-    if !call.view.as_ref().is_none_or(is_plain) {
-        options.has_rest();
+        attempts: options.attempts(),
     }
-    if options.has_any(&["timeout", "decoding", "sentences", "attempts"]) && options.has_rest() {
-        read_more(&mut call, options);
-    }
-    call
-}
-
-#[inline(never)]
-fn read_more(call: &mut Call, options: &Options<'_>) {
-    // They are for the decoder, but what is wrong with them is said before anything is sent.
-    let _ = options.sentences();
-    call.timeout = read_timeout(options);
-    call.strict = options.strict();
-    call.attempts = options.attempts();
 }

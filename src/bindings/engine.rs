@@ -4,12 +4,11 @@
 
 use wasm_bindgen::prelude::*;
 
-use super::connection::{Connection, Opening};
+use super::connection::{Connection, Opening, Refused};
 use super::decoder::Decoder;
 use super::descriptor::describe;
 use super::event_stream::EventStream;
 use super::memory;
-use super::options::Refused;
 use crate::stream;
 
 /// One part of the engine.
@@ -30,25 +29,25 @@ impl Engine {
     pub fn make(kind: u32, length: usize) -> Option<Engine> {
         let made = match kind {
             0 => memory::input(length, Connection::make).map(Part::Connection),
-            1 => memory::input(length, Decoder::make).map(|decoder| Part::Decoder(Box::new(decoder))),
-            _ => Ok(Part::EventStream(EventStream::new(length))),
+            1 => memory::input(length, Decoder::make)
+                .map(|decoder| Part::Decoder(Box::new(decoder)))
+                .map_err(Refused::Error),
+            _ => Ok(Part::EventStream(Box::new(EventStream::new(length)))),
         };
         made.map(Engine)
             .map_err(|refused| {
                 memory::write(|out| match refused {
                     Refused::Error(error) => describe(&error, out),
                     Refused::Wants(variable) => drop(out.raw(b"{").member("variable", &variable).raw(b"}")),
-                    Refused::Rest => drop(out.raw(b"{").key("rest").bool(true).raw(b"}")),
                 })
             })
             .ok()
     }
 
-    /// Begins to open a response. In the input are the JSON text of the call, and of the request's body if it has one. `None`
-    /// where that needs the rest of the engine, which is away.
+    /// Begins to open a response. In the input are the JSON text of the call, and of the request's body if it has one.
     pub fn open(&self, length: usize) -> Option<Engine> {
         match &self.0 {
-            Part::Connection(connection) => Some(Engine(Part::Opening(Box::new(connection.open(length)?)))),
+            Part::Connection(connection) => Some(Engine(Part::Opening(Box::new(connection.open(length))))),
             _ => None,
         }
     }
@@ -61,7 +60,10 @@ impl Engine {
             (Part::Decoder(decoder), 2) => return decoder.tick(a, b),
             (Part::Decoder(decoder), 3) => decoder.outcome(length, a > 0.0),
             (Part::Decoder(decoder), 4) => decoder.completion(),
-            (Part::Decoder(decoder), 5) => decoder.set_output(length),
+            (Part::Decoder(decoder), 5) => {
+                decoder.set_output(length);
+                0
+            }
             (Part::EventStream(stream), 0) => stream.feed(length),
             (Part::EventStream(stream), 1) => stream.end(),
             (Part::Opening(opening), 0) => opening.step(length, a, b, c),

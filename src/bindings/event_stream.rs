@@ -11,14 +11,12 @@ pub(super) struct EventStream(Decoder);
 
 impl EventStream {
     /// A decoder that refuses an event of more than `max_event_bytes`.
-    #[inline(never)]
-    pub(super) fn new(max_event_bytes: usize) -> Box<EventStream> {
-        Box::new(EventStream(Decoder::with_limit(max_event_bytes)))
+    pub(super) fn new(max_event_bytes: usize) -> EventStream {
+        EventStream(Decoder::with_limit(max_event_bytes))
     }
 
     /// Takes bytes from the input buffer. The output is a JSON object: `events` that are complete, `lastEventId`, and
     /// `reconnectionTime` or `error` where there is one.
-    #[inline(never)]
     pub(super) fn feed(&mut self, length: usize) -> usize {
         memory::write(|out| {
             out.raw(b"{\"events\":[");
@@ -34,7 +32,6 @@ impl EventStream {
     }
 
     /// Ends the stream; an event it left unfinished is in the output, which is as that of `feed`.
-    #[inline(never)]
     pub(super) fn end(&mut self) -> usize {
         memory::write(|out| {
             out.raw(b"{\"events\":[");

@@ -10,4 +10,3 @@ mod engine;
 mod event_stream;
 mod memory;
 mod options;
-mod rest;

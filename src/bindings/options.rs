@@ -1,10 +1,8 @@
 //! Options as callers give them: plain objects, doubted member by member.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 
-use super::rest;
 use crate::chat::view::{Value, View};
-use crate::error::Error;
 use crate::policy::{Problem, joined};
 use crate::provider::{Prices, ReasoningPlace};
 use crate::stream::{Attempt, SentenceOptions};
@@ -14,60 +12,21 @@ pub(super) fn value(json: &[u8]) -> Value {
     View::of_body(json).into_root()
 }
 
-/// What is there to say of options that were read.
-#[derive(Default)]
-pub(super) struct Findings {
-    problems: RefCell<Vec<Problem>>,
-    needs_rest: Cell<bool>,
-}
-
-/// Why options were not taken.
-pub(super) enum Refused {
-    Error(Error),
-    /// The value of this environment variable is wanted as `env`.
-    Wants(String),
-    /// They are not plain, and only the first half of the engine is there.
-    Rest,
-}
-
-/// The code of what is no problem: the value of the environment variable in its message has to be looked at first.
-pub(super) const WANTS_VARIABLE: &str = "variable";
-
-impl Findings {
-    /// Why what was read cannot be taken, if so.
-    pub(super) fn refused(self) -> Option<Refused> {
-        let problems = self.problems.into_inner();
-        match (self.needs_rest.get(), problems.is_empty()) {
-            (true, _) => Some(Refused::Rest),
-            (_, true) => None,
-            _ => Some(refused_for(problems)),
-        }
-    }
-}
-
-#[inline(never)]
-fn refused_for(problems: Vec<Problem>) -> Refused {
-    match problems.iter().find(|problem| problem.code == WANTS_VARIABLE) {
-        Some(wanted) => Refused::Wants(wanted.message.clone()),
-        None => Refused::Error(problems.into()),
-    }
-}
-
 /// The members of one options object. What cannot be meant is noted among the problems, and is as if it were not there:
 /// whoever reads the options looks at the problems once, at the end.
 #[derive(Clone, Copy)]
 pub(super) struct Options<'a> {
     value: &'a Value,
-    findings: &'a Findings,
+    problems: &'a RefCell<Vec<Problem>>,
     /// Which member of which member this is; empty names further out than there are any.
     place: [&'a str; 2],
 }
 
 impl<'a> Options<'a> {
-    pub(super) fn new(value: &'a Value, findings: &'a Findings) -> Self {
+    pub(super) fn new(value: &'a Value, problems: &'a RefCell<Vec<Problem>>) -> Self {
         Options {
             value,
-            findings,
+            problems,
             place: ["", ""],
         }
     }
@@ -77,30 +36,13 @@ impl<'a> Options<'a> {
         let [_, outer] = self.place;
         Options {
             value: self.get(name).unwrap_or(&Value::Null),
-            findings: self.findings,
+            problems: self.problems,
             place: [outer, name],
         }
     }
 
-    /// Whether all of the engine is there, so that what is not plain can be read. Where it is not, nothing becomes of what
-    /// is read: it is read again when the rest is there.
-    pub(super) fn has_rest(&self) -> bool {
-        let is_away = rest::is_away();
-        if is_away {
-            self.findings.needs_rest.set(true);
-        }
-        !is_away
-    }
-
     /// Notes an option with a value that it cannot have.
     pub(super) fn wrong(&self, name: &str, message: &str) {
-        if self.has_rest() {
-            self.note_wrong(name, message);
-        }
-    }
-
-    #[inline(never)]
-    fn note_wrong(&self, name: &str, message: &str) {
         let [outer, inner] = self.place;
         let path = [outer, inner, name];
         let unnamed = path.iter().take_while(|part| part.is_empty()).count();
@@ -113,13 +55,13 @@ impl<'a> Options<'a> {
 
     /// Notes a problem that somebody else found.
     pub(super) fn note(&self, problem: Problem) {
-        self.findings.problems.borrow_mut().push(problem);
+        self.problems.borrow_mut().push(problem);
     }
 
     /// What somebody else made of several options, if they could be meant.
     pub(super) fn all_checked<T>(&self, result: Result<T, Vec<Problem>>) -> Option<T> {
         result
-            .map_err(|mut problems| self.findings.problems.borrow_mut().append(&mut problems))
+            .map_err(|mut problems| self.problems.borrow_mut().append(&mut problems))
             .ok()
     }
 
@@ -259,11 +201,6 @@ impl<'a> Options<'a> {
             });
         }
         attempts
-    }
-
-    /// Whether one of these members is there.
-    pub(super) fn has_any(&self, names: &[&str]) -> bool {
-        names.iter().any(|name| self.get(name).is_some())
     }
 
     /// A record of text; a member that is null or undefined has no value.

@@ -91,17 +91,8 @@ impl Place {
     }
 
     /// The response headers are there.
-    #[inline(never)]
     pub(crate) fn answered(&self) {
         self.with(&mut |limiter| limiter.answered(self.id, self.seen));
-    }
-
-    #[inline(never)]
-    fn give_back(&self) {
-        self.with(&mut |limiter| {
-            limiter.leave(self.id);
-            limiter.release(self.id, self.seen);
-        });
     }
 
     fn with(&self, run: &mut dyn FnMut(&mut Limiter)) {
@@ -115,7 +106,10 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.give_back();
+        self.with(&mut |limiter| {
+            limiter.leave(self.id);
+            limiter.release(self.id, self.seen);
+        });
     }
 }
 

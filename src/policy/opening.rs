@@ -11,7 +11,7 @@ use super::redact::{check_header, check_key, scrub};
 use super::retry::{self, Decision, Failure, Hints};
 use super::timeouts::{TimeoutOption, Timeouts};
 use super::{Problem, Validation, joined, validate, write_problems};
-use crate::chat::view::{Value, View};
+use crate::chat::view::View;
 use crate::error::{Error, ErrorKind};
 use crate::json::Writer;
 use crate::provider::{BaseUrl, Limits, Provider, authorization};
@@ -38,7 +38,7 @@ pub(crate) struct Settings {
     pub(crate) headers: Vec<Pair>,
     pub(crate) query: Vec<Pair>,
     pub(crate) max_retries: u32,
-    pub(crate) timeout: Option<TimeoutOption>,
+    pub(crate) timeout: TimeoutOption,
     pub(crate) limits: Option<Limits>,
     pub(crate) validation: Validation,
     pub(crate) strict: bool,
@@ -54,7 +54,7 @@ pub(crate) struct Call {
     pub(crate) headers: Vec<Pair>,
     pub(crate) query: Vec<Pair>,
     pub(crate) max_retries: Option<u32>,
-    pub(crate) timeout: Option<TimeoutOption>,
+    pub(crate) timeout: TimeoutOption,
     pub(crate) strict: Option<bool>,
     /// Hand out the answer without keeping it.
     pub(crate) discard: bool,
@@ -152,6 +152,7 @@ pub(crate) struct Opening {
     /// How many attempts others made before.
     earlier: usize,
     key: Option<String>,
+    account: u64,
     /// When the caller gives up, in milliseconds since 1970.
     given_up: f64,
     place: Option<Place>,
@@ -172,6 +173,7 @@ impl Opening {
             state: State::New,
             timeouts: Timeouts::default(),
             key: None,
+            account: 0,
             given_up: 0.0,
             place: None,
             warnings: Vec::new(),
@@ -277,7 +279,8 @@ impl Opening {
             validation,
             ..
         } = &*self.settings;
-        let (timeouts, mut problems) = match Timeouts::of(self.call.timeout, *timeout, provider, self.call.stream) {
+        let timeouts = Timeouts::new(self.call.timeout.over(*timeout), provider, self.call.stream);
+        let (timeouts, mut problems) = match timeouts {
             Ok(timeouts) => (Some(timeouts), Vec::new()),
             Err(problems) => (None, problems),
         };
@@ -295,46 +298,39 @@ impl Opening {
         if let Some(key) = &self.key {
             check_key(key).map_err(Error::from)?;
         }
+        self.account = account(self.settings.base.origin(), self.key.as_deref());
         self.given_up = at.wall + self.left(at);
         self.enter(at)
     }
 
-    fn account(&self) -> u64 {
-        account(self.settings.base.origin(), self.key.as_deref())
-    }
-
     /// Waits for a cooldown to pass and for a place within the limits, as far as the caller's patience goes.
     fn enter(&mut self, at: Moment) -> Step {
-        match accounts::gate(self.account(), at.wall, self.given_up - at.wall) {
-            Gate::Open => match self.settings.limits {
-                Some(limits) => self.queue(limits, at),
-                None => self.send(at),
-            },
-            Gate::Wait { until } => Ok(self.wait(until, at)),
+        let due = match accounts::gate(self.account, at.wall, self.given_up - at.wall) {
+            Gate::Open => None,
+            Gate::Wait { until } => Some(until),
             Gate::Closed { retry_at } => {
                 let message = "The server has asked to wait, and nothing is sent before `retryAt`.";
-                self.held_back("cooldown", message, retry_at)
+                return self.held_back("cooldown", message, retry_at);
             }
-        }
-    }
-
-    #[inline(never)]
-    fn queue(&mut self, limits: Limits, at: Moment) -> Step {
-        let account = self.account();
-        let place = self.place.get_or_insert_with(|| Place::new(account, limits, at.wall));
-        match place.turn() {
+        };
+        let due = match (due, self.settings.limits) {
+            (None, Some(limits)) => self
+                .place
+                .get_or_insert_with(|| Place::new(self.account, limits, at.wall))
+                .turn(),
+            (due, _) => due,
+        };
+        match due {
             None => self.send(at),
             Some(due) if due > self.given_up => {
                 let message = "No place within the plan's limits would be free within `timeout.total`.";
                 self.held_back("limits", message, due)
             }
-            Some(due) => Ok(self.wait(due, at)),
+            Some(due) => {
+                self.state = State::Entering;
+                Ok(Action::Wait((due - at.wall).max(1.0)))
+            }
         }
-    }
-
-    fn wait(&mut self, until: f64, at: Moment) -> Action {
-        self.state = State::Entering;
-        Action::Wait((until - at.wall).max(1.0))
     }
 
     /// Nothing is sent: the code says why.
@@ -411,8 +407,19 @@ impl Opening {
 
     /// Names the provider's model where the request names none. The rest of the body stays as it was given.
     fn start(&self) -> Option<String> {
+        let view = self.call.view.as_ref()?;
         let model = self.settings.provider.default_model.as_deref()?;
-        start_with(self.call.view.as_ref()?, model)
+        let crate::chat::view::Value::Object(members) = view.root() else {
+            return None;
+        };
+        if view.model().is_some() {
+            return None;
+        }
+        let mut out = Writer::default();
+        out.raw(b"{")
+            .member("model", model)
+            .raw(if members.is_empty() { b"" } else { b"," });
+        Some(out.into_string())
     }
 
     fn answered(
@@ -459,7 +466,7 @@ impl Opening {
             cooldown_ms: self.settings.provider.cooldown_ms,
         };
         if let Some(wait) = retry::named_wait(&made) {
-            accounts::cool_down(self.account(), at.wall + wait, at.wall);
+            accounts::cool_down(self.account, at.wall + wait, at.wall);
         }
         match retry::decide(&made) {
             Decision::Retry { after_ms } => {
@@ -518,20 +525,4 @@ impl Opening {
             ..stream::Options::default()
         }
     }
-}
-
-/// The begin of a body with this model, unless it names one.
-#[inline(never)]
-fn start_with(view: &View, model: &str) -> Option<String> {
-    let Value::Object(members) = view.root() else {
-        return None;
-    };
-    if view.model().is_some() {
-        return None;
-    }
-    let mut out = Writer::default();
-    out.raw(b"{")
-        .member("model", model)
-        .raw(if members.is_empty() { b"" } else { b"," });
-    Some(out.into_string())
 }

@@ -95,41 +95,6 @@ impl Timeouts {
     /// assert_eq!((timeouts.headers, timeouts.total), (Some(5_000.0), Some(5_000.0)));
     /// ```
     pub fn new(option: TimeoutOption, provider: &Provider, stream: bool) -> Result<Self, Vec<Problem>> {
-        Self::default_of(provider, stream).with(option)
-    }
-
-    #[cfg(target_arch = "wasm32")]
-    /// Those of a call, by its option and its client's.
-    pub(crate) fn of(
-        call: Option<TimeoutOption>,
-        client: Option<TimeoutOption>,
-        provider: &Provider,
-        stream: bool,
-    ) -> Result<Self, Vec<Problem>> {
-        let default = Self::default_of(provider, stream);
-        match (call, client) {
-            (None, None) => Ok(default),
-            (call, client) => default.with(call.unwrap_or_default().over(client.unwrap_or_default())),
-        }
-    }
-
-    fn default_of(provider: &Provider, stream: bool) -> Self {
-        let first_token = provider.first_token_ms;
-        let headers = if stream {
-            first_token
-        } else {
-            first_token.max(WHOLE_ANSWER_MS)
-        };
-        Self {
-            headers: Some(headers),
-            first_token: Some(first_token),
-            idle: Some(IDLE_MS),
-            total: None,
-        }
-    }
-
-    #[inline(never)]
-    fn with(self, option: TimeoutOption) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut check = |name: &str, setting: Setting, default: Option<f64>| match setting {
             Setting::Default => default,
@@ -143,10 +108,15 @@ impl Timeouts {
                 None
             }
         };
-        let total = check("total", option.total, self.total);
-        let headers = check("headers", option.headers, self.headers);
-        let first_token = check("firstToken", option.first_token, self.first_token);
-        let idle = check("idle", option.idle, self.idle);
+        let headers = if stream {
+            provider.first_token_ms
+        } else {
+            provider.first_token_ms.max(WHOLE_ANSWER_MS)
+        };
+        let total = check("total", option.total, None);
+        let headers = check("headers", option.headers, Some(headers));
+        let first_token = check("firstToken", option.first_token, Some(provider.first_token_ms));
+        let idle = check("idle", option.idle, Some(IDLE_MS));
         if !problems.is_empty() {
             return Err(problems);
         }

@@ -65,50 +65,6 @@ impl Validation {
 /// ```
 #[must_use]
 pub fn validate(request: &View, provider: &Provider) -> Vec<Problem> {
-    if is_plain(request, provider) {
-        return match request.get("model") {
-            Some(_) => Vec::new(),
-            None => vec![Problem::suspicious("required", &["model"], NO_MODEL)],
-        };
-    }
-    judge(request, provider)
-}
-
-/// Where a server documents nothing, nobody knows whether it has one model only.
-const NO_MODEL: &str = "model is missing, and this server's default is not known";
-
-/// Whether a request has nothing but messages of text and what any value is good for, and goes to a server that documents
-/// nothing: then there is nothing to judge but whether it names a model.
-pub(crate) fn is_plain(request: &View, provider: &Provider) -> bool {
-    let Value::Object(members) = request.root() else {
-        return false;
-    };
-    let documents_nothing = provider.rules.is_empty()
-        && provider.messages.roles.is_empty()
-        && provider.ranges.is_empty()
-        && provider.models.is_empty()
-        && provider.context_tokens.is_none();
-    let is_turn = |message: &Value| match message {
-        Value::Object(members) => match members.as_slice() {
-            [(role, Value::String(who)), (content, Value::String(_))] => {
-                role == "role"
-                    && content == "content"
-                    && matches!(who.as_str(), "system" | "developer" | "user" | "assistant")
-            }
-            _ => false,
-        },
-        _ => false,
-    };
-    let is_plain = |(name, value): &(String, Value)| match name.as_str() {
-        "messages" => !value.elements().is_empty() && value.elements().iter().all(is_turn),
-        "model" | "stream" | "stream_options" | "temperature" | "max_tokens" | "max_completion_tokens" => true,
-        _ => false,
-    };
-    documents_nothing && members.iter().all(is_plain) && request.get("messages").is_some()
-}
-
-#[inline(never)]
-fn judge(request: &View, provider: &Provider) -> Vec<Problem> {
     let mut judge = Judge {
         problems: Vec::new(),
         path: Vec::new(),
@@ -228,7 +184,7 @@ impl<'a> Judge<'a> {
         match request.get("model") {
             // A server that documents nothing may have one model only, and need no name for it.
             None if provider.rules.is_empty() => self.at("model", |judge| {
-                judge.doubt("required", NO_MODEL);
+                judge.doubt("required", "model is missing, and this server's default is not known");
             }),
             None if provider.default_model.is_none() => self.at("model", |judge| {
                 judge.refuse("required", "model is missing: name one, this provider has no default");

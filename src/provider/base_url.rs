@@ -32,40 +32,6 @@ impl BaseUrl {
     /// # Errors
     /// A [`Problem`] at `baseURL` that says what to change.
     pub fn parse(text: &str, location: Option<&str>) -> Result<Self, Problem> {
-        match Self::plain(text, location.unwrap_or_default()) {
-            Some(base) => Ok(base),
-            None => Self::parse_any(text, location),
-        }
-    }
-
-    /// [`parse`](Self::parse) for a host and a path of plain letters; `None` for what needs a closer look. A path alone is one
-    /// on the page's own server.
-    pub(crate) fn plain(text: &str, location: &str) -> Option<Self> {
-        let of = if text.starts_with('/') { location } else { text };
-        let rest = of.strip_prefix("https://").or_else(|| of.strip_prefix("http://"))?;
-        let start = of.len() - rest.len();
-        let end = find(rest, b'/').min(find(rest, b'?')).min(find(rest, b'#'));
-        let (origin, below) = cut(of, start + end);
-        let path = if text.starts_with('/') { text } else { below };
-        let (host, port) = cut(cut(rest, end).0, find(rest, b':'));
-        let is_of = |text: &str, separator: u8, letters: fn(&u8) -> bool| {
-            let mut parts = text.as_bytes().split(|byte| *byte == separator);
-            parts.all(|part| !part.is_empty() && part.iter().all(letters))
-        };
-        let is_plain = is_of(host, b'.', |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
-            && (port.is_empty() || port.len() < 6 && is_of(port.strip_prefix(':')?, b':', u8::is_ascii_digit))
-            && (path.is_empty()
-                || is_of(path.strip_prefix('/')?, b'/', |byte| {
-                    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
-                }));
-        is_plain.then(|| Self {
-            text: joined(&[origin, path]),
-            host: (start, start + host.len()),
-            path: origin.len(),
-        })
-    }
-
-    fn parse_any(text: &str, location: Option<&str>) -> Result<Self, Problem> {
         let mut text = text;
         while let Some(rest) = text.strip_prefix(' ').or(text.strip_suffix(' ')) {
             text = rest;

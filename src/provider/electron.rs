@@ -59,13 +59,11 @@ const RULES: &[Rule] = &[
     ),
 ];
 
-/// Apart from the rest: every client asks for them.
-pub(super) const HOSTS: &[&str] = &["api.smallest.ai"];
-
 pub(super) const DATA: Defaults = Defaults {
     name: "electron",
     // page, "Common gotchas": base URL is /waves/v1, not /v1
     base_url: "https://api.smallest.ai/waves/v1",
+    hosts: &["api.smallest.ai"],
     key_variable: "SMALLEST_API_KEY",
     default_model: Some("electron"),
     models: MODELS,

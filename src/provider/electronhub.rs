@@ -46,12 +46,10 @@ const RULES: &[Rule] = &[
     Rule::new(&["reasoning_content_compat"], Check::Boolean),
 ];
 
-/// Apart from the rest: every client asks for them.
-pub(super) const HOSTS: &[&str] = &["api.electronhub.ai"];
-
 pub(super) const DATA: Defaults = Defaults {
     name: "electronhub",
     base_url: "https://api.electronhub.ai/v1",
+    hosts: &["api.electronhub.ai"],
     key_variable: "ELECTRONHUB_API_KEY",
     default_model: None,
     models: &[],

@@ -19,7 +19,6 @@ use crate::chat::view::{Value, View};
 use crate::policy::{Problem, joined};
 
 const BUILT_IN: [&Defaults; 3] = [&electron::DATA, &electronhub::DATA, &openai::DATA];
-const OWN_HOSTS: [&[&str]; 3] = [electron::HOSTS, electronhub::HOSTS, openai::HOSTS];
 
 /// What is known about a server before the first request.
 ///
@@ -76,6 +75,7 @@ pub struct Provider {
 struct Defaults {
     name: &'static str,
     base_url: &'static str,
+    hosts: &'static [&'static str],
     key_variable: &'static str,
     default_model: Option<&'static str>,
     models: &'static [&'static str],
@@ -371,14 +371,9 @@ impl Provider {
     /// some models, so reasoning is still looked for where it would be.
     #[must_use]
     pub fn reasoning_place(&self, request: &View) -> ReasoningPlace {
-        match self.reasoning_overrides {
-            true => self.overridden_place(request),
-            false => self.reasoning,
+        if !self.reasoning_overrides {
+            return self.reasoning;
         }
-    }
-
-    #[inline(never)]
-    fn overridden_place(&self, request: &View) -> ReasoningPlace {
         let settings = request.get("reasoning");
         let excluded = settings
             .and_then(|settings| settings.set("exclude"))
@@ -437,11 +432,8 @@ impl Provider {
 #[must_use]
 pub fn is_own_host(host: &str) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host);
-    OWN_HOSTS
-        .iter()
-        .copied()
-        .flatten()
-        .any(|own| own.eq_ignore_ascii_case(host))
+    let is_own = |data: &&Defaults| data.hosts.iter().any(|own| own.eq_ignore_ascii_case(host));
+    BUILT_IN.iter().any(is_own)
 }
 
 /// The value of the `Authorization` header for a key.

@@ -14,12 +14,10 @@ const RULES: &[Rule] = &[
     Rule::new(&["tools"], Check::Objects),
 ];
 
-/// Apart from the rest: every client asks for them.
-pub(super) const HOSTS: &[&str] = &["api.openai.com"];
-
 pub(super) const DATA: Defaults = Defaults {
     name: "openai",
     base_url: "https://api.openai.com/v1",
+    hosts: &["api.openai.com"],
     key_variable: "OPENAI_API_KEY",
     default_model: None,
     models: &[],

@@ -294,7 +294,6 @@ impl Choice {
         Ok(())
     }
 
-    #[inline(never)]
     fn take_parts(&mut self, raw: &[u8], context: &mut Context<'_>) -> Result<bool, Refusal> {
         let mut progress = false;
         for part in scan::parts(raw) {
@@ -313,7 +312,6 @@ impl Choice {
         Ok(progress)
     }
 
-    #[inline(never)]
     fn take_logprobs(&mut self, raw: &[u8], context: &mut Context<'_>) -> Result<(), Refusal> {
         let mut reader = Reader::new(raw);
         let mut lists = Vec::new();
@@ -329,7 +327,6 @@ impl Choice {
     }
 
     /// The text before a tool call is there to be spoken while the tool runs.
-    #[inline(never)]
     fn tell_filler(&mut self, context: &mut Context<'_>) {
         self.flush_speech(context.output);
         if !self.filler_told {
@@ -344,7 +341,7 @@ impl Choice {
         self.flush(context)?;
         self.flush_speech(context.output);
         self.end_edits(context.output);
-        self.end_calls(true, context)?;
+        self.tool_calls.end(true, context)?;
         let reason = self.normal_reason(reason, context)?;
         if context.output.wants_events() {
             context
@@ -385,13 +382,6 @@ impl Choice {
         }
     }
 
-    fn end_calls(&mut self, finished: bool, context: &mut Context<'_>) -> Result<(), Refusal> {
-        if self.tool_calls.calls().is_empty() {
-            return Ok(());
-        }
-        self.tool_calls.end(finished, context)
-    }
-
     /// Hands out the sentence that is open, as far as it is there.
     pub(super) fn flush_speech(&mut self, output: &mut Output) {
         if let Some(speech) = &mut self.speech {
@@ -425,7 +415,7 @@ impl Choice {
         self.end_edits(context.output);
         self.reasoning.end();
         self.refusal.end();
-        self.end_calls(complete || self.finish_reason.is_some(), context)?;
+        self.tool_calls.end(complete || self.finish_reason.is_some(), context)?;
         if let Some(reason) = self.finish_reason.take() {
             // Calls may have come after it.
             self.finish_reason = Some(self.normal_reason(reason, context)?);

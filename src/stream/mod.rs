@@ -204,16 +204,6 @@ impl Refusal {
     fn limit(code: &str, message: &str) -> Self {
         Self::protocol(code, message)
     }
-
-    #[inline(never)]
-    fn strict(repair: Repair) -> Self {
-        let message = crate::policy::joined(&[
-            "The stream would need the repair ",
-            repair.code(),
-            ", which strict decoding refuses.",
-        ]);
-        Self::protocol(repair.code(), &message)
-    }
 }
 
 /// What the parts of a decoder share while one chunk is taken.
@@ -235,24 +225,24 @@ impl Context<'_> {
     /// Records a repair; in strict decoding it is refused instead.
     fn repair(&mut self, repair: Repair) -> Result<(), Refusal> {
         if self.strict {
-            return Err(Refusal::strict(repair));
+            let message = crate::policy::joined(&[
+                "The stream would need the repair ",
+                repair.code(),
+                ", which strict decoding refuses.",
+            ]);
+            return Err(Refusal::protocol(repair.code(), &message));
         }
         self.repairs.add(repair, self.at);
         if self.output.wants_events() {
-            self.tell(repair);
+            let at = self.at;
+            self.output
+                .event("repair", self.choice)
+                .member("code", repair.code())
+                .key("at")
+                .integer(at)
+                .raw(b"}");
         }
         Ok(())
-    }
-
-    #[inline(never)]
-    fn tell(&mut self, repair: Repair) {
-        let at = self.at;
-        self.output
-            .event("repair", self.choice)
-            .member("code", repair.code())
-            .key("at")
-            .integer(at)
-            .raw(b"}");
     }
 
     /// Counts text that is kept if anything is.
@@ -304,22 +294,10 @@ enum Body {
     Html(Vec<u8>),
 }
 
-/// What is kept while a decoder waits.
-#[derive(Debug, Default)]
-struct Kept {
-    /// The event to go on with: its type and its data.
-    event: Option<(String, Vec<u8>)>,
-    /// What came after it.
-    bytes: Vec<u8>,
-}
-
 /// Decodes one chat stream, or one JSON completion.
 #[derive(Debug)]
 pub struct Decoder {
     options: Options,
-    plain_only: bool,
-    /// There while the decoder waits.
-    kept: Option<Box<Kept>>,
     /// `None` while its events are taken, which borrow from it, and once the stream has ended.
     sse: Option<Box<sse::Decoder>>,
     body: Body,
@@ -374,8 +352,6 @@ impl Decoder {
             waited: 0.0,
             status: None,
             failure: None,
-            plain_only: false,
-            kept: None,
             options,
         }
     }
@@ -383,64 +359,6 @@ impl Decoder {
     /// Chooses what each push hands out. To be called before the first one.
     pub fn set_output(&mut self, kind: OutputKind) {
         self.output.kind = kind;
-        if self.plain_only && self.output.wants_events() {
-            self.kept.get_or_insert_default();
-        }
-    }
-
-    /// Whether to take only what is plain: text, reasoning, the end and the usage of one answer, handed out as text or chunks.
-    /// At the first thing that is not, the decoder waits; switched off, it goes on with the next push. So a host can begin
-    /// while it still loads all that a decoder needs.
-    ///
-    /// ```
-    /// use chatwire::stream::{Decoder, Options, OutputKind};
-    ///
-    /// let mut decoder = Decoder::new(Options { output: OutputKind::Text, ..Options::default() });
-    /// decoder.set_plain_only(true);
-    /// decoder.push(b"data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"}}]}\n\ndata: 1\n\n", 0.0, 1.0);
-    /// assert_eq!((decoder.output(), decoder.is_waiting()), (&b"Hi"[..], true));
-    /// decoder.set_plain_only(false);
-    /// decoder.push(b"", 1.0, 2.0);
-    /// assert!(!decoder.is_waiting());
-    /// ```
-    pub fn set_plain_only(&mut self, wanted: bool) {
-        self.plain_only = wanted;
-    }
-
-    /// Whether something has come that is not plain.
-    #[inline]
-    pub fn is_waiting(&self) -> bool {
-        self.kept.is_some()
-    }
-
-    /// Takes what has been waited with, and what has come since.
-    #[inline(never)]
-    fn go_on(&mut self, bytes: &[u8], now: f64) -> Result<(), Refusal> {
-        let Some(mut kept) = self.kept.take() else {
-            return Ok(());
-        };
-        kept.bytes.extend_from_slice(bytes);
-        if self.plain_only {
-            self.kept = Some(kept);
-            return Ok(());
-        }
-        if let Some((event, data)) = &kept.event {
-            self.take_event(
-                &sse::Event {
-                    event,
-                    data,
-                    id: "",
-                    unfinished: false,
-                },
-                now,
-            )?;
-            self.marks = None;
-        }
-        if self.status.is_none() {
-            self.take(&kept.bytes, now)
-        } else {
-            Ok(())
-        }
     }
 
     /// Takes the next bytes of the body, read from `read_started` to `now`. True once the stream has ended: what follows
@@ -453,12 +371,7 @@ impl Decoder {
                 self.first_byte = Some(now);
             }
             self.waited += (now - read_started).max(0.0);
-            let result = if self.is_waiting() {
-                self.go_on(bytes, now)
-            } else {
-                self.take(bytes, now)
-            };
-            if let Err(refusal) = result {
+            if let Err(refusal) = self.take(bytes, now) {
                 self.refuse(refusal, now);
             }
             if self.status.is_none() {
@@ -469,16 +382,9 @@ impl Decoder {
         self.has_ended()
     }
 
-    /// The body is over. Does nothing where the stream has ended already. A decoder that waits is to be told again when it may
-    /// go on; one that is told twice that the connection is lost gives up.
+    /// The body is over. Does nothing where the stream has ended already.
     pub fn end(&mut self, reason: End, now: f64) {
         self.output.begin();
-        if self.status.is_none()
-            && !self.plain_only
-            && let Err(refusal) = self.go_on(b"", now)
-        {
-            self.refuse(refusal, now);
-        }
         if self.status.is_none() {
             let result = match reason {
                 End::Aborted => self.conclude(
@@ -529,7 +435,7 @@ impl Decoder {
     /// Whether `[DONE]` is there, all but the blank line after it.
     fn awaits_blank_line(&self) -> bool {
         let pending = self.sse.as_ref().and_then(|sse| sse.pending());
-        pending.is_some_and(|data| data == b"[DONE]" || !self.plain_only && is_done(data.trim_ascii()))
+        pending.is_some_and(|data| is_done(data.trim_ascii()))
     }
 
     /// When [`tick`](Self::tick) is due for a read that has been pending since `read_started`.
@@ -641,11 +547,6 @@ impl Decoder {
             // A line of an event stream cannot start like a JSON document or a page.
             let blank = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, 0xEF | 0xBB | 0xBF);
             let start = bytes.iter().position(|byte| !blank(byte)).unwrap_or(bytes.len());
-            let is_odd = |byte: &u8| self.options.document || matches!(byte, b'{' | b'[' | b'<');
-            if self.plain_only && bytes.get(start).is_some_and(is_odd) {
-                self.wait(None, bytes);
-                return Ok(());
-            }
             self.body = match bytes.get(start) {
                 None => Body::Unknown,
                 Some(b'{' | b'[') => {
@@ -667,15 +568,6 @@ impl Decoder {
             }
         }
         match &mut self.body {
-            Body::Unknown | Body::EventStream => self.take_events(bytes, now),
-            Body::Document(_) | Body::Html(_) => self.keep_body(bytes),
-        }
-    }
-
-    /// Keeps the bytes of a body that is looked at when it is whole.
-    #[inline(never)]
-    fn keep_body(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
-        match &mut self.body {
             Body::Document(document) => {
                 if document.len() + bytes.len() > self.options.limits.max_event_bytes {
                     return Err(event_too_large());
@@ -684,16 +576,17 @@ impl Decoder {
                 if !bytes.trim_ascii().is_empty() {
                     self.waited = 0.0;
                 }
+                Ok(())
             }
             Body::Html(page) => {
                 /// Enough to find a page's title in.
                 const KEPT_BYTES: usize = 8192;
                 let room = KEPT_BYTES.saturating_sub(page.len()).min(bytes.len());
                 page.extend_from_slice(&bytes[..room]);
+                Ok(())
             }
-            Body::Unknown | Body::EventStream => {}
+            Body::Unknown | Body::EventStream => self.take_events(bytes, now),
         }
-        Ok(())
     }
 
     #[cfg_attr(chatwire_speed, optimize(speed))]
@@ -733,10 +626,6 @@ impl Decoder {
                 {
                     self.template.learn(event, &marks);
                 }
-            }
-            if let Some(kept) = &mut self.kept {
-                kept.bytes.extend_from_slice(events.rest());
-                break;
             }
             if result.is_err() || self.status.is_some() {
                 break;
@@ -791,29 +680,12 @@ impl Decoder {
         Ok(())
     }
 
-    /// Keeps an event, or bytes, until all of the decoder is there.
-    fn wait(&mut self, event: Option<&sse::Event<'_>>, bytes: &[u8]) {
-        let event = event.map(|event| (event.event.to_owned(), event.data.to_vec()));
-        let bytes = bytes.to_vec();
-        self.kept = Some(Box::new(Kept { event, bytes }));
-    }
-
     fn take_event(&mut self, event: &sse::Event<'_>, now: f64) -> Result<(), Refusal> {
-        let is_message = event.event == "message";
-        let result = match event.data {
-            b"[DONE]" if is_message => self.done(now),
-            [b'{', ..] if is_message => self.take_chunk_bytes(event.data, now),
-            _ if self.plain_only => {
-                self.kept.get_or_insert_default();
-                Ok(())
-            }
+        let result = match event.data.first() {
+            Some(b'{') if event.event == "message" => self.take_chunk_bytes(event.data, now),
             _ => self.take_odd_event(event, now),
         };
-        if self.is_waiting() {
-            self.wait(Some(event), &[]);
-        } else {
-            self.event += 1;
-        }
+        self.event += 1;
         result
     }
 
@@ -917,71 +789,41 @@ impl Decoder {
 
     fn take_chunk_bytes(&mut self, data: &[u8], now: f64) -> Result<(), Refusal> {
         let mut reader = Reader::new(data);
-        let chunk = Chunk::read(&mut reader);
-        match &chunk {
-            Ok(chunk)
-                if chunk.is_plain()
-                    && reader.finish().is_ok()
-                    && !reader.has_escaped_names()
-                    && std::str::from_utf8(data).is_ok() =>
-            {
-                self.take_good_chunk(data, chunk, now)
-            }
-            _ if self.plain_only => {
-                self.kept.get_or_insert_default();
-                Ok(())
-            }
-            Ok(chunk) => self.take_odd_chunk(data, chunk, &mut reader, now),
-            Err(Malformed) => self.repair(Repair::Malformed),
-        }
-    }
-
-    /// A chunk as it should be: the next may be like it.
-    fn take_good_chunk(&mut self, data: &[u8], chunk: &Chunk<'_>, now: f64) -> Result<(), Refusal> {
-        let repairs = self.repairs.total();
-        self.output.chunk(data);
-        self.take_chunk(chunk, now)?;
-        if self.repairs.total() == repairs {
-            self.marks = Marks::new(data, chunk);
-            self.predicted_choice = chunk.first.as_ref().and_then(|choice| choice.index).unwrap_or(0);
-        }
-        Ok(())
-    }
-
-    /// A chunk that is not plain: it has tool calls or several choices, is spelled in odd ways, is several in one, or an error.
-    #[inline(never)]
-    fn take_odd_chunk(
-        &mut self,
-        data: &[u8],
-        chunk: &Chunk<'_>,
-        reader: &mut Reader<'_>,
-        now: f64,
-    ) -> Result<(), Refusal> {
+        let Ok(chunk) = Chunk::read(&mut reader) else {
+            return self.repair(Repair::Malformed);
+        };
         if reader.finish().is_err() {
             return self.take_several(data, now);
         }
-        let respelled = if std::str::from_utf8(data).is_err() {
+        if std::str::from_utf8(data).is_err() {
             self.repair(Repair::InvalidUtf8)?;
-            Some(lossy(data).into_bytes())
-        } else {
-            Some(data)
-                .filter(|_| reader.has_escaped_names())
-                .and_then(with_plain_names)
-        };
-        if let Some(respelled) = respelled {
-            self.take_chunk_bytes(&respelled, now)?;
+            let text = lossy(data);
+            self.take_chunk_bytes(text.as_bytes(), now)?;
             self.marks = None;
             return Ok(());
         }
-        let error = chunk.error.or(Some(data).filter(|_| is_bare_error(chunk)));
-        let Some(error) = error else {
-            return self.take_good_chunk(data, chunk, now);
-        };
-        if chunk.first.is_some() {
-            self.output.chunk(data);
-            self.take_chunk(chunk, now)?;
+        if let Some(plain) = Some(data)
+            .filter(|_| reader.has_escaped_names())
+            .and_then(with_plain_names)
+        {
+            self.take_chunk_bytes(&plain, now)?;
+            self.marks = None;
+            return Ok(());
         }
-        self.conclude(Status::Error, Some(Failure::in_band(error, data)), now)
+        let repairs = self.repairs.total();
+        let error = chunk.error.or(Some(data).filter(|_| is_bare_error(&chunk)));
+        if error.is_none() || chunk.first.is_some() {
+            self.output.chunk(data);
+            self.take_chunk(&chunk, now)?;
+        }
+        if error.is_none() && self.repairs.total() == repairs {
+            self.marks = Marks::new(data, &chunk);
+            self.predicted_choice = chunk.first.as_ref().and_then(|choice| choice.index).unwrap_or(0);
+        }
+        match error {
+            Some(error) => self.conclude(Status::Error, Some(Failure::in_band(error, data)), now),
+            None => Ok(()),
+        }
     }
 
     fn take_chunk(&mut self, chunk: &Chunk<'_>, now: f64) -> Result<(), Refusal> {
@@ -1096,43 +938,6 @@ impl Decoder {
     }
 
     fn finish_body(&mut self, reason: End, now: f64) -> Result<(), Refusal> {
-        if !self.ends_plainly() {
-            if self.plain_only && self.awaits_blank_line() {
-                self.repair(Repair::UnfinishedEvent)?;
-                return self.done(now);
-            }
-            if !self.plain_only {
-                self.finish_oddly(reason, now)?;
-            } else if reason == End::Closed || !self.is_waiting() {
-                self.kept.get_or_insert_default();
-                return Ok(());
-            }
-        }
-        if self.status.is_some() {
-            return Ok(());
-        }
-        let finished = !self.choices.is_empty() && self.choices.iter().all(|choice| choice.finish_reason.is_some());
-        if finished {
-            self.repair(Repair::NoDone)?;
-            return self.conclude(Status::Complete, None, now);
-        }
-        let message = if reason == End::Lost { LOST } else { TRUNCATED };
-        self.conclude(Status::Truncated, Some(truncated(message)), now)
-    }
-
-    /// Whether nothing is left to be looked at when the body is over.
-    fn ends_plainly(&self) -> bool {
-        !self.is_waiting()
-            && matches!(self.body, Body::Unknown | Body::EventStream)
-            && self
-                .sse
-                .as_ref()
-                .is_none_or(|sse| sse.is_at_start() && !sse.saw_unknown_field())
-    }
-
-    /// The body is over, and something is left.
-    #[inline(never)]
-    fn finish_oddly(&mut self, reason: End, now: f64) -> Result<(), Refusal> {
         match std::mem::replace(&mut self.body, Body::EventStream) {
             Body::Document(mut document) => {
                 // A character cut short at the very end is the end of the document, and no damage.
@@ -1164,7 +969,16 @@ impl Decoder {
                 "The server answered something that is neither an event stream nor JSON. Check the base URL.",
             ));
         }
-        Ok(())
+        if self.status.is_some() {
+            return Ok(());
+        }
+        let finished = !self.choices.is_empty() && self.choices.iter().all(|choice| choice.finish_reason.is_some());
+        if finished {
+            self.repair(Repair::NoDone)?;
+            return self.conclude(Status::Complete, None, now);
+        }
+        let message = if reason == End::Lost { LOST } else { TRUNCATED };
+        self.conclude(Status::Truncated, Some(truncated(message)), now)
     }
 
     /// A JSON document: a completion, an error, or several values in a row.

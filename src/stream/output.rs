@@ -103,7 +103,6 @@ impl Output {
     }
 
     /// An event with a type and a choice; the caller adds the rest and closes it.
-    #[inline(never)]
     pub(super) fn event(&mut self, kind: &str, choice: u64) -> &mut Writer {
         self.writer
             .comma()
@@ -114,16 +113,10 @@ impl Output {
     }
 
     /// An event with `text`.
-    #[inline]
     pub(super) fn text_event(&mut self, kind: &str, choice: u64, text: &str) {
         if self.wants_events() && !text.is_empty() {
-            self.write_text_event(kind, choice, text);
+            self.event(kind, choice).member("text", text).raw(b"}");
         }
-    }
-
-    #[inline(never)]
-    fn write_text_event(&mut self, kind: &str, choice: u64, text: &str) {
-        self.event(kind, choice).member("text", text).raw(b"}");
     }
 
     fn is_list(&self) -> bool {

@@ -92,19 +92,15 @@ pub(super) struct PartialJson {
 impl PartialJson {
     /// A reader of the values that are wanted, if any are.
     pub(super) fn new(wanted: PartialValues) -> Option<Box<Self>> {
-        (wanted != PartialValues::Off).then(|| Self::of(wanted))
-    }
-
-    #[inline(never)]
-    fn of(wanted: PartialValues) -> Box<Self> {
-        Box::new(PartialJson {
-            containers_only: wanted == PartialValues::Containers,
-            ..PartialJson::default()
+        (wanted != PartialValues::Off).then(|| {
+            Box::new(PartialJson {
+                containers_only: wanted == PartialValues::Containers,
+                ..PartialJson::default()
+            })
         })
     }
 
     /// Takes the next piece of the text.
-    #[inline(never)]
     pub(super) fn feed(&mut self, text: &str) {
         let mut bytes = text.as_bytes();
         while let Some(&byte) = bytes.first() {
@@ -178,7 +174,6 @@ impl PartialJson {
     }
 
     /// The text is over: a number that is all of it is whole now.
-    #[inline(never)]
     pub(super) fn end(&mut self) {
         if self.state == State::InNumber && self.open.is_empty() {
             self.take_token();
@@ -186,7 +181,6 @@ impl PartialJson {
     }
 
     /// All text so far was none of it: starts again, unless edits of it are out already.
-    #[inline(never)]
     pub(super) fn restart(&mut self) {
         let state = if self.touched { State::Dead } else { State::Value };
         *self = PartialJson {
@@ -198,7 +192,6 @@ impl PartialJson {
     }
 
     /// Hands out the edits since the last time, if there are any: of a choice's content, or of the arguments of its call `index`.
-    #[inline(never)]
     pub(super) fn hand_out(&mut self, choice: u64, index: Option<u64>, output: &mut Output) {
         if self.edits.bytes.is_empty() {
             return;

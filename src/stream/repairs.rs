@@ -108,20 +108,6 @@ impl Repair {
 
     /// The code in events, outcomes and errors.
     pub fn code(self) -> &'static str {
-        // Those that a stream of plain chunks may need.
-        match self {
-            Repair::UnfinishedEvent => "framing.unfinished_event",
-            Repair::NoDone => "end.no_done",
-            Repair::NoFinishReason => "end.no_finish_reason",
-            Repair::ReasoningTwice => "reasoning.twice",
-            Repair::ReasoningTags => "reasoning.tags",
-            Repair::ReasoningReclassified => "reasoning.reclassified",
-            _ => self.listed_code(),
-        }
-    }
-
-    #[inline(never)]
-    fn listed_code(self) -> &'static str {
         CODES[self as usize]
     }
 }

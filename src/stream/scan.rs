@@ -83,21 +83,6 @@ impl<'a> Delta<'a> {
     }
 }
 
-impl Field<'_> {
-    fn is_other(&self) -> bool {
-        matches!(self, Field::Other(_))
-    }
-}
-
-impl Delta<'_> {
-    fn is_plain(&self) -> bool {
-        self.tool_calls.is_none_or(|calls| calls == b"[]")
-            && self.function_call.is_none()
-            && !self.content.is_other()
-            && !self.reasoning.iter().any(Field::is_other)
-    }
-}
-
 #[derive(Debug, Default)]
 pub(super) struct Choice<'a> {
     pub(super) index: Option<u64>,
@@ -177,31 +162,6 @@ pub(super) struct Chunk<'a> {
     pub(super) model: Field<'a>,
     pub(super) obfuscation: Field<'a>,
     pub(super) extras: Vec<Extra<'a>>,
-}
-
-impl Choice<'_> {
-    fn is_plain(&self) -> bool {
-        let is_finished = match self.finish_reason {
-            Field::Absent | Field::Null => false,
-            Field::Str(reason) if !reason.is_empty() => true,
-            _ => return false,
-        };
-        let has_delta = self.delta.as_ref().map_or(is_finished, Delta::is_plain);
-        has_delta && !self.whole && self.logprobs.is_none() && self.usage.is_none()
-    }
-}
-
-impl Chunk<'_> {
-    /// Whether it is text, reasoning, the end or the usage of one answer as they should be, and nothing else: it needs no
-    /// repair, save for reasoning that is sent twice or in tags.
-    pub(super) fn is_plain(&self) -> bool {
-        self.error.is_none()
-            && !self.is_error
-            && (self.has_choices || self.usage.is_some())
-            && (self.vendor_usage.is_none() || self.usage.is_some())
-            && self.more.is_empty()
-            && self.first.as_ref().is_none_or(Choice::is_plain)
-    }
 }
 
 impl<'a> Chunk<'a> {
@@ -314,7 +274,6 @@ pub(super) enum Part<'a> {
 }
 
 /// The parts of a content that was sent as a list (or as one object). What is neither text nor reasoning is passed over.
-#[inline(never)]
 pub(super) fn parts(raw: &[u8]) -> Vec<Part<'_>> {
     let mut found = Vec::new();
     let mut reader = Reader::new(raw);

@@ -16,7 +16,6 @@ pub(super) struct Speech {
 }
 
 impl Speech {
-    #[inline(never)]
     pub(super) fn new(choice: u64, options: &SentenceOptions) -> Self {
         Speech {
             choice,
@@ -27,7 +26,6 @@ impl Speech {
         }
     }
 
-    #[inline(never)]
     pub(super) fn feed(&mut self, piece: &str, output: &mut Output) {
         self.is_fresh = true;
         self.splitter
@@ -35,24 +33,20 @@ impl Speech {
     }
 
     /// Nothing more is to come for now.
-    #[inline(never)]
     pub(super) fn flush(&mut self, output: &mut Output) {
         self.splitter.flush(|sentence| write(sentence, self.choice, output));
     }
 
     /// What came so far was none of the answer.
-    #[inline(never)]
     pub(super) fn restart(&mut self) {
         self.splitter.restart();
     }
 
     /// When [`tick`](Self::tick) is due.
-    #[inline(never)]
     pub(super) fn deadline(&self) -> Option<f64> {
         Some(self.since + self.splitter.wait()?)
     }
 
-    #[inline(never)]
     pub(super) fn tick(&mut self, now: f64, output: &mut Output) {
         if self.deadline().is_some_and(|due| due <= now) {
             self.splitter.settle(|sentence| write(sentence, self.choice, output));
@@ -60,7 +54,6 @@ impl Speech {
     }
 
     /// Tells what time it is, once a batch.
-    #[inline(never)]
     pub(super) fn note_time(&mut self, now: f64) {
         if std::mem::take(&mut self.is_fresh) {
             self.since = now;

@@ -39,7 +39,6 @@ const CALL_BYTES: usize = 4096;
 
 impl ToolCall {
     /// The call as it stands in a message; with `index`, as in a delta.
-    #[inline(never)]
     pub(super) fn write(&self, index: Option<u64>, out: &mut Writer) {
         out.comma().raw(b"{");
         if let Some(index) = index {
@@ -58,7 +57,6 @@ impl ToolCall {
     }
 
     /// The call as an outcome lists it.
-    #[inline(never)]
     pub(super) fn write_summary(&self, out: &mut Writer) {
         out.comma().raw(b"{").member("id", &self.id).member("name", &self.name);
         out.member("arguments", self.arguments.as_str())
@@ -68,7 +66,6 @@ impl ToolCall {
     }
 
     /// How many tokens it probably is.
-    #[inline(never)]
     pub(super) fn estimate(&self) -> u64 {
         let mut estimate = Estimate::default();
         estimate.tool_call();
@@ -77,7 +74,6 @@ impl ToolCall {
         estimate.tokens()
     }
 
-    #[inline(never)]
     pub(super) fn is_whole(&self) -> bool {
         is_json(self.arguments.as_str().as_bytes())
     }
@@ -212,7 +208,6 @@ impl ToolCalls {
 
     /// Takes a `tool_calls` value, which was read once already; true when it brought something. `whole`: from a message,
     /// where calls have no index.
-    #[inline(never)]
     pub(super) fn take(&mut self, raw: &[u8], whole: bool, context: &mut Context<'_>) -> Result<bool, super::Refusal> {
         let mut reader = Reader::new(raw);
         let items = read_items(&mut reader).unwrap_or_default();
@@ -225,7 +220,6 @@ impl ToolCalls {
     }
 
     /// Takes more of the arguments of the call with this index: a list of one item with nothing else in it.
-    #[inline(never)]
     pub(super) fn take_arguments(
         &mut self,
         index: u64,
@@ -241,7 +235,6 @@ impl ToolCalls {
     }
 
     /// Takes a `function_call`, the form before tool calls: one call a choice.
-    #[inline(never)]
     pub(super) fn take_function(&mut self, raw: &[u8], context: &mut Context<'_>) -> Result<bool, super::Refusal> {
         let mut item = Item {
             index: Some(0),
@@ -432,7 +425,6 @@ impl ToolCalls {
     }
 
     /// The choice has finished (`finished`) or its stream has: settles every call, and says so where the choice finished.
-    #[inline(never)]
     pub(super) fn end(&mut self, finished: bool, context: &mut Context<'_>) -> Result<(), super::Refusal> {
         for at in 0..self.calls.len() {
             if self.calls[at].done {
@@ -474,7 +466,6 @@ impl ToolCalls {
 }
 
 /// The index and the arguments in a `tool_calls` list of one item that says nothing else.
-#[inline(never)]
 pub(super) fn lone_arguments(raw: &[u8]) -> Option<(u64, Str<'_>)> {
     let items = read_items(&mut Reader::new(raw)).ok()?;
     let [item] = items.as_slice() else { return None };

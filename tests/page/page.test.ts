@@ -115,8 +115,7 @@ describe("the page", { timeout: 240_000 }, () => {
     assert.equal(await read(words(page)), "namaste, नमस्ते, வணக்கம் 👋🏽");
     assert.equal(await read(page.getByRole("article", { name: "You" })), "Echo: namaste, नमस्ते, வணக்கம் 👋🏽");
     assert.equal(await read(page.getByRole("status")), "The answer is complete.");
-    const halves = ["first", "rest"].map((half) => statSync(join(root, `dist/wasm/chatwire-${half}.wasm`)).size);
-    const bytes = halves.reduce((sum, size) => sum + size).toLocaleString("en");
+    const bytes = statSync(join(root, "dist/wasm/chatwire.wasm")).size.toLocaleString("en");
     assert.equal(await read(page.locator("#engine")), `${bytes} bytes of WebAssembly`);
   });
 
