@@ -10,9 +10,9 @@ import { buildFacade } from "./facade.mjs";
 import { root } from "./run.mjs";
 import { setup } from "./setup.mjs";
 
-/** What we want it to be, and what it may not exceed until it is: growth is a decision, made here. */
-const GOAL = 60_000;
-const BUDGET = 82_000;
+/** The goal, and the limit until the goal is met. Growth past the limit is a decision, made here. */
+const GOAL = 70_000;
+const BUDGET = 84_000;
 
 const page = `
   import { Chatwire } from "chatwire";

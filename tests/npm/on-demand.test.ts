@@ -38,7 +38,7 @@ const uses: [part: string, served: string[], use: (client: Chatwire) => Promise<
   ["resume", streamed, ({ chat }) => chat.completions.resume("kept").finalContent()],
   ["parse", whole, ({ chat }) => chat.completions.parse(hello)],
   ["batch", whole, ({ chat }) => chat.completions.batch([hello])],
-  ["tool-loop", streamed, ({ chat }) => chat.completions.runTools({ ...hello, tools: [] }).finalContent()],
+  ["loop", streamed, ({ chat }) => chat.completions.runTools({ ...hello, tools: [] }).finalContent()],
   [
     "fallback",
     whole,
