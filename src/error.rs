@@ -1,20 +1,19 @@
 //! What can go wrong, by name.
 //!
 //! The names are those of the JavaScript classes, so that one table in the documentation serves both languages. No error
-//! carries a key or the content of a message; what a server says passes through `policy::redact` on its way here.
+//! carries a key or the content of a message; what a server says passes through `redact` on its way here.
 
 use std::fmt;
 
-use crate::json::{Kind, Malformed, Reader, match_bytes};
-use crate::policy::redact::{find, is_spelled_in, scrub, scrub_cut};
-use crate::policy::{Problem, push_integer};
-use crate::stream::Attempt;
+use crate::attempt::Attempt;
+use crate::problem::Problem;
+use crate::redact::{is_spelled_in, scrub, scrub_cut};
+pub use crate::server_error::name_for_status;
+use crate::server_error::{Said, advice};
+use crate::text::{bounded, cut, push_integer};
 
 /// The most of an error body that is worth reading, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
-
-/// The most that is kept of a server's message, in bytes.
-const MAX_MESSAGE_BYTES: usize = 2048;
 
 /// Why a call failed.
 ///
@@ -104,26 +103,6 @@ pub struct ErrorResponse {
     pub details: Option<String>,
     /// Names the request for the service's support: from the body, else from `X-Request-Id`.
     pub request_id: Option<String>,
-}
-
-/// The error class of an HTTP status.
-#[must_use]
-pub fn name_for_status(status: u64) -> &'static str {
-    kind_for_status(status).name()
-}
-
-fn kind_for_status(status: u64) -> ErrorKind {
-    match status {
-        400 => ErrorKind::BadRequest,
-        401 => ErrorKind::Authentication,
-        403 => ErrorKind::PermissionDenied,
-        404 => ErrorKind::NotFound,
-        409 => ErrorKind::Conflict,
-        422 => ErrorKind::UnprocessableEntity,
-        429 => ErrorKind::RateLimit { retry_at: None },
-        500.. => ErrorKind::InternalServer,
-        _ => ErrorKind::Api,
-    }
 }
 
 impl ErrorKind {
@@ -243,28 +222,9 @@ impl Error {
             name.make_ascii_lowercase();
             *value = scrub(std::mem::take(value), key);
         }
-        let mut said = Said::default();
-        let text = body.trim_ascii();
-        let mut whole = String::new();
-        match text.as_bytes().first() {
-            Some(b'{' | b'[' | b'"') => {
-                let mut reader = Reader::new(text.as_bytes());
-                // A body that breaks off still tells what came before the break.
-                if said.read(&mut reader, 0).and_then(|()| reader.finish()).is_ok() {
-                    text.clone_into(&mut whole);
-                }
-            }
-            Some(b'<') => {
-                said.message = html_title(text);
-                said.message.push_str(match said.message.is_empty() {
-                    true => "an HTML page came instead of an answer",
-                    false => " (an HTML page)",
-                });
-            }
-            _ => text.clone_into(&mut said.message),
-        }
-        let tidy = |text: String| Some(bounded(scrub(text, key))).filter(|text| !text.is_empty());
-        let json = |text: String| Some(text).filter(|text| !text.is_empty() && !is_spelled_in(text, key));
+        let said = Said::of_body(body.trim_ascii());
+        let tidy = |said: String| Some(bounded(scrub(said, key))).filter(|said| !said.is_empty());
+        let json = |said: String| Some(said).filter(|said| !said.is_empty() && !is_spelled_in(said, key));
 
         let mut message = String::new();
         push_integer(&mut message, u64::from(status));
@@ -275,7 +235,7 @@ impl Error {
         }
         let response = ErrorResponse {
             status,
-            error: json(if said.error.is_empty() { whole } else { said.error }),
+            error: json(said.error),
             param: tidy(said.param),
             error_type: tidy(said.error_type),
             details: json(said.details),
@@ -283,7 +243,7 @@ impl Error {
             headers,
         };
         Self {
-            kind: kind_for_status(u64::from(status)),
+            kind: ErrorKind::from_name(name_for_status(u64::from(status))),
             message,
             code: tidy(said.code),
             response: Some(Box::new(response)),
@@ -365,145 +325,4 @@ pub fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str
         .iter()
         .find(|(key, _)| key.eq_ignore_ascii_case(name))
         .map(|(_, value)| value.as_str())
-}
-
-/// What a server says about an error, in a body or within a stream. What it says first stands.
-#[derive(Default)]
-pub(crate) struct Said {
-    pub(crate) message: String,
-    pub(crate) code: String,
-    pub(crate) param: String,
-    pub(crate) error_type: String,
-    request_id: String,
-    /// JSON text.
-    pub(crate) details: String,
-    /// JSON text.
-    error: String,
-    /// An HTTP status, where it names one as a code.
-    pub(crate) status: Option<u64>,
-}
-
-impl Said {
-    /// Reads a string, an object or the first telling element of an array. `level` ends errors within errors.
-    pub(crate) fn read(&mut self, reader: &mut Reader<'_>, level: u8) -> Result<(), Malformed> {
-        let mut first = true;
-        match reader.kind()? {
-            Kind::String => note(&mut self.message, reader.string()?.to_text()),
-            Kind::Object => {
-                reader.object()?;
-                while let Some(name) = reader.member(&mut first)? {
-                    self.member(name, reader, level)?;
-                }
-            }
-            Kind::Array => {
-                reader.array()?;
-                while reader.element(&mut first)? {
-                    match level < 3 && self.message.is_empty() {
-                        true => self.read(reader, level + 1)?,
-                        false => drop(reader.value()?),
-                    }
-                }
-            }
-            _ => drop(reader.value()?),
-        }
-        Ok(())
-    }
-
-    fn member(&mut self, name: &[u8], reader: &mut Reader<'_>, level: u8) -> Result<(), Malformed> {
-        let kind = reader.kind()?;
-        let field = match_bytes!(name, {
-            b"error" | b"errors" | b"detail"
-                if level < 3 && matches!(kind, Kind::Object | Kind::Array | Kind::String) =>
-            {
-                let mut raw = reader.clone();
-                self.read(reader, level + 1)?;
-                if name == b"error" {
-                    note(&mut self.error, text(raw.value()?));
-                }
-                return Ok(());
-            },
-            b"details" if kind != Kind::Null => {
-                note(&mut self.details, text(reader.value()?));
-                return Ok(());
-            },
-            b"message" | b"msg" | b"error_description" => &mut self.message,
-            b"code" => &mut self.code,
-            b"param" => &mut self.param,
-            b"type" => &mut self.error_type,
-            b"request_id" | b"requestId" => &mut self.request_id,
-            b"status" | b"status_code" => &mut String::new(),
-            _ => return reader.value().map(drop),
-        });
-        let value = match kind {
-            Kind::String => reader.string()?.to_text(),
-            Kind::Number => text(reader.value()?),
-            _ => return reader.value().map(drop),
-        };
-        if name == b"code" || name.starts_with(b"status") {
-            let status = crate::json::integer(value.as_bytes()).filter(|status| (400..600).contains(status));
-            self.status = self.status.or(status);
-        }
-        note(field, value);
-        Ok(())
-    }
-}
-
-fn note(field: &mut String, value: String) {
-    if field.is_empty() {
-        *field = value;
-    }
-}
-
-fn text(raw: &[u8]) -> String {
-    crate::json::lossy(raw)
-}
-
-/// The title of an HTML page, or its first heading: what a proxy or a login page has to say. Empty where there is none.
-pub(crate) fn html_title(page: &str) -> String {
-    let lower = page.to_ascii_lowercase();
-    let between = |open: &str, close: &str| {
-        let start = find(&lower, open)?;
-        let start = start + find(lower.get(start..)?, ">")? + 1;
-        let end = start + find(lower.get(start..)?, close)?;
-        let mut words = String::new();
-        for word in page.get(start..end)?.split_ascii_whitespace() {
-            words.push_str(if words.is_empty() { "" } else { " " });
-            words.push_str(word);
-        }
-        (!words.is_empty()).then_some(words)
-    };
-    let title = between("<title", "</title").or_else(|| between("<h1", "</h1"));
-    title.unwrap_or_default()
-}
-
-/// What to do when the server gives no reason.
-fn advice(status: u16) -> &'static str {
-    match status {
-        400 => "status code (no reason given): the request is malformed or asks for something unsupported",
-        401 => "status code (no reason given): check the API key",
-        403 => "status code (no reason given): this key has no access; check the plan and the model",
-        404 => "status code (no reason given): check the base URL and the model",
-        408 | 504 => "status code (no reason given): the server took too long; try again",
-        413 => "status code (no reason given): the request is too large",
-        429 => "status code (no reason given): too many requests; wait, then try again",
-        500.. => "status code (no reason given): the server failed; try again later",
-        _ => "status code (no reason given)",
-    }
-}
-
-pub(crate) fn cut(text: &str, bytes: usize) -> &str {
-    let mut end = bytes.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.get(..end).unwrap_or_default()
-}
-
-pub(crate) fn bounded(text: String) -> String {
-    if text.len() <= MAX_MESSAGE_BYTES {
-        return text;
-    }
-    let mut short = cut(&text, MAX_MESSAGE_BYTES).to_owned();
-    short.push('…');
-    short
 }

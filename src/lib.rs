@@ -1,6 +1,6 @@
 //! A client for OpenAI-compatible chat completions: one engine for browser pages, edge workers and Rust web apps.
 //!
-//! The core ([`sse`], [`stream`], [`chat`], [`provider`], [`policy`]) does no I/O, reads no clock and knows no JavaScript;
+//! The core ([`sse`], [`stream`], [`chat`], [`provider`], [`policy`] and what they stand on) does no I/O, reads no clock and knows no JavaScript;
 //! it runs natively. On `wasm32` the `client` module sends the requests through the host's `fetch`.
 
 // The npm build is made small; with this, what runs for each event is made fast all the same. Only nightly features can say so.
@@ -8,15 +8,21 @@
 // A panic in WebAssembly leaves promises pending for ever: nothing from outside may cause one.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod attempt;
 pub mod chat;
 #[cfg(target_arch = "wasm32")]
 pub mod client;
 pub mod error;
 pub mod json;
 pub mod policy;
+pub mod problem;
 pub mod provider;
+pub mod redact;
+mod server_error;
 pub mod sse;
 pub mod stream;
+mod text;
+pub mod usage;
 
 #[cfg(all(target_arch = "wasm32", feature = "npm"))]
 mod bindings;

@@ -21,7 +21,8 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr2};
 
-use crate::json::{integer, lossy, match_bytes};
+use crate::json::{integer, match_bytes};
+use crate::text::lossy;
 
 /// The limit in bytes on one event unless another is set: 16 MiB.
 pub const DEFAULT_MAX_EVENT_BYTES: usize = 16 * 1024 * 1024;

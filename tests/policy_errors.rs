@@ -4,7 +4,7 @@
 
 use chatwire::Error;
 use chatwire::error::{ErrorKind, MAX_BODY_BYTES};
-use chatwire::policy::redact::{check_header, check_key, scrub, scrub_cut};
+use chatwire::redact::{check_header, check_key, scrub, scrub_cut};
 use proptest::prelude::*;
 
 fn read(status: u16, body: &str) -> Error {

@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
-use chatwire::policy::cost::{Totals, dollars, savings, token_prices};
-use chatwire::policy::estimate;
 use chatwire::provider::{Prices, Provider};
 use chatwire::stream::Tokens;
+use chatwire::usage;
+use chatwire::usage::{Totals, dollars, savings, token_prices};
 
 fn tokens(prompt: u64, cached: u64, completion: u64) -> Tokens {
     Tokens {
@@ -125,10 +125,10 @@ fn an_estimate_does_not_depend_on_where_the_text_was_cut() {
     let text = "Hello, world! 12345 is a number.\n\nनमस्ते दुनिया — 你好，世界 👋🏽 \"quoted\": {\"json\": true}";
     let cuts = (0..=text.len()).filter(|cut| text.is_char_boundary(*cut));
     for cut in cuts {
-        let mut estimate = estimate::Estimate::default();
+        let mut estimate = usage::Estimate::default();
         estimate.push(&text[..cut]);
         estimate.push(&text[cut..]);
-        assert_eq!(estimate.tokens(), estimate::tokens(text), "cut at {cut}");
+        assert_eq!(estimate.tokens(), usage::tokens(text), "cut at {cut}");
     }
 }
 
@@ -178,19 +178,19 @@ fn what_no_server_counted_is_estimated_once_the_stream_is_over() {
 
 #[test]
 fn nothing_is_no_tokens_and_more_is_not_fewer() {
-    assert_eq!(estimate::tokens(""), 0);
+    assert_eq!(usage::tokens(""), 0);
     let mut before = 0;
     let text = "The quick brown fox, 42 jumps; तेज़ भूरी लोमड़ी 速い狐 🦊!";
     for (end, letter) in text.char_indices() {
-        let now = estimate::tokens(&text[..end + letter.len_utf8()]);
+        let now = usage::tokens(&text[..end + letter.len_utf8()]);
         assert!(now >= before, "{}", &text[..end]);
         before = now;
     }
 }
 
 /// An estimate of text, reasoning and tool calls of choice 0, their length, and the tokens the server counted.
-fn recorded(stream: &str) -> (estimate::Estimate, usize, Option<u64>) {
-    let (mut estimate, mut text, mut counted) = (estimate::Estimate::default(), String::new(), None);
+fn recorded(stream: &str) -> (usage::Estimate, usize, Option<u64>) {
+    let (mut estimate, mut text, mut counted) = (usage::Estimate::default(), String::new(), None);
     let mut calls = std::collections::BTreeSet::new();
     for data in stream
         .lines()

@@ -9,16 +9,20 @@ use wasm_bindgen::JsValue;
 use super::descriptor::describe;
 use super::memory;
 use super::options::{Options, value};
+use crate::attempt::write_attempts;
 use crate::chat::view::{Value, View};
 use crate::error::Error;
 use crate::json::Writer;
 use crate::policy::accounts::Place;
 use crate::policy::opening::{self, Action, Call, Event, Key, Moment, Settings};
-use crate::policy::redact::{check_header, check_key};
 use crate::policy::timeouts::{Setting, TimeoutOption, Timeouts};
-use crate::policy::{Problem, Validation, cost, joined, limits};
+use crate::policy::{Validation, limits};
+use crate::problem::Problem;
 use crate::provider::{BaseUrl, Limits, Provider, Range, is_own_host};
-use crate::stream::{self, Tokens};
+use crate::redact::{check_header, check_key};
+use crate::stream;
+use crate::text::joined;
+use crate::usage::{self, Tokens};
 
 const DEFAULT_RETRIES: u32 = 2;
 
@@ -34,7 +38,7 @@ pub(super) struct Connection(Rc<Shared>);
 
 struct Shared {
     settings: Rc<Settings>,
-    totals: RefCell<cost::Totals>,
+    totals: RefCell<usage::Totals>,
     /// Requests under way that count against a plan's limits, by their number less one.
     places: RefCell<Vec<Option<Place>>>,
 }
@@ -94,7 +98,7 @@ impl Connection {
             Some(totals.uncounted as f64),
             Some(totals.estimated as f64),
             totals.cost(),
-            Some(cost::dollars(totals.saved)),
+            Some(usage::dollars(totals.saved)),
         ];
         let serializer = serde_wasm_bindgen::Serializer::json_compatible();
         numbers.serialize(&serializer).unwrap_or(JsValue::NULL)
@@ -253,7 +257,7 @@ fn write_decoder_options(options: &stream::Options, out: &mut Writer) {
         .key("started")
         .milliseconds(Some(options.started))
         .key("attempts");
-    stream::write_attempts(&options.attempts, out);
+    write_attempts(&options.attempts, out);
     if let Some(request_id) = &options.request_id {
         out.member("requestId", request_id);
     }
@@ -279,7 +283,7 @@ fn connect(options: &Options<'_>) -> Option<Settings> {
     }
     read_ranges(&own, &mut provider.ranges);
     let prices = options.prices().or_else(|| own.prices()).or(provider.prices);
-    let prices = prices.and_then(|prices| options.all_checked(cost::token_prices(&prices)));
+    let prices = prices.and_then(|prices| options.all_checked(usage::token_prices(&prices)));
     let key = read_key(&provider, &base, options);
     let headers = options.pairs("defaultHeaders");
     for (name, value) in &headers {

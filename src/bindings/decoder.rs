@@ -6,9 +6,9 @@ use super::memory;
 use super::options::{Options, value};
 use crate::chat::view::{Value, View};
 use crate::error::Error;
-use crate::policy::{cost, estimate};
 use crate::provider::{Provider, ReasoningPlace};
 use crate::stream::{self, End, OutputKind};
+use crate::usage;
 
 const OUTPUTS: [OutputKind; 4] = [
     OutputKind::None,
@@ -29,7 +29,7 @@ fn read(options: &Value) -> Result<stream::Options, Error> {
     }
     let provider = provider.as_ref();
     let prices = options.prices().or(provider.and_then(|provider| provider.prices));
-    let prices = prices.and_then(|prices| options.all_checked(cost::token_prices(&prices)));
+    let prices = prices.and_then(|prices| options.all_checked(usage::token_prices(&prices)));
     let (limits, timeouts) = (options.of("limits"), options.of("timeouts"));
     let default = stream::Limits::default();
     let read = stream::Options {
@@ -102,7 +102,7 @@ impl Decoder {
         memory::lend_output(&mut self.0);
         match reason as u32 {
             0 => self.0.end(End::Closed, now),
-            1 => memory::input(length, |reason| self.0.lose(&crate::json::lossy(reason), now)),
+            1 => memory::input(length, |reason| self.0.lose(&crate::text::lossy(reason), now)),
             _ => self.0.end(End::Aborted, now),
         }
         self.put_out()
@@ -124,7 +124,7 @@ impl Decoder {
             }
             if length > 0 {
                 let body = memory::input(length, View::of_body);
-                self.0.set_prompt_tokens(estimate::prompt_tokens(&body));
+                self.0.set_prompt_tokens(usage::prompt_tokens(&body));
             }
         }
         let json = self.0.outcome_json().unwrap_or_else(|| self.0.used_json());

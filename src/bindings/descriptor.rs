@@ -1,8 +1,9 @@
 //! Errors as JSON text, which the facade makes instances of its classes from.
 
+use crate::attempt::write_attempts;
 use crate::error::{Error, ErrorKind};
 use crate::json::Writer;
-use crate::policy::write_problems;
+use crate::problem::write_problems;
 
 /// The descriptor of an error.
 pub(super) fn describe(error: &Error, out: &mut Writer) {
@@ -45,7 +46,7 @@ pub(super) fn describe(error: &Error, out: &mut Writer) {
     }
     if !error.attempts.is_empty() {
         out.key("attempts");
-        crate::stream::write_attempts(&error.attempts, out);
+        write_attempts(&error.attempts, out);
     }
     out.raw(b"}");
 }

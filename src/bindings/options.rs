@@ -2,10 +2,12 @@
 
 use std::cell::RefCell;
 
+use crate::attempt::Attempt;
 use crate::chat::view::{Value, View};
-use crate::policy::{Problem, joined};
+use crate::problem::Problem;
 use crate::provider::{Prices, ReasoningPlace};
-use crate::stream::{Attempt, SentenceOptions};
+use crate::stream::SentenceOptions;
+use crate::text::joined;
 
 /// Reads JSON text that the facade wrote. Members that cannot be meant were made into lists, which no option is.
 pub(super) fn value(json: &[u8]) -> Value {

@@ -29,15 +29,16 @@ use js_sys::Function;
 use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
 
+use crate::attempt::Attempt;
 use crate::chat::view::View;
 use crate::chat::{ChatCompletion, ChatCompletionRequest, StreamOptions};
 use crate::error::{Error, ErrorKind};
+use crate::policy::Validation;
 use crate::policy::opening::{Call, Key, Settings};
-use crate::policy::redact::{check_header, check_key};
 use crate::policy::timeouts::{TimeoutOption, Timeouts};
-use crate::policy::{Validation, cost, estimate};
 use crate::provider::{BaseUrl, Limits, Provider, is_own_host};
-use crate::stream::{Attempt, Tokens};
+use crate::redact::{check_header, check_key};
+use crate::usage::{self, Tokens};
 use connection::{Connection, Opened};
 pub use stream::ChatStream;
 
@@ -51,7 +52,7 @@ pub struct Client {
 struct Shared {
     connection: Connection,
     fallback: Vec<Fallback>,
-    totals: RefCell<cost::Totals>,
+    totals: RefCell<usage::Totals>,
 }
 
 /// Another client to ask, and what its request has that ours has not.
@@ -165,7 +166,7 @@ impl Client {
 
     /// What the finished calls of this client, and of its clones, add up to.
     #[must_use]
-    pub fn usage(&self) -> cost::Totals {
+    pub fn usage(&self) -> usage::Totals {
         *self.shared.totals.borrow()
     }
 
@@ -230,7 +231,7 @@ impl Client {
             attempts,
             ..Call::default()
         };
-        let prompt_tokens = call.view.as_ref().map(estimate::prompt_tokens);
+        let prompt_tokens = call.view.as_ref().map(usage::prompt_tokens);
         let connection = &self.shared.connection;
         let mut opened = connection.open(call, &body, options.signal.as_ref()).await?;
         opened.decoder.prompt_tokens = prompt_tokens;
@@ -397,7 +398,7 @@ impl ClientBuilder {
             check_header("default_header", name, value.as_deref().unwrap_or_default())?;
         }
         Timeouts::new(self.timeout, &self.provider, true)?;
-        let prices = self.provider.prices.as_ref().map(cost::token_prices).transpose()?;
+        let prices = self.provider.prices.as_ref().map(usage::token_prices).transpose()?;
         let settings = Rc::new(Settings {
             base,
             key,

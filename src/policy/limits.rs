@@ -3,7 +3,7 @@
 //! Plain data. It wakes nobody, because in workerd one request must not touch another's timers: each waiter asks again
 //! on its own timer, and one that stops asking is passed over.
 
-use super::Problem;
+use crate::problem::Problem;
 use crate::provider::Limits;
 
 /// How long a request counts against the limit per minute once its response headers are there, in milliseconds.

@@ -5,19 +5,12 @@
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod accounts;
 pub mod breaker;
-pub mod cost;
-pub mod estimate;
 pub mod limits;
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod opening;
-mod problem;
-pub mod redact;
 pub mod retry;
 pub mod timeouts;
 pub mod validate;
 
-#[cfg(target_arch = "wasm32")]
-pub(crate) use problem::write_problems;
-pub use problem::{Problem, Severity};
-pub(crate) use problem::{integer, joined, push_integer, push_number};
+pub use crate::problem::{Problem, Severity};
 pub use validate::{Validation, validate};

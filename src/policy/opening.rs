@@ -7,15 +7,19 @@ use std::rc::Rc;
 
 use super::accounts::{self, Place};
 use super::breaker::{Gate, account};
-use super::redact::{check_header, check_key, scrub};
 use super::retry::{self, Decision, Failure, Hints};
 use super::timeouts::{TimeoutOption, Timeouts};
-use super::{Problem, Validation, joined, validate, write_problems};
+use super::validate::{Validation, validate};
+use crate::attempt::Attempt;
 use crate::chat::view::View;
 use crate::error::{Error, ErrorKind};
 use crate::json::Writer;
+use crate::problem::{Problem, write_problems};
 use crate::provider::{BaseUrl, Limits, Provider, authorization};
-use crate::stream::{self, Attempt, TokenPrices};
+use crate::redact::{check_header, check_key, scrub};
+use crate::stream;
+use crate::text::joined;
+use crate::usage::TokenPrices;
 
 /// Where the key comes from.
 #[derive(Clone)]

@@ -1,7 +1,8 @@
 //! How long to wait for what: the option `timeout`, checked and filled in.
 
-use super::{Problem, push_number};
+use crate::problem::Problem;
 use crate::provider::Provider;
+use crate::text::push_number;
 
 /// How long a stream may be silent by default, in milliseconds. Keep-alives do not count as a sign of life.
 pub const IDLE_MS: f64 = 120_000.0;

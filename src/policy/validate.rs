@@ -4,10 +4,12 @@
 //! service documents as rejected or out of range, and nothing else: what another service accepts is that service's
 //! business. What is legal and probably a mistake is [`Severity::Suspicious`].
 
-use super::{Problem, Severity, estimate, integer, joined, push_number};
 use crate::chat::view::{Value, View};
 use crate::json::Reader;
+use crate::problem::{Problem, Severity};
 use crate::provider::{Check, MessageRules, Provider};
+use crate::text::{integer, joined, push_number};
+use crate::usage::prompt_tokens;
 
 /// A request with ten thousand faults is described by its first hundred.
 pub const MAX_PROBLEMS: usize = 100;
@@ -449,7 +451,7 @@ impl<'a> Judge<'a> {
             .iter()
             .find_map(|field| request.get(field));
         let output = limit.and_then(Value::as_number).unwrap_or(1.0);
-        let prompt = estimate::prompt_tokens(request) as f64;
+        let prompt = prompt_tokens(request) as f64;
         if prompt + output > context as f64 {
             let field = if prompt >= context as f64 {
                 "messages"

@@ -4,7 +4,8 @@
 //! meaning parsers disagree on (backslashes, user names, percent signs in the host), because the host decides whether a
 //! key is needed and guarded.
 
-use crate::policy::{Problem, joined};
+use crate::problem::Problem;
+use crate::text::joined;
 
 /// A checked base URL, without a slash at its end.
 ///
@@ -145,7 +146,7 @@ impl BaseUrl {
         };
         let has_shape = match address {
             Some(address) => find(address, b':') < address.len(),
-            None => !host.is_empty() && !host.starts_with('.') && crate::policy::redact::find(host, "..").is_none(),
+            None => !host.is_empty() && !host.starts_with('.') && crate::redact::find(host, "..").is_none(),
         };
         if !has_shape || !address.unwrap_or(host).as_bytes().iter().all(allowed) {
             return Err(problem(

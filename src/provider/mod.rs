@@ -16,7 +16,9 @@ pub use base_url::BaseUrl;
 pub use rules::{Check, MessageRules, Range, Rule};
 
 use crate::chat::view::{Value, View};
-use crate::policy::{Problem, joined};
+use crate::problem::Problem;
+use crate::text::joined;
+pub use crate::usage::Prices;
 
 const BUILT_IN: [&Defaults; 3] = [&electron::DATA, &electronhub::DATA, &openai::DATA];
 
@@ -126,17 +128,6 @@ pub struct Capabilities {
     pub json_schema: bool,
     /// `GET /models`.
     pub models_list: bool,
-}
-
-/// Prices in US dollars per million tokens.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Prices {
-    /// Input not served from the cache.
-    pub input: f64,
-    /// Input served from the cache; `None`: the same as other input.
-    pub cached_input: Option<f64>,
-    /// Output, reasoning included.
-    pub output: f64,
 }
 
 /// A plan by name.

@@ -10,8 +10,8 @@ use super::speech::Speech;
 use super::tool_calls::ToolCalls;
 use super::{Context, PartialValues, Refusal};
 use crate::json::{Kind, Reader, Str, Text, Writer};
-use crate::policy::estimate::tokens;
 use crate::provider::ReasoningPlace;
+use crate::usage::tokens;
 
 /// How this server sends reasoning: known from its provider, or learnt from its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -459,7 +459,7 @@ impl Choice {
             Some(Source::Tags) => {
                 out.member(
                     "content",
-                    &crate::policy::joined(&["<think>", reasoning, "</think>", text]),
+                    &crate::text::joined(&["<think>", reasoning, "</think>", text]),
                 );
             }
             Some(Source::Parts) => {

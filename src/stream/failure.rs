@@ -1,7 +1,8 @@
 //! What ended a stream that did not complete, as the descriptor that crosses the boundary.
 
-use crate::error::{Said, bounded, name_for_status};
 use crate::json::{Reader, Writer};
+use crate::server_error::{Said, name_for_status};
+use crate::text::bounded;
 
 /// An error by its class name, with what is known of it.
 #[derive(Debug, Clone, Default)]

@@ -26,16 +26,17 @@ mod sentences;
 mod speech;
 mod tool_calls;
 
-use crate::error::html_title;
-use crate::json::{Kind, Malformed, Reader, Writer, is_json, lossy, with_plain_names};
+pub use crate::attempt::Attempt;
+use crate::json::{Kind, Malformed, Reader, Writer, is_json, with_plain_names};
 use crate::provider::ReasoningPlace;
+use crate::server_error::html_title;
 use crate::sse;
+use crate::text::{cut, joined, lossy};
+pub use crate::usage::{TokenPrices, Tokens};
 use choice::Choice;
 use extras::Extras;
 use failure::Failure;
-#[cfg(all(target_arch = "wasm32", feature = "npm"))]
-pub(crate) use outcome::write_attempts;
-pub use outcome::{Attempt, Outcome, OutcomeError, RepairCount, Status, Timing, Tokens, ToolCallSummary};
+pub use outcome::{Outcome, OutcomeError, RepairCount, Status, Timing, ToolCallSummary};
 use output::Output;
 pub use output::OutputKind;
 use predict::{Marks, Predicted, Slot, Template};
@@ -43,32 +44,6 @@ pub use repairs::{Count, Repair, Repairs};
 use scan::{Chunk, Field};
 pub use sentences::{Sentence, SentenceOptions, Splitter, heard};
 use speech::Speech;
-
-/// Prices in millionths of a millionth of a US dollar a token, so that costs add up exactly.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TokenPrices {
-    /// An input token.
-    pub input: u64,
-    /// An input token served from a cache.
-    pub cached_input: u64,
-    /// An output token.
-    pub output: u64,
-}
-
-impl TokenPrices {
-    /// The cost of these tokens in the same unit; `None` where their number is not known.
-    pub fn cost(&self, tokens: &Tokens) -> Option<u64> {
-        let prompt = tokens.prompt?;
-        let cached = tokens.cached.min(prompt);
-        let input = product(prompt - cached, self.input)?.checked_add(product(cached, self.cached_input)?)?;
-        product(tokens.completion?, self.output)?.checked_add(input)
-    }
-}
-
-/// `checked_mul`, which would multiply 128 bits, short of what is too large to be meant.
-pub(crate) fn product(one: u64, other: u64) -> Option<u64> {
-    (one as f64 * other as f64 <= 1e19).then(|| one.wrapping_mul(other))
-}
 
 /// How long to wait, in milliseconds. Only time spent waiting for the server counts, save for `total`.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -225,7 +200,7 @@ impl Context<'_> {
     /// Records a repair; in strict decoding it is refused instead.
     fn repair(&mut self, repair: Repair) -> Result<(), Refusal> {
         if self.strict {
-            let message = crate::policy::joined(&[
+            let message = joined(&[
                 "The stream would need the repair ",
                 repair.code(),
                 ", which strict decoding refuses.",
@@ -1151,7 +1126,7 @@ fn html(page: &[u8]) -> Refusal {
     let mut message = "The server answered an HTML page, not a chat completion. Check the base URL.".to_owned();
     if !title.is_empty() {
         message.push_str(" The page's title: ");
-        message.push_str(crate::error::cut(&title, 240));
+        message.push_str(cut(&title, 240));
     }
     Refusal::protocol("body.html", &message)
 }

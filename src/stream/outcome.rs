@@ -3,9 +3,11 @@
 use serde::Deserialize;
 
 use super::Decoder;
+use crate::attempt::{Attempt, write_attempts};
 use crate::chat::{ChatCompletion, Content, Message, Usage};
-use crate::json::{Kind, Reader, Writer, match_bytes, with_whole_surrogates};
-use crate::policy::joined;
+use crate::json::{Writer, with_whole_surrogates};
+use crate::text::joined;
+use crate::usage::Tokens;
 
 /// How a stream ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -140,17 +142,6 @@ pub struct RepairCount {
     pub count: u64,
 }
 
-/// One attempt to get an answer.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Attempt {
-    /// Who was asked.
-    pub provider: String,
-    /// The HTTP status, if there was an answer.
-    pub status: Option<u16>,
-    /// `ok`, or the name of the error; `cooldown` or `limits` where nothing was sent.
-    pub reason: String,
-}
-
 /// The error of an [`Outcome`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct OutcomeError {
@@ -225,7 +216,7 @@ impl Decoder {
     /// The completion as JSON text: a JSON document as the server sent it, else what was accumulated.
     pub fn completion_json(&self) -> String {
         if let Some(document) = self.document() {
-            return crate::json::lossy(document);
+            return crate::text::lossy(document);
         }
         let mut out = Writer::default();
         self.write_completion(&mut out);
@@ -379,70 +370,5 @@ impl Decoder {
             _ => None,
         };
         out.key("tokensPerSecond").milliseconds(rate).raw(b"}");
-    }
-}
-
-/// A list of attempts, as outcomes and errors have it.
-pub(crate) fn write_attempts(attempts: &[Attempt], out: &mut Writer) {
-    out.raw(b"[");
-    for attempt in attempts {
-        out.comma()
-            .raw(b"{")
-            .member("provider", &attempt.provider)
-            .key("status");
-        match attempt.status {
-            Some(status) => out.integer(u64::from(status)),
-            None => out.raw(b"null"),
-        };
-        out.member("reason", &attempt.reason).raw(b"}");
-    }
-    out.raw(b"]");
-}
-
-/// The token counts of a `usage` object that the engine acts on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Tokens {
-    /// Input tokens, cached ones among them.
-    pub prompt: Option<u64>,
-    /// Those of them that came from a cache.
-    pub cached: u64,
-    /// Output tokens.
-    pub completion: Option<u64>,
-}
-
-impl Tokens {
-    /// Reads them from a `usage` object; what is missing or no whole number is left out.
-    pub fn read(usage: &[u8]) -> Self {
-        let mut tokens = Tokens::default();
-        let _ = tokens.read_members(&mut Reader::new(usage));
-        tokens
-    }
-
-    fn read_members(&mut self, reader: &mut Reader<'_>) -> Result<(), crate::json::Malformed> {
-        let mut first = true;
-        reader.object()?;
-        while let Some(key) = reader.member(&mut first)? {
-            match_bytes!(key, {
-                b"prompt_tokens" => self.prompt = crate::json::integer(reader.value()?),
-                b"completion_tokens" => self.completion = crate::json::integer(reader.value()?),
-                b"prompt_cache_hit_tokens" => {
-                    self.cached = crate::json::integer(reader.value()?).unwrap_or(self.cached)
-                },
-                b"prompt_tokens_details" if reader.kind()? == Kind::Object => {
-                    let mut first = true;
-                    reader.object()?;
-                    while let Some(key) = reader.member(&mut first)? {
-                        let value = reader.value()?;
-                        if key == b"cached_tokens" {
-                            self.cached = crate::json::integer(value).unwrap_or(self.cached);
-                        }
-                    }
-                },
-                _ => {
-                    reader.value()?;
-                }
-            })
-        }
-        Ok(())
     }
 }

@@ -11,7 +11,8 @@ use std::ops::Range;
 
 use super::scan::{Chunk, Field};
 use super::tool_calls::lone_arguments;
-use crate::json::{Kind, Reader, Str, Writer, as_text, string_body};
+use crate::json::{Kind, Reader, Str, Writer, string_body};
+use crate::text::as_text;
 
 /// Which part of the choice goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use super::partial_json::PartialJson;
 use super::repairs::Repair;
 use super::scan::{Extra, Field};
 use crate::json::{Kind, Malformed, Reader, Str, Text, Writer, integer, is_json, match_bytes, plain_length};
-use crate::policy::estimate::Estimate;
+use crate::usage::Estimate;
 
 #[derive(Debug, Default)]
 pub(super) struct ToolCall {
@@ -108,7 +108,7 @@ impl ToolCall {
 
     fn push_raw(&mut self, json: &[u8]) {
         let from = self.arguments.as_str().len();
-        self.arguments.push_str(&crate::json::lossy(json));
+        self.arguments.push_str(&crate::text::lossy(json));
         self.follow(from);
     }
 
@@ -250,7 +250,7 @@ impl ToolCalls {
     fn take_item(&mut self, item: Item<'_>, whole: bool, context: &mut Context<'_>) -> Result<bool, super::Refusal> {
         let id = match item.id {
             Field::Str(id) => id.to_text(),
-            Field::Other(raw) => crate::json::lossy(raw),
+            Field::Other(raw) => crate::text::lossy(raw),
             _ => String::new(),
         };
         let name = item.name.text().map(|name| name.to_text()).unwrap_or_default();

@@ -2,7 +2,7 @@
 //!
 //! A key's literal value is replaced wherever text leaves the crate: server messages, response headers, error texts.
 
-use super::Problem;
+use crate::problem::Problem;
 
 /// What stands where a key stood.
 pub const PLACEHOLDER: &str = "[key]";
@@ -13,7 +13,7 @@ const SHORTEST_KEY: usize = 4;
 /// Replaces every occurrence of the key.
 ///
 /// ```
-/// use chatwire::policy::redact::scrub;
+/// use chatwire::redact::scrub;
 ///
 /// assert_eq!(scrub("Incorrect API key: sk-123456.".into(), Some("sk-123456")), "Incorrect API key: [key].");
 /// ```

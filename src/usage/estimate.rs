@@ -20,7 +20,7 @@ const PER_TOOL_CALL: u64 = 10;
 /// Adds up an estimate, piece by piece; a word may be cut between two pieces.
 ///
 /// ```
-/// use chatwire::policy::estimate::Estimate;
+/// use chatwire::usage::Estimate;
 ///
 /// let mut estimate = Estimate::default();
 /// estimate.push("Why is the ");

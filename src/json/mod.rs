@@ -1,0 +1,22 @@
+//! JSON as the hot path needs it, after RFC 8259: a reader that walks bytes in place, and a writer onto a byte buffer.
+//!
+//! This is not a document model: for that Rust callers have serde_json and JavaScript has its own.
+
+mod reader;
+mod text;
+mod writer;
+
+pub use reader::{Kind, MAX_DEPTH, Malformed, Reader, integer, is_json};
+pub(crate) use reader::{string_body, with_plain_names};
+pub(crate) use text::plain_length;
+pub use text::{Str, Text, with_whole_surrogates};
+pub use writer::Writer;
+
+/// A `match` of bytes with words, one comparison a word. What `match` itself makes of it compares byte by byte, which is ten
+/// bytes of code for each.
+macro_rules! match_bytes {
+    ($bytes:expr, { $($($word:literal)|+ $(if $guard:expr)? => $then:expr,)+ _ => $other:expr $(,)? }) => {
+        $(if ($($bytes == $word)||+) $(&& $guard)? { $then } else)+ { $other }
+    };
+}
+pub(crate) use match_bytes;

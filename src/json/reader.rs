@@ -1,0 +1,387 @@
+//! Reads JSON in place, after RFC 8259: strict (every `JSON.parse` accepts what it accepts), without an allocation. Values
+//! are handed out as the slices they lie in.
+
+use super::text::{Str, hex4, plain_length};
+
+/// How deeply arrays and objects may nest.
+pub const MAX_DEPTH: u32 = 128;
+
+/// The bytes are not JSON; [`Reader::at`] is the offset of the first byte that cannot be. It carries nothing itself, so that
+/// a result is one word, returned in a register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Malformed;
+
+/// What kind of value comes next, told by its first byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `{`
+    Object,
+    /// `[`
+    Array,
+    /// `"`
+    String,
+    /// `-` or a digit
+    Number,
+    /// `true` or `false`
+    Bool,
+    /// `null`
+    Null,
+}
+
+/// A reader at some place in a JSON text.
+#[derive(Debug, Clone)]
+pub struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    escaped_names: bool,
+}
+
+type Read<T> = Result<T, Malformed>;
+
+impl<'a> Reader<'a> {
+    /// A reader at the start of `bytes`.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Reader {
+            bytes,
+            at: 0,
+            escaped_names: false,
+        }
+    }
+
+    /// The offset of the next byte.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The kind of the next value.
+    ///
+    /// # Errors
+    /// Where no value starts.
+    #[inline]
+    #[cfg_attr(chatwire_speed, optimize(speed))]
+    pub fn kind(&mut self) -> Read<Kind> {
+        match self.next_byte() {
+            Some(b'{') => Ok(Kind::Object),
+            Some(b'[') => Ok(Kind::Array),
+            Some(b'"') => Ok(Kind::String),
+            Some(b'-' | b'0'..=b'9') => Ok(Kind::Number),
+            Some(b't' | b'f') => Ok(Kind::Bool),
+            Some(b'n') => Ok(Kind::Null),
+            _ => self.malformed(),
+        }
+    }
+
+    /// Enters an object; then call [`member`](Self::member) until it gives `None`.
+    ///
+    /// # Errors
+    /// Where no object starts.
+    #[inline]
+    pub fn object(&mut self) -> Read<()> {
+        self.eat(b'{')
+    }
+
+    /// Enters an array; then call [`element`](Self::element) until it is false.
+    ///
+    /// # Errors
+    /// Where no array starts.
+    #[inline]
+    pub fn array(&mut self) -> Read<()> {
+        self.eat(b'[')
+    }
+
+    /// The key of the next member as it is spelled between its quotes, or `None` past the last. `first` says whether it is
+    /// the object's first, and is cleared.
+    ///
+    /// # Errors
+    /// Where neither a member nor the end of the object follows.
+    #[inline]
+    #[cfg_attr(chatwire_speed, optimize(speed))]
+    pub fn member(&mut self, first: &mut bool) -> Read<Option<&'a [u8]>> {
+        if !self.more(first, b'}')? {
+            return Ok(None);
+        }
+        self.name().map(|name| Some(name.raw))
+    }
+
+    /// Whether a name among what was read so far has an escape in it.
+    pub(crate) fn has_escaped_names(&self) -> bool {
+        self.escaped_names
+    }
+
+    /// Whether another element follows. `first` as in [`member`](Self::member).
+    ///
+    /// # Errors
+    /// Where neither an element nor the end of the array follows.
+    #[inline]
+    pub fn element(&mut self, first: &mut bool) -> Read<bool> {
+        self.more(first, b']')
+    }
+
+    /// The next value, which has to be a string.
+    ///
+    /// # Errors
+    /// Where no string starts, or it is not well-formed.
+    #[inline]
+    #[cfg_attr(chatwire_speed, optimize(speed))]
+    pub fn string(&mut self) -> Read<Str<'a>> {
+        self.eat(b'"')?;
+        let start = self.at;
+        let mut escaped = false;
+        loop {
+            self.at += plain_length(&self.bytes[self.at..]);
+            match self.bytes.get(self.at) {
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    escaped = true;
+                    self.escape()?;
+                }
+                _ => return self.malformed(),
+            }
+        }
+        let raw = &self.bytes[start..self.at];
+        self.at += 1;
+        Ok(Str { raw, escaped })
+    }
+
+    /// Goes past the next value and gives the bytes it lies in, without white space around.
+    ///
+    /// # Errors
+    /// Where no well-formed value follows.
+    #[inline]
+    #[cfg_attr(chatwire_speed, optimize(speed))]
+    pub fn value(&mut self) -> Read<&'a [u8]> {
+        self.next_byte();
+        let start = self.at;
+        self.skip(MAX_DEPTH)?;
+        Ok(&self.bytes[start..self.at])
+    }
+
+    /// Nothing but white space may follow.
+    ///
+    /// # Errors
+    /// Where something does.
+    pub fn finish(&mut self) -> Read<()> {
+        match self.next_byte() {
+            None => Ok(()),
+            Some(_) => self.malformed(),
+        }
+    }
+
+    #[cfg_attr(chatwire_speed, optimize(speed))]
+    fn skip(&mut self, depth: u32) -> Read<()> {
+        if depth == 0 {
+            return self.malformed();
+        }
+        match self.kind()? {
+            Kind::String => self.string().map(drop),
+            Kind::Number => self.number(),
+            Kind::Bool if self.bytes[self.at] == b't' => self.literal(b"true"),
+            Kind::Bool => self.literal(b"false"),
+            Kind::Null => self.literal(b"null"),
+            Kind::Object => {
+                self.at += 1;
+                let mut first = true;
+                while self.more(&mut first, b'}')? {
+                    self.name()?;
+                    self.skip(depth - 1)?;
+                }
+                Ok(())
+            }
+            Kind::Array => {
+                self.at += 1;
+                let mut first = true;
+                while self.more(&mut first, b']')? {
+                    self.skip(depth - 1)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    #[inline]
+    #[cfg_attr(chatwire_speed, optimize(speed))]
+    fn name(&mut self) -> Read<Str<'a>> {
+        let name = self.string()?;
+        self.escaped_names |= name.escaped;
+        self.eat(b':')?;
+        Ok(name)
+    }
+
+    #[inline]
+    #[cfg_attr(chatwire_speed, optimize(speed))]
+    fn more(&mut self, first: &mut bool, close: u8) -> Read<bool> {
+        let byte = self.next_byte();
+        if byte == Some(close) {
+            self.at += 1;
+            return Ok(false);
+        }
+        if !std::mem::take(first) {
+            if byte != Some(b',') {
+                return self.malformed();
+            }
+            self.at += 1;
+            if self.next_byte() == Some(close) {
+                return self.malformed();
+            }
+        }
+        Ok(true)
+    }
+
+    #[cfg_attr(chatwire_speed, optimize(speed))]
+    fn number(&mut self) -> Read<()> {
+        self.at += usize::from(self.bytes.get(self.at) == Some(&b'-'));
+        if self.bytes.get(self.at) == Some(&b'0') {
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        if self.bytes.get(self.at) == Some(&b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if matches!(self.bytes.get(self.at), Some(b'e' | b'E')) {
+            self.at += 1;
+            self.at += usize::from(matches!(self.bytes.get(self.at), Some(b'+' | b'-')));
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    #[cfg_attr(chatwire_speed, optimize(speed))]
+    fn digits(&mut self) -> Read<()> {
+        let start = self.at;
+        while matches!(self.bytes.get(self.at), Some(b'0'..=b'9')) {
+            self.at += 1;
+        }
+        if self.at == start { self.malformed() } else { Ok(()) }
+    }
+
+    fn literal(&mut self, word: &[u8]) -> Read<()> {
+        let rest = &self.bytes[self.at..];
+        if !rest.starts_with(word) {
+            if word.starts_with(rest) {
+                // Cut short, not wrong: the first byte that cannot be is past the end.
+                self.at = self.bytes.len();
+            }
+            return self.malformed();
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    #[cold]
+    fn escape(&mut self) -> Read<()> {
+        self.at += 1;
+        match self.bytes.get(self.at) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
+            Some(b'u') if hex4(self.bytes, self.at + 1).is_some() => self.at += 5,
+            Some(b'u')
+                if self.bytes.len() < self.at + 5 && self.bytes[self.at + 1..].iter().all(u8::is_ascii_hexdigit) =>
+            {
+                self.at = self.bytes.len();
+                return self.malformed();
+            }
+            _ => return self.malformed(),
+        }
+        Ok(())
+    }
+
+    #[inline]
+    #[cfg_attr(chatwire_speed, optimize(speed))]
+    fn eat(&mut self, byte: u8) -> Read<()> {
+        if self.next_byte() != Some(byte) {
+            return self.malformed();
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    #[inline]
+    #[cfg_attr(chatwire_speed, optimize(speed))]
+    fn next_byte(&mut self) -> Option<u8> {
+        loop {
+            match self.bytes.get(self.at) {
+                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
+                byte => return byte.copied(),
+            }
+        }
+    }
+
+    #[cold]
+    fn malformed<T>(&self) -> Read<T> {
+        Err(Malformed)
+    }
+}
+
+/// The body of the string whose opening quote is just before `bytes`, up to its closing quote; `None` where there is none,
+/// or the body is not well-formed.
+#[inline]
+#[cfg_attr(chatwire_speed, optimize(speed))]
+pub(crate) fn string_body(bytes: &[u8]) -> Option<Str<'_>> {
+    let plain = plain_length(bytes);
+    if bytes.get(plain) == Some(&b'"') {
+        return Some(Str {
+            raw: bytes.get(..plain)?,
+            escaped: false,
+        });
+    }
+    // The reader starts at the opening quote, which is not among these bytes.
+    let mut reader = Reader::new(bytes);
+    reader.at = plain;
+    loop {
+        match bytes.get(reader.at)? {
+            b'"' => {
+                return Some(Str {
+                    raw: bytes.get(..reader.at)?,
+                    escaped: true,
+                });
+            }
+            b'\\' => reader.escape().ok()?,
+            _ => return None,
+        }
+        reader.at += plain_length(bytes.get(reader.at..)?);
+    }
+}
+
+/// The same JSON text with the names of members spelled as they are read; `None` where that changes nothing. A name that needs
+/// an escape, or is not ASCII, is none that anybody looks for, and stays as it is.
+#[cold]
+pub(crate) fn with_plain_names(json: &[u8]) -> Option<Vec<u8>> {
+    let mut plain = Vec::new();
+    let (mut from, mut at) = (0, 0);
+    while let Some(quote) = memchr::memchr(b'"', json.get(at..)?) {
+        let start = at + quote + 1;
+        let string = string_body(json.get(start..)?)?;
+        let end = start + string.raw.len();
+        at = end + 1;
+        if !string.escaped || json.get(at..)?.trim_ascii_start().first() != Some(&b':') {
+            continue;
+        }
+        let name = string.to_text();
+        if name.is_ascii() && plain_length(name.as_bytes()) == name.len() {
+            plain.extend_from_slice(json.get(from..start)?);
+            plain.extend_from_slice(name.as_bytes());
+            from = end;
+        }
+    }
+    plain.extend_from_slice(json.get(from..)?);
+    (from > 0).then_some(plain)
+}
+
+/// Whether these bytes are one JSON value and nothing else.
+pub fn is_json(bytes: &[u8]) -> bool {
+    let mut reader = Reader::new(bytes);
+    reader.value().is_ok() && reader.finish().is_ok()
+}
+
+/// A non-negative whole number, if these bytes are one.
+pub fn integer(raw: &[u8]) -> Option<u64> {
+    if raw.is_empty() {
+        return None;
+    }
+    raw.iter().try_fold(0u64, |number, byte| match byte {
+        // Not `checked_mul`, which multiplies 128 bits.
+        b'0'..=b'9' if number <= u64::MAX / 10 => (number * 10).checked_add(u64::from(byte - b'0')),
+        _ => None,
+    })
+}

@@ -1,0 +1,164 @@
+//! What a server says about an error, whatever shape it says it in: JSON, HTML or text, in a body or within a stream.
+
+use crate::json::{Kind, Malformed, Reader, integer, match_bytes};
+use crate::redact::find;
+use crate::text::lossy;
+
+/// What a server says about an error, in a body or within a stream. What it says first stands.
+#[derive(Default)]
+pub(crate) struct Said {
+    pub(crate) message: String,
+    pub(crate) code: String,
+    pub(crate) param: String,
+    pub(crate) error_type: String,
+    pub(crate) request_id: String,
+    /// JSON text.
+    pub(crate) details: String,
+    /// JSON text.
+    pub(crate) error: String,
+    /// An HTTP status, where it names one as a code.
+    pub(crate) status: Option<u64>,
+}
+
+impl Said {
+    /// What a whole body says: JSON of any shape, HTML, or plain text. Without an `error` of its own, JSON is one as a whole.
+    pub(crate) fn of_body(body: &str) -> Self {
+        let mut said = Self::default();
+        match body.as_bytes().first() {
+            Some(b'{' | b'[' | b'"') => {
+                let mut reader = Reader::new(body.as_bytes());
+                // A body that breaks off still tells what came before the break.
+                if said.read(&mut reader, 0).and_then(|()| reader.finish()).is_ok() {
+                    note(&mut said.error, body.to_owned());
+                }
+            }
+            Some(b'<') => {
+                said.message = html_title(body);
+                said.message.push_str(match said.message.is_empty() {
+                    true => "an HTML page came instead of an answer",
+                    false => " (an HTML page)",
+                });
+            }
+            _ => body.clone_into(&mut said.message),
+        }
+        said
+    }
+
+    /// Reads a string, an object or the first telling element of an array. `level` ends errors within errors.
+    pub(crate) fn read(&mut self, reader: &mut Reader<'_>, level: u8) -> Result<(), Malformed> {
+        let mut first = true;
+        match reader.kind()? {
+            Kind::String => note(&mut self.message, reader.string()?.to_text()),
+            Kind::Object => {
+                reader.object()?;
+                while let Some(name) = reader.member(&mut first)? {
+                    self.member(name, reader, level)?;
+                }
+            }
+            Kind::Array => {
+                reader.array()?;
+                while reader.element(&mut first)? {
+                    match level < 3 && self.message.is_empty() {
+                        true => self.read(reader, level + 1)?,
+                        false => drop(reader.value()?),
+                    }
+                }
+            }
+            _ => drop(reader.value()?),
+        }
+        Ok(())
+    }
+
+    fn member(&mut self, name: &[u8], reader: &mut Reader<'_>, level: u8) -> Result<(), Malformed> {
+        let kind = reader.kind()?;
+        let field = match_bytes!(name, {
+            b"error" | b"errors" | b"detail"
+                if level < 3 && matches!(kind, Kind::Object | Kind::Array | Kind::String) =>
+            {
+                let mut raw = reader.clone();
+                self.read(reader, level + 1)?;
+                if name == b"error" {
+                    note(&mut self.error, lossy(raw.value()?));
+                }
+                return Ok(());
+            },
+            b"details" if kind != Kind::Null => {
+                note(&mut self.details, lossy(reader.value()?));
+                return Ok(());
+            },
+            b"message" | b"msg" | b"error_description" => &mut self.message,
+            b"code" => &mut self.code,
+            b"param" => &mut self.param,
+            b"type" => &mut self.error_type,
+            b"request_id" | b"requestId" => &mut self.request_id,
+            b"status" | b"status_code" => &mut String::new(),
+            _ => return reader.value().map(drop),
+        });
+        let value = match kind {
+            Kind::String => reader.string()?.to_text(),
+            Kind::Number => lossy(reader.value()?),
+            _ => return reader.value().map(drop),
+        };
+        if name == b"code" || name.starts_with(b"status") {
+            let status = integer(value.as_bytes()).filter(|status| (400..600).contains(status));
+            self.status = self.status.or(status);
+        }
+        note(field, value);
+        Ok(())
+    }
+}
+
+fn note(field: &mut String, value: String) {
+    if field.is_empty() {
+        *field = value;
+    }
+}
+
+/// The title of an HTML page, or its first heading: what a proxy or a login page has to say. Empty where there is none.
+pub(crate) fn html_title(page: &str) -> String {
+    let lower = page.to_ascii_lowercase();
+    let between = |open: &str, close: &str| {
+        let start = find(&lower, open)?;
+        let start = start + find(lower.get(start..)?, ">")? + 1;
+        let end = start + find(lower.get(start..)?, close)?;
+        let mut words = String::new();
+        for word in page.get(start..end)?.split_ascii_whitespace() {
+            words.push_str(if words.is_empty() { "" } else { " " });
+            words.push_str(word);
+        }
+        (!words.is_empty()).then_some(words)
+    };
+    let title = between("<title", "</title").or_else(|| between("<h1", "</h1"));
+    title.unwrap_or_default()
+}
+
+/// What to do when the server gives no reason.
+pub(crate) fn advice(status: u16) -> &'static str {
+    match status {
+        400 => "status code (no reason given): the request is malformed or asks for something unsupported",
+        401 => "status code (no reason given): check the API key",
+        403 => "status code (no reason given): this key has no access; check the plan and the model",
+        404 => "status code (no reason given): check the base URL and the model",
+        408 | 504 => "status code (no reason given): the server took too long; try again",
+        413 => "status code (no reason given): the request is too large",
+        429 => "status code (no reason given): too many requests; wait, then try again",
+        500.. => "status code (no reason given): the server failed; try again later",
+        _ => "status code (no reason given)",
+    }
+}
+
+/// The error class of an HTTP status.
+#[must_use]
+pub fn name_for_status(status: u64) -> &'static str {
+    match status {
+        400 => "BadRequestError",
+        401 => "AuthenticationError",
+        403 => "PermissionDeniedError",
+        404 => "NotFoundError",
+        409 => "ConflictError",
+        422 => "UnprocessableEntityError",
+        429 => "RateLimitError",
+        500.. => "InternalServerError",
+        _ => "APIError",
+    }
+}

@@ -1,0 +1,105 @@
+//! Text put together, cut and told from bytes, without the standard formatter: its part for numbers alone would be the
+//! largest of the module that pages load.
+
+/// The most that is kept of a server's message, in bytes.
+const MAX_MESSAGE_BYTES: usize = 2048;
+
+/// One text of several. `concat` is the same, and a kilobyte for each way it is called.
+pub(crate) fn joined(parts: &[&str]) -> String {
+    let mut text = String::new();
+    for part in parts {
+        text.push_str(part);
+    }
+    text
+}
+
+/// Appends a number for people to read: whole, or with up to six decimals. The standard formatter of floats would be the
+/// largest part of the module this ends up in.
+pub(crate) fn push_number(text: &mut String, value: f64) {
+    if value < 0.0 {
+        text.push('-');
+    }
+    let value = value.abs();
+    if value > 1e12 || value.is_nan() {
+        text.push_str(if value.is_nan() { "NaN" } else { "a very large number" });
+        return;
+    }
+    let millionths = (value * 1e6 + 0.5) as u64;
+    push_integer(text, millionths / 1_000_000);
+    let mut fraction = millionths % 1_000_000;
+    let mut place = 100_000;
+    if fraction > 0 {
+        text.push('.');
+    }
+    while fraction > 0 {
+        text.push(char::from(b'0' + (fraction / place) as u8));
+        fraction %= place;
+        place /= 10;
+    }
+}
+
+/// Appends a whole number.
+pub(crate) fn push_integer(text: &mut String, number: u64) {
+    if number >= 10 {
+        push_integer(text, number / 10);
+    }
+    text.push(char::from(b'0' + (number % 10) as u8));
+}
+
+/// A whole number as text: an index in a path.
+pub(crate) fn integer(number: usize) -> String {
+    let mut text = String::new();
+    push_integer(&mut text, number as u64);
+    text
+}
+
+pub(crate) fn cut(text: &str, bytes: usize) -> &str {
+    let mut end = bytes.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
+
+/// A text of a server or a host, cut to what is worth keeping.
+pub(crate) fn bounded(text: String) -> String {
+    if text.len() <= MAX_MESSAGE_BYTES {
+        return text;
+    }
+    let mut short = cut(&text, MAX_MESSAGE_BYTES).to_owned();
+    short.push('…');
+    short
+}
+
+/// Bytes as text, if they are UTF-8. Most of what comes is ASCII and short, which this knows at a glance.
+#[inline]
+#[cfg_attr(chatwire_speed, optimize(speed))]
+pub(crate) fn as_text(bytes: &[u8]) -> Option<&str> {
+    if bytes.is_ascii() {
+        // SAFETY: ASCII is UTF-8.
+        return Some(unsafe { std::str::from_utf8_unchecked(bytes) });
+    }
+    std::str::from_utf8(bytes).ok()
+}
+
+/// `String::from_utf8_lossy`, at a third of its code.
+#[cold]
+pub(crate) fn lossy(bytes: &[u8]) -> String {
+    let (mut text, mut rest) = (String::new(), bytes);
+    loop {
+        let error = match str::from_utf8(rest) {
+            Ok(valid) => {
+                text.push_str(valid);
+                return text;
+            }
+            Err(error) => error,
+        };
+        let valid = rest
+            .get(..error.valid_up_to())
+            .and_then(|valid| str::from_utf8(valid).ok());
+        text.push_str(valid.unwrap_or_default());
+        text.push('\u{FFFD}');
+        let length = error.error_len().unwrap_or(rest.len());
+        rest = rest.get(error.valid_up_to() + length..).unwrap_or_default();
+    }
+}

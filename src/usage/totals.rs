@@ -1,0 +1,56 @@
+//! What many calls used together.
+
+use super::prices::{TokenPrices, dollars, savings};
+use super::tokens::Tokens;
+
+/// What many calls used together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Calls that were answered.
+    pub requests: u64,
+    /// Input tokens, cached ones among them.
+    pub prompt: u64,
+    /// Input tokens from the cache.
+    pub cached: u64,
+    /// Output tokens.
+    pub completion: u64,
+    /// Calls whose tokens nobody counted.
+    pub uncounted: u64,
+    /// Calls whose tokens are an estimate.
+    pub estimated: u64,
+    /// Pico-dollars of the calls whose cost is known.
+    pub cost: u64,
+    /// Pico-dollars the cache saved on them.
+    pub saved: u64,
+    /// Calls whose cost is not known: while there is one, the cost of all is not.
+    pub unpriced: u64,
+}
+
+impl Totals {
+    /// Adds a call.
+    pub fn add(&mut self, tokens: &Tokens, estimated: bool, prices: Option<&TokenPrices>) {
+        self.requests += 1;
+        let (Some(prompt), Some(completion)) = (tokens.prompt, tokens.completion) else {
+            self.uncounted += 1;
+            self.unpriced += 1;
+            return;
+        };
+        self.estimated += u64::from(estimated);
+        self.prompt = self.prompt.saturating_add(prompt);
+        self.cached = self.cached.saturating_add(tokens.cached.min(prompt));
+        self.completion = self.completion.saturating_add(completion);
+        match prices.and_then(|prices| Some((prices.cost(tokens)?, savings(prices, tokens)?))) {
+            Some((cost, saved)) => {
+                self.cost = self.cost.saturating_add(cost);
+                self.saved = self.saved.saturating_add(saved);
+            }
+            None => self.unpriced += 1,
+        }
+    }
+
+    /// The cost of all calls in dollars; `None` once one of them is not known. Never 0 for "unknown".
+    #[must_use]
+    pub fn cost(&self) -> Option<f64> {
+        (self.unpriced == 0).then(|| dollars(self.cost))
+    }
+}
