@@ -40,7 +40,7 @@ pub(super) fn is_upper(c: char) -> bool {
 /// A digit of the scripts that are written here with full stops between numbers.
 pub(super) fn is_digit(c: char) -> bool {
     match c {
-        '\u{660}'..='\u{669}' | '\u{6F0}'..='\u{6F9}' => true,
+        '\u{660}'..='\u{669}' | '\u{6F0}'..='\u{6F9}' | '\u{FF10}'..='\u{FF19}' => true,
         _ => c.is_ascii_digit() || matches!(indic(c), Some(0x66..=0x6F)),
     }
 }

@@ -16,9 +16,14 @@
 //! [`settle`](Splitter::settle), which gives up waiting. No dictionary, no model, no table of Unicode: the marks of each
 //! script, a few lists of words, and one look at the next word where only that can tell.
 
+mod heard;
 mod letters;
 mod markdown;
+mod options;
 mod words;
+
+pub use heard::heard;
+pub use options::{Sentence, SentenceOptions};
 
 use letters::{among, is_cut, is_digit, is_line_end, is_lower, is_picture, is_space, is_upper, is_word};
 use markdown::Stripper;
@@ -36,50 +41,6 @@ const CLOSING_PAIRS: &str = "”»」』）】］〉》〗〕";
 const CLAUSE: &str = ",;:—–،؛";
 /// The same, in scripts that put no space after them.
 const WIDE_CLAUSE: &str = "，、；：";
-
-/// How a text is cut into sentences.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SentenceOptions {
-    /// BCP 47 tag of the text's language, where it is known: for ordinal numbers (`de`: "am 3. Oktober") and the Greek
-    /// question mark. Everything else is told by the text itself.
-    pub locale: String,
-    /// UTF-16 units that a sentence has at least; a shorter one goes with the next. 1.
-    pub min_length: usize,
-    /// UTF-16 units that a sentence has at most: a longer one is cut at a clause, at a space, or anywhere but within a
-    /// character and its marks. 500.
-    pub max_length: usize,
-    /// The first sentence may be cut at a clause, so that speech can begin earlier.
-    pub eager: bool,
-    /// Milliseconds without new text after which a sentence is given out that only the next word could confirm. 250;
-    /// `None` waits for the word.
-    pub quiet: Option<f64>,
-    /// Leave Markdown's marks out of the text, and blocks of code altogether.
-    pub strip_markdown: bool,
-}
-
-impl Default for SentenceOptions {
-    fn default() -> Self {
-        SentenceOptions {
-            locale: String::new(),
-            min_length: 1,
-            max_length: 500,
-            eager: false,
-            quiet: Some(250.0),
-            strip_markdown: false,
-        }
-    }
-}
-
-/// A sentence, and where in the text it lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sentence<'a> {
-    /// As it stands in the text; without Markdown where that is wanted. Blank only where a text ends in white space.
-    pub text: &'a str,
-    /// Where it starts, in UTF-16 units from the start of the text. The end of the one before.
-    pub start: u64,
-    /// Where it ends.
-    pub end: u64,
-}
 
 /// What a sentence may end with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,6 +121,8 @@ pub struct Splitter {
     /// Where the next sentence given out starts: before `offset` where what lies between has nothing to say.
     start: u64,
     open: Open,
+    /// The number of the last item of a list, also where the list is on one line; 0 where none was seen.
+    item: u32,
     markdown: Stripper,
     /// In Markdown: a block of code is open; nothing but white space so far on this line, or that and so many backticks.
     is_code: bool,
@@ -191,6 +154,7 @@ impl Splitter {
             offset: 0,
             start: 0,
             open: Open::default(),
+            item: 0,
             markdown: Stripper::default(),
             is_code: false,
             is_line_start: true,
@@ -380,7 +344,11 @@ impl Splitter {
                 // The letter or number of a list's item.
                 Kind::Line => next.len() <= 4 && matches!(c, '.' | ')'),
                 // Not an initial.
-                _ => words::is_starter(next) && (c != '.' || next.len() > 1),
+                _ => {
+                    words::is_starter(next)
+                        && (c != '.' || next.chars().count() > 1)
+                        && !words::goes_on(first_word(text), next)
+                }
             };
             return if is_starter { Verdict::Cut } else { Verdict::Drop };
         }
@@ -421,11 +389,21 @@ impl Splitter {
             let is_glued = match stop.kind {
                 _ if stop.is_closed || is_address || !is_word(c) => false,
                 Kind::Strong => is_upper(c) || !is_lower(c) && !is_digit(c),
-                // `one.Two`, but neither `Math.PI` nor `a.B`.
+                // `one.Two`, but neither `Math.PI` nor `a.B`, nor `java.util.List`.
                 Kind::Full(Meaning::End) => is_upper(c) && word.len() > 3 && is_small(word),
                 _ => false,
             };
             return if is_glued { Verdict::Cut } else { Verdict::Drop };
+        }
+        // A note after the white space, `. [1]`, belongs to the sentence before it.
+        let is_in_note = self.open.last == Some('[') || stop.is_note;
+        if is_in_note && (is_digit(c) || c == ',' && stop.is_note) {
+            stop.is_note = true;
+            return Verdict::Wait;
+        }
+        if c == ']' && stop.is_note {
+            (stop.at, stop.is_note, stop.has_gap) = (at + 1, false, false);
+            return Verdict::Wait;
         }
         if !is_word(c) {
             if c == '»' && self.open.depth > 0 {
@@ -530,11 +508,33 @@ impl Splitter {
                     .and_then(|from| text.get(from..open.word))
                     .unwrap_or_default();
                 let lead = text.get(..open.word).unwrap_or_default();
-                let is_item = open.before.is_none() && (self.offset == 0 || among_bytes(lead, b"\n"));
+                let number = item_number(word);
+                let is_next = number.is_some_and(|number| number == 1 || self.item > 0 && number == self.item + 1);
+                let is_item = match open.before {
+                    None => self.offset == 0 || among_bytes(lead, b"\n") || is_next,
+                    // "Do this: 1. Boil the water."
+                    Some(_) => number == Some(1) && before.trim_ascii_end().ends_with(':'),
+                };
+                if let Some(number) = number.filter(|_| is_item) {
+                    self.item = number;
+                }
                 match words::full_stop(word, before.trim_ascii(), is_item, self.has_ordinals) {
                     Meaning::Part => return None,
                     meaning => Kind::Full(meaning),
                 }
+            }
+            ')' => {
+                // "1) Boil the water 2) Add the tea leaves": the next number begins a sentence.
+                let text = self.text.get(self.from..).unwrap_or_default();
+                let number = item_number(text.get(open.word..at).unwrap_or_default())?;
+                if number == 1 && open.before.is_none() || number == self.item + 1 {
+                    let is_next = self.item > 0 && open.before.is_some();
+                    if is_next {
+                        return text.get(..open.word).map(|before| before.trim_end().len());
+                    }
+                    self.item = number;
+                }
+                return None;
             }
             '…' => Kind::Ellipsis,
             ';' if self.is_greek => Kind::Strong,
@@ -559,41 +559,25 @@ impl Splitter {
     }
 }
 
-/// What of a text was heard, when `units` UTF-16 units of it were spoken: it ends with the last word that was heard whole.
-/// Scripts without spaces end with the last whole character.
-///
-/// ```
-/// use chatwire::stream::heard;
-///
-/// assert_eq!(heard("One two three", 9), "One two");
-/// assert_eq!(heard("One two three", 7), "One two");
-/// assert_eq!(heard("今日は", 2), "今日");
-/// assert_eq!(heard("One", 100), "One");
-/// ```
-pub fn heard(text: &str, units: u64) -> &str {
-    let is_spelled = |c| matches!(c, '\'' | '’' | '\u{AC00}'..='\u{D7A3}') || c < '\u{2E80}' && is_word(c);
-    let (mut spoken, mut end) = (0, 0);
-    let mut last = ' ';
-    for (at, c) in text.char_indices() {
-        let is_joined = is_spelled(last) && is_spelled(c);
-        if !is_joined && (is_cut(last, c) || is_space(c)) {
-            end = at;
-        }
-        spoken += c.len_utf16() as u64;
-        if spoken > units {
-            return text.get(..end).unwrap_or_default().trim_ascii_end();
-        }
-        last = c;
-    }
-    text
-}
-
 fn among_bytes(text: &str, bytes: &[u8]) -> bool {
     text.as_bytes()
         .iter()
         .any(|byte| bytes.iter().any(|other| other == byte))
 }
 
+/// Whether it is small letters and one full stop.
 fn is_small(word: &str) -> bool {
-    word.chars().all(|c| is_lower(c) || c == '.')
+    word.chars().all(|c| is_lower(c) || c == '.') && word.matches('.').count() == 1
+}
+
+/// The number that a list's item may begin with.
+fn item_number(word: &str) -> Option<u32> {
+    let is_number = word.len() <= 3 && word.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| word.parse().ok()).flatten()
+}
+
+/// The first word of a sentence, without marks before it.
+fn first_word(sentence: &str) -> &str {
+    let word = sentence.trim_start_matches(|c| !is_word(c));
+    word.split(|c| !is_word(c)).next().unwrap_or_default()
 }

@@ -2,18 +2,31 @@
 
 /// Never at the end of a sentence: titles, and what stands before a name.
 const BEFORE_NAME: &str = "mr mrs ms mx dr med prof st skt mt gen rep sen gov col capt cpt cmdr lt sgt maj adm rev hon fr supt \
-    messrs vs e.g i.e cf viz esp \
+    messrs vs e.g i.e cf viz esp smt shri adv opp dist jl jln gg \
+    bpk sdr sdri yth drs ir kab kec prov ths pgs gs pgs.ts gs.ts kath \
     sr sra srta dra d.ª ud uds ee av exmo profa hr bzw bspw napr evtl ggf inkl vgl dhr mevr bijv \
-    mme mlle mm mgr sig sig.ra dott ing avv arch им ул вул Вул пл просп проф Проф акад св тов гр \
-    डॉ श्री प्रो पं कु सुश्री डा ডা ড ডঃ মো মোঃ திரு டாக்டர் பேரா డా శ్రీ ಡಾ ശ്രീ ഡോ ਡਾ ડૉ";
+    mme mlle mm mgr sig sig.ra dott ing avv arch psicol им ул вул Вул пл Пл просп проф Проф акад св тов гр пгт напр чл журн Вид Δρ \
+    डॉ श्री प्रो प्रा स्व नं सं पृ क्र रु रू पं कु सुश्री डा ডা ড ডঃ মো মোঃ திரு டாக்டர் பேரா డా శ్రీ ಡಾ ശ്രീ ഡോ പ്രൊ ਡਾ ਰੁ ડૉ રૂ রু";
+
+/// The same, in capitals as here: other words where they are small.
+const BEFORE_NAME_EXACTLY: &str = "PT TP Tn Ny M/s";
 
 /// Not at the end before a number: `No. 5`, `Jan. 3`.
-const BEFORE_NUMBER: &str = "no nos nr str lb oz ft n.º núm p pp pg vol fig figs art sec ch chap ed eq jan feb apr jun jul aug sep sept oct \
-    nov dec ca approx tel ext abs abb kap bd стр стор рис гл табл кв Кв ок";
+const BEFORE_NUMBER: &str = "no nos nr str rs rp tgl pk pkl telp hlm hal rt rw ph mar lb oz ft n.º núm pp pg vol fig figs art sec ch chap ed eq jan feb apr jun jul aug sep sept oct \
+    nov dec ca approx tel ext abs abb kap bd стр стор рис гл табл кв Кв ок год хв";
 
 /// At the end only if the next word begins one.
-const ANYWHERE: &str = "etc inc ltd co corp llc plc bros jr sr al est ave blvd rd bldg dept univ assn usw u.a \
-    ph.d m.d b.a m.a s.a usf sog geb др гг тыс млн млрд руб эт";
+const ANYWHERE: &str = "etc inc ltd pvt govt cr tbk dll dsb dst dkk co corp llc plc bros jr sr al est ave blvd rd bldg dept univ assn usw u.a \
+    m.d b.a m.a s.a usf sog geb др гг тыс млн млрд руб эт लि";
+
+/// Abbreviations with full stops inside that no name follows: degrees and eras.
+const BEFORE_NO_NAME: &str = "ph.d ll.m ll.b j.d b.c a.d c.e b.c.e";
+
+/// What a time of day stands after at the start of a sentence: "At 5 p.m. Mr. Smith left."
+const PREPOSITIONS: &str = "At On By In From Until Before After Since Around About";
+
+/// Titles that may follow a time of day within a sentence.
+const TITLES: &str = "Mr Mrs Ms Dr";
 
 /// Begin sentences, and seldom names. In capitals as here.
 const STARTERS: &str = "Mr Mrs Ms Dr The This That These Those There Then It Its He She We You They I My Your His Her Our Their But And Or So \
@@ -21,7 +34,7 @@ const STARTERS: &str = "Mr Mrs Ms Dr The This That These Those There Then It Its
     However Also After Before While Since Some Many Most All Each Every No Not Yes Please Let Now Here One Once Another \
     Der Die Das Ein Eine Es Er Sie Wir Ich Und Aber Dann Wenn Im Am Le La Les Il Elle Nous Vous Je Un Une Et Mais Ce L C \
     El Los Las Una Y Pero Este Esta O Os As Ele Ela Um Uma E Mas Lo Gli Ma De Het Een Он Она Оно Они Это Я Мы Вы Но И А В На Потом \
-    Затем";
+    Затем Yang Ini Itu Dan Saya Kami Dia Untuk";
 
 /// Before an ordinal number in German, whose full stop ends nothing.
 const BEFORE_ORDINAL: &str = "der die das dem den des am im vom zum zur beim";
@@ -59,6 +72,11 @@ pub(super) fn is_starter(word: &str) -> bool {
     listed(STARTERS, word, true)
 }
 
+/// Whether `word`, a title, goes on with a sentence that has begun with `first`.
+pub(super) fn goes_on(first: &str, word: &str) -> bool {
+    listed(TITLES, word, true) && listed(PREPOSITIONS, first, true)
+}
+
 /// Whether a language, by its BCP 47 tag, writes ordinal numbers with a full stop.
 pub(super) fn has_ordinals(language: &str) -> bool {
     listed(WITH_ORDINALS, language, false)
@@ -68,7 +86,12 @@ pub(super) fn has_ordinals(language: &str) -> bool {
 pub(super) fn full_stop(word: &str, before: &str, is_item: bool, ordinals: bool) -> Meaning {
     let letters = word.chars().count();
     if word.is_empty() {
-        return Meaning::End; // after a space, a picture or a bracket
+        // After a space, a picture or a bracket.
+        return if listed(BEFORE_NAME, before, false) {
+            Meaning::Part
+        } else {
+            Meaning::End
+        };
     }
     let is_number = word.as_bytes().iter().all(u8::is_ascii_digit);
     let last = word.chars().next_back().unwrap_or(' ');
@@ -82,11 +105,19 @@ pub(super) fn full_stop(word: &str, before: &str, is_item: bool, ordinals: bool)
         let is_ordinal = can_be && (ordinals || listed(BEFORE_ORDINAL, before, true));
         return if is_ordinal { Meaning::Unclear } else { Meaning::End };
     }
-    if listed(BEFORE_NAME, word, false) {
+    if listed(BEFORE_NAME, word, false) || listed(BEFORE_NAME_EXACTLY, word, true) || word == "es" && before == "ad" {
         return Meaning::Part;
     }
-    if listed(BEFORE_NUMBER, word, false) || word.ends_with("str") {
+    // Inches after a number.
+    let is_unit = word == "in" && before.as_bytes().iter().all(u8::is_ascii_digit) && !before.is_empty();
+    if listed(BEFORE_NUMBER, word, false) || word == "p" || word.ends_with("str") || is_unit {
         return Meaning::EndBeforeWords;
+    }
+    if listed(BEFORE_NO_NAME, word, false) {
+        return Meaning::End;
+    }
+    if ordinals && letters > 1 && word.as_bytes().iter().all(|byte| b"IVXLC".contains(byte)) {
+        return Meaning::Unclear;
     }
     // Initials: one letter, or in the south of India a syllable; letters with full stops between them.
     let is_indic = matches!(last, '\u{900}'..='\u{DFF}');
