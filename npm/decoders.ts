@@ -240,7 +240,7 @@ export class EventStreamDecoder {
       const slice = chunk.subarray(at, at + INPUT_BYTES);
       const found = this.#call((engine) => {
         place(slice);
-        return engine.call(FEED, slice.length);
+        engine.call(FEED, slice.length);
       });
       for (const event of found) events.push(event);
     }
@@ -264,11 +264,10 @@ export class EventStreamDecoder {
     this.free();
   }
 
-  #call(step: (engine: Engine) => number): EventStreamEvent[] {
+  #call(step: (engine: Engine) => void): EventStreamEvent[] {
     if (!this.#engine) throw new ChatwireError("This EventStreamDecoder has ended: use a new one for each stream.");
-    const { events, lastEventId, reconnectionTime, error } = answer<EventStreamAnswer<EventStreamEvent>>(
-      step(this.#engine),
-    );
+    step(this.#engine);
+    const { events, lastEventId, reconnectionTime, error } = answer<EventStreamAnswer<EventStreamEvent>>();
     this.#lastEventId = lastEventId;
     this.#reconnectionTime = reconnectionTime;
     if (error) {

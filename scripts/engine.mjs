@@ -2,7 +2,16 @@
  * Builds the engine: `dist/wasm/chatwire.wasm` and its glue, `dist/wasm/chatwire.js`.
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { root, run, say, target } from "./run.mjs";
 
@@ -18,13 +27,14 @@ const command = "build --release --lib --target wasm32-unknown-unknown --no-defa
 const standardLibrary = ["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"];
 const flags =
   "-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none -Zfmt-debug=none --cfg chatwire_speed " +
-  "-Zshare-generics=no -Zcross-crate-inline-threshold=always -Clink-arg=-zstack-size=524288";
+  "-Zshare-generics=no -Zcross-crate-inline-threshold=always -Clink-arg=-zstack-size=524288 " +
+  "-Ctarget-feature=-reference-types,-multivalue";
 const env = { RUSTC_BOOTSTRAP: "1", CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: flags };
 
 const binding = ["--target", "web", "--no-typescript", "--omit-default-module-path", "--out-name", "chatwire"];
 
 // Just what rustc emits; every runtime that chatwire supports can do it.
-const features = "bulk-memory multivalue mutable-globals nontrapping-float-to-int reference-types sign-ext".split(" ");
+const features = "bulk-memory mutable-globals nontrapping-float-to-int sign-ext".split(" ");
 // Low memory is the far end of the stack. Inlining what has one caller saves bytes, and costs more of them after gzip; so do
 // finding what is computed twice and cutting runs of zeros out of the data. Alignments, all alike, are hints only.
 const shrinking = [
@@ -41,10 +51,22 @@ async function compile(folder) {
 }
 
 /** Writes `chatwire.js` and `chatwire.wasm`, made of a compiled module, to a folder; with the functions' names if wanted. */
-export async function bindAndShrink(compiled, folder, { names = false } = {}) {
+async function bindAndShrink(compiled, folder, { names = false } = {}) {
   await run("wasm-bindgen", [compiled, ...binding, ...(names ? ["--keep-debug"] : []), "--out-dir", folder]);
   const options = names ? shrinking.map((option) => option.replace("--strip-debug", "-g")) : shrinking;
   await run("wasm-opt", [join(folder, "chatwire_bg.wasm"), ...options, "-o", join(folder, "chatwire.wasm")]);
+}
+
+/** Names the build in both files, so that the glue of one build refuses the module of another. */
+function nameBuild(folder) {
+  const [glue, module] = ["chatwire.js", "chatwire.wasm"].map((file) => join(folder, file));
+  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const hash = createHash("sha256").update(readFileSync(glue)).update(readFileSync(module)).digest("hex");
+  const build = `${version}-${hash.slice(0, 12)}`;
+  writeFileSync(glue, `\nexport const BUILD = ${JSON.stringify(build)};\n`, { flag: "a" });
+  // A custom section: 0, its length, and its name with its length before its content. All lengths here are below 128.
+  const content = Buffer.concat([Buffer.from([8]), Buffer.from(`chatwire${build}`)]);
+  writeFileSync(module, Buffer.concat([Buffer.from([0, content.length]), content]), { flag: "a" });
 }
 
 /** What a module is like that is built of the crate in another folder, in that folder. */
@@ -53,25 +75,39 @@ export async function buildElsewhere(folder) {
   return readFileSync(join(folder, "chatwire.wasm"));
 }
 
+/** Writes the module with the names of its functions to a folder. */
+export async function buildWithNames(folder) {
+  await bindAndShrink(await compile(root), folder, { names: true });
+  return readFileSync(join(folder, "chatwire.wasm"));
+}
+
 /** The options of wasm-opt, for modules to compare with. */
 export { shrinking };
 
-/** Builds what is out of date, and gives the path of the module as the compiler left it, names included. */
+/** All that the engine is made of, by content: cargo looks at file times, and a copied tree has new ones. */
+function hashOfSources() {
+  const hash = createHash("sha256");
+  const sources = readdirSync(join(root, "src"), { recursive: true }).map((file) => join("src", file));
+  const files = sources.filter((file) => file.endsWith(".rs")).sort();
+  const others = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "package.json", join("scripts", "engine.mjs")];
+  for (const file of [...files, ...others]) hash.update(`${file}\n`).update(readFileSync(join(root, file)));
+  return hash.digest("hex");
+}
+
+/** Builds the engine, unless it was built of the same sources. */
 export async function buildEngine() {
+  const files = ["chatwire.js", "chatwire.wasm"].map((file) => join(finished, file));
+  const hash = hashOfSources();
+  if (files.every(existsSync) && existsSync(stamp) && readFileSync(stamp, "utf8") === hash) return;
   say("building the engine");
   const compiled = await compile(root);
-  const how = `${binding} ${shrinking}`;
-  const hash = createHash("sha256").update(readFileSync(compiled)).update(how).digest("hex");
-  if (existsSync(join(finished, "chatwire.wasm")) && existsSync(stamp) && readFileSync(stamp, "utf8") === hash) {
-    return compiled;
-  }
   say("binding and shrinking it");
   mkdirSync(join(root, ".cache"), { recursive: true });
   const fresh = mkdtempSync(join(root, ".cache", "engine-")); // its own: another build may be running
   await bindAndShrink(compiled, fresh);
+  nameBuild(fresh);
   mkdirSync(finished, { recursive: true });
   for (const file of ["chatwire.js", "chatwire.wasm"]) renameSync(join(fresh, file), join(finished, file));
   rmSync(fresh, { recursive: true });
   writeFileSync(stamp, hash);
-  return compiled;
 }

@@ -2,11 +2,11 @@
  * What the parts of the engine cost: by how much the code and data of its module, compressed, would shrink without each.
  * Names do not count. What two parts have alike counts for neither, so the sum is less than the whole.
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { bindAndShrink, buildEngine } from "./engine.mjs";
+import { buildWithNames } from "./engine.mjs";
 
 const IMPORT = 2;
 const CODE = 10;
@@ -17,8 +17,7 @@ const FUNCTION_NAMES = 1;
 /** Parts by name, with bytes before and after compression, the dearest first. */
 export async function partsOfEngine() {
   const folder = mkdtempSync(join(tmpdir(), "chatwire-parts-"));
-  await bindAndShrink(await buildEngine(), folder, { names: true });
-  const { functions, data } = read(readFileSync(join(folder, "chatwire.wasm")));
+  const { functions, data } = read(await buildWithNames(folder));
   rmSync(folder, { recursive: true });
   const whole = zipped(functions.map(({ body }) => body));
   const parts = Map.groupBy(functions, ({ name }) => partOf(name));

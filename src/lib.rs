@@ -28,6 +28,6 @@ pub mod usage;
 mod bindings;
 
 #[cfg(target_arch = "wasm32")]
-pub use client::{CallOptions, ChatStream, Client, ClientBuilder};
+pub use client::{CallOptions, ChatStream, Client, ClientBuilder, js};
 pub use error::Error;
 pub use provider::Provider;

@@ -6,8 +6,9 @@ use chatwire::chat::{ChatCompletionRequest, Message};
 use chatwire::error::ErrorKind;
 use chatwire::policy::timeouts::{Setting, TimeoutOption};
 use chatwire::stream::Status;
-use chatwire::{CallOptions, Client, Error, Provider};
+use chatwire::{CallOptions, Client, Error, Provider, js};
 use js_sys::{Function, Reflect};
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 const CHUNK: &str = r#"data: {"id":"c1","choices":[{"index":0,"delta":{"content":"Hel"}}]}\n\n"#;
@@ -388,4 +389,67 @@ async fn a_response_with_odd_headers_is_read_all_the_same() {
             "{headers}: {error:?}"
         );
     }
+}
+
+/// What a script has written as an object.
+fn object(source: &str) -> JsValue {
+    Function::new_no_args(&format!("return ({source})"))
+        .call0(&JsValue::UNDEFINED)
+        .unwrap()
+}
+
+#[wasm_bindgen_test]
+fn a_request_is_read_from_the_object_that_a_script_would_pass() {
+    let params = object(
+        "{ model: 'm', messages: [{ role: 'user', content: 'Hi' }, { role: 'user', content: [{ type: 'text', text: 'there' }] }],
+           temperature: 0.5, max_tokens: 7, seed: undefined, stop: null, tools: [{ type: 'function', function: { name: 'f',
+           parameters: { type: 'object', properties: { a: { type: 'number' } } } } }], new_field: { deep: [1, 2.5, 'x', null] } }",
+    );
+    let request = js::request(&params).unwrap();
+    assert_eq!(
+        serde_json::to_value(&request).unwrap(),
+        serde_json::json!({
+            "model": "m",
+            "messages": [
+                { "role": "user", "content": "Hi" },
+                { "role": "user", "content": [{ "type": "text", "text": "there" }] },
+            ],
+            "temperature": 0.5,
+            "max_tokens": 7,
+            "tools": [{ "type": "function", "function": { "name": "f",
+                "parameters": { "type": "object", "properties": { "a": { "type": "number" } } } } }],
+            "new_field": { "deep": [1, 2.5, "x", null] },
+        })
+    );
+}
+
+#[wasm_bindgen_test]
+fn an_object_that_is_no_request_is_an_error_that_quotes_nothing_of_it() {
+    for source in [
+        "null",
+        "'secret'",
+        "{ model: 'm' }",
+        "{ messages: 'secret' }",
+        "{ messages: [], max_tokens: 'secret' }",
+    ] {
+        let error = js::request(&object(source)).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Configuration, "{source}");
+        assert!(!error.message.contains("secret"), "{source}: {}", error.message);
+    }
+}
+
+#[wasm_bindgen_test]
+async fn chunks_and_errors_are_objects_for_scripts() {
+    let mut stream = client(streaming(&[CHUNK, LAST])).stream(&request()).await.unwrap();
+    let chunk = js::value(&stream.next().await.unwrap().unwrap()).unwrap();
+    let read = Function::new_with_args("chunk", "return chunk.choices[0].delta.content + JSON.stringify(chunk)");
+    let text = read.call1(&JsValue::UNDEFINED, &chunk).unwrap().as_string().unwrap();
+    assert!(text.starts_with("Hel{") && text.contains(r#""id":"c1""#), "{text}");
+
+    let refused = client(fetch("return Promise.resolve(new Response('{}', { status: 401 }));"));
+    let thrown = JsValue::from(refused.create(&request()).await.unwrap_err());
+    let member = |name: &str| Reflect::get(&thrown, &name.into()).unwrap();
+    assert!(thrown.is_instance_of::<js_sys::Error>());
+    assert_eq!(member("name").as_string().as_deref(), Some("AuthenticationError"));
+    assert_eq!(member("status").as_f64(), Some(401.0));
 }

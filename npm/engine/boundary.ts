@@ -46,63 +46,55 @@ export interface EngineDecoderOptions {
   requestId?: string;
 }
 
-/** What `Engine.make` makes. */
+/** What `Engine.make` makes: the numbers are those of `src/bindings/operations.rs`. */
 export const CONNECTION = 0;
 export const DECODER = 1;
-/** Bare event-stream framing; the length is the most bytes an event may have. */
+/** Bare event-stream framing, made by the most bytes an event may have. */
 export const EVENT_STREAM = 2;
 
+// What the parts of the engine do, with the arguments of `Engine.call` that each takes.
+
 /**
- * What a decoder does. The first three answer n: the output holds `n >= 0 ? n : ~n` bytes, and a negative n says that the
- * outcome is decided.
+ * Of a decoder. Each of the first three puts out a batch, leaves the deadlines in the report, and says whether the outcome is
+ * decided.
  */
 export const PUSH = 0; // length, readStarted, now
 export const END = 1; // length of what the host says of it, reason, now
 export const TICK = 2; // 0, readStarted, now
-/**
- * Puts out the outcome; before the end, its `usage` and `cost` so far. Asked with 1, it answers 0 where it needs the request's
- * body first.
- */
-export const OUTCOME = 3; // length of the request's body or 0, 1 to ask
-export const COMPLETION = 4;
-export const SET_OUTPUT = 5; // kind
+/** Chooses what a push puts out, and leaves the deadlines in the report. */
+export const SET_OUTPUT = 3; // kind
+/** Says whether nobody has counted the prompt's tokens. Then `OUTCOME` estimates them, if it gets the request's body. */
+export const LACKS_USAGE = 4;
+/** Puts out the outcome; before the end, its `usage` and `cost` so far. */
+export const OUTCOME = 5; // length of the request's body, or 0
+/** Puts out the completion. */
+export const COMPLETION = 6;
 
-/** What an event stream does: both put out an `EventStreamAnswer`. */
-export const FEED = 0; // length
-export const FINISH = 1;
+/** Of an event stream: both put out an `EventStreamAnswer`. */
+export const FEED = 7; // length
+export const FINISH = 8;
 
-/** What an opening does: takes an `ActionResult` and puts out an `Action`. */
-export const STEP = 0; // length, now, milliseconds since 1970, a random number in 0..1
+/** Of an opening: takes an `ActionResult` and puts out an `Action`. */
+export const STEP = 9; // length, now, milliseconds since 1970, a random number in 0..1
 
-/** What a connection does. */
-/** Ends a call: adds its outcome's `usage`, if there is any, to the totals, and frees its place. */
-export const ACCOUNT = 0; // length, id
-/** Whether the provider documents `response_format: json_schema`. */
-export const JSON_SCHEMA = 1;
+/** Of a connection. Ends a call: adds its outcome's `usage`, if there is any, to the totals, and frees its place. */
+export const ACCOUNT = 10; // length, id
+/** Puts out the `UsageTotals` of all calls. */
+export const USAGE = 11;
+/** Says whether the provider documents `response_format: json_schema`. */
+export const KNOWS_SCHEMAS = 12;
 
 /** One part of the engine. */
 export interface Engine {
-  /** Does something, by its number; what that means is said above. */
-  call(what: number, length?: number, a?: number, b?: number, c?: number): number;
+  /** Does one of the operations above. What comes of it is in the report. */
+  call(operation: number, length?: number, a?: number, b?: number, c?: number): void;
   /** Of a connection: begins to open a response, by the JSON of an `EngineCall` and of the request's body. */
   open(length: number): Engine;
-  /** Of a connection: the totals of its calls. */
-  usage(): Totals;
   free(): void;
 }
 
-/** Tokens and calls, and US dollars at the end: the cost is null where it is not known. */
-export type Totals = [
-  requests: number,
-  prompt: number,
-  completion: number,
-  total: number,
-  cached: number,
-  uncounted: number,
-  estimated: number,
-  cost: number | null,
-  saved: number,
-];
+/** Why nothing was made: an error to throw, or an environment variable whose value the engine wants as the option `env`. */
+export type Refusal = { error: object; variable?: never } | { variable: string; error?: never };
 
 export interface EventStreamAnswer<Event> {
   events: Event[];
@@ -163,16 +155,19 @@ export type ActionResult =
   | { aborted: true }
   | Record<string, never>;
 
-/** The generated module, `dist/wasm/chatwire.js`. Where `make` makes nothing, it puts out why. */
+/** The generated module, `dist/wasm/chatwire.js`. Where `make` makes nothing, it puts out a `Refusal`. */
 export interface EngineModule {
+  /** Names the build. The module has the same name in its section "chatwire". */
+  BUILD: string;
   default(source: { module_or_path: unknown }): Promise<{ memory: { buffer: ArrayBuffer } }>;
   initSync(source: { module: unknown }): { memory: { buffer: ArrayBuffer } };
   inputPointer(length: number): number;
   /** How many UTF-16 units of the text in the input were heard whole, when so many were spoken. */
   heard(length: number, units: number): number;
   /**
-   * Where a report of the last call lies: two 32-bit numbers, where its output lies and how many bytes it is; and two 64-bit
-   * ones, for how long a decoder's next read may be pending before a tick is due, and when one is due anyway.
+   * Where the report of the last call lies: three 32-bit numbers, where its output lies, how many bytes that is, and what the
+   * call says, 1 for yes and 0 for no; from byte 16 on two 64-bit ones, for how long a decoder's next read may be pending
+   * before a tick is due, and at what time one is due anyway.
    */
   reportPointer(): number;
   Engine: { make(kind: number, length: number): Engine | undefined; prototype: Engine };

@@ -15,13 +15,14 @@ import {
   type Engine,
   type EngineDecoderOptions,
   INPUT_BYTES,
+  LACKS_USAGE,
   OUTCOME,
   type OutputKind,
   PUSH,
   SET_OUTPUT,
   TICK,
 } from "./boundary.ts";
-import { answer, due, make, output, place, put, settingsText } from "./engine.ts";
+import { answer, due, make, output, place, put, says, settingsText } from "./engine.ts";
 import type { Shape } from "./shapes.ts";
 
 /** The text of one push, or its chunks or events. Nothing is an empty string, for lists too. */
@@ -58,11 +59,7 @@ export class BodyDecoder {
     this.#document = options.document === true;
     this.speaks = Boolean(options.sentences);
     this.#prompt = prompt;
-    try {
-      this.#engine = make(DECODER, settingsText(options));
-    } catch (thrown) {
-      throw toError(thrown);
-    }
+    this.#engine = make(DECODER, settingsText(options));
   }
 
   /** What each push gives; for chunks and events, how they are made. Before the first push. */
@@ -79,11 +76,11 @@ export class BodyDecoder {
 
   /** The outcome; before the end, what was used so far. */
   #report(engine: Engine): Outcome {
-    let length = engine.call(OUTCOME, 0, this.#prompt ? 1 : 0);
-    // The request is looked at only where nobody else has counted its tokens, and once.
-    length ||= engine.call(OUTCOME, put(this.#prompt?.() ?? ""));
+    // The request is read only where nobody else has counted its tokens, and once.
+    if (this.#prompt) engine.call(LACKS_USAGE);
+    engine.call(OUTCOME, this.#prompt && says() ? put(this.#prompt()) : 0);
     this.#prompt = undefined;
-    return answer(length);
+    return answer();
   }
 
   /** Takes bytes. Once `outcome` is there, more of them change nothing. */
@@ -101,19 +98,22 @@ export class BodyDecoder {
     const engine = this.#engine;
     if (!engine) return "";
     place(slice);
-    return this.#batch(engine.call(PUSH, slice.length, readStarted, now, 0));
+    engine.call(PUSH, slice.length, readStarted, now, 0);
+    return this.#batch();
   }
 
   /** The body is over; `why` in the host's words, where it gave any. */
   end(reason: EndReason, now: number, why = ""): Batch {
     this.#recorder?.noteEnd(reason, now, why);
-    return this.#engine ? this.#batch(this.#engine.call(END, put(why), reason, now)) : "";
+    this.#engine?.call(END, put(why), reason, now);
+    return this.#batch();
   }
 
   /** Time has passed: a read has been pending since `readStarted`. */
   tick(readStarted: number, now: number): Batch {
     this.#recorder?.note(["tick", readStarted, now]);
-    return this.#engine ? this.#batch(this.#engine.call(TICK, 0, readStarted, now)) : "";
+    this.#engine?.call(TICK, 0, readStarted, now);
+    return this.#batch();
   }
 
   /** When to `tick`, if a read has been pending since `readStarted`; Infinity for never. */
@@ -133,19 +133,22 @@ export class BodyDecoder {
     this.#engine = undefined;
   }
 
-  #batch(n: number): Batch {
+  /** What the engine has put out; at the end, the outcome too. */
+  #batch(): Batch {
+    const engine = this.#engine;
+    if (!engine) return "";
     this.#noteDeadline();
-    const length = n < 0 ? ~n : n;
-    let batch: Batch = "";
-    if (length > 0) {
-      const text = output(length);
-      batch = this.#shape ? this.#shape(text) : text;
-    }
-    if (n < 0 && this.#engine) {
-      const outcome = this.#report(this.#engine);
+    const isDecided = says();
+    const text = output();
+    const batch = this.#shape && text !== "" ? this.#shape(text) : text;
+    if (isDecided) {
+      const outcome = this.#report(engine);
       if (outcome.error) outcome.error = withOutcome(toError(outcome.error), outcome);
       this.outcome = outcome;
-      if (this.#document) this.completion = output(this.#engine.call(COMPLETION));
+      if (this.#document) {
+        engine.call(COMPLETION);
+        this.completion = output();
+      }
       this.free();
     }
     return batch;

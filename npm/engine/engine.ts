@@ -5,9 +5,9 @@
  * edge runtimes forbid I/O in global scope.
  */
 
-import { ChatwireError, type ErrorDescriptor } from "../errors.ts";
-import { Engine, initSync, inputPointer, reportPointer } from "../wasm/chatwire.js";
-import type { Engine as EnginePart } from "./boundary.ts";
+import { ChatwireError, toError } from "../errors.ts";
+import { BUILD, Engine, initSync, inputPointer, reportPointer } from "../wasm/chatwire.js";
+import type { Engine as EnginePart, Refusal } from "./boundary.ts";
 
 type CompiledModule = typeof globalThis extends { WebAssembly: { Module: { prototype: infer M } } } ? M : never;
 
@@ -24,9 +24,9 @@ interface Exports {
 let loader: (() => WasmSource) | undefined;
 let exports: Exports | undefined;
 let bytes = new Uint8Array(0);
-/** Where the last output lies, and its length. */
-let out = new Uint32Array(0);
-let deadline = new Float64Array(0);
+/** The report of the last call, in the engine's memory: `EngineModule.reportPointer` says what is in it. */
+let report = new Uint32Array(0);
+let deadlines = new Float64Array(0);
 let input = 0;
 
 /** Each entry says once how its runtime finds the `.wasm`; the loader is called on first use. */
@@ -34,11 +34,23 @@ export function setLoader(load: () => WasmSource): void {
   loader = load;
 }
 
-function isImmediate(source: WasmSource): boolean {
+function isImmediate(source: WasmSource): source is CompiledModule | ArrayBuffer | ArrayBufferView {
   return source instanceof WebAssembly.Module || source instanceof ArrayBuffer || ArrayBuffer.isView(source);
 }
 
-function started(module: unknown): void {
+/**
+ * Links a module with the glue of this package, if both are of one build: what the two say to each other changes.
+ * @param address where the module came from, for the message
+ */
+function link(source: CompiledModule | ArrayBuffer | ArrayBufferView, address = ""): void {
+  const module = source instanceof WebAssembly.Module ? source : new WebAssembly.Module(source as ArrayBuffer);
+  const [section] = WebAssembly.Module.customSections(module, "chatwire");
+  const build = section ? `build ${new TextDecoder().decode(section)}` : "no build that this package knows";
+  if (build !== `build ${BUILD}`) {
+    throw new ChatwireError(
+      `The WebAssembly of chatwire${address} is of another version: it is ${build}, and the scripts are build ${BUILD}. Reload the page; if that does not help, deploy the files of one build together.`,
+    );
+  }
   exports = initSync({ module });
   input = inputPointer(0);
 }
@@ -78,7 +90,7 @@ async function load(from: WasmSource | undefined): Promise<void> {
   let found: WasmSource | undefined;
   try {
     found = from ?? source();
-    started(isImmediate(found) ? found : await compiled(found as URL | string | Response));
+    link(isImmediate(found) ? found : await compiled(found), addressOf(found));
   } catch (cause) {
     throw unloadable(cause, found);
   }
@@ -100,18 +112,21 @@ export function initNow(): boolean {
   try {
     const found = loader?.();
     if (found === undefined || !isImmediate(found)) return false;
-    started(found);
+    link(found);
     return true;
   } catch (cause) {
     throw unloadable(cause);
   }
 }
 
+function addressOf(source?: WasmSource): string {
+  return source instanceof URL || typeof source === "string" ? ` from ${source}` : "";
+}
+
 function unloadable(cause: unknown, found?: WasmSource): ChatwireError {
   if (cause instanceof ChatwireError) return cause;
-  const address = found instanceof URL || typeof found === "string" ? ` from ${found}` : "";
   return new ChatwireError(
-    `The WebAssembly of chatwire could not be loaded${address}. Check the network, that the file is served (reload a page that is older than its server's files), and that a Content-Security-Policy allows 'wasm-unsafe-eval'.`,
+    `The WebAssembly of chatwire could not be loaded${addressOf(found)}. Check the network, that the file is served (reload a page that is older than its server's files), and that a Content-Security-Policy allows 'wasm-unsafe-eval'.`,
     { cause },
   );
 }
@@ -129,18 +144,24 @@ function view(): Uint8Array {
   // Memory that grew has a new buffer, and a view of the old one is empty. To ask the memory itself would take longer.
   if (exports && bytes.length === 0) {
     const { buffer } = exports.memory;
-    const report = reportPointer();
+    const pointer = reportPointer();
     bytes = new Uint8Array(buffer);
-    out = new Uint32Array(buffer, report, 2);
-    deadline = new Float64Array(buffer, report + 8, 2);
+    report = new Uint32Array(buffer, pointer, 3);
+    deadlines = new Float64Array(buffer, pointer + 16, 2);
   }
   return bytes;
+}
+
+/** Whether the last call says yes. */
+export function says(): boolean {
+  view();
+  return report[2] === 1;
 }
 
 /** When a decoder's next tick is due, as its last call left it: after how long a wait, and at what time. Read both at once. */
 export function due(): Float64Array {
   view();
-  return deadline;
+  return deadlines;
 }
 
 /** Puts bytes, at most `INPUT_BYTES` of them, where the next engine call takes them from. */
@@ -170,17 +191,24 @@ export function settingsText(settings: object): string {
   );
 }
 
-/** What the last engine call put out, as JSON. */
-export function answer<T>(length: number): T {
-  return JSON.parse(output(length)) as T;
+/** What the last engine call put out, read as JSON. */
+export function answer<T>(): T {
+  return JSON.parse(output()) as T;
 }
 
-/** Makes a part of the engine, by its options as JSON or a number. */
+/**
+ * Makes a part of the engine, by its options as JSON or a number.
+ * @throws {ChatwireError} the options make no sense
+ */
 export function make(kind: number, options: string | number): EnginePart {
-  const engine = Engine.make(kind, typeof options === "number" ? options : put(options));
-  if (engine) return engine;
-  view();
-  throw answer<ErrorDescriptor>(out[1] as number);
+  const made = tryMake(kind, options);
+  if ("call" in made) return made;
+  throw toError(made.error);
+}
+
+/** The same; gives the reason where nothing is made. */
+export function tryMake(kind: number, options: string | number): EnginePart | Refusal {
+  return Engine.make(kind, typeof options === "number" ? options : put(options)) ?? answer<Refusal>();
 }
 
 // A leading U+FEFF in an answer is text, not a mark.
@@ -189,11 +217,11 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 /** Below this many bytes a loop over ASCII is faster than `TextDecoder`. */
 const SHORT = 12;
 
-/** The first `length` bytes of what the last engine call put out, as a string. Valid until the next call. */
-export function output(length: number): string {
-  if (length === 0) return "";
+/** What the last engine call put out, as a string. */
+export function output(): string {
   const all = view();
-  const from = out[0] as number;
+  const from = report[0] as number;
+  const length = report[1] as number;
   const to = from + length;
   if (length <= SHORT) {
     let text = "";

@@ -1,8 +1,8 @@
 /**
  * One request through the engine: from what the caller gave to a response whose headers have arrived.
  */
-import { ACCOUNT, CONNECTION, type Engine, type EngineCall, JSON_SCHEMA, type Totals } from "../engine/boundary.ts";
-import { init, initNow, make, put, settingsText } from "../engine/engine.ts";
+import { ACCOUNT, CONNECTION, type Engine, type EngineCall, KNOWS_SCHEMAS, USAGE } from "../engine/boundary.ts";
+import { answer, init, initNow, make, put, says, settingsText, tryMake } from "../engine/engine.ts";
 import { aborted, ChatwireError, type ErrorDetail, outcomeOf, toError, unsent } from "../errors.ts";
 import type { ClientOptions, Fallback, Hooks, RequestOptions } from "../options.ts";
 import type { Source } from "../stream/session.ts";
@@ -44,9 +44,6 @@ function toBody(params: unknown, stream: boolean): string {
   throw unsent("invalid_json", message);
 }
 
-/** Nothing has been counted yet. */
-const NO_TOTALS: Totals = [0, 0, 0, 0, 0, 0, 0, 0, 0];
-
 /** What is behind each client, for those that fall back on it. */
 const callers = new WeakMap<object, Caller>();
 
@@ -74,16 +71,16 @@ export class Caller {
 
   /** The totals of all calls. */
   get usage(): UsageTotals {
-    const [requests, prompt_tokens, completion_tokens, total_tokens, cached_tokens, uncounted, estimated, cost, saved] =
-      this.#connection?.usage() ?? NO_TOTALS;
-    const details = { prompt_tokens_details: { cached_tokens } };
-    return { requests, prompt_tokens, completion_tokens, total_tokens, ...details, uncounted, estimated, cost, saved };
+    if (!this.#connection) return noTotals();
+    this.#connection.call(USAGE);
+    return answer();
   }
 
   /** Whether the server documents `response_format: json_schema`. */
   async knowsSchemas(): Promise<boolean> {
     await init();
-    return this.#connect().call(JSON_SCHEMA) === 1;
+    this.#connect().call(KNOWS_SCHEMAS);
+    return says();
   }
 
   /** Starts a call. Whatever is wrong with it rejects `answer`. */
@@ -211,21 +208,23 @@ export class Caller {
     // `true` stands for a function, and is no key itself.
     if (typeof apiKey === "function") settings.apiKey = true;
     else if (apiKey !== undefined) settings.apiKey = typeof apiKey === "boolean" ? [] : apiKey;
-    const connect = (env?: string) => make(CONNECTION, settingsText({ ...settings, env }));
-    try {
-      try {
-        this.#connection = connect();
-      } catch (thrown) {
-        // It asks for a key that may be in the environment.
-        const { variable } = thrown as { variable?: string };
-        if (!variable) throw thrown;
-        this.#connection = connect(variableOf(variable));
-      }
-    } catch (thrown) {
-      throw toError(thrown);
-    }
-    return this.#connection;
+    let made = tryMake(CONNECTION, settingsText(settings));
+    if ("variable" in made) made = make(CONNECTION, settingsText({ ...settings, env: variableOf(made.variable) }));
+    if ("error" in made) throw toError(made.error);
+    this.#connection = made;
+    return made;
   }
+}
+
+/** What a client has used that has made no call yet. */
+function noTotals(): UsageTotals {
+  const tokens = {
+    prompt_tokens: 0,
+    completion_tokens: 0,
+    total_tokens: 0,
+    prompt_tokens_details: { cached_tokens: 0 },
+  };
+  return { requests: 0, ...tokens, uncounted: 0, estimated: 0, cost: 0, saved: 0 };
 }
 
 /** What the engine is told of a client's options, beside key, headers and query. */

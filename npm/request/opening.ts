@@ -90,8 +90,8 @@ export async function open(
   try {
     let result: ActionResult = {};
     for (;;) {
-      const length = put(JSON.stringify(result));
-      const action = answer<Action>(engine.call(STEP, length, performance.now(), Date.now(), Math.random()));
+      engine.call(STEP, put(JSON.stringify(result)), performance.now(), Date.now(), Math.random());
+      const action = answer<Action>();
       for (const [hook, what] of action.told ?? []) told(hook, what);
       if (action.fail) throw action.fail;
       if (action.open) return { response: response as Response, ...action.open, sent };

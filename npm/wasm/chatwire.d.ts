@@ -3,6 +3,7 @@ import type { EngineModule } from "../engine/boundary.ts";
 
 declare const start: EngineModule["default"];
 export default start;
+export declare const BUILD: EngineModule["BUILD"];
 export declare const initSync: EngineModule["initSync"];
 export declare const inputPointer: EngineModule["inputPointer"];
 export declare const reportPointer: EngineModule["reportPointer"];

@@ -3,9 +3,6 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use serde::Serialize;
-use wasm_bindgen::JsValue;
-
 use super::descriptor::describe;
 use super::memory;
 use super::options::{Options, value};
@@ -44,8 +41,7 @@ struct Shared {
 }
 
 impl Connection {
-    /// A client by the JSON text of the options its user gave, and `page`, `location` and `env` for where it is. Its JSON
-    /// schema says whether the provider documents `response_format: json_schema`.
+    /// A client by the JSON text of the options its user gave, and `page`, `location` and `env` for where it is.
     pub(super) fn make(options: &[u8]) -> Result<Connection, Refused> {
         let options = value(options);
         let problems = RefCell::default();
@@ -82,26 +78,38 @@ impl Connection {
     }
 
     /// Whether the provider documents `response_format: json_schema`.
-    pub(super) fn json_schema(&self) -> bool {
+    pub(super) fn knows_schemas(&self) -> bool {
         self.0.settings.provider.capabilities.json_schema
     }
 
-    /// What all calls have used so far: numbers in the order of `Totals` in `npm/engine/boundary.ts`.
-    pub(super) fn usage(&self) -> JsValue {
+    /// Puts out what all calls have used so far, as the JSON text of `UsageTotals` in `npm/types.ts`.
+    pub(super) fn usage(&self) {
         let totals = self.0.totals.borrow();
-        let numbers = [
-            Some(totals.requests as f64),
-            Some(totals.prompt as f64),
-            Some(totals.completion as f64),
-            Some(totals.prompt.saturating_add(totals.completion) as f64),
-            Some(totals.cached as f64),
-            Some(totals.uncounted as f64),
-            Some(totals.estimated as f64),
-            totals.cost(),
-            Some(usage::dollars(totals.saved)),
-        ];
-        let serializer = serde_wasm_bindgen::Serializer::json_compatible();
-        numbers.serialize(&serializer).unwrap_or(JsValue::NULL)
+        memory::write(|out| {
+            out.raw(b"{");
+            for (name, number) in [
+                ("requests", totals.requests),
+                ("prompt_tokens", totals.prompt),
+                ("completion_tokens", totals.completion),
+                ("total_tokens", totals.prompt.saturating_add(totals.completion)),
+                ("uncounted", totals.uncounted),
+                ("estimated", totals.estimated),
+            ] {
+                out.key(name).integer(number);
+            }
+            out.key("prompt_tokens_details")
+                .raw(b"{")
+                .key("cached_tokens")
+                .integer(totals.cached)
+                .raw(b"}")
+                .key("cost");
+            // Pico-dollars, in dollars.
+            match totals.unpriced {
+                0 => out.decimal(totals.cost, 12),
+                _ => out.raw(b"null"),
+            };
+            out.key("saved").decimal(totals.saved, 12).raw(b"}");
+        });
     }
 
     /// Adds a call that is over to the totals, by the `usage` of its outcome in the input, and frees its place.
@@ -142,7 +150,7 @@ pub(super) struct Opening {
 
 impl Opening {
     /// Takes what came of the last action, and puts out the next, as JSON text both.
-    pub(super) fn step(&mut self, length: usize, now: f64, wall: f64, random: f64) -> usize {
+    pub(super) fn step(&mut self, length: usize, now: f64, wall: f64, random: f64) {
         let at = Moment { now, wall, random };
         let event = read_event(&memory::input(length, value));
         memory::write(|out| {
@@ -157,7 +165,7 @@ impl Opening {
                 Err(error) => describe(error, out.key("fail")),
             }
             out.raw(b"}");
-        })
+        });
     }
 }
 

@@ -1,6 +1,6 @@
 //! What JavaScript holds of the engine: one class for all of it, and one call for all that it does.
 //!
-//! A class or a method of its own costs what ten lines of code do, here and in the glue. `npm/engine/boundary.ts` has the numbers.
+//! A class or a method of its own costs what ten lines of code do, here and in the glue. `operations.rs` has the numbers.
 
 use wasm_bindgen::prelude::*;
 
@@ -8,7 +8,7 @@ use super::connection::{Connection, Opening, Refused};
 use super::decoder::Decoder;
 use super::descriptor::describe;
 use super::event_stream::EventStream;
-use super::memory;
+use super::{memory, operations};
 use crate::stream;
 
 /// One part of the engine.
@@ -24,22 +24,28 @@ enum Part {
 
 #[wasm_bindgen]
 impl Engine {
-    /// Makes a part by its number: 0 a connection, 1 a decoder, by the JSON text of its options in the input; 2 an event
-    /// stream, by the most bytes an event may have. Where nothing is made, the output says why.
-    pub fn make(kind: u32, length: usize) -> Option<Engine> {
-        let made = match kind {
-            0 => memory::input(length, Connection::make).map(Part::Connection),
-            1 => memory::input(length, Decoder::make)
+    /// Makes a part, by the JSON text of its options in the input; an event stream, by the most bytes an event may have. Where
+    /// nothing is made, the output says why: `{"error": …}`, or `{"variable": …}` where the value of that environment variable
+    /// is wanted as the option `env`.
+    pub fn make(part: u32, length: usize) -> Option<Engine> {
+        let made = match part {
+            operations::CONNECTION => memory::input(length, Connection::make).map(Part::Connection),
+            operations::DECODER => memory::input(length, Decoder::make)
                 .map(|decoder| Part::Decoder(Box::new(decoder)))
                 .map_err(Refused::Error),
-            _ => Ok(Part::EventStream(Box::new(EventStream::new(length)))),
+            operations::EVENT_STREAM => Ok(Part::EventStream(Box::new(EventStream::new(length)))),
+            _ => return None,
         };
         made.map(Engine)
             .map_err(|refused| {
-                memory::write(|out| match refused {
-                    Refused::Error(error) => describe(&error, out),
-                    Refused::Wants(variable) => drop(out.raw(b"{").member("variable", &variable).raw(b"}")),
-                })
+                memory::write(|out| {
+                    out.raw(b"{");
+                    match refused {
+                        Refused::Error(error) => describe(&error, out.key("error")),
+                        Refused::Wants(variable) => drop(out.member("variable", &variable)),
+                    }
+                    out.raw(b"}");
+                });
             })
             .ok()
     }
@@ -52,36 +58,24 @@ impl Engine {
         }
     }
 
-    /// Does something, by its number.
-    pub fn call(&mut self, what: u32, length: usize, a: f64, b: f64, c: f64) -> f64 {
-        let put_out = match (&mut self.0, what) {
-            (Part::Decoder(decoder), 0) => return decoder.push(length, a, b),
-            (Part::Decoder(decoder), 1) => return decoder.end(length, a, b),
-            (Part::Decoder(decoder), 2) => return decoder.tick(a, b),
-            (Part::Decoder(decoder), 3) => decoder.outcome(length, a > 0.0),
-            (Part::Decoder(decoder), 4) => decoder.completion(),
-            (Part::Decoder(decoder), 5) => {
-                decoder.set_output(length);
-                0
-            }
-            (Part::EventStream(stream), 0) => stream.feed(length),
-            (Part::EventStream(stream), 1) => stream.end(),
-            (Part::Opening(opening), 0) => opening.step(length, a, b, c),
-            (Part::Connection(connection), 0) => {
-                connection.account(length, a as usize);
-                0
-            }
-            (Part::Connection(connection), 1) => usize::from(connection.json_schema()),
-            _ => 0,
-        };
-        put_out as f64
-    }
-
-    /// What all calls of a connection have used so far.
-    pub fn usage(&self) -> JsValue {
-        match &self.0 {
-            Part::Connection(connection) => connection.usage(),
-            _ => JsValue::NULL,
+    /// Does an operation, with `length` bytes of input. What comes of it is in the report. An operation of another part does
+    /// nothing.
+    pub fn call(&mut self, operation: u32, length: usize, a: f64, b: f64, c: f64) {
+        match (&mut self.0, operation) {
+            (Part::Decoder(decoder), operations::PUSH) => decoder.push(length, a, b),
+            (Part::Decoder(decoder), operations::END) => decoder.end(length, a, b),
+            (Part::Decoder(decoder), operations::TICK) => decoder.tick(a, b),
+            (Part::Decoder(decoder), operations::SET_OUTPUT) => decoder.set_output(length),
+            (Part::Decoder(decoder), operations::LACKS_USAGE) => memory::say(decoder.lacks_usage()),
+            (Part::Decoder(decoder), operations::OUTCOME) => decoder.outcome(length),
+            (Part::Decoder(decoder), operations::COMPLETION) => decoder.completion(),
+            (Part::EventStream(stream), operations::FEED) => stream.feed(length),
+            (Part::EventStream(stream), operations::FINISH) => stream.end(),
+            (Part::Opening(opening), operations::STEP) => opening.step(length, a, b, c),
+            (Part::Connection(connection), operations::ACCOUNT) => connection.account(length, a as usize),
+            (Part::Connection(connection), operations::USAGE) => connection.usage(),
+            (Part::Connection(connection), operations::KNOWS_SCHEMAS) => memory::say(connection.knows_schemas()),
+            _ => {}
         }
     }
 }

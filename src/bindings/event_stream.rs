@@ -17,7 +17,7 @@ impl EventStream {
 
     /// Takes bytes from the input buffer. The output is a JSON object: `events` that are complete, `lastEventId`, and
     /// `reconnectionTime` or `error` where there is one.
-    pub(super) fn feed(&mut self, length: usize) -> usize {
+    pub(super) fn feed(&mut self, length: usize) {
         memory::write(|out| {
             out.raw(b"{\"events\":[");
             let ended = memory::input(length, |bytes| {
@@ -28,18 +28,18 @@ impl EventStream {
                 Ok::<(), Overflow>(())
             });
             self.close(out, ended.is_err());
-        })
+        });
     }
 
     /// Ends the stream; an event it left unfinished is in the output, which is as that of `feed`.
-    pub(super) fn end(&mut self) -> usize {
+    pub(super) fn end(&mut self) {
         memory::write(|out| {
             out.raw(b"{\"events\":[");
             if let Some(event) = self.0.end() {
                 write(&event, out);
             }
             self.close(out, false);
-        })
+        });
     }
 
     fn close(&self, out: &mut Writer, overflow: bool) {

@@ -26,6 +26,7 @@ static OUTPUT: Unshared<Cell<Vec<u8>>> = Unshared(Cell::new(Vec::new()));
 static REPORT: Unshared<Cell<Report>> = Unshared(Cell::new(Report {
     output: std::ptr::null(),
     length: 0,
+    says: 0,
     patience: f64::INFINITY,
     due: f64::INFINITY,
 }));
@@ -38,6 +39,8 @@ struct Report {
     output: *const u8,
     /// How many bytes it is.
     length: usize,
+    /// 1 for yes, 0 for no: the answer to a question, or whether a decoder's outcome is decided.
+    says: u32,
     /// Of a decoder: for how many milliseconds a read may be pending before a tick is due.
     patience: f64,
     /// And at what time one is due however long it is pending.
@@ -56,8 +59,8 @@ pub fn input_pointer(length: usize) -> *mut u8 {
     pointer
 }
 
-/// Where the host finds what there is to say of the last call: two 32-bit numbers, where its output lies and how many bytes
-/// it is, and two 64-bit ones, when a decoder's next tick is due.
+/// Where the host finds the report of the last call: three 32-bit numbers, where its output lies, how many bytes that is, and
+/// yes (1) or no (0); eight bytes further on two 64-bit ones, when a decoder's next tick is due.
 #[wasm_bindgen(js_name = reportPointer)]
 pub fn report_pointer() -> *const u8 {
     REPORT.0.as_ptr().cast::<u8>().cast_const()
@@ -74,17 +77,24 @@ pub(super) fn input<T>(length: usize, read: impl FnOnce(&[u8]) -> T) -> T {
     read(&buffer[..length])
 }
 
-/// Keeps `bytes` for the host to read, and tells how many there are.
+/// Keeps `bytes` for the host to read.
 #[cfg_attr(chatwire_speed, optimize(speed))]
-pub(super) fn set_output(bytes: Vec<u8>) -> usize {
-    let length = bytes.len();
+pub(super) fn set_output(bytes: Vec<u8>) {
     REPORT.0.set(Report {
         output: bytes.as_ptr(),
-        length,
+        length: bytes.len(),
         ..REPORT.0.get()
     });
     OUTPUT.0.set(bytes);
-    length
+}
+
+/// Keeps a yes or a no.
+#[inline]
+pub(super) fn say(yes: bool) {
+    REPORT.0.set(Report {
+        says: u32::from(yes),
+        ..REPORT.0.get()
+    });
 }
 
 /// Keeps when a decoder's next tick is due.
@@ -97,11 +107,11 @@ pub(super) fn set_deadline((patience, due): (f64, f64)) {
     });
 }
 
-/// Lets something be written to the output buffer, and tells how many bytes it is.
-pub(super) fn write(write: impl FnOnce(&mut Writer)) -> usize {
+/// Lets something be written to the output buffer.
+pub(super) fn write(write: impl FnOnce(&mut Writer)) {
     let mut out = Writer::default();
     write(&mut out);
-    set_output(out.bytes)
+    set_output(out.bytes);
 }
 
 /// Gives a decoder the output buffer to write to; what it wrote then goes to [`set_output`].

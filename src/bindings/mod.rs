@@ -9,4 +9,5 @@ mod descriptor;
 mod engine;
 mod event_stream;
 mod memory;
+mod operations;
 mod options;

@@ -20,6 +20,7 @@
 
 mod connection;
 mod host;
+pub mod js;
 mod stream;
 
 use std::cell::RefCell;

@@ -35,6 +35,17 @@ test("an_engine_that_is_none_is_an_error_by_name_and_the_next_try_is_free", asyn
   await assert.rejects(init(new Uint8Array([0, 1, 2, 3])), unloadable);
   await assert.rejects(init(wasm.subarray(0, wasm.length / 2)), unloadable);
   await assert.rejects(init("http://127.0.0.1:9/chatwire.wasm"), unloadable);
+  // Of another version, with another name in the section at its end or with none: refused before it is linked.
+  const other = Buffer.from(wasm);
+  other.write("-", other.length - 1);
+  const stranger = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]);
+  for (const [module, build] of [
+    [other, /it is build \S+-, and the scripts are build \S+\. Reload/],
+    [new WebAssembly.Module(other), /it is build \S+-, /],
+    [stranger, /it is no build that this package knows, /],
+  ] as const) {
+    await assert.rejects(init(module), (error) => error instanceof ChatwireError && build.test(error.message));
+  }
   await init(wasm);
   assert.equal(await client().chat.completions.stream(hello).finalContent(), "Hi");
 });
