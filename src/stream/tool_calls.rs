@@ -1,7 +1,8 @@
 //! Tool calls put together from their deltas, however a server numbers, names and cuts them.
 
-use super::Context;
+use super::ending::{Ending, Taken};
 use super::extras::Extras;
+use super::ledger::Ledger;
 use super::output::Output;
 use super::partial_json::PartialJson;
 use super::repairs::Repair;
@@ -194,48 +195,54 @@ fn field<'a>(reader: &mut Reader<'a>) -> Result<Field<'a>, Malformed> {
 }
 
 /// The tool calls of one choice.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct ToolCalls {
+    /// The index of the choice they belong to.
+    choice: u64,
     calls: Vec<ToolCall>,
     /// The call that a delta without any mark belongs to.
     latest: usize,
 }
 
 impl ToolCalls {
+    /// None yet, for the choice with this index.
+    pub(super) fn new(choice: u64) -> Self {
+        ToolCalls {
+            choice,
+            calls: Vec::new(),
+            latest: 0,
+        }
+    }
+
     pub(super) fn calls(&self) -> &[ToolCall] {
         &self.calls
     }
 
     /// Takes a `tool_calls` value, which was read once already; true when it brought something. `whole`: from a message,
     /// where calls have no index.
-    pub(super) fn take(&mut self, raw: &[u8], whole: bool, context: &mut Context<'_>) -> Result<bool, super::Refusal> {
+    pub(super) fn take(&mut self, raw: &[u8], whole: bool, ledger: &mut Ledger) -> Taken<bool> {
         let mut reader = Reader::new(raw);
         let items = read_items(&mut reader).unwrap_or_default();
         let mut progress = false;
         for (at, mut item) in items.into_iter().enumerate() {
             item.follows = at > 0;
-            progress |= self.take_item(item, whole, context)?;
+            progress |= self.take_item(item, whole, ledger)?;
         }
         Ok(progress)
     }
 
     /// Takes more of the arguments of the call with this index: a list of one item with nothing else in it.
-    pub(super) fn take_arguments(
-        &mut self,
-        index: u64,
-        piece: Str<'_>,
-        context: &mut Context<'_>,
-    ) -> Result<bool, super::Refusal> {
+    pub(super) fn take_arguments(&mut self, index: u64, piece: Str<'_>, ledger: &mut Ledger) -> Taken<bool> {
         let item = Item {
             index: Some(index),
             arguments: Field::Str(piece),
             ..Item::default()
         };
-        self.take_item(item, false, context)
+        self.take_item(item, false, ledger)
     }
 
     /// Takes a `function_call`, the form before tool calls: one call a choice.
-    pub(super) fn take_function(&mut self, raw: &[u8], context: &mut Context<'_>) -> Result<bool, super::Refusal> {
+    pub(super) fn take_function(&mut self, raw: &[u8], ledger: &mut Ledger) -> Taken<bool> {
         let mut item = Item {
             index: Some(0),
             ..Item::default()
@@ -243,11 +250,11 @@ impl ToolCalls {
         if item.read_function(&mut Reader::new(raw)).is_err() {
             return Ok(false);
         }
-        context.repair(Repair::ToolFunctionCall)?;
-        self.take_item(item, true, context)
+        ledger.repair(self.choice, Repair::ToolFunctionCall)?;
+        self.take_item(item, true, ledger)
     }
 
-    fn take_item(&mut self, item: Item<'_>, whole: bool, context: &mut Context<'_>) -> Result<bool, super::Refusal> {
+    fn take_item(&mut self, item: Item<'_>, whole: bool, ledger: &mut Ledger) -> Taken<bool> {
         let id = match item.id {
             Field::Str(id) => id.to_text(),
             Field::Other(raw) => crate::text::lossy(raw),
@@ -255,17 +262,17 @@ impl ToolCalls {
         };
         let name = item.name.text().map(|name| name.to_text()).unwrap_or_default();
         let is_blank = item.is_blank();
-        let at = match self.find(&item, &id, &name, context)? {
+        let at = match self.find(&item, &id, &name, ledger)? {
             Some(at) => at,
             // Nothing of a call that nobody heard of.
             None if is_blank => return Ok(false),
             None => {
-                context.hold(CALL_BYTES)?;
-                self.open(item.index, context)?
+                ledger.hold(CALL_BYTES)?;
+                self.open(item.index, ledger)?
             }
         };
         if item.index.is_none() && !whole {
-            context.repair(Repair::ToolNoIndex)?;
+            ledger.repair(self.choice, Repair::ToolNoIndex)?;
         }
         self.latest = at;
         let Some(call) = self.calls.get_mut(at) else {
@@ -279,7 +286,7 @@ impl ToolCalls {
         if call.name.is_empty() {
             call.name = name;
         } else if !name.is_empty() {
-            context.repair(Repair::ToolNameRepeated)?;
+            ledger.repair(self.choice, Repair::ToolNameRepeated)?;
             // Not announced yet, so a name in pieces can still be put together; one sent again is the same name.
             if !call.started && name.starts_with(&call.name) {
                 call.name = name;
@@ -287,7 +294,7 @@ impl ToolCalls {
                 call.name.push_str(&name);
             }
         }
-        context.hold(call.extras.keep(&item.extras, true) + call.function_extras.keep(&item.function_extras, true))?;
+        ledger.hold(call.extras.keep(&item.extras, true) + call.function_extras.keep(&item.function_extras, true))?;
         if call.filled && !is_blank {
             call.filled = false;
             call.arguments = Text::default();
@@ -296,41 +303,35 @@ impl ToolCalls {
         match item.arguments {
             Field::Str(piece) => call.push(piece),
             Field::Other(raw) => {
-                context.repair(Repair::ToolArgumentsNotText)?;
+                ledger.repair(self.choice, Repair::ToolArgumentsNotText)?;
                 call.push_raw(raw);
             }
-            Field::Null => context.repair(Repair::ToolArgumentsNotText)?,
+            Field::Null => ledger.repair(self.choice, Repair::ToolArgumentsNotText)?,
             Field::Absent => {}
         }
         let length = call.arguments.as_str().len();
-        if length > context.limits.max_tool_call_bytes {
-            return Err(super::Refusal::limit(
+        if length > ledger.limits.max_tool_call_bytes {
+            return Err(Ending::refused(
                 "limit.tool_call_bytes",
                 "A tool call's arguments grew past `limits.maxToolCallBytes`.",
             ));
         }
-        context.hold(length - from)?;
+        ledger.hold(length - from)?;
         // One that goes on after its choice had finished is done again at the end.
         call.done &= is_blank;
         // A name without arguments may be the first piece of one.
         let has_arguments = !matches!(item.arguments, Field::Absent);
         if !call.started && call.is_named() && (has_arguments && !call.id.is_empty() || length > from) {
-            self.start(at, context)?;
-            self.delta(at, 0, context);
+            self.start(at, ledger)?;
+            self.delta(at, 0, ledger);
         } else if call.started {
-            self.delta(at, from, context);
+            self.delta(at, from, ledger);
         }
         Ok(!is_blank)
     }
 
     /// Which call an item belongs to, if it belongs to one.
-    fn find(
-        &self,
-        item: &Item<'_>,
-        id: &str,
-        name: &str,
-        context: &mut Context<'_>,
-    ) -> Result<Option<usize>, super::Refusal> {
+    fn find(&self, item: &Item<'_>, id: &str, name: &str, ledger: &mut Ledger) -> Taken<Option<usize>> {
         let of_index = |call: &ToolCall| item.index.is_none() || call.index == item.index;
         if !id.is_empty()
             && let Some(at) = self.calls.iter().rposition(|call| of_index(call) && call.is_called(id))
@@ -359,40 +360,40 @@ impl ToolCalls {
             (None, false) => !going_on,
         };
         if other && item.index.is_some() {
-            context.repair(Repair::ToolIndexReused)?;
+            ledger.repair(self.choice, Repair::ToolIndexReused)?;
         }
         Ok(Some(at).filter(|_| !other))
     }
 
-    fn open(&mut self, index: Option<u64>, context: &mut Context<'_>) -> Result<usize, super::Refusal> {
+    fn open(&mut self, index: Option<u64>, ledger: &mut Ledger) -> Taken<usize> {
         let at = self.calls.len();
         if let Some(before) = self.calls.last()
             && !before.started
             && before.is_named()
         {
             // So that calls start in their order.
-            self.start(at - 1, context)?;
+            self.start(at - 1, ledger)?;
         }
         self.calls.push(ToolCall {
             index,
-            partial: PartialJson::new(context.partial),
+            partial: PartialJson::new(ledger.partial()),
             ..ToolCall::default()
         });
         Ok(at)
     }
 
-    fn start(&mut self, at: usize, context: &mut Context<'_>) -> Result<(), super::Refusal> {
+    fn start(&mut self, at: usize, ledger: &mut Ledger) -> Taken {
         let Some(call) = self.calls.get_mut(at) else {
             return Ok(());
         };
         call.started = true;
         if call.id.is_empty() {
-            context.repair(Repair::ToolIdMadeUp)?;
+            ledger.repair(self.choice, Repair::ToolIdMadeUp)?;
             call.id_made_up = true;
-            call.id = made_up_id(context, at);
+            call.id = ledger.made_up_id(self.choice, at);
         }
-        if context.output.wants_events() {
-            let event = context.output.event("tool_call.start", context.choice);
+        if ledger.output.wants_events() {
+            let event = ledger.output.event("tool_call.start", self.choice);
             event
                 .key("index")
                 .integer(at as u64)
@@ -403,12 +404,12 @@ impl ToolCalls {
         Ok(())
     }
 
-    fn delta(&self, at: usize, from: usize, context: &mut Context<'_>) {
+    fn delta(&self, at: usize, from: usize, ledger: &mut Ledger) {
         let Some(piece) = self.calls.get(at).and_then(|call| call.arguments.as_str().get(from..)) else {
             return;
         };
-        if context.output.wants_events() && !piece.is_empty() {
-            let event = context.output.event("tool_call.delta", context.choice);
+        if ledger.output.wants_events() && !piece.is_empty() {
+            let event = ledger.output.event("tool_call.delta", self.choice);
             event
                 .key("index")
                 .integer(at as u64)
@@ -425,18 +426,18 @@ impl ToolCalls {
     }
 
     /// The choice has finished (`finished`) or its stream has: settles every call, and says so where the choice finished.
-    pub(super) fn end(&mut self, finished: bool, context: &mut Context<'_>) -> Result<(), super::Refusal> {
+    pub(super) fn end(&mut self, finished: bool, ledger: &mut Ledger) -> Taken {
         for at in 0..self.calls.len() {
             if self.calls[at].done {
                 continue;
             }
             if !self.calls[at].started && (finished || !self.calls[at].name.is_empty()) {
-                self.start(at, context)?;
+                self.start(at, ledger)?;
             }
             let call = &mut self.calls[at];
             call.arguments.end();
             if finished && call.arguments.as_str().trim_ascii().is_empty() {
-                context.repair(Repair::ToolArgumentsEmpty)?;
+                ledger.repair(self.choice, Repair::ToolArgumentsEmpty)?;
                 call.arguments = Text::default();
                 call.arguments.push_str("{}");
                 call.filled = true;
@@ -446,9 +447,9 @@ impl ToolCalls {
                 continue;
             }
             call.done = true;
-            call.hand_out_edits(context.choice, at, context.output);
-            if context.output.wants_events() {
-                let event = context.output.event("tool_call.done", context.choice);
+            call.hand_out_edits(self.choice, at, &mut ledger.output);
+            if ledger.output.wants_events() {
+                let event = ledger.output.event("tool_call.done", self.choice);
                 event
                     .key("index")
                     .integer(at as u64)
@@ -494,27 +495,6 @@ fn read_items<'a>(reader: &mut Reader<'a>) -> Result<Vec<Item<'a>>, Malformed> {
         }
     }
     Ok(items)
-}
-
-/// An id that is the same each time this stream is read, and another one in other streams. Nine letters and digits, which
-/// the pickiest server takes back.
-fn made_up_id(context: &Context<'_>, at: usize) -> String {
-    const LENGTH: usize = 9;
-    let mut seed = Writer::default();
-    seed.raw(context.completion_id.as_bytes())
-        .raw(b" ")
-        .milliseconds(Some(context.started));
-    seed.raw(b" ").integer(context.choice).raw(b" ").integer(at as u64);
-    // FNV-1a.
-    let hash = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
-    let mut rest = seed.bytes.iter().fold(0xcbf2_9ce4_8422_2325, hash);
-    let mut id = String::new();
-    for _ in 0..LENGTH {
-        let digit = (rest % 36) as u8;
-        rest /= 36;
-        id.push(char::from(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }));
-    }
-    id
 }
 
 /// Follows arguments as they grow, to know without reading them again whether they are a whole object.
