@@ -39,7 +39,7 @@ use crate::policy::opening::{Call, Key, Settings};
 use crate::policy::timeouts::{TimeoutOption, Timeouts};
 use crate::provider::{BaseUrl, Limits, Provider, is_own_host};
 use crate::redact::{check_header, check_key};
-use crate::usage::{self, Tokens};
+use crate::usage;
 use connection::{Connection, Opened};
 pub use stream::ChatStream;
 
@@ -49,11 +49,10 @@ pub struct Client {
     shared: Rc<Shared>,
 }
 
-/// What clones of a client share, and its streams with it.
+/// What clones of a client share.
 struct Shared {
-    connection: Connection,
+    connection: Rc<Connection>,
     fallback: Vec<Fallback>,
-    totals: RefCell<usage::Totals>,
 }
 
 /// Another client to ask, and what its request has that ours has not.
@@ -168,7 +167,7 @@ impl Client {
     /// What the finished calls of this client, and of its clones, add up to.
     #[must_use]
     pub fn usage(&self) -> usage::Totals {
-        *self.shared.totals.borrow()
+        *self.shared.connection.totals.borrow()
     }
 
     /// Asks this server and then, while that may help, those that were named for it.
@@ -192,9 +191,12 @@ impl Client {
                 .await;
         }
         match sent {
-            Ok((opened, answering)) => ChatStream::new(opened, options.signal, answering, self.clone()),
+            Ok((opened, answering)) => {
+                let asking = Rc::clone(&self.shared.connection);
+                ChatStream::new(opened, options.signal, answering, asking)
+            }
             Err(error) => {
-                self.tell_outcome(&serde_json::json!({
+                self.shared.connection.tell_outcome(&serde_json::json!({
                     "status": if error.kind == ErrorKind::UserAbort { "aborted" } else { "error" },
                     "usage": null,
                     "cost": null,
@@ -206,14 +208,14 @@ impl Client {
         }
     }
 
-    /// One request to this server, and to no other. Gives the client that answered too.
+    /// One request to this server, and to no other. Gives the connection that answered too.
     async fn send(
         &self,
         request: &ChatCompletionRequest,
         options: &CallOptions,
         started: f64,
         attempts: Vec<Attempt>,
-    ) -> Result<(Opened, Client), Error> {
+    ) -> Result<(Opened, Rc<Connection>), Error> {
         let body = serde_json::to_string(request).map_err(|error| {
             Error::new(
                 ErrorKind::Configuration,
@@ -236,24 +238,7 @@ impl Client {
         let connection = &self.shared.connection;
         let mut opened = connection.open(call, &body, options.signal.as_ref()).await?;
         opened.decoder.prompt_tokens = prompt_tokens;
-        Ok((opened, self.clone()))
-    }
-
-    /// Adds a call that this client answered to its totals.
-    fn account(&self, used: Option<(Tokens, bool)>) {
-        let (tokens, estimated) = used.unwrap_or_default();
-        let prices = self.shared.connection.settings.prices.as_ref();
-        self.shared.totals.borrow_mut().add(&tokens, estimated, prices);
-    }
-
-    /// Tells the observer how a call ended, without what was said in it.
-    fn tell_outcome(&self, outcome: &serde_json::Value) {
-        let connection = &self.shared.connection;
-        let mut told = serde_json::json!({ "provider": connection.settings.provider.name });
-        for name in ["status", "usage", "cost", "timing", "attempts", "requestId"] {
-            told[name] = outcome[name].clone();
-        }
-        connection.tell("onOutcome", &told.to_string());
+        Ok((opened, Rc::clone(connection)))
     }
 }
 
@@ -418,11 +403,11 @@ impl ClientBuilder {
             fetch: self.fetch,
             key: self.key,
             observer: self.observer,
+            totals: RefCell::default(),
         };
         let shared = Shared {
-            connection,
+            connection: Rc::new(connection),
             fallback: self.fallback,
-            totals: RefCell::default(),
         };
         Ok(Client {
             shared: Rc::new(shared),
