@@ -34,11 +34,12 @@ use crate::attempt::Attempt;
 use crate::chat::view::View;
 use crate::chat::{ChatCompletion, ChatCompletionRequest, StreamOptions};
 use crate::error::{Error, ErrorKind};
-use crate::policy::Validation;
-use crate::policy::opening::{Call, Key, Settings};
+use crate::policy::keys::{Environment, GivenKey, Key, KeyChoice, KeyQuestion, choose_key};
+use crate::policy::opening::{Call, Settings};
 use crate::policy::timeouts::{TimeoutOption, Timeouts};
-use crate::provider::{BaseUrl, Limits, Provider, is_own_host};
-use crate::redact::{check_header, check_key};
+use crate::policy::{Validation, retry};
+use crate::provider::{BaseUrl, Limits, Provider};
+use crate::redact::check_header;
 use crate::usage;
 use connection::{Connection, Opened};
 pub use stream::ChatStream;
@@ -87,7 +88,7 @@ pub struct CallOptions {
     pub headers: Vec<(String, String)>,
     /// Timeouts for this call, over the client's.
     pub timeout: TimeoutOption,
-    /// How many attempts may follow the first.
+    /// How many attempts may follow the first, from 0 to 100.
     pub max_retries: Option<u32>,
 }
 
@@ -101,7 +102,7 @@ impl Client {
             fetch: None,
             headers: Vec::new(),
             query: Vec::new(),
-            max_retries: 2,
+            max_retries: retry::DEFAULT_RETRIES,
             timeout: TimeoutOption::default(),
             limits: None,
             validation: Validation::default(),
@@ -283,7 +284,7 @@ impl ClientBuilder {
         self
     }
 
-    /// How many attempts may follow the first; 2 unless set.
+    /// How many attempts may follow the first, from 0 to 100; 2 unless set.
     #[must_use]
     pub fn max_retries(self, max_retries: u32) -> Self {
         Self { max_retries, ..self }
@@ -363,23 +364,26 @@ impl ClientBuilder {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidRequest`] with every option that cannot be meant: a base URL that is none, a key with a line
-    /// break, a header that could become two, a negative price or timeout.
+    /// break or none where the server needs one, a header that could become two, a negative price or timeout.
     pub fn build(self) -> Result<Client, Error> {
         let base = BaseUrl::parse(&self.provider.base_url, self.location.as_deref())?;
-        let key = match &self.provider.api_key {
-            _ if self.key.is_some() => Key::Asked,
-            Some(key) => {
-                check_key(key.expose())?;
-                Key::Value(key.expose().to_owned())
-            }
-            None if is_own_host(base.host()) => {
-                return Err(Error::new(
-                    ErrorKind::Configuration,
-                    "This server needs a key: give the provider one.",
-                ));
-            }
-            None => Key::None,
+        let question = KeyQuestion {
+            given: match &self.provider.api_key {
+                _ if self.key.is_some() => GivenKey::Function,
+                Some(key) => GivenKey::Text(key.expose()),
+                None => GivenKey::Absent,
+            },
+            environment: Environment::Absent,
+            // The guard is for scripts: the author of a Rust app compiles the key in on purpose.
+            in_page: false,
+            allowed_in_page: false,
         };
+        let key = match choose_key(&self.provider, &base, question)? {
+            KeyChoice::Key(key) => key,
+            // There is no environment to read it from.
+            KeyChoice::Read(_) => Key::None,
+        };
+        retry::retries(f64::from(self.max_retries))?;
         for (name, value) in &self.headers {
             check_header("default_header", name, value.as_deref().unwrap_or_default())?;
         }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use super::accounts::{self, Place};
 use super::breaker::{Gate, account};
+use super::keys::Key;
 use super::retry::{self, Decision, Failure, Hints};
 use super::timeouts::{TimeoutOption, Timeouts};
 use super::validate::{Validation, validate};
@@ -20,16 +21,6 @@ use crate::redact::{check_header, check_key, scrub};
 use crate::stream;
 use crate::text::joined;
 use crate::usage::TokenPrices;
-
-/// Where the key comes from.
-#[derive(Clone)]
-pub(crate) enum Key {
-    /// No `Authorization` header.
-    None,
-    Value(String),
-    /// The shell asks for it, for each attempt.
-    Asked,
-}
 
 /// A header or query parameter; without a value it takes one away that the client would send.
 pub(crate) type Pair = (String, Option<String>);
@@ -292,6 +283,9 @@ impl Opening {
             let (mut refused, suspicious) = validation.split(validate(view, provider));
             problems.append(&mut refused);
             self.warnings = suspicious;
+        }
+        if let Some(number) = self.call.max_retries {
+            problems.extend(retry::retries(f64::from(number)).err());
         }
         timeouts
             .filter(|_| problems.is_empty())
