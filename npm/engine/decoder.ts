@@ -143,6 +143,7 @@ export class BodyDecoder {
     if (isDecided) {
       const outcome = this.#report(engine);
       if (outcome.error) outcome.error = withOutcome(toError(outcome.error), outcome);
+      outcome.resumed = 0;
       this.outcome = outcome;
       if (this.#document) {
         engine.call(COMPLETION);

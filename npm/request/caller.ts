@@ -157,13 +157,18 @@ export class Caller {
     const answer = { response, requestId, body: response.body, decoder, sent, ended: account, handedOver: account };
     const stream = call.stream && response.headers.get("x-chatwire-stream");
     if (!stream) return answer;
-    const kept = keep(response, stream, async (method, last) => {
-      // Stopping is for one who has left.
-      const held = method === "GET" ? signal : new AbortController().signal;
-      const { response, id } = await this.#request(method, again(call, stream, last), held);
-      this.#connection?.call(ACCOUNT, 0, id);
-      return response;
-    });
+    const kept = keep(
+      response,
+      stream,
+      async (method, last) => {
+        // Stopping is for one who has left.
+        const held = method === "GET" ? signal : new AbortController().signal;
+        const { response, id } = await this.#request(method, again(call, stream, last), held);
+        this.#connection?.call(ACCOUNT, 0, id);
+        return response;
+      },
+      (hook, what) => tell(this.#options.hooks, hook, what),
+    );
     return { ...answer, ...kept };
   }
 

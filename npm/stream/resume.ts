@@ -10,12 +10,17 @@ import type { EngineCall } from "../engine/boundary.ts";
 export interface Kept {
   /** What `resume` takes. */
   id: string;
+  /** How often its rest was fetched after its connection was lost. */
+  readonly resumed: number;
   /** Ends it there. */
   stop(): Promise<void>;
 }
 
 /** Asks the gateway for what comes after an event (with nothing, for all of it), or to stop. */
 export type Ask = (method: "GET" | "DELETE", last?: string) => Promise<Response>;
+
+/** Hears what happens, by the names of hooks. */
+export type Told = (hook: "onResume" | "onResumed", what: object) => void;
 
 /** The body of a kept answer, and what can be done with it beside reading. */
 export interface KeptBody {
@@ -34,11 +39,19 @@ export function again(call: EngineCall, id: string, last?: string): EngineCall {
 }
 
 /** Makes one body of a kept answer, however often its connection is lost. */
-export function keep(response: Response, id: string, ask: Ask): KeptBody {
+export function keep(response: Response, id: string, ask: Ask, told: Told): KeptBody {
   const stop = async () => {
     await (await ask("DELETE")).body?.cancel();
   };
-  return { body: new UnbrokenBody(response, ask).stream, kept: { id, stop } };
+  const unbroken = new UnbrokenBody(response, ask, told);
+  const kept: Kept = {
+    id,
+    stop,
+    get resumed() {
+      return unbroken.resumed;
+    },
+  };
+  return { body: unbroken.stream, kept };
 }
 
 const STATE_HEADER = "x-chatwire-stream-state";
@@ -51,7 +64,9 @@ const LF = 10;
 const NOTHING = new Uint8Array(0);
 
 class UnbrokenBody {
+  resumed = 0;
   readonly #ask: Ask;
+  readonly #told: Told;
   /** What is read now. It is not touched before somebody reads. */
   #response: Response | undefined;
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
@@ -65,9 +80,10 @@ class UnbrokenBody {
   readonly stream: ReadableStream<Uint8Array>;
 
   /** @param ask rejects with an error that has a `status` when it is in vain to ask once more */
-  constructor(response: Response, ask: Ask) {
+  constructor(response: Response, ask: Ask, told: Told) {
     this.#response = response;
     this.#ask = ask;
+    this.#told = told;
     this.stream = new ReadableStream<Uint8Array>(
       {
         pull: (controller) => this.#pull(controller),
@@ -107,7 +123,8 @@ class UnbrokenBody {
     this.#reader?.cancel().catch(() => {});
     this.#reader = undefined;
     this.#held = NOTHING;
-    while (!this.#isLeft) {
+    for (let attempt = 1; !this.#isLeft; attempt++) {
+      this.#told("onResume", { attempt, delay: this.#pause });
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
         setTimeout(resolve, this.#pause);
@@ -116,6 +133,8 @@ class UnbrokenBody {
       if (this.#isLeft) break;
       try {
         this.#response = await this.#ask("GET", this.#last);
+        this.resumed++;
+        this.#told("onResumed", { attempt });
         return undefined;
       } catch (error) {
         const { status } = error as { status?: number };

@@ -77,6 +77,7 @@ export class Session {
   #end(outcome: Outcome): void {
     if (this.outcome) return;
     if (this.#heard !== undefined) cutToHeard(outcome, this.#heard);
+    outcome.resumed = this.source?.kept?.resumed ?? 0;
     this.outcome = outcome;
     this.#settle(outcome);
   }

@@ -303,6 +303,7 @@ impl Opening {
 
     /// Waits for a cooldown to pass and for a place within the limits, as far as the caller's patience goes.
     fn enter(&mut self, at: Moment) -> Step {
+        let mut reason = "cooldown";
         let due = match accounts::gate(self.account, at.wall, self.given_up - at.wall) {
             Gate::Open => None,
             Gate::Wait { until } => Some(until),
@@ -312,10 +313,12 @@ impl Opening {
             }
         };
         let due = match (due, self.settings.limits) {
-            (None, Some(limits)) => self
-                .place
-                .get_or_insert_with(|| Place::new(self.account, limits, at.wall))
-                .turn(),
+            (None, Some(limits)) => {
+                reason = "limits";
+                self.place
+                    .get_or_insert_with(|| Place::new(self.account, limits, at.wall))
+                    .turn()
+            }
             (due, _) => due,
         };
         match due {
@@ -326,7 +329,10 @@ impl Opening {
             }
             Some(due) => {
                 self.state = State::Entering;
-                Ok(Action::Wait((due - at.wall).max(1.0)))
+                let delay = (due - at.wall).max(1.0);
+                let out = self.tell("onWait");
+                out.member("reason", reason).key("delay").milliseconds(Some(delay)).raw(b"}]");
+                Ok(Action::Wait(delay))
             }
         }
     }
@@ -495,7 +501,7 @@ impl Opening {
         let url = scrub(self.url(), self.key.as_deref());
         let out = self.told.comma().raw(b"[").string(name).raw(b",{");
         out.member("provider", &self.settings.provider.name);
-        if name != "onRetry" {
+        if name != "onRetry" && name != "onWait" {
             out.member("url", &url);
         }
         out

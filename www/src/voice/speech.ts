@@ -21,10 +21,12 @@ const LANGUAGES: readonly (readonly [string, RegExp])[] = [
 /** Whether this browser can speak at all. */
 export const canSpeak = "speechSynthesis" in globalThis;
 
-/** Speaks one answer. An abort of the signal silences it. */
+/** Speaks one answer. An abort of the signal silences it; so does `mute`, which does not end the answer. */
 export class Speech {
   /** How much of the answer's text was heard, in UTF-16 units. */
   heard = 0;
+  /** The visitor turned it off: what was not heard was read, or will be. */
+  isMuted = false;
   /** What is still to be spoken. Held here, for a browser may forget an utterance that nobody holds, and its events. */
   readonly #waiting = new Set<SpeechSynthesisUtterance>();
   #settle: () => void = () => {};
@@ -32,15 +34,12 @@ export class Speech {
 
   constructor(signal: AbortSignal) {
     this.#signal = signal;
-    signal.addEventListener("abort", () => {
-      speechSynthesis.cancel();
-      this.#settle();
-    });
+    signal.addEventListener("abort", () => this.#silence());
   }
 
   /** Speaks this after what was given before. */
   say({ text, start, end }: Sentence): void {
-    if (this.#signal.aborted || !text.trim()) return;
+    if (this.#isSilent || !text.trim()) return;
     const utterance = new SpeechSynthesisUtterance(text);
     utterance.lang = LANGUAGES.find(([, letters]) => letters.test(text))?.[0] ?? document.documentElement.lang;
     // Where marks were stripped, places in what is spoken are none in the text.
@@ -55,18 +54,38 @@ export class Speech {
     speechSynthesis.speak(utterance);
   }
 
+  /** Says nothing more of this answer, and lets it go on. */
+  mute(): void {
+    this.isMuted = true;
+    this.#silence();
+  }
+
+  /** Whether anything is still to be spoken. */
+  get isSpeaking(): boolean {
+    return this.#waiting.size > 0 && !this.#isSilent;
+  }
+
   /** Resolves once everything has been spoken, or silenced. */
   async spoken(): Promise<void> {
-    while (this.#waiting.size > 0 && !this.#signal.aborted) {
+    while (this.#waiting.size > 0 && !this.#isSilent) {
       await new Promise<void>((resolve) => {
         this.#settle = resolve;
       });
     }
   }
 
+  get #isSilent(): boolean {
+    return this.isMuted || this.#signal.aborted;
+  }
+
+  #silence(): void {
+    speechSynthesis.cancel();
+    this.#settle();
+  }
+
   // What ends because it was silenced was not heard to its end.
   #hear(units: number): void {
-    if (!this.#signal.aborted) this.heard = Math.max(this.heard, units);
+    if (!this.#isSilent) this.heard = Math.max(this.heard, units);
   }
 
   #done(utterance: SpeechSynthesisUtterance): void {

@@ -5,14 +5,16 @@
  */
 import type {
   ChatCompletionAssistantMessageParam,
+  ChatCompletionCreateParamsBase,
   ChatCompletionMessageParam,
   ChatEvent,
+  ChatStream,
   Chatwire,
   Outcome,
 } from "chatwire";
 import { ChatwireError } from "chatwire";
-import { CLOCK, CLOCK_PROMPT, readClock } from "./clock.ts";
-import { Speech } from "./speech.ts";
+import type { Speech } from "../voice/speech.ts";
+import { asksFirst, runTool, TOOLS, TOOLS_PROMPT } from "./tools.ts";
 
 /** Rounds of tool calls before the model has to answer in words. */
 const MAX_ROUNDS = 4;
@@ -21,22 +23,28 @@ const MAX_ROUNDS = 4;
 export interface Listener {
   /** A request goes out. */
   start(): void;
+  /** Its response is there. */
+  opened(stream: ChatStream): void;
   event(event: ChatEvent): void;
   /** A request has ended, however it did. */
   end(outcome: Outcome): void;
   /** The answer was interrupted while it was spoken: this much of its text was heard, and stays. */
   heard(text: string): void;
+  /** A tool wants to run; the visitor says whether it may. */
+  approve(id: string, name: string, args: string): Promise<boolean>;
   /** A tool has answered the call with this id. */
   toolResult(id: string, result: string): void;
 }
 
 export interface Question {
   client: Chatwire;
-  model: string;
-  /** Whether the model may look at the clock. */
-  withClock: boolean;
-  /** Whether the answer is read aloud while it comes. It is not over before that is. */
-  isSpoken: boolean;
+  /** What is sent beside the messages. */
+  params: Omit<ChatCompletionCreateParamsBase, "messages">;
+  /** The system prompt; none where it is empty. */
+  system: string;
+  withTools: boolean;
+  /** Reads the answer aloud while it comes: the answer is not over before that is. */
+  speech: Speech | undefined;
   signal: AbortSignal;
 }
 
@@ -49,34 +57,49 @@ export async function exchange(question: Question, messages: ChatCompletionMessa
     const outcome = await streamTurn(question, messages, round < MAX_ROUNDS - 1, listener);
     if (outcome?.status !== "complete" || outcome.toolCalls.length === 0) return;
     for (const { id, name, arguments: args } of outcome.toolCalls) {
-      const result = readClock(name, args);
+      const may = !asksFirst(name) || (await listener.approve(id, name, args));
+      if (question.signal.aborted) {
+        // A call without its result would be refused with the next question.
+        dropCalls(messages);
+        return;
+      }
+      const result = may ? runTool(name, args) : JSON.stringify({ error: "The user did not allow this call." });
       messages.push({ role: "tool", tool_call_id: id, content: result });
       listener.toolResult(id, result);
     }
   }
 }
 
+/** Takes back a turn that called tools, and the results that are there. Its words stay. */
+function dropCalls(messages: ChatCompletionMessageParam[]): void {
+  while (messages.at(-1)?.role === "tool") messages.pop();
+  const turn = messages.pop();
+  const text = turn?.role === "assistant" && typeof turn.content === "string" ? turn.content : "";
+  if (text) messages.push({ role: "assistant", content: text });
+}
+
 async function streamTurn(
-  { client, model, withClock, isSpoken, signal }: Question,
+  { client, params, system, withTools, speech, signal }: Question,
   messages: ChatCompletionMessageParam[],
   mayCall: boolean,
   listener: Listener,
 ): Promise<Outcome | undefined> {
-  const system: ChatCompletionMessageParam[] = withClock ? [{ role: "system", content: CLOCK_PROMPT }] : [];
-  const speech = isSpoken ? new Speech(signal) : undefined;
+  const prompt = [withTools ? TOOLS_PROMPT : "", system].filter(Boolean).join("\n\n");
+  const first: ChatCompletionMessageParam[] = prompt ? [{ role: "system", content: prompt }] : [];
   listener.start();
   let outcome: Outcome | undefined;
   try {
     const stream = await client.chat.completions.create(
       {
-        model,
-        messages: [...system, ...messages],
-        ...(withClock ? { tools: [CLOCK], tool_choice: mayCall ? "auto" : "none" } : {}),
+        ...params,
+        messages: [...first, ...messages],
+        ...(withTools ? { tools: [...TOOLS], tool_choice: mayCall ? "auto" : "none" } : {}),
         stream: true,
         stream_options: { include_usage: true },
       },
-      { signal, ...(speech ? { sentences: { stripMarkdown: true } } : {}) },
+      { signal, sentences: { stripMarkdown: true }, record: true },
     );
+    listener.opened(stream);
     // The gateway keeps the answer for one who comes back; who presses Stop does not.
     signal.addEventListener("abort", () => void stream.stop().catch(() => {}));
     for await (const event of stream.events) {
@@ -86,8 +109,8 @@ async function streamTurn(
     outcome = await stream.outcome();
     // A tool runs while what was said before it is spoken.
     if (speech && outcome.toolCalls.length === 0) await speech.spoken();
-    if (speech && signal.aborted) {
-      stream.abort({ heard: speech.heard });
+    if (isInterrupted(speech, signal)) {
+      stream.abort({ heard: speech?.heard });
       listener.heard(textOf(outcome.message));
     }
   } catch (error) {
@@ -95,12 +118,17 @@ async function streamTurn(
     if (!signal.aborted) throw error;
   } finally {
     if (outcome) {
-      const turn = speech && signal.aborted ? heardTurn(outcome) : keep(outcome);
+      const turn = isInterrupted(speech, signal) ? heardTurn(outcome) : keep(outcome);
       if (turn) messages.push(turn);
       listener.end(outcome);
     }
   }
   return outcome;
+}
+
+/** The answer was left while it was spoken. One who has turned the voice off reads. */
+function isInterrupted(speech: Speech | undefined, signal: AbortSignal): boolean {
+  return speech !== undefined && !speech.isMuted && signal.aborted;
 }
 
 /** What of a turn belongs in the history: all of a whole one, the words of one that broke off. */
