@@ -331,7 +331,10 @@ impl Opening {
                 self.state = State::Entering;
                 let delay = (due - at.wall).max(1.0);
                 let out = self.tell("onWait");
-                out.member("reason", reason).key("delay").milliseconds(Some(delay)).raw(b"}]");
+                out.member("reason", reason)
+                    .key("delay")
+                    .milliseconds(Some(delay))
+                    .raw(b"}]");
                 Ok(Action::Wait(delay))
             }
         }
