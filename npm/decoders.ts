@@ -9,6 +9,7 @@ import {
   ABORTED,
   CHUNKS,
   CLOSED,
+  type Engine,
   type EngineDecoderOptions,
   EVENT_STREAM,
   EVENTS,
@@ -21,7 +22,7 @@ import {
   TEXT,
 } from "./engine/boundary.ts";
 import { type Batch, BodyDecoder } from "./engine/decoder.ts";
-import { answer, asBytes, init, make, type Part, place, requireNow } from "./engine/engine.ts";
+import { answer, asBytes, init, make, place, requireNow } from "./engine/engine.ts";
 import { shapeOf } from "./engine/shapes.ts";
 import { ChatwireError, toError } from "./errors.ts";
 import { dispose } from "./symbols.ts";
@@ -203,7 +204,7 @@ const MAX_EVENT_BYTES = 16 * 1024 * 1024;
  * ```
  */
 export class EventStreamDecoder {
-  #engine: Part | undefined;
+  #engine: Engine | undefined;
   #lastEventId = "";
   #reconnectionTime: number | undefined;
 
@@ -263,7 +264,7 @@ export class EventStreamDecoder {
     this.free();
   }
 
-  #call(step: (engine: Part) => void): EventStreamEvent[] {
+  #call(step: (engine: Engine) => void): EventStreamEvent[] {
     if (!this.#engine) throw new ChatwireError("This EventStreamDecoder has ended: use a new one for each stream.");
     step(this.#engine);
     const { events, lastEventId, reconnectionTime, error } = answer<EventStreamAnswer<EventStreamEvent>>();

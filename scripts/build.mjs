@@ -3,10 +3,8 @@
  */
 import { buildEngine } from "./engine.mjs";
 import { buildFacade } from "./facade.mjs";
-import { buildPage } from "./page.mjs";
 import { setup } from "./setup.mjs";
 
 await setup();
 await buildEngine();
 await buildFacade();
-await buildPage();

@@ -12,7 +12,7 @@ import { setup } from "./setup.mjs";
 
 /** The goal, and the limit until the goal is met. Growth past the limit is a decision, made here. */
 const GOAL = 70_000;
-const BUDGET = 87_000;
+const BUDGET = 84_000;
 
 const page = `
   import { Chatwire } from "chatwire";

@@ -15,10 +15,9 @@ import type {
   Outcome,
   Usage,
 } from "../types.ts";
-import { type Frame, frames } from "./frames.ts";
+import type { Frame } from "./frames.ts";
 import { BatchIterator } from "./iterator.ts";
 import { Session, type Source } from "./session.ts";
-import { teeOf } from "./tee.ts";
 
 /**
  * One streamed answer.
@@ -212,9 +211,13 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
    * ```
    */
   frames(): AsyncGenerator<Frame, void, void> {
-    const events = new BatchIterator<ChatEvent>(this.#session, EVENTS);
+    const session = this.#session;
+    const events = new BatchIterator<ChatEvent>(session, EVENTS);
     const ended = () => this.outcome();
-    return frames(events, ended);
+    return (async function* () {
+      const { frames } = await session.needs(import("./frames.ts"));
+      yield* frames(events, ended);
+    })();
   }
 
   /**
@@ -231,7 +234,7 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
   tee({ maxBehind }: { maxBehind?: number } = {}): [ChatStream, ChatStream] {
     const session = this.#session;
     const whole = this.toReadableStream();
-    const sides = teeOf(whole, session, maxBehind);
+    const sides = session.needs(import("./tee.ts")).then(({ teeOf }) => teeOf(whole, session, maxBehind));
     return [new ChatStream(sides.then(([one]) => one)), new ChatStream(sides.then(([, other]) => other))];
   }
 

@@ -11,4 +11,3 @@ mod event_stream;
 mod memory;
 mod operations;
 mod options;
-mod settings;

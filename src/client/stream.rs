@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
@@ -12,11 +11,11 @@ use serde_json::value::RawValue;
 use wasm_bindgen::prelude::*;
 use web_sys::{AbortController, AbortSignal, ReadableStreamDefaultReader};
 
-use super::connection::{Connection, Opened};
+use super::Client;
+use super::connection::Opened;
 use super::host::{self, Lost};
 use crate::chat::{ChatCompletion, ChatCompletionChunk};
 use crate::error::{Error, ErrorKind};
-use crate::json::typed;
 use crate::policy::accounts::Place;
 use crate::stream::{Decoder, End, Outcome, OutputKind, Status};
 
@@ -39,16 +38,16 @@ pub struct ChatStream {
     /// Given back with the stream.
     _place: Option<Place>,
     /// Whose answer it is, and whose call.
-    answering: Rc<Connection>,
-    asking: Rc<Connection>,
+    answering: Client,
+    asking: Client,
 }
 
 impl ChatStream {
     pub(super) fn new(
         opened: Opened,
         signal: Option<AbortSignal>,
-        answering: Rc<Connection>,
-        asking: Rc<Connection>,
+        answering: Client,
+        asking: Client,
     ) -> Result<Self, Error> {
         let mut decoder = Decoder::new(opened.decoder);
         decoder.set_output(OutputKind::Chunks);
@@ -110,7 +109,7 @@ impl ChatStream {
     }
 
     pub(super) fn completion(&self) -> Result<ChatCompletion, Error> {
-        typed(&self.decoder.completion_json()).map_err(|error| {
+        serde_json::from_str(&self.decoder.completion_json()).map_err(|error| {
             Error::new(
                 ErrorKind::Protocol,
                 ["The server's answer is not a completion: ", &error.to_string()].concat(),
@@ -186,7 +185,7 @@ impl ChatStream {
             return;
         };
         for chunk in chunks {
-            match typed(chunk.get()) {
+            match serde_json::from_str(&crate::json::with_whole_surrogates(chunk.get())) {
                 Ok(chunk) => self.chunks.push_back(chunk),
                 Err(_) => {
                     let message =

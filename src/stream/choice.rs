@@ -1,17 +1,14 @@
 //! One choice of a completion, put together from its deltas.
 
-use super::ending::Taken;
 use super::extras::Extras;
-use super::ledger::Ledger;
-use super::options::PartialValues;
 use super::output::Output;
 use super::partial_json::PartialJson;
-use super::predict::Slot;
 use super::reasoning::{Piece, Tags};
 use super::repairs::Repair;
 use super::scan::{self, Delta, Field, Part, REASONING_FIELDS};
 use super::speech::Speech;
 use super::tool_calls::ToolCalls;
+use super::{Context, PartialValues, Refusal};
 use crate::json::{Kind, Reader, Str, Text, Writer};
 use crate::provider::ReasoningPlace;
 use crate::usage::tokens;
@@ -43,8 +40,6 @@ pub(super) struct Choice {
     source: Option<Source>,
     /// A delta, not a message, brought something.
     has_deltas: bool,
-    /// A message came, all at once.
-    has_message: bool,
     has_refusal: bool,
     refusal: Text,
     pub(super) tool_calls: ToolCalls,
@@ -71,10 +66,9 @@ impl Choice {
             reasoning: Text::default(),
             source: None,
             has_deltas: false,
-            has_message: false,
             has_refusal: false,
             refusal: Text::default(),
-            tool_calls: ToolCalls::new(index),
+            tool_calls: ToolCalls::default(),
             filler_told: false,
             finish_reason: None,
             logprobs: Extras::default(),
@@ -85,11 +79,6 @@ impl Choice {
 
     pub(super) fn text(&self) -> &str {
         self.content.as_str()
-    }
-
-    /// Whether more deltas have to come: it was not sent as a message, and has no finish reason.
-    pub(super) fn is_cut(&self) -> bool {
-        !self.has_message && self.finish_reason.is_none()
     }
 
     pub(super) fn reasoning(&self) -> &str {
@@ -106,24 +95,23 @@ impl Choice {
     }
 
     /// Takes one choice of a chunk; true when it brought something a reader waits for.
-    pub(super) fn take(&mut self, choice: &scan::Choice<'_>, ledger: &mut Ledger) -> Taken<bool> {
+    pub(super) fn take(&mut self, choice: &scan::Choice<'_>, context: &mut Context<'_>) -> Result<bool, Refusal> {
         let mut progress = false;
-        self.has_message |= choice.whole;
         // A message after deltas says all of it again.
         if let Some(delta) = choice.delta.as_ref().filter(|_| !(choice.whole && self.has_deltas)) {
-            progress = self.take_delta(delta, choice.whole, ledger)?;
+            progress = self.take_delta(delta, choice.whole, context)?;
             self.has_deltas |= progress && !choice.whole;
         }
         if let Some(logprobs) = choice.logprobs {
-            self.take_logprobs(logprobs, ledger)?;
+            self.take_logprobs(logprobs, context)?;
         }
         if !choice.extras.is_empty() {
-            ledger.hold(self.extras.keep(&choice.extras, true))?;
+            context.hold(self.extras.keep(&choice.extras, true))?;
         }
         match choice.finish_reason {
-            Field::Str(reason) if reason.is_empty() => ledger.repair(self.index, Repair::EmptyFinishReason)?,
+            Field::Str(reason) if reason.is_empty() => context.repair(Repair::EmptyFinishReason)?,
             Field::Str(reason) if self.finish_reason.is_none() => {
-                self.finish(reason.to_text(), ledger)?;
+                self.finish(reason.to_text(), context)?;
                 progress = true;
             }
             _ => {}
@@ -131,38 +119,22 @@ impl Choice {
         Ok(progress)
     }
 
-    /// Takes more of the part that a delta before brought, where that delta has been recognised again.
-    #[inline]
-    #[cfg_attr(chatwire_speed, optimize(speed))]
-    pub(super) fn go_on(&mut self, slot: Slot, text: Str<'_>, ledger: &mut Ledger) -> Taken<bool> {
-        let progress = match slot {
-            Slot::Content => self.take_content(text, ledger)?,
-            Slot::Reasoning => {
-                self.add_reasoning(text, ledger)?;
-                !text.is_empty()
-            }
-            Slot::Arguments(index) => self.tool_calls.take_arguments(index, text, ledger)?,
-        };
-        self.has_deltas |= progress;
-        Ok(progress)
-    }
-
-    fn take_delta(&mut self, delta: &Delta<'_>, whole: bool, ledger: &mut Ledger) -> Taken<bool> {
+    fn take_delta(&mut self, delta: &Delta<'_>, whole: bool, context: &mut Context<'_>) -> Result<bool, Refusal> {
         let mut progress = false;
         if let (None, Some(role)) = (&self.role, delta.role.text()) {
             self.role = Some(role.to_text());
         }
-        progress |= self.take_reasoning(delta, ledger)?;
+        progress |= self.take_reasoning(delta, context)?;
         match delta.content {
             Field::Absent | Field::Null => {}
             Field::Str(content) => {
                 self.has_content = true;
-                progress |= self.take_content(content, ledger)?;
+                progress |= self.take_content(content, context)?;
             }
             Field::Other(raw) => {
                 self.has_content = true;
-                ledger.repair(self.index, Repair::ContentParts)?;
-                progress |= self.take_parts(raw, ledger)?;
+                context.repair(Repair::ContentParts)?;
+                progress |= self.take_parts(raw, context)?;
             }
         }
         match delta.refusal {
@@ -172,22 +144,22 @@ impl Choice {
                 let from = self.refusal.as_str().len();
                 self.refusal.push(refusal);
                 let piece = self.refusal.as_str().get(from..).unwrap_or_default();
-                ledger.output.text_event("refusal", self.index, piece);
-                ledger.hold(piece.len())?;
+                context.output.text_event("refusal", self.index, piece);
+                context.hold(piece.len())?;
                 progress |= !refusal.is_empty();
             }
             _ => self.has_refusal = true,
         }
         if let Some(calls) = delta.tool_calls.filter(|calls| *calls != b"[]") {
-            self.tell_filler(ledger)?;
-            progress |= self.tool_calls.take(calls, whole, ledger)?;
+            self.tell_filler(context);
+            progress |= self.tool_calls.take(calls, whole, context)?;
         }
         if let Some(call) = delta.function_call {
-            self.tell_filler(ledger)?;
-            progress |= self.tool_calls.take_function(call, ledger)?;
+            self.tell_filler(context);
+            progress |= self.tool_calls.take_function(call, context)?;
         }
         if !delta.extras.is_empty() {
-            ledger.hold(self.delta_extras.keep(&delta.extras, true))?;
+            context.hold(self.delta_extras.keep(&delta.extras, true))?;
         }
         Ok(progress)
     }
@@ -195,36 +167,36 @@ impl Choice {
     /// Adds to the content and hands the new text out.
     #[inline]
     #[cfg_attr(chatwire_speed, optimize(speed))]
-    pub(super) fn take_content(&mut self, content: Str<'_>, ledger: &mut Ledger) -> Taken<bool> {
+    pub(super) fn take_content(&mut self, content: Str<'_>, context: &mut Context<'_>) -> Result<bool, Refusal> {
         if !self.tags.is_off() && (self.inbox.is_cut() || !self.tags.pass(content)) {
-            return self.take_tagged(content, ledger);
+            return self.take_tagged(content, context);
         }
         let from = self.content.as_str().len();
         self.content.push(content);
         let piece = self.content.as_str().get(from..).unwrap_or_default();
-        ledger.output.text(self.index, piece);
+        context.output.text(self.index, piece);
         if let Some(partial) = &mut self.partial {
             partial.feed(piece);
         }
         if let Some(speech) = &mut self.speech {
-            speech.feed(piece, &mut ledger.output);
+            speech.feed(piece, context.output);
         }
-        ledger.grow(piece.len())?;
-        if !ledger.accumulate {
+        context.grow(piece.len())?;
+        if !context.accumulate {
             self.content.truncate(0);
         }
         Ok(!content.is_empty())
     }
 
     #[inline(never)]
-    fn take_tagged(&mut self, content: Str<'_>, ledger: &mut Ledger) -> Taken<bool> {
+    fn take_tagged(&mut self, content: Str<'_>, context: &mut Context<'_>) -> Result<bool, Refusal> {
         self.inbox.push(content);
         let mut inbox = std::mem::take(&mut self.inbox);
         let mut tags = std::mem::replace(&mut self.tags, Tags::new(false));
-        let mut result = ledger.grow(content.raw.len());
+        let mut result = context.grow(content.raw.len());
         tags.feed(inbox.as_str(), |piece| {
             if result.is_ok() {
-                result = self.take_piece(piece, ledger);
+                result = self.take_piece(piece, context);
             }
         });
         self.tags = tags;
@@ -237,35 +209,35 @@ impl Choice {
         result.map(|()| !content.is_empty())
     }
 
-    fn take_piece(&mut self, piece: Piece<'_>, ledger: &mut Ledger) -> Taken {
+    fn take_piece(&mut self, piece: Piece<'_>, context: &mut Context<'_>) -> Result<(), Refusal> {
         match piece {
             Piece::Text(text) => {
-                if ledger.accumulate {
+                if context.accumulate {
                     self.content.push_str(text);
                 }
-                ledger.output.text(self.index, text);
+                context.output.text(self.index, text);
                 if let Some(partial) = &mut self.partial {
                     partial.feed(text);
                 }
                 if let Some(speech) = &mut self.speech {
-                    speech.feed(text, &mut ledger.output);
+                    speech.feed(text, context.output);
                 }
             }
             Piece::Reasoning(text) => {
-                if ledger.accumulate {
+                if context.accumulate {
                     self.reasoning.push_str(text);
                 }
-                ledger.output.text_event("reasoning", self.index, text);
+                context.output.text_event("reasoning", self.index, text);
             }
             Piece::Opened => {
                 self.source = Some(Source::Tags);
                 if !self.tags_known {
                     self.tags_known = true;
-                    ledger.repair(self.index, Repair::ReasoningTags)?;
+                    context.repair(Repair::ReasoningTags)?;
                 }
             }
             Piece::Reclassified => {
-                ledger.repair(self.index, Repair::ReasoningReclassified)?;
+                context.repair(Repair::ReasoningReclassified)?;
                 self.source = Some(Source::Tags);
                 let text = std::mem::take(&mut self.content);
                 self.reasoning.push_str(text.as_str());
@@ -280,26 +252,26 @@ impl Choice {
         Ok(())
     }
 
-    fn take_reasoning(&mut self, delta: &Delta<'_>, ledger: &mut Ledger) -> Taken<bool> {
+    fn take_reasoning(&mut self, delta: &Delta<'_>, context: &mut Context<'_>) -> Result<bool, Refusal> {
         let mut taken: Option<usize> = None;
         for (field, value) in delta.reasoning.iter().enumerate() {
             let Some(value) = value.some() else { continue };
-            self.expect_no_tags(ledger)?;
+            self.tags.seen_field();
             let empty = matches!(value, Field::Str(text) if text.is_empty());
             if !empty && self.source.is_none() {
                 self.source = Some(Source::Field(field));
             }
             match taken {
-                Some(_) if !empty => ledger.repair(self.index, Repair::ReasoningTwice)?,
+                Some(_) if !empty => context.repair(Repair::ReasoningTwice)?,
                 _ if empty => {}
                 _ => {
                     taken = Some(field);
                     match value {
-                        Field::Str(text) => self.add_reasoning(text, ledger)?,
+                        Field::Str(text) => self.add_reasoning(text, context)?,
                         Field::Other(raw) => {
                             for part in scan::parts(raw) {
                                 let (Part::Text(text) | Part::Reasoning(text)) = part;
-                                self.add_reasoning(text, ledger)?;
+                                self.add_reasoning(text, context)?;
                             }
                         }
                         _ => {}
@@ -310,46 +282,37 @@ impl Choice {
         Ok(taken.is_some())
     }
 
-    /// Reasoning comes beside the content, so the content has no tags. What it holds back for one comes before what follows.
-    fn expect_no_tags(&mut self, ledger: &mut Ledger) -> Taken {
-        if self.tags.seen_field() {
-            self.flush(ledger)?;
-            self.inbox.move_half_to(&mut self.content);
-        }
-        Ok(())
-    }
-
-    pub(super) fn add_reasoning(&mut self, text: Str<'_>, ledger: &mut Ledger) -> Taken {
+    pub(super) fn add_reasoning(&mut self, text: Str<'_>, context: &mut Context<'_>) -> Result<(), Refusal> {
         let from = self.reasoning.as_str().len();
         self.reasoning.push(text);
         let piece = self.reasoning.as_str().get(from..).unwrap_or_default();
-        ledger.output.text_event("reasoning", self.index, piece);
-        ledger.grow(piece.len())?;
-        if !ledger.accumulate {
+        context.output.text_event("reasoning", self.index, piece);
+        context.grow(piece.len())?;
+        if !context.accumulate {
             self.reasoning.truncate(0);
         }
         Ok(())
     }
 
-    fn take_parts(&mut self, raw: &[u8], ledger: &mut Ledger) -> Taken<bool> {
+    fn take_parts(&mut self, raw: &[u8], context: &mut Context<'_>) -> Result<bool, Refusal> {
         let mut progress = false;
         for part in scan::parts(raw) {
             progress = true;
             match part {
                 Part::Text(text) => {
-                    self.take_content(text, ledger)?;
+                    self.take_content(text, context)?;
                 }
                 Part::Reasoning(text) => {
                     self.source.get_or_insert(Source::Parts);
-                    self.expect_no_tags(ledger)?;
-                    self.add_reasoning(text, ledger)?;
+                    self.tags.seen_field();
+                    self.add_reasoning(text, context)?;
                 }
             }
         }
         Ok(progress)
     }
 
-    fn take_logprobs(&mut self, raw: &[u8], ledger: &mut Ledger) -> Taken {
+    fn take_logprobs(&mut self, raw: &[u8], context: &mut Context<'_>) -> Result<(), Refusal> {
         let mut reader = Reader::new(raw);
         let mut lists = Vec::new();
         let mut first = true;
@@ -360,30 +323,28 @@ impl Choice {
             let Ok(value) = reader.value() else { break };
             lists.push((key, value));
         }
-        ledger.hold(self.logprobs.keep(&lists, false))
+        context.hold(self.logprobs.keep(&lists, false))
     }
 
     /// The text before a tool call is there to be spoken while the tool runs.
-    fn tell_filler(&mut self, ledger: &mut Ledger) -> Taken {
-        self.flush(ledger)?;
-        self.flush_speech(&mut ledger.output);
+    fn tell_filler(&mut self, context: &mut Context<'_>) {
+        self.flush_speech(context.output);
         if !self.filler_told {
             self.filler_told = true;
             if !self.text().trim_ascii().is_empty() {
-                ledger.output.text_event("filler", self.index, self.content.as_str());
+                context.output.text_event("filler", self.index, self.content.as_str());
             }
         }
-        Ok(())
     }
 
-    fn finish(&mut self, reason: String, ledger: &mut Ledger) -> Taken {
-        self.flush(ledger)?;
-        self.flush_speech(&mut ledger.output);
-        self.end_edits(&mut ledger.output);
-        self.tool_calls.end(true, ledger)?;
-        let reason = self.normal_reason(reason, ledger)?;
-        if ledger.output.wants_events() {
-            ledger
+    fn finish(&mut self, reason: String, context: &mut Context<'_>) -> Result<(), Refusal> {
+        self.flush(context)?;
+        self.flush_speech(context.output);
+        self.end_edits(context.output);
+        self.tool_calls.end(true, context)?;
+        let reason = self.normal_reason(reason, context)?;
+        if context.output.wants_events() {
+            context
                 .output
                 .event("finish", self.index)
                 .member("finishReason", &reason)
@@ -394,7 +355,7 @@ impl Choice {
     }
 
     /// A choice with tool calls finishes with `tool_calls`, unless it was cut short.
-    fn normal_reason(&self, reason: String, ledger: &mut Ledger) -> Taken<String> {
+    fn normal_reason(&self, reason: String, context: &mut Context<'_>) -> Result<String, Refusal> {
         let is_other = matches!(
             reason.as_str(),
             "stop" | "function_call" | "tool_call" | "tool_use" | "end_turn"
@@ -402,7 +363,7 @@ impl Choice {
         if self.tool_calls.calls().is_empty() || !is_other {
             return Ok(reason);
         }
-        ledger.repair(self.index, Repair::ToolFinishReason)?;
+        context.repair(Repair::ToolFinishReason)?;
         Ok("tool_calls".to_owned())
     }
 
@@ -429,39 +390,35 @@ impl Choice {
     }
 
     /// Hands out what was held back for a tag.
-    fn flush(&mut self, ledger: &mut Ledger) -> Taken {
+    fn flush(&mut self, context: &mut Context<'_>) -> Result<(), Refusal> {
         let mut result = Ok(());
         let mut tags = std::mem::replace(&mut self.tags, Tags::new(false));
-        tags.end(|piece| result = self.take_piece(piece, ledger));
+        tags.end(|piece| result = self.take_piece(piece, context));
         self.tags = tags;
         result
     }
 
     /// The stream is over: nothing more comes for any part of this choice. `complete`: and it was all of it.
-    pub(super) fn end(&mut self, complete: bool, ledger: &mut Ledger) -> Taken {
-        self.flush(ledger)?;
+    pub(super) fn end(&mut self, complete: bool, context: &mut Context<'_>) -> Result<(), Refusal> {
+        self.flush(context)?;
         self.inbox.move_half_to(&mut self.content);
         let from = self.content.as_str().len();
         self.content.end();
         let last = self.content.as_str().get(from..).unwrap_or_default();
-        ledger.output.text(self.index, last);
+        context.output.text(self.index, last);
         if let Some(partial) = &mut self.partial {
             partial.feed(last);
         }
         if let Some(speech) = &mut self.speech {
-            speech.feed(last, &mut ledger.output);
+            speech.feed(last, context.output);
         }
-        self.end_edits(&mut ledger.output);
-        for (kind, text) in [("reasoning", &mut self.reasoning), ("refusal", &mut self.refusal)] {
-            let from = text.as_str().len();
-            text.end();
-            let last = text.as_str().get(from..).unwrap_or_default();
-            ledger.output.text_event(kind, self.index, last);
-        }
-        self.tool_calls.end(complete || self.finish_reason.is_some(), ledger)?;
+        self.end_edits(context.output);
+        self.reasoning.end();
+        self.refusal.end();
+        self.tool_calls.end(complete || self.finish_reason.is_some(), context)?;
         if let Some(reason) = self.finish_reason.take() {
             // Calls may have come after it.
-            self.finish_reason = Some(self.normal_reason(reason, ledger)?);
+            self.finish_reason = Some(self.normal_reason(reason, context)?);
         }
         Ok(())
     }

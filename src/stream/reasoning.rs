@@ -68,15 +68,12 @@ impl Tags {
             && !(content.escaped && content.raw.windows(2).any(|pair| pair == b"\\u"))
     }
 
-    /// The server sends reasoning in a field: its content has no tags, unless one is open. True when tags are off from here
-    /// on; what is held back for one is then to be taken with [`end`](Self::end).
-    pub(super) fn seen_field(&mut self) -> bool {
+    /// The server sends reasoning in a field: its content has no tags, unless one is open.
+    pub(super) fn seen_field(&mut self) {
         self.bare_close_counts = false;
-        let is_answer = matches!(self.state, State::Answer);
-        if is_answer {
+        if matches!(self.state, State::Answer) {
             self.state = State::Off;
         }
-        is_answer
     }
 
     /// Splits one piece of content; `sink` gets what it is made of, in order.

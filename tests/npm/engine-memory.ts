@@ -1,28 +1,33 @@
 /**
- * Counts the engine's parts that are alive, and what they are asked, by the class that the package's files share.
+ * Counts the engine's decoders that are alive, and what they are asked, through the glue the package was built with.
  */
-import { ACCOUNT, type EngineModule } from "../../npm/engine/boundary.ts";
+import { CONNECTION, type EngineModule } from "../../npm/engine/boundary.ts";
 
-const dist = (path: string): string => new URL(`../../dist/${path}`, import.meta.url).href;
-const { initSync } = (await import(dist("wasm/chatwire.js"))) as EngineModule;
-const { Part } = (await import(dist("engine/engine.js"))) as typeof import("../../npm/engine/engine.ts");
+const glue = new URL("../../dist/wasm/chatwire.js", import.meta.url);
+const { Engine, initSync } = (await import(glue.href)) as EngineModule;
 
-/** The decoders, event streams and openings that were asked something and not freed yet. */
+/** The decoders that were made and not freed yet. */
 export const alive = new Set<object>();
+
+const { make } = Engine;
+Engine.make = (kind, length) => {
+  const engine = make(kind, length);
+  if (engine && kind !== CONNECTION) alive.add(engine);
+  return engine;
+};
+const { free } = Engine.prototype;
+Engine.prototype.free = function () {
+  alive.delete(this);
+  free.call(this);
+};
 
 /** How often a part of the engine was asked to do something. */
 export const calls = { count: 0 };
 
-const { call, free } = Part.prototype;
-Part.prototype.call = function (...given) {
+const { call } = Engine.prototype;
+Engine.prototype.call = function (...given) {
   calls.count++;
-  // The operations of connections come last.
-  if (given[0] < ACCOUNT) alive.add(this);
-  call.apply(this, given);
-};
-Part.prototype.free = function () {
-  alive.delete(this);
-  free.call(this);
+  return call.apply(this, given);
 };
 
 /** The memory of the engine, once it is loaded. */

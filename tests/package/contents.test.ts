@@ -27,20 +27,12 @@ describe("the package", { timeout: 120_000 }, () => {
   });
 
   it("has its licences and readme, what dist/ holds for its users, and nothing else", () => {
-    const isOfPage = (path: string) => path.startsWith("dist/demo/");
-    const beside = files.filter((path) => !isOfPage(path) && !/^dist\/.*(\.js|\.d\.ts|\.wasm)$/.test(path)).sort();
+    const beside = files.filter((path) => !/^dist\/.*(\.js|\.d\.ts|\.wasm)$/.test(path)).sort();
     assert.deepEqual(beside, ["CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "README.md", "package.json"]);
     assert.deepEqual(
       files.filter((path) => path.startsWith("dist/wasm/")),
       ["dist/wasm/chatwire.js", "dist/wasm/chatwire.wasm"],
     );
-  });
-
-  it("has the demo page, with the licences of what is bundled into it", async () => {
-    for (const file of ["index.html", "LICENSES.txt", "providers.json"])
-      assert.ok(files.includes(`dist/demo/${file}`), file);
-    const licences = await readFile(join(root, "dist/demo/LICENSES.txt"), "utf8");
-    for (const name of ["openai", "marked", "dompurify"]) assert.match(licences, new RegExp(`^${name} \\d`, "m"));
   });
 
   it("depends on nothing", () => {

@@ -1,1 +1,0 @@
-export { APIPromise } from "../api-promise.ts";

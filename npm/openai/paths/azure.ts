@@ -1,1 +1,0 @@
-export { type AzureClientOptions, AzureOpenAI } from "../azure.ts";

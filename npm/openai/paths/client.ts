@@ -1,2 +1,0 @@
-export { OpenAI } from "../client.ts";
-export type { ClientOptions, Logger, LogLevel } from "../options.ts";

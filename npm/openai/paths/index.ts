@@ -1,2 +1,0 @@
-export * from "../index.ts";
-export { default } from "../index.ts";

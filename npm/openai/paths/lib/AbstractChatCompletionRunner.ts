@@ -1,6 +1,0 @@
-export {
-  AbstractChatCompletionRunner,
-  type AbstractChatCompletionRunnerEvents,
-  type ChatCompletionRunnerContext,
-  type RunnerOptions,
-} from "../../runner.ts";

@@ -1,6 +1,0 @@
-export { ChatCompletionStreamingRunner } from "../../chat-stream.ts";
-export type {
-  ChatCompletionStreamingToolRunnerParams,
-  ChatCompletionStreamingToolRunnerParamsWithContext,
-  ChatCompletionStreamingToolRunnerParamsWithoutContext,
-} from "../../runnable.ts";

@@ -1,1 +1,0 @@
-export { type BaseEvents, EventStream } from "../../emitter.ts";

@@ -1,2 +1,0 @@
-export { Chat } from "../../../completions.ts";
-export type * from "../../../types.ts";

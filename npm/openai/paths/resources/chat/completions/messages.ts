@@ -1,2 +1,0 @@
-export { Messages } from "../../../../completions.ts";
-export type { MessageListParams } from "../../../../types.ts";

@@ -1,1 +1,0 @@
-export { Stream } from "../stream.ts";
