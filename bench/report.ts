@@ -164,8 +164,8 @@ function goals({ races, long, starts, size }: Findings): Goal[] {
     { what: "import to first request sent, Node: faster than `openai`", bar: 3, goal: 10, ...more, ...start("Node") },
     { what: "same, workerd", bar: 3, goal: 10, ...more, ...start("workerd") },
     {
-      what: "wasm and JS of a minimal streaming page, after gzip",
-      ...{ bar: 60, goal: 43, unit: " KB", better: "less" },
+      what: "wasm and JS of a minimal streaming page, after gzip; the bar is what openai loads",
+      ...{ bar: 83, goal: 70, unit: " KB", better: "less" },
       measured: size && size / 1000,
       remark: "by `npm run size`",
     },

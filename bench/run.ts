@@ -104,7 +104,7 @@ if (isWanted("start")) {
 if (isWanted("size")) {
   say("size");
   const printed = await printedBy("../scripts/size.mjs", []);
-  findings.size = Number(/^total +(\d+)$/m.exec(printed)?.[1]);
+  findings.size = Number(/^chatwire, both +(\d+) /m.exec(printed)?.[1]);
 }
 if (isWanted("memory")) {
   say("memory");

@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 /**
- * The command `chatwire`: `chatwire emulator` serves the emulator until it is stopped, `chatwire replay` shows a recording.
+ * The command `chatwire`: `chatwire emulator` serves the emulator until it is stopped, `chatwire replay` shows a recording,
+ * `chatwire demo` serves the demo page.
  */
 import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
+import { serveDemo } from "./demo.ts";
 import { createEmulator, type LedgerRecord } from "./emulator/index.ts";
 import { serve } from "./emulator/serve.ts";
 
@@ -22,6 +24,14 @@ Serves Electron's chat completions, and ElectronHub's, without a network or a ke
 chatwire replay FILE
 
 Reads a recorded stream again: what \`stream.recording()\` gave. Prints its events, one a line, and its outcome, as JSON.
+
+chatwire demo [options]
+
+Serves the demo page: chatwire beside other clients, in a browser, with an emulator in the page. Asks no other server.
+
+  --port N                  port to listen on (4020; the next free one is taken)
+  --connect ORIGIN          lets the page connect to a server of yours, such as http://localhost:11434; may be repeated
+  --quiet                   no line per request
 `;
 
 /** An error the user can mend; shown without a stack. */
@@ -112,7 +122,42 @@ async function replay(args: string[]): Promise<void> {
   console.log(JSON.stringify({ ...rest, ...(told ? { error: told } : {}) }, null, 2));
 }
 
-const COMMANDS: Record<string, (args: string[]) => Promise<void>> = { emulator, replay };
+/** How many ports are tried, from the one that was asked for. */
+const PORTS = 20;
+
+async function demo(args: string[]): Promise<void> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      port: { type: "string", default: "4020" },
+      connect: { type: "string", multiple: true, default: [] },
+      quiet: { type: "boolean", default: false },
+    },
+  });
+  const connect = values.connect.map((text) => {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    if (url && /^https?:$/.test(url.protocol)) return url.origin;
+    throw new UsageError(`--connect cannot be "${text}": give an origin such as http://localhost:11434`);
+  });
+  const options = { connect, ...(values.quiet ? {} : { onRequest: (line: string) => console.log(line) }) };
+  const first = number("--port", values.port, 65_535);
+  for (let port = first; ; port++) {
+    try {
+      const server = await serveDemo({ ...options, port });
+      console.log(`The demo page is at ${server.url}\n\nStop it with Ctrl+C.\n`);
+      const stop = (): void => void server.close();
+      process.once("SIGINT", stop);
+      process.once("SIGTERM", stop);
+      return;
+    } catch (error) {
+      const isTaken = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
+      if (!isTaken || port >= Math.min(first + PORTS, 65_535))
+        throw new UsageError(listenError(error, port, "127.0.0.1"));
+    }
+  }
+}
+
+const COMMANDS: Record<string, (args: string[]) => Promise<void>> = { emulator, replay, demo };
 
 const [command = "", ...rest] = process.argv.slice(2);
 try {

@@ -223,7 +223,7 @@ export class Chatwire {
   readonly #caller: Caller;
 
   /**
-   * Sends nothing and starts nothing.
+   * Sends no request. A page starts to fetch the engine.
    * @throws {ChatwireError} the settings make no sense, a key is missing, or a page would show it. Where the engine must
    * first be fetched (browsers), the first call rejects with it instead
    */

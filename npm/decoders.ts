@@ -9,7 +9,6 @@ import {
   ABORTED,
   CHUNKS,
   CLOSED,
-  type Engine,
   type EngineDecoderOptions,
   EVENT_STREAM,
   EVENTS,
@@ -22,7 +21,7 @@ import {
   TEXT,
 } from "./engine/boundary.ts";
 import { type Batch, BodyDecoder } from "./engine/decoder.ts";
-import { answer, asBytes, init, make, place, requireNow } from "./engine/engine.ts";
+import { answer, asBytes, init, make, type Part, place, requireNow } from "./engine/engine.ts";
 import { shapeOf } from "./engine/shapes.ts";
 import { ChatwireError, toError } from "./errors.ts";
 import { dispose } from "./symbols.ts";
@@ -204,7 +203,7 @@ const MAX_EVENT_BYTES = 16 * 1024 * 1024;
  * ```
  */
 export class EventStreamDecoder {
-  #engine: Engine | undefined;
+  #engine: Part | undefined;
   #lastEventId = "";
   #reconnectionTime: number | undefined;
 
@@ -264,7 +263,7 @@ export class EventStreamDecoder {
     this.free();
   }
 
-  #call(step: (engine: Engine) => void): EventStreamEvent[] {
+  #call(step: (engine: Part) => void): EventStreamEvent[] {
     if (!this.#engine) throw new ChatwireError("This EventStreamDecoder has ended: use a new one for each stream.");
     step(this.#engine);
     const { events, lastEventId, reconnectionTime, error } = answer<EventStreamAnswer<EventStreamEvent>>();

@@ -267,6 +267,7 @@ export function outcomeOf(error: ChatwireError): Outcome {
     timing: { firstByte: null, firstToken: null, firstSentence: null, total: null, tokensPerSecond: null },
     repairs: [],
     attempts: [...(error.attempts ?? [])],
+    resumed: 0,
     requestId: (error instanceof APIError ? error.requestID : undefined) ?? null,
     error,
   };

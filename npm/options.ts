@@ -42,6 +42,18 @@ export interface Hooks {
   onResponse?: (response: { provider: string; url: string; status: number; requestId: string | null }) => void;
   /** An attempt failed, and another follows in `delay` milliseconds. */
   onRetry?: (retry: { provider: string; attempt: number; reason: string; delay: number }) => void;
+  /**
+   * A request is held back for `delay` milliseconds before it is sent: the server has asked to wait (`cooldown`), or the plan's
+   * `limits` have no place for it. Told again where that was not enough.
+   */
+  onWait?: (wait: { provider: string; reason: "cooldown" | "limits"; delay: number }) => void;
+  /**
+   * The connection of an answer that a gateway keeps was lost, and it is asked for the rest in `delay` milliseconds: `attempt`
+   * is 1 for the first try after each loss.
+   */
+  onResume?: (resume: { attempt: number; delay: number }) => void;
+  /** The rest comes: nothing of the answer was lost. `attempt` is the try that was let in. */
+  onResumed?: (resumed: { attempt: number }) => void;
   /** A call is over, also one that never had an answer. Not told of a response that you read yourself. */
   onOutcome?: (outcome: Pick<Outcome, "status" | "usage" | "cost" | "timing" | "attempts" | "requestId">) => void;
 }

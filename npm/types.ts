@@ -946,6 +946,8 @@ export interface OutcomeFields {
   repairs: Repair[];
   /** Every try, the one that answered last. */
   attempts: Attempt[];
+  /** How often the connection was lost and the rest of the answer fetched: 0 where no gateway keeps it. */
+  resumed: number;
   requestId: string | null;
 }
 

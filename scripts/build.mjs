@@ -3,8 +3,10 @@
  */
 import { buildEngine } from "./engine.mjs";
 import { buildFacade } from "./facade.mjs";
+import { buildPage } from "./page.mjs";
 import { setup } from "./setup.mjs";
 
 await setup();
 await buildEngine();
 await buildFacade();
+await buildPage();

@@ -21,6 +21,7 @@ export async function buildFacade() {
     if (!present.some((source) => source.startsWith(`${stem}.`))) rmSync(join(dist, file)); // its source is gone
   }
   await bundleEdge();
+  await bundleStatic();
 }
 
 /** The gateway with what it is built on, in one file. The package itself stays outside, so that there is one engine. */
@@ -47,6 +48,24 @@ async function bundleEdge() {
   for (const file of filesIn(join(dist, "edge"))) {
     if (file.endsWith(".js") && file !== "index.js") rmSync(join(dist, "edge", file));
   }
+}
+
+/**
+ * `chatwire/static`: each entry with all that is loaded on demand elsewhere, in one file without `import()`. They lie as deep as
+ * the entries they are made of, so that the way to the `.wasm` is the same.
+ */
+async function bundleStatic() {
+  const { build } = await import("esbuild");
+  await build({
+    entryPoints: ["default", "node", "workerd"].map((entry) => join(dist, "entry", `${entry}.js`)),
+    outdir: join(dist, "static"),
+    bundle: true,
+    format: "esm",
+    target: "es2022",
+    minifyWhitespace: true,
+    external: ["*.wasm", "node:*"],
+    logLevel: "warning",
+  });
 }
 
 /** All but those of the engine. */

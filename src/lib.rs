@@ -1,7 +1,8 @@
 //! A client for OpenAI-compatible chat completions: one engine for browser pages, edge workers and Rust web apps.
 //!
 //! The core ([`sse`], [`stream`], [`chat`], [`provider`], [`policy`] and what they stand on) does no I/O, reads no clock and knows no JavaScript;
-//! it runs natively. On `wasm32` the `client` module sends the requests through the host's `fetch`.
+//! it runs natively. On `wasm32` the `client` module (feature `client`, on by default) sends the requests through the host's
+//! `fetch`.
 
 // The npm build is made small; with this, what runs for each event is made fast all the same. Only nightly features can say so.
 #![cfg_attr(chatwire_speed, feature(optimize_attribute))]
@@ -10,7 +11,7 @@
 
 mod attempt;
 pub mod chat;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "client"))]
 pub mod client;
 pub mod error;
 pub mod json;
@@ -27,7 +28,7 @@ pub mod usage;
 #[cfg(all(target_arch = "wasm32", feature = "npm"))]
 mod bindings;
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "client"))]
 pub use client::{CallOptions, ChatStream, Client, ClientBuilder, js};
 pub use error::Error;
 pub use provider::Provider;

@@ -37,7 +37,7 @@ async function startFrom(port, options) {
   }
 }
 
-const bindings = {};
+const bindings = { LOG: "short" };
 for (const name of SETTINGS) if (process.env[name]) bindings[name] = process.env[name];
 
 const page = await build({

@@ -3,7 +3,9 @@ import { defineConfig } from "vite";
 
 export default defineConfig({
   root: import.meta.dirname,
+  base: "./",
   cacheDir: "../node_modules/.cache/vite-www",
+  worker: { format: "es" },
   build: {
     target: "es2022",
     // The wasm must stay a file: as a data: URL it could neither be compiled while it loads nor pass the page's CSP.

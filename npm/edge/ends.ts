@@ -110,13 +110,6 @@ function pulled(leave: () => void): Outlet {
     },
     close: () => controller?.close(),
     fail: (error) => controller?.error(error),
-    abandon() {
-      taken();
-      try {
-        controller?.error(new TypeError("The reader has left."));
-      } catch {
-        // It is closed.
-      }
-    },
+    abandon: () => taken(),
   };
 }

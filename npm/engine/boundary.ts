@@ -46,13 +46,13 @@ export interface EngineDecoderOptions {
   requestId?: string;
 }
 
-/** What `Engine.make` makes: the numbers are those of `src/bindings/operations.rs`. */
+/** What `make` makes: the numbers are those of `src/bindings/operations.rs`. */
 export const CONNECTION = 0;
 export const DECODER = 1;
 /** Bare event-stream framing, made by the most bytes an event may have. */
 export const EVENT_STREAM = 2;
 
-// What the parts of the engine do, with the arguments of `Engine.call` that each takes.
+// What the parts of the engine do, with the arguments of `call` that each takes.
 
 /**
  * Of a decoder. Each of the first three puts out a batch, leaves the deadlines in the report, and says whether the outcome is
@@ -83,15 +83,6 @@ export const ACCOUNT = 10; // length, id
 export const USAGE = 11;
 /** Says whether the provider documents `response_format: json_schema`. */
 export const KNOWS_SCHEMAS = 12;
-
-/** One part of the engine. */
-export interface Engine {
-  /** Does one of the operations above. What comes of it is in the report. */
-  call(operation: number, length?: number, a?: number, b?: number, c?: number): void;
-  /** Of a connection: begins to open a response, by the JSON of an `EngineCall` and of the request's body. */
-  open(length: number): Engine;
-  free(): void;
-}
 
 /** Why nothing was made: an error to throw, or an environment variable whose value the engine wants as the option `env`. */
 export type Refusal = { error: object; variable?: never } | { variable: string; error?: never };
@@ -155,20 +146,26 @@ export type ActionResult =
   | { aborted: true }
   | Record<string, never>;
 
-/** The generated module, `dist/wasm/chatwire.js`. Where `make` makes nothing, it puts out a `Refusal`. */
+/** The generated module, `dist/wasm/chatwire.js`. A part of the engine is a number there; 0 is none. */
 export interface EngineModule {
   /** Names the build. The module has the same name in its section "chatwire". */
   BUILD: string;
-  default(source: { module_or_path: unknown }): Promise<{ memory: { buffer: ArrayBuffer } }>;
   initSync(source: { module: unknown }): { memory: { buffer: ArrayBuffer } };
   inputPointer(length: number): number;
-  /** How many UTF-16 units of the text in the input were heard whole, when so many were spoken. */
-  heard(length: number, units: number): number;
   /**
    * Where the report of the last call lies: three 32-bit numbers, where its output lies, how many bytes that is, and what the
    * call says, 1 for yes and 0 for no; from byte 16 on two 64-bit ones, for how long a decoder's next read may be pending
    * before a tick is due, and at what time one is due anyway.
    */
   reportPointer(): number;
-  Engine: { make(kind: number, length: number): Engine | undefined; prototype: Engine };
+  /** Makes a part; where it makes none, it puts out a `Refusal`. */
+  make(kind: number, length: number): number;
+  /** Begins to open a response with a connection, by the JSON of an `EngineCall` and of the request's body: makes an opening. */
+  open(connection: number, length: number): number;
+  /** Does one of the operations above. What comes of it is in the report. */
+  call(part: number, operation: number, length: number, a: number, b: number, c: number): void;
+  /** Lets go of a part. */
+  free(part: number): void;
+  /** How many UTF-16 units of the text in the input were heard whole, when so many were spoken. */
+  heard(length: number, units: number): number;
 }

@@ -12,7 +12,6 @@ import {
   DECODER,
   END,
   type EndReason,
-  type Engine,
   type EngineDecoderOptions,
   INPUT_BYTES,
   LACKS_USAGE,
@@ -22,7 +21,7 @@ import {
   SET_OUTPUT,
   TICK,
 } from "./boundary.ts";
-import { answer, due, make, output, place, put, says, settingsText } from "./engine.ts";
+import { answer, due, make, output, type Part, place, put, says, settingsText } from "./engine.ts";
 import type { Shape } from "./shapes.ts";
 
 /** The text of one push, or its chunks or events. Nothing is an empty string, for lists too. */
@@ -42,7 +41,7 @@ export class BodyDecoder {
   /** For a document, once ended: the completion as JSON text. */
   completion = "";
 
-  #engine: Engine | undefined;
+  #engine: Part | undefined;
   #patience = Number.POSITIVE_INFINITY;
   #due = Number.POSITIVE_INFINITY;
   #shape: Shape | undefined;
@@ -75,7 +74,7 @@ export class BodyDecoder {
   }
 
   /** The outcome; before the end, what was used so far. */
-  #report(engine: Engine): Outcome {
+  #report(engine: Part): Outcome {
     // The request is read only where nobody else has counted its tokens, and once.
     if (this.#prompt) engine.call(LACKS_USAGE);
     engine.call(OUTCOME, this.#prompt && says() ? put(this.#prompt()) : 0);
@@ -144,6 +143,7 @@ export class BodyDecoder {
     if (isDecided) {
       const outcome = this.#report(engine);
       if (outcome.error) outcome.error = withOutcome(toError(outcome.error), outcome);
+      outcome.resumed = 0;
       this.outcome = outcome;
       if (this.#document) {
         engine.call(COMPLETION);

@@ -6,8 +6,8 @@
  */
 
 import { ChatwireError, toError } from "../errors.ts";
-import { BUILD, Engine, initSync, inputPointer, reportPointer } from "../wasm/chatwire.js";
-import type { Engine as EnginePart, Refusal } from "./boundary.ts";
+import { BUILD, call, free, initSync, inputPointer, make as makePart, open, reportPointer } from "../wasm/chatwire.js";
+import type { Refusal } from "./boundary.ts";
 
 type CompiledModule = typeof globalThis extends { WebAssembly: { Module: { prototype: infer M } } } ? M : never;
 
@@ -196,19 +196,49 @@ export function answer<T>(): T {
   return JSON.parse(output()) as T;
 }
 
+/** Frees the parts whose owners are gone. */
+const forgotten = typeof FinalizationRegistry === "undefined" ? undefined : new FinalizationRegistry(free);
+
+/** One part of the engine, owned: it lives until it is freed, or its owner is garbage. */
+export class Part {
+  #number: number;
+
+  constructor(number: number) {
+    this.#number = number;
+    forgotten?.register(this, number, this);
+  }
+
+  /** Does one of the operations of boundary.ts. What comes of it is in the report. Once freed, it does nothing. */
+  call(operation: number, length = 0, a = 0, b = 0, c = 0): void {
+    call(this.#number, operation, length, a, b, c);
+  }
+
+  /** Of a connection: begins to open a response, by the JSON of an `EngineCall` and of the request's body. */
+  open(texts: string): Part {
+    return new Part(open(this.#number, put(texts)));
+  }
+
+  free(): void {
+    forgotten?.unregister(this);
+    free(this.#number);
+    this.#number = 0;
+  }
+}
+
 /**
  * Makes a part of the engine, by its options as JSON or a number.
  * @throws {ChatwireError} the options make no sense
  */
-export function make(kind: number, options: string | number): EnginePart {
+export function make(kind: number, options: string | number): Part {
   const made = tryMake(kind, options);
-  if ("call" in made) return made;
+  if (made instanceof Part) return made;
   throw toError(made.error);
 }
 
 /** The same; gives the reason where nothing is made. */
-export function tryMake(kind: number, options: string | number): EnginePart | Refusal {
-  return Engine.make(kind, typeof options === "number" ? options : put(options)) ?? answer<Refusal>();
+export function tryMake(kind: number, options: string | number): Part | Refusal {
+  const number = makePart(kind, typeof options === "number" ? options : put(options));
+  return number ? new Part(number) : answer<Refusal>();
 }
 
 // A leading U+FEFF in an answer is text, not a mark.

@@ -1,13 +1,15 @@
 /**
  * One request through the engine: from what the caller gave to a response whose headers have arrived.
  */
-import { ACCOUNT, CONNECTION, type Engine, type EngineCall, KNOWS_SCHEMAS, USAGE } from "../engine/boundary.ts";
-import { answer, init, initNow, make, put, says, settingsText, tryMake } from "../engine/engine.ts";
+import { ACCOUNT, CONNECTION, type EngineCall, KNOWS_SCHEMAS, USAGE } from "../engine/boundary.ts";
+import { answer, init, initNow, make, type Part, put, says, settingsText, tryMake } from "../engine/engine.ts";
 import { aborted, ChatwireError, type ErrorDetail, outcomeOf, toError, unsent } from "../errors.ts";
 import type { ClientOptions, Fallback, Hooks, RequestOptions } from "../options.ts";
+import { again, keep } from "../stream/resume.ts";
 import type { Source } from "../stream/session.ts";
 import type { Fetch, Outcome, UsageTotals } from "../types.ts";
 import type { Answered } from "./api-promise.ts";
+import { standard as asStandard } from "./host-fetch.ts";
 import { type Opened, open, type SentHeaders, tell } from "./opening.ts";
 
 /** A response, and how to read its body. */
@@ -50,7 +52,7 @@ const callers = new WeakMap<object, Caller>();
 /** What a client holds of the engine, and the way to make calls with it. */
 export class Caller {
   readonly #options: ClientOptions;
-  #connection: Engine | undefined;
+  #connection: Part | undefined;
   #isDisposed = false;
   readonly #warned = new Set<string>();
 
@@ -66,7 +68,10 @@ export class Caller {
     const { fetch } = options;
     this.#options = fetch ? { ...options, fetch: standard(fetch) } : options;
     callers.set(client, this);
+    // A page fetches the engine from here on, so that it is there, or nearly, when the first call is made. Where that fails, the
+    // call tries again, and says so.
     if (initNow()) this.#connect();
+    else init().catch(() => {});
   }
 
   /** The totals of all calls. */
@@ -152,17 +157,18 @@ export class Caller {
     const answer = { response, requestId, body: response.body, decoder, sent, ended: account, handedOver: account };
     const stream = call.stream && response.headers.get("x-chatwire-stream");
     if (!stream) return answer;
-    const { again, keep } = await import("../stream/resume.ts").catch((thrown) => {
-      letGo(answer).catch(() => {});
-      throw thrown;
-    });
-    const kept = keep(response, stream, async (method, last) => {
-      // Stopping is for one who has left.
-      const held = method === "GET" ? signal : new AbortController().signal;
-      const { response, id } = await this.#request(method, again(call, stream, last), held);
-      this.#connection?.call(ACCOUNT, 0, id);
-      return response;
-    });
+    const kept = keep(
+      response,
+      stream,
+      async (method, last) => {
+        // Stopping is for one who has left.
+        const held = method === "GET" ? signal : new AbortController().signal;
+        const { response, id } = await this.#request(method, again(call, stream, last), held);
+        this.#connection?.call(ACCOUNT, 0, id);
+        return response;
+      },
+      (hook, what) => tell(this.#options.hooks, hook, what),
+    );
     return { ...answer, ...kept };
   }
 
@@ -174,7 +180,7 @@ export class Caller {
     body?: string,
     told: (hook: string, what: object) => void = () => {},
   ): Promise<Opened> {
-    const opening = this.#connect().open(put(settingsText(call) + (body ?? "")));
+    const opening = this.#connect().open(settingsText(call) + (body ?? ""));
     return open(opening, this.#options, body, method, signal, told);
   }
 
@@ -197,7 +203,7 @@ export class Caller {
     this.#connection = undefined;
   }
 
-  #connect(): Engine {
+  #connect(): Part {
     if (this.#isDisposed) throw new ChatwireError("This client was disposed of: make a new one.");
     if (this.#connection) return this.#connection;
     const { apiKey, defaultHeaders, defaultQuery } = this.#options;
@@ -263,7 +269,7 @@ function standard(fetch: Fetch): Fetch {
     const response = await fetch(url, init);
     const body: unknown = response?.body;
     if (!body || typeof (body as ReadableStream).getReader === "function") return response;
-    return (await import("./host-fetch.ts")).standard(response);
+    return asStandard(response);
   };
 }
 

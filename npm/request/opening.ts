@@ -1,8 +1,8 @@
 /**
  * Opening a response: does what the engine says next, through the host's `fetch` and timers, and tells it what came of it.
  */
-import { type Action, type ActionResult, type Engine, type EngineDecoderOptions, STEP } from "../engine/boundary.ts";
-import { answer, asBytes, put } from "../engine/engine.ts";
+import { type Action, type ActionResult, type EngineDecoderOptions, STEP } from "../engine/boundary.ts";
+import { answer, asBytes, type Part, put } from "../engine/engine.ts";
 import type { ClientOptions, Hooks } from "../options.ts";
 import type { FetchInit } from "../types.ts";
 
@@ -30,7 +30,7 @@ const MAX_BODY = 65_536;
  * @throws {ErrorDescriptor} there was no good response
  */
 export async function open(
-  engine: Engine,
+  engine: Part,
   { fetch, apiKey }: ClientOptions,
   body: string | undefined,
   verb: string,

@@ -15,9 +15,10 @@ import type {
   Outcome,
   Usage,
 } from "../types.ts";
-import type { Frame } from "./frames.ts";
+import { type Frame, frames } from "./frames.ts";
 import { BatchIterator } from "./iterator.ts";
 import { Session, type Source } from "./session.ts";
+import { teeOf } from "./tee.ts";
 
 /**
  * One streamed answer.
@@ -211,13 +212,9 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
    * ```
    */
   frames(): AsyncGenerator<Frame, void, void> {
-    const session = this.#session;
-    const events = new BatchIterator<ChatEvent>(session, EVENTS);
+    const events = new BatchIterator<ChatEvent>(this.#session, EVENTS);
     const ended = () => this.outcome();
-    return (async function* () {
-      const { frames } = await session.needs(import("./frames.ts"));
-      yield* frames(events, ended);
-    })();
+    return frames(events, ended);
   }
 
   /**
@@ -234,7 +231,7 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
   tee({ maxBehind }: { maxBehind?: number } = {}): [ChatStream, ChatStream] {
     const session = this.#session;
     const whole = this.toReadableStream();
-    const sides = session.needs(import("./tee.ts")).then(({ teeOf }) => teeOf(whole, session, maxBehind));
+    const sides = teeOf(whole, session, maxBehind);
     return [new ChatStream(sides.then(([one]) => one)), new ChatStream(sides.then(([, other]) => other))];
   }
 

@@ -2,10 +2,11 @@
  * The life of one stream: opened, read by one reader, ended once. What ChatStream and its iterators share.
  */
 
-import { CHUNKS, type EngineDecoderOptions, EVENTS, NONE, type OutputKind } from "../engine/boundary.ts";
+import { type EngineDecoderOptions, NONE, type OutputKind } from "../engine/boundary.ts";
 import { BodyDecoder } from "../engine/decoder.ts";
 import { cutToHeard } from "../engine/heard.ts";
-import { ChatwireError, rethrow, toError, unopened } from "../errors.ts";
+import { shapeOf } from "../engine/shapes.ts";
+import { ChatwireError, toError, unopened } from "../errors.ts";
 import type { Outcome } from "../types.ts";
 import { BatchIterator } from "./iterator.ts";
 import { type BodyReading, type Ended, Reading } from "./reading.ts";
@@ -76,6 +77,7 @@ export class Session {
   #end(outcome: Outcome): void {
     if (this.outcome) return;
     if (this.#heard !== undefined) cutToHeard(outcome, this.#heard);
+    outcome.resumed = this.source?.kept?.resumed ?? 0;
     this.outcome = outcome;
     this.#settle(outcome);
   }
@@ -92,10 +94,9 @@ export class Session {
   }
 
   async #prepare(kind: OutputKind): Promise<void> {
-    const isList = kind === CHUNKS || kind === EVENTS;
     try {
-      const [shapes] = await Promise.all([isList ? import("../engine/shapes.ts") : undefined, this.opened]);
-      this.decoder?.setOutput(kind, shapes?.shapeOf(kind));
+      await this.opened;
+      this.decoder?.setOutput(kind, shapeOf(kind));
     } catch (thrown) {
       this.fail(thrown);
     }
@@ -111,7 +112,7 @@ export class Session {
     return this.ended;
   }
 
-  /** Reading cannot go on: the engine itself gave up on what it was given, or a part of the package could not be loaded. */
+  /** Reading cannot go on: the engine itself gave up on what it was given. */
   fail(thrown: unknown): void {
     if (this.outcome) return;
     const outcome = unopened(toError(thrown));
@@ -119,14 +120,6 @@ export class Session {
     if (this.reading) this.reading.drop();
     else this.controller.abort(); // what still comes is let go
     this.source?.ended?.(outcome);
-  }
-
-  /** Waits for a part of the package; the stream fails with it. */
-  needs<Part>(part: Promise<Part>): Promise<Part> {
-    return part.catch((thrown) => {
-      this.fail(thrown);
-      return rethrow(thrown);
-    });
   }
 
   /** Notes how much of the text was heard: the turn to send back is cut to it, also when all of it has arrived. */

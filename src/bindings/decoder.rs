@@ -1,12 +1,10 @@
 //! The stream engine for JavaScript: one call a network chunk.
 
-use std::cell::RefCell;
-
 use super::memory;
-use super::options::{Options, value};
-use crate::chat::view::{Value, View};
+use super::options::value;
+use super::settings;
+use crate::chat::view::View;
 use crate::error::Error;
-use crate::provider::{Provider, ReasoningPlace};
 use crate::stream::{self, End, OutputKind};
 use crate::usage;
 
@@ -17,69 +15,13 @@ const OUTPUTS: [OutputKind; 4] = [
     OutputKind::EventParts,
 ];
 
-fn read(options: &Value) -> Result<stream::Options, Error> {
-    let problems = RefCell::default();
-    let options = Options::new(options, &problems);
-    let mut provider = None;
-    if let Some(name) = options.text("provider").filter(|name| *name != "custom") {
-        provider = options.checked(Provider::named(name));
-    }
-    if let (Some(known), Some(endpoint)) = (&mut provider, options.text("endpoint")) {
-        options.checked(known.choose_endpoint(endpoint));
-    }
-    let provider = provider.as_ref();
-    let prices = options.prices().or(provider.and_then(|provider| provider.prices));
-    let prices = prices.and_then(|prices| options.all_checked(usage::token_prices(&prices)));
-    let (limits, timeouts) = (options.of("limits"), options.of("timeouts"));
-    let default = stream::Limits::default();
-    let read = stream::Options {
-        document: options.flag("document").unwrap_or(false),
-        reasoning: options
-            .reasoning()
-            .or(provider.map(|known| known.reasoning))
-            .unwrap_or(ReasoningPlace::Detect),
-        strict: options.strict().unwrap_or(false),
-        partial: match options.flag("partial") {
-            None => stream::PartialValues::Containers,
-            Some(true) => stream::PartialValues::Any,
-            Some(false) => stream::PartialValues::Off,
-        },
-        sentences: options.sentences(),
-        accumulate: options.flag("accumulate").unwrap_or(true),
-        prices,
-        timeouts: stream::Timeouts {
-            first_token: timeouts.number("firstToken"),
-            idle: timeouts.number("idle"),
-            total: timeouts.number("total"),
-        },
-        limits: stream::Limits {
-            max_event_bytes: limits.size("maxEventBytes", default.max_event_bytes),
-            max_tool_call_bytes: limits.size("maxToolCallBytes", default.max_tool_call_bytes),
-            max_stream_bytes: limits.size("maxStreamBytes", default.max_stream_bytes),
-            max_choices: limits.size("maxChoices", default.max_choices),
-        },
-        started: options.number("started").unwrap_or(0.0),
-        attempts: options.attempts(),
-        request_id: options.text("requestId").map(str::to_owned),
-        // Only a recording knows them beforehand.
-        prompt_tokens: options.number("promptTokens").map(|tokens| tokens as u64),
-        ..Default::default()
-    };
-    let problems = problems.into_inner();
-    if problems.is_empty() {
-        Ok(read)
-    } else {
-        Err(problems.into())
-    }
-}
-
 /// One chat stream, or one JSON completion.
 pub(super) struct Decoder(stream::Decoder);
 
 impl Decoder {
     /// A decoder at the start of a body, by the JSON text of its options.
     pub(super) fn make(options: &[u8]) -> Result<Decoder, Error> {
-        Ok(Decoder(stream::Decoder::new(read(&value(options))?)))
+        Ok(Decoder(stream::Decoder::new(settings::decoder(&value(options))?)))
     }
 
     /// Chooses what each push hands out: 0 nothing, 1 text, 2 chunks, 3 events.

@@ -1,6 +1,9 @@
-//! What JavaScript holds of the engine: one class for all of it, and one call for all that it does.
+//! The engine as JavaScript holds it: parts by their numbers, as a host has files by theirs, and one function for all that
+//! they do.
 //!
-//! A class or a method of its own costs what ten lines of code do, here and in the glue. `operations.rs` has the numbers.
+//! A class, or a function of its own, costs what ten lines of code do, here and in the glue. `operations.rs` has the numbers.
+
+use std::cell::Cell;
 
 use wasm_bindgen::prelude::*;
 
@@ -8,12 +11,9 @@ use super::connection::{Connection, Opening, Refused};
 use super::decoder::Decoder;
 use super::descriptor::describe;
 use super::event_stream::EventStream;
-use super::{memory, operations};
+use super::memory::{self, Unshared};
+use super::operations;
 use crate::stream;
-
-/// One part of the engine.
-#[wasm_bindgen]
-pub struct Engine(Part);
 
 enum Part {
     Connection(Connection),
@@ -22,46 +22,78 @@ enum Part {
     EventStream(Box<EventStream>),
 }
 
-#[wasm_bindgen]
-impl Engine {
-    /// Makes a part, by the JSON text of its options in the input; an event stream, by the most bytes an event may have. Where
-    /// nothing is made, the output says why: `{"error": …}`, or `{"variable": …}` where the value of that environment variable
-    /// is wanted as the option `env`.
-    pub fn make(part: u32, length: usize) -> Option<Engine> {
-        let made = match part {
-            operations::CONNECTION => memory::input(length, Connection::make).map(Part::Connection),
-            operations::DECODER => memory::input(length, Decoder::make)
-                .map(|decoder| Part::Decoder(Box::new(decoder)))
-                .map_err(Refused::Error),
-            operations::EVENT_STREAM => Ok(Part::EventStream(Box::new(EventStream::new(length)))),
-            _ => return None,
-        };
-        made.map(Engine)
-            .map_err(|refused| {
-                memory::write(|out| {
-                    out.raw(b"{");
-                    match refused {
-                        Refused::Error(error) => describe(&error, out.key("error")),
-                        Refused::Wants(variable) => drop(out.member("variable", &variable)),
-                    }
-                    out.raw(b"}");
-                });
-            })
-            .ok()
-    }
+/// All parts there are, by their numbers less one. 0 is the number of none.
+static PARTS: Unshared<Cell<Vec<Option<Part>>>> = Unshared(Cell::new(Vec::new()));
 
-    /// Begins to open a response. In the input are the JSON text of the call, and of the request's body if it has one.
-    pub fn open(&self, length: usize) -> Option<Engine> {
-        match &self.0 {
-            Part::Connection(connection) => Some(Engine(Part::Opening(Box::new(connection.open(length))))),
-            _ => None,
+/// Does something with the list of parts, which nobody else does meanwhile: no part calls JavaScript.
+fn with_parts<T>(work: impl FnOnce(&mut Vec<Option<Part>>) -> T) -> T {
+    let mut parts = PARTS.0.take();
+    let done = work(&mut parts);
+    PARTS.0.set(parts);
+    done
+}
+
+/// Keeps a part under a number.
+fn keep(part: Part) -> usize {
+    with_parts(|parts| {
+        let free = parts.iter().position(Option::is_none).unwrap_or(parts.len());
+        if free == parts.len() {
+            parts.push(None);
+        }
+        parts[free] = Some(part);
+        free + 1
+    })
+}
+
+/// Makes a part, by the JSON text of its options in the input; an event stream, by the most bytes an event may have. Gives its
+/// number, or 0 where nothing is made. Then the output says why: `{"error": …}`, or `{"variable": …}` where the value of that
+/// environment variable is wanted as the option `env`.
+#[wasm_bindgen]
+pub fn make(part: u32, length: usize) -> usize {
+    let made = match part {
+        operations::CONNECTION => memory::input(length, Connection::make).map(Part::Connection),
+        operations::DECODER => memory::input(length, Decoder::make)
+            .map(|decoder| Part::Decoder(Box::new(decoder)))
+            .map_err(Refused::Error),
+        operations::EVENT_STREAM => Ok(Part::EventStream(Box::new(EventStream::new(length)))),
+        _ => return 0,
+    };
+    match made {
+        Ok(part) => keep(part),
+        Err(refused) => {
+            memory::write(|out| {
+                out.raw(b"{");
+                match refused {
+                    Refused::Error(error) => describe(&error, out.key("error")),
+                    Refused::Wants(variable) => drop(out.member("variable", &variable)),
+                }
+                out.raw(b"}");
+            });
+            0
         }
     }
+}
 
-    /// Does an operation, with `length` bytes of input. What comes of it is in the report. An operation of another part does
-    /// nothing.
-    pub fn call(&mut self, operation: u32, length: usize, a: f64, b: f64, c: f64) {
-        match (&mut self.0, operation) {
+/// Begins to open a response with a connection: makes an opening. In the input are the JSON text of the call, and of the
+/// request's body if it has one.
+#[wasm_bindgen]
+pub fn open(connection: usize, length: usize) -> usize {
+    let opening = with_parts(|parts| match parts.get(connection.wrapping_sub(1)) {
+        Some(Some(Part::Connection(connection))) => Some(connection.open(length)),
+        _ => None,
+    });
+    opening.map_or(0, |opening| keep(Part::Opening(Box::new(opening))))
+}
+
+/// Does an operation of a part, with `length` bytes of input. What comes of it is in the report. An operation of another part,
+/// or of none, does nothing.
+#[wasm_bindgen]
+pub fn call(part: usize, operation: u32, length: usize, a: f64, b: f64, c: f64) {
+    with_parts(|parts| {
+        let Some(Some(part)) = parts.get_mut(part.wrapping_sub(1)) else {
+            return;
+        };
+        match (part, operation) {
             (Part::Decoder(decoder), operations::PUSH) => decoder.push(length, a, b),
             (Part::Decoder(decoder), operations::END) => decoder.end(length, a, b),
             (Part::Decoder(decoder), operations::TICK) => decoder.tick(a, b),
@@ -77,7 +109,14 @@ impl Engine {
             (Part::Connection(connection), operations::KNOWS_SCHEMAS) => memory::say(connection.knows_schemas()),
             _ => {}
         }
-    }
+    });
+}
+
+/// Lets go of a part; its number is free for another.
+#[wasm_bindgen]
+pub fn free(part: usize) {
+    let part = with_parts(|parts| parts.get_mut(part.wrapping_sub(1)).and_then(Option::take));
+    drop(part);
 }
 
 /// How many UTF-16 units of the text in the input were heard whole, when so many were spoken.

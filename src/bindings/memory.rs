@@ -14,7 +14,8 @@ const INPUT_BYTES: usize = 65_536;
 /// A buffer that one large batch has grown past this is given back.
 const KEPT_CAPACITY: usize = 512 * 1024;
 
-struct Unshared<T>(T);
+/// What would need a lock where there are threads.
+pub(super) struct Unshared<T>(pub(super) T);
 
 // SAFETY: this module is built for wasm32 without threads, so there is nobody to share it with.
 unsafe impl<T> Sync for Unshared<T> {}

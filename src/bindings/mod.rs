@@ -11,3 +11,4 @@ mod event_stream;
 mod memory;
 mod operations;
 mod options;
+mod settings;

@@ -1,5 +1,6 @@
 //! One server as a Rust client sees it: does what [`Opening`] says, through the host.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use gloo_net::http::{Headers, QueryParams, Response};
@@ -13,6 +14,7 @@ use crate::error::{Error, MAX_BODY_BYTES};
 use crate::policy::accounts::Place;
 use crate::policy::opening::{Action, Call, Event, Moment, Opening, Request, Settings};
 use crate::stream;
+use crate::usage::{Tokens, Totals};
 
 /// A response whose headers have arrived, and how to read it.
 pub(crate) struct Opened {
@@ -32,6 +34,8 @@ pub(crate) struct Connection {
     pub(crate) key: Option<Function>,
     /// Is told what happens, as `(event, JSON text)`.
     pub(crate) observer: Option<Function>,
+    /// What the finished calls add up to.
+    pub(crate) totals: RefCell<Totals>,
 }
 
 impl Connection {
@@ -95,6 +99,22 @@ impl Connection {
             .ok_or_else(|| Lost::Failed("it gave no string".to_owned()))
     }
 
+    /// Adds a call that was answered here to the totals.
+    pub(super) fn account(&self, used: Option<(Tokens, bool)>) {
+        let (tokens, estimated) = used.unwrap_or_default();
+        let prices = self.settings.prices.as_ref();
+        self.totals.borrow_mut().add(&tokens, estimated, prices);
+    }
+
+    /// Tells the observer how a call ended, without what was said in it.
+    pub(super) fn tell_outcome(&self, outcome: &serde_json::Value) {
+        let mut told = serde_json::json!({ "provider": self.settings.provider.name });
+        for name in ["status", "usage", "cost", "timing", "attempts", "requestId"] {
+            told[name] = outcome[name].clone();
+        }
+        self.tell("onOutcome", &told.to_string());
+    }
+
     fn tell_all(&self, told: &str) {
         let told = ["[", told, "]"].concat();
         for (event, what) in serde_json::from_str::<Vec<(&str, &RawValue)>>(&told).unwrap_or_default() {
@@ -103,7 +123,7 @@ impl Connection {
     }
 
     /// Tells the observer what happens. What it makes of it, or throws, is its own affair.
-    pub(super) fn tell(&self, event: &str, what: &str) {
+    fn tell(&self, event: &str, what: &str) {
         if let Some(observer) = &self.observer {
             let _ = observer.call2(&JsValue::UNDEFINED, &event.into(), &what.into());
         }

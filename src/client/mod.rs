@@ -34,12 +34,13 @@ use crate::attempt::Attempt;
 use crate::chat::view::View;
 use crate::chat::{ChatCompletion, ChatCompletionRequest, StreamOptions};
 use crate::error::{Error, ErrorKind};
-use crate::policy::Validation;
-use crate::policy::opening::{Call, Key, Settings};
+use crate::policy::keys::{Environment, GivenKey, Key, KeyChoice, KeyQuestion, choose_key};
+use crate::policy::opening::{Call, Settings};
 use crate::policy::timeouts::{TimeoutOption, Timeouts};
-use crate::provider::{BaseUrl, Limits, Provider, is_own_host};
-use crate::redact::{check_header, check_key};
-use crate::usage::{self, Tokens};
+use crate::policy::{Validation, retry};
+use crate::provider::{BaseUrl, Limits, Provider};
+use crate::redact::check_header;
+use crate::usage;
 use connection::{Connection, Opened};
 pub use stream::ChatStream;
 
@@ -49,11 +50,10 @@ pub struct Client {
     shared: Rc<Shared>,
 }
 
-/// What clones of a client share, and its streams with it.
+/// What clones of a client share.
 struct Shared {
-    connection: Connection,
+    connection: Rc<Connection>,
     fallback: Vec<Fallback>,
-    totals: RefCell<usage::Totals>,
 }
 
 /// Another client to ask, and what its request has that ours has not.
@@ -88,7 +88,7 @@ pub struct CallOptions {
     pub headers: Vec<(String, String)>,
     /// Timeouts for this call, over the client's.
     pub timeout: TimeoutOption,
-    /// How many attempts may follow the first.
+    /// How many attempts may follow the first, from 0 to 100.
     pub max_retries: Option<u32>,
 }
 
@@ -102,7 +102,7 @@ impl Client {
             fetch: None,
             headers: Vec::new(),
             query: Vec::new(),
-            max_retries: 2,
+            max_retries: retry::DEFAULT_RETRIES,
             timeout: TimeoutOption::default(),
             limits: None,
             validation: Validation::default(),
@@ -168,7 +168,7 @@ impl Client {
     /// What the finished calls of this client, and of its clones, add up to.
     #[must_use]
     pub fn usage(&self) -> usage::Totals {
-        *self.shared.totals.borrow()
+        *self.shared.connection.totals.borrow()
     }
 
     /// Asks this server and then, while that may help, those that were named for it.
@@ -192,9 +192,12 @@ impl Client {
                 .await;
         }
         match sent {
-            Ok((opened, answering)) => ChatStream::new(opened, options.signal, answering, self.clone()),
+            Ok((opened, answering)) => {
+                let asking = Rc::clone(&self.shared.connection);
+                ChatStream::new(opened, options.signal, answering, asking)
+            }
             Err(error) => {
-                self.tell_outcome(&serde_json::json!({
+                self.shared.connection.tell_outcome(&serde_json::json!({
                     "status": if error.kind == ErrorKind::UserAbort { "aborted" } else { "error" },
                     "usage": null,
                     "cost": null,
@@ -206,14 +209,14 @@ impl Client {
         }
     }
 
-    /// One request to this server, and to no other. Gives the client that answered too.
+    /// One request to this server, and to no other. Gives the connection that answered too.
     async fn send(
         &self,
         request: &ChatCompletionRequest,
         options: &CallOptions,
         started: f64,
         attempts: Vec<Attempt>,
-    ) -> Result<(Opened, Client), Error> {
+    ) -> Result<(Opened, Rc<Connection>), Error> {
         let body = serde_json::to_string(request).map_err(|error| {
             Error::new(
                 ErrorKind::Configuration,
@@ -236,24 +239,7 @@ impl Client {
         let connection = &self.shared.connection;
         let mut opened = connection.open(call, &body, options.signal.as_ref()).await?;
         opened.decoder.prompt_tokens = prompt_tokens;
-        Ok((opened, self.clone()))
-    }
-
-    /// Adds a call that this client answered to its totals.
-    fn account(&self, used: Option<(Tokens, bool)>) {
-        let (tokens, estimated) = used.unwrap_or_default();
-        let prices = self.shared.connection.settings.prices.as_ref();
-        self.shared.totals.borrow_mut().add(&tokens, estimated, prices);
-    }
-
-    /// Tells the observer how a call ended, without what was said in it.
-    fn tell_outcome(&self, outcome: &serde_json::Value) {
-        let connection = &self.shared.connection;
-        let mut told = serde_json::json!({ "provider": connection.settings.provider.name });
-        for name in ["status", "usage", "cost", "timing", "attempts", "requestId"] {
-            told[name] = outcome[name].clone();
-        }
-        connection.tell("onOutcome", &told.to_string());
+        Ok((opened, Rc::clone(connection)))
     }
 }
 
@@ -298,7 +284,7 @@ impl ClientBuilder {
         self
     }
 
-    /// How many attempts may follow the first; 2 unless set.
+    /// How many attempts may follow the first, from 0 to 100; 2 unless set.
     #[must_use]
     pub fn max_retries(self, max_retries: u32) -> Self {
         Self { max_retries, ..self }
@@ -378,23 +364,26 @@ impl ClientBuilder {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidRequest`] with every option that cannot be meant: a base URL that is none, a key with a line
-    /// break, a header that could become two, a negative price or timeout.
+    /// break or none where the server needs one, a header that could become two, a negative price or timeout.
     pub fn build(self) -> Result<Client, Error> {
         let base = BaseUrl::parse(&self.provider.base_url, self.location.as_deref())?;
-        let key = match &self.provider.api_key {
-            _ if self.key.is_some() => Key::Asked,
-            Some(key) => {
-                check_key(key.expose())?;
-                Key::Value(key.expose().to_owned())
-            }
-            None if is_own_host(base.host()) => {
-                return Err(Error::new(
-                    ErrorKind::Configuration,
-                    "This server needs a key: give the provider one.",
-                ));
-            }
-            None => Key::None,
+        let question = KeyQuestion {
+            given: match &self.provider.api_key {
+                _ if self.key.is_some() => GivenKey::Function,
+                Some(key) => GivenKey::Text(key.expose()),
+                None => GivenKey::Absent,
+            },
+            environment: Environment::Absent,
+            // The guard is for scripts: the author of a Rust app compiles the key in on purpose.
+            in_page: false,
+            allowed_in_page: false,
         };
+        let key = match choose_key(&self.provider, &base, question)? {
+            KeyChoice::Key(key) => key,
+            // There is no environment to read it from.
+            KeyChoice::Read(_) => Key::None,
+        };
+        retry::retries(f64::from(self.max_retries))?;
         for (name, value) in &self.headers {
             check_header("default_header", name, value.as_deref().unwrap_or_default())?;
         }
@@ -418,11 +407,11 @@ impl ClientBuilder {
             fetch: self.fetch,
             key: self.key,
             observer: self.observer,
+            totals: RefCell::default(),
         };
         let shared = Shared {
-            connection,
+            connection: Rc::new(connection),
             fallback: self.fallback,
-            totals: RefCell::default(),
         };
         Ok(Client {
             shared: Rc::new(shared),

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
@@ -11,8 +12,7 @@ use serde_json::value::RawValue;
 use wasm_bindgen::prelude::*;
 use web_sys::{AbortController, AbortSignal, ReadableStreamDefaultReader};
 
-use super::Client;
-use super::connection::Opened;
+use super::connection::{Connection, Opened};
 use super::host::{self, Lost};
 use crate::chat::{ChatCompletion, ChatCompletionChunk};
 use crate::error::{Error, ErrorKind};
@@ -38,16 +38,16 @@ pub struct ChatStream {
     /// Given back with the stream.
     _place: Option<Place>,
     /// Whose answer it is, and whose call.
-    answering: Client,
-    asking: Client,
+    answering: Rc<Connection>,
+    asking: Rc<Connection>,
 }
 
 impl ChatStream {
     pub(super) fn new(
         opened: Opened,
         signal: Option<AbortSignal>,
-        answering: Client,
-        asking: Client,
+        answering: Rc<Connection>,
+        asking: Rc<Connection>,
     ) -> Result<Self, Error> {
         let mut decoder = Decoder::new(opened.decoder);
         decoder.set_output(OutputKind::Chunks);

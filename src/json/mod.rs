@@ -7,7 +7,7 @@ mod text;
 mod writer;
 
 pub use reader::{Kind, MAX_DEPTH, Malformed, Reader, integer, is_json};
-pub(crate) use reader::{string_body, with_plain_names};
+pub(crate) use reader::{string_body, with_finite_numbers, with_plain_names};
 pub(crate) use text::plain_length;
 pub use text::{Str, Text, with_whole_surrogates};
 pub use writer::Writer;

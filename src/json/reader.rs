@@ -374,6 +374,30 @@ pub fn is_json(bytes: &[u8]) -> bool {
     reader.value().is_ok() && reader.finish().is_ok()
 }
 
+/// The same JSON text with `null` for each number that is none, as Python writes them: `NaN`, `Infinity`, `-Infinity`. `None`
+/// where there is none of them, or something else is wrong.
+#[cold]
+pub(crate) fn with_finite_numbers(json: &[u8]) -> Option<Vec<u8>> {
+    const WORDS: [&[u8]; 5] = [b"NaN", b"Infinity", b"-Infinity", b"-NaN", b"nan"];
+    let mut finite = Vec::new();
+    let (mut from, mut at) = (0, 0);
+    while let Some(&byte) = json.get(at) {
+        let rest = json.get(at..)?;
+        if byte == b'"' {
+            at += string_body(rest.get(1..)?)?.raw.len() + 2;
+        } else if let Some(word) = WORDS.iter().find(|word| rest.starts_with(word)) {
+            finite.extend_from_slice(json.get(from..at)?);
+            finite.extend_from_slice(b"null");
+            at += word.len();
+            from = at;
+        } else {
+            at += 1;
+        }
+    }
+    finite.extend_from_slice(json.get(from..)?);
+    (from > 0).then_some(finite)
+}
+
 /// A non-negative whole number, if these bytes are one.
 pub fn integer(raw: &[u8]) -> Option<u64> {
     if raw.is_empty() {

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use super::accounts::{self, Place};
 use super::breaker::{Gate, account};
+use super::keys::Key;
 use super::retry::{self, Decision, Failure, Hints};
 use super::timeouts::{TimeoutOption, Timeouts};
 use super::validate::{Validation, validate};
@@ -20,16 +21,6 @@ use crate::redact::{check_header, check_key, scrub};
 use crate::stream;
 use crate::text::joined;
 use crate::usage::TokenPrices;
-
-/// Where the key comes from.
-#[derive(Clone)]
-pub(crate) enum Key {
-    /// No `Authorization` header.
-    None,
-    Value(String),
-    /// The shell asks for it, for each attempt.
-    Asked,
-}
 
 /// A header or query parameter; without a value it takes one away that the client would send.
 pub(crate) type Pair = (String, Option<String>);
@@ -293,6 +284,9 @@ impl Opening {
             problems.append(&mut refused);
             self.warnings = suspicious;
         }
+        if let Some(number) = self.call.max_retries {
+            problems.extend(retry::retries(f64::from(number)).err());
+        }
         timeouts
             .filter(|_| problems.is_empty())
             .ok_or_else(|| Box::new(Error::invalid(problems)))
@@ -309,6 +303,7 @@ impl Opening {
 
     /// Waits for a cooldown to pass and for a place within the limits, as far as the caller's patience goes.
     fn enter(&mut self, at: Moment) -> Step {
+        let mut reason = "cooldown";
         let due = match accounts::gate(self.account, at.wall, self.given_up - at.wall) {
             Gate::Open => None,
             Gate::Wait { until } => Some(until),
@@ -318,10 +313,12 @@ impl Opening {
             }
         };
         let due = match (due, self.settings.limits) {
-            (None, Some(limits)) => self
-                .place
-                .get_or_insert_with(|| Place::new(self.account, limits, at.wall))
-                .turn(),
+            (None, Some(limits)) => {
+                reason = "limits";
+                self.place
+                    .get_or_insert_with(|| Place::new(self.account, limits, at.wall))
+                    .turn()
+            }
             (due, _) => due,
         };
         match due {
@@ -332,7 +329,13 @@ impl Opening {
             }
             Some(due) => {
                 self.state = State::Entering;
-                Ok(Action::Wait((due - at.wall).max(1.0)))
+                let delay = (due - at.wall).max(1.0);
+                let out = self.tell("onWait");
+                out.member("reason", reason)
+                    .key("delay")
+                    .milliseconds(Some(delay))
+                    .raw(b"}]");
+                Ok(Action::Wait(delay))
             }
         }
     }
@@ -501,7 +504,7 @@ impl Opening {
         let url = scrub(self.url(), self.key.as_deref());
         let out = self.told.comma().raw(b"[").string(name).raw(b",{");
         out.member("provider", &self.settings.provider.name);
-        if name != "onRetry" {
+        if name != "onRetry" && name != "onWait" {
             out.member("url", &url);
         }
         out

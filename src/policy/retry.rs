@@ -3,7 +3,12 @@
 //! A response that has begun is never repeated; the caller does not ask once the first token is there.
 
 use crate::error::header;
+use crate::problem::Problem;
 
+/// How many attempts may follow the first unless the caller says otherwise.
+pub const DEFAULT_RETRIES: u32 = 2;
+/// The most attempts that may follow the first.
+pub const MOST_RETRIES: u32 = 100;
 /// First back-off, in milliseconds; it doubles with each attempt.
 pub const BACKOFF_BASE_MS: f64 = 500.0;
 /// Longest back-off, in milliseconds.
@@ -12,6 +17,21 @@ pub const BACKOFF_CAP_MS: f64 = 8_000.0;
 pub const LONGEST_WAIT_MS: f64 = 60_000.0;
 /// A server that names a longer time than a day, in milliseconds, is taken to have said a day.
 pub const LONGEST_NAMED_MS: f64 = 86_400_000.0;
+
+/// The option `maxRetries`: how many attempts may follow the first. A fraction is cut off.
+///
+/// # Errors
+/// A [`Problem`] at `maxRetries` for less than 0 or more than [`MOST_RETRIES`].
+pub fn retries(number: f64) -> Result<u32, Problem> {
+    match (0.0..=f64::from(MOST_RETRIES)).contains(&number) {
+        true => Ok(number as u32),
+        false => Err(Problem::refused(
+            "invalid_option",
+            &["maxRetries"],
+            "maxRetries must be from 0 to 100",
+        )),
+    }
+}
 
 /// What a response's headers say about trying again.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

@@ -3,8 +3,9 @@
 //! The comments name the line of the reference page that a value comes from ("page"), of its OpenAPI part ("spec"), or
 //! the section of the overview.
 
+use super::facts::{Capabilities, Defaults, Limits, Plan, ReasoningPlace};
 use super::rules::{Check, MessageRules, Rule};
-use super::{Capabilities, Defaults, Limits, Plan, Prices, ReasoningPlace};
+use crate::usage::Prices;
 
 /// Only `electron` is public (page, "model": `Currently only "electron"`).
 const MODELS: &[&str] = &["electron"];

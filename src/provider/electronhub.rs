@@ -2,8 +2,8 @@
 //!
 //! The comments name the section of its "Create Chat Completion" page that a value comes from.
 
+use super::facts::{Capabilities, Defaults, Endpoint, ReasoningPlace};
 use super::rules::{Check, MessageRules, Rule};
-use super::{Capabilities, Defaults, Endpoint, ReasoningPlace};
 
 /// "Body", reasoning_effort: available options.
 const EFFORTS: Check = Check::Words(&["none", "minimal", "low", "medium", "high", "xhigh"]);

@@ -6,6 +6,7 @@
 mod base_url;
 mod electron;
 mod electronhub;
+mod facts;
 mod openai;
 mod rules;
 
@@ -13,6 +14,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 pub use base_url::BaseUrl;
+use facts::Defaults;
+pub use facts::{Capabilities, Endpoint, Limits, Plan, ReasoningPlace};
 pub use rules::{Check, MessageRules, Range, Rule};
 
 use crate::chat::view::{Value, View};
@@ -73,28 +76,6 @@ pub struct Provider {
     pub cooldown_ms: Option<f64>,
 }
 
-/// A built-in provider, as its file writes it down.
-struct Defaults {
-    name: &'static str,
-    base_url: &'static str,
-    hosts: &'static [&'static str],
-    key_variable: &'static str,
-    default_model: Option<&'static str>,
-    models: &'static [&'static str],
-    capabilities: Capabilities,
-    rules: &'static [Rule],
-    nullable: bool,
-    messages: MessageRules,
-    prices: Option<Prices>,
-    plans: &'static [(Plan, Limits)],
-    context_tokens: Option<u64>,
-    reasoning: ReasoningPlace,
-    reasoning_overrides: bool,
-    endpoints: &'static [Endpoint],
-    first_token_ms: f64,
-    cooldown_ms: Option<f64>,
-}
-
 /// A key, which no `{:?}` shows.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey(String);
@@ -116,85 +97,6 @@ impl<T: Into<String>> From<T> for ApiKey {
 impl fmt::Debug for ApiKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("ApiKey(…)")
-    }
-}
-
-/// What a server can do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Capabilities {
-    /// `n > 1`.
-    pub many_choices: bool,
-    /// `response_format: { type: "json_schema" }`.
-    pub json_schema: bool,
-    /// `GET /models`.
-    pub models_list: bool,
-}
-
-/// A plan by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Plan {
-    /// `standard`.
-    Standard,
-    /// `enterprise`.
-    Enterprise,
-}
-
-/// How much may be asked at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Requests within any 60 seconds.
-    pub requests_per_minute: Option<u32>,
-    /// Requests being answered at one time.
-    pub concurrent: Option<u32>,
-}
-
-/// A variant of a provider's base URL.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Endpoint {
-    /// What the option `endpoint` calls it, and the last part of its path.
-    pub name: &'static str,
-    /// Where it is.
-    pub base_url: &'static str,
-    /// Where reasoning appears there.
-    pub reasoning: ReasoningPlace,
-}
-
-/// Where reasoning appears in an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReasoningPlace {
-    /// Nowhere: the request hides it. What looks like a tag is text.
-    None,
-    /// In this field, beside `content`.
-    Field(&'static str),
-    /// In `content`, between `<think>` and `</think>`.
-    Tags,
-    /// Unknown: the decoder looks for all of these.
-    Detect,
-}
-
-impl ReasoningPlace {
-    /// The place by the word that options use: `reasoning`, `reasoning_content`, `tags`, `none`, `detect`.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "reasoning" => Self::Field("reasoning"),
-            "reasoning_content" => Self::Field("reasoning_content"),
-            "tags" => Self::Tags,
-            "none" => Self::None,
-            "detect" => Self::Detect,
-            _ => return None,
-        })
-    }
-
-    /// The word that options use for it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Field(name) => name,
-            Self::Tags => "tags",
-            Self::Detect => "detect",
-        }
     }
 }
 

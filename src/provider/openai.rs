@@ -1,7 +1,7 @@
 //! OpenAI: <https://platform.openai.com/docs/api-reference/chat/create>, whose parameter ranges these are.
 
+use super::facts::{Capabilities, Defaults, ReasoningPlace};
 use super::rules::{Check, MessageRules, Rule};
-use super::{Capabilities, Defaults, ReasoningPlace};
 
 const RULES: &[Rule] = &[
     Rule::new(&["model"], Check::Text),

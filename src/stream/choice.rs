@@ -1,6 +1,9 @@
 //! One choice of a completion, put together from its deltas.
 
+use super::ending::Taken;
 use super::extras::Extras;
+use super::ledger::Ledger;
+use super::options::PartialValues;
 use super::output::Output;
 use super::partial_json::PartialJson;
 use super::reasoning::{Piece, Tags};
@@ -8,7 +11,6 @@ use super::repairs::Repair;
 use super::scan::{self, Delta, Field, Part, REASONING_FIELDS};
 use super::speech::Speech;
 use super::tool_calls::ToolCalls;
-use super::{Context, PartialValues, Refusal};
 use crate::json::{Kind, Reader, Str, Text, Writer};
 use crate::provider::ReasoningPlace;
 use crate::usage::tokens;
@@ -68,7 +70,7 @@ impl Choice {
             has_deltas: false,
             has_refusal: false,
             refusal: Text::default(),
-            tool_calls: ToolCalls::default(),
+            tool_calls: ToolCalls::new(index),
             filler_told: false,
             finish_reason: None,
             logprobs: Extras::default(),
@@ -95,23 +97,23 @@ impl Choice {
     }
 
     /// Takes one choice of a chunk; true when it brought something a reader waits for.
-    pub(super) fn take(&mut self, choice: &scan::Choice<'_>, context: &mut Context<'_>) -> Result<bool, Refusal> {
+    pub(super) fn take(&mut self, choice: &scan::Choice<'_>, ledger: &mut Ledger) -> Taken<bool> {
         let mut progress = false;
         // A message after deltas says all of it again.
         if let Some(delta) = choice.delta.as_ref().filter(|_| !(choice.whole && self.has_deltas)) {
-            progress = self.take_delta(delta, choice.whole, context)?;
+            progress = self.take_delta(delta, choice.whole, ledger)?;
             self.has_deltas |= progress && !choice.whole;
         }
         if let Some(logprobs) = choice.logprobs {
-            self.take_logprobs(logprobs, context)?;
+            self.take_logprobs(logprobs, ledger)?;
         }
         if !choice.extras.is_empty() {
-            context.hold(self.extras.keep(&choice.extras, true))?;
+            ledger.hold(self.extras.keep(&choice.extras, true))?;
         }
         match choice.finish_reason {
-            Field::Str(reason) if reason.is_empty() => context.repair(Repair::EmptyFinishReason)?,
+            Field::Str(reason) if reason.is_empty() => ledger.repair(self.index, Repair::EmptyFinishReason)?,
             Field::Str(reason) if self.finish_reason.is_none() => {
-                self.finish(reason.to_text(), context)?;
+                self.finish(reason.to_text(), ledger)?;
                 progress = true;
             }
             _ => {}
@@ -119,22 +121,22 @@ impl Choice {
         Ok(progress)
     }
 
-    fn take_delta(&mut self, delta: &Delta<'_>, whole: bool, context: &mut Context<'_>) -> Result<bool, Refusal> {
+    fn take_delta(&mut self, delta: &Delta<'_>, whole: bool, ledger: &mut Ledger) -> Taken<bool> {
         let mut progress = false;
         if let (None, Some(role)) = (&self.role, delta.role.text()) {
             self.role = Some(role.to_text());
         }
-        progress |= self.take_reasoning(delta, context)?;
+        progress |= self.take_reasoning(delta, ledger)?;
         match delta.content {
             Field::Absent | Field::Null => {}
             Field::Str(content) => {
                 self.has_content = true;
-                progress |= self.take_content(content, context)?;
+                progress |= self.take_content(content, ledger)?;
             }
             Field::Other(raw) => {
                 self.has_content = true;
-                context.repair(Repair::ContentParts)?;
-                progress |= self.take_parts(raw, context)?;
+                ledger.repair(self.index, Repair::ContentParts)?;
+                progress |= self.take_parts(raw, ledger)?;
             }
         }
         match delta.refusal {
@@ -144,22 +146,22 @@ impl Choice {
                 let from = self.refusal.as_str().len();
                 self.refusal.push(refusal);
                 let piece = self.refusal.as_str().get(from..).unwrap_or_default();
-                context.output.text_event("refusal", self.index, piece);
-                context.hold(piece.len())?;
+                ledger.output.text_event("refusal", self.index, piece);
+                ledger.hold(piece.len())?;
                 progress |= !refusal.is_empty();
             }
             _ => self.has_refusal = true,
         }
         if let Some(calls) = delta.tool_calls.filter(|calls| *calls != b"[]") {
-            self.tell_filler(context);
-            progress |= self.tool_calls.take(calls, whole, context)?;
+            self.tell_filler(ledger);
+            progress |= self.tool_calls.take(calls, whole, ledger)?;
         }
         if let Some(call) = delta.function_call {
-            self.tell_filler(context);
-            progress |= self.tool_calls.take_function(call, context)?;
+            self.tell_filler(ledger);
+            progress |= self.tool_calls.take_function(call, ledger)?;
         }
         if !delta.extras.is_empty() {
-            context.hold(self.delta_extras.keep(&delta.extras, true))?;
+            ledger.hold(self.delta_extras.keep(&delta.extras, true))?;
         }
         Ok(progress)
     }
@@ -167,36 +169,36 @@ impl Choice {
     /// Adds to the content and hands the new text out.
     #[inline]
     #[cfg_attr(chatwire_speed, optimize(speed))]
-    pub(super) fn take_content(&mut self, content: Str<'_>, context: &mut Context<'_>) -> Result<bool, Refusal> {
+    pub(super) fn take_content(&mut self, content: Str<'_>, ledger: &mut Ledger) -> Taken<bool> {
         if !self.tags.is_off() && (self.inbox.is_cut() || !self.tags.pass(content)) {
-            return self.take_tagged(content, context);
+            return self.take_tagged(content, ledger);
         }
         let from = self.content.as_str().len();
         self.content.push(content);
         let piece = self.content.as_str().get(from..).unwrap_or_default();
-        context.output.text(self.index, piece);
+        ledger.output.text(self.index, piece);
         if let Some(partial) = &mut self.partial {
             partial.feed(piece);
         }
         if let Some(speech) = &mut self.speech {
-            speech.feed(piece, context.output);
+            speech.feed(piece, &mut ledger.output);
         }
-        context.grow(piece.len())?;
-        if !context.accumulate {
+        ledger.grow(piece.len())?;
+        if !ledger.accumulate {
             self.content.truncate(0);
         }
         Ok(!content.is_empty())
     }
 
     #[inline(never)]
-    fn take_tagged(&mut self, content: Str<'_>, context: &mut Context<'_>) -> Result<bool, Refusal> {
+    fn take_tagged(&mut self, content: Str<'_>, ledger: &mut Ledger) -> Taken<bool> {
         self.inbox.push(content);
         let mut inbox = std::mem::take(&mut self.inbox);
         let mut tags = std::mem::replace(&mut self.tags, Tags::new(false));
-        let mut result = context.grow(content.raw.len());
+        let mut result = ledger.grow(content.raw.len());
         tags.feed(inbox.as_str(), |piece| {
             if result.is_ok() {
-                result = self.take_piece(piece, context);
+                result = self.take_piece(piece, ledger);
             }
         });
         self.tags = tags;
@@ -209,35 +211,35 @@ impl Choice {
         result.map(|()| !content.is_empty())
     }
 
-    fn take_piece(&mut self, piece: Piece<'_>, context: &mut Context<'_>) -> Result<(), Refusal> {
+    fn take_piece(&mut self, piece: Piece<'_>, ledger: &mut Ledger) -> Taken {
         match piece {
             Piece::Text(text) => {
-                if context.accumulate {
+                if ledger.accumulate {
                     self.content.push_str(text);
                 }
-                context.output.text(self.index, text);
+                ledger.output.text(self.index, text);
                 if let Some(partial) = &mut self.partial {
                     partial.feed(text);
                 }
                 if let Some(speech) = &mut self.speech {
-                    speech.feed(text, context.output);
+                    speech.feed(text, &mut ledger.output);
                 }
             }
             Piece::Reasoning(text) => {
-                if context.accumulate {
+                if ledger.accumulate {
                     self.reasoning.push_str(text);
                 }
-                context.output.text_event("reasoning", self.index, text);
+                ledger.output.text_event("reasoning", self.index, text);
             }
             Piece::Opened => {
                 self.source = Some(Source::Tags);
                 if !self.tags_known {
                     self.tags_known = true;
-                    context.repair(Repair::ReasoningTags)?;
+                    ledger.repair(self.index, Repair::ReasoningTags)?;
                 }
             }
             Piece::Reclassified => {
-                context.repair(Repair::ReasoningReclassified)?;
+                ledger.repair(self.index, Repair::ReasoningReclassified)?;
                 self.source = Some(Source::Tags);
                 let text = std::mem::take(&mut self.content);
                 self.reasoning.push_str(text.as_str());
@@ -252,7 +254,7 @@ impl Choice {
         Ok(())
     }
 
-    fn take_reasoning(&mut self, delta: &Delta<'_>, context: &mut Context<'_>) -> Result<bool, Refusal> {
+    fn take_reasoning(&mut self, delta: &Delta<'_>, ledger: &mut Ledger) -> Taken<bool> {
         let mut taken: Option<usize> = None;
         for (field, value) in delta.reasoning.iter().enumerate() {
             let Some(value) = value.some() else { continue };
@@ -262,16 +264,16 @@ impl Choice {
                 self.source = Some(Source::Field(field));
             }
             match taken {
-                Some(_) if !empty => context.repair(Repair::ReasoningTwice)?,
+                Some(_) if !empty => ledger.repair(self.index, Repair::ReasoningTwice)?,
                 _ if empty => {}
                 _ => {
                     taken = Some(field);
                     match value {
-                        Field::Str(text) => self.add_reasoning(text, context)?,
+                        Field::Str(text) => self.add_reasoning(text, ledger)?,
                         Field::Other(raw) => {
                             for part in scan::parts(raw) {
                                 let (Part::Text(text) | Part::Reasoning(text)) = part;
-                                self.add_reasoning(text, context)?;
+                                self.add_reasoning(text, ledger)?;
                             }
                         }
                         _ => {}
@@ -282,37 +284,37 @@ impl Choice {
         Ok(taken.is_some())
     }
 
-    pub(super) fn add_reasoning(&mut self, text: Str<'_>, context: &mut Context<'_>) -> Result<(), Refusal> {
+    pub(super) fn add_reasoning(&mut self, text: Str<'_>, ledger: &mut Ledger) -> Taken {
         let from = self.reasoning.as_str().len();
         self.reasoning.push(text);
         let piece = self.reasoning.as_str().get(from..).unwrap_or_default();
-        context.output.text_event("reasoning", self.index, piece);
-        context.grow(piece.len())?;
-        if !context.accumulate {
+        ledger.output.text_event("reasoning", self.index, piece);
+        ledger.grow(piece.len())?;
+        if !ledger.accumulate {
             self.reasoning.truncate(0);
         }
         Ok(())
     }
 
-    fn take_parts(&mut self, raw: &[u8], context: &mut Context<'_>) -> Result<bool, Refusal> {
+    fn take_parts(&mut self, raw: &[u8], ledger: &mut Ledger) -> Taken<bool> {
         let mut progress = false;
         for part in scan::parts(raw) {
             progress = true;
             match part {
                 Part::Text(text) => {
-                    self.take_content(text, context)?;
+                    self.take_content(text, ledger)?;
                 }
                 Part::Reasoning(text) => {
                     self.source.get_or_insert(Source::Parts);
                     self.tags.seen_field();
-                    self.add_reasoning(text, context)?;
+                    self.add_reasoning(text, ledger)?;
                 }
             }
         }
         Ok(progress)
     }
 
-    fn take_logprobs(&mut self, raw: &[u8], context: &mut Context<'_>) -> Result<(), Refusal> {
+    fn take_logprobs(&mut self, raw: &[u8], ledger: &mut Ledger) -> Taken {
         let mut reader = Reader::new(raw);
         let mut lists = Vec::new();
         let mut first = true;
@@ -323,28 +325,28 @@ impl Choice {
             let Ok(value) = reader.value() else { break };
             lists.push((key, value));
         }
-        context.hold(self.logprobs.keep(&lists, false))
+        ledger.hold(self.logprobs.keep(&lists, false))
     }
 
     /// The text before a tool call is there to be spoken while the tool runs.
-    fn tell_filler(&mut self, context: &mut Context<'_>) {
-        self.flush_speech(context.output);
+    fn tell_filler(&mut self, ledger: &mut Ledger) {
+        self.flush_speech(&mut ledger.output);
         if !self.filler_told {
             self.filler_told = true;
             if !self.text().trim_ascii().is_empty() {
-                context.output.text_event("filler", self.index, self.content.as_str());
+                ledger.output.text_event("filler", self.index, self.content.as_str());
             }
         }
     }
 
-    fn finish(&mut self, reason: String, context: &mut Context<'_>) -> Result<(), Refusal> {
-        self.flush(context)?;
-        self.flush_speech(context.output);
-        self.end_edits(context.output);
-        self.tool_calls.end(true, context)?;
-        let reason = self.normal_reason(reason, context)?;
-        if context.output.wants_events() {
-            context
+    fn finish(&mut self, reason: String, ledger: &mut Ledger) -> Taken {
+        self.flush(ledger)?;
+        self.flush_speech(&mut ledger.output);
+        self.end_edits(&mut ledger.output);
+        self.tool_calls.end(true, ledger)?;
+        let reason = self.normal_reason(reason, ledger)?;
+        if ledger.output.wants_events() {
+            ledger
                 .output
                 .event("finish", self.index)
                 .member("finishReason", &reason)
@@ -355,7 +357,7 @@ impl Choice {
     }
 
     /// A choice with tool calls finishes with `tool_calls`, unless it was cut short.
-    fn normal_reason(&self, reason: String, context: &mut Context<'_>) -> Result<String, Refusal> {
+    fn normal_reason(&self, reason: String, ledger: &mut Ledger) -> Taken<String> {
         let is_other = matches!(
             reason.as_str(),
             "stop" | "function_call" | "tool_call" | "tool_use" | "end_turn"
@@ -363,7 +365,7 @@ impl Choice {
         if self.tool_calls.calls().is_empty() || !is_other {
             return Ok(reason);
         }
-        context.repair(Repair::ToolFinishReason)?;
+        ledger.repair(self.index, Repair::ToolFinishReason)?;
         Ok("tool_calls".to_owned())
     }
 
@@ -390,35 +392,35 @@ impl Choice {
     }
 
     /// Hands out what was held back for a tag.
-    fn flush(&mut self, context: &mut Context<'_>) -> Result<(), Refusal> {
+    fn flush(&mut self, ledger: &mut Ledger) -> Taken {
         let mut result = Ok(());
         let mut tags = std::mem::replace(&mut self.tags, Tags::new(false));
-        tags.end(|piece| result = self.take_piece(piece, context));
+        tags.end(|piece| result = self.take_piece(piece, ledger));
         self.tags = tags;
         result
     }
 
     /// The stream is over: nothing more comes for any part of this choice. `complete`: and it was all of it.
-    pub(super) fn end(&mut self, complete: bool, context: &mut Context<'_>) -> Result<(), Refusal> {
-        self.flush(context)?;
+    pub(super) fn end(&mut self, complete: bool, ledger: &mut Ledger) -> Taken {
+        self.flush(ledger)?;
         self.inbox.move_half_to(&mut self.content);
         let from = self.content.as_str().len();
         self.content.end();
         let last = self.content.as_str().get(from..).unwrap_or_default();
-        context.output.text(self.index, last);
+        ledger.output.text(self.index, last);
         if let Some(partial) = &mut self.partial {
             partial.feed(last);
         }
         if let Some(speech) = &mut self.speech {
-            speech.feed(last, context.output);
+            speech.feed(last, &mut ledger.output);
         }
-        self.end_edits(context.output);
+        self.end_edits(&mut ledger.output);
         self.reasoning.end();
         self.refusal.end();
-        self.tool_calls.end(complete || self.finish_reason.is_some(), context)?;
+        self.tool_calls.end(complete || self.finish_reason.is_some(), ledger)?;
         if let Some(reason) = self.finish_reason.take() {
             // Calls may have come after it.
-            self.finish_reason = Some(self.normal_reason(reason, context)?);
+            self.finish_reason = Some(self.normal_reason(reason, ledger)?);
         }
         Ok(())
     }

@@ -2,41 +2,17 @@
 
 use serde::Deserialize;
 
-use super::Decoder;
+use super::answer::Answer;
+use super::clock::Clock;
+use super::ending::{Ending, Status};
+use super::options::Options;
+use super::repairs::Repairs;
+use super::sentences::heard;
 use crate::attempt::{Attempt, write_attempts};
 use crate::chat::{ChatCompletion, Content, Message, Usage};
-use crate::json::{Writer, with_whole_surrogates};
+use crate::json::Writer;
 use crate::text::joined;
 use crate::usage::Tokens;
-
-/// How a stream ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// `[DONE]`, or the body ended after every choice had its finish reason.
-    Complete,
-    /// The body ended, or the connection was lost, before that.
-    Truncated,
-    /// A timeout for the first token, for silence or for the whole ran out.
-    Stalled,
-    /// The caller left.
-    Aborted,
-    /// The server reported an error within the stream, or the decoder refused what came.
-    Error,
-}
-
-impl Status {
-    /// The word in the outcome.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Status::Complete => "complete",
-            Status::Truncated => "truncated",
-            Status::Stalled => "stalled",
-            Status::Aborted => "aborted",
-            Status::Error => "error",
-        }
-    }
-}
 
 /// How a stream ended, and all that arrived until then.
 #[derive(Debug, Clone, Deserialize)]
@@ -88,7 +64,7 @@ impl Outcome {
     /// ```
     pub fn heard(&self, units: u64) -> Option<Message> {
         let turn = self.message.as_ref()?;
-        let said = super::heard(&self.text, units);
+        let said = heard(&self.text, units);
         let content = match turn.content.as_ref() {
             // Some servers want what the model thought before it, in tags.
             Some(Content::Text(content)) => joined(&[content.strip_suffix(&*self.text).unwrap_or_default(), said]),
@@ -153,15 +129,25 @@ pub struct OutcomeError {
     pub code: Option<String>,
 }
 
-impl Decoder {
-    /// The outcome as JSON text; `None` until the stream has ended.
-    pub fn outcome_json(&self) -> Option<String> {
-        let status = self.status?;
+/// All that an outcome is written from.
+pub(super) struct Account<'a> {
+    pub(super) options: &'a Options,
+    pub(super) answer: &'a Answer,
+    pub(super) clock: &'a Clock,
+    pub(super) repairs: &'a Repairs,
+    /// `None` while the stream goes on.
+    pub(super) ending: Option<&'a Ending>,
+}
+
+impl Account<'_> {
+    /// The outcome as JSON text; `None` while the stream goes on.
+    pub(super) fn write(&self) -> Option<String> {
+        let ending = self.ending?;
         let mut out = Writer::default();
-        out.raw(b"{").member("status", status.as_str());
+        out.raw(b"{").member("status", ending.status.as_str());
         out.key("completion");
-        self.write_completion(&mut out);
-        let first = self.choices.iter().find(|choice| choice.index == 0);
+        self.answer.write_completion(&mut out);
+        let first = self.answer.choice(0);
         out.key("message");
         match first {
             Some(choice) => {
@@ -178,10 +164,7 @@ impl Decoder {
             call.write_summary(&mut out);
         }
         out.raw(b"]").key("finishReason");
-        match first.and_then(|choice| choice.finish_reason.as_deref()) {
-            Some(reason) => out.string(reason),
-            None => out.raw(b"null"),
-        };
+        out.text(first.and_then(|choice| choice.finish_reason.as_deref()));
         let tokens = self.write_used(&mut out);
         self.write_timing(tokens, &mut out);
         out.key("repairs").raw(b"[");
@@ -195,12 +178,8 @@ impl Decoder {
         }
         out.raw(b"]").key("attempts");
         write_attempts(&self.options.attempts, &mut out);
-        out.key("requestId");
-        match &self.options.request_id {
-            Some(id) => out.string(id),
-            None => out.raw(b"null"),
-        };
-        if let Some(failure) = &self.failure {
+        out.key("requestId").text(self.options.request_id.as_deref());
+        if let Some(failure) = &ending.failure {
             out.key("error");
             failure.write(&mut out);
         }
@@ -208,167 +187,62 @@ impl Decoder {
         Some(out.into_string())
     }
 
-    /// The outcome; `None` until the stream has ended.
-    pub fn outcome(&self) -> Option<Outcome> {
-        serde_json::from_str(&with_whole_surrogates(&self.outcome_json()?)).ok()
-    }
-
-    /// The completion as JSON text: a JSON document as the server sent it, else what was accumulated.
-    pub fn completion_json(&self) -> String {
-        if let Some(document) = self.document() {
-            return crate::text::lossy(document);
-        }
-        let mut out = Writer::default();
-        self.write_completion(&mut out);
-        out.into_string()
-    }
-
-    pub(super) fn write_completion(&self, out: &mut Writer) {
-        if !self.seen_chunk {
-            out.raw(b"null");
-            return;
-        }
-        self.write_completion_as("chat.completion", "message", out);
-    }
-
-    pub(super) fn write_completion_as(&self, object: &str, member: &str, out: &mut Writer) {
-        out.raw(b"{").member("id", &self.id).member("object", object);
-        if let Some(created) = &self.created {
-            out.key("created").raw(created);
-        }
-        out.member("model", &self.model).key("choices").raw(b"[");
-        for choice in &self.choices {
-            choice.write(member, out);
-        }
-        out.raw(b"]");
-        if let Some(usage) = &self.usage {
-            out.key("usage").raw(usage);
-        }
-        self.extras.write(out);
-        out.raw(b"}");
-    }
-
-    /// Whatever the server said of usage, and `estimated: false`.
-    pub(super) fn write_usage(&self, out: &mut Writer) {
-        match self
-            .usage
-            .as_deref()
-            .and_then(|usage| usage.trim_ascii_end().strip_suffix(b"}"))
-        {
-            Some(members) => {
-                out.raw(members)
-                    .raw(if members.trim_ascii_end() == b"{" { b"" } else { b"," });
-                out.raw(b"\"estimated\":false}");
-            }
-            None => drop(out.raw(b"null")),
-        }
-    }
-
-    /// What the server counted, as far as it did.
-    pub(super) fn counted(&self) -> Option<Tokens> {
-        self.usage.as_deref().map(Tokens::read)
-    }
-
-    /// What was used so far and what it costs, as JSON text: `{"usage":…,"cost":…}`, as in an outcome.
-    pub fn used_json(&self) -> String {
-        let mut out = Writer::default();
-        out.raw(b"{");
-        self.write_used(&mut out);
-        out.raw(b"}");
-        out.into_string()
-    }
-
-    fn write_used(&self, out: &mut Writer) -> Option<Tokens> {
-        let tokens = self.counted().or_else(|| self.estimate());
+    /// `"usage":…,"cost":…`: the server's count, else an estimate. Gives the tokens.
+    pub(super) fn write_used(&self, out: &mut Writer) -> Option<Tokens> {
+        let used = self.used();
+        let tokens = used.map(|(tokens, _)| tokens);
         out.key("usage");
-        match &tokens {
-            Some(Tokens {
-                prompt: Some(prompt),
-                completion: Some(completion),
-                ..
-            }) if self.usage.is_none() => {
-                out.raw(b"{")
-                    .key("prompt_tokens")
-                    .integer(*prompt)
-                    .key("completion_tokens")
-                    .integer(*completion);
+        match used {
+            Some((tokens, true)) => {
+                let (prompt, completion) = (tokens.prompt.unwrap_or(0), tokens.completion.unwrap_or(0));
+                out.raw(b"{").key("prompt_tokens").integer(prompt);
+                out.key("completion_tokens").integer(completion);
                 out.key("total_tokens")
-                    .integer(prompt.saturating_add(*completion))
+                    .integer(prompt.saturating_add(completion))
                     .raw(b",\"estimated\":true}");
             }
-            _ => self.write_usage(out),
+            _ => self.answer.write_usage(out),
         }
         out.key("cost");
-        self.write_cost(tokens, out);
+        self.answer.write_cost(tokens, out);
         tokens
     }
 
     /// What was used so far: the server's count, or an estimate of what has arrived, and then `true`.
-    pub fn used(&self) -> Option<(Tokens, bool)> {
-        match self.counted() {
+    pub(super) fn used(&self) -> Option<(Tokens, bool)> {
+        match self.answer.counted() {
             Some(tokens) => Some((tokens, false)),
             None => self.estimate().map(|tokens| (tokens, true)),
         }
     }
 
-    /// Whether the server has not counted anything yet, so that [`Options::prompt_tokens`] is needed to know what was used.
-    ///
-    /// [`Options::prompt_tokens`]: super::Options::prompt_tokens
-    pub fn lacks_usage(&self) -> bool {
-        self.usage.is_none()
-    }
-
-    /// [`Options::prompt_tokens`](super::Options::prompt_tokens), when they are looked at only now.
-    pub fn set_prompt_tokens(&mut self, tokens: u64) {
-        self.options.prompt_tokens = Some(tokens);
-    }
-
     /// What all that arrived has probably cost. `None` for an answer that was not kept, and for one that failed before it
     /// began; one that is left or falls silent before that is billed all the same.
     fn estimate(&self) -> Option<Tokens> {
-        let began = self.seen_chunk || matches!(self.status, Some(Status::Aborted | Status::Stalled));
+        let is_billed = |ending: &Ending| matches!(ending.status, Status::Aborted | Status::Stalled);
+        let began = self.answer.has_begun() || self.ending.is_some_and(is_billed);
         let prompt = self
             .options
             .prompt_tokens
             .filter(|_| began && self.options.accumulate)?;
-        let mut completion = 0;
-        for choice in &self.choices {
-            completion += choice.estimate();
-        }
         Some(Tokens {
             prompt: Some(prompt),
             cached: 0,
-            completion: Some(completion),
+            completion: Some(self.answer.estimate()),
         })
     }
 
-    pub(super) fn write_cost(&self, tokens: Option<Tokens>, out: &mut Writer) {
-        match tokens
-            .zip(self.options.prices)
-            .and_then(|(tokens, prices)| prices.cost(&tokens))
-        {
-            Some(cost) => out.decimal(cost, 12),
-            None => out.raw(b"null"),
-        };
-    }
-
     fn write_timing(&self, tokens: Option<Tokens>, out: &mut Writer) {
-        let since = |at: Option<f64>| at.map(|at| (at - self.options.started).max(0.0));
+        let clock = self.clock;
+        let since = |at| clock.since_start(at);
         out.key("timing").raw(b"{");
-        out.key("firstByte").milliseconds(since(self.first_byte));
-        out.key("firstToken").milliseconds(since(self.first_token));
-        let first = self.choices.iter().find(|choice| choice.index == 0);
+        out.key("firstByte").milliseconds(since(clock.first_byte));
+        out.key("firstToken").milliseconds(since(clock.first_token));
+        let first = self.answer.choice(0);
         let first_sentence = first.and_then(|choice| choice.speech.as_ref()?.first);
         out.key("firstSentence").milliseconds(since(first_sentence));
-        out.key("total").milliseconds(since(self.ended));
-        let rate = match (
-            tokens.and_then(|tokens| tokens.completion),
-            self.first_token,
-            self.ended,
-        ) {
-            (Some(tokens), Some(from), Some(to)) if to > from => Some(tokens as f64 * 1e3 / (to - from)),
-            _ => None,
-        };
+        out.key("total").milliseconds(since(clock.ended));
+        let rate = clock.rate(tokens.and_then(|tokens| tokens.completion));
         out.key("tokensPerSecond").milliseconds(rate).raw(b"}");
     }
 }

@@ -26,7 +26,7 @@
 //! surrogate pairs that are cut short wait for the rest. Text that turns out not to be JSON gets no more edits; what the
 //! value was until then stands.
 
-use super::PartialValues;
+use super::options::PartialValues;
 use super::output::Output;
 use crate::json::{MAX_DEPTH, Reader, Writer, plain_length};
 

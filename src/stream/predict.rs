@@ -59,6 +59,7 @@ pub(super) struct Template {
     data: Range<usize>,
     /// In their order.
     holes: Vec<Hole>,
+    choice: u64,
     /// `None` where there is nothing to predict from.
     slot: Option<Slot>,
     /// Where each member lies, and whether it was seen to change.
@@ -72,6 +73,8 @@ pub(super) struct Predicted<'a> {
     /// Length of the whole event in bytes.
     pub(super) length: usize,
     pub(super) data: &'a [u8],
+    /// The choice that goes on.
+    pub(super) choice: u64,
     pub(super) slot: Slot,
     pub(super) text: Str<'a>,
     pub(super) usage: Option<&'a [u8]>,
@@ -122,6 +125,7 @@ impl Template {
         self.bytes.clear();
         self.bytes.extend_from_slice(event);
         self.data = data;
+        self.choice = marks.choice;
         self.slot = Some(marks.slot);
         self.uses = 0;
     }
@@ -145,6 +149,7 @@ impl Template {
         let mut found = Predicted {
             length: 0,
             data: &[],
+            choice: self.choice,
             slot: self.slot?,
             text: Str::default(),
             usage: None,
@@ -322,6 +327,7 @@ fn live_string<'a>(chunk: &Chunk<'a>) -> Option<(Slot, Str<'a>)> {
 /// What a template is made from: where the values of a chunk lie that may change without changing anything else.
 #[derive(Debug)]
 pub(super) struct Marks {
+    choice: u64,
     slot: Slot,
     data: Address,
     live: Address,
@@ -337,6 +343,7 @@ impl Marks {
         let is_time = |created: &&[u8]| matches!(created.first(), Some(b'1'..=b'9'));
         let is_object = |usage: &&[u8]| usage.first() == Some(&b'{');
         Some(Marks {
+            choice: chunk.first.as_ref().and_then(|choice| choice.index).unwrap_or(0),
             slot,
             data: Address::of(data),
             live: Address::of(live.raw),

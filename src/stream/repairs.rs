@@ -42,13 +42,15 @@ pub enum Repair {
     ContentParts,
     /// An empty finish reason, where `null` was meant.
     EmptyFinishReason,
+    /// Marks of a chat template in a name or in the text.
+    TemplateMarks,
     /// Usage inside a choice or a vendor's own object.
     UsageMisplaced,
-    /// A tool call without an index.
+    /// A tool call without an index, or with one that is spelled as text.
     ToolNoIndex,
-    /// One index for several tool calls.
+    /// One index for several tool calls, or several for one.
     ToolIndexReused,
-    /// No id, or none in time: one was made up.
+    /// No id, none in time, or one that another call has: one was made up.
     ToolIdMadeUp,
     /// A name sent in pieces or again.
     ToolNameRepeated,
@@ -56,7 +58,11 @@ pub enum Repair {
     ToolArgumentsNotText,
     /// No arguments at all, taken as `{}`.
     ToolArgumentsEmpty,
-    /// `function_call`, the form before tool calls.
+    /// Arguments that had been sent before.
+    ToolArgumentsRepeated,
+    /// Argument text that was no JSON, or JSON within a string.
+    ToolArgumentsMended,
+    /// A call of another form: `function_call`, or name and arguments without `function` around them.
     ToolFunctionCall,
     /// Another finish reason than `tool_calls` with tool calls.
     ToolFinishReason,
@@ -68,7 +74,7 @@ pub enum Repair {
     ReasoningReclassified,
 }
 
-const CODES: [&str; 31] = [
+const CODES: [&str; 34] = [
     "framing.unfinished_event",
     "framing.invalid_utf8",
     "framing.keep_alive_data",
@@ -88,6 +94,7 @@ const CODES: [&str; 31] = [
     "chunk.message_for_delta",
     "chunk.content_parts",
     "chunk.empty_finish_reason",
+    "chunk.template_marks",
     "usage.misplaced",
     "tool_call.no_index",
     "tool_call.index_reused",
@@ -95,6 +102,8 @@ const CODES: [&str; 31] = [
     "tool_call.name_repeated",
     "tool_call.arguments_not_text",
     "tool_call.arguments_empty",
+    "tool_call.arguments_repeated",
+    "tool_call.arguments_mended",
     "tool_call.function_call",
     "tool_call.finish_reason",
     "reasoning.twice",

@@ -1,33 +1,28 @@
 /**
- * Counts the engine's decoders that are alive, and what they are asked, through the glue the package was built with.
+ * Counts the engine's parts that are alive, and what they are asked, by the class that the package's files share.
  */
-import { CONNECTION, type EngineModule } from "../../npm/engine/boundary.ts";
+import { ACCOUNT, type EngineModule } from "../../npm/engine/boundary.ts";
 
-const glue = new URL("../../dist/wasm/chatwire.js", import.meta.url);
-const { Engine, initSync } = (await import(glue.href)) as EngineModule;
+const dist = (path: string): string => new URL(`../../dist/${path}`, import.meta.url).href;
+const { initSync } = (await import(dist("wasm/chatwire.js"))) as EngineModule;
+const { Part } = (await import(dist("engine/engine.js"))) as typeof import("../../npm/engine/engine.ts");
 
-/** The decoders that were made and not freed yet. */
+/** The decoders, event streams and openings that were asked something and not freed yet. */
 export const alive = new Set<object>();
-
-const { make } = Engine;
-Engine.make = (kind, length) => {
-  const engine = make(kind, length);
-  if (engine && kind !== CONNECTION) alive.add(engine);
-  return engine;
-};
-const { free } = Engine.prototype;
-Engine.prototype.free = function () {
-  alive.delete(this);
-  free.call(this);
-};
 
 /** How often a part of the engine was asked to do something. */
 export const calls = { count: 0 };
 
-const { call } = Engine.prototype;
-Engine.prototype.call = function (...given) {
+const { call, free } = Part.prototype;
+Part.prototype.call = function (...given) {
   calls.count++;
-  return call.apply(this, given);
+  // The operations of connections come last.
+  if (given[0] < ACCOUNT) alive.add(this);
+  call.apply(this, given);
+};
+Part.prototype.free = function () {
+  alive.delete(this);
+  free.call(this);
 };
 
 /** The memory of the engine, once it is loaded. */

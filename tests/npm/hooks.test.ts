@@ -217,6 +217,27 @@ test("what_looks_wrong_is_told_with_the_first_attempt_and_sent_all_the_same", as
   assert.doesNotMatch(JSON.stringify(told), SECRETS);
 });
 
+test("a_wait_before_a_request_is_told_with_its_reason", async () => {
+  const waits: unknown[] = [];
+  const hooks = { onWait: (wait: object) => waits.push(wait) };
+  let release = () => {};
+  const slow = () =>
+    new Promise<Response>((resolve) => {
+      release = () => resolve(answering());
+    });
+  const client = clientWith([slow, answering], { hooks, limits: { concurrent: 1 } });
+  const first = client.chat.completions.stream(asked).outcome();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const second = client.chat.completions.stream(asked).outcome();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const [wait] = waits as { provider: string; reason: string; delay: number }[];
+  assert.equal(wait?.reason, "limits");
+  assert.ok((wait?.delay ?? 0) > 0);
+  assert.deepEqual(Object.keys(wait ?? {}).sort(), ["delay", "provider", "reason"]);
+  release();
+  assert.deepEqual([(await first).status, (await second).status], ["complete", "complete"]);
+});
+
 test("without_a_hook_the_console_is_warned_once_of_each_kind", async (context) => {
   const warn = context.mock.method(console, "warn", () => {});
   const answers = [answering, answering, answering];

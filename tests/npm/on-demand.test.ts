@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { registerHooks } from "node:module";
 import { test } from "node:test";
 import { ChatStream, type Chatwire, ChatwireError } from "chatwire";
-import { clientOf, collect, DONE, failureOf, hello, says, serve, until } from "./serving.ts";
+import { clientOf, DONE, failureOf, hello, says, serve, until } from "./serving.ts";
 
 /** The part that cannot be loaded. */
 let missing = "";
@@ -19,23 +19,9 @@ registerHooks({
 const streamed = [says("{}", "stop"), DONE];
 const choices = [{ index: 0, message: { role: "assistant", content: "{}" }, finish_reason: "stop" }];
 const whole = [JSON.stringify({ id: "1", object: "chat.completion", created: 1, model: "m", choices })];
-const isKept = { headers: { "x-chatwire-stream": "kept", "content-type": "text/event-stream" } };
 
 const uses: [part: string, served: string[], use: (client: Chatwire) => Promise<unknown>][] = [
-  ["shapes", streamed, ({ chat }) => collect(chat.completions.stream(hello))],
-  ["shapes", streamed, ({ chat }) => collect(chat.completions.stream(hello).events)],
-  ["shapes", streamed, async ({ chat }) => collect(await chat.completions.create({ ...hello, stream: true }))],
-  ["frames", streamed, ({ chat }) => collect(chat.completions.stream(hello).frames())],
-  [
-    "tee",
-    streamed,
-    ({ chat }) => {
-      const sides = chat.completions.stream(hello).tee();
-      return Promise.all(sides.map((side) => side.finalContent()));
-    },
-  ],
   ["recording", streamed, ({ chat }) => chat.completions.stream(hello, { record: true }).finalContent()],
-  ["resume", streamed, ({ chat }) => chat.completions.resume("kept").finalContent()],
   ["parse", whole, ({ chat }) => chat.completions.parse(hello)],
   ["batch", whole, ({ chat }) => chat.completions.batch([hello])],
   ["loop", streamed, ({ chat }) => chat.completions.runTools({ ...hello, tools: [] }).finalContent()],
@@ -51,7 +37,7 @@ for (const [part, parts, use] of uses) {
   test(`without_a_part_a_call_fails_by_name_and_the_next_one_is_free: ${part}, ${use}`, async () => {
     const leftOpen: (() => boolean)[] = [];
     const fetch = async (_: unknown, { signal }: { signal?: AbortSignal | null } = {}) => {
-      const served = serve(parts, part === "resume" ? isKept : {});
+      const served = serve(parts);
       leftOpen.push(() => !served.cancelled && !signal?.aborted);
       return served.response;
     };

@@ -1,7 +1,7 @@
 /** Coming back for the rest of a stream that a gateway keeps. The gateway is played here; tests/edge has the real one. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Chatwire, NotFoundError, TruncatedError } from "chatwire";
+import { Chatwire, type Hooks, NotFoundError, TruncatedError } from "chatwire";
 
 const chunk = (content: string, finish_reason: string | null = null) =>
   JSON.stringify({
@@ -25,12 +25,17 @@ interface Seen {
 }
 
 /** A gateway whose first answer breaks after so many bytes; `again` answers those who come back. */
-function gateway(broken: () => ReadableStream<Uint8Array>, again: (seen: Seen) => Response | Promise<Response>) {
+function gateway(
+  broken: () => ReadableStream<Uint8Array>,
+  again: (seen: Seen) => Response | Promise<Response>,
+  hooks: Hooks = {},
+) {
   const seen: Seen[] = [];
   const client = new Chatwire({
     baseURL: "https://gateway.example.com/v1",
     apiKey: "sk-test",
     defaultQuery: { provider: "own" },
+    hooks,
     fetch: async (url, { method, headers }) => {
       const { pathname, search } = new URL(url);
       assert.equal(search, "?provider=own");
@@ -72,6 +77,35 @@ function cut(bytes: number, isError: boolean): ReadableStream<Uint8Array> {
 }
 
 describe("a kept stream", () => {
+  it("tells its hooks of each try, and its outcome how often it was taken up again", async () => {
+    const told: unknown[] = [];
+    const hooks: Hooks = {
+      onResume: (resume) => told.push({ onResume: resume }),
+      onResumed: (resumed) => told.push({ onResumed: resumed }),
+    };
+    let tries = 0;
+    const { stream } = gateway(
+      () => cut(100, true),
+      (seen) => {
+        if (++tries === 1) throw new TypeError("no network");
+        return rest(seen);
+      },
+      hooks,
+    );
+    const { status, resumed } = await stream().outcome();
+    assert.deepEqual([status, resumed], ["complete", 1]);
+    assert.deepEqual(told, [
+      { onResume: { attempt: 1, delay: 0 } },
+      { onResume: { attempt: 2, delay: 250 } },
+      { onResumed: { attempt: 2 } },
+    ]);
+  });
+
+  it("was not taken up again where nothing was lost", async () => {
+    const { stream } = gateway(() => cut(whole.length, false), rest);
+    assert.equal((await stream().outcome()).resumed, 0);
+  });
+
   for (const isError of [true, false]) {
     it(`is whole, wherever its connection ${isError ? "breaks" : "ends"}`, async () => {
       for (let bytes = 0; bytes <= whole.length; bytes++) {

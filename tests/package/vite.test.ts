@@ -2,20 +2,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { gzipSync } from "node:zlib";
 import type { Browser } from "playwright-core";
 import { build, createServer, preview } from "vite";
+// @ts-expect-error: a script, without types
+import { buildMinimalPage, compressed, missedBars } from "../../scripts/minimal-page.mjs";
 import { launchChromium } from "../chromium.ts";
 import { program, project } from "./packed.ts";
-
-/** A page that streams an answer, and no more. */
-const minimal = `
-  import { Chatwire } from "chatwire";
-  const client = new Chatwire({ baseURL: "/v1" });
-  const stream = client.chat.completions.stream({ messages: [{ role: "user", content: "Hello" }] });
-  for await (const text of stream.textStream) document.body.append(text);
-  document.title = "done";
-`;
 
 const answer = [
   ...["Hello", " there"].map((content) => ({ choices: [{ index: 0, delta: { content }, finish_reason: null }] })),
@@ -23,9 +15,6 @@ const answer = [
 ]
   .map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`)
   .join("");
-
-/** What "minimal page" may take to load, in bytes after gzip: wasm and scripts. */
-const BUDGET = 84_000;
 
 describe("the packed package in a Vite project", { timeout: 120_000 }, () => {
   let config: { root: string; cacheDir: string; configFile: false; logLevel: "warn" };
@@ -36,8 +25,6 @@ describe("the packed package in a Vite project", { timeout: 120_000 }, () => {
     const folder = await project("vite", {
       "index.html": html,
       "page.js": program.page,
-      "minimal/index.html": html,
-      "minimal/page.js": minimal,
     });
     config = { root: folder, cacheDir: join(folder, ".vite"), configFile: false, logLevel: "warn" };
     browser = await launchChromium();
@@ -64,15 +51,14 @@ describe("the packed package in a Vite project", { timeout: 120_000 }, () => {
     }
   });
 
-  it("loads no more than its budget for a page that streams", async () => {
-    const entry = join(config.root, "minimal");
-    await build({ ...config, root: entry, build: { target: "es2022" } });
-    const server = await preview({ ...config, root: entry });
+  it("loads no more than the bars allow for a page that streams", async (t) => {
+    const { folder, files } = await buildMinimalPage("chatwire", join(config.root, "minimal"));
+    const server = await preview({ ...config, root: folder });
     const page = await browser.newPage();
-    const loaded = new Map<string, Promise<Buffer>>();
+    const loading: Promise<{ path: string; bytes: Buffer }>[] = [];
     page.on("response", (response) => {
-      const { pathname } = new URL(response.url());
-      if (/\.(js|wasm)$/.test(pathname)) loaded.set(pathname, response.body());
+      const path = new URL(response.url()).pathname.slice(1);
+      if (/\.(js|wasm)$/.test(path)) loading.push(response.body().then((bytes) => ({ path, bytes })));
     });
     await page.route("**/v1/chat/completions", (route) =>
       route.fulfill({ contentType: "text/event-stream", body: `${answer}data: [DONE]\n\n` }),
@@ -81,12 +67,15 @@ describe("the packed package in a Vite project", { timeout: 120_000 }, () => {
       await page.goto(server.resolvedUrls?.local[0] ?? "");
       await page.waitForFunction(() => document.title === "done");
       assert.equal(await page.textContent("body"), "Hello there");
-      const sizes = await Promise.all([...loaded.values()].map(async (body) => gzipSync(await body).length));
-      const total = sizes.reduce((sum, size) => sum + size);
-      assert.ok(sizes.length > 1 && total < BUDGET, `${total} bytes: ${[...loaded.keys()]}`);
     } finally {
       await server.close();
     }
+    const loaded = await Promise.all(loading);
+    const paths = (of: { path: string }[]) => of.map(({ path }) => path).sort();
+    assert.deepEqual(paths(loaded), paths(files), "what `npm run size` measures is what Chromium loads");
+    const sizes = { scripts: compressed(loaded.filter(({ path }) => path.endsWith(".js"))), all: compressed(loaded) };
+    t.diagnostic(JSON.stringify(sizes));
+    assert.deepEqual(missedBars(sizes), []);
   });
 
   it("streams when built", async () => {

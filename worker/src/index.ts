@@ -11,6 +11,7 @@ import {
   type Gateway,
   gateway,
   type StreamsNamespace,
+  type UsageRecord,
   type WorkerContext,
 } from "chatwire/edge";
 import { authorizeWith, type DoorEnv, refuseCall, refusePage } from "./door.ts";
@@ -32,6 +33,8 @@ export interface Env extends ProviderEnv, PageEnv, DoorEnv {
   MAX_BODY_BYTES?: string;
   /** Keeps answers. Without it, whoever leaves has stopped theirs. */
   STREAMS?: StreamsNamespace;
+  /** `short` logs a line for people in place of each usage record. */
+  LOG?: string;
   /** Keeps the books. */
   LIMITER?: DurableNamespace;
 }
@@ -54,7 +57,7 @@ function gatewayTo(id: ProviderName, variant: Variant): Gateway {
       ...(limiter && { limiter }),
       // A page whose network failed comes back; whoever presses Stop says so.
       ...(streams ? { streams, onDisconnect: "durable" } : { onDisconnect: "abort" }),
-      onUsage: (record) => console.log(JSON.stringify(record)),
+      onUsage: (record) => console.log(env.LOG === "short" ? lineOf(record) : JSON.stringify(record)),
     };
   });
 }
@@ -64,7 +67,7 @@ const any = gateways.get("electron v1") as Gateway;
 export default {
   async fetch(request: Request, env: Env, context: WorkerContext): Promise<Response> {
     const url = new URL(request.url);
-    if (url.pathname === "/providers") {
+    if (url.pathname === "/providers" || url.pathname === "/providers.json") {
       const refused = await refuseCall(any, request, env);
       return refused ?? Response.json(listProviders(env), { headers: { "cache-control": "no-store" } });
     }
@@ -80,6 +83,18 @@ export default {
     return chosen.fetch(new Request(new URL(`/v1/${path ?? ""}`, url), request), env, context);
   },
 };
+
+/** A usage record in one short line. */
+function lineOf({ status, provider, outcome, tokens, cost, startedAt }: UsageRecord): string {
+  const parts = [
+    status,
+    provider ?? "-",
+    outcome,
+    `${tokens ?? "?"} tokens`,
+    cost === null ? "" : `$${cost.toFixed(6)}`,
+  ];
+  return [...parts, `${Date.now() - startedAt} ms`].filter((part) => part !== "").join("  ");
+}
 
 function unknown(): Response {
   const message = `There is no such provider, or it has no such base. Known: ${PROVIDERS.join(", ")}.`;

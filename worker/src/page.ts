@@ -12,11 +12,12 @@ const HEADERS: Readonly<Record<string, string>> = {
     "style-src 'self'",
     "img-src 'self' data:",
     "connect-src 'self'",
+    "worker-src 'self'",
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",
     "require-trusted-types-for 'script'",
-    "trusted-types dompurify",
+    "trusted-types dompurify chatwire-worker",
   ].join("; "),
   "cross-origin-opener-policy": "same-origin",
   "referrer-policy": "no-referrer",
@@ -28,5 +29,8 @@ export async function page(request: Request, env: PageEnv): Promise<Response> {
   const file = await env.ASSETS.fetch(request);
   const response = new Response(file.body, file);
   for (const [name, value] of Object.entries(HEADERS)) response.headers.set(name, value);
+  // The bundler names these files after their contents.
+  const isNamed = response.ok && new URL(request.url).pathname.startsWith("/assets/");
+  response.headers.set("cache-control", isNamed ? "public, max-age=31536000, immutable" : "no-cache");
   return response;
 }

@@ -1,137 +1,171 @@
-/** The chat page: ties what the user does to the conversation, and the conversation to what they see. */
-import type { ChatCompletionMessageParam, Chatwire } from "chatwire";
-import { adviceFor } from "./advice.ts";
-import { AnswerView, userTurn } from "./answer.ts";
-import { exchange } from "./exchange.ts";
-import { Follower } from "./follow.ts";
-import { EXAMPLES } from "./prompts.ts";
-import { CHOICES, type Choice, clientFor, fetchProviders } from "./providers.ts";
-import { canSpeak } from "./speech.ts";
+/** The page: ties what the visitor does to the conversation, and the conversation to what is seen of it. */
+import { ChatStream, init, type UsageTotals } from "chatwire";
+import { offerConversations } from "./chat/conversations.ts";
+import { Follower } from "./chat/follow.ts";
+import type { Progress } from "./chat/progress.ts";
+import { Settings } from "./chat/settings.ts";
+import { list } from "./chat/store.ts";
+import { type Asking, Talk } from "./chat/talk.ts";
+import { sparkOf } from "./inspector/chart.ts";
+import { Inspector, type TabName } from "./inspector/inspector.ts";
+import { showRecorded } from "./inspector/recorded.ts";
+import { entries, totalsOf } from "./inspector/totals.ts";
+import { WireTab } from "./inspector/wire.ts";
+import { loadRenderer } from "./markdown/markdown.ts";
+import { copy } from "./page/copy.ts";
+import { at, button } from "./page/dom.ts";
+import { whenIdle } from "./page/idle.ts";
+import { warmUp } from "./sources/in-page.ts";
+import { type Connection, connect, fetchProviders, SOURCES, type Source } from "./sources/sources.ts";
+import { offerListening } from "./voice/listen.ts";
+import { canSpeak } from "./voice/speech.ts";
+import { showColumns } from "./window/columns.ts";
+import { offerExperiments } from "./window/experiments.ts";
 
 const TOKEN_ITEM = "chatwire-access-token";
 
-const at = <Kind extends HTMLElement>(id: string) => document.getElementById(id) as Kind;
-const provider = at<HTMLSelectElement>("provider");
+const picker = at<HTMLSelectElement>("source");
 const model = at<HTMLInputElement>("model");
-const clock = at<HTMLInputElement>("clock");
+const tools = at<HTMLInputElement>("tools");
 const voice = at<HTMLInputElement>("voice");
 const message = at<HTMLTextAreaElement>("message");
 const send = at<HTMLButtonElement>("send");
 const stop = at<HTMLButtonElement>("stop");
-const log = at("log");
-const welcome = at("welcome");
-const status = at("status");
 const follower = new Follower(at("scroller"), at("latest"));
 
-let messages: ChatCompletionMessageParam[] = [];
-let running: AbortController | null = null;
-let clients = new Map<Choice, Chatwire>();
+// ---- The inspector --------------------------------------------------------------------------------------------------
 
-// ---- Asking ---------------------------------------------------------------------------------------------------------
+let lastStream: ChatStream | undefined;
+let program = "";
+const onOpened: { [Tab in TabName]?: () => void } = {};
 
-function ask(text: string): void {
-  if (running || !text.trim()) return;
-  message.value = "";
-  fit();
-  welcome.hidden = true;
-  messages.push({ role: "user", content: text.trim() });
-  log.append(userTurn(text.trim()));
-  follower.toEnd();
-  void answer();
-}
+const wire = new WireTab(
+  saveRecording,
+  (file) => void openRecording(file),
+  (log) => {
+    at("spark").firstElementChild?.setAttribute("points", sparkOf(log));
+  },
+);
 
-async function answer(): Promise<void> {
-  const controller = new AbortController();
-  const conversation = messages;
-  const length = conversation.length;
-  const view = new AnswerView(() => follower.grown());
-  log.append(view.element);
-  run(controller);
-  try {
-    const choice = chosen();
-    const question = {
-      client: clientOf(choice),
-      model: model.value.trim() || (choice.models[0] ?? ""),
-      withClock: clock.checked,
-      isSpoken: voice.checked,
-    };
-    await exchange({ ...question, signal: controller.signal }, conversation, view);
-    if (controller.signal.aborted) {
-      view.note(question.isSpoken ? "Interrupted. The chat goes on from what you heard." : "Stopped.");
-    } else if (view.isEmpty) view.note("The answer is empty.");
-    if (running === controller) status.textContent = controller.signal.aborted ? "Stopped." : "The answer is complete.";
-  } catch (error) {
-    status.textContent = "";
-    view.fail(adviceFor(error), (token) => {
-      if (running) return;
-      if (token) useToken(token);
-      // What was kept of the failed answer would be asked to continue, not to be whole.
-      conversation.length = length;
-      view.element.remove();
-      void answer();
+const lazy = {
+  trouble: once(async () => new (await import("./inspector/trouble.ts")).TroubleTab((text) => void ask(text))),
+  race: once(async () => new (await import("./inspector/race.ts")).RaceTab()),
+  cost: once(async () => new (await import("./inspector/cost.ts")).CostTab()),
+  code: once(async () => new (await import("./inspector/code.ts")).CodeTab()),
+};
+
+const inspector = new Inspector((tab, panel) => {
+  if (tab === "wire") panel.append(wire.element);
+  else {
+    void lazy[tab]().then(({ element }) => {
+      panel.append(element);
+      onOpened[tab]?.();
     });
-  } finally {
-    view.finish();
-    if (running === controller) run(null);
-    showEngine();
   }
+});
+let isCostShown = false;
+onOpened.cost = () => {
+  isCostShown = true;
+  showCost();
+};
+onOpened.code = showProgram;
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
-function run(controller: AbortController | null): void {
-  running = controller;
-  const hadFocus = document.activeElement === stop || document.activeElement === document.body;
-  send.hidden = controller !== null;
-  stop.hidden = controller === null;
-  if (controller) status.textContent = "Answering.";
-  if (hadFocus) message.focus();
+function showCost(): void {
+  const recent = sent.filter((time) => time > Date.now() - 60_000).length;
+  const totals = totalsOf(usages(), recent);
+  inspector.foot.replaceChildren(...entries(totals.slice(0, 4)));
+  if (isCostShown) void lazy.cost().then((tab) => tab.update(totals, recent));
 }
 
-function newChat(): void {
-  running?.abort();
-  run(null);
-  messages = [];
-  log.replaceChildren();
-  welcome.hidden = false;
-  status.textContent = "New chat.";
-  follower.toEnd();
-  message.focus();
+function showProgram(): void {
+  if (program) void lazy.code().then((tab) => tab.update(program));
 }
 
-/** How much WebAssembly the answers come through, as the browser has measured it. */
-function showEngine(): void {
-  const loaded = performance.getEntriesByType("resource") as PerformanceResourceTiming[];
-  const wasm = loaded.filter(({ name }) => new URL(name).pathname.endsWith(".wasm"));
-  const bytes = wasm.reduce((sum, { decodedBodySize }) => sum + decodedBodySize, 0);
-  if (bytes) at("engine").textContent = `${bytes.toLocaleString("en")} bytes of WebAssembly`;
+async function saveRecording(): Promise<void> {
+  const recording = await lastStream?.recording().catch(() => undefined);
+  if (!recording) return offerUndo("There is no recording yet: ask something first.");
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([recording], { type: "text/plain" }));
+  link.download = "answer.chatwire";
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-// ---- Providers ------------------------------------------------------------------------------------------------------
-
-function chosen(): Choice {
-  return CHOICES.find(({ id }) => id === provider.value) ?? (CHOICES[0] as Choice);
+async function openRecording(file: File): Promise<void> {
+  const text = await file.text();
+  await init();
+  wire.log.clear();
+  showRecorded(text, wire.log);
+  talk.replay(file.name, () => ChatStream.fromRecording(text));
 }
 
-/** Says in the picker which providers are emulated. Gives the server's default one. */
-async function showProviders(): Promise<string | undefined> {
-  const known = await fetchProviders(sessionStorage.getItem(TOKEN_ITEM)).catch(() => []);
-  for (const option of provider.options) {
-    const choice = CHOICES.find(({ id }) => id === option.value);
-    const isEmulated = known.find(({ id }) => id === choice?.provider)?.emulated;
-    option.textContent = `${choice?.label}${isEmulated ? " (emulated)" : ""}`;
-  }
-  return known[0]?.id;
+// ---- Whom to ask ----------------------------------------------------------------------------------------------------
+
+const settings = new Settings(() => connections.clear());
+let connections = new Map<Source, Connection>();
+/** What earlier clients add up to, when others have taken their place. */
+const spent: UsageTotals[] = [];
+/** When requests went out, in milliseconds since 1970. */
+const sent: number[] = [];
+let current: Progress | undefined;
+
+const chosen = (): Source => SOURCES.find(({ id }) => id === picker.value) ?? (SOURCES[0] as Source);
+
+function usages(): UsageTotals[] {
+  return [...spent, ...[...connections.values()].map(({ client }) => client.usage)];
 }
 
-/** The visitor chose a provider: what the server would have preset comes too late. */
+/** One client for each source, so that all its requests share what it has learned of its server. */
+function connectionTo(source: Source, isFresh: boolean): Connection {
+  const known = connections.get(source);
+  if (known && !isFresh) return known;
+  if (known) spent.push(known.client.usage);
+  const access = { token: sessionStorage.getItem(TOKEN_ITEM), own: settings.own, hasLimits: settings.hasLimits };
+  const connection = connect(source, access, wire.log, {
+    onRequest: (request) => {
+      current?.hooks.onRequest(request);
+      sent.push(Date.now());
+    },
+    onResponse: (response) => current?.hooks.onResponse(response),
+    onRetry: (retry) => current?.hooks.onRetry(retry),
+    onWait: (wait) => current?.hooks.onWait(wait),
+    onResume: (resume) => current?.hooks.onResume(resume),
+    onResumed: (resumed) => current?.hooks.onResumed(resumed),
+  });
+  connections.set(source, connection);
+  return connection;
+}
+
 let isPicked = false;
 
-async function offerProviders(): Promise<void> {
-  provider.append(...CHOICES.map(({ id, label }) => new Option(label, id)));
-  showModels();
-  const preset = await showProviders();
-  const choice = CHOICES.find((each) => each.provider === preset);
-  if (!choice || isPicked || messages.length > 0) return;
-  provider.value = choice.id;
+async function offerSources(): Promise<void> {
+  const known = await fetchProviders(sessionStorage.getItem(TOKEN_ITEM)).catch(() => []);
+  const emulated = new Map(known.map(({ id, emulated }) => [id, emulated]));
+  const groups = new Map<string, HTMLOptGroupElement>();
+  const before = picker.value;
+  for (const { id, label, group, provider } of SOURCES) {
+    if (group === "This page's server" && !emulated.has(provider ?? "")) continue;
+    const box = groups.get(group) ?? document.createElement("optgroup");
+    box.label = group;
+    groups.set(group, box);
+    const isEmulated = group === "This page's server" && emulated.get(provider ?? "");
+    box.append(new Option(`${label}${isEmulated ? " (emulated)" : ""}`, id));
+  }
+  picker.replaceChildren(...groups.values());
+  // A server with a key of its own is asked first.
+  const real = known.find((each) => !each.emulated);
+  if (isPicked) picker.value = before;
+  else if (real)
+    picker.value =
+      SOURCES.find(({ provider, group }) => provider === real.id && group === "This page's server")?.id ?? "page";
   showModels();
 }
 
@@ -139,20 +173,90 @@ function showModels(): void {
   const { models } = chosen();
   model.hidden = models.length < 2;
   model.value = models[0] ?? "";
-  at("models").replaceChildren(...models.map((name) => new Option(name)));
+  at("models").replaceChildren(...models.filter(Boolean).map((name) => new Option(name)));
 }
 
-/** One client per choice, so that all its requests share what it has learned of its server. */
-function clientOf(choice: Choice): Chatwire {
-  const client = clients.get(choice) ?? clientFor(choice, sessionStorage.getItem(TOKEN_ITEM));
-  clients.set(choice, client);
-  return client;
+function use(id: string): void {
+  picker.value = id;
+  isPicked = true;
+  showModels();
 }
 
-function useToken(token: string): void {
-  sessionStorage.setItem(TOKEN_ITEM, token);
-  clients = new Map();
-  void showProviders();
+// ---- The conversation -----------------------------------------------------------------------------------------------
+
+const talk = new Talk({
+  log: at("log"),
+  asking(progress, isFresh): Asking {
+    current = progress;
+    const source = chosen();
+    wire.log.clear();
+    return {
+      client: connectionTo(source, isFresh).client,
+      params: { model: model.value.trim() || (source.models[0] ?? ""), ...settings.params },
+      system: settings.system,
+      withTools: tools.checked,
+    };
+  },
+  isSpoken: () => voice.checked,
+  running(isRunning) {
+    const hadFocus = document.activeElement === stop || document.activeElement === document.body;
+    send.hidden = isRunning;
+    stop.hidden = !isRunning;
+    if (hadFocus && matchMedia("(hover: hover)").matches) message.focus();
+  },
+  grown: () => follower.grown(),
+  changed: ({ turns }) => {
+    at("welcome").hidden = turns.length > 0;
+    follower.toEnd();
+  },
+  asked: (asking) => {
+    const question = talk.conversation.turns.at(-1)?.question ?? "";
+    void import("./inspector/code.ts").then(({ programOf }) => {
+      program = programOf(chosen(), asking, question, voice.checked);
+      showProgram();
+    });
+  },
+  opened: (stream) => {
+    lastStream = stream;
+  },
+  event: () => {},
+  ended: ({ status }) => {
+    wire.log.ended(status);
+    at("sheet-state").textContent = status;
+    showCost();
+  },
+  useToken(token) {
+    sessionStorage.setItem(TOKEN_ITEM, token);
+    connections = new Map();
+    void offerSources();
+  },
+  edit(text) {
+    message.value = text;
+    fit();
+    message.focus();
+  },
+  code: () => inspector.open("code"),
+  undoable: offerUndo,
+});
+
+async function ask(text: string): Promise<void> {
+  if (!talk.ask(text)) return;
+  await talk.idle();
+}
+
+function offerUndo(what: string, undo?: () => void): void {
+  const line = at("undo");
+  line.replaceChildren(what);
+  const clear = () => line.replaceChildren();
+  if (undo) {
+    line.append(
+      button("Undo", "chip small", () => {
+        clear();
+        undo();
+      }),
+    );
+  }
+  setTimeout(clear, 15_000);
 }
 
 // ---- Keyboard and buttons -------------------------------------------------------------------------------------------
@@ -163,57 +267,81 @@ function fit(): void {
   message.style.height = `${message.scrollHeight}px`;
 }
 
-message.addEventListener("input", fit);
+function submit(): void {
+  const text = message.value;
+  if (!talk.ask(text)) return;
+  message.value = "";
+  fit();
+}
+
+message.addEventListener("input", () => {
+  fit();
+  // Who writes has heard enough.
+  if (talk.isSpeaking) talk.stop();
+});
 message.addEventListener("keydown", (key) => {
   // An Enter that ends the composition of a character is not one that sends.
   if (key.key !== "Enter" || key.shiftKey || key.isComposing) return;
   key.preventDefault();
-  ask(message.value);
+  submit();
 });
 document.addEventListener("keydown", (key) => {
-  if (key.key === "Escape") running?.abort();
+  if (key.key === "Escape" && !document.querySelector("dialog[open]")) talk.stop();
 });
-at("composer").addEventListener("submit", (submit) => {
-  submit.preventDefault();
-  ask(message.value);
+at("composer").addEventListener("submit", (event) => {
+  event.preventDefault();
+  submit();
 });
-stop.addEventListener("click", () => running?.abort());
-at("new-chat").addEventListener("click", newChat);
+stop.addEventListener("click", () => talk.stop());
+at("new-chat").addEventListener("click", () => {
+  talk.show();
+  message.focus();
+});
+at("install").addEventListener("click", () => void copy("npm i chatwire"));
 voice.addEventListener("change", () => {
-  if (!voice.checked) speechSynthesis.cancel();
+  if (!voice.checked) talk.mute();
 });
 // A browser would go on speaking to nobody.
-addEventListener("pagehide", () => running?.abort());
-provider.addEventListener("change", () => {
-  isPicked = true;
-  showModels();
+addEventListener("pagehide", () => talk.stop());
+picker.addEventListener("change", () => use(picker.value));
+at("speaks").hidden = !canSpeak;
+addEventListener("dragover", (drag) => drag.preventDefault());
+addEventListener("drop", (drop) => {
+  drop.preventDefault();
+  const [file] = drop.dataTransfer?.files ?? [];
+  if (file) void openRecording(file);
+});
+offerListening(at("listen"), {
+  heard(text, isFinal) {
+    message.value = text;
+    fit();
+    if (isFinal) submit();
+  },
+  spoke: () => talk.isSpeaking && talk.stop(),
 });
 
-at("examples").append(
-  ...EXAMPLES.map(({ lang, name, prompt, withClock }) => {
-    const item = document.createElement("li");
-    const button = document.createElement("button");
-    button.type = "button";
-    const label = document.createElement("span");
-    label.textContent = name;
-    const words = document.createElement("q");
-    words.textContent = prompt;
-    for (const element of [label, words]) {
-      element.lang = lang;
-      element.dir = "auto";
-    }
-    button.append(label, words);
-    button.addEventListener("click", () => {
-      if (withClock) clock.checked = true;
-      ask(prompt);
-    });
-    item.append(button);
-    return item;
-  }),
-);
-
-at("speaks").hidden = !canSpeak;
-
+showCost();
+offerConversations(talk);
+showColumns(location.hash ? undefined : wire.log);
+void offerSources().then(async () => {
+  // A page that is opened again goes on where it was.
+  const [latest] = location.hash ? [] : await list();
+  if (latest && talk.conversation.turns.length === 0) talk.show(latest);
+  offerExperiments({
+    use,
+    tools: (isOn) => (tools.checked = isOn),
+    speak: (isOn) => (voice.checked = isOn && canSpeak),
+    ask,
+    cut: (downFor) => connections.get(chosen())?.line.cut(downFor),
+    inspect: (tab) => inspector.choose(tab),
+    compare: (trouble) => void lazy.trouble().then((tab) => tab.run(trouble)),
+    race: () => void lazy.race().then((tab) => tab.run()),
+  });
+});
+whenIdle(() => {
+  void init();
+  void loadRenderer();
+  warmUp();
+});
 // On a touch screen, focus would put a keyboard over half of the page.
-if (matchMedia("(hover: hover)").matches) message.focus();
-void offerProviders();
+if (matchMedia("(hover: hover)").matches) message.focus({ preventScroll: true });

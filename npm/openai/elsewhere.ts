@@ -1,0 +1,45 @@
+/**
+ * What the `openai` package has and this entry does not: everything but chat. It can be looked at, as wrappers do that prepare
+ * themselves for all of it; a call names the package to use.
+ */
+import { OpenAIError } from "./errors.ts";
+
+/** Not here: `chatwire/openai` is for chat. Use the `openai` package for this. */
+export interface NotChat<Name extends string> {
+  /** For the compiler only. */
+  readonly "not in chatwire/openai, use the openai package for": Name;
+}
+
+/** Names that are asked of any object, and are none of ours. */
+const FOREIGN = new Set(["then", "toJSON", "constructor", "prototype", "inspect", "nodeType", "asymmetricMatch"]);
+
+/** Something that is not here, under this name. */
+export function elsewhere<Name extends string>(name: Name): NotChat<Name> {
+  const parts = new Map<PropertyKey, unknown>();
+  const refuse = () => {
+    throw new OpenAIError(
+      `client.${name} is not in chatwire/openai, which is for chat. Use the \`openai\` package for it.`,
+    );
+  };
+  return new Proxy(refuse, {
+    get(target, key) {
+      if (parts.has(key)) return parts.get(key);
+      if (typeof key === "symbol" || FOREIGN.has(key)) return Reflect.get(Object.prototype, key);
+      if (key === "name" || key === "length" || key === "call" || key === "apply" || key === "bind") {
+        return Reflect.get(target, key);
+      }
+      const part = elsewhere(`${name}.${key}`);
+      parts.set(key, part);
+      return part;
+    },
+    // Wrappers put their own in place.
+    set(_, key, value) {
+      parts.set(key, value);
+      return true;
+    },
+    defineProperty(_, key, { value }) {
+      parts.set(key, value);
+      return true;
+    },
+  }) as unknown as NotChat<Name>;
+}

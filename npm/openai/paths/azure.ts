@@ -1,0 +1,1 @@
+export { type AzureClientOptions, AzureOpenAI } from "../azure.ts";

@@ -1,0 +1,6 @@
+export {
+  AbstractChatCompletionRunner,
+  type AbstractChatCompletionRunnerEvents,
+  type ChatCompletionRunnerContext,
+  type RunnerOptions,
+} from "../../runner.ts";

@@ -1,0 +1,6 @@
+export { ChatCompletionStreamingRunner } from "../../chat-stream.ts";
+export type {
+  ChatCompletionStreamingToolRunnerParams,
+  ChatCompletionStreamingToolRunnerParamsWithContext,
+  ChatCompletionStreamingToolRunnerParamsWithoutContext,
+} from "../../runnable.ts";

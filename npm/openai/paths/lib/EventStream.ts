@@ -1,0 +1,1 @@
+export { type BaseEvents, EventStream } from "../../emitter.ts";

@@ -1,0 +1,2 @@
+export { Chat } from "../../../completions.ts";
+export type * from "../../../types.ts";

@@ -1,0 +1,2 @@
+export { Messages } from "../../../../completions.ts";
+export type { MessageListParams } from "../../../../types.ts";

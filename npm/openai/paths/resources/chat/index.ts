@@ -1,0 +1,2 @@
+export { Chat, Completions } from "../../../completions.ts";
+export type * from "../../../types.ts";

@@ -1,0 +1,453 @@
+/**
+ * A conversation that goes on by itself, with the events and finals of the `openai` package: what `stream()` and `runTools()`
+ * share, and `runTools()` without streams.
+ */
+import type { OpenAI } from "./client.ts";
+import { type BaseEvents, EventStream } from "./emitter.ts";
+import { OpenAIError } from "./errors.ts";
+import type { RequestOptions } from "./options.ts";
+import type { ChatCompletionCreateParams, ParsedChatCompletion } from "./params.ts";
+import { isAutoParsableTool, type ParsingParams, parseChatCompletion } from "./parsing.ts";
+import type { AnyTool } from "./runnable.ts";
+import type {
+  ChatCompletion,
+  ChatCompletionAssistantMessageParam,
+  ChatCompletionMessage,
+  ChatCompletionMessageFunctionToolCall,
+  ChatCompletionMessageParam,
+  ChatCompletionMessageToolCall,
+  ChatCompletionTool,
+  ChatCompletionToolMessageParam,
+  CompletionUsage,
+} from "./shapes.ts";
+import { newCallId } from "./snapshot.ts";
+
+const MAX_COMPLETIONS = 10;
+
+/** What a callback may do with the run. */
+export interface ChatCompletionRunnerContext {
+  /** The conversation so far; messages may be added before the next request. */
+  messages: ChatCompletionMessageParam[];
+  /** Ends the run. */
+  abort(): void;
+}
+
+/** Settings of a run. */
+export interface RunnerOptions extends RequestOptions {
+  /** How many answers are asked for at most. Default 10. */
+  maxChatCompletions?: number;
+  /** Called after each answer and its tools, and waited for. */
+  afterCompletion?: (completion: ChatCompletion, runner: ChatCompletionRunnerContext) => void | Promise<void>;
+}
+
+/** What every run says. */
+export interface AbstractChatCompletionRunnerEvents extends BaseEvents {
+  functionToolCall: (functionCall: ChatCompletionMessageFunctionToolCall.Function) => void;
+  message: (message: ChatCompletionMessageParam) => void;
+  chatCompletion: (completion: ChatCompletion) => void;
+  finalContent: (contentSnapshot: string) => void;
+  finalMessage: (message: ChatCompletionMessageParam) => void;
+  finalChatCompletion: (completion: ChatCompletion) => void;
+  finalFunctionToolCall: (functionCall: ChatCompletionMessageFunctionToolCall.Function) => void;
+  functionToolCallResult: (content: string) => void;
+  finalFunctionToolCallResult: (content: string) => void;
+  totalUsage: (usage: CompletionUsage) => void;
+}
+
+/** Parameters of a run, as its loop sees them. */
+export type RunParams = Omit<ChatCompletionCreateParams, "tools"> & {
+  tools: readonly AnyTool[];
+  toolContext?: unknown;
+};
+
+/** A function and how it is called. */
+interface Runnable {
+  run(args: unknown, runner: unknown, context: unknown): unknown;
+  parse: ((text: string) => unknown) | undefined;
+  definition: ChatCompletionTool;
+}
+
+type Call = ChatCompletionMessageFunctionToolCall.Function;
+
+/** A conversation and what came of it. */
+export class AbstractChatCompletionRunner<
+  Events extends AbstractChatCompletionRunnerEvents,
+  ParsedT,
+> extends EventStream<Events> {
+  /** The conversation: the given messages, the answers, and what the tools gave. */
+  messages: ChatCompletionMessageParam[] = [];
+  protected _chatCompletions: ParsedChatCompletion<ParsedT>[] = [];
+  #hasCalledBack = false;
+
+  /** The last completion. */
+  async finalChatCompletion(): Promise<ParsedChatCompletion<ParsedT>> {
+    await this.done();
+    const last = this._chatCompletions.at(-1);
+    if (!last) throw new OpenAIError("stream ended without producing a ChatCompletion");
+    return last;
+  }
+
+  /** The last answer's text. */
+  async finalContent(): Promise<string | null> {
+    await this.done();
+    return this.#finalMessage().content;
+  }
+
+  /** The last answer. */
+  async finalMessage(): Promise<ChatCompletionMessage> {
+    await this.done();
+    return this.#finalMessage();
+  }
+
+  /** The last call of a function; undefined where there is none. */
+  async finalFunctionToolCall(): Promise<Call | undefined> {
+    await this.done();
+    return this.#finalCall();
+  }
+
+  /** What the last function that was called gave. */
+  async finalFunctionToolCallResult(): Promise<string | undefined> {
+    await this.done();
+    return this.#finalResult();
+  }
+
+  /** What all answers used together. */
+  async totalUsage(): Promise<CompletionUsage> {
+    await this.done();
+    return this.#totalUsage();
+  }
+
+  /** The completions so far. */
+  allChatCompletions(): ChatCompletion[] {
+    return [...this._chatCompletions];
+  }
+
+  #finalMessage(): ChatCompletionMessage {
+    const last = lastOf(this.messages, isAssistant) as ChatCompletionAssistantMessageParam | undefined;
+    if (!last) throw new OpenAIError("stream ended without producing a ChatCompletionMessage with role=assistant");
+    return { ...last, content: last.content ?? null, refusal: last.refusal ?? null } as ChatCompletionMessage;
+  }
+
+  #finalCall(): Call | undefined {
+    const calls = this.messages.flatMap((message) => (isAssistant(message) && message.tool_calls) || []);
+    return (lastOf(calls, ({ type }) => type === "function") as ChatCompletionMessageFunctionToolCall | undefined)
+      ?.function;
+  }
+
+  #finalResult(): string | undefined {
+    const ids = new Set(
+      this.messages.flatMap((message) => (isAssistant(message) && message.tool_calls) || []).map(({ id }) => id),
+    );
+    const isResult = (message: ChatCompletionMessageParam) =>
+      message.role === "tool" && typeof message.content === "string" && ids.has(message.tool_call_id);
+    return lastOf(this.messages, isResult)?.content as string | undefined;
+  }
+
+  #totalUsage(): CompletionUsage {
+    const total: CompletionUsage = { completion_tokens: 0, prompt_tokens: 0, total_tokens: 0 };
+    for (const { usage } of this._chatCompletions) if (usage) addCounts(total, usage);
+    return total;
+  }
+
+  protected _addMessage(message: ChatCompletionMessageParam, emit = true): void {
+    this.messages.push(message);
+    if (!emit) return;
+    const self = this as unknown as EmitterOf<AbstractChatCompletionRunnerEvents>;
+    self._emit("message", message);
+    if (message.role === "tool" && message.content) self._emit("functionToolCallResult", message.content as string);
+    for (const call of (isAssistant(message) && message.tool_calls) || []) {
+      if (call.type === "function") self._emit("functionToolCall", call.function);
+    }
+  }
+
+  protected _addChatCompletion(completion: ParsedChatCompletion<ParsedT>): ParsedChatCompletion<ParsedT> {
+    for (const { message } of completion.choices) {
+      for (const call of message.tool_calls ?? []) call.id ||= newCallId();
+    }
+    this._chatCompletions.push(completion);
+    (this as unknown as EmitterOf<AbstractChatCompletionRunnerEvents>)._emit("chatCompletion", completion);
+    const message = completion.choices[0]?.message;
+    if (message) {
+      if (!("content" in message)) Object.assign(message, { content: null });
+      this._addMessage(message);
+    }
+    return completion;
+  }
+
+  protected override _emitFinal(): void {
+    if (this.#hasCalledBack && this.controller.signal.aborted) throw this._userAbortError();
+    const self = this as unknown as EmitterOf<AbstractChatCompletionRunnerEvents>;
+    const completion = this._chatCompletions.at(-1);
+    if (completion) self._emit("finalChatCompletion", completion);
+    const message = this.#finalMessage();
+    self._emit("finalMessage", message);
+    if (message.content) self._emit("finalContent", message.content);
+    const call = this.#finalCall();
+    if (call) self._emit("finalFunctionToolCall", call);
+    const result = this.#finalResult();
+    if (result !== undefined) self._emit("finalFunctionToolCallResult", result);
+    if (this._chatCompletions.some(({ usage }) => usage)) self._emit("totalUsage", this.#totalUsage());
+  }
+
+  /** Asks for one answer. */
+  protected async _createChatCompletion(
+    client: OpenAI,
+    params: ChatCompletionCreateParams,
+    options: RequestOptions,
+  ): Promise<ParsedChatCompletion<ParsedT>> {
+    assertSingle(params);
+    const sent = { ...params, stream: false as const };
+    const completion = await client.chat.completions.create(sent, { ...options, signal: this.controller.signal });
+    this._connected();
+    return this._addChatCompletion(parseChatCompletion(completion, params as ParsingParams));
+  }
+
+  /** Answer after answer, with the tools that they call, until one calls none. */
+  protected async _runTools(client: OpenAI, params: RunParams, options: RunnerOptions = {}): Promise<void> {
+    const { maxChatCompletions = MAX_COMPLETIONS, afterCompletion, ...request } = options;
+    const { tool_choice = "auto", stream: _, toolContext, tools: given, ...rest } = params;
+    const forced = typeof tool_choice === "object" && tool_choice.type === "function" && tool_choice.function?.name;
+    const { signal } = this.controller;
+    this._listenForAbort(options.signal);
+    const runnables = runnablesOf(given);
+    const tools = given.map(definitionOf);
+    const inTurn = forced || params.parallel_tool_calls === false;
+
+    const run = async (call: ChatCompletionMessageToolCall): Promise<Ran> => {
+      if (call.type !== "function") return { hasRun: false };
+      const { name, arguments: text } = call.function;
+      const tell = (content: string, hasRun = false): Ran => ({
+        message: { role: "tool", tool_call_id: call.id, content },
+        hasRun,
+      });
+      const runnable = runnables.get(name);
+      if (!runnable) return tell(noSuchTool(name, runnables));
+      if (forced && forced !== name) return tell(notRequested(name, forced));
+      let args: unknown = text;
+      if (runnable.parse) {
+        try {
+          args = await runnable.parse(text);
+        } catch (error) {
+          this.#failIfAborted();
+          return tell(error instanceof Error ? error.message : String(error));
+        }
+      }
+      this.#failIfAborted();
+      try {
+        return tell(toText(await runnable.run(args, this, toolContext)), true);
+      } catch (error) {
+        if (signal.aborted && Object.is(error, signal.reason)) throw this._userAbortError();
+        throw error;
+      }
+    };
+
+    const callBack = async (completion: ChatCompletion) => {
+      if (!afterCompletion) return;
+      this.#hasCalledBack = true;
+      await afterCompletion(completion, this);
+      this.#failIfAborted();
+    };
+
+    for (const message of params.messages) this._addMessage(message, false);
+    for (let turn = 0; turn < maxChatCompletions; turn++) {
+      const sent = { ...rest, tool_choice, tools, messages: this.messages.map(toSend) } as ChatCompletionCreateParams;
+      const completion = await this._createChatCompletion(client, sent, request);
+      const message = completion.choices[0]?.message;
+      if (!message) throw new OpenAIError("missing message in ChatCompletion response");
+      const calls = message.tool_calls ?? [];
+      let isOver = calls.length === 0;
+      if (inTurn) {
+        for (const call of calls) {
+          const ran = await run(call);
+          if (ran.message) this._addMessage(ran.message);
+          this.#failIfAborted();
+          isOver = Boolean(forced) && ran.hasRun;
+          if (isOver) break;
+        }
+      } else if (calls.length > 0) {
+        // All of them are waited for: what they do may not be left behind.
+        const results = await Promise.allSettled(calls.map(run));
+        const failed = results.find((result) => result.status === "rejected");
+        if (failed && !signal.aborted) throw failed.reason;
+        for (const result of results) {
+          if (result.status === "fulfilled" && result.value.message) this._addMessage(result.value.message);
+        }
+        this.#failIfAborted();
+      }
+      await callBack(completion);
+      if (isOver) return;
+    }
+  }
+
+  #failIfAborted(): void {
+    if (this.controller.signal.aborted) throw this._userAbortError();
+  }
+}
+
+/** What a call of a tool came to. */
+interface Ran {
+  message?: ChatCompletionToolMessageParam;
+  hasRun: boolean;
+}
+
+/** An emitter whose events are known, where those of a subclass are not yet. */
+export interface EmitterOf<Events> {
+  _emit<Name extends keyof Events>(
+    event: Name,
+    ...args: Events[Name] extends (...args: infer Args) => unknown ? Args : never
+  ): void;
+}
+
+/** What a run without streams says. */
+export interface ChatCompletionRunnerEvents extends AbstractChatCompletionRunnerEvents {
+  /** Each answer's text. */
+  content: (content: string) => void;
+}
+
+/**
+ * A model at work with tools, answer by answer.
+ * @example
+ * ```ts
+ * const runner = client.chat.completions.runTools({ model, messages, tools });
+ * runner.on("functionToolCall", ({ name }) => console.log(name));
+ * console.log(await runner.finalContent());
+ * ```
+ */
+export class ChatCompletionRunner<ParsedT = null> extends AbstractChatCompletionRunner<
+  ChatCompletionRunnerEvents,
+  ParsedT
+> {
+  /** Starts a run. */
+  static runTools<ParsedT>(client: OpenAI, params: RunParams, options?: RunnerOptions): ChatCompletionRunner<ParsedT> {
+    const runner = new ChatCompletionRunner<ParsedT>();
+    runner._run(() => runner._runTools(client, params, options));
+    return runner;
+  }
+
+  protected override _addMessage(message: ChatCompletionMessageParam, emit = true): void {
+    super._addMessage(message, emit);
+    if (emit && isAssistant(message) && message.content) this._emit("content", message.content as string);
+  }
+}
+
+function isAssistant(message: ChatCompletionMessageParam): message is ChatCompletionAssistantMessageParam {
+  return message.role === "assistant";
+}
+
+function lastOf<T>(list: readonly T[], isIt: (item: T) => boolean): T | undefined {
+  return [...list].reverse().find(isIt);
+}
+
+/** @throws {OpenAIError} several answers were asked for */
+function assertSingle({ n }: { n?: number | null }): void {
+  if (n != null && n > 1) {
+    throw new OpenAIError(
+      "ChatCompletion convenience helpers only support n=1 at this time. To use n>1, please use chat.completions.create() directly.",
+    );
+  }
+}
+
+/** The functions by name. */
+function runnablesOf(tools: readonly AnyTool[]): Map<string, Runnable> {
+  const runnables = new Map<string, Runnable>();
+  for (const tool of tools) {
+    const definition = definitionOf(tool);
+    if (isAutoParsableTool(tool)) {
+      const { $callback, $parseRaw } = tool;
+      if (!$callback) {
+        throw new OpenAIError("Tool given to `.runTools()` that does not have an associated function");
+      }
+      const parse = (text: string) => $parseRaw.call(tool, text);
+      runnables.set(tool.function.name, { run: $callback, parse, definition });
+    } else if (tool.type === "function") {
+      const fn = tool.function as { function: Runnable["run"]; parse?: Runnable["parse"] };
+      const parse = typeof fn.parse === "function" ? (text: string) => fn.parse?.(text) : undefined;
+      const { name } = (definition as { function: { name: string } }).function;
+      runnables.set(name, { run: (...args) => fn.function(...args), parse, definition });
+    }
+  }
+  return runnables;
+}
+
+/** A tool as it is sent. */
+function definitionOf(tool: AnyTool): ChatCompletionTool {
+  if (tool.type !== "function") return tool as ChatCompletionTool;
+  const isMade = isAutoParsableTool(tool);
+  const {
+    name,
+    parameters,
+    description,
+    strict,
+    function: run,
+  } = tool.function as {
+    name?: string;
+    parameters: Record<string, unknown>;
+    description?: string;
+    strict?: boolean;
+    function?: { name: string };
+  };
+  return {
+    type: "function",
+    function: {
+      name: name || (run?.name as string),
+      parameters,
+      // Left out of the JSON where it is undefined.
+      description: isMade ? description || "" : (description as string),
+      strict: isMade ? true : (strict as boolean),
+    },
+  };
+}
+
+/** An answer as a request may carry it: without what only answers have, or the helpers added. */
+function toSend(message: ChatCompletionMessageParam): ChatCompletionMessageParam {
+  if (!isAssistant(message)) return message;
+  const { audio, content, function_call, name, refusal, tool_calls } = message;
+  return {
+    role: "assistant",
+    ...(audio != null && { audio: { id: audio.id } }),
+    ...(content !== undefined && { content }),
+    ...(function_call != null && { function_call }),
+    ...(name !== undefined && { name }),
+    ...(refusal != null && { refusal }),
+    ...(tool_calls !== undefined && { tool_calls: tool_calls.map(callToSend) }),
+  };
+}
+
+function callToSend(call: ChatCompletionMessageToolCall): ChatCompletionMessageToolCall {
+  if (call.type === "custom") {
+    const { input, name } = call.custom;
+    return { id: call.id, type: "custom", custom: { input, name } };
+  }
+  const { arguments: args, name } = call.function;
+  return { id: call.id, type: call.type, function: { arguments: args, name } };
+}
+
+function noSuchTool(name: string, runnables: Map<string, Runnable>): string {
+  const names = [...runnables.keys()].map((one) => JSON.stringify(one)).join(", ");
+  return `Invalid tool_call: ${JSON.stringify(name)}. Available options are: ${names}. Please try again`;
+}
+
+function notRequested(name: string, forced: string): string {
+  return `Invalid tool_call: ${JSON.stringify(name)}. ${JSON.stringify(forced)} requested. Please try again`;
+}
+
+function toText(value: unknown): string {
+  if (typeof value === "string") return value;
+  return value === undefined ? "undefined" : (JSON.stringify(value) as string);
+}
+
+/** Adds up numbers, and the numbers of details. */
+function addCounts(total: CompletionUsage, usage: CompletionUsage): void {
+  total.completion_tokens += usage.completion_tokens;
+  total.prompt_tokens += usage.prompt_tokens;
+  total.total_tokens += usage.total_tokens;
+  for (const part of ["completion_tokens_details", "prompt_tokens_details"] as const) {
+    const details = usage[part];
+    if (typeof details !== "object" || details === null) continue;
+    total[part] ??= {};
+    const sums = total[part] as Record<string, number>;
+    for (const [name, count] of Object.entries(details)) {
+      if (typeof count === "number") sums[name] = (sums[name] ?? 0) + count;
+    }
+  }
+}

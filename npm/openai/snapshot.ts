@@ -1,0 +1,317 @@
+/**
+ * A completion as it grows: chunks go in, the completion so far comes out, and the whole one at the end.
+ */
+import { OpenAIError } from "./errors.ts";
+import {
+  failUnfinished,
+  hasAutoParseableInput,
+  isParseableFormat,
+  isParseableTool,
+  type ParsingParams,
+  readJSON,
+  toolNamed,
+} from "./parsing.ts";
+import { parsePartial } from "./partial-json.ts";
+import type { ChatCompletion, ChatCompletionAudio, ChatCompletionChunk, ChatCompletionRole } from "./shapes.ts";
+
+/** The completion so far. Fields within it may still be missing. */
+export interface ChatCompletionSnapshot {
+  id: string;
+  choices: ChatCompletionSnapshot.Choice[];
+  created: number;
+  model: string;
+  system_fingerprint?: string;
+}
+
+export declare namespace ChatCompletionSnapshot {
+  interface Choice {
+    index: number;
+    message: Choice.Message;
+    finish_reason: ChatCompletion.Choice["finish_reason"] | null;
+    logprobs: ChatCompletion.Choice.Logprobs | null;
+  }
+  namespace Choice {
+    interface Message {
+      role?: ChatCompletionRole;
+      content?: string | null;
+      refusal?: string | null;
+      /** The JSON so far, where the answer is to be JSON of a shape. */
+      parsed?: unknown | null;
+      audio?: Partial<ChatCompletionAudio> | null;
+      function_call?: Message.FunctionCall;
+      tool_calls?: Message.ToolCall[];
+    }
+    namespace Message {
+      type ToolCall = ToolCall.FunctionToolCall | ToolCall.CustomToolCall;
+      namespace ToolCall {
+        interface FunctionToolCall {
+          id: string;
+          type: "function";
+          function: ToolCall.Function;
+        }
+        interface Function {
+          name: string;
+          arguments: string;
+          /** The arguments so far, where the tool reads them. */
+          parsed_arguments?: unknown;
+        }
+        interface CustomToolCall {
+          id: string;
+          type: "custom";
+          custom: CustomToolCall.Custom;
+        }
+        namespace CustomToolCall {
+          interface Custom {
+            name: string;
+            input: string;
+          }
+        }
+      }
+      interface FunctionCall {
+        name?: string;
+        arguments?: string;
+      }
+    }
+  }
+}
+
+type Choice = ChatCompletionSnapshot.Choice;
+type Message = ChatCompletionSnapshot.Choice.Message;
+
+/** A tool call while it grows. */
+export interface GrowingCall {
+  id?: string;
+  type?: "function" | "custom";
+  function?: { name: string; arguments: string; parsed_arguments?: unknown };
+  custom?: { name: string; input: string };
+}
+
+/** Up to this length, in UTF-16 units, JSON is read with each piece; beyond, once it has grown by half. */
+const EAGER = 1024;
+/** How many answers, and tool calls in each, a stream may have. */
+const MOST = 128;
+
+/** Grows a snapshot. Made for each request. */
+export class Accumulator {
+  snapshot: ChatCompletionSnapshot | undefined;
+  readonly #params: ParsingParams | null;
+  readonly #failsUnfinished: boolean;
+  /** How much of a text was there when it was last read as JSON. */
+  readonly #read = new WeakMap<object, number>();
+  /** Choices whose last chunk only said when their sound expires, which ends them. */
+  readonly #spoken = new Set<number>();
+
+  /**
+   * @param failsUnfinished an answer cut short is an error also where nothing is to be read
+   */
+  constructor(params: ParsingParams | null, failsUnfinished: boolean) {
+    this.#params = params;
+    this.#failsUnfinished = failsUnfinished || (params !== null && hasAutoParseableInput(params));
+  }
+
+  /**
+   * Takes a chunk.
+   * @throws {OpenAIError} it makes no sense, or the answer was cut short and was to be read
+   */
+  add(chunk: ChatCompletionChunk): ChatCompletionSnapshot {
+    const { choices, obfuscation: _, ...rest } = chunk;
+    if (!this.snapshot) this.snapshot = { ...rest, choices: [] };
+    else if (chunk.id) Object.assign(this.snapshot, rest);
+    for (const choice of choices ?? []) this.#addChoice(this.snapshot.choices, choice);
+    return this.snapshot;
+  }
+
+  #addChoice(choices: Choice[], said: ChatCompletionChunk.Choice): void {
+    const { delta, finish_reason, index, logprobs, ...other } = said;
+    if (!isIndex(index)) throw new OpenAIError(`Chat completion stream contains an invalid choice index: ${index}`);
+    choices[index] ??= { finish_reason: finish_reason ?? null, index, message: {}, logprobs: null, ...other };
+    const choice = choices[index];
+    if (logprobs) {
+      const { content, refusal, ...more } = logprobs;
+      choice.logprobs ??= { content: null, refusal: null };
+      Object.assign(choice.logprobs, more);
+      if (content) choice.logprobs.content = [...(choice.logprobs.content ?? []), ...content];
+      if (refusal) choice.logprobs.refusal = [...(choice.logprobs.refusal ?? []), ...refusal];
+    }
+    if (finish_reason) {
+      choice.finish_reason = finish_reason;
+      if (this.#failsUnfinished) failUnfinished(finish_reason);
+    }
+    Object.assign(choice, other);
+    if (delta) this.#addDelta(choice, delta);
+  }
+
+  #addDelta({ index, message }: Choice, delta: ChatCompletionChunk.Choice.Delta): void {
+    const { audio, content, refusal, function_call, role, tool_calls, ...rest } = delta;
+    // Texts under other names, such as reasoning, grow too.
+    const others = message as Record<string, unknown>;
+    for (const [name, value] of Object.entries(rest)) {
+      const before = others[name];
+      others[name] = typeof value === "string" && typeof before === "string" ? before + value : value;
+    }
+    const saysMore = content != null || refusal != null || function_call || role || tool_calls;
+    const isExpiry = audio?.expires_at != null && Object.keys(audio).length === 1 && !saysMore;
+    if (isExpiry) this.#spoken.add(index);
+    else this.#spoken.delete(index);
+    if (refusal) message.refusal = (message.refusal ?? "") + refusal;
+    message.role = role ?? message.role ?? "assistant"; // some servers never say
+    if (audio) message.audio = grownAudio(message.audio ?? {}, audio);
+    if (function_call) {
+      message.function_call ??= {};
+      if (function_call.name) message.function_call.name = function_call.name;
+      if (function_call.arguments !== undefined) {
+        message.function_call.arguments = (message.function_call.arguments ?? "") + function_call.arguments;
+      }
+    }
+    if (content != null) {
+      message.content = (message.content ?? "") + content;
+      if (!message.refusal && isParseableFormat(this.#params?.response_format)) {
+        message.parsed = this.#partial(message, message.content, content) ?? null;
+      }
+    }
+    for (const call of tool_calls ?? []) this.#addCall(message, call);
+  }
+
+  #addCall(message: Message, said: ChatCompletionChunk.Choice.Delta.ToolCall): void {
+    const { index: _, id, type, function: fn, custom, ...rest } = said;
+    message.tool_calls ??= [];
+    const calls = message.tool_calls as GrowingCall[];
+    const index = indexOfCall(calls, said);
+    if (!isIndex(index)) throw new OpenAIError(`Chat completion stream contains an invalid tool call index: ${index}`);
+    calls[index] ??= {};
+    const call = calls[index];
+    Object.assign(call, rest);
+    if (id) call.id = id;
+    call.type = type ?? call.type ?? (custom ? "custom" : "function");
+    if (custom) {
+      call.custom ??= { name: "", input: "" };
+      if (custom.name) call.custom.name = custom.name;
+      call.custom.input += custom.input ?? "";
+    }
+    if (fn) {
+      call.function ??= { name: "", arguments: "" };
+      if (fn.name) call.function.name = fn.name;
+      if (fn.arguments == null) return;
+      call.function.arguments += fn.arguments;
+      if (call.type === "function" && isParseableTool(toolNamed(this.#params, call.function.name))) {
+        const value = this.#partial(call.function, call.function.arguments, fn.arguments);
+        if (value !== undefined) call.function.parsed_arguments = value;
+        else if ("parsed_arguments" in call.function) call.function.parsed_arguments = undefined;
+      }
+    }
+  }
+
+  /** The JSON so far; undefined where it is not worth reading again yet. */
+  #partial(owner: object, text: string, added: string): unknown {
+    if (added === "" || text.trim() === "") return undefined;
+    const read = this.#read.get(owner) ?? 0;
+    const isWorth = text.length <= EAGER || text.length - read >= Math.max(EAGER, read / 2) || isWhole(added);
+    if (!isWorth) return undefined;
+    this.#read.set(owner, text.length);
+    try {
+      return parsePartial(text);
+    } catch {
+      return readJSON(text);
+    }
+  }
+
+  /**
+   * The whole completion, of a request that is over.
+   * @throws {OpenAIError} something that every completion has did not come
+   */
+  finish(): ChatCompletion {
+    const { snapshot } = this;
+    if (!snapshot) throw new OpenAIError("request ended without sending any chunks");
+    const { id, choices, created, model, system_fingerprint, ...rest } = snapshot;
+    return {
+      ...rest,
+      id,
+      choices: choices.map((choice) => this.#whole(choice)),
+      created,
+      model,
+      object: "chat.completion",
+      ...(system_fingerprint ? { system_fingerprint } : {}),
+    };
+  }
+
+  #whole({ message, finish_reason, index, logprobs, ...rest }: Choice): ChatCompletion.Choice {
+    const { content = null, refusal = null, function_call, tool_calls, audio, role, ...more } = message;
+    const hasSpoken = this.#spoken.has(index) && isWholeAudio(audio);
+    const reason = finish_reason ?? (hasSpoken ? "stop" : null);
+    if (!reason) throw new OpenAIError(`missing finish_reason for choice ${index}`);
+    if (!role) throw new OpenAIError(`missing role for choice ${index}`);
+    const { parsed: __, ...others } = more;
+    const said = {
+      ...others,
+      ...(audio && { audio: audio as ChatCompletionAudio }),
+      role: role as "assistant",
+      content,
+      refusal,
+    };
+    const choice = { ...rest, index, finish_reason: reason, logprobs };
+    if (function_call) {
+      const { name, arguments: args } = function_call;
+      if (args == null) throw new OpenAIError(`missing function_call.arguments for choice ${index}`);
+      if (!name) throw new OpenAIError(`missing function_call.name for choice ${index}`);
+      return { ...choice, message: { ...said, function_call: { name, arguments: args } } };
+    }
+    if (!tool_calls) return { ...choice, message: said };
+    const calls = (tool_calls as GrowingCall[]).map((call, at) =>
+      wholeCall(call, `choices[${index}].tool_calls[${at}]`),
+    );
+    return { ...choice, message: { ...said, tool_calls: calls as NonNullable<typeof tool_calls> } };
+  }
+}
+
+function isIndex(index: unknown): index is number {
+  return Number.isSafeInteger(index) && (index as number) >= 0 && (index as number) < MOST;
+}
+
+/** Which call a piece belongs to. Some servers leave the number out: a new id begins a new call. */
+export function indexOfCall(
+  calls: readonly GrowingCall[],
+  { index, id }: { index?: number; id?: string | undefined },
+): number {
+  if (index != null) return index;
+  const known = calls.findIndex((call) => call?.id === id);
+  if (id && known < 0) return calls.length;
+  return known >= 0 ? known : Math.max(calls.length - 1, 0);
+}
+
+/** A piece that may complete a value. */
+function isWhole(piece: string): boolean {
+  return /[}\]"]\s*$/.test(piece);
+}
+
+function grownAudio(
+  audio: Partial<ChatCompletionAudio>,
+  { id, data, transcript, expires_at }: ChatCompletionChunk.Choice.Delta.Audio,
+): Partial<ChatCompletionAudio> {
+  if (id != null) audio.id = id;
+  if (data != null) audio.data = (audio.data ?? "") + data;
+  if (transcript != null) audio.transcript = (audio.transcript ?? "") + transcript;
+  if (expires_at != null) audio.expires_at = expires_at;
+  return audio;
+}
+
+function isWholeAudio(audio: Partial<ChatCompletionAudio> | null | undefined): boolean {
+  return audio?.id != null && audio.data != null && audio.transcript != null && audio.expires_at != null;
+}
+
+function wholeCall(call: GrowingCall, where: string): GrowingCall {
+  const { id, type, function: fn, custom, ...rest } = call;
+  if (type == null) throw new OpenAIError(`missing ${where}.type`);
+  const own = { ...rest, id: id || newCallId(), type };
+  if (type === "custom") {
+    if (custom?.name == null) throw new OpenAIError(`missing ${where}.custom.name`);
+    return { ...own, custom };
+  }
+  if (fn?.name == null) throw new OpenAIError(`missing ${where}.function.name`);
+  const { parsed_arguments: _, ...named } = fn;
+  return { ...own, function: named };
+}
+
+/** An id for a call whose server gave none, so that its result can name it. */
+export function newCallId(): string {
+  return `call_${crypto.randomUUID()}`;
+}

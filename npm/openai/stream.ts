@@ -1,0 +1,202 @@
+/**
+ * A stream of items as `create` gives it, and newline-separated JSON, in which one is passed on.
+ */
+import { EventStreamDecoder, init, type Outcome } from "chatwire";
+import { APIError, OpenAIError } from "./errors.ts";
+
+/**
+ * Items as they arrive, to be read once. Leaving the loop early aborts the request.
+ * @example
+ * ```ts
+ * const stream = await client.chat.completions.create({ model, messages, stream: true });
+ * for await (const chunk of stream) process.stdout.write(chunk.choices[0]?.delta.content ?? "");
+ * ```
+ */
+export class Stream<Item> implements AsyncIterable<Item> {
+  /** Aborts the request. */
+  controller: AbortController;
+  readonly #iterator: () => AsyncIterator<Item>;
+  readonly #outcome: (() => Promise<Outcome>) | undefined;
+
+  /**
+   * @param iterator starts the reading
+   * @param outcome tells how it ended, where that is known
+   */
+  constructor(iterator: () => AsyncIterator<Item>, controller: AbortController, outcome?: () => Promise<Outcome>) {
+    this.#iterator = iterator;
+    this.controller = controller;
+    this.#outcome = outcome;
+  }
+
+  /** The JSON events of a response, until `[DONE]`. */
+  static fromSSEResponse<Item>(response: Response, controller: AbortController): Stream<Item> {
+    return new Stream(
+      once(() => events<Item>(response, controller)),
+      controller,
+    );
+  }
+
+  /** Reads what `toReadableStream` wrote: one JSON value a line. */
+  static fromReadableStream<Item>(readable: ReadableStream, controller: AbortController): Stream<Item> {
+    return new Stream(
+      once(() => lines<Item>(readable, controller)),
+      controller,
+    );
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Item> {
+    return this.#iterator();
+  }
+
+  /**
+   * How the stream ended, and all that arrived: the outcome of `chatwire`. Never rejects.
+   * @throws {OpenAIError} at once, for a stream that is not the answer of a request
+   */
+  outcome(): Promise<Outcome> {
+    if (this.#outcome) return this.#outcome();
+    throw new OpenAIError("Only the stream of a request has an outcome.");
+  }
+
+  /** Two streams of one, each read at its own pace: what the slower one has not read yet is kept. */
+  tee(): [Stream<Item>, Stream<Item>] {
+    const source = this.#iterator();
+    const queues: Promise<IteratorResult<Item>>[][] = [[], []];
+    const left = new Set<number>();
+    const branch = (own: number) => () => ({
+      next: (): Promise<IteratorResult<Item>> => {
+        if (left.has(own)) return Promise.resolve({ done: true, value: undefined });
+        if (queues[own]?.length === 0) {
+          const item = source.next();
+          for (const [at, queue] of queues.entries()) if (!left.has(at)) queue.push(item);
+        }
+        return queues[own]?.shift() as Promise<IteratorResult<Item>>;
+      },
+      return: async (): Promise<IteratorResult<Item>> => {
+        left.add(own);
+        queues[own] = [];
+        if (left.size === 2) await source.return?.();
+        return { done: true, value: undefined };
+      },
+    });
+    return [new Stream(branch(0), this.controller), new Stream(branch(1), this.controller)];
+  }
+
+  /** The items as newline-separated JSON, for `fromReadableStream` on the other side. */
+  toReadableStream(): ReadableStream<Uint8Array> {
+    return linesOf(this.#iterator, this.controller);
+  }
+}
+
+/** Each item as a line of JSON. */
+export function linesOf<Item>(
+  iterate: () => AsyncIterator<Item>,
+  controller: AbortController,
+): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  let iterator: AsyncIterator<Item> | undefined;
+  return new ReadableStream<Uint8Array>({
+    start() {
+      iterator = iterate();
+    },
+    async pull(lines) {
+      try {
+        const { done, value } = await (iterator as AsyncIterator<Item>).next();
+        if (done) lines.close();
+        else lines.enqueue(encoder.encode(`${JSON.stringify(value)}\n`));
+      } catch (error) {
+        lines.error(error);
+      }
+    },
+    async cancel() {
+      await iterator?.return?.();
+      controller.abort();
+    },
+  });
+}
+
+/** An iterator that can be had once. */
+export function once<Item>(start: () => AsyncIterator<Item>): () => AsyncIterator<Item> {
+  let isTaken = false;
+  return () => {
+    if (isTaken) {
+      return failing(
+        new OpenAIError("Cannot iterate over a consumed stream, use `.tee()` to split the stream."),
+      ) as AsyncIterator<Item>;
+    }
+    isTaken = true;
+    return start();
+  };
+}
+
+function failing(error: Error): AsyncIterator<never> {
+  return { next: () => Promise.reject(error) };
+}
+
+async function* lines<Item>(readable: ReadableStream, controller: AbortController): AsyncGenerator<Item, void, void> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const bytes of bytesOf(readable, controller)) {
+    const whole = (rest + (typeof bytes === "string" ? bytes : decoder.decode(bytes, { stream: true }))).split(/\r?\n/);
+    rest = whole.pop() as string;
+    for (const line of whole) if (line) yield itemOf<Item>(line, "newline-delimited JSON");
+  }
+  rest += decoder.decode();
+  if (rest.trim()) yield itemOf<Item>(rest, "newline-delimited JSON");
+}
+
+async function* events<Item>(response: Response, controller: AbortController): AsyncGenerator<Item, void, void> {
+  if (!response.body) throw new OpenAIError("Attempted to iterate over a response with no body");
+  await init();
+  const decoder = new EventStreamDecoder();
+  const { headers } = response;
+  const itemsOf = function* (batch: readonly { event: string; data: string }[]): Generator<Item, boolean, void> {
+    for (const { event, data } of batch) {
+      if (data === "[DONE]") return true;
+      const item = itemOf<Item & { error?: object }>(data, "server-sent event JSON");
+      if (event === "error" || item?.error) throw new APIError(undefined, item?.error ?? item, undefined, headers);
+      yield item;
+    }
+    return false;
+  };
+  for await (const bytes of bytesOf(response.body, controller)) {
+    if (yield* itemsOf(decoder.feed(bytes as Uint8Array))) return;
+  }
+  yield* itemsOf(decoder.end());
+}
+
+/** The pieces of a body. Leaving early aborts; an abort ends it without an error. */
+async function* bytesOf(
+  body: ReadableStream<Uint8Array | string>,
+  controller: AbortController,
+): AsyncGenerator<Uint8Array | string, void, void> {
+  const reader = body.getReader();
+  const { signal } = controller;
+  const leave = () => reader.cancel().catch(() => {});
+  signal.addEventListener("abort", leave);
+  let isOver = false;
+  try {
+    while (!signal.aborted) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      yield value;
+    }
+    isOver = true;
+  } catch (error) {
+    isOver = true;
+    if (!signal.aborted) throw error;
+  } finally {
+    signal.removeEventListener("abort", leave);
+    if (!isOver) {
+      controller.abort();
+      leave();
+    }
+  }
+}
+
+function itemOf<Item>(text: string, what: string): Item {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new SyntaxError(`Error reading response: malformed ${what}.`);
+  }
+}

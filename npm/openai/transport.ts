@@ -1,0 +1,287 @@
+/**
+ * The way from a call in openai's terms to a request of `chatwire`: one `Chatwire` behind each client.
+ *
+ * `chatwire` knows two paths. A call to any other one is made as one of those two, and its address, method and body are put
+ * right in the `fetch` that `chatwire` calls: retries, waits, timeouts, keys and errors are those of `chatwire` for all of them.
+ */
+import { type ChatStream, Chatwire, type RequestOptions as WireOptions } from "chatwire";
+import { APIPromise, withRequestID } from "./api-promise.ts";
+import type { OpenAI } from "./client.ts";
+import { type FailedCall, OpenAIError, toOpenAIError } from "./errors.ts";
+import { type Fetch, loggerOf, mergedHeaders, type RequestOptions } from "./options.ts";
+import type { ChatCompletion, ChatCompletionChunk } from "./shapes.ts";
+import { once, Stream } from "./stream.ts";
+
+/** Names the call to our own `fetch`, which takes it off. */
+const CALL = "x-chatwire-call";
+
+/** One call, as its requests are to be sent. */
+interface Sending extends FailedCall {
+  method: string;
+  url: string;
+  /** In place of what `chatwire` would send. */
+  body: string | undefined;
+  fetchOptions: object;
+  log: string;
+  attempts: number;
+}
+
+/** Where a client keeps what only this file may know. */
+export interface TransportSettings {
+  fetch: Fetch | undefined;
+  /** Puts the key into the headers of a request, where that is not `Authorization`. */
+  authorize?: ((headers: Headers) => void) | undefined;
+  key: () => string | null | (() => Promise<string>);
+}
+
+export class Transport {
+  readonly #client: OpenAI;
+  readonly #settings: TransportSettings;
+  readonly #sending = new Map<string, Sending>();
+  #next = 0;
+  #inner: { made: string; chatwire: Chatwire } | undefined;
+  #keyFailure: unknown;
+
+  constructor(client: OpenAI, settings: TransportSettings) {
+    this.#client = client;
+    this.#settings = settings;
+  }
+
+  /** A chat completion, or the stream of one. */
+  chat(
+    path: string,
+    params: object,
+    options: RequestOptions,
+  ): APIPromise<ChatCompletion | Stream<ChatCompletionChunk>> {
+    const { sending, id, settings } = this.#begin("POST", path, options);
+    const { completions } = this.#chatwire().chat;
+    const isStream = (params as { stream?: unknown })?.stream === true;
+    // The types differ in what chatwire allows beside.
+    const asked = completions.create(params as Parameters<typeof completions.create>[0], settings);
+    return this.#promise<ChatCompletion | Stream<ChatCompletionChunk>>(id, sending, {
+      response: () => asked.asResponse(),
+      read: async () => {
+        const { data, response } = await asked.withResponse();
+        return { data: isStream ? streamOf(data as ChatStream, sending) : (data as ChatCompletion), response };
+      },
+    });
+  }
+
+  /** Any other request, for JSON. */
+  request<T>(method: string, path: string, options: RequestOptions): APIPromise<T> {
+    const verb = method.toUpperCase();
+    const { sending, id, settings } = this.#begin(verb, path, options);
+    const { body } = options;
+    if (body !== undefined) sending.body = jsonOf(body);
+    const { chat, models } = this.#chatwire();
+    // With a body, or without one.
+    const asked = body === undefined ? models.list(settings) : chat.completions.create({ messages: [] }, settings);
+    const raw = () => asked.asResponse();
+    return this.#promise<T>(id, sending, {
+      response: raw,
+      read: async () => {
+        const response = await raw();
+        return { data: (await contentOf(response)) as T, response };
+      },
+    });
+  }
+
+  #promise<T>(
+    id: string,
+    sending: Sending,
+    {
+      response,
+      read,
+    }: { response: () => Promise<Response>; read: () => Promise<{ data: unknown; response: Response }> },
+  ): APIPromise<T> {
+    const settled = async <R>(work: () => Promise<R>): Promise<R> => {
+      try {
+        return await work();
+      } catch (thrown) {
+        throw toOpenAIError(thrown, this.#failed(sending));
+      } finally {
+        this.#sending.delete(id);
+      }
+    };
+    return new APIPromise<T>({
+      response: () => settled(response),
+      read: () =>
+        settled(async () => {
+          const { data, response } = await read();
+          return { data: withRequestID(data as T, response), response };
+        }),
+    });
+  }
+
+  #failed(sending: Sending): FailedCall {
+    const keyFailure = this.#keyFailure;
+    this.#keyFailure = undefined;
+    return { ...sending, ...(sending.attempts === 0 && keyFailure !== undefined && { keyFailure }) };
+  }
+
+  /** Notes a call, and makes its settings. */
+  #begin(
+    method: string,
+    path: string,
+    options: RequestOptions,
+  ): { sending: Sending; id: string; settings: WireOptions } {
+    const client = this.#client;
+    const { signal, headers, query, maxRetries, timeout, fetchOptions, idempotencyKey, defaultBaseURL } = options;
+    const id = String(++this.#next);
+    const sending: Sending = {
+      method,
+      url: client.buildURL(path, query as Record<string, unknown> | undefined, defaultBaseURL),
+      body: undefined,
+      fetchOptions: { ...client.fetchOptions, ...fetchOptions },
+      log: `log_${Math.floor(Math.random() * 2 ** 24)
+        .toString(16)
+        .padStart(6, "0")}`,
+      attempts: 0,
+    };
+    this.#sending.set(id, sending);
+    const settings: WireOptions = {
+      signal,
+      headers: {
+        ...mergedHeaders(
+          { "openai-organization": client.organization ?? undefined, "openai-project": client.project ?? undefined },
+          idempotencyKey === undefined ? undefined : { "idempotency-key": idempotencyKey },
+          client.defaultHeaders(),
+          headers,
+        ),
+        [CALL]: id,
+      },
+      maxRetries: maxRetries ?? client.maxRetries,
+      timeout: { headers: positive(timeout ?? client.timeout) },
+    };
+    return { sending, id, settings };
+  }
+
+  /** The client of `chatwire`, made anew when it is to go elsewhere. */
+  #chatwire(): Chatwire {
+    const { baseURL } = this.#client;
+    const key = this.#settings.key();
+    const made = `${key === null} ${baseURL}`;
+    if (this.#inner?.made === made) return this.#inner.chatwire;
+    const chatwire = new Chatwire({
+      baseURL: baseURL.replace(/[?#].*$/s, ""),
+      apiKey: key === null ? null : () => this.#key(),
+      dangerouslyAllowBrowser: true, // the client has judged that
+      validate: false,
+      fetch: (url, init) => this.#fetch(url, init as RequestInit & { headers: Headers }),
+    });
+    this.#inner = { made, chatwire };
+    return chatwire;
+  }
+
+  async #key(): Promise<string> {
+    const key = this.#settings.key();
+    if (typeof key !== "function") return key as string;
+    try {
+      const given: unknown = await key();
+      if (typeof given === "string" && given !== "") return given;
+      throw new OpenAIError(`Expected 'apiKey' function argument to return a string but it returned ${given}`);
+    } catch (error) {
+      this.#keyFailure = error;
+      throw error;
+    }
+  }
+
+  async #fetch(address: string, init: RequestInit & { headers: Headers }): Promise<Response> {
+    const { headers } = init;
+    const id = headers.get(CALL) ?? "";
+    headers.delete(CALL);
+    this.#settings.authorize?.(headers);
+    const sending = this.#sending.get(id);
+    const { url, method, body, fetchOptions, log = "log" } = sending ?? { url: address, method: init.method };
+    const logger = loggerOf(this.#client);
+    const started = Date.now();
+    const where = `${method} ${redacted(url)}`;
+    const retry = sending && sending.attempts > 0 ? `, retry ${sending.attempts}` : "";
+    if (sending) sending.attempts++;
+    const sent: RequestInit = {
+      ...fetchOptions,
+      ...init,
+      method: method as string,
+      ...(body !== undefined && { body }),
+    };
+    logger.debug(`[${log}] sending request`, { method, url: redacted(url), headers: readable(headers) });
+    try {
+      const fetch = this.#settings.fetch ?? globalThis.fetch;
+      const response = await fetch(url, sent);
+      if (sending) sending.response = response;
+      const said = `${response.ok ? "succeeded" : "failed"} with status ${response.status}`;
+      logger.info(`[${log}${retry}] ${where} ${said} in ${Date.now() - started}ms`);
+      logger.debug(`[${log}] response start`, { url: redacted(url), status: response.status });
+      if (response.ok) this.#sending.delete(id);
+      return response;
+    } catch (cause) {
+      if (sending) Object.assign(sending, { cause, response: undefined });
+      logger.info(`[${log}${retry}] ${where} failed in ${Date.now() - started}ms`);
+      throw cause;
+    }
+  }
+}
+
+/** The chunks of a stream of `chatwire`, with the errors of this entry. */
+function streamOf(stream: ChatStream, call: FailedCall): Stream<ChatCompletionChunk> {
+  const iterate = once(async function* (): AsyncGenerator<ChatCompletionChunk, void, void> {
+    try {
+      for await (const chunk of stream) yield normalised(chunk as ChatCompletionChunk);
+    } catch (thrown) {
+      throw toOpenAIError(thrown, call);
+    }
+  });
+  return new Stream(iterate, stream.controller, () => stream.outcome());
+}
+
+/** A chunk whose choices say that they have no finish reason. */
+function normalised(chunk: ChatCompletionChunk): ChatCompletionChunk {
+  for (const choice of Array.isArray(chunk?.choices) ? chunk.choices : []) choice.finish_reason ??= null;
+  return chunk;
+}
+
+async function contentOf(response: Response): Promise<unknown> {
+  if (response.status === 204) return null;
+  const kind = response.headers.get("content-type")?.split(";")[0]?.trim() ?? "";
+  const text = await response.text();
+  if (!/json$/i.test(kind)) return text;
+  if (text === "") return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new OpenAIError("The server answered with something that is not JSON.", { cause });
+  }
+}
+
+function jsonOf(body: unknown): string {
+  const isForeign = body instanceof FormData || body instanceof ReadableStream || body instanceof ArrayBuffer;
+  if (!isForeign && !ArrayBuffer.isView(body)) return JSON.stringify(body);
+  throw new OpenAIError("chatwire/openai sends JSON only. For uploads, use the `openai` package.");
+}
+
+/** @throws {OpenAIError} as openai has it */
+function positive(timeout: unknown): number {
+  if (typeof timeout === "number" && Number.isInteger(timeout) && timeout >= 0) return timeout;
+  throw new OpenAIError(
+    typeof timeout === "number" ? "timeout must be a positive integer" : "timeout must be an integer",
+  );
+}
+
+const SECRET = /key|token|secret|sig|auth|password|cookie|session/i;
+
+/** An address without what must not be in a log. */
+function redacted(url: string): string {
+  try {
+    const shown = new URL(url);
+    shown.username = "";
+    shown.password = "";
+    for (const name of [...shown.searchParams.keys()]) if (SECRET.test(name)) shown.searchParams.set(name, "***");
+    return shown.href;
+  } catch {
+    return "";
+  }
+}
+
+function readable(headers: Headers): Record<string, string> {
+  return Object.fromEntries([...headers].map(([name, value]) => [name, SECRET.test(name) ? "***" : value]));
+}

@@ -1,0 +1,99 @@
+/**
+ * Formats and tools made of zod schemas, for `parse`, `stream` and `runTools`. Needs zod 4.
+ */
+import { type $ZodType, parse, toJSONSchema } from "zod/v4/core";
+import { OpenAIError } from "./errors.ts";
+import {
+  type AutoParseableResponseFormat,
+  type AutoParseableTool,
+  makeParseableResponseFormat,
+  makeParseableTool,
+  readJSON,
+} from "./parsing.ts";
+import type { ResponseFormatJSONSchema } from "./shapes.ts";
+import { toStrictJsonSchema } from "./strict-schema.ts";
+
+/** A schema of zod. */
+export interface ZodTypeLike<Output = unknown> {
+  _zod: { output: Output };
+}
+
+/** What such a schema makes of a value. */
+export type InferZodType<Type> = Type extends { _zod: { output: infer Output } } ? Output : never;
+
+/** What else a format says. */
+export type ZodResponseFormatProps = Omit<ResponseFormatJSONSchema.JSONSchema, "schema" | "strict" | "name">;
+
+/**
+ * A `response_format` of a zod schema.
+ * @example
+ * ```ts
+ * const format = zodResponseFormat(z.object({ city: z.string() }), "city");
+ * const completion = await client.chat.completions.parse({ model, messages, response_format: format });
+ * console.log(completion.choices[0]?.message.parsed?.city);
+ * ```
+ */
+export function zodResponseFormat<Type extends ZodTypeLike>(
+  zodObject: Type,
+  name: string,
+  props: ZodResponseFormatProps = {},
+): AutoParseableResponseFormat<InferZodType<Type>> {
+  const format: ResponseFormatJSONSchema = {
+    type: "json_schema",
+    json_schema: { ...props, name, strict: true, schema: strictSchemaOf(zodObject) },
+  };
+  return makeParseableResponseFormat(format, (content) => read(zodObject, content));
+}
+
+/**
+ * A tool whose arguments are a zod schema; with `function`, one that `runTools` can run.
+ * @example
+ * ```ts
+ * const weather = zodFunction({ name: "weather", parameters: z.object({ city: z.string() }), function: ({ city }) => forecast(city) });
+ * ```
+ */
+export function zodFunction<Parameters extends ZodTypeLike>(options: {
+  name: string;
+  parameters: Parameters;
+  function?: ((args: InferZodType<Parameters>) => unknown) | undefined;
+  description?: string | undefined;
+}): AutoParseableTool<{
+  arguments: InferZodType<Parameters>;
+  name: string;
+  function: (args: InferZodType<Parameters>) => unknown;
+}> {
+  const { name, parameters, description } = options;
+  const definition = {
+    name,
+    parameters: strictSchemaOf(parameters),
+    strict: true,
+    ...(description && { description }),
+  };
+  return makeParseableTool(
+    { type: "function", function: definition },
+    { callback: options.function, parser: (text) => read(parameters, text) },
+  );
+}
+
+function strictSchemaOf(type: ZodTypeLike): Record<string, unknown> {
+  if (!type || typeof type !== "object" || !("_zod" in type)) {
+    throw new OpenAIError(
+      "This is no schema of zod 4. Import z from a zod 4 (`zod` or `zod/v4`), or give a JSON Schema.",
+    );
+  }
+  const schema = toJSONSchema(type as unknown as $ZodType, {
+    target: "draft-7",
+    override: ({ zodSchema, jsonSchema }) => {
+      const { def } = zodSchema._zod;
+      if (def.type === "union" && "discriminator" in def && Array.isArray(jsonSchema.oneOf)) {
+        jsonSchema.anyOf = jsonSchema.oneOf;
+        delete jsonSchema.oneOf;
+      }
+    },
+  });
+  return toStrictJsonSchema(schema);
+}
+
+function read<Type extends ZodTypeLike>(type: Type, text: string): InferZodType<Type> {
+  return parse(type as unknown as $ZodType, readJSON(text)) as InferZodType<Type>;
+}

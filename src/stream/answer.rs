@@ -1,0 +1,313 @@
+//! The answer as it is put together from chunks: id, model, usage, choices. Knows neither bytes nor time.
+
+use super::choice::Choice;
+use super::ending::{Ending, Status, Taken};
+use super::extras::Extras;
+use super::ledger::Ledger;
+use super::options::{Options, PartialValues};
+use super::repairs::Repair;
+use super::scan::{self, Chunk, Field};
+use super::sentences::SentenceOptions;
+use super::speech::Speech;
+use crate::json::Writer;
+use crate::provider::ReasoningPlace;
+use crate::usage::{TokenPrices, Tokens};
+
+#[derive(Debug)]
+pub(super) struct Answer {
+    id: String,
+    model: String,
+    created: Option<Vec<u8>>,
+    usage: Option<Vec<u8>>,
+    extras: Extras,
+    /// By their index.
+    choices: Vec<Choice>,
+    has_chunk: bool,
+    reasoning: ReasoningPlace,
+    sentences: Option<SentenceOptions>,
+    prices: Option<TokenPrices>,
+}
+
+impl Answer {
+    pub(super) fn new(options: &Options) -> Self {
+        Answer {
+            id: String::new(),
+            model: String::new(),
+            created: None,
+            usage: None,
+            extras: Extras::default(),
+            choices: Vec::new(),
+            has_chunk: false,
+            reasoning: options.reasoning,
+            sentences: options.sentences.clone(),
+            prices: options.prices,
+        }
+    }
+
+    /// Whether a chunk, or a completion, has come.
+    pub(super) fn has_begun(&self) -> bool {
+        self.has_chunk
+    }
+
+    /// Whether every choice has its finish reason, and there is one.
+    pub(super) fn is_finished(&self) -> bool {
+        !self.choices.is_empty() && !self.is_open()
+    }
+
+    /// Whether a choice lacks its finish reason.
+    pub(super) fn is_open(&self) -> bool {
+        self.choices.iter().any(|choice| choice.finish_reason.is_none())
+    }
+
+    /// The choice with this index.
+    pub(super) fn choice(&self, index: u64) -> Option<&Choice> {
+        self.choices.iter().find(|choice| choice.index == index)
+    }
+
+    #[inline]
+    pub(super) fn choice_mut(&mut self, index: u64) -> Option<&mut Choice> {
+        self.choices.iter_mut().find(|choice| choice.index == index)
+    }
+
+    /// Takes a chunk; true when it brought something a reader waits for. `expects_messages`: it is one in which a choice is a
+    /// message, not a delta.
+    pub(super) fn take(&mut self, chunk: &Chunk<'_>, expects_messages: bool, ledger: &mut Ledger) -> Taken<bool> {
+        self.has_chunk = true;
+        if let Field::Str(id) = chunk.id
+            && self.id.is_empty()
+        {
+            self.id = id.to_text();
+            ledger.seed_ids(&self.id);
+        }
+        if let Field::Str(model) = chunk.model
+            && self.model.is_empty()
+        {
+            self.model = model.to_text();
+        }
+        if let Some(created) = chunk.created
+            && !matches!(self.created.as_deref(), Some(kept) if kept != b"0")
+        {
+            self.created = Some(created.to_vec());
+        }
+        if !chunk.extras.is_empty() {
+            ledger.hold(self.extras.replace(&chunk.extras))?;
+        }
+        if !chunk.has_choices && chunk.usage.is_none() && chunk.vendor_usage.is_none() {
+            ledger.repair(0, Repair::NoChoices)?;
+        }
+        let mut progress = false;
+        for (at, choice) in chunk.first.iter().chain(&chunk.more).enumerate() {
+            if choice.index.is_none() && !chunk.more.is_empty() {
+                ledger.repair(0, Repair::NoChoiceIndex)?;
+            }
+            if choice.whole && !expects_messages {
+                ledger.repair(0, Repair::MessageForDelta)?;
+            }
+            progress |= self.take_choice(choice, choice.index.unwrap_or(at as u64), ledger)?;
+        }
+        match (chunk.usage, chunk.vendor_usage) {
+            (Some(usage), _) => self.take_usage(usage, ledger),
+            (None, Some(usage)) => {
+                ledger.repair(0, Repair::UsageMisplaced)?;
+                self.take_usage(usage, ledger);
+            }
+            (None, None) => {}
+        }
+        Ok(progress)
+    }
+
+    fn take_choice(&mut self, choice: &scan::Choice<'_>, index: u64, ledger: &mut Ledger) -> Taken<bool> {
+        if choice.delta.is_none() && matches!(choice.finish_reason, Field::Absent | Field::Null) {
+            ledger.repair(0, Repair::NoDelta)?;
+        }
+        let at = match self.choices.iter().position(|kept| kept.index >= index) {
+            Some(at) if self.choices[at].index == index => at,
+            _ if self.choices.len() >= ledger.limits.max_choices => {
+                return Err(Ending::refused(
+                    "limit.choices",
+                    "The stream has more choices than `limits.maxChoices`.",
+                ));
+            }
+            place => {
+                let at = place.unwrap_or(self.choices.len());
+                let mut choice = Choice::new(index, self.reasoning, ledger.partial());
+                if let Some(options) = &self.sentences {
+                    choice.speech = Some(Box::new(Speech::new(index, options)));
+                }
+                self.choices.insert(at, choice);
+                at
+            }
+        };
+        let progress = self.choices[at].take(choice, ledger)?;
+        if let Some(usage) = choice.usage {
+            ledger.repair(0, Repair::UsageMisplaced)?;
+            self.take_usage(usage, ledger);
+        }
+        Ok(progress)
+    }
+
+    /// Takes what the server counted so far. The last count stands.
+    pub(super) fn take_usage(&mut self, usage: &[u8], ledger: &mut Ledger) {
+        if usage.first() != Some(&b'{') {
+            return;
+        }
+        let is_news = ledger.output.wants_events() && self.usage.as_deref() != Some(usage);
+        let kept = self.usage.get_or_insert_default();
+        kept.clear();
+        kept.extend_from_slice(usage);
+        if is_news {
+            let mut event = Writer::default();
+            event.key("usage");
+            self.write_usage(&mut event);
+            event.key("cost");
+            self.write_cost(self.counted(), &mut event);
+            ledger.output.event("usage", 0).raw(b",").raw(&event.bytes).raw(b"}");
+        }
+    }
+
+    /// How a stream ends whose server says that it is over.
+    pub(super) fn done(&self, ledger: &mut Ledger) -> Box<Ending> {
+        let mut unfinished = self.choices.iter().filter(|choice| choice.finish_reason.is_none());
+        if unfinished.any(|choice| choice.tool_calls.calls().iter().any(|call| !call.is_whole())) {
+            return Ending::truncated();
+        }
+        match self.is_finished() {
+            true => Ending::complete(),
+            false => complete_with(Repair::NoFinishReason, ledger),
+        }
+    }
+
+    /// Nothing more comes for any choice: each hands out what it held back. `true`: and the answer is complete.
+    pub(super) fn end_choices(&mut self, is_complete: bool, ledger: &mut Ledger) -> Taken {
+        let mut result = Ok(());
+        for choice in &mut self.choices {
+            // Each is ended, whatever is refused of one before it.
+            result = result.and(choice.end(is_complete, ledger));
+        }
+        result
+    }
+
+    /// The stream ended like this. What parts held back is handed out, but no sentence to a listener who has left.
+    pub(super) fn end(&mut self, status: Status, ledger: &mut Ledger) -> Taken {
+        let result = self.end_choices(status == Status::Complete, ledger);
+        if status != Status::Aborted {
+            for choice in &mut self.choices {
+                choice.flush_speech(&mut ledger.output);
+            }
+        }
+        result
+    }
+
+    /// Hands out what becomes due at the end of each call: values that grew. And notes the time for sentences.
+    #[inline]
+    pub(super) fn close_batch(&mut self, now: f64, ledger: &mut Ledger) {
+        if self.sentences.is_some() {
+            for speech in self
+                .choices
+                .iter_mut()
+                .filter_map(|choice| choice.speech.as_deref_mut())
+            {
+                speech.note_time(now);
+            }
+        }
+        if ledger.partial() != PartialValues::Off {
+            for choice in &mut self.choices {
+                choice.hand_out_edits(&mut ledger.output);
+            }
+        }
+    }
+
+    /// Hands out the sentences that have become due by silence.
+    pub(super) fn tick_sentences(&mut self, now: f64, ledger: &mut Ledger) {
+        for speech in self.choices.iter_mut().filter_map(|choice| choice.speech.as_mut()) {
+            speech.tick(now, &mut ledger.output);
+        }
+    }
+
+    /// When the next sentence becomes due by silence; infinity for never.
+    #[inline]
+    pub(super) fn sentence_due(&self) -> f64 {
+        let mut due = f64::INFINITY;
+        if self.sentences.is_some() {
+            for speech in self.choices.iter().filter_map(|choice| choice.speech.as_ref()) {
+                due = due.min(speech.deadline().unwrap_or(f64::INFINITY));
+            }
+        }
+        due
+    }
+
+    /// The completion as JSON text; `null` while there is none.
+    pub(super) fn write_completion(&self, out: &mut Writer) {
+        match self.has_chunk {
+            true => self.write_as("chat.completion", "message", out),
+            false => drop(out.raw(b"null")),
+        }
+    }
+
+    /// The same as one chunk.
+    pub(super) fn write_chunk(&self, out: &mut Writer) {
+        self.write_as("chat.completion.chunk", "delta", out);
+    }
+
+    fn write_as(&self, object: &str, member: &str, out: &mut Writer) {
+        out.raw(b"{").member("id", &self.id).member("object", object);
+        if let Some(created) = &self.created {
+            out.key("created").raw(created);
+        }
+        out.member("model", &self.model).key("choices").raw(b"[");
+        for choice in &self.choices {
+            choice.write(member, out);
+        }
+        out.raw(b"]");
+        if let Some(usage) = &self.usage {
+            out.key("usage").raw(usage);
+        }
+        self.extras.write(out);
+        out.raw(b"}");
+    }
+
+    /// The latest that the server said of usage, and `estimated: false`.
+    pub(super) fn write_usage(&self, out: &mut Writer) {
+        match self
+            .usage
+            .as_deref()
+            .and_then(|usage| usage.trim_ascii_end().strip_suffix(b"}"))
+        {
+            Some(members) => {
+                out.raw(members)
+                    .raw(if members.trim_ascii_end() == b"{" { b"" } else { b"," });
+                out.raw(b"\"estimated\":false}");
+            }
+            None => drop(out.raw(b"null")),
+        }
+    }
+
+    /// What so many tokens cost, in dollars; `null` where that is unknown.
+    pub(super) fn write_cost(&self, tokens: Option<Tokens>, out: &mut Writer) {
+        match tokens
+            .zip(self.prices)
+            .and_then(|(tokens, prices)| prices.cost(&tokens))
+        {
+            Some(cost) => out.decimal(cost, 12),
+            None => out.raw(b"null"),
+        };
+    }
+
+    /// What the server counted, as far as it did.
+    pub(super) fn counted(&self) -> Option<Tokens> {
+        self.usage.as_deref().map(Tokens::read)
+    }
+
+    /// How many tokens all that is kept of the answer probably is.
+    pub(super) fn estimate(&self) -> u64 {
+        self.choices.iter().map(Choice::estimate).sum()
+    }
+}
+
+/// A complete ending that needs this repair; strict decoding refuses it.
+pub(super) fn complete_with(repair: Repair, ledger: &mut Ledger) -> Box<Ending> {
+    match ledger.repair(0, repair) {
+        Ok(()) => Ending::complete(),
+        Err(refusal) => refusal,
+    }
+}

@@ -1,0 +1,289 @@
+//! What one event says: a pure function from its type and data to a value. Nothing is decided here but how the bytes read.
+
+use super::repairs::Repair;
+use super::scan::Chunk;
+use crate::json::{Kind, Malformed, Reader, Writer, is_json, with_plain_names};
+use crate::text::lossy;
+
+/// What an event says, and what had to be put right to read it.
+#[derive(Debug)]
+pub(super) struct Event<'a> {
+    /// How often the field name stood before the data once more.
+    pub(super) doubled: usize,
+    pub(super) repair: Option<Repair>,
+    pub(super) says: Says<'a>,
+}
+
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every event is a chunk: a box would be an allocation for each"
+)]
+pub(super) enum Says<'a> {
+    /// Nothing, or nothing that could be read.
+    Nothing,
+    /// `[DONE]`.
+    Done,
+    /// An error, by the event's type: JSON text.
+    Error(Vec<u8>),
+    /// A chunk, and the bytes it was read from.
+    Chunk(&'a [u8], Chunk<'a>),
+    /// An object with another spelling, to be read with [`object`].
+    Respelled(Vec<u8>),
+    /// Several values, to be read with [`lines`].
+    Lines(&'a [u8]),
+    /// A list, to be read with [`objects`].
+    List(&'a [u8]),
+}
+
+impl<'a> Event<'a> {
+    fn of(repair: Option<Repair>, says: Says<'a>) -> Self {
+        Event {
+            doubled: 0,
+            repair,
+            says,
+        }
+    }
+
+    fn useless(repair: Repair) -> Self {
+        Self::of(Some(repair), Says::Nothing)
+    }
+}
+
+/// Reads an event of this type.
+#[inline]
+pub(super) fn read<'a>(event_type: &str, data: &'a [u8]) -> Event<'a> {
+    match data.first() {
+        Some(b'{') if event_type == "message" => object(data),
+        _ => odd(event_type, data),
+    }
+}
+
+/// Reads an object, which should be a chunk.
+pub(super) fn object(data: &[u8]) -> Event<'_> {
+    let mut reader = Reader::new(data);
+    let Ok(chunk) = Chunk::read(&mut reader) else {
+        return Event::useless(Repair::Malformed);
+    };
+    if reader.finish().is_err() {
+        return Event::of(None, Says::Lines(data));
+    }
+    if std::str::from_utf8(data).is_err() {
+        return Event::of(Some(Repair::InvalidUtf8), Says::Respelled(lossy(data).into_bytes()));
+    }
+    if reader.has_escaped_names()
+        && let Some(plain) = with_plain_names(data)
+    {
+        return Event::of(None, Says::Respelled(plain));
+    }
+    Event::of(None, Says::Chunk(data, chunk))
+}
+
+/// Anything but a chunk: `[DONE]`, errors by event type, keep-alives sent as data, and what makes no sense.
+#[inline(never)]
+fn odd<'a>(event_type: &str, data: &'a [u8]) -> Event<'a> {
+    let mut rest = data.trim_ascii();
+    let is_padded = rest.len() != data.len();
+    let mut doubled = 0;
+    while let Some(after) = rest.strip_prefix(b"data:") {
+        doubled += 1;
+        rest = after.trim_ascii_start();
+    }
+    let event = if is_done(rest) {
+        let repair = (is_padded || rest != b"[DONE]").then_some(Repair::PaddedDone);
+        Event::of(repair, Says::Done)
+    } else if event_type == "error" {
+        Event::of(None, Says::Error(as_json(rest)))
+    } else {
+        let is_message = event_type == "message";
+        match rest.first() {
+            None => Event::useless(Repair::EmptyData),
+            Some(b'{') if is_message || is_chunk(rest) => object(rest),
+            Some(b':') => Event::useless(Repair::KeepAliveData),
+            // An event of another kind, such as a named ping: not for this reader.
+            Some(_) if !is_message => Event::useless(Repair::KeepAliveData),
+            Some(_) if is_json(rest) => Event::of(Some(Repair::NotAnObject), Says::List(rest)),
+            Some(_) => Event::useless(Repair::Malformed),
+        }
+    };
+    Event { doubled, ..event }
+}
+
+/// The objects of a list, as they are spelled; none of anything else.
+pub(super) fn objects(data: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut reader = Reader::new(data);
+    let mut is_list = reader.kind() == Ok(Kind::Array) && reader.array().is_ok();
+    let mut first = true;
+    std::iter::from_fn(move || {
+        is_list = is_list && reader.element(&mut first) == Ok(true);
+        let value = if is_list { reader.value().ok() } else { None };
+        is_list = value.is_some();
+        value
+    })
+    .filter(|value| value.first() == Some(&b'{'))
+}
+
+/// One value of an event that has several: the blank lines between the server's events are missing.
+#[derive(Debug, PartialEq)]
+pub(super) enum Line<'a> {
+    /// An object. `is_first`: nothing stood before it.
+    Object { data: &'a [u8], is_first: bool },
+    /// `[DONE]`.
+    Done,
+    /// A line that is neither.
+    Malformed,
+}
+
+/// The values of an event that begins with an object and goes on.
+pub(super) fn lines(data: &[u8]) -> impl Iterator<Item = Line<'_>> {
+    let mut rest = data;
+    std::iter::from_fn(move || {
+        loop {
+            if rest.is_empty() {
+                return None;
+            }
+            let is_first = rest.len() == data.len();
+            let mut reader = Reader::new(rest);
+            let object = reader.value().ok().filter(|value| value.first() == Some(&b'{'));
+            let length = match object {
+                Some(_) => reader.at(),
+                None => memchr::memchr(b'\n', rest).unwrap_or(rest.len()),
+            };
+            let (line, after) = rest.split_at(length);
+            rest = after.trim_ascii_start();
+            if let Some(data) = object {
+                return Some(Line::Object { data, is_first });
+            }
+            if line.first() != Some(&b'{') {
+                return Some(match is_done(line.trim_ascii()) {
+                    true => Line::Done,
+                    false => Line::Malformed,
+                });
+            }
+        }
+    })
+}
+
+/// `[DONE]`, as generously as servers spell it.
+pub(super) fn is_done(data: &[u8]) -> bool {
+    data.strip_prefix(b"\"")
+        .and_then(|data| data.strip_suffix(b"\""))
+        .unwrap_or(data)
+        .eq_ignore_ascii_case(b"[DONE]")
+}
+
+/// The error that a chunk is or has in it.
+pub(super) fn error_in<'a>(data: &'a [u8], chunk: &Chunk<'a>) -> Option<&'a [u8]> {
+    chunk.error.or_else(|| is_bare_error(chunk).then_some(data))
+}
+
+/// Whether an object has what makes it a chunk.
+fn is_chunk(data: &[u8]) -> bool {
+    match Chunk::read(&mut Reader::new(data)) {
+        Ok(chunk) => chunk.has_choices || chunk.usage.is_some() || chunk.error.is_some() || is_bare_error(&chunk),
+        Err(Malformed) => true,
+    }
+}
+
+/// An error without an `error` key: marked as one, or a message or detail in place of choices.
+fn is_bare_error(chunk: &Chunk<'_>) -> bool {
+    let has = |name, starts: &[u8]| {
+        chunk
+            .extra(name)
+            .and_then(|value| value.first())
+            .is_some_and(|first| starts.iter().any(|start| start == first))
+    };
+    let says_so = || has("message", b"\"") || has("detail", b"\"[{") || has("errors", b"[{");
+    chunk.is_error || !chunk.has_choices && chunk.usage.is_none() && says_so()
+}
+
+/// Data as JSON text: as it is, or as a string.
+fn as_json(data: &[u8]) -> Vec<u8> {
+    if is_json(data) {
+        return data.to_vec();
+    }
+    let mut quoted = Writer::default();
+    quoted.string(&lossy(data));
+    quoted.bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What an event says, in a few words.
+    fn told(event_type: &str, data: &[u8]) -> String {
+        let event = read(event_type, data);
+        let mut words = Vec::new();
+        if event.doubled > 0 {
+            words.push(format!("doubled {}", event.doubled));
+        }
+        words.extend(event.repair.map(|repair| repair.code().to_owned()));
+        words.push(match event.says {
+            Says::Nothing => "nothing".to_owned(),
+            Says::Done => "done".to_owned(),
+            Says::Error(json) => format!("error {}", lossy(&json)),
+            Says::Chunk(data, _) => format!("chunk {}", lossy(data)),
+            Says::Respelled(text) => format!("respelled {}", lossy(&text)),
+            Says::Lines(data) => {
+                let line = |line| match line {
+                    Line::Object { data, is_first } => format!("{}{}", if is_first { "" } else { "+" }, lossy(data)),
+                    Line::Done => "done".to_owned(),
+                    Line::Malformed => "malformed".to_owned(),
+                };
+                format!("lines {}", lines(data).map(line).collect::<Vec<_>>().join(" "))
+            }
+            Says::List(data) => format!("list {}", objects(data).map(lossy).collect::<Vec<_>>().join(" ")),
+        });
+        words.join(", ")
+    }
+
+    #[test]
+    fn every_sort_of_event_says_one_thing() {
+        const TABLE: &[(&str, &[u8], &str)] = &[
+            ("message", b"{\"choices\":[]}", "chunk {\"choices\":[]}"),
+            ("message", b" {}", "chunk {}"),
+            ("message", b"[DONE]", "done"),
+            ("ping", b"[DONE]", "done"),
+            ("message", b"[done] ", "end.padded_done, done"),
+            ("message", b"\"[DONE]\"", "end.padded_done, done"),
+            ("message", b"data: [DONE]", "doubled 1, done"),
+            (
+                "message",
+                b"data:data: {\"id\":\"a\"}",
+                "doubled 2, chunk {\"id\":\"a\"}",
+            ),
+            ("message", b"", "framing.empty_data, nothing"),
+            ("ping", b"", "framing.empty_data, nothing"),
+            ("message", b": keep-alive", "framing.keep_alive_data, nothing"),
+            ("ping", b"{\"time\":1}", "framing.keep_alive_data, nothing"),
+            ("ping", b"1", "framing.keep_alive_data, nothing"),
+            ("completion", b"{\"choices\":[]}", "chunk {\"choices\":[]}"),
+            ("message", b"{\"choices\":[", "chunk.malformed, nothing"),
+            ("message", b"nonsense", "chunk.malformed, nothing"),
+            ("message", b"5", "chunk.not_an_object, list "),
+            (
+                "message",
+                b"[{\"id\":\"a\"},1,{}]",
+                "chunk.not_an_object, list {\"id\":\"a\"} {}",
+            ),
+            ("error", b"{\"message\":\"no\"}", "error {\"message\":\"no\"}"),
+            ("error", b"out of \"luck\"", "error \"out of \\\"luck\\\"\""),
+            (
+                "message",
+                b"{\"id\":\"\xFF\"}",
+                "framing.invalid_utf8, respelled {\"id\":\"\u{FFFD}\"}",
+            ),
+            ("message", b"{\"\\u0069d\":\"a\"}", "respelled {\"id\":\"a\"}"),
+            (
+                "message",
+                b"{}\n{\"id\":\"a\"}\n[DONE]",
+                "lines {} +{\"id\":\"a\"} done",
+            ),
+            ("message", b"{}\n,{}", "lines {} malformed"),
+        ];
+        for (event_type, data, expected) in TABLE {
+            assert_eq!(told(event_type, data), *expected, "{event_type}: {}", lossy(data));
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! Takes events and documents into the answer. Everything of a decoder but the framing, whose events borrow from it.
+
+use super::answer::Answer;
+use super::body::{self, Value};
+use super::clock::Clock;
+use super::ending::{Ending, Taken};
+use super::event::{self, Event, Line, Says};
+use super::ledger::Ledger;
+use super::options::Options;
+use super::predict::{Marks, Predicted, Slot, Template};
+use super::repairs::Repair;
+use super::scan::Chunk;
+use crate::json::{Reader, Writer, with_plain_names};
+use crate::sse;
+
+#[derive(Debug)]
+pub(super) struct Intake {
+    pub(super) answer: Answer,
+    pub(super) clock: Clock,
+    pub(super) ledger: Ledger,
+    template: Template,
+    /// Whether to recognise events that repeat the one before.
+    predict: bool,
+    /// A document is expected: an answer with messages in place of deltas.
+    expects_document: bool,
+}
+
+impl Intake {
+    pub(super) fn new(options: &Options) -> Self {
+        Intake {
+            answer: Answer::new(options),
+            clock: Clock::new(options.timeouts, options.started),
+            ledger: Ledger::new(options),
+            template: Template::default(),
+            predict: options.predict,
+            expects_document: options.document,
+        }
+    }
+
+    /// Takes the events that these bytes complete.
+    #[cfg_attr(chatwire_speed, optimize(speed))]
+    pub(super) fn take_events(&mut self, sse: &mut sse::Decoder, bytes: &[u8], now: f64) -> Taken {
+        let mut events = sse.feed(bytes);
+        loop {
+            self.take_run(&mut events, now)?;
+            let is_mid_event = match events.at_event_start() {
+                Some([]) => return Ok(()),
+                start => start.is_none(),
+            };
+            let event = match events.next() {
+                Some(Ok(event)) => event,
+                Some(Err(sse::Overflow { .. })) => return Err(Ending::event_too_large()),
+                None => return Ok(()),
+            };
+            // An event that began in an earlier push may be as predicted, too.
+            let predicted = Some(event.data)
+                .filter(|_| is_mid_event && event.event == "message")
+                .and_then(|data| self.template.read_data(data));
+            if let Some(event) = predicted {
+                self.take_predicted(&event, now)?;
+                continue;
+            }
+            let marks = self.take_event(&event, now)?;
+            self.template.clear();
+            if let (Some(marks), Some(event), true) = (marks, events.last_event(), self.predict) {
+                self.template.learn(event, &marks);
+            }
+        }
+    }
+
+    /// Takes events for as long as each is the one before with other values in its holes.
+    #[cfg_attr(chatwire_speed, optimize(speed))]
+    fn take_run(&mut self, events: &mut sse::Events<'_, '_>, now: f64) -> Taken {
+        let limit = self.ledger.limits.max_event_bytes;
+        let mut start = events.at_event_start();
+        while let Some(event) = start.and_then(|rest| self.template.read(rest)) {
+            if event.length > limit {
+                break;
+            }
+            start = events.advance(event.length);
+            self.take_predicted(&event, now)?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    #[cfg_attr(chatwire_speed, optimize(speed))]
+    fn take_predicted(&mut self, event: &Predicted<'_>, now: f64) -> Taken {
+        let ledger = &mut self.ledger;
+        match ledger.output.parts() {
+            Some(parts) => self.template.hand_out(event, parts),
+            None => ledger.output.chunk(event.data),
+        }
+        let Some(choice) = self.answer.choice_mut(event.choice) else {
+            return Ok(());
+        };
+        let progress = match event.slot {
+            Slot::Content => choice.take_content(event.text, ledger)?,
+            Slot::Reasoning => {
+                choice.add_reasoning(event.text, ledger)?;
+                !event.text.is_empty()
+            }
+            Slot::Arguments(index) => choice.tool_calls.take_arguments(index, event.text, ledger)?,
+        };
+        if let Some(usage) = event.usage {
+            self.answer.take_usage(usage, ledger);
+        }
+        if progress {
+            self.clock.progress(now);
+        }
+        self.ledger.event += 1;
+        Ok(())
+    }
+
+    /// Takes one event. Gives what the next may be predicted from, if this one was as it should be.
+    pub(super) fn take_event(&mut self, event: &sse::Event<'_>, now: f64) -> Taken<Option<Marks>> {
+        let marks = self.take_said(event::read(event.event, event.data), now)?;
+        self.ledger.event += 1;
+        Ok(marks)
+    }
+
+    /// What consists of several values, or had to be spelled anew, is nothing to predict from.
+    fn take_said(&mut self, event: Event<'_>, now: f64) -> Taken<Option<Marks>> {
+        for _ in 0..event.doubled {
+            self.ledger.repair(0, Repair::DoubledField)?;
+        }
+        if let Some(repair) = event.repair {
+            self.ledger.repair(0, repair)?;
+        }
+        match event.says {
+            Says::Chunk(data, chunk) => return self.take_chunk(data, &chunk, now),
+            Says::Nothing => {}
+            Says::Done => return Err(self.answer.done(&mut self.ledger)),
+            Says::Error(json) => return Err(Ending::in_band(&json, &json)),
+            Says::Respelled(text) => {
+                self.take_said(event::object(&text), now)?;
+            }
+            Says::Lines(data) => {
+                for line in event::lines(data) {
+                    self.take_line(line, now)?;
+                }
+            }
+            Says::List(data) => {
+                for item in event::objects(data) {
+                    self.take_said(event::object(item), now)?;
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    #[inline(never)]
+    fn take_line(&mut self, line: Line<'_>, now: f64) -> Taken {
+        match line {
+            Line::Object { data, is_first } => {
+                if !is_first {
+                    self.ledger.repair(0, Repair::NoBlankLine)?;
+                }
+                self.take_said(event::object(data), now).map(drop)
+            }
+            Line::Done => {
+                self.ledger.repair(0, Repair::NoBlankLine)?;
+                Err(self.answer.done(&mut self.ledger))
+            }
+            Line::Malformed => self.ledger.repair(0, Repair::Malformed),
+        }
+    }
+
+    fn take_chunk(&mut self, data: &[u8], chunk: &Chunk<'_>, now: f64) -> Taken<Option<Marks>> {
+        let repairs = self.ledger.repairs.total();
+        let error = event::error_in(data, chunk);
+        if error.is_none() || chunk.first.is_some() {
+            self.ledger.output.chunk(data);
+            if self.answer.take(chunk, self.expects_document, &mut self.ledger)? {
+                self.clock.progress(now);
+            }
+        }
+        match error {
+            Some(error) => Err(Ending::in_band(error, data)),
+            None if self.ledger.repairs.total() == repairs => Ok(Marks::new(data, chunk)),
+            None => Ok(None),
+        }
+    }
+
+    /// Takes a JSON document: a completion, an error, or several values in a row. Gives how the stream ends.
+    pub(super) fn take_document(&mut self, document: &[u8], is_lost: bool, now: f64) -> Box<Ending> {
+        match self.take_values(document, is_lost, now) {
+            Ok(()) => Ending::complete(),
+            Err(ending) => ending,
+        }
+    }
+
+    fn take_values(&mut self, document: &[u8], is_lost: bool, now: f64) -> Taken {
+        let mut is_damaged = false;
+        for value in body::values(document) {
+            match value {
+                Value::Object(object) => self.take_document_value(object, now)?,
+                Value::Other(other) => {
+                    for object in event::objects(other) {
+                        self.take_document_value(object, now)?;
+                    }
+                }
+                Value::CutShort => return Err(Ending::truncated()),
+                Value::Malformed { is_value: true } if is_lost => return Err(Ending::truncated()),
+                Value::Malformed { .. } if self.answer.has_begun() => is_damaged = true,
+                Value::Malformed { is_value: true } => {
+                    return Err(Ending::refused(
+                        "body.malformed",
+                        "The server's answer is not valid JSON.",
+                    ));
+                }
+                Value::Malformed { is_value: false } => {}
+            }
+        }
+        if !self.answer.has_begun() {
+            return Err(no_completion());
+        }
+        if is_damaged {
+            self.ledger.repair(0, Repair::Malformed)?;
+        }
+        if self.answer.is_open() {
+            self.ledger.repair(0, Repair::NoFinishReason)?;
+        }
+        self.answer.end_choices(true, &mut self.ledger)?;
+        if !self.expects_document && self.ledger.output.wants_chunks() {
+            let mut chunk = Writer::default();
+            self.answer.write_chunk(&mut chunk);
+            self.ledger.output.chunk(&chunk.bytes);
+        }
+        Ok(())
+    }
+
+    fn take_document_value(&mut self, value: &[u8], now: f64) -> Taken {
+        let mut reader = Reader::new(value);
+        let Ok(mut chunk) = Chunk::read(&mut reader) else {
+            return Err(no_completion());
+        };
+        if reader.has_escaped_names()
+            && let Some(plain) = with_plain_names(value)
+        {
+            return self.take_document_value(&plain, now);
+        }
+        if let Some(error) = event::error_in(value, &chunk) {
+            return Err(Ending::in_band(error, value));
+        }
+        for choice in chunk.first.iter_mut().chain(&mut chunk.more) {
+            // It was read once already.
+            let _ = choice.prefer_message();
+        }
+        if self.answer.take(&chunk, true, &mut self.ledger)? {
+            self.clock.progress(now);
+        }
+        Ok(())
+    }
+}
+
+fn no_completion() -> Box<Ending> {
+    Ending::refused("body.malformed", "The server's answer is not a chat completion.")
+}

@@ -1,0 +1,127 @@
+//! What every part of a decoder writes into: the batch to hand out, the repairs, and the account of the bytes held.
+
+use super::ending::{Ending, Taken};
+use super::options::{Limits, Options, PartialValues};
+use super::output::Output;
+use super::repairs::{Repair, Repairs};
+use crate::json::Writer;
+
+#[derive(Debug)]
+pub(super) struct Ledger {
+    pub(super) output: Output,
+    pub(super) repairs: Repairs,
+    pub(super) limits: Limits,
+    /// Ordinal of the event at hand.
+    pub(super) event: u64,
+    /// Whether text and reasoning are kept for the outcome.
+    pub(super) accumulate: bool,
+    strict: bool,
+    /// The stream is refused already. What still has to be put right to settle its parts is counted, not refused again.
+    is_refused: bool,
+    partial: PartialValues,
+    held_bytes: usize,
+    started: f64,
+    id_seed: u64,
+}
+
+impl Ledger {
+    pub(super) fn new(options: &Options) -> Self {
+        let mut ledger = Ledger {
+            output: Output::new(options.output),
+            repairs: Repairs::default(),
+            limits: options.limits,
+            event: 0,
+            accumulate: options.accumulate,
+            strict: options.strict,
+            is_refused: false,
+            partial: options.partial,
+            held_bytes: 0,
+            started: options.started,
+            id_seed: 0,
+        };
+        ledger.seed_ids("");
+        ledger
+    }
+
+    /// Records a repair at this choice, or 0 where it concerns no choice. Strict decoding refuses the stream instead.
+    pub(super) fn repair(&mut self, choice: u64, repair: Repair) -> Taken {
+        if self.strict && !self.is_refused {
+            return Err(Ending::strict(repair));
+        }
+        self.repairs.add(repair, self.event);
+        if self.output.wants_events() {
+            self.output
+                .event("repair", choice)
+                .member("code", repair.code())
+                .key("at")
+                .integer(self.event)
+                .raw(b"}");
+        }
+        Ok(())
+    }
+
+    /// The stream is refused: nothing is refused a second time.
+    pub(super) fn set_refused(&mut self) {
+        self.is_refused = true;
+    }
+
+    /// Counts text that is kept if anything is.
+    #[inline]
+    pub(super) fn grow(&mut self, bytes: usize) -> Taken {
+        if self.accumulate { self.hold(bytes) } else { Ok(()) }
+    }
+
+    /// Counts bytes that are held until the end.
+    #[inline]
+    pub(super) fn hold(&mut self, bytes: usize) -> Taken {
+        self.held_bytes += bytes;
+        if self.held_bytes > self.limits.max_stream_bytes {
+            return Err(Ending::refused(
+                "limit.stream_bytes",
+                "The answer grew past `limits.maxStreamBytes`.",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Which JSON is handed out as a value that grows.
+    #[inline]
+    pub(super) fn partial(&self) -> PartialValues {
+        match self.output.wants_events() {
+            true => self.partial,
+            false => PartialValues::Off,
+        }
+    }
+
+    /// Makes ids depend on the completion's id and on when it was asked for.
+    pub(super) fn seed_ids(&mut self, completion_id: &str) {
+        let mut text = Writer::default();
+        text.raw(completion_id.as_bytes())
+            .raw(b" ")
+            .milliseconds(Some(self.started));
+        self.id_seed = hash(0xcbf2_9ce4_8422_2325, &text.bytes);
+    }
+
+    /// An id for tool call `at` of a choice: the same each time this stream is read, and another one in other streams. Nine
+    /// letters and digits, which the pickiest server takes back.
+    pub(super) fn made_up_id(&self, choice: u64, at: usize) -> String {
+        const LENGTH: usize = 9;
+        let mut text = Writer::default();
+        text.raw(b" ").integer(choice).raw(b" ").integer(at as u64);
+        let mut rest = hash(self.id_seed, &text.bytes);
+        let mut id = String::new();
+        for _ in 0..LENGTH {
+            let digit = (rest % 36) as u8;
+            rest /= 36;
+            id.push(char::from(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }));
+        }
+        id
+    }
+}
+
+/// FNV-1a, from a seed on.
+fn hash(seed: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(seed, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
+    })
+}

@@ -1,0 +1,229 @@
+//! One item of a `tool_calls` list, read in place, in each form that servers give it.
+
+use crate::json::{Kind, Malformed, Reader, Str, integer, is_json, match_bytes};
+use crate::stream::scan::{Extra, Field};
+
+/// One item of a `tool_calls` list.
+#[derive(Debug, Default)]
+pub(super) struct Item<'a> {
+    pub(super) index: Option<u64>,
+    /// The index is spelled as text.
+    pub(super) is_index_text: bool,
+    pub(super) id: Field<'a>,
+    pub(super) kind: Field<'a>,
+    pub(super) name: Field<'a>,
+    pub(super) arguments: Field<'a>,
+    /// A custom tool, whose input is plain text.
+    pub(super) is_custom: bool,
+    /// Name and arguments stand beside the id, not within `function`.
+    pub(super) is_flat: bool,
+    /// It is not the first of its list, so it is not the call of the one before.
+    pub(super) follows: bool,
+    pub(super) extras: Vec<Extra<'a>>,
+    pub(super) function_extras: Vec<Extra<'a>>,
+}
+
+impl<'a> Item<'a> {
+    pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
+        let mut item = Item::default();
+        let mut flat: [Option<Extra<'a>>; 3] = [None; 3];
+        let mut has_function = false;
+        let mut first = true;
+        reader.object()?;
+        while let Some(key) = reader.member(&mut first)? {
+            match_bytes!(key, {
+                b"index" => item.read_index(reader)?,
+                b"id" => item.id = field(reader)?,
+                b"type" => item.kind = field(reader)?,
+                b"function" | b"custom" if reader.kind()? == Kind::Object => {
+                    has_function = true;
+                    item.is_custom = key == b"custom";
+                    item.read_function(reader)?;
+                },
+                // Null after the first delta, mostly.
+                b"function" | b"custom" => {
+                    reader.value()?;
+                },
+                b"name" => flat[0] = Some((key, reader.value()?)),
+                b"arguments" => flat[1] = Some((key, reader.value()?)),
+                b"parameters" | b"input" | b"args" => flat[2] = Some((key, reader.value()?)),
+                _ => item.extras.push((key, reader.value()?)),
+            })
+        }
+        item.take_flat(flat, has_function);
+        Ok(item)
+    }
+
+    /// Takes a name and arguments that stand beside the id, where nothing stands within `function`.
+    fn take_flat(&mut self, [name, arguments, other]: [Option<Extra<'a>>; 3], has_function: bool) {
+        let is_flat = !has_function && (name.is_some() || arguments.is_some());
+        for (place, member) in [name, arguments, other].into_iter().enumerate() {
+            let Some((key, raw)) = member else { continue };
+            // The last are what other dialects call the arguments of a named call.
+            if !is_flat || place == 2 && arguments.is_some() {
+                self.extras.push((key, raw));
+                continue;
+            }
+            let value = field(&mut Reader::new(raw)).unwrap_or_default();
+            match place {
+                0 => self.name = value,
+                _ => self.arguments = value,
+            }
+            self.is_flat |= value.some().is_some();
+        }
+    }
+
+    fn read_index(&mut self, reader: &mut Reader<'a>) -> Result<(), Malformed> {
+        let raw = reader.value()?;
+        self.index = integer(raw);
+        if self.index.is_none() {
+            let spelled = raw
+                .strip_prefix(b"\"")
+                .and_then(|raw| raw.strip_suffix(b"\""))
+                .unwrap_or(raw);
+            self.index = integer(spelled.strip_suffix(b".0").unwrap_or(spelled).trim_ascii());
+            self.is_index_text = self.index.is_some();
+        }
+        Ok(())
+    }
+
+    pub(super) fn read_function(&mut self, reader: &mut Reader<'a>) -> Result<(), Malformed> {
+        let mut first = true;
+        reader.object()?;
+        while let Some(key) = reader.member(&mut first)? {
+            match_bytes!(key, {
+                b"name" => self.name = field(reader)?,
+                b"arguments" if !self.is_custom => self.arguments = field(reader)?,
+                b"input" if self.is_custom => self.arguments = field(reader)?,
+                _ => self.function_extras.push((key, reader.value()?)),
+            })
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_blank(&self) -> bool {
+        let arguments = match self.arguments {
+            Field::Str(text) => !text.is_empty(),
+            Field::Other(_) => true,
+            _ => false,
+        };
+        let id = self.id.text().is_some() || matches!(self.id, Field::Other(_));
+        !arguments && !id && self.name.text().is_none() && self.extras.is_empty() && self.function_extras.is_empty()
+    }
+
+    /// Whether it may begin a value: no arguments yet, or ones that begin as JSON does.
+    pub(super) fn is_head(&self) -> bool {
+        match self.arguments {
+            Field::Str(text) => matches!(text.raw.trim_ascii_start().first(), None | Some(b'{' | b'[')),
+            _ => true,
+        }
+    }
+
+    /// Whether its arguments are whole JSON.
+    pub(super) fn has_whole_arguments(&self) -> bool {
+        match self.arguments {
+            Field::Str(text) => is_json(text.to_text().as_bytes()),
+            Field::Other(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether it has no arguments.
+    pub(super) fn is_silent(&self) -> bool {
+        match self.arguments {
+            Field::Str(text) => text.is_empty(),
+            Field::Other(_) => false,
+            _ => true,
+        }
+    }
+
+    /// The index and the arguments, if it says nothing else.
+    pub(super) fn lone_arguments(&self) -> Option<(u64, Str<'a>)> {
+        let says_else = self.id.some().is_some_and(|id| !id.is_blank())
+            || self.name.some().is_some_and(|name| !name.is_blank())
+            || self.is_custom
+            || self.is_flat
+            || self.is_index_text
+            || !self.extras.is_empty()
+            || !self.function_extras.is_empty();
+        match (self.index, self.arguments) {
+            (Some(index), Field::Str(arguments)) if !says_else => Some((index, arguments)),
+            _ => None,
+        }
+    }
+}
+
+fn field<'a>(reader: &mut Reader<'a>) -> Result<Field<'a>, Malformed> {
+    match reader.kind()? {
+        Kind::String => reader.string().map(Field::Str),
+        Kind::Null => reader.value().map(|_| Field::Null),
+        _ => reader.value().map(Field::Other),
+    }
+}
+
+pub(super) fn read_items<'a>(reader: &mut Reader<'a>) -> Result<Vec<Item<'a>>, Malformed> {
+    let mut items = Vec::new();
+    if reader.kind()? == Kind::Object {
+        items.push(Item::read(reader)?);
+        return Ok(items);
+    }
+    let mut first = true;
+    reader.array()?;
+    while reader.element(&mut first)? {
+        match reader.kind()? {
+            Kind::Object => items.push(Item::read(reader)?),
+            _ => drop(reader.value()?),
+        }
+    }
+    Ok(items)
+}
+
+/// The name of a function without the marks that a template puts around it: `functions.f`, `f<|channel|>commentary`,
+/// `<|channel|>commentary to=functions.f`.
+pub(super) fn plain_name(name: &str) -> &str {
+    const MARKS: [&str; 2] = ["<|", "<｜"];
+    let mut name = name.trim();
+    if let Some((_, recipient)) = name.split_once("to=") {
+        name = recipient.trim_start();
+    }
+    // A mark before the name.
+    while MARKS.iter().any(|mark| name.starts_with(mark))
+        && let Some((_, after)) = name.split_once('>')
+        && !after.trim().is_empty()
+    {
+        name = after.trim_start();
+    }
+    for mark in MARKS {
+        name = name.split_once(mark).map_or(name, |(before, _)| before);
+    }
+    name = name.strip_prefix("functions.").unwrap_or(name);
+    name.trim_matches(|mark: char| mark.is_whitespace() || matches!(mark, '"' | '\'' | '`'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain_name;
+
+    #[test]
+    fn a_name_is_told_from_the_marks_around_it() {
+        for name in [
+            "get_weather",
+            "functions.get_weather",
+            " get_weather\n",
+            "\"get_weather\"",
+            "get_weather<|channel|>commentary",
+            "get_weather<|channel|>",
+            "get_weather <|constrain|>json",
+            "<|channel|>get_weather",
+            "<|channel|>commentary to=functions.get_weather",
+            "assistant to=get_weather<|channel|>json",
+            "functions.get_weather<|message|>",
+            "get_weather<｜tool▁sep｜>",
+        ] {
+            assert_eq!(plain_name(name), "get_weather", "{name}");
+        }
+        for name in ["a.b", "get-weather:0", "functions", "x<y"] {
+            assert_eq!(plain_name(name), name);
+        }
+    }
+}

@@ -1,0 +1,581 @@
+//! Tool calls put together from their deltas, however a server numbers, names and cuts them.
+
+mod arguments;
+mod item;
+mod shape;
+
+use super::ending::{self, Ending};
+use super::extras::Extras;
+use super::ledger::Ledger;
+use super::output::Output;
+use super::partial_json::PartialJson;
+use super::repairs::Repair;
+use super::scan::Field;
+use crate::json::{Reader, Str, Writer};
+use crate::usage::Estimate;
+use arguments::{Arguments, Taken};
+use item::{Item, plain_name, read_items};
+
+#[derive(Debug, Default)]
+pub(super) struct ToolCall {
+    /// The server's own number for it, if it gave one.
+    index: Option<u64>,
+    /// The number under which its arguments came, where that is another.
+    tail_index: Option<u64>,
+    id: String,
+    /// The server's own id, where it came only after one had been made up, or is another call's.
+    late_id: String,
+    id_made_up: bool,
+    name: String,
+    /// A custom tool: the arguments are its input, plain text.
+    is_custom: bool,
+    /// The server's word for what sort of call it is, where it is neither a function nor a custom tool.
+    kind: String,
+    arguments: Arguments,
+    /// How much of the arguments was told in deltas.
+    told: usize,
+    /// The arguments as a JSON value that grows, where that is wanted.
+    partial: Option<Box<PartialJson>>,
+    /// How much of the arguments that value has.
+    shown: usize,
+    /// The arguments are `{}` for want of any.
+    filled: bool,
+    extras: Extras,
+    function_extras: Extras,
+    /// `tool_call.start` is out.
+    started: bool,
+    /// `tool_call.done` is out.
+    done: bool,
+    /// The arguments are a whole JSON value.
+    complete: bool,
+}
+
+/// What a call counts besides its strings. More than it takes, because all of them are looked through for each delta.
+const CALL_BYTES: usize = 4096;
+
+impl ToolCall {
+    /// The call as it stands in a message; with `index`, as in a delta.
+    pub(super) fn write(&self, index: Option<u64>, out: &mut Writer) {
+        out.comma().raw(b"{");
+        if let Some(index) = index {
+            out.key("index").integer(index);
+        }
+        let (kind, body, text) = match self.is_custom {
+            true => ("custom", "custom", "input"),
+            false if self.kind.is_empty() => ("function", "function", "arguments"),
+            false => (self.kind.as_str(), "function", "arguments"),
+        };
+        out.member("id", &self.id).member("type", kind).key(body).raw(b"{");
+        out.member("name", &self.name).member(text, self.arguments.as_str());
+        self.function_extras.write(out);
+        out.raw(b"}");
+        self.extras.write(out);
+        out.raw(b"}");
+    }
+
+    /// The call as an outcome lists it.
+    pub(super) fn write_summary(&self, out: &mut Writer) {
+        out.comma().raw(b"{").member("id", &self.id).member("name", &self.name);
+        out.member("arguments", self.arguments.as_str())
+            .key("complete")
+            .bool(self.complete);
+        self.write_custom(out);
+        out.raw(b"}");
+    }
+
+    /// Says that this is a custom tool, where it is one.
+    fn write_custom(&self, out: &mut Writer) {
+        if self.is_custom {
+            out.key("custom").bool(true);
+        }
+    }
+
+    /// How many tokens it probably is.
+    pub(super) fn estimate(&self) -> u64 {
+        let mut estimate = Estimate::default();
+        estimate.tool_call();
+        estimate.push(&self.name);
+        estimate.push(self.arguments.as_str());
+        estimate.tokens()
+    }
+
+    /// Whether nothing of its arguments is missing, as far as they tell.
+    pub(super) fn is_whole(&self) -> bool {
+        self.arguments.is_usable()
+    }
+
+    fn is_named(&self) -> bool {
+        !self.name.is_empty()
+    }
+
+    fn has_name(&self, name: &str) -> bool {
+        plain_name(&self.name) == plain_name(name)
+    }
+
+    /// Whether this is the call that the server calls `id`. A name is no id: calls of one function share it.
+    fn is_called(&self, id: &str) -> bool {
+        let own = if self.id_made_up { &self.late_id } else { &self.id };
+        !own.is_empty() && own == id && !self.has_name(id)
+    }
+
+    /// Whether the server has not said what it calls this.
+    fn has_no_id(&self) -> bool {
+        if self.id_made_up {
+            self.late_id.is_empty()
+        } else {
+            self.id.is_empty()
+        }
+    }
+
+    /// Whether it waits for its arguments.
+    fn is_waiting(&self) -> bool {
+        self.arguments.is_empty() && !self.done
+    }
+
+    fn has_index(&self, index: Option<u64>) -> bool {
+        index.is_some() && (self.index == index || self.tail_index == index)
+    }
+
+    /// Hands out what is new in the arguments of call `at`, once the call has been announced.
+    fn hand_out_edits(&mut self, choice: u64, at: usize, output: &mut Output) {
+        if let Some(partial) = self.partial.as_mut().filter(|_| self.started) {
+            partial.hand_out(choice, Some(at as u64), output);
+        }
+    }
+}
+
+/// The tool calls of one choice.
+#[derive(Debug)]
+pub(super) struct ToolCalls {
+    /// The index of the choice they belong to.
+    choice: u64,
+    calls: Vec<ToolCall>,
+    /// The call that a delta without any mark belongs to.
+    latest: usize,
+}
+
+impl ToolCalls {
+    /// None yet, for the choice with this index.
+    pub(super) fn new(choice: u64) -> Self {
+        ToolCalls {
+            choice,
+            calls: Vec::new(),
+            latest: 0,
+        }
+    }
+
+    pub(super) fn calls(&self) -> &[ToolCall] {
+        &self.calls
+    }
+
+    /// Takes a `tool_calls` value, which was read once already; true when it brought something. `whole`: from a message,
+    /// where calls have no index.
+    pub(super) fn take(&mut self, raw: &[u8], whole: bool, ledger: &mut Ledger) -> ending::Taken<bool> {
+        let mut reader = Reader::new(raw);
+        let items = read_items(&mut reader).unwrap_or_default();
+        let mut progress = false;
+        for (at, mut item) in items.into_iter().enumerate() {
+            item.follows = at > 0;
+            progress |= self.take_item(item, whole, ledger)?;
+        }
+        Ok(progress)
+    }
+
+    /// Takes more of the arguments of the call with this index: a list of one item with nothing else in it.
+    pub(super) fn take_arguments(&mut self, index: u64, piece: Str<'_>, ledger: &mut Ledger) -> ending::Taken<bool> {
+        let item = Item {
+            index: Some(index),
+            arguments: Field::Str(piece),
+            ..Item::default()
+        };
+        self.take_item(item, false, ledger)
+    }
+
+    /// Takes a `function_call`, the form before tool calls: one call a choice.
+    pub(super) fn take_function(&mut self, raw: &[u8], ledger: &mut Ledger) -> ending::Taken<bool> {
+        let mut item = Item {
+            index: Some(0),
+            ..Item::default()
+        };
+        if item.read_function(&mut Reader::new(raw)).is_err() {
+            return Ok(false);
+        }
+        ledger.repair(self.choice, Repair::ToolFunctionCall)?;
+        self.take_item(item, true, ledger)
+    }
+
+    fn take_item(&mut self, item: Item<'_>, whole: bool, ledger: &mut Ledger) -> ending::Taken<bool> {
+        let id = match item.id {
+            Field::Str(id) => id.to_text(),
+            Field::Other(raw) => crate::text::lossy(raw),
+            _ => String::new(),
+        };
+        let name = item.name.text().map(|name| name.to_text()).unwrap_or_default();
+        let is_blank = item.is_blank();
+        let at = match self.find(&item, &id, &name) {
+            Some(at) => at,
+            // Nothing of a call that nobody heard of.
+            None if is_blank => return Ok(false),
+            None => self.open(item.index, ledger)?,
+        };
+        if !whole && (item.index.is_none() || item.is_index_text) {
+            ledger.repair(self.choice, Repair::ToolNoIndex)?;
+        }
+        if item.is_flat {
+            ledger.repair(self.choice, Repair::ToolFunctionCall)?;
+        }
+        self.latest = at;
+        let Some(call) = self.calls.get_mut(at) else {
+            return Ok(false);
+        };
+        if item.index.is_some() && !call.has_index(item.index) {
+            call.tail_index = item.index;
+            ledger.repair(self.choice, Repair::ToolIndexReused)?;
+        }
+        if call.id.is_empty() {
+            call.id.clone_from(&id);
+        } else if call.id_made_up && call.late_id.is_empty() {
+            call.late_id.clone_from(&id);
+        }
+        if call.name.is_empty() {
+            call.name = name;
+        } else if !name.is_empty() {
+            // Whether whole arguments come again with it, or it is another call, is yet to be seen.
+            if !call.arguments.is_closed() || item.is_silent() {
+                ledger.repair(self.choice, Repair::ToolNameRepeated)?;
+            }
+            // Not announced yet, so a name in pieces can still be put together; one sent again is the same name.
+            if !call.started && name.starts_with(&call.name) {
+                call.name = name;
+            } else if !call.started {
+                call.name.push_str(&name);
+            }
+        }
+        if let Some(kind) = item.kind.text().map(|kind| kind.to_text()) {
+            call.is_custom |= kind == "custom" && call.arguments.is_empty();
+            if !matches!(kind.as_str(), "function" | "custom") {
+                call.kind = kind;
+            }
+        }
+        if (item.is_custom || call.is_custom) && call.arguments.is_empty() {
+            call.is_custom = true;
+            call.arguments.set_plain();
+        }
+        ledger.hold(call.extras.keep(&item.extras, true) + call.function_extras.keep(&item.function_extras, true))?;
+        if call.filled && !is_blank {
+            call.filled = false;
+            call.arguments.clear();
+            call.told = 0;
+            call.shown = 0;
+        }
+        // One that goes on after its choice had finished is done again at the end.
+        call.done &= is_blank;
+        let held = call.arguments.size();
+        let is_nameless = item.name.text().is_none();
+        let taken = match item.arguments {
+            Field::Str(piece) if call.is_custom && !is_nameless && call.arguments.is(piece) => Taken {
+                // The whole call once more.
+                repeated: !piece.is_empty(),
+                ..Taken::default()
+            },
+            Field::Str(piece) => call.arguments.push(piece, is_nameless),
+            Field::Other(raw) => {
+                ledger.repair(self.choice, Repair::ToolArgumentsNotText)?;
+                call.arguments.push_text(&crate::text::lossy(raw), is_nameless)
+            }
+            Field::Null => {
+                ledger.repair(self.choice, Repair::ToolArgumentsNotText)?;
+                Taken::default()
+            }
+            Field::Absent => Taken::default(),
+        };
+        // A name without arguments may be the first piece of one.
+        let has_arguments = !matches!(item.arguments, Field::Absent);
+        self.took(at, held, has_arguments, &taken, ledger)?;
+        if let Some(other) = taken.other {
+            self.take_other(at, item.index, &id, other, ledger)?;
+        }
+        Ok(!is_blank)
+    }
+
+    /// What came after whole arguments is of another call of the same function.
+    fn take_other(
+        &mut self,
+        before: usize,
+        index: Option<u64>,
+        id: &str,
+        arguments: String,
+        ledger: &mut Ledger,
+    ) -> ending::Taken {
+        let mut name = self.calls.get(before).map(|call| call.name.clone()).unwrap_or_default();
+        let mut next = Some(arguments);
+        while let Some(arguments) = next {
+            if index.is_some() {
+                ledger.repair(self.choice, Repair::ToolIndexReused)?;
+            }
+            let at = self.open(index, ledger)?;
+            self.latest = at;
+            let Some(call) = self.calls.get_mut(at) else { break };
+            id.clone_into(&mut call.id);
+            call.name = std::mem::take(&mut name);
+            let mut taken = call.arguments.push_text(&arguments, false);
+            name.clone_from(&call.name);
+            next = taken.other.take();
+            self.took(at, 0, true, &taken, ledger)?;
+        }
+        Ok(())
+    }
+
+    /// Counts and hands out what a piece has added to the arguments of call `at`, which held so many bytes before.
+    fn took(
+        &mut self,
+        at: usize,
+        held: usize,
+        has_arguments: bool,
+        taken: &Taken,
+        ledger: &mut Ledger,
+    ) -> ending::Taken {
+        let Some(call) = self.calls.get_mut(at) else {
+            return Ok(());
+        };
+        if taken.repeated {
+            ledger.repair(self.choice, Repair::ToolArgumentsRepeated)?;
+        }
+        if taken.mended {
+            ledger.repair(self.choice, Repair::ToolArgumentsMended)?;
+        }
+        let size = call.arguments.size();
+        if call.arguments.length() > ledger.limits.max_tool_call_bytes {
+            return Err(Ending::refused(
+                "limit.tool_call_bytes",
+                "A tool call's arguments grew past `limits.maxToolCallBytes`.",
+            ));
+        }
+        ledger.hold(size.saturating_sub(held))?;
+        if !call.started && call.is_named() && (has_arguments && !call.id.is_empty() || size > held) {
+            self.start(at, ledger)?;
+        }
+        self.delta(at, ledger);
+        Ok(())
+    }
+
+    /// Which call an item belongs to, if it belongs to one that is known. The evidence, strongest first: arguments that are
+    /// whole, names, ids, the index.
+    fn find(&self, item: &Item<'_>, id: &str, name: &str) -> Option<usize> {
+        let has_id = !id.is_empty() && (name.is_empty() || plain_name(name) != id);
+        let same_id = |call: &ToolCall| has_id && call.is_called(id);
+        let other_id = |call: &ToolCall| has_id && !call.has_no_id() && !call.is_called(id);
+        let last = |is: &dyn Fn(&ToolCall) -> bool| self.calls.iter().rposition(is);
+        let by_id = last(&|call| same_id(call) && call.has_index(item.index)).or_else(|| last(&same_id));
+        let by_index = || last(&|call| call.has_index(item.index));
+        let at = match by_id.or_else(by_index) {
+            Some(at) => at,
+            None if item.index.is_some() && (has_id || !name.is_empty()) => return None,
+            // A tail under a number of its own: of the call that waits for one.
+            None if item.index.is_some() => {
+                let is_open = |at: &usize| self.calls.get(*at).is_some_and(|call| !call.arguments.is_closed());
+                return Some(self.latest).filter(is_open);
+            }
+            None if item.follows => return None,
+            None => self.latest,
+        };
+        let call = self.calls.get(at)?;
+        let is_closed = call.arguments.is_closed();
+        if name.is_empty() || !call.is_named() {
+            if !is_closed {
+                return Some(at);
+            }
+            if item.index.is_none() && other_id(call) {
+                return None;
+            }
+            // A call that waits for its arguments gets them before another that has them all.
+            let waits = |at: &usize| !has_id && self.calls.get(*at).is_some_and(ToolCall::is_waiting);
+            return Some(self.latest).filter(waits).or(Some(at));
+        }
+        if !call.has_name(name) {
+            let is_more = |call: &ToolCall| {
+                call.has_name(name)
+                    && !call.arguments.is_closed()
+                    && !other_id(call)
+                    && (same_id(call) || call.has_index(item.index))
+            };
+            if let Some(at) = last(&is_more) {
+                return Some(at);
+            }
+            // A name in pieces, until there are arguments.
+            let is_piece = !call.started && call.arguments.is_empty() && !other_id(call) && !item.has_whole_arguments();
+            return Some(at).filter(|_| is_piece);
+        }
+        if is_closed {
+            // The same again, or another call of this function: the arguments tell, where no id does.
+            let is_open_to_it = !other_id(call) && (item.index.is_some() || same_id(call));
+            return Some(at).filter(|_| is_open_to_it);
+        }
+        let is_head = item.is_head() && !call.arguments.wants_value();
+        let is_other = if other_id(call) || item.index.is_some() && !call.has_index(item.index) {
+            call.arguments.is_empty() || is_head && !item.is_silent()
+        } else {
+            false
+        };
+        Some(at).filter(|_| !is_other)
+    }
+
+    fn open(&mut self, index: Option<u64>, ledger: &mut Ledger) -> ending::Taken<usize> {
+        ledger.hold(CALL_BYTES)?;
+        if self.calls.iter().any(|call| call.has_index(index)) {
+            ledger.repair(self.choice, Repair::ToolIndexReused)?;
+        }
+        let at = self.calls.len();
+        if let Some(before) = self.calls.last()
+            && !before.started
+            && before.is_named()
+        {
+            // So that calls start in their order.
+            self.start(at - 1, ledger)?;
+        }
+        self.calls.push(ToolCall {
+            index,
+            partial: PartialJson::new(ledger.partial()),
+            ..ToolCall::default()
+        });
+        Ok(at)
+    }
+
+    fn start(&mut self, at: usize, ledger: &mut Ledger) -> ending::Taken {
+        let Some(call) = self.calls.get(at) else {
+            return Ok(());
+        };
+        let name = plain_name(&call.name);
+        let marked = (name.len() < call.name.len()).then(|| name.to_owned());
+        let is_taken = !call.id.is_empty()
+            && self
+                .calls
+                .iter()
+                .enumerate()
+                .any(|(other, known)| other != at && known.started && known.id == call.id);
+        let mut made_up = String::new();
+        if call.id.is_empty() || is_taken {
+            ledger.repair(self.choice, Repair::ToolIdMadeUp)?;
+            let mut salt = at;
+            while made_up.is_empty() || self.calls.iter().any(|call| call.id == made_up) {
+                made_up = ledger.made_up_id(self.choice, salt);
+                salt += self.calls.len();
+            }
+        }
+        if marked.is_some() {
+            ledger.repair(self.choice, Repair::TemplateMarks)?;
+        }
+        let Some(call) = self.calls.get_mut(at) else {
+            return Ok(());
+        };
+        call.started = true;
+        if let Some(name) = marked {
+            call.name = name;
+        }
+        if !made_up.is_empty() {
+            call.id_made_up = true;
+            call.late_id = std::mem::replace(&mut call.id, made_up);
+        }
+        if ledger.output.wants_events() {
+            let event = ledger.output.event("tool_call.start", self.choice);
+            event
+                .key("index")
+                .integer(at as u64)
+                .member("id", &call.id)
+                .member("name", &call.name);
+            call.write_custom(event);
+            event.raw(b"}");
+        }
+        Ok(())
+    }
+
+    /// Hands out what is settled of the arguments of call `at`.
+    fn delta(&mut self, at: usize, ledger: &mut Ledger) {
+        let Some(call) = self.calls.get_mut(at) else { return };
+        let text = call.arguments.as_str();
+        let settled = call.arguments.settled();
+        if let Some(partial) = &mut call.partial
+            && let Some(piece) = text.get(call.shown..settled)
+        {
+            partial.feed(piece);
+            call.shown = settled;
+        }
+        if !call.started {
+            return;
+        }
+        let Some(piece) = text.get(call.told..settled).filter(|piece| !piece.is_empty()) else {
+            return;
+        };
+        if ledger.output.wants_events() {
+            let event = ledger.output.event("tool_call.delta", self.choice);
+            event
+                .key("index")
+                .integer(at as u64)
+                .member("arguments", piece)
+                .raw(b"}");
+        }
+        call.told = settled;
+    }
+
+    /// Hands out what is new in the arguments of all calls.
+    pub(super) fn hand_out_edits(&mut self, choice: u64, output: &mut Output) {
+        for (at, call) in self.calls.iter_mut().enumerate() {
+            call.hand_out_edits(choice, at, output);
+        }
+    }
+
+    /// The choice has finished (`finished`) or its stream has: settles every call, and says so where the choice finished.
+    pub(super) fn end(&mut self, finished: bool, ledger: &mut Ledger) -> ending::Taken {
+        for at in 0..self.calls.len() {
+            let Some(call) = self.calls.get_mut(at).filter(|call| !call.done) else {
+                continue;
+            };
+            if !call.started && (finished || !call.name.is_empty()) {
+                self.start(at, ledger)?;
+            }
+            let Some(call) = self.calls.get_mut(at) else { continue };
+            let held = call.arguments.size();
+            let taken = call.arguments.end();
+            if finished && !call.is_custom && call.arguments.as_str().trim_ascii().is_empty() {
+                ledger.repair(self.choice, Repair::ToolArgumentsEmpty)?;
+                call.arguments.fill();
+                call.filled = true;
+            } else {
+                self.took(at, held, true, &taken, ledger)?;
+            }
+            let Some(call) = self.calls.get_mut(at) else { continue };
+            call.complete = if call.is_custom {
+                finished
+            } else {
+                crate::json::is_json(call.arguments.as_str().as_bytes())
+            };
+            if !finished {
+                continue;
+            }
+            call.done = true;
+            call.hand_out_edits(self.choice, at, &mut ledger.output);
+            if ledger.output.wants_events() {
+                let event = ledger.output.event("tool_call.done", self.choice);
+                event
+                    .key("index")
+                    .integer(at as u64)
+                    .member("id", &call.id)
+                    .member("name", &call.name);
+                event
+                    .member("arguments", call.arguments.as_str())
+                    .key("complete")
+                    .bool(call.complete);
+                call.write_custom(event);
+                event.raw(b"}");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The index and the arguments in a `tool_calls` list of one item that says nothing else.
+pub(super) fn lone_arguments(raw: &[u8]) -> Option<(u64, Str<'_>)> {
+    let items = read_items(&mut Reader::new(raw)).ok()?;
+    let [item] = items.as_slice() else { return None };
+    item.lone_arguments()
+}

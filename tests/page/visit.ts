@@ -1,0 +1,85 @@
+/**
+ * A visit to the page, served as `npx chatwire demo` serves it or by its worker, and driven in Chromium.
+ *
+ * Screenshots of each look are written to `.cache/page`. The browser is the one in CHROME, else Debian's.
+ */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from "playwright-core";
+
+export const root = join(import.meta.dirname, "../..");
+/** The page as the package has it: `npm run build` leaves it there. */
+export const assets = join(root, "dist/demo");
+const shots = join(root, ".cache/page");
+
+export function launch(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: process.env.CHROME ?? "/usr/bin/chromium",
+    args: [
+      ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"],
+      ...["--disable-background-networking", "--disable-component-update"],
+    ],
+  });
+}
+
+/** A page, and what must not have happened in it. */
+export interface Visit {
+  page: Page;
+  /** What the console called an error. */
+  errors: string[];
+  /** Addresses outside of the page's server that were asked for. */
+  strangers: string[];
+  close(): Promise<void>;
+}
+
+export async function visit(browser: Browser, url: URL, options: BrowserContextOptions = {}): Promise<Visit> {
+  const context = await browser.newContext(options);
+  context.setDefaultTimeout(20_000);
+  const page = await context.newPage();
+  const errors: string[] = [];
+  const strangers: string[] = [];
+  page.on("console", (line) => line.type() === "error" && errors.push(line.text()));
+  page.on("pageerror", (error) => errors.push(String(error)));
+  page.on("request", (request) => {
+    if (new URL(request.url()).origin !== url.origin && !request.url().startsWith("blob:"))
+      strangers.push(request.url());
+  });
+  await page.goto(url.href);
+  return { page, errors, strangers, close: () => context.close() };
+}
+
+export function assertClean({ errors, strangers }: Visit, expected?: RegExp | null): void {
+  assert.deepEqual(
+    errors.filter((line) => !expected?.test(line)),
+    [],
+    "nothing went wrong in the console",
+  );
+  assert.deepEqual(strangers, [], "nothing was asked of another host");
+}
+
+export const message = (page: Page): Locator => page.getByLabel("Message", { exact: true });
+export const stop = (page: Page): Locator => page.getByRole("button", { name: "Stop" });
+export const answers = (page: Page): Locator => page.getByRole("article", { name: "Answer" });
+export const lastAnswer = (page: Page): Locator => answers(page).last();
+export const words = (page: Page): Locator => lastAnswer(page).locator(".markdown").last();
+export const facts = (page: Page): Promise<string[]> => lastAnswer(page).locator(".fact").allInnerTexts();
+
+export async function say(page: Page, text: string): Promise<void> {
+  await message(page).fill(text);
+  await message(page).press("Enter");
+}
+
+/** The text of an element as it is on the screen. */
+export function read(element: Locator): Promise<string> {
+  // biome-ignore lint/performance/useDomNodeTextContent: what is hidden was not read by the visitor either.
+  return element.innerText();
+}
+
+/** Waits until no answer is under way. */
+export async function done(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Send" }).waitFor();
+}
+
+export async function shoot(page: Page, name: string): Promise<void> {
+  await page.screenshot({ path: join(shots, `${name}.png`) });
+}

@@ -1,0 +1,312 @@
+/**
+ * The page without a server behind it, as `npx chatwire demo` serves it: the first view, the experiments, the inspector, and what
+ * is kept.
+ */
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import type { Browser, Page } from "playwright-core";
+import { type DemoServer, serveDemo } from "../../dist/demo.js";
+import {
+  answers,
+  assertClean,
+  done,
+  facts,
+  lastAnswer,
+  launch,
+  message,
+  read,
+  root,
+  say,
+  shoot,
+  stop,
+  type Visit,
+  visit,
+  words,
+} from "./visit.ts";
+
+let browser: Browser;
+let server: DemoServer;
+let guest: Visit;
+let page: Page;
+
+before(async () => {
+  server = await serveDemo({ port: 0, connect: [] });
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+beforeEach(async () => {
+  guest = await visit(browser, new URL(server.url));
+  page = guest.page;
+});
+
+afterEach(async () => {
+  await guest.close();
+  assertClean(guest);
+});
+
+/** Opens an experiment by its address. */
+async function experiment(name: string): Promise<void> {
+  await page.goto(`${server.url}/#${name}`);
+  await page.reload();
+}
+
+describe("the first view", { timeout: 120_000 }, () => {
+  it("lets three clients read one broken stream, for real", async () => {
+    const { text } = JSON.parse(await readFile(join(root, "www/src/window/recorded.json"), "utf8")) as { text: string };
+    const column = (name: string) => page.locator(".column").filter({ has: page.getByRole("heading", { name }) });
+    await page.waitForFunction(() =>
+      [...document.querySelectorAll<HTMLElement>(".column")].every(
+        ({ dataset, textContent }) =>
+          (dataset.state === "whole" || dataset.state === "lost") && !textContent?.includes("recorded result"),
+      ),
+    );
+    assert.equal(await read(column("chatwire").locator(".words")), text);
+    assert.match(await read(column("chatwire").locator(".verdict")), /complete · repaired chunk.malformed/);
+    for (const name of ["openai", "25 lines by hand"]) {
+      const kept = await read(column(name).locator(".words"));
+      assert.ok(kept.length > 0 && kept.length < text.length && text.startsWith(kept), `${name} kept ${kept.length}`);
+    }
+  });
+
+  it("says what it is, and how it is installed", async () => {
+    await page.getByText("The streaming chat client that loses nothing, and says how every stream ended.").waitFor();
+    await guest.page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+    await page.getByRole("button", { name: "Copy npm i chatwire" }).click();
+    assert.equal(await page.evaluate(() => navigator.clipboard.readText()), "npm i chatwire");
+  });
+
+  it("has the engine, and its worker, before the first message", async () => {
+    await page.waitForFunction(() =>
+      performance.getEntriesByType("resource").some(({ name }) => new URL(name).pathname.endsWith(".wasm")),
+    );
+  });
+});
+
+describe("the experiments", { timeout: 240_000 }, () => {
+  it("cut: the answer goes on where the connection was lost", async () => {
+    await experiment("cut");
+    await lastAnswer(page)
+      .locator(".progress")
+      .getByText(/^Connection lost, try \d/)
+      .waitFor();
+    await lastAnswer(page)
+      .locator(".notice")
+      .getByText(/Resumed after \d\.\d s, nothing lost/)
+      .waitFor();
+    await done(page);
+    assert.ok((await facts(page)).includes("1 resume"));
+    assert.match(await read(words(page)), /asked about the oil\.$/);
+  });
+
+  it("break: the answer is whole, and the others are compared", async () => {
+    await experiment("break");
+    await done(page);
+    const card = page.locator(".card").filter({ has: page.getByRole("heading", { name: "One event is broken JSON" }) });
+    await card.locator("dd.good").nth(2).waitFor();
+    assert.deepEqual(
+      (await card.locator("dd strong").allInnerTexts()).map((text) => text.replace(/\D+of.*/, "")),
+      ["105", "39", "39"],
+    );
+    assert.ok((await facts(page)).includes("1 repair"));
+    assert.match(await read(lastAnswer(page).locator(".notice")), /One event was broken JSON/);
+  });
+
+  it("race: measures each client in a worker", async () => {
+    await experiment("race");
+    const cells = page.locator("#panel-race td");
+    await page.waitForFunction(
+      () => {
+        const cells = [...document.querySelectorAll("#panel-race td")];
+        return cells.length === 15 && cells.every(({ textContent }) => /^\d+\.\d\d$/.test(textContent ?? ""));
+      },
+      undefined,
+      { timeout: 60_000 },
+    );
+    assert.equal(await cells.count(), 15);
+    assert.equal(await page.locator("#panel-race td strong").count(), 5, "the least of each row");
+  });
+
+  it("tool: asks before it changes the page", async () => {
+    await experiment("tool");
+    const asked = page.getByRole("group", { name: "The model wants to use set_theme" });
+    await asked.getByRole("button", { name: "Allow" }).click();
+    await done(page);
+    assert.equal(await page.locator("html").getAttribute("data-theme"), "dark");
+    const calls = await page.getByRole("list", { name: "Tool calls" }).getByRole("listitem").allInnerTexts();
+    assert.match(calls[0] ?? "", /current_time \{"city":"Pune"\}\s+\{"city":"Pune","time":".+ at \d\d:\d\d"\}/);
+    assert.match(calls[1] ?? "", /set_theme \{"theme":"dark"\}/);
+  });
+
+  it("tool: a call that is not allowed is not run, and the model is told", async () => {
+    await experiment("tool");
+    await page.getByRole("button", { name: "Do not" }).click();
+    await done(page);
+    assert.equal(await page.locator("html").getAttribute("data-theme"), null);
+    assert.match(await read(words(page)), /did not allow/);
+  });
+
+  it("scripts: each in its own direction", async () => {
+    await experiment("scripts");
+    await answers(page).nth(2).locator(".facts").waitFor();
+    await done(page);
+    const direction = (element: Element) => getComputedStyle(element).direction;
+    const blocks = answers(page).locator(".block").nth(0);
+    assert.equal(await blocks.evaluate(direction), "ltr");
+    assert.equal(await answers(page).nth(1).locator(".block").first().evaluate(direction), "rtl");
+    await shoot(page, "scripts");
+  });
+});
+
+describe("the status line", { timeout: 120_000 }, () => {
+  const line = () => lastAnswer(page).locator(".progress");
+
+  it("counts down to the next try, which can be made now", async () => {
+    await say(page, "Echo: at last [emulator: status=429; retry-after=27; times=1]");
+    await line()
+      .getByText(/^Refused \(429\), asked again in 2\d s$/)
+      .waitFor();
+    await page.getByRole("button", { name: "Ask again now" }).click();
+    await done(page);
+    assert.equal(await read(words(page)), "at last");
+    assert.equal(await answers(page).count(), 1);
+  });
+
+  it("says that it connects, and that it waits for the first word", async () => {
+    await say(page, "Echo: slow [emulator: slow-headers=1500; ttft=4000]");
+    await line()
+      .getByText(/^Connecting for 1 s$/)
+      .waitFor();
+    await line()
+      .getByText(/^Connected, waiting for the first word for \d s, gives up at 300 s$/)
+      .waitFor();
+    await done(page);
+  });
+
+  it("says how long the server has been silent, and when it gives up", async () => {
+    await say(page, "Count to 100 [emulator: tps=0; stall=3000]");
+    await line()
+      .getByText(/^Silent for 3 s, gives up at 120 s$/)
+      .waitFor();
+    await stop(page).click();
+    await done(page);
+    assert.ok((await facts(page)).includes("stopped"));
+  });
+
+  it("calls an answer that was filtered by its name", async () => {
+    await say(page, "Echo: something [emulator: tps=0; finish=content_filter]");
+    await done(page);
+    assert.doesNotMatch((await facts(page)).join(), /^complete/);
+  });
+});
+
+describe("the inspector", { timeout: 120_000 }, () => {
+  it("shows the lines of the wire and what became of them", async () => {
+    await say(page, "Echo: One two. Three [emulator: tps=0; malformed=json; comments]");
+    await done(page);
+    const rows = page.locator("#panel-wire .lines .line");
+    const became = await rows.locator("span:nth-child(3)").allInnerTexts();
+    for (const name of [
+      "request",
+      "answer",
+      "ignored",
+      "opens",
+      "text",
+      "repair: chunk.malformed",
+      "usage",
+      "outcome: complete",
+    ]) {
+      assert.ok(
+        became.some((text) => text.includes(name)),
+        `${name} in ${became.join(", ")}`,
+      );
+    }
+    await page.locator("#panel-wire .lines").press("ArrowDown");
+    assert.match(await read(page.locator("#panel-wire .detail")), /POST/);
+  });
+
+  it("keeps 2,000 lines, and draws those in view", async () => {
+    await say(page, "Count to 1500 [emulator: tps=0]");
+    await done(page);
+    await page.getByText("outcome: complete").waitFor();
+    assert.ok((await page.locator("#panel-wire .lines .line").count()) < 80);
+    assert.equal(await page.locator("#panel-wire .space").evaluate((box) => box.clientHeight), 2000 * 20);
+  });
+
+  it("saves a recording, and reads it again", async () => {
+    await say(page, "Echo: to be kept [emulator: tps=0]");
+    await done(page);
+    const download = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Save the recording" }).click();
+    const file = await (await download).path();
+    await page.getByRole("button", { name: "New chat" }).click();
+    const chooser = page.waitForEvent("filechooser");
+    await page.getByRole("button", { name: "Open a recording" }).click();
+    await (await chooser).setFiles({ name: "a.chatwire", mimeType: "text/plain", buffer: await readFile(file) });
+    await words(page).getByText("to be kept").waitFor();
+    await done(page);
+    assert.ok((await facts(page)).includes("complete"));
+  });
+
+  it("shows totals and the program", async () => {
+    await say(page, "Echo: count me [emulator: tps=0]");
+    await done(page);
+    await page.getByRole("tab", { name: "Cost" }).click();
+    await page.locator("#panel-cost dd").first().waitFor();
+    assert.match(await read(page.locator("#panel-cost")), /requests\s+1\b/);
+    await lastAnswer(page).getByRole("button", { name: "code" }).click();
+    await page.locator("#panel-code code").getByText("count me").waitFor();
+    assert.match(await read(page.locator("#panel-code code")), /client\.chat\.completions\.stream/);
+  });
+});
+
+describe("what is kept", { timeout: 120_000 }, () => {
+  it("goes on after a reload", async () => {
+    await say(page, "Echo: **remember** me [emulator: tps=0]");
+    await done(page);
+    await page.waitForTimeout(300);
+    await page.reload();
+    await words(page).getByText("remember me").waitFor();
+    await page.locator(".markdown strong").waitFor();
+    assert.ok((await facts(page)).includes("complete"));
+  });
+
+  it("has several conversations, and brings a deleted one back", async () => {
+    await say(page, "Echo: first [emulator: tps=0]");
+    await done(page);
+    await page.getByRole("button", { name: "New chat" }).click();
+    await say(page, "Echo: second [emulator: tps=0]");
+    await done(page);
+    await page.getByRole("button", { name: "Chats" }).click();
+    await page.getByRole("button", { name: /^Delete Echo: first/ }).click();
+    assert.equal(await answers(page).count(), 0);
+    await page.getByRole("button", { name: "Undo" }).click();
+    await words(page).getByText("first").waitFor();
+  });
+
+  it("edits a question, and takes the edit back", async () => {
+    await say(page, "Echo: one [emulator: tps=0]");
+    await done(page);
+    await lastAnswer(page).getByRole("button", { name: "edit" }).click();
+    assert.equal(await message(page).inputValue(), "Echo: one [emulator: tps=0]");
+    assert.equal(await answers(page).count(), 0);
+    await page.getByRole("button", { name: "Undo" }).click();
+    await words(page).getByText("one").waitFor();
+  });
+
+  it("says at its field what is wrong with a parameter, in the engine's words", async () => {
+    await page.getByRole("button", { name: "Settings" }).click();
+    await page.getByLabel("temperature").fill("3");
+    await page.getByRole("alert").getByText(/2/).waitFor();
+    assert.equal(await page.getByLabel("temperature").getAttribute("aria-invalid"), "true");
+    await page.getByLabel("temperature").fill("1.5");
+    await page.getByRole("alert").getByText(/2/).waitFor({ state: "detached" });
+    await page.getByRole("button", { name: "Done" }).click();
+  });
+});

@@ -1,0 +1,77 @@
+/** Errors, in words for the person in front of the page: what happened, what became of the words, what to do now. */
+import { APIError, ChatwireError, InvalidRequestError, RateLimitError } from "chatwire";
+
+export interface Advice {
+  /** The error's class, for a bug report. */
+  name: string;
+  title: string;
+  /** What to do. */
+  text: string;
+  /** What the error itself says, where it adds to the advice. */
+  detail?: string;
+  /** Milliseconds since 1970 before which trying again is in vain. */
+  retryAt?: number;
+  /** The server asks for its access token. */
+  wantsToken?: boolean;
+}
+
+const TITLES: Readonly<Record<string, string>> = {
+  APIError: "The provider reported an error",
+  APIConnectionError: "The server cannot be reached",
+  APIConnectionTimeoutError: "The server did not answer in time",
+  AuthenticationError: "The key was refused",
+  BadRequestError: "The request was refused",
+  ConflictError: "The server is busy with another request",
+  InternalServerError: "The provider has trouble",
+  InvalidRequestError: "The request was not sent",
+  NotFoundError: "There is no such model",
+  PermissionDeniedError: "This is not allowed",
+  ProtocolError: "The answer could not be read",
+  RateLimitError: "Too many requests",
+  StalledError: "The answer stopped coming",
+  StreamError: "The answer broke off",
+  TruncatedError: "The answer was cut off",
+  UnprocessableEntityError: "The request was refused",
+};
+
+/** What to do about an error, where nothing has arrived. */
+const STEPS: Readonly<Record<string, string>> = {
+  APIConnectionError: "Check that the server is running and that you are online.",
+  AuthenticationError: "The owner of this page should look at the key that it was given.",
+  BadRequestError: "Change what is named below.",
+  InvalidRequestError: "The server would have refused it. Change what is named below.",
+  NotFoundError: "Pick another model.",
+  PermissionDeniedError: "The key is right, but it may not be used for this.",
+  ProtocolError: "What the server sent is no chat stream. Pick another source.",
+  RateLimitError: "The server asks to wait.",
+  UnprocessableEntityError: "Change what is named below.",
+};
+
+const KEPT =
+  "What arrived stays here and is part of the conversation. Continue from it, or try again: it stays on the page.";
+const LEFT_OUT = "Your message is left out of the conversation until it is answered: try again, or edit it.";
+
+/** What to tell the user about a failed answer, of which some words arrived or none. */
+export function adviceFor(error: unknown, hasWords: boolean): Advice {
+  const name = error instanceof Error ? error.name : "Error";
+  const isOurs = error instanceof ChatwireError && Object.hasOwn(TITLES, name);
+  const title = (isOurs && TITLES[name]) || "Something went wrong";
+  const step = (isOurs && STEPS[name]) || "";
+  const advice: Advice = {
+    name,
+    title,
+    text: [hasWords ? "" : step, hasWords ? KEPT : LEFT_OUT].filter(Boolean).join(" "),
+  };
+  if (error instanceof Error && error.message) advice.detail = error.message;
+  if (error instanceof InvalidRequestError) {
+    advice.detail = error.details.map(({ message, path }) => `${path.join(".") || "request"}: ${message}`).join(" ");
+  }
+  if (error instanceof RateLimitError && error.retryAt) advice.retryAt = error.retryAt;
+  if (error instanceof APIError && error.code === "unauthorized") {
+    advice.wantsToken = true;
+    advice.title = "This server asks for its access token";
+    advice.text = "Enter the token that was set as its secret ACCESS_TOKEN.";
+    delete advice.detail;
+  }
+  return advice;
+}

@@ -1,0 +1,45 @@
+/** The list of kept conversations. */
+import { at, button, create } from "../page/dom.ts";
+import { type Conversation, titleOf } from "./conversation.ts";
+import { list } from "./store.ts";
+import type { Talk } from "./talk.ts";
+
+const dates = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
+
+/** Lets the visitor go from one conversation to another. */
+export function offerConversations(talk: Talk): void {
+  const dialog = at<HTMLDialogElement>("conversations");
+  const items = create("ul");
+  const head = create("div", "head");
+  const title = create("h2", "", "Conversations");
+  title.id = "conversations-title";
+  head.append(
+    title,
+    button("Done", "chip", () => dialog.close()),
+  );
+  dialog.append(head, items);
+  at("show-conversations").addEventListener("click", async () => {
+    const all = await list();
+    items.replaceChildren(...all.map(itemOf));
+    if (all.length === 0) items.append(create("li", "", "None yet: the first is kept once it has an answer."));
+    dialog.showModal();
+  });
+
+  function itemOf(conversation: Conversation): HTMLLIElement {
+    const item = create("li");
+    const words = titleOf(conversation);
+    const show = button(`${words}, ${dates.format(conversation.updatedAt)}`, "chip", () => {
+      dialog.close();
+      talk.show(conversation);
+    });
+    if (conversation.id === talk.conversation.id) show.ariaCurrent = "true";
+    const remove = button("Delete", "chip", async () => {
+      dialog.close();
+      talk.show(conversation);
+      await talk.remove();
+    });
+    remove.ariaLabel = `Delete ${words}`;
+    item.append(show, remove);
+    return item;
+  }
+}

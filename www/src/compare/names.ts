@@ -1,0 +1,16 @@
+/** The clients that are compared, and what is said of each. */
+
+export const CLIENTS = ["chatwire", "openai", "by hand"] as const;
+export type ClientName = (typeof CLIENTS)[number];
+
+/** What a client made of a stream. */
+export interface Reading {
+  /** The text that it gave its caller, also of a stream that failed. */
+  text: string;
+  /** How it says that the stream ended. */
+  said: string;
+  /** The caller is told that something went wrong, or that something was put right. */
+  tells: boolean;
+  /** The caller is told that the answer is whole. */
+  isWhole: boolean;
+}

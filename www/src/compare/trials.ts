@@ -1,0 +1,40 @@
+/** A trouble, read by the clients, each from a stream of its own. */
+import type { Fetch } from "chatwire";
+import { READERS } from "./clients.ts";
+import { CLIENTS, type ClientName, type Reading } from "./names.ts";
+import { ANSWER, type Trouble } from "./troubles.ts";
+
+/** What one trouble did to all clients. */
+export interface Trial {
+  trouble: Trouble;
+  readings: Record<ClientName, Reading>;
+}
+
+/** Runs the clients on one trouble, each on a stream of its own. */
+export async function compare(
+  trouble: Trouble,
+  fetch: Fetch,
+  clients: readonly ClientName[] = CLIENTS,
+): Promise<Trial> {
+  const readings = {} as Record<ClientName, Reading>;
+  for (const name of clients) {
+    // What is counted is counted for each client apart.
+    const wish = trouble.name.includes("times=") ? `${trouble.name}; id=${name}-${++trials}` : trouble.name;
+    const content = `Echo: ${ANSWER} [emulator: ${wish === "cut-between" ? "" : `${wish}; `}tps=0]`;
+    readings[name] = await READERS[name]({ content, fetch: wish === "cut-between" ? cutBetween(fetch) : fetch });
+  }
+  return { trouble, readings };
+}
+
+let trials = 0;
+
+/** Ends the body after half of its events, where one is over and the next has not begun. */
+function cutBetween(fetch: Fetch): Fetch {
+  return async (url, init) => {
+    const response = await fetch(url, init);
+    const text = await response.text();
+    const events = text.split(/(?<=\n\n)/);
+    const { status, headers } = response;
+    return new Response(events.slice(0, events.length / 2).join(""), { status, headers });
+  };
+}

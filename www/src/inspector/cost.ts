@@ -1,0 +1,32 @@
+/** The tab of cost: what this page's calls add up to, and how much of a plan they use. */
+import { create } from "../page/dom.ts";
+import { entries, PLAN } from "./totals.ts";
+
+export class CostTab {
+  readonly element = create("div", "cost");
+  readonly #totals = create("dl", "totals");
+  readonly #gauge = create("div", "gauge");
+  readonly #plan = create("p");
+
+  constructor() {
+    const words =
+      "What the answers of this visit add up to, as client.usage has it. A cost is known where prices are: for Electron.";
+    this.element.append(
+      create("p", "intro", words),
+      this.#totals,
+      create("h3", "", "Electron's standard plan"),
+      this.#gauge,
+      this.#plan,
+    );
+  }
+
+  /** Shows the totals, and how many requests went out in the last minute. */
+  update(totals: readonly [string, string][], recent: number): void {
+    this.#totals.replaceChildren(...entries(totals.filter(([name]) => name !== "plan" && name !== "tokens")));
+    const { requestsPerMinute, concurrent } = PLAN;
+    this.#gauge.replaceChildren(
+      ...Array.from({ length: requestsPerMinute }, (_, i) => create("span", i < recent ? "full" : "")),
+    );
+    this.#plan.textContent = `${recent} of ${requestsPerMinute} requests in the last minute, ${concurrent} at the same time. With limits: "standard" the client holds back what the plan would refuse, in order: Settings has it.`;
+  }
+}

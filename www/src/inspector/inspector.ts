@@ -1,0 +1,90 @@
+/** What stands beside the conversation: tabs, and totals below them. A tab other than the first is fetched when it is opened. */
+import { at, button, create } from "../page/dom.ts";
+
+export const TABS = ["wire", "trouble", "race", "cost", "code"] as const;
+export type TabName = (typeof TABS)[number];
+
+const TITLES: Readonly<Record<TabName, string>> = {
+  wire: "Wire",
+  trouble: "Trouble",
+  race: "Race",
+  cost: "Cost",
+  code: "Code",
+};
+
+export class Inspector {
+  /** The totals below all tabs. */
+  readonly foot = create("dl", "foot");
+  readonly #tabs = new Map<TabName, HTMLButtonElement>();
+  readonly #panels = new Map<TabName, HTMLElement>();
+  readonly #fill: (tab: TabName, panel: HTMLElement) => void;
+  readonly #filled = new Set<TabName>();
+
+  /** `fill` puts a tab's content into its panel, when it is opened first. */
+  constructor(fill: (tab: TabName, panel: HTMLElement) => void) {
+    this.#fill = fill;
+    const bar = create("div", "tabs");
+    bar.setAttribute("role", "tablist");
+    bar.ariaLabel = "Inspector";
+    bar.addEventListener("keydown", (key) => this.#move(key));
+    const panels = create("div", "panels");
+    for (const name of TABS) {
+      const tab = button(TITLES[name], "tab", () => this.open(name));
+      tab.id = `tab-${name}`;
+      tab.setAttribute("role", "tab");
+      tab.setAttribute("aria-controls", `panel-${name}`);
+      const panel = create("div", "panel");
+      panel.id = `panel-${name}`;
+      panel.setAttribute("role", "tabpanel");
+      panel.setAttribute("aria-labelledby", tab.id);
+      this.#tabs.set(name, tab);
+      this.#panels.set(name, panel);
+      bar.append(tab);
+      panels.append(panel);
+    }
+    at("inspector").append(bar, panels, this.foot);
+    this.#choose("wire");
+    const sheet = at<HTMLButtonElement>("sheet");
+    sheet.addEventListener("click", () => this.#show(!document.body.classList.contains("inspecting")));
+    document.addEventListener("keydown", ({ key }) => key === "Escape" && this.#show(false));
+  }
+
+  /** Opens a tab, and the inspector where it is a sheet. */
+  open(name: TabName): void {
+    this.#choose(name);
+    if (getComputedStyle(at("sheet")).display !== "none") this.#show(true);
+  }
+
+  /** Chooses a tab; where the inspector is a sheet, it stays as it is. */
+  choose(name: TabName): void {
+    this.#choose(name);
+  }
+
+  #show(isShown: boolean): void {
+    document.body.classList.toggle("inspecting", isShown);
+    at("sheet").ariaExpanded = String(isShown);
+  }
+
+  #choose(name: TabName): void {
+    for (const [each, tab] of this.#tabs) {
+      const isChosen = each === name;
+      tab.ariaSelected = String(isChosen);
+      tab.tabIndex = isChosen ? 0 : -1;
+      const panel = this.#panels.get(each) as HTMLElement;
+      panel.hidden = !isChosen;
+    }
+    if (this.#filled.has(name)) return;
+    this.#filled.add(name);
+    this.#fill(name, this.#panels.get(name) as HTMLElement);
+  }
+
+  #move(key: KeyboardEvent): void {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[key.key];
+    if (!step) return;
+    key.preventDefault();
+    const now = TABS.findIndex((name) => this.#tabs.get(name)?.ariaSelected === "true");
+    const next = TABS[(now + step + TABS.length) % TABS.length] as TabName;
+    this.#choose(next);
+    this.#tabs.get(next)?.focus();
+  }
+}

@@ -1,0 +1,124 @@
+/** The tab that shows the wire: a chart, and the lines as they came. Only the lines in view are elements. */
+import { button, create, draw } from "../page/dom.ts";
+import { Painter } from "../page/paint.ts";
+import { drawChart } from "./chart.ts";
+import { WireLog } from "./lines.ts";
+
+/** The height of a line, in CSS pixels; the style sheet has the same. */
+const ROW = 20;
+/** Lines drawn above and below those in view. */
+const MARGIN = 8;
+
+export class WireTab {
+  readonly element = create("div", "wire");
+  readonly log: WireLog;
+  readonly #chart = draw("svg", { viewBox: "0 0 420 150", role: "img", "aria-label": "Tokens over time" });
+  readonly #box = create("div", "lines");
+  readonly #space = create("div", "space");
+  readonly #rows = create("div", "rows");
+  readonly #detail = create("pre", "detail");
+  readonly #empty = create(
+    "p",
+    "empty",
+    "Ask something, or run an experiment: every line of the wire appears here as it comes.",
+  );
+  readonly #painter: Painter;
+  #selected = -1;
+
+  /** `download` saves the recording of the last answer, `replay` reads one; `onPaint` is told of each update. */
+  constructor(download: () => void, replay: (file: File) => void, onPaint: (log: WireLog) => void) {
+    this.#painter = new Painter(() => {
+      this.#paint();
+      onPaint(this.log);
+    });
+    this.log = new WireLog(() => this.#painter.request());
+    this.#box.tabIndex = 0;
+    this.#box.setAttribute("role", "region");
+    this.#box.ariaLabel = "Lines of the wire; the arrow keys choose one";
+    this.#detail.tabIndex = 0;
+    this.#detail.hidden = true;
+    this.#space.append(this.#rows);
+    this.#box.append(this.#space);
+    this.#box.addEventListener("scroll", () => this.#painter.request(), { passive: true });
+    this.#box.addEventListener("click", ({ target }) => {
+      const row = (target as Element).closest<HTMLElement>("[data-at]");
+      if (row) this.#select(Number(row.dataset.at));
+    });
+    this.#box.addEventListener("keydown", (key) => {
+      const step = { ArrowDown: 1, ArrowUp: -1 }[key.key];
+      if (!step) return;
+      key.preventDefault();
+      this.#select(Math.min(this.log.lines.length - 1, Math.max(0, this.#selected + step)));
+    });
+    const file = create("input");
+    file.type = "file";
+    file.accept = ".chatwire,application/json,text/plain";
+    file.hidden = true;
+    file.addEventListener("change", () => {
+      const [chosen] = file.files ?? [];
+      if (chosen) replay(chosen);
+      file.value = "";
+    });
+    const bar = create("div", "bar");
+    bar.append(
+      button("Save the recording", "chip", download),
+      button("Open a recording", "chip", () => file.click()),
+      file,
+    );
+    const head = create("div", "line head");
+    head.append(
+      create("span", "", "ms"),
+      create("span", "", "from the server, as it came"),
+      create("span", "", "became"),
+    );
+    this.element.append(this.#chart, this.#empty, head, this.#box, this.#detail, bar);
+    this.#painter.request();
+  }
+
+  #select(at: number): void {
+    this.#selected = at;
+    const line = this.log.lines[at];
+    this.#detail.hidden = !line;
+    this.#detail.textContent = line ? line.raw || line.became : "";
+    const top = at * ROW;
+    if (top < this.#box.scrollTop) this.#box.scrollTop = top;
+    if (top + ROW > this.#box.scrollTop + this.#box.clientHeight)
+      this.#box.scrollTop = top + ROW - this.#box.clientHeight;
+    this.#painter.request();
+  }
+
+  #paint(): void {
+    const { lines } = this.log;
+    this.#empty.hidden = lines.length > 0;
+    drawChart(this.#chart, this.log);
+    const box = this.#box;
+    const isAtEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 3 * ROW;
+    this.#space.style.height = `${lines.length * ROW}px`;
+    if (isAtEnd && this.#selected < 0) box.scrollTop = box.scrollHeight;
+    const from = Math.max(0, Math.floor(box.scrollTop / ROW) - MARGIN);
+    const to = Math.min(lines.length, Math.ceil((box.scrollTop + box.clientHeight) / ROW) + MARGIN);
+    this.#rows.style.transform = `translateY(${from * ROW}px)`;
+    this.#rows.replaceChildren(
+      ...lines.slice(from, to).map(({ at, raw, became, kind }, i) => {
+        const row = create("div", `line ${kind}`);
+        row.dataset.at = String(from + i);
+        if (from + i === this.#selected) row.classList.add("selected");
+        row.append(
+          create("span", "", String(Math.round(at))),
+          create("span", "", shortened(raw)),
+          create("span", "", became),
+        );
+        return row;
+      }),
+    );
+  }
+}
+
+/** A line without what all chunks begin with. */
+function shortened(raw: string): string {
+  return raw
+    .slice(0, 600)
+    .replace(/^(data: \{)"id":.*?"model":"[^"]*",/, "$1… ")
+    .replace('"choices":[{"index":0,"delta":', "")
+    .replace(/,"finish_reason":null\}\](?:,"usage":null)?\}$/, " …}");
+}

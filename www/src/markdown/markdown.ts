@@ -1,0 +1,89 @@
+/** An element whose content follows a growing Markdown text. Notices can stand between its blocks. */
+import { create } from "../page/dom.ts";
+import type { Blocks } from "./render.ts";
+
+/** How much of a text is rendered, in UTF-16 units, until its reader asks for all of it. */
+const MAX_LENGTH = 60_000;
+
+export class Markdown {
+  readonly element = create("div", "markdown");
+  #blocks: Blocks | undefined;
+  /** The words as they were written, until the renderer is there. */
+  readonly #plain = create("p", "words");
+  #holders: HTMLElement[] = [];
+  #sources: string[] = [];
+  #more: HTMLButtonElement | undefined;
+  #showsAll = false;
+  #text = "";
+  #isLive = false;
+
+  /** Shows `text`, which is all of it and not what was added. */
+  update(text: string, isLive: boolean): void {
+    this.#text = text;
+    this.#isLive = isLive;
+    const shown = this.#showsAll ? text : text.slice(0, MAX_LENGTH);
+    if (renderer) this.#render(renderer, shown, isLive && shown.length === text.length);
+    else {
+      if (!this.#plain.isConnected && shown) this.element.prepend(this.#plain);
+      this.#plain.textContent = shown;
+      void loadRenderer().then(() => {
+        if (!this.#blocks) this.update(this.#text, this.#isLive);
+      });
+    }
+    this.#offerMore(text.length - shown.length);
+  }
+
+  #render({ Blocks, show }: Renderer, text: string, isLive: boolean): void {
+    if (!this.#blocks) {
+      this.#blocks = new Blocks();
+      this.#plain.remove();
+    }
+    const blocks = this.#blocks.update(text, isLive);
+    for (const [i, block] of blocks.entries()) {
+      const isOpen = isLive && i === blocks.length - 1;
+      const source = isOpen ? block.raw : `${block.raw}\n`;
+      if (this.#sources[i] === source) continue;
+      this.#sources[i] = source;
+      show(block, this.#holders[i] ?? this.#add(), isOpen);
+    }
+    for (const holder of this.#holders.splice(blocks.length)) holder.remove();
+    this.#sources.length = blocks.length;
+  }
+
+  #add(): HTMLElement {
+    const holder = create("div", "block");
+    this.element.append(holder);
+    this.#holders.push(holder);
+    return holder;
+  }
+
+  #offerMore(hidden: number): void {
+    if (hidden <= 0) {
+      this.#more?.remove();
+      return;
+    }
+    if (!this.#more) {
+      const button = create("button", "chip more");
+      button.type = "button";
+      button.addEventListener("click", () => {
+        this.#showsAll = true;
+        this.update(this.#text, false);
+      });
+      this.#more = button;
+    }
+    this.#more.textContent = `Show all (${hidden.toLocaleString("en")} more characters)`;
+    this.element.append(this.#more);
+  }
+}
+
+type Renderer = typeof import("./render.ts");
+
+let renderer: Renderer | undefined;
+let loading: Promise<Renderer> | undefined;
+
+/** Fetches what renders. The page does so when it is idle; an answer that comes before is shown as it was written. */
+export async function loadRenderer(): Promise<Renderer> {
+  loading ??= import("./render.ts");
+  renderer = await loading;
+  return renderer;
+}

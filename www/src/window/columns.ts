@@ -1,0 +1,102 @@
+/**
+ * The first view: one recorded stream with one broken event, read by three clients at the same time, for real.
+ *
+ * The other two are fetched when the page is idle. Until then their columns show what `npm run compare` has recorded, and say so.
+ */
+
+import { init } from "chatwire";
+import { readInWorker } from "../compare/ask-worker.ts";
+import handwritten from "../compare/handwritten.ts?raw";
+import { CLIENTS, type ClientName, type Reading } from "../compare/names.ts";
+import type { WireLog } from "../inspector/lines.ts";
+import { at, button, create } from "../page/dom.ts";
+import { whenIdle } from "../page/idle.ts";
+import { tap } from "../sources/tap.ts";
+import recorded from "./recorded.json" with { type: "json" };
+import { type Recording, replaying } from "./replay.ts";
+
+const { text: WHOLE } = recorded;
+
+const TITLES: Readonly<Record<ClientName, string>> = {
+  chatwire: "chatwire",
+  openai: "openai",
+  "by hand": "25 lines by hand",
+};
+
+class Column {
+  readonly element = create("article", "column");
+  readonly #words = create("p", "words");
+  readonly #verdict = create("p", "verdict");
+  readonly #label = create("span", "label");
+  readonly #name: ClientName;
+
+  constructor(name: ClientName) {
+    this.#name = name;
+    const title = create("h3", "", TITLES[name]);
+    title.append(" ", this.#label);
+    this.element.append(title, this.#words, this.#verdict);
+    this.element.classList.add(name.replace(" ", "-"));
+  }
+
+  /** Shows a result of before. */
+  show(reading: Reading): void {
+    this.#label.textContent = "recorded result";
+    this.#write(reading.text);
+    this.#judge(reading);
+  }
+
+  async run(speed: number): Promise<void> {
+    this.#label.textContent = "";
+    this.element.dataset.state = "running";
+    this.#write("");
+    this.#verdict.textContent = "reading …";
+    const onText = (text: string) => this.#write(text);
+    this.#judge(await readInWorker({ job: "column", client: this.#name, speed }, onText));
+  }
+
+  #write(text: string): void {
+    this.#words.textContent = text;
+  }
+
+  #judge({ text, said, isWhole }: Reading): void {
+    const isAll = text === WHOLE && isWhole;
+    this.element.dataset.state = isAll ? "whole" : "lost";
+    const kept = create("strong", "", `${text.length} of ${WHOLE.length} characters`);
+    this.#verdict.replaceChildren(kept, ` ${said}`);
+  }
+}
+
+/** Draws the columns and runs them. `log` sees the bytes go by, in step with the first column. */
+export function showColumns(log: WireLog | undefined): void {
+  const columns = CLIENTS.map((name) => [name, new Column(name)] as const);
+  at("columns").append(...columns.map(([, { element }]) => element));
+  const speed = matchMedia("(prefers-reduced-motion: reduce)").matches ? Number.POSITIVE_INFINITY : 1;
+  for (const [name, column] of columns) if (name !== "chatwire") column.show(recorded.readings[name]);
+  const runAll = () => Promise.all([log && show(log, speed), ...columns.map(([, column]) => column.run(speed))]);
+  const lines = create("details", "program");
+  const pre = create("pre", "", handwritten);
+  pre.tabIndex = 0;
+  pre.setAttribute("role", "region");
+  pre.ariaLabel = "The 25 lines";
+  lines.append(create("summary", "", "The 25 lines"), pre);
+  at("columns").after(lines);
+  void columns[0]?.[1].run(speed);
+  if (log) void show(log, speed);
+  whenIdle(() => {
+    for (const [name, column] of columns) if (name !== "chatwire") void column.run(speed);
+  });
+  at("again").append(button("Run it again", "chip", () => void runAll()));
+}
+
+/** Shows the stream's bytes on the wire. */
+async function show(log: WireLog, speed: number): Promise<void> {
+  await init();
+  const recording = recorded.stream as unknown as Recording;
+  const headers = new Headers();
+  const listener = log.forOne();
+  const { fetch } = tap(replaying(recording, speed), listener);
+  const { body } = await fetch("/v1/chat/completions", { method: "POST", headers });
+  const reader = body?.getReader();
+  while (reader && !(await reader.read()).done);
+  listener.ended("complete");
+}

@@ -1,0 +1,54 @@
+/**
+ * The gateway of `chatwire/edge` in a worker of the page, with the emulator behind it. Its Durable Objects live in memory:
+ * what they keep is gone with the page.
+ */
+import { ChatwireStreams, gateway, type StreamsNamespace, type StreamsState } from "chatwire/edge";
+import type { Emulator } from "chatwire/emulator";
+
+/** Answers requests to `/gateway/…`. */
+export function gatewayTo(emulator: Emulator): (request: Request) => Promise<Response> {
+  const env = {};
+  const served = gateway(() => ({
+    providers: { electron: { provider: "electron", apiKey: "emulated", maxRetries: 0, fetch: emulator.fetch } },
+    streams: streamsInMemory(env),
+    onDisconnect: "durable",
+  }));
+  const context = { waitUntil: (promise: Promise<unknown>) => void promise.catch(() => {}) };
+  return (request) => {
+    const url = new URL(request.url);
+    const address = new URL(url.pathname.replace(/^\/gateway/, "") + url.search, "http://localhost");
+    return served.fetch(new Request(address, request), env, context);
+  };
+}
+
+/** A namespace of objects that remember nothing but what they hold. */
+function streamsInMemory(env: object): StreamsNamespace {
+  const objects = new Map<string, ChatwireStreams>();
+  return {
+    newUniqueId: () => nameOf(crypto.randomUUID().replaceAll("-", "")),
+    idFromString: (id) => nameOf(id),
+    idFromName: (name) => nameOf(name),
+    get(id: never) {
+      const name = String(id);
+      const object = objects.get(name) ?? new ChatwireStreams(stateInMemory(), env);
+      objects.set(name, object);
+      return { fetch: (url, init) => object.fetch(new Request(url, init)) };
+    },
+  };
+}
+
+const nameOf = (id: string): object => ({ toString: () => id });
+
+/** Nothing restarts here, so that nothing has to be read again. */
+function stateInMemory(): StreamsState {
+  return {
+    storage: {
+      sql: { exec: () => [] },
+      get: async () => undefined,
+      put: async () => {},
+      deleteAll: async () => {},
+      setAlarm: async () => {},
+    },
+    blockConcurrencyWhile: (run) => run(),
+  };
+}
