@@ -3,7 +3,7 @@
  * running, so that one run shows all there is to mend.
  *
  *     npm test                   everything
- *     npm test -- rust npm       these groups only: lint, rust, npm, wasm, worker, edge, page, package
+ *     npm test -- rust npm       these groups only: lint, rust, npm, openai, wasm, worker, edge, page, package
  *
  * The last line counts the tests of all runners; a linter, and the packing of the package, is one test.
  */
@@ -33,10 +33,11 @@ const steps = [
   { name: "Rust: tests", groups: ["rust"], command: ["cargo", "test", "--no-fail-fast"], count: cargoCounts },
   {
     name: "the package builds and packs",
-    groups: ["npm", "worker", "edge", "page", "package"],
+    groups: ["npm", "openai", "worker", "edge", "page", "package"],
     command: ["npm", "pack", "--dry-run", "--loglevel=error"],
   },
   nodeTests("npm"),
+  nodeTests("openai"),
   {
     name: "Rust in Node",
     groups: ["wasm"],

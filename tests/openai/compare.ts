@@ -40,6 +40,8 @@ const OPTIONS = { depth: 12, sorted: true, breakLength: 120, maxStringLength: 20
 export async function outputOf(program: Program, lib: Library): Promise<string> {
   const run = await newRun();
   const lines: string[] = [];
+  // A cooldown holds a key: each run has its own.
+  const key = `sk-${run.baseURL.match(/run-\d+/)?.[0]}`;
   const text = (value: unknown) => (typeof value === "string" ? value : inspect(plain(value), OPTIONS));
   const print = (...values: unknown[]) => {
     lines.push(
@@ -47,6 +49,7 @@ export async function outputOf(program: Program, lib: Library): Promise<string> 
         .map(text)
         .join(" ")
         .replaceAll(run.baseURL, "BASE")
+        .replaceAll(key, "sk-own")
         .replace(/call_[\da-f-]{36}/g, "call_NEW"),
     );
   };
@@ -58,8 +61,7 @@ export async function outputOf(program: Program, lib: Library): Promise<string> 
     answers: (...answers) => {
       run.answers = answers;
     },
-    client: (options = {}) =>
-      new lib.main.OpenAI({ apiKey: "sk-test", baseURL: run.baseURL, maxRetries: 0, ...options }),
+    client: (options = {}) => new lib.main.OpenAI({ apiKey: key, baseURL: run.baseURL, maxRetries: 0, ...options }),
     print,
     printError,
     printResult: (promise) => Promise.resolve(promise).then(print, printError),

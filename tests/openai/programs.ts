@@ -3,8 +3,11 @@
  */
 import type { Programs } from "./compare.ts";
 import { create } from "./programs/create.ts";
+import { emitter } from "./programs/emitter.ts";
 import { errors } from "./programs/errors.ts";
 import { options } from "./programs/options.ts";
+import { parse } from "./programs/parse.ts";
+import { tools } from "./programs/tools.ts";
 
 /** All of them, by group. */
-export const programs: Record<string, Programs> = { create, errors, options };
+export const programs: Record<string, Programs> = { create, emitter, errors, options, parse, tools };

@@ -151,14 +151,6 @@ export const errors: Programs = {
     await printResult(client({ maxRetries: 3 }).chat.completions.create(hello));
     print(run.asked.length);
   },
-  "no retries, no waiting": async ({ client, answers, printResult, run, print }) => {
-    answers(refuses(429, {}, { "retry-after": "30" }), says("Hi"));
-    const openai = client();
-    const started = performance.now();
-    await printResult(openai.chat.completions.create(hello));
-    await printResult(openai.chat.completions.create({ ...hello, model: "another" }));
-    print(performance.now() - started < 3000, run.asked.length);
-  },
   "aborted before it began": async ({ client, answers, printResult, run, print }) => {
     answers(says("Hi"));
     await printResult(client().chat.completions.create(hello, { signal: AbortSignal.abort() }));
