@@ -4,7 +4,7 @@
 
 import type { DecoderOptions } from "../decoders.ts";
 import { CHUNKS, EVENTS, NONE, TEXT } from "../engine/boundary.ts";
-import { asBytes, init } from "../engine/engine.ts";
+import { init } from "../engine/engine.ts";
 import { ChatwireError, completed, errorOf, rethrow } from "../errors.ts";
 import { asyncDispose } from "../symbols.ts";
 import type {
@@ -229,10 +229,8 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
    * ```
    */
   tee({ maxBehind }: { maxBehind?: number } = {}): [ChatStream, ChatStream] {
-    const session = this.#session;
-    const whole = this.toReadableStream();
-    const sides = teeOf(whole, session, maxBehind);
-    return [new ChatStream(sides.then(([one]) => one)), new ChatStream(sides.then(([, other]) => other))];
+    const [one, other] = teeOf(this.toReadableStream(), this.#session, maxBehind);
+    return [new ChatStream(...one), new ChatStream(...other)];
   }
 
   /**
@@ -249,21 +247,11 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
     return new ReadableStream<Uint8Array>(
       {
         async pull(controller) {
-          await session.opened;
-          const { reading } = session;
-          if (reading && !session.outcome) {
-            try {
-              const result = await reading.read();
-              reading.taken(result);
-              const bytes = asBytes(result.value);
-              if (bytes) controller.enqueue(bytes);
-            } catch (cause) {
-              reading.lost(cause);
-            }
-          }
-          const { outcome } = session;
-          if (outcome?.status === "complete" || outcome?.status === "aborted") controller.close();
-          else if (outcome) controller.error(errorOf(outcome));
+          const bytes = await session.nextBytes();
+          if (bytes) return controller.enqueue(bytes);
+          const outcome = await session.ended;
+          if (outcome.status === "complete" || outcome.status === "aborted") controller.close();
+          else controller.error(errorOf(outcome));
         },
         cancel: (reason) => session.abort(reason),
       },

@@ -4,12 +4,13 @@
 
 import { type EngineDecoderOptions, NONE, type OutputKind } from "../engine/boundary.ts";
 import { BodyDecoder } from "../engine/decoder.ts";
+import { asBytes } from "../engine/engine.ts";
 import { cutToHeard } from "../engine/heard.ts";
 import { shapeOf } from "../engine/shapes.ts";
-import { ChatwireError, toError, unopened } from "../errors.ts";
+import { aborted, ChatwireError, toError, unopened } from "../errors.ts";
 import type { Outcome } from "../types.ts";
 import { BatchIterator } from "./iterator.ts";
-import { type BodyReading, type Ended, Reading } from "./reading.ts";
+import { type BodyReading, type Ended, type Read, Reading } from "./reading.ts";
 import type { Recorder } from "./recording.ts";
 import type { Kept } from "./resume.ts";
 
@@ -27,6 +28,12 @@ export interface Source {
   kept?: Kept;
   /** How it ended, by one who knows more than the bytes show. */
   verdict?: (own: Outcome) => Outcome;
+}
+
+/** Lets go of a body that nobody reads any more. */
+async function letGo({ body, ended }: Source): Promise<void> {
+  ended?.();
+  await body?.cancel();
 }
 
 export class Session {
@@ -54,11 +61,22 @@ export class Session {
     else this.#begin(source);
   }
 
+  /** A stream that is left before its source is there ends at once, and lets go of what still comes. */
   async #open(source: Promise<Source>): Promise<void> {
+    const { signal } = this.controller;
+    let leave = () => {};
+    const left = new Promise<never>((_, reject) => {
+      leave = () => reject(aborted(signal.reason));
+      signal.addEventListener("abort", leave);
+    });
+    if (signal.aborted) leave();
     try {
-      this.#begin(await source);
+      this.#begin(await Promise.race([source, left]));
     } catch (thrown) {
       this.#end(unopened(toError(thrown)));
+      source.then(letGo).catch(() => {});
+    } finally {
+      signal.removeEventListener("abort", leave);
     }
   }
 
@@ -110,6 +128,30 @@ export class Session {
       });
     }
     return this.ended;
+  }
+
+  /** The bytes of the next read that brings any, decoded on the way; undefined once the stream has ended. */
+  async nextBytes(): Promise<Uint8Array | undefined> {
+    await this.opened;
+    const { reading } = this;
+    while (reading && !this.outcome) {
+      let read: Read | undefined;
+      let cause: unknown;
+      try {
+        read = await reading.read();
+      } catch (thrown) {
+        cause = thrown;
+      }
+      try {
+        if (read) reading.taken(read);
+        else reading.lost(cause);
+      } catch (thrown) {
+        this.fail(thrown);
+      }
+      const bytes = asBytes(read?.value);
+      if (bytes && bytes.length > 0) return bytes;
+    }
+    return undefined;
   }
 
   /** Reading cannot go on: the engine itself gave up on what it was given. */

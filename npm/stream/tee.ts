@@ -18,21 +18,30 @@ interface Branch {
   verdict: (own: Outcome, whole: Outcome | undefined) => Outcome;
 }
 
+/** The source of each branch, and its way to leave before the stream is open. */
+type Opening = [source: Promise<Source>, controller: AbortController];
+
 /** The two sources of one stream, whose body is `whole`. */
-export async function teeOf(
-  whole: ReadableStream<Uint8Array>,
-  session: Session,
-  maxBehind?: number,
-): Promise<[Source, Source]> {
+export function teeOf(whole: ReadableStream<Uint8Array>, session: Session, maxBehind?: number): [Opening, Opening] {
+  const openingOf = ({ body, verdict }: Branch): Opening => {
+    const controller = new AbortController();
+    // Once it is read, whoever reads it cancels it.
+    controller.signal.addEventListener("abort", () => body.locked || body.cancel());
+    const source = async (): Promise<Source> => {
+      await session.opened;
+      const decoder = { ...session.source?.decoder, timeouts: {} };
+      return { body, decoder, verdict: (own) => verdict(own, session.outcome) };
+    };
+    return [source(), controller];
+  };
   const [one, other] = teeBody(whole, maxBehind);
-  await session.opened;
-  const decoder = { ...session.source?.decoder, timeouts: {} };
-  const sourceOf = ({ body, verdict }: Branch): Source => ({
-    body,
-    decoder,
-    verdict: (own) => verdict(own, session.outcome),
-  });
-  return [sourceOf(one), sourceOf(other)];
+  return [openingOf(one), openingOf(other)];
+}
+
+/** One read of the source, made once the first branch asks for it, and the place of the next. */
+interface Link {
+  read?: Promise<ReadableStreamReadResult<Uint8Array>>;
+  next?: Link;
 }
 
 /**
@@ -41,29 +50,28 @@ export async function teeOf(
  */
 function teeBody(source: ReadableStream<Uint8Array>, maxBehind = MAX_BEHIND): [Branch, Branch] {
   const reader = source.getReader();
-  const sides: [Side, Side] = [new Side(), new Side()];
-  let reading: Promise<void> | undefined;
+  const first: Link = {};
+  const sides: [Side, Side] = [new Side(first), new Side(first)];
 
-  const read = async () => {
+  const pull = async (side: Side, other: Side, controller: ReadableStreamDefaultController<Uint8Array>) => {
+    side.move();
+    const link = side.at;
+    if (!link.read) await other.caughtUp(side);
+    if (side.hasLeft) return;
+    link.read ??= reader.read();
     try {
-      const { done, value } = await reader.read();
-      for (const side of sides) side.give(done ? "end" : value, maxBehind);
+      const { done, value } = await link.read;
+      if (side.hasLeft) return;
+      if (done) return controller.close();
+      link.next ??= {};
+      side.at = link.next;
+      side.taken += value.length;
+      side.move();
+      controller.enqueue(value);
+      if (side.taken - other.taken > maxBehind && other.at.next !== side.at) other.cutOff(side.taken, maxBehind);
     } catch (error) {
-      for (const side of sides) side.give({ error }, maxBehind);
-    } finally {
-      reading = undefined;
+      if (!side.hasLeft) controller.error(error);
     }
-  };
-  const pull = async (side: Side, other: Side) => {
-    side.isAway = false;
-    side.moved();
-    while (side.isEmpty) {
-      await other.caughtUp();
-      if (!side.isEmpty) break;
-      reading ??= read();
-      await reading;
-    }
-    side.take();
   };
   const cancel = async (side: Side, other: Side, reason: unknown) => {
     side.leave();
@@ -75,7 +83,7 @@ function teeBody(source: ReadableStream<Uint8Array>, maxBehind = MAX_BEHIND): [B
         start: (controller) => {
           side.controller = controller;
         },
-        pull: () => pull(side, other),
+        pull: (controller) => pull(side, other, controller),
         cancel: (reason) => cancel(side, other, reason),
       },
       { highWaterMark: 0 },
@@ -95,66 +103,60 @@ function verdict(own: Outcome, failure: StreamError | undefined, whole: Outcome 
   return own.status === "truncated" && whole ? whole : own;
 }
 
-type Item = Uint8Array | "end" | { error: unknown };
-
-/** What one side has still to read. */
+/** Where one side stands. */
 class Side {
   controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   failure: StreamError | undefined;
   hasLeft = false;
-  /** It has not asked for anything in a while: nobody waits for it. */
-  isAway = false;
-  moved: () => void = () => {};
-  #items: Item[] = [];
-  #bytes = 0;
+  /** What it reads next. */
+  at: Link;
+  /** How many bytes it was given. */
+  taken = 0;
+  /** It has not asked for anything in a while, and is not waited for until it does. */
+  #isAway = false;
+  #moved: () => void = () => {};
 
-  get isEmpty(): boolean {
-    return this.#items.length === 0;
+  constructor(at: Link) {
+    this.at = at;
   }
 
-  give(item: Item, maxBehind: number): void {
+  /** It was read from, so that the other side need not wait, or knows to wait on. */
+  move(): void {
+    this.#isAway = false;
+    this.#moved();
+  }
+
+  leave(): void {
+    this.hasLeft = true;
+    this.at = {}; // lets go of what it has not read
+    this.#moved();
+  }
+
+  cutOff(ahead: number, maxBehind: number): void {
     if (this.hasLeft) return;
-    this.#items.push(item);
-    if (!(item instanceof Uint8Array)) return;
-    this.#bytes += item.length;
-    if (this.#bytes <= maxBehind || this.#items.length === 1) return;
     this.failure = new StreamError(
-      `This branch of a tee fell ${this.#bytes} bytes behind the other, more than the limit of ${maxBehind}. Read both at the same time, or raise maxBehind.`,
+      `This branch of a tee fell ${ahead - this.taken} bytes behind the other, more than the limit of ${maxBehind}. Read both at the same time, or raise maxBehind.`,
     );
     this.controller?.error(this.failure);
     this.leave();
   }
 
-  take(): void {
-    const item = this.#items.shift();
-    if (item === undefined) return;
-    if (item instanceof Uint8Array) {
-      this.#bytes -= item.length;
-      this.controller?.enqueue(item);
-    } else if (item === "end") this.controller?.close();
-    else this.controller?.error(item.error);
-    this.moved();
-  }
-
-  leave(): void {
-    this.hasLeft = true;
-    this.#items = [];
-    this.#bytes = 0;
-    this.moved();
-  }
-
-  /** Resolves once this side has read what there is, has left, or has shown that nobody reads it. */
-  async caughtUp(): Promise<void> {
-    while (!this.isEmpty && !this.isAway) {
+  /**
+   * Resolves once this side has read all that the other has, has left, or has not been read for a while, and once the other
+   * has left. Each turn of the loop waits for a read or a timer, so that it never spins.
+   */
+  async caughtUp(other: Side): Promise<void> {
+    while (this.at !== other.at && !this.hasLeft && !this.#isAway && !other.hasLeft) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(() => {
-          this.isAway = true;
+          this.#isAway = true;
           resolve();
         }, PATIENCE);
-        this.moved = () => {
+        this.#moved = () => {
           clearTimeout(timer);
           resolve();
         };
+        other.#moved = this.#moved;
       });
     }
   }

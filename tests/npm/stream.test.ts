@@ -13,7 +13,6 @@ import {
   Chatwire,
   ChatwireError,
   StalledError,
-  StreamError,
   TruncatedError,
 } from "chatwire";
 import { alive, calls } from "./engine-memory.ts";
@@ -460,73 +459,4 @@ test("leaving_the_frames_cancels_and_an_error_comes_after_the_last_frame", async
   );
   assert.ok(error instanceof TruncatedError);
   assert.equal(texts.at(-1), "half");
-});
-
-test("both_branches_of_a_tee_have_it_all_each_in_its_own_way", async () => {
-  const { stream } = open([says("a"), says("b"), says("c", "stop"), DONE]);
-  const [one, two] = stream.tee();
-  assert.throws(() => stream[Symbol.asyncIterator](), ChatwireError);
-  const [texts, chunks] = await Promise.all([collect(one.textStream), collect(two)]);
-  assert.deepEqual(texts, ["a", "b", "c"]);
-  assert.equal(chunks.length, 3);
-  for (const each of [stream, one, two]) assert.equal((await each.outcome()).text, "abc");
-});
-
-test("a_tee_reads_no_faster_than_its_slower_branch", async () => {
-  const { served, stream } = open(Array.from({ length: 100 }, (_, at) => says(`${at} `)));
-  const [fast, slow] = stream.tee();
-  const ahead = fast.textStream[Symbol.asyncIterator]();
-  const behind = slow.textStream[Symbol.asyncIterator]();
-  await Promise.all([ahead.next(), behind.next()]);
-  const reads = served.reads;
-  const next = ahead.next();
-  const afterwards = ahead.next();
-  await next;
-  await new Promise((resolve) => setImmediate(resolve));
-  assert.equal(served.reads, reads + 1);
-  await behind.next();
-  await afterwards;
-  assert.equal(served.reads, reads + 2);
-  await Promise.all([ahead.return?.(), behind.return?.()]);
-  assert.equal(served.cancelled, true);
-});
-
-test("a_branch_that_nobody_reads_is_cut_off_by_name_and_the_other_goes_on", async () => {
-  const parts = [...Array.from({ length: 20 }, () => says("x".repeat(1000))), says("", "stop"), DONE];
-  const { stream } = open(parts);
-  const [read, unread] = stream.tee({ maxBehind: 5000 });
-  assert.equal((await collect(read.textStream)).join("").length, 20_000);
-  const error = await failureOf(collect(unread));
-  assert.ok(error instanceof StreamError && error instanceof ChatwireError);
-  assert.match(error.message, /fell .* behind/);
-  const outcome = await unread.outcome();
-  assert.equal(outcome.status, "error");
-  assert.equal(outcome.error, error);
-});
-
-test("a_tee_ends_as_its_stream_does", async () => {
-  const stalled = clientOf(serve([says("a")], { after: "silence" }), { timeout: { idle: 30 } }).chat.completions.stream(
-    hello,
-  );
-  const [one, two] = stalled.tee();
-  const errors = await Promise.all([failureOf(collect(one)), failureOf(collect(two.textStream))]);
-  for (const error of errors) assert.ok(error instanceof StalledError);
-
-  const { stream, served } = open([says("a")], "silence");
-  const [left, other] = stream.tee();
-  setImmediate(() => stream.abort());
-  await Promise.all([collect(left), collect(other.textStream)]);
-  assert.equal((await other.outcome()).status, "aborted");
-  assert.equal(served.cancelled, true);
-});
-
-test("leaving_one_branch_of_a_tee_leaves_the_other_alone", async () => {
-  const { served, stream } = open([says("a"), says("b"), says("c", "stop"), DONE]);
-  const [one, two] = stream.tee();
-  const all = collect(two.textStream);
-  for await (const _ of one) break;
-  assert.deepEqual(await all, ["a", "b", "c"]);
-  assert.equal((await one.outcome()).status, "aborted");
-  assert.equal((await stream.outcome()).status, "complete");
-  assert.ok(served.reads >= 4);
 });
