@@ -27,7 +27,7 @@ pub(super) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
             Some(float) if float >= 0.0 => Some(float as u64),
             _ => None,
         }),
-        Value::String(text) => text.parse().ok(),
+        Value::String(text) => crate::json::count(text.as_bytes()),
         _ => None,
     })
 }

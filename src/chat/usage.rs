@@ -1,4 +1,4 @@
-//! What a call used, in tokens. What that costs is `policy::cost`.
+//! What a call used, in tokens. What that costs is [`crate::usage`].
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

@@ -16,6 +16,7 @@ use super::connection::{Connection, Opened};
 use super::host::{self, Lost};
 use crate::chat::{ChatCompletion, ChatCompletionChunk};
 use crate::error::{Error, ErrorKind};
+use crate::json::typed;
 use crate::policy::accounts::Place;
 use crate::stream::{Decoder, End, Outcome, OutputKind, Status};
 
@@ -109,7 +110,7 @@ impl ChatStream {
     }
 
     pub(super) fn completion(&self) -> Result<ChatCompletion, Error> {
-        serde_json::from_str(&self.decoder.completion_json()).map_err(|error| {
+        typed(&self.decoder.completion_json()).map_err(|error| {
             Error::new(
                 ErrorKind::Protocol,
                 ["The server's answer is not a completion: ", &error.to_string()].concat(),
@@ -185,7 +186,7 @@ impl ChatStream {
             return;
         };
         for chunk in chunks {
-            match serde_json::from_str(&crate::json::with_whole_surrogates(chunk.get())) {
+            match typed(chunk.get()) {
                 Ok(chunk) => self.chunks.push_back(chunk),
                 Err(_) => {
                     let message =

@@ -4,12 +4,14 @@
 
 mod reader;
 mod text;
+mod typed;
 mod writer;
 
-pub use reader::{Kind, MAX_DEPTH, Malformed, Reader, integer, is_json};
+pub use reader::{Kind, MAX_DEPTH, Malformed, Reader, count, integer, is_json};
 pub(crate) use reader::{string_body, with_finite_numbers, with_plain_names};
 pub(crate) use text::plain_length;
 pub use text::{Str, Text, with_whole_surrogates};
+pub(crate) use typed::typed;
 pub use writer::Writer;
 
 /// A `match` of bytes with words, one comparison a word. What `match` itself makes of it compares byte by byte, which is ten

@@ -156,6 +156,15 @@ impl<'a> Reader<'a> {
         Ok(&self.bytes[start..self.at])
     }
 
+    /// [`value`](Self::value) of a text that was put together here, whose values may nest as deeply as those of a server, and
+    /// are themselves nested.
+    pub(super) fn own_value(&mut self) -> Read<&'a [u8]> {
+        self.next_byte();
+        let start = self.at;
+        self.skip(2 * MAX_DEPTH)?;
+        Ok(&self.bytes[start..self.at])
+    }
+
     /// Nothing but white space may follow.
     ///
     /// # Errors
@@ -408,4 +417,64 @@ pub fn integer(raw: &[u8]) -> Option<u64> {
         b'0'..=b'9' if number <= u64::MAX / 10 => (number * 10).checked_add(u64::from(byte - b'0')),
         _ => None,
     })
+}
+
+/// A count as servers write it: a whole number, one with a fraction, which is cut off, or either of them in quotes. `None` for
+/// anything else, and for what is negative or too large.
+pub fn count(raw: &[u8]) -> Option<u64> {
+    let text = raw.strip_prefix(b"\"").and_then(|raw| raw.strip_suffix(b"\""));
+    let text = text.unwrap_or(raw);
+    let digits = |bytes: &[u8]| bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (whole, rest) = text.split_at(digits(text));
+    let (fraction, rest) = match rest.strip_prefix(b".") {
+        Some(rest) => rest.split_at(digits(rest)),
+        None => (&rest[..0], rest),
+    };
+    let exponent = match rest.split_first() {
+        None => 0,
+        Some((b'e' | b'E', rest)) => {
+            integer(rest.strip_prefix(b"+").unwrap_or(rest)).filter(|exponent| *exponent < 20)?
+        }
+        Some(_) => return None,
+    };
+    let mut number = integer(whole)?;
+    for place in 0..exponent as usize {
+        let digit = fraction.get(place).map_or(0, |digit| digit - b'0');
+        number = (number <= u64::MAX / 10)
+            .then(|| number * 10)?
+            .checked_add(u64::from(digit))?;
+    }
+    Some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_is_read_however_it_is_written() {
+        for (raw, expected) in [
+            ("0", Some(0)),
+            ("12", Some(12)),
+            ("\"12\"", Some(12)),
+            ("12.0", Some(12)),
+            ("12.9", Some(12)),
+            ("\"12.0\"", Some(12)),
+            ("1.25e1", Some(12)),
+            ("12e2", Some(1200)),
+            ("1E+3", Some(1000)),
+            ("-1", None),
+            ("1e-1", None),
+            ("1e999", None),
+            ("99999999999999999999", None),
+            ("null", None),
+            ("true", None),
+            ("\"\"", None),
+            ("\"many\"", None),
+            ("\"12 \"", None),
+            ("{}", None),
+        ] {
+            assert_eq!(count(raw.as_bytes()), expected, "{raw}");
+        }
+    }
 }

@@ -11,7 +11,7 @@ use super::sentences::SentenceOptions;
 use super::speech::Speech;
 use crate::json::Writer;
 use crate::provider::ReasoningPlace;
-use crate::usage::{TokenPrices, Tokens};
+use crate::usage::{TokenPrices, Tokens, write_members};
 
 #[derive(Debug)]
 pub(super) struct Answer {
@@ -57,6 +57,11 @@ impl Answer {
     /// Whether a choice lacks its finish reason.
     pub(super) fn is_open(&self) -> bool {
         self.choices.iter().any(|choice| choice.finish_reason.is_none())
+    }
+
+    /// Whether a choice that comes in deltas lacks its finish reason.
+    pub(super) fn is_cut(&self) -> bool {
+        self.choices.iter().any(Choice::is_cut)
     }
 
     /// The choice with this index.
@@ -260,7 +265,9 @@ impl Answer {
         }
         out.raw(b"]");
         if let Some(usage) = &self.usage {
-            out.key("usage").raw(usage);
+            out.key("usage").raw(b"{");
+            write_members(usage, out);
+            out.raw(b"}");
         }
         self.extras.write(out);
         out.raw(b"}");
@@ -268,15 +275,11 @@ impl Answer {
 
     /// The latest that the server said of usage, and `estimated: false`.
     pub(super) fn write_usage(&self, out: &mut Writer) {
-        match self
-            .usage
-            .as_deref()
-            .and_then(|usage| usage.trim_ascii_end().strip_suffix(b"}"))
-        {
-            Some(members) => {
-                out.raw(members)
-                    .raw(if members.trim_ascii_end() == b"{" { b"" } else { b"," });
-                out.raw(b"\"estimated\":false}");
+        match &self.usage {
+            Some(usage) => {
+                out.raw(b"{");
+                write_members(usage, out);
+                out.key("estimated").raw(b"false}");
             }
             None => drop(out.raw(b"null")),
         }

@@ -75,6 +75,8 @@ pub(super) enum Value<'a> {
     Object(&'a [u8]),
     /// A list, or a value that cannot be an answer.
     Other(&'a [u8]),
+    /// `[DONE]`, as a line after chunks.
+    Done,
     /// The document ends within a value.
     CutShort,
     /// What comes next is not well-formed, or (`is_value`: false) not the start of a value.
@@ -90,6 +92,13 @@ pub(super) fn values(document: &[u8]) -> impl Iterator<Item = Value<'_>> {
     std::iter::from_fn(move || {
         if is_over || reader.finish().is_ok() {
             return None;
+        }
+        if document
+            .get(reader.at()..)
+            .is_some_and(|rest| rest.starts_with(b"[DONE]"))
+        {
+            is_over = true;
+            return Some(Value::Done);
         }
         Some(match (reader.kind(), reader.value()) {
             (Ok(_), Ok(value)) if value.first() == Some(&b'{') => Value::Object(value),
@@ -128,13 +137,14 @@ mod tests {
 
     #[test]
     fn a_document_is_a_row_of_values_and_says_how_it_stops() {
-        use Value::{CutShort, Malformed, Object, Other};
+        use Value::{CutShort, Done, Malformed, Object, Other};
         let all = |text| values(text).collect::<Vec<_>>();
         assert_eq!(all(b" {} \n"), [Object(b"{}")]);
         assert_eq!(
             all(b"{}\n{\"a\":1}[1]"),
             [Object(b"{}"), Object(b"{\"a\":1}"), Other(b"[1]")]
         );
+        assert_eq!(all(b"{}\n[DONE]\n"), [Object(b"{}"), Done]);
         assert_eq!(all(b"{\"a\":"), [CutShort]);
         assert_eq!(all(b"{}{\"a\":tr"), [Object(b"{}"), CutShort]);
         assert_eq!(all(b"{}{\"a\":x}{}"), [Object(b"{}"), Malformed { is_value: true }]);

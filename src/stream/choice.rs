@@ -6,6 +6,7 @@ use super::ledger::Ledger;
 use super::options::PartialValues;
 use super::output::Output;
 use super::partial_json::PartialJson;
+use super::predict::Slot;
 use super::reasoning::{Piece, Tags};
 use super::repairs::Repair;
 use super::scan::{self, Delta, Field, Part, REASONING_FIELDS};
@@ -42,6 +43,8 @@ pub(super) struct Choice {
     source: Option<Source>,
     /// A delta, not a message, brought something.
     has_deltas: bool,
+    /// A message came, all at once.
+    has_message: bool,
     has_refusal: bool,
     refusal: Text,
     pub(super) tool_calls: ToolCalls,
@@ -68,6 +71,7 @@ impl Choice {
             reasoning: Text::default(),
             source: None,
             has_deltas: false,
+            has_message: false,
             has_refusal: false,
             refusal: Text::default(),
             tool_calls: ToolCalls::new(index),
@@ -81,6 +85,11 @@ impl Choice {
 
     pub(super) fn text(&self) -> &str {
         self.content.as_str()
+    }
+
+    /// Whether more deltas have to come: it was not sent as a message, and has no finish reason.
+    pub(super) fn is_cut(&self) -> bool {
+        !self.has_message && self.finish_reason.is_none()
     }
 
     pub(super) fn reasoning(&self) -> &str {
@@ -99,6 +108,7 @@ impl Choice {
     /// Takes one choice of a chunk; true when it brought something a reader waits for.
     pub(super) fn take(&mut self, choice: &scan::Choice<'_>, ledger: &mut Ledger) -> Taken<bool> {
         let mut progress = false;
+        self.has_message |= choice.whole;
         // A message after deltas says all of it again.
         if let Some(delta) = choice.delta.as_ref().filter(|_| !(choice.whole && self.has_deltas)) {
             progress = self.take_delta(delta, choice.whole, ledger)?;
@@ -118,6 +128,22 @@ impl Choice {
             }
             _ => {}
         }
+        Ok(progress)
+    }
+
+    /// Takes more of the part that a delta before brought, where that delta has been recognised again.
+    #[inline]
+    #[cfg_attr(chatwire_speed, optimize(speed))]
+    pub(super) fn go_on(&mut self, slot: Slot, text: Str<'_>, ledger: &mut Ledger) -> Taken<bool> {
+        let progress = match slot {
+            Slot::Content => self.take_content(text, ledger)?,
+            Slot::Reasoning => {
+                self.add_reasoning(text, ledger)?;
+                !text.is_empty()
+            }
+            Slot::Arguments(index) => self.tool_calls.take_arguments(index, text, ledger)?,
+        };
+        self.has_deltas |= progress;
         Ok(progress)
     }
 
@@ -153,11 +179,11 @@ impl Choice {
             _ => self.has_refusal = true,
         }
         if let Some(calls) = delta.tool_calls.filter(|calls| *calls != b"[]") {
-            self.tell_filler(ledger);
+            self.tell_filler(ledger)?;
             progress |= self.tool_calls.take(calls, whole, ledger)?;
         }
         if let Some(call) = delta.function_call {
-            self.tell_filler(ledger);
+            self.tell_filler(ledger)?;
             progress |= self.tool_calls.take_function(call, ledger)?;
         }
         if !delta.extras.is_empty() {
@@ -258,7 +284,7 @@ impl Choice {
         let mut taken: Option<usize> = None;
         for (field, value) in delta.reasoning.iter().enumerate() {
             let Some(value) = value.some() else { continue };
-            self.tags.seen_field();
+            self.expect_no_tags(ledger)?;
             let empty = matches!(value, Field::Str(text) if text.is_empty());
             if !empty && self.source.is_none() {
                 self.source = Some(Source::Field(field));
@@ -284,6 +310,15 @@ impl Choice {
         Ok(taken.is_some())
     }
 
+    /// Reasoning comes beside the content, so the content has no tags. What it holds back for one comes before what follows.
+    fn expect_no_tags(&mut self, ledger: &mut Ledger) -> Taken {
+        if self.tags.seen_field() {
+            self.flush(ledger)?;
+            self.inbox.move_half_to(&mut self.content);
+        }
+        Ok(())
+    }
+
     pub(super) fn add_reasoning(&mut self, text: Str<'_>, ledger: &mut Ledger) -> Taken {
         let from = self.reasoning.as_str().len();
         self.reasoning.push(text);
@@ -306,7 +341,7 @@ impl Choice {
                 }
                 Part::Reasoning(text) => {
                     self.source.get_or_insert(Source::Parts);
-                    self.tags.seen_field();
+                    self.expect_no_tags(ledger)?;
                     self.add_reasoning(text, ledger)?;
                 }
             }
@@ -329,7 +364,8 @@ impl Choice {
     }
 
     /// The text before a tool call is there to be spoken while the tool runs.
-    fn tell_filler(&mut self, ledger: &mut Ledger) {
+    fn tell_filler(&mut self, ledger: &mut Ledger) -> Taken {
+        self.flush(ledger)?;
         self.flush_speech(&mut ledger.output);
         if !self.filler_told {
             self.filler_told = true;
@@ -337,6 +373,7 @@ impl Choice {
                 ledger.output.text_event("filler", self.index, self.content.as_str());
             }
         }
+        Ok(())
     }
 
     fn finish(&mut self, reason: String, ledger: &mut Ledger) -> Taken {
@@ -415,8 +452,12 @@ impl Choice {
             speech.feed(last, &mut ledger.output);
         }
         self.end_edits(&mut ledger.output);
-        self.reasoning.end();
-        self.refusal.end();
+        for (kind, text) in [("reasoning", &mut self.reasoning), ("refusal", &mut self.refusal)] {
+            let from = text.as_str().len();
+            text.end();
+            let last = text.as_str().get(from..).unwrap_or_default();
+            ledger.output.text_event(kind, self.index, last);
+        }
         self.tool_calls.end(complete || self.finish_reason.is_some(), ledger)?;
         if let Some(reason) = self.finish_reason.take() {
             // Calls may have come after it.

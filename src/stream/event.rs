@@ -63,7 +63,11 @@ pub(super) fn read<'a>(event_type: &str, data: &'a [u8]) -> Event<'a> {
 pub(super) fn object(data: &[u8]) -> Event<'_> {
     let mut reader = Reader::new(data);
     let Ok(chunk) = Chunk::read(&mut reader) else {
-        return Event::useless(Repair::Malformed);
+        // Perhaps only this one of several is damaged: the blank lines between events may be missing.
+        return match data.windows(2).any(|pair| pair == b"\n{") {
+            true => Event::of(None, Says::Lines(data)),
+            false => Event::useless(Repair::Malformed),
+        };
     };
     if reader.finish().is_err() {
         return Event::of(None, Says::Lines(data));
@@ -134,33 +138,29 @@ pub(super) enum Line<'a> {
     Malformed,
 }
 
-/// The values of an event that begins with an object and goes on.
+/// The values of an event that has several.
 pub(super) fn lines(data: &[u8]) -> impl Iterator<Item = Line<'_>> {
     let mut rest = data;
     std::iter::from_fn(move || {
-        loop {
-            if rest.is_empty() {
-                return None;
-            }
-            let is_first = rest.len() == data.len();
-            let mut reader = Reader::new(rest);
-            let object = reader.value().ok().filter(|value| value.first() == Some(&b'{'));
-            let length = match object {
-                Some(_) => reader.at(),
-                None => memchr::memchr(b'\n', rest).unwrap_or(rest.len()),
-            };
-            let (line, after) = rest.split_at(length);
-            rest = after.trim_ascii_start();
-            if let Some(data) = object {
-                return Some(Line::Object { data, is_first });
-            }
-            if line.first() != Some(&b'{') {
-                return Some(match is_done(line.trim_ascii()) {
-                    true => Line::Done,
-                    false => Line::Malformed,
-                });
-            }
+        if rest.is_empty() {
+            return None;
         }
+        let is_first = rest.len() == data.len();
+        let mut reader = Reader::new(rest);
+        let object = reader.value().ok().filter(|value| value.first() == Some(&b'{'));
+        let length = match object {
+            Some(_) => reader.at(),
+            None => memchr::memchr(b'\n', rest).unwrap_or(rest.len()),
+        };
+        let (line, after) = rest.split_at(length);
+        rest = after.trim_ascii_start();
+        if let Some(data) = object {
+            return Some(Line::Object { data, is_first });
+        }
+        Some(match is_done(line.trim_ascii()) {
+            true => Line::Done,
+            false => Line::Malformed,
+        })
     })
 }
 
@@ -281,6 +281,13 @@ mod tests {
                 "lines {} +{\"id\":\"a\"} done",
             ),
             ("message", b"{}\n,{}", "lines {} malformed"),
+            (
+                "message",
+                b"{}\n{\"id\":\n{\"id\":\"a\"}",
+                "lines {} malformed +{\"id\":\"a\"}",
+            ),
+            ("message", b"{\"id\":\n{}", "lines malformed +{}"),
+            ("message", b"{\n  \"id\": \"a\",\n", "chunk.malformed, nothing"),
         ];
         for (event_type, data, expected) in TABLE {
             assert_eq!(told(event_type, data), *expected, "{event_type}: {}", lossy(data));

@@ -3,75 +3,104 @@
 use super::scan::Extra;
 use crate::json::Writer;
 
-/// Name and raw value. Lists sent in several deltas are joined; of anything else the last that is not null stays.
+/// Lists sent in several deltas are joined; of anything else the last that is not null stays. Of one name twice in one delta,
+/// the last counts.
 #[derive(Debug, Default)]
-pub(super) struct Extras(Vec<(Box<[u8]>, Vec<u8>)>);
+pub(super) struct Extras {
+    members: Vec<Member>,
+    /// Ordinal of the delta at hand.
+    delta: u64,
+}
+
+#[derive(Debug)]
+struct Member {
+    name: Box<[u8]>,
+    value: Vec<u8>,
+    /// The delta that brought the last value, and how long the value was before it.
+    delta: u64,
+    before: usize,
+}
 
 /// No more names than this are kept: they are looked through for each member that comes.
-const MAX_NAMES: usize = 256;
+pub(super) const MAX_NAMES: usize = 256;
 
 impl Extras {
-    ///
-    /// Gives the bytes that were added to what is held. `repeats`: a list that equals all that is kept is that list again;
-    /// without it even such a list is joined.
+    /// Takes the members of one delta. Gives by how many bytes what is held grew. `repeats`: a list that equals all that is
+    /// kept is that list again; without it even such a list is joined.
     pub(super) fn keep(&mut self, extras: &[Extra<'_>], repeats: bool) -> usize {
-        let mut added = 0;
-        for (key, value) in extras {
-            let Some((_, kept)) = self.0.iter_mut().find(|(name, _)| **name == **key) else {
-                added += self.add(key, value);
-                continue;
-            };
-            if repeats && kept == value || *value == b"null" {
-                continue;
-            }
-            match (kept.last(), value) {
-                (Some(b']'), [b'[', items @ ..]) => {
-                    append_items(kept, items);
-                    added += items.len();
-                }
-                _ => {
-                    kept.clear();
-                    kept.extend_from_slice(value);
-                }
-            }
-        }
-        added
+        self.take(extras, |kept, value| match (kept.last(), value) {
+            _ if repeats && kept == value => {}
+            (Some(b']'), [b'[', items @ ..]) => append_items(kept, items),
+            _ => replace(kept, value),
+        })
     }
 
     /// As [`keep`](Self::keep), but a list replaces the one before: for the top level of a chunk, where lists are repeated.
     pub(super) fn replace(&mut self, extras: &[Extra<'_>]) -> usize {
-        let mut added = 0;
-        for (key, value) in extras {
-            match self.0.iter_mut().find(|(name, _)| **name == **key) {
-                None => {
-                    added += self.add(key, value);
-                }
-                Some((_, kept)) if kept != value && *value != b"null" => {
-                    kept.clear();
-                    kept.extend_from_slice(value);
-                }
-                Some(_) => {}
+        self.take(extras, |kept, value| {
+            if kept != value {
+                replace(kept, value);
             }
-        }
-        added
+        })
     }
 
-    fn add(&mut self, key: &[u8], value: &[u8]) -> usize {
-        if self.0.len() >= MAX_NAMES {
-            return 0;
+    fn take(&mut self, extras: &[Extra<'_>], put: impl Fn(&mut Vec<u8>, &[u8])) -> usize {
+        self.delta += 1;
+        let mut grown = 0;
+        for (name, value) in extras {
+            let at = self.members.iter().position(|member| *member.name == **name);
+            let Some(member) = at.and_then(|at| self.members.get_mut(at)) else {
+                if self.members.len() < MAX_NAMES {
+                    grown += name.len() + value.len();
+                    self.members.push(Member {
+                        name: Box::from(*name),
+                        value: value.to_vec(),
+                        delta: self.delta,
+                        before: 0,
+                    });
+                }
+                continue;
+            };
+            if *value == b"null" {
+                continue;
+            }
+            let length = member.value.len();
+            if member.delta == self.delta {
+                // The same name again within this delta: the value before it goes on.
+                rewind(&mut member.value, member.before);
+            } else {
+                (member.delta, member.before) = (self.delta, length);
+            }
+            match member.before {
+                0 => replace(&mut member.value, value),
+                _ => put(&mut member.value, value),
+            }
+            grown += member.value.len().saturating_sub(length);
         }
-        self.0.push((Box::from(key), value.to_vec()));
-        key.len() + value.len()
+        grown
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.members.is_empty()
     }
 
     pub(super) fn write(&self, out: &mut Writer) {
-        for (key, value) in &self.0 {
-            out.spelled_key(key).raw(value);
+        for member in &self.members {
+            out.spelled_key(&member.name).raw(&member.value);
         }
+    }
+}
+
+fn replace(kept: &mut Vec<u8>, value: &[u8]) {
+    kept.clear();
+    kept.extend_from_slice(value);
+}
+
+/// Takes back what was appended to a list that was `before` bytes long. A value that is no longer is replaced anyway.
+fn rewind(kept: &mut Vec<u8>, before: usize) {
+    if kept.len() > before && before > 0 {
+        kept.truncate(before - 1);
+        kept.push(b']');
     }
 }
 

@@ -7,7 +7,7 @@ use super::ending::{Ending, Taken};
 use super::event::{self, Event, Line, Says};
 use super::ledger::Ledger;
 use super::options::Options;
-use super::predict::{Marks, Predicted, Slot, Template};
+use super::predict::{Marks, Predicted, Template};
 use super::repairs::Repair;
 use super::scan::Chunk;
 use crate::json::{Reader, Writer, with_plain_names};
@@ -94,14 +94,7 @@ impl Intake {
         let Some(choice) = self.answer.choice_mut(event.choice) else {
             return Ok(());
         };
-        let progress = match event.slot {
-            Slot::Content => choice.take_content(event.text, ledger)?,
-            Slot::Reasoning => {
-                choice.add_reasoning(event.text, ledger)?;
-                !event.text.is_empty()
-            }
-            Slot::Arguments(index) => choice.tool_calls.take_arguments(index, event.text, ledger)?,
-        };
+        let progress = choice.go_on(event.slot, event.text, ledger)?;
         if let Some(usage) = event.usage {
             self.answer.take_usage(usage, ledger);
         }
@@ -119,8 +112,9 @@ impl Intake {
         Ok(marks)
     }
 
-    /// What consists of several values, or had to be spelled anew, is nothing to predict from.
+    /// An event of several values, or one that had to be put right, is nothing to predict from.
     fn take_said(&mut self, event: Event<'_>, now: f64) -> Taken<Option<Marks>> {
+        let is_clean = event.doubled == 0 && event.repair.is_none();
         for _ in 0..event.doubled {
             self.ledger.repair(0, Repair::DoubledField)?;
         }
@@ -128,7 +122,10 @@ impl Intake {
             self.ledger.repair(0, repair)?;
         }
         match event.says {
-            Says::Chunk(data, chunk) => return self.take_chunk(data, &chunk, now),
+            Says::Chunk(data, chunk) => {
+                let marks = self.take_chunk(data, &chunk, now)?;
+                return Ok(marks.filter(|_| is_clean));
+            }
             Says::Nothing => {}
             Says::Done => return Err(self.answer.done(&mut self.ledger)),
             Says::Error(json) => return Err(Ending::in_band(&json, &json)),
@@ -195,6 +192,8 @@ impl Intake {
         for value in body::values(document) {
             match value {
                 Value::Object(object) => self.take_document_value(object, now)?,
+                Value::Done if self.answer.has_begun() => return Err(self.answer.done(&mut self.ledger)),
+                Value::Done => {}
                 Value::Other(other) => {
                     for object in event::objects(other) {
                         self.take_document_value(object, now)?;
@@ -217,6 +216,10 @@ impl Intake {
         }
         if is_damaged {
             self.ledger.repair(0, Repair::Malformed)?;
+        }
+        if self.answer.is_cut() {
+            // Chunks in a row, of which the last ones are missing.
+            return Err(if is_lost { Ending::lost() } else { Ending::truncated() });
         }
         if self.answer.is_open() {
             self.ledger.repair(0, Repair::NoFinishReason)?;

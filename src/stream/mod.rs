@@ -56,7 +56,7 @@ mod speech;
 mod tool_calls;
 
 pub use crate::attempt::Attempt;
-use crate::json::{Reader, Writer, with_whole_surrogates};
+use crate::json::{Reader, Writer, typed};
 use crate::sse;
 use crate::text::lossy;
 pub use crate::usage::{TokenPrices, Tokens};
@@ -219,7 +219,7 @@ impl Decoder {
 
     /// The outcome; `None` until the stream has ended.
     pub fn outcome(&self) -> Option<Outcome> {
-        serde_json::from_str(&with_whole_surrogates(&self.outcome_json()?)).ok()
+        typed(&self.outcome_json()?).ok()
     }
 
     /// The completion as JSON text: a JSON document as the server sent it, else what was accumulated.

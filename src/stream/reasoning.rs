@@ -68,12 +68,15 @@ impl Tags {
             && !(content.escaped && content.raw.windows(2).any(|pair| pair == b"\\u"))
     }
 
-    /// The server sends reasoning in a field: its content has no tags, unless one is open.
-    pub(super) fn seen_field(&mut self) {
+    /// The server sends reasoning in a field: its content has no tags, unless one is open. True when tags are off from here
+    /// on; what is held back for one is then to be taken with [`end`](Self::end).
+    pub(super) fn seen_field(&mut self) -> bool {
         self.bare_close_counts = false;
-        if matches!(self.state, State::Answer) {
+        let is_answer = matches!(self.state, State::Answer);
+        if is_answer {
             self.state = State::Off;
         }
+        is_answer
     }
 
     /// Splits one piece of content; `sink` gets what it is made of, in order.

@@ -2,7 +2,7 @@
 //!
 //! A chunk is read whole before anything of it is used, so that a malformed one changes nothing.
 
-use crate::json::{Kind, Malformed, Reader, Str, integer, match_bytes};
+use crate::json::{Kind, Malformed, Reader, Str, count, match_bytes};
 
 /// The names under which servers send reasoning beside the content.
 pub(super) const REASONING_FIELDS: [&str; 4] = ["reasoning", "reasoning_content", "reasoning_text", "thinking"];
@@ -50,6 +50,16 @@ impl<'a> Field<'a> {
 /// A member that the engine has no use for and keeps as it is.
 pub(super) type Extra<'a> = (&'a [u8], &'a [u8]);
 
+/// No more such members than this are looked at in one object.
+const MAX_EXTRAS: usize = 256;
+
+/// Adds a member that the engine has no use for, unless there are too many.
+pub(super) fn add_extra<'a>(extras: &mut Vec<Extra<'a>>, key: &'a [u8], value: &'a [u8]) {
+    if extras.len() < MAX_EXTRAS {
+        extras.push((key, value));
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Delta<'a> {
     pub(super) role: Field<'a>,
@@ -75,7 +85,7 @@ impl<'a> Delta<'a> {
                 b"function_call" => delta.function_call = not_null(reader)?,
                 _ => match REASONING_FIELDS.iter().position(|field| field.as_bytes() == key) {
                     Some(field) => delta.reasoning[field] = Field::read(reader)?,
-                    None => delta.extras.push((key, reader.value()?)),
+                    None => add_extra(&mut delta.extras, key, reader.value()?),
                 },
             })
         }
@@ -106,7 +116,7 @@ impl<'a> Choice<'a> {
         reader.object()?;
         while let Some(key) = reader.member(&mut first)? {
             match_bytes!(key, {
-                b"index" => choice.index = integer(reader.value()?),
+                b"index" => choice.index = count(reader.value()?),
                 b"delta" if reader.kind()? == Kind::Object => choice.delta = Some(Delta::read(reader)?),
                 b"message" if reader.kind()? == Kind::Object => choice.message = Some(reader.value()?),
                 b"text" if reader.kind()? == Kind::String => text = Some(reader.string()?),
@@ -117,7 +127,7 @@ impl<'a> Choice<'a> {
                 b"logprobs" => choice.logprobs = not_null(reader)?,
                 b"usage" => choice.usage = not_null(reader)?,
                 b"error" => choice.error = not_null(reader)?,
-                _ => choice.extras.push((key, reader.value()?)),
+                _ => add_extra(&mut choice.extras, key, reader.value()?),
             })
         }
         if choice.delta.is_none() {
@@ -155,6 +165,8 @@ pub(super) struct Chunk<'a> {
     pub(super) vendor_usage: Option<&'a [u8]>,
     /// An error, be it inside a choice or a vendor's own object.
     pub(super) error: Option<&'a [u8]>,
+    /// The error of a choice or of a vendor's own object, while the chunk is read.
+    inner_error: Option<&'a [u8]>,
     /// `"object": "error"` or `"type": "error"`: the whole chunk is one.
     pub(super) is_error: bool,
     pub(super) id: Field<'a>,
@@ -168,21 +180,22 @@ impl<'a> Chunk<'a> {
     /// Reads one chunk and what follows it must be white space.
     pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
         let mut chunk = Chunk::default();
+        let (mut own_error, mut is_error, mut is_type_error) = (None, false, false);
         let mut first = true;
         reader.object()?;
         while let Some(key) = reader.member(&mut first)? {
             match_bytes!(key, {
                 b"choices" => chunk.read_choices(reader)?,
                 b"usage" => chunk.usage = not_null(reader)?,
-                b"error" => chunk.error = not_null(reader)?.filter(|error| is_said(error)).or(chunk.error),
+                b"error" => own_error = not_null(reader)?.filter(|error| is_said(error)),
                 b"id" => chunk.id = Field::read(reader)?,
                 b"created" => chunk.created = not_null(reader)?,
                 b"model" => chunk.model = Field::read(reader)?,
-                b"object" => chunk.is_error |= reader.value()? == b"\"error\"",
+                b"object" => is_error = reader.value()? == b"\"error\"",
                 b"type" => {
                     let value = reader.value()?;
-                    chunk.is_error |= value == b"\"error\"";
-                    chunk.extras.push((key, value));
+                    is_type_error = value == b"\"error\"";
+                    add_extra(&mut chunk.extras, key, value);
                 },
                 // Padding that hides token lengths from an eavesdropper; a completion has none.
                 b"obfuscation" => chunk.obfuscation = Field::read(reader)?,
@@ -191,10 +204,12 @@ impl<'a> Chunk<'a> {
                     if key.starts_with(b"x_") && value.first() == Some(&b'{') {
                         chunk.read_vendor(value)?;
                     }
-                    chunk.extras.push((key, value));
+                    add_extra(&mut chunk.extras, key, value);
                 },
             })
         }
+        chunk.error = own_error.or(chunk.inner_error);
+        chunk.is_error = is_error || is_type_error;
         Ok(chunk)
     }
 
@@ -206,14 +221,18 @@ impl<'a> Chunk<'a> {
             let value = not_null(&mut reader)?;
             match_bytes!(key, {
                 b"usage" => self.vendor_usage = value,
-                b"error" => self.error = self.error.or(value.filter(|error| is_said(error))),
+                b"error" => self.inner_error = self.inner_error.or(value.filter(|error| is_said(error))),
                 _ => {}
             })
         }
         Ok(())
     }
 
+    /// Of two lists the later counts, as for `JSON.parse`.
     fn read_choices(&mut self, reader: &mut Reader<'a>) -> Result<(), Malformed> {
+        self.first = None;
+        self.more.clear();
+        self.has_choices = false;
         match reader.kind()? {
             Kind::Array => {}
             Kind::Object => {
@@ -237,7 +256,7 @@ impl<'a> Chunk<'a> {
 
     fn read_choice(&mut self, reader: &mut Reader<'a>) -> Result<(), Malformed> {
         let choice = Choice::read(reader)?;
-        self.error = self.error.or(choice.error.filter(|error| is_said(error)));
+        self.inner_error = self.inner_error.or(choice.error.filter(|error| is_said(error)));
         if self.first.is_none() {
             self.first = Some(choice);
         } else {

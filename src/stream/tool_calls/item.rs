@@ -1,7 +1,7 @@
 //! One item of a `tool_calls` list, read in place, in each form that servers give it.
 
 use crate::json::{Kind, Malformed, Reader, Str, integer, is_json, match_bytes};
-use crate::stream::scan::{Extra, Field};
+use crate::stream::scan::{Extra, Field, add_extra};
 
 /// One item of a `tool_calls` list.
 #[derive(Debug, Default)]
@@ -47,7 +47,7 @@ impl<'a> Item<'a> {
                 b"name" => flat[0] = Some((key, reader.value()?)),
                 b"arguments" => flat[1] = Some((key, reader.value()?)),
                 b"parameters" | b"input" | b"args" => flat[2] = Some((key, reader.value()?)),
-                _ => item.extras.push((key, reader.value()?)),
+                _ => add_extra(&mut item.extras, key, reader.value()?),
             })
         }
         item.take_flat(flat, has_function);
@@ -89,13 +89,16 @@ impl<'a> Item<'a> {
 
     pub(super) fn read_function(&mut self, reader: &mut Reader<'a>) -> Result<(), Malformed> {
         let mut first = true;
+        // Of two functions the later counts, as for `JSON.parse`.
+        (self.name, self.arguments) = (Field::Absent, Field::Absent);
+        self.function_extras.clear();
         reader.object()?;
         while let Some(key) = reader.member(&mut first)? {
             match_bytes!(key, {
                 b"name" => self.name = field(reader)?,
                 b"arguments" if !self.is_custom => self.arguments = field(reader)?,
                 b"input" if self.is_custom => self.arguments = field(reader)?,
-                _ => self.function_extras.push((key, reader.value()?)),
+                _ => add_extra(&mut self.function_extras, key, reader.value()?),
             })
         }
         Ok(())
@@ -161,21 +164,27 @@ fn field<'a>(reader: &mut Reader<'a>) -> Result<Field<'a>, Malformed> {
     }
 }
 
-pub(super) fn read_items<'a>(reader: &mut Reader<'a>) -> Result<Vec<Item<'a>>, Malformed> {
-    let mut items = Vec::new();
-    if reader.kind()? == Kind::Object {
-        items.push(Item::read(reader)?);
-        return Ok(items);
-    }
+/// The items of a list, one after another, so that a long one takes no memory; or the one object in its place.
+pub(super) fn items(raw: &[u8]) -> impl Iterator<Item = Item<'_>> {
+    let mut reader = Reader::new(raw);
+    let is_list = reader.kind() == Ok(Kind::Array);
+    let mut is_over = is_list && reader.array().is_err();
     let mut first = true;
-    reader.array()?;
-    while reader.element(&mut first)? {
-        match reader.kind()? {
-            Kind::Object => items.push(Item::read(reader)?),
-            _ => drop(reader.value()?),
+    std::iter::from_fn(move || {
+        while !is_over {
+            // `raw` was read once already: what fails here is the end.
+            is_over = !is_list || reader.element(&mut first) != Ok(true);
+            if is_list && is_over {
+                break;
+            }
+            match reader.kind() {
+                Ok(Kind::Object) => return Item::read(&mut reader).ok(),
+                Ok(_) => is_over = reader.value().is_err(),
+                Err(Malformed) => break,
+            }
         }
-    }
-    Ok(items)
+        None
+    })
 }
 
 /// The name of a function without the marks that a template puts around it: `functions.f`, `f<|channel|>commentary`,

@@ -14,7 +14,7 @@ use super::scan::Field;
 use crate::json::{Reader, Str, Writer};
 use crate::usage::Estimate;
 use arguments::{Arguments, Taken};
-use item::{Item, plain_name, read_items};
+use item::{Item, items, plain_name};
 
 #[derive(Debug, Default)]
 pub(super) struct ToolCall {
@@ -171,10 +171,8 @@ impl ToolCalls {
     /// Takes a `tool_calls` value, which was read once already; true when it brought something. `whole`: from a message,
     /// where calls have no index.
     pub(super) fn take(&mut self, raw: &[u8], whole: bool, ledger: &mut Ledger) -> ending::Taken<bool> {
-        let mut reader = Reader::new(raw);
-        let items = read_items(&mut reader).unwrap_or_default();
         let mut progress = false;
-        for (at, mut item) in items.into_iter().enumerate() {
+        for (at, mut item) in items(raw).enumerate() {
             item.follows = at > 0;
             progress |= self.take_item(item, whole, ledger)?;
         }
@@ -530,7 +528,7 @@ impl ToolCalls {
             let Some(call) = self.calls.get_mut(at).filter(|call| !call.done) else {
                 continue;
             };
-            if !call.started && (finished || !call.name.is_empty()) {
+            if !call.started {
                 self.start(at, ledger)?;
             }
             let Some(call) = self.calls.get_mut(at) else { continue };
@@ -575,7 +573,10 @@ impl ToolCalls {
 
 /// The index and the arguments in a `tool_calls` list of one item that says nothing else.
 pub(super) fn lone_arguments(raw: &[u8]) -> Option<(u64, Str<'_>)> {
-    let items = read_items(&mut Reader::new(raw)).ok()?;
-    let [item] = items.as_slice() else { return None };
-    item.lone_arguments()
+    let mut items = items(raw);
+    let item = items.next()?;
+    match items.next() {
+        None => item.lone_arguments(),
+        Some(_) => None,
+    }
 }
