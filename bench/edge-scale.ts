@@ -10,8 +10,8 @@
 import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
+import { RENEWAL } from "../npm/edge/lease.ts";
 import { LEASE } from "../npm/edge/meter.ts";
-import { RENEWAL } from "../npm/edge/place.ts";
 import type { Load } from "./inside/edge-scale.ts";
 import { cpuTime } from "./process-time.ts";
 import { type Fate, simulate, type World } from "./scale.ts";

@@ -1,10 +1,11 @@
 /**
- * Who may come in: by Host, by Origin, by token.
+ * Admission of requests: by Host, by Origin, by token.
  *
  * A gateway on a developer's machine holds a paid key and is within reach of every page the developer opens. A foreign page
  * can reach it by its address, which the Origin betrays, or by a name of its own that resolves to 127.0.0.1, which the Host
  * betrays.
  */
+import { isGrant } from "./checks.ts";
 import type { Configuration } from "./configuration.ts";
 import type { Environment, Grant } from "./options.ts";
 import { isPageToken, verifyPageToken } from "./page-token.ts";
@@ -82,7 +83,7 @@ export function preflight(request: Request, cors: Record<string, string>): Respo
   });
 }
 
-/** What everybody is who needs no token. */
+/** The grant of every caller where no token is needed. */
 const ANYBODY: Grant = { caller: "anonymous" };
 
 /** @throws {Problem} 401, nobody known; 403, a page's token on another page; 503, nobody could say */
@@ -102,12 +103,27 @@ export async function authorized({ authorize }: Configuration, request: Request,
     grant = await authorize(new Request(url, { method: method === "POST" ? "POST" : "GET", headers }), env);
   } catch (error) {
     console.error("chatwire/edge: authorize failed:", (error as Error)?.name ?? "no error");
-    throw new Problem(503, "authorization_unavailable", "It could not be found out who calls. Try again in a moment.");
+    throw new Problem(
+      503,
+      "authorization_unavailable",
+      "The caller could not be authenticated. Try again in a moment.",
+    );
   }
-  if (typeof grant === "object" && grant !== null && typeof grant.caller === "string") return grant;
+  if (typeof grant === "object" && grant !== null && typeof grant.caller === "string") return checkedGrant(grant);
   throw new Problem(401, "unauthorized", "Send a valid token as `Authorization: Bearer ...`.", {
     headers: { "www-authenticate": "Bearer" },
   });
+}
+
+/** @throws {Problem} 500, the grant is malformed, and would let its caller do something else than its author meant */
+export function checkedGrant(grant: Grant): Grant {
+  try {
+    isGrant("authorize's grant", grant);
+    return grant;
+  } catch (error) {
+    console.error("chatwire/edge: authorize gave a malformed grant:", (error as Error).message);
+    throw new Problem(500, "gateway_misconfigured", "This gateway is not set up correctly. Its log says why.");
+  }
 }
 
 /** The token of `Authorization: Bearer`, or nothing. */

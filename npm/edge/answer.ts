@@ -1,11 +1,12 @@
 /**
- * What a provider answered with a 200, looked at as far as its first bytes: a completion, or something that only says so.
+ * A provider's answer with status 200, read as far as it takes to know that it is one: a completion, or something that only
+ * says so.
  */
-
+import { ChatDecoder, type ChatEvent, type DecoderOptions } from "chatwire";
 import { joined } from "./bytes.ts";
 import { type Inlet, inletOf } from "./ends.ts";
 import { Problem } from "./problem.ts";
-import { publicWords } from "./words.ts";
+import { publicWords, wordsIn } from "./words.ts";
 
 /** A completion, or a stream of one. */
 export interface Answer {
@@ -15,13 +16,15 @@ export interface Answer {
   contentType: string;
 }
 
-const EVENT_STREAM = "text/event-stream";
+export const EVENT_STREAM = "text/event-stream";
 const BLANK = 32;
-/** As many as `{ "error": {` has, and a little more. */
-const TELLING_BYTES = 24;
 const MAX_BLANK_BYTES = 64 * 1024;
-/** An error is no longer than this. */
-const MAX_ERROR_BYTES = 64 * 1024;
+/** An error is no longer than this, and a completion says sooner that it is one. */
+const MAX_PEEKED_BYTES = 64 * 1024;
+/** What may come before the first token. */
+const MAX_PRELUDE_BYTES = 1024 * 1024;
+
+const TRIED = { headers: { "x-should-retry": "false" } };
 
 /**
  * An event stream is not waited for: its first bytes may take as long as the model thinks.
@@ -33,49 +36,129 @@ export async function answerOf(response: Response): Promise<Answer> {
   const contentType = response.headers.get("content-type") ?? "";
   if (/^text\/event-stream\b/i.test(contentType)) return { inlet, first: undefined, contentType };
 
-  const first = await readSome(inlet);
-  const start = new TextDecoder().decode(first).trimStart();
-  if (start.startsWith("{")) {
-    if (/^\{\s*"error"\s*:\s*[^n\s]/.test(start)) throw await errorIn(inlet, first);
-    return { inlet, first, contentType: "application/json" };
+  let some = await readSome(inlet);
+  let text = new TextDecoder().decode(some).trimStart();
+  if (/^(data|event|id|retry)?:/.test(text)) return { inlet, first: some, contentType: EVENT_STREAM };
+  if (!text.startsWith("{")) {
+    inlet.cancel();
+    throw new Problem(
+      502,
+      "upstream_not_a_completion",
+      "The provider answered with something that is no completion.",
+      TRIED,
+    );
   }
-  if (/^(data|event|id|retry)?:/.test(start)) return { inlet, first, contentType: EVENT_STREAM };
-  inlet.cancel();
-  throw new Problem(502, "upstream_not_a_completion", "The provider answered with something that is no completion.");
+  // An error says so first, or has no choices.
+  while (!/"choices"\s*:/.test(text) && some.length < MAX_PEEKED_BYTES) {
+    const bytes = await inlet.next();
+    if (!bytes) {
+      // It has no choices. What has no words of an error either is passed for what it is.
+      if (!/"(?:error|errors|detail|message|msg|base_resp)"\s*:/.test(text)) break;
+      throw errorIn(text);
+    }
+    some = joined(some, bytes).slice();
+    text = new TextDecoder().decode(some).trimStart();
+  }
+  if (/^\{\s*"error"\s*:\s*[^n\s]/.test(text)) {
+    inlet.cancel();
+    throw errorIn(text);
+  }
+  return { inlet, first: some, contentType: "application/json" };
 }
 
-/** Enough to see what it is. Blanks, as some send to keep a connection open, say nothing. */
+/** The first bytes that say something. Blanks, as some send to keep a connection open, do not. */
 async function readSome(inlet: Inlet): Promise<Uint8Array> {
   let some: Uint8Array = new Uint8Array(0);
   for (;;) {
     const value = await inlet.next();
-    const done = value === undefined;
-    if (value) some = joined(some, value);
+    if (value) some = joined(some, value).slice(); // the bytes of a read are good until the next
     const said = some.findIndex((byte) => byte > BLANK);
-    if (said >= 0 && (done || some.length - said >= TELLING_BYTES)) return some;
-    if (done || (said < 0 && some.length > MAX_BLANK_BYTES)) throw nothing();
-    some = some.slice(); // the bytes of a read are good until the next
+    if (said >= 0 && (value === undefined || some.length - said >= "event:".length)) return some;
+    if (value === undefined || (said < 0 && some.length > MAX_BLANK_BYTES)) throw nothing();
   }
 }
 
 function nothing(): Problem {
-  return new Problem(502, "upstream_sent_nothing", "The provider answered with nothing. Try again in a moment.");
+  return new Problem(502, "upstream_sent_nothing", "The provider answered with nothing. Try again in a moment.", TRIED);
 }
 
-async function errorIn(inlet: Inlet, first: Uint8Array): Promise<Problem> {
-  const decoder = new TextDecoder();
-  let text = decoder.decode(first, { stream: true });
-  while (text.length < MAX_ERROR_BYTES) {
-    const value = await inlet.next();
-    if (!value) break;
-    text += decoder.decode(value, { stream: true });
-  }
-  inlet.cancel();
+function errorIn(text: string): Problem {
   let words: string | undefined;
   try {
-    words = publicWords((JSON.parse(text) as { error: { message?: unknown } }).error.message);
+    words = publicWords(wordsIn(JSON.parse(text)));
   } catch {
-    // It says so little that its first bytes have said it all.
+    // It is cut off, and its beginning may be misleading.
   }
-  return new Problem(502, "upstream_failed", words ?? "The provider answered with an error.");
+  return new Problem(502, "upstream_failed", words ?? "The provider answered with an error.", TRIED);
+}
+
+const TOKENS: ReadonlySet<string> = new Set<ChatEvent["type"]>([
+  "text",
+  "reasoning",
+  "refusal",
+  "tool_call.start",
+  "tool_call.delta",
+]);
+
+/** Tells when the first token of a stream has come. */
+export class FirstToken {
+  #decoder: ChatDecoder<"events"> | undefined;
+
+  constructor(options: DecoderOptions) {
+    this.#decoder = new ChatDecoder({ ...options, output: "events" });
+  }
+
+  /** Whether it is there after these bytes, or the answer is over. */
+  isThere(bytes: Uint8Array): boolean {
+    if (!this.#decoder) return true;
+    const isThere = this.#decoder.push(bytes).some(({ type }) => TOKENS.has(type)) || this.#decoder.ended;
+    if (isThere) this.free();
+    return isThere;
+  }
+
+  free(): void {
+    this.#decoder?.free();
+    this.#decoder = undefined;
+  }
+}
+
+/**
+ * Reads a stream as far as its first token.
+ * @param patience milliseconds to wait for it
+ * @throws {Problem} 502, the answer failed or ended before; 504, it did not come in time
+ */
+export async function untilFirstToken(answer: Answer, options: DecoderOptions, patience: number): Promise<Answer> {
+  const { inlet } = answer;
+  const decoder = new ChatDecoder({ ...options, output: "events" });
+  const read: Uint8Array[] = answer.first ? [answer.first] : [];
+  let length = 0;
+  let isLate = false;
+  const timer = Number.isFinite(patience)
+    ? setTimeout(() => {
+        isLate = true;
+        inlet.cancel();
+      }, patience)
+    : undefined;
+  try {
+    let bytes: Uint8Array | undefined = answer.first;
+    for (;;) {
+      bytes ??= (await inlet.next().catch(() => undefined))?.slice();
+      if (bytes && bytes !== answer.first) read.push(bytes);
+      length += bytes?.length ?? 0;
+      const isThere = bytes !== undefined && decoder.push(bytes).some(({ type }) => TOKENS.has(type));
+      if (isThere || length > MAX_PRELUDE_BYTES) return { ...answer, first: joined(...read) };
+      if (bytes === undefined || decoder.ended) {
+        const { status, error } = decoder.end(bytes === undefined && isLate ? "lost" : "closed");
+        if (status === "complete") return { ...answer, first: joined(...read) };
+        inlet.cancel();
+        if (isLate) throw new Problem(504, "upstream_timeout", "The provider did not answer in time.", TRIED);
+        const words = publicWords(wordsIn((error as { error?: unknown } | undefined)?.error));
+        throw new Problem(502, "upstream_failed", words ?? "The provider's answer failed before it began.", TRIED);
+      }
+      bytes = undefined;
+    }
+  } finally {
+    clearTimeout(timer);
+    decoder.free();
+  }
 }

@@ -1,9 +1,10 @@
 /**
- * Ready-made answers to "who calls": tokens that are listed, and JSON Web Tokens that others signed.
+ * Ready-made authentication of callers: tokens that are listed, and JSON Web Tokens that others signed.
  */
 import { ChatwireError } from "chatwire";
 import { createLocalJWKSet, createRemoteJWKSet, type JWTPayload, jwtVerify } from "jose";
 import { bearerOf } from "./admission.ts";
+import { isGrant } from "./checks.ts";
 import type { Authorize, Awaitable, Grant } from "./options.ts";
 
 /** Each token, in the order given, and whom it stands for. */
@@ -31,6 +32,7 @@ export function bearerTokens(
   ) {
     throw new ChatwireError("bearerTokens has no token, or an empty one: is the secret set?");
   }
+  for (const [, given] of entries) if (typeof given === "object") isGrant("a grant of bearerTokens", given);
   // Hashed in the first request: nothing runs before one in a worker.
   let known: Promise<{ digest: Uint8Array; grant: Grant }[]> | undefined;
   return async (request) => {

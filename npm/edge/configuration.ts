@@ -1,7 +1,21 @@
-/**
- * A gateway's options, read once: its clients made, its routes looked up, its mistakes found before the first request.
- */
-import { Chatwire, ChatwireError } from "chatwire";
+import {
+  type Check,
+  either,
+  isAnything,
+  isBoolean,
+  isFunction,
+  isListOfTexts,
+  isObject,
+  isPlan,
+  isPolicy,
+  isPrices,
+  isText,
+  isWhole,
+  objectOf,
+  oneOf,
+  recordOf,
+  wrong,
+} from "./checks.ts";
 import { Limits } from "./limits.ts";
 import type {
   DurableNamespace,
@@ -9,28 +23,32 @@ import type {
   GatewayOptions,
   ModelRoute,
   PageTokens,
+  ParameterPolicy,
   Plan,
   ProviderOptions,
   RequestLimits,
   StreamsNamespace,
 } from "./options.ts";
+import { isPriced } from "./prices.ts";
 import { type Upstream, upstreamOf } from "./upstream.ts";
 
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 /** Shorter secrets can be guessed from one token. */
 const SECRET_LENGTH = 32;
 
-/** A connection that says nothing for longer is not kept open by those in between. */
+/** Proxies close a connection that is silent for longer. */
 const LONGEST_WAIT = 90_000;
+const WRITE_TIMEOUT = 60_000;
+const ANSWER_TIMEOUT = 60 * 60_000;
+/** Requests of one caller that may wait. */
+const QUEUE = 1000;
 
 /** Where one model goes. */
 export interface Route {
-  first: Upstream;
-  /** All of them, in order. */
-  places: readonly Upstream[];
-  /** Asks the first, and then the others that can answer. */
-  client: Chatwire;
+  /** The provider that is asked first, and those after it, in order. */
+  places: readonly [Upstream, ...Upstream[]];
   limits: Pick<ModelRoute, "maxTokens" | "tools">;
+  parameters: ParameterPolicy | undefined;
   params: ModelRoute["params"];
 }
 
@@ -43,8 +61,13 @@ export interface Configuration {
   authorize: GatewayOptions["authorize"];
   isPublic: boolean;
   limits: RequestLimits;
+  parameters: ParameterPolicy | undefined;
   /** Those that all isolates keep together. */
   shared: Limits | undefined;
+  /** Whether every model has a price, so that a budget can be kept. */
+  isPriced: boolean;
+  writeTimeout: number;
+  answerTimeout: number;
   onUsage: GatewayOptions["onUsage"];
   onDisconnect: "drain" | "abort";
   /** Where streams are kept, if they are. */
@@ -54,34 +77,103 @@ export interface Configuration {
   token: PageTokens | undefined;
 }
 
+const REQUEST_LIMITS = { maxTokens: isWhole, tools: isBoolean, choices: isWhole };
+
+const LIMITS: Readonly<Record<keyof GatewayLimits, Check>> = {
+  ...REQUEST_LIMITS,
+  caller: isPlan,
+  providers: recordOf(isPlan),
+  wait: isAnything,
+  queue: isWhole,
+  writeTimeout: isWhole,
+  answerTimeout: isWhole,
+};
+
+const PROVIDER: Readonly<Record<keyof ProviderOptions, Check>> & Record<string, Check> = {
+  ...{ provider: isAnything, baseURL: isText, apiKey: isAnything, fetch: isFunction },
+  ...{ defaultHeaders: isObject, defaultQuery: isObject, maxRetries: isAnything, timeout: isAnything },
+  ...{ limits: isAnything, validate: isAnything, decoding: isAnything, endpoint: isAnything, hooks: isObject },
+  prices: (where, value) => {
+    const isFlat = typeof (value as { input?: unknown } | null)?.input === "number";
+    (isFlat ? isPrices : recordOf(isPrices))(where, value);
+  },
+  lengthFields: (where, value) => {
+    isListOfTexts(where, value);
+    for (const field of value as string[]) oneOf("max_tokens", "max_completion_tokens")(`each of ${where}`, field);
+    if ((value as string[]).length === 0) wrong(`${where} names at least one parameter`);
+  },
+  streamOptions: isBoolean,
+  requestId: isBoolean,
+};
+
+const ROUTE: Readonly<Record<keyof ModelRoute, Check>> = {
+  to: either(isText, isListOfTexts),
+  maxTokens: isWhole,
+  tools: isBoolean,
+  params: isObject,
+  parameters: isPolicy,
+  prices: isPrices,
+};
+
+const TOKEN: Readonly<Record<keyof PageTokens, Check>> = {
+  secret: isAnything,
+  origins: isAnything,
+  expiresIn: isWhole,
+  models: isListOfTexts,
+  maxTokens: isWhole,
+  tools: isBoolean,
+};
+
+const OPTIONS: Readonly<Record<keyof GatewayOptions, Check>> = {
+  providers: recordOf(objectOf(PROVIDER)),
+  authorize: isFunction,
+  public: isBoolean,
+  models: either(isListOfTexts, isObject),
+  limits: objectOf(LIMITS),
+  parameters: isPolicy,
+  limiter: isAnything,
+  streams: isAnything,
+  onUsage: isFunction,
+  onDisconnect: oneOf("drain", "abort", "durable"),
+  cors: isAnything,
+  maxBodyBytes: isWhole,
+  token: objectOf(TOKEN),
+};
+
 /** @throws {ChatwireError} the options make no sense; the message says which, and holds no secret */
 export function configure(options: GatewayOptions): Configuration {
-  const { providers, authorize, onUsage, onDisconnect = "drain", maxBodyBytes = MAX_BODY_BYTES, token } = options ?? {};
-  if (authorize !== undefined && typeof authorize !== "function") wrong("authorize is a function of the request");
-  if (onUsage !== undefined && typeof onUsage !== "function") wrong("onUsage is a function of a record");
-  if (!["drain", "abort", "durable"].includes(onDisconnect)) wrong('onDisconnect is "drain", "abort" or "durable"');
+  objectOf(OPTIONS, ["providers"])("options", options);
+  const { providers, authorize, onUsage, onDisconnect = "drain", maxBodyBytes = MAX_BODY_BYTES, token } = options;
   const isKept = onDisconnect === "durable";
   if (isKept && typeof options.streams?.newUniqueId !== "function") {
     wrong('onDisconnect: "durable" needs streams, the binding of ChatwireStreams, as env.STREAMS');
   }
-  if (!(Number.isSafeInteger(maxBodyBytes) && maxBodyBytes > 0)) wrong("maxBodyBytes is a number of bytes");
-  const limits = checkedLimits("limits", options.limits ?? {});
+  const limits = options.limits ?? {};
   if (token) checkToken(token, authorize !== undefined || options.public === true);
 
-  const [name] = Object.keys(providers ?? {});
+  const [name] = Object.keys(providers);
   if (name === undefined) wrong('providers names at least one: { electron: { provider: "electron", apiKey } }');
   const shared = sharedLimits(options.limiter, limits, providers);
-  const place: Placing = (name, model) => placed(providers, name, model, shared);
-  // One that no model leads to has its mistakes, too.
-  const [first] = Object.keys(providers).map((name) => place(name, null));
+  const place: Placing = (name, model, prices) => placed(providers, name, model, shared, prices);
+  // A provider without a route is made, too, so that its mistakes are found.
+  const all = Object.keys(providers).map((name) => place(name, null));
+  const [first] = all;
+  const anyModel: Route = { places: [first as Upstream], limits: {}, parameters: undefined, params: undefined };
+  const routes = options.models === undefined ? null : routesOf(options.models, providers, place);
+  const reachable = routes ? [...routes.values()].flatMap(({ places }) => places) : all;
+  checkBudgets(limits, reachable);
 
   return {
-    anyModel: route([first as Upstream], {}),
-    routes: options.models === undefined ? null : routesOf(options.models, providers, place),
+    anyModel,
+    routes,
     authorize,
     isPublic: options.public === true,
     limits,
+    parameters: options.parameters,
     shared,
+    isPriced: unpriced(reachable) === undefined,
+    writeTimeout: limits.writeTimeout ?? WRITE_TIMEOUT,
+    answerTimeout: limits.answerTimeout ?? ANSWER_TIMEOUT,
     onUsage,
     onDisconnect: onDisconnect === "abort" ? "abort" : "drain",
     streams: isKept ? options.streams : undefined,
@@ -92,8 +184,8 @@ export function configure(options: GatewayOptions): Configuration {
 }
 
 type Providers = GatewayOptions["providers"];
-/** Finds a provider, to be asked for one of its models. */
-type Placing = (name: string, model: string | null) => Upstream;
+/** Makes the client of a provider, to be asked for one of its models. */
+type Placing = (name: string, model: string | null, prices?: ModelRoute["prices"]) => Upstream;
 
 function routesOf(
   models: NonNullable<GatewayOptions["models"]>,
@@ -102,45 +194,58 @@ function routesOf(
 ): ReadonlyMap<string, Route> {
   if (isList(models)) {
     const [first = ""] = Object.keys(providers);
-    return new Map(models.map((name) => [name, route([place(first, checkedName(name))], {})]));
+    return new Map(
+      models.map((name) => [
+        name,
+        { places: [place(first, name)], limits: {}, parameters: undefined, params: undefined },
+      ]),
+    );
   }
   return new Map(
     Object.entries(models).map(([name, given]) => {
       const own: ModelRoute = typeof given === "string" || isList(given) ? { to: given } : given;
-      const places = (isList(own.to) ? own.to : [own.to]).map((text) => {
-        const [, provider = "", model = ""] = /^([^/]+)\/(.+)$/s.exec(String(text)) ?? [];
+      objectOf(ROUTE, ["to"])(`models.${name}`, own);
+      const { maxTokens, tools, parameters, params, prices } = own;
+      const [first, ...others] = (isList(own.to) ? own.to : [own.to]).map((text) => {
+        const [, provider = "", model = ""] = /^([^/]+)\/(.+)$/s.exec(text) ?? [];
         if (!Object.hasOwn(providers, provider)) {
           wrong(`models.${name} leads to "provider/model", with a provider of ${Object.keys(providers).join(", ")}`);
         }
-        return place(provider, model);
+        return place(provider, model, prices);
       });
-      if (places.length === 0) wrong(`models.${name} leads nowhere`);
-      return [name, route(places, checkedLimits(`models.${name}`, own))];
+      if (!first) return wrong(`models.${name} leads nowhere`);
+      const limits = { ...(maxTokens !== undefined && { maxTokens }), ...(tools !== undefined && { tools }) };
+      return [name, { places: [first, ...others], limits, parameters, params }];
     }),
   );
 }
 
-function placed(providers: Providers, name: string, model: string | null, shared: Limits | undefined): Upstream {
+function placed(
+  providers: Providers,
+  name: string,
+  model: string | null,
+  shared: Limits | undefined,
+  prices?: ModelRoute["prices"],
+): Upstream {
   if (name === "" || name.includes("/")) wrong(`a provider's name has no "/": rename "${name}"`);
-  return upstreamOf(name, providers[name] as ProviderOptions, model, shared);
+  return upstreamOf(name, providers[name] as ProviderOptions, model, shared, prices);
 }
 
 function sharedLimits(
   limiter: DurableNamespace | undefined,
-  { caller, providers: plans = {}, wait = 0 }: GatewayLimits,
+  { caller, providers: plans = {}, wait = 0, queue = QUEUE }: GatewayLimits,
   providers: Providers,
 ): Limits | undefined {
   if (!(wait >= 0 && wait <= LONGEST_WAIT)) wrong(`limits.wait is a number of milliseconds, at most ${LONGEST_WAIT}`);
-  if (caller) checkPlan("limits.caller", caller, Object.values(providers));
-  for (const [name, plan] of Object.entries(plans)) {
-    const provider = Object.hasOwn(providers, name) ? providers[name] : undefined;
-    if (!provider) wrong(`limits.providers.${name} is the plan of a provider of ${Object.keys(providers).join(", ")}`);
-    checkPlan(`limits.providers.${name}`, plan, [provider as ProviderOptions]);
+  for (const name of Object.keys(plans)) {
+    if (!Object.hasOwn(providers, name)) {
+      wrong(`limits.providers.${name} is the plan of a provider of ${Object.keys(providers).join(", ")}`);
+    }
   }
   if (limiter) {
     if (typeof limiter.idFromName !== "function") wrong("limiter is the binding of ChatwireLimiter, as env.LIMITER");
     const known = Object.entries(providers).map(([name, options]) => [name, { options, plan: plans[name] }]);
-    return new Limits(limiter, caller, Object.fromEntries(known), wait);
+    return new Limits(limiter, caller, Object.fromEntries(known), wait, queue);
   }
   if (caller || wait > 0 || Object.keys(plans).length > 0) {
     wrong("limits.caller, limits.providers and limits.wait need limiter, the binding of ChatwireLimiter");
@@ -148,44 +253,27 @@ function sharedLimits(
   return undefined;
 }
 
-function checkPlan(where: string, plan: Plan, providers: readonly ProviderOptions[]): void {
-  for (const name of ["requestsPerMinute", "tokensPerMinute", "concurrent", "costPerDay"] as const) {
-    const limit = plan[name];
-    if (limit === undefined) continue;
-    const isLimit =
-      name === "costPerDay" ? limit > 0 && Number.isFinite(limit) : Number.isSafeInteger(limit) && limit > 0;
-    if (!isLimit) wrong(`${where}.${name} is a ${name === "costPerDay" ? "" : "whole "}number above 0`);
-  }
-  if (plan.costPerDay !== undefined && !providers.every(isPriced)) {
-    wrong(`${where}.costPerDay needs the prices of its providers: what nobody knows keeps no budget`);
-  }
+/** Whether a plan has a limit in money. */
+export function hasBudget(plan: Plan | undefined): boolean {
+  return plan?.costPerDay !== undefined || plan?.costPerMonth !== undefined || plan?.costTotal !== undefined;
 }
 
-function isPriced({ provider, prices }: ProviderOptions): boolean {
-  return (
-    (prices ?? (typeof provider === "object" ? provider.prices : provider === "electron" || undefined)) !== undefined
-  );
+/** The first place without a price, as `provider/model`. */
+function unpriced(places: readonly Upstream[], provider?: string): string | undefined {
+  const found = places.find((place) => (provider === undefined || place.name === provider) && !isPriced(place));
+  return found && `${found.name}/${found.model ?? "*"}`;
 }
 
-function route(places: readonly Upstream[], { params, maxTokens, tools }: Partial<ModelRoute>): Route {
-  const [first, ...others] = places as [Upstream, ...Upstream[]];
-  const fallback = others.map(({ client, model }) => ({ client, model: model as string }));
-  return {
-    first,
-    places,
-    client: fallback.length > 0 ? new Chatwire({ ...first.options, fallback }) : first.client,
-    limits: { ...(maxTokens !== undefined && { maxTokens }), ...(tools !== undefined && { tools }) },
-    params,
+/** A budget over requests whose cost nobody knows would never be used up. */
+function checkBudgets({ caller, providers = {} }: GatewayLimits, places: readonly Upstream[]): void {
+  const check = (where: string, plan: Plan | undefined, provider?: string) => {
+    for (const name of ["costPerDay", "costPerMonth", "costTotal"] as const) {
+      const found = plan?.[name] === undefined ? undefined : unpriced(places, provider);
+      if (found) wrong(`${where}.${name} needs the prices of all models that can be asked: ${found} has none`);
+    }
   };
-}
-
-function checkedLimits<Limits extends { maxTokens?: number; choices?: number }>(where: string, limits: Limits): Limits {
-  for (const name of ["maxTokens", "choices"] as const) {
-    const limit = limits[name];
-    if (limit !== undefined && !(Number.isSafeInteger(limit) && limit > 0))
-      wrong(`${where}.${name} is a whole number above 0`);
-  }
-  return limits;
+  check("limits.caller", caller);
+  for (const [name, plan] of Object.entries(providers)) check(`limits.providers.${name}`, plan, name);
 }
 
 function checkToken(token: PageTokens, isGuarded: boolean): void {
@@ -194,9 +282,6 @@ function checkToken(token: PageTokens, isGuarded: boolean): void {
   }
   if (!isList(token.origins) || token.origins.length === 0) wrong("token.origins names the pages that may use a token");
   originsOf("token.origins", token.origins);
-  const { expiresIn = 1 } = token;
-  if (!(Number.isSafeInteger(expiresIn) && expiresIn > 0)) wrong("token.expiresIn is a number of seconds");
-  checkedLimits("token", token);
   if (!isGuarded) wrong("token needs authorize, which says who may have one");
 }
 
@@ -211,15 +296,6 @@ export function originsOf(where: string, origins: readonly string[] | "*"): Read
   return new Set(origins);
 }
 
-function checkedName(name: unknown): string {
-  if (typeof name !== "string" || name === "") wrong("models lists names");
-  return name as string;
-}
-
 function isList(value: unknown): value is readonly string[] {
   return Array.isArray(value);
-}
-
-function wrong(what: string): never {
-  throw new ChatwireError(`The gateway's options make no sense: ${what}.`);
 }

@@ -110,6 +110,13 @@ function pulled(leave: () => void): Outlet {
     },
     close: () => controller?.close(),
     fail: (error) => controller?.error(error),
-    abandon: () => taken(),
+    abandon() {
+      taken();
+      try {
+        controller?.error(new TypeError("The reader has left."));
+      } catch {
+        // It is closed.
+      }
+    },
   };
 }

@@ -1,38 +1,57 @@
 /**
- * An answer on its way from provider to caller: each read is passed on at once, the next is made when the caller takes it,
- * and a decoder reads the same bytes on the side. It keeps one read at most, and nothing is copied.
+ * An answer on its way from provider to caller: the events of each read are passed on at once, the next read is made when the
+ * caller has taken them, and a decoder reads the same bytes on the side.
  */
 import { ChatDecoder, type DecoderOptions, type Outcome } from "chatwire";
+import { type Answer, FirstToken } from "./answer.ts";
 import { type Inlet, outletOf } from "./ends.ts";
-import type { UsageFilter } from "./usage-filter.ts";
+import { EventFilter, type EventFilterOptions } from "./event-filter.ts";
+import type { Problem } from "./problem.ts";
+import type { Asked } from "./usage-record.ts";
 
-/** How long a provider's connection may stay open after the last event, in milliseconds. */
+/** Milliseconds that a provider's connection may stay open after the last event. */
 const LINGER = 1000;
-/** How long an answer is read whose caller has left. Workers get 30 seconds, in which the record must be out, too. */
+/** The same where usage and all finish reasons have come, and `[DONE]` has not. */
+const LINGER_WITHOUT_DONE = 100;
+/** Milliseconds for which an answer is read whose caller has left. Workers get 30 seconds, in which the record must be out. */
 const DRAIN = 25_000;
-/** How long a provider may say nothing at all. */
-const IDLE = 120_000;
+/** Milliseconds of silence after which a comment is sent: proxies and phones lose a connection that says nothing. */
+export const HEARTBEAT = 15_000;
+/** A comment, which is no event. */
+export const COMMENT = new TextEncoder().encode(": keep-alive\n\n");
 
-const NOTHING = new Uint8Array(0);
+/** An answer, and what is known of the provider that gives it. */
+export interface OpenAnswer extends Answer {
+  decoder: DecoderOptions & { prompt: () => string };
+  /** For an estimate of its usage. */
+  asked: Asked;
+  secrets: readonly string[];
+  /** Milliseconds to wait for the first token, and for the next bytes after it. */
+  firstToken: number;
+  idle: number;
+}
 
 /** An answer, and what to do with it. */
 export interface Passage {
-  inlet: Inlet;
-  /** What has been read of it already. */
-  first: Uint8Array | undefined;
-  decoder: DecoderOptions & { prompt: () => string };
-  /** Takes out what the caller did not ask for. */
-  filter: UsageFilter | undefined;
+  /** The answer; a promise of it where the first provider may yet give way to another. It rejects with a `Problem`. */
+  answer: OpenAnswer | Promise<OpenAnswer>;
+  isStream: boolean;
+  filter: Omit<EventFilterOptions, "secrets">;
   onDisconnect: "drain" | "abort";
   /** The caller's. */
   signal: AbortSignal;
-  /** Milliseconds the provider may be silent; `false` for ever. */
-  idle?: number | false | undefined;
+  /** Milliseconds that the caller may take to accept bytes. */
+  writeTimeout: number;
+  /** Milliseconds that the answer may take in all. */
+  answerTimeout: number;
+  /** Turns what `answer` rejects with into what the caller is told. */
+  problemOf(error: unknown): Problem;
 }
 
 /** How an answer went. */
 export interface Ending {
-  /** `null` when the bytes could not be read on the side; they were passed on all the same. */
+  asked: Asked | undefined;
+  /** `null` when the bytes could not be read on the side, or there was no answer. */
   outcome: Outcome | null;
   /** The caller left before the end. */
   disconnected: boolean;
@@ -40,109 +59,211 @@ export interface Ending {
   stalled: boolean;
 }
 
-/** Starts to pass an answer on. `ended` never rejects. */
-export function forward(passage: Passage): { body: ReadableStream<Uint8Array>; ended: Promise<Ending> } {
-  const { inlet, filter, onDisconnect, signal, idle = IDLE } = passage;
-  let isGone = false;
-  let isOver = false;
-  let reason: "closed" | "lost" | "aborted" = "closed";
-  let isStalled = false;
-  let patience = idle === false ? Number.POSITIVE_INFINITY : idle;
-  let readingSince = 0;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let draining: ReturnType<typeof setTimeout> | undefined;
+type Timer = ReturnType<typeof setTimeout>;
 
-  const leave = () => {
-    if (isGone || isOver) return;
-    isGone = true;
-    outlet.abandon();
-    const giveUp = () => {
-      reason = "aborted";
-      inlet.cancel();
-    };
-    if (onDisconnect === "abort") giveUp();
-    else draining = setTimeout(giveUp, DRAIN);
-  };
-  const outlet = outletOf(leave);
-  if (signal.aborted) leave();
-  else signal.addEventListener("abort", leave);
-
-  /** Ends a read that nothing comes of. A caller who does not read is no reason to. */
-  const watch = () => {
-    const wait = readingSince === 0 ? patience : readingSince + patience - performance.now();
-    if (wait > 0) {
-      timer = wait === Number.POSITIVE_INFINITY ? undefined : setTimeout(watch, wait);
-      // In Node, an answer that nobody reads is no reason to keep the program running.
-      (timer as { unref?: () => void } | undefined)?.unref?.();
-    } else {
-      if (!decoder?.ended) {
-        isStalled = true;
-        reason = "lost";
-      }
-      inlet.cancel();
-    }
-  };
-
-  let decoder = start(passage.decoder);
-  const account = (bytes: Uint8Array) => {
-    try {
-      decoder?.push(bytes);
-    } catch {
-      decoder = undefined;
-    }
-  };
-
-  const run = async (): Promise<Ending> => {
-    let bytes = passage.first;
-    let isLingering = false;
-    watch();
-    try {
-      for (;;) {
-        if (!bytes) {
-          readingSince = performance.now();
-          bytes = await inlet.next();
-          readingSince = 0;
-          if (!bytes) break;
-        }
-        const passed = isGone || !filter ? bytes : filter.push(bytes);
-        const isTaken = isGone || passed.length === 0 ? undefined : outlet.pass(passed);
-        account(bytes);
-        bytes = undefined;
-        if (isTaken) await isTaken;
-        if (!decoder?.ended) continue;
-        if (isGone) break;
-        if (!isLingering) {
-          isLingering = true;
-          clearTimeout(timer);
-          patience = LINGER;
-          watch();
-        }
-      }
-    } catch {
-      if (reason === "closed") reason = "lost";
-    }
-    isOver = true;
-    clearTimeout(timer);
-    clearTimeout(draining);
-    signal.removeEventListener("abort", leave);
-    inlet.cancel();
-    if (!isGone) {
-      const rest = filter?.end() ?? NOTHING;
-      if (rest.length > 0) void outlet.pass(rest);
-      if (reason === "closed" || decoder?.ended) outlet.close();
-      else outlet.fail(new TypeError("The provider's answer broke off."));
-    }
-    return { outcome: decoder?.end(reason) ?? null, disconnected: isGone, stalled: isStalled };
-  };
-  return { body: outlet.body, ended: run() };
+/** In Node, an answer that is not read is no reason to keep the program running. */
+function quietly(timer: Timer): Timer {
+  (timer as { unref?: () => void }).unref?.();
+  return timer;
 }
 
-/** Accounting that cannot begin does not keep the answer back. */
-function start(options: DecoderOptions): ChatDecoder<"none"> | undefined {
-  try {
-    return new ChatDecoder({ ...options, output: "none" });
-  } catch (error) {
-    console.error("chatwire/edge: an answer cannot be counted:", (error as Error).message);
-    return undefined;
+/** Starts to pass an answer on. `ended` never rejects. */
+export function forward(passage: Passage): { body: ReadableStream<Uint8Array>; ended: Promise<Ending> } {
+  const passing = new Passing(passage);
+  return { body: passing.body, ended: passing.run() };
+}
+
+class Passing {
+  readonly #passage: Passage;
+  readonly #outlet = outletOf(() => this.#leave());
+  #inlet: Inlet | undefined;
+  #asked: Asked | undefined;
+  #decoder: ChatDecoder<"none"> | undefined;
+  #firstToken: FirstToken | undefined;
+  /** The caller has left. */
+  #isGone = false;
+  #isOver = false;
+  #isStalled = false;
+  #reason: "closed" | "lost" | "aborted" = "closed";
+  /** Milliseconds that a read may take, and when the one under way began. */
+  #patience = Number.POSITIVE_INFINITY;
+  #readingSince = 0;
+  #reading: Timer | undefined;
+  #draining: Timer | undefined;
+  #heartbeat: Timer | undefined;
+  #lastPassed = performance.now();
+  #isWriting = false;
+  /** What waits for the caller to take bytes. */
+  #giveUpWriting: () => void = () => {};
+
+  constructor(passage: Passage) {
+    this.#passage = passage;
+    const { signal } = passage;
+    if (signal.aborted) this.#leave();
+    else signal.addEventListener("abort", this.#onAbort);
+  }
+
+  get body(): ReadableStream<Uint8Array> {
+    return this.#outlet.body;
+  }
+
+  readonly #onAbort = () => this.#leave();
+
+  async run(): Promise<Ending> {
+    const { answer, isStream, answerTimeout } = this.#passage;
+    const longest = quietly(setTimeout(() => this.#stall(), answerTimeout));
+    if (isStream) this.#beat();
+    let filter: EventFilter | undefined;
+    try {
+      const open = answer instanceof Promise ? await answer : answer;
+      this.#start(open);
+      if (open.contentType !== "application/json") filter = new EventFilter({ ...this.#passage.filter, ...open });
+      await this.#pass(open, filter);
+    } catch (error) {
+      if (this.#inlet) {
+        if (this.#reason === "closed") this.#reason = "lost";
+      } else if (!this.#isGone) {
+        this.#reason = "lost";
+        void this.#outlet.pass(this.#passage.problemOf(error).toEvent());
+        this.#outlet.close();
+        this.#isOver = true;
+      }
+    }
+    const wasOver = this.#isOver;
+    this.#isOver = true;
+    for (const timer of [longest, this.#reading, this.#draining, this.#heartbeat]) clearTimeout(timer);
+    this.#passage.signal.removeEventListener("abort", this.#onAbort);
+    this.#firstToken?.free();
+    this.#inlet?.cancel();
+    if (!this.#isGone && !wasOver) this.#finish(filter);
+    const outcome = this.#decoder?.end(filter?.isAnswered && this.#reason === "lost" ? "closed" : this.#reason) ?? null;
+    return { outcome, asked: this.#asked, disconnected: this.#isGone, stalled: this.#isStalled };
+  }
+
+  /** From here on there is a provider whose answer it is. */
+  #start({ inlet, decoder, firstToken, asked }: OpenAnswer): void {
+    this.#inlet = inlet;
+    this.#asked = asked;
+    if (this.#isGone && this.#passage.onDisconnect === "abort") this.#giveUp();
+    try {
+      this.#decoder = new ChatDecoder({ ...decoder, output: "none" });
+      this.#firstToken = new FirstToken(decoder);
+    } catch (error) {
+      // Accounting that cannot begin does not keep the answer back.
+      console.error("chatwire/edge: an answer cannot be counted:", (error as Error).message);
+    }
+    this.#patience = firstToken;
+  }
+
+  async #pass({ inlet, first, idle, contentType }: OpenAnswer, filter: EventFilter | undefined): Promise<void> {
+    let bytes = first;
+    let isLingering = false;
+    this.#watch();
+    for (;;) {
+      if (!bytes) {
+        this.#readingSince = performance.now();
+        bytes = await inlet.next();
+        this.#readingSince = 0;
+        if (!bytes) return;
+      }
+      const passed = this.#isGone && !filter ? bytes : (filter?.push(bytes) ?? bytes);
+      const isTaken = this.#isGone || passed.length === 0 ? undefined : this.#write(passed);
+      this.#account(bytes, contentType, idle);
+      bytes = undefined;
+      if (isTaken) await isTaken;
+      const isAnswered = filter?.isAnswered === true;
+      if (!this.#decoder?.ended && !isAnswered) continue;
+      if (this.#isGone) return;
+      if (isLingering && !this.#decoder?.ended) continue;
+      isLingering = true;
+      clearTimeout(this.#reading);
+      this.#patience = this.#decoder?.ended ? LINGER : LINGER_WITHOUT_DONE;
+      this.#watch();
+    }
+  }
+
+  #account(bytes: Uint8Array, contentType: string, idle: number): void {
+    try {
+      this.#decoder?.push(bytes);
+      if (this.#firstToken?.isThere(bytes)) {
+        this.#firstToken = undefined;
+        if (contentType !== "application/json") this.#patience = idle;
+      }
+    } catch {
+      this.#decoder = undefined;
+    }
+  }
+
+  /** What is left to say to a caller who is still there. */
+  #finish(filter: EventFilter | undefined): void {
+    const rest = filter?.end();
+    if (rest && rest.length > 0) void this.#outlet.pass(rest);
+    if (this.#reason === "closed" || this.#decoder?.ended || filter?.isAnswered) this.#outlet.close();
+    else this.#outlet.fail(new TypeError("The provider's answer broke off."));
+  }
+
+  // ---- Leaving and stalling ------------------------------------------------------------------------------------------
+
+  #leave(): void {
+    if (this.#isGone || this.#isOver) return;
+    this.#isGone = true;
+    this.#giveUpWriting();
+    this.#outlet.abandon();
+    if (this.#passage.onDisconnect === "abort") this.#giveUp();
+    else this.#draining = setTimeout(() => this.#giveUp(), DRAIN);
+  }
+
+  #giveUp(): void {
+    this.#reason = "aborted";
+    this.#inlet?.cancel();
+  }
+
+  #stall(): void {
+    if (!this.#decoder?.ended) {
+      this.#isStalled = true;
+      this.#reason = "lost";
+    }
+    this.#giveUpWriting();
+    this.#inlet?.cancel();
+  }
+
+  /** Ends a read that takes too long. A caller who does not take what there is does not count against the provider. */
+  #watch(): void {
+    const wait = this.#readingSince === 0 ? this.#patience : this.#readingSince + this.#patience - performance.now();
+    if (wait === Number.POSITIVE_INFINITY) this.#reading = undefined;
+    else if (wait > 0) this.#reading = quietly(setTimeout(() => this.#watch(), wait));
+    else if (this.#passage.isStream && this.#patience <= LINGER) this.#inlet?.cancel();
+    else this.#stall();
+  }
+
+  // ---- Writing -------------------------------------------------------------------------------------------------------
+
+  /** Hands bytes to the caller, who counts as gone when they are not taken in time. */
+  async #write(bytes: Uint8Array): Promise<void> {
+    this.#isWriting = true;
+    const isTaken = this.#outlet.pass(bytes);
+    const timer = quietly(setTimeout(() => this.#leave(), this.#passage.writeTimeout));
+    const isGivenUp = new Promise<void>((resolve) => {
+      this.#giveUpWriting = resolve;
+    });
+    await Promise.race([isTaken, isGivenUp]);
+    clearTimeout(timer);
+    this.#lastPassed = performance.now();
+    this.#isWriting = false;
+  }
+
+  /** Sends a comment whenever nothing else was sent for a while. */
+  #beat(): void {
+    const wait = this.#lastPassed + HEARTBEAT - performance.now();
+    const next = () => {
+      if (this.#isGone || this.#isOver) return;
+      const isQuiet = performance.now() - this.#lastPassed >= HEARTBEAT - 1;
+      if (isQuiet && !this.#isWriting) {
+        this.#lastPassed = performance.now();
+        void this.#write(COMMENT);
+      }
+      this.#beat();
+    };
+    this.#heartbeat = quietly(setTimeout(next, Math.max(1000, wait)));
   }
 }

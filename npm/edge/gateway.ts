@@ -4,14 +4,14 @@
 import { ChatwireError, type ModelList } from "chatwire";
 import { type Context, Hono } from "hono";
 import { admit, authorized, checkHost, checkOrigin, preflight } from "./admission.ts";
-import { type Configuration, configure } from "./configuration.ts";
-import { openKept, readKept, stopKept } from "./kept.ts";
-import type { Environment, GatewayOptions } from "./options.ts";
+import { type Configuration, configure, hasBudget } from "./configuration.ts";
+import { openKept, readKept, STREAM_HEADER, stopKept } from "./kept.ts";
+import type { Environment, GatewayOptions, Grant } from "./options.ts";
 import { issuePageToken } from "./page-token.ts";
 import { Problem, safeHeaders } from "./problem.ts";
 import { register } from "./registry.ts";
 import { relay } from "./relay.ts";
-import { modelsFor, readParams, wishOf } from "./request.ts";
+import { chatRequestOf, limitsOf, modelsFor, readJSON } from "./request.ts";
 import { problemOf } from "./upstream.ts";
 import { usageReport } from "./usage-report.ts";
 
@@ -98,24 +98,24 @@ export function gateway<E = Record<string, string>>(options: GatewayOptions | ((
   };
 }
 
-/** One for all requests that come without, so that what is known of it is found again. */
+/** One object for all requests without an environment, so that its configuration is found again. */
 const NO_ENVIRONMENT: Environment = {};
 
 function misconfigured(error: unknown): Response {
-  // What the package says of options holds no secret; what others throw may.
+  // The package's words about options hold no secret; those of other errors may.
   const what = error instanceof ChatwireError ? error.message : (error as Error)?.name;
   console.error("chatwire/edge: the gateway cannot start:", what);
-  const message = "This gateway is not set up correctly. Who runs it finds the reason in its log.";
+  const message = "This gateway is not set up correctly. Its log says why.";
   return new Problem(500, "gateway_misconfigured", message).toResponse();
 }
 
 function requestIdOf(request: Request): string {
   const own = request.headers.get("x-request-id") ?? "";
-  return REQUEST_ID.test(own) ? own : `req_${crypto.randomUUID().replaceAll("-", "")}`;
+  return REQUEST_ID.test(own) ? own : crypto.randomUUID();
 }
 
 function routes(): Hono<Env> {
-  const app = new Hono<Env>();
+  const app = new Hono<Env>({ strict: false });
   app.use(async (c, next) => {
     const { configuration } = c.env;
     checkHost(configuration, c.req.raw);
@@ -127,15 +127,21 @@ function routes(): Hono<Env> {
     await next();
     for (const [name, value] of Object.entries(cors)) c.res.headers.set(name, value);
   });
-  app.get("/healthz", () => Response.json({ status: "ok" }, { headers: safeHeaders() }));
+  for (const path of ["/health", "/healthz"]) {
+    app.get(path, () => Response.json({ status: "ok" }, { headers: safeHeaders() }));
+  }
   app.get("/v1/models", listModels);
+  // Names of models may have slashes.
+  app.get("/v1/models/:id{.+}", oneModel);
   app.post("/v1/token", giveToken);
   app.get("/v1/usage", reportUsage);
   app.post("/v1/chat/completions", complete);
   app.on(["GET", "DELETE"], "/v1/streams/:id", resume);
   for (const [path, method] of [
+    ["/health", "GET"],
     ["/healthz", "GET"],
     ["/v1/models", "GET"],
+    ["/v1/models/:id{.+}", "GET"],
     ["/v1/token", "POST"],
     ["/v1/usage", "GET"],
     ["/v1/chat/completions", "POST"],
@@ -146,7 +152,11 @@ function routes(): Hono<Env> {
     });
   }
   app.notFound(() =>
-    new Problem(404, "not_found", "Nothing is served here. Try POST /v1/chat/completions.").toResponse(),
+    new Problem(
+      404,
+      "not_found",
+      "Nothing is served at this path. This gateway serves POST /v1/chat/completions and GET /v1/models.",
+    ).toResponse(),
   );
   app.onError((error) => {
     if (error instanceof Problem) return error.toResponse();
@@ -157,14 +167,24 @@ function routes(): Hono<Env> {
 }
 
 async function listModels(c: Context<Env>): Promise<Response> {
+  return Response.json(await modelsOf(c), { headers: safeHeaders() });
+}
+
+async function oneModel(c: Context<Env>): Promise<Response> {
+  const id = (c.req.param("id") ?? "").replace(/\/+$/, "");
+  const found = (await modelsOf(c)).data.find((model) => model.id === id);
+  if (!found) throw new Problem(404, "model_not_found", "There is no such model here. GET /v1/models lists them.");
+  return Response.json(found, { headers: safeHeaders() });
+}
+
+/** The models that the caller may use. */
+async function modelsOf(c: Context<Env>): Promise<ModelList> {
   const { configuration, env } = c.env;
   const grant = await admit(configuration, c.req.raw, env);
   const names = modelsFor(configuration, grant);
-  const list: ModelList =
-    names === null
-      ? await configuration.anyModel.client.models.list({ signal: c.req.raw.signal }).catch(rethrown)
-      : { object: "list", data: names.map((id) => ({ id, object: "model", created: 0, owned_by: "gateway" })) };
-  return Response.json(list, { headers: safeHeaders() });
+  if (names)
+    return { object: "list", data: names.map((id) => ({ id, object: "model", created: 0, owned_by: "gateway" })) };
+  return configuration.anyModel.places[0].client.models.list({ signal: c.req.raw.signal }).catch(rethrown);
 }
 
 async function giveToken(c: Context<Env>): Promise<Response> {
@@ -186,26 +206,36 @@ async function reportUsage(c: Context<Env>): Promise<Response> {
 
 async function complete(c: Context<Env>): Promise<Response> {
   const { configuration, env, requestId, waitUntil } = c.env;
-  const request = c.req.raw;
-  const grant = await admit(configuration, request, env);
-  const params = await readParams(request, configuration.maxBodyBytes);
-  const wish = wishOf(configuration, grant, params);
+  const { signal } = c.req.raw;
+  const grant = await admit(configuration, c.req.raw, env);
+  const json = await readJSON(c.req.raw, configuration.maxBodyBytes);
+  const request = chatRequestOf(configuration, grant, json);
+  checkPlan(configuration, grant);
   const { caller, plan } = grant;
-  if (plan && !configuration.shared) {
-    console.error("chatwire/edge: a grant has a plan, and there is no `limiter` to keep it");
-    throw new Problem(500, "gateway_misconfigured", "This gateway is not set up correctly.");
-  }
   const recordId = crypto.randomUUID();
-  const { signal } = request;
-  if (configuration.streams && wish.params.stream === true) {
-    const { model, params, hidesUsage } = wish;
-    const order = { gateway: c.env.gateway, caller, plan, recordId, requestId, model, params, hidesUsage };
-    return openKept(configuration.streams, order, signal, waitUntil);
+  if (configuration.streams && request.isStream) {
+    const { model, maxTokens, hidesUsage } = request;
+    const order = { gateway: c.env.gateway, caller, plan, recordId, requestId, model, maxTokens, hidesUsage };
+    const body = request.json.print(request.params) ?? JSON.stringify(request.params);
+    return openKept(configuration.streams, { ...order, body }, c.req.header(STREAM_HEADER), waitUntil);
   }
-  const asking = { recordId, caller, plan, provider: wish.route.first.name, params: wish.params, signal, waitUntil };
-  const turn = await configuration.shared?.open(asking);
-  const relayed = await relay({ configuration, signal, requestId, caller, wish, recordId, turn, waitUntil });
+  const limitRequest = { recordId, caller, plan, ...limitsOf(request), signal, waitUntil };
+  const leases = await configuration.shared?.open(limitRequest);
+  const relayed = await relay({ configuration, signal, requestId, caller, request, recordId, leases, waitUntil });
   return relayed.response;
+}
+
+/** @throws {Problem} 500, the caller's plan cannot be kept */
+function checkPlan({ shared, isPriced }: Configuration, { plan }: Grant): void {
+  const trouble =
+    plan && !shared
+      ? "a grant has a plan, and there is no `limiter` to keep it"
+      : hasBudget(plan) && !isPriced
+        ? "a grant has a budget, and a model that its caller can ask for has no price"
+        : undefined;
+  if (!trouble) return;
+  console.error(`chatwire/edge: ${trouble}`);
+  throw new Problem(500, "gateway_misconfigured", "This gateway is not set up correctly. Its log says why.");
 }
 
 /** A kept stream, from after the event that the caller had last; a DELETE stops it. */

@@ -5,9 +5,12 @@ import type { DurableNamespace, StreamsNamespace } from "./options.ts";
 import { Problem, safeHeaders } from "./problem.ts";
 import type { Order } from "./streams.ts";
 
-/** What a caller comes back with: the stream's id. */
+/** A stream's id, as a caller may choose it in its request and finds it in the answer. */
 export const STREAM_HEADER = "x-chatwire-stream";
-/** `open`, or `ended`: nothing comes but what is kept. */
+/**
+ * `open`; `ended`: nothing comes but what is kept; or `cut`: the same, and the stream is not whole. A reader of a stream that
+ * is cut gets what is kept, and then a connection that breaks off.
+ */
 export const STATE_HEADER = "x-chatwire-stream-state";
 
 /** Objects have no address of their own; the path says what is asked. */
@@ -16,6 +19,7 @@ const NOWHERE = "https://streams.invalid";
 /** What passes of an object's headers. */
 const HEADERS = [
   "content-type",
+  "x-accel-buffering",
   "x-upstream-request-id",
   "retry-after",
   "retry-after-ms",
@@ -23,28 +27,39 @@ const HEADERS = [
   STATE_HEADER,
 ];
 
+/** An id that a caller may choose: long enough that it is chosen at random. */
+const CHOSEN_ID = /^[\w-]{16,128}$/;
+/** An id that the platform gave. */
+const GIVEN_ID = /^[\da-f]{64}$/;
+
 type Stub = ReturnType<DurableNamespace["get"]>;
 
-/** Has a new object send the request and keep its answer. Its id can be guessed by nobody. */
+/**
+ * Has an object send the request and keep its answer. A caller who leaves before the headers has not stopped it.
+ * @param chosen the id that the caller chose; a second request with it and the same body gets the same stream
+ * @throws {Problem} 400, it is no such id
+ */
 export async function openKept(
   streams: StreamsNamespace,
   order: Order,
-  signal: AbortSignal,
+  chosen: string | undefined,
   waitUntil: (promise: Promise<unknown>) => void,
 ): Promise<Response> {
-  const id = streams.newUniqueId();
-  const stub = streams.get(id as never);
-  const opened = stub.fetch(`${NOWHERE}/open`, { method: "POST", body: JSON.stringify(order) });
-  waitUntil(opened.catch(() => {}));
-  // Who leaves before they know its id cannot come back for it.
-  const leave = () => waitUntil(stopKept(streams, String(id), order.caller).catch(() => {}));
-  if (signal.aborted) leave();
-  signal.addEventListener("abort", leave);
-  try {
-    return passed(await opened, String(id));
-  } finally {
-    signal.removeEventListener("abort", leave);
+  if (chosen !== undefined && (!CHOSEN_ID.test(chosen) || GIVEN_ID.test(chosen))) {
+    const message = `${STREAM_HEADER} is an id of 16 to 128 letters, digits, "-" and "_", such as a UUID.`;
+    throw new Problem(400, "invalid_value", message, { param: STREAM_HEADER });
   }
+  const id = chosen === undefined ? streams.newUniqueId() : streams.idFromName(nameOf(order.caller, chosen));
+  const stub = streams.get(id as never);
+  const body = JSON.stringify({ ...order, isChosen: chosen !== undefined });
+  const opened = stub.fetch(`${NOWHERE}/open`, { method: "POST", body });
+  waitUntil(opened.catch(() => {}));
+  return passed(await opened, chosen ?? String(id));
+}
+
+/** Ids are chosen by callers without knowing of each other's. */
+function nameOf(caller: string, id: string): string {
+  return `${id}:${caller}`;
 }
 
 /** The events of a kept stream that come after the one with the number `last`. */
@@ -55,25 +70,27 @@ export async function readKept(
   last: string | undefined,
 ): Promise<Response> {
   const headers = { "x-caller": encodeURIComponent(caller), ...(last !== undefined && { "last-event-id": last }) };
-  return passed(await stubOf(streams, id).fetch(`${NOWHERE}/read`, { headers }), id);
+  return passed(await stubOf(streams, id, caller).fetch(`${NOWHERE}/read`, { headers }), id);
 }
 
 /** Stops a kept stream, and its provider with it. */
 export async function stopKept(streams: StreamsNamespace, id: string, caller: string): Promise<Response> {
   const headers = { "x-caller": encodeURIComponent(caller) };
-  return passed(await stubOf(streams, id).fetch(`${NOWHERE}/stop`, { method: "POST", headers }), id);
+  return passed(await stubOf(streams, id, caller).fetch(`${NOWHERE}/stop`, { method: "POST", headers }), id);
 }
 
-/** @throws {Problem} 404, it is no id of ours */
-function stubOf(streams: StreamsNamespace, id: string): Stub {
+/** @throws {Problem} 404, it is no id of a stream */
+function stubOf(streams: StreamsNamespace, id: string, caller: string): Stub {
   try {
-    return streams.get(streams.idFromString(id) as never);
+    const own =
+      CHOSEN_ID.test(id) && !GIVEN_ID.test(id) ? streams.idFromName(nameOf(caller, id)) : streams.idFromString(id);
+    return streams.get(own as never);
   } catch {
     throw noSuchStream();
   }
 }
 
-/** Said of streams that are gone, and of other callers' alike. */
+/** The same for streams that are gone and for those of other callers. */
 export function noSuchStream(): Problem {
   return new Problem(404, "stream_not_found", "There is no such stream, or it is no longer kept.");
 }

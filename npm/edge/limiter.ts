@@ -1,17 +1,27 @@
 /**
- * The Durable Object that keeps one key's plan for all isolates, and the books of what was used.
+ * The Durable Object that keeps one key's plan for all isolates, and the usage of its requests.
  *
- * Around a {@link Meter} it adds what must survive: who holds a place and what counted in the last minute, so that a restart
- * lets nobody pass twice, and usage by caller, model and day. Objects that are idle between two renewals are taken out of
- * memory, so renewals are written, too.
+ * Around a {@link Meter} it adds storage: the leases and what counted in the last minute, so that a restart lets no request
+ * pass twice, the money spent, and usage by caller, model and day. Objects that are idle between two renewals are taken out
+ * of memory, so renewals are written, too.
  */
-import { dayOf, Meter, MINUTE, type Refusal, type Remembered } from "./meter.ts";
+import { dayOf, type Left, Meter, MINUTE, monthOf, type Refusal, type Remembered } from "./meter.ts";
 import type { Plan, UsageRecord } from "./options.ts";
 
-/** What a gateway tells a limiter, as JSON. Times are given as ages, since clocks differ. */
+/** A message of a gateway to a limiter, as JSON. Times are given as ages, since clocks differ. */
 export type Message =
-  | { op: "admit"; id: string; plan: Plan; tokens: number; wait: number }
-  | { op: "renew"; id: string; tokens: number; answered: number | null }
+  | {
+      op: "admit";
+      id: string;
+      caller: string;
+      plan: Plan;
+      tokens: number;
+      cost: number;
+      wait: number;
+      /** Requests of this caller that may wait. */
+      queue: number;
+    }
+  | { op: "renew"; id: string; tokens: number; cost: number; answered: number | null }
   | {
       op: "settle";
       id: string;
@@ -24,7 +34,7 @@ export type Message =
   | { op: "usage"; from: string; to: string; caller: string | null };
 
 /** The answer to `admit`; `after` is in milliseconds. */
-export type Admission = { admitted: true } | { admitted: false; reason: Refusal["reason"]; after: number };
+export type Admission = { admitted: true; left: Left } | { admitted: false; reason: Refusal["reason"]; after: number };
 
 /** Usage of one caller with one model on one day. */
 export interface UsageRow {
@@ -58,8 +68,10 @@ type Told<Op extends Message["op"]> = Extract<Message, { op: Op }>;
 
 interface Waiter {
   id: string;
+  caller: string;
   plan: Plan;
   tokens: number;
+  cost: number;
   until: number;
   answer(admission: Admission): void;
 }
@@ -68,21 +80,24 @@ interface Waiter {
 const REMEMBERED = 10 * MINUTE;
 /** How long usage is kept: a year and a month. */
 const USAGE_KEPT = 400 * 24 * 60 * MINUTE;
-/** A queue that is longer has no hope. */
-const MOST_WAITING = 1000;
+/** Requests that may wait at one object, of all callers. */
+const MOST_WAITING = 10_000;
 /** When to come back if there may be room at any time. */
 const SOON = 1000;
 
 const TABLES = [
   `CREATE TABLE IF NOT EXISTS requests (
-    id TEXT PRIMARY KEY, tokens INTEGER NOT NULL, heard INTEGER NOT NULL, answered INTEGER, ended INTEGER,
-    settled INTEGER NOT NULL DEFAULT 0, booked INTEGER NOT NULL DEFAULT 0
+    id TEXT PRIMARY KEY, tokens INTEGER NOT NULL, cost REAL NOT NULL DEFAULT 0, heard INTEGER NOT NULL, answered INTEGER, ended INTEGER,
+    settled INTEGER NOT NULL DEFAULT 0, counted INTEGER NOT NULL DEFAULT 0
   ) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS usage (
     day TEXT, caller TEXT, model TEXT, requests INTEGER, promptTokens INTEGER, cached INTEGER, completionTokens INTEGER,
     tokens INTEGER, cost REAL, estimated INTEGER, unknown INTEGER, PRIMARY KEY (day, caller, model)
   ) WITHOUT ROWID`,
+  "CREATE TABLE IF NOT EXISTS spent (period TEXT PRIMARY KEY, cost REAL NOT NULL) WITHOUT ROWID",
 ];
+/** The row of `spent` that is never forgotten. */
+const IN_ALL = "all";
 
 /**
  * Keeps limits for all isolates together. Export it from your worker's main module, bind its namespace in `wrangler.toml`,
@@ -105,8 +120,9 @@ export class ChatwireLimiter {
   readonly #sql: LimiterState["storage"]["sql"];
   readonly #clock: () => number;
   readonly #meter: Meter;
-  /** In the order they came. */
-  #waiting: Waiter[] = [];
+  /** The requests that wait, in the order they came, by their callers, in the order of their turns. */
+  readonly #queues = new Map<string, Waiter[]>();
+  #waiting = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #tidied: number;
 
@@ -117,15 +133,15 @@ export class ChatwireLimiter {
     for (const table of TABLES) this.#sql.exec(table);
     const now = clock();
     this.#tidied = now;
-    const [spent] = this.#sql.exec("SELECT coalesce(sum(cost), 0) AS cost FROM usage WHERE day = ?", dayOf(now));
     const requests = this.#sql.exec(
-      "SELECT id, tokens, heard, answered, ended FROM requests WHERE ended IS NULL OR ended > ? ORDER BY heard",
+      "SELECT id, tokens, cost, heard, answered, ended FROM requests WHERE ended IS NULL OR ended > ? ORDER BY heard",
       now - MINUTE,
     );
-    this.#meter = new Meter(requests as Iterable<unknown> as Iterable<Remembered>, {
-      day: dayOf(now),
-      cost: Number(spent?.cost),
-    });
+    const [day, month] = [dayOf(now), monthOf(now)];
+    const spent = (period: string) =>
+      Number([...this.#sql.exec("SELECT cost FROM spent WHERE period = ?", period)][0]?.cost ?? 0);
+    const sums = { day, month, inDay: spent(day), inMonth: spent(month), inAll: spent(IN_ALL) };
+    this.#meter = new Meter(requests as Iterable<unknown> as Iterable<Remembered>, sums);
   }
 
   /** Answers a gateway. */
@@ -141,7 +157,7 @@ export class ChatwireLimiter {
       case "renew":
         return this.#renew(message, now);
       case "settle":
-        // Whoever breaks an answer off knows of it sooner than its server does.
+        // A gateway that breaks an answer off knows of it sooner than the provider does.
         if (message.linger > 0) await new Promise((resolve) => setTimeout(resolve, message.linger));
         this.#settle(message, message.answered === null ? null : now - message.answered, this.#advance());
         return {};
@@ -158,26 +174,30 @@ export class ChatwireLimiter {
     return now;
   }
 
-  #admit({ id, plan, tokens, wait }: Told<"admit">, now: number): Promise<Admission> {
+  #admit({ wait, queue, ...request }: Told<"admit">, now: number): Promise<Admission> {
     return new Promise((answer) => {
-      const until = this.#waiting.length < MOST_WAITING ? now + wait : now;
-      this.#waiting.push({ id, plan, tokens, until, answer });
+      const own = this.#queues.get(request.caller) ?? [];
+      const mayWait = own.length < queue && this.#waiting < MOST_WAITING;
+      own.push({ ...request, until: mayWait ? now + wait : now, answer });
+      this.#queues.set(request.caller, own);
+      this.#waiting++;
       this.#look(now);
     });
   }
 
-  #renew({ id, tokens, answered }: Told<"renew">, now: number): object {
+  #renew({ id, tokens, cost, answered }: Told<"renew">, now: number): object {
     if (!this.#meter.holds(id)) {
       const [known] = this.#sql.exec("SELECT settled FROM requests WHERE id = ?", id);
       if (known?.settled) return {};
     }
     const at = answered === null ? null : now - answered;
-    this.#meter.renew(id, tokens, at, now);
+    this.#meter.renew(id, { tokens, cost }, at, now);
     this.#sql.exec(
-      `INSERT INTO requests (id, tokens, heard, answered) VALUES (?, ?, ?, ?)
+      `INSERT INTO requests (id, tokens, cost, heard, answered) VALUES (?, ?, ?, ?, ?)
        ON CONFLICT (id) DO UPDATE SET heard = excluded.heard, answered = coalesce(answered, excluded.answered), ended = NULL`,
       id,
       tokens,
+      cost,
       now,
       at,
     );
@@ -200,7 +220,7 @@ export class ChatwireLimiter {
         now,
       );
     }
-    if (record) this.#book(record, now);
+    if (record) this.#count(record, now);
     this.#tidy(now);
     this.#look(now);
   }
@@ -208,24 +228,31 @@ export class ChatwireLimiter {
   #cancel(id: string, now: number): object {
     this.#meter.cancel(id);
     this.#sql.exec("DELETE FROM requests WHERE id = ? AND settled = 0", id);
-    const waiter = this.#waiting.find((one) => one.id === id);
-    this.#waiting = this.#waiting.filter((one) => one !== waiter);
-    if (waiter) refuse(waiter, { reason: "concurrent", at: null }, now);
+    for (const [caller, own] of this.#queues) {
+      const waiter = own.find((one) => one.id === id);
+      if (!waiter) continue;
+      this.#keep(
+        caller,
+        own.filter((one) => one !== waiter),
+      );
+      refuse(waiter, { reason: "concurrent", at: null }, now);
+      break;
+    }
     this.#look(now);
     return {};
   }
 
-  /** Once, whichever of its request's places told of it: the first has the record's id, a retry's another. */
-  #book(record: UsageRecord, now: number): void {
+  /** Counts a record, once: it may come with several leases of its request. The first has the record's id, a retry's another. */
+  #count(record: UsageRecord, now: number): void {
     const { recordId } = record;
-    const [known] = this.#sql.exec("SELECT booked FROM requests WHERE id = ?", recordId);
-    if (known?.booked) return;
+    const [known] = this.#sql.exec("SELECT counted FROM requests WHERE id = ?", recordId);
+    if (known?.counted) return;
     this.#sql.exec(
-      `INSERT INTO requests (id, tokens, heard, ended, settled, booked) VALUES (?, 0, ?, ?, 1, 1)
-       ON CONFLICT (id) DO UPDATE SET booked = 1`,
+      `INSERT INTO requests (id, tokens, heard, ended, settled, counted) VALUES (?, 0, ?, ?, 1, 1)
+       ON CONFLICT (id) DO UPDATE SET counted = 1`,
       recordId,
       now,
-      now - MINUTE, // It takes no place after a restart.
+      now - MINUTE, // It counts against no limit after a restart.
     );
     const { caller, model, promptTokens, cached, completionTokens, tokens, cost, estimated, startedAt } = record;
     const day = dayOf(startedAt);
@@ -247,7 +274,12 @@ export class ChatwireLimiter {
       Number(estimated),
       Number(tokens === null),
     );
-    this.#meter.spend(cost ?? 0, day);
+    if (cost === null) return;
+    this.#meter.spend(cost, startedAt);
+    for (const period of [day, monthOf(startedAt), IN_ALL]) {
+      const add = "INSERT INTO spent VALUES (?, ?) ON CONFLICT (period) DO UPDATE SET cost = cost + excluded.cost";
+      this.#sql.exec(add, period, cost);
+    }
   }
 
   #usage({ from, to, caller }: Told<"usage">): unknown[] {
@@ -262,32 +294,55 @@ export class ChatwireLimiter {
     this.#tidied = now;
     this.#sql.exec("DELETE FROM requests WHERE ended < ?", now - REMEMBERED);
     this.#sql.exec("DELETE FROM usage WHERE day < ?", dayOf(now - USAGE_KEPT));
+    this.#sql.exec("DELETE FROM spent WHERE period < ? AND period <> ?", dayOf(now - USAGE_KEPT), IN_ALL);
   }
 
-  /** Lets in who may come, in the order they asked, and sends away whose patience ends before there is room. */
+  /** Admits the requests that wait: callers take turns, and each caller's requests go in the order they came. */
   #look(now: number): void {
     clearTimeout(this.#timer);
-    for (let first = this.#waiting[0]; first; first = this.#waiting[0]) {
-      const { id, plan, tokens, until } = first;
-      const refusal = this.#meter.admit(id, plan, tokens, now);
+    for (let next = this.#next(); next; next = this.#next()) {
+      const { id, caller, plan, tokens, cost, until } = next;
+      const refusal = this.#meter.admit(id, plan, { tokens, cost }, now);
       if (refusal && until > now && (refusal.at ?? now) <= until) {
         this.#waitFor(refusal, now);
         return;
       }
-      this.#waiting.shift();
-      if (refusal) refuse(first, refusal, now);
+      const own = (this.#queues.get(caller) ?? []).slice(1);
+      // The next turn of this caller comes after those of the others.
+      this.#queues.delete(caller);
+      this.#keep(caller, own, 1);
+      if (refusal) refuse(next, refusal, now);
       else {
-        this.#sql.exec("INSERT OR REPLACE INTO requests (id, tokens, heard) VALUES (?, ?, ?)", id, tokens, now);
-        first.answer({ admitted: true });
+        const insert = "INSERT OR REPLACE INTO requests (id, tokens, cost, heard) VALUES (?, ?, ?, ?)";
+        this.#sql.exec(insert, id, tokens, cost, now);
+        next.answer({ admitted: true, left: this.#meter.left(plan, now) });
       }
     }
   }
 
-  /** The first in the queue waits, and all behind it. */
+  /** The request whose turn is next. */
+  #next(): Waiter | undefined {
+    for (const [first] of this.#queues.values()) return first;
+    return undefined;
+  }
+
+  /** Replaces a caller's queue, from which `gone` requests are missing where it was removed before. */
+  #keep(caller: string, own: Waiter[], gone?: number): void {
+    this.#waiting -= gone ?? (this.#queues.get(caller)?.length ?? 0) - own.length;
+    if (own.length > 0) this.#queues.set(caller, own);
+    else this.#queues.delete(caller);
+  }
+
+  /** The next request in turn waits, and all others behind it. */
   #waitFor(refusal: Refusal, now: number): void {
-    this.#waiting = this.#waiting.filter((waiter) => waiter.until > now || refuse(waiter, refusal, now));
+    let first = Number.POSITIVE_INFINITY;
+    for (const [caller, own] of this.#queues) {
+      const patient = own.filter((waiter) => waiter.until > now || refuse(waiter, refusal, now));
+      if (patient.length < own.length) this.#keep(caller, patient);
+      for (const { until } of patient) first = Math.min(first, until);
+    }
     const { nextExpiry } = this.#meter;
-    const wake = Math.min(nextExpiry, refusal.at ?? nextExpiry, ...this.#waiting.map(({ until }) => until));
+    const wake = Math.min(nextExpiry, refusal.at ?? nextExpiry, first);
     this.#timer = setTimeout(() => this.#look(this.#advance()), Math.max(1, wake - now));
   }
 }

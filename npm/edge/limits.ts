@@ -1,26 +1,25 @@
 /**
- * A gateway's limits that all isolates keep together: which places a request needs, and what is said when there is none.
+ * A gateway's limits that all isolates keep together: which leases a request needs, and what is answered when there is none.
  *
  * What requests share here is plain data; every message is sent by the request that it is about.
  */
-import type { APIError, Fetch } from "chatwire";
+import type { APIError, Fetch, Prices } from "chatwire";
+import { Lease, LimiterObject } from "./lease.ts";
 import type { Admission, UsageRow } from "./limiter.ts";
+import type { Left } from "./meter.ts";
 import type { DurableNamespace, Plan, ProviderOptions, UsageRecord } from "./options.ts";
-import { Keeper, Place } from "./place.ts";
 import { Problem } from "./problem.ts";
+import { type Reservation, reservationOf } from "./reservation.ts";
 
-/** Names a request's turn to its first provider's `fetch`; it goes no further. */
-const TURN_HEADER = "x-chatwire-turn";
 /** On a refusal that stands for a provider's answer: the seconds to wait. */
 const RETRY_HEADER = "x-chatwire-retry-after";
 const USED_UP = "chatwire_plan_used_up";
 const UNREACHABLE = "chatwire_limiter_unreachable";
 /** Milliseconds before a limiter is asked again that did not answer. */
 const PAUSES = [100, 500, 1000];
-/** Bytes of a request's text that make a token, about. */
-const BYTES_PER_TOKEN = 4;
 
 type FetchInit = Parameters<Fetch>[1];
+type Params = Readonly<Record<string, unknown>>;
 
 /** What is said of a limit. */
 const WORDS: Record<keyof Plan, string> = {
@@ -28,93 +27,103 @@ const WORDS: Record<keyof Plan, string> = {
   tokensPerMinute: "The tokens of this minute are used up.",
   concurrent: "Too many requests are under way.",
   costPerDay: "The budget of this day is used up.",
+  costPerMonth: "The budget of this month is used up.",
+  costTotal: "The budget is used up.",
 };
 
-/** Why there is no place, as a provider would say it, so that the client asks the next one. */
+/** A refusal of ours, as a provider's answer, so that the next provider is asked. */
 type Refusal = { refusal: Response };
 
-/** Which place an answer has. */
-const serving = new WeakMap<Response, Place>();
-
-/** What a request asks for, as far as limits go. */
-export interface Asking {
+/** A request that asks for leases. */
+export interface LimitRequest {
   recordId: string;
   caller: string;
-  /** In place of what callers have otherwise. */
+  /** In place of the one that callers have otherwise. */
   plan: Plan | undefined;
-  /** The provider that is asked first. */
+  /** The provider that is asked first, and the parameters it would get. */
   provider: string;
-  params: object;
+  params: Params;
+  /** Of the models that may be asked. */
+  prices: readonly (Prices | undefined)[];
   signal: AbortSignal;
   waitUntil(promise: Promise<unknown>): void;
 }
 
-/** One way to a place: where, by what plan, with how much patience. */
-interface Entrance {
-  keeper: Keeper;
+/** A request for one lease. */
+interface LeaseRequest {
+  object: LimiterObject;
   plan: Plan;
   id: string;
-  params: () => object;
+  caller: string;
+  reservation: Reservation;
   wait: number;
   signal?: AbortSignal | undefined;
-  /** Keeps the worker alive until it is known that nobody waits any more. */
+  /** Keeps the worker alive until it is known that nothing waits any more. */
   waitUntil?: (promise: Promise<unknown>) => void;
 }
 
-/** One request's places. */
-export class Turn {
-  /** Tell the first provider's `fetch` whose request it sends. */
-  readonly headers: Record<string, string>;
-  /** For the first attempt; those after it find their own. */
-  first: Place | Refusal | undefined;
-  /** Those of attempts that were made. */
-  readonly attempts: Place[] = [];
-  readonly #caller: Place | undefined;
-  readonly #close: () => void;
-  /** Where the usage is written of an answer that needed no place. */
-  readonly #books: (provider: string) => Place | undefined;
+/** The leases of one request. */
+export class RequestLeases {
+  readonly caller: string;
+  /** For the first attempt; those after it ask for their own. */
+  first: Lease | Refusal | undefined;
+  /** Those of attempts that were made, except the one that is answering. */
+  readonly #attempts: Lease[] = [];
+  /** The caller's own. */
+  readonly #own: Lease | undefined;
+  /** What the caller's plan leaves. */
+  readonly left: Left;
+  readonly #unleased: (provider: string) => Lease | undefined;
   #isSent = false;
-  #serving: Place | undefined;
+  #answering: Lease | undefined;
+  #settled: Promise<boolean> | undefined;
 
-  constructor(
-    id: string,
-    caller: Place | undefined,
-    books: (provider: string) => Place | undefined,
-    close: () => void,
-  ) {
-    this.headers = { [TURN_HEADER]: id };
-    this.#caller = caller;
-    this.#books = books;
-    this.#close = close;
+  /** @param unleased finds the object for the usage of an answer that needed no lease */
+  constructor(caller: string, own: Lease | undefined, left: Left, unleased: (provider: string) => Lease | undefined) {
+    this.caller = caller;
+    this.#own = own;
+    this.left = left;
+    this.#unleased = unleased;
   }
 
   /** An attempt is made. */
-  sends(place: Place | undefined): void {
+  sends(lease: Lease | undefined): void {
     this.#isSent = true;
-    if (place) this.attempts.push(place);
+    if (lease) this.#attempts.push(lease);
   }
 
-  /** A provider answers. */
-  answered(response: Response): void {
-    this.#caller?.answered();
-    this.#serving = serving.get(response);
+  /** The headers of a good answer have arrived. */
+  answered(lease: Lease | undefined): void {
+    this.#own?.answered();
+    lease?.answered();
+    this.#answering = lease;
   }
 
-  /** Gives all places back, and puts into the books what was used. */
-  async settle(record: UsageRecord): Promise<void> {
-    this.#close();
+  /** Ends all leases, and counts what was used. Gives whether the limiter has it. */
+  settle(record: UsageRecord): Promise<boolean> {
+    this.#settled ??= this.#settle(record);
+    return this.#settled;
+  }
+
+  /** What `settle` gave, or gives; `undefined` before. */
+  get settled(): Promise<boolean> | undefined {
+    return this.#settled;
+  }
+
+  async #settle(record: UsageRecord): Promise<boolean> {
     const { provider, outcome } = record;
-    // A refusal costs nothing; what else is unknown may have cost all that was reserved.
+    // A refusal costs nothing; what else is not known may have cost all that was reserved.
     const tokens = record.tokens ?? (outcome === "error" ? 0 : null);
     const isBroken = outcome !== "complete";
     const used = { tokens, record: provider === null ? null : record, isBroken };
     const wasSent = this.#isSent || provider !== null;
-    await Promise.all([
-      wasSent ? this.#caller?.settle(used) : this.#caller?.cancel(),
-      provider !== null && (this.#serving ?? this.#books(provider))?.settle(used),
-      this.first instanceof Place && this.first.cancel(),
-      ...this.attempts.map((place) => place.settle({ tokens: null, isBroken: true })),
+    const ends = await Promise.all([
+      wasSent ? this.#own?.settle(used) : this.#own?.cancel(),
+      provider === null || (this.#answering ?? this.#unleased(provider))?.settle(used),
+      this.first instanceof Lease ? this.first.cancel() : undefined,
+      ...this.#attempts.map((lease) => lease.settle({ tokens: lease.promptTokens, isBroken: true })),
     ]);
+    return !ends.includes(false);
   }
 }
 
@@ -123,8 +132,8 @@ export class Limits {
   readonly #namespace: DurableNamespace;
   readonly #callerPlan: Plan | undefined;
   readonly #wait: number;
-  readonly #providers: ReadonlyMap<string, { keeper: Keeper; plan: Plan | undefined }>;
-  readonly #turns = new Map<string, Turn>();
+  readonly #queue: number;
+  readonly #providers: ReadonlyMap<string, { object: LimiterObject; plan: Plan | undefined }>;
 
   /** @param providers their plans, by the names in `providers` of the gateway */
   constructor(
@@ -132,153 +141,162 @@ export class Limits {
     caller: Plan | undefined,
     providers: Readonly<Record<string, { options: ProviderOptions; plan: Plan | undefined }>>,
     wait: number,
+    queue: number,
   ) {
     this.#namespace = namespace;
     this.#callerPlan = caller;
     this.#wait = wait;
+    this.#queue = queue;
     this.#providers = new Map(
       Object.entries(providers).map(([name, { options, plan }]) => {
-        let object: string | undefined;
+        let found: string | undefined;
         const find = async () => {
-          object ??= await objectOf(name, options.apiKey);
-          return object;
+          found ??= await objectNameOf(name, options.apiKey);
+          return found;
         };
-        return [name, { keeper: new Keeper(namespace, find), plan }];
+        return [name, { object: new LimiterObject(namespace, find), plan }];
       }),
     );
   }
 
   /**
-   * Finds a place for a caller's request, and one at its first provider. What the provider's plan refuses is not thrown:
-   * another provider may answer.
-   * @throws {Problem} 429, the caller's plan is used up; 499, they left; 503, the limiter cannot be reached
+   * Gets a lease from the caller's plan, and one from that of the first provider. A refusal of the provider's plan is not
+   * thrown: another provider may answer.
+   * @throws {Problem} 429, the caller's plan is used up; 499, the caller left; 503, the limiter cannot be reached
    */
-  async open({
-    recordId: id,
-    caller,
-    plan = this.#callerPlan,
-    provider,
-    params,
-    signal,
-    waitUntil,
-  }: Asking): Promise<Turn> {
+  async open(request: LimitRequest): Promise<RequestLeases> {
+    const { recordId: id, caller, plan = this.#callerPlan, provider, params, prices, signal, waitUntil } = request;
     const patience = Date.now() + this.#wait;
-    const request = { id, params: () => params, signal, waitUntil };
-    let own: Place | undefined;
+    const common = { id, caller, reservation: reservationOf(params, prices), signal, waitUntil };
+    let own: { lease: Lease; left: Left } | undefined;
     try {
       if (plan) {
-        const keeper = new Keeper(this.#namespace, async () => `caller:${caller}`);
-        const found = await this.#enter({ ...request, keeper, plan, wait: this.#wait });
+        const object = new LimiterObject(this.#namespace, async () => `caller:${caller}`);
+        const found = await this.#ask({ ...common, object, plan, wait: this.#wait });
         if ("refusal" in found) throw (await problemIn(found.refusal)) ?? found;
         own = found;
       }
-      const close = () => void this.#turns.delete(id);
-      const turn = new Turn(id, own, (name) => this.#books(name, id), close);
-      turn.first = await this.#enterProvider(provider, { ...request, wait: Math.max(0, patience - Date.now()) });
-      this.#turns.set(id, turn);
-      return turn;
+      const leases = new RequestLeases(caller, own?.lease, own?.left ?? {}, (name) => this.#unleased(name, id));
+      leases.first = await this.#askProvider(provider, { ...common, wait: Math.max(0, patience - Date.now()) });
+      return leases;
     } catch (error) {
-      if (own) waitUntil(own.cancel());
+      if (own) waitUntil(own.lease.cancel());
       throw error;
     }
   }
 
   /** Sends one attempt to a provider, within its plan. Refusals are responses. */
-  async attempt(provider: string, init: FetchInit, send: (init: FetchInit) => Promise<Response>): Promise<Response> {
-    const { headers, signal, body = "{}" } = init;
-    const turn = this.#turns.get(headers.get(TURN_HEADER) ?? "");
-    headers.delete(TURN_HEADER);
-    const request = { id: crypto.randomUUID(), params: () => JSON.parse(body), wait: 0, signal };
-    const found = turn?.first ?? (await this.#enterProvider(provider, request));
-    if (turn) turn.first = undefined;
+  async attempt(
+    provider: string,
+    leases: RequestLeases | undefined,
+    init: FetchInit,
+    prices: Prices | undefined,
+    send: (init: FetchInit) => Promise<Response>,
+  ): Promise<Response> {
+    const { signal, body = "{}" } = init;
+    let found = leases?.first;
+    if (leases) leases.first = undefined;
+    else if (this.#providers.get(provider)?.plan === undefined) return send(init);
+    if (!found && this.#providers.get(provider)?.plan) {
+      const reservation = reservationOf(JSON.parse(body), [prices]);
+      const request = { id: crypto.randomUUID(), caller: leases?.caller ?? "", reservation, wait: 0, signal };
+      found = await this.#askProvider(provider, request);
+    }
     if (found && "refusal" in found) return found.refusal;
-    turn?.sends(found);
-    const giveUp = () => void found?.settle({ tokens: null, isBroken: true });
+    const lease = found;
+    leases?.sends(lease);
+    const giveUp = () => void lease?.settle({ tokens: lease.promptTokens, isBroken: true });
     signal?.addEventListener("abort", giveUp);
     try {
       const response = await send(init);
-      found?.answered();
-      if (!response.ok) await found?.settle({ tokens: 0 });
-      else if (found) serving.set(response, found);
+      if (response.ok) {
+        leases?.answered(lease);
+        signal?.removeEventListener("abort", giveUp);
+      } else {
+        await lease?.settle({ tokens: 0 });
+      }
       return response;
     } catch (error) {
-      await found?.settle({ tokens: null, isBroken: true });
+      await lease?.settle({ tokens: lease.promptTokens, isBroken: true });
       throw error;
     }
   }
 
   /** Usage of the days `from` to `to` (in UTC, both included): of one caller, or of all (`null`). */
   async usage(from: string, to: string, caller: string | null): Promise<UsageRow[]> {
-    const keepers = new Map<string, Keeper>();
-    for (const { keeper } of this.#providers.values()) keepers.set(await keeper.name(), keeper);
+    const objects = new Map<string, LimiterObject>();
+    for (const { object } of this.#providers.values()) objects.set(await object.name(), object);
     const rows = await Promise.all(
-      [...keepers.values()].map((keeper) =>
-        keeper.tellSurely<UsageRow[]>(() => ({ op: "usage", from, to, caller }), PAUSES),
+      [...objects.values()].map((object) =>
+        object.sendWithRetries<UsageRow[]>(() => ({ op: "usage", from, to, caller }), PAUSES),
       ),
     );
     return merged(rows.flat());
   }
 
   /**
-   * Puts into the books a request whose places are lost, because whoever held them died. Told twice, it counts once.
+   * Counts a request whose leases are lost, because the object that held them restarted. A second call changes nothing.
+   * @throws the limiter cannot be reached
    */
   async settleLost(record: UsageRecord): Promise<void> {
     const { recordId, caller, provider, tokens } = record;
     const used = { tokens, record: provider === null ? null : record, isBroken: true };
-    const own = new Place(new Keeper(this.#namespace, async () => `caller:${caller}`), recordId, 0);
-    await Promise.all([own.settle(used), provider !== null && this.#books(provider, recordId)?.settle(used)]);
+    const own = new Lease(new LimiterObject(this.#namespace, async () => `caller:${caller}`), recordId, NOTHING);
+    const ends = [own.settle(used), provider === null || this.#unleased(provider, recordId)?.settle(used)];
+    if ((await Promise.all(ends)).includes(false)) throw new Error("The limiter cannot be reached.");
   }
 
-  #books(provider: string, id: string): Place | undefined {
+  #unleased(provider: string, id: string): Lease | undefined {
     const known = this.#providers.get(provider);
-    return known && new Place(known.keeper, id, 0);
+    return known && new Lease(known.object, id, NOTHING);
   }
 
-  async #enterProvider(name: string, request: Omit<Entrance, "keeper" | "plan">): Promise<Place | Refusal | undefined> {
-    const { keeper, plan } = this.#providers.get(name) ?? {};
-    return keeper && plan && this.#enter({ ...request, keeper, plan });
+  async #askProvider(
+    name: string,
+    request: Omit<LeaseRequest, "object" | "plan">,
+  ): Promise<Lease | Refusal | undefined> {
+    const { object, plan } = this.#providers.get(name) ?? {};
+    if (!object || !plan) return undefined;
+    const found = await this.#ask({ ...request, object, plan });
+    return "refusal" in found ? found : found.lease;
   }
 
-  async #enter({ keeper, plan, id, params, wait, signal, waitUntil }: Entrance): Promise<Place | Refusal> {
-    const tokens = plan.tokensPerMinute === undefined ? 0 : mostTokens(params());
-    const place = new Place(keeper, id, tokens);
+  async #ask(request: LeaseRequest): Promise<{ lease: Lease; left: Left } | Refusal> {
+    const { object, plan, id, caller, reservation, wait, signal, waitUntil } = request;
+    const lease = new Lease(object, id, reservation);
+    const { tokens, cost } = reservation;
     let admission: Admission;
     try {
       const until = Date.now() + wait;
-      const message = () => ({ op: "admit", id, plan, tokens, wait: Math.max(0, until - Date.now()) }) as const;
-      const asking = keeper.tellSurely<Admission>(message, PAUSES, signal);
+      const queue = this.#queue;
+      const message = () =>
+        ({ op: "admit", id, caller, plan, tokens, cost, wait: Math.max(0, until - Date.now()), queue }) as const;
+      const asking = object.sendWithRetries<Admission>(message, PAUSES, signal);
       // A worker whose caller leaves lives on for this alone.
       waitUntil?.(asking.catch(() => {}));
       admission = await asking;
     } catch (error) {
-      // Whether it was let in is not known.
-      const leaving = place.cancel();
+      // It is not known whether it was admitted.
+      const leaving = lease.cancel();
       waitUntil?.(leaving);
       if (signal?.aborted) throw new Problem(499, "caller_left", "The caller left.");
-      console.error("chatwire/edge: a limiter could not be asked:", (error as Error)?.name);
-      return {
-        refusal: refusal(UNREACHABLE, "It could not be found out whether there is room. Try again in a moment."),
-      };
+      console.error("chatwire/edge: a limiter could not be reached:", (error as Error)?.name);
+      const message = "The limits could not be checked, so nothing was sent. Try again in a moment.";
+      return { refusal: refusal(UNREACHABLE, message) };
     }
-    if (admission.admitted) return place.hold();
+    if (admission.admitted) return { lease: lease.hold(), left: admission.left };
     const seconds = Math.max(1, Math.ceil(admission.after / 1000));
     return { refusal: refusal(USED_UP, `${WORDS[admission.reason]} Try again in ${seconds} s.`, seconds) };
   }
 }
 
-/** Which object a provider's key has. Where the key is only known to a function, the provider's name stands for it. */
-async function objectOf(name: string, key: ProviderOptions["apiKey"]): Promise<string> {
+const NOTHING: Reservation = { promptTokens: 0, tokens: 0, cost: 0 };
+
+/** The name of the object of a provider's key. Where the key comes from a function, the provider's name stands for it. */
+async function objectNameOf(name: string, key: ProviderOptions["apiKey"]): Promise<string> {
   if (typeof key !== "string") return `provider:${name}`;
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(key));
   return `key:${Array.from(new Uint8Array(digest, 0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
-}
-
-/** What a request may use at most, as far as can be told. */
-function mostTokens(params: object): number {
-  const { messages, n, max_tokens, max_completion_tokens } = params as Record<string, unknown>;
-  const prompt = Math.ceil((JSON.stringify(messages) ?? "").length / BYTES_PER_TOKEN);
-  const answer = Number(max_completion_tokens ?? max_tokens ?? 0) * Number(n ?? 1);
-  return prompt + (answer > 0 ? Math.ceil(answer) : 0);
 }
 
 /** Not a 429: a client would take that for the provider's word, and keep away from it for a while. */
@@ -287,7 +305,7 @@ function refusal(code: string, message: string, seconds?: number): Response {
   return Response.json({ error: { message, type: "server_error", param: null, code } }, { status: 503, headers });
 }
 
-/** What a caller is told of a refusal of ours that came to them through the client. */
+/** What a caller is told of a refusal of ours that came through the client. */
 export function limitProblem({
   code,
   error,

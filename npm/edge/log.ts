@@ -2,6 +2,7 @@
  * An event stream that is kept: its events numbered as they come, for any number of readers from any point.
  */
 import { joined } from "./bytes.ts";
+import { COMMENT, HEARTBEAT } from "./forward.ts";
 
 const LF = 10;
 const CR = 13;
@@ -138,6 +139,8 @@ export class Log {
   /** The number of the first that is here. */
   first = 0;
   isOver = false;
+  /** It broke off: readers are not to take it for whole. */
+  isCut = false;
   #wake: () => void = () => {};
   #changed: Promise<void> = Promise.resolve();
 
@@ -174,8 +177,9 @@ export class Log {
   }
 
   /** Nothing more comes. */
-  close(): void {
+  close({ isCut }: { isCut: boolean }): void {
     this.isOver = true;
+    this.isCut = isCut;
     this.#wake();
   }
 
@@ -184,16 +188,33 @@ export class Log {
     return joined(...this.#events);
   }
 
-  /** The events from a number on, those to come included. It fails if they are dropped before they are read. */
-  read(from: number): ReadableStream<Uint8Array> {
+  /**
+   * The events from a number on, those to come included, and a comment wherever nothing comes for a while.
+   * It fails if events are dropped before they are read, and at the end of a stream that is cut while it is read.
+   * @param last what is said at the end
+   */
+  read(from: number, last: () => Uint8Array | undefined = () => undefined): ReadableStream<Uint8Array> {
+    // The reader of one that was cut before is told so by a header.
+    const wasCut = this.isCut;
     let next = from;
     let isLeft = false;
+    let isEnding = false;
     return new ReadableStream<Uint8Array>(
       {
         pull: async (controller) => {
-          while (next >= this.end && !this.isOver && !isLeft) await this.#changed;
+          while (next >= this.end && !this.isOver && !isLeft) {
+            if (await this.#hasChangedSoon()) continue;
+            if (!isLeft) controller.enqueue(COMMENT.slice());
+            return;
+          }
           if (isLeft) return;
-          if (next >= this.end) return controller.close();
+          if (next >= this.end) {
+            const words = isEnding ? undefined : last();
+            isEnding = true;
+            if (words) return controller.enqueue(words);
+            if (this.isCut && !wasCut) return controller.error(new TypeError("The provider's answer broke off."));
+            return controller.close();
+          }
           if (next < this.first) return controller.error(new RangeError("The reader is too slow for this log."));
           const taken: Uint8Array[] = [];
           for (let length = 0; next < this.end && length < MOST_BYTES; next++) {
@@ -210,5 +231,16 @@ export class Log {
       },
       { highWaterMark: 0 },
     );
+  }
+
+  /** Waits for news; `false` where a heartbeat is due first. */
+  #hasChangedSoon(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(false), HEARTBEAT);
+      void this.#changed.then(() => {
+        clearTimeout(timer);
+        resolve(true);
+      });
+    });
   }
 }

@@ -1,15 +1,16 @@
 /**
- * What one key may use, and who is using it. Plain data: it waits for nothing, stores nothing and has no clock, so that
- * time is an argument, in milliseconds since 1970, and never runs backwards.
+ * The plan of one key, and the requests that run under it. Plain data: it waits for nothing, stores nothing and has no clock,
+ * so that time is an argument, in milliseconds since 1970, and never runs backwards.
  *
- * A request holds a place from its admission until it is settled. Whoever holds one renews it; a place that nobody has
- * renewed for the time of a lease is given up, for its holder is gone.
+ * A request holds a lease from its admission until it is settled, and renews it. A lease that was not renewed in time runs
+ * out: its holder is gone.
  */
 import type { Plan } from "./options.ts";
+import type { Reservation } from "./reservation.ts";
 
 /** How long a request and its tokens count against limits per minute. */
 export const MINUTE = 60_000;
-/** How long a place is kept without being renewed. */
+/** How long a lease lasts without being renewed. */
 export const LEASE = 60_000;
 
 /** Why a request has to wait, and when there will be room for it; `null` where that is up to the requests that run. */
@@ -23,6 +24,8 @@ export interface Remembered {
   id: string;
   /** Reserved while it runs, and then what it used. */
   tokens: number;
+  /** USD that are reserved while it runs. */
+  cost: number;
   /** When it was last heard of. */
   heard: number;
   /** When its response headers arrived. */
@@ -31,9 +34,31 @@ export interface Remembered {
   ended: number | null;
 }
 
+/** USD that were spent in the day and the month, and in all. */
+export interface Spent {
+  day: string;
+  month: string;
+  inDay: number;
+  inMonth: number;
+  inAll: number;
+}
+
+const NOTHING_SPENT: Spent = { day: "", month: "", inDay: 0, inMonth: 0, inAll: 0 };
+
+/** What is set aside for a request. */
+type Reserved = Pick<Reservation, "tokens" | "cost">;
+
+/** What is left of a plan's requests and tokens in this minute, and of its budgets in USD. */
+export interface Left {
+  requests?: number;
+  tokens?: number;
+  cost?: number;
+}
+
 interface Running {
   expires: number;
   tokens: number;
+  cost: number;
   isAnswered: boolean;
 }
 
@@ -74,37 +99,36 @@ class Window {
 }
 
 /**
- * Keeps one key's plan. Whatever else is called, {@link advance} comes first.
+ * Keeps one key's plan. Call {@link advance} before any other method.
  *
- * What can pass it: tokens, by what the requests that run use beyond what was reserved for them; and money, by what the
- * requests cost that run when the budget is reached.
+ * Tokens can pass their limit by what running requests use beyond their reservation, and money by what running requests
+ * cost beyond theirs.
  */
 export class Meter {
-  /** In the order in which they expire: whoever renews goes to the end. */
+  /** In the order in which they expire: a renewed one goes to the end. */
   readonly #running = new Map<string, Running>();
   /** Of those that run, how many count against the minute for as long as they have no headers. */
   #unanswered = 0;
   #reserved = 0;
+  #reservedCost = 0;
   readonly #answers = new Window();
   readonly #used = new Window();
-  #day = "";
-  #cost = 0;
+  #spent: Spent;
 
   /** Goes on where another left off. Requests are in the order in which they were last heard of. */
-  constructor(requests: Iterable<Remembered> = [], spent: { day: string; cost: number } = { day: "", cost: 0 }) {
-    for (const { id, tokens, heard, answered, ended } of requests) {
+  constructor(requests: Iterable<Remembered> = [], spent: Spent = NOTHING_SPENT) {
+    for (const { id, tokens, cost, heard, answered, ended } of requests) {
       if (ended === null) {
-        this.renew(id, tokens, answered, heard);
+        this.renew(id, { tokens, cost }, answered, heard);
       } else {
         this.#answers.add((answered ?? ended) + MINUTE, 1);
         this.#used.add(ended + MINUTE, tokens);
       }
     }
-    this.#day = spent.day;
-    this.#cost = spent.cost;
+    this.#spent = { ...spent };
   }
 
-  /** Lets time pass. Gives the requests whose leases have run out; they hold no place any more. */
+  /** Lets time pass. Gives the requests whose leases have run out. */
   advance(now: number): string[] {
     this.#answers.forget(now);
     this.#used.forget(now);
@@ -129,32 +153,34 @@ export class Meter {
   }
 
   /**
-   * Takes a place for a request that may use so many tokens; gives what is in its way instead, if anything.
-   * One that has its place already has it.
+   * Gives a request a lease and reserves what it may use, or says what is in its way.
+   * A request that holds a lease keeps it.
    */
-  admit(id: string, plan: Plan, tokens: number, now: number): Refusal | null {
+  admit(id: string, plan: Plan, reserved: Reserved, now: number): Refusal | null {
     if (this.#running.has(id)) return null;
-    const refusal = this.#obstacle(plan, tokens, now);
+    const refusal = this.#obstacle(plan, reserved, now);
     if (refusal) return refusal;
-    this.renew(id, tokens, null, now);
+    this.renew(id, reserved, null, now);
     return null;
   }
 
   /**
-   * A request still runs. One whose place was given up has it back: it runs all the same, and others have to wait.
+   * A request still runs. One whose lease had run out has it back: it runs all the same, and others have to wait.
    * @param answered when its headers arrived, if they have
    */
-  renew(id: string, tokens: number, answered: number | null, now: number): void {
+  renew(id: string, { tokens, cost }: Reserved, answered: number | null, now: number): void {
     const known = this.#running.get(id);
     this.#running.delete(id);
     this.#running.set(id, {
       expires: now + LEASE,
       tokens: known?.tokens ?? tokens,
+      cost: known?.cost ?? cost,
       isAnswered: known?.isAnswered ?? false,
     });
     if (!known) {
       this.#unanswered++;
       this.#reserved += tokens;
+      this.#reservedCost += cost;
     }
     if (answered !== null) this.#answer(this.#running.get(id) as Running, answered);
   }
@@ -174,17 +200,19 @@ export class Meter {
   cancel(id: string): void {
     const known = this.#running.get(id);
     if (!known) return;
-    this.#running.delete(id);
-    this.#reserved -= known.tokens;
+    this.#release(id, known);
     if (!known.isAnswered) this.#unanswered--;
   }
 
-  /** Money was spent on a day. */
-  spend(cost: number, day: string): void {
-    if (day < this.#day) return;
-    if (day > this.#day) this.#cost = 0;
-    this.#day = day;
-    this.#cost += cost;
+  /** Money was spent on a request that began at `time`. */
+  spend(cost: number, time: number): void {
+    const [day, month] = [dayOf(time), monthOf(time)];
+    const spent = this.#spent;
+    if (day > spent.day) Object.assign(spent, { day, inDay: 0 });
+    if (month > spent.month) Object.assign(spent, { month, inMonth: 0 });
+    if (day === spent.day) spent.inDay += cost;
+    if (month === spent.month) spent.inMonth += cost;
+    spent.inAll += cost;
   }
 
   #answer(running: Running, answered: number): void {
@@ -196,13 +224,47 @@ export class Meter {
 
   #end(id: string, running: Running, answered: number): void {
     this.#answer(running, answered);
+    this.#release(id, running);
+  }
+
+  #release(id: string, { tokens, cost }: Running): void {
     this.#running.delete(id);
-    this.#reserved -= running.tokens;
+    this.#reserved -= tokens;
+    // Sums of fractions drift; without a request there is nothing reserved.
+    this.#reservedCost = this.#running.size === 0 ? 0 : this.#reservedCost - cost;
+  }
+
+  /** What is left of a plan, as far as it has limits: never below 0. */
+  left(plan: Plan, now: number): Left {
+    const { requestsPerMinute, tokensPerMinute } = plan;
+    const rest = (limit: number, taken: number) => Math.max(0, limit - taken);
+    const budgets = this.#budgets(plan, now).map(({ limit, spent }) => rest(limit, spent + this.#reservedCost));
+    return {
+      ...(requestsPerMinute !== undefined && {
+        requests: rest(requestsPerMinute, this.#unanswered + this.#answers.sum),
+      }),
+      ...(tokensPerMinute !== undefined && { tokens: rest(tokensPerMinute, this.#reserved + this.#used.sum) }),
+      ...(budgets.length > 0 && { cost: Math.min(...budgets) }),
+    };
+  }
+
+  #budgets(plan: Plan, now: number): { reason: keyof Plan; limit: number; spent: number; at: number }[] {
+    const { day, month, inDay, inMonth, inAll } = this.#spent;
+    const budgets = [
+      { reason: "costPerDay", spent: day === dayOf(now) ? inDay : 0, at: nextDay(now) },
+      { reason: "costPerMonth", spent: month === monthOf(now) ? inMonth : 0, at: nextMonth(now) },
+      // It frees when somebody raises it; nobody waits for that.
+      { reason: "costTotal", spent: inAll, at: nextDay(now) },
+    ] as const;
+    return budgets.flatMap((budget) => {
+      const limit = plan[budget.reason];
+      return limit === undefined ? [] : [{ ...budget, limit }];
+    });
   }
 
   /** What is in the way for longest. */
-  #obstacle(plan: Plan, tokens: number, now: number): Refusal | null {
-    const { requestsPerMinute, tokensPerMinute, concurrent, costPerDay } = plan;
+  #obstacle(plan: Plan, { tokens, cost }: Reserved, now: number): Refusal | null {
+    const { requestsPerMinute, tokensPerMinute, concurrent } = plan;
     const found: Refusal[] = [];
     const requests = this.#unanswered + this.#answers.sum + 1;
     if (requestsPerMinute !== undefined && requests > requestsPerMinute) {
@@ -220,8 +282,10 @@ export class Meter {
     if (concurrent !== undefined && this.#running.size >= concurrent) {
       found.push({ reason: "concurrent", at: null });
     }
-    if (costPerDay !== undefined && this.#day === dayOf(now) && this.#cost >= costPerDay) {
-      found.push({ reason: "costPerDay", at: nextDay(now) });
+    for (const { reason, limit, spent, at } of this.#budgets(plan, now)) {
+      // As with tokens, a request that is dearer than what is left has its turn when nothing else is reserved.
+      if (spent >= limit) found.push({ reason, at });
+      else if (this.#reservedCost > 0 && spent + this.#reservedCost + cost > limit) found.push({ reason, at: null });
     }
     return found.reduce<Refusal | null>((last, one) => (last && (last.at ?? 0) >= (one.at ?? 0) ? last : one), null);
   }
@@ -232,6 +296,16 @@ export function dayOf(time: number): string {
   return new Date(time).toISOString().slice(0, 10);
 }
 
+/** The month in UTC, as `2026-01`. */
+export function monthOf(time: number): string {
+  return dayOf(time).slice(0, 7);
+}
+
 function nextDay(time: number): number {
   return Date.parse(dayOf(time)) + 24 * 60 * MINUTE;
+}
+
+function nextMonth(time: number): number {
+  const date = new Date(time);
+  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1);
 }

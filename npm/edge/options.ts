@@ -1,7 +1,7 @@
 /**
- * What a gateway can be told. Types only; `configuration.ts` checks the values and knows the defaults.
+ * The options of a gateway. Types only; `configuration.ts` checks the values and knows the defaults.
  */
-import type { ChatCompletionCreateParamsBase, ClientOptions, Outcome, PlanLimits } from "chatwire";
+import type { ChatCompletionCreateParamsBase, ClientOptions, Outcome, PlanLimits, Prices } from "chatwire";
 
 /** A value, or a promise of it. */
 export type Awaitable<T> = T | Promise<T>;
@@ -9,8 +9,47 @@ export type Awaitable<T> = T | Promise<T>;
 /** What the platform hands to a worker: its secrets and variables. */
 export type Environment = Record<string, unknown>;
 
-/** A service to send requests to: the settings of a `Chatwire` client. Its address and key come from here alone. */
-export type ProviderOptions = Omit<ClientOptions, "fallback" | "dangerouslyAllowBrowser">;
+/** USD per 1M tokens: one price for all models of a provider, or one for each model by its name at the provider. */
+export type ModelPrices = Prices | Readonly<Record<string, Prices>>;
+
+/** A parameter for the longest answer, as servers call it. */
+export type LengthField = "max_tokens" | "max_completion_tokens";
+
+/**
+ * A service to send requests to: the settings of a `Chatwire` client, and what the service does not understand.
+ * Its address and key come from here alone.
+ */
+export interface ProviderOptions extends Omit<ClientOptions, "fallback" | "dangerouslyAllowBrowser" | "prices"> {
+  /** USD per 1M tokens, of all models or by model. Known for Electron; for others, what is not known costs `null`. */
+  prices?: ModelPrices;
+  /**
+   * The parameters for the longest answer that this service understands: a cap is written into each.
+   * Default both; `["max_completion_tokens"]` for OpenAI and Azure, `["max_tokens"]` for Electron and ElectronHub.
+   */
+  lengthFields?: readonly LengthField[];
+  /**
+   * Whether usage may be asked for with `stream_options`. Default true; it is also left out once the service has refused it.
+   * Without it usage is estimated where the service does not send it by itself.
+   */
+  streamOptions?: boolean;
+  /** Whether requests carry `x-request-id`: the caller's own, or else a UUID. Default true. */
+  requestId?: boolean;
+}
+
+/** Which parameters of a request pass. A list in a route or a grant adds to the gateway's; what one of them denies is denied. */
+export interface ParameterPolicy {
+  /**
+   * Parameters that pass beside the documented ones of the chat API; `"any"` lets every one pass. Tools that run at the
+   * provider are allowed by their type, as `"tools.web_search"`.
+   */
+  allow?: readonly string[] | "any";
+  /** Parameters that are refused, documented or not. */
+  deny?: readonly string[];
+  /** Set in every request, whatever the caller sent. */
+  force?: Readonly<Record<string, unknown>>;
+  /** Set where the caller sent nothing. */
+  defaults?: Readonly<Record<string, unknown>>;
+}
 
 /** Where requests for one model go. */
 export interface ModelRoute {
@@ -20,13 +59,20 @@ export interface ModelRoute {
   maxTokens?: number;
   /** `false` refuses requests with tools. */
   tools?: boolean;
-  /** Set in every request, whatever the caller sent. */
+  /** Set in every request, whatever the caller sent: the same as `parameters.force`. */
   params?: Partial<ChatCompletionCreateParamsBase>;
+  /** Which parameters pass on this route, beside those of the gateway's `parameters`. */
+  parameters?: ParameterPolicy;
+  /** USD per 1M tokens on this route, in place of the provider's. */
+  prices?: Prices;
 }
 
-/** What one request may ask for. */
+/** Limits of one request. */
 export interface RequestLimits {
-  /** Tokens an answer may have: a larger wish is lowered to it, and a request without one gets it. */
+  /**
+   * Tokens an answer may have. Written into every parameter for it that the provider understands: a larger value is
+   * lowered, and a request without one gets it.
+   */
   maxTokens?: number;
   /** `false` refuses requests with tools, functions or web search. Default true. */
   tools?: boolean;
@@ -34,12 +80,16 @@ export interface RequestLimits {
   choices?: number;
 }
 
-/** What one caller, or one provider's key, may use. What is left out is not limited. */
+/** Limits of one caller, or of one provider's key. A limit that is left out does not apply. */
 export interface Plan extends PlanLimits {
-  /** Those of question and answer. What a request may use at most counts until it is known what it did. */
+  /** Tokens of prompts and answers. The most that a request may use is reserved until its usage is known. */
   tokensPerMinute?: number;
-  /** USD in one day (UTC). Reached, it lets those requests end that run. */
+  /** USD in one day (UTC). The most that a request may cost is reserved until its cost is known. */
   costPerDay?: number;
+  /** USD in one month (UTC), reserved in the same way. */
+  costPerMonth?: number;
+  /** USD in all, reserved in the same way. */
+  costTotal?: number;
 }
 
 /** The binding of a class of Durable Objects, such as `env.LIMITER`: the part of it that is used. */
@@ -55,35 +105,43 @@ export interface StreamsNamespace extends DurableNamespace {
   idFromString(id: string): object;
 }
 
-/** What may be asked for: by one request, and by all together, which needs `limiter`. */
+/** Limits of one request, and of all requests together. Those of all together need `limiter`. */
 export interface GatewayLimits extends RequestLimits {
   /** For each caller, unless their grant has a plan of its own. */
   caller?: Plan;
   /** For the keys of providers, by their names. */
   providers?: Readonly<Record<string, Plan>>;
-  /** Milliseconds a request may wait for its turn. Default 0: it is refused at once. */
+  /** Milliseconds a request may wait for its turn. Default 0: it is refused at once. At most 90,000. */
   wait?: number;
+  /** Requests of one caller that may wait at the same time; callers take turns. Default 1,000. */
+  queue?: number;
+  /** Milliseconds a caller may take to accept what has arrived, before it counts as gone. Default 60,000. */
+  writeTimeout?: number;
+  /** Milliseconds an answer may take in all; then it breaks off. Default 3,600,000 (one hour). */
+  answerTimeout?: number;
 }
 
-/** Who calls, and what they may do. */
+/** A caller, and what it may do. */
 export interface Grant {
   /** Appears in usage records. Never the token itself. */
   caller: string;
-  /** The models they may use, by the names callers use; all when left out. */
+  /** The models the caller may use, by the names callers use; all when left out. */
   models?: readonly string[];
   /** In place of `limits.maxTokens`, where it is lower. */
   maxTokens?: number;
   /** `false` refuses requests with tools. */
   tools?: boolean;
+  /** Which parameters this caller may send, beside those of the gateway's `parameters`. */
+  parameters?: ParameterPolicy;
   /** In place of `limits.caller`. */
   plan?: Plan;
-  /** Whether they read everybody's usage at `GET /v1/usage`. Others read their own. */
+  /** Whether the caller reads everybody's usage at `GET /v1/usage`. Others read their own. */
   readsUsage?: boolean;
 }
 
 /**
- * Says who calls, or `null` for nobody known. It gets the request without its body.
- * What it throws is answered with 503: nobody is let in by a failure.
+ * Finds the caller of a request, or `null` if there is none known. It gets the request without its body.
+ * An error that it throws is answered with 503, and a grant that is malformed with 500: a failure lets nobody in.
  */
 export type Authorize = (request: Request, env: Environment) => Awaitable<Grant | null>;
 
@@ -103,7 +161,7 @@ export interface PageTokens {
   tools?: boolean;
 }
 
-/** One request as it is billed. `null` is what nobody knows. */
+/** One request as it is billed. A value that is not known is `null`. */
 export interface UsageRecord {
   /** Unique to the request. A record that you get twice is the same one. */
   recordId: string;
@@ -124,7 +182,7 @@ export interface UsageRecord {
   disconnected: boolean;
   /** Everything that went in, cached or not. */
   promptTokens: number | null;
-  /** The part of it that came from the provider's cache. */
+  /** The part of them that came from the provider's cache; `null` where the provider does not say. */
   cached: number | null;
   completionTokens: number | null;
   /** Both together. */
@@ -164,13 +222,18 @@ export interface GatewayOptions {
    * A request that names no model gets the first.
    */
   models?: readonly string[] | Record<string, string | readonly string[] | ModelRoute>;
-  /** What may be asked for, by one request and by all together. */
+  /** Limits of one request, and of all requests together. */
   limits?: GatewayLimits;
+  /** Which parameters pass. By default the documented ones of the chat API do, which choose no model, price or tool. */
+  parameters?: ParameterPolicy;
   /** The binding of `ChatwireLimiter`: it keeps limits for all isolates together, and the usage behind `GET /v1/usage`. */
   limiter?: DurableNamespace;
   /** The binding of `ChatwireStreams`, which keeps streams: see `onDisconnect`. */
   streams?: StreamsNamespace;
-  /** Is told once of each request that was sent on. What it returns is waited for, and what it throws ends nothing. */
+  /**
+   * Called with the record of each request that was sent on. A promise that it returns is awaited. If it fails, it is called
+   * again with the same record: three times more within 20 seconds, and with `onDisconnect: "durable"` for a day.
+   */
   onUsage?: (record: UsageRecord) => unknown;
   /**
    * What happens to an answer whose caller has left: `"drain"` (default) reads on to its usage, for at most 25 seconds;

@@ -1,5 +1,5 @@
 /**
- * Refusals, in the envelope that OpenAI's clients read, and the headers every answer has.
+ * Refusals, in the envelope that OpenAI's clients read, and the headers that every answer has.
  */
 
 const TYPES: Record<number, string> = {
@@ -9,14 +9,14 @@ const TYPES: Record<number, string> = {
   429: "rate_limit_error",
 };
 
-/** Whatever is answered, it is never a document of this origin, and nobody keeps it. */
+/** An answer is never a document of this origin, and no cache keeps or changes it. */
 const SAFE: readonly (readonly [string, string])[] = [
-  ["cache-control", "no-store"],
+  ["cache-control", "no-store, no-transform"],
   ["content-security-policy", "default-src 'none'; sandbox"],
   ["x-content-type-options", "nosniff"],
 ];
 
-/** What is answered instead of an answer. Thrown anywhere, it ends the request. */
+/** An error as the caller gets it. Thrown anywhere, it ends the request. */
 export class Problem extends Error {
   readonly status: number;
   readonly code: string;
@@ -37,11 +37,20 @@ export class Problem extends Error {
     this.headers = about.headers ?? {};
   }
 
-  /** The answer that it is. */
+  /** As an answer of its own. */
   toResponse(): Response {
+    return Response.json(this.#envelope, { status: this.status, headers: safeHeaders(this.headers) });
+  }
+
+  /** As an event of an answer that has begun. */
+  toEvent(): Uint8Array {
+    return new TextEncoder().encode(`data: ${JSON.stringify(this.#envelope)}\n\n`);
+  }
+
+  get #envelope(): object {
     const { status, code, message, param } = this;
     const type = TYPES[status] ?? (status < 500 ? "invalid_request_error" : "server_error");
-    return Response.json({ error: { message, type, param, code } }, { status, headers: safeHeaders(this.headers) });
+    return { error: { message, type, param, code } };
   }
 }
 

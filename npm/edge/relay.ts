@@ -1,29 +1,38 @@
 /**
- * One request, sent on: to its provider and back, and then into the books.
+ * One request, sent on: to its provider and back, and then into its usage record.
  */
-import { APIUserAbortError } from "chatwire";
-import { answerOf } from "./answer.ts";
+import { APIUserAbortError, ChatDecoder, type Timeouts } from "chatwire";
+import { answerOf, EVENT_STREAM, untilFirstToken } from "./answer.ts";
 import type { Configuration } from "./configuration.ts";
-import { type Ending, forward } from "./forward.ts";
-import type { Turn } from "./limits.ts";
+import { type Ending, forward, HEARTBEAT, type OpenAnswer } from "./forward.ts";
+import type { RequestLeases } from "./limits.ts";
 import type { UsageRecord } from "./options.ts";
 import { safeHeaders } from "./problem.ts";
-import type { Wish } from "./request.ts";
-import { problemOf, senderOf } from "./upstream.ts";
-import { UsageFilter } from "./usage-filter.ts";
+import { type ChatRequest, type ProviderRequest, providerRequestOf } from "./request.ts";
+import {
+  type Attempt,
+  attempted,
+  decoderOptions,
+  mayAskNext,
+  problemOf,
+  refusesStreamOptions,
+  type Upstream,
+} from "./upstream.ts";
+import { type Asked, type OpenRecord, openRecord, usageOf } from "./usage-record.ts";
 
-/** A request that was let in, and what it asks for. */
+/** A request that was let in. */
 export interface Admitted {
   configuration: Configuration;
   /** Aborted when the caller leaves. */
   signal: AbortSignal;
+  /** The request's id, by which its caller knows it. */
   requestId: string;
   caller: string;
-  wish: Wish;
-  /** The request's, and its record's. */
+  request: ChatRequest;
+  /** The id of its usage record. */
   recordId: string;
-  /** Its places within the limits. */
-  turn: Turn | undefined;
+  /** Its leases within the limits. */
+  leases: RequestLeases | undefined;
   /** Keeps the worker alive while there is something to count, also when the caller has left. */
   waitUntil(promise: Promise<unknown>): void;
 }
@@ -34,75 +43,202 @@ export interface Relayed {
   record: Readonly<UsageRecord>;
 }
 
-/** @throws {Problem} there is no answer */
-export async function relay({
-  configuration,
-  signal,
-  requestId,
-  caller,
-  wish,
-  recordId,
-  turn,
-  waitUntil,
-}: Admitted): Promise<Relayed> {
-  const { onDisconnect } = configuration;
-  const { route, params, hidesUsage } = wish;
-  const books = openBooks(configuration, turn, { recordId, requestId, caller, model: wish.model });
-  waitUntil(books.closed);
+/** Timeouts of the client where its options name none, in milliseconds. */
+const FIRST_TOKEN = 300_000;
+const FIRST_TOKEN_OF_ELECTRON = 20_000;
+const IDLE = 120_000;
 
-  const opening = new AbortController();
-  const leave = () => opening.abort();
-  // When draining, a caller who leaves early has asked all the same.
-  if (onDisconnect === "abort") {
-    if (signal.aborted) leave();
-    else signal.addEventListener("abort", leave);
-  }
-  const started = performance.now();
+/** @throws {Problem} there is no answer */
+export async function relay(admitted: Admitted): Promise<Relayed> {
+  const { configuration, signal, request, leases, waitUntil } = admitted;
+  const { onDisconnect, writeTimeout, answerTimeout } = configuration;
+  const { requestId, caller, recordId } = admitted;
+  const record = openRecord(configuration, leases, { recordId, requestId, caller, model: request.model });
+  waitUntil(record.closed);
+
+  const opening = new Opening(admitted, record);
   try {
-    const headers = { "x-request-id": requestId, ...turn?.headers };
-    const response = await route.client.chat.completions
-      .create(params, { signal: opening.signal, headers })
-      .asResponse();
-    turn?.answered(response);
-    const sender = senderOf(response) ?? route.first;
-    books.note({
-      provider: sender.name,
-      upstreamModel: sender.model ?? (wish.model || null),
-      upstreamRequestId: publicId(response.headers.get("x-request-id")),
-    });
-    const { inlet, first, contentType } = await answerOf(response);
-    const { timeout } = sender.options;
+    const [first, answer] = await opening.answer();
     const { body, ended } = forward({
-      inlet,
-      first,
-      decoder: { ...sender.decoder, started, prompt: () => JSON.stringify(params) } as Parameters<
-        typeof forward
-      >[0]["decoder"],
-      filter: hidesUsage && contentType !== "application/json" ? new UsageFilter(params.n ?? 1) : undefined,
+      answer,
+      isStream: first.contentType !== "application/json",
+      filter: { choices: Number(request.params.n ?? 1), hidesUsage: request.hidesUsage },
       onDisconnect,
       signal,
-      idle: typeof timeout === "object" ? timeout.idle : undefined,
+      writeTimeout,
+      answerTimeout,
+      problemOf,
     });
-    void ended.then((ending) => books.close(entryOf(ending)));
-    const passed = new Response(body, { headers: answerHeaders(contentType, books.record.upstreamRequestId) });
-    return { response: passed, record: books.record };
+    void ended.then((ending) => record.close(entryOf(ending)));
+    const headers = answerHeaders(first.contentType, record.value.upstreamRequestId);
+    return { response: new Response(body, { headers }), record: record.value };
   } catch (error) {
     const problem = problemOf(error);
     const isAborted = error instanceof APIUserAbortError;
-    void books.close({
+    const isUnanswered = isAborted || problem.status === 504;
+    void record.close({
+      ...(isUnanswered && opening.estimate()),
       status: problem.status,
       outcome: isAborted ? "aborted" : "error",
       disconnected: isAborted || signal.aborted,
     });
     throw problem;
   } finally {
-    signal.removeEventListener("abort", leave);
+    opening.close();
   }
+}
+
+/** The part of a request before its answer: its providers are asked in turn until one gives a first token. */
+class Opening {
+  readonly #admitted: Admitted;
+  readonly #record: OpenRecord;
+  readonly #controller = new AbortController();
+  readonly #started = performance.now();
+  readonly #leave = () => this.#controller.abort();
+  /** The providers that have not been asked. */
+  #next = 0;
+  /** What was sent last, and to whom. */
+  #sent: { place: Upstream; request: ProviderRequest; attempt: Attempt } | undefined;
+
+  constructor(admitted: Admitted, record: OpenRecord) {
+    this.#admitted = admitted;
+    this.#record = record;
+    // When draining, a caller who leaves early has asked all the same.
+    if (admitted.configuration.onDisconnect !== "abort") return;
+    if (admitted.signal.aborted) this.#leave();
+    else admitted.signal.addEventListener("abort", this.#leave);
+  }
+
+  close(): void {
+    this.#admitted.signal.removeEventListener("abort", this.#leave);
+  }
+
+  /**
+   * The first answer, and that whose first token came first: a stream may still give way to another provider, so the second
+   * may be a promise. It is waited for as long as no heartbeat is due.
+   */
+  async answer(): Promise<[first: OpenAnswer, OpenAnswer | Promise<OpenAnswer>]> {
+    const first = await this.#open();
+    if (this.#isLast || first.contentType === "application/json") return [first, first];
+    const settled = this.#settle(first);
+    const isDue = new Promise<undefined>((resolve) => setTimeout(resolve, HEARTBEAT));
+    settled.catch(() => {});
+    const soon = await Promise.race([settled, isDue]);
+    if (soon) return [soon, soon];
+    return [first, settled];
+  }
+
+  get #isLast(): boolean {
+    return this.#next >= this.#admitted.request.route.places.length;
+  }
+
+  /** Waits for the first token, and asks the next provider where it does not come. */
+  async #settle(answer: OpenAnswer): Promise<OpenAnswer> {
+    let open = answer;
+    for (;;) {
+      try {
+        return { ...open, ...(await untilFirstToken(open, open.decoder, open.firstToken)) };
+      } catch (error) {
+        if (this.#isLast || !mayAskNext(error)) throw error;
+        open = await this.#open();
+        if (open.contentType === "application/json") throw error;
+      }
+    }
+  }
+
+  /** Asks one provider after the other until one answers. */
+  async #open(): Promise<OpenAnswer> {
+    const { places } = this.#admitted.request.route;
+    for (;;) {
+      const place = places[this.#next++] as Upstream;
+      try {
+        return await this.#ask(place);
+      } catch (error) {
+        if (this.#isLast || !mayAskNext(error)) throw error;
+      }
+    }
+  }
+
+  async #ask(place: Upstream): Promise<OpenAnswer> {
+    const { request, leases, requestId } = this.#admitted;
+    const provider = providerRequestOf(request, place);
+    const attempt: Attempt = { body: provider.body, leases, isSent: false, prices: place.priceOf(provider.model) };
+    this.#sent = { place, request: provider, attempt };
+    let response: Response;
+    try {
+      response = await attempted(attempt, (own) =>
+        place.client.chat.completions
+          .create(provider.params, {
+            signal: this.#controller.signal,
+            headers: {
+              ...own,
+              ...(place.options.requestId !== false && { "x-request-id": requestId }),
+            },
+          })
+          .asResponse(),
+      );
+    } catch (error) {
+      if (!place.takesStreamOptions || !refusesStreamOptions(error)) throw error;
+      place.takesStreamOptions = false;
+      return this.#ask(place);
+    }
+    this.#record.note({
+      provider: place.name,
+      upstreamModel: place.model ?? (request.model || null),
+      upstreamRequestId: publicId(response.headers.get("x-request-id")),
+    });
+    const answer = await answerOf(response);
+    const { firstToken, idle } = patienceOf(place);
+    const decoder = { ...this.#decoderOf(place, provider), started: this.#started };
+    const { apiKey } = place.options;
+    const asked = askedOf(place, provider);
+    return {
+      ...answer,
+      decoder,
+      asked,
+      firstToken,
+      idle,
+      secrets: typeof apiKey === "string" && apiKey ? [apiKey] : [],
+    };
+  }
+
+  #decoderOf(place: Upstream, { model, params }: ProviderRequest): OpenAnswer["decoder"] {
+    return { ...decoderOptions(place, model), prompt: () => JSON.stringify(params) };
+  }
+
+  /** What a request that was sent and not answered has used: its prompt, by estimate. */
+  estimate(): Partial<UsageRecord> {
+    if (!this.#sent?.attempt.isSent) return {};
+    const { place, request } = this.#sent;
+    const known = { provider: place.name, upstreamModel: place.model ?? (this.#admitted.request.model || null) };
+    try {
+      const decoder = new ChatDecoder({ ...this.#decoderOf(place, request), output: "none" });
+      return { ...known, ...usageOf(decoder.end("aborted"), askedOf(place, request)) };
+    } catch (error) {
+      console.error("chatwire/edge: a prompt cannot be counted:", (error as Error)?.name);
+      return known;
+    }
+  }
+}
+
+function askedOf(place: Upstream, { params, model }: ProviderRequest): Asked {
+  return { params: () => params as unknown as Record<string, unknown>, prices: place.priceOf(model) };
+}
+
+function patienceOf({ options }: Upstream): { firstToken: number; idle: number } {
+  const { timeout, provider } = options;
+  const own: Timeouts = typeof timeout === "object" ? timeout : {};
+  const usual = provider === "electron" ? FIRST_TOKEN_OF_ELECTRON : FIRST_TOKEN;
+  const inMs = (value: number | false | undefined, otherwise: number) =>
+    value === false ? Number.POSITIVE_INFINITY : (value ?? otherwise);
+  return { firstToken: inMs(own.firstToken, usual), idle: inMs(own.idle, IDLE) };
 }
 
 function answerHeaders(contentType: string, upstreamRequestId: string | null): Headers {
   return safeHeaders({
     "content-type": contentType,
+    // Proxies are not to collect a stream before they pass it on.
+    ...(contentType.startsWith(EVENT_STREAM) && { "x-accel-buffering": "no" }),
     ...(upstreamRequestId && { "x-upstream-request-id": upstreamRequestId }),
   });
 }
@@ -112,66 +248,15 @@ function publicId(id: string | null): string | null {
   return id && /^[\w.:-]{1,128}$/.test(id) ? id : null;
 }
 
-/** The record of one request while it grows; it is told of once. */
-function openBooks(
-  { onUsage }: Configuration,
-  turn: Turn | undefined,
-  known: Pick<UsageRecord, "recordId" | "requestId" | "caller" | "model">,
-) {
-  const record: UsageRecord = {
-    upstreamRequestId: null,
-    provider: null,
-    upstreamModel: null,
-    status: 200,
-    outcome: "error",
-    disconnected: false,
-    promptTokens: null,
-    cached: null,
-    completionTokens: null,
-    tokens: null,
-    cost: null,
-    estimated: false,
-    startedAt: Date.now(),
-    timing: { firstByte: null, firstToken: null, total: null },
-    ...known,
-  };
-  let settle: () => void = () => {};
-  const closed = new Promise<void>((resolve) => {
-    settle = resolve;
-  });
-  return {
-    record,
-    closed,
-    note(what: Partial<UsageRecord>): void {
-      Object.assign(record, what);
-    },
-    async close(what: Partial<UsageRecord>): Promise<void> {
-      Object.assign(record, what);
-      const settled = turn?.settle(record);
-      try {
-        await onUsage?.(record);
-      } catch (error) {
-        console.error(`chatwire/edge: onUsage failed for record ${record.recordId}:`, (error as Error)?.name);
-      }
-      await settled;
-      settle();
-    },
-  };
-}
-
-export function entryOf({ outcome, disconnected, stalled }: Ending): Partial<UsageRecord> {
-  if (!outcome) return { outcome: "error", disconnected };
-  const { status, usage, cost, timing } = outcome;
+/** The end of an answer, as its record says it. */
+export function entryOf({ outcome, asked, disconnected, stalled }: Ending): Partial<UsageRecord> {
+  if (!outcome || !asked) return { outcome: "error", disconnected };
+  const { status, timing } = outcome;
   const { firstByte, firstToken, total } = timing;
   return {
     outcome: stalled && status === "truncated" ? "stalled" : status,
     disconnected,
-    promptTokens: usage?.prompt_tokens ?? null,
-    cached: usage ? (usage.prompt_tokens_details?.cached_tokens ?? 0) : null,
-    completionTokens: usage?.completion_tokens ?? null,
-    tokens: usage?.total_tokens ?? null,
-    cost,
-    estimated: usage?.estimated ?? false,
+    ...usageOf(outcome, asked),
     timing: { firstByte, firstToken, total },
   };
 }

@@ -1,34 +1,55 @@
 /**
- * A caller's request: read within its limit, held to what it may ask for, and addressed to a provider.
+ * A caller's request: read within its limit, held to what its caller may ask for, and written anew for each provider.
  */
-import type { ChatCompletionCreateParamsBase } from "chatwire";
+import type { ChatCompletionCreateParamsBase, Prices } from "chatwire";
 import { joined } from "./bytes.ts";
 import type { Configuration, Route } from "./configuration.ts";
+import { type ExactJSON, parseExactly } from "./exact-json.ts";
 import type { Grant, RequestLimits } from "./options.ts";
+import { permitted } from "./parameters.ts";
 import { Problem } from "./problem.ts";
+import type { Upstream } from "./upstream.ts";
 
 /** A request that may be sent. */
-export interface Wish {
+export interface ChatRequest {
   route: Route;
   /** As the caller named it, for the record. */
   model: string;
-  params: ChatCompletionCreateParamsBase;
+  /** The body as it came. */
+  json: ExactJSON;
+  /** The caller's parameters, with those that the gateway sets for every provider. */
+  params: Params;
+  /** The narrowest cap on the answer's tokens. */
+  maxTokens: number | undefined;
+  isStream: boolean;
   /** The caller did not ask for usage, and must not see it. */
   hidesUsage: boolean;
+}
+
+/** A request as one provider gets it. */
+export interface ProviderRequest {
+  params: ChatCompletionCreateParamsBase;
+  /** The body's text, where it is not what `JSON.stringify` gives. */
+  body: string | undefined;
+  /** The model that is asked for; `null` where none is named. */
+  model: string | null;
 }
 
 type Params = Record<string, unknown>;
 
 /** @throws {Problem} 413, it is longer than allowed; 400, it is not a JSON object */
-export async function readParams(request: Request, limit: number): Promise<Params> {
+export async function readJSON(request: Request, limit: number): Promise<ExactJSON & { value: Params }> {
   const bytes = await readBytes(request, limit);
-  let params: unknown;
+  let json: ExactJSON | undefined;
   try {
-    params = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    json = parseExactly(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch {
     // Its own message would quote the body.
   }
-  if (typeof params === "object" && params !== null && !Array.isArray(params)) return params as Params;
+  const value = json?.value;
+  if (json && typeof value === "object" && value !== null && !Array.isArray(value)) {
+    return { ...json, value: value as Params };
+  }
   throw new Problem(400, "invalid_json", 'The body is not a JSON object such as {"model": "...", "messages": [...]}.');
 }
 
@@ -53,28 +74,49 @@ async function readBytes(request: Request, limit: number): Promise<Uint8Array> {
 }
 
 /** @throws {Problem} 404, no such model for this caller; 400, more is asked for than is allowed */
-export function wishOf(configuration: Configuration, grant: Grant, given: Params): Wish {
+export function chatRequestOf(configuration: Configuration, grant: Grant, json: ExactJSON): ChatRequest {
+  const given = json.value as Params;
   const { model, route } = routeFor(configuration, grant, given.model);
-  const { model: upstreamModel } = route.first;
-  const params = { ...given, ...route.params } as Params;
-  // Those who know one model only may leave it out.
-  const named = upstreamModel ?? (model === "" ? undefined : model);
-  if (named !== undefined) params.model = named;
-
   const limits = narrowed(configuration.limits, grant, route.limits);
-  if (limits.tools === false) refuseTools(params);
+  if (limits.tools === false) refuseTools(given);
+  checkTypes(given);
+  const policies = [configuration.parameters, route.parameters, grant.parameters];
+  const params = Object.assign(permitted(given, policies), route.params);
   checkChoices(params, limits);
-  if (limits.maxTokens !== undefined) capTokens(params, limits.maxTokens, usesNewName(route));
-
+  if (limits.maxTokens !== undefined) checkLengths(params, limits.maxTokens);
   const asked = params.stream_options as { include_usage?: unknown } | null | undefined;
-  const hidesUsage = params.stream === true && asked?.include_usage !== true;
-  if (hidesUsage) params.stream_options = { ...asked, include_usage: true };
+  const isStream = params.stream === true;
   return {
     route,
-    model: model || (upstreamModel ?? ""),
-    params: params as unknown as ChatCompletionCreateParamsBase,
-    hidesUsage,
+    model: model || (route.places[0].model ?? ""),
+    json,
+    params,
+    maxTokens: limits.maxTokens,
+    isStream,
+    hidesUsage: isStream && asked?.include_usage !== true,
   };
+}
+
+/** The request for one provider: its name of the model, caps in the parameters it understands, and usage asked for. */
+export function providerRequestOf(request: ChatRequest, place: Upstream): ProviderRequest {
+  const { json, model, maxTokens, isStream } = request;
+  const params: Params = { ...request.params };
+  // A server that knows one model only may be asked without a name.
+  const named = place.model ?? (model === "" ? undefined : model);
+  if (named !== undefined) params.model = named;
+  capTokens(params, maxTokens, place.lengthFields);
+  if (!place.takesStreamOptions) delete params.stream_options;
+  else if (isStream) params.stream_options = { ...(params.stream_options as object | null), include_usage: true };
+  return {
+    params: params as unknown as ChatCompletionCreateParamsBase,
+    body: json.print(params),
+    model: typeof params.model === "string" ? params.model : null,
+  };
+}
+
+/** Prices of the models that a request may end at. */
+export function pricesOf({ route, model }: ChatRequest): (Prices | undefined)[] {
+  return route.places.map((place) => place.priceOf(place.model ?? model));
 }
 
 /** The models this caller may use, the default first; `null` for any. */
@@ -114,6 +156,17 @@ function refuseTools(params: Params): void {
   }
 }
 
+/** Servers differ in what they make of `"true"` or 1; an accident must not decide whether usage is counted. */
+function checkTypes(params: Params): void {
+  const { stream, stream_options: options } = params;
+  if (stream !== undefined && stream !== null && typeof stream !== "boolean") {
+    throw new Problem(400, "invalid_type", "stream is true or false.", { param: "stream" });
+  }
+  if (options !== undefined && options !== null && (typeof options !== "object" || Array.isArray(options))) {
+    throw new Problem(400, "invalid_type", "stream_options is an object.", { param: "stream_options" });
+  }
+}
+
 function checkChoices({ n }: Params, { choices, maxTokens }: RequestLimits): void {
   const most = choices ?? (maxTokens === undefined ? undefined : 1);
   if (most === undefined || n === undefined || n === null) return;
@@ -121,24 +174,41 @@ function checkChoices({ n }: Params, { choices, maxTokens }: RequestLimits): voi
   throw new Problem(400, "too_many_choices", `n is at most ${most} here.`, { param: "n" });
 }
 
-const TOKEN_FIELDS = ["max_tokens", "max_completion_tokens"] as const;
+/** Parameters for the longest answer, under all names that servers are known to have for it. */
+const LENGTH_FIELDS = [
+  ...["max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens", "n_predict", "num_predict"],
+  ...["max_length", "max_gen_len", "max_gen_toks"],
+] as const;
 
-function capTokens(params: Params, cap: number, usesNewName: boolean): void {
-  let isNamed = false;
-  for (const field of TOKEN_FIELDS) {
+function checkLengths(params: Params, cap: number): void {
+  for (const field of LENGTH_FIELDS) {
     const wanted = params[field];
     if (wanted === undefined || wanted === null) continue;
     // Some servers read -1, or a text, as "no limit".
-    if (typeof wanted !== "number" || !(wanted >= 1)) {
-      throw new Problem(400, "invalid_value", `${field} is a number from 1 to ${cap}.`, { param: field });
-    }
-    params[field] = Math.min(wanted, cap);
-    isNamed = true;
+    if (typeof wanted === "number" && wanted >= 1) continue;
+    throw new Problem(400, "invalid_value", `${field} is a number from 1 to ${cap}.`, { param: field });
   }
-  if (!isNamed) params[usesNewName ? "max_completion_tokens" : "max_tokens"] = cap;
 }
 
-/** OpenAI's newer models refuse `max_tokens`; others may not know its successor. */
-function usesNewName({ first }: Route): boolean {
-  return first.options.provider === "openai";
+/**
+ * Writes the lowest of the cap and the caller's own values into every parameter that the provider may go by. Without a cap
+ * a parameter is renamed where the provider knows it by another name only.
+ */
+function capTokens(params: Params, cap: number | undefined, understood: readonly string[]): void {
+  const sent = LENGTH_FIELDS.filter((field) => typeof params[field] === "number");
+  if (cap === undefined && (sent.length === 0 || sent.some((field) => understood.includes(field)))) return;
+  const lowest = Math.min(...sent.map((field) => params[field] as number), cap ?? Number.POSITIVE_INFINITY);
+  for (const field of LENGTH_FIELDS) delete params[field];
+  for (const field of understood) params[field] = lowest;
+}
+
+/** What the limits have to know of a request. */
+export function limitsOf(request: ChatRequest): {
+  provider: string;
+  params: Readonly<Record<string, unknown>>;
+  prices: readonly (Prices | undefined)[];
+} {
+  const [first] = request.route.places;
+  const { params } = providerRequestOf(request, first);
+  return { provider: first.name, params: params as unknown as Params, prices: pricesOf(request) };
 }

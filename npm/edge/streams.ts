@@ -1,22 +1,23 @@
 /**
  * A Durable Object that owns one stream: it sends the request, reads the answer to its end, numbers its events, keeps them
- * for a time, and serves any number of readers from any point. Leaving is not stopping.
+ * for a time, and serves any number of readers from any point. A reader that leaves does not stop it.
  *
- * It owns the connection to the provider from before there is one, since nobody can hand one over. What it was asked is
- * written down before it is sent; should the object restart meanwhile, the log so far is all there will be, since nothing is
- * sent twice.
+ * It owns the connection to the provider from the start, since a connection cannot be handed over. The request is written
+ * down before it is sent; if the object restarts meanwhile, the log so far is all there will be, since nothing is sent twice.
  */
 import { ChatDecoder } from "chatwire";
 import type { Configuration, Route } from "./configuration.ts";
 import { inletOf } from "./ends.ts";
+import { parseExactly } from "./exact-json.ts";
 import { noSuchStream, STATE_HEADER } from "./kept.ts";
+import type { RequestLeases } from "./limits.ts";
 import { eventsIn, Log, Numbering } from "./log.ts";
 import type { Environment, Plan, UsageRecord } from "./options.ts";
 import { Problem, safeHeaders } from "./problem.ts";
 import { configurationOf } from "./registry.ts";
 import { entryOf, relay } from "./relay.ts";
-import type { Wish } from "./request.ts";
-import { problemOf } from "./upstream.ts";
+import { type ChatRequest, limitsOf, providerRequestOf } from "./request.ts";
+import { decoderOptions, problemOf } from "./upstream.ts";
 
 /** What the platform hands to an object: the part that is used. */
 export interface StreamsState {
@@ -40,20 +41,28 @@ export interface Order {
   recordId: string;
   requestId: string;
   model: string;
-  params: Wish["params"];
+  /** The request's JSON. */
+  body: string;
+  maxTokens: number | undefined;
   hidesUsage: boolean;
+  /** The caller chose the stream's id, and may send the request again. */
+  isChosen?: boolean;
 }
 
 /** What is written down of a stream. */
-interface Entry extends Omit<Order, "params"> {
+interface Entry extends Omit<Order, "body"> {
   startedAt: number;
-  /** Who answers, once somebody does. */
+  /** Of the request's JSON. */
+  digest: string;
+  /** The provider that answers, once one does. */
   answer: Pick<UsageRecord, "provider" | "upstreamModel" | "upstreamRequestId"> | null;
   /** There when it is over. */
   record: UsageRecord | null;
   endedAt: number | null;
-  /** A restart has cut it, and its places within the limits are lost. */
-  isLost: boolean;
+  /** The answer broke off. */
+  isCut: boolean;
+  /** There was no answer: what its readers are told instead. */
+  failure: { status: number; code: string; message: string } | null;
   /** `onUsage` has the record. */
   isTold: boolean;
 }
@@ -65,9 +74,9 @@ const KEPT = 10 * 60_000;
 /** How much may be lost in a restart: events are written down in batches of so many bytes, or after so many milliseconds. */
 const BATCH_BYTES = 16 * 1024;
 const BATCH_TIME = 1000;
-/** How soon a restart is noticed that nobody asks about. */
-const HEARTBEAT = 30_000;
-/** When to tell a record again that nobody took. */
+/** How soon a restart is noticed if no reader comes. */
+const LOOK_AGAIN = 30_000;
+/** When `onUsage` is called again with a record that it failed to take. */
 const TELL_AGAIN = 30_000;
 /** How long to try. */
 const TELL_FOR = 24 * 60 * 60_000;
@@ -89,6 +98,7 @@ export class ChatwireStreams {
   readonly #stop = new AbortController();
   #log = new Log(CAPACITY);
   #entry: Entry | undefined;
+  #leases: RequestLeases | undefined;
   /** Events that are not written down yet, and the number of the first. */
   #batch: Uint8Array[] = [];
   #batchFrom = 0;
@@ -121,7 +131,7 @@ export class ChatwireStreams {
     const entry = this.#entry;
     if (!entry) return;
     const now = Date.now();
-    if (entry.endedAt === null) await this.#storage.setAlarm(now + HEARTBEAT);
+    if (entry.endedAt === null) await this.#storage.setAlarm(now + LOOK_AGAIN);
     else if (!entry.isTold && now < entry.endedAt + TELL_FOR) await this.#tell(entry);
     else if (now >= entry.endedAt + KEPT) await this.#forget();
     else await this.#storage.setAlarm(entry.endedAt + KEPT);
@@ -135,31 +145,56 @@ export class ChatwireStreams {
 
   // ---- Sending and reading -------------------------------------------------------------------------------------------
 
-  async #open({ params, ...order }: Order): Promise<Response> {
-    if (this.#entry) throw new Problem(409, "stream_exists", "This stream was opened before.");
+  async #open({ body, ...order }: Order): Promise<Response> {
+    const digest = await digestOf(body);
+    if (this.#entry) {
+      const { caller, isChosen } = this.#entry;
+      if (isChosen && order.isChosen && caller === order.caller && digest === this.#entry.digest) return this.#read(0);
+      throw new Problem(409, "stream_exists", "There is a stream with this id already. Use another id.");
+    }
     const configuration = this.#configuration(order.gateway);
     const route = this.#route(configuration, order.model);
-    const isUntold = { answer: null, record: null, endedAt: null, isLost: false, isTold: false };
-    const entry: Entry = { ...order, ...isUntold, startedAt: Date.now() };
+    const untold = {
+      answer: null,
+      record: null,
+      endedAt: null,
+      isCut: false,
+      isLost: false,
+      failure: null,
+      isTold: false,
+    };
+    const entry: Entry = { ...order, ...untold, digest, startedAt: Date.now() };
     this.#entry = entry;
-    this.#writeQuestion(JSON.stringify(params));
+    this.#writeQuestion(body);
     void this.#storage.put("entry", entry);
-    void this.#storage.setAlarm(entry.startedAt + HEARTBEAT);
+    void this.#storage.setAlarm(entry.startedAt + LOOK_AGAIN);
 
-    const { caller, plan, recordId, requestId, model, hidesUsage } = order;
+    const { caller, plan, recordId, requestId } = order;
     const { signal } = this.#stop;
     // The platform keeps an object alive by what it waits for.
     const waitUntil = () => {};
-    const wish: Wish = { route, model, params, hidesUsage };
+    const request = requestIn(order, body, route);
     const kept: Configuration = { ...configuration, onDisconnect: "abort", onUsage: (record) => this.#end(record) };
     try {
-      const asking = { recordId, caller, plan, provider: route.first.name, params, signal, waitUntil };
-      const turn = await configuration.shared?.open(asking);
-      const relayed = await relay({ configuration: kept, signal, requestId, caller, wish, recordId, turn, waitUntil });
+      const limitRequest = { recordId, caller, plan, ...limitsOf(request), signal, waitUntil };
+      const leases = await configuration.shared?.open(limitRequest);
+      this.#leases = leases;
+      const relayed = await relay({
+        configuration: kept,
+        signal,
+        requestId,
+        caller,
+        request,
+        recordId,
+        leases,
+        waitUntil,
+      });
       return await this.#keep(entry, relayed);
     } catch (error) {
-      this.#log.close();
-      // Where there was no place, nothing was sent and there is nothing to tell.
+      const { status, code, message } = problemOf(error);
+      entry.failure = { status, code, message };
+      this.#log.close({ isCut: false });
+      // Where no lease was given, nothing was sent and there is no usage.
       if (entry.endedAt === null) await this.#forget();
       throw error;
     }
@@ -171,26 +206,28 @@ export class ChatwireStreams {
     void this.#storage.put("entry", entry);
     const isStream = /^text\/event-stream\b/.test(response.headers.get("content-type") ?? "");
     // A provider that does not stream gives all at once, and there is nothing to come back for.
+    if (!isStream) this.#log.close({ isCut: false });
     if (!isStream) return new Response(await response.arrayBuffer(), response);
-    void this.#fill(response.body as ReadableStream<Uint8Array>);
+    void this.#fill(entry, response.body as ReadableStream<Uint8Array>);
     const answer = this.#read(0);
     const id = response.headers.get("x-upstream-request-id");
     if (id) answer.headers.set("x-upstream-request-id", id);
     return answer;
   }
 
-  /** Reads to the end, whoever reads along. */
-  async #fill(body: ReadableStream<Uint8Array>): Promise<void> {
+  /** Reads to the end, with or without readers. */
+  async #fill(entry: Entry, body: ReadableStream<Uint8Array>): Promise<void> {
     const numbering = new Numbering();
     const inlet = inletOf(body);
     try {
       for (let bytes = await inlet.next(); bytes; bytes = await inlet.next()) this.#add(numbering.push(bytes));
       this.#add(numbering.end());
     } catch {
-      // It broke off, which the record says too.
+      entry.isCut = !this.#stop.signal.aborted;
+      void this.#storage.put("entry", entry);
     }
     this.#write();
-    this.#log.close();
+    this.#log.close(entry);
   }
 
   #read(from: number): Response {
@@ -200,9 +237,14 @@ export class ChatwireStreams {
     }
     const headers = safeHeaders({
       "content-type": "text/event-stream",
-      [STATE_HEADER]: this.#log.isOver ? "ended" : "open",
+      "x-accel-buffering": "no",
+      [STATE_HEADER]: this.#log.isOver ? (this.#log.isCut ? "cut" : "ended") : "open",
     });
-    return new Response(this.#log.read(from), { headers });
+    const failure = () => {
+      const { status, code, message } = this.#entry?.failure ?? {};
+      return status && code && message ? new Problem(status, code, message).toEvent() : undefined;
+    };
+    return new Response(this.#log.read(from, failure), { headers });
   }
 
   // ---- What is written down ------------------------------------------------------------------------------------------
@@ -249,7 +291,7 @@ export class ChatwireStreams {
     }
   }
 
-  /** What was there before a restart. A stream that was under way is not any more. */
+  /** What was there before a restart. A stream that was under way is cut. */
   async #recall(): Promise<void> {
     this.#entry = await this.#storage.get<Entry>("entry");
     const entry = this.#entry;
@@ -258,16 +300,14 @@ export class ChatwireStreams {
     const first = Number(rows[0]?.first ?? 0);
     this.#log.first = first;
     for (const { events } of rows) this.#log.push(eventsIn(new Uint8Array(events as ArrayBuffer)));
-    this.#log.close();
-    if (entry.endedAt === null) {
-      entry.isLost = true;
-      await this.#close(entry, this.#lost(entry));
-    }
+    if (entry.endedAt === null) entry.isCut = true;
+    this.#log.close(entry);
+    if (entry.endedAt === null) await this.#close(entry, this.#lost(entry));
     // Not told here: nobody is answered before this is done.
     if (!entry.isTold) await this.#storage.setAlarm(Date.now());
   }
 
-  // ---- The books -----------------------------------------------------------------------------------------------------
+  // ---- The usage record --------------------------------------------------------------------------------------------------
 
   /** The record of a stream that a restart has cut. */
   #lost(entry: Entry): UsageRecord {
@@ -281,19 +321,21 @@ export class ChatwireStreams {
     };
   }
 
-  /** What came before the end of the log has been paid for. Nothing is known where the gateway has changed meanwhile. */
-  #estimate({ gateway, model, answer }: Entry): Partial<UsageRecord> {
+  /** The prompt and what is in the log have been paid for. Nothing is known where the gateway has changed meanwhile. */
+  #estimate({ answer, ...order }: Entry): Partial<UsageRecord> {
     try {
-      const { places, first } = this.#route(this.#configuration(gateway), model);
-      const { decoder } = places.find(({ name }) => name === answer?.provider) ?? first;
+      const route = this.#route(this.#configuration(order.gateway), order.model);
+      const place = route.places.find(({ name }) => name === answer?.provider) ?? route.places[0];
       const parts = [...this.#storage.sql.exec("SELECT text FROM question ORDER BY part")];
-      const prompt = () => parts.map(({ text }) => String(text)).join("");
-      const options = { ...decoder, output: "none", prompt } as ConstructorParameters<typeof ChatDecoder>[0];
-      const reader = new ChatDecoder(options);
+      const body = parts.map(({ text }) => String(text)).join("");
+      const { model, params } = providerRequestOf(requestIn(order, body, route), place);
+      const options = { ...decoderOptions(place, model), output: "none", prompt: () => body };
+      const reader = new ChatDecoder(options as ConstructorParameters<typeof ChatDecoder>[0]);
       reader.push(this.#log.bytes());
-      return entryOf({ outcome: reader.end("lost"), disconnected: false, stalled: false });
+      const asked = { params: () => params as unknown as Record<string, unknown>, prices: place.priceOf(model) };
+      return entryOf({ outcome: reader.end("lost"), asked, disconnected: false, stalled: false });
     } catch (error) {
-      console.error("chatwire/edge: what a lost stream has used is not known:", (error as Error)?.name);
+      console.error("chatwire/edge: the usage of a lost stream cannot be estimated:", (error as Error)?.name);
       return {};
     }
   }
@@ -306,7 +348,7 @@ export class ChatwireStreams {
     await this.#tell(entry);
   }
 
-  /** What is known of it is written down before anybody is told. */
+  /** The record is written down before `onUsage` is called. */
   #close(entry: Entry, record: UsageRecord): Promise<void> {
     entry.record = record;
     entry.endedAt = Date.now();
@@ -314,12 +356,13 @@ export class ChatwireStreams {
     return this.#storage.put("entry", entry);
   }
 
-  /** Tells of the record until somebody takes it: at least once. */
+  /** Calls `onUsage` with the record, again and again until it succeeds. */
   async #tell(entry: Entry): Promise<void> {
     const record = entry.record as UsageRecord;
     try {
       const configuration = this.#configuration(entry.gateway);
-      if (entry.isLost) await configuration.shared?.settleLost(record);
+      // After a restart the leases are lost, and it is not known whether the limiter has the record.
+      if (!(await this.#leases?.settled)) await configuration.shared?.settleLost(record);
       await configuration.onUsage?.(record);
       entry.isTold = true;
       await this.#storage.put("entry", entry);
@@ -341,4 +384,16 @@ export class ChatwireStreams {
     if (!route) throw new Problem(404, "model_not_found", "There is no such model here.", { param: "model" });
     return route;
   }
+}
+
+/** A request as it was handed over. */
+function requestIn({ model, maxTokens, hidesUsage }: Omit<Order, "body">, body: string, route: Route): ChatRequest {
+  const json = parseExactly(body);
+  const params = json.value as Record<string, unknown>;
+  return { route, model, json, params, maxTokens, hidesUsage, isStream: true };
+}
+
+async function digestOf(text: string): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

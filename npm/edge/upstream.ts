@@ -1,7 +1,7 @@
 /**
- * One provider as the gateway uses it: its client, and what may be said of its failures.
+ * One provider as the gateway uses it: its client, what it understands, and what may be said of its failures.
  *
- * Retries, limits, cooldowns and fallbacks are the client's. Nothing of a request can name an address.
+ * Retries, limits and cooldowns are the client's. Nothing in a request can name an address.
  */
 import {
   APIConnectionError,
@@ -14,12 +14,14 @@ import {
   type DecoderOptions,
   type Fetch,
   InvalidRequestError,
+  type Prices,
   RateLimitError,
 } from "chatwire";
-import { type Limits, limitProblem } from "./limits.ts";
-import type { ProviderOptions } from "./options.ts";
+import { type Limits, limitProblem, type RequestLeases } from "./limits.ts";
+import type { LengthField, ProviderOptions } from "./options.ts";
+import { type PriceOf, priceList } from "./prices.ts";
 import { Problem } from "./problem.ts";
-import { publicWords } from "./words.ts";
+import { publicWords, wordsIn } from "./words.ts";
 
 /** A provider, ready to be asked for one of its models. */
 export interface Upstream {
@@ -28,42 +30,96 @@ export interface Upstream {
   /** `null` leaves the caller's. */
   model: string | null;
   client: Chatwire;
-  /** What `client` was made with. */
-  options: ClientOptions;
-  /** How its answers are read. */
-  decoder: DecoderOptions;
+  options: ProviderOptions;
+  priceOf: PriceOf;
+  /** The parameters for the longest answer that it understands. */
+  lengthFields: readonly LengthField[];
+  /** Whether it takes `stream_options`; becomes `false` when it refuses them. */
+  takesStreamOptions: boolean;
 }
 
-/** Who gave a response: with fallbacks, only the one who fetched it knows. */
-const senders = new WeakMap<Response, Upstream>();
+/** One call of a provider's client. The client hands its requests to `fetch`, which finds here what it needs beside them. */
+export interface Attempt {
+  /** The body, where it is not what `JSON.stringify` gives. */
+  body: string | undefined;
+  leases: RequestLeases | undefined;
+  /** A request has left the gateway. */
+  isSent: boolean;
+  prices: Prices | undefined;
+}
+
+/** Names an attempt to `fetch`; it goes no further. */
+const ATTEMPT_HEADER = "x-chatwire-attempt";
+const attempts = new Map<string, Attempt>();
+
+/** Runs a call whose requests carry these headers, so that they are known as the attempt's. */
+export async function attempted<T>(attempt: Attempt, run: (headers: Record<string, string>) => Promise<T>): Promise<T> {
+  const id = crypto.randomUUID();
+  attempts.set(id, attempt);
+  try {
+    return await run({ [ATTEMPT_HEADER]: id });
+  } finally {
+    attempts.delete(id);
+  }
+}
 
 /** @throws {ChatwireError} its options make no sense, or its key is missing */
-export function upstreamOf(name: string, provider: ProviderOptions, model: string | null, limits?: Limits): Upstream {
+export function upstreamOf(
+  name: string,
+  provider: ProviderOptions,
+  model: string | null,
+  limits?: Limits,
+  routePrices?: Prices,
+): Upstream {
+  const { lengthFields, streamOptions = true, requestId: _, prices: __, ...client } = provider;
   const host: Fetch = provider.fetch ?? ((url, init) => fetch(url, init));
+  const priceOf = priceList(provider, routePrices);
+  const prices = priceOf(model);
   const options: ClientOptions = {
-    ...provider,
-    fetch: async (url, init) => {
-      // A redirect is not followed: it would carry the key to an address nobody configured.
-      const send = (init: Parameters<Fetch>[1]) => host(url, { ...init, redirect: "manual" } as typeof init);
-      // Plans are for completions: looking at the list of models is free.
-      const response = await (limits && init.method === "POST" ? limits.attempt(name, init, send) : send(init));
-      senders.set(response, upstream);
-      return response;
+    ...client,
+    ...(prices && { prices }),
+    fetch: (url, init) => {
+      const id = init.headers.get(ATTEMPT_HEADER) ?? "";
+      init.headers.delete(ATTEMPT_HEADER);
+      const attempt = attempts.get(id);
+      // A redirect is not followed: it would carry the key to an address that is not configured.
+      const send = (own: Parameters<Fetch>[1]) => {
+        if (attempt) attempt.isSent = true;
+        const body = attempt?.body === undefined ? {} : { body: attempt.body };
+        const sent: Parameters<Fetch>[1] & RequestInit = { ...own, ...body, redirect: "manual" };
+        return host(url, sent);
+      };
+      // Plans are for completions: the list of models is free.
+      return limits && init.method === "POST"
+        ? limits.attempt(name, attempt?.leases, init, attempt?.prices, send)
+        : send(init);
     },
   };
-  const client = new Chatwire(options);
-  const upstream: Upstream = { name, model, client, options, decoder: decoderOptions(provider) };
-  return upstream;
+  return {
+    name,
+    model,
+    client: new Chatwire(options),
+    options: provider,
+    priceOf,
+    lengthFields: lengthFields ?? usualLengthFields(provider),
+    takesStreamOptions: streamOptions,
+  };
 }
 
-/** The provider that gave this response of a client's. */
-export function senderOf(response: Response): Upstream | undefined {
-  return senders.get(response);
+/** OpenAI's newer models refuse `max_tokens`; Electron and its hub document nothing else. */
+function usualLengthFields({ provider, baseURL }: ProviderOptions): readonly LengthField[] {
+  if (provider === "electron" || provider === "electronhub") return ["max_tokens"];
+  const address = baseURL ?? (typeof provider === "object" ? provider.baseURL : "");
+  const isOpenAI =
+    provider === "openai" || /^https:\/\/([\w-]+\.)*(openai\.com|openai\.azure\.com)(:|\/|$)/.test(address);
+  return isOpenAI ? ["max_completion_tokens"] : ["max_tokens", "max_completion_tokens"];
 }
 
-function decoderOptions({ provider, prices, endpoint, decoding }: ProviderOptions): DecoderOptions {
+/** How a provider's answers are read; `model` is the one that was asked for. */
+export function decoderOptions({ options, priceOf }: Upstream, model: string | null): DecoderOptions {
+  const { provider, endpoint, decoding } = options;
   const own = typeof provider === "object" ? provider : undefined;
-  const known = prices ?? own?.prices;
+  const known = priceOf(model);
   return {
     ...(typeof provider === "string" && { provider }),
     ...(own?.reasoning && { reasoning: own.reasoning }),
@@ -73,6 +129,23 @@ function decoderOptions({ provider, prices, endpoint, decoding }: ProviderOption
   };
 }
 
+/** Whether another provider may do better: it was not reached, failed, or is used up. */
+export function mayAskNext(error: unknown): boolean {
+  if (error instanceof APIUserAbortError) return false;
+  if (error instanceof APIConnectionError || error instanceof RateLimitError) return true;
+  if (error instanceof Problem) return error.status >= 500;
+  return error instanceof APIError && error.status !== undefined && error.status >= 500;
+}
+
+/** Whether a provider refuses a request because of its `stream_options`. */
+export function refusesStreamOptions(error: unknown): boolean {
+  if (!(error instanceof APIError) || (error.status !== 400 && error.status !== 422)) return false;
+  return /stream_options|include_usage/.test(`${error.param} ${error.message} ${JSON.stringify(error.error)}`);
+}
+
+/** Tells a client not to send the request again: the gateway has done so, as often as makes sense. */
+const TRIED = { "x-should-retry": "false" };
+
 /** What the caller is told of a failure before the answer. The provider's words pass only where they are about the request. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
@@ -80,23 +153,23 @@ export function problemOf(error: unknown): Problem {
     const [detail] = error.details;
     return new Problem(400, detail?.code ?? "invalid_request", error.message, { param: detail?.path.join(".") ?? "" });
   }
-  // Nobody reads this one.
+  // It is read by no one.
   if (error instanceof APIUserAbortError) return new Problem(499, "caller_left", "The caller left.");
   if (error instanceof APIConnectionTimeoutError) {
-    return new Problem(504, "upstream_timeout", "The provider did not answer in time. Try again in a moment.");
+    const message = "The provider did not answer in time. Try again in a moment.";
+    return new Problem(504, "upstream_timeout", message, { headers: TRIED });
   }
   if (error instanceof APIConnectionError) {
-    return new Problem(502, "upstream_unreachable", "The provider could not be reached. Try again in a moment.");
+    const message = "The provider could not be reached. Try again in a moment.";
+    return new Problem(502, "upstream_unreachable", message, { headers: TRIED });
   }
   if (!(error instanceof APIError) || error.status === undefined) {
-    if (error instanceof RateLimitError) return limited(error, "This gateway's plan is used up for the moment.");
+    if (error instanceof RateLimitError)
+      return limited(error, "The plan of this gateway's key is used up for the moment.");
     // Errors of the package hold no secret; of others only the name is known to.
     console.error("chatwire/edge: a request could not be sent:", nameOf(error));
-    return new Problem(
-      500,
-      "gateway_failed",
-      "The gateway could not send this request. Who runs it finds more in its log.",
-    );
+    const message = "The gateway could not send this request. Its log says why.";
+    return new Problem(500, "gateway_failed", message, { headers: TRIED });
   }
   return refusalOf(error, error.status);
 }
@@ -104,39 +177,44 @@ export function problemOf(error: unknown): Problem {
 function refusalOf(error: APIError, status: number): Problem {
   if (status === 401 || status === 403) {
     // The provider's own words may quote a part of the key, and the caller's token is not what was refused.
-    const message = "The provider refused this gateway's key. Who runs it must check its secrets.";
-    return new Problem(502, "provider_key_refused", message, { headers: { "x-should-retry": "false" } });
+    const message = "The provider refused this gateway's key. The gateway's operator must check its secrets.";
+    return new Problem(502, "provider_key_refused", message, { headers: TRIED });
   }
   const ours = limitProblem(error);
   if (ours) return ours;
-  if (error instanceof RateLimitError) return limited(error, "The provider is asked too often.");
+  if (error instanceof RateLimitError) return limited(error, "The provider is asked too often. Try again later.");
   if (status < 400 || status >= 500) {
-    return new Problem(502, "upstream_failed", "The provider failed. Try again in a moment.", {
-      headers: waits(error),
-    });
+    const message = "The provider failed. Try again in a moment.";
+    return new Problem(502, "upstream_failed", message, { headers: { ...waits(error), ...TRIED } });
   }
-  const message = publicWords(wordsOf(error)) ?? "The provider refused this request.";
-  return new Problem(status, error.code ?? "upstream_refused", message, error.param ? { param: error.param } : {});
+  const message = publicWords(wordsIn(error.error)) ?? "The provider refused this request.";
+  return new Problem(status, publicCode(error.code) ?? "upstream_refused", message, {
+    headers: TRIED,
+    ...(error.param && { param: publicWords(error.param) ?? "" }),
+  });
 }
 
 function limited(error: RateLimitError, otherwise: string): Problem {
-  const headers = waits(error);
+  const headers: Record<string, string> = { ...waits(error), ...TRIED };
   if (error.retryAt !== undefined && !headers["retry-after"]) {
     headers["retry-after"] = String(Math.max(1, Math.ceil((error.retryAt - Date.now()) / 1000)));
   }
-  return new Problem(429, error.code ?? "rate_limit_exceeded", publicWords(wordsOf(error)) ?? otherwise, { headers });
+  const message = publicWords(wordsIn(error.error)) ?? otherwise;
+  return new Problem(429, publicCode(error.code) ?? "rate_limit_exceeded", message, { headers });
 }
 
 function nameOf(error: unknown): string {
   return error instanceof ChatwireError ? `${error.name}: ${error.message}` : String((error as Error | null)?.name);
 }
 
-function wordsOf({ error }: APIError): unknown {
-  return (error as { message?: unknown } | undefined)?.message;
+/** A provider's code, where it is one and not a sentence. */
+function publicCode(code: unknown): string | undefined {
+  if (typeof code === "number") return String(code);
+  return typeof code === "string" && /^[\w.-]{1,64}$/.test(code) ? code : undefined;
 }
 
 /** The headers that say when to come back. */
 function waits({ headers }: APIError): Record<string, string> {
-  const names = ["retry-after", "retry-after-ms", "x-should-retry"];
+  const names = ["retry-after", "retry-after-ms"];
   return Object.fromEntries(names.flatMap((name) => (headers?.get(name) ? [[name, headers.get(name) as string]] : [])));
 }

@@ -5,14 +5,64 @@
 /** Longer ones are no explanation. */
 const MAX_LENGTH = 1000;
 
-/** Addresses of a network that callers are not in: numbers, and names that mean nothing outside it. */
-const INTERNAL =
-  /\b(?:\w+:\/\/)?(?:(?:\d{1,3}\.){3}\d{1,3}|localhost|[\w-]+(?:\.[\w-]+)*\.(?:internal|local|lan|svc|corp|intranet|invalid|test))\b(?::\d+)?(?:\/[^\s"']*)?/gi;
-/** What looks like a key: services quote parts of one. */
-const KEY = /\b(?:sk|pk|key|token)[-_][\w*.-]{6,}|\bBearer\s+\S+/gi;
+/**
+ * Addresses of a network that callers are not in: numbers, names that mean nothing outside it, and names without a dot where
+ * they stand in an address.
+ */
+const INTERNAL = new RegExp(
+  [
+    String.raw`\b(?:\w+:\/\/)?(?:(?:\d{1,3}\.){3}\d{1,3}|localhost|[\w-]+(?:\.[\w-]+)*\.(?:internal|local|lan|svc|corp|intranet|invalid|test))\b(?::\d+)?(?:\/[^\s"']*)?`,
+    String.raw`\b\w+:\/\/(?:[^\s"'/@]*@)?[\w-]+(?::\d+)?(?=[/\s"',)]|$)(?:\/[^\s"']*)?`,
+    String.raw`\[?(?:[0-9a-f]{1,4}:){4,7}[0-9a-f]{1,4}\]?(?::\d+)?|\[?(?:[0-9a-f]{1,4}:)+:(?:[0-9a-f]{1,4}:?)*\]?(?::\d+)?`,
+    String.raw`\b[a-z][\w.-]*:\d{4,5}\b`,
+    String.raw`\bhost=['"]?[\w.-]+['"]?`,
+  ].join("|"),
+  "gi",
+);
+/** Text that looks like a key: services quote parts of one. */
+const KEY = new RegExp(
+  [
+    String.raw`\b(?:sk|pk|rk|gsk|hf|xai|pplx|nvapi|key|token|cwp|cwk)[-_][\w*.-]{6,}`,
+    String.raw`\bAIza[\w-]{10,}`,
+    String.raw`\bBearer\s+\S+`,
+    String.raw`\b[0-9a-f]{32}\b|\b[\w-]{48,}\b`,
+  ].join("|"),
+  "gi",
+);
+
+/**
+ * The sentence in an error's body, in whatever envelope: OpenAI's `{ error: { message } }` and what the client makes of it,
+ * FastAPI's `{ detail }` (a text, or a list with `msg`), TGI's and Ollama's `{ error: "…" }`, Mistral's `{ message }`.
+ */
+export function wordsIn(body: unknown, depth = 0): string | undefined {
+  if (typeof body === "string") return body.trim() === "" ? undefined : body;
+  if (typeof body !== "object" || body === null || depth > 3) return undefined;
+  if (Array.isArray(body)) {
+    const all = body.flatMap((one) => wordsIn(one, depth + 1) ?? []);
+    return all.length > 0 ? all.join("; ") : undefined;
+  }
+  for (const name of ["message", "msg", "error", "errors", "detail", "error_message", "title", "reason"]) {
+    const found = wordsIn((body as Record<string, unknown>)[name], depth + 1);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** A copy of a value whose texts callers may read. */
+export function publicValue(value: unknown, secrets: readonly string[] = []): unknown {
+  if (typeof value === "string") return scrubbed(value, secrets);
+  if (Array.isArray(value)) return value.map((one) => publicValue(one, secrets));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, own]) => [name, publicValue(own, secrets)]));
+}
 
 /** `undefined` where there are none. */
 export function publicWords(words: unknown): string | undefined {
   if (typeof words !== "string" || words.trim() === "") return undefined;
-  return words.slice(0, MAX_LENGTH).replace(INTERNAL, "[address]").replace(KEY, "[key]");
+  return scrubbed(words.slice(0, MAX_LENGTH), []);
+}
+
+function scrubbed(words: string, secrets: readonly string[]): string {
+  const known = secrets.reduce((text, secret) => text.replaceAll(secret, "[key]"), words);
+  return known.replace(INTERNAL, "[address]").replace(KEY, "[key]");
 }

@@ -60,13 +60,23 @@ const STATE_HEADER = "x-chatwire-stream-state";
 const FIRST_PAUSE = 250;
 const LONGEST_PAUSE = 5000;
 
+/** Milliseconds after which a gateway says something, if only a comment; two in a row that do not come mean a lost connection. */
+const HEARTBEAT = 15_000;
+const LONGEST_SILENCE = 2 * HEARTBEAT + 2000;
+
 const LF = 10;
 const NOTHING = new Uint8Array(0);
+const decoder = new TextDecoder();
+
+/** What a host says when a connection may have been lost, or can be had again. */
+type Signals = Pick<typeof globalThis, "addEventListener" | "removeEventListener">;
 
 class UnbrokenBody {
   resumed = 0;
   readonly #ask: Ask;
   readonly #told: Told;
+  /** Milliseconds of silence after which the connection counts as lost. */
+  readonly #silence: number;
   /** What is read now. It is not touched before somebody reads. */
   #response: Response | undefined;
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
@@ -74,22 +84,31 @@ class UnbrokenBody {
   #last: string | undefined;
   /** The last of what passed ended the stream. */
   #isDone = false;
+  /** The response under way has brought an event. */
+  #hasBrought = false;
   #isLeft = false;
   #pause = 0;
+  /** Ends what is waited for: a pause, or a read of a connection that is lost. */
   #wake: () => void = () => {};
   readonly stream: ReadableStream<Uint8Array>;
 
-  /** @param ask rejects with an error that has a `status` when it is in vain to ask once more */
-  constructor(response: Response, ask: Ask, told: Told) {
+  /**
+   * @param ask rejects with an error that has a `status` when it is in vain to ask once more
+   * @param idle milliseconds of silence after which the reader gives up: one reconnection is tried before
+   */
+  constructor(response: Response, ask: Ask, told: Told, idle = Number.POSITIVE_INFINITY) {
     this.#response = response;
     this.#ask = ask;
     this.#told = told;
+    this.#silence = Math.min(LONGEST_SILENCE, idle / 2);
     this.stream = new ReadableStream<Uint8Array>(
       {
-        pull: (controller) => this.#pull(controller),
+        start: () => this.#listen(true),
+        pull: async (controller) => {
+          await this.#pull(controller);
+        },
         cancel: async (reason) => {
-          this.#isLeft = true;
-          this.#wake();
+          this.#leave();
           await this.#reader?.cancel(reason);
         },
       },
@@ -97,24 +116,57 @@ class UnbrokenBody {
     );
   }
 
+  #leave(): void {
+    this.#isLeft = true;
+    this.#listen(false);
+    this.#wake();
+  }
+
   async #pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
     while (!this.#isLeft) {
       let bytes: Uint8Array | undefined;
       let failure: unknown;
       try {
-        this.#reader ??= this.#response?.body?.getReader();
-        bytes = (await this.#reader?.read())?.value;
+        bytes = await this.#read();
       } catch (error) {
         failure = error;
       }
       const passed = bytes ? this.#wholeEvents(bytes) : NOTHING;
       if (passed.length > 0) return controller.enqueue(passed);
       if (bytes) continue;
-      // A stream that has ended there ends here as it ended there.
-      const isOver = failure === undefined && this.#response?.headers.get(STATE_HEADER) === "ended";
-      if (this.#isDone || isOver) return controller.close();
+      if (this.#isDone) return this.#end(() => controller.close());
+      // What has ended there ends here as it ended there, once nothing more comes of it.
+      const state = this.#hasBrought ? undefined : this.#response?.headers.get(STATE_HEADER);
+      if (state === "ended" && failure === undefined) return this.#end(() => controller.close());
+      if (state === "cut") return this.#end(() => controller.error(failure ?? new TypeError("The stream was cut.")));
       const refusal = await this.#reconnect();
-      if (refusal) return failure === undefined ? controller.close() : controller.error(failure);
+      if (refusal) {
+        return this.#end(() => (failure === undefined ? controller.close() : controller.error(failure)));
+      }
+    }
+  }
+
+  #end(finish: () => void): void {
+    this.#listen(false);
+    finish();
+  }
+
+  /** The next bytes; fails where the connection is silent for too long, or the host says that it may be lost. */
+  async #read(): Promise<Uint8Array | undefined> {
+    this.#reader ??= this.#response?.body?.getReader();
+    const reader = this.#reader;
+    if (!reader) return undefined;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const lost = new Promise<never>((_, reject) => {
+      const giveUp = () => reject(new TypeError("The connection is silent."));
+      this.#wake = giveUp;
+      if (this.#silence < Number.POSITIVE_INFINITY) timer = setTimeout(giveUp, this.#silence);
+    });
+    try {
+      return (await Promise.race([reader.read(), lost])).value;
+    } finally {
+      clearTimeout(timer);
+      this.#wake = () => {};
     }
   }
 
@@ -123,12 +175,14 @@ class UnbrokenBody {
     this.#reader?.cancel().catch(() => {});
     this.#reader = undefined;
     this.#held = NOTHING;
+    this.#hasBrought = false;
     for (let attempt = 1; !this.#isLeft; attempt++) {
       this.#told("onResume", { attempt, delay: this.#pause });
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
         setTimeout(resolve, this.#pause);
       });
+      this.#wake = () => {};
       this.#pause = Math.min(Math.max(this.#pause * 2, FIRST_PAUSE), LONGEST_PAUSE);
       if (this.#isLeft) break;
       try {
@@ -142,6 +196,26 @@ class UnbrokenBody {
       }
     }
     return undefined;
+  }
+
+  // ---- What the host knows of its connection -------------------------------------------------------------------------
+
+  /** A page that is shown again, or online again, does not wait to find out that its connection is gone. */
+  readonly #onSignal = (event: Event) => {
+    if (event.type === "visibilitychange" && document.visibilityState !== "visible") return;
+    // The first showing of a page is no return to it.
+    if (event.type === "pageshow" && !(event as PageTransitionEvent).persisted) return;
+    this.#pause = 0;
+    this.#wake();
+  };
+
+  #listen(isListening: boolean): void {
+    const listen = (target: Partial<Signals> | undefined, ...types: string[]) => {
+      const change = isListening ? target?.addEventListener : target?.removeEventListener;
+      for (const type of types) change?.call(target, type, this.#onSignal as EventListener);
+    };
+    listen(globalThis as Partial<Signals>, "online", "pageshow");
+    listen((globalThis as { document?: Partial<Signals> }).document, "visibilitychange");
   }
 
   #wholeEvents(bytes: Uint8Array): Uint8Array {
@@ -160,10 +234,14 @@ class UnbrokenBody {
     }
     this.#held = all.slice(end + 1);
     const whole = all.subarray(0, end + 1);
-    // The last event's number, and whether it is the last at all.
-    const tail = new TextDecoder().decode(whole.subarray(-64));
-    this.#last = /\nid: (\d+)\n\n$/.exec(tail)?.[1] ?? this.#last;
-    this.#isDone = /(?:^|\n)data: \[DONE\]\n/.test(tail);
+    // The number of the last event, which comments may follow, and whether the answer ends with it.
+    const text = decoder.decode(whole);
+    const numbers = /\nid: (\d+)\n\n(?:(?::[^\n]*\n)+\n)*$/.exec(text);
+    if (numbers) {
+      this.#last = numbers[1];
+      this.#hasBrought = true;
+    }
+    this.#isDone ||= /(?:^|\n)data: \[DONE\]\n/.test(text.slice(-128));
     return whole;
   }
 }

@@ -415,7 +415,7 @@ describe("headers", () => {
     it(`replace a request's id such as ${id.slice(0, 10)}`, async () => {
       const { fetch } = withEmulator();
       const answer = await fetch("/healthz", { headers: { "x-request-id": id } });
-      assert.match(answer.headers.get("x-request-id") ?? "", /^req_[0-9a-f]{32}$/);
+      assert.match(answer.headers.get("x-request-id") ?? "", /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/);
     });
   }
   it("of the provider do not pass to the caller, but for its id", async () => {
@@ -437,7 +437,7 @@ describe("headers", () => {
     );
     const answer = await fetch(CHAT, chat("hi", { headers: { "x-request-id": "mine" } }));
     assert.deepEqual(Object.fromEntries(answer.headers), {
-      "cache-control": "no-store",
+      "cache-control": "no-store, no-transform",
       "content-security-policy": "default-src 'none'; sandbox",
       "content-type": "application/json",
       "x-content-type-options": "nosniff",

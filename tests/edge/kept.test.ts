@@ -1,10 +1,10 @@
 /** A kept stream's parts, and its object, in this process; the clock and the alarm are the test's. */
 import assert from "node:assert/strict";
-import { DatabaseSync } from "node:sqlite";
 import { describe, it, test } from "node:test";
-import { ChatwireStreams, gateway, type StreamsNamespace, type StreamsState, type UsageRecord } from "chatwire/edge";
+import { gateway, type UsageRecord } from "chatwire/edge";
 import { createEmulator } from "chatwire/emulator";
 import { eventsIn, Log, Numbering } from "../../npm/edge/log.ts";
+import { streamObjects } from "./objects.ts";
 import { asText, bytesOf, CHAT, chat, cut, DONE, encode, errorOf, randomFrom, says, usageEvent } from "./setting.ts";
 
 describe("events get numbers", () => {
@@ -53,7 +53,7 @@ describe("a log", () => {
     log.push([encode("four------")]);
     assert.deepEqual([log.first, log.end], [1, 4]);
     await assert.rejects(slow.read(), RangeError);
-    log.close();
+    log.close({ isCut: false });
     assert.equal(asText(await bytesOf(new Response(log.read(2)))), "three-----four------");
   });
 
@@ -64,50 +64,13 @@ describe("a log", () => {
   });
 });
 
-/** Objects of this process, which a test restarts. */
+/** A gateway that keeps streams, and the objects it keeps them in. */
 function objects(onUsage: (record: UsageRecord) => unknown) {
   const emulator = createEmulator();
-  const storage = new Map<string, { database: DatabaseSync; values: Map<string, unknown>; alarm: number | null }>();
-  const memory = new Map<string, ChatwireStreams>();
-  const open = (id: string): ChatwireStreams => {
-    const own = storage.get(id) ?? { database: new DatabaseSync(":memory:"), values: new Map(), alarm: null };
-    storage.set(id, own);
-    const state: StreamsState = {
-      storage: {
-        sql: {
-          exec(query, ...values) {
-            const given = values.map((value) => (value instanceof ArrayBuffer ? new Uint8Array(value) : value));
-            const rows = own.database.prepare(query).all(...(given as never[]));
-            // The platform gives buffers.
-            for (const row of rows) {
-              if (row.events instanceof Uint8Array) row.events = row.events.slice().buffer as never;
-            }
-            return rows as Record<string, unknown>[];
-          },
-        },
-        get: async <T>(key: string) => structuredClone(own.values.get(key)) as T | undefined,
-        put: async (key, value) => void own.values.set(key, structuredClone(value)),
-        setAlarm: async (time) => {
-          own.alarm = time;
-        },
-        deleteAll: async () => void storage.delete(id),
-      },
-      blockConcurrencyWhile: (run) => run(),
-    };
-    const object = memory.get(id) ?? new ChatwireStreams(state, {});
-    memory.set(id, object);
-    return object;
-  };
-  let ids = 0;
-  const streams: StreamsNamespace = {
-    idFromName: (name) => name as never,
-    idFromString: (id) => (storage.has(id) ? (id as never) : assert.fail("no id of this namespace")),
-    newUniqueId: () => `id${++ids}` as never,
-    get: (id: never) => ({ fetch: (url, init) => open(id).fetch(new Request(url, init)) }),
-  };
+  const { namespace, storage, open, restart } = streamObjects();
   const app = gateway({
     providers: { own: { provider: "electron", apiKey: "any", maxRetries: 0, fetch: emulator.fetch } },
-    streams,
+    streams: namespace,
     onDisconnect: "durable",
     onUsage,
   });
@@ -118,7 +81,7 @@ function objects(onUsage: (record: UsageRecord) => unknown) {
     storage,
     open,
     chat: (content: string) => ask(CHAT, chat(content, { stream: true })),
-    restart: () => memory.clear(),
+    restart,
     /** Lets the alarm ring that was set. */
     ring: (id: string) => open(id).alarm(),
   };

@@ -17,9 +17,11 @@ function object() {
   return {
     clock,
     restart: objects.restart,
-    admit: async (id: string, plan: object, { tokens = 0, wait = 0 } = {}) =>
-      (await tell({ op: "admit", id, plan, tokens, wait })) as Admission,
-    renew: (id: string, answered: number | null = null) => tell({ op: "renew", id, tokens: 0, answered }),
+    admit: async (id: string, plan: object, { tokens = 0, cost = 0, wait = 0, caller = "any", queue = 100 } = {}) => {
+      const admission = (await tell({ op: "admit", id, caller, plan, tokens, cost, wait, queue })) as Admission;
+      return admission.admitted ? { admitted: true } : admission;
+    },
+    renew: (id: string, answered: number | null = null) => tell({ op: "renew", id, tokens: 0, cost: 0, answered }),
     settle: (id: string, { tokens = 0, answered = null, record = null }: Partial<Settled> = {}) =>
       tell({
         ...{ op: "settle", id, tokens, answered, linger: 0 },

@@ -223,7 +223,7 @@ test("a_lease_that_ran_out_is_had_again_with_the_next_renewal", async (context) 
     return next?.response ?? Response.json(completion);
   });
   let sent = 0;
-  await ask({ stream: true });
+  void bytesOf(await ask({ stream: true }));
   objects.down(true);
   await pass(61_000);
   objects.down(false);

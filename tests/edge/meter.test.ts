@@ -175,16 +175,16 @@ for (const [name, { plan, steps }] of Object.entries(CASES)) {
       const label = JSON.stringify(step);
       if (what === "admit") {
         const [, , id, result, tokens = 0] = step;
-        const refusal = meter.admit(id, plan, tokens, now);
+        const refusal = meter.admit(id, plan, { tokens, cost: 0 }, now);
         const found = refusal ? [refusal.reason, refusal.at === null ? null : (refusal.at - T) / 1000] : "in";
         assert.deepEqual(found, result, label);
       } else if (what === "renew") {
-        meter.renew(step[2], 0, step[3] === undefined ? null : T + step[3] * 1000, now);
+        meter.renew(step[2], { tokens: 0, cost: 0 }, step[3] === undefined ? null : T + step[3] * 1000, now);
       } else if (what === "settle") {
         const [, , id, tokens = 0, answered] = step;
         meter.settle(id, answered === undefined ? null : T + answered * 1000, tokens, now);
       } else if (what === "cancel") meter.cancel(step[2]);
-      else if (what === "spend") meter.spend(step[2], new Date(now).toISOString().slice(0, 10));
+      else if (what === "spend") meter.spend(step[2], now);
       else assert.deepEqual(expired, step[2], label);
     }
   });
@@ -200,19 +200,19 @@ test("no_plan_is_ever_passed_whatever_happens", () => {
     const used: { at: number; tokens: number }[] = [];
     let admitted = 0;
     for (let step = 0, now = T; step < 2000; step++, now += random(4000)) {
-      assert.deepEqual(meter.advance(now), [], `seed ${seed}: those who renew keep their places`);
-      for (const [id, { tokens, answered }] of running) meter.renew(id, tokens, answered, now);
+      assert.deepEqual(meter.advance(now), [], `seed ${seed}: those who renew keep their leases`);
+      for (const [id, { tokens, answered }] of running) meter.renew(id, { tokens, cost: 0 }, answered, now);
       const [id, one] = [...running][random(running.size || 1)] ?? [];
       const [tokens, turn] = [random(50), random(4)];
       if (turn < 2 || !id || !one) {
-        if (!meter.admit(`${step}`, plan, tokens, now)) {
+        if (!meter.admit(`${step}`, plan, { tokens, cost: 0 }, now)) {
           admitted++;
           running.set(`${step}`, { at: now, tokens, answered: null });
         }
       } else if (one.answered === null && turn === 2) {
         one.answered = now;
         headers.push(now);
-        meter.renew(id, one.tokens, now, now);
+        meter.renew(id, { tokens: one.tokens, cost: 0 }, now, now);
       } else {
         if (one.answered === null) headers.push(now);
         running.delete(id);
@@ -234,18 +234,21 @@ test("no_plan_is_ever_passed_whatever_happens", () => {
 test("another_goes_on_where_one_left_off", () => {
   const plan = { requestsPerMinute: 3, concurrent: 1, tokensPerMinute: 100, costPerDay: 1 };
   const rows = [
-    { id: "old", tokens: 90, heard: T - MINUTE, answered: T - 90_000, ended: T - MINUTE },
-    { id: "gone", tokens: 1, heard: T - LEASE, answered: null, ended: null },
-    { id: "ended", tokens: 20, heard: T - 20_000, answered: T - 30_000, ended: T - 20_000 },
-    { id: "running", tokens: 10, heard: T - 5000, answered: T - 70_000, ended: null },
+    { id: "old", tokens: 90, cost: 0, heard: T - MINUTE, answered: T - 90_000, ended: T - MINUTE },
+    { id: "gone", tokens: 1, cost: 0, heard: T - LEASE, answered: null, ended: null },
+    { id: "ended", tokens: 20, cost: 0, heard: T - 20_000, answered: T - 30_000, ended: T - 20_000 },
+    { id: "running", tokens: 10, cost: 0, heard: T - 5000, answered: T - 70_000, ended: null },
   ];
-  const meter = new Meter(rows, { day: "2026-01-31", cost: 0.5 });
+  const meter = new Meter(rows, { day: "2026-01-31", month: "2026-01", inDay: 0.5, inMonth: 0.5, inAll: 0.5 });
   assert.deepEqual(meter.advance(T), ["gone"]);
-  assert.deepEqual(meter.admit("new", plan, 1, T), { reason: "concurrent", at: null });
+  assert.deepEqual(meter.admit("new", plan, { tokens: 1, cost: 0 }, T), { reason: "concurrent", at: null });
   meter.settle("running", null, 10, T);
-  assert.deepEqual(meter.admit("large", plan, 70, T), { reason: "tokensPerMinute", at: T + 40_000 });
-  assert.equal(meter.admit("new", plan, 69, T), null);
-  meter.spend(0.5, "2026-01-31");
-  assert.equal(meter.admit("late", { costPerDay: 1 }, 0, T)?.reason, "costPerDay");
+  assert.deepEqual(meter.admit("large", plan, { tokens: 70, cost: 0 }, T), {
+    reason: "tokensPerMinute",
+    at: T + 40_000,
+  });
+  assert.equal(meter.admit("new", plan, { tokens: 69, cost: 0 }, T), null);
+  meter.spend(0.5, T);
+  assert.equal(meter.admit("late", { costPerDay: 1 }, { tokens: 0, cost: 0 }, T)?.reason, "costPerDay");
   assert.deepEqual(meter.advance(T + LEASE), ["new"]);
 });

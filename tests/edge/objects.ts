@@ -1,6 +1,12 @@
 /** Durable Objects in this process: SQLite in memory, an object for each name, and a clock that the test holds. */
 import { DatabaseSync } from "node:sqlite";
-import { ChatwireLimiter, type DurableNamespace } from "chatwire/edge";
+import {
+  ChatwireLimiter,
+  ChatwireStreams,
+  type DurableNamespace,
+  type StreamsNamespace,
+  type StreamsState,
+} from "chatwire/edge";
 
 /** A limiter's objects, and what may befall them. */
 export function limiterObjects(clock: () => number = Date.now) {
@@ -45,6 +51,57 @@ export function limiterObjects(clock: () => number = Date.now) {
       isDown = value;
     },
     /** All objects lose what they have in memory. */
+    restart: () => memory.clear(),
+  };
+}
+
+/** Objects of kept streams, which a test restarts. They find their gateway as the platform's do, by its number. */
+export function streamObjects() {
+  const storage = new Map<string, { database: DatabaseSync; values: Map<string, unknown>; alarm: number | null }>();
+  const memory = new Map<string, ChatwireStreams>();
+  const open = (id: string): ChatwireStreams => {
+    const own = storage.get(id) ?? { database: new DatabaseSync(":memory:"), values: new Map(), alarm: null };
+    storage.set(id, own);
+    const state: StreamsState = {
+      storage: {
+        sql: {
+          exec(query, ...values) {
+            const given = values.map((value) => (value instanceof ArrayBuffer ? new Uint8Array(value) : value));
+            const rows = own.database.prepare(query).all(...(given as never[]));
+            // The platform gives buffers.
+            for (const row of rows) {
+              if (row.events instanceof Uint8Array) row.events = row.events.slice().buffer as never;
+            }
+            return rows as Record<string, unknown>[];
+          },
+        },
+        get: async <T>(key: string) => structuredClone(own.values.get(key)) as T | undefined,
+        put: async (key, value) => void own.values.set(key, structuredClone(value)),
+        setAlarm: async (time) => {
+          own.alarm = time;
+        },
+        deleteAll: async () => void storage.delete(id),
+      },
+      blockConcurrencyWhile: (run) => run(),
+    };
+    const object = memory.get(id) ?? new ChatwireStreams(state, {});
+    memory.set(id, object);
+    return object;
+  };
+  let ids = 0;
+  const namespace: StreamsNamespace = {
+    idFromName: (name) => name as never,
+    idFromString: (id) => {
+      if (storage.has(id)) return id as never;
+      throw new TypeError("no id of this namespace");
+    },
+    newUniqueId: () => `id${++ids}` as never,
+    get: (id: never) => ({ fetch: (url, init) => open(id).fetch(new Request(url, init)) }),
+  };
+  return {
+    namespace,
+    storage,
+    open,
     restart: () => memory.clear(),
   };
 }

@@ -227,7 +227,7 @@ describe("an object that restarts in the middle of a stream", { timeout: 120_000
     const text = await take(first, 60_000);
     await crash(id);
     const rest = await read(id, undefined, "dave");
-    assert.equal(rest.headers.get("x-chatwire-stream-state"), "ended");
+    assert.equal(rest.headers.get("x-chatwire-stream-state"), "cut");
     const log = asText(await bytesOf(rest));
     assert.ok(log.length > 10_000 && log.length <= text.length + 40_000);
     assert.equal(log.slice(0, text.length), text.slice(0, log.length));

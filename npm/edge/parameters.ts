@@ -1,0 +1,70 @@
+/**
+ * Which parameters of a request pass, and with which values.
+ *
+ * Services know parameters that choose another model (`models`, `route`, `fallbacks`), a price (`service_tier`), a tool
+ * (`plugins`, `mcp_servers`, `enable_search`) or an address (`api_base`), and invent more of them each month. So a list of
+ * those that are harmless is kept here, and everything else has to be allowed by name.
+ */
+
+import type { ParameterPolicy } from "./options.ts";
+import { Problem } from "./problem.ts";
+
+type Params = Record<string, unknown>;
+
+/** The chat API's own parameters, and those for sampling that most servers share: they choose no model, price or tool. */
+const DOCUMENTED: ReadonlySet<string> = new Set([
+  ...["model", "messages", "stream", "stream_options", "n", "stop", "seed", "user"],
+  ...["max_tokens", "max_completion_tokens"],
+  ...["temperature", "top_p", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs", "top_logprobs"],
+  ...["response_format", "tools", "tool_choice", "parallel_tool_calls", "functions", "function_call"],
+  ...["reasoning_effort", "verbosity", "modalities", "audio", "prediction", "metadata"],
+  ...["safety_identifier", "prompt_cache_key", "prompt_cache_retention"],
+  ...["top_k", "min_p", "top_a", "repetition_penalty"],
+  ...["reasoning", "reasoning_delta_field", "reasoning_content_compat"],
+]);
+
+/** Tools that run at the caller. Others run at the provider: they cost money, and some connect to any address they are given. */
+const OWN_TOOLS: ReadonlySet<unknown> = new Set(["function", "custom", undefined]);
+
+/** What may come into a policy from the gateway, the route and the grant; each can only narrow what the one before allows. */
+export type Policies = readonly (ParameterPolicy | undefined)[];
+
+/**
+ * The parameters as they may be sent on.
+ * @throws {Problem} 400, one is not allowed
+ */
+export function permitted(given: Params, policies: Policies): Params {
+  const set = policies.filter((policy) => policy !== undefined);
+  const defaults = Object.assign({}, ...set.map((policy) => policy.defaults)) as Params;
+  const forced = Object.assign({}, ...set.map((policy) => policy.force)) as Params;
+  for (const name of Object.keys(given)) {
+    if (given[name] === undefined || given[name] === null || Object.hasOwn(forced, name)) continue;
+    if (!isAllowed(name, set)) throw notAllowed(name, "");
+    if (name === "tools") checkTools(given.tools, set);
+  }
+  const params: Params = { ...given };
+  for (const [name, value] of Object.entries(defaults)) params[name] ??= value;
+  return Object.assign(params, forced);
+}
+
+/** Denied by nobody; and documented, or allowed by somebody. */
+function isAllowed(name: string, policies: readonly ParameterPolicy[]): boolean {
+  if (policies.some(({ deny }) => deny?.includes(name))) return false;
+  if (DOCUMENTED.has(name)) return true;
+  return policies.some(({ allow }) => allow === "any" || allow?.includes(name));
+}
+
+function checkTools(tools: unknown, policies: readonly ParameterPolicy[]): void {
+  if (!Array.isArray(tools)) return;
+  for (const tool of tools) {
+    const type = (tool as { type?: unknown } | null)?.type;
+    if (OWN_TOOLS.has(type) || isAllowed(`tools.${String(type)}`, policies)) continue;
+    throw notAllowed("tools", ` of type ${JSON.stringify(String(type).slice(0, 40))}`);
+  }
+}
+
+function notAllowed(name: string, detail: string): Problem {
+  const shown = name.slice(0, 64);
+  const message = `The parameter ${JSON.stringify(shown)}${detail} is not allowed here: this gateway passes the documented chat parameters, and others where its \`params\` allow them. Leave it out.`;
+  return new Problem(400, "parameter_not_allowed", message, { param: shown });
+}

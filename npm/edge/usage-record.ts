@@ -1,0 +1,122 @@
+/**
+ * The usage record of one request, from its beginning until `onUsage` has it.
+ */
+import type { Outcome, Prices } from "chatwire";
+import type { Configuration } from "./configuration.ts";
+import type { RequestLeases } from "./limits.ts";
+import type { UsageRecord } from "./options.ts";
+import { costOf } from "./prices.ts";
+import { promptTokensOf, UNITS_PER_TOKEN } from "./reservation.ts";
+
+/** The most tokens that one answer can be said to have used, and the most it can be said to cost, in USD. */
+const MAX_TOKENS = 1e9;
+const MAX_COST = 1e5;
+/** Milliseconds before `onUsage` is called again with a record that it failed to take. */
+const PAUSES = [500, 3000, 10_000];
+
+/** The record of one request while it grows. */
+export interface OpenRecord {
+  readonly value: UsageRecord;
+  /** Resolves when `onUsage` has it. */
+  readonly closed: Promise<void>;
+  note(what: Partial<UsageRecord>): void;
+  close(what: Partial<UsageRecord>): Promise<void>;
+}
+
+/** Begins a record. `onUsage` is called once it is closed, and again with the same record while it fails. */
+export function openRecord(
+  { onUsage }: Configuration,
+  leases: RequestLeases | undefined,
+  known: Pick<UsageRecord, "recordId" | "requestId" | "caller" | "model">,
+): OpenRecord {
+  const record: UsageRecord = {
+    upstreamRequestId: null,
+    provider: null,
+    upstreamModel: null,
+    status: 200,
+    outcome: "error",
+    disconnected: false,
+    promptTokens: null,
+    cached: null,
+    completionTokens: null,
+    tokens: null,
+    cost: null,
+    estimated: false,
+    startedAt: Date.now(),
+    timing: { firstByte: null, firstToken: null, total: null },
+    ...known,
+  };
+  let settle: () => void = () => {};
+  const closed = new Promise<void>((resolve) => {
+    settle = resolve;
+  });
+  return {
+    value: record,
+    closed,
+    note(what) {
+      Object.assign(record, what);
+    },
+    async close(what) {
+      Object.assign(record, what);
+      const settled = leases?.settle(record);
+      await deliver(record, onUsage);
+      await settled;
+      settle();
+    },
+  };
+}
+
+async function deliver(record: UsageRecord, onUsage: Configuration["onUsage"]): Promise<void> {
+  for (const pause of [...PAUSES, null]) {
+    try {
+      await onUsage?.(record);
+      return;
+    } catch (error) {
+      console.error(`chatwire/edge: onUsage failed for record ${record.recordId}:`, (error as Error)?.name);
+    }
+    if (pause !== null) await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+}
+
+/** The numbers of a record. */
+type Numbers = Pick<UsageRecord, "promptTokens" | "cached" | "completionTokens" | "tokens" | "cost" | "estimated">;
+
+/**
+ * What an answer used. A provider may say anything: where its numbers are impossible, they are estimated from the text.
+ * @param asked the parameters of the request, and the prices of its model
+ */
+export function usageOf({ usage, cost, text, reasoning }: Outcome, asked: Asked): Numbers {
+  if (!usage)
+    return { promptTokens: null, cached: null, completionTokens: null, tokens: null, cost: null, estimated: false };
+  const { prompt_tokens: prompt, completion_tokens: completion, total_tokens: total } = usage;
+  const cached = usage.prompt_tokens_details?.cached_tokens ?? null;
+  const isPossible = [prompt, completion, total, cached ?? 0].every(isCount) && (cached ?? 0) <= prompt;
+  if (!isPossible) {
+    const promptTokens = promptTokensOf(asked.params());
+    const completionTokens = Math.ceil((text.length + reasoning.length) / UNITS_PER_TOKEN);
+    const known = asked.prices && costOf(asked.prices, promptTokens, completionTokens);
+    return {
+      ...{ promptTokens, cached: null, completionTokens, tokens: promptTokens + completionTokens },
+      ...{ cost: known ?? null, estimated: true },
+    };
+  }
+  const isPossibleCost = cost !== null && cost >= 0 && cost <= MAX_COST;
+  return {
+    promptTokens: prompt,
+    cached,
+    completionTokens: completion,
+    tokens: total,
+    cost: isPossibleCost ? cost : asked.prices ? costOf(asked.prices, prompt, completion) : null,
+    estimated: usage.estimated ?? false,
+  };
+}
+
+/** A request, as far as its usage may have to be estimated. */
+export interface Asked {
+  params(): Readonly<Record<string, unknown>>;
+  prices: Prices | undefined;
+}
+
+function isCount(value: unknown): boolean {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= MAX_TOKENS;
+}
