@@ -1087,4 +1087,6 @@ export interface UsageTotals {
 export type WithRequestId<T> = T & {
   /** The server's id of the request, from `X-Request-Id`. Not enumerable. */
   readonly _request_id?: string | null;
+  /** Of a completion: how it was read, with its usage, cost, repairs and attempts. Not enumerable. */
+  readonly _outcome?: Outcome;
 };

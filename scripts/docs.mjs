@@ -257,8 +257,11 @@ function members(nodes, file, link) {
   return [table(rows), ...methods].filter(Boolean).join("\n\n");
 }
 
-const nameOfMethod = (node, text) =>
-  node.kind === "constructor" ? "constructor" : `${node.static ? "static " : ""}${keyOf(node, text)}()`;
+function nameOfMethod(node, text) {
+  if (node.kind === "constructor") return "constructor";
+  if (node.type === "TSCallSignatureDeclaration") return "()";
+  return `${node.static ? "static " : ""}${keyOf(node, text)}()`;
+}
 
 /** An overload's signature, which has no body, of this method. */
 const overloads = (other, node, text) =>

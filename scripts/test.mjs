@@ -33,7 +33,7 @@ const steps = [
   { name: "Rust: tests", groups: ["rust"], command: ["cargo", "test", "--no-fail-fast"], count: cargoCounts },
   {
     name: "the package builds and packs",
-    groups: ["npm", "openai", "worker", "edge", "page", "package"],
+    groups: ["npm", "openai", "worker", "edge", "ai-sdk", "page", "package"],
     command: ["npm", "pack", "--dry-run", "--loglevel=error"],
   },
   nodeTests("npm"),
@@ -54,6 +54,7 @@ const steps = [
   },
   nodeTests("worker"),
   nodeTests("edge"),
+  nodeTests("ai-sdk"),
   nodeTests("page"),
   nodeTests("package"),
 ];

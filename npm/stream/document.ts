@@ -16,7 +16,7 @@ export async function readDocument(
   controller: AbortController,
 ): Promise<WithRequestId<ChatCompletion>> {
   const session = new Session(answer, controller);
-  await completed(session.readThrough());
+  const outcome = await completed(session.readThrough());
   const completion = JSON.parse((session.decoder as BodyDecoder).completion);
-  return define(completion, "_request_id", answer.requestId);
+  return define(define(completion, "_request_id", answer.requestId), "_outcome", outcome);
 }

@@ -1,0 +1,200 @@
+/**
+ * One language model for the AI SDK, behind a chatwire client.
+ */
+import type { ChatStream, Chatwire, Outcome } from "chatwire";
+import { callError } from "./errors.ts";
+import { filesOf, Parts, reasoningFieldOf, sourcesOf, toolCallsOf, turnMetadata } from "./parts.ts";
+import { type Capabilities, type Request, toRequest } from "./request.ts";
+import type { CallOptions, Content, GenerateResult, LanguageModel, StreamPart, StreamResult } from "./spec.ts";
+import { toFinishReason, toMetadata, toUsage } from "./usage.ts";
+
+/** What a call used, also one that was aborted or broke off. */
+export interface CallUsage
+  extends Pick<Outcome, "status" | "usage" | "cost" | "timing" | "attempts" | "requestId" | "repairs"> {
+  modelId: string;
+}
+
+/** What the models of one provider share. */
+export interface Shared {
+  client: Chatwire;
+  provider: string;
+  capabilities: Omit<Capabilities, "reasoningField">;
+  /** Where each model's reasoning was found, to send it back there. */
+  reasoningFields: Map<string, string>;
+  reasoningField: string;
+  onUsage?: ((used: CallUsage) => void) | undefined;
+}
+
+/** Chat completions answer under this path. */
+const PATH = "/chat/completions";
+
+export class ChatwireLanguageModel implements LanguageModel {
+  readonly specificationVersion = "v4";
+  readonly provider: string;
+  readonly modelId: string;
+  /** Images are fetched by the server itself. */
+  readonly supportedUrls: Record<string, RegExp[]> = { "image/*": [/^https?:\/\/.*$/] };
+  readonly #shared: Shared;
+
+  constructor(modelId: string, shared: Shared) {
+    this.modelId = modelId;
+    this.provider = shared.provider;
+    this.#shared = shared;
+  }
+
+  /** An answer that comes whole. */
+  async doGenerate(call: CallOptions): Promise<GenerateResult> {
+    const { params, options, warnings } = this.#request(call);
+    let outcome: Outcome | undefined;
+    try {
+      const asked = this.#shared.client.chat.completions.create({ ...params, stream: false }, options);
+      const { data, response } = await asked.withResponse();
+      outcome = data._outcome as Outcome;
+      this.#learn(outcome);
+      const turn = turnMetadata(outcome);
+      const content: Content[] = [];
+      if (outcome.reasoning) content.push({ type: "reasoning", text: outcome.reasoning });
+      const text = outcome.text || (outcome.completion?.choices[0]?.message.refusal ?? "");
+      if (text) content.push({ type: "text", text, ...turn });
+      content.push(...toolCallsOf(outcome), ...sourcesOf(outcome), ...filesOf(outcome, formatOf(params)));
+      const repaired = outcome.repairs.map(({ code, count }) => {
+        return { type: "compatibility" as const, feature: code, details: `The answer was repaired ${count} times.` };
+      });
+      return {
+        content,
+        finishReason: toFinishReason(outcome),
+        usage: toUsage(outcome.usage),
+        providerMetadata: toMetadata(outcome),
+        request: { body: params },
+        response: { ...responseOf(outcome), headers: Object.fromEntries(response.headers), body: data },
+        warnings: [...warnings, ...repaired],
+      };
+    } catch (thrown) {
+      outcome ??= (thrown as { outcome?: Outcome } | null)?.outcome;
+      throw callError(thrown, this.#url, params);
+    } finally {
+      this.#account(outcome);
+    }
+  }
+
+  /** An answer as it comes. What is wrong before its first byte is thrown here. */
+  async doStream(call: CallOptions): Promise<StreamResult> {
+    const { params, options, warnings } = this.#request(call);
+    const sent = {
+      ...params,
+      stream: true as const,
+      stream_options: { include_usage: true, ...params.stream_options },
+    };
+    try {
+      const asked = this.#shared.client.chat.completions.create(sent, options);
+      const { data, response } = await asked.withResponse();
+      return {
+        stream: this.#parts(data, call, params, warnings),
+        request: { body: sent },
+        response: { headers: Object.fromEntries(response.headers) },
+      };
+    } catch (thrown) {
+      this.#account((thrown as { outcome?: Outcome } | null)?.outcome);
+      throw callError(thrown, this.#url, sent);
+    }
+  }
+
+  #parts(
+    stream: ChatStream,
+    call: CallOptions,
+    params: Request["params"],
+    warnings: Request["warnings"],
+  ): ReadableStream<StreamPart> {
+    const [whole, raw] = call.includeRawChunks ? stream.tee() : [stream];
+    const run = async (controller: ReadableStreamDefaultController<StreamPart>) => {
+      const put = (part: StreamPart) => controller.enqueue(part);
+      const parts = new Parts(put);
+      put({ type: "stream-start", warnings });
+      const rawly = raw && tellRaw(raw, put);
+      let isNamed = false;
+      try {
+        for await (const event of whole.events) {
+          if (!isNamed) {
+            isNamed = true;
+            put({ type: "response-metadata", timestamp: new Date() });
+          }
+          parts.take(event);
+        }
+      } catch {
+        // The outcome says why.
+      }
+      const outcome = await whole.outcome();
+      await rawly;
+      this.#learn(outcome);
+      this.#account(outcome);
+      if (outcome.status === "aborted") {
+        controller.error(call.abortSignal?.reason ?? new DOMException("The call was aborted.", "AbortError"));
+        return;
+      }
+      put({ type: "response-metadata", ...responseOf(outcome) });
+      parts.end(outcome, formatOf(params), this.#url, params);
+      controller.close();
+    };
+    let hasLeft = false;
+    return new ReadableStream<StreamPart>({
+      start: (controller) => {
+        run(controller).catch((thrown) => {
+          if (!hasLeft) controller.error(thrown);
+        });
+      },
+      cancel: () => {
+        hasLeft = true;
+        stream.abort();
+      },
+    });
+  }
+
+  get #url(): string {
+    return `${(this.#shared.client as { baseURL?: string }).baseURL ?? ""}${PATH}`;
+  }
+
+  #request(call: CallOptions): Request {
+    const { capabilities, reasoningFields, reasoningField } = this.#shared;
+    const field = reasoningFields.get(this.modelId) ?? reasoningField;
+    return toRequest(this.modelId, call, { ...capabilities, reasoningField: field });
+  }
+
+  /** Remembers where this model's reasoning is expected. */
+  #learn(outcome: Outcome): void {
+    const field = reasoningFieldOf(outcome);
+    if (field) this.#shared.reasoningFields.set(this.modelId, field);
+  }
+
+  #account(outcome: Outcome | undefined): void {
+    if (!outcome || !this.#shared.onUsage) return;
+    const { status, usage, cost, timing, attempts, requestId, repairs } = outcome;
+    try {
+      this.#shared.onUsage({ modelId: this.modelId, status, usage, cost, timing, attempts, requestId, repairs });
+    } catch {
+      // An observer's failure is not the stream's.
+    }
+  }
+}
+
+async function tellRaw(stream: ChatStream, put: (part: StreamPart) => void): Promise<void> {
+  try {
+    for await (const chunk of stream) put({ type: "raw", rawValue: chunk });
+  } catch {
+    // The other branch tells how the stream ended.
+  }
+}
+
+function responseOf({ completion }: Outcome): { id?: string; modelId?: string; timestamp?: Date } {
+  const { id, model, created } = completion ?? {};
+  return {
+    ...(id && { id }),
+    ...(model && { modelId: model }),
+    ...(created && { timestamp: new Date(created * 1000) }),
+  };
+}
+
+/** The format of speech that was asked for. */
+function formatOf(params: Request["params"]): string {
+  const { audio } = params as { audio?: { format?: string } };
+  return audio?.format ?? "wav";
+}
