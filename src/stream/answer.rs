@@ -19,6 +19,8 @@ pub(super) struct Answer {
     model: String,
     created: Option<Vec<u8>>,
     usage: Option<Vec<u8>>,
+    /// The most bytes it has had.
+    most_usage: usize,
     extras: Extras,
     /// By their index.
     choices: Vec<Choice>,
@@ -35,6 +37,7 @@ impl Answer {
             model: String::new(),
             created: None,
             usage: None,
+            most_usage: 0,
             extras: Extras::default(),
             choices: Vec::new(),
             has_chunk: false,
@@ -77,21 +80,27 @@ impl Answer {
     /// Takes a chunk; true when it brought something a reader waits for. `expects_messages`: it is one in which a choice is a
     /// message, not a delta.
     pub(super) fn take(&mut self, chunk: &Chunk<'_>, expects_messages: bool, ledger: &mut Ledger) -> Taken<bool> {
+        if chunk.has_too_many {
+            return Err(too_many_choices());
+        }
         self.has_chunk = true;
         if let Field::Str(id) = chunk.id
             && self.id.is_empty()
         {
             self.id = id.to_text();
+            ledger.hold_long(0, self.id.len())?;
             ledger.seed_ids(&self.id);
         }
         if let Field::Str(model) = chunk.model
             && self.model.is_empty()
         {
             self.model = model.to_text();
+            ledger.hold_long(0, self.model.len())?;
         }
         if let Some(created) = chunk.created
             && !matches!(self.created.as_deref(), Some(kept) if kept != b"0")
         {
+            ledger.hold_long(0, created.len())?;
             self.created = Some(created.to_vec());
         }
         if !chunk.extras.is_empty() {
@@ -111,10 +120,10 @@ impl Answer {
             progress |= self.take_choice(choice, choice.index.unwrap_or(at as u64), ledger)?;
         }
         match (chunk.usage, chunk.vendor_usage) {
-            (Some(usage), _) => self.take_usage(usage, ledger),
+            (Some(usage), _) => self.take_usage(usage, ledger)?,
             (None, Some(usage)) => {
                 ledger.repair(0, Repair::UsageMisplaced)?;
-                self.take_usage(usage, ledger);
+                self.take_usage(usage, ledger)?;
             }
             (None, None) => {}
         }
@@ -128,10 +137,7 @@ impl Answer {
         let at = match self.choices.iter().position(|kept| kept.index >= index) {
             Some(at) if self.choices[at].index == index => at,
             _ if self.choices.len() >= ledger.limits.max_choices => {
-                return Err(Ending::refused(
-                    "limit.choices",
-                    "The stream has more choices than `limits.maxChoices`.",
-                ));
+                return Err(too_many_choices());
             }
             place => {
                 let at = place.unwrap_or(self.choices.len());
@@ -146,18 +152,20 @@ impl Answer {
         let progress = self.choices[at].take(choice, ledger)?;
         if let Some(usage) = choice.usage {
             ledger.repair(0, Repair::UsageMisplaced)?;
-            self.take_usage(usage, ledger);
+            self.take_usage(usage, ledger)?;
         }
         Ok(progress)
     }
 
     /// Takes what the server counted so far. The last count stands.
-    pub(super) fn take_usage(&mut self, usage: &[u8], ledger: &mut Ledger) {
+    pub(super) fn take_usage(&mut self, usage: &[u8], ledger: &mut Ledger) -> Taken {
         if usage.first() != Some(&b'{') {
-            return;
+            return Ok(());
         }
         let is_news = ledger.output.wants_events() && self.usage.as_deref() != Some(usage);
         let kept = self.usage.get_or_insert_default();
+        ledger.hold_long(self.most_usage, usage.len())?;
+        self.most_usage = self.most_usage.max(usage.len());
         kept.clear();
         kept.extend_from_slice(usage);
         if is_news {
@@ -168,6 +176,7 @@ impl Answer {
             self.write_cost(self.counted(), &mut event);
             ledger.output.event("usage", 0).raw(b",").raw(&event.bytes).raw(b"}");
         }
+        Ok(())
     }
 
     /// How a stream ends whose server says that it is over.
@@ -313,4 +322,8 @@ pub(super) fn complete_with(repair: Repair, ledger: &mut Ledger) -> Box<Ending> 
         Ok(()) => Ending::complete(),
         Err(refusal) => refusal,
     }
+}
+
+fn too_many_choices() -> Box<Ending> {
+    Ending::refused("limit.choices", "The stream has more choices than `limits.maxChoices`.")
 }

@@ -9,7 +9,7 @@ use super::partial_json::PartialJson;
 use super::predict::Slot;
 use super::reasoning::{Piece, Tags};
 use super::repairs::Repair;
-use super::scan::{self, Delta, Field, Part, REASONING_FIELDS};
+use super::scan::{self, Delta, Field, Part, REASONING_FIELDS, add_extra};
 use super::speech::Speech;
 use super::tool_calls::ToolCalls;
 use crate::json::{Kind, Reader, Str, Text, Writer};
@@ -123,6 +123,7 @@ impl Choice {
         match choice.finish_reason {
             Field::Str(reason) if reason.is_empty() => ledger.repair(self.index, Repair::EmptyFinishReason)?,
             Field::Str(reason) if self.finish_reason.is_none() => {
+                ledger.hold_long(0, reason.raw.len())?;
                 self.finish(reason.to_text(), ledger)?;
                 progress = true;
             }
@@ -150,7 +151,9 @@ impl Choice {
     fn take_delta(&mut self, delta: &Delta<'_>, whole: bool, ledger: &mut Ledger) -> Taken<bool> {
         let mut progress = false;
         if let (None, Some(role)) = (&self.role, delta.role.text()) {
-            self.role = Some(role.to_text());
+            let role = role.to_text();
+            ledger.hold_long(0, role.len())?;
+            self.role = Some(role);
         }
         progress |= self.take_reasoning(delta, ledger)?;
         match delta.content {
@@ -202,13 +205,7 @@ impl Choice {
         let from = self.content.as_str().len();
         self.content.push(content);
         let piece = self.content.as_str().get(from..).unwrap_or_default();
-        ledger.output.text(self.index, piece);
-        if let Some(partial) = &mut self.partial {
-            partial.feed(piece);
-        }
-        if let Some(speech) = &mut self.speech {
-            speech.feed(piece, &mut ledger.output);
-        }
+        hand_out(piece, self.index, &mut self.partial, &mut self.speech, ledger)?;
         ledger.grow(piece.len())?;
         if !ledger.accumulate {
             self.content.truncate(0);
@@ -243,13 +240,7 @@ impl Choice {
                 if ledger.accumulate {
                     self.content.push_str(text);
                 }
-                ledger.output.text(self.index, text);
-                if let Some(partial) = &mut self.partial {
-                    partial.feed(text);
-                }
-                if let Some(speech) = &mut self.speech {
-                    speech.feed(text, &mut ledger.output);
-                }
+                hand_out(text, self.index, &mut self.partial, &mut self.speech, ledger)?;
             }
             Piece::Reasoning(text) => {
                 if ledger.accumulate {
@@ -297,10 +288,10 @@ impl Choice {
                     match value {
                         Field::Str(text) => self.add_reasoning(text, ledger)?,
                         Field::Other(raw) => {
-                            for part in scan::parts(raw) {
+                            scan::parts(raw, &mut |part| {
                                 let (Part::Text(text) | Part::Reasoning(text)) = part;
-                                self.add_reasoning(text, ledger)?;
-                            }
+                                self.add_reasoning(text, ledger)
+                            })?;
                         }
                         _ => {}
                     }
@@ -333,19 +324,17 @@ impl Choice {
 
     fn take_parts(&mut self, raw: &[u8], ledger: &mut Ledger) -> Taken<bool> {
         let mut progress = false;
-        for part in scan::parts(raw) {
+        scan::parts(raw, &mut |part| {
             progress = true;
             match part {
-                Part::Text(text) => {
-                    self.take_content(text, ledger)?;
-                }
+                Part::Text(text) => self.take_content(text, ledger).map(drop),
                 Part::Reasoning(text) => {
                     self.source.get_or_insert(Source::Parts);
                     self.expect_no_tags(ledger)?;
-                    self.add_reasoning(text, ledger)?;
+                    self.add_reasoning(text, ledger)
                 }
             }
-        }
+        })?;
         Ok(progress)
     }
 
@@ -358,7 +347,7 @@ impl Choice {
         }
         while let Ok(Some(key)) = reader.member(&mut first) {
             let Ok(value) = reader.value() else { break };
-            lists.push((key, value));
+            add_extra(&mut lists, key, value);
         }
         ledger.hold(self.logprobs.keep(&lists, false))
     }
@@ -444,13 +433,7 @@ impl Choice {
         let from = self.content.as_str().len();
         self.content.end();
         let last = self.content.as_str().get(from..).unwrap_or_default();
-        ledger.output.text(self.index, last);
-        if let Some(partial) = &mut self.partial {
-            partial.feed(last);
-        }
-        if let Some(speech) = &mut self.speech {
-            speech.feed(last, &mut ledger.output);
-        }
+        hand_out(last, self.index, &mut self.partial, &mut self.speech, ledger)?;
         self.end_edits(&mut ledger.output);
         for (kind, text) in [("reasoning", &mut self.reasoning), ("refusal", &mut self.refusal)] {
             let from = text.as_str().len();
@@ -549,5 +532,27 @@ impl Choice {
             out.raw(b"]");
         }
         self.delta_extras.write(out);
+    }
+}
+
+/// Hands out new content: as text, as edits of a value that grows, in sentences.
+#[inline]
+fn hand_out(
+    piece: &str,
+    choice: u64,
+    partial: &mut Option<Box<PartialJson>>,
+    speech: &mut Option<Box<Speech>>,
+    ledger: &mut Ledger,
+) -> Taken {
+    ledger.output.text(choice, piece);
+    if let Some(speech) = speech {
+        speech.feed(piece, &mut ledger.output);
+    }
+    match partial {
+        Some(partial) => {
+            let (before, after) = partial.feed(piece);
+            ledger.hold_long(before, after)
+        }
+        None => Ok(()),
     }
 }

@@ -52,17 +52,17 @@ impl<'a> Event<'a> {
 
 /// Reads an event of this type.
 #[inline]
-pub(super) fn read<'a>(event_type: &str, data: &'a [u8]) -> Event<'a> {
+pub(super) fn read<'a>(event_type: &str, data: &'a [u8], max_choices: usize) -> Event<'a> {
     match data.first() {
-        Some(b'{') if event_type == "message" => object(data),
-        _ => odd(event_type, data),
+        Some(b'{') if event_type == "message" => object(data, max_choices),
+        _ => odd(event_type, data, max_choices),
     }
 }
 
-/// Reads an object, which should be a chunk.
-pub(super) fn object(data: &[u8]) -> Event<'_> {
+/// Reads an object, which should be a chunk of so many choices at the most.
+pub(super) fn object(data: &[u8], max_choices: usize) -> Event<'_> {
     let mut reader = Reader::new(data);
-    let Ok(chunk) = Chunk::read(&mut reader) else {
+    let Ok(chunk) = Chunk::read(&mut reader, max_choices) else {
         // Perhaps only this one of several is damaged: the blank lines between events may be missing.
         return match data.windows(2).any(|pair| pair == b"\n{") {
             true => Event::of(None, Says::Lines(data)),
@@ -85,7 +85,7 @@ pub(super) fn object(data: &[u8]) -> Event<'_> {
 
 /// Anything but a chunk: `[DONE]`, errors by event type, keep-alives sent as data, and what makes no sense.
 #[inline(never)]
-fn odd<'a>(event_type: &str, data: &'a [u8]) -> Event<'a> {
+fn odd<'a>(event_type: &str, data: &'a [u8], max_choices: usize) -> Event<'a> {
     let mut rest = data.trim_ascii();
     let is_padded = rest.len() != data.len();
     let mut doubled = 0;
@@ -102,7 +102,7 @@ fn odd<'a>(event_type: &str, data: &'a [u8]) -> Event<'a> {
         let is_message = event_type == "message";
         match rest.first() {
             None => Event::useless(Repair::EmptyData),
-            Some(b'{') if is_message || is_chunk(rest) => object(rest),
+            Some(b'{') if is_message || is_chunk(rest) => object(rest, max_choices),
             Some(b':') => Event::useless(Repair::KeepAliveData),
             // An event of another kind, such as a named ping: not for this reader.
             Some(_) if !is_message => Event::useless(Repair::KeepAliveData),
@@ -179,7 +179,7 @@ pub(super) fn error_in<'a>(data: &'a [u8], chunk: &Chunk<'a>) -> Option<&'a [u8]
 
 /// Whether an object has what makes it a chunk.
 fn is_chunk(data: &[u8]) -> bool {
-    match Chunk::read(&mut Reader::new(data)) {
+    match Chunk::read(&mut Reader::new(data), 1) {
         Ok(chunk) => chunk.has_choices || chunk.usage.is_some() || chunk.error.is_some() || is_bare_error(&chunk),
         Err(Malformed) => true,
     }
@@ -213,7 +213,7 @@ mod tests {
 
     /// What an event says, in a few words.
     fn told(event_type: &str, data: &[u8]) -> String {
-        let event = read(event_type, data);
+        let event = read(event_type, data, 128);
         let mut words = Vec::new();
         if event.doubled > 0 {
             words.push(format!("doubled {}", event.doubled));

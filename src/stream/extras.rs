@@ -19,6 +19,8 @@ struct Member {
     /// The delta that brought the last value, and how long the value was before it.
     delta: u64,
     before: usize,
+    /// The most bytes it has had.
+    most: usize,
 }
 
 /// No more names than this are kept: they are looked through for each member that comes.
@@ -57,6 +59,7 @@ impl Extras {
                         value: value.to_vec(),
                         delta: self.delta,
                         before: 0,
+                        most: value.len(),
                     });
                 }
                 continue;
@@ -75,7 +78,8 @@ impl Extras {
                 0 => replace(&mut member.value, value),
                 _ => put(&mut member.value, value),
             }
-            grown += member.value.len().saturating_sub(length);
+            grown += member.value.len().saturating_sub(member.most);
+            member.most = member.most.max(member.value.len());
         }
         grown
     }

@@ -96,7 +96,7 @@ impl Intake {
         };
         let progress = choice.go_on(event.slot, event.text, ledger)?;
         if let Some(usage) = event.usage {
-            self.answer.take_usage(usage, ledger);
+            self.answer.take_usage(usage, ledger)?;
         }
         if progress {
             self.clock.progress(now);
@@ -107,7 +107,7 @@ impl Intake {
 
     /// Takes one event. Gives what the next may be predicted from, if this one was as it should be.
     pub(super) fn take_event(&mut self, event: &sse::Event<'_>, now: f64) -> Taken<Option<Marks>> {
-        let marks = self.take_said(event::read(event.event, event.data), now)?;
+        let marks = self.take_said(event::read(event.event, event.data, self.max_choices()), now)?;
         self.ledger.event += 1;
         Ok(marks)
     }
@@ -130,7 +130,7 @@ impl Intake {
             Says::Done => return Err(self.answer.done(&mut self.ledger)),
             Says::Error(json) => return Err(Ending::in_band(&json, &json)),
             Says::Respelled(text) => {
-                self.take_said(event::object(&text), now)?;
+                self.take_said(event::object(&text, self.max_choices()), now)?;
             }
             Says::Lines(data) => {
                 for line in event::lines(data) {
@@ -139,11 +139,15 @@ impl Intake {
             }
             Says::List(data) => {
                 for item in event::objects(data) {
-                    self.take_said(event::object(item), now)?;
+                    self.take_said(event::object(item, self.max_choices()), now)?;
                 }
             }
         }
         Ok(None)
+    }
+
+    fn max_choices(&self) -> usize {
+        self.ledger.limits.max_choices
     }
 
     #[inline(never)]
@@ -153,7 +157,7 @@ impl Intake {
                 if !is_first {
                     self.ledger.repair(0, Repair::NoBlankLine)?;
                 }
-                self.take_said(event::object(data), now).map(drop)
+                self.take_said(event::object(data, self.max_choices()), now).map(drop)
             }
             Line::Done => {
                 self.ledger.repair(0, Repair::NoBlankLine)?;
@@ -235,7 +239,7 @@ impl Intake {
 
     fn take_document_value(&mut self, value: &[u8], now: f64) -> Taken {
         let mut reader = Reader::new(value);
-        let Ok(mut chunk) = Chunk::read(&mut reader) else {
+        let Ok(mut chunk) = Chunk::read(&mut reader, self.max_choices()) else {
             return Err(no_completion());
         };
         if reader.has_escaped_names()

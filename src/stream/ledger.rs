@@ -6,6 +6,12 @@ use super::output::Output;
 use super::repairs::{Repair, Repairs};
 use crate::json::Writer;
 
+/// Ids, names, roles and the like of up to so many bytes do not count towards the bytes held.
+const SHORT_BYTES: usize = 1024;
+
+/// No more repairs than this are told of one event, which may need one for each of its bytes. All are counted.
+const MOST_TOLD: u32 = 256;
+
 #[derive(Debug)]
 pub(super) struct Ledger {
     pub(super) output: Output,
@@ -20,6 +26,8 @@ pub(super) struct Ledger {
     is_refused: bool,
     partial: PartialValues,
     held_bytes: usize,
+    /// The last event that needed repairs, and how many.
+    told: (u64, u32),
     started: f64,
     id_seed: u64,
 }
@@ -36,6 +44,7 @@ impl Ledger {
             is_refused: false,
             partial: options.partial,
             held_bytes: 0,
+            told: (0, 0),
             started: options.started,
             id_seed: 0,
         };
@@ -49,7 +58,7 @@ impl Ledger {
             return Err(Ending::strict(repair));
         }
         self.repairs.add(repair, self.event);
-        if self.output.wants_events() {
+        if self.output.wants_events() && self.may_tell() {
             self.output
                 .event("repair", choice)
                 .member("code", repair.code())
@@ -58,6 +67,16 @@ impl Ledger {
                 .raw(b"}");
         }
         Ok(())
+    }
+
+    /// Whether the event at hand has not needed too many repairs yet.
+    fn may_tell(&mut self) -> bool {
+        let (event, told) = &mut self.told;
+        if *event != self.event {
+            (*event, *told) = (self.event, 0);
+        }
+        *told += 1;
+        *told <= MOST_TOLD
     }
 
     /// The stream is refused: nothing is refused a second time.
@@ -82,6 +101,12 @@ impl Ledger {
             ));
         }
         Ok(())
+    }
+
+    /// Counts the bytes of a value that there is one of, such as an id, as far as it is longer than such values are. It had
+    /// `before` bytes until now, and has `after`.
+    pub(super) fn hold_long(&mut self, before: usize, after: usize) -> Taken {
+        self.hold(after.saturating_sub(before.max(SHORT_BYTES)))
     }
 
     /// Which JSON is handed out as a value that grows.

@@ -83,6 +83,8 @@ pub(super) struct PartialJson {
     has_key: bool,
     /// A number, literal or escape that is not whole yet.
     token: Vec<u8>,
+    /// The most bytes that key and token have had.
+    most_held: usize,
     /// There have been edits.
     touched: bool,
     /// The edits of this chunk; empty while there are none.
@@ -100,8 +102,16 @@ impl PartialJson {
         })
     }
 
-    /// Takes the next piece of the text.
-    pub(super) fn feed(&mut self, text: &str) {
+    /// Takes the next piece of the text. Gives the most bytes that were held of it until now, and
+    /// are held with it.
+    pub(super) fn feed(&mut self, text: &str) -> (usize, usize) {
+        self.read(text);
+        let before = self.most_held;
+        self.most_held = before.max(self.key.len() + self.token.len());
+        (before, self.most_held)
+    }
+
+    fn read(&mut self, text: &str) {
         let mut bytes = text.as_bytes();
         while let Some(&byte) = bytes.first() {
             match self.state {
@@ -187,6 +197,7 @@ impl PartialJson {
             state,
             containers_only: self.containers_only,
             touched: self.touched,
+            most_held: self.most_held,
             ..PartialJson::default()
         };
     }

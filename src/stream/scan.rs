@@ -2,6 +2,7 @@
 //!
 //! A chunk is read whole before anything of it is used, so that a malformed one changes nothing.
 
+use super::ending::Taken;
 use crate::json::{Kind, Malformed, Reader, Str, count, match_bytes};
 
 /// The names under which servers send reasoning beside the content.
@@ -158,6 +159,9 @@ pub(super) struct Chunk<'a> {
     /// Most chunks have one choice, so the first needs no list.
     pub(super) first: Option<Choice<'a>>,
     pub(super) more: Vec<Choice<'a>>,
+    /// It has more choices than are allowed.
+    pub(super) has_too_many: bool,
+    max_choices: usize,
     /// Whether `choices` is a list, empty or not.
     pub(super) has_choices: bool,
     pub(super) usage: Option<&'a [u8]>,
@@ -178,8 +182,13 @@ pub(super) struct Chunk<'a> {
 
 impl<'a> Chunk<'a> {
     /// Reads one chunk and what follows it must be white space.
-    pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
-        let mut chunk = Chunk::default();
+    ///
+    /// More than `max_choices` choices are noted, not collected.
+    pub(super) fn read(reader: &mut Reader<'a>, max_choices: usize) -> Result<Self, Malformed> {
+        let mut chunk = Chunk {
+            max_choices,
+            ..Chunk::default()
+        };
         let (mut own_error, mut is_error, mut is_type_error) = (None, false, false);
         let mut first = true;
         reader.object()?;
@@ -232,7 +241,7 @@ impl<'a> Chunk<'a> {
     fn read_choices(&mut self, reader: &mut Reader<'a>) -> Result<(), Malformed> {
         self.first = None;
         self.more.clear();
-        self.has_choices = false;
+        (self.has_choices, self.has_too_many, self.inner_error) = (false, false, None);
         match reader.kind()? {
             Kind::Array => {}
             Kind::Object => {
@@ -259,8 +268,10 @@ impl<'a> Chunk<'a> {
         self.inner_error = self.inner_error.or(choice.error.filter(|error| is_said(error)));
         if self.first.is_none() {
             self.first = Some(choice);
-        } else {
+        } else if self.more.len() + 1 < self.max_choices {
             self.more.push(choice);
+        } else {
+            self.has_too_many = true;
         }
         Ok(())
     }
@@ -292,30 +303,36 @@ pub(super) enum Part<'a> {
     Reasoning(Str<'a>),
 }
 
-/// The parts of a content that was sent as a list (or as one object). What is neither text nor reasoning is passed over.
-pub(super) fn parts(raw: &[u8]) -> Vec<Part<'_>> {
-    let mut found = Vec::new();
-    let mut reader = Reader::new(raw);
+/// The most levels of parts within a thought within a list of parts: the text is the server's.
+const MAX_PART_DEPTH: u32 = 7;
+
+/// Gives each part of a content that was sent as a list (or as one object) to `sink`, until it fails. What is neither text nor
+/// reasoning is passed over.
+pub(super) fn parts<'a>(raw: &'a [u8], sink: &mut dyn FnMut(Part<'a>) -> Taken) -> Taken {
+    let mut result = Ok(());
     // `raw` was read once already, so nothing below can fail; if it did, the parts so far stand.
-    let _ = read_parts(&mut reader, false, 0, &mut found);
-    found
+    let _ = read_parts(&mut Reader::new(raw), false, 0, &mut |part| {
+        if result.is_ok() {
+            result = sink(part);
+        }
+    });
+    result
 }
 
 fn read_parts<'a>(
     reader: &mut Reader<'a>,
     reasoning: bool,
     depth: u32,
-    found: &mut Vec<Part<'a>>,
+    sink: &mut dyn FnMut(Part<'a>),
 ) -> Result<(), Malformed> {
     let kind = reader.kind()?;
-    // Parts within a thought within a list of parts; and a bound, because the text is the server's.
-    if depth > 7 {
+    if depth > MAX_PART_DEPTH {
         return reader.value().map(drop);
     }
     match kind {
         Kind::String => {
             let text = reader.string()?;
-            found.push(if reasoning {
+            sink(if reasoning {
                 Part::Reasoning(text)
             } else {
                 Part::Text(text)
@@ -325,27 +342,31 @@ fn read_parts<'a>(
             let mut first = true;
             reader.array()?;
             while reader.element(&mut first)? {
-                read_parts(reader, reasoning, depth + 1, found)?;
+                read_parts(reader, reasoning, depth + 1, sink)?;
             }
         }
         Kind::Object => {
             let mut thought = reasoning;
-            let mut bodies = Vec::new();
+            // By their names, of which the last counts.
+            let mut bodies: Vec<Extra<'a>> = Vec::new();
             let mut first = true;
             reader.object()?;
             while let Some(key) = reader.member(&mut first)? {
                 let value = reader.value()?;
-                match_bytes!(key, {
-                                   b"type" => thought |= match_bytes!(value, {
-                b"\"thinking\"" | b"\"reasoning\"" | b"\"reasoning_text\"" => true,
-                _ => false }),
-                                   b"text" | b"thinking" | b"reasoning" | b"content" => bodies.push(value),
-                                   _ => {}
-                               })
+                match key {
+                    b"type" => {
+                        thought |= matches!(value, b"\"thinking\"" | b"\"reasoning\"" | b"\"reasoning_text\"");
+                    }
+                    b"text" | b"thinking" | b"reasoning" | b"content" => {
+                        bodies.retain(|(known, _)| *known != key);
+                        bodies.push((key, value));
+                    }
+                    _ => {}
+                }
             }
-            for body in bodies {
+            for (_, body) in bodies {
                 if !matches!(body.first(), Some(b'n' | b't' | b'f' | b'-' | b'0'..=b'9')) {
-                    read_parts(&mut Reader::new(body), thought, depth + 1, found)?;
+                    read_parts(&mut Reader::new(body), thought, depth + 1, sink)?;
                 }
             }
         }

@@ -108,6 +108,11 @@ impl ToolCall {
         !self.name.is_empty()
     }
 
+    /// Bytes of what it is called.
+    fn named_bytes(&self) -> usize {
+        self.id.len() + self.late_id.len() + self.name.len() + self.kind.len()
+    }
+
     fn has_name(&self, name: &str) -> bool {
         plain_name(&self.name) == plain_name(name)
     }
@@ -230,6 +235,7 @@ impl ToolCalls {
             call.tail_index = item.index;
             ledger.repair(self.choice, Repair::ToolIndexReused)?;
         }
+        let named = call.named_bytes();
         if call.id.is_empty() {
             call.id.clone_from(&id);
         } else if call.id_made_up && call.late_id.is_empty() {
@@ -259,6 +265,7 @@ impl ToolCalls {
             call.is_custom = true;
             call.arguments.set_plain();
         }
+        ledger.hold_long(named, call.named_bytes())?;
         ledger.hold(call.extras.keep(&item.extras, true) + call.function_extras.keep(&item.function_extras, true))?;
         if call.filled && !is_blank {
             call.filled = false;
@@ -316,6 +323,7 @@ impl ToolCalls {
             let Some(call) = self.calls.get_mut(at) else { break };
             id.clone_into(&mut call.id);
             call.name = std::mem::take(&mut name);
+            ledger.hold_long(0, call.named_bytes())?;
             let mut taken = call.arguments.push_text(&arguments, false);
             name.clone_from(&call.name);
             next = taken.other.take();
