@@ -148,8 +148,8 @@ export async function untilFirstToken(answer: Answer, options: DecoderOptions, p
       const isThere = bytes !== undefined && decoder.push(bytes).some(({ type }) => TOKENS.has(type));
       if (isThere || length > MAX_PRELUDE_BYTES) return { ...answer, first: joined(...read) };
       if (bytes === undefined || decoder.ended) {
-        const { status, error } = decoder.end(bytes === undefined && isLate ? "lost" : "closed");
-        if (status === "complete") return { ...answer, first: joined(...read) };
+        const { status, error, finishReason } = decoder.end(bytes === undefined && isLate ? "lost" : "closed");
+        if (status === "complete" && finishReason !== null) return { ...answer, first: joined(...read) };
         inlet.cancel();
         if (isLate) throw new Problem(504, "upstream_timeout", "The provider did not answer in time.", TRIED);
         const words = publicWords(wordsIn((error as { error?: unknown } | undefined)?.error));

@@ -209,7 +209,7 @@ async function complete(c: Context<Env>): Promise<Response> {
   const { signal } = c.req.raw;
   const grant = await admit(configuration, c.req.raw, env);
   const json = await readJSON(c.req.raw, configuration.maxBodyBytes);
-  const request = chatRequestOf(configuration, grant, json);
+  const request = chatRequestOf(configuration, grant, json, wantsUsage(c.req.raw));
   checkPlan(configuration, grant);
   const { caller, plan } = grant;
   const recordId = crypto.randomUUID();
@@ -223,6 +223,11 @@ async function complete(c: Context<Env>): Promise<Response> {
   const leases = await configuration.shared?.open(limitRequest);
   const relayed = await relay({ configuration, signal, requestId, caller, request, recordId, leases, waitUntil });
   return relayed.response;
+}
+
+/** A `Chatwire` client reads the usage event, also where the program that uses it has not asked for it. */
+function wantsUsage(request: Request): boolean {
+  return /;\s*usage=1\b/.test(request.headers.get("accept") ?? "");
 }
 
 /** @throws {Problem} 500, the caller's plan cannot be kept */

@@ -74,7 +74,12 @@ async function readBytes(request: Request, limit: number): Promise<Uint8Array> {
 }
 
 /** @throws {Problem} 404, no such model for this caller; 400, more is asked for than is allowed */
-export function chatRequestOf(configuration: Configuration, grant: Grant, json: ExactJSON): ChatRequest {
+export function chatRequestOf(
+  configuration: Configuration,
+  grant: Grant,
+  json: ExactJSON,
+  wantsUsage = false,
+): ChatRequest {
   const given = json.value as Params;
   const { model, route } = routeFor(configuration, grant, given.model);
   const limits = narrowed(configuration.limits, grant, route.limits);
@@ -93,7 +98,7 @@ export function chatRequestOf(configuration: Configuration, grant: Grant, json: 
     params,
     maxTokens: limits.maxTokens,
     isStream,
-    hidesUsage: isStream && asked?.include_usage !== true,
+    hidesUsage: isStream && !wantsUsage && asked?.include_usage !== true,
   };
 }
 

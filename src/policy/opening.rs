@@ -16,7 +16,7 @@ use crate::chat::view::View;
 use crate::error::{Error, ErrorKind};
 use crate::json::Writer;
 use crate::problem::{Problem, write_problems};
-use crate::provider::{BaseUrl, Limits, Provider, authorization};
+use crate::provider::{BaseUrl, Limits, Provider, authorization, is_own_host};
 use crate::redact::{check_header, check_key, scrub};
 use crate::stream;
 use crate::text::joined;
@@ -389,9 +389,11 @@ impl Opening {
     fn headers(&self) -> Result<Vec<Pair>, Error> {
         let mut headers = Vec::new();
         let mut set = |name: &str, value: String| headers.push((name.to_owned(), Some(value)));
-        let accept = match self.call.stream {
-            true => "text/event-stream",
-            false => "application/json",
+        let accept = match (self.call.stream, is_own_host(self.settings.base.host())) {
+            (false, _) => "application/json",
+            (true, true) => "text/event-stream",
+            // To a gateway of ours: the usage is wanted, also where the request's own parameters do not ask for it.
+            (true, false) => "text/event-stream;usage=1",
         };
         set("accept", accept.to_owned());
         if self.call.view.is_some() {

@@ -1,0 +1,456 @@
+/** Providers that break off, lie about numbers, refuse what others take, and say what callers must not read. */
+import assert from "node:assert/strict";
+import { describe, it, type TestContext } from "node:test";
+import { Chatwire } from "chatwire";
+import { type GatewayOptions, gateway } from "chatwire/edge";
+import { createEmulator } from "chatwire/emulator";
+import { EventFilter } from "../../npm/edge/event-filter.ts";
+import { streamObjects } from "./objects.ts";
+import {
+  asText,
+  bytesOf,
+  CHAT,
+  chat,
+  cut,
+  DONE,
+  encode,
+  errorOf,
+  event,
+  KEY,
+  randomFrom,
+  says,
+  setUp,
+  streamOf,
+  until,
+  usageEvent,
+} from "./setting.ts";
+
+type Body = Record<string, unknown>;
+type Answer = (body: Body, headers: Headers) => Response | Promise<Response>;
+let hosts = 0;
+
+/** A gateway before providers that answer as the test says, the first of which is asked first. */
+function before(answers: Record<string, Answer>, options: Partial<GatewayOptions> = {}, settings: object = {}) {
+  const asked: string[] = [];
+  const providers = Object.fromEntries(
+    Object.entries(answers).map(([name, answer]) => {
+      const fetch = async (_url: string, { body, headers }: { body?: string; headers: Headers }) => {
+        asked.push(name);
+        return answer(JSON.parse(body ?? "{}"), headers);
+      };
+      // A host of its own, so that no cooldown is shared.
+      const baseURL = `https://${name}-${++hosts}.example.com/v1`;
+      return [name, { baseURL, apiKey: KEY, maxRetries: 0, fetch, ...settings }];
+    }),
+  );
+  const models = { m: Object.keys(answers).map((name) => `${name}/model`) };
+  return { ...setUp(async () => new Response(), { providers: providers as never, models, ...options }), asked };
+}
+
+const ask = (params: Body = {}) => chat("hi", { model: "m", ...params });
+const whole = () => streamOf([says("second"), says("", "stop"), usageEvent, DONE]);
+const errored = (reads: (string | Uint8Array)[]) => {
+  let at = 0;
+  const body = new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        const read = reads[at++];
+        if (read === undefined) controller.error(new TypeError("reset"));
+        else controller.enqueue(typeof read === "string" ? encode(read) : read);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  return new Response(body, { headers: { "content-type": "text/event-stream" } });
+};
+const mockTime = ({ mock }: TestContext) => {
+  mock.timers.enable({ apis: ["Date", "setTimeout"], now: Date.UTC(2026, 0, 31, 12) });
+  const clock = mock.method(performance, "now", () => Date.now() - Date.UTC(2026, 0, 31, 12));
+  const turns = async () => {
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+  };
+  return Object.assign(
+    async (ms: number) => {
+      await turns();
+      for (let left = ms; left > 0; left -= 1000) {
+        mock.timers.tick(Math.min(1000, left));
+        await turns();
+      }
+    },
+    { clock },
+  );
+};
+
+describe("what fails inside a 200 before its first token", () => {
+  const role = event({
+    id: "c",
+    choices: [{ index: 0, delta: { role: "assistant", content: "" }, finish_reason: null }],
+  });
+  for (const [what, first] of [
+    ["an error", () => streamOf([event({ error: { message: "no capacity", code: 503 } })])],
+    ["an error after a role", () => streamOf([role, event({ error: { message: "no capacity" } })])],
+    ["an event named error", () => streamOf([`event: error\n${event({ message: "no capacity" })}`, DONE])],
+    ["nothing", () => streamOf([])],
+    ["only a role", () => streamOf([role])],
+    ["only comments", () => streamOf([": processing\n\n", ": processing\n\n"])],
+    ["only [DONE]", () => streamOf([DONE])],
+    ["a reset", () => errored([role])],
+    ["a page", () => streamOf(["<html>"], "text/html")],
+    ["an error as JSON", () => Response.json({ error: { message: "no capacity" } })],
+    ["an error as FastAPI's JSON", () => Response.json({ detail: "no capacity" })],
+    ["nothing as JSON", () => streamOf([""], "application/json")],
+  ] as [string, () => Response][]) {
+    it(`is answered by the next provider: ${what}`, async () => {
+      const { fetch, asked, recorded } = before({ one: first, two: whole });
+      const answer = await fetch(CHAT, ask({ stream: true }));
+      assert.equal(answer.status, 200);
+      const text = asText(await bytesOf(answer));
+      assert.match(text, /second/);
+      assert.doesNotMatch(text, /capacity|error/);
+      assert.deepEqual(asked, ["one", "two"]);
+      const [record] = await recorded(1);
+      assert.deepEqual([record?.provider, record?.outcome, record?.tokens], ["two", "complete", 7]);
+    });
+  }
+  it("is not answered by the next provider once a token has come", async () => {
+    const { fetch, asked } = before({ one: () => errored([says("first")]), two: whole });
+    await assert.rejects(bytesOf(await fetch(CHAT, ask({ stream: true }))));
+    assert.deepEqual(asked, ["one"]);
+  });
+  it("is answered by the next provider when it says nothing for too long, under heartbeats", async (context) => {
+    const pass = mockTime(context);
+    const silent = () => new Response(new ReadableStream(), { headers: { "content-type": "text/event-stream" } });
+    const { fetch, asked } = before({ one: silent, two: whole }, {}, { timeout: { firstToken: 40_000 } });
+    let text = "";
+    const read = fetch(CHAT, ask({ stream: true })).then(async ({ body }) => {
+      for await (const bytes of body as unknown as AsyncIterable<Uint8Array>) text += asText(bytes);
+    });
+    await pass(35_000);
+    assert.match(text, /^(: keep-alive\n\n)+$/);
+    await pass(10_000);
+    await read;
+    assert.match(text, /second[\s\S]*\[DONE\]/);
+    assert.deepEqual(asked, ["one", "two"]);
+  });
+  it("is told in the stream where nobody is left", async (context) => {
+    const pass = mockTime(context);
+    const silent = () => new Response(new ReadableStream(), { headers: { "content-type": "text/event-stream" } });
+    const { fetch, recorded } = before({ one: silent, two: silent }, {}, { timeout: { firstToken: 20_000 } });
+    const answer = fetch(CHAT, ask({ stream: true })).then(bytesOf);
+    await pass(60_000);
+    assert.match(asText(await answer), /data: {"error":{"message":"The provider did not answer in time/);
+    assert.equal((await recorded(1))[0]?.outcome, "error");
+  });
+  it("is a 502 where there is no other provider and nothing was sent", async () => {
+    const { fetch } = before({ one: () => streamOf([]), two: () => Response.json({ detail: "no capacity" }) });
+    const answer = await fetch(CHAT, ask({ stream: true }));
+    assert.deepEqual([answer.status, answer.headers.get("x-should-retry")], [502, "false"]);
+    assert.equal((await errorOf(answer)).message, "no capacity");
+  });
+});
+
+describe("an error", () => {
+  it("says that the gateway has retried already", async () => {
+    for (const status of [429, 500, 502, 503, 504, 404, 401]) {
+      const { fetch } = before({ one: () => Response.json({ error: { message: "no" } }, { status }) });
+      const answer = await fetch(CHAT, ask());
+      assert.equal(answer.headers.get("x-should-retry"), "false", String(status));
+    }
+    const { fetch } = before({
+      one: () => {
+        throw new TypeError("fetch failed");
+      },
+    });
+    assert.equal((await fetch(CHAT, ask())).headers.get("x-should-retry"), "false");
+  });
+
+  for (const [what, body] of [
+    ["OpenAI", { error: { message: "context too long", code: "x" } }],
+    ["FastAPI", { detail: "context too long" }],
+    ["FastAPI's validation", { detail: [{ loc: ["body"], msg: "context too long", type: "value_error" }] }],
+    ["TGI", { error: "context too long", error_type: "validation" }],
+    ["Ollama", { error: "context too long" }],
+    ["vLLM", { object: "error", message: "context too long", type: "BadRequestError", code: 400 }],
+    ["Mistral", { message: "context too long", request_id: "r" }],
+  ] as [string, object][]) {
+    it(`keeps its words in the envelope of ${what}`, async () => {
+      const { fetch } = before({ one: () => Response.json(body, { status: 400 }) });
+      const answer = await fetch(CHAT, ask());
+      assert.deepEqual([answer.status, (await errorOf(answer)).message], [400, "context too long"]);
+    });
+  }
+
+  const secrets = [
+    ...[
+      "10.0.0.7",
+      "db.internal:5432",
+      "http://vllm-service:8000/v1",
+      "vllm-0:8000",
+      "[fd00::12:3]:8080",
+      "localhost:11434",
+    ],
+    ...[KEY, "sk-proj-abcdefgh12345678", "Bearer eyJhbGciOi.x.y", "0123456789abcdef0123456789abcdef"],
+  ];
+  it("holds no key and no inner address, before an answer and inside it, however it is cut", async () => {
+    const random = randomFrom(3);
+    for (const secret of secrets) {
+      const message = `failed at ${secret} again`;
+      const shapes = [
+        event({ error: { message, type: "server_error" } }),
+        event({ id: "c", choices: [], error: { message, metadata: { raw: message } } }),
+        event({ detail: message }),
+        event({ object: "error", message, code: 500 }),
+        `event: error\n${event({ message })}`,
+        event({ error: message }),
+        event({ code: 500, msg: message }),
+      ];
+      for (const shape of shapes) {
+        for (const most of [1, 7, 4000]) {
+          const { fetch } = before({ one: () => streamOf(cut(encode(says("a") + shape), most, random)) });
+          const text = asText(await bytesOf(await fetch(CHAT, ask({ stream: true }))));
+          assert.ok(!text.includes(secret), `${shape} in reads of ${most}`);
+          assert.match(text, /failed at \[(address|key)\]/);
+        }
+      }
+      for (const status of [400, 422, 429]) {
+        const { fetch } = before({ one: () => Response.json({ error: { message } }, { status }) });
+        const text = await (await fetch(CHAT, ask())).text();
+        assert.ok(!text.includes(secret), text);
+      }
+    }
+  });
+  it("is no reason to change what a model says", () => {
+    const said = says('the "error" at 10.0.0.7 says sk-proj-abcdefgh12345678: {"error": 1}');
+    assert.equal(asText(new EventFilter().push(encode(said))), said);
+    const failed = says("at 10.0.0.7", "error");
+    assert.equal(asText(new EventFilter().push(encode(failed))), failed);
+  });
+});
+
+describe("numbers", () => {
+  const usages = {
+    negative: { prompt_tokens: -5, completion_tokens: 4, total_tokens: -1 },
+    huge: { prompt_tokens: 3, completion_tokens: 1e308, total_tokens: 1e308 },
+    fractional: { prompt_tokens: 3.5, completion_tokens: 4, total_tokens: 7.5 },
+    "more cached than there is": {
+      ...{ prompt_tokens: 3, completion_tokens: 4, total_tokens: 7 },
+      prompt_tokens_details: { cached_tokens: 3000 },
+    },
+    "beyond all answers": { prompt_tokens: 3, completion_tokens: 4e15, total_tokens: 4e15 },
+  };
+  for (const [what, usage] of Object.entries(usages)) {
+    it(`that are impossible are not believed: ${what}`, async () => {
+      const prices = { input: 1, output: 1 };
+      for (const stream of [true, false]) {
+        const body = {
+          choices: [{ index: 0, message: { role: "assistant", content: "four words of text" }, finish_reason: "stop" }],
+        };
+        const answer = () =>
+          stream
+            ? streamOf([says("four words of text", "stop"), event({ choices: [], usage }), DONE])
+            : Response.json({ ...body, usage });
+        const { fetch, recorded } = before({ one: answer }, {}, { prices });
+        await bytesOf(await fetch(CHAT, ask({ stream })));
+        const [record] = await recorded(1);
+        const { promptTokens = null, completionTokens = null, tokens = null, cost = null } = record ?? {};
+        for (const number of [promptTokens, completionTokens, tokens, cost]) {
+          assert.ok(number !== null && number >= 0 && number < 100, JSON.stringify(record));
+        }
+        assert.equal(record?.estimated, true);
+      }
+    });
+  }
+  it("of a price that the provider names are not believed either", async () => {
+    for (const cost of [-3, 1e308, "free"]) {
+      const usage = { prompt_tokens: 3, completion_tokens: 4, total_tokens: 7, cost };
+      const { fetch, recorded } = before({
+        one: () => streamOf([says("a", "stop"), event({ choices: [], usage }), DONE]),
+      });
+      await bytesOf(await fetch(CHAT, ask({ stream: true })));
+      const [record] = await recorded(1);
+      assert.ok(record?.cost === null || (record?.cost ?? -1) >= 0, JSON.stringify(record));
+      assert.ok((record?.cost ?? 0) < 1000);
+    }
+  });
+  it("that nobody has said are null", async () => {
+    const { fetch, recorded } = before({ one: whole });
+    await bytesOf(await fetch(CHAT, ask({ stream: true })));
+    assert.equal((await recorded(1))[0]?.cached, null);
+  });
+});
+
+describe("stream_options", () => {
+  const answer: Answer = (body) =>
+    body.stream_options
+      ? Response.json({ error: { message: "Unrecognized request argument: stream_options" } }, { status: 400 })
+      : streamOf([says("a", "stop"), DONE]);
+  it("are left out once a provider has refused them, and usage is estimated", async () => {
+    const { fetch, asked, recorded } = before({ one: answer });
+    for (let time = 0; time < 2; time++) {
+      assert.match(asText(await bytesOf(await fetch(CHAT, ask({ stream: true })))), /"a"/);
+    }
+    assert.equal(asked.length, 3);
+    assert.deepEqual(
+      (await recorded(2)).map(({ estimated, outcome }) => [estimated, outcome]),
+      Array(2).fill([true, "complete"]),
+    );
+  });
+  it("are never sent where the provider's settings say so", async () => {
+    const { fetch, asked } = before({ one: answer }, {}, { streamOptions: false });
+    assert.equal((await fetch(CHAT, ask({ stream: true, stream_options: { include_usage: true } }))).status, 200);
+    assert.equal(asked.length, 1);
+  });
+});
+
+describe("x-request-id", () => {
+  const seen = (settings: object, headers = {}) => {
+    const ids: (string | null)[] = [];
+    const answer: Answer = (_, sent) => {
+      ids.push(sent.get("x-request-id"));
+      return whole();
+    };
+    return { ...before({ one: answer }, {}, settings), ids, headers };
+  };
+  it("is a UUID", async () => {
+    const { fetch, ids } = seen({});
+    const answer = await fetch(CHAT, ask());
+    assert.match(ids[0] ?? "", /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/);
+    assert.equal(answer.headers.get("x-request-id"), ids[0]);
+  });
+  it("can be switched off", async () => {
+    const { fetch, ids } = seen({ requestId: false });
+    await fetch(CHAT, ask({ headers: { "x-request-id": "mine" } }));
+    assert.deepEqual(ids, [null]);
+  });
+});
+
+describe("time", () => {
+  /** A body that the test writes. */
+  const written = () => {
+    let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+    const body = new ReadableStream<Uint8Array>({
+      start: (own) => {
+        controller = own;
+      },
+    });
+    const response = new Response(body, { headers: { "content-type": "text/event-stream" } });
+    return { response, write: (text: string) => controller?.enqueue(encode(text)) };
+  };
+  it("for the first token and between reads is the client's", async (context) => {
+    const pass = mockTime(context);
+    const { response, write } = written();
+    const { fetch, records } = before({ one: () => response });
+    const read = fetch(CHAT, ask({ stream: true }))
+      .then(bytesOf)
+      .then(asText, () => "broke off");
+    await pass(200_000);
+    assert.equal(records.length, 0, "a first token may take five minutes");
+    write(says("late"));
+    await pass(110_000);
+    assert.equal(records.length, 0, "a read may take two");
+    await pass(15_000);
+    assert.deepEqual([await read, records[0]?.outcome], ["broke off", "stalled"]);
+  });
+  it("of silence is broken by comments, in events that are whole", async (context) => {
+    const pass = mockTime(context);
+    const { response, write } = written();
+    const { fetch } = before({ one: () => response });
+    const answer = await fetch(CHAT, ask({ stream: true }));
+    assert.equal(answer.headers.get("x-accel-buffering"), "no");
+    assert.match(answer.headers.get("cache-control") ?? "", /no-transform/);
+    let text = "";
+    const read = (async () => {
+      for await (const bytes of answer.body as unknown as AsyncIterable<Uint8Array>) text += asText(bytes);
+    })();
+    write(says("a").slice(0, 30));
+    await pass(16_000);
+    assert.equal(text, ": keep-alive\n\n");
+    write(says("a").slice(30) + says("b").slice(0, 9));
+    await pass(31_000);
+    assert.equal(text, `: keep-alive\n\n${says("a")}${": keep-alive\n\n".repeat(2)}`);
+    write(says("b", "stop").slice(9) + usageEvent + DONE);
+    await pass(2000);
+    await read;
+    assert.ok(text.endsWith(DONE));
+  });
+  it("after the last finish reason and the usage is short", async () => {
+    const { response, write } = written();
+    const { fetch, recorded } = before({ one: () => response });
+    write(says("a", "stop") + usageEvent);
+    const started = performance.now();
+    await bytesOf(await fetch(CHAT, ask({ stream: true })));
+    assert.ok(performance.now() - started < 900);
+    const [record] = await recorded(1);
+    assert.deepEqual([record?.outcome, record?.tokens], ["complete", 7]);
+  });
+});
+
+describe("an answer that the provider broke off", () => {
+  for (const onDisconnect of ["drain", "abort", "durable"] as const) {
+    it(`breaks off for every client (${onDisconnect})`, async () => {
+      const streams = streamObjects();
+      const options: Partial<GatewayOptions> = { onDisconnect, streams: streams.namespace };
+      const { fetch, recorded } = before({ one: () => errored([says("half")]) }, options);
+      const answer = await fetch(CHAT, ask({ stream: true }));
+      await assert.rejects(bytesOf(answer));
+      assert.equal((await recorded(1))[0]?.outcome, "truncated");
+      const id = answer.headers.get("x-chatwire-stream");
+      if (!id) return;
+      const again = await fetch(`/v1/streams/${id}`);
+      assert.equal(again.headers.get("x-chatwire-stream-state"), "cut");
+      assert.match(asText(await bytesOf(again)), /half/);
+    });
+  }
+  it("is truncated for a Chatwire client whose gateway keeps streams", async () => {
+    const streams = streamObjects();
+    const options: Partial<GatewayOptions> = { onDisconnect: "durable", streams: streams.namespace };
+    const { fetch } = before({ one: () => errored([says("half")]) }, options);
+    const client = new Chatwire({
+      baseURL: "http://localhost/v1",
+      apiKey: null,
+      maxRetries: 0,
+      fetch: (url, init) => fetch(url, init as RequestInit),
+    });
+    const outcome = await client.chat.completions
+      .stream({ model: "m", messages: [{ role: "user", content: "hi" }] })
+      .outcome();
+    assert.deepEqual([outcome.status, outcome.text], ["truncated", "half"]);
+  });
+});
+
+describe("a gateway behind a gateway", () => {
+  it("and a Chatwire client have exact usage, not an estimate", async () => {
+    const emulator = createEmulator();
+    const inner = gateway({ providers: { up: { provider: "electron", apiKey: "any", fetch: emulator.fetch } } });
+    const toInner = (url: string, init: object) => inner.fetch(new Request(url, init));
+    const { fetch, recorded } = setUp(toInner, {
+      providers: { inner: { baseURL: "http://localhost/v1", apiKey: null, fetch: toInner } },
+    });
+    const client = new Chatwire({
+      baseURL: "http://localhost/v1",
+      apiKey: null,
+      fetch: (url, init) => fetch(url, init as RequestInit),
+    });
+    const outcome = await client.chat.completions
+      .stream({ model: "electron", messages: [{ role: "user", content: "Echo: one two three" }] })
+      .outcome();
+    const [record] = await recorded(1);
+    const { total } = emulator.ledger.tokens;
+    assert.deepEqual([record?.tokens, record?.estimated], [total, false]);
+    assert.deepEqual([outcome.usage?.total_tokens, outcome.usage?.estimated], [total, false]);
+  });
+});
+
+describe("the first bytes of a JSON answer", () => {
+  it("are looked at until they say what it is", async () => {
+    const long = JSON.stringify({
+      id: "x".repeat(500),
+      choices: [{ index: 0, message: { role: "assistant", content: "ok" }, finish_reason: "stop" }],
+    });
+    for (const most of [1, 100, 5000]) {
+      const { fetch } = before({ one: () => streamOf(cut(encode(long), most, randomFrom(2)), "application/json") });
+      assert.equal(asText(await bytesOf(await fetch(CHAT, ask()))), long);
+    }
+    await until(() => true);
+  });
+});
