@@ -1,4 +1,4 @@
-/** What the README and the guide to voice show is what the compiler of a strict project accepts. */
+/** What the README and the guides show is what the compiler of a strict project accepts. */
 import { execFile } from "node:child_process";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -44,7 +44,7 @@ test("what_the_guides_show_compiles", { timeout: 120_000 }, async () => {
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions }));
   await writeFile(join(folder, "surroundings.d.ts"), surroundings);
-  for (const guide of ["README.md", "docs/voice.md"]) {
+  for (const guide of ["README.md", "docs/voice.md", "docs/from-ai-sdk.md"]) {
     const text = await readFile(join(root, guide), "utf8");
     for (const { 1: snippet = "", index } of text.matchAll(/^```ts\n([\s\S]*?)^```/gm)) {
       const line = text.slice(0, index).split("\n").length;
