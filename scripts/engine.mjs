@@ -31,8 +31,6 @@ const flags =
   "-Ctarget-feature=-reference-types,-multivalue";
 const env = { RUSTC_BOOTSTRAP: "1", CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: flags };
 
-const binding = ["--target", "web", "--no-typescript", "--omit-default-module-path", "--out-name", "chatwire"];
-
 // Just what rustc emits; every runtime that chatwire supports can do it.
 const features = "bulk-memory mutable-globals nontrapping-float-to-int sign-ext".split(" ");
 // Low memory is the far end of the stack. Inlining what has one caller saves bytes, and costs more of them after gzip; so do
@@ -52,7 +50,7 @@ async function compile(folder) {
 
 /** Writes `chatwire.js` and `chatwire.wasm`, made of a compiled module, to a folder; with the functions' names if wanted. */
 async function bindAndShrink(compiled, folder, { names = false } = {}) {
-  await run("wasm-bindgen", [compiled, ...binding, ...(names ? ["--keep-debug"] : []), "--out-dir", folder]);
+  await run("chatwire-bindgen", [compiled, folder, ...(names ? ["--keep-names"] : [])]);
   const options = names ? shrinking.map((option) => option.replace("--strip-debug", "-g")) : shrinking;
   await run("wasm-opt", [join(folder, "chatwire_bg.wasm"), ...options, "-o", join(folder, "chatwire.wasm")]);
 }
@@ -60,9 +58,8 @@ async function bindAndShrink(compiled, folder, { names = false } = {}) {
 /** Names the build in both files, so that the glue of one build refuses the module of another. */
 function nameBuild(folder) {
   const [glue, module] = ["chatwire.js", "chatwire.wasm"].map((file) => join(folder, file));
-  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const hash = createHash("sha256").update(readFileSync(glue)).update(readFileSync(module)).digest("hex");
-  const build = `${version}-${hash.slice(0, 12)}`;
+  const build = `${version()}-${hash.slice(0, 12)}`;
   writeFileSync(glue, `\nexport const BUILD = ${JSON.stringify(build)};\n`, { flag: "a" });
   // A custom section: 0, its length, and its name with its length before its content. All lengths here are below 128.
   const content = Buffer.concat([Buffer.from([8]), Buffer.from(`chatwire${build}`)]);
@@ -89,9 +86,14 @@ function hashOfSources() {
   const hash = createHash("sha256");
   const sources = readdirSync(join(root, "src"), { recursive: true }).map((file) => join("src", file));
   const files = sources.filter((file) => file.endsWith(".rs")).sort();
-  const others = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "package.json", join("scripts", "engine.mjs")];
+  const others = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml"];
+  others.push(...["engine.mjs", "bindgen/Cargo.toml", "bindgen/src/main.rs"].map((file) => join("scripts", file)));
   for (const file of [...files, ...others]) hash.update(`${file}\n`).update(readFileSync(join(root, file)));
-  return hash.digest("hex");
+  return hash.update(version()).digest("hex");
+}
+
+function version() {
+  return JSON.parse(readFileSync(join(root, "package.json"), "utf8")).version;
 }
 
 /** Builds the engine, unless it was built of the same sources. */

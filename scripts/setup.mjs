@@ -1,15 +1,16 @@
 /**
- * Installs what the other scripts need and this machine lacks: npm packages, the WebAssembly target, wasm-bindgen.
+ * Installs what the other scripts need and this machine lacks: npm packages, the WebAssembly target, what makes the glue.
  * Needs Node >= 20 and rustup, and takes no time when everything is there. Browsers are the matter of browser.mjs.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { attempt, root, run, say, tools } from "./run.mjs";
 
 export async function setup() {
   await packages();
   await rust();
-  await wasmBindgen();
+  await bindgen();
 }
 
 async function packages() {
@@ -47,12 +48,55 @@ async function rust() {
   await run("rustup", ["component", "add", "clippy", "rust-src", "rustfmt"]);
 }
 
-/** The command-line tool has to be of the very version of the crate. */
-async function wasmBindgen() {
-  const [, version] = readFileSync(join(root, "Cargo.lock"), "utf8").match(/name = "wasm-bindgen"\nversion = "(.*)"/);
+/** The version of wasm-bindgen that the crate is built with. Its tools have to be of the same. */
+function bindgenVersion() {
+  return readFileSync(join(root, "Cargo.lock"), "utf8").match(/name = "wasm-bindgen"\nversion = "(.*)"/)[1];
+}
+
+/**
+ * Builds scripts/bindgen, once: what was built of the same sources is not built again, whatever the times of its files are.
+ * It does what wasm-bindgen's own command line does for the engine, without the web server and the HTTP client in that.
+ */
+async function bindgen() {
+  const crate = join(root, "scripts", "bindgen");
+  const sources = ["Cargo.toml", "Cargo.lock", join("src", "main.rs")].map((file) =>
+    readFileSync(join(crate, file), "utf8"),
+  );
+  const version = bindgenVersion();
+  if (!sources[0].includes(`wasm-bindgen-cli-support = "=${version}"`)) {
+    console.error(
+      `scripts/bindgen/Cargo.toml has to name wasm-bindgen-cli-support ${version}, as Cargo.lock has wasm-bindgen.`,
+    );
+    process.exit(1);
+  }
+  const hash = createHash("sha256").update(sources.join("\n")).digest("hex");
+  const stamp = join(tools, "bindgen.sha256");
+  const built = join(tools, "bin", bindgenProgram);
+  if (existsSync(built) && existsSync(stamp) && readFileSync(stamp, "utf8") === hash) return;
+  say(`building what makes the glue, with wasm-bindgen ${version} (once, less than a minute)`);
+  const folder = join(tools, "bindgen-build");
+  await run("cargo", [
+    "build",
+    "--release",
+    "--locked",
+    "--manifest-path",
+    join(crate, "Cargo.toml"),
+    "--target-dir",
+    folder,
+  ]);
+  mkdirSync(join(tools, "bin"), { recursive: true });
+  copyFileSync(join(folder, "release", bindgenProgram), built);
+  writeFileSync(stamp, hash);
+}
+
+const bindgenProgram = `chatwire-bindgen${process.platform === "win32" ? ".exe" : ""}`;
+
+/** Installs wasm-bindgen's command line, for its test runner. */
+export async function setupTestRunner() {
+  const version = bindgenVersion();
   const { output } = await attempt("wasm-bindgen", ["--version"], { capture: true });
   if (output.trim() === `wasm-bindgen ${version}`) return;
-  say(`building wasm-bindgen ${version} (once, about two minutes)`);
+  say(`building the test runner of wasm-bindgen ${version} (once, some minutes)`);
   // Its own build folder, so that one that was interrupted goes on where it stopped.
   const folders = ["--root", tools, "--target-dir", join(tools, "build")];
   await run("cargo", ["install", "wasm-bindgen-cli", "--version", version, ...folders]);

@@ -9,7 +9,7 @@
  */
 import { chromium } from "./browser.mjs";
 import { attempt, say } from "./run.mjs";
-import { setup } from "./setup.mjs";
+import { setup, setupTestRunner } from "./setup.mjs";
 
 const wasm = ["--target", "wasm32-unknown-unknown"];
 const webTests = ["test", ...wasm, "--test", "web"];
@@ -24,6 +24,11 @@ const steps = [
   },
   { name: "TypeScript: types", groups: ["lint"], command: ["npm", "run", "--silent", "types"] },
   { name: "Rust: format", groups: ["lint"], command: ["cargo", "fmt", "--check"] },
+  {
+    name: "Rust: format of what makes the glue",
+    groups: ["lint"],
+    command: ["cargo", "fmt", "--check", "--manifest-path", "scripts/bindgen/Cargo.toml"],
+  },
   { name: "Rust: lint", groups: ["lint"], command: ["cargo", "clippy", "--all-targets", "--", "-Dwarnings"] },
   {
     name: "Rust: lint for WebAssembly",
@@ -90,8 +95,11 @@ if (unknown.length > 0) {
 }
 const chosen = steps.filter(({ groups }) => only.length === 0 || groups.some((group) => only.includes(group)));
 
+const needs = (...wanted) => chosen.some(({ groups }) => wanted.some((group) => groups.includes(group)));
+
 await setup();
-const needsBrowser = chosen.some(({ groups }) => ["wasm", "page", "package"].some((group) => groups.includes(group)));
+if (needs("wasm", "package")) await setupTestRunner();
+const needsBrowser = needs("wasm", "page", "package");
 const browser = needsBrowser ? await chromium() : undefined;
 
 const totals = [0, 0, 0];

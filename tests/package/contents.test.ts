@@ -1,9 +1,11 @@
 /** What is in the package, and what is not. */
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { readFile, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { before, describe, it } from "node:test";
 import manifest from "../../package.json" with { type: "json" };
+// @ts-expect-error: a script, without types
+import { buildEngine } from "../../scripts/engine.mjs";
 import { pack, root } from "./packed.ts";
 
 /** Every path that a part of the exports map leads to. */
@@ -65,5 +67,16 @@ describe("the package", { timeout: 120_000 }, () => {
     assert.ok(compiled.includes("8chatwire8bindings"), "names were stripped");
     // Its code, that is: a function on one of its types may be merged with another, and lend it the name.
     assert.doesNotMatch(compiled, /serde_json\d(de|ser|read)/);
+  });
+
+  it("is not built again where only file times have changed, as in a copied tree", async () => {
+    const [module, source] = ["dist/wasm/chatwire.wasm", "src/lib.rs"].map((file) => join(root, file)) as [
+      string,
+      string,
+    ];
+    const { mtimeMs } = await stat(module);
+    await utimes(source, new Date(), new Date());
+    await buildEngine();
+    assert.equal((await stat(module)).mtimeMs, mtimeMs);
   });
 });
