@@ -1,0 +1,177 @@
+/**
+ * `chatwire/ag-ui`: a stream or a tool run as events of AG-UI 1.0, which CopilotKit, assistant-ui, Mastra and others read.
+ *
+ * No dependency: the events are plain objects, checked in the tests against the schemas of `@ag-ui/core`.
+ */
+import { type ChatEvent, ChatStream, type Outcome, type ToolRun, type ToolRunEvent } from "chatwire";
+
+/** Tokens of a run, as AG-UI counts them. */
+export interface AGUITokenUsage {
+  inputTokens: number;
+  outputTokens: number;
+  totalTokens: number;
+  model?: string;
+}
+
+/** The events that a run gives, in the order of AG-UI. */
+export type AGUIEvent =
+  | { type: "RUN_STARTED"; threadId: string; runId: string }
+  | { type: "TEXT_MESSAGE_START"; messageId: string; role: "assistant" }
+  | { type: "TEXT_MESSAGE_CONTENT"; messageId: string; delta: string }
+  | { type: "TEXT_MESSAGE_END"; messageId: string }
+  | { type: "REASONING_START"; messageId: string }
+  | { type: "REASONING_MESSAGE_START"; messageId: string; role: "reasoning" }
+  | { type: "REASONING_MESSAGE_CONTENT"; messageId: string; delta: string }
+  | { type: "REASONING_MESSAGE_END"; messageId: string }
+  | { type: "REASONING_END"; messageId: string }
+  | { type: "TOOL_CALL_START"; toolCallId: string; toolCallName: string; parentMessageId?: string }
+  | { type: "TOOL_CALL_ARGS"; toolCallId: string; delta: string }
+  | { type: "TOOL_CALL_END"; toolCallId: string }
+  | { type: "TOOL_CALL_RESULT"; messageId: string; toolCallId: string; content: string; role: "tool" }
+  | {
+      type: "RUN_FINISHED";
+      threadId: string;
+      runId: string;
+      outcome: { type: "success"; pendingToolCallIds?: string[] } | { type: "cancelled" };
+      usage?: AGUITokenUsage[];
+    }
+  | { type: "RUN_ERROR"; message: string; code: string; usage?: AGUITokenUsage[] };
+
+/** Names of what is told; made up where they are left out. */
+export interface AGUIOptions {
+  threadId?: string;
+  runId?: string;
+}
+
+/**
+ * The events of one answer, or of a run with tools. Leaving the loop early cancels the request.
+ *
+ * An answer that breaks off ends with `RUN_ERROR` after all that came, one that was aborted with the outcome `cancelled`.
+ * Calls that are left to the reader to run are in `pendingToolCallIds`; one that was cut short is not among them.
+ * @example
+ * ```ts
+ * const stream = client.chat.completions.stream({ model: "electron", messages });
+ * for await (const event of toAGUI(stream, { threadId: "t1" })) send(`data: ${JSON.stringify(event)}\n\n`);
+ * ```
+ */
+export async function* toAGUI(
+  source: ChatStream | ToolRun,
+  options: AGUIOptions = {},
+): AsyncGenerator<AGUIEvent, void, void> {
+  const { threadId = crypto.randomUUID(), runId = crypto.randomUUID() } = options;
+  yield { type: "RUN_STARTED", threadId, runId };
+  const messages = new Messages(runId);
+  const events: AsyncIterable<ChatEvent | ToolRunEvent> = source instanceof ChatStream ? source.events : source;
+  const answered = new Set<string>();
+  try {
+    for await (const event of events) {
+      if (event.type === "tool_result") {
+        yield* messages.close();
+        answered.add(event.id);
+        yield {
+          type: "TOOL_CALL_RESULT",
+          messageId: `${runId}-result-${answered.size}`,
+          toolCallId: event.id,
+          content: event.content,
+          role: "tool",
+        };
+      } else yield* messages.take(event);
+    }
+  } catch {
+    // The outcome says why.
+  }
+  const outcome: Outcome = await source.outcome();
+  yield* messages.close();
+  const usage = usageOf(outcome);
+  const { status } = outcome;
+  if (status === "truncated" || status === "stalled" || status === "error") {
+    const code = (outcome.error as { code?: string | null }).code ?? status;
+    yield { type: "RUN_ERROR", message: outcome.error.message, code, ...usage };
+    return;
+  }
+  const pending = outcome.toolCalls.filter(({ id, complete }) => complete && !answered.has(id)).map(({ id }) => id);
+  yield {
+    type: "RUN_FINISHED",
+    threadId,
+    runId,
+    outcome:
+      status === "aborted"
+        ? { type: "cancelled" }
+        : { type: "success", ...(pending.length > 0 && { pendingToolCallIds: pending }) },
+    ...usage,
+  };
+}
+
+function usageOf({ usage, completion }: Outcome): { usage?: AGUITokenUsage[] } {
+  if (!usage) return {};
+  const { prompt_tokens: inputTokens, completion_tokens: outputTokens, total_tokens: totalTokens } = usage;
+  return { usage: [{ inputTokens, outputTokens, totalTokens, ...(completion?.model && { model: completion.model }) }] };
+}
+
+/** Text and reasoning as messages of their own, one open at a time, and the arguments of calls as they come. */
+class Messages {
+  readonly #runId: string;
+  #count = 0;
+  #open: { type: "text" | "reasoning"; messageId: string } | undefined;
+  readonly #calls = new Map<string, string>();
+
+  constructor(runId: string) {
+    this.#runId = runId;
+  }
+
+  *take(event: ChatEvent & { step?: number }): Generator<AGUIEvent> {
+    if (event.choice !== 0) return;
+    const step = event.step ?? 0;
+    switch (event.type) {
+      case "text":
+      case "refusal":
+        yield* this.#say("text", event.text);
+        break;
+      case "reasoning":
+        yield* this.#say("reasoning", event.text);
+        break;
+      case "tool_call.start": {
+        const parent = this.#open?.type === "text" ? { parentMessageId: this.#open.messageId } : {};
+        yield* this.close();
+        this.#calls.set(`${step}.${event.index}`, event.id);
+        yield { type: "TOOL_CALL_START", toolCallId: event.id, toolCallName: event.name, ...parent };
+        break;
+      }
+      case "tool_call.delta": {
+        const toolCallId = this.#calls.get(`${step}.${event.index}`);
+        if (toolCallId !== undefined) yield { type: "TOOL_CALL_ARGS", toolCallId, delta: event.arguments };
+        break;
+      }
+      case "tool_call.done":
+        yield { type: "TOOL_CALL_END", toolCallId: event.id };
+        break;
+    }
+  }
+
+  *#say(type: "text" | "reasoning", delta: string): Generator<AGUIEvent> {
+    if (delta === "") return;
+    if (this.#open?.type !== type) {
+      yield* this.close();
+      const messageId = `${this.#runId}-${type}-${this.#count++}`;
+      this.#open = { type, messageId };
+      if (type === "text") yield { type: "TEXT_MESSAGE_START", messageId, role: "assistant" };
+      else {
+        yield { type: "REASONING_START", messageId };
+        yield { type: "REASONING_MESSAGE_START", messageId, role: "reasoning" };
+      }
+    }
+    const { messageId } = this.#open;
+    yield { type: type === "text" ? "TEXT_MESSAGE_CONTENT" : "REASONING_MESSAGE_CONTENT", messageId, delta };
+  }
+
+  *close(): Generator<AGUIEvent> {
+    if (!this.#open) return;
+    const { type, messageId } = this.#open;
+    this.#open = undefined;
+    if (type === "text") yield { type: "TEXT_MESSAGE_END", messageId };
+    else {
+      yield { type: "REASONING_MESSAGE_END", messageId };
+      yield { type: "REASONING_END", messageId };
+    }
+  }
+}

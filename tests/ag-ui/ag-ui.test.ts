@@ -1,0 +1,134 @@
+/**
+ * `toAGUI`: events that AG-UI's own schemas accept, for every end of an answer and for runs with tools.
+ */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { EventSchema } from "@ag-ui/core/schemas";
+import { type ChatStream, Chatwire, type ToolRun, tool } from "chatwire";
+import { type AGUIEvent, toAGUI } from "chatwire/ag-ui";
+import { createEmulator } from "chatwire/emulator";
+import { DONE, event, hello, says, serve } from "../npm/serving.ts";
+
+const clientOf = (...parts: string[]) =>
+  new Chatwire({
+    baseURL: "https://a.example/v1",
+    apiKey: null,
+    maxRetries: 0,
+    fetch: async () => serve(parts).response,
+  });
+
+/** All events of a source, each accepted by the schemas; starts and ends in pairs. */
+async function eventsOf(source: ChatStream | ToolRun): Promise<AGUIEvent[]> {
+  const events: AGUIEvent[] = [];
+  const open = new Set<string>();
+  for await (const event of toAGUI(source, { threadId: "t1", runId: "r1" })) {
+    EventSchema.parse(event);
+    const id = "toolCallId" in event ? event.toolCallId : "messageId" in event ? event.messageId : "";
+    const kind = event.type.replace(/_(START|CONTENT|ARGS|END)$/, "");
+    if (event.type.endsWith("_START")) open.add(kind + id);
+    else if (event.type.endsWith("_END")) assert.ok(open.delete(kind + id), `${event.type} without a start`);
+    else if (/_(CONTENT|ARGS)$/.test(event.type))
+      assert.ok(open.has(kind + id), `${event.type} outside of its message`);
+    events.push(event);
+  }
+  assert.deepEqual([...open], [], "what was started is ended");
+  return events;
+}
+
+const types = (events: readonly AGUIEvent[]) =>
+  events.map(({ type }) => type).filter((type, at, all) => type !== all[at - 1]);
+const delta = (delta: object, finish_reason: string | null = null) =>
+  event({ choices: [{ index: 0, delta, finish_reason }] });
+
+describe("toAGUI", () => {
+  it("has reasoning, text and a call that is left to the reader", async () => {
+    const call = { index: 0, id: "c1", type: "function", function: { name: "weather", arguments: '{"city":"Pune"}' } };
+    const client = clientOf(
+      delta({ reasoning_content: "Hm." }),
+      says("One moment."),
+      delta({ tool_calls: [call] }),
+      delta({}, "tool_calls"),
+      event({ choices: [], usage: { prompt_tokens: 3, completion_tokens: 4, total_tokens: 7 } }),
+      DONE,
+    );
+    const events = await eventsOf(client.chat.completions.stream(hello));
+    assert.deepEqual(types(events), [
+      "RUN_STARTED",
+      "REASONING_START",
+      "REASONING_MESSAGE_START",
+      "REASONING_MESSAGE_CONTENT",
+      "REASONING_MESSAGE_END",
+      "REASONING_END",
+      "TEXT_MESSAGE_START",
+      "TEXT_MESSAGE_CONTENT",
+      "TEXT_MESSAGE_END",
+      "TOOL_CALL_START",
+      "TOOL_CALL_ARGS",
+      "TOOL_CALL_END",
+      "RUN_FINISHED",
+    ]);
+    const last = events.at(-1);
+    assert.ok(last?.type === "RUN_FINISHED");
+    assert.deepEqual(last.outcome, { type: "success", pendingToolCallIds: ["c1"] });
+    assert.equal(last.usage?.[0]?.totalTokens, 7);
+  });
+
+  it("ends in an error after all that came, where the answer broke off, failed, or never began", async () => {
+    const cut = await eventsOf(clientOf(says("Once")).chat.completions.stream(hello));
+    assert.deepEqual(types(cut).slice(-3), ["TEXT_MESSAGE_CONTENT", "TEXT_MESSAGE_END", "RUN_ERROR"]);
+    const failed = await eventsOf(
+      clientOf(says("Once"), event({ error: { message: "Overloaded" } })).chat.completions.stream(hello),
+    );
+    const error = failed.at(-1);
+    assert.ok(error?.type === "RUN_ERROR" && error.message.includes("Overloaded"));
+    const refused = new Chatwire({
+      baseURL: "https://a.example/v1",
+      maxRetries: 0,
+      fetch: async () => new Response("", { status: 403 }),
+    });
+    assert.deepEqual(types(await eventsOf(refused.chat.completions.stream(hello))), ["RUN_STARTED", "RUN_ERROR"]);
+  });
+
+  it("is cancelled when its caller aborts, and cancels the request when its reader leaves", async () => {
+    const served = serve([says("Once")], { after: "silence" });
+    const client = new Chatwire({ baseURL: "https://a.example/v1", fetch: async () => served.response });
+    const stream = client.chat.completions.stream(hello);
+    const seen: AGUIEvent[] = [];
+    for await (const one of toAGUI(stream)) {
+      seen.push(one);
+      if (one.type === "TEXT_MESSAGE_CONTENT") stream.abort();
+    }
+    const last = seen.at(-1);
+    assert.ok(last?.type === "RUN_FINISHED" && last.outcome.type === "cancelled");
+
+    const other = serve([says("Once")], { after: "silence" });
+    const leaving = new Chatwire({ baseURL: "https://a.example/v1", fetch: async () => other.response });
+    for await (const one of toAGUI(leaving.chat.completions.stream(hello)))
+      if (one.type === "TEXT_MESSAGE_CONTENT") break;
+    await new Promise(setImmediate);
+    assert.equal(other.cancelled, true);
+  });
+
+  it("tells a run with tools as one run", async () => {
+    const weather = tool({
+      name: "get_weather",
+      description: "The weather in a city",
+      parameters: { type: "object", properties: { city: { type: "string" } }, required: ["city"] },
+      execute: async () => "31 degrees",
+    });
+    const client = new Chatwire({ provider: "electron", apiKey: "k", fetch: createEmulator().fetch });
+    const run = client.chat.completions.runTools({
+      messages: [{ role: "user", content: "What is the weather in Pune? Use the weather tool." }],
+      tools: [weather],
+    });
+    const events = await eventsOf(run);
+    const result = events.find((one) => one.type === "TOOL_CALL_RESULT");
+    const started = events.find((one) => one.type === "TOOL_CALL_START");
+    assert.ok(result && started);
+    assert.equal(result.toolCallId, started.toolCallId);
+    assert.equal(result.content, "31 degrees");
+    const last = events.at(-1);
+    assert.ok(last?.type === "RUN_FINISHED");
+    assert.deepEqual(last.outcome, { type: "success" });
+  });
+});
