@@ -38,8 +38,8 @@ export interface ErrorDescriptor {
   requestID?: string | null | undefined;
   retryAt?: number | undefined;
   attempts?: Attempt[] | undefined;
-  /** Another provider may do better. */
-  fallback?: boolean | undefined;
+  /** Another provider may do better: the trouble, by its word in `Fallback.on`. */
+  fallback?: string | undefined;
   cause?: unknown;
 }
 
@@ -61,9 +61,12 @@ export class ChatwireError extends Error {
   declare readonly outcome?: Outcome;
   /** Every try that was made before giving up, oldest first. */
   declare readonly attempts?: readonly Attempt[];
+  /** A word for programs: the server's, or one such as `timeout.idle`, `cooldown` or `truncated`. */
+  declare readonly code?: string | null | undefined;
 
   constructor(message: string, description: Description = {}) {
     super(message, "cause" in description ? { cause: description.cause } : undefined);
+    if (description.code !== undefined) this.code = description.code;
     if (description.attempts) this.attempts = description.attempts;
   }
 }
@@ -227,6 +230,16 @@ export function toError(thrown: unknown): ChatwireError {
   // A part that is loaded on demand, or the engine.
   const text = `chatwire failed (${message}). If all of its files are served, this is a mistake in chatwire.`;
   return new ChatwireError(text, { cause: thrown });
+}
+
+/**
+ * What a host says of a failure: the message of its error, and of the error's cause, which is where Node says what happened.
+ */
+export function reasonOf(error: unknown): string {
+  const { message, cause } = (error ?? {}) as { message?: unknown; cause?: { message?: unknown; code?: unknown } };
+  const text = message || error;
+  const why = cause?.message || cause?.code;
+  return `${typeof text === "string" ? text : "no reason given"}${why && typeof why === "string" ? `: ${why}` : ""}`;
 }
 
 /** For the `catch` of what is loaded on demand. */

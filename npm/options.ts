@@ -20,6 +20,18 @@ export interface PlanLimits {
   concurrent?: number;
 }
 
+/** What a call is for. */
+export type Operation = "chat" | "models" | "resume";
+
+/** What every hook is told, so that all that happens in one call can be tied together. */
+export interface HookCall {
+  /** The same for all that is told of one call, its retries and fallbacks included. */
+  call: string;
+  /** The model asked for; of a fallback's requests, the fallback's. Null where the request names none. */
+  model: string | null;
+  operation: Operation;
+}
+
 /**
  * Told what happens, with keys, queries and message contents left out. What a hook throws is ignored.
  *
@@ -31,36 +43,51 @@ export interface Hooks {
    * A request is about to be sent: `attempt` is 1 for the first, which has in `warnings` what looks wrong with it and is
    * sent all the same. Without this hook the console is warned, once of each kind.
    */
-  onRequest?: (request: {
-    provider: string;
-    url: string;
-    method: string;
-    attempt: number;
-    warnings?: ErrorDetail[];
-  }) => void;
+  onRequest?: (
+    request: HookCall & { provider: string; url: string; method: string; attempt: number; warnings?: ErrorDetail[] },
+  ) => void;
   /** Response headers arrived, whatever their status. */
-  onResponse?: (response: { provider: string; url: string; status: number; requestId: string | null }) => void;
-  /** An attempt failed, and another follows in `delay` milliseconds. */
-  onRetry?: (retry: { provider: string; attempt: number; reason: string; delay: number }) => void;
+  onResponse?: (
+    response: HookCall & { provider: string; url: string; status: number; requestId: string | null },
+  ) => void;
+  /** An attempt failed, also one that broke before its first token, and another follows in `delay` milliseconds. */
+  onRetry?: (retry: HookCall & { provider: string; attempt: number; reason: string; delay: number }) => void;
   /**
    * A request is held back for `delay` milliseconds before it is sent: the server has asked to wait (`cooldown`), or the plan's
    * `limits` have no place for it. Told again where that was not enough.
    */
-  onWait?: (wait: { provider: string; reason: "cooldown" | "limits"; delay: number }) => void;
+  onWait?: (wait: HookCall & { provider: string; reason: "cooldown" | "limits"; delay: number }) => void;
   /**
    * The connection of an answer that a gateway keeps was lost, and it is asked for the rest in `delay` milliseconds: `attempt`
    * is 1 for the first try after each loss.
    */
-  onResume?: (resume: { attempt: number; delay: number }) => void;
+  onResume?: (resume: HookCall & { attempt: number; delay: number }) => void;
   /** The rest comes: nothing of the answer was lost. `attempt` is the try that was let in. */
-  onResumed?: (resumed: { attempt: number }) => void;
+  onResumed?: (resumed: HookCall & { attempt: number }) => void;
   /** A call is over, also one that never had an answer. Not told of a response that you read yourself. */
-  onOutcome?: (outcome: Pick<Outcome, "status" | "usage" | "cost" | "timing" | "attempts" | "requestId">) => void;
+  onOutcome?: (
+    outcome: HookCall & Pick<Outcome, "status" | "usage" | "cost" | "timing" | "attempts" | "requestId" | "resumed">,
+  ) => void;
 }
 
 /**
- * Another client to ask when this one cannot answer: it was not reached, failed (5xx), or refused for longer than the call
- * can wait (429, a cooldown, the plan's limits). A call's own `headers` and `query` are not for it.
+ * Why another client is asked:
+ *
+ * | | |
+ * |---|---|
+ * | `connection` | it was not reached, or sent no headers in time |
+ * | `server` | it failed, or has too much to do (408, 409, 5xx) |
+ * | `limit` | too many requests (429), or a cooldown or the plan's limits for longer than the call can wait |
+ * | `quota` | the money or the allowance is gone (402, `insufficient_quota`) |
+ * | `model` | it has no such model (a 404 that says so) |
+ * | `region` | it does not serve this place (a 403 that says so) |
+ * | `broken` | a good status, and then an error, an end, silence or no answer at all, before the first token |
+ */
+export type FallbackReason = "connection" | "server" | "limit" | "quota" | "model" | "region" | "broken";
+
+/**
+ * Another client to ask when this one cannot answer, until the first token was handed out. A call's own `headers` and `query`
+ * are not for it.
  */
 export interface Fallback {
   /** Asked with its own settings; its own fallbacks are not followed. */
@@ -69,6 +96,8 @@ export interface Fallback {
   model: string;
   /** Parameters to set differently for it. */
   params?: Partial<ChatCompletionCreateParamsBase>;
+  /** For which reasons to ask it; all of them when left out. For another reason the next of the list is looked at. */
+  on?: readonly FallbackReason[];
 }
 
 /**
@@ -93,13 +122,19 @@ export interface ClientOptions {
   dangerouslyAllowBrowser?: boolean;
   /** In place of the global `fetch`. */
   fetch?: Fetch;
-  /** Sent with every request; `null` leaves a header out. */
-  defaultHeaders?: Record<string, string | null | undefined>;
+  /** Sent with every request; `null` leaves a header out, `undefined` changes nothing. */
+  defaultHeaders?: Record<string, string | null | undefined> | Headers | [string, string][];
   /** Added to every URL. */
   defaultQuery?: Record<string, string | undefined>;
-  /** How often a failed request is tried again, before the first token only. Default 2. */
+  /**
+   * How often a request is tried again that failed or broke before its first token. All calls of a client share a retry
+   * quota besides: in an outage most calls fail at once. With 0 a call is one
+   * request, and does not wait for a short cooldown either.
+   * @range 0 to 100
+   * @default 2
+   */
   maxRetries?: number;
-  /** Patience in milliseconds: one number for the whole call, or one for each part of it. */
+  /** Patience in milliseconds: one number for the headers of each attempt, or one for each part of the call. */
   timeout?: number | Timeouts;
   /** Holds back what the plan would refuse. Default false. */
   limits?: false | "standard" | "enterprise" | PlanLimits;
@@ -124,7 +159,7 @@ export interface ClientOptions {
 export interface RequestOptions {
   /** Cancels the call at any time, also while its answer is read. */
   signal?: AbortSignal | null | undefined;
-  /** Added to the request; `null` leaves out a header that would be sent. */
+  /** Added to the request; `null` leaves out a header that would be sent, `undefined` changes nothing. */
   headers?: Record<string, string | null | undefined> | Headers | [string, string][];
   /** Added to the URL. */
   query?: Record<string, string | undefined>;

@@ -1029,15 +1029,23 @@ export interface SentenceOptions {
 /** Where reasoning appears: a field beside `content`, `<think>` tags inside it, nowhere, or to be found out. */
 export type ReasoningPlace = "reasoning" | "reasoning_content" | "tags" | "none" | "detect";
 
-/** Patience, in milliseconds; `false` or left out at `total` means none is set. */
+/**
+ * Patience, in milliseconds; `false` waits for ever. What ran out, and how long it was, is in the error.
+ * @range more than 0, at most 2147483647
+ */
 export interface Timeouts {
-  /** From sending to the answer's headers. Default 300,000 (Electron 20,000). */
+  /** From sending to the answer's headers, of each attempt; another attempt follows. Default 300,000 (Electron 20,000). */
   headers?: number | false;
-  /** From the headers to the first token. Default 300,000 (Electron 20,000). */
+  /** From the headers to the first token, of each attempt; another attempt follows. Default 300,000 (Electron 20,000). */
   firstToken?: number | false;
-  /** Between two pieces of the answer. Keep-alives do not count as pieces. Default 120,000. */
+  /** Between two pieces of the answer, while nothing at all arrives. Default 120,000. */
   idle?: number | false;
-  /** The whole call. Default none. */
+  /**
+   * The same while keep-alives arrive (comments, empty deltas), before the first token too: a model may think for minutes
+   * behind a gateway. Default five times `firstToken` or `idle`, and never less than they.
+   */
+  keepAlive?: number | false;
+  /** The whole call with all its attempts, and those of fallbacks. Default none. */
   total?: number | false;
 }
 

@@ -7,13 +7,33 @@ use std::fmt;
 
 use crate::attempt::Attempt;
 use crate::problem::Problem;
-use crate::redact::{is_spelled_in, scrub, scrub_cut};
+use crate::redact::{find, is_spelled_in, scrub, scrub_cut};
 pub use crate::server_error::name_for_status;
 use crate::server_error::{Said, advice};
-use crate::text::{bounded, cut, push_integer};
+use crate::text::{bounded, cut, joined, push_integer, push_number};
+use crate::trouble::{Refusal, Trouble};
+use crate::waits;
 
 /// The most of an error body that is worth reading, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// What to do about a host whose `fetch` has limits of its own.
+pub(crate) const HOST_LIMIT: &str = "The host's own fetch gave up before the time that `timeout` allows: Node waits 300 s for \
+    headers and between two pieces of a body, Bun 300 s in all. Ask for a stream, or pass as `fetch` one without that limit: \
+    in Node undici's, with a dispatcher `new Agent({ headersTimeout: 0, bodyTimeout: 0 })`, in Bun `(url, init) => fetch(url, { ...init, timeout: false })`.";
+
+/// Whether a host's words for a failure say that a time limit of its own ran out.
+pub(crate) fn is_host_limit(reason: &str) -> bool {
+    [
+        "Headers Timeout Error",
+        "Body Timeout Error",
+        "UND_ERR_HEADERS_TIMEOUT",
+        "UND_ERR_BODY_TIMEOUT",
+        "The operation timed out",
+    ]
+    .iter()
+    .any(|words| find(reason, words).is_some())
+}
 
 /// Why a call failed.
 ///
@@ -38,6 +58,8 @@ pub struct Error {
     pub response: Option<Box<ErrorResponse>>,
     /// Who was asked, and what came of it.
     pub attempts: Vec<Attempt>,
+    /// What sort of trouble it stands for: whether to ask again, here or elsewhere.
+    pub trouble: Trouble,
 }
 
 /// What sort of failure it is.
@@ -156,6 +178,19 @@ impl ErrorKind {
             .find(|kind| kind.name() == name)
             .unwrap_or(Self::Configuration)
     }
+
+    /// The trouble it stands for, where no more is known.
+    fn trouble(&self) -> Trouble {
+        match self {
+            Self::Connection => Trouble::Connection,
+            Self::ConnectionTimeout => Trouble::Timeout,
+            Self::RateLimit { .. } => Trouble::Limit,
+            Self::InternalServer => Trouble::Server,
+            Self::Truncated | Self::Stalled => Trouble::Broken,
+            Self::Protocol => Trouble::Unreadable,
+            _ => Trouble::Request,
+        }
+    }
 }
 
 impl Error {
@@ -163,6 +198,7 @@ impl Error {
     #[must_use]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
+            trouble: kind.trouble(),
             kind,
             message: message.into(),
             code: None,
@@ -195,13 +231,25 @@ impl Error {
         Self::new(ErrorKind::Connection, bounded(scrub(message, key)))
     }
 
-    /// No response headers came within this many milliseconds.
+    /// The time for an answer ran out: the setting of `timeout` that says how long, and its milliseconds.
     #[must_use]
-    pub fn timeout(after_ms: f64) -> Self {
+    pub fn timeout(setting: &str, ms: f64) -> Self {
         let mut message = String::from("The server did not answer within ");
-        push_integer(&mut message, after_ms.max(0.0) as u64);
-        message.push_str(" ms (timeout.headers or timeout.total).");
+        push_number(&mut message, ms.max(0.0));
+        message.push_str(&joined(&[" ms (timeout.", setting, ")."]));
         Self::new(ErrorKind::ConnectionTimeout, message)
+    }
+
+    /// The host's own `fetch` gave up by a limit of its own, which `reason` names.
+    #[must_use]
+    pub fn host_limit(reason: &str) -> Self {
+        let mut error = Self::new(
+            ErrorKind::ConnectionTimeout,
+            joined(&[HOST_LIMIT, " The host says: ", reason, "."]),
+        );
+        error.code = Some("host_limit".to_owned());
+        error.trouble = Trouble::HostLimit;
+        error
     }
 
     /// The caller gave up.
@@ -223,6 +271,13 @@ impl Error {
             *value = scrub(std::mem::take(value), key);
         }
         let said = Said::of_body(body.trim_ascii());
+        let refusal = Refusal {
+            status: Some(status),
+            code: &said.code,
+            error_type: &said.error_type,
+            message: &said.message,
+        };
+        let trouble = Trouble::told(refusal, waits::in_text(&body).is_some());
         let tidy = |said: String| Some(bounded(scrub(said, key))).filter(|said| !said.is_empty());
         let json = |said: String| Some(said).filter(|said| !said.is_empty() && !is_spelled_in(said, key));
 
@@ -242,8 +297,14 @@ impl Error {
             request_id: tidy(said.request_id).or_else(|| header(&headers, "x-request-id").map(ToOwned::to_owned)),
             headers,
         };
+        let kind = match trouble {
+            // Whatever the status: callers look for the time to come back.
+            Trouble::Limit => ErrorKind::RateLimit { retry_at: None },
+            _ => ErrorKind::from_name(name_for_status(u64::from(status))),
+        };
         Self {
-            kind: ErrorKind::from_name(name_for_status(u64::from(status))),
+            trouble,
+            kind,
             message,
             code: tidy(said.code),
             response: Some(Box::new(response)),
@@ -266,14 +327,10 @@ impl Error {
         self.kind.name()
     }
 
-    /// Whether somebody else may answer where this server did not: it was not reached, failed, or takes no more for now.
+    /// Whether somebody else may answer where this server did not.
     #[must_use]
     pub fn may_fall_back(&self) -> bool {
-        use ErrorKind::{Connection, ConnectionTimeout, InternalServer, RateLimit};
-        matches!(
-            self.kind,
-            Connection | ConnectionTimeout | InternalServer | RateLimit { .. }
-        )
+        self.trouble.fallback().is_some()
     }
 
     /// The HTTP status, where there was a response.

@@ -23,7 +23,9 @@ mod server_error;
 pub mod sse;
 pub mod stream;
 mod text;
+pub mod trouble;
 pub mod usage;
+pub mod waits;
 
 #[cfg(all(target_arch = "wasm32", feature = "npm"))]
 mod bindings;

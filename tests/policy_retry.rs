@@ -6,6 +6,8 @@ use chatwire::policy::breaker::{Breaker, Gate, account};
 use chatwire::policy::retry::*;
 use chatwire::policy::timeouts::{Setting, TimeoutOption, Timeouts};
 use chatwire::provider::Provider;
+use chatwire::trouble::Trouble;
+use chatwire::waits::http_date;
 use proptest::prelude::*;
 
 /// Sun, 06 Nov 1994 08:49:37 GMT
@@ -18,11 +20,12 @@ fn headers(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
         .collect()
 }
 
-fn attempt(failure: Failure) -> Attempt {
+fn attempt((trouble, hints): (Trouble, Hints)) -> Attempt {
     Attempt {
         number: 1,
         max_retries: 2,
-        failure,
+        trouble,
+        hints,
         now_ms: NOW,
         random: 0.5,
         remaining_budget_ms: f64::INFINITY,
@@ -30,12 +33,31 @@ fn attempt(failure: Failure) -> Attempt {
     }
 }
 
-fn status(status: u16, pairs: &[(&str, &str)]) -> Failure {
-    Failure::Status {
-        status,
-        hints: Hints::read(&headers(pairs), NOW),
-    }
+fn status(status: u16, pairs: &[(&str, &str)]) -> (Trouble, Hints) {
+    refused(status, pairs, "")
 }
+
+/// What a refusal with this body amounts to.
+fn refused(status: u16, pairs: &[(&str, &str)], body: &str) -> (Trouble, Hints) {
+    let headers = headers(pairs);
+    let trouble = chatwire::Error::from_response(status, headers.clone(), body, None).trouble;
+    (trouble, Hints::read_all(&headers, body, trouble, NOW))
+}
+
+const CONNECTION: (Trouble, Hints) = (
+    Trouble::Connection,
+    Hints {
+        should_retry: None,
+        wait_ms: None,
+    },
+);
+const TIMEOUT: (Trouble, Hints) = (
+    Trouble::Timeout,
+    Hints {
+        should_retry: None,
+        wait_ms: None,
+    },
+);
 
 #[test]
 fn transient_failures_are_retried_and_others_are_not() {
@@ -53,7 +75,7 @@ fn transient_failures_are_retried_and_others_are_not() {
             "{code}"
         );
     }
-    for failure in [Failure::Connection, Failure::Timeout] {
+    for failure in [CONNECTION, TIMEOUT] {
         assert_eq!(decide(&attempt(failure)), Decision::Retry { after_ms: 250.0 });
     }
 }
@@ -80,7 +102,7 @@ fn no_more_than_the_retries_allowed() {
         let decision = decide(&Attempt {
             number,
             max_retries,
-            ..attempt(Failure::Connection)
+            ..attempt(CONNECTION)
         });
         assert_eq!(
             matches!(decision, Decision::Retry { .. }),
@@ -167,7 +189,7 @@ fn a_wait_beyond_a_minute_or_the_budget_fails_at_once_and_says_when() {
     ));
     let backoff = Attempt {
         remaining_budget_ms: 249.0,
-        ..attempt(Failure::Connection)
+        ..attempt(CONNECTION)
     };
     assert_eq!(
         decide(&backoff),
@@ -356,7 +378,7 @@ fn timeouts_have_the_defaults_of_the_contract() {
 }
 
 #[test]
-fn a_number_is_the_total_and_bounds_every_part() {
+fn the_total_bounds_every_part() {
     let timeouts = Timeouts::new(TimeoutOption::total(60_000.0), &Provider::custom("https://a"), true).unwrap();
     assert_eq!(
         timeouts,
@@ -364,7 +386,22 @@ fn a_number_is_the_total_and_bounds_every_part() {
             headers: Some(60_000.0),
             first_token: Some(60_000.0),
             idle: Some(60_000.0),
+            keep_alive: None,
             total: Some(60_000.0)
+        }
+    );
+}
+
+#[test]
+fn a_number_is_the_time_for_headers_alone() {
+    let provider = Provider::custom("https://a");
+    let timeouts = Timeouts::new(TimeoutOption::headers(5_000.0), &provider, true).unwrap();
+    let default = Timeouts::new(TimeoutOption::default(), &provider, true).unwrap();
+    assert_eq!(
+        timeouts,
+        Timeouts {
+            headers: Some(5_000.0),
+            ..default
         }
     );
 }
@@ -379,6 +416,7 @@ fn false_turns_a_part_or_all_off() {
             headers: None,
             first_token: None,
             idle: None,
+            keep_alive: Some(2_147_483_647.0),
             total: None
         }
     );

@@ -285,6 +285,7 @@ fn timed(first_token: Option<f64>, idle: Option<f64>, total: Option<f64>) -> Dec
         timeouts: Timeouts {
             first_token,
             idle,
+            keep_alive: None,
             total,
         },
         started: 0.0,
@@ -340,21 +341,72 @@ fn what_says_nothing_is_no_progress() {
     ];
     for stream in nothing {
         let mut decoder = timed(Some(100.0), Some(100.0), None);
-        for at in [0.0, 30.0, 60.0] {
+        for at in (0..480).step_by(30).map(f64::from) {
             assert!(!decoder.push(stream.as_bytes(), at, at + 30.0), "{stream}");
         }
-        assert_eq!(decoder.deadline(90.0), Some(100.0), "{stream}");
-        assert!(decoder.push(stream.as_bytes(), 90.0, 120.0), "{stream}");
+        assert_eq!(decoder.deadline(480.0), Some(500.0), "five times as long: {stream}");
+        assert!(decoder.push(stream.as_bytes(), 480.0, 510.0), "{stream}");
         assert_eq!(stalled(&decoder), "timeout.firstToken", "{stream}");
+        assert!(
+            outcome(&decoder)["error"]["message"]
+                .as_str()
+                .unwrap()
+                .contains("500 ms")
+        );
 
         let mut decoder = timed(Some(100.0), Some(100.0), None);
         decoder.push(says("a").as_bytes(), 0.0, 1.0);
         for at in [0.0, 30.0, 60.0] {
             assert!(!decoder.push(stream.as_bytes(), at, at + 30.0), "{stream}");
         }
-        assert!(decoder.tick(90.0, 100.0), "{stream}");
+        assert!(
+            !decoder.tick(90.0, 189.0),
+            "a silence begins with what came last: {stream}"
+        );
+        assert!(decoder.tick(90.0, 190.0), "{stream}");
         assert_eq!(stalled(&decoder), "timeout.idle", "{stream}");
+        assert!(
+            outcome(&decoder)["error"]["message"]
+                .as_str()
+                .unwrap()
+                .contains("100 ms")
+        );
     }
+}
+
+#[test]
+fn how_long_keep_alives_are_believed_can_be_said() {
+    for (keep_alive, limit) in [
+        (Some(150.0), 150.0),
+        (Some(10.0), 100.0),
+        (Some(2_147_483_647.0), 2_147_483_647.0),
+    ] {
+        let mut decoder = Decoder::new(Options {
+            timeouts: Timeouts {
+                first_token: Some(100.0),
+                idle: None,
+                keep_alive,
+                total: None,
+            },
+            ..Options::default()
+        });
+        decoder.push(b": still here\n\n", 0.0, 90.0);
+        assert_eq!(
+            decoder.deadline(90.0),
+            Some((90.0_f64 + 100.0).min(limit)),
+            "{keep_alive:?}"
+        );
+    }
+    // Nothing more is waited for once all of the answer is there.
+    let mut decoder = timed(Some(100.0), Some(100.0), None);
+    decoder.push(
+        event(&json!({"choices": [{"delta": {"content": "a"}, "finish_reason": "stop"}]})).as_bytes(),
+        0.0,
+        1.0,
+    );
+    decoder.push(b": still here\n\n", 1.0, 61.0);
+    assert!(decoder.push(b": still here\n\n", 61.0, 121.0));
+    assert_eq!(outcome(&decoder)["status"], "complete");
 }
 
 #[test]
@@ -385,7 +437,7 @@ fn a_slow_consumer_is_no_stall() {
     let hour = 3.6e6;
     assert!(!decoder.push(says("b").as_bytes(), hour, hour + 1.0));
     assert!(!decoder.push(b": still here\n\n", 2.0 * hour, 2.0 * hour + 1.0));
-    assert_eq!(decoder.deadline(3.0 * hour), Some(3.0 * hour + 99.0));
+    assert_eq!(decoder.deadline(3.0 * hour), Some(3.0 * hour + 100.0));
 }
 
 #[test]
@@ -456,10 +508,12 @@ fn a_document_that_keeps_coming_is_no_stall() {
     }
     decoder.end(End::Closed, 270.0);
     assert_eq!(outcome(&decoder)["status"], "complete");
-    // White space that keeps coming is: some servers send it until they have an answer.
+    // White space that keeps coming is a keep-alive: some servers send it until they have an answer.
     let mut decoder = timed(Some(100.0), Some(100.0), None);
-    assert!(!decoder.push(b"\n", 0.0, 60.0));
-    assert!(decoder.push(b"\n", 60.0, 120.0));
+    for at in (0..480).step_by(60).map(f64::from) {
+        assert!(!decoder.push(b"\n", at, at + 60.0));
+    }
+    assert!(decoder.push(b"\n", 480.0, 540.0));
     assert_eq!(stalled(&decoder), "timeout.firstToken");
 }
 

@@ -35,7 +35,7 @@ export interface EngineDecoderOptions {
   sentences?: boolean | object;
   accumulate?: boolean;
   prices?: { input: number; cachedInput?: number; output: number };
-  timeouts?: { firstToken?: number; idle?: number; total?: number };
+  timeouts?: { firstToken?: number; idle?: number; keepAlive?: number; total?: number };
   limits?: object;
   started?: number;
   attempts?: readonly object[];
@@ -43,6 +43,8 @@ export interface EngineDecoderOptions {
   prompt?: () => string;
   /** How many tokens the prompt has, where it is known and `prompt` is not. */
   promptTokens?: number;
+  /** Where the request went, if it was redirected. */
+  redirection?: string;
   requestId?: string;
 }
 
@@ -131,15 +133,29 @@ export interface Action {
   };
   /** Read the body of a refusal for so many milliseconds at the most. */
   read?: number;
-  /** It is a good response. `id` names it to `ACCOUNT`. */
-  open?: { id: number; decoder: EngineDecoderOptions };
+  /**
+   * It is a good response. `id` names it to `ACCOUNT`. With `again`, the same server may be asked once more if this breaks
+   * before anything of it was handed out; the opening goes on with `broken`.
+   */
+  open?: { id: number; again: boolean; decoder: EngineDecoderOptions };
   fail?: object;
+}
+
+/** How a good response ended, badly and before anything of it was handed out: its error, and all the server said as JSON. */
+export interface Broken {
+  name: string;
+  message: string;
+  code?: string | null | undefined;
+  type?: string | undefined;
+  status?: number | undefined;
+  body: string;
 }
 
 /** What came of an action; nothing of a wait. */
 export type ActionResult =
   | { key: unknown }
-  | { status: number; requestId: string | null; headers: [string, string][] }
+  | { status: number; requestId: string | null; headers: [string, string][]; redirected: string | null }
+  | { broken: Broken }
   | { body: string }
   | { failed: string }
   | { timedOut: true }

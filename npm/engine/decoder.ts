@@ -21,7 +21,7 @@ import {
   SET_OUTPUT,
   TICK,
 } from "./boundary.ts";
-import { answer, due, make, output, type Part, place, put, says, settingsText } from "./engine.ts";
+import { answer, due, hasToken, make, output, type Part, place, put, says, settingsText } from "./engine.ts";
 import type { Shape } from "./shapes.ts";
 
 /** The text of one push, or its chunks or events. Nothing is an empty string, for lists too. */
@@ -41,21 +41,31 @@ export class BodyDecoder {
   /** For a document, once ended: the completion as JSON text. */
   completion = "";
 
+  /** Once the first text, reasoning or tool call has come. */
+  hasToken = false;
+
   #engine: Part | undefined;
   #patience = Number.POSITIVE_INFINITY;
   #due = Number.POSITIVE_INFINITY;
   #shape: Shape | undefined;
   /** Silence may complete a sentence. */
   readonly speaks: boolean;
-  readonly #document: boolean;
+  /** The body is one JSON completion. */
+  readonly isDocument: boolean;
   #prompt: (() => string) | undefined;
 
   readonly #recorder: Recorder | undefined;
+  /** What came before the first token, where that is held back. */
+  #held: Batch | undefined;
 
-  /** @param recorder notes all that is done with it */
-  constructor({ prompt, ...options }: EngineDecoderOptions, recorder?: Recorder) {
+  /**
+   * @param recorder notes all that is done with it
+   * @param holds nothing is to be handed out before the first token, because another answer may take the place of this one
+   */
+  constructor({ prompt, ...options }: EngineDecoderOptions, recorder?: Recorder, holds = false) {
     this.#recorder = recorder;
-    this.#document = options.document === true;
+    if (holds) this.#held = "";
+    this.isDocument = options.document === true;
     this.speaks = Boolean(options.sentences);
     this.#prompt = prompt;
     this.#engine = make(DECODER, settingsText(options));
@@ -139,13 +149,20 @@ export class BodyDecoder {
     this.#noteDeadline();
     const isDecided = says();
     const text = output();
-    const batch = this.#shape && text !== "" ? this.#shape(text) : text;
+    let batch: Batch = this.#shape && text !== "" ? this.#shape(text) : text;
+    this.hasToken ||= hasToken();
+    if (this.#held !== undefined) {
+      batch = joined(this.#held, batch);
+      const isHeld = !this.hasToken && !isDecided;
+      this.#held = isHeld ? batch : undefined;
+      if (isHeld) batch = "";
+    }
     if (isDecided) {
       const outcome = this.#report(engine);
       if (outcome.error) outcome.error = withOutcome(toError(outcome.error), outcome);
       outcome.resumed = 0;
       this.outcome = outcome;
-      if (this.#document) {
+      if (this.isDocument) {
         engine.call(COMPLETION);
         this.completion = output();
       }

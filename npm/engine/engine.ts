@@ -146,7 +146,7 @@ function view(): Uint8Array {
     const { buffer } = exports.memory;
     const pointer = reportPointer();
     bytes = new Uint8Array(buffer);
-    report = new Uint32Array(buffer, pointer, 3);
+    report = new Uint32Array(buffer, pointer, 4);
     deadlines = new Float64Array(buffer, pointer + 16, 2);
   }
   return bytes;
@@ -156,6 +156,12 @@ function view(): Uint8Array {
 export function says(): boolean {
   view();
   return report[2] === 1;
+}
+
+/** Whether a decoder has seen the first token, as its last call left it. */
+export function hasToken(): boolean {
+  view();
+  return report[3] === 1;
 }
 
 /** When a decoder's next tick is due, as its last call left it: after how long a wait, and at what time. Read both at once. */

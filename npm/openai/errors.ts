@@ -40,7 +40,7 @@ export class APIError<
   /** The `error` object of the answer's body, as the server sent it. */
   readonly error: TError;
   /** The server's machine-readable code. */
-  readonly code: string | null | undefined;
+  override readonly code: string | null | undefined;
   /** The parameter at fault. */
   readonly param: string | null | undefined;
   /** The server's kind of error. */

@@ -3,23 +3,55 @@
  */
 import { ACCOUNT, CONNECTION, type EngineCall, KNOWS_SCHEMAS, USAGE } from "../engine/boundary.ts";
 import { answer, init, initNow, make, type Part, put, says, settingsText, tryMake } from "../engine/engine.ts";
-import { aborted, ChatwireError, type ErrorDetail, outcomeOf, toError, unsent } from "../errors.ts";
-import type { ClientOptions, Fallback, Hooks, RequestOptions } from "../options.ts";
+import {
+  aborted,
+  ChatwireError,
+  type ErrorDetail,
+  InvalidRequestError,
+  outcomeOf,
+  toError,
+  unsent,
+} from "../errors.ts";
+import type { ClientOptions, Fallback, Hooks, Operation, RequestOptions } from "../options.ts";
 import { again, keep } from "../stream/resume.ts";
 import type { Source } from "../stream/session.ts";
 import type { Fetch, Outcome, UsageTotals } from "../types.ts";
 import type { Answered } from "./api-promise.ts";
+import { Asking, type Talk } from "./asking.ts";
 import { standard as asStandard } from "./host-fetch.ts";
-import { type Opened, open, type SentHeaders, tell } from "./opening.ts";
+import { Conversation, type Opened, type SentHeaders, type Told, tell } from "./opening.ts";
 
 /** A response, and how to read its body. */
-export type Answer = Answered & Source & { sent: SentHeaders };
+export type Answer = Answered &
+  Source & {
+    sent: SentHeaders;
+    /** Another took its place: frees its place, and counts what it used. */
+    left?: (outcome: Outcome) => void;
+  };
 
 /** A call under way. */
 export interface Call {
   /** Ends it, at any time. */
   controller: AbortController;
   answer: Promise<Answer>;
+}
+
+/** What ties together all that hooks hear of one call. */
+export interface Named {
+  call: string;
+  model: string | null;
+  operation: Operation;
+}
+
+/** How many calls were made. */
+let calls = 0;
+
+function nameOf({ path, params }: Target): Named {
+  const model = (params as { model?: unknown } | undefined)?.model;
+  const operation = path === "/models" ? "models" : path.startsWith("/streams/") ? "resume" : "chat";
+  calls++;
+  const call = `${calls}-${Math.random().toString(36).slice(2, 10)}`;
+  return { call, model: typeof model === "string" ? model : null, operation };
 }
 
 /** What a request is, beside the caller's options. */
@@ -61,6 +93,9 @@ export class Caller {
     if (options.fetch !== undefined && typeof options.fetch !== "function") {
       throw new ChatwireError("fetch must be a function such as the global fetch.");
     }
+    for (const [name, value] of Object.entries(options)) {
+      if (value !== undefined && !KNOWN.has(name)) throw unknownOption(name);
+    }
     const isFallback = (one?: Fallback) => one && callers.has(one.client) && typeof one.model === "string";
     if (options.fallback && !(Array.isArray(options.fallback) && options.fallback.every(isFallback))) {
       throw new ChatwireError("fallback is a list of { client, model }, each client another Chatwire.");
@@ -98,6 +133,7 @@ export class Caller {
     const { headers, query, timeout, maxRetries, decoding, accumulate, sentences } = options;
     const { path, stream = false, needs } = target;
     const { signal } = controller;
+    const named = nameOf(target);
     let unlink = () => {};
     let body: string | undefined;
     try {
@@ -105,56 +141,91 @@ export class Caller {
       // At once: what the caller changes later is not for this call.
       if ("params" in target) body = toBody(target.params, stream);
       const recording = options.record && stream ? import("../stream/recording.ts") : undefined;
-      const others = this.#options.fallback;
-      const asking = others && body !== undefined ? import("./fallback.ts") : undefined;
-      const [record, fallback] = await Promise.all([recording, asking, init(), needs]);
+      const list = this.#options.fallback;
+      const fallback = list && body !== undefined ? import("./fallback.ts") : undefined;
+      const [record, others] = await Promise.all([recording, fallback, init(), needs]);
       if (signal.aborted) throw aborted(signal.reason);
       const pairs = { headers: texts(plainHeaders(headers)), query: texts(query) };
       const read = { decoding, accumulate, sentences };
       const call = { ...pairs, path, timeout, maxRetries, ...read, stream, now: performance.now() };
-      const first = this.#send(body, call, signal);
-      const send = (client: object, body: string, call: EngineCall) =>
-        (callers.get(client) as Caller).#send(body, call, signal);
-      const { ended, ...answer } = await (fallback?.orOthers(
-        first,
-        others as readonly Fallback[],
-        body as string,
-        call,
-        send,
-      ) ?? first);
-      return {
+      const talk = this.#talk(body, call, signal, named);
+      const ask = (client: object, body: string, call: EngineCall, model: string) =>
+        (callers.get(client) as Caller).#talk(body, call, signal, { ...named, model });
+      const asking = new Asking(talk, others?.othersOf(list as readonly Fallback[], body as string, call, ask));
+      const prepared = (answer: Answer): Answer => ({
         ...answer,
+        holds: asking.holds(answer.holds === true),
         recorder: record && new record.Recorder(answer.decoder, answer.sent),
+        again:
+          body === undefined
+            ? undefined
+            : (outcome) => {
+                const next = asking.again(outcome);
+                if (next) answer.left?.(outcome);
+                return next?.then(prepared);
+              },
         ended: (outcome) => {
           unlink();
-          ended?.(outcome);
-          if (outcome) this.#tellOutcome(outcome);
+          answer.ended?.(outcome);
+          if (outcome) this.#tellOutcome(outcome, named);
         },
-      };
+      });
+      return prepared(await asking.open());
     } catch (thrown) {
       unlink();
       const error = toError(thrown);
-      if (body !== undefined) this.#tellOutcome(outcomeOf(error));
+      if (body !== undefined) this.#tellOutcome(outcomeOf(error), named);
       throw error;
     }
   }
 
-  /** Sends a request. */
-  async #send(body: string | undefined, call: EngineCall, signal: AbortSignal): Promise<Answer> {
+  /** Begins to ask this client's server. */
+  #talk(body: string | undefined, call: EngineCall, signal: AbortSignal, named: Named): Talk {
     const told = (hook: string, what: { warnings?: ErrorDetail[] }) => {
-      if (this.#options.hooks?.[hook as keyof Hooks]) tell(this.#options.hooks, hook, what);
+      if (this.#options.hooks?.[hook as keyof Hooks]) tell(this.#options.hooks, hook, { ...named, ...what });
       else this.#warn(what.warnings);
     };
     const method = body === undefined ? "GET" : "POST";
-    const { response, decoder, sent, id } = await this.#request(method, call, signal, body, told);
-    const account = (outcome?: Outcome) => {
-      this.#connection?.call(ACCOUNT, put(JSON.stringify(outcome?.usage ?? null)), id);
+    let conversation: Conversation | undefined;
+    const answered = (opened: Promise<Opened>) =>
+      opened.then((answer) => this.#answer(answer, body, call, signal, told, conversation as Conversation));
+    return {
+      open: async () => {
+        conversation = this.#converse(method, call, signal, body, told);
+        return answered(conversation.open());
+      },
+      next: (broken) => {
+        const next = (conversation as Conversation).next(broken);
+        return "opened" in next ? { opened: answered(next.opened) } : next;
+      },
     };
+  }
+
+  /** A response, and how to read it. */
+  async #answer(
+    { response, decoder, sent, id, again: holds }: Opened,
+    body: string | undefined,
+    call: EngineCall,
+    signal: AbortSignal,
+    told: Told,
+    conversation: Conversation,
+  ): Promise<Answer> {
+    let isOpen = true;
+    const account = (usage: object | null | undefined) => {
+      // One that nothing was used of is only let go.
+      if (isOpen) this.#connection?.call(ACCOUNT, usage === undefined ? 0 : put(JSON.stringify(usage)), id);
+      isOpen = false;
+    };
+    const ended = (outcome?: Outcome) => {
+      conversation.free();
+      account(outcome?.usage ?? null);
+    };
+    const left = ({ usage }: Outcome) => account(usage ?? undefined);
     if (body !== undefined) decoder.prompt = () => body;
     if (call.sentences) decoder.sentences = call.sentences;
     const requestId = decoder.requestId ?? null;
     // The signal still aborts the body of a response that the caller reads.
-    const answer = { response, requestId, body: response.body, decoder, sent, ended: account, handedOver: account };
+    const answer = { response, requestId, body: response.body, decoder, sent, holds, ended, left, handedOver: ended };
     const stream = call.stream && response.headers.get("x-chatwire-stream");
     if (!stream) return answer;
     const kept = keep(
@@ -163,25 +234,20 @@ export class Caller {
       async (method, last) => {
         // Stopping is for one who has left.
         const held = method === "GET" ? signal : new AbortController().signal;
-        const { response, id } = await this.#request(method, again(call, stream, last), held);
+        const conversation = this.#converse(method, again(call, stream, last), held);
+        const { response, id } = await conversation.open();
+        conversation.free();
         this.#connection?.call(ACCOUNT, 0, id);
         return response;
       },
-      (hook, what) => tell(this.#options.hooks, hook, what),
+      told,
     );
     return { ...answer, ...kept };
   }
 
-  /** Sends one request, as often as the engine says. Its `id` is to be accounted for when it is over. */
-  async #request(
-    method: string,
-    call: EngineCall,
-    signal: AbortSignal,
-    body?: string,
-    told: (hook: string, what: object) => void = () => {},
-  ): Promise<Opened> {
+  #converse(method: string, call: EngineCall, signal: AbortSignal, body?: string, told: Told = () => {}): Conversation {
     const opening = this.#connect().open(settingsText(call) + (body ?? ""));
-    return open(opening, this.#options, body, method, signal, told);
+    return new Conversation(opening, this.#options, body, method, signal, told);
   }
 
   /** Says what looks wrong with a request where nobody else is told: each kind once. */
@@ -193,8 +259,8 @@ export class Caller {
     }
   }
 
-  #tellOutcome({ status, usage, cost, timing, attempts, requestId }: Outcome): void {
-    tell(this.#options.hooks, "onOutcome", { status, usage, cost, timing, attempts, requestId });
+  #tellOutcome({ status, usage, cost, timing, attempts, requestId, resumed }: Outcome, named: Named): void {
+    tell(this.#options.hooks, "onOutcome", { ...named, status, usage, cost, timing, attempts, requestId, resumed });
   }
 
   free(): void {
@@ -209,7 +275,7 @@ export class Caller {
     const { apiKey, defaultHeaders, defaultQuery } = this.#options;
     const settings: Record<string, unknown> = { ...surroundings() };
     for (const name of SETTINGS) settings[name] = this.#options[name];
-    settings.defaultHeaders = texts(defaultHeaders);
+    settings.defaultHeaders = texts(plainHeaders(defaultHeaders));
     settings.defaultQuery = texts(defaultQuery);
     // `true` stands for a function, and is no key itself.
     if (typeof apiKey === "function") settings.apiKey = true;
@@ -247,6 +313,18 @@ const SETTINGS = [
   "dangerouslyAllowBrowser",
 ] as const;
 
+/** All options of a client. */
+const KNOWN = new Set<string>([...SETTINGS, "apiKey", "defaultHeaders", "defaultQuery", "fetch", "fallback", "hooks"]);
+
+function unknownOption(name: string): InvalidRequestError {
+  const plain = (name: string) => name.toLowerCase().replace(/[^a-z]/g, "");
+  const meant = [...KNOWN].find((known) => plain(known) === plain(name));
+  const message = `the client has no option ${name}${meant ? `: ${meant} is meant` : ""}`;
+  return new InvalidRequestError(`The client was not made: ${message}.`, {
+    details: [{ code: "unknown_option", message, path: [name] }],
+  });
+}
+
 /** Where we are, for the engine to judge: whether visitors can read the key, and what relative addresses are relative to. */
 function surroundings(): object {
   const { window, location } = globalThis as { window?: { document?: unknown }; location?: { href: string } };
@@ -279,7 +357,12 @@ function texts(record: unknown): unknown {
   const text = (value: unknown) => (/number|boolean/.test(typeof value) ? String(value) : value);
   return Array.isArray(record)
     ? record
-    : Object.fromEntries(Object.entries(record).map(([name, value]) => [name, text(value)]));
+    : Object.fromEntries(
+        Object.entries(record)
+          // What is undefined was not said.
+          .filter(([, value]) => value !== undefined)
+          .map(([name, value]) => [name, text(value)]),
+      );
 }
 
 /** Aborts `controller` when `signal` is aborted, until the function it gives is called. */
@@ -308,7 +391,7 @@ function abortable(opening: Promise<Answer>, signal: AbortSignal): Promise<Answe
   });
 }
 
-async function letGo({ body, handedOver }: Answer): Promise<void> {
+async function letGo({ body, handedOver }: Pick<Answer, "body" | "handedOver">): Promise<void> {
   handedOver?.();
   await body?.cancel();
 }

@@ -4,36 +4,28 @@
 import type { EngineCall } from "../engine/boundary.ts";
 import type { ErrorDescriptor } from "../errors.ts";
 import type { Fallback } from "../options.ts";
-import type { Answer } from "./caller.ts";
+import type { Others, Talk } from "./asking.ts";
 
-/** Sends a request by another client. */
-type Send = (client: object, body: string, call: EngineCall) => Promise<Answer>;
+/** Begins to ask another client. */
+type Ask = (client: object, body: string, call: EngineCall, model: string) => Talk;
 
-/** The first answer, or that of others, asked in turn while the engine says of what went wrong that it may help. */
-export async function orOthers(
-  first: Promise<Answer>,
-  others: readonly Fallback[],
-  body: string,
-  call: EngineCall,
-  send: Send,
-): Promise<Answer> {
-  let failure: unknown;
-  try {
-    return await first;
-  } catch (thrown) {
-    failure = thrown;
-  }
-  const sent = JSON.parse(body);
-  for (const { client, model, params } of others) {
-    const { fallback, attempts } = failure as ErrorDescriptor;
-    if (!fallback) break;
-    try {
-      // Headers and query of the call may hold what is for the first server's eyes only.
-      const again = { ...call, attempts, headers: undefined, query: undefined };
-      return await send(client, JSON.stringify({ ...sent, ...params, model, stream: sent.stream }), again);
-    } catch (thrown) {
-      failure = thrown;
-    }
-  }
-  throw failure;
+/** Those on a list, each asked once, while what the engine says of a failure is what they are there for. */
+export function othersOf(list: readonly Fallback[], body: string, call: EngineCall, ask: Ask): Others {
+  let at = 0;
+  return {
+    get hasMore() {
+      return at < list.length;
+    },
+    next({ fallback: trouble, attempts }: ErrorDescriptor): Talk | undefined {
+      while (trouble && at < list.length) {
+        const { client, model, params, on } = list[at++] as Fallback;
+        if (on && !(on as readonly string[]).includes(trouble)) continue;
+        const sent = JSON.parse(body);
+        // Headers and query of the call may hold what is for the first server's eyes only.
+        const again = { ...call, attempts, headers: undefined, query: undefined };
+        return ask(client, JSON.stringify({ ...sent, ...params, model, stream: sent.stream }), again, model);
+      }
+      return undefined;
+    },
+  };
 }

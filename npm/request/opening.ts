@@ -1,8 +1,9 @@
 /**
  * Opening a response: does what the engine says next, through the host's `fetch` and timers, and tells it what came of it.
  */
-import { type Action, type ActionResult, type EngineDecoderOptions, STEP } from "../engine/boundary.ts";
+import { type Action, type ActionResult, type Broken, type EngineDecoderOptions, STEP } from "../engine/boundary.ts";
 import { answer, asBytes, type Part, put } from "../engine/engine.ts";
+import { type ErrorDescriptor, reasonOf } from "../errors.ts";
 import type { ClientOptions, Hooks } from "../options.ts";
 import type { FetchInit } from "../types.ts";
 
@@ -15,6 +16,8 @@ export interface Opened {
   decoder: EngineDecoderOptions;
   /** Names the call to the engine's accounts. */
   id: number;
+  /** Another may take its place, as long as nothing of it was handed out. */
+  again: boolean;
   /** What was sent in headers, and may have come back in the answer. */
   sent: SentHeaders;
 }
@@ -24,40 +27,114 @@ const LONGEST_DELAY = 2 ** 31 - 1;
 /** How much of an error body is worth reading, in UTF-16 units. */
 const MAX_BODY = 65_536;
 
-/**
- * @param signal is made for this one call; its abort ends the response's body too
- * @param told hears what happens, by the names of hooks
- * @throws {ErrorDescriptor} there was no good response
- */
-export async function open(
-  engine: Part,
-  { fetch, apiKey }: ClientOptions,
-  body: string | undefined,
-  verb: string,
-  signal: AbortSignal,
-  told: (hook: string, what: object) => void,
-): Promise<Opened> {
-  let response: Response | undefined;
-  let sent: SentHeaders = [];
+/** Hears what happens, by the names of hooks. */
+export type Told = (hook: string, what: object) => void;
 
-  const send = async (request: NonNullable<Action["send"]>): Promise<ActionResult> => {
-    const { url, query, start, timeout } = request;
-    sent = request.headers;
+/** What is said with one server about one request. Frees the engine's part when it gives up; else `free` does. */
+export class Conversation {
+  readonly #engine: Part;
+  readonly #options: ClientOptions;
+  readonly #body: string | undefined;
+  readonly #verb: string;
+  readonly #signal: AbortSignal;
+  readonly #told: Told;
+  #isFree = false;
+  #response: Response | undefined;
+  #sent: SentHeaders = [];
+
+  /** @param signal is made for this one call; its abort ends the response's body too */
+  constructor(
+    engine: Part,
+    options: ClientOptions,
+    body: string | undefined,
+    verb: string,
+    signal: AbortSignal,
+    told: Told,
+  ) {
+    this.#engine = engine;
+    this.#options = options;
+    this.#body = body;
+    this.#verb = verb;
+    this.#signal = signal;
+    this.#told = told;
+  }
+
+  /**
+   * Sends the request until there is a good response.
+   * @throws {ErrorDescriptor} there was none
+   */
+  async open(): Promise<Opened> {
+    return this.#goOn(this.#step({}));
+  }
+
+  /** The last response broke. Gives the next one, or says at once why there will be none. */
+  next(broken: Broken): { opened: Promise<Opened> } | { failure: ErrorDescriptor } {
+    const action = this.#isFree ? {} : this.#step({ broken });
+    if (action.fail) return { failure: action.fail as ErrorDescriptor };
+    return { opened: this.#goOn(action) };
+  }
+
+  free(): void {
+    if (!this.#isFree) this.#engine.free();
+    this.#isFree = true;
+  }
+
+  #step(result: ActionResult): Action {
+    this.#engine.call(STEP, put(JSON.stringify(result)), performance.now(), Date.now(), Math.random());
+    const action = answer<Action>();
+    for (const [hook, what] of action.told ?? []) this.#told(hook, what);
+    if (action.fail) this.free();
+    return action;
+  }
+
+  async #goOn(first: Action): Promise<Opened> {
+    let action = first;
+    for (;;) {
+      if (action.fail) throw action.fail;
+      if (action.open) return { response: this.#response as Response, ...action.open, sent: this.#sent };
+      let result: ActionResult;
+      try {
+        result = await this.#act(action);
+      } catch (thrown) {
+        this.free();
+        throw thrown;
+      }
+      action = this.#step(result);
+    }
+  }
+
+  async #act({ key, wait: ms, send: request, read }: Action): Promise<ActionResult> {
+    const signal = this.#signal;
+    if (request) return this.#send(request);
+    if (read !== undefined) return { body: await textOf(this.#response as Response, signal, read) };
+    if (ms !== undefined) {
+      const waited = await wait(signal, ms, () => new Promise<void>(() => {}));
+      return "timedOut" in waited ? {} : (waited as ActionResult);
+    }
+    const given = await wait(signal, null, async () => key && (this.#options.apiKey as () => unknown)());
+    if (!("value" in given)) return given;
+    return typeof given.value === "string" ? { key: given.value } : { failed: "it gave no string" };
+  }
+
+  async #send({ url, query, start, timeout, headers: pairs }: NonNullable<Action["send"]>): Promise<ActionResult> {
+    this.#sent = pairs;
+    const signal = this.#signal;
+    const body = this.#body;
     const controller = new AbortController();
     const waited = await wait(signal, timeout, async () => {
       let headers: Headers | undefined;
       const init = {
-        method: verb,
+        method: this.#verb,
         // Node takes longer to load `Headers` than all of this package: not before somebody looks.
         get headers() {
-          headers ??= headersOf(request.headers);
+          headers ??= headersOf(pairs);
           return headers;
         },
         signal: controller.signal,
         ...(body !== undefined && { body: start === null ? body : start + body.slice(1) }),
       } as FetchInit;
       const address = query.length > 0 ? `${url}?${new URLSearchParams(query)}` : url;
-      const given = await (fetch ?? globalThis.fetch)(address, init);
+      const given = await (this.#options.fetch ?? globalThis.fetch)(address, init);
       // Not `instanceof`: there are many classes of that name.
       if (typeof given?.status !== "number" || typeof given.headers?.get !== "function") {
         throw "fetch returned something that is not a Response";
@@ -68,37 +145,12 @@ export async function open(
       controller.abort();
       return waited;
     }
-    response = waited.value;
+    this.#response = waited.value;
     signal.addEventListener("abort", () => controller.abort());
-    const { status, headers } = response;
+    const { status, headers, redirected, url: from } = waited.value;
     const listed = status < 300 || typeof headers.entries !== "function" ? [] : [...headers.entries()];
-    return { status, requestId: headers.get("x-request-id"), headers: listed };
-  };
-
-  const act = async ({ key, wait: ms, send: request, read }: Action): Promise<ActionResult> => {
-    if (request) return send(request);
-    if (read !== undefined) return { body: await textOf(response as Response, signal, read) };
-    if (ms !== undefined) {
-      const waited = await wait(signal, ms, () => new Promise<void>(() => {}));
-      return "timedOut" in waited ? {} : (waited as ActionResult);
-    }
-    const given = await wait(signal, null, async () => key && (apiKey as () => unknown)());
-    if (!("value" in given)) return given;
-    return typeof given.value === "string" ? { key: given.value } : { failed: "it gave no string" };
-  };
-
-  try {
-    let result: ActionResult = {};
-    for (;;) {
-      engine.call(STEP, put(JSON.stringify(result)), performance.now(), Date.now(), Math.random());
-      const action = answer<Action>();
-      for (const [hook, what] of action.told ?? []) told(hook, what);
-      if (action.fail) throw action.fail;
-      if (action.open) return { response: response as Response, ...action.open, sent };
-      result = await act(action);
-    }
-  } finally {
-    engine.free();
+    const requestId = headers.get("x-request-id");
+    return { status, requestId, headers: listed, redirected: redirected === true ? from : null };
   }
 }
 
@@ -133,17 +185,9 @@ function wait<T>(signal: AbortSignal, ms: number | null, work: () => Promise<T>)
     signal.addEventListener("abort", leave);
     work().then(
       (value) => settle({ value }),
-      (error) => settle({ failed: describe(error) }),
+      (error) => settle({ failed: reasonOf(error) }),
     );
   });
-}
-
-/** A host error in words: its message, and its cause's, which is where Node says what happened. */
-function describe(error: unknown): string {
-  const { message, cause } = (error ?? {}) as { message?: unknown; cause?: { message?: unknown } };
-  const text = message || error;
-  const why = cause?.message;
-  return `${typeof text === "string" ? text : "no reason given"}${why && typeof why === "string" ? `: ${why}` : ""}`;
 }
 
 /** The body as text, as far as it is worth reading. An error body that does not come is no reason to wait. */

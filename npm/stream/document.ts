@@ -18,5 +18,5 @@ export async function readDocument(
   const session = new Session(answer, controller);
   const outcome = await completed(session.readThrough());
   const completion = JSON.parse((session.decoder as BodyDecoder).completion);
-  return define(define(completion, "_request_id", answer.requestId), "_outcome", outcome);
+  return define(define(completion, "_request_id", outcome.requestId), "_outcome", outcome);
 }

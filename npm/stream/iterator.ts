@@ -15,8 +15,10 @@ const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 export class BatchIterator<T> implements AsyncIterableIterator<T, undefined> {
   readonly #session: Session;
-  /** There once the session is open. */
+  /** Of whom the last read was asked: another answer may have taken its place since. */
   #reading: BodyReading | undefined;
+  /** What a push hands out was chosen. */
+  #isOpen = false;
   #items: unknown[] = [];
   #at = 0;
   #isReading = false;
@@ -73,13 +75,10 @@ export class BatchIterator<T> implements AsyncIterableIterator<T, undefined> {
     if (this.#at < this.#items.length) return Promise.resolve({ done: false, value: this.#items[this.#at++] as T });
     if (this.#isOver) return Promise.resolve(DONE);
     this.#isReading = true;
-    return this.#reading ? this.#reading.read().then(this.#taken, this.#lost) : this.#open();
-  }
-
-  async #open(): Promise<IteratorResult<T, undefined>> {
-    await this.#session.opened;
-    this.#reading = this.#session.reading;
-    return this.#more();
+    const reading = this.#isOpen ? this.#session.reading : undefined;
+    if (!reading) return this.#more();
+    this.#reading = reading;
+    return reading.read().then(this.#taken, this.#lost);
   }
 
   readonly #taken = (result: Read) => this.#step(result) ?? this.#more();
@@ -88,8 +87,18 @@ export class BatchIterator<T> implements AsyncIterableIterator<T, undefined> {
 
   /** Reads until there is something to give: keep-alives and chunks without text give nothing. */
   async #more(): Promise<IteratorResult<T, undefined>> {
-    const reading = this.#reading;
-    while (reading && !this.#session.outcome) {
+    const session = this.#session;
+    if (!this.#isOpen) {
+      await session.opened;
+      this.#isOpen = true;
+    }
+    while (!session.outcome) {
+      const { reading } = session;
+      if (!reading) {
+        await session.opened;
+        continue;
+      }
+      this.#reading = reading;
       let result: Read | undefined;
       let cause: unknown;
       try {
@@ -100,7 +109,7 @@ export class BatchIterator<T> implements AsyncIterableIterator<T, undefined> {
       const given = this.#step(result, cause);
       if (given) return given;
     }
-    return this.#give(reading?.rest() ?? "") ?? this.#finish();
+    return this.#give(session.reading?.rest() ?? "") ?? this.#finish();
   }
 
   /** What one read brought, or that it failed. */

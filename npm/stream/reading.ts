@@ -7,6 +7,7 @@
 import { ABORTED, CLOSED, LOST } from "../engine/boundary.ts";
 import { type Batch, type BodyDecoder, joined } from "../engine/decoder.ts";
 import { asBytes } from "../engine/engine.ts";
+import { reasonOf } from "../errors.ts";
 import type { Outcome } from "../types.ts";
 
 /** What one read of a body gives: bytes, if the host does as it should. */
@@ -15,8 +16,8 @@ export interface Read {
   value?: unknown;
 }
 
-/** Is told how a body ended. */
-export type Ended = (outcome: Outcome) => void;
+/** Is told how a body ended; says whether another takes its place, so that nothing of this one is to be handed out. */
+export type Ended = (outcome: Outcome) => boolean;
 
 /** What reads a body, step by step: `read`, then `taken` or `lost`, until its decoder has an outcome. */
 export interface BodyReading {
@@ -118,7 +119,7 @@ export class Reading implements BodyReading {
   /** The connection broke. */
   lost(cause: unknown): Batch {
     if (this.#outcome) return this.rest();
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = reasonOf(cause);
     this.#cancel();
     return this.#after(this.#decoder.end(LOST, performance.now(), why));
   }
@@ -148,7 +149,10 @@ export class Reading implements BodyReading {
   #after(batch: Batch): Batch {
     if (this.#outcome) {
       this.#release();
-      this.#ended(this.#outcome);
+      if (this.#ended(this.#outcome)) {
+        this.#rest = "";
+        return "";
+      }
     }
     return this.#rest.length > 0 ? joined(this.rest(), batch) : batch;
   }

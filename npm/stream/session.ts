@@ -26,6 +26,10 @@ export interface Source {
   reading?: (decoder: BodyDecoder, signal: AbortSignal, ended: Ended) => BodyReading;
   /** The same on a gateway that keeps it. */
   kept?: Kept;
+  /** Another answer may take the place of this one: nothing is handed out before the first token. */
+  holds?: boolean;
+  /** It ended badly before anything of it was handed out: gives the answer that takes its place, if there is one. */
+  again?: ((outcome: Outcome) => Promise<Source> | undefined) | undefined;
   /** How it ended, by one who knows more than the bytes show. */
   verdict?: (own: Outcome) => Outcome;
 }
@@ -50,7 +54,12 @@ export class Session {
 
   #settle: (outcome: Outcome) => void = () => {};
   #isTaken = false;
+  /** Tells a decoder what its reader wants. */
+  #output: ((decoder: BodyDecoder) => void) | undefined;
   #heard: number | undefined;
+  /** Bytes that wait for the first token, and the reading that brought them. */
+  #bytes: Uint8Array[] = [];
+  #bytesOf: BodyReading | undefined;
 
   constructor(source: Source | Promise<Source>, controller: AbortController) {
     this.controller = controller;
@@ -61,8 +70,11 @@ export class Session {
     else this.#begin(source);
   }
 
-  /** A stream that is left before its source is there ends at once, and lets go of what still comes. */
-  async #open(source: Promise<Source>): Promise<void> {
+  /**
+   * A stream that is left before its source is there ends at once, and lets go of what still comes.
+   * @param broken how the source ended that this one takes the place of
+   */
+  async #open(source: Promise<Source>, broken?: Outcome): Promise<void> {
     const { signal } = this.controller;
     let leave = () => {};
     const left = new Promise<never>((_, reject) => {
@@ -73,7 +85,11 @@ export class Session {
     try {
       this.#begin(await Promise.race([source, left]));
     } catch (thrown) {
-      this.#end(unopened(toError(thrown)));
+      const outcome = unopened(toError(thrown));
+      // Those who were asked before the last.
+      if (outcome.attempts.length === 0) outcome.attempts = broken?.attempts ?? [];
+      this.#end(outcome);
+      this.source?.ended?.(outcome);
       source.then(letGo).catch(() => {});
     } finally {
       signal.removeEventListener("abort", leave);
@@ -81,15 +97,27 @@ export class Session {
   }
 
   #begin(source: Source): void {
-    const ended = (outcome: Outcome) => {
-      this.#end(source.verdict?.(outcome) ?? outcome);
+    let isOver = false;
+    const ended = (own: Outcome): boolean => {
+      isOver = true;
+      const outcome = source.verdict?.(own) ?? own;
+      const next = isBroken(outcome, decoder) ? source.again?.(outcome) : undefined;
+      if (next) {
+        this.reading = undefined;
+        this.opened = this.#open(next, outcome);
+        return true;
+      }
+      this.#end(outcome);
       source.ended?.(outcome);
+      return false;
     };
     this.source = source;
     const { signal } = this.controller;
-    const decoder = new BodyDecoder(source.decoder, source.recorder);
+    const decoder = new BodyDecoder(source.decoder, source.recorder, source.holds);
     this.decoder = decoder;
-    this.reading = source.reading?.(decoder, signal, ended) ?? new Reading(source.body, decoder, signal, ended);
+    this.#output?.(decoder);
+    const reading = source.reading?.(decoder, signal, ended) ?? new Reading(source.body, decoder, signal, ended);
+    if (!isOver || this.outcome) this.reading = reading;
   }
 
   #end(outcome: Outcome): void {
@@ -114,7 +142,8 @@ export class Session {
   async #prepare(kind: OutputKind): Promise<void> {
     try {
       await this.opened;
-      this.decoder?.setOutput(kind, shapeOf(kind));
+      this.#output = (decoder) => decoder.setOutput(kind, shapeOf(kind));
+      if (this.decoder) this.#output(this.decoder);
     } catch (thrown) {
       this.fail(thrown);
     }
@@ -133,8 +162,19 @@ export class Session {
   /** The bytes of the next read that brings any, decoded on the way; undefined once the stream has ended. */
   async nextBytes(): Promise<Uint8Array | undefined> {
     await this.opened;
-    const { reading } = this;
-    while (reading && !this.outcome) {
+    for (;;) {
+      const { reading, source, decoder } = this;
+      // What came of an answer that broke is dropped.
+      if (this.#bytesOf !== reading && !this.outcome) this.#bytes = [];
+      this.#bytesOf = reading;
+      if (!source?.holds || decoder?.hasToken || this.outcome) {
+        const bytes = this.#bytes.shift();
+        if (bytes || this.outcome) return bytes;
+      }
+      if (!reading) {
+        await this.opened;
+        continue;
+      }
       let read: Read | undefined;
       let cause: unknown;
       try {
@@ -149,9 +189,8 @@ export class Session {
         this.fail(thrown);
       }
       const bytes = asBytes(read?.value);
-      if (bytes && bytes.length > 0) return bytes;
+      if (bytes && bytes.length > 0) this.#bytes.push(bytes);
     }
-    return undefined;
   }
 
   /** Reading cannot go on: the engine itself gave up on what it was given. */
@@ -175,4 +214,9 @@ export class Session {
     if (this.outcome) return;
     this.controller.abort(reason);
   }
+}
+
+/** Whether another answer may take the place of this one: it ended badly, and nothing was there to be handed out. */
+function isBroken({ status }: Outcome, decoder: BodyDecoder): boolean {
+  return status !== "complete" && status !== "aborted" && (decoder.isDocument || !decoder.hasToken);
 }

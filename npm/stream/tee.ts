@@ -100,7 +100,10 @@ function verdict(own: Outcome, failure: StreamError | undefined, whole: Outcome 
     withOutcome(failure, outcome);
     return outcome;
   }
-  return own.status === "truncated" && whole ? whole : own;
+  if (own.status === "truncated" && whole) return whole;
+  // Another answer may have taken the place of the first.
+  if (whole) Object.assign(own, { attempts: whole.attempts, requestId: whole.requestId });
+  return own;
 }
 
 /** Where one side stands. */

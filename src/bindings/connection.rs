@@ -11,7 +11,7 @@ use crate::chat::view::{Value, View};
 use crate::error::Error;
 use crate::json::Writer;
 use crate::policy::accounts::Place;
-use crate::policy::opening::{self, Action, Event, Moment, Settings};
+use crate::policy::opening::{self, Action, Broken, Event, Moment, Settings};
 use crate::usage::{self, Tokens};
 
 /// Why there is no client.
@@ -174,7 +174,22 @@ fn read_event(event: &Value) -> Event {
             status: status as u16,
             request_id: text("requestId"),
             headers,
+            redirected: text("redirected"),
         };
+    }
+    if let Some(broken) = event.set("broken") {
+        let text = |name| broken.set(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        return Event::Broken(Box::new(Broken {
+            name: text("name"),
+            message: text("message"),
+            code: text("code"),
+            error_type: text("type"),
+            status: broken
+                .set("status")
+                .and_then(Value::as_number)
+                .map(|status| status as u16),
+            body: text("body"),
+        }));
     }
     match texts {
         [Some(key), ..] => Event::Key(key),
@@ -209,11 +224,12 @@ impl Shared {
                 }
                 out.raw(b"}");
             }
-            Action::Open(options, place) => {
-                let id = place.map_or(0, |place| self.keep(place));
+            Action::Open(answer) => {
+                let id = answer.place.map_or(0, |place| self.keep(place));
                 out.key("open").raw(b"{").key("id").integer(id as u64);
+                out.key("again").bool(answer.again);
                 out.key("decoder").raw(b"{");
-                settings::write_decoder(&options, out);
+                settings::write_decoder(&answer.decoder, out);
                 out.raw(b"}}");
             }
             Action::Fail(error) => describe(&error, out.key("fail")),

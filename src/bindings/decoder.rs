@@ -28,7 +28,7 @@ impl Decoder {
     pub(super) fn set_output(&mut self, kind: usize) {
         self.0
             .set_output(OUTPUTS.get(kind).copied().unwrap_or(OutputKind::None));
-        memory::set_deadline(self.0.patience());
+        memory::set_deadline(self.0.patience(), self.0.has_token());
     }
 
     /// Takes bytes.
@@ -83,6 +83,6 @@ impl Decoder {
     fn put_out(&mut self) {
         memory::set_output(self.0.take_output());
         memory::say(self.0.has_ended());
-        memory::set_deadline(self.0.patience());
+        memory::set_deadline(self.0.patience(), self.0.has_token());
     }
 }

@@ -41,8 +41,8 @@ pub(super) fn describe(error: &Error, out: &mut Writer) {
     if let Some(at) = error.retry_at() {
         out.key("retryAt").milliseconds(Some(at));
     }
-    if error.may_fall_back() {
-        out.key("fallback").bool(true);
+    if let Some(word) = error.trouble.fallback() {
+        out.member("fallback", word);
     }
     if !error.attempts.is_empty() {
         out.key("attempts");

@@ -28,6 +28,7 @@ static REPORT: Unshared<Cell<Report>> = Unshared(Cell::new(Report {
     output: std::ptr::null(),
     length: 0,
     says: 0,
+    has_token: 0,
     patience: f64::INFINITY,
     due: f64::INFINITY,
 }));
@@ -42,6 +43,8 @@ struct Report {
     length: usize,
     /// 1 for yes, 0 for no: the answer to a question, or whether a decoder's outcome is decided.
     says: u32,
+    /// Of a decoder: 1 once the first text, reasoning or tool call has come.
+    has_token: u32,
     /// Of a decoder: for how many milliseconds a read may be pending before a tick is due.
     patience: f64,
     /// And at what time one is due however long it is pending.
@@ -60,8 +63,8 @@ pub fn input_pointer(length: usize) -> *mut u8 {
     pointer
 }
 
-/// Where the host finds the report of the last call: three 32-bit numbers, where its output lies, how many bytes that is, and
-/// yes (1) or no (0); eight bytes further on two 64-bit ones, when a decoder's next tick is due.
+/// Where the host finds the report of the last call: four 32-bit numbers, where its output lies, how many bytes that is, and
+/// yes (1) or no (0), twice; then two 64-bit ones, when a decoder's next tick is due.
 #[wasm_bindgen(js_name = reportPointer)]
 pub fn report_pointer() -> *const u8 {
     REPORT.0.as_ptr().cast::<u8>().cast_const()
@@ -98,10 +101,11 @@ pub(super) fn say(yes: bool) {
     });
 }
 
-/// Keeps when a decoder's next tick is due.
+/// Keeps when a decoder's next tick is due, and whether a token has come.
 #[inline]
-pub(super) fn set_deadline((patience, due): (f64, f64)) {
+pub(super) fn set_deadline((patience, due): (f64, f64), has_token: bool) {
     REPORT.0.set(Report {
+        has_token: u32::from(has_token),
         patience,
         due,
         ..REPORT.0.get()

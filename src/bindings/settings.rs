@@ -1,6 +1,6 @@
 //! The options of clients, calls and decoders: the one place where they are read. What they mean is decided in `policy`.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use super::options::Options;
 use crate::attempt::write_attempts;
@@ -65,6 +65,8 @@ pub(super) fn connect(options: &Options<'_>) -> Option<Settings> {
         validation,
         strict: options.strict().unwrap_or(false),
         prices,
+        page: options.flag("page").unwrap_or(false),
+        quota: Cell::default(),
         provider,
     })
 }
@@ -145,7 +147,7 @@ fn read_timeout(options: &Options<'_>) -> TimeoutOption {
         Some(_) => {
             options.wrong(
                 "timeout",
-                "must be a number of milliseconds, false, or { headers, firstToken, idle, total }",
+                "must be a number of milliseconds, false, or { headers, firstToken, idle, keepAlive, total }",
             );
             Setting::Default
         }
@@ -156,10 +158,11 @@ fn read_timeout(options: &Options<'_>) -> TimeoutOption {
             headers: setting(object.set("headers")),
             first_token: setting(object.set("firstToken")),
             idle: setting(object.set("idle")),
+            keep_alive: setting(object.set("keepAlive")),
             total: setting(object.set("total")),
         },
         value => TimeoutOption {
-            total: setting(value),
+            headers: setting(value),
             ..TimeoutOption::default()
         },
     }
@@ -239,6 +242,7 @@ pub(super) fn decoder(options: &Value) -> Result<stream::Options, Error> {
         timeouts: stream::Timeouts {
             first_token: timeouts.number("firstToken"),
             idle: timeouts.number("idle"),
+            keep_alive: timeouts.number("keepAlive"),
             total: timeouts.number("total"),
         },
         limits: stream::Limits {
@@ -249,6 +253,7 @@ pub(super) fn decoder(options: &Value) -> Result<stream::Options, Error> {
         },
         started: options.number("started").unwrap_or(0.0),
         attempts: options.attempts(),
+        redirection: options.text("redirection").map(str::to_owned),
         request_id: options.text("requestId").map(str::to_owned),
         // Only a recording knows them beforehand.
         prompt_tokens: options.number("promptTokens").map(|tokens| tokens as u64),
@@ -287,6 +292,7 @@ pub(super) fn write_decoder(options: &stream::Options, out: &mut Writer) {
     for (name, ms) in [
         ("firstToken", timeouts.first_token),
         ("idle", timeouts.idle),
+        ("keepAlive", timeouts.keep_alive),
         ("total", timeouts.total),
     ] {
         if ms.is_some() {
@@ -298,6 +304,9 @@ pub(super) fn write_decoder(options: &stream::Options, out: &mut Writer) {
         .milliseconds(Some(options.started))
         .key("attempts");
     write_attempts(&options.attempts, out);
+    if let Some(redirection) = &options.redirection {
+        out.member("redirection", redirection);
+    }
     if let Some(request_id) = &options.request_id {
         out.member("requestId", request_id);
     }

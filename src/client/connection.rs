@@ -12,7 +12,7 @@ use web_sys::{AbortController, AbortSignal};
 use super::host::{self, Lost};
 use crate::error::{Error, MAX_BODY_BYTES};
 use crate::policy::accounts::Place;
-use crate::policy::opening::{Action, Call, Event, Moment, Opening, Request, Settings};
+use crate::policy::opening::{Action, Event, Moment, Opening, Request, Settings};
 use crate::stream;
 use crate::usage::{Tokens, Totals};
 
@@ -24,6 +24,8 @@ pub(crate) struct Opened {
     pub(crate) decoder: stream::Options,
     /// The request's place within the plan's limits, to be given back when the answer is over.
     pub(crate) place: Option<Place>,
+    /// If it breaks before anything of it was handed out, the same server may be asked again.
+    pub(crate) again: bool,
 }
 
 /// What a client was made with, and the functions of its host.
@@ -39,11 +41,16 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Sends a request until there is a good response, or no point in trying again.
-    pub(crate) async fn open(&self, call: Call, body: &str, signal: Option<&AbortSignal>) -> Result<Opened, Error> {
-        let mut opening = Opening::new(Rc::clone(&self.settings), call);
+    /// Goes on with an opening, until there is a good response or no point in trying again.
+    pub(crate) async fn advance(
+        &self,
+        opening: &mut Opening,
+        body: &str,
+        signal: Option<&AbortSignal>,
+        event: Event,
+    ) -> Result<Opened, Error> {
         let mut answer = None;
-        let mut event = Event::Due;
+        let mut event = event;
         loop {
             let at = Moment {
                 now: host::now(),
@@ -62,6 +69,7 @@ impl Connection {
                             status: wrapped.status(),
                             request_id: ask(&headers, "get", &"x-request-id".into()).and_then(|id| id.as_string()),
                             headers: listed(&headers),
+                            redirected: redirected(&response),
                         };
                         answer = Some((response, controller));
                         Ok(event)
@@ -69,12 +77,13 @@ impl Connection {
                     Err(lost) => Err(lost),
                 },
                 (Action::Read(ms), Some((response, _))) => Ok(Event::Body(read_bounded(response, signal, ms).await)),
-                (Action::Open(decoder, place), Some((response, controller))) => {
+                (Action::Open(opened), Some((response, controller))) => {
                     return Ok(Opened {
                         response: Clone::clone(response),
                         controller: controller.clone(),
-                        decoder: *decoder,
-                        place,
+                        decoder: opened.decoder,
+                        place: opened.place,
+                        again: opened.again,
                     });
                 }
                 (Action::Fail(error), _) => return Err(*error),
@@ -166,6 +175,13 @@ async fn send(
         timeout: request.timeout,
     })
     .await
+}
+
+/// Where a response came from, if its request was redirected.
+fn redirected(response: &JsValue) -> Option<String> {
+    let member = |name: &str| Reflect::get(response, &name.into()).ok();
+    member("redirected").filter(JsValue::is_truthy)?;
+    member("url")?.as_string().filter(|url| !url.is_empty())
 }
 
 /// The response's headers, where they can be listed. An injected `fetch` may give anything: what is no text is left out.

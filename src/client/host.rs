@@ -30,6 +30,11 @@ pub(crate) fn random() -> f64 {
     js_sys::Math::random()
 }
 
+/// Whether this is a page, whose `fetch` keeps some headers to itself.
+pub(crate) fn is_page() -> bool {
+    Reflect::get(&js_sys::global(), &"document".into()).is_ok_and(|document| document.is_object())
+}
+
 /// Why no response came.
 #[derive(Debug)]
 pub(crate) enum Lost {
@@ -61,6 +66,8 @@ pub(crate) async fn fetch(call: Call<'_>) -> Result<(web_sys::Response, AbortCon
         return Err(Lost::Aborted);
     }
     let controller = AbortController::new().map_err(|error| Lost::Failed(describe(&error)))?;
+    // Whoever drops this future has left.
+    let mut left = Left(Some(controller.clone()));
     let init = Object::new();
     for (name, value) in [
         ("method", JsValue::from_str(call.method)),
@@ -81,13 +88,24 @@ pub(crate) async fn fetch(call: Call<'_>) -> Result<(web_sys::Response, AbortCon
     };
     let sent = sent.map_err(|error| Lost::Failed(describe(&error)))?;
     match wait(&Promise::resolve(&sent), call.signal, call.timeout).await {
-        Ok(response) if is_response(&response) => Ok((response.unchecked_into(), controller)),
+        Ok(response) if is_response(&response) => {
+            left.0 = None;
+            Ok((response.unchecked_into(), controller))
+        }
         Ok(_) => Err(Lost::Failed(
             "fetch returned something that is not a Response".to_owned(),
         )),
-        Err(lost) => {
+        Err(lost) => Err(lost),
+    }
+}
+
+/// Ends a request that nobody waits for.
+struct Left(Option<AbortController>);
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        if let Some(controller) = &self.0 {
             controller.abort();
-            Err(lost)
         }
     }
 }

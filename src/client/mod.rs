@@ -18,30 +18,31 @@
 //! # }
 //! ```
 
+mod asking;
 mod connection;
 mod host;
 pub mod js;
 mod stream;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use js_sys::Function;
 use wasm_bindgen::prelude::*;
-use web_sys::AbortSignal;
 
 use crate::attempt::Attempt;
-use crate::chat::view::View;
 use crate::chat::{ChatCompletion, ChatCompletionRequest, StreamOptions};
 use crate::error::{Error, ErrorKind};
 use crate::policy::keys::{Environment, GivenKey, Key, KeyChoice, KeyQuestion, choose_key};
-use crate::policy::opening::{Call, Settings};
+use crate::policy::opening::{Event, Settings};
 use crate::policy::timeouts::{TimeoutOption, Timeouts};
 use crate::policy::{Validation, retry};
 use crate::provider::{BaseUrl, Limits, Provider};
 use crate::redact::check_header;
 use crate::usage;
-use connection::{Connection, Opened};
+pub use asking::CallOptions;
+use asking::{Asking, Fallback};
+use connection::Connection;
 pub use stream::ChatStream;
 
 /// A client of one server. Cheap to clone; clones share everything.
@@ -53,13 +54,7 @@ pub struct Client {
 /// What clones of a client share.
 struct Shared {
     connection: Rc<Connection>,
-    fallback: Vec<Fallback>,
-}
-
-/// Another client to ask, and what its request has that ours has not.
-struct Fallback {
-    client: Client,
-    adapt: Box<dyn Fn(&mut ChatCompletionRequest)>,
+    fallback: Rc<[Fallback]>,
 }
 
 /// Collects what a [`Client`] is made with.
@@ -77,19 +72,6 @@ pub struct ClientBuilder {
     key: Option<Function>,
     observer: Option<Function>,
     fallback: Vec<Fallback>,
-}
-
-/// How one call differs from what its client was made with.
-#[derive(Clone, Default)]
-pub struct CallOptions {
-    /// Ends the call when it is aborted.
-    pub signal: Option<AbortSignal>,
-    /// Headers for this call, over the client's.
-    pub headers: Vec<(String, String)>,
-    /// Timeouts for this call, over the client's.
-    pub timeout: TimeoutOption,
-    /// How many attempts may follow the first, from 0 to 100.
-    pub max_retries: Option<u32>,
 }
 
 impl Client {
@@ -173,29 +155,9 @@ impl Client {
 
     /// Asks this server and then, while that may help, those that were named for it.
     async fn open(&self, request: &ChatCompletionRequest, options: CallOptions) -> Result<ChatStream, Error> {
-        let started = host::now();
-        let mut sent = self.send(request, &options, started, Vec::new()).await;
-        // Headers of the call may hold what is for this server's eyes only.
-        let options = CallOptions {
-            headers: Vec::new(),
-            ..options
-        };
-        for Fallback { client, adapt } in &self.shared.fallback {
-            let Err(error) = &mut sent else { break };
-            if !error.may_fall_back() {
-                break;
-            }
-            let mut request = request.clone();
-            adapt(&mut request);
-            sent = client
-                .send(&request, &options, started, std::mem::take(&mut error.attempts))
-                .await;
-        }
-        match sent {
-            Ok((opened, answering)) => {
-                let asking = Rc::clone(&self.shared.connection);
-                ChatStream::new(opened, options.signal, answering, asking)
-            }
+        let mut asking = Asking::new(&self.shared.connection, &self.shared.fallback, request.clone(), options);
+        match asking.answer(Event::Due).await {
+            Ok(opened) => ChatStream::new(opened, asking),
             Err(error) => {
                 self.shared.connection.tell_outcome(&serde_json::json!({
                     "status": if error.kind == ErrorKind::UserAbort { "aborted" } else { "error" },
@@ -207,39 +169,6 @@ impl Client {
                 Err(error)
             }
         }
-    }
-
-    /// One request to this server, and to no other. Gives the connection that answered too.
-    async fn send(
-        &self,
-        request: &ChatCompletionRequest,
-        options: &CallOptions,
-        started: f64,
-        attempts: Vec<Attempt>,
-    ) -> Result<(Opened, Rc<Connection>), Error> {
-        let body = serde_json::to_string(request).map_err(|error| {
-            Error::new(
-                ErrorKind::Configuration,
-                ["The request cannot be JSON: ", &error.to_string()].concat(),
-            )
-        })?;
-        let headers = options.headers.iter().cloned();
-        let call = Call {
-            path: "chat/completions".to_owned(),
-            view: Some(View::from(request)),
-            headers: headers.map(|(name, value)| (name, Some(value))).collect(),
-            timeout: options.timeout,
-            max_retries: options.max_retries,
-            stream: request.stream == Some(true),
-            started,
-            attempts,
-            ..Call::default()
-        };
-        let prompt_tokens = call.view.as_ref().map(usage::prompt_tokens);
-        let connection = &self.shared.connection;
-        let mut opened = connection.open(call, &body, options.signal.as_ref()).await?;
-        opened.decoder.prompt_tokens = prompt_tokens;
-        Ok((opened, Rc::clone(connection)))
     }
 }
 
@@ -323,9 +252,9 @@ impl ClientBuilder {
         Self { key: Some(key), ..self }
     }
 
-    /// Whom to ask when this server was not reached, failed (5xx), or takes no more for longer than the call can wait. They
-    /// are asked in the order they were added, with their own settings; `adapt` makes the request theirs. What their own
-    /// fallbacks are does not matter.
+    /// Whom to ask when this server cannot answer: it was not reached, failed, takes no more for longer than the call can wait,
+    /// lacks money, model or permission for the place, or broke off before the first token. They are asked in the order they
+    /// were added, with their own settings; `adapt` makes the request theirs. Their own fallbacks are not followed.
     ///
     /// ```no_run
     /// # #[cfg(target_arch = "wasm32")]
@@ -342,14 +271,33 @@ impl ClientBuilder {
     #[must_use]
     pub fn fallback(mut self, client: Client, adapt: impl Fn(&mut ChatCompletionRequest) + 'static) -> Self {
         self.fallback.push(Fallback {
-            client,
+            connection: Rc::clone(&client.shared.connection),
             adapt: Box::new(adapt),
+            on: None,
         });
         self
     }
 
+    /// [`fallback`](Self::fallback) for these troubles only, by the words of
+    /// [`Trouble::fallback`](crate::trouble::Trouble::fallback): `connection`, `server`, `limit`, `quota`, `model`, `region`,
+    /// `broken`.
+    #[must_use]
+    pub fn fallback_on(
+        self,
+        troubles: &[&str],
+        client: Client,
+        adapt: impl Fn(&mut ChatCompletionRequest) + 'static,
+    ) -> Self {
+        let mut builder = self.fallback(client, adapt);
+        if let Some(added) = builder.fallback.last_mut() {
+            added.on = Some(troubles.iter().map(|&word| word.to_owned()).collect());
+        }
+        builder
+    }
+
     /// Told what happens, as the name of a hook and JSON text: `onRequest {provider, url, method, attempt, warnings?}`,
-    /// `onResponse {provider, url, status, requestId}`, `onRetry {provider, attempt, reason, delay}` (milliseconds) and
+    /// `onResponse {provider, url, status, requestId}`, `onWait {provider, reason, delay, until}` (milliseconds, and since
+    /// 1970), `onRetry {provider, attempt, reason, delay}` (milliseconds) and
     /// `onOutcome {provider, status, usage, cost, timing, attempts, requestId}`. Keys, queries and what was said are left out.
     #[must_use]
     pub fn observer(self, observer: impl Fn(String, String) + 'static) -> Self {
@@ -400,6 +348,8 @@ impl ClientBuilder {
             validation: self.validation,
             strict: self.strict,
             prices,
+            page: host::is_page(),
+            quota: Cell::default(),
             provider: self.provider,
         });
         let connection = Connection {
@@ -411,7 +361,7 @@ impl ClientBuilder {
         };
         let shared = Shared {
             connection: Rc::new(connection),
-            fallback: self.fallback,
+            fallback: self.fallback.into(),
         };
         Ok(Client {
             shared: Rc::new(shared),

@@ -12,14 +12,18 @@ use serde_json::value::RawValue;
 use wasm_bindgen::prelude::*;
 use web_sys::{AbortController, AbortSignal, ReadableStreamDefaultReader};
 
+use super::asking::Asking;
 use super::connection::{Connection, Opened};
 use super::host::{self, Lost};
 use crate::chat::{ChatCompletion, ChatCompletionChunk};
 use crate::error::{Error, ErrorKind};
 use crate::json::typed;
 use crate::policy::accounts::Place;
-use crate::stream::{Decoder, End, Outcome, OutputKind, Status};
+use crate::policy::opening::{Broken, Event};
+use crate::stream::{self, Decoder, End, Outcome, OutputKind, Status};
 
+/// Another answer to the same call.
+type Coming = Pin<Box<dyn Future<Output = (Asking, Result<Opened, Error>)>>>;
 type Reading = Pin<Box<dyn Future<Output = Result<JsValue, Lost>>>>;
 
 /// The chunks of one answer, as the server sent them. After the last one, [`outcome`](Self::outcome) says how it ended.
@@ -37,48 +41,58 @@ pub struct ChatStream {
     /// What the stream has yet to end with.
     error: Option<Error>,
     /// Given back with the stream.
-    _place: Option<Place>,
-    /// Whose answer it is, and whose call.
-    answering: Rc<Connection>,
-    asking: Rc<Connection>,
+    place: Option<Place>,
+    /// The call; `None` while it is asked again.
+    asking: Option<Asking>,
+    /// The next answer on its way.
+    coming: Option<Coming>,
+    /// Somebody may be asked once more, so nothing is handed out before the first token.
+    may_go_on: bool,
+    client: Rc<Connection>,
 }
 
 impl ChatStream {
-    pub(super) fn new(
-        opened: Opened,
-        signal: Option<AbortSignal>,
-        answering: Rc<Connection>,
-        asking: Rc<Connection>,
-    ) -> Result<Self, Error> {
-        let mut decoder = Decoder::new(opened.decoder);
-        decoder.set_output(OutputKind::Chunks);
+    pub(super) fn new(opened: Opened, asking: Asking) -> Result<Self, Error> {
+        let mut stream = ChatStream {
+            reader: None,
+            controller: opened.controller.clone(),
+            decoder: Decoder::new(stream::Options::default()),
+            signal: asking.options.signal.clone(),
+            chunks: VecDeque::new(),
+            read: None,
+            outcome: None,
+            error: None,
+            place: None,
+            coming: None,
+            may_go_on: false,
+            client: asking.asked(),
+            asking: Some(asking),
+        };
+        stream.begin(opened)?;
+        Ok(stream)
+    }
+
+    /// Reads this answer from now on.
+    fn begin(&mut self, opened: Opened) -> Result<(), Error> {
+        self.may_go_on = self.asking.as_ref().is_some_and(|asking| asking.may_go_on(&opened));
+        self.controller = opened.controller;
+        self.decoder = Decoder::new(opened.decoder);
+        self.decoder.set_output(OutputKind::Chunks);
+        self.place = opened.place;
         let body = opened.response.body();
         let has_body = body.is_some();
-        let reader = host::reader(body);
-        if has_body && reader.is_none() {
+        self.reader = host::reader(body);
+        if has_body && self.reader.is_none() {
             return Err(Error::new(
                 ErrorKind::Protocol,
                 "The response's body is no stream, or somebody else reads it.",
             ));
         }
-        let mut stream = ChatStream {
-            reader,
-            controller: opened.controller,
-            decoder,
-            signal,
-            chunks: VecDeque::new(),
-            read: None,
-            outcome: None,
-            error: None,
-            _place: opened.place,
-            answering,
-            asking,
-        };
-        if stream.reader.is_none() {
-            stream.decoder.end(End::Closed, host::now());
-            stream.settle();
+        if self.reader.is_none() {
+            self.decoder.end(End::Closed, host::now());
+            self.end_answer();
         }
-        Ok(stream)
+        Ok(())
     }
 
     /// The next chunk; `None` after the last.
@@ -98,6 +112,15 @@ impl ChatStream {
 
     /// Ends the stream now; dropping it does so too. What had arrived is in the outcome.
     pub fn abort(&mut self) {
+        if self.coming.take().is_some() {
+            // The last answer broke, and the next is not here: the caller left in between.
+            let attempts = self.decoder.take_attempts();
+            self.decoder = Decoder::new(stream::Options {
+                attempts,
+                ..stream::Options::default()
+            });
+            self.chunks.clear();
+        }
         self.decoder.end(End::Aborted, host::now());
         self.settle();
     }
@@ -120,11 +143,31 @@ impl ChatStream {
 
     fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<ChatCompletionChunk, Error>>> {
         loop {
-            if let Some(chunk) = self.chunks.pop_front() {
+            // Of an answer that breaks before its first token nothing is handed out.
+            if (!self.may_go_on || self.decoder.has_token() || self.outcome.is_some())
+                && let Some(chunk) = self.chunks.pop_front()
+            {
                 return Poll::Ready(Some(Ok(chunk)));
             }
             if self.outcome.is_some() {
                 return Poll::Ready(self.error.take().map(Err));
+            }
+            if let Some(coming) = &mut self.coming {
+                let Poll::Ready((asking, answer)) = coming.as_mut().poll(context) else {
+                    return Poll::Pending;
+                };
+                self.coming = None;
+                self.asking = Some(asking);
+                match answer {
+                    Ok(opened) => {
+                        self.chunks.clear();
+                        if let Err(error) = self.begin(opened) {
+                            self.give_up(error);
+                        }
+                    }
+                    Err(error) => self.give_up(error),
+                }
+                continue;
             }
             let (_, started, reading) = match &mut self.read {
                 Some(read) => read,
@@ -161,9 +204,57 @@ impl ChatStream {
             }
             self.collect();
             if self.decoder.has_ended() {
+                self.end_answer();
+            }
+        }
+    }
+
+    /// This answer is over: if nothing of it was handed out, another may come.
+    fn end_answer(&mut self) {
+        let broken = self.broken();
+        match (self.may_go_on, broken, self.asking.take()) {
+            (true, Some(broken), Some(mut asking)) => {
+                self.release();
+                self.place = None;
+                if let Some(used) = self.decoder.used() {
+                    asking.answering().account(Some(used));
+                }
+                self.coming = Some(Box::pin(async move {
+                    let answer = asking.answer(Event::Broken(Box::new(broken))).await;
+                    (asking, answer)
+                }));
+            }
+            (_, _, asking) => {
+                self.asking = asking;
                 self.settle();
             }
         }
+    }
+
+    /// How this answer ended, if badly and before anything of it was handed out.
+    fn broken(&self) -> Option<Broken> {
+        if self.decoder.has_token() && !self.decoder.is_document() {
+            return None;
+        }
+        let outcome: serde_json::Value = serde_json::from_str(&self.decoder.outcome_json()?).ok()?;
+        let error = outcome.get("error").filter(|_| outcome["status"] != "aborted")?;
+        let text = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
+        Some(Broken {
+            name: text("name"),
+            message: text("message"),
+            code: text("code"),
+            error_type: text("type"),
+            status: error["status"].as_u64().map(|status| status as u16),
+            body: error.get("error").map(ToString::to_string).unwrap_or_default(),
+        })
+    }
+
+    /// Nobody answers any more. Where nobody was asked once more, the last answer stands as it is.
+    fn give_up(&mut self, error: Error) {
+        self.decoder.set_attempts(error.attempts.clone());
+        self.chunks.clear();
+        self.may_go_on = false;
+        self.settle_with(Some(error));
     }
 
     fn wait(&self, promise: Promise, started: f64) -> Reading {
@@ -200,9 +291,14 @@ impl ChatStream {
 
     /// Takes the outcome and lets the reader go.
     fn settle(&mut self) {
+        self.settle_with(None);
+    }
+
+    fn settle_with(&mut self, last: Option<Error>) {
         if self.outcome.is_some() {
             return;
         }
+        let was_accounted = last.is_some();
         self.collect();
         self.outcome = self.decoder.outcome();
         let aborted = self
@@ -217,10 +313,15 @@ impl ChatStream {
                 .and_then(|outcome| outcome.error.as_ref()?.code.clone());
             self.error = Some(error);
         }
+        if last.is_some() {
+            self.error = last;
+        }
         self.release();
-        self.answering.account(self.decoder.used());
+        if let Some(asking) = self.asking.take().filter(|_| !was_accounted) {
+            asking.answering().account(self.decoder.used());
+        }
         if let Some(outcome) = self.decoder.outcome_json() {
-            self.asking
+            self.client
                 .tell_outcome(&serde_json::from_str(&outcome).unwrap_or_default());
         }
     }

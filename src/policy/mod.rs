@@ -9,7 +9,10 @@ pub mod keys;
 pub mod limits;
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod opening;
+pub mod quota;
 pub mod retry;
+#[cfg(target_arch = "wasm32")]
+pub(crate) mod sending;
 pub mod timeouts;
 pub mod validate;
 

@@ -1,64 +1,29 @@
 //! Opening a response, without I/O: what to do next, by what came of what was done last.
 //!
 //! A shell sends, waits and reads. [`Opening::step`] tells it what, and is told what came of it, until there is a good
-//! response or no point in trying again.
+//! response or no point in trying again. A good response may still break before anything of it was handed out: the shell
+//! then says how, and is told whether to ask again.
 
 use std::rc::Rc;
 
 use super::accounts::{self, Place};
 use super::breaker::{Gate, account};
 use super::keys::Key;
-use super::retry::{self, Decision, Failure, Hints};
-use super::timeouts::{TimeoutOption, Timeouts};
+use super::quota::GAIN;
+use super::retry::{self, Decision, Hints};
+pub(crate) use super::sending::{Call, Request, Settings};
+use super::timeouts::Timeouts;
 use super::validate::{Validation, validate};
 use crate::attempt::Attempt;
 use crate::chat::view::View;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, header, is_host_limit};
 use crate::json::Writer;
 use crate::problem::{Problem, write_problems};
-use crate::provider::{BaseUrl, Limits, Provider, authorization, is_own_host};
-use crate::redact::{check_header, check_key, scrub};
+use crate::redact::{check_key, scrub};
 use crate::stream;
 use crate::text::joined;
-use crate::usage::TokenPrices;
-
-/// A header or query parameter; without a value it takes one away that the client would send.
-pub(crate) type Pair = (String, Option<String>);
-
-/// What a client was made with.
-pub(crate) struct Settings {
-    pub(crate) provider: Provider,
-    pub(crate) base: BaseUrl,
-    pub(crate) key: Key,
-    pub(crate) headers: Vec<Pair>,
-    pub(crate) query: Vec<Pair>,
-    pub(crate) max_retries: u32,
-    pub(crate) timeout: TimeoutOption,
-    pub(crate) limits: Option<Limits>,
-    pub(crate) validation: Validation,
-    pub(crate) strict: bool,
-    pub(crate) prices: Option<TokenPrices>,
-}
-
-/// One request, and how it differs from what its client was made with.
-#[derive(Default)]
-pub(crate) struct Call {
-    pub(crate) path: String,
-    /// The request as validation sees it; `None` where there is no body.
-    pub(crate) view: Option<View>,
-    pub(crate) headers: Vec<Pair>,
-    pub(crate) query: Vec<Pair>,
-    pub(crate) max_retries: Option<u32>,
-    pub(crate) timeout: TimeoutOption,
-    pub(crate) strict: Option<bool>,
-    /// Hand out the answer without keeping it.
-    pub(crate) discard: bool,
-    pub(crate) stream: bool,
-    /// When the caller asked, on the clock of [`Moment::now`].
-    pub(crate) started: f64,
-    /// Who was asked before, when this is a fallback.
-    pub(crate) attempts: Vec<Attempt>,
-}
+use crate::trouble::{Refusal, Trouble};
+use crate::waits;
 
 /// What a host knows at one moment.
 #[derive(Debug, Clone, Copy)]
@@ -82,7 +47,11 @@ pub(crate) enum Event {
         status: u16,
         request_id: Option<String>,
         headers: Vec<(String, String)>,
+        /// Where it came from, if the request was redirected.
+        redirected: Option<String>,
     },
+    /// A good response ended badly before anything of it was handed out.
+    Broken(Box<Broken>),
     /// The body of a refusal, as far as it came.
     Body(String),
     /// The time for it ran out.
@@ -91,6 +60,21 @@ pub(crate) enum Event {
     Failed(String),
     /// The caller left.
     Aborted,
+}
+
+/// How a good response ended that nothing was handed out of.
+#[derive(Default)]
+pub(crate) struct Broken {
+    /// The class name of its error, and what it says.
+    pub(crate) name: String,
+    pub(crate) message: String,
+    /// The server's words for it, or the decoder's.
+    pub(crate) code: String,
+    pub(crate) error_type: String,
+    /// The HTTP status that an error in it names.
+    pub(crate) status: Option<u16>,
+    /// All that the server said of it, as JSON text.
+    pub(crate) body: String,
 }
 
 /// What to do next.
@@ -103,24 +87,19 @@ pub(crate) enum Action {
     Send(Box<Request>),
     /// Read the body of a refusal, for so many milliseconds at the most.
     Read(f64),
-    /// This is a good response: read it so. The request's place within the limits is to be kept until then.
-    Open(Box<stream::Options>, Option<Place>),
+    /// This is a good response.
+    Open(Box<Answer>),
     /// Give up.
     Fail(Box<Error>),
 }
 
-/// What to send.
-pub(crate) struct Request {
-    /// Without a query.
-    pub(crate) url: String,
-    pub(crate) query: Vec<Pair>,
-    pub(crate) method: &'static str,
-    /// To be set in this order; without a value, to be deleted.
-    pub(crate) headers: Vec<Pair>,
-    /// What stands for the body's first byte, where that has to change.
-    pub(crate) start: Option<String>,
-    /// Milliseconds to wait for the response headers.
-    pub(crate) timeout: Option<f64>,
+/// A good response, and how to read it.
+pub(crate) struct Answer {
+    pub(crate) decoder: stream::Options,
+    /// The request's place within the limits, to be kept until the answer is over.
+    pub(crate) place: Option<Place>,
+    /// If it breaks before anything of it was handed out, the same server may be asked again: [`Event::Broken`] says.
+    pub(crate) again: bool,
 }
 
 enum State {
@@ -136,6 +115,7 @@ enum State {
         status: u16,
         headers: Vec<(String, String)>,
     },
+    Opened,
 }
 
 /// One response on its way.
@@ -151,6 +131,12 @@ pub(crate) struct Opening {
     /// When the caller gives up, in milliseconds since 1970.
     given_up: f64,
     place: Option<Place>,
+    /// Where the last response came from, if the request was redirected.
+    redirected: Option<String>,
+    /// Tokens of the quota that the last retry cost.
+    spent: Option<f64>,
+    /// The end of the last wait that an observer was told of.
+    told_until: f64,
     /// What looks wrong with the request, which is sent all the same.
     warnings: Vec<Problem>,
     /// What an observer is told of since the last step: elements of a JSON array, `[name, what],…`.
@@ -171,12 +157,16 @@ impl Opening {
             account: 0,
             given_up: 0.0,
             place: None,
+            redirected: None,
+            spent: None,
+            told_until: 0.0,
             warnings: Vec::new(),
             told: Writer::default(),
         }
     }
 
-    /// What to do next. After [`Action::Open`] and [`Action::Fail`] there is nothing more.
+    /// What to do next. After [`Action::Fail`] there is nothing more, and after
+    /// [`Action::Open`] nothing but [`Event::Broken`].
     pub(crate) fn step(&mut self, event: Event, at: Moment) -> Action {
         if let Some(place) = &mut self.place {
             place.seen = at.wall;
@@ -206,28 +196,93 @@ impl Opening {
                     status,
                     request_id,
                     headers,
+                    redirected,
                 },
                 _,
-            ) => Ok(self.answered(status, request_id, headers, at)),
-            (Event::Body(body), State::Refused { status, headers }) => {
-                let hints = Hints::read(&headers, at.wall);
-                let error = Error::from_response(status, headers, &body, self.key.as_deref());
-                self.failed(error, Failure::Status { status, hints }, at)
+            ) => {
+                self.redirected = redirected;
+                Ok(self.answered(status, request_id, headers, at))
             }
+            (Event::Body(body), State::Refused { status, headers }) => self.refused(status, headers, &body, at),
+            (Event::Broken(broken), _) => self.broken(&broken, at),
             (Event::Failed(reason), State::Asking) => Err(Error::new(
                 ErrorKind::Configuration,
                 joined(&["The apiKey function failed: ", &reason]),
             )
             .into()),
             (Event::Failed(reason), _) => {
-                let error = Error::connection(&reason, self.key.as_deref());
-                self.failed(error, Failure::Connection, at)
+                let error = match is_host_limit(&reason) {
+                    true => Error::host_limit(&scrub(reason, self.key.as_deref())),
+                    false => Error::connection(&reason, self.key.as_deref()),
+                };
+                self.note(None, error.name());
+                self.failed(error, Hints::default(), at)
             }
             (Event::TimedOut | Event::Body(_), _) => {
-                let error = Error::timeout(self.headers_timeout(at).unwrap_or(0.0));
-                self.failed(error, Failure::Timeout, at)
+                let error = match (self.timeouts.headers, self.timeouts.total) {
+                    (_, Some(total)) if self.left(at) < 1.0 => Error::timeout("total", total),
+                    (headers, _) => Error::timeout("headers", headers.unwrap_or_default()),
+                };
+                self.note(None, error.name());
+                self.failed(error, Hints::default(), at)
             }
         }
+    }
+
+    fn refused(&mut self, status: u16, headers: Vec<(String, String)>, body: &str, at: Moment) -> Step {
+        let location = header(&headers, "location").filter(|_| (300..400).contains(&status));
+        if let Some(location) = location {
+            self.redirected = Some(location.to_owned());
+        }
+        let mut error = Error::from_response(status, headers, body, self.key.as_deref());
+        let hints = match &error.response {
+            Some(response) => Hints::read_all(&response.headers, body, error.trouble, at.wall),
+            None => Hints::default(),
+        };
+        if let Some(note) = self.redirection() {
+            error.message.push_str(&note);
+        }
+        self.note(Some(status), error.name());
+        self.failed(error, hints, at)
+    }
+
+    /// A good response has ended badly, and nothing of it was handed out.
+    fn broken(&mut self, broken: &Broken, at: Moment) -> Step {
+        let mut error = Error::new(ErrorKind::from_name(&broken.name), broken.message.clone());
+        error.code = Some(broken.code.clone()).filter(|code| !code.is_empty());
+        error.trouble = match (error.trouble, &*broken.code) {
+            (Trouble::Broken, "timeout.total") => Trouble::Request,
+            (Trouble::Broken, "host_limit") => Trouble::HostLimit,
+            (Trouble::Unreadable, code) if code.starts_with("limit.") => Trouble::Request,
+            (Trouble::Broken | Trouble::Unreadable, _) => error.trouble,
+            _ => Trouble::told(
+                Refusal {
+                    status: broken.status,
+                    code: &broken.code,
+                    error_type: &broken.error_type,
+                    message: &broken.message,
+                },
+                waits::in_text(&broken.body).is_some(),
+            ),
+        };
+        if error.trouble == Trouble::Limit {
+            // Its kind has room for the time to come back.
+            error.kind = ErrorKind::RateLimit { retry_at: None };
+        }
+        if let Some(last) = self.call.attempts.last_mut() {
+            broken.name.clone_into(&mut last.reason);
+        }
+        let said = joined(&[&broken.message, " ", &broken.body]);
+        let mut hints = Hints::read_all(&[], &said, error.trouble, at.wall);
+        if hints.wait_ms.is_none() {
+            hints = Hints::read_all(&[], &broken.body, error.trouble, at.wall);
+        }
+        self.failed(error, hints, at)
+    }
+
+    fn redirection(&self) -> Option<String> {
+        let to = self.redirected.as_deref()?;
+        Some(self.call.redirection(&self.settings, self.key.as_deref(), to))
     }
 
     /// How much longer the caller waits.
@@ -253,7 +308,7 @@ impl Opening {
     fn begin(&mut self, at: Moment) -> Step {
         if self.earlier > 0 && self.left(at) < 1.0 {
             // Those before have used up all the time there was; timers know whole milliseconds only.
-            return Err(Error::timeout(self.timeouts.total.unwrap_or(0.0)).into());
+            return Err(Error::timeout("total", self.timeouts.total.unwrap_or_default()).into());
         }
         match &self.settings.key {
             Key::Asked => {
@@ -301,43 +356,68 @@ impl Opening {
         self.enter(at)
     }
 
+    /// Whose cooldown it is: of one model, unless the server is known to refuse all that a key asks for.
+    fn cooled(&self) -> u64 {
+        let provider = &self.settings.provider;
+        let asked = self.call.view.as_ref().and_then(View::model);
+        let model = match provider.limits_by_key {
+            true => "",
+            false => asked.or(provider.default_model.as_deref()).unwrap_or_default(),
+        };
+        account(
+            &joined(&[self.settings.base.origin(), "\n", model]),
+            self.key.as_deref(),
+        )
+    }
+
+    fn max_retries(&self) -> u32 {
+        self.call.max_retries.unwrap_or(self.settings.max_retries)
+    }
+
     /// Waits for a cooldown to pass and for a place within the limits, as far as the caller's patience goes.
     fn enter(&mut self, at: Moment) -> Step {
-        let mut reason = "cooldown";
-        let due = match accounts::gate(self.account, at.wall, self.given_up - at.wall) {
+        let cooldown = match accounts::gate(self.cooled(), at.wall, self.given_up - at.wall) {
             Gate::Open => None,
-            Gate::Wait { until } => Some(until),
+            Gate::Wait { until } if self.max_retries() > 0 => Some(until),
+            // A call without retries is one request, now: it does not wait in silence for others' refusals to be forgotten.
+            Gate::Wait { .. } => None,
             Gate::Closed { retry_at } => {
                 let message = "The server has asked to wait, and nothing is sent before `retryAt`.";
                 return self.held_back("cooldown", message, retry_at);
             }
         };
-        let due = match (due, self.settings.limits) {
-            (None, Some(limits)) => {
-                reason = "limits";
-                self.place
-                    .get_or_insert_with(|| Place::new(self.account, limits, at.wall))
-                    .turn()
-            }
-            (due, _) => due,
+        let turn = match (cooldown, self.settings.limits) {
+            (None, Some(limits)) => self
+                .place
+                .get_or_insert_with(|| Place::new(self.account, limits, at.wall))
+                .turn(),
+            _ => None,
         };
-        match due {
-            None => self.send(at),
-            Some(due) if due > self.given_up => {
+        match (cooldown, turn) {
+            (None, None) => self.send(at),
+            (None, Some(due)) if due > self.given_up => {
                 let message = "No place within the plan's limits would be free within `timeout.total`.";
                 self.held_back("limits", message, due)
             }
-            Some(due) => {
-                self.state = State::Entering;
-                let delay = (due - at.wall).max(1.0);
-                let out = self.tell("onWait");
-                out.member("reason", reason)
-                    .key("delay")
-                    .milliseconds(Some(delay))
-                    .raw(b"}]");
-                Ok(Action::Wait(delay))
-            }
+            (Some(due), _) => Ok(self.wait("cooldown", due, at)),
+            (None, Some(due)) => Ok(self.wait("limits", due, at)),
         }
+    }
+
+    fn wait(&mut self, reason: &str, until: f64, at: Moment) -> Action {
+        /// A place in a queue is looked at again and again; an observer wants to hear of changes.
+        const NEWS_MS: f64 = 500.0;
+        self.state = State::Entering;
+        let delay = (until - at.wall).max(1.0);
+        if until > self.told_until + NEWS_MS {
+            self.told_until = until;
+            let out = self.tell("onWait");
+            out.member("reason", reason)
+                .key("delay")
+                .milliseconds(Some(delay))
+                .raw(b"}]");
+        }
+        Action::Wait(delay)
     }
 
     /// Nothing is sent: the code says why.
@@ -349,14 +429,8 @@ impl Opening {
     }
 
     fn send(&mut self, at: Moment) -> Step {
-        let request = Request {
-            url: self.url(),
-            query: self.query(),
-            method: if self.call.view.is_some() { "POST" } else { "GET" },
-            headers: self.headers()?,
-            start: self.start(),
-            timeout: self.headers_timeout(at),
-        };
+        let timeout = self.headers_timeout(at);
+        let request = self.call.request(&self.settings, self.key.as_deref(), timeout)?;
         let number = self.number() as u64;
         let warnings = std::mem::take(&mut self.warnings);
         let out = self.tell("onRequest");
@@ -367,68 +441,6 @@ impl Opening {
         out.raw(b"}]");
         self.state = State::Sent;
         Ok(Action::Send(request.into()))
-    }
-
-    fn url(&self) -> String {
-        self.settings.base.join(&self.call.path)
-    }
-
-    fn query(&self) -> Vec<Pair> {
-        let mut query = Vec::new();
-        for (pairs, is_own) in [(&self.settings.query, false), (&self.call.query, true)] {
-            for (name, value) in pairs {
-                // Those of the call win over the client's.
-                if value.is_some() && (is_own || !self.call.query.iter().any(|(own, _)| own == name)) {
-                    query.push((name.clone(), value.clone()));
-                }
-            }
-        }
-        query
-    }
-
-    fn headers(&self) -> Result<Vec<Pair>, Error> {
-        let mut headers = Vec::new();
-        let mut set = |name: &str, value: String| headers.push((name.to_owned(), Some(value)));
-        let accept = match (self.call.stream, is_own_host(self.settings.base.host())) {
-            (false, _) => "application/json",
-            (true, true) => "text/event-stream",
-            // To a gateway of ours: the usage is wanted, also where the request's own parameters do not ask for it.
-            (true, false) => "text/event-stream;usage=1",
-        };
-        set("accept", accept.to_owned());
-        if self.call.view.is_some() {
-            set("content-type", "application/json".to_owned());
-        }
-        if let Some(key) = &self.key {
-            set("authorization", authorization(key));
-        }
-        for (option, pairs) in [
-            ("defaultHeaders", &self.settings.headers),
-            ("headers", &self.call.headers),
-        ] {
-            for (name, value) in pairs {
-                check_header(option, name, value.as_deref().unwrap_or_default())?;
-                headers.push((name.clone(), value.clone()));
-            }
-        }
-        Ok(headers)
-    }
-
-    /// Names the provider's model where the request names none. The rest of the body stays as it was given.
-    fn start(&self) -> Option<String> {
-        let view = self.call.view.as_ref()?;
-        let model = self.settings.provider.default_model.as_deref()?;
-        let crate::chat::view::Value::Object(members) = view.root() else {
-            return None;
-        };
-        if view.model().is_some() {
-            return None;
-        }
-        let mut out = Writer::default();
-        out.raw(b"{")
-            .member("model", model)
-            .raw(if members.is_empty() { b"" } else { b"," });
-        Some(out.into_string())
     }
 
     fn answered(
@@ -450,7 +462,12 @@ impl Opening {
             .raw(b"}]");
         if (200..300).contains(&status) {
             self.note(Some(status), "ok");
-            return Action::Open(self.decoder(request_id).into(), self.place.take());
+            self.state = State::Opened;
+            return Action::Open(Box::new(Answer {
+                decoder: self.decoder(request_id),
+                place: self.place.take(),
+                again: self.call.view.is_some() && self.number() as u32 <= self.max_retries() + 1,
+            }));
         }
         self.state = State::Refused { status, headers };
         /// An error body follows its headers at once.
@@ -461,35 +478,54 @@ impl Opening {
         )
     }
 
-    fn failed(&mut self, error: Error, failure: Failure, at: Moment) -> Step {
-        let number = self.number();
-        self.note(error.status(), error.name());
+    /// The last attempt has failed, and is noted.
+    fn failed(&mut self, mut error: Error, hints: Hints, at: Moment) -> Step {
+        let number = self.number() - 1;
         self.place = None;
         let made = retry::Attempt {
             number: number as u32,
-            max_retries: self.call.max_retries.unwrap_or(self.settings.max_retries),
-            failure,
+            max_retries: self.max_retries(),
+            trouble: error.trouble,
+            hints,
             now_ms: at.wall,
             random: at.random,
             remaining_budget_ms: self.left(at),
             cooldown_ms: self.settings.provider.cooldown_ms,
         };
-        if let Some(wait) = retry::named_wait(&made) {
-            accounts::cool_down(self.account, at.wall + wait, at.wall);
+        let named = retry::named_wait(&made);
+        if let Some(wait) = named {
+            accounts::cool_down(self.cooled(), at.wall + wait, at.wall);
         }
         match retry::decide(&made) {
-            Decision::Retry { after_ms } => {
+            // What the server asks for costs nothing.
+            Decision::Retry { after_ms } if named.is_some_and(|wait| wait > 0.0) || self.may_spend(error.trouble) => {
+                let reason = self.call.attempts.last().map(|last| last.reason.clone());
                 self.tell("onRetry")
                     .key("attempt")
                     .integer(number as u64)
-                    .member("reason", error.name())
+                    .member("reason", reason.as_deref().unwrap_or_default())
                     .key("delay")
                     .milliseconds(Some(after_ms))
                     .raw(b"}]");
                 Ok(Action::Wait(after_ms))
             }
+            Decision::Retry { .. } => {
+                let note =
+                    " It was not asked again: so many calls of this client fail that its retry quota is used up.";
+                error.message.push_str(note);
+                Err(error.into())
+            }
             Decision::Fail { retry_at } => Err(error.with_retry_at(retry_at).into()),
         }
+    }
+
+    /// Takes what asking again costs, if there is so much left.
+    fn may_spend(&mut self, trouble: Trouble) -> bool {
+        let mut quota = self.settings.quota.get();
+        let cost = quota.take(trouble);
+        self.settings.quota.set(quota);
+        self.spent = cost.or(self.spent);
+        cost.is_some()
     }
 
     fn note(&mut self, status: Option<u16>, reason: &str) {
@@ -503,7 +539,7 @@ impl Opening {
     /// Begins what an observer is told: its name, and an object with the provider, and with the address unless that is known.
     fn tell(&mut self, name: &str) -> &mut Writer {
         // What is in the query may be a secret.
-        let url = scrub(self.url(), self.key.as_deref());
+        let url = scrub(self.call.url(&self.settings), self.key.as_deref());
         let out = self.told.comma().raw(b"[").string(name).raw(b",{");
         out.member("provider", &self.settings.provider.name);
         if name != "onRetry" && name != "onWait" {
@@ -526,12 +562,25 @@ impl Opening {
             timeouts: stream::Timeouts {
                 first_token: self.timeouts.first_token,
                 idle: self.timeouts.idle,
+                keep_alive: self.timeouts.keep_alive,
                 total: self.timeouts.total,
             },
             started: self.call.started,
-            attempts: std::mem::take(&mut self.call.attempts),
+            attempts: self.call.attempts.clone(),
+            redirection: self.redirection(),
             request_id,
             ..stream::Options::default()
+        }
+    }
+}
+
+impl Drop for Opening {
+    /// An answer that did not break has earned something.
+    fn drop(&mut self) {
+        if matches!(self.state, State::Opened) {
+            let mut quota = self.settings.quota.get();
+            quota.give_back(self.spent.unwrap_or(GAIN));
+            self.settings.quota.set(quota);
         }
     }
 }

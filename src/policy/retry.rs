@@ -1,9 +1,11 @@
 //! Whether to send a request again, and when. Pure: the shell waits, this decides.
 //!
-//! A response that has begun is never repeated; the caller does not ask once the first token is there.
+//! A response that has begun is never repeated: nobody asks here once the first token was handed out.
 
 use crate::error::header;
 use crate::problem::Problem;
+use crate::trouble::Trouble;
+use crate::waits;
 
 /// How many attempts may follow the first unless the caller says otherwise.
 pub const DEFAULT_RETRIES: u32 = 2;
@@ -61,88 +63,53 @@ impl Hints {
             Some("false") => Some(false),
             _ => None,
         };
-        let exact = header(headers, "retry-after-ms").and_then(decimal);
+        let exact = header(headers, "retry-after-ms").and_then(waits::decimal);
         let wait = exact.or_else(|| {
             let text = header(headers, "retry-after")?;
-            decimal(text)
+            waits::decimal(text)
                 .map(|seconds| seconds * 1e3)
-                .or_else(|| Some((http_date(text)? - epoch_ms).max(0.0)))
+                .or_else(|| Some((waits::http_date(text)? - epoch_ms).max(0.0)))
         });
         Self {
             should_retry,
-            wait_ms: wait
-                .filter(|wait| wait.is_finite())
-                .map(|wait| wait.min(LONGEST_NAMED_MS)),
+            wait_ms: bounded(wait),
         }
     }
-}
 
-/// Digits, perhaps with a fraction. Signs, exponents and words are none: `-1`, `1e9` and `soon` are not times.
-fn decimal(text: &str) -> Option<f64> {
-    let text = text.trim_ascii().as_bytes();
-    let (mut value, mut scale, mut fraction) = (0.0, 1.0, false);
-    for (place, byte) in text.iter().enumerate() {
-        match byte {
-            b'0'..=b'9' => {
-                value = value * 10.0 + f64::from(byte - b'0');
-                scale *= if fraction { 10.0 } else { 1.0 };
-            }
-            b'.' if place > 0 && !fraction => fraction = true,
-            _ => return None,
+    /// The same with what else tells the wait of a refusal: its body, and the headers that count limits down. The first of
+    /// these that names one counts: `Retry-After`, a field or a sentence of the error, the headers it quotes, its own.
+    ///
+    /// ```
+    /// use chatwire::policy::retry::Hints;
+    /// use chatwire::trouble::Trouble;
+    ///
+    /// let body = r#"{"error":{"message":"Rate limit reached. Please try again in 350ms."}}"#;
+    /// assert_eq!(Hints::read_all(&[], body, Trouble::Limit, 0.0).wait_ms, Some(350.0));
+    /// ```
+    #[must_use]
+    pub fn read_all(headers: &[(String, String)], body: &str, trouble: Trouble, epoch_ms: f64) -> Self {
+        let mut hints = Self::read(headers, epoch_ms);
+        // What is said to people beside a plain no is not for us.
+        let is_told = hints.wait_ms.is_some() || hints.should_retry == Some(false);
+        if is_told || !matches!(trouble, Trouble::Limit | Trouble::Server | Trouble::Quota) {
+            return hints;
         }
+        let mut wait = waits::in_text(body);
+        if wait.is_none() && trouble != Trouble::Server {
+            let quoted = waits::quoted_headers(body);
+            wait = Self::read(&quoted, epoch_ms)
+                .wait_ms
+                .or_else(|| waits::of_limits(&quoted, epoch_ms))
+                .or_else(|| waits::of_limits(headers, epoch_ms));
+        }
+        hints.wait_ms = bounded(wait);
+        hints
     }
-    (!text.is_empty()).then_some(value / scale)
 }
 
-/// Milliseconds since 1970 of an IMF-fixdate (RFC 9110 §5.6.7), `Sun, 06 Nov 1994 08:49:37 GMT`: the one form that
-/// servers may send today.
-///
-/// ```
-/// assert_eq!(chatwire::policy::retry::http_date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777_000.0));
-/// ```
-#[must_use]
-pub fn http_date(text: &str) -> Option<f64> {
-    let text = text.trim_ascii().as_bytes();
-    // Every part has its place; what stands between them has to be there too.
-    let shape = b"???, dd mmm yyyy hh:mm:ss GMT";
-    let fits = |(byte, shape): (&u8, &u8)| shape.is_ascii_lowercase() || *shape == b'?' || byte == shape;
-    if text.len() != shape.len() || !text.iter().zip(shape).all(fits) {
-        return None;
-    }
-    let number = |place: usize, length: usize| {
-        crate::json::integer(text.get(place..place + length)?).map(|number| number as i64)
-    };
-    let months = b"JanFebMarAprMayJunJulAugSepOctNovDec";
-    let month = months.chunks(3).position(|month| text.get(8..11) == Some(month))? as i64 + 1;
-    let (day, year) = (number(5, 2)?, number(12, 4)?);
-    let (hour, minute, second) = (number(17, 2)?, number(20, 2)?, number(23, 2)?);
-    if !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 60 {
-        return None;
-    }
-    // Days since 1970, with years that begin in March, so that a leap day is a year's last.
-    let (year, month) = if month < 3 {
-        (year - 1, month + 9)
-    } else {
-        (year, month - 3)
-    };
-    let days = 365 * year + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1 - 719_468;
-    Some(((days * 24 + hour) * 60 + minute) as f64 * 60e3 + second as f64 * 1e3)
-}
-
-/// What went wrong with an attempt.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Failure {
-    /// A response with an error status.
-    Status {
-        /// The HTTP status.
-        status: u16,
-        /// What its headers say.
-        hints: Hints,
-    },
-    /// No response: a browser's bare `Failed to fetch` included.
-    Connection,
-    /// No response headers in time.
-    Timeout,
+fn bounded(wait: Option<f64>) -> Option<f64> {
+    wait.filter(|wait| wait.is_finite())
+        .map(|wait| wait.min(LONGEST_NAMED_MS))
 }
 
 /// An attempt that failed, and what may still be spent.
@@ -153,7 +120,9 @@ pub struct Attempt {
     /// How many may follow the first.
     pub max_retries: u32,
     /// What went wrong.
-    pub failure: Failure,
+    pub trouble: Trouble,
+    /// What the server says about trying again.
+    pub hints: Hints,
     /// The time, on the clock that `retry_at` shall be on.
     pub now_ms: f64,
     /// A random number in 0..1.
@@ -181,23 +150,16 @@ pub enum Decision {
 
 /// Decides.
 ///
-/// Retried are 408, 409, 429, 5xx, connection failures and timeouts for headers, and whatever `x-should-retry` says. A
-/// wait beyond the caller's budget, or beyond a minute, fails at once: calls into a cooldown prolong it.
+/// Asked again is where the trouble may pass ([`Trouble::is_passing`]), and whatever `x-should-retry` says. A wait beyond the
+/// caller's budget, or beyond a minute, fails at once: calls into a cooldown prolong it.
 #[must_use]
 pub fn decide(attempt: &Attempt) -> Decision {
-    let hints = match attempt.failure {
-        Failure::Status { hints, .. } => hints,
-        Failure::Connection | Failure::Timeout => Hints::default(),
-    };
     let named = named_wait(attempt);
     let fail = Decision::Fail {
         retry_at: named.map(|wait| attempt.now_ms + wait),
     };
-    let is_transient = match attempt.failure {
-        Failure::Status { status, .. } => matches!(status, 408 | 409 | 429 | 500..),
-        Failure::Connection | Failure::Timeout => true,
-    };
-    if attempt.number > attempt.max_retries || !hints.should_retry.unwrap_or(is_transient) {
+    let may_pass = attempt.hints.should_retry.unwrap_or(attempt.trouble.is_passing());
+    if attempt.number > attempt.max_retries || !may_pass {
         return fail;
     }
     // A time that has passed asks for no wait; backing off then keeps a stopped clock from becoming a flood.
@@ -213,10 +175,8 @@ pub fn decide(attempt: &Attempt) -> Decision {
 /// How long the server asked to wait, or is known to refuse everything; `None` when neither is known.
 #[must_use]
 pub fn named_wait(attempt: &Attempt) -> Option<f64> {
-    match attempt.failure {
-        Failure::Status { status, hints } => hints.wait_ms.or(attempt.cooldown_ms.filter(|_| status == 429)),
-        Failure::Connection | Failure::Timeout => None,
-    }
+    let cooldown = attempt.cooldown_ms.filter(|_| attempt.trouble == Trouble::Limit);
+    attempt.hints.wait_ms.or(cooldown)
 }
 
 /// Full jitter: anything from nothing to the doubled base, so that clients that failed together do not return together.

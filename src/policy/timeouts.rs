@@ -4,7 +4,7 @@ use crate::problem::Problem;
 use crate::provider::Provider;
 use crate::text::push_number;
 
-/// How long a stream may be silent by default, in milliseconds. Keep-alives do not count as a sign of life.
+/// How long a stream may be silent by default, in milliseconds. While keep-alives arrive it is five times as long.
 pub const IDLE_MS: f64 = 120_000.0;
 
 /// How long to wait for the headers of an answer that is not streamed, in milliseconds, whatever the provider promises
@@ -26,21 +26,32 @@ pub enum Setting {
     Ms(f64),
 }
 
-/// The option as it was given: a number is `total`.
+/// The option as it was given: a number is `headers`.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct TimeoutOption {
     /// From sending to the response headers.
     pub headers: Setting,
     /// From sending to the first text, reasoning or tool call of a stream.
     pub first_token: Setting,
-    /// Between two of them.
+    /// Between two of them, while nothing at all arrives.
     pub idle: Setting,
+    /// For `first_token` and `idle` while keep-alives arrive.
+    pub keep_alive: Setting,
     /// From sending to the end.
     pub total: Setting,
 }
 
 impl TimeoutOption {
-    /// `timeout: 30_000`.
+    /// `timeout: 30_000`: for the response headers of each attempt.
+    #[must_use]
+    pub fn headers(ms: f64) -> Self {
+        Self {
+            headers: Setting::Ms(ms),
+            ..Self::default()
+        }
+    }
+
+    /// `timeout: { total: 30_000 }`: for the whole call, with all its attempts.
     #[must_use]
     pub fn total(ms: f64) -> Self {
         Self {
@@ -54,6 +65,7 @@ impl TimeoutOption {
         headers: Setting::Off,
         first_token: Setting::Off,
         idle: Setting::Off,
+        keep_alive: Setting::Off,
         total: Setting::Off,
     };
 
@@ -65,6 +77,7 @@ impl TimeoutOption {
             headers: over(self.headers, client.headers),
             first_token: over(self.first_token, client.first_token),
             idle: over(self.idle, client.idle),
+            keep_alive: over(self.keep_alive, client.keep_alive),
             total: over(self.total, client.total),
         }
     }
@@ -77,8 +90,10 @@ pub struct Timeouts {
     pub headers: Option<f64>,
     /// From sending to the first text, reasoning or tool call of a stream.
     pub first_token: Option<f64>,
-    /// Between two of them.
+    /// Between two of them, while nothing at all arrives.
     pub idle: Option<f64>,
+    /// For `first_token` and `idle` while keep-alives arrive; `None` for five times as long as without.
+    pub keep_alive: Option<f64>,
     /// From sending to the end, retries included.
     pub total: Option<f64>,
 }
@@ -118,6 +133,10 @@ impl Timeouts {
         let headers = check("headers", option.headers, Some(headers));
         let first_token = check("firstToken", option.first_token, Some(provider.first_token_ms));
         let idle = check("idle", option.idle, Some(IDLE_MS));
+        let keep_alive = match option.keep_alive {
+            Setting::Off => Some(LONGEST_MS),
+            setting => check("keepAlive", setting, None),
+        };
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -129,6 +148,7 @@ impl Timeouts {
             headers: within(headers),
             first_token: within(first_token),
             idle: within(idle),
+            keep_alive,
             total,
         })
     }

@@ -117,5 +117,6 @@ pub(super) const DATA: Defaults = Defaults {
     endpoints: &[],
     // The first token is promised in 300 ms (overview): twenty seconds of nothing is a failure, not patience.
     first_token_ms: 20_000.0,
+    limits_by_key: true,
     cooldown_ms: None,
 };

@@ -87,5 +87,6 @@ pub(super) const DATA: Defaults = Defaults {
     ],
     first_token_ms: 300_000.0,
     // Not on its page, seen in practice: three minutes of refusal after the limit, and failed calls count.
+    limits_by_key: true,
     cooldown_ms: Some(180_000.0),
 };

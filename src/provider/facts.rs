@@ -22,6 +22,7 @@ pub(super) struct Defaults {
     pub(super) reasoning_overrides: bool,
     pub(super) endpoints: &'static [Endpoint],
     pub(super) first_token_ms: f64,
+    pub(super) limits_by_key: bool,
     pub(super) cooldown_ms: Option<f64>,
 }
 

@@ -72,6 +72,8 @@ pub struct Provider {
     pub endpoints: &'static [Endpoint],
     /// How long to wait for response headers and for a stream's first token, in milliseconds.
     pub first_token_ms: f64,
+    /// Whether a 429 stands for all that a key asks for, not for one model.
+    pub limits_by_key: bool,
     /// How long it refuses everything after a 429 that names no time, in milliseconds.
     pub cooldown_ms: Option<f64>,
 }
@@ -155,6 +157,7 @@ impl Provider {
             reasoning_overrides: false,
             endpoints: &[],
             first_token_ms: 300_000.0,
+            limits_by_key: false,
             cooldown_ms: None,
         }
     }
@@ -314,6 +317,7 @@ impl Provider {
             reasoning_overrides: data.reasoning_overrides,
             endpoints: data.endpoints,
             first_token_ms: data.first_token_ms,
+            limits_by_key: data.limits_by_key,
             cooldown_ms: data.cooldown_ms,
         }
     }

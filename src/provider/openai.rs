@@ -41,5 +41,6 @@ pub(super) const DATA: Defaults = Defaults {
     reasoning_overrides: false,
     endpoints: &[],
     first_token_ms: 300_000.0,
+    limits_by_key: false,
     cooldown_ms: None,
 };

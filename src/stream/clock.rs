@@ -4,10 +4,19 @@ use super::options::Timeouts;
 
 /// A timeout that ran out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum RanOut {
+pub(super) enum Timeout {
     FirstToken,
     Idle,
     Total,
+}
+
+/// What ran out, and how many milliseconds it was.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct RanOut {
+    pub(super) timeout: Timeout,
+    pub(super) ms: f64,
+    /// Only keep-alives came.
+    pub(super) was_kept_alive: bool,
 }
 
 #[derive(Debug)]
@@ -59,26 +68,52 @@ impl Clock {
         self.ended = Some(now);
     }
 
-    /// The timeout that has run out while a read has been pending for `pending` more milliseconds.
+    /// The timeout that has run out while a read has been pending for `pending` more milliseconds. Nobody waits for keep-alives
+    /// once all of the answer is there (`is_whole`).
     #[cfg_attr(chatwire_speed, optimize(speed))]
-    pub(super) fn ran_out(&self, pending: f64, now: f64) -> Option<RanOut> {
-        if self.timeouts.total.is_some_and(|limit| now - self.started >= limit) {
-            return Some(RanOut::Total);
+    pub(super) fn ran_out(&self, pending: f64, now: f64, is_whole: bool) -> Option<RanOut> {
+        if let Some(ms) = self.timeouts.total.filter(|limit| now - self.started >= *limit) {
+            return Some(RanOut {
+                timeout: Timeout::Total,
+                ms,
+                was_kept_alive: false,
+            });
         }
-        let is_silent = self.silence().is_some_and(|limit| self.waited + pending >= limit);
-        is_silent.then_some(match self.first_token {
-            None => RanOut::FirstToken,
-            Some(_) => RanOut::Idle,
+        let silence = self.silence()?;
+        // Each read begins a silence; `waited` goes on until there is progress.
+        let kept_alive = self.kept_alive(silence, is_whole);
+        let was_kept_alive = pending < silence;
+        if was_kept_alive && self.waited + pending < kept_alive {
+            return None;
+        }
+        Some(RanOut {
+            timeout: match self.first_token {
+                None => Timeout::FirstToken,
+                Some(_) => Timeout::Idle,
+            },
+            ms: if was_kept_alive { kept_alive } else { silence },
+            was_kept_alive,
         })
     }
 
     /// For how many milliseconds a read may be pending, and the time when [`ran_out`](Self::ran_out) is to be asked anyway.
     /// Infinity stands for no limit.
     #[cfg_attr(chatwire_speed, optimize(speed))]
-    pub(super) fn patience(&self) -> (f64, f64) {
-        let silence = self.silence().map_or(f64::INFINITY, |limit| limit - self.waited);
+    pub(super) fn patience(&self, is_whole: bool) -> (f64, f64) {
+        let silence = self.silence().map_or(f64::INFINITY, |limit| {
+            limit.min(self.kept_alive(limit, is_whole) - self.waited)
+        });
         let total = self.timeouts.total.map_or(f64::INFINITY, |limit| self.started + limit);
         (silence, total)
+    }
+
+    /// How long a silence of this limit may last while keep-alives arrive.
+    #[inline]
+    fn kept_alive(&self, limit: f64, is_whole: bool) -> f64 {
+        match is_whole {
+            true => limit,
+            false => self.timeouts.keep_alive.unwrap_or(limit * 5.0).max(limit),
+        }
     }
 
     /// Milliseconds from the request to `at`.
@@ -106,10 +141,16 @@ impl Clock {
 mod tests {
     use super::*;
 
+    /// What has run out, unless all of the answer is there.
+    fn ran_out(clock: &Clock, pending: f64, now: f64) -> Option<Timeout> {
+        clock.ran_out(pending, now, false).map(|ran_out| ran_out.timeout)
+    }
+
     fn clock(first_token: Option<f64>, idle: Option<f64>, total: Option<f64>) -> Clock {
         let timeouts = Timeouts {
             first_token,
             idle,
+            keep_alive: None,
             total,
         };
         Clock::new(timeouts, 1000.0)
@@ -118,11 +159,11 @@ mod tests {
     #[test]
     fn only_time_spent_reading_counts_as_silence() {
         let mut clock = clock(Some(100.0), Some(50.0), None);
-        clock.read(b"x", 1000.0, 1060.0);
+        clock.read(b"x", 1000.0, 1460.0);
         // The consumer takes an hour; the next read has waited for 30 ms.
-        assert_eq!(clock.ran_out(30.0, 5000.0), None);
-        assert_eq!(clock.patience(), (40.0, f64::INFINITY));
-        assert_eq!(clock.ran_out(40.0, 5000.0), Some(RanOut::FirstToken));
+        assert_eq!(ran_out(&clock, 30.0, 5000.0), None);
+        assert_eq!(clock.patience(false), (40.0, f64::INFINITY));
+        assert_eq!(ran_out(&clock, 40.0, 5000.0), Some(Timeout::FirstToken));
     }
 
     #[test]
@@ -130,15 +171,15 @@ mod tests {
         let mut clock = clock(Some(100.0), Some(50.0), None);
         clock.read(b"x", 1000.0, 1090.0);
         clock.progress(1090.0);
-        assert_eq!(clock.patience(), (50.0, f64::INFINITY));
-        assert_eq!(clock.ran_out(50.0, 1140.0), Some(RanOut::Idle));
+        assert_eq!(clock.patience(false), (50.0, f64::INFINITY));
+        assert_eq!(ran_out(&clock, 50.0, 1140.0), Some(Timeout::Idle));
         assert_eq!(clock.since_start(clock.first_token), Some(90.0));
         clock.read(b": ping\n\n", 1090.0, 1120.0);
-        assert_eq!(
-            clock.ran_out(20.0, 1140.0),
-            Some(RanOut::Idle),
-            "a keep-alive is no progress"
-        );
+        assert_eq!(ran_out(&clock, 49.0, 1169.0), None, "a keep-alive begins a silence");
+        assert_eq!(clock.patience(false), (50.0, f64::INFINITY));
+        clock.read(b": ping\n\n", 1120.0, 1320.0);
+        assert_eq!(clock.patience(false), (20.0, f64::INFINITY), "and is no progress");
+        assert_eq!(ran_out(&clock, 20.0, 1340.0), Some(Timeout::Idle));
     }
 
     #[test]
@@ -146,23 +187,23 @@ mod tests {
         let mut clock = clock(Some(100.0), Some(50.0), None);
         clock.read(b"{", 1000.0, 1090.0);
         clock.document_grew();
-        assert_eq!(clock.ran_out(99.0, 1200.0), None);
-        assert_eq!(clock.ran_out(100.0, 1200.0), Some(RanOut::FirstToken));
+        assert_eq!(ran_out(&clock, 99.0, 1200.0), None);
+        assert_eq!(ran_out(&clock, 100.0, 1200.0), Some(Timeout::FirstToken));
     }
 
     #[test]
     fn total_counts_from_the_request_and_is_named_first() {
         let clock = clock(Some(100.0), None, Some(300.0));
-        assert_eq!(clock.patience(), (100.0, 1300.0));
-        assert_eq!(clock.ran_out(0.0, 1299.0), None);
-        assert_eq!(clock.ran_out(500.0, 1300.0), Some(RanOut::Total));
+        assert_eq!(clock.patience(false), (100.0, 1300.0));
+        assert_eq!(ran_out(&clock, 0.0, 1299.0), None);
+        assert_eq!(ran_out(&clock, 500.0, 1300.0), Some(Timeout::Total));
     }
 
     #[test]
     fn a_clock_put_back_gives_no_negative_time() {
         let mut clock = clock(Some(100.0), None, None);
         clock.read(b"x", 1050.0, 900.0);
-        assert_eq!(clock.patience(), (100.0, f64::INFINITY));
+        assert_eq!(clock.patience(false), (100.0, f64::INFINITY));
         assert_eq!(clock.since_start(clock.first_byte), Some(0.0));
     }
 

@@ -1,5 +1,6 @@
 //! What ended a stream that did not complete, as the descriptor that crosses the boundary.
 
+use crate::error::{HOST_LIMIT, is_host_limit};
 use crate::json::{Reader, Writer};
 use crate::server_error::{Said, name_for_status};
 use crate::text::bounded;
@@ -30,6 +31,11 @@ impl Failure {
 
     /// Adds what the host said of it.
     pub(super) fn add_reason(&mut self, reason: &str) {
+        if is_host_limit(reason) {
+            "host_limit".clone_into(&mut self.code);
+            self.message.push(' ');
+            self.message.push_str(HOST_LIMIT);
+        }
         if !reason.is_empty() {
             self.message.push_str(" The host says: ");
             self.message.push_str(&bounded(reason.to_owned()));

@@ -58,11 +58,11 @@ mod tool_calls;
 pub use crate::attempt::Attempt;
 use crate::json::{Reader, Writer, typed};
 use crate::sse;
-use crate::text::lossy;
+use crate::text::{joined, lossy, push_number};
 pub use crate::usage::{TokenPrices, Tokens};
 use answer::complete_with;
 use body::Body;
-use clock::RanOut;
+use clock::{RanOut, Timeout};
 pub use ending::Status;
 use ending::{Ending, Taken};
 use event::is_done;
@@ -177,7 +177,7 @@ impl Decoder {
         if self.awaits_blank_line() {
             return (BLANK_LINE_MS, f64::INFINITY);
         }
-        let (patience, due) = self.intake.clock.patience();
+        let (patience, due) = self.intake.clock.patience(self.intake.answer.is_finished());
         (patience, due.min(self.intake.answer.sentence_due()))
     }
 
@@ -199,6 +199,30 @@ impl Decoder {
     /// Whether the outcome is decided.
     pub fn has_ended(&self) -> bool {
         self.ending.is_some()
+    }
+
+    /// Takes out who was asked until this answer came.
+    #[cfg(all(target_arch = "wasm32", feature = "client"))]
+    pub(crate) fn take_attempts(&mut self) -> Vec<Attempt> {
+        std::mem::take(&mut self.options.attempts)
+    }
+
+    /// Corrects who was asked, once it is known how that went.
+    #[cfg(all(target_arch = "wasm32", feature = "client"))]
+    pub(crate) fn set_attempts(&mut self, attempts: Vec<Attempt>) {
+        self.options.attempts = attempts;
+    }
+
+    /// Whether the first text, reasoning or tool call has come.
+    #[inline]
+    pub fn has_token(&self) -> bool {
+        self.intake.clock.first_token.is_some()
+    }
+
+    /// Whether one JSON completion is expected, of which nothing is handed out before it is whole.
+    #[cfg(all(target_arch = "wasm32", feature = "client"))]
+    pub(crate) fn is_document(&self) -> bool {
+        self.options.document
     }
 
     /// What had to be put right so far.
@@ -366,7 +390,11 @@ impl Decoder {
 
     #[cfg_attr(chatwire_speed, optimize(speed))]
     fn check_timeouts(&mut self, pending: f64, now: f64) {
-        if let Some(timeout) = self.intake.clock.ran_out(pending, now) {
+        if let Some(timeout) = self
+            .intake
+            .clock
+            .ran_out(pending, now, self.intake.answer.is_finished())
+        {
             let ending = self.timed_out(timeout);
             self.conclude(ending, now);
         }
@@ -374,17 +402,25 @@ impl Decoder {
 
     /// How the stream ends now that this timeout has run out.
     #[cold]
-    fn timed_out(&mut self, timeout: RanOut) -> Box<Ending> {
+    fn timed_out(&mut self, ran_out: RanOut) -> Box<Ending> {
         if self.intake.answer.is_finished() {
             // All of the answer is there; only the server forgot to say so and to hang up.
             return complete_with(Repair::NoDone, &mut self.intake.ledger);
         }
-        let (code, message) = match timeout {
-            RanOut::Total => ("timeout.total", "The whole request took longer than `timeout.total`."),
-            RanOut::FirstToken => ("timeout.firstToken", "No token arrived within `timeout.firstToken`."),
-            RanOut::Idle => ("timeout.idle", "The server fell silent for longer than `timeout.idle`."),
+        let (code, before) = match ran_out.timeout {
+            Timeout::Total => ("timeout.total", "The whole request took longer than "),
+            Timeout::FirstToken => ("timeout.firstToken", "No token arrived within "),
+            Timeout::Idle => ("timeout.idle", "The answer did not go on for "),
         };
-        Ending::stalled(code, message)
+        let mut message = before.to_owned();
+        push_number(&mut message, ran_out.ms);
+        let after = if ran_out.was_kept_alive {
+            ", only keep-alives"
+        } else {
+            ""
+        };
+        message.push_str(&joined(&[" ms (", code, ")", after, "."]));
+        Ending::stalled(code, &message)
     }
 
     /// Ends the stream: the only place that does. The parts are settled, which strict decoding may refuse: then that is how
@@ -401,6 +437,11 @@ impl Decoder {
             // A limit that is passed here, too, changes nothing more.
             let _ = answer.end(refusal.status, ledger);
             ending = refusal;
+        }
+        if let (Some(failure), Some(note)) = (&mut ending.failure, &self.options.redirection)
+            && matches!(failure.name, "ProtocolError" | "APIError")
+        {
+            failure.message.push_str(note);
         }
         clock.end(now);
         self.sse = sse::Decoder::default();

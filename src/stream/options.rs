@@ -12,8 +12,11 @@ use crate::usage::TokenPrices;
 pub struct Timeouts {
     /// For the first text, reasoning or tool call.
     pub first_token: Option<f64>,
-    /// Between two of them. Keep-alives and empty deltas are none.
+    /// Between two of them, while nothing at all arrives.
     pub idle: Option<f64>,
+    /// For both while something arrives that is no progress: comments, empty deltas, half an event. `None` stands for five
+    /// times as long as without. Never less than `first_token` and `idle` themselves.
+    pub keep_alive: Option<f64>,
     /// From the request to the end.
     pub total: Option<f64>,
 }
@@ -90,6 +93,8 @@ pub struct Options {
     pub started: f64,
     /// Who was asked until this answer came.
     pub attempts: Vec<Attempt>,
+    /// Where the request went, if it was redirected: said beside what is no answer.
+    pub redirection: Option<String>,
     /// The server's id for the request.
     pub request_id: Option<String>,
     /// How many tokens the prompt probably has, for an estimate where the server counts nothing.
@@ -112,6 +117,7 @@ impl Default for Options {
             limits: Limits::default(),
             started: 0.0,
             attempts: Vec::new(),
+            redirection: None,
             request_id: None,
             prompt_tokens: None,
         }

@@ -22,6 +22,7 @@ function recorder(): { told: Told[]; hooks: Hooks; names: () => string[] } {
     onRequest: note("onRequest"),
     onResponse: note("onResponse"),
     onRetry: note("onRetry"),
+    onWait: note("onWait"),
     onOutcome: note("onOutcome"),
   };
   return { told, hooks, names: () => told.map(({ hook }) => hook) };
@@ -58,7 +59,8 @@ test("a_call_is_told_from_request_to_outcome", async () => {
   assert.match(String(request?.url), /\/v1\/chat\/completions$/);
   assert.deepEqual([request?.method, request?.attempt], ["POST", 1]);
   assert.deepEqual([response?.url, response?.status, response?.requestId], [request?.url, 200, "req_1"]);
-  assert.deepEqual(Object.keys(outcome ?? {}).sort(), ["attempts", "cost", "requestId", "status", "timing", "usage"]);
+  const own = ["attempts", "cost", "requestId", "resumed", "status", "timing", "usage"];
+  assert.deepEqual(Object.keys(outcome ?? {}).sort(), [...own, "call", "model", "operation"].sort());
   assert.equal(outcome?.status, "complete");
   assert.deepEqual(outcome?.usage, { ...usage, estimated: false });
 });
@@ -158,6 +160,49 @@ test("each_client_is_told_of_its_own_requests_and_the_one_that_was_called_of_the
   );
 });
 
+test("all_that_is_told_of_a_call_has_its_id_its_model_and_its_operation", async () => {
+  const [first, second] = [recorder(), recorder()];
+  const other = clientWith([answering, answering], { hooks: second.hooks });
+  const client = clientWith(
+    [() => refusing(503, { "retry-after-ms": "1" }), () => refusing(503), () => refusing(503)],
+    {
+      hooks: first.hooks,
+      maxRetries: 1,
+      fallback: [{ client: other, model: "other" }],
+    },
+  );
+  await client.chat.completions.stream(asked).outcome();
+  const ids = new Set([...first.told, ...second.told].map(({ data }) => data.call));
+  assert.equal(ids.size, 1);
+  assert.equal(typeof [...ids][0], "string");
+  for (const [{ told }, model] of [
+    [first, "m"],
+    [second, "other"],
+  ] as const) {
+    assert.deepEqual(new Set(told.map(({ data }) => `${data.model} ${data.operation}`)), new Set([`${model} chat`]));
+  }
+  await client.chat.completions.stream(asked).outcome();
+  assert.ok(!ids.has(first.told.at(-1)?.data.call), "another call, another id");
+  await failureOf(client.models.list());
+  assert.deepEqual([first.told.at(-1)?.data.operation, first.told.at(-1)?.data.model], ["models", null]);
+});
+
+test("a_wait_before_anything_is_sent_is_told", async () => {
+  const { told, hooks } = recorder();
+  const client = clientWith([() => refusing(429, { "retry-after-ms": "60" }), answering, answering, answering], {
+    hooks,
+    maxRetries: 1,
+    limits: { requestsPerMinute: 2 },
+  });
+  await failureOf(client.chat.completions.create(asked, { maxRetries: 0 }));
+  await client.chat.completions.stream(asked).outcome();
+  const [wait] = told.filter(({ hook }) => hook === "onWait").map(({ data }) => data);
+  assert.equal(wait?.reason, "cooldown");
+  assert.ok(Number(wait?.delay) > 0 && Number(wait?.delay) <= 60, `${wait?.delay}`);
+  const error = await failureOf(client.chat.completions.create(asked, { timeout: { total: 30 } }));
+  assert.equal((error as { code?: string }).code, "limits");
+});
+
 test("no_key_query_or_message_reaches_a_hook", async () => {
   const { told, hooks } = recorder();
   const echoing = () => refusing(500, { "x-request-id": `id-${KEY}`, "retry-after-ms": "1" });
@@ -233,7 +278,7 @@ test("a_wait_before_a_request_is_told_with_its_reason", async () => {
   const [wait] = waits as { provider: string; reason: string; delay: number }[];
   assert.equal(wait?.reason, "limits");
   assert.ok((wait?.delay ?? 0) > 0);
-  assert.deepEqual(Object.keys(wait ?? {}).sort(), ["delay", "provider", "reason"]);
+  assert.deepEqual(Object.keys(wait ?? {}).sort(), ["call", "delay", "model", "operation", "provider", "reason"]);
   release();
   assert.deepEqual([(await first).status, (await second).status], ["complete", "complete"]);
 });

@@ -80,8 +80,8 @@ describe("a kept stream", () => {
   it("tells its hooks of each try, and its outcome how often it was taken up again", async () => {
     const told: unknown[] = [];
     const hooks: Hooks = {
-      onResume: (resume) => told.push({ onResume: resume }),
-      onResumed: (resumed) => told.push({ onResumed: resumed }),
+      onResume: ({ attempt, delay }) => told.push({ onResume: { attempt, delay } }),
+      onResumed: ({ attempt }) => told.push({ onResumed: { attempt } }),
     };
     let tries = 0;
     const { stream } = gateway(

@@ -292,7 +292,7 @@ test("each_timeout_has_its_error", async () => {
 
   const json = { "content-type": "application/json" };
   const half = () =>
-    clientOf(serve(['{"choices":'], { after: "silence", headers: json }), { timeout: 40 }).chat.completions;
+    clientOf(serve(['{"choices":'], { after: "silence", headers: json }), { timeout: { total: 40 } }).chat.completions;
   const error = await failureOf(half().create(hello));
   assert.ok(error instanceof StalledError);
   assert.equal(error.outcome?.status, "stalled");

@@ -1,0 +1,224 @@
+//! What sort of trouble a call is in, by all that a server says of it: whether asking again may help, and whether asking
+//! somebody else may.
+//!
+//! Statuses alone do not tell: a 429 may say that the money is gone, a 400 that the server failed, a 413 that the minute is
+//! used up. So the server's own code and kind count first, then its words, then the status.
+
+use crate::redact::find;
+
+/// What sort of trouble a call is in.
+///
+/// ```
+/// use chatwire::trouble::{Refusal, Trouble};
+///
+/// let refusal = Refusal { status: Some(429), code: "insufficient_quota", ..Refusal::default() };
+/// assert_eq!(Trouble::of(refusal), Trouble::Quota);
+/// assert!(!Trouble::Quota.is_passing() && Trouble::Quota.fallback() == Some("quota"));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Trouble {
+    /// The server was not reached, or the connection broke before there was an answer.
+    Connection,
+    /// No response headers came in time.
+    Timeout,
+    /// The host's own `fetch` gave up by a limit of its own.
+    HostLimit,
+    /// The server failed, or has too much to do.
+    Server,
+    /// Too much was asked for in too short a time.
+    Limit,
+    /// The money or the allowance is gone.
+    Quota,
+    /// There is no such model, or not for this key.
+    Model,
+    /// The server does not serve this place.
+    Region,
+    /// A good status, and then an error, an end or silence before the first token.
+    Broken,
+    /// A good status, and something that is no answer: an HTML page, other JSON.
+    Unreadable,
+    /// The request or its key is at fault: it will be refused again.
+    Request,
+}
+
+/// What a server says of its refusal, in a body or within a stream.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Refusal<'a> {
+    /// The HTTP status, or the one that an error within a stream names.
+    pub status: Option<u16>,
+    /// The server's word for programs.
+    pub code: &'a str,
+    /// The server's word for the sort of error.
+    pub error_type: &'a str,
+    /// What it says to people.
+    pub message: &'a str,
+}
+
+/// Codes and kinds by which servers say that the money is gone.
+const QUOTA: &[&str] = &[
+    "insufficient_quota",
+    "insufficient_balance",
+    "insufficient_credit",
+    "insufficient_fund",
+    "insufficient_user_quota",
+    "insufficientbalance",
+    "exceeded_current_quota",
+    "billing",
+    "arrear",
+    "payment_required",
+];
+/// The same in words. They count only where the server does not say when to come back.
+const QUOTA_SAID: &[&str] = &[
+    "insufficient balance",
+    "insufficient credit",
+    "insufficient quota",
+    "insufficient fund",
+    "balance is too low",
+    "balance is insufficient",
+    "out of credit",
+    "no credits",
+    "check your plan and billing",
+];
+const MODEL: &[&str] = &[
+    "model_not_found",
+    "modelnotfound",
+    "model_not_exist",
+    "invalid_model",
+    "unknown_model",
+    "model_decommissioned",
+    "model_deprecated",
+    "model_not_available",
+    "deploymentnotfound",
+];
+const PLACES: &[&str] = &["country", "region", "territory", "location"];
+const LIMIT: &[&str] = &[
+    "rate_limit",
+    "ratelimit",
+    "too_many_requests",
+    "toomanyrequests",
+    "throttl",
+    "resource_exhausted",
+];
+const SERVER: &[&str] = &[
+    "server_error",
+    "internal_error",
+    "internalerror",
+    "internal_server",
+    "overloaded",
+    "unavailable",
+    "upstream_error",
+    "bad_gateway",
+    "gateway_timeout",
+    "request_timeout",
+];
+/// In an error within a stream that names no status: the request is at fault.
+const REQUEST: &[&str] = &[
+    "invalid",
+    "content_filter",
+    "content_policy",
+    "moderation",
+    "context_length",
+    "authentication",
+    "permission",
+    "unsupported",
+    "unauthorized",
+    "forbidden",
+];
+const REQUEST_SAID: &[&str] = &[
+    "context length",
+    "context window",
+    "api key",
+    "unauthorized",
+    "invalid request",
+];
+
+impl Trouble {
+    /// What sort of trouble a refusal stands for.
+    #[must_use]
+    pub fn of(refusal: Refusal<'_>) -> Self {
+        Self::told(refusal, false)
+    }
+
+    /// The same, where it is known whether the server says when to come back.
+    #[must_use]
+    pub fn told(refusal: Refusal<'_>, names_wait: bool) -> Self {
+        let [code, kind, message] = [refusal.code, refusal.error_type, refusal.message].map(str::to_ascii_lowercase);
+        let any = |text: &str, words: &[&str]| words.iter().any(|word| find(text, word).is_some());
+        let named = |words: &[&str]| any(&code, words) || any(&kind, words);
+        let says = |words: &[&str]| any(&message, words);
+        let status = refusal.status;
+        let is = |statuses: &[u16]| status.is_none_or(|status| statuses.contains(&status));
+
+        if status == Some(402) || named(QUOTA) || says(QUOTA_SAID) && !names_wait {
+            return Self::Quota;
+        }
+        let is_elsewhere = || {
+            let refused = [
+                "not support",
+                "unsupported",
+                "not available",
+                "unavailable",
+                "not allowed",
+                "restricted",
+            ];
+            any(&code, PLACES) || says(PLACES) && says(&refused)
+        };
+        if status == Some(451) || is(&[400, 403]) && is_elsewhere() {
+            return Self::Region;
+        }
+        let is_gone = || {
+            let gone = [
+                "not exist",
+                "not found",
+                "not a valid model",
+                "unknown model",
+                "decommissioned",
+                "not have access",
+                "no longer",
+            ];
+            named(MODEL)
+                || says(&["model", "deployment"]) && says(&gone)
+                || says(&["invalid model", "no endpoints found"])
+        };
+        let names_model = || named(&["model", "deployment"]) || says(&["model", "deployment", "endpoints found"]);
+        if matches!(status, Some(404 | 410)) && names_model() || is(&[400, 403, 422]) && is_gone() {
+            return Self::Model;
+        }
+        match status {
+            Some(429 | 498) => Self::Limit,
+            Some(408 | 409 | 425 | 500..) => Self::Server,
+            Some(400..) if named(LIMIT) => Self::Limit,
+            Some(401 | 403) => Self::Request,
+            Some(400..) if named(SERVER) => Self::Server,
+            Some(_) => Self::Request,
+            None if named(LIMIT) || says(&["rate limit", "too many requests"]) => Self::Limit,
+            None if named(SERVER) => Self::Server,
+            None if named(REQUEST) || says(REQUEST_SAID) => Self::Request,
+            None => Self::Broken,
+        }
+    }
+
+    /// Whether it may pass, so that the same server can be asked again.
+    #[must_use]
+    pub fn is_passing(self) -> bool {
+        use Trouble::{Broken, Connection, Limit, Server, Timeout};
+        matches!(self, Connection | Timeout | Server | Limit | Broken)
+    }
+
+    /// By which word somebody else is asked: `connection`, `server`, `limit`, `quota`, `model`, `region` or `broken`. `None`
+    /// where nobody can help.
+    #[must_use]
+    pub fn fallback(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Connection | Self::Timeout | Self::HostLimit => "connection",
+            Self::Server => "server",
+            Self::Limit => "limit",
+            Self::Quota => "quota",
+            Self::Model => "model",
+            Self::Region => "region",
+            Self::Broken | Self::Unreadable => "broken",
+            Self::Request => return None,
+        })
+    }
+}

@@ -1,0 +1,448 @@
+/**
+ * Asking again until the first token was handed out: a good status that breaks is retried and falls back like a refusal, and
+ * nothing of it is ever handed out.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  APIError,
+  APIUserAbortError,
+  Chatwire,
+  type ClientOptions,
+  InvalidRequestError,
+  ProtocolError,
+  RateLimitError,
+  StalledError,
+  TruncatedError,
+} from "chatwire";
+import { alive } from "./engine-memory.ts";
+import { clientOf, collect, DONE, event, failureOf, hello, says, serve, until } from "./serving.ts";
+
+type Fetch = NonNullable<ClientOptions["fetch"]>;
+type Answer = () => Response | Promise<Response>;
+
+// Backing off would only take time here.
+Math.random = () => 0;
+
+const usage = { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 };
+const good = () => serve([says("good", "stop"), event({ choices: [], usage }), DONE]).response;
+const role = event({ id: "bad", choices: [{ index: 0, delta: { role: "assistant", content: "" } }] });
+const inBand = (error: unknown) => event({ error });
+const refusing = (status: number, error: object, headers: Record<string, string> = {}) =>
+  Response.json({ error: { message: "no", ...error } }, { status, headers });
+const json = (body: unknown) => Response.json(body);
+const whole = (content: string) =>
+  json({ choices: [{ index: 0, message: { role: "assistant", content }, finish_reason: "stop" }], usage });
+
+/** A client whose server gives these answers in turn, the last one for ever. */
+function asked(answers: Answer[], options: ClientOptions = {}) {
+  const counter = { requests: 0 };
+  const fetch: Fetch = async () => {
+    const answer = answers[Math.min(counter.requests++, answers.length - 1)] as Answer;
+    return answer();
+  };
+  return { counter, client: clientOf(fetch, { maxRetries: 2, ...options }) };
+}
+
+const reasons = (attempts: readonly { status: number | null; reason: string }[] | undefined) =>
+  attempts?.map(({ status, reason }) => `${status} ${reason}`);
+
+/** Ways in which a 200 can break before its first token. */
+const broken: [what: string, answer: Answer, reason: string][] = [
+  ["ends_at_once", () => serve([]).response, "TruncatedError"],
+  ["ends_after_the_role", () => serve([role]).response, "TruncatedError"],
+  ["is_reset", () => serve([role, { error: new TypeError("terminated") }]).response, "TruncatedError"],
+  ["falls_silent", () => serve([role], { after: "silence" }).response, "StalledError"],
+  ["starts_with_an_error", () => serve([inBand({ message: "Provider returned error" })]).response, "APIError"],
+  [
+    "starts_with_a_failure_of_the_server",
+    () => serve([inBand({ code: 502, message: "x" })]).response,
+    "InternalServerError",
+  ],
+  ["starts_with_a_limit", () => serve([inBand({ code: 429, message: "x" })]).response, "RateLimitError"],
+  ["is_an_error_in_json", () => json({ error: { type: "server_error", message: "x" } }), "APIError"],
+];
+const timeout = { firstToken: 30 };
+
+for (const [what, answer, reason] of broken) {
+  test(`a_stream_that_${what}_is_asked_for_again_and_nothing_of_it_is_handed_out`, async () => {
+    for (const read of [
+      async (client: Chatwire) => {
+        const stream = await client.chat.completions.create({ ...hello, stream: true });
+        const chunks = await collect(stream);
+        assert.deepEqual(
+          chunks.map(({ id }) => id),
+          chunks.map(({ choices }) => (choices?.length ? "chatcmpl-1" : undefined)),
+        );
+        return stream.outcome();
+      },
+      async (client: Chatwire) => {
+        const stream = client.chat.completions.stream(hello);
+        const events = await collect(stream.events);
+        assert.deepEqual(
+          events.filter(({ type }) => type === "text" || type === "repair").map(({ type }) => type),
+          ["text"],
+        );
+        return stream.outcome();
+      },
+      async (client: Chatwire) => {
+        const stream = client.chat.completions.stream(hello);
+        const text = await new Response(stream.toReadableStream()).text();
+        assert.ok(text.startsWith("data:") && !text.includes("bad") && text.includes("good"), text);
+        return stream.outcome();
+      },
+      async (client: Chatwire) => client.chat.completions.stream(hello).outcome(),
+    ]) {
+      const { client, counter } = asked([answer, good], { timeout });
+      const outcome = await read(client);
+      assert.equal(outcome.status, "complete", `${outcome.error}`);
+      assert.equal(outcome.text, "good");
+      assert.deepEqual(reasons(outcome.attempts), [`200 ${reason}`, "200 ok"]);
+      assert.equal(counter.requests, 2);
+      await until(() => alive.size === 0);
+    }
+  });
+}
+
+test("whole_answers_that_break_are_asked_for_again_too", async () => {
+  const cut = () =>
+    serve(['{"choices":[{"message":{"content":"b'], { headers: { "content-type": "application/json" } }).response;
+  for (const bad of [
+    cut,
+    () => json({ error: { code: 503, message: "x" } }),
+    () => serve([{ error: new Error("reset") }]).response,
+  ]) {
+    const { client, counter } = asked([bad, () => whole("good")]);
+    const completion = await client.chat.completions.create(hello);
+    assert.equal(completion.choices[0]?.message.content, "good");
+    assert.equal(counter.requests, 2);
+  }
+});
+
+test("no_more_often_than_the_retries_allow_and_the_last_answer_stands", async () => {
+  for (const maxRetries of [0, 1, 2]) {
+    const { client, counter } = asked([() => serve([role]).response], { maxRetries });
+    const outcome = await client.chat.completions.stream(hello).outcome();
+    assert.equal(outcome.status, "truncated");
+    assert.ok(outcome.error instanceof TruncatedError);
+    assert.deepEqual(reasons(outcome.attempts), new Array(maxRetries + 1).fill("200 TruncatedError"));
+    assert.deepEqual(outcome.error.attempts, outcome.attempts);
+    assert.equal(counter.requests, maxRetries + 1);
+  }
+});
+
+test("once_something_was_handed_out_nobody_is_asked_again", async () => {
+  const reasoning = event({ choices: [{ index: 0, delta: { reasoning: "hm" } }] });
+  const tool = event({
+    choices: [{ index: 0, delta: { tool_calls: [{ index: 0, id: "c", function: { name: "f", arguments: "" } }] } }],
+  });
+  for (const part of [says("a"), reasoning, tool]) {
+    const { client, counter } = asked([() => serve([part, { error: new TypeError("terminated") }]).response, good]);
+    const outcome = await client.chat.completions.stream(hello).outcome();
+    assert.equal(outcome.status, "truncated");
+    assert.equal(counter.requests, 1);
+    assert.deepEqual(reasons(outcome.attempts), ["200 ok"]);
+  }
+});
+
+test("what_the_request_is_at_fault_for_is_not_asked_again", async () => {
+  const bad: [Answer, typeof APIError | typeof ProtocolError][] = [
+    [() => serve([inBand({ type: "invalid_request_error", message: "messages is wrong" })]).response, APIError],
+    [() => serve([inBand({ code: 400, message: "bad" })]).response, APIError],
+    [() => serve([inBand({ code: "insufficient_quota", message: "pay" })]).response, APIError],
+    [() => new Response("<html><title>Log in</title></html>"), ProtocolError],
+  ];
+  for (const [answer, Class] of bad) {
+    const { client, counter } = asked([answer, good]);
+    const error = await failureOf(collect(client.chat.completions.stream(hello)));
+    assert.ok(error instanceof Class, `${error}`);
+    assert.equal(counter.requests, 1, `${error}`);
+  }
+});
+
+test("a_time_named_in_a_first_event_is_waited_for_and_told", async () => {
+  const limited = () => serve([inBand({ code: 429, message: "Please try again in 40ms." })]).response;
+  const { client } = asked([limited, good]);
+  const before = performance.now();
+  assert.equal((await client.chat.completions.stream(hello).outcome()).status, "complete");
+  assert.ok(performance.now() - before >= 35);
+
+  const long = () => serve([inBand({ code: 429, message: "Please try again in 2m59.56s." })]).response;
+  const { client: patient, counter } = asked([long, good]);
+  const start = Date.now();
+  const { error } = await patient.chat.completions.stream(hello).outcome();
+  assert.ok(error instanceof RateLimitError);
+  assert.ok(Math.abs((error.retryAt ?? 0) - start - 179_560) < 1000, `${error.retryAt}`);
+  assert.equal(counter.requests, 1);
+  // The cooldown holds for the next call.
+  const next = await failureOf(patient.chat.completions.create(hello));
+  assert.ok(next instanceof RateLimitError && next.code === "cooldown");
+  assert.equal(counter.requests, 1);
+});
+
+test("a_stream_that_breaks_falls_back_after_its_retries", async () => {
+  for (const [, answer, reason] of broken) {
+    const second = asked([good]);
+    const first = asked([answer], { maxRetries: 1, timeout, fallback: [{ client: second.client, model: "other" }] });
+    const stream = first.client.chat.completions.stream(hello);
+    assert.deepEqual(await collect(stream.textStream), ["good"]);
+    assert.deepEqual(reasons((await stream.outcome()).attempts), [`200 ${reason}`, `200 ${reason}`, "200 ok"]);
+    assert.deepEqual([first.counter.requests, second.counter.requests], [2, 1]);
+    assert.equal(second.client.usage.total_tokens, 5);
+  }
+});
+
+test("an_answer_that_is_none_falls_back_without_a_retry", async () => {
+  const second = asked([good]);
+  const first = asked([() => new Response("<html></html>")], { fallback: [{ client: second.client, model: "other" }] });
+  const outcome = await first.client.chat.completions.stream(hello).outcome();
+  assert.equal(outcome.status, "complete");
+  assert.deepEqual(reasons(outcome.attempts), ["200 ProtocolError", "200 ok"]);
+  const silent = asked([() => serve([role], { after: "silence" }).response], {
+    timeout: { total: 40 },
+    fallback: [{ client: second.client, model: "other" }],
+  });
+  const { error } = await silent.client.chat.completions.stream(hello).outcome();
+  assert.ok(error instanceof StalledError, "the time for the whole call is over for all");
+});
+
+test("a_refusal_while_asking_again_is_the_error", async () => {
+  const { client } = asked([() => serve([role]).response, () => refusing(401, {})]);
+  const error = (await failureOf(collect(client.chat.completions.stream(hello)))) as APIError;
+  assert.equal(error.name, "AuthenticationError");
+  assert.deepEqual(reasons(error.attempts), ["200 TruncatedError", "401 AuthenticationError"]);
+  assert.deepEqual(reasons(error.outcome?.attempts), ["200 TruncatedError", "401 AuthenticationError"]);
+});
+
+test("an_abort_between_two_attempts_ends_the_call", async () => {
+  const told: string[] = [];
+  const { client, counter } = asked(
+    [() => serve([inBand({ code: 429, message: "try again in 30s" })]).response, good],
+    {
+      hooks: { onRetry: () => told.push("retry"), onOutcome: ({ status }) => told.push(status) },
+    },
+  );
+  const stream = client.chat.completions.stream(hello);
+  const read = collect(stream.textStream);
+  await until(() => told.length > 0);
+  stream.abort();
+  assert.deepEqual(await read, []);
+  const outcome = await stream.outcome();
+  assert.equal(outcome.status, "aborted");
+  assert.deepEqual(reasons(outcome.attempts), ["200 RateLimitError"]);
+  assert.ok((await failureOf(stream.finalContent())) instanceof APIUserAbortError);
+  assert.deepEqual(told, ["retry", "aborted"]);
+  assert.equal(counter.requests, 1);
+  await until(() => alive.size === 0);
+});
+
+test("hooks_and_accounts_hear_of_every_attempt_and_of_one_outcome", async () => {
+  const told: string[] = [];
+  const counted = () =>
+    serve([event({ choices: [], usage: { prompt_tokens: 7, completion_tokens: 0, total_tokens: 7 } })]).response;
+  const { client } = asked([counted, () => serve([]).response, good], {
+    hooks: {
+      onRequest: ({ attempt }) => told.push(`request ${attempt}`),
+      onRetry: ({ attempt, reason }) => told.push(`retry ${attempt} ${reason}`),
+      onOutcome: ({ status }) => told.push(status),
+    },
+  });
+  await client.chat.completions.stream(hello).outcome();
+  assert.deepEqual(told, [
+    ...["request 1", "retry 1 TruncatedError", "request 2", "retry 2 TruncatedError"],
+    ...["request 3", "complete"],
+  ]);
+  // The first said what it used, the second used nothing that is known.
+  assert.deepEqual([client.usage.requests, client.usage.prompt_tokens, client.usage.uncounted], [2, 10, 0]);
+});
+
+test("a_place_within_the_limits_is_given_back_before_asking_again", async () => {
+  const { client } = asked([() => serve([role]).response, good], { limits: { concurrent: 1 } });
+  assert.equal((await client.chat.completions.stream(hello).outcome()).status, "complete");
+  assert.equal((await client.chat.completions.stream(hello).outcome()).status, "complete");
+});
+
+for (const [status, error, on] of [
+  [402, { message: "Insufficient credits" }, "quota"],
+  [429, { code: "insufficient_quota" }, "quota"],
+  [404, { code: "model_not_found", message: "The model `m` does not exist" }, "model"],
+  [403, { code: "unsupported_country_region_territory" }, "region"],
+  [500, {}, "server"],
+  [429, {}, "limit"],
+] as const) {
+  test(`a_${status}_for_${on}_falls_back_unless_that_is_switched_off`, async () => {
+    const [second, third] = [asked([() => whole("second")]), asked([() => whole("third")])];
+    const fallback = (word: string) => [
+      { client: second.client, model: "b", on: [word as "quota"] },
+      { client: third.client, model: "c" },
+    ];
+    const content = async (word: string) => {
+      const first = asked([() => refusing(status, error)], { maxRetries: 0, fallback: fallback(word) });
+      return (await first.client.chat.completions.create(hello)).choices[0]?.message.content;
+    };
+    assert.equal(await content(on), "second");
+    assert.equal(await content("broken"), "third");
+    if (on === "quota") {
+      const { client, counter } = asked([() => refusing(status, error), () => whole("x")]);
+      await failureOf(client.chat.completions.create(hello));
+      assert.equal(counter.requests, 1, "asking again would not help");
+    }
+  });
+}
+
+test("a_400_that_is_the_servers_fault_and_a_413_that_is_a_limit_are_retried", async () => {
+  for (const [status, error] of [
+    [400, { type: "server_error" }],
+    [413, { code: "rate_limit_exceeded", message: "Please try again in 5ms" }],
+  ] as const) {
+    const { client, counter } = asked([() => refusing(status, error), () => whole("x")]);
+    await client.chat.completions.create(hello);
+    assert.equal(counter.requests, 2);
+  }
+});
+
+test("in_an_outage_the_quota_of_retries_runs_out_and_the_error_says_so", async () => {
+  const down = asked([() => refusing(500, {}, { "retry-after-ms": "0" })], { timeout: { total: 60_000 } });
+  // A wait of nothing is no wait that the server names: each retry costs.
+  {
+    const errors = await Promise.all(
+      Array.from({ length: 300 }, () => failureOf(down.client.chat.completions.create(hello))),
+    );
+    assert.ok(down.counter.requests < 450, `${down.counter.requests} requests for 300 calls`);
+    assert.match(errors.at(-1)?.message ?? "", /retry quota/);
+  }
+});
+
+test("limits_of_the_host_are_named_and_not_taken_for_a_lost_connection", async () => {
+  const gaveUp = (message: string) =>
+    new TypeError("fetch failed", { cause: Object.assign(new Error(message), { code: "UND_ERR" }) });
+  const headers = asked([() => Promise.reject(gaveUp("Headers Timeout Error")), () => whole("x")]);
+  const error = (await failureOf(headers.client.chat.completions.create(hello))) as APIError;
+  assert.equal(error.name, "APIConnectionTimeoutError");
+  assert.match(error.message, /headersTimeout/);
+  assert.equal(headers.counter.requests, 1);
+  const body = asked([
+    () => serve([role, { error: new TypeError("terminated", { cause: new Error("Body Timeout Error") }) }]).response,
+    good,
+  ]);
+  const outcome = await body.client.chat.completions.stream(hello).outcome();
+  assert.equal(outcome.status, "truncated");
+  assert.match(outcome.error?.message ?? "", /bodyTimeout/);
+  assert.equal(body.counter.requests, 1);
+});
+
+test("a_redirect_that_lost_the_request_is_named_with_what_to_set", async () => {
+  const moved = (response: Response, url: string) =>
+    Object.defineProperties(response, { redirected: { value: true }, url: { value: url } });
+  for (const [answer, pattern] of [
+    [
+      () => moved(refusing(405, {}), "https://new.test/api/v1/chat/completions?x=1"),
+      /redirected to https:\/\/new\.test\/api\/v1\/chat\/completions: .*key.*POST.*baseURL to https:\/\/new\.test\/api\/v1 /,
+    ],
+    [
+      () => moved(new Response("<html><title>Hi</title></html>"), "https://new.test/"),
+      /redirected to https:\/\/new\.test\//,
+    ],
+    [
+      () => new Response(null, { status: 302, headers: { location: "https://new.test/login" } }),
+      /redirected to https:\/\/new\.test\/login/,
+    ],
+  ] as const) {
+    const { client } = asked([answer], { apiKey: "sk-redirected-key" });
+    const error = await failureOf(client.chat.completions.create(hello));
+    assert.match(error.message, pattern);
+  }
+  const { client } = asked([() => moved(whole("fine"), "https://new.test/v1/chat/completions")]);
+  assert.equal((await client.chat.completions.create(hello)).choices[0]?.message.content, "fine");
+});
+
+test("a_number_as_timeout_is_for_the_headers_of_each_attempt_and_the_error_names_it", async () => {
+  const slow = () => new Promise<Response>(() => {});
+  const { client, counter } = asked([slow, slow, () => whole("x")], { timeout: 30 });
+  {
+    await client.chat.completions.create(hello);
+    assert.equal(counter.requests, 3);
+    const late = asked([slow], { timeout: 25, maxRetries: 0 });
+    assert.match((await failureOf(late.client.chat.completions.create(hello))).message, /25 ms \(timeout\.headers\)/);
+    const total = asked([slow], { timeout: { total: 25 } });
+    assert.match((await failureOf(total.client.chat.completions.create(hello))).message, /25 ms \(timeout\.total\)/);
+    assert.equal(total.counter.requests, 1);
+  }
+  // What comes after the headers has all the time it wants.
+  const body = serve([says("a"), says("b", "stop"), DONE]);
+  const { client: patient } = asked([() => body.response], { timeout: 20 });
+  const stream = await patient.chat.completions.create({ ...hello, stream: true });
+  for await (const _ of stream) await new Promise((resolve) => setTimeout(resolve, 30));
+  assert.equal((await stream.outcome()).status, "complete");
+});
+
+test("a_cooldown_holds_the_model_that_was_refused", async () => {
+  const limited = () => refusing(429, {}, { "retry-after": "600" });
+  const { client, counter } = asked([limited, () => whole("x")], { maxRetries: 0 });
+  await failureOf(client.chat.completions.create(hello));
+  const held = await failureOf(client.chat.completions.create(hello));
+  assert.ok(held instanceof RateLimitError && held.code === "cooldown");
+  await client.chat.completions.create({ ...hello, model: "another" });
+  assert.equal(counter.requests, 2);
+  const electron = new Chatwire({
+    provider: "electron",
+    baseURL: "https://by-key.test",
+    maxRetries: 0,
+    fetch: async () => limited(),
+    validate: false,
+  });
+  await failureOf(electron.chat.completions.create({ ...hello, model: "electron" }));
+  const other = await failureOf(electron.chat.completions.create({ ...hello, model: "another" }));
+  assert.ok(other instanceof RateLimitError && other.code === "cooldown", "its plans limit the key");
+});
+
+test("a_call_without_retries_is_one_request_and_never_waits_in_silence", async () => {
+  const { client, counter } = asked([() => refusing(429, {}, { "retry-after": "5" }), () => whole("x")], {
+    maxRetries: 0,
+  });
+  await failureOf(client.chat.completions.create(hello));
+  const before = performance.now();
+  await client.chat.completions.create(hello);
+  assert.ok(performance.now() - before < 1000);
+  assert.equal(counter.requests, 2);
+});
+
+test("streams_are_asked_for_uncompressed_where_the_host_lets_it_be_said", async () => {
+  const sent: (string | null)[] = [];
+  const fetch: Fetch = async (_, { headers }) => {
+    sent.push(headers.get("accept-encoding"));
+    return good();
+  };
+  const client = clientOf(fetch);
+  await client.chat.completions.stream(hello).outcome();
+  await client.chat.completions.stream(hello, { headers: { "accept-encoding": "gzip" } }).outcome();
+  assert.deepEqual(sent, ["identity", "gzip"]);
+});
+
+test("an_undefined_header_changes_nothing_and_null_removes", async () => {
+  const sent: (string | null)[] = [];
+  const fetch: Fetch = async (_, { headers }) => {
+    sent.push(headers.get("x-a"), headers.get("authorization"));
+    return whole("x");
+  };
+  for (const defaultHeaders of [{ "x-a": "1" }, new Headers({ "x-a": "1" }), [["x-a", "1"]] as [string, string][]]) {
+    sent.length = 0;
+    const client = clientOf(fetch, { apiKey: "sk-key-123456", defaultHeaders });
+    const undefinedOnes = { "x-a": undefined, authorization: undefined };
+    await client.chat.completions.create(hello, { headers: undefinedOnes });
+    await client.chat.completions.create(hello, { headers: { "X-A": null, authorization: null } });
+    await client.chat.completions.create(hello, { headers: new Headers({ "x-a": "2" }) });
+    assert.deepEqual(sent, ["1", "Bearer sk-key-123456", null, null, "2", "Bearer sk-key-123456"]);
+  }
+});
+
+test("an_unknown_client_option_is_an_error_that_names_it", () => {
+  const bad = (options: object) => () => new Chatwire({ baseURL: "https://a.test", ...options });
+  assert.throws(
+    bad({ maxRetry: 3 }),
+    (error: Error) => error instanceof InvalidRequestError && /maxRetry/.test(error.message),
+  );
+  assert.throws(bad({ baseUrl: "https://b.test" }), /baseUrl: baseURL is meant/);
+  assert.throws(bad({ api_key: "k" }), /api_key: apiKey is meant/);
+  bad({ maxRetry: undefined })();
+});

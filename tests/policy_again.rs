@@ -1,0 +1,450 @@
+//! Asking again: what a refusal is about, where the wait is written, and how much may be asked again. Tables of what servers
+//! send, most of them as they were seen in public reports.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
+
+use chatwire::Error;
+use chatwire::policy::quota::{CAPACITY, GAIN, Quota};
+use chatwire::policy::retry::Hints;
+use chatwire::trouble::{Refusal, Trouble};
+use chatwire::waits::{in_text, until_reset};
+
+/// Sat, 21 Nov 2026 12:00:00 GMT
+const NOW: f64 = 1_795_262_400_000.0;
+
+fn trouble(status: u16, body: &str) -> Trouble {
+    Error::from_response(status, Vec::new(), body, None).trouble
+}
+
+fn wait(status: u16, headers: &[(&str, &str)], body: &str) -> Option<f64> {
+    let headers: Vec<_> = headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_string()))
+        .collect();
+    Hints::read_all(&headers, body, trouble(status, body), NOW).wait_ms
+}
+
+#[test]
+fn a_refusal_is_told_by_code_words_and_status_in_that_order() {
+    for (status, body, expected) in [
+        (
+            429,
+            r#"{"error":{"message":"Rate limit reached","type":"requests","code":"rate_limit_exceeded"}}"#,
+            Trouble::Limit,
+        ),
+        (429, "", Trouble::Limit),
+        (
+            413,
+            r#"{"error":{"message":"Request too large for model `llama` on tokens per minute (TPM)","type":"tokens","code":"rate_limit_exceeded"}}"#,
+            Trouble::Limit,
+        ),
+        (
+            413,
+            r#"{"error":{"message":"Request body too large","type":"invalid_request_error"}}"#,
+            Trouble::Request,
+        ),
+        (
+            400,
+            r#"{"error":{"type":"rate_limit_error","message":"slow down"}}"#,
+            Trouble::Limit,
+        ),
+        (
+            400,
+            r#"{"error":{"message":"The server had an error while processing your request","type":"server_error"}}"#,
+            Trouble::Server,
+        ),
+        (
+            400,
+            r#"{"error":{"code":"internal_server_error","message":"oops"}}"#,
+            Trouble::Server,
+        ),
+        (
+            400,
+            r#"{"error":{"type":"overloaded_error","message":"Overloaded"}}"#,
+            Trouble::Server,
+        ),
+        (
+            400,
+            r#"{"error":{"message":"Unknown parameter: 'x' for this model","type":"invalid_request_error"}}"#,
+            Trouble::Request,
+        ),
+        (408, "", Trouble::Server),
+        (409, "", Trouble::Server),
+        (
+            498,
+            r#"{"error":{"message":"flex tier capacity exceeded"}}"#,
+            Trouble::Limit,
+        ),
+        (500, "", Trouble::Server),
+        (
+            529,
+            r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#,
+            Trouble::Server,
+        ),
+        (
+            429,
+            r#"{"error":{"message":"You exceeded your current quota, please check your plan and billing details.","type":"insufficient_quota","code":"insufficient_quota"}}"#,
+            Trouble::Quota,
+        ),
+        (
+            429,
+            r#"{"error":{"code":"billing_hard_limit_reached","message":"Billing hard limit has been reached"}}"#,
+            Trouble::Quota,
+        ),
+        (
+            429,
+            r#"{"error":{"type":"exceeded_current_quota_error","message":"Your account is suspended"}}"#,
+            Trouble::Quota,
+        ),
+        (
+            429,
+            r#"{"error":{"code":"1113","message":"Insufficient balance or no resource package. Please recharge."}}"#,
+            Trouble::Quota,
+        ),
+        (
+            402,
+            r#"{"error":{"message":"Insufficient Balance","type":"unknown_error"}}"#,
+            Trouble::Quota,
+        ),
+        (402, "", Trouble::Quota),
+        (
+            429,
+            r#"{"error":{"status":"RESOURCE_EXHAUSTED","message":"You exceeded your current quota, please check your plan and billing details.","details":[{"retryDelay":"36s"}]}}"#,
+            Trouble::Limit,
+        ),
+        (
+            400,
+            r#"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the API."}}"#,
+            Trouble::Quota,
+        ),
+        (
+            404,
+            r#"{"error":{"message":"The model `gpt-9` does not exist or you do not have access to it.","code":"model_not_found"}}"#,
+            Trouble::Model,
+        ),
+        (
+            404,
+            r#"{"error":"model 'llama9' not found, try pulling it first"}"#,
+            Trouble::Model,
+        ),
+        (
+            404,
+            r#"{"error":{"message":"No endpoints found for foo/bar.","code":404}}"#,
+            Trouble::Model,
+        ),
+        (
+            404,
+            r#"{"error":{"code":"DeploymentNotFound","message":"The API deployment for this resource does not exist."}}"#,
+            Trouble::Model,
+        ),
+        (
+            410,
+            r#"{"error":{"message":"This model was shut down"}}"#,
+            Trouble::Model,
+        ),
+        (
+            400,
+            r#"{"error":{"message":"foo/bar is not a valid model ID","code":400}}"#,
+            Trouble::Model,
+        ),
+        (
+            400,
+            r#"{"error":{"code":"model_decommissioned","message":"The model has been decommissioned"}}"#,
+            Trouble::Model,
+        ),
+        (
+            403,
+            r#"{"error":{"code":"model_not_found","message":"Project does not have access to model `o9`"}}"#,
+            Trouble::Model,
+        ),
+        (
+            404,
+            r#"{"error":{"message":"File Not Found","type":"not_found_error"}}"#,
+            Trouble::Request,
+        ),
+        (404, "<html><title>404 Not Found</title></html>", Trouble::Request),
+        (404, r#"{"error":{"message":"no"}}"#, Trouble::Request),
+        (
+            403,
+            r#"{"error":{"code":"unsupported_country_region_territory","message":"Country, region, or territory not supported"}}"#,
+            Trouble::Region,
+        ),
+        (
+            400,
+            r#"[{"error":{"code":400,"message":"User location is not supported for the API use.","status":"FAILED_PRECONDITION"}}]"#,
+            Trouble::Region,
+        ),
+        (
+            403,
+            r#"{"error":{"message":"This model is not available in your region."}}"#,
+            Trouble::Region,
+        ),
+        (451, "", Trouble::Region),
+        (403, r#"{"error":{"message":"no"}}"#, Trouble::Request),
+        (
+            401,
+            r#"{"error":{"message":"Incorrect API key","type":"server_error"}}"#,
+            Trouble::Request,
+        ),
+        (422, "", Trouble::Request),
+        (307, "", Trouble::Request),
+    ] {
+        assert_eq!(trouble(status, body), expected, "{status} {body}");
+    }
+}
+
+#[test]
+fn an_error_without_a_status_is_told_by_its_words() {
+    for (code, error_type, message, expected) in [
+        ("rate_limit_exceeded", "", "", Trouble::Limit),
+        ("", "", "Too many requests, slow down", Trouble::Limit),
+        ("", "server_error", "The server had an error", Trouble::Server),
+        ("", "overloaded_error", "Overloaded", Trouble::Server),
+        ("insufficient_quota", "", "", Trouble::Quota),
+        ("", "invalid_request_error", "messages is missing", Trouble::Request),
+        ("context_length_exceeded", "", "", Trouble::Request),
+        ("content_filter", "", "", Trouble::Request),
+        ("", "", "Provider returned error", Trouble::Broken),
+        ("", "", "", Trouble::Broken),
+    ] {
+        let refusal = Refusal {
+            status: None,
+            code,
+            error_type,
+            message,
+        };
+        assert_eq!(Trouble::of(refusal), expected, "{code} {error_type} {message}");
+    }
+}
+
+#[test]
+fn what_may_pass_is_asked_again_and_what_another_may_cure_is_asked_elsewhere() {
+    for (trouble, passes, word) in [
+        (Trouble::Connection, true, Some("connection")),
+        (Trouble::Timeout, true, Some("connection")),
+        (Trouble::HostLimit, false, Some("connection")),
+        (Trouble::Server, true, Some("server")),
+        (Trouble::Limit, true, Some("limit")),
+        (Trouble::Quota, false, Some("quota")),
+        (Trouble::Model, false, Some("model")),
+        (Trouble::Region, false, Some("region")),
+        (Trouble::Broken, true, Some("broken")),
+        (Trouble::Unreadable, false, Some("broken")),
+        (Trouble::Request, false, None),
+    ] {
+        assert_eq!(
+            (trouble.is_passing(), trouble.fallback()),
+            (passes, word),
+            "{trouble:?}"
+        );
+    }
+}
+
+#[test]
+fn the_wait_is_found_wherever_a_server_writes_it() {
+    let retry_info = r#"{"error":{"code":429,"message":"You exceeded your current quota, please check your plan and billing details.","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.QuotaFailure","violations":[{"quotaId":"PerMinute"}]},{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"36s"}]}}"#;
+    let openrouter = r#"{"error":{"message":"Rate limit exceeded: free-models-per-min.","code":429,"metadata":{"headers":{"X-RateLimit-Limit":"20","X-RateLimit-Remaining":"0","X-RateLimit-Reset":"1795262430000"}}}}"#;
+    for (headers, body, expected) in [
+        (
+            &[][..],
+            r#"{"error":{"message":"Rate limit reached for model. Please try again in 2m59.56s. Visit https://…","code":"rate_limit_exceeded"}}"#,
+            179_560.0,
+        ),
+        (&[], r#"{"error":{"message":"Please try again in 350ms."}}"#, 350.0),
+        (
+            &[],
+            r#"{"error":{"message":"Requests exceeded the rate limit. Please retry after 26 seconds."}}"#,
+            26_000.0,
+        ),
+        (
+            &[],
+            r#"{"error":{"message":"Please retry in 36.739437s."}}"#,
+            36_739.437,
+        ),
+        (
+            &[],
+            r#"{"message":"Too many requests, try again in 5 minutes"}"#,
+            300_000.0,
+        ),
+        (
+            &[],
+            r#"{"message":"You are being rate limited.","retry_after":1.5}"#,
+            1_500.0,
+        ),
+        (&[], r#"{"error":{"message":"slow","retry_after_ms":1200}}"#, 1_200.0),
+        (
+            &[],
+            r#"{"error":{"message":"slow","metadata":{"retry_after_seconds":7}}}"#,
+            7_000.0,
+        ),
+        (&[], retry_info, 36_000.0),
+        (&[], openrouter, 30_000.0),
+        (
+            &[],
+            r#"{"error":{"message":"Provider returned error","metadata":{"raw":"{\"error\":{\"message\":\"please try again in 20s\"}}"}}}"#,
+            20_000.0,
+        ),
+        (
+            &[],
+            r#"{"error":{"metadata":{"headers":{"Retry-After":"4"}}}}"#,
+            4_000.0,
+        ),
+        (&[("retry-after", "2")], retry_info, 2_000.0),
+        (&[("x-ratelimit-reset-requests", "1s")], "", 1_000.0),
+        (&[("x-ratelimit-reset-tokens", "6m0s")], "", 360_000.0),
+        (&[("X-RateLimit-Reset", "1795262430")], "", 30_000.0),
+        (&[("x-ratelimit-reset", "1795262430000")], "", 30_000.0),
+        (
+            &[("x-ratelimit-reset-requests-day", "33011.382867")],
+            "",
+            33_011_382.867,
+        ),
+        (
+            &[("anthropic-ratelimit-requests-reset", "2026-11-21T12:00:30Z")],
+            "",
+            30_000.0,
+        ),
+        (&[("ratelimitbysize-reset", "12")], "", 12_000.0),
+        (&[("RateLimit", "limit=10, remaining=0, reset=50")], "", 50_000.0),
+        (&[("ratelimit", "\"default\";r=0;t=9")], "", 9_000.0),
+        // Only the limit that is used up counts; of several, the last to be free.
+        (
+            &[
+                ("x-ratelimit-remaining-requests", "59"),
+                ("x-ratelimit-reset-requests", "1s"),
+                ("x-ratelimit-remaining-tokens", "0"),
+                ("x-ratelimit-reset-tokens", "17ms"),
+            ],
+            "",
+            17.0,
+        ),
+        (
+            &[
+                ("x-ratelimit-remaining-requests", "0"),
+                ("x-ratelimit-reset-requests", "1s"),
+                ("x-ratelimit-remaining-tokens", "0"),
+                ("x-ratelimit-reset-tokens", "2s"),
+            ],
+            "",
+            2_000.0,
+        ),
+    ] {
+        let found = wait(429, headers, body).unwrap_or_else(|| panic!("nothing in {headers:?} {body}"));
+        assert!((found - expected).abs() < 0.01, "{found} for {headers:?} {body}");
+    }
+    assert_eq!(
+        wait(
+            413,
+            &[],
+            r#"{"error":{"code":"rate_limit_exceeded","message":"try again in 3s"}}"#
+        ),
+        Some(3_000.0)
+    );
+    assert_eq!(
+        wait(
+            503,
+            &[],
+            r#"{"error":{"message":"Overloaded, please retry after 10 seconds"}}"#
+        ),
+        Some(10_000.0)
+    );
+}
+
+#[test]
+fn no_wait_is_read_where_none_is_written() {
+    assert_eq!(
+        wait(500, &[("x-ratelimit-reset", "30")], ""),
+        None,
+        "a failure is no limit"
+    );
+    assert_eq!(wait(400, &[], "try again in 5s"), None, "the request is at fault");
+    assert_eq!(
+        wait(503, &[("x-should-retry", "false")], "try again in 5s"),
+        None,
+        "said to people, beside a plain no"
+    );
+    assert_eq!(
+        wait(429, &[("x-ratelimit-remaining", "5"), ("x-ratelimit-reset", "30")], ""),
+        None,
+        "another limit than the one that was hit"
+    );
+    for text in [
+        "try again in a while",
+        "wait for it",
+        "try again in 5 users",
+        "retry after",
+        "",
+        "retry in -5s",
+    ] {
+        assert_eq!(in_text(text), None, "{text}");
+    }
+    assert_eq!(
+        wait(429, &[], "Please try again in 999999 days"),
+        Some(86_400_000.0),
+        "at most a day"
+    );
+}
+
+#[test]
+fn a_reset_is_read_in_every_unit() {
+    for (text, ms) in [
+        ("30", 30_000.0),
+        ("0.5", 500.0),
+        ("1s", 1_000.0),
+        ("17ms", 17.0),
+        ("6m0s", 360_000.0),
+        ("1h2m3s", 3_723_000.0),
+        ("1d", 86_400_000.0),
+        ("250µs", 0.25),
+        ("1795262430", 30_000.0),
+        ("1795262430.5", 30_500.0),
+        ("1795262430000", 30_000.0),
+        ("1795262430000000", 30_000.0),
+        ("1795262430000000000", 30_000.0),
+        ("2026-11-21T12:00:30Z", 30_000.0),
+        ("2026-11-21T12:00:30.250Z", 30_250.0),
+        ("2026-11-21T13:00:30+01:00", 30_000.0),
+        ("Sat, 21 Nov 2026 12:00:30 GMT", 30_000.0),
+        ("2020-01-01T00:00:00Z", 0.0),
+        ("1000000000", 0.0),
+    ] {
+        let read = until_reset(text, NOW).unwrap_or_else(|| panic!("{text}"));
+        assert!((read - ms).abs() < 0.01, "{text}: {read}");
+    }
+    for text in [
+        "",
+        "soon",
+        "1x",
+        "-5",
+        "1s!",
+        "2026-13-01T00:00:00Z",
+        "2026-11-21",
+        "é30s",
+        "1e9",
+    ] {
+        assert_eq!(until_reset(text, NOW), None, "{text}");
+    }
+}
+
+#[test]
+fn an_outage_runs_the_bucket_dry_and_answers_fill_it_again() {
+    let mut quota = Quota::default();
+    let mut granted = 0;
+    while quota.take(Trouble::Server).is_some() {
+        granted += 1;
+    }
+    assert_eq!(granted, 100);
+    assert_eq!(quota.take(Trouble::Timeout), None);
+    quota.give_back(GAIN);
+    assert_eq!(quota.take(Trouble::Server), None, "one answer is not enough");
+    for _ in 0..4 {
+        quota.give_back(GAIN);
+    }
+    assert_eq!(quota.take(Trouble::Server), Some(5.0));
+    quota.give_back(1e9);
+    let mut timeouts = 0;
+    while quota.take(Trouble::Timeout).is_some() {
+        timeouts += 1;
+    }
+    assert_eq!(f64::from(timeouts) * 10.0, CAPACITY);
+}
