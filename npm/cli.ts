@@ -1,13 +1,14 @@
 #!/usr/bin/env node
 /**
  * The command `chatwire`: `chatwire emulator` serves the emulator until it is stopped, `chatwire replay` shows a recording,
- * `chatwire demo` serves the demo page.
+ * `chatwire demo` serves the demo page, `chatwire chat` is a conversation in the terminal.
  */
 import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { serveDemo } from "./demo.ts";
 import { createEmulator, type LedgerRecord } from "./emulator/index.ts";
 import { serve } from "./emulator/serve.ts";
+import { loadEnvironment, chat as talk } from "./terminal.ts";
 
 const USAGE = `chatwire emulator [options]
 
@@ -32,6 +33,17 @@ Serves the demo page: chatwire beside other clients, in a browser, with an emula
   --port N                  port to listen on (4020; the next free one is taken)
   --connect ORIGIN          lets the page connect to a server of yours, such as http://localhost:11434; may be repeated
   --quiet                   no line per request
+
+chatwire chat [options]
+
+A conversation in the terminal. With a pipe for input, one question and its answer. The key is read from the environment or from an
+.env file of this folder: SMALLEST_API_KEY, ELECTRONHUB_API_KEY or OPENAI_API_KEY, and API_KEY with --base-url.
+
+  --provider NAME           electron (default), electronhub or openai
+  --base-url URL            any other compatible server
+  --model NAME              the model (electron)
+  --system TEXT             goes before the conversation
+  --emulator                talks to the emulator: no key, no network
 `;
 
 /** An error the user can mend; shown without a stack. */
@@ -157,7 +169,42 @@ async function demo(args: string[]): Promise<void> {
   }
 }
 
-const COMMANDS: Record<string, (args: string[]) => Promise<void>> = { emulator, replay, demo };
+const PROVIDERS = ["electron", "electronhub", "openai"] as const;
+
+async function chat(args: string[]): Promise<void> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      provider: { type: "string" },
+      "base-url": { type: "string" },
+      model: { type: "string" },
+      system: { type: "string" },
+      emulator: { type: "boolean", default: false },
+    },
+  });
+  const { "base-url": baseURL, system, emulator: isEmulated } = values;
+  if (baseURL !== undefined && values.provider !== undefined) {
+    throw new UsageError("--provider and --base-url name two different servers: give one of them");
+  }
+  const provider = PROVIDERS.find((name) => name === (values.provider ?? "electron"));
+  if (!provider) throw new UsageError(`--provider is ${PROVIDERS.join(", ")}, not "${values.provider}"`);
+  const model = values.model ?? (provider === "electron" && baseURL === undefined ? "electron" : undefined);
+  if (!model) throw new UsageError("Give the name of a model with --model");
+  loadEnvironment();
+  const options = isEmulated
+    ? { provider, apiKey: "emulator", fetch: createEmulator({ timeToFirstToken: 180, tokensPerSecond: 60 }).fetch }
+    : baseURL !== undefined
+      ? { baseURL, apiKey: process.env.API_KEY ?? null }
+      : { provider };
+  const { stdin: input, stdout: output, stderr: notes } = process;
+  try {
+    process.exitCode = await talk({ options, model, system }, { input, output, notes });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+const COMMANDS: Record<string, (args: string[]) => Promise<void>> = { emulator, replay, demo, chat };
 
 const [command = "", ...rest] = process.argv.slice(2);
 try {
