@@ -43,6 +43,7 @@ export const PAGES = {
   `,
 };
 
+PAGES.compatible = PAGES.openai.replace('"openai"', '"chatwire/openai"');
 PAGES.static = PAGES.chatwire.replace('"chatwire"', '"chatwire/static"');
 
 /**

@@ -18,6 +18,7 @@ const scripts = compressed(files.filter((file) => !isModule(file)));
 const module = compressed(files.filter(isModule));
 const all = compressed(files);
 const linked = compressed((await buildMinimalPage("static")).files.filter((file) => !isModule(file)));
+const compatible = (await buildMinimalPage("compatible")).files;
 const theirs = compressed((await buildMinimalPage("openai")).files);
 
 const row = (name, gzip, brotli) =>
@@ -28,6 +29,8 @@ for (const [name, { gzip, brotli }] of Object.entries({
   "chatwire, WebAssembly": module,
   "chatwire, both": all,
   "chatwire/static, JS": linked,
+  "chatwire/openai, JS": compressed(compatible.filter((file) => !isModule(file))),
+  "chatwire/openai, both": compressed(compatible),
   openai: theirs,
 })) {
   row(name, gzip, brotli);

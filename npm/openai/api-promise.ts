@@ -69,7 +69,8 @@ export class APIPromise<T> extends Promise<WithRequestID<T>> {
   // biome-ignore lint/suspicious/noThenProperty: it is a promise
   override then<A = WithRequestID<T>, B = never>(
     onfulfilled?: ((value: WithRequestID<T>) => A | PromiseLike<A>) | null,
-    onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+    // biome-ignore lint/suspicious/noExplicitAny: as a promise has it, so that a catch may look into an error
+    onrejected?: ((reason: any) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
     return this.#read()
       .then(({ data }) => data)
@@ -77,7 +78,8 @@ export class APIPromise<T> extends Promise<WithRequestID<T>> {
   }
 
   override catch<B = never>(
-    onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+    // biome-ignore lint/suspicious/noExplicitAny: as above
+    onrejected?: ((reason: any) => B | PromiseLike<B>) | null,
   ): Promise<WithRequestID<T> | B> {
     return this.then(undefined, onrejected);
   }

@@ -3,8 +3,8 @@
  */
 import type { ChatCompletionStreamingRunner } from "./chat-stream.ts";
 import type { ChatCompletionCreateParamsNonStreaming, ChatCompletionCreateParamsStreaming } from "./params.ts";
-import type { AutoParseableTool, ToolTypes } from "./parsing.ts";
 import type { ChatCompletionRunner } from "./runner.ts";
+import type { ChatCompletionFunctionTool } from "./shapes.ts";
 
 type Awaitable<T> = T | Promise<T>;
 // A method's argument: runners of any kind of answer fit.
@@ -80,10 +80,14 @@ export type RunnableTools<FunctionsArgs extends BaseFunctionsArgs, ToolContext =
 };
 
 /** A tool, whichever way it was made. */
-export type AnyTool<ToolContext = unknown> =
-  | RunnableToolFunctionWithContext<ToolContext>
-  | AutoParseableTool<ToolTypes, true>
-  | AutoParseableTool<ToolTypes, boolean>;
+export type AnyTool<ToolContext = unknown> = RunnableToolFunctionWithContext<ToolContext> | MadeTool;
+
+/** A tool of `zodFunction` or its like, of any arguments. */
+export interface MadeTool extends ChatCompletionFunctionTool {
+  $brand: "auto-parseable-tool";
+  $callback: ((args: never) => unknown) | undefined;
+  $parseRaw(args: string): unknown;
+}
 
 type WithoutTools<Params> = Omit<Params, "tools">;
 

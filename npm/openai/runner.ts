@@ -205,7 +205,8 @@ export class AbstractChatCompletionRunner<
   /** Answer after answer, with the tools that they call, until one calls none. */
   protected async _runTools(client: OpenAI, params: RunParams, options: RunnerOptions = {}): Promise<void> {
     const { maxChatCompletions = MAX_COMPLETIONS, afterCompletion, ...request } = options;
-    const { tool_choice = "auto", stream: _, toolContext, tools: given, ...rest } = params;
+    const { tool_choice = "auto", stream: _, toolContext, ...rest } = params;
+    const given = params.tools;
     const forced = typeof tool_choice === "object" && tool_choice.type === "function" && tool_choice.function?.name;
     const { signal } = this.controller;
     this._listenForAbort(options.signal);

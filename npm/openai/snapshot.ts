@@ -234,32 +234,30 @@ export class Accumulator {
     };
   }
 
+  /** The order of the fields is openai's. */
   #whole({ message, finish_reason, index, logprobs, ...rest }: Choice): ChatCompletion.Choice {
-    const { content = null, refusal = null, function_call, tool_calls, audio, role, ...more } = message;
+    const { content = null, function_call, tool_calls, audio, ...others } = message;
+    const refusal = message.refusal ?? null;
     const hasSpoken = this.#spoken.has(index) && isWholeAudio(audio);
     const reason = finish_reason ?? (hasSpoken ? "stop" : null);
     if (!reason) throw new OpenAIError(`missing finish_reason for choice ${index}`);
-    if (!role) throw new OpenAIError(`missing role for choice ${index}`);
-    const { parsed: __, ...others } = more;
-    const said = {
-      ...others,
-      ...(audio && { audio: audio as ChatCompletionAudio }),
-      role: role as "assistant",
-      content,
-      refusal,
-    };
-    const choice = { ...rest, index, finish_reason: reason, logprobs };
+    if (!message.role) throw new OpenAIError(`missing role for choice ${index}`);
+    const role = message.role as "assistant";
+    const spoken = audio ? { audio: audio as ChatCompletionAudio } : {};
+    const ended = { finish_reason: reason, index, logprobs };
     if (function_call) {
       const { name, arguments: args } = function_call;
       if (args == null) throw new OpenAIError(`missing function_call.arguments for choice ${index}`);
       if (!name) throw new OpenAIError(`missing function_call.name for choice ${index}`);
-      return { ...choice, message: { ...said, function_call: { name, arguments: args } } };
+      const called = { arguments: args, name };
+      return { ...rest, message: { ...spoken, content, function_call: called, role, refusal }, ...ended };
     }
-    if (!tool_calls) return { ...choice, message: said };
+    if (!tool_calls) return { ...rest, message: { ...others, ...spoken, content, role, refusal }, ...ended };
     const calls = (tool_calls as GrowingCall[]).map((call, at) =>
       wholeCall(call, `choices[${index}].tool_calls[${at}]`),
-    );
-    return { ...choice, message: { ...said, tool_calls: calls as NonNullable<typeof tool_calls> } };
+    ) as NonNullable<typeof tool_calls>;
+    const said = { ...others, ...spoken, role, content, refusal, tool_calls: calls };
+    return { ...rest, index, finish_reason: reason, logprobs, message: said };
   }
 }
 
@@ -304,11 +302,12 @@ function wholeCall(call: GrowingCall, where: string): GrowingCall {
   const own = { ...rest, id: id || newCallId(), type };
   if (type === "custom") {
     if (custom?.name == null) throw new OpenAIError(`missing ${where}.custom.name`);
-    return { ...own, custom };
+    const { input, name, ...more } = custom;
+    return { ...own, custom: { ...more, name, input } };
   }
   if (fn?.name == null) throw new OpenAIError(`missing ${where}.function.name`);
-  const { parsed_arguments: _, ...named } = fn;
-  return { ...own, function: named };
+  const { arguments: args, name, ...more } = fn;
+  return { ...own, function: { ...more, name, arguments: args } };
 }
 
 /** An id for a call whose server gave none, so that its result can name it. */

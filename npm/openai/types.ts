@@ -5,6 +5,7 @@ export type { ChatCompletionsPage } from "./completions.ts";
 export type {
   ChatCompletionAudioParam,
   ChatCompletionCreateParams,
+  ChatCompletionCreateParamsBase,
   ChatCompletionCreateParamsNonStreaming,
   ChatCompletionCreateParamsStreaming,
   ChatCompletionListParams,
