@@ -343,7 +343,7 @@ function problemBox(name: string, title: string, text: string, detail: string | 
   const box = create("div", "problem");
   const details = create("p", "detail");
   details.append(create("code", "", name), detail ? ` ${detail}` : "");
-  box.append(create("h3", "", title), create("p", "", text), details);
+  box.append(create("h2", "", title), create("p", "", text), details);
   return box;
 }
 

@@ -6,6 +6,8 @@ import { WireLog } from "./lines.ts";
 
 /** The height of a line, in CSS pixels; the style sheet has the same. */
 const ROW = 20;
+/** Milliseconds between updates: nobody reads lines faster, and the answer beside them is drawn in every frame. */
+const INTERVAL = 100;
 /** Lines drawn above and below those in view. */
 const MARGIN = 8;
 
@@ -30,7 +32,7 @@ export class WireTab {
     this.#painter = new Painter(() => {
       this.#paint();
       onPaint(this.log);
-    });
+    }, INTERVAL);
     this.log = new WireLog(() => this.#painter.request());
     this.#box.tabIndex = 0;
     this.#box.setAttribute("role", "region");
@@ -39,7 +41,7 @@ export class WireTab {
     this.#detail.hidden = true;
     this.#space.append(this.#rows);
     this.#box.append(this.#space);
-    this.#box.addEventListener("scroll", () => this.#painter.request(), { passive: true });
+    this.#box.addEventListener("scroll", () => requestAnimationFrame(() => this.#paint()), { passive: true });
     this.#box.addEventListener("click", ({ target }) => {
       const row = (target as Element).closest<HTMLElement>("[data-at]");
       if (row) this.#select(Number(row.dataset.at));
@@ -89,6 +91,8 @@ export class WireTab {
 
   #paint(): void {
     const { lines } = this.log;
+    // Another tab is chosen, or the sheet is down.
+    if (this.element.offsetParent === null) return;
     this.#empty.hidden = lines.length > 0;
     drawChart(this.#chart, this.log);
     const box = this.#box;

@@ -35,11 +35,18 @@ const SANITISER: Config & { RETURN_DOM_FRAGMENT: true } = {
   ADD_URI_SAFE_ATTR: ["align", "start", "class", "role", "aria-label", "title"],
 };
 
-/** The elements of a block. */
-export function elementsOf(token: Token): DocumentFragment {
+/**
+ * The elements of a block.
+ * @param levelAbove the level of the heading before: a heading is at most one below it, whatever the model wrote
+ */
+export function elementsOf(token: Token, levelAbove: number): DocumentFragment {
+  let above = levelAbove;
   const fragment = DOMPurify.sanitize(marked.parser([token]), SANITISER);
   for (const link of fragment.querySelectorAll("a")) settle(link);
-  for (const heading of fragment.querySelectorAll("h1, h2, h3, h4, h5, h6")) lower(heading);
+  for (const heading of fragment.querySelectorAll("h1, h2, h3, h4, h5, h6")) {
+    above = Math.min(Number(heading.tagName[1]) + 1, above + 1, 6);
+    lower(heading, above);
+  }
   for (const code of fragment.querySelectorAll("code")) code.textContent = withoutInvisible(code.textContent ?? "");
   for (const pre of fragment.querySelectorAll("pre")) {
     pre.tabIndex = 0;
@@ -92,9 +99,8 @@ function settle(link: HTMLAnchorElement): void {
   if (host) link.append(" ", create("bdi", "host", host));
 }
 
-/** Below the headings of the page. */
-function lower(heading: Element): void {
-  const level = Math.min(6, Number(heading.tagName[1]) + 3);
+/** Gives a heading its level in the page. Its looks are those of the level it was written with. */
+function lower(heading: Element, level: number): void {
   const lowered = document.createElement(`h${level}`);
   lowered.className = `size-${heading.tagName[1]}`;
   lowered.append(...heading.childNodes);

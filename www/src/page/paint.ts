@@ -9,18 +9,23 @@ const HIDDEN_INTERVAL = 100;
 /** Calls `paint` soon after `request`, at most once a frame. */
 export class Painter {
   readonly #paint: () => void;
+  readonly #interval: number;
+  #last = 0;
   #frame = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(paint: () => void) {
+  /** @param interval milliseconds from one update to the next at least, where a frame is more than is needed */
+  constructor(paint: () => void, interval = 0) {
     this.#paint = paint;
+    this.#interval = interval;
   }
 
   /** Asks for an update; more requests before it happens change nothing. */
   request(): void {
     if (this.#timer !== undefined) return;
-    this.#timer = setTimeout(() => this.flush(), HIDDEN_INTERVAL);
-    this.#frame = requestAnimationFrame(() => this.flush());
+    const rest = this.#last + this.#interval - performance.now();
+    this.#timer = setTimeout(() => this.flush(), Math.max(HIDDEN_INTERVAL, rest));
+    if (rest <= 0) this.#frame = requestAnimationFrame(() => this.flush());
   }
 
   /** Updates now, when an update was asked for. */
@@ -29,6 +34,7 @@ export class Painter {
     clearTimeout(this.#timer);
     cancelAnimationFrame(this.#frame);
     this.#timer = undefined;
+    this.#last = performance.now();
     this.#paint();
   }
 }

@@ -7,6 +7,9 @@ import type { Answered, Asked, Posted } from "./post.ts";
 
 const emulator = createEmulator({ timeToFirstToken: 180, tokensPerSecond: 70 });
 
+/** How much is read before the page asks for it, in bytes. */
+const READ_AHEAD = 64 * 1024;
+
 type Handler = (request: Request) => Promise<Response>;
 
 let gateway: Promise<Handler> | undefined;
@@ -21,22 +24,52 @@ async function handle(request: Request): Promise<Response> {
 export async function serve({ url, method, headers, body }: Posted, port: MessagePort): Promise<void> {
   const left = new AbortController();
   const tell = (message: Answered) => port.postMessage(message);
-  const fail = (error: unknown) => tell({ failed: error instanceof Error ? error.message : String(error) });
   let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
 
-  async function pull(): Promise<void> {
+  const held: Uint8Array[] = [];
+  let heldBytes = 0;
+  let end: Answered | undefined;
+  let isWanted = false;
+  let goOn = () => {};
+
+  /** Gives what is there to a page that waits for it. */
+  function give(): void {
+    if (!isWanted || (heldBytes === 0 && !end)) return;
+    isWanted = false;
+    if (heldBytes > 0) tell({ bytes: joined(held.splice(0), heldBytes) });
+    else tell(end as Answered);
+    heldBytes = 0;
+    goOn();
+  }
+
+  /** Reads ahead of a page that is busy, as a network does, up to a limit. */
+  async function pump(): Promise<void> {
     try {
-      const read = await reader?.read();
-      if (!read || read.done) tell({ end: true });
-      else tell({ bytes: new Uint8Array(read.value) });
+      for (let read = await reader?.read(); read && !read.done; read = await reader?.read()) {
+        held.push(read.value);
+        heldBytes += read.value.length;
+        give();
+        if (heldBytes > READ_AHEAD) {
+          await new Promise<void>((resolve) => {
+            goOn = resolve;
+          });
+        }
+      }
+      end = { end: true };
     } catch (error) {
-      fail(error);
+      end = { failed: messageOf(error) };
     }
+    give();
   }
 
   port.onmessage = ({ data }: MessageEvent<Asked>) => {
-    if (data === "pull") return void pull();
+    if (data === "pull") {
+      isWanted = true;
+      give();
+      return;
+    }
     left.abort();
+    goOn();
     reader?.cancel().catch(() => {});
     port.close();
   };
@@ -45,7 +78,20 @@ export async function serve({ url, method, headers, body }: Posted, port: Messag
     const response = await handle(request);
     reader = response.body?.getReader();
     tell({ head: { status: response.status, headers: [...response.headers], hasBody: reader !== undefined } });
+    void pump();
   } catch (error) {
-    fail(error);
+    tell({ failed: messageOf(error) });
   }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+function joined(parts: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }

@@ -1,0 +1,185 @@
+/** How the page looks and whom it lets in: both themes, a phone, the keyboard, zoom, and axe in the states that matter. */
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { after, before, describe, it } from "node:test";
+import type { Browser, Page } from "playwright-core";
+import { type DemoServer, serveDemo } from "../../dist/demo.js";
+import { assertClean, done, lastAnswer, launch, message, read, say, shoot, stop, visit, words } from "./visit.ts";
+
+const axeSource = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+let browser: Browser;
+let server: DemoServer;
+
+before(async () => {
+  server = await serveDemo({ port: 0, connect: [] });
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+interface Finding {
+  id: string;
+  nodes: { html: string; any: { message: string }[] }[];
+}
+
+/** What axe finds, in words. It runs in a world of its own, where the page's policy does not hold. */
+async function axe(page: Page): Promise<string[]> {
+  const session = await page.context().newCDPSession(page);
+  const { frameTree } = await session.send("Page.getFrameTree");
+  const world = await session.send("Page.createIsolatedWorld", { frameId: frameTree.frame.id });
+  const contextId = world.executionContextId;
+  await session.send("Runtime.evaluate", { expression: axeSource, contextId });
+  const { result } = await session.send("Runtime.evaluate", {
+    expression: "axe.run(document, { resultTypes: ['violations'] }).then((found) => JSON.stringify(found.violations))",
+    contextId,
+    awaitPromise: true,
+  });
+  const found = JSON.parse(String(result.value)) as Finding[];
+  return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(" | ")}`);
+}
+
+const desktop = { viewport: { width: 1440, height: 900 } };
+const phone = { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
+
+const RICH =
+  "Echo: # One\n\nText with **bold**, `code` and [a link](https://example.org/).\n\n- [x] done\n- [ ] to do\n\n> quoted\n\n```js\nlet a = 1; // one\n```\n\n| a | b |\n|---|--:|\n| 1 | 2 | [emulator: tps=0; malformed=json]";
+
+describe("the look", { timeout: 300_000 }, () => {
+  for (const [name, options] of [
+    ["light", { ...desktop, colorScheme: "light" }],
+    ["dark", { ...desktop, colorScheme: "dark" }],
+    ["phone", { ...phone, colorScheme: "light" }],
+    ["phone-dark", { ...phone, colorScheme: "dark" }],
+  ] as const) {
+    it(`fits its window, follows the colour scheme, and axe finds nothing: ${name}`, async () => {
+      const guest = await visit(browser, new URL(server.url), options);
+      const { page } = guest;
+      await page.locator(".column:last-child[data-state=lost]").waitFor();
+      await page.waitForTimeout(3600);
+      await shoot(page, `${name}-first`);
+      assert.deepEqual(await axe(page), [], "the first view");
+      await say(page, RICH);
+      await done(page);
+      await words(page).locator(".hljs-keyword").first().waitFor();
+      assert.deepEqual(await axe(page), [], "an answer");
+      await say(page, `Echo: a long word ${"long".repeat(60)} [emulator: tps=0; cut=2500]`);
+      await lastAnswer(page).getByRole("alert").waitFor();
+      await done(page);
+      await shoot(page, `${name}-chat`);
+      assert.deepEqual(await axe(page), [], "a problem");
+      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), options.viewport.width);
+      const sideways = (box: Element) => box.scrollWidth - box.clientWidth;
+      assert.equal(await page.locator("#scroller").evaluate(sideways), 0);
+      for (const tab of ["Trouble", "Race", "Cost", "Code"]) {
+        if (options.viewport.width < 1000 && tab === "Trouble")
+          await page.getByRole("button", { name: /Inspect/ }).click();
+        await page.getByRole("tab", { name: tab }).click();
+        await page.locator(`#panel-${tab.toLowerCase()} > *`).waitFor();
+        assert.deepEqual(await axe(page), [], tab);
+      }
+      await shoot(page, `${name}-inspector`);
+      if (options.viewport.width < 1000) await page.keyboard.press("Escape");
+      await page.getByRole("button", { name: "Settings" }).click();
+      await shoot(page, `${name}-settings`);
+      assert.deepEqual(await axe(page), [], "settings");
+      const [red = 0] =
+        (await page.locator("body").evaluate((body) => getComputedStyle(body).backgroundColor))
+          .match(/\d+/g)
+          ?.map(Number) ?? [];
+      assert.equal(red < 128, options.colorScheme === "dark");
+      await guest.close();
+      assertClean(guest);
+    });
+  }
+
+  it("has targets that a finger hits", async () => {
+    const guest = await visit(browser, new URL(server.url), phone);
+    await say(guest.page, "Echo: hello [emulator: tps=0]");
+    await done(guest.page);
+    const small = await guest.page
+      .locator("button:visible, a:visible, input:visible, select:visible, summary:visible")
+      .evaluateAll((found) =>
+        found
+          .map((element) => [element.closest("label") ?? element, element] as const)
+          .map(([target, element]) => [element.outerHTML.slice(0, 60), target.getBoundingClientRect()] as const)
+          .filter(([, { width, height }]) => width < 24 || height < 24)
+          .map(([html, { width, height }]) => `${html} ${width}x${height}`),
+      );
+    assert.deepEqual(small, []);
+    await guest.close();
+  });
+
+  it("leaves room for the conversation at 400 % zoom, and scrolls one way only", async () => {
+    const guest = await visit(browser, new URL(server.url), { viewport: { width: 320, height: 256 } });
+    const { page } = guest;
+    await say(page, "Write 400 words [emulator: tps=0]");
+    await done(page);
+    const height = await page.locator("#scroller").evaluate(({ clientHeight }) => clientHeight);
+    assert.ok(height >= 150, `${height} px are left`);
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 320);
+    await shoot(page, "zoomed");
+    await guest.close();
+  });
+
+  it("has one scrollbar beside the conversation", async () => {
+    const guest = await visit(browser, new URL(server.url), desktop);
+    await say(guest.page, "Write 800 words [emulator: tps=0]");
+    await done(guest.page);
+    assert.equal(
+      await guest.page.evaluate(() => document.documentElement.scrollHeight - document.documentElement.clientHeight),
+      0,
+    );
+    await guest.close();
+  });
+
+  it("shows the whole stream at once to those who want no motion", async () => {
+    const guest = await visit(browser, new URL(server.url), { ...desktop, reducedMotion: "reduce" });
+    await guest.page.locator(".column.chatwire[data-state=whole]").waitFor({ timeout: 2500 });
+    await guest.close();
+  });
+});
+
+describe("the keyboard", { timeout: 120_000 }, () => {
+  it("does everything: asks, scrolls, interrupts, chooses a tab", async () => {
+    const guest = await visit(browser, new URL(server.url), desktop);
+    const { page } = guest;
+    await page.keyboard.type("Write 900 words [emulator: tps=0]");
+    await page.keyboard.press("Enter");
+    await done(page);
+    // The conversation can be reached and scrolled.
+    const scroller = page.locator("#scroller");
+    await scroller.focus();
+    const top = () => scroller.evaluate((box) => box.scrollTop);
+    const before = await top();
+    await page.keyboard.press("PageUp");
+    await page.waitForFunction((from) => (document.querySelector("#scroller")?.scrollTop ?? from) < from, before);
+    await page.getByRole("tab", { name: "Wire" }).focus();
+    await page.keyboard.press("ArrowRight");
+    assert.equal(await page.getByRole("tab", { name: "Trouble" }).getAttribute("aria-selected"), "true");
+    await message(page).focus();
+    await page.keyboard.type("Count to 2000 [emulator: tps=50]");
+    await page.keyboard.press("Enter");
+    await words(page).getByText("1, 2, 3").waitFor();
+    await page.keyboard.press("Escape");
+    await done(page);
+    await page.getByText("Stopped.", { exact: true }).first().waitFor();
+    await guest.close();
+  });
+
+  it("hears each sentence once, and no figures in its place", async () => {
+    const guest = await visit(browser, new URL(server.url), desktop);
+    const { page } = guest;
+    await say(page, "Echo: One sentence. Another one. And a third. [emulator: tps=20]");
+    await done(page);
+    const said = await page.locator("#said p").allTextContents();
+    assert.deepEqual(said, ["One sentence.", "Another one.", "And a third.", "The answer is complete."]);
+    await stop(page).isHidden();
+    assert.match(await read(lastAnswer(page)), /One sentence/);
+    await guest.close();
+  });
+});

@@ -1,0 +1,306 @@
+/** Answers as Markdown: complete while they stream, safe whatever they say, and steady under their reader. */
+import assert from "node:assert/strict";
+import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import type { Browser, Page } from "playwright-core";
+import { type DemoServer, serveDemo } from "../../dist/demo.js";
+import { Blocks } from "../../www/src/markdown/blocks.ts";
+import { hostBehind, targetOf, withoutInvisible } from "../../www/src/markdown/links.ts";
+import { assertClean, done, lastAnswer, launch, read, say, stop, type Visit, visit, words } from "./visit.ts";
+
+const all = (text: string) => new Blocks().update(text, false);
+const types = (text: string) => all(text).map(({ token }) => token?.type);
+
+describe("blocks", () => {
+  it("are the same, however the text came", () => {
+    const text =
+      "# One\n\ntwo\n- a\n- b\n\n1. x\n\n```js\nlet a;\n\nb\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n> q\nlazy\n\nend [l][r]\n\n[r]: https://example.org\n";
+    const whole = all(text).map(({ raw }) => raw);
+    for (let step = 1; step < 12; step++) {
+      const blocks = new Blocks();
+      for (let at = 0; at < text.length; at += step) blocks.update(text.slice(0, at), true);
+      assert.deepEqual(
+        blocks.update(text, false).map(({ raw }) => raw),
+        whole,
+        `steps of ${step}`,
+      );
+    }
+  });
+
+  it("show no marks that the next words will explain", () => {
+    const shown = (text: string) => {
+      const blocks = new Blocks().update(text, true);
+      return [blocks.map(({ token }) => token?.type).join(), blocks.map(({ raw }) => raw).join("")] as const;
+    };
+    for (const open of ["words **bold", "words `code", "words [text](https://exam", "words ~~gone"]) {
+      const [, raw] = shown(open);
+      assert.notEqual(raw, open, open);
+    }
+    assert.equal(shown("para\n-")[0], "paragraph", "no heading, before it is a list");
+    assert.equal(shown("| a | b |")[0], "table");
+    assert.equal(shown("##")[0], "");
+  });
+
+  it("take any depth and any length", { timeout: 20_000 }, () => {
+    const hostile = [
+      ">".repeat(3000),
+      "> ".repeat(3000),
+      "- ".repeat(3000),
+      "1. ".repeat(3000),
+      "[".repeat(20_000),
+      "*".repeat(20_000),
+      "`".repeat(20_000),
+      "![".repeat(10_000),
+      "<".repeat(20_000),
+      Array.from({ length: 400 }, (_, i) => `${" ".repeat(2 * i)}- x`).join("\n"),
+      "_a".repeat(20_000),
+      `${"a | ".repeat(3000)}\n${"--|".repeat(3000)}`,
+    ];
+    for (const text of hostile) {
+      const started = performance.now();
+      for (const isLive of [true, false]) new Blocks().update(text, isLive);
+      const time = performance.now() - started;
+      assert.ok(time < 1500, `${text.slice(0, 12)}… took ${time} ms`);
+    }
+  });
+
+  it("are parsed once: the time for a long answer grows with its length alone", () => {
+    const timeOf = (paragraphs: number) => {
+      const blocks = new Blocks();
+      let text = "";
+      const started = performance.now();
+      for (let i = 0; i < paragraphs; i++) {
+        text += `Paragraph ${i} with **bold** words and \`code\`.\n\n`;
+        blocks.update(text, true);
+      }
+      return performance.now() - started;
+    };
+    timeOf(200);
+    const [short, long] = [timeOf(300), timeOf(1200)];
+    assert.ok(long < 12 * short, `${long} ms for four times what took ${short} ms`);
+  });
+
+  it("keep what they are", () => {
+    assert.deepEqual(types("para\n\n- [x] a\n- [ ] b\n\n3. c"), ["paragraph", "list", "list"]);
+  });
+});
+
+describe("links", () => {
+  it("say where they lead", () => {
+    const host = (href: string, text: string) => hostBehind(new URL(href), text);
+    assert.equal(host("https://good.example/", "evil.example"), "good.example");
+    assert.equal(host("https://good.example/a", "https://good.example/a"), null);
+    assert.equal(host("https://xn--e1awd7f.com/", "еріс.com"), "xn--e1awd7f.com");
+    assert.equal(host("mailto:a@b.example", "write"), "a@b.example");
+  });
+
+  it("are refused with a reason", () => {
+    for (const href of [
+      "javascript:alert(1)",
+      "data:text/html,x",
+      "vbscript:x",
+      "/relative",
+      "https://user:pw@example.org",
+    ]) {
+      assert.ok("refused" in targetOf(href), href);
+    }
+  });
+
+  it("show what would turn their text around", () => {
+    assert.equal(withoutInvisible("a\u202eb\u2066c"), "a[U+202E]b[U+2066]c");
+  });
+});
+
+describe("an answer", { timeout: 240_000 }, () => {
+  let browser: Browser;
+  let server: DemoServer;
+  let guest: Visit;
+  let page: Page;
+
+  before(async () => {
+    server = await serveDemo({ port: 0, connect: [] });
+    browser = await launch();
+  });
+
+  after(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+
+  beforeEach(async () => {
+    guest = await visit(browser, new URL(server.url));
+    page = guest.page;
+  });
+
+  let expected: RegExp | null = null;
+  afterEach(async () => {
+    await guest.close();
+    assertClean(guest, expected);
+    expected = null;
+  });
+
+  async function echo(text: string): Promise<void> {
+    await say(page, `Echo: ${text} [emulator: tps=0]`);
+    await done(page);
+    // The renderer is there.
+    await words(page).locator(".block").first().waitFor();
+  }
+
+  it("has lists, tasks, tables and code as they were written", async () => {
+    await echo(
+      "## Title\n\n- [x] done\n- [ ] to do\n\n3. three\n4. four\n\n```js\nlet a = 1 < 2;\n```\n\n| a | b |\n|:--|--:|\n| 1 | 2 |",
+    );
+    assert.equal(await words(page).getByRole("heading", { name: "Title" }).count(), 1);
+    assert.equal(await words(page).locator("input").count(), 0, "a task is no field");
+    assert.equal(await words(page).getByRole("img", { name: "done" }).count(), 1);
+    assert.equal(await words(page).getByRole("img", { name: "to do" }).count(), 1);
+    assert.equal(await words(page).locator("ol").getAttribute("start"), "3");
+    const aligned = (name: string) =>
+      words(page)
+        .getByRole("columnheader", { name })
+        .evaluate((cell) => getComputedStyle(cell).textAlign);
+    assert.deepEqual(
+      [await aligned("a"), await aligned("b")],
+      ["start", "end"].map((side) => side && side),
+    );
+    assert.equal((await read(words(page).locator("pre code"))).trim(), "let a = 1 < 2;");
+    assert.equal(await read(words(page).locator(".code .bar span")), "js");
+    await words(page).locator(".hljs-keyword").first().waitFor();
+  });
+
+  it("of 3 KB of quotation marks neither ends the page nor the chat", async () => {
+    await echo(`${">".repeat(3000)} deep\n\nand on`);
+    await say(page, "Echo: still here [emulator: tps=0]");
+    await done(page);
+    assert.equal(await read(words(page)), "still here");
+  });
+
+  it("shows a very long text on demand", async () => {
+    await say(page, "Write 14000 words [emulator: tps=0]");
+    await done(page);
+    const shown = (await read(words(page))).length;
+    assert.ok(shown < 70_000, `${shown} characters are shown`);
+    await words(page)
+      .getByRole("button", { name: /^Show all/ })
+      .click();
+    assert.ok((await read(words(page))).length > shown + 1000);
+  });
+
+  it("keeps the reader's selection, focus and place in code while it grows", async () => {
+    const code = `const long = "${"x".repeat(400)}";\nlet a = 1;\n`;
+    await say(page, `Echo: First paragraph.\n\n\`\`\`js\n${code}${"more();\n".repeat(120)}\`\`\` [emulator: tps=60]`);
+    const pre = words(page).locator("pre");
+    await pre.getByText("more();").waitFor();
+    await pre.focus();
+    await pre.evaluate((box) => {
+      box.scrollLeft = 120;
+      getSelection()?.selectAllChildren(box.closest(".markdown")?.querySelector("p") as Node);
+    });
+    const before = (await read(pre)).length;
+    await page.waitForFunction(
+      (least) => (document.querySelector("pre")?.textContent ?? "").length > least,
+      before + 100,
+    );
+    assert.equal(await pre.evaluate((box) => box === document.activeElement), true, "focus");
+    assert.equal(await pre.evaluate((box) => box.scrollLeft), 120, "place");
+    assert.equal(await page.evaluate(() => String(getSelection())), "First paragraph.");
+    await stop(page).click();
+    await done(page);
+  });
+
+  it("never becomes a script, an element of its own or a request", async () => {
+    await page.evaluate(() => {
+      const violations: string[] = [];
+      Object.assign(window, { violations });
+      document.addEventListener("securitypolicyviolation", ({ violatedDirective }) =>
+        violations.push(violatedDirective),
+      );
+    });
+    const attacks = [
+      '<img src="https://example.com/a.png" onerror="window.hacked=1"><script>window.hacked=1</script>',
+      "![pixel](https://example.com/b.png) [click](javascript:window.hacked=1) [fine](https://example.org/)",
+      '<a href="https://example.com" onmouseover="window.hacked=1">x</a><iframe src="https://example.com"></iframe>',
+      "[x](<javascript:window.hacked=1>) [y](java\nscript:window.hacked=1) [z](&#106;avascript:window.hacked=1)",
+      '[t](https://example.net "title\\" onclick=\\"window.hacked=1")',
+      "<svg><script>window.hacked=1</script></svg> <math><mtext></mtext><style><img src=x onerror=window.hacked=1></style></math>",
+      '```html"><img src=x onerror=window.hacked=1>\ncode\n```',
+      "<form action=https://example.com><button>go</button></form> <base href=https://example.com> <meta http-equiv=refresh content=0>",
+      "| a <img src=x onerror=window.hacked=1> |\n|---|\n| <script>window.hacked=1</script> |",
+      "[a][b]\n\n[b]: javascript:window.hacked=1",
+      "<https://user:pw@example.com/> and javascript:window.hacked=1",
+      "<style>@import 'https://example.com/x.css'</style><link rel=stylesheet href=https://example.com/x.css>",
+    ];
+    await echo(attacks.join("\n\n"));
+    const { hacked, violations } = await page.evaluate(() => {
+      const { hacked, violations } = window as unknown as Record<string, unknown>;
+      return { hacked, violations };
+    });
+    assert.equal(hacked, undefined);
+    assert.deepEqual(violations, [], "nothing even tried");
+    const forbidden =
+      "img, script, iframe, svg:not(.chip svg), style, link, form, base, meta, [onerror], [onclick], [style]";
+    assert.equal(await words(page).locator(forbidden).count(), 0);
+    const links = await words(page)
+      .locator("a[href]")
+      .evaluateAll((found) => found.map((link) => link.getAttribute("href") ?? ""));
+    assert.ok(
+      links.every((href) => /^https:\/\/example\.(com|org|net)\//.test(href)),
+      links.join(" "),
+    );
+    assert.match(await read(words(page)), /<script>/);
+  });
+
+  it("says where its links lead, and shows refused addresses as text", async () => {
+    const rlo = "\u202e";
+    await echo(
+      `[evil.example](https://good.example/x) [key](https://me:secret@good.example/) [no](javascript:x) \`a${rlo}b\` [a${rlo}b](https://good.example/)`,
+    );
+    const link = words(page).getByRole("link", { name: /evil\.example/ });
+    assert.match(await read(link), /evil\.example good\.example/);
+    assert.equal(await link.getAttribute("title"), "https://good.example/x");
+    assert.equal(await words(page).locator(".refused").count(), 2);
+    assert.match(await read(words(page)), /no javascript:x/);
+    assert.match(await read(words(page).locator(".block > p > code").last()), /a\[U\+202E\]b/);
+    assert.match(await read(words(page).getByRole("link").last()), /a\[U\+202E\]b/);
+  });
+
+  it("keeps what piles up within its own turn", async () => {
+    await echo(`Z${"\u0300\u0301\u0302\u0303".repeat(400)}algo`);
+    const clip = await lastAnswer(page).evaluate(
+      (turn) => getComputedStyle(turn.closest(".exchange") as Element).overflow,
+    );
+    assert.equal(clip, "clip");
+  });
+
+  it("is held by a policy that stops a script which got in all the same", async () => {
+    expected = /Content Security Policy|TrustedHTML|TrustedScript/;
+    const { ran, violations } = await page.evaluate(async () => {
+      const violations: string[] = [];
+      document.addEventListener("securitypolicyviolation", ({ effectiveDirective }) =>
+        violations.push(effectiveDirective),
+      );
+      const attacks = [
+        () => document.body.append(Object.assign(document.createElement("script"), { textContent: "window.hacked=1" })),
+        () => document.body.insertAdjacentHTML("beforeend", '<img src="data:," onerror="window.hacked=1">'),
+        () => new Function("window.hacked=1")(),
+        () => fetch("https://example.com/").catch(() => {}),
+        () => new Worker("data:text/javascript,1"),
+      ];
+      // From a timer: what a debugger evaluates itself is not held to the policy.
+      for (const attack of attacks) {
+        await new Promise<void>((resolve) => {
+          setTimeout(() => {
+            try {
+              attack();
+            } catch {
+              // What the policy forbids may throw; that is as good.
+            }
+            setTimeout(resolve);
+          });
+        });
+      }
+      return { ran: "hacked" in window, violations };
+    });
+    assert.ok(violations.length >= 5, violations.join(", "));
+    assert.equal(ran, false);
+  });
+});
