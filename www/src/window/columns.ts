@@ -79,7 +79,7 @@ export function showColumns(log: WireLog | undefined): void {
   pre.setAttribute("role", "region");
   pre.ariaLabel = "The 25 lines";
   lines.append(create("summary", "", "The 25 lines"), pre);
-  at("columns").after(lines);
+  at("again").after(lines);
   void columns[0]?.[1].run(speed);
   if (log) void show(log, speed);
   whenIdle(() => {
