@@ -82,12 +82,16 @@ impl Said {
                 }
                 return Ok(());
             },
+            b"base_resp" if kind == Kind::Object => return self.base_resp(reader),
+            b"metadata" if kind == Kind::Object => return self.metadata(reader, level),
             b"details" if kind != Kind::Null => {
                 note(&mut self.details, lossy(reader.value()?));
                 return Ok(());
             },
-            b"message" | b"msg" | b"error_description" => &mut self.message,
-            b"code" => &mut self.code,
+            b"message" | b"msg" | b"error_description" | b"error_msg" | b"error_message" | b"err_msg" | b"errmsg" => {
+                &mut self.message
+            },
+            b"code" | b"error_code" | b"err_code" | b"errcode" => &mut self.code,
             b"param" => &mut self.param,
             b"type" => &mut self.error_type,
             b"request_id" | b"requestId" => &mut self.request_id,
@@ -99,11 +103,64 @@ impl Said {
             Kind::Number => lossy(reader.value()?),
             _ => return reader.value().map(drop),
         };
-        if name == b"code" || name.starts_with(b"status") {
+        if name.ends_with(b"code") || name.starts_with(b"status") {
             let status = integer(value.as_bytes()).filter(|status| (400..600).contains(status));
             self.status = self.status.or(status);
         }
         note(field, value);
+        Ok(())
+    }
+}
+
+impl Said {
+    /// A status beside the answer: `{"status_code":1008,"status_msg":"…"}`.
+    fn base_resp(&mut self, reader: &mut Reader<'_>) -> Result<(), Malformed> {
+        let mut first = true;
+        reader.object()?;
+        while let Some(name) = reader.member(&mut first)? {
+            let value = match reader.kind()? {
+                Kind::String => reader.string()?.to_text(),
+                _ => lossy(reader.value()?),
+            };
+            match_bytes!(name, {
+                b"status_code" => note(&mut self.code, value),
+                b"status_msg" => note(&mut self.message, value),
+                _ => {}
+            })
+        }
+        Ok(())
+    }
+
+    /// What the server behind a gateway said (`raw`) is better than what the gateway says of all of them.
+    fn metadata(&mut self, reader: &mut Reader<'_>, level: u8) -> Result<(), Malformed> {
+        let mut first = true;
+        reader.object()?;
+        while let Some(name) = reader.member(&mut first)? {
+            let kind = reader.kind()?;
+            let raw = match kind {
+                Kind::String if name == b"raw" => reader.string()?.to_text(),
+                _ => lossy(reader.value()?),
+            };
+            if name != b"raw" || level >= 3 || !matches!(kind, Kind::String | Kind::Object) {
+                continue;
+            }
+            let mut inner = Said::default();
+            let text = raw.trim();
+            let is_json = text.starts_with(['{', '[']);
+            if is_json {
+                // One that breaks off still tells what came before the break.
+                let _ = inner.read(&mut Reader::new(text.as_bytes()), level + 1);
+            } else if !text.starts_with('<') {
+                text.clone_into(&mut inner.message);
+            }
+            if !inner.message.is_empty() {
+                self.message = inner.message;
+            }
+            note(&mut self.code, inner.code);
+            note(&mut self.param, inner.param);
+            note(&mut self.error_type, inner.error_type);
+            self.status = self.status.or(inner.status);
+        }
         Ok(())
     }
 }

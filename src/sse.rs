@@ -31,6 +31,9 @@ const BOM: [u8; 3] = [0xEF, 0xBB, 0xBF];
 /// Buffers that grew past this for one large event are given back after it.
 const KEPT_CAPACITY: usize = 4096;
 
+/// The type of an event whose lines are JSON without a field name, from a [lenient](Decoder::set_lenient) decoder.
+pub(crate) const BARE: &str = "{";
+
 /// One event grew past the limit in bytes; its decoder takes no more input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Overflow {
@@ -89,6 +92,7 @@ pub struct Decoder {
     reconnection_time: Option<u64>,
     overflow: bool,
     unknown_field: bool,
+    is_lenient: bool,
 }
 
 impl Default for Decoder {
@@ -119,7 +123,14 @@ impl Decoder {
             reconnection_time: None,
             overflow: false,
             unknown_field: false,
+            is_lenient: false,
         }
+    }
+
+    /// From here on a field named `error` is an event of that type, and lines of JSON without a field name are one of type
+    /// [`BARE`]. The standard passes them over.
+    pub(crate) fn set_lenient(&mut self) {
+        self.is_lenient = true;
     }
 
     /// Takes the next bytes of the stream and gives the events they complete. Take events until there are none:
@@ -210,19 +221,48 @@ impl Decoder {
                 self.has_data = true;
                 self.data.extend_from_slice(value);
             },
-            _ => self.take_other_field(field, value),
+            _ => self.take_other_field(field, value, line),
         })
     }
 
     #[cold]
-    fn take_other_field(&mut self, field: &[u8], value: &[u8]) {
+    fn take_other_field(&mut self, field: &[u8], value: &[u8], line: &[u8]) {
         match_bytes!(field, {
+            b"error" if self.is_lenient && value.first() == Some(&b'{') => {
+                self.event_type = "error".to_owned();
+                self.take_bare(value);
+            },
             b"event" => self.event_type = lossy(value),
             b"id" if memchr(0, value).is_none() => self.id_buffer = lossy(value),
             b"retry" => self.reconnection_time = integer(value).or(self.reconnection_time),
             b"" | b"id" => {},
-            _ => self.unknown_field = true,
+            _ => self.take_no_field(line),
         })
+    }
+
+    /// Takes a line that is none of the standard's.
+    fn take_no_field(&mut self, line: &[u8]) {
+        if !self.is_lenient || !self.is_bare(line) {
+            self.unknown_field = true;
+            return;
+        }
+        if !self.has_data {
+            self.event_type = BARE.to_owned();
+        }
+        self.take_bare(line);
+    }
+
+    /// Whether a line without a field name is JSON, or goes on with it.
+    fn is_bare(&self, line: &[u8]) -> bool {
+        matches!(line.first(), Some(b'{')) || line == b"[DONE]" || self.has_data && self.event_type == BARE
+    }
+
+    fn take_bare(&mut self, line: &[u8]) {
+        if self.has_data {
+            self.data.push(b'\n');
+        }
+        self.has_data = true;
+        self.data.extend_from_slice(line);
     }
 }
 

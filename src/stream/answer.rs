@@ -54,7 +54,17 @@ impl Answer {
 
     /// Whether every choice has its finish reason, and there is one.
     pub(super) fn is_finished(&self) -> bool {
-        !self.choices.is_empty() && !self.is_open()
+        !self.choices.is_empty() && self.choices.iter().all(Choice::is_finished)
+    }
+
+    /// Whether there is a choice.
+    pub(super) fn has_choices(&self) -> bool {
+        !self.choices.is_empty()
+    }
+
+    /// The finish reason of a choice, where it says that the server failed.
+    pub(super) fn failed(&self) -> Option<String> {
+        self.choices.iter().find_map(Choice::failed)
     }
 
     /// Whether a choice lacks its finish reason.
@@ -179,16 +189,10 @@ impl Answer {
         Ok(())
     }
 
-    /// How a stream ends whose server says that it is over.
-    pub(super) fn done(&self, ledger: &mut Ledger) -> Box<Ending> {
+    /// Whether a choice has no finish reason, and a tool call that is not whole.
+    pub(super) fn is_mid_call(&self) -> bool {
         let mut unfinished = self.choices.iter().filter(|choice| choice.finish_reason.is_none());
-        if unfinished.any(|choice| choice.tool_calls.calls().iter().any(|call| !call.is_whole())) {
-            return Ending::truncated();
-        }
-        match self.is_finished() {
-            true => Ending::complete(),
-            false => complete_with(Repair::NoFinishReason, ledger),
-        }
+        unfinished.any(|choice| choice.tool_calls.calls().iter().any(|call| !call.is_whole()))
     }
 
     /// Nothing more comes for any choice: each hands out what it held back. `true`: and the answer is complete.
@@ -313,14 +317,6 @@ impl Answer {
     /// How many tokens all that is kept of the answer probably is.
     pub(super) fn estimate(&self) -> u64 {
         self.choices.iter().map(Choice::estimate).sum()
-    }
-}
-
-/// A complete ending that needs this repair; strict decoding refuses it.
-pub(super) fn complete_with(repair: Repair, ledger: &mut Ledger) -> Box<Ending> {
-    match ledger.repair(0, repair) {
-        Ok(()) => Ending::complete(),
-        Err(refusal) => refusal,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a body turned out to be, told by its first byte; and the values of a body that is a JSON document.
 
 use super::ending::{Ending, Taken};
-use crate::json::Reader;
+use crate::json::{self, Reader};
 use crate::server_error::html_title;
 use crate::text::{cut, joined, lossy};
 
@@ -41,6 +41,35 @@ impl Body {
             _ => None,
         }
     }
+}
+
+/// Whether a document is one object with choices in a list, as a caller expects it.
+pub(super) fn is_completion(document: &[u8]) -> bool {
+    let mut reader = Reader::new(document);
+    let mut first = true;
+    let mut has_choices = false;
+    if reader.object().is_err() {
+        return false;
+    }
+    while let Ok(name) = reader.member(&mut first) {
+        let Some(name) = name else {
+            return has_choices && reader.finish().is_ok();
+        };
+        let Ok(value) = reader.value() else { return false };
+        if name == b"choices" {
+            let items = value.strip_prefix(b"[").unwrap_or_default();
+            has_choices = items.trim_ascii_start().first() == Some(&b'{');
+        }
+    }
+    false
+}
+
+/// The same document with `null` for each number that is none; `None` where it is JSON as it is, or other things are wrong too.
+pub(super) fn with_finite_numbers(document: &[u8]) -> Option<Vec<u8>> {
+    let is_malformed = |value| matches!(value, Value::Malformed { .. });
+    values(document)
+        .any(is_malformed)
+        .then(|| json::with_finite_numbers(document))?
 }
 
 /// Adds bytes to a document.

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::failure::Failure;
 use super::repairs::Repair;
-use crate::text::joined;
+use crate::text::{cut, joined};
 
 /// How a stream ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -74,6 +74,24 @@ impl Ending {
     pub(super) fn lost() -> Box<Self> {
         let message = "The connection was lost before the answer was complete.";
         Self::of(Status::Truncated, "TruncatedError", "truncated", message)
+    }
+
+    /// The body is over and answered nothing.
+    pub(super) fn empty() -> Box<Self> {
+        let message = "The server ended its answer with nothing in it: no text, no tool call and no finish reason. Ask again, or \
+                       check the base URL and the model.";
+        Self::of(Status::Truncated, "TruncatedError", "empty_answer", message)
+    }
+
+    /// The server gave a finish reason that stands for a failure.
+    pub(super) fn failed(reason: &str) -> Box<Self> {
+        let reason = cut(reason, 120);
+        let message = joined(&[
+            "The server ended its answer with the finish reason `",
+            reason,
+            "`, which says that it failed. Ask again.",
+        ]);
+        Self::of(Status::Error, "APIError", reason, &message)
     }
 
     pub(super) fn stalled(code: &str, message: &str) -> Box<Self> {

@@ -2,7 +2,8 @@
 
 use super::repairs::Repair;
 use super::scan::Chunk;
-use crate::json::{Kind, Malformed, Reader, Writer, is_json, with_plain_names};
+use crate::json::{Kind, Malformed, Reader, Writer, is_json, match_bytes, with_finite_numbers, with_plain_names};
+use crate::sse;
 use crate::text::lossy;
 
 /// What an event says, and what had to be put right to read it.
@@ -63,6 +64,9 @@ pub(super) fn read<'a>(event_type: &str, data: &'a [u8], max_choices: usize) -> 
 pub(super) fn object(data: &[u8], max_choices: usize) -> Event<'_> {
     let mut reader = Reader::new(data);
     let Ok(chunk) = Chunk::read(&mut reader, max_choices) else {
+        if let Some(finite) = with_finite_numbers(data) {
+            return Event::of(Some(Repair::NotFinite), Says::Respelled(finite));
+        }
         // Perhaps only this one of several is damaged: the blank lines between events may be missing.
         return match data.windows(2).any(|pair| pair == b"\n{") {
             true => Event::of(None, Says::Lines(data)),
@@ -93,7 +97,13 @@ fn odd<'a>(event_type: &str, data: &'a [u8], max_choices: usize) -> Event<'a> {
         doubled += 1;
         rest = after.trim_ascii_start();
     }
-    let event = if is_done(rest) {
+    let event = if event_type == sse::BARE {
+        match is_done(rest) {
+            true => Event::of(Some(Repair::NoFieldName), Says::Done),
+            false if is_json(rest) => Event::of(Some(Repair::NoFieldName), Says::Respelled(rest.to_vec())),
+            false => Event::useless(Repair::Malformed),
+        }
+    } else if is_done(rest) {
         let repair = (is_padded || rest != b"[DONE]").then_some(Repair::PaddedDone);
         Event::of(repair, Says::Done)
     } else if event_type == "error" {
@@ -185,16 +195,65 @@ fn is_chunk(data: &[u8]) -> bool {
     }
 }
 
-/// An error without an `error` key: marked as one, or a message or detail in place of choices.
+/// An error without an `error` key: marked as one, or words and a code in place of an answer.
 fn is_bare_error(chunk: &Chunk<'_>) -> bool {
-    let has = |name, starts: &[u8]| {
-        chunk
-            .extra(name)
-            .and_then(|value| value.first())
-            .is_some_and(|first| starts.iter().any(|start| start == first))
-    };
-    let says_so = || has("message", b"\"") || has("detail", b"\"[{") || has("errors", b"[{");
-    chunk.is_error || !chunk.has_choices && chunk.usage.is_none() && says_so()
+    if chunk.is_error || chunk.extra("base_resp").is_some_and(is_bad_status) {
+        return true;
+    }
+    if chunk.first.is_some() || chunk.usage.is_some() {
+        return false;
+    }
+    let mut has_words = false;
+    let mut has_bad_code = false;
+    let mut has_good_code = false;
+    for (name, value) in &chunk.extras {
+        match_bytes!(*name, {
+            b"message" | b"msg" | b"detail" | b"errors" | b"error_msg" | b"error_message" | b"err_msg" | b"errmsg"
+            | b"error_description" => {
+                let starts: &[u8] = match_bytes!(*name, { b"detail" => b"\"[{", b"errors" => b"[{", _ => b"\"" });
+                has_words |= value.first().is_some_and(|first| starts.contains(first)) && !is_blank(value);
+            },
+            b"code" | b"error_code" | b"err_code" | b"errcode" => {
+                has_good_code |= is_good_code(value);
+                has_bad_code |= !is_good_code(value);
+            },
+            b"success" => has_bad_code |= *value == b"false",
+            b"status" => has_bad_code |= matches!(*value, b"\"error\"" | b"\"failed\"" | b"\"fail\""),
+            _ => {}
+        })
+    }
+    has_bad_code || has_words && !has_good_code
+}
+
+/// Whether a value says nothing.
+fn is_blank(value: &[u8]) -> bool {
+    matches!(value, b"\"\"" | b"[]" | b"{}")
+}
+
+/// Whether a code stands for success.
+fn is_good_code(value: &[u8]) -> bool {
+    let word = value
+        .strip_prefix(b"\"")
+        .and_then(|value| value.strip_suffix(b"\""))
+        .unwrap_or(value);
+    let words: [&[u8]; 6] = [b"", b"0", b"200", b"null", b"ok", b"success"];
+    words.iter().any(|good| word.eq_ignore_ascii_case(good))
+}
+
+/// Whether a status object names a code that is not 0.
+fn is_bad_status(object: &[u8]) -> bool {
+    let mut reader = Reader::new(object);
+    let mut first = true;
+    if reader.object().is_err() {
+        return false;
+    }
+    while let Ok(Some(name)) = reader.member(&mut first) {
+        let Ok(value) = reader.value() else { break };
+        if matches!(name, b"status_code" | b"code") {
+            return !is_good_code(value);
+        }
+    }
+    false
 }
 
 /// Data as JSON text: as it is, or as a string.

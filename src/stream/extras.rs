@@ -1,7 +1,7 @@
 //! Members that the engine has no use for: kept as they were sent, so that they can be read and sent back.
 
 use super::scan::Extra;
-use crate::json::Writer;
+use crate::json::{Str, Writer};
 
 /// Lists sent in several deltas are joined; of anything else the last that is not null stays. Of one name twice in one delta,
 /// the last counts.
@@ -82,6 +82,13 @@ impl Extras {
             member.most = member.most.max(member.value.len());
         }
         grown
+    }
+
+    /// The text of a member, where it is a string.
+    pub(super) fn text(&self, name: &[u8]) -> Option<String> {
+        let member = self.members.iter().find(|member| *member.name == *name)?;
+        let text = member.value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+        Some(Str::spelled(text).to_text())
     }
 
     pub(super) fn is_empty(&self) -> bool {

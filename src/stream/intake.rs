@@ -37,6 +37,35 @@ impl Intake {
         }
     }
 
+    /// Whether nothing has come that a reader waits for: no text, no call, no finish reason.
+    pub(super) fn is_empty(&self) -> bool {
+        self.clock.first_token.is_none()
+    }
+
+    /// How a stream ends whose server says that it is over.
+    fn done(&mut self) -> Box<Ending> {
+        if self.answer.is_mid_call() {
+            return Ending::truncated();
+        }
+        let lacks_reason = !self.answer.has_choices() || self.answer.is_open();
+        self.complete(lacks_reason.then_some(Repair::NoFinishReason))
+    }
+
+    /// How a stream ends of which all has come. With this repair it is complete, unless nothing was answered or the server says
+    /// that it failed.
+    pub(super) fn complete(&mut self, repair: Option<Repair>) -> Box<Ending> {
+        if self.is_empty() {
+            return Ending::empty();
+        }
+        if let Some(reason) = self.answer.failed() {
+            return Ending::failed(&reason);
+        }
+        match repair.map(|repair| self.ledger.repair(0, repair)) {
+            Some(Err(refusal)) => refusal,
+            _ => Ending::complete(),
+        }
+    }
+
     /// Takes the events that these bytes complete.
     #[cfg_attr(chatwire_speed, optimize(speed))]
     pub(super) fn take_events(&mut self, sse: &mut sse::Decoder, bytes: &[u8], now: f64) -> Taken {
@@ -127,7 +156,7 @@ impl Intake {
                 return Ok(marks.filter(|_| is_clean));
             }
             Says::Nothing => {}
-            Says::Done => return Err(self.answer.done(&mut self.ledger)),
+            Says::Done => return Err(self.done()),
             Says::Error(json) => return Err(Ending::in_band(&json, &json)),
             Says::Respelled(text) => {
                 self.take_said(event::object(&text, self.max_choices()), now)?;
@@ -161,7 +190,7 @@ impl Intake {
             }
             Line::Done => {
                 self.ledger.repair(0, Repair::NoBlankLine)?;
-                Err(self.answer.done(&mut self.ledger))
+                Err(self.done())
             }
             Line::Malformed => self.ledger.repair(0, Repair::Malformed),
         }
@@ -186,7 +215,7 @@ impl Intake {
     /// Takes a JSON document: a completion, an error, or several values in a row. Gives how the stream ends.
     pub(super) fn take_document(&mut self, document: &[u8], is_lost: bool, now: f64) -> Box<Ending> {
         match self.take_values(document, is_lost, now) {
-            Ok(()) => Ending::complete(),
+            Ok(()) => self.complete(None),
             Err(ending) => ending,
         }
     }
@@ -196,7 +225,7 @@ impl Intake {
         for value in body::values(document) {
             match value {
                 Value::Object(object) => self.take_document_value(object, now)?,
-                Value::Done if self.answer.has_begun() => return Err(self.answer.done(&mut self.ledger)),
+                Value::Done if self.answer.has_begun() => return Err(self.done()),
                 Value::Done => {}
                 Value::Other(other) => {
                     for object in event::objects(other) {
@@ -225,7 +254,7 @@ impl Intake {
             // Chunks in a row, of which the last ones are missing.
             return Err(if is_lost { Ending::lost() } else { Ending::truncated() });
         }
-        if self.answer.is_open() {
+        if self.answer.is_open() && !self.is_empty() {
             self.ledger.repair(0, Repair::NoFinishReason)?;
         }
         self.answer.end_choices(true, &mut self.ledger)?;

@@ -41,6 +41,7 @@ mod ending;
 mod event;
 mod extras;
 mod failure;
+mod finish;
 mod intake;
 mod ledger;
 mod options;
@@ -60,7 +61,6 @@ use crate::json::{Reader, Writer, typed};
 use crate::sse;
 use crate::text::{joined, lossy, push_number};
 pub use crate::usage::{TokenPrices, Tokens};
-use answer::complete_with;
 use body::Body;
 use clock::{RanOut, Timeout};
 pub use ending::Status;
@@ -106,8 +106,10 @@ pub struct Decoder {
 impl Decoder {
     /// A decoder at the start of a body.
     pub fn new(options: Options) -> Self {
+        let mut sse = sse::Decoder::with_limit(options.limits.max_event_bytes);
+        sse.set_lenient();
         Decoder {
-            sse: sse::Decoder::with_limit(options.limits.max_event_bytes),
+            sse,
             body: Body::Unknown,
             intake: Intake::new(&options),
             ending: None,
@@ -246,9 +248,10 @@ impl Decoder {
         typed(&self.outcome_json()?).ok()
     }
 
-    /// The completion as JSON text: a JSON document as the server sent it, else what was accumulated.
+    /// The completion as JSON text: a JSON document as the server sent it, if it is one completion with choices, else what was
+    /// accumulated.
     pub fn completion_json(&self) -> String {
-        if let Some(document) = self.body.document() {
+        if let Some(document) = self.body.document().filter(|document| body::is_completion(document)) {
             return lossy(document);
         }
         let mut out = Writer::default();
@@ -346,16 +349,22 @@ impl Decoder {
                         return refusal;
                     }
                 }
+                if let Some(finite) = body::with_finite_numbers(document) {
+                    *document = finite;
+                    if let Err(refusal) = self.intake.ledger.repair(0, Repair::NotFinite) {
+                        return refusal;
+                    }
+                }
                 return self.intake.take_document(document, is_lost, now);
             }
             Body::Html(page) => return body::html(page),
             Body::Unknown | Body::EventStream => self.take_last_event(now),
         };
-        let ledger = &mut self.intake.ledger;
         match taken {
             Err(ending) => ending,
-            Ok(()) if self.intake.answer.is_finished() => complete_with(Repair::NoDone, ledger),
+            Ok(()) if self.intake.answer.is_finished() => self.intake.complete(Some(Repair::NoDone)),
             Ok(()) if is_lost => Ending::lost(),
+            Ok(()) if self.intake.is_empty() => Ending::empty(),
             Ok(()) => Ending::truncated(),
         }
     }
@@ -405,7 +414,7 @@ impl Decoder {
     fn timed_out(&mut self, ran_out: RanOut) -> Box<Ending> {
         if self.intake.answer.is_finished() {
             // All of the answer is there; only the server forgot to say so and to hang up.
-            return complete_with(Repair::NoDone, &mut self.intake.ledger);
+            return self.intake.complete(Some(Repair::NoDone));
         }
         let (code, before) = match ran_out.timeout {
             Timeout::Total => ("timeout.total", "The whole request took longer than "),

@@ -16,6 +16,8 @@ pub enum Repair {
     DoubledField,
     /// Several values in one event: the blank lines between events are missing.
     NoBlankLine,
+    /// JSON without a field name before it.
+    NoFieldName,
     /// `[DONE]` with white space or quotes around it, or in other case.
     PaddedDone,
     /// The body ended after every finish reason, without `[DONE]`.
@@ -28,6 +30,8 @@ pub enum Repair {
     EventStream,
     /// An event that is not JSON.
     Malformed,
+    /// A number that is none: `NaN` or `Infinity`.
+    NotFinite,
     /// An event that is JSON, but no object.
     NotAnObject,
     /// No list of choices.
@@ -36,7 +40,7 @@ pub enum Repair {
     NoDelta,
     /// A choice without an index among several.
     NoChoiceIndex,
-    /// `message` or `text` in place of `delta`.
+    /// `message`, `text` or `response` in place of `delta`.
     MessageForDelta,
     /// Content that is a list of parts, or some other value than text.
     ContentParts,
@@ -74,19 +78,21 @@ pub enum Repair {
     ReasoningReclassified,
 }
 
-const CODES: [&str; 34] = [
+const CODES: [&str; 36] = [
     "framing.unfinished_event",
     "framing.invalid_utf8",
     "framing.keep_alive_data",
     "framing.empty_data",
     "framing.doubled_field",
     "framing.no_blank_line",
+    "framing.no_field_name",
     "end.padded_done",
     "end.no_done",
     "end.no_finish_reason",
     "body.json",
     "body.event_stream",
     "chunk.malformed",
+    "chunk.not_finite",
     "chunk.not_an_object",
     "chunk.no_choices",
     "chunk.no_delta",

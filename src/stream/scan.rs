@@ -219,7 +219,46 @@ impl<'a> Chunk<'a> {
         }
         chunk.error = own_error.or(chunk.inner_error);
         chunk.is_error = is_error || is_type_error;
+        if !chunk.has_choices && !chunk.extras.is_empty() {
+            chunk.take_foreign()?;
+        }
         Ok(chunk)
+    }
+
+    /// Takes an answer that stands in the chunk itself, not in a choice: `response`, or a `message`.
+    #[cold]
+    fn take_foreign(&mut self) -> Result<(), Malformed> {
+        let mut choice = Choice::default();
+        let mut delta = Delta::default();
+        let mut is_answer = false;
+        for (key, value) in &self.extras {
+            let mut reader = Reader::new(value);
+            match_bytes!(*key, {
+                b"response" if matches!(value.first(), Some(b'"' | b'n')) => {
+                    delta.content = Field::read(&mut reader)?;
+                    is_answer = true;
+                },
+                b"tool_calls" if value.first() == Some(&b'[') => {
+                    delta.tool_calls = Some(value);
+                    is_answer = true;
+                },
+                b"message" if value.first() == Some(&b'{') => {
+                    delta = Delta::read(&mut reader)?;
+                    is_answer = true;
+                },
+                b"done_reason" => choice.finish_reason = Field::read(&mut reader)?,
+                _ => {}
+            })
+        }
+        if is_answer {
+            let is_taken = |key: &[u8]| matches!(key, b"response" | b"tool_calls" | b"message" | b"done_reason");
+            self.extras.retain(|(key, _)| !is_taken(key));
+            choice.delta = Some(delta);
+            choice.whole = true;
+            self.has_choices = true;
+            self.first = Some(choice);
+        }
+        Ok(())
     }
 
     fn read_vendor(&mut self, object: &'a [u8]) -> Result<(), Malformed> {

@@ -1,7 +1,10 @@
 //! One choice of a completion, put together from its deltas.
 
+mod written;
+
 use super::ending::Taken;
 use super::extras::Extras;
+use super::finish::{Finish, is_failure};
 use super::ledger::Ledger;
 use super::options::PartialValues;
 use super::output::Output;
@@ -9,10 +12,10 @@ use super::partial_json::PartialJson;
 use super::predict::Slot;
 use super::reasoning::{Piece, Tags};
 use super::repairs::Repair;
-use super::scan::{self, Delta, Field, Part, REASONING_FIELDS, add_extra};
+use super::scan::{self, Delta, Field, Part, add_extra};
 use super::speech::Speech;
 use super::tool_calls::ToolCalls;
-use crate::json::{Kind, Reader, Str, Text, Writer};
+use crate::json::{Kind, Reader, Str, Text};
 use crate::provider::ReasoningPlace;
 use crate::usage::tokens;
 
@@ -50,6 +53,11 @@ pub(super) struct Choice {
     pub(super) tool_calls: ToolCalls,
     filler_told: bool,
     pub(super) finish_reason: Option<String>,
+    finish: Finish,
+    /// The finish reason was told.
+    finish_told: bool,
+    /// Text of the answer came, not only reasoning.
+    has_answered: bool,
     /// Lists inside `logprobs`, joined: name and raw value.
     logprobs: Extras,
     extras: Extras,
@@ -77,6 +85,9 @@ impl Choice {
             tool_calls: ToolCalls::new(index),
             filler_told: false,
             finish_reason: None,
+            finish: Finish::default(),
+            finish_told: false,
+            has_answered: false,
             logprobs: Extras::default(),
             extras: Extras::default(),
             delta_extras: Extras::default(),
@@ -120,14 +131,21 @@ impl Choice {
         if !choice.extras.is_empty() {
             ledger.hold(self.extras.keep(&choice.extras, true))?;
         }
-        match choice.finish_reason {
-            Field::Str(reason) if reason.is_empty() => ledger.repair(self.index, Repair::EmptyFinishReason)?,
-            Field::Str(reason) if self.finish_reason.is_none() => {
+        if choice.finish_reason.is_blank() {
+            ledger.repair(self.index, Repair::EmptyFinishReason)?;
+        }
+        let reason = choice.finish_reason.text();
+        let can_be_told = self.finish.note(progress, reason.is_some());
+        if let Some(reason) = reason {
+            progress |= self.finish_reason.is_none();
+            if !self.finish_told || !can_be_told {
                 ledger.hold_long(0, reason.raw.len())?;
-                self.finish(reason.to_text(), ledger)?;
-                progress = true;
+                self.finish_reason = Some(reason.to_text());
             }
-            _ => {}
+        }
+        // One that came with the first piece is told when nothing follows it.
+        if !self.finish_told && (can_be_told || !progress && self.finish.is_proof) {
+            self.tell_finish(ledger)?;
         }
         Ok(progress)
     }
@@ -146,6 +164,22 @@ impl Choice {
         };
         self.has_deltas |= progress;
         Ok(progress)
+    }
+
+    /// Whether a finish reason has come after which nothing more of the answer did.
+    pub(super) fn is_finished(&self) -> bool {
+        self.finish_reason.is_some() && self.finish.is_proof
+    }
+
+    /// The finish reason, where it says that the server failed: its own, or that of the model behind it where nothing was
+    /// answered.
+    pub(super) fn failed(&self) -> Option<String> {
+        if let Some(reason) = self.finish_reason.as_ref().filter(|reason| is_failure(reason)) {
+            return Some(reason.clone());
+        }
+        let has_answered = self.has_answered || self.has_refusal || !self.tool_calls.calls().is_empty();
+        let native = self.extras.text(b"native_finish_reason").filter(|_| !has_answered)?;
+        Some(native).filter(|reason| is_failure(reason))
     }
 
     fn take_delta(&mut self, delta: &Delta<'_>, whole: bool, ledger: &mut Ledger) -> Taken<bool> {
@@ -202,6 +236,7 @@ impl Choice {
         if !self.tags.is_off() && (self.inbox.is_cut() || !self.tags.pass(content)) {
             return self.take_tagged(content, ledger);
         }
+        self.has_answered |= !content.is_empty();
         let from = self.content.as_str().len();
         self.content.push(content);
         let piece = self.content.as_str().get(from..).unwrap_or_default();
@@ -237,6 +272,7 @@ impl Choice {
     fn take_piece(&mut self, piece: Piece<'_>, ledger: &mut Ledger) -> Taken {
         match piece {
             Piece::Text(text) => {
+                self.has_answered |= !text.trim_ascii().is_empty();
                 if ledger.accumulate {
                     self.content.push_str(text);
                 }
@@ -365,11 +401,14 @@ impl Choice {
         Ok(())
     }
 
-    fn finish(&mut self, reason: String, ledger: &mut Ledger) -> Taken {
+    /// Nothing of the answer is to come: settles its parts, and tells the finish reason.
+    fn tell_finish(&mut self, ledger: &mut Ledger) -> Taken {
+        self.finish_told = true;
         self.flush(ledger)?;
         self.flush_speech(&mut ledger.output);
         self.end_edits(&mut ledger.output);
         self.tool_calls.end(true, ledger)?;
+        let reason = self.finish_reason.take().unwrap_or_default();
         let reason = self.normal_reason(reason, ledger)?;
         if ledger.output.wants_events() {
             ledger
@@ -428,6 +467,13 @@ impl Choice {
 
     /// The stream is over: nothing more comes for any part of this choice. `complete`: and it was all of it.
     pub(super) fn end(&mut self, complete: bool, ledger: &mut Ledger) -> Taken {
+        if !complete && !self.finish.is_proof {
+            // It meant nothing: more came after it, or was to come.
+            self.finish_reason = None;
+        }
+        if self.finish_reason.is_some() && !self.finish_told {
+            self.tell_finish(ledger)?;
+        }
         self.flush(ledger)?;
         self.inbox.move_half_to(&mut self.content);
         let from = self.content.as_str().len();
@@ -447,91 +493,6 @@ impl Choice {
             self.finish_reason = Some(self.normal_reason(reason, ledger)?);
         }
         Ok(())
-    }
-
-    /// The choice of the accumulated completion; `member` is `message`, or `delta` where the completion goes out as a chunk.
-    pub(super) fn write(&self, member: &str, out: &mut Writer) {
-        out.comma()
-            .raw(b"{")
-            .key("index")
-            .integer(self.index)
-            .key(member)
-            .raw(b"{");
-        self.write_members(false, member == "delta", out);
-        out.raw(b"}");
-        if !self.logprobs.is_empty() {
-            out.key("logprobs").raw(b"{");
-            self.logprobs.write(out);
-            out.raw(b"}");
-        }
-        match &self.finish_reason {
-            Some(reason) => out.member("finish_reason", reason),
-            None => out.raw_member("finish_reason", b"null"),
-        };
-        self.extras.write(out);
-        out.raw(b"}");
-    }
-
-    /// The members of the assistant message, as this server wants it sent back.
-    pub(super) fn write_message(&self, out: &mut Writer) {
-        self.write_members(true, false, out);
-    }
-
-    fn write_members(&self, replay: bool, numbered: bool, out: &mut Writer) {
-        out.member("role", self.role.as_deref().unwrap_or("assistant"));
-        let reasoning = self.reasoning.as_str();
-        let text = self.content.as_str();
-        match self.source.filter(|_| replay && !reasoning.is_empty()) {
-            Some(Source::Tags) => {
-                out.member(
-                    "content",
-                    &crate::text::joined(&["<think>", reasoning, "</think>", text]),
-                );
-            }
-            Some(Source::Parts) => {
-                out.key("content")
-                    .raw(b"[{")
-                    .member("type", "thinking")
-                    .key("thinking")
-                    .raw(b"[{");
-                out.member("type", "text").member("text", reasoning).raw(b"}]}");
-                if !text.is_empty() {
-                    out.raw(b",{").member("type", "text").member("text", text).raw(b"}");
-                }
-                out.raw(b"]");
-            }
-            source => {
-                if self.has_content {
-                    out.member("content", text);
-                } else {
-                    out.raw_member("content", b"null");
-                }
-                if let Some(Source::Field(field)) = source {
-                    out.member(REASONING_FIELDS.get(field).unwrap_or(&"reasoning"), reasoning);
-                }
-            }
-        }
-        if !replay && !reasoning.is_empty() {
-            out.member("reasoning", reasoning);
-            if let Some(Source::Field(field @ 1..)) = self.source {
-                out.member(REASONING_FIELDS.get(field).unwrap_or(&"reasoning"), reasoning);
-            }
-        }
-        if self.has_refusal && !(replay && self.refusal.as_str().is_empty()) {
-            if self.refusal.as_str().is_empty() {
-                out.raw_member("refusal", b"null");
-            } else {
-                out.member("refusal", self.refusal.as_str());
-            }
-        }
-        if !self.tool_calls.calls().is_empty() {
-            out.key("tool_calls").raw(b"[");
-            for (at, call) in self.tool_calls.calls().iter().enumerate() {
-                call.write(Some(at as u64).filter(|_| numbered), out);
-            }
-            out.raw(b"]");
-        }
-        self.delta_extras.write(out);
     }
 }
 

@@ -1,0 +1,92 @@
+//! A choice as JSON text: in the accumulated completion, and as the turn to send back.
+
+use super::{Choice, Source};
+use crate::json::Writer;
+use crate::stream::scan::REASONING_FIELDS;
+
+impl Choice {
+    /// The choice of the accumulated completion; `member` is `message`, or `delta` where the completion goes out as a chunk.
+    pub(in crate::stream) fn write(&self, member: &str, out: &mut Writer) {
+        out.comma()
+            .raw(b"{")
+            .key("index")
+            .integer(self.index)
+            .key(member)
+            .raw(b"{");
+        self.write_members(false, member == "delta", out);
+        out.raw(b"}");
+        if !self.logprobs.is_empty() {
+            out.key("logprobs").raw(b"{");
+            self.logprobs.write(out);
+            out.raw(b"}");
+        }
+        match &self.finish_reason {
+            Some(reason) => out.member("finish_reason", reason),
+            None => out.raw_member("finish_reason", b"null"),
+        };
+        self.extras.write(out);
+        out.raw(b"}");
+    }
+
+    /// The members of the assistant message, as this server wants it sent back.
+    pub(in crate::stream) fn write_message(&self, out: &mut Writer) {
+        self.write_members(true, false, out);
+    }
+
+    fn write_members(&self, replay: bool, numbered: bool, out: &mut Writer) {
+        out.member("role", self.role.as_deref().unwrap_or("assistant"));
+        let reasoning = self.reasoning.as_str();
+        let text = self.content.as_str();
+        match self.source.filter(|_| replay && !reasoning.is_empty()) {
+            Some(Source::Tags) => {
+                out.member(
+                    "content",
+                    &crate::text::joined(&["<think>", reasoning, "</think>", text]),
+                );
+            }
+            Some(Source::Parts) => {
+                out.key("content")
+                    .raw(b"[{")
+                    .member("type", "thinking")
+                    .key("thinking")
+                    .raw(b"[{");
+                out.member("type", "text").member("text", reasoning).raw(b"}]}");
+                if !text.is_empty() {
+                    out.raw(b",{").member("type", "text").member("text", text).raw(b"}");
+                }
+                out.raw(b"]");
+            }
+            source => {
+                if self.has_content {
+                    out.member("content", text);
+                } else {
+                    out.raw_member("content", b"null");
+                }
+                if let Some(Source::Field(field)) = source {
+                    out.member(REASONING_FIELDS.get(field).unwrap_or(&"reasoning"), reasoning);
+                }
+            }
+        }
+        if !replay && !reasoning.is_empty() {
+            out.member("reasoning", reasoning);
+            if let Some(Source::Field(field @ 1..)) = self.source {
+                out.member(REASONING_FIELDS.get(field).unwrap_or(&"reasoning"), reasoning);
+            }
+        }
+        if self.has_refusal && !(replay && self.refusal.as_str().is_empty()) {
+            if self.refusal.as_str().is_empty() {
+                out.raw_member("refusal", b"null");
+            } else {
+                out.member("refusal", self.refusal.as_str());
+            }
+        }
+        if !self.tool_calls.calls().is_empty() {
+            out.key("tool_calls").raw(b"[");
+            for (at, call) in self.tool_calls.calls().iter().enumerate() {
+                call.write(Some(at as u64).filter(|_| numbered), out);
+            }
+            out.raw(b"]");
+        }
+        self.delta_extras.write(out);
+    }
+}

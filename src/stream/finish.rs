@@ -1,0 +1,97 @@
+//! Which finish reason of a choice counts, and whether it says that all of the answer is there.
+//!
+//! Some servers set one on every chunk. The last one counts; and one that was followed by more, or came with each piece of the
+//! answer, does not tell a whole answer from one that was cut.
+
+#[derive(Debug, Default)]
+pub(super) struct Finish {
+    /// How many chunks brought something of the answer: none, one, or more.
+    pieces: u8,
+    /// One of them had no finish reason.
+    has_plain_piece: bool,
+    /// The reason so far says that the answer is whole.
+    pub(super) is_proof: bool,
+}
+
+impl Finish {
+    /// Takes note of a chunk. `progress`: it brought something of the answer; `has_reason`: it has a finish reason. True when
+    /// that reason can be told at once: nothing of the answer is to be expected after it.
+    pub(super) fn note(&mut self, progress: bool, has_reason: bool) -> bool {
+        if !progress {
+            self.is_proof |= has_reason;
+            return has_reason;
+        }
+        self.pieces = self.pieces.saturating_add(1);
+        self.is_proof = has_reason && (self.has_plain_piece || self.pieces == 1);
+        self.has_plain_piece |= !has_reason;
+        has_reason && self.has_plain_piece
+    }
+}
+
+/// Whether a finish reason says that the server failed, in whatever spelling. Reasons nobody knows are none of these.
+pub(super) fn is_failure(reason: &str) -> bool {
+    const WORDS: [&str; 9] = [
+        "error",
+        "malformed",
+        "unexpected_tool_call",
+        "fail",
+        "abort",
+        "cancel",
+        "timeout",
+        "timed_out",
+        "overloaded",
+    ];
+    let reason = reason.to_ascii_lowercase();
+    WORDS.iter().any(|word| reason.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What notes of chunks amount to: proof, and which of them could be told at once.
+    fn noted(chunks: &[(bool, bool)]) -> (bool, Vec<bool>) {
+        let mut finish = Finish::default();
+        let told = chunks
+            .iter()
+            .map(|(progress, reason)| finish.note(*progress, *reason))
+            .collect();
+        (finish.is_proof, told)
+    }
+
+    #[test]
+    fn a_reason_proves_the_end_unless_each_piece_had_one_or_more_came_after_it() {
+        assert_eq!(noted(&[(true, false), (false, true)]), (true, vec![false, true]));
+        assert_eq!(noted(&[(true, false), (true, true)]), (true, vec![false, true]));
+        assert_eq!(noted(&[(true, true)]), (true, vec![false]));
+        assert_eq!(noted(&[(true, true), (true, true)]), (false, vec![false, false]));
+        assert_eq!(
+            noted(&[(true, true), (true, true), (false, true)]),
+            (true, vec![false, false, true])
+        );
+        assert_eq!(noted(&[(false, true), (true, false)]), (false, vec![true, false]));
+    }
+
+    #[test]
+    fn reasons_that_stand_for_a_failure() {
+        for reason in [
+            "error",
+            "network_error",
+            "function_call_filter: MALFORMED_FUNCTION_CALL",
+            "abort",
+            "timeout",
+        ] {
+            assert!(is_failure(reason), "{reason}");
+        }
+        for reason in [
+            "stop",
+            "length",
+            "content_filter",
+            "sensitive",
+            "tool_calls",
+            "insufficient_system_resource",
+        ] {
+            assert!(!is_failure(reason), "{reason}");
+        }
+    }
+}
