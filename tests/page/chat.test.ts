@@ -432,6 +432,26 @@ describe("the voice", { timeout: 120_000 }, () => {
   });
 });
 
+describe("the worker", () => {
+  it("holds the page to the page's own policy, and lets hashed files be kept", async () => {
+    const answer = await fetch(worker.url);
+    const html = await answer.text();
+    const own = /http-equiv="content-security-policy"\s+content="([^"]+)"/.exec(html)?.[1] ?? "";
+    const directives = (policy: string) => policy.split(/;\s*/).sort();
+    // A page cannot say itself who may frame it.
+    const sent = directives(answer.headers.get("content-security-policy") ?? "");
+    assert.deepEqual(
+      sent.filter((directive) => directive !== "frame-ancestors 'none'"),
+      directives(own),
+    );
+    assert.ok(sent.includes("frame-ancestors 'none'"));
+    assert.equal(answer.headers.get("cache-control"), "no-cache");
+    const [script] = /assets\/index-[\w-]+\.js/.exec(html) ?? [];
+    const asset = await fetch(new URL(`/${script}`, worker.url));
+    assert.match(asset.headers.get("cache-control") ?? "", /immutable/);
+  });
+});
+
 describe("a server that asks for its access token", { timeout: 60_000 }, () => {
   it("is given it once", async () => {
     const guarded = await startWorker({ assets, bindings: { ACCESS_TOKEN: "open-sesame" } });

@@ -322,7 +322,9 @@ offerListening(at("listen"), {
 
 showCost();
 offerConversations(talk);
-showColumns(location.hash ? undefined : wire.log);
+// The wire of the first view is for those who see it.
+const isWireSeen = !location.hash && getComputedStyle(at("sheet")).display === "none";
+showColumns(isWireSeen ? wire.log : undefined);
 void offerSources().then(async () => {
   // A page that is opened again goes on where it was.
   const [latest] = location.hash ? [] : await list();
@@ -338,10 +340,13 @@ void offerSources().then(async () => {
     race: () => void lazy.race().then((tab) => tab.run()),
   });
 });
-whenIdle(() => {
-  void init();
-  void loadRenderer();
-  warmUp();
+// One after the other, so that each is short.
+whenIdle(async () => {
+  await init().catch(() => {});
+  whenIdle(async () => {
+    await loadRenderer().catch(() => {});
+    whenIdle(warmUp);
+  });
 });
 // On a touch screen, focus would put a keyboard over half of the page.
 if (matchMedia("(hover: hover)").matches) message.focus({ preventScroll: true });

@@ -11,6 +11,7 @@ import { CLIENTS, type ClientName, type Reading } from "../compare/names.ts";
 import type { WireLog } from "../inspector/lines.ts";
 import { at, button, create } from "../page/dom.ts";
 import { whenIdle } from "../page/idle.ts";
+import { Painter } from "../page/paint.ts";
 import { tap } from "../sources/tap.ts";
 import recorded from "./recorded.json" with { type: "json" };
 import { type Recording, replaying } from "./replay.ts";
@@ -23,12 +24,19 @@ const TITLES: Readonly<Record<ClientName, string>> = {
   "by hand": "25 lines by hand",
 };
 
+/** Milliseconds between updates of a column: the stream has a word in each. */
+const INTERVAL = 100;
+
 class Column {
   readonly element = create("article", "column");
   readonly #words = create("p", "words");
   readonly #verdict = create("p", "verdict");
   readonly #label = create("span", "label");
   readonly #name: ClientName;
+  #text = "";
+  readonly #painter = new Painter(() => {
+    this.#words.textContent = this.#text;
+  }, INTERVAL);
 
   constructor(name: ClientName) {
     this.#name = name;
@@ -55,7 +63,8 @@ class Column {
   }
 
   #write(text: string): void {
-    this.#words.textContent = text;
+    this.#text = text;
+    this.#painter.request();
   }
 
   #judge({ text, said, isWhole }: Reading): void {
