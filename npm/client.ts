@@ -20,6 +20,7 @@ import type {
   ChatCompletionCreateParamsStreaming,
   ModelList,
   ResponseFormat,
+  Timeouts,
   UsageTotals,
   WithRequestId,
 } from "./types.ts";
@@ -131,7 +132,7 @@ export class Completions {
   ): APIPromise<WithRequestId<ParsedChatCompletion<T>>> {
     const parsing = import("./tools/parse.ts").then(({ parse }) => {
       const create = (sent: ChatCompletionCreateParamsNonStreaming) => this.create(sent, options).withResponse();
-      return parse<T>(params, create, () => this.#caller.knowsSchemas());
+      return parse<T>(params, create, async () => (await this.#caller.provider()).jsonSchema);
     }, rethrow);
     return new APIPromise(parsing, async () => (await parsing).data);
   }
@@ -168,7 +169,8 @@ export class Completions {
    * ```
    */
   runTools(params: ToolRunParams, options: ToolRunOptions = {}): ToolRun {
-    return new ToolRun(params, options, (turn, settings) => this.stream(turn, settings));
+    const stream = (turn: ChatCompletionCreateParamsBase, settings: RequestOptions) => this.stream(turn, settings);
+    return new ToolRun(params, options, stream, async () => (await this.#caller.provider()).streamUsage);
   }
 }
 
@@ -231,6 +233,35 @@ export class Chatwire {
     this.#caller = new Caller(options, this);
     this.chat = new Chat(this.#caller);
     this.models = new Models(this.#caller);
+  }
+
+  /**
+   * Where requests go, up to `/chat/completions`: whole, also where a relative one was given. In a page, until the engine is
+   * there, what was given (nothing for a provider by name).
+   */
+  get baseURL(): string {
+    return this.#caller.baseURL;
+  }
+
+  /** How often a failed request is tried again. */
+  get maxRetries(): number {
+    return this.#caller.options.maxRetries ?? 2;
+  }
+
+  /** Patience in milliseconds, as it was given; undefined where it is the default. */
+  get timeout(): number | Timeouts | undefined {
+    return this.#caller.options.timeout;
+  }
+
+  /**
+   * Another client with the options of this one, but for those that are given. It counts its own usage.
+   * @example
+   * ```ts
+   * const patient = client.withOptions({ maxRetries: 5, timeout: { headers: 60_000 } });
+   * ```
+   */
+  withOptions(options: ClientOptions): Chatwire {
+    return new Chatwire({ ...this.#caller.options, ...options });
   }
 
   /** What the finished calls of this client add up to. */

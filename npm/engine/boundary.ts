@@ -83,8 +83,17 @@ export const STEP = 9; // length, now, milliseconds since 1970, a random number 
 export const ACCOUNT = 10; // length, id
 /** Puts out the `UsageTotals` of all calls. */
 export const USAGE = 11;
-/** Says whether the provider documents `response_format: json_schema`. */
-export const KNOWS_SCHEMAS = 12;
+/** Puts out the `ProviderFacts` of its provider. */
+export const PROVIDER = 12;
+
+/** What there is to know of a provider before anything is asked of it. */
+export interface ProviderFacts {
+  baseURL: string;
+  /** It documents `response_format: json_schema`. */
+  jsonSchema: boolean;
+  /** It takes `stream_options: { include_usage: true }`. */
+  streamUsage: boolean;
+}
 
 /** Why nothing was made: an error to throw, or an environment variable whose value the engine wants as the option `env`. */
 export type Refusal = { error: object; variable?: never } | { variable: string; error?: never };

@@ -1,8 +1,8 @@
 /**
  * One request through the engine: from what the caller gave to a response whose headers have arrived.
  */
-import { ACCOUNT, CONNECTION, type EngineCall, KNOWS_SCHEMAS, USAGE } from "../engine/boundary.ts";
-import { answer, init, initNow, make, type Part, put, says, settingsText, tryMake } from "../engine/engine.ts";
+import { ACCOUNT, CONNECTION, type EngineCall, PROVIDER, type ProviderFacts, USAGE } from "../engine/boundary.ts";
+import { answer, init, initNow, make, type Part, put, settingsText, tryMake } from "../engine/engine.ts";
 import {
   aborted,
   ChatwireError,
@@ -83,6 +83,7 @@ const callers = new WeakMap<object, Caller>();
 
 /** What a client holds of the engine, and the way to make calls with it. */
 export class Caller {
+  readonly #given: ClientOptions;
   readonly #options: ClientOptions;
   #connection: Part | undefined;
   #isDisposed = false;
@@ -101,6 +102,7 @@ export class Caller {
       throw new ChatwireError("fallback is a list of { client, model }, each client another Chatwire.");
     }
     const { fetch } = options;
+    this.#given = options;
     this.#options = fetch ? { ...options, fetch: standard(fetch) } : options;
     callers.set(client, this);
     // A page fetches the engine from here on, so that it is there, or nearly, when the first call is made. Where that fails, the
@@ -116,11 +118,27 @@ export class Caller {
     return answer();
   }
 
-  /** Whether the server documents `response_format: json_schema`. */
-  async knowsSchemas(): Promise<boolean> {
+  /** The options as they were given. */
+  get options(): ClientOptions {
+    return this.#given;
+  }
+
+  /** Where requests go; what was given, while the engine is not there yet. */
+  get baseURL(): string {
+    if (initNow()) return this.#provider().baseURL;
+    const { baseURL, provider } = this.#given;
+    return baseURL ?? (provider as { baseURL?: string } | undefined)?.baseURL ?? "";
+  }
+
+  /** What is known of the provider. */
+  async provider(): Promise<ProviderFacts> {
     await init();
-    this.#connect().call(KNOWS_SCHEMAS);
-    return says();
+    return this.#provider();
+  }
+
+  #provider(): ProviderFacts {
+    this.#connect().call(PROVIDER);
+    return answer();
   }
 
   /** Starts a call. Whatever is wrong with it rejects `answer`. */

@@ -3,9 +3,9 @@
  *
  * Loaded when the first run starts, so that pages without tools do not carry it.
  */
-import { aborted, ChatwireError, errorOf, toError, unopened, withOutcome } from "../errors.ts";
+import { aborted, ChatwireError, errorOf, toError, unopened, unsent, withOutcome } from "../errors.ts";
 import type { ChatCompletionFunctionTool, Outcome, ToolCall, Usage } from "../types.ts";
-import type { RunnableFunctionTool, RunnableTool, ToolRunEvent, ToolRunOutcome, ToolRunState } from "./run.ts";
+import type { RunnableTool, ToolRunEvent, ToolRunOutcome, ToolRunState } from "./run.ts";
 import { check, inWords, jsonSchemaOf, type Schema } from "./schema.ts";
 
 const MAX_STEPS = 10;
@@ -66,6 +66,8 @@ async function* turns(state: ToolRunState): AsyncGenerator<ToolRunEvent, void, v
   const { maxSteps = MAX_STEPS, concurrency = CONCURRENCY, toolTimeout, approve, signal: _, ...request } = options;
   const tools = toolsOf(state);
   const { tools: __, ...rest } = state.params;
+  // What a run used is asked for, where nobody said otherwise.
+  if (rest.stream_options === undefined && (await state.takesUsage())) rest.stream_options = { include_usage: true };
   const definitions = [...tools.values()].map(({ definition }) => definition);
   for (let step = 0; step < maxSteps; step++) {
     const params = { ...rest, messages: [...messages], ...(definitions.length > 0 ? { tools: definitions } : {}) };
@@ -124,35 +126,56 @@ async function* turns(state: ToolRunState): AsyncGenerator<ToolRunEvent, void, v
   }
 }
 
-/** The tools by name. */
+/**
+ * The tools by name.
+ * @throws {InvalidRequestError} there are none, one cannot run, or two have the same name
+ */
 function toolsOf({ params }: ToolRunState): Map<string, Tool> {
-  if (!Array.isArray(params.tools))
-    throw new ChatwireError("runTools takes tools: a list of tools with an execute function.");
-  return new Map(
-    params.tools.map((tool) => toTool(tool as RunnableTool | RunnableFunctionTool)).map((tool) => [tool.name, tool]),
-  );
+  const given: unknown = params?.tools;
+  if (!Array.isArray(given)) throw wrong("runTools takes tools: a list of tools with an execute function");
+  const tools = new Map<string, Tool>();
+  for (const [at, one] of given.entries()) {
+    const tool = toTool(one, String(at));
+    if (tools.has(tool.name)) throw wrong(`two tools are named "${tool.name}"`, String(at));
+    tools.set(tool.name, tool);
+  }
+  return tools;
 }
 
-function toTool(tool: RunnableTool | RunnableFunctionTool): Tool {
-  const isNested = "function" in tool;
-  const { name, description, parameters = NO_ARGUMENTS } = isNested ? tool.function : tool;
-  const execute = isNested ? (tool.function.function as unknown as RunnableTool["execute"]) : tool.execute.bind(tool);
-  const named = name ?? execute.name;
-  if (!named) throw new ChatwireError("A tool has no name.");
+function wrong(message: string, ...path: string[]): ChatwireError {
+  return unsent("invalid_tool", message, "tools", ...path);
+}
+
+/** What the model is told of a tool: of one in the shape of openai, all that is written but what is for us. */
+const OURS = ["function", "parse"];
+const TOLD = ["name", "description", "strict"];
+
+function toTool(given: unknown, at: string): Tool {
+  if (typeof given !== "object" || given === null) throw wrong("a tool is an object with an execute function", at);
+  const { type, function: nested, ...beside } = given as Record<string, unknown>;
+  if (type !== undefined && type !== "function") {
+    throw wrong(`a tool of type "${String(type)}" cannot be run here: only functions can`, at);
+  }
+  const isNested = typeof nested === "object" && nested !== null;
+  const said = (isNested ? nested : given) as Partial<RunnableTool> & { parse?: Tool["parse"]; function?: unknown };
+  const run = isNested ? said.function : said.execute;
+  const name = said.name ?? (run as { name?: string } | undefined)?.name;
+  if (!name || typeof name !== "string") throw wrong("a tool has no name", at);
+  const { parse } = said;
+  if (typeof run !== "function" || (isNested && parse !== undefined && typeof parse !== "function")) {
+    throw wrong(`the tool "${name}" has no function to run: give it ${isNested ? "function" : "execute"}`, at);
+  }
+  const parameters = said.parameters ?? NO_ARGUMENTS;
+  const isTold = (key: string) => (isNested ? !OURS.includes(key) : TOLD.includes(key));
+  const sent = Object.fromEntries(Object.entries(said).filter(([key]) => isTold(key)));
+  const definition = { ...sent, name, parameters: jsonSchemaOf(parameters as Schema) };
   return {
-    name: named,
-    definition: {
-      type: "function",
-      function: {
-        name: named,
-        ...(description === undefined ? {} : { description }),
-        parameters: jsonSchemaOf(parameters as Schema),
-      },
-    },
+    name,
+    definition: { ...(isNested && beside), type: "function", function: definition },
     schema: parameters as Schema,
-    timeout: isNested ? undefined : tool.timeout,
-    parse: (isNested && tool.function.parse) || ((text) => JSON.parse(text || "{}")),
-    execute,
+    timeout: isNested ? undefined : said.timeout,
+    parse: (isNested && parse) || ((text) => JSON.parse(text || "{}")),
+    execute: run.bind(isNested ? nested : given) as RunnableTool["execute"],
   };
 }
 

@@ -37,6 +37,8 @@ export interface ToolShape<Parameters, Args> {
   name: string;
   /** When and how to use it, for the model to read. */
   description?: string;
+  /** OpenAI: hold the model to `parameters` exactly. */
+  strict?: boolean | null;
   /** What the arguments are to be; they are checked before `execute` sees them. None means no arguments. */
   parameters?: Parameters;
   /** Milliseconds it may take, in place of the run's `toolTimeout`. */
@@ -52,6 +54,8 @@ export interface RunnableFunctionTool {
     name?: string;
     description?: string;
     parameters: object;
+    /** OpenAI: hold the model to `parameters` exactly. */
+    strict?: boolean | null;
     /** Turns the text of the arguments into what `function` takes; `JSON.parse` when left out. */
     parse?: (text: string) => unknown;
     // A method, so that functions of any one argument fit.
@@ -141,6 +145,8 @@ export interface ToolRunState {
   outcome?: ToolRunOutcome;
   /** Opens the stream of one turn. */
   open(params: ChatCompletionCreateParamsBase, options: RequestOptions): ChatStream;
+  /** Whether the provider takes `stream_options: { include_usage: true }`. */
+  takesUsage(): Promise<boolean>;
 }
 
 /**
@@ -163,9 +169,14 @@ export class ToolRun implements AsyncIterable<ToolRunEvent> {
   #isBegun = false;
 
   /** Made by `runTools`. */
-  constructor(params: ToolRunParams, options: ToolRunOptions, open: ToolRunState["open"]) {
+  constructor(
+    params: ToolRunParams,
+    options: ToolRunOptions,
+    open: ToolRunState["open"],
+    takesUsage: ToolRunState["takesUsage"],
+  ) {
     const messages = Array.isArray(params?.messages) ? [...params.messages] : [];
-    this.#state = { params, options, messages, steps: [], controller: this.controller, open };
+    this.#state = { params, options, messages, steps: [], controller: this.controller, open, takesUsage };
     this.#ended = new Promise((resolve) => {
       this.#settle = resolve;
     });

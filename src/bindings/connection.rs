@@ -68,9 +68,17 @@ impl Connection {
         }
     }
 
-    /// Whether the provider documents `response_format: json_schema`.
-    pub(super) fn knows_schemas(&self) -> bool {
-        self.0.settings.provider.capabilities.json_schema
+    /// Puts out what its user's side has to know of the provider, as the JSON text of `ProviderFacts` in
+    /// `npm/engine/boundary.ts`.
+    pub(super) fn provider(&self) {
+        let provider = &self.0.settings.provider;
+        memory::write(|out| {
+            out.raw(b"{");
+            out.key("baseURL").string(&provider.base_url);
+            out.key("jsonSchema").bool(provider.capabilities.json_schema);
+            out.key("streamUsage").bool(provider.capabilities.stream_usage);
+            out.raw(b"}");
+        });
     }
 
     /// Puts out what all calls have used so far, as the JSON text of `UsageTotals` in `npm/types.ts`.

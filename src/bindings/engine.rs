@@ -106,7 +106,7 @@ pub fn call(part: usize, operation: u32, length: usize, a: f64, b: f64, c: f64) 
             (Part::Opening(opening), operations::STEP) => opening.step(length, a, b, c),
             (Part::Connection(connection), operations::ACCOUNT) => connection.account(length, a as usize),
             (Part::Connection(connection), operations::USAGE) => connection.usage(),
-            (Part::Connection(connection), operations::KNOWS_SCHEMAS) => memory::say(connection.knows_schemas()),
+            (Part::Connection(connection), operations::PROVIDER) => connection.provider(),
             _ => {}
         }
     });

@@ -22,4 +22,4 @@ pub(super) const STEP: u32 = 9;
 // Of a connection.
 pub(super) const ACCOUNT: u32 = 10;
 pub(super) const USAGE: u32 = 11;
-pub(super) const KNOWS_SCHEMAS: u32 = 12;
+pub(super) const PROVIDER: u32 = 12;

@@ -71,6 +71,8 @@ pub(super) const DATA: Defaults = Defaults {
     capabilities: Capabilities {
         many_choices: false,
         json_schema: false,
+        // page: stream_options, include_usage
+        stream_usage: true,
         models_list: false,
     },
     rules: RULES,

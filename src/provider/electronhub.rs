@@ -56,6 +56,7 @@ pub(super) const DATA: Defaults = Defaults {
     capabilities: Capabilities {
         many_choices: true,
         json_schema: true,
+        stream_usage: false, // not documented
         models_list: true,
     },
     rules: RULES,

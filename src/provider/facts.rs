@@ -33,6 +33,8 @@ pub struct Capabilities {
     pub many_choices: bool,
     /// `response_format: { type: "json_schema" }`.
     pub json_schema: bool,
+    /// `stream_options: { include_usage: true }`.
+    pub stream_usage: bool,
     /// `GET /models`.
     pub models_list: bool,
 }

@@ -144,6 +144,7 @@ impl Provider {
             capabilities: Capabilities {
                 many_choices: true,
                 json_schema: true,
+                stream_usage: true,
                 models_list: true,
             },
             rules: &[],

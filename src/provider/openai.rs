@@ -24,6 +24,7 @@ pub(super) const DATA: Defaults = Defaults {
     capabilities: Capabilities {
         many_choices: true,
         json_schema: true,
+        stream_usage: true,
         models_list: true,
     },
     rules: RULES,

@@ -317,6 +317,43 @@ test("a_disposed_client_refuses_new_calls_and_lets_streams_finish", async () => 
   await assert.rejects(client.chat.completions.create(hello), ChatwireError);
 });
 
+test("a_client_says_where_it_sends_and_how_patient_it_is", () => {
+  const electron = new Chatwire({ provider: "electron", apiKey: "k" });
+  assert.equal(electron.baseURL, "https://api.smallest.ai/waves/v1");
+  assert.equal(electron.maxRetries, 2);
+  assert.equal(electron.timeout, undefined);
+  const own = new Chatwire({ baseURL: "https://own.test/v1/", maxRetries: 0, timeout: { headers: 5 } });
+  assert.equal(own.baseURL.replace(/\/$/, ""), "https://own.test/v1");
+  assert.equal(own.maxRetries, 0);
+  assert.deepEqual(own.timeout, { headers: 5 });
+  assert.equal(new Chatwire({ provider: { baseURL: "https://own.test/v2" } }).baseURL, "https://own.test/v2");
+});
+
+test("with_options_is_another_client_with_the_same_options_but_for_some", async () => {
+  const seen: { url: string; authorization: string | null; own: string | null }[] = [];
+  const fetch = async (url: string, { headers }: { headers: Headers }) => {
+    seen.push({ url, authorization: headers.get("authorization"), own: headers.get("x-own") });
+    return Response.json({ error: { message: "no" } }, { status: 500 });
+  };
+  const one = new Chatwire({
+    baseURL: "https://one.test/v1",
+    apiKey: "a",
+    fetch,
+    maxRetries: 0,
+    defaultHeaders: { "x-own": "1" },
+  });
+  const other = one.withOptions({ apiKey: "b", baseURL: "https://other.test/v1", maxRetries: 1 });
+  assert.ok(other instanceof Chatwire);
+  assert.deepEqual([one.maxRetries, other.maxRetries], [0, 1]);
+  await failureOf(one.chat.completions.create(hello));
+  await failureOf(other.chat.completions.create(hello, { maxRetries: 0 }));
+  assert.deepEqual(seen, [
+    { url: "https://one.test/v1/chat/completions", authorization: "Bearer a", own: "1" },
+    { url: "https://other.test/v1/chat/completions", authorization: "Bearer b", own: "1" },
+  ]);
+  assert.throws(() => one.withOptions({ maxRetry: 3 } as object), /maxRetries is meant|no option maxRetry/);
+});
+
 test("an_in_band_error_has_the_servers_words", async () => {
   const stream = clientOf(
     serve([says("a"), event({ error: { message: "overloaded", code: 503 } })]),

@@ -8,6 +8,8 @@ import {
   APIUserAbortError,
   Chatwire,
   ChatwireError,
+  type ClientOptions,
+  InvalidRequestError,
   ProtocolError,
   type StandardSchema,
   type ToolRunEvent,
@@ -350,6 +352,68 @@ const person: StandardSchema<{ name: string; born: Date }> = {
 
 const whole = (content: string | null, more: object = {}) => ({
   choices: [{ index: 0, message: { role: "assistant", content, ...more }, finish_reason: "stop" }],
+});
+
+test("a_run_sends_a_function_as_it_is_written", async () => {
+  const written = {
+    name: "f",
+    description: "Does it",
+    strict: true,
+    parameters: { type: "object", properties: {}, additionalProperties: false },
+    "x-own": { a: [1] },
+  };
+  const { client, sent } = turns(answer("done"));
+  const nested = { type: "function" as const, function: { ...written, function: () => "done", parse: JSON.parse } };
+  const flat = tool({ name: "g", strict: true, parameters: { type: "object" }, execute: () => "done" });
+  await client.chat.completions.runTools({ ...hello, tools: [nested, flat] }).outcome();
+  assert.deepEqual(sent[0]?.tools, [
+    { type: "function", function: written },
+    { type: "function", function: { name: "g", strict: true, parameters: { type: "object" } } },
+  ]);
+});
+
+test("a_run_refuses_a_tool_that_cannot_run_before_anything_is_sent", async () => {
+  const parameters = { type: "object" };
+  for (const [tools, words] of [
+    ["none", /a list of tools/],
+    [[null], /a tool is an object/],
+    [[{ type: "function", function: { name: "f", parameters } }], /"f" has no function to run: give it function/],
+    [[{ name: "f", parameters, execute: "later" }], /"f" has no function to run: give it execute/],
+    [[{ type: "custom", custom: { name: "sql" } }], /type "custom" cannot be run here/],
+    [[{ name: "", execute: () => {} }], /no name/],
+    [[{ type: "function", function: { name: "f", parameters, function: () => {}, parse: 1 } }], /no function to run/],
+    [[add, { ...add, description: "another" }], /two tools are named "add"/],
+  ] as const) {
+    const { client, sent } = turns();
+    const run = client.chat.completions.runTools({ ...hello, tools: tools as never });
+    const error = await failureOf(run.finalContent());
+    assert.ok(error instanceof InvalidRequestError, error.message);
+    assert.match(error.message, words);
+    assert.equal(error.details[0]?.path[0], "tools");
+    assert.equal((await run.outcome()).status, "error");
+    assert.deepEqual(sent, []);
+  }
+});
+
+test("a_run_asks_for_usage_where_the_provider_takes_it_and_nobody_said_otherwise", async () => {
+  const ask = async (options: ClientOptions, more: object = {}) => {
+    let sent: { stream_options?: unknown } = {};
+    const fetch: ClientOptions["fetch"] = async (_url, init) => {
+      sent = JSON.parse(init.body ?? "");
+      return serve(answer("done")).response;
+    };
+    const client = new Chatwire({ apiKey: "k", fetch, ...options });
+    const params = { messages: hello.messages, model: "electron", tools: [add], ...more };
+    await client.chat.completions.runTools(params).outcome();
+    return sent.stream_options;
+  };
+  const asked = { include_usage: true };
+  assert.deepEqual(await ask({ provider: "electron" }), asked);
+  assert.deepEqual(await ask({ provider: "openai" }), asked);
+  assert.deepEqual(await ask({ baseURL: "https://own.test/v1" }), asked);
+  assert.equal(await ask({ provider: "electronhub" }), undefined);
+  const own = { include_usage: false };
+  assert.deepEqual(await ask({ provider: "openai" }, { stream_options: own }), own);
 });
 
 test("parse_gives_what_a_standard_schema_makes_of_the_answer", async () => {

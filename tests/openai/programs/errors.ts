@@ -151,21 +151,33 @@ export const errors: Programs = {
     await printResult(client({ maxRetries: 3 }).chat.completions.create(hello));
     print(run.asked.length);
   },
+  "no retries, no waiting": async ({ client, answers, printResult, run, print }) => {
+    answers(refuses(429, {}, { "retry-after": "30" }), says("Hi"));
+    const openai = client();
+    const started = performance.now();
+    await printResult(openai.chat.completions.create(hello));
+    await printResult(openai.chat.completions.create({ ...hello, model: "another" }));
+    print(performance.now() - started < 3000, run.asked.length);
+  },
   "aborted before it began": async ({ client, answers, printResult, run, print }) => {
     answers(says("Hi"));
     await printResult(client().chat.completions.create(hello, { signal: AbortSignal.abort() }));
     print(run.asked.length);
   },
   "aborted while it waits": async ({ client, answers, printResult }) => {
-    answers({ wait: Number.POSITIVE_INFINITY });
     const controller = new AbortController();
-    setTimeout(() => controller.abort(), 50);
+    answers(() => {
+      controller.abort();
+      return { wait: Number.POSITIVE_INFINITY };
+    });
     await printResult(client().chat.completions.create(hello, { signal: controller.signal }));
   },
   "aborted between retries": async ({ client, answers, printResult, run, print }) => {
-    answers(refuses(500, {}, { "retry-after": "20" }));
     const controller = new AbortController();
-    setTimeout(() => controller.abort(), 100);
+    answers(() => {
+      setTimeout(() => controller.abort(), 50);
+      return refuses(500, {}, { "retry-after": "20" });
+    });
     await printResult(client({ maxRetries: 5 }).chat.completions.create(hello, { signal: controller.signal }));
     print(run.asked.length);
   },

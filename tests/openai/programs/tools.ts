@@ -286,9 +286,11 @@ export const tools: Programs = {
     context.print(run.messages.length);
   },
   "aborted by the caller's signal": async ({ client, answers, printResult }) => {
-    answers({ wait: Number.POSITIVE_INFINITY });
     const controller = new AbortController();
-    setTimeout(() => controller.abort(), 60);
+    answers(() => {
+      controller.abort();
+      return { wait: Number.POSITIVE_INFINITY };
+    });
     const run = client().chat.completions.runTools(
       { ...hello, tools: [weather(() => {})] },
       { signal: controller.signal },
