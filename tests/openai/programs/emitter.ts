@@ -363,9 +363,12 @@ export const emitter: Programs = {
       printError(error);
     }
   },
-  "nothing but [DONE]": async ({ client, answers, printResult }) => {
-    answers({ events: [] });
-    await printResult(client().chat.completions.stream(hello).finalContent());
+  "nothing but [DONE]": {
+    program: async ({ client, answers, printResult }) => {
+      answers({ events: [] });
+      await printResult(client().chat.completions.stream(hello).finalContent());
+    },
+    differs: "a stream that says nothing",
   },
   cut: {
     program: async ({ client, answers, printResult }) => {

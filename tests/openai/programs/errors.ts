@@ -107,7 +107,7 @@ export const errors: Programs = {
   },
   "a timeout is tried again": async ({ client, answers, print, run }) => {
     answers({ wait: Number.POSITIVE_INFINITY }, { wait: Number.POSITIVE_INFINITY }, says("Hi"));
-    const answer = await client({ timeout: 60, maxRetries: 2 }).chat.completions.create(hello);
+    const answer = await client({ timeout: 250, maxRetries: 2 }).chat.completions.create(hello);
     print(answer.choices[0]?.message.content, run.asked.length);
   },
   "a timeout of one call": async ({ client, answers, printResult }) => {
@@ -115,8 +115,8 @@ export const errors: Programs = {
     await printResult(client().chat.completions.create(hello, { timeout: 40 }));
   },
   "a timeout ends with the headers": async (context) => {
-    context.answers({ events: pieces("a", "b", "c"), pace: 40 });
-    await readAll(context, { timeout: 60 });
+    context.answers({ events: pieces("a", "b", "c"), pace: 80 });
+    await readAll(context, { timeout: 250 });
   },
   "a timeout of a stream": async (context) => {
     context.answers({ wait: Number.POSITIVE_INFINITY });
