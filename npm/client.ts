@@ -2,7 +2,8 @@
  * The client, in the call shape of the `openai` package.
  */
 
-import { ChatwireError, rethrow } from "./errors.ts";
+import { ChatwireError } from "./errors.ts";
+import { onDemand } from "./load.ts";
 import type { ClientOptions, RequestOptions } from "./options.ts";
 import { APIPromise } from "./request/api-promise.ts";
 import type { BatchOptions, BatchResult } from "./request/batch.ts";
@@ -130,10 +131,10 @@ export class Completions {
     },
     options: RequestOptions = {},
   ): APIPromise<WithRequestId<ParsedChatCompletion<T>>> {
-    const parsing = import("./tools/parse.ts").then(({ parse }) => {
+    const parsing = onDemand().then(({ parse }) => {
       const create = (sent: ChatCompletionCreateParamsNonStreaming) => this.create(sent, options).withResponse();
       return parse<T>(params, create, async () => (await this.#caller.provider()).jsonSchema);
-    }, rethrow);
+    });
     return new APIPromise(parsing, async () => (await parsing).data);
   }
 
@@ -156,7 +157,7 @@ export class Completions {
     list: readonly ChatCompletionCreateParamsNonStreaming[],
     options: BatchOptions = {},
   ): Promise<BatchResult[]> {
-    const { runBatch } = await import("./request/batch.ts").catch(rethrow);
+    const { runBatch } = await onDemand();
     return runBatch((params, settings) => this.create(params, settings), list, options);
   }
 
@@ -199,7 +200,7 @@ export class Models {
    * ```
    */
   list(options: RequestOptions = {}): APIPromise<WithRequestId<ModelList>> {
-    const needs = import("./request/json.ts");
+    const needs = onDemand();
     const { answer, controller } = this.#caller.start({ path: "/models", needs }, options);
     return new APIPromise(answer, async () => {
       const listed = await answer;

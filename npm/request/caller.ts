@@ -12,6 +12,7 @@ import {
   toError,
   unsent,
 } from "../errors.ts";
+import { onDemand } from "../load.ts";
 import type { ClientOptions, Fallback, Hooks, Operation, RequestOptions } from "../options.ts";
 import { again, keep } from "../stream/resume.ts";
 import type { Source } from "../stream/session.ts";
@@ -158,10 +159,9 @@ export class Caller {
       unlink = follow(options.signal, controller);
       // At once: what the caller changes later is not for this call.
       if ("params" in target) body = toBody(target.params, stream);
-      const recording = options.record && stream ? import("../stream/recording.ts") : undefined;
-      const list = this.#options.fallback;
-      const fallback = list && body !== undefined ? import("./fallback.ts") : undefined;
-      const [record, others] = await Promise.all([recording, fallback, init(), needs]);
+      const isRecorded = options.record && stream;
+      const list = body === undefined ? undefined : this.#options.fallback;
+      const [loaded] = await Promise.all([isRecorded || list ? onDemand() : undefined, init(), needs]);
       if (signal.aborted) throw aborted(signal.reason);
       const pairs = { headers: texts(plainHeaders(headers)), query: texts(query) };
       const read = { decoding, accumulate, sentences };
@@ -169,11 +169,11 @@ export class Caller {
       const talk = this.#talk(body, call, signal, named);
       const ask = (client: object, body: string, call: EngineCall, model: string) =>
         (callers.get(client) as Caller).#talk(body, call, signal, { ...named, model });
-      const asking = new Asking(talk, others?.othersOf(list as readonly Fallback[], body as string, call, ask));
+      const asking = new Asking(talk, list && loaded?.othersOf(list, body as string, call, ask));
       const prepared = (answer: Answer): Answer => ({
         ...answer,
         holds: asking.holds(answer.holds === true),
-        recorder: record && new record.Recorder(answer.decoder, answer.sent),
+        recorder: isRecorded && loaded ? new loaded.Recorder(answer.decoder, answer.sent) : undefined,
         again:
           body === undefined
             ? undefined

@@ -6,6 +6,7 @@ import type { DecoderOptions } from "../decoders.ts";
 import { CHUNKS, EVENTS, NONE, TEXT } from "../engine/boundary.ts";
 import { init } from "../engine/engine.ts";
 import { ChatwireError, completed, errorOf, rethrow } from "../errors.ts";
+import { onDemand } from "../load.ts";
 import { asyncDispose } from "../symbols.ts";
 import type {
   ChatCompletion,
@@ -287,8 +288,6 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
    * ```
    */
   static fromRecording(file: string | Blob | Uint8Array | ArrayBuffer, options: DecoderOptions = {}): ChatStream {
-    return new ChatStream(
-      Promise.all([import("./recording.ts"), init()]).then(([{ replay }]) => replay(file, options)),
-    );
+    return new ChatStream(Promise.all([onDemand(), init()]).then(([{ replay }]) => replay(file, options)));
   }
 }

@@ -3,6 +3,7 @@
  * The loop itself is in tool-loop.ts, which is loaded when the first run starts.
  */
 import { aborted, ChatwireError, completed, toError, unopened } from "../errors.ts";
+import { onDemand } from "../load.ts";
 import type { RequestOptions } from "../options.ts";
 import type { ChatStream } from "../stream/chat-stream.ts";
 import { asyncDispose } from "../symbols.ts";
@@ -208,7 +209,7 @@ export class ToolRun implements AsyncIterable<ToolRunEvent> {
   async *#run(): AsyncGenerator<ToolRunEvent, void, void> {
     this.#isBegun = true;
     const { steps, messages } = this.#state;
-    const { toolLoop } = await import("./loop.ts").catch((thrown) => {
+    const { toolLoop } = await onDemand().catch((thrown) => {
       const error = toError(thrown);
       this.#settle({ ...unopened(error), steps, messages });
       throw error;

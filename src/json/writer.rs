@@ -12,11 +12,24 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// `[`, `{`, `]`, `}` or a literal, as it is.
-    #[inline]
+    /// `[`, `{`, `]`, `}` or a literal, as it is. Inlined, so that a mark alone is a byte in the code, and not an address.
+    #[inline(always)]
     pub fn raw(&mut self, bytes: &[u8]) -> &mut Self {
-        self.bytes.extend_from_slice(bytes);
+        match bytes {
+            [byte] => self.byte(*byte),
+            _ => self.slice(bytes),
+        }
         self
+    }
+
+    #[inline(never)]
+    fn byte(&mut self, byte: u8) {
+        self.bytes.push(byte);
+    }
+
+    #[inline(never)]
+    fn slice(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
     }
 
     /// A comma, unless a container has just been opened.

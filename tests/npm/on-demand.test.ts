@@ -21,16 +21,16 @@ const choices = [{ index: 0, message: { role: "assistant", content: "{}" }, fini
 const whole = [JSON.stringify({ id: "1", object: "chat.completion", created: 1, model: "m", choices })];
 
 const uses: [part: string, served: string[], use: (client: Chatwire) => Promise<unknown>][] = [
-  ["recording", streamed, ({ chat }) => chat.completions.stream(hello, { record: true }).finalContent()],
-  ["parse", whole, ({ chat }) => chat.completions.parse(hello)],
-  ["batch", whole, ({ chat }) => chat.completions.batch([hello])],
-  ["loop", streamed, ({ chat }) => chat.completions.runTools({ ...hello, tools: [] }).finalContent()],
+  ["on-demand", streamed, ({ chat }) => chat.completions.stream(hello, { record: true }).finalContent()],
+  ["on-demand", whole, ({ chat }) => chat.completions.parse(hello)],
+  ["on-demand", whole, ({ chat }) => chat.completions.batch([hello])],
+  ["on-demand", streamed, ({ chat }) => chat.completions.runTools({ ...hello, tools: [] }).finalContent()],
   [
-    "fallback",
+    "on-demand",
     whole,
     (client) => clientOf(serve(whole), { fallback: [{ client, model: "m" }] }).chat.completions.create(hello),
   ],
-  ["json", ['{"data":[]}'], ({ models }) => models.list()],
+  ["on-demand", ['{"data":[]}'], ({ models }) => models.list()],
 ];
 
 for (const [part, parts, use] of uses) {
@@ -53,7 +53,7 @@ for (const [part, parts, use] of uses) {
 }
 
 test("without_its_part_a_recording_fails_by_name", async () => {
-  missing = "recording";
+  missing = "on-demand";
   const outcome = await ChatStream.fromRecording("").outcome();
   missing = "";
   assert.match(String(outcome.error?.message), /files are served/);

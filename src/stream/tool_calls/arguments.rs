@@ -6,6 +6,7 @@
 
 use super::shape::{Mend, Shape, State};
 use crate::json::{Kind, Malformed, Reader, Str, Text, is_json, with_finite_numbers};
+use crate::text::find;
 
 /// What a piece of arguments was besides more of them.
 #[derive(Debug, Default)]
@@ -65,7 +66,7 @@ impl Arguments {
 
     /// Whether they are an object without members, which some servers send ahead of what is meant.
     fn is_empty_object(&self) -> bool {
-        self.text.strip_prefix('{').is_some_and(|rest| rest.trim() == "}")
+        self.text.strip_prefix('{').is_some_and(|rest| rest.trim_ascii() == "}")
     }
 
     /// Whether a tool can use them as they are, or once they have ended.
@@ -101,7 +102,7 @@ impl Arguments {
         if self.is_plain || self.has_ended {
             return self.text.len();
         }
-        if self.is_doubtful || self.is_empty_object() || !self.text.trim_start().starts_with(['{', '[']) {
+        if self.is_doubtful || self.is_empty_object() || !starts_container(&self.text) {
             return 0;
         }
         match self.shape.state {
@@ -143,7 +144,7 @@ impl Arguments {
         if self.grows(piece, &mut taken) {
             return taken;
         }
-        if self.shape.state == State::Loose && piece.trim_start().starts_with('{') && is_nothing(&self.text) {
+        if self.shape.state == State::Loose && piece.trim_ascii_start().starts_with('{') && is_nothing(&self.text) {
             self.clear();
             taken.mended = true;
         }
@@ -166,7 +167,7 @@ impl Arguments {
         let more = piece.strip_prefix(last.as_str()).filter(|_| {
             // A quote alone begins and ends a string.
             let start = last.trim_ascii_start();
-            start.starts_with(['{', '[']) || start.starts_with('"') && start.len() > 1
+            starts_container(start) || start.starts_with('"') && start.len() > 1
         });
         if self.is_cumulative {
             taken.repeated = true;
@@ -244,11 +245,11 @@ impl Arguments {
         while !rest.is_empty() {
             if self.again.is_empty() {
                 rest = rest.trim_ascii_start();
-                let is_json = rest.starts_with(['{', '[', '"']);
+                let is_json = starts_container(rest) || rest.starts_with('"');
                 if !is_json && !rest.is_empty() {
                     // Nothing that JSON goes on with.
                     taken.mended = true;
-                    rest = rest.find('{').and_then(|next| rest.get(next..)).unwrap_or_default();
+                    rest = find(rest, "{").and_then(|next| rest.get(next..)).unwrap_or_default();
                 }
             }
             let from = self.again.len();
@@ -325,11 +326,19 @@ impl Arguments {
 
 /// Whether the text of arguments is a word for nothing.
 fn is_nothing(text: &str) -> bool {
-    matches!(text.trim(), "null" | "None" | "undefined" | "nil" | "\"\"" | "\"null\"")
+    matches!(
+        text.trim_ascii(),
+        "null" | "None" | "undefined" | "nil" | "\"\"" | "\"null\""
+    )
+}
+
+/// Whether a text starts like an object or a list.
+fn starts_container(text: &str) -> bool {
+    matches!(text.trim_ascii_start().as_bytes().first(), Some(b'{' | b'['))
 }
 
 fn is_whole(text: &str) -> bool {
-    text.trim_start().starts_with(['{', '[']) && is_json(text.as_bytes())
+    starts_container(text) && is_json(text.as_bytes())
 }
 
 /// JSON that a tool can use in place of text that is none, or a string that holds it.
@@ -339,7 +348,7 @@ fn better(text: &str) -> Option<String> {
     if is_whole(text) {
         return None;
     }
-    let mut text = text.trim().to_owned();
+    let mut text = text.trim_ascii().to_owned();
     for _ in 0..MOST {
         if is_nothing(&text) {
             return Some("{}".to_owned());
@@ -356,10 +365,11 @@ fn better(text: &str) -> Option<String> {
         }
     }
     // An object among marks of a template, or in a fence.
-    let start = text.find('{')?;
-    let is_marked =
-        |outside: &str| outside.is_empty() || outside.contains(['<', '`', '{', '}']) || outside.trim() == "json";
-    let text = mended(text.get(start..)?).filter(|_| is_marked(text.get(..start).unwrap_or_default().trim()))?;
+    let start = find(&text, "{")?;
+    let is_marked = |outside: &str| {
+        outside.is_empty() || outside.bytes().any(|byte| b"<`{}".contains(&byte)) || outside.trim_ascii() == "json"
+    };
+    let text = mended(text.get(start..)?).filter(|_| is_marked(text.get(..start).unwrap_or_default().trim_ascii()))?;
     if is_whole(&text) {
         return Some(text);
     }
@@ -397,7 +407,7 @@ fn is_same(json: &str, value: &str) -> bool {
     }
     if value.starts_with('"') && !json.starts_with('"') {
         let inner = Reader::new(value.as_bytes()).string().map(|inner| inner.to_text());
-        return inner.is_ok_and(|inner| is_same(json, inner.trim()));
+        return inner.is_ok_and(|inner| is_same(json, inner.trim_ascii()));
     }
     let value = mended(value).unwrap_or_default();
     same_values(&mut Reader::new(json.as_bytes()), &mut Reader::new(value.as_bytes()), 0) == Ok(true)

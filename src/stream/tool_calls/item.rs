@@ -2,6 +2,7 @@
 
 use crate::json::{Kind, Malformed, Reader, Str, integer, is_json, match_bytes};
 use crate::stream::scan::{Extra, Field, add_extra};
+use crate::text::split_at_mark;
 
 /// One item of a `tool_calls` list.
 #[derive(Debug, Default)]
@@ -191,22 +192,29 @@ pub(super) fn items(raw: &[u8]) -> impl Iterator<Item = Item<'_>> {
 /// `<|channel|>commentary to=functions.f`.
 pub(super) fn plain_name(name: &str) -> &str {
     const MARKS: [&str; 2] = ["<|", "<｜"];
-    let mut name = name.trim();
-    if let Some((_, recipient)) = name.split_once("to=") {
-        name = recipient.trim_start();
+    let mut name = name.trim_ascii();
+    if let Some((_, recipient)) = split_at_mark(name, "to=") {
+        name = recipient.trim_ascii_start();
     }
     // A mark before the name.
     while MARKS.iter().any(|mark| name.starts_with(mark))
-        && let Some((_, after)) = name.split_once('>')
-        && !after.trim().is_empty()
+        && let Some((_, after)) = split_at_mark(name, ">")
+        && !after.trim_ascii().is_empty()
     {
-        name = after.trim_start();
+        name = after.trim_ascii_start();
     }
     for mark in MARKS {
-        name = name.split_once(mark).map_or(name, |(before, _)| before);
+        name = split_at_mark(name, mark).map_or(name, |(before, _)| before);
     }
     name = name.strip_prefix("functions.").unwrap_or(name);
-    name.trim_matches(|mark: char| mark.is_whitespace() || matches!(mark, '"' | '\'' | '`'))
+    let is_around = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_whitespace() || b"\"'`".contains(byte));
+    while is_around(name.as_bytes().first()) {
+        name = &name[1..];
+    }
+    while is_around(name.as_bytes().last()) {
+        name = &name[..name.len() - 1];
+    }
+    name
 }
 
 #[cfg(test)]
