@@ -40,8 +40,11 @@ export type { Frame } from "./stream/frames.ts";
 export type { ParsedChatCompletion } from "./tools/parse.ts";
 export type {
   PendingCall,
+  PreparedStep,
   RunnableFunctionTool,
   RunnableTool,
+  StepContext,
+  StopCondition,
   ToolContext,
   ToolRunEvent,
   ToolRunOptions,

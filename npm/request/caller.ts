@@ -70,13 +70,19 @@ function toBody(params: unknown, stream: boolean): string {
   let message = `parameters are an object such as { messages: [{ role: "user", content: "Hello" }] }`;
   if (typeof params === "object" && params !== null && !Array.isArray(params)) {
     try {
-      return JSON.stringify(stream ? { ...params, stream } : params);
+      return wellFormed(JSON.stringify(stream ? { ...params, stream } : params));
     } catch {
       // The host's own message may quote what it stumbled over.
       message = "parameters must be plain JSON: a BigInt or an object that contains itself cannot be sent";
     }
   }
   throw unsent("invalid_json", message);
+}
+
+/** Half a surrogate pair, which JSON writes as an escape, is U+FFFD: many servers refuse it. */
+function wellFormed(json: string): string {
+  if (!json.includes("\\ud")) return json;
+  return json.replace(/\\(?:u(d[89a-f]..)|.)/gs, (escaped, half) => (half ? "\uFFFD" : escaped));
 }
 
 /** What is behind each client, for those that fall back on it. */

@@ -4,9 +4,17 @@
  * Loaded when the first run starts, so that pages without tools do not carry it.
  */
 import { aborted, ChatwireError, errorOf, toError, unopened, unsent, withOutcome } from "../errors.ts";
-import type { ChatCompletionFunctionTool, Outcome, ToolCall, Usage } from "../types.ts";
-import type { RunnableTool, ToolRunEvent, ToolRunOutcome, ToolRunState } from "./run.ts";
+import type {
+  ChatCompletionAssistantMessageParam,
+  ChatCompletionFunctionTool,
+  ChatCompletionMessageParam,
+  Outcome,
+  ToolCall,
+  Usage,
+} from "../types.ts";
+import type { PreparedStep, RunnableTool, ToolRunEvent, ToolRunOutcome, ToolRunState } from "./run.ts";
 import { check, inWords, jsonSchemaOf, type Schema } from "./schema.ts";
+import { failed, type Result, told } from "./told.ts";
 
 const MAX_STEPS = 10;
 const CONCURRENCY = 4;
@@ -23,11 +31,8 @@ interface Tool {
   execute: RunnableTool["execute"];
 }
 
-/** What the model is told of a call. */
-interface Result {
-  content: string;
-  failed: boolean;
-}
+/** What the model is told of a call that nothing became of. */
+const NOT_RUN: Result = failed("This call was not run: the run was left before.");
 
 /** How a run ended: the model answered, its reader left, or something went wrong. */
 type End = ChatwireError | "answered" | "left";
@@ -61,22 +66,32 @@ export async function* toolLoop(
 
 /** The turns of a run. */
 async function* turns(state: ToolRunState): AsyncGenerator<ToolRunEvent, void, void> {
-  const { options, messages, steps } = state;
+  const { options, messages, steps, added } = state;
   const { signal } = state.controller;
-  const { maxSteps = MAX_STEPS, concurrency = CONCURRENCY, toolTimeout, approve, signal: _, ...request } = options;
+  const {
+    maxSteps = MAX_STEPS,
+    concurrency = CONCURRENCY,
+    toolTimeout,
+    approve,
+    stopWhen = [],
+    prepareStep,
+    signal: _,
+    ...request
+  } = options;
   const tools = toolsOf(state);
-  const { tools: __, ...rest } = state.params;
   // What a run used is asked for, where nobody said otherwise.
-  if (rest.stream_options === undefined && (await state.takesUsage())) rest.stream_options = { include_usage: true };
-  const definitions = [...tools.values()].map(({ definition }) => definition);
+  const asksUsage = state.params.stream_options === undefined && (await state.takesUsage());
+  const asked = asksUsage ? { stream_options: { include_usage: true } } : {};
   for (let step = 0; step < maxSteps; step++) {
-    const params = { ...rest, messages: [...messages], ...(definitions.length > 0 ? { tools: definitions } : {}) };
+    messages.push(...added.splice(0));
+    const prepare = async () => prepareStep?.({ step, steps: [...steps], messages: [...messages] });
+    const prepared = prepareStep && (await within(undefined, signal, prepare));
+    const params = { ...asked, ...paramsOf(state, [...tools.values()], step, prepared ?? {}) };
     const stream = state.open(params, { ...request, signal });
+    let at = -1;
     state.cut = (heard) => {
-      const said = steps.at(-1)?.message;
       stream.abort({ heard });
       const message = steps.at(-1)?.message;
-      const at = said && message ? messages.lastIndexOf(said) : -1;
       if (message && at >= 0) messages[at] = message;
       if (state.outcome) state.outcome.message = message ?? null;
     };
@@ -87,43 +102,136 @@ async function* turns(state: ToolRunState): AsyncGenerator<ToolRunEvent, void, v
     }
     const outcome = steps.at(-1) as Outcome;
     if (outcome.status === "aborted") throw errorOf(outcome);
-    if (outcome.message) messages.push(outcome.message);
-    if (outcome.toolCalls.length === 0) return;
+    const { toolCalls } = outcome;
+    const ids = uniqueIds(toolCalls, messages);
+    if (outcome.message) {
+      at = messages.length;
+      messages.push(toolCalls.length > 0 ? turnOf(outcome.message, toolCalls, ids) : outcome.message);
+    }
+    if (toolCalls.length === 0) {
+      if (added.length > 0) continue;
+      return;
+    }
     state.cut = undefined;
 
     const results: Result[] = [];
-    for await (const [at, result] of atMost(concurrency, outcome.toolCalls, (call) => run(call, step))) {
-      const { id, name } = outcome.toolCalls[at] as ToolCall;
-      results[at] = result;
-      yield { type: "tool_result", step, id, name, ...result };
-    }
-    for (const [at, { id }] of outcome.toolCalls.entries()) {
-      messages.push({ role: "tool", tool_call_id: id, content: results[at]?.content ?? "" });
+    try {
+      for await (const [at, result] of atMost(concurrency, toolCalls, (call) => run(call, step))) {
+        const { id, name } = toolCalls[at] as ToolCall;
+        results[at] = result;
+        yield { type: "tool_result", step, id, name, ...result };
+      }
+    } finally {
+      // Every call has its answer, however the run is left: else no server would take the conversation.
+      for (const [at, id] of ids.entries()) {
+        messages.push({ role: "tool", tool_call_id: id, content: (results[at] ?? NOT_RUN).content });
+      }
     }
     if (signal.aborted) throw aborted(signal.reason);
+    const conditions = typeof stopWhen === "function" ? [stopWhen] : stopWhen;
+    const met = async () => Promise.all(conditions.map((condition) => condition({ steps: [...steps] })));
+    if ((await within(undefined, signal, met)).some(Boolean)) return;
   }
   throw new ChatwireError(
     `The model still called tools after ${maxSteps} turns. Raise maxSteps, or look at what the tools tell it.`,
   );
 
   async function run(call: ToolCall, step: number): Promise<Result> {
-    const tool = tools.get(call.name);
-    if (!tool) return failed(`There is no tool named "${call.name}".`);
-    if (!call.complete) return failed("The arguments are not complete JSON. Call the tool again.");
+    const tool = toolFor(call.name, tools);
+    if (!tool) return failed(`There is no tool named "${call.name}". ${namesOf(tools)}`);
+    const { id } = call;
+    if (!call.complete) {
+      return failed(`The arguments are not complete JSON: ${call.arguments.slice(0, 200)}. Call the tool again.`);
+    }
     try {
-      const checked = await check(tool.schema, tool.parse(call.arguments));
-      if ("problems" in checked) return failed(`The arguments do not fit. ${inWords(checked.problems)}`);
-      const { id, name } = call;
-      const leave = (await approve?.({ id, name, arguments: checked.value, step })) ?? true;
-      if (leave !== true) return failed(`This call was not allowed. ${leave || ""}`.trim());
-      const timeout = tool.timeout ?? toolTimeout;
-      return await within(timeout, signal, async (own) =>
-        told(await tool.execute(checked.value, { id, step, signal: own })),
+      // Whoever checks or allows it may take for ever; an abort does not wait for them.
+      const verdict = await within(undefined, signal, async () => {
+        const checked = await check(tool.schema, tool.parse(call.arguments));
+        if ("problems" in checked) return failed(`The arguments do not fit. ${inWords(checked.problems)}`);
+        const leave = (await approve?.({ id, name: tool.name, arguments: checked.value, step })) ?? true;
+        return leave === true ? checked : failed(`This call was not allowed. ${leave || ""}`.trim());
+      });
+      if ("failed" in verdict) return verdict;
+      return await within(tool.timeout ?? toolTimeout, signal, async (own) =>
+        told(await tool.execute(verdict.value, { id, step, signal: own })),
       );
     } catch (error) {
-      return failed(error instanceof Error ? error.message : String(error));
+      return failed(error instanceof Error ? error.message || error.name : String(error));
     }
   }
+}
+
+/** The parameters of one turn. */
+function paramsOf(
+  { params, messages }: ToolRunState,
+  tools: readonly Tool[],
+  step: number,
+  { activeTools, ...changed }: PreparedStep,
+): ToolRunState["params"] & { messages: ChatCompletionMessageParam[]; tools?: ChatCompletionFunctionTool[] } {
+  const { tools: _, tool_choice, parallel_tool_calls, ...rest } = params;
+  const active = tools.filter(({ name }) => activeTools?.includes(name) ?? true);
+  const definitions = active.map(({ definition }) => definition);
+  // A choice that was forced has been made: forced again, the model would never answer.
+  const choice = step === 0 ? tool_choice : unforced(tool_choice);
+  const forTools = {
+    ...(choice !== undefined && { tool_choice: choice }),
+    ...(parallel_tool_calls !== undefined && { parallel_tool_calls }),
+    tools: definitions,
+  };
+  const turn = { ...rest, messages: [...messages], ...(definitions.length > 0 && forTools), ...changed };
+  return turn as ReturnType<typeof paramsOf>;
+}
+
+/** A choice of tools that leaves the model the choice. */
+function unforced(choice: ToolRunState["params"]["tool_choice"]): ToolRunState["params"]["tool_choice"] {
+  if (choice === "auto" || choice === "none") return choice;
+  const { type, allowed_tools } = (choice ?? {}) as { type?: string; allowed_tools?: object };
+  const allowed = { type: "allowed_tools", allowed_tools: { ...allowed_tools, mode: "auto" } };
+  return type === "allowed_tools" ? (allowed as unknown as typeof choice) : undefined;
+}
+
+/** Ids that no call of the conversation has had: some servers begin anew with each turn. */
+function uniqueIds(calls: readonly ToolCall[], messages: readonly ChatCompletionMessageParam[]): string[] {
+  const taken = new Set<string>();
+  for (const message of messages) if (message.role === "tool") taken.add(message.tool_call_id);
+  return calls.map(({ id }) => {
+    let unique = id;
+    for (let count = 2; taken.has(unique); count++) unique = `${id}_${count}`;
+    taken.add(unique);
+    return unique;
+  });
+}
+
+/** The model's turn as it is sent back: its calls by these ids, and JSON for arguments that were none. */
+function turnOf(
+  message: ChatCompletionAssistantMessageParam,
+  calls: readonly ToolCall[],
+  ids: readonly string[],
+): ChatCompletionAssistantMessageParam {
+  const sent = message.tool_calls?.map((call, at) => {
+    const isWhole = calls[at]?.complete !== false;
+    const own = { ...call, id: ids[at] ?? call.id };
+    return isWhole || !("function" in own) ? own : { ...own, function: { ...own.function, arguments: "{}" } };
+  });
+  return { ...message, ...(sent && { tool_calls: sent }) } as ChatCompletionAssistantMessageParam;
+}
+
+/** The tool that is meant: by its name, or by the one that is the same but for case, prefix and punctuation. */
+function toolFor(name: string, tools: ReadonlyMap<string, Tool>): Tool | undefined {
+  const exact = tools.get(name);
+  if (exact) return exact;
+  const plain = (text: string) => text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
+  // functions.add, default_api:add, tools/add
+  const bare = name.split(/[.:/]/).at(-1) ?? name;
+  for (const wanted of [plain(name), plain(bare)]) {
+    const alike = [...tools.values()].filter((tool) => plain(tool.name) === wanted);
+    if (alike.length === 1) return alike[0];
+  }
+  return undefined;
+}
+
+function namesOf(tools: ReadonlyMap<string, Tool>): string {
+  return tools.size > 0 ? `The tools are: ${[...tools.keys()].join(", ")}.` : "There are no tools.";
 }
 
 /**
@@ -228,15 +336,6 @@ async function within<T>(
     clearTimeout(timer);
     signal.removeEventListener("abort", leave);
   }
-}
-
-function told(value: unknown): Result {
-  const content = typeof value === "string" ? value : (JSON.stringify(value) ?? "");
-  return { content, failed: false };
-}
-
-function failed(message: string): Result {
-  return { content: `Error: ${message}`, failed: true };
 }
 
 /** The outcome of the whole from those of its parts. */

@@ -1,6 +1,6 @@
 /**
  * Tools as callers write them, and the run that lets a model use them: the shapes, and what users hold.
- * The loop itself is in tool-loop.ts, which is loaded when the first run starts.
+ * The loop itself is in loop.ts, which is loaded when the first run starts.
  */
 import { aborted, ChatwireError, completed, toError, unopened } from "../errors.ts";
 import { onDemand } from "../load.ts";
@@ -44,7 +44,10 @@ export interface ToolShape<Parameters, Args> {
   parameters?: Parameters;
   /** Milliseconds it may take, in place of the run's `toolTimeout`. */
   timeout?: number;
-  /** Does it. What it gives goes to the model, as it is when text, else as JSON; what it throws does too. */
+  /**
+   * Does it. What it gives goes to the model, as it is when text, else as JSON; an `Error` that it gives or throws does too, as
+   * a failure. Nothing at all is said in words.
+   */
   execute(args: Args, context: ToolContext): unknown;
 }
 
@@ -83,6 +86,32 @@ export interface ToolRunOptions extends RequestOptions {
   toolTimeout?: number;
   /** Asked before each call: `false`, or a reason in words, keeps it from running, and the model is told. */
   approve?: (call: PendingCall) => boolean | string | Promise<boolean | string>;
+  /**
+   * Ends the run after a turn whose tools have run: one condition, or several of which one is enough. The run is then
+   * `complete`, and `messages` end with what the tools gave.
+   */
+  stopWhen?: StopCondition | readonly StopCondition[];
+  /** Asked before each turn how it is to differ: another model, other messages, fewer tools. */
+  prepareStep?: (step: StepContext) => PreparedStep | undefined | PromiseLike<PreparedStep | undefined>;
+}
+
+/** Whether a run has come far enough. */
+export type StopCondition = (run: { steps: Outcome[] }) => boolean | PromiseLike<boolean>;
+
+/** Where a run stands before a turn. */
+export interface StepContext {
+  /** Which turn it will be, from 0. */
+  step: number;
+  /** The outcomes of those before. */
+  steps: Outcome[];
+  /** What is about to be sent. */
+  messages: ChatCompletionMessageParam[];
+}
+
+/** How one turn differs from the run's parameters: any of them, for this turn alone. */
+export interface PreparedStep extends Partial<Omit<ChatCompletionCreateParamsBase, "tools" | "stream">> {
+  /** The names of the tools that the model may use in this turn; all of them when left out. */
+  activeTools?: readonly string[];
 }
 
 /** Parameters of a run. */
@@ -139,6 +168,8 @@ export interface ToolRunState {
   options: ToolRunOptions;
   messages: ChatCompletionMessageParam[];
   steps: Outcome[];
+  /** Messages to be added before the next turn. */
+  added: ChatCompletionMessageParam[];
   controller: AbortController;
   /** Cuts the turn that is told to what was heard of it, until its tools run. */
   cut?: ((heard: number) => void) | undefined;
@@ -177,7 +208,7 @@ export class ToolRun implements AsyncIterable<ToolRunEvent> {
     takesUsage: ToolRunState["takesUsage"],
   ) {
     const messages = Array.isArray(params?.messages) ? [...params.messages] : [];
-    this.#state = { params, options, messages, steps: [], controller: this.controller, open, takesUsage };
+    this.#state = { params, options, messages, steps: [], added: [], controller: this.controller, open, takesUsage };
     this.#ended = new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -215,6 +246,20 @@ export class ToolRun implements AsyncIterable<ToolRunEvent> {
       throw error;
     });
     yield* toolLoop(this.#state, this.#settle);
+  }
+
+  /**
+   * Says something more to the model while it works: the message is added before its next turn, and a run that would be over
+   * goes on for it.
+   * @throws {ChatwireError} the run is over
+   * @example
+   * ```ts
+   * run.addMessage({ role: "user", content: "In Celsius, please." });
+   * ```
+   */
+  addMessage(message: ChatCompletionMessageParam): void {
+    if (this.#state.outcome) throw new ChatwireError("This run is over: begin another with its messages.");
+    this.#state.added.push(message);
   }
 
   /** How it ended; never rejects. Runs by itself if nobody iterates. */

@@ -219,7 +219,7 @@ test("a_call_runs_only_with_leave", async () => {
   assert.deepEqual(ran, [1]);
   assert.deepEqual(asked[0], { id: "c1", name: "work", arguments: { n: 1 }, step: 0 });
   const told = sent[1]?.messages.slice(2).map(({ content }) => content) as string[];
-  assert.equal(told[0], "");
+  assert.match(told[0] ?? "", /nothing/);
   assert.match(told[1] ?? "", /not allowed/);
   assert.match(told[2] ?? "", /the user said no/);
 });
@@ -301,6 +301,267 @@ test("aborting_a_run_aborts_its_tools_and_ends_it_silently", async () => {
     await assert.rejects(run.finalContent(), APIUserAbortError, how);
     assert.equal(getEventListeners(outer.signal, "abort").length, 0, how);
   }
+});
+
+/** Every call of a conversation has its answer, and every answer its call, with no id twice. */
+function assertValid(
+  messages: readonly { role: string; tool_call_id?: string; tool_calls?: readonly { id: string }[] }[],
+) {
+  const seen = new Set<string>();
+  let open: string[] = [];
+  for (const message of messages) {
+    if (message.role === "tool") {
+      assert.ok(open.includes(message.tool_call_id ?? ""), `nobody called ${message.tool_call_id}`);
+      open = open.filter((id) => id !== message.tool_call_id);
+      continue;
+    }
+    assert.equal(open.length, 0, "calls without an answer");
+    for (const { id } of message.tool_calls ?? []) {
+      assert.ok(!seen.has(id), `${id} twice`);
+      seen.add(id);
+      open.push(id);
+    }
+  }
+  assert.equal(open.length, 0, "calls without an answer at the end");
+}
+
+test("the_conversation_is_valid_however_a_run_is_left", async () => {
+  for (const how of ["break", "abort", "throw", "return"] as const) {
+    const hangs = tool({ name: "hangs", execute: () => new Promise(() => {}) });
+    const { client } = turns(calls(call("c1", {}, "hangs"), call("c2", { a: 1, b: 1 }), call("c3", {}, "hangs")));
+    const run = client.chat.completions.runTools({ ...hello, tools: [hangs, add] }, { concurrency: 2 });
+    const read = (async () => {
+      for await (const found of run) {
+        if (found.type !== "tool_result") continue;
+        if (how === "break") break;
+        if (how === "abort") run.abort();
+        if (how === "throw") throw new Error("mine");
+        if (how === "return") return;
+      }
+    })();
+    await read.catch((error) => assert.equal(error.message, "mine"));
+    const { messages, status } = await run.outcome();
+    assert.equal(status, "aborted", how);
+    assertValid(messages);
+    const told = messages.flatMap(({ role, content }) => (role === "tool" ? [String(content)] : []));
+    assert.equal(told.length, 3, how);
+    assert.equal(told[1], '{"sum":2}', how);
+    assert.match(told[2] ?? "", /not run|aborted/, how);
+  }
+  const { client } = turns(calls(call("c1", { a: 1, b: 2 })), [says("3 is")]);
+  const run = client.chat.completions.runTools({ ...hello, tools: [add] });
+  await failureOf(collect(run));
+  assertValid(run.messages);
+});
+
+test("ids_that_begin_anew_with_each_turn_are_made_unique", async () => {
+  const { client, sent } = turns(
+    calls(call("call_0", { a: 1, b: 2 }), call("call_1", { a: 1, b: 1 })),
+    calls(call("call_0", { a: 3, b: 4 })),
+    calls(call("call_0", { a: 5, b: 6 })),
+    answer("done"),
+  );
+  const run = client.chat.completions.runTools({ ...hello, tools: [add] });
+  await run.finalContent();
+  assertValid(run.messages);
+  assert.deepEqual(
+    sent[3]?.messages.flatMap((message) => (message.role === "tool" ? [message.content] : [])),
+    ['{"sum":3}', '{"sum":2}', '{"sum":7}', '{"sum":11}'],
+  );
+});
+
+test("a_forced_choice_forces_the_first_turn_only", async () => {
+  const named = { type: "function", function: { name: "add" } } as const;
+  const allowed = (mode: string) => ({ type: "allowed_tools", allowed_tools: { mode, tools: [named] } });
+  for (const [choice, later] of [
+    ["required", undefined],
+    [named, undefined],
+    ["auto", "auto"],
+    ["none", "none"],
+    [undefined, undefined],
+    [allowed("required"), allowed("auto")],
+  ] as const) {
+    const { client, sent } = turns(calls(call("c", { a: 1, b: 2 })), answer("3"));
+    await client.chat.completions.runTools({ ...hello, tools: [add], tool_choice: choice as never }).finalContent();
+    const choices = sent.map((body) => (body as { tool_choice?: unknown }).tool_choice);
+    assert.deepEqual(choices, [choice, later]);
+  }
+  const { client, sent } = turns(answer("hi"));
+  const none = { tools: [], tool_choice: "required", parallel_tool_calls: false } as const;
+  await client.chat.completions.runTools({ ...hello, ...none }).finalContent();
+  assert.deepEqual(Object.keys(sent[0] ?? {}).sort(), ["messages", "model", "stream", "stream_options"]);
+});
+
+test("a_name_that_is_nearly_right_finds_its_tool_and_another_hears_what_there_is", async () => {
+  const [getTime, getTime2] = ["get_time", "getTime"].map((name) => tool({ name, execute: () => name }));
+  for (const [name, tools, expected] of [
+    ["functions.add", [add], /^\{"sum"/],
+    ["default_api:add", [add], /^\{"sum"/],
+    ["ADD", [add], /^\{"sum"/],
+    ["Add", [add], /^\{"sum"/],
+    ["GetTime", [getTime, add], /^get_time$/],
+    ["GET_TIME", [getTime, getTime2], /no tool named.*get_time, getTime/],
+    ["getTime", [getTime, getTime2], /^getTime$/],
+    ["subtract", [add], /no tool named "subtract"\. The tools are: add\./],
+  ] as const) {
+    const { client, sent } = turns(calls(call("c", { a: 1, b: 2 }, name)), answer("ok"));
+    await client.chat.completions.runTools({ ...hello, tools: tools as never }).finalContent();
+    assert.match(String(sent[1]?.messages.at(-1)?.content), expected, name);
+  }
+});
+
+test("whatever_a_tool_returns_says_something_to_the_model", async () => {
+  class Hidden {
+    #secret = 1;
+    get length() {
+      return this.#secret;
+    }
+  }
+  for (const [value, expected] of [
+    [new RangeError("too far"), "Error: too far"],
+    [new Error(""), "Error: Error"],
+    [undefined, "The tool ran and returned nothing."],
+    [null, "null"],
+    ["", ""],
+    [{}, "{}"],
+    [new Map([["a", new Set([1])]]), '{"a":[1]}'],
+    [new Map(), "{}"],
+    [{ failed: new TypeError("x") }, '{"failed":{"name":"TypeError","message":"x"}}'],
+    [new Hidden(), "Error: The tool returned a Hidden, which JSON cannot say."],
+    [new WeakMap(), "Error: The tool returned a WeakMap, which JSON cannot say."],
+    [() => 1, "Error: The tool returned a function, which JSON cannot say."],
+    ["half \uD83D", "half \uFFFD"],
+    ["whole \u{1F600}", "whole \u{1F600}"],
+  ] as const) {
+    const gives = tool({ name: "gives", execute: () => value });
+    const { client, sent } = turns(calls(call("c", {}, "gives")), answer("ok"));
+    await client.chat.completions.runTools({ ...hello, tools: [gives] }).finalContent();
+    assert.equal(sent[1]?.messages.at(-1)?.content, expected);
+  }
+});
+
+test("an_abort_settles_a_run_that_waits_for_leave_or_a_schema", async () => {
+  const never = () => new Promise<never>(() => {});
+  const schema: StandardSchema<unknown> = {
+    "~standard": { version: 1, vendor: "test", validate: never, jsonSchema: { input: () => ({ type: "object" }) } },
+  };
+  const work = tool({ name: "work", execute: () => 1 });
+  const checked = tool({ name: "work", parameters: schema, execute: () => 1 });
+  for (const [tools, options] of [
+    [[work], { approve: never }],
+    [[checked], {}],
+    [[work], { prepareStep: never }],
+    [[work], { stopWhen: never }],
+  ] as const) {
+    const { client } = turns(calls(call("c", {}, "work")), answer("ok"));
+    const run = client.chat.completions.runTools({ ...hello, tools }, options);
+    const ended = collect(run);
+    setTimeout(() => run.abort(), 20);
+    await ended;
+    const { status, messages } = await run.outcome();
+    assert.equal(status, "aborted");
+    assertValid(messages);
+  }
+});
+
+test("a_run_stops_when_it_is_told_to", async () => {
+  const again = () => calls(call("c", { a: 1, b: 1 }));
+  for (const [stopWhen, steps] of [
+    [({ steps }: { steps: unknown[] }) => steps.length === 2, 2],
+    [[() => false, async () => true], 1],
+  ] as const) {
+    const { client } = turns(again(), again(), answer("never"));
+    const run = client.chat.completions.runTools({ ...hello, tools: [add] }, { stopWhen });
+    await collect(run);
+    const outcome = await run.outcome();
+    assert.deepEqual([outcome.status, outcome.steps.length], ["complete", steps]);
+    assert.equal(outcome.messages.at(-1)?.role, "tool");
+    assertValid(outcome.messages);
+  }
+});
+
+test("a_step_can_be_prepared_and_a_message_added_while_it_runs", async () => {
+  const other = tool({ name: "other", execute: () => 1 });
+  const { client, sent } = turns(calls(call("c", { a: 1, b: 1 })), answer("two"), answer("zwei"));
+  const seen: unknown[] = [];
+  const run = client.chat.completions.runTools(
+    { ...hello, tools: [add, other] },
+    {
+      prepareStep: async ({ step, steps, messages }) => {
+        seen.push([step, steps.length, messages.length]);
+        if (step === 0) return { activeTools: ["add"], temperature: 0 };
+        return step === 1 ? { model: "better" } : undefined;
+      },
+    },
+  );
+  for await (const found of run) {
+    if (found.type === "text" && found.step === 1) run.addMessage({ role: "user", content: "In German, please." });
+  }
+  assert.deepEqual(seen, [
+    [0, 0, 1],
+    [1, 1, 3],
+    [2, 2, 5],
+  ]);
+  const bodies = sent as { model: string; temperature?: number; tools?: unknown[]; messages: { role: string }[] }[];
+  assert.deepEqual(
+    bodies.map(({ model, temperature, tools }) => [model, temperature, tools?.length]),
+    [
+      ["m", 0, 1],
+      ["better", undefined, 2],
+      ["m", undefined, 2],
+    ],
+  );
+  assert.deepEqual(
+    bodies[2]?.messages.map(({ role }) => role),
+    ["user", "assistant", "tool", "assistant", "user"],
+  );
+  assert.equal(await run.finalContent(), "zwei");
+  assert.throws(() => run.addMessage({ role: "user", content: "more" }), /over/);
+});
+
+test("arguments_that_are_no_json_never_go_back", async () => {
+  const { client, sent } = turns(calls({ id: "c", name: "add", arguments: '{"a": 1, ' }), answer("sorry"));
+  await client.chat.completions.runTools({ ...hello, tools: [add] }).finalContent();
+  const [, turn, result] = (sent[1]?.messages ?? []) as {
+    tool_calls?: { function: { arguments: string } }[];
+    content: string;
+  }[];
+  assert.equal(turn?.tool_calls?.[0]?.function.arguments, "{}");
+  assert.match(result?.content ?? "", /not complete JSON: \{"a": 1, /);
+});
+
+test("a_tool_that_cannot_run_is_refused_before_anything_is_sent_and_strict_is_sent", async () => {
+  const { completions } = clientOf(async () => assert.fail("it was sent")).chat;
+  for (const bad of [
+    { name: "x" },
+    { type: "function", function: { name: "x", parameters: {} } },
+    { name: "x", execute: "no" },
+  ]) {
+    const error = await failureOf(completions.runTools({ ...hello, tools: [bad as never] }).finalContent());
+    assert.match(error.message, /"x" has no function to run/);
+  }
+  const { client, sent } = turns(answer("a"));
+  const parameters = { type: "object", properties: {} };
+  const tools = [
+    { type: "function" as const, function: { name: "one", strict: true, parameters, function: () => 1 } },
+    tool({ name: "two", strict: true, parameters, execute: () => 2 }),
+  ];
+  await client.chat.completions.runTools({ ...hello, tools }).finalContent();
+  assert.deepEqual(sent[0]?.tools, [
+    { type: "function", function: { strict: true, name: "one", parameters } },
+    { type: "function", function: { name: "two", strict: true, parameters } },
+  ]);
+});
+
+test("half_a_surrogate_pair_is_sent_as_a_replacement_character", async () => {
+  const { client, sent } = turns(answer("a"), answer("b"));
+  const contents = ["half \uD83D", "\uDE00\uDE00", "whole \u{1F600}", "\\ud83d as text", "\\\uD83D"];
+  for (const content of [contents.join("|"), [{ type: "text" as const, text: contents.join("|") }]]) {
+    await client.chat.completions.stream({ ...hello, messages: [{ role: "user", content }] }).outcome();
+  }
+  const expected = ["half \uFFFD", "\uFFFD\uFFFD", "whole \u{1F600}", "\\ud83d as text", "\\\uFFFD"].join("|");
+  assert.equal(sent[0]?.messages[0]?.content, expected);
+  assert.deepEqual(sent[1]?.messages[0]?.content, [{ type: "text", text: expected }]);
 });
 
 test("a_run_that_makes_no_sense_is_named", async () => {

@@ -1,0 +1,49 @@
+/**
+ * What the model is told of a call: whatever a tool returned, as text that says something.
+ */
+
+/** What the model is told of a call. */
+export interface Result {
+  content: string;
+  /** The tool was not run, failed, or returned what cannot be told. */
+  failed: boolean;
+}
+
+export function failed(message: string): Result {
+  return { content: `Error: ${message}`, failed: true };
+}
+
+/**
+ * What a tool returned: text as it is, all else as JSON. An `Error` is a failure, a `Map` an object, a `Set` a list; nothing at
+ * all is said in words, and what JSON would make `{}` of is a failure that names it.
+ * @throws {TypeError} JSON cannot say it: a BigInt, an object that contains itself
+ */
+export function told(value: unknown): Result {
+  if (value instanceof Error) return failed(value.message || value.name);
+  if (value === undefined) return { content: "The tool ran and returned nothing.", failed: false };
+  if (typeof value === "string") return { content: wellFormed(value), failed: false };
+  const content = JSON.stringify(value, (_, inner) => plain(inner));
+  const isMute = content === "{}" && !isRecord(value) && !(value instanceof Map);
+  if (content === undefined || isMute) {
+    const kind = typeof value === "object" ? (value?.constructor?.name ?? "object") : typeof value;
+    return failed(`The tool returned a ${kind}, which JSON cannot say.`);
+  }
+  return { content: wellFormed(content), failed: false };
+}
+
+function plain(value: unknown): unknown {
+  if (value instanceof Map) return Object.fromEntries(value);
+  if (value instanceof Set) return [...value];
+  if (value instanceof Error) return { name: value.name, message: value.message };
+  return value;
+}
+
+function isRecord(value: unknown): boolean {
+  const prototype = typeof value === "object" && value !== null ? Object.getPrototypeOf(value) : undefined;
+  return prototype === null || prototype === Object.prototype;
+}
+
+/** Half a surrogate pair is U+FFFD, which every server takes. */
+function wellFormed(text: string): string {
+  return text.replace(/\p{Surrogate}/gu, "\uFFFD");
+}
