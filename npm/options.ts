@@ -30,6 +30,8 @@ export interface HookCall {
   /** The model asked for; of a fallback's requests, the fallback's. Null where the request names none. */
   model: string | null;
   operation: Operation;
+  /** The request's numbers and switches, such as `temperature`, `max_tokens` and `stream`. No texts. */
+  parameters: Readonly<Record<string, number | boolean>>;
 }
 
 /**
@@ -66,7 +68,13 @@ export interface Hooks {
   onResumed?: (resumed: HookCall & { attempt: number }) => void;
   /** A call is over, also one that never had an answer. Not told of a response that you read yourself. */
   onOutcome?: (
-    outcome: HookCall & Pick<Outcome, "status" | "usage" | "cost" | "timing" | "attempts" | "requestId" | "resumed">,
+    outcome: HookCall &
+      Pick<Outcome, "status" | "finishReason" | "usage" | "cost" | "timing" | "attempts" | "requestId" | "resumed"> & {
+        /** Who answered, in the server's words; null where nothing did. */
+        completion: { id: string; model: string } | null;
+        /** What went wrong, by the names of the error classes and the server's codes. */
+        error: { name: string; code: string | null } | null;
+      },
   ) => void;
 }
 

@@ -38,7 +38,7 @@ const steps = [
   { name: "Rust: tests", groups: ["rust"], command: ["cargo", "test", "--no-fail-fast"], count: cargoCounts },
   {
     name: "the package builds and packs",
-    groups: ["npm", "openai", "worker", "edge", "ai-sdk", "ag-ui", "page", "package"],
+    groups: ["npm", "openai", "worker", "edge", "ai-sdk", "ag-ui", "otel", "page", "package"],
     command: ["npm", "pack", "--dry-run", "--loglevel=error"],
   },
   nodeTests("npm"),
@@ -61,6 +61,7 @@ const steps = [
   nodeTests("edge"),
   nodeTests("ai-sdk"),
   nodeTests("ag-ui"),
+  nodeTests("otel"),
   nodeTests("page"),
   nodeTests("package"),
 ];

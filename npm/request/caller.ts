@@ -42,6 +42,7 @@ export interface Named {
   call: string;
   model: string | null;
   operation: Operation;
+  parameters: Record<string, number | boolean>;
 }
 
 /** How many calls were made. */
@@ -52,7 +53,16 @@ function nameOf({ path, params }: Target): Named {
   const operation = path === "/models" ? "models" : path.startsWith("/streams/") ? "resume" : "chat";
   calls++;
   const call = `${calls}-${Math.random().toString(36).slice(2, 10)}`;
-  return { call, model: typeof model === "string" ? model : null, operation };
+  return { call, model: typeof model === "string" ? model : null, operation, parameters: plainParameters(params) };
+}
+
+/** The numbers and switches of a request: what says nothing of its contents. */
+function plainParameters(params: unknown): Named["parameters"] {
+  const plain: Named["parameters"] = {};
+  for (const [name, value] of Object.entries(params ?? {})) {
+    if (typeof value === "number" || typeof value === "boolean") plain[name] = value;
+  }
+  return plain;
 }
 
 /** What a request is, beside the caller's options. */
@@ -283,8 +293,12 @@ export class Caller {
     }
   }
 
-  #tellOutcome({ status, usage, cost, timing, attempts, requestId, resumed }: Outcome, named: Named): void {
-    tell(this.#options.hooks, "onOutcome", { ...named, status, usage, cost, timing, attempts, requestId, resumed });
+  #tellOutcome(outcome: Outcome, named: Named): void {
+    const { status, finishReason, usage, cost, timing, attempts, requestId, resumed, completion, error } = outcome;
+    const answered = completion && { id: completion.id, model: completion.model };
+    const failed = error ? { name: error.name, code: (error as { code?: string | null }).code ?? null } : null;
+    const told = { status, finishReason, usage, cost, timing, attempts, requestId, resumed };
+    tell(this.#options.hooks, "onOutcome", { ...named, ...told, completion: answered, error: failed });
   }
 
   free(): void {

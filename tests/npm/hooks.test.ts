@@ -59,8 +59,19 @@ test("a_call_is_told_from_request_to_outcome", async () => {
   assert.match(String(request?.url), /\/v1\/chat\/completions$/);
   assert.deepEqual([request?.method, request?.attempt], ["POST", 1]);
   assert.deepEqual([response?.url, response?.status, response?.requestId], [request?.url, 200, "req_1"]);
-  const own = ["attempts", "cost", "requestId", "resumed", "status", "timing", "usage"];
-  assert.deepEqual(Object.keys(outcome ?? {}).sort(), [...own, "call", "model", "operation"].sort());
+  const own = [
+    "attempts",
+    "completion",
+    "cost",
+    "error",
+    "finishReason",
+    "requestId",
+    "resumed",
+    "status",
+    "timing",
+    "usage",
+  ];
+  assert.deepEqual(Object.keys(outcome ?? {}).sort(), [...own, "call", "model", "operation", "parameters"].sort());
   assert.equal(outcome?.status, "complete");
   assert.deepEqual(outcome?.usage, { ...usage, estimated: false });
 });
@@ -278,7 +289,15 @@ test("a_wait_before_a_request_is_told_with_its_reason", async () => {
   const [wait] = waits as { provider: string; reason: string; delay: number }[];
   assert.equal(wait?.reason, "limits");
   assert.ok((wait?.delay ?? 0) > 0);
-  assert.deepEqual(Object.keys(wait ?? {}).sort(), ["call", "delay", "model", "operation", "provider", "reason"]);
+  assert.deepEqual(Object.keys(wait ?? {}).sort(), [
+    "call",
+    "delay",
+    "model",
+    "operation",
+    "parameters",
+    "provider",
+    "reason",
+  ]);
   release();
   assert.deepEqual([(await first).status, (await second).status], ["complete", "complete"]);
 });

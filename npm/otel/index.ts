@@ -1,0 +1,272 @@
+/**
+ * `chatwire/otel`: spans and metrics of OpenTelemetry, by its conventions for generative AI.
+ *
+ * Follows `semantic-conventions-genai` 0.1.0 (status: development). `@opentelemetry/api` is an optional peer, which only this entry
+ * loads. Contents of messages and answers are never recorded: the hooks that it listens to do not have them.
+ */
+import { type Attributes, context, metrics, type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import type { Hooks, RunnableTool } from "chatwire";
+import type { UsageRecord } from "chatwire/edge";
+
+/** The name of the tracer and of the meter. */
+const SCOPE = "chatwire";
+
+type Told<Name extends keyof Hooks> = Parameters<NonNullable<Hooks[Name]>>[0];
+type Call = Told<"onRequest"> | Told<"onWait"> | Told<"onOutcome">;
+
+/** How many calls may be under way. A call whose response its caller reads (`asResponse`) never ends for the hooks. */
+const MOST_RUNNING = 10_000;
+
+/** Parameters of a request, by the conventions' names. */
+const PARAMETERS: Readonly<Record<string, string>> = {
+  max_tokens: "gen_ai.request.max_tokens",
+  max_completion_tokens: "gen_ai.request.max_tokens",
+  temperature: "gen_ai.request.temperature",
+  top_p: "gen_ai.request.top_p",
+  top_k: "gen_ai.request.top_k",
+  frequency_penalty: "gen_ai.request.frequency_penalty",
+  presence_penalty: "gen_ai.request.presence_penalty",
+  seed: "gen_ai.request.seed",
+  n: "gen_ai.request.choice.count",
+  stream: "gen_ai.request.stream",
+};
+
+/** What is known of a call under way. */
+interface Running {
+  span: Span;
+  /** What its metrics are told apart by. */
+  dimensions: Attributes;
+}
+
+/**
+ * Hooks that make one span of each call, over all its retries and fallbacks, and record its metrics. Give the same hooks to a client
+ * and to its fallbacks, so that all of a call is in its span.
+ *
+ * | | |
+ * |---|---|
+ * | span | `chat {model}`, kind CLIENT; child of the span that is active when the call begins |
+ * | events | `chatwire.retry`, `chatwire.wait`, `chatwire.resume`: each with its reason and delay |
+ * | metrics | `gen_ai.client.inference.duration`, `.time_to_first_chunk`, `.time_per_output_chunk` (s), `.usage.*` (tokens) |
+ *
+ * @example
+ * ```ts
+ * import { telemetry } from "chatwire/otel";
+ *
+ * const client = new Chatwire({ provider: "electron", apiKey, hooks: telemetry() });
+ * ```
+ */
+export function telemetry(): Hooks {
+  const tracer = trace.getTracer(SCOPE);
+  const instruments = instrumentsOf();
+  const running = new Map<string, Running>();
+
+  const begin = (call: Call): Running | undefined => {
+    if (call.operation === "models") return undefined;
+    const known = running.get(call.call);
+    if (known) return known;
+    const attributes: Attributes = { "gen_ai.operation.name": "chat" };
+    if (call.model !== null) attributes["gen_ai.request.model"] = call.model;
+    if ("provider" in call) attributes["gen_ai.provider.name"] = call.provider;
+    const dimensions = { ...attributes };
+    for (const [name, value] of Object.entries(call.parameters)) {
+      const attribute = PARAMETERS[name];
+      // By the conventions these are only there where they say something.
+      if (attribute && !(name === "stream" && value === false) && !(name === "n" && value === 1))
+        attributes[attribute] = value;
+    }
+    const span = tracer.startSpan(spanName(call), { kind: SpanKind.CLIENT, attributes }, context.active());
+    const begun = { span, dimensions };
+    running.set(call.call, begun);
+    const [oldest] = running;
+    if (running.size > MOST_RUNNING && oldest) {
+      running.delete(oldest[0]);
+      oldest[1].span.end();
+    }
+    return begun;
+  };
+
+  return {
+    onRequest(request) {
+      const call = begin(request);
+      if (!call) return;
+      const { hostname, port, protocol } = new URL(request.url);
+      const number = Number(port) || (protocol === "http:" ? 80 : 443);
+      // The last one that was asked: of a fallback, the server that answered.
+      call.dimensions["gen_ai.provider.name"] = request.provider;
+      call.dimensions["server.address"] = hostname;
+      call.dimensions["server.port"] = number;
+      call.span.setAttributes({
+        "gen_ai.provider.name": request.provider,
+        "server.address": hostname,
+        "server.port": number,
+      });
+    },
+    onRetry(retry) {
+      const { attempt, reason, delay, provider } = retry;
+      begin(retry as never)?.span.addEvent("chatwire.retry", { attempt, reason, delay, provider });
+    },
+    onWait(wait) {
+      const { reason, delay, provider } = wait;
+      begin(wait)?.span.addEvent("chatwire.wait", { reason, delay, provider });
+    },
+    onResume({ call, attempt, delay }) {
+      running.get(call)?.span.addEvent("chatwire.resume", { attempt, delay });
+    },
+    onOutcome(outcome) {
+      const call = begin(outcome);
+      if (!call) return;
+      running.delete(outcome.call);
+      end(call, outcome, instruments);
+    },
+  };
+}
+
+/**
+ * A tool whose runs are spans `execute_tool {name}`, with their duration as `gen_ai.execute_tool.duration`.
+ * @example
+ * ```ts
+ * const run = client.chat.completions.runTools({ messages, tools: [traced(weather)] });
+ * ```
+ */
+export function traced<Args>(tool: RunnableTool<Args>): RunnableTool<Args> {
+  const tracer = trace.getTracer(SCOPE);
+  const duration = metrics.getMeter(SCOPE).createHistogram("gen_ai.execute_tool.duration", { unit: "s" });
+  const attributes = { "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": tool.name };
+  const execute: RunnableTool<Args>["execute"] = (args, given) =>
+    tracer.startActiveSpan(`execute_tool ${tool.name}`, { attributes }, async (span) => {
+      const started = performance.now();
+      const failed: Attributes = {};
+      try {
+        return await tool.execute(args, given);
+      } catch (error) {
+        failed["error.type"] = error instanceof Error ? error.name : "_OTHER";
+        span.setStatus({ code: SpanStatusCode.ERROR });
+        throw error;
+      } finally {
+        span.setAttributes(failed);
+        span.end();
+        duration.record((performance.now() - started) / 1000, { ...attributes, ...failed });
+      }
+    });
+  return { ...tool, execute };
+}
+
+/**
+ * Makes spans and metrics of a gateway's usage records: its `onUsage`. A gateway passes bytes on, so its clients' hooks never hear of
+ * the end of an answer.
+ * @example
+ * ```ts
+ * import { gateway } from "chatwire/edge";
+ * import { usageTelemetry } from "chatwire/otel";
+ *
+ * export default gateway({ providers: { electron: { provider: "electron", apiKey } }, onUsage: usageTelemetry() });
+ * ```
+ */
+export function usageTelemetry(): (record: UsageRecord) => void {
+  const tracer = trace.getTracer(SCOPE);
+  const instruments = instrumentsOf();
+  return (record) => {
+    const { model, provider, outcome, startedAt, timing, promptTokens, completionTokens, cached, cost, status } =
+      record;
+    const dimensions: Attributes = { "gen_ai.operation.name": "chat", "gen_ai.request.model": model };
+    if (provider !== null) dimensions["gen_ai.provider.name"] = provider;
+    const span = tracer.startSpan(`chat ${model}`, {
+      kind: SpanKind.CLIENT,
+      attributes: dimensions,
+      startTime: startedAt,
+    });
+    if (record.upstreamModel !== null) span.setAttribute("gen_ai.response.model", record.upstreamModel);
+    const failed =
+      outcome === "complete" || outcome === "aborted" ? undefined : status >= 400 ? String(status) : outcome;
+    const known = promptTokens !== null && completionTokens !== null;
+    finish(
+      { span, dimensions },
+      {
+        attributes: { "chatwire.status": outcome, ...(cost !== null && { "chatwire.cost": cost }) },
+        failed,
+        firstToken: timing.firstToken,
+        total: timing.total,
+        tokensPerSecond: null,
+        tokens: known ? { input: promptTokens, output: completionTokens, cached: cached ?? 0, reasoning: 0 } : null,
+        estimated: record.estimated,
+      },
+      instruments,
+    );
+  };
+}
+
+const spanName = ({ model }: Call) => (model === null ? "chat" : `chat ${model}`);
+
+function instrumentsOf() {
+  const meter = metrics.getMeter(SCOPE);
+  const seconds = (name: string) => meter.createHistogram(`gen_ai.client.inference.${name}`, { unit: "s" });
+  const tokens = (name: string) => meter.createCounter(`gen_ai.client.inference.usage.${name}`, { unit: "{token}" });
+  return {
+    duration: seconds("duration"),
+    firstChunk: seconds("time_to_first_chunk"),
+    perChunk: seconds("time_per_output_chunk"),
+    input: tokens("input_tokens"),
+    output: tokens("output_tokens"),
+    cached: tokens("cache_read.input_tokens"),
+    reasoning: tokens("reasoning.output_tokens"),
+  };
+}
+
+/** What a call came to. Times in milliseconds. */
+interface Finish {
+  attributes: Attributes;
+  /** The kind of error, where it is one. */
+  failed: string | undefined;
+  firstToken: number | null;
+  total: number | null;
+  tokensPerSecond: number | null;
+  tokens: { input: number; output: number; cached: number; reasoning: number } | null;
+  estimated: boolean;
+}
+
+function end(call: Running, outcome: Told<"onOutcome">, to: ReturnType<typeof instrumentsOf>): void {
+  const { status, finishReason, completion, usage, cost, timing, error, attempts } = outcome;
+  const attributes: Attributes = { "chatwire.status": status, "chatwire.attempts": attempts.length };
+  if (completion?.id) attributes["gen_ai.response.id"] = completion.id;
+  if (completion?.model) attributes["gen_ai.response.model"] = completion.model;
+  if (finishReason) attributes["gen_ai.response.finish_reasons"] = [finishReason];
+  if (cost !== null) attributes["chatwire.cost"] = cost;
+  // Who leaves has not failed.
+  const failed = status === "complete" || status === "aborted" ? undefined : (error?.code ?? error?.name ?? status);
+  const tokens = usage && {
+    input: usage.prompt_tokens,
+    output: usage.completion_tokens,
+    cached: usage.prompt_tokens_details?.cached_tokens ?? 0,
+    reasoning: usage.completion_tokens_details?.reasoning_tokens ?? 0,
+  };
+  finish(call, { attributes, failed, ...timing, tokens, estimated: usage?.estimated === true }, to);
+}
+
+function finish({ span, dimensions }: Running, finished: Finish, to: ReturnType<typeof instrumentsOf>): void {
+  const { attributes, failed, firstToken, total, tokensPerSecond, tokens, estimated } = finished;
+  const tags = failed ? { ...dimensions, "error.type": failed } : dimensions;
+  if (failed) {
+    attributes["error.type"] = failed;
+    span.setStatus({ code: SpanStatusCode.ERROR });
+  }
+  if (firstToken !== null) {
+    attributes["gen_ai.response.time_to_first_chunk"] = firstToken / 1000;
+    to.firstChunk.record(firstToken / 1000, tags);
+  }
+  if (total !== null) to.duration.record(total / 1000, tags);
+  if (tokensPerSecond) to.perChunk.record(1 / tokensPerSecond, tags);
+  if (tokens) {
+    const { input, output, cached, reasoning } = tokens;
+    attributes["gen_ai.usage.input_tokens"] = input;
+    attributes["gen_ai.usage.output_tokens"] = output;
+    if (cached) attributes["gen_ai.usage.cache_read.input_tokens"] = cached;
+    if (reasoning) attributes["gen_ai.usage.reasoning.output_tokens"] = reasoning;
+    if (estimated) attributes["chatwire.usage.estimated"] = true;
+    to.input.add(input, tags);
+    to.output.add(output, tags);
+    if (cached) to.cached.add(cached, tags);
+    if (reasoning) to.reasoning.add(reasoning, tags);
+  }
+  span.setAttributes(attributes);
+  span.end();
+}

@@ -1,0 +1,212 @@
+/**
+ * `chatwire/otel` with OpenTelemetry's own exporters: one span a call, whatever became of it, and its metrics.
+ */
+import assert from "node:assert/strict";
+import { beforeEach, describe, it } from "node:test";
+import { metrics, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import {
+  AggregationTemporality,
+  InMemoryMetricExporter,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+} from "@opentelemetry/sdk-metrics";
+import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base";
+import { Chatwire, type ClientOptions, tool } from "chatwire";
+import { gateway } from "chatwire/edge";
+import { createEmulator } from "chatwire/emulator";
+import { telemetry, traced, usageTelemetry } from "chatwire/otel";
+import { DONE, event, hello, says, serve } from "../npm/serving.ts";
+
+const spans = new InMemorySpanExporter();
+trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] }));
+const exporter = new InMemoryMetricExporter(AggregationTemporality.DELTA);
+const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 1e9 });
+metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
+
+beforeEach(async () => {
+  spans.reset();
+  await reader.forceFlush();
+  exporter.reset();
+});
+
+const usage = {
+  prompt_tokens: 10,
+  completion_tokens: 7,
+  total_tokens: 17,
+  prompt_tokens_details: { cached_tokens: 4 },
+  completion_tokens_details: { reasoning_tokens: 2 },
+};
+const good = [says("Hi"), says("", "stop"), event({ id: "c", model: "m-1", choices: [], usage }), DONE];
+
+const clientOf = (fetch: ClientOptions["fetch"], more: ClientOptions = {}) =>
+  new Chatwire({
+    baseURL: "https://models.example:8443/v1",
+    apiKey: null,
+    hooks: telemetry(),
+    fetch,
+    ...more,
+  } as ClientOptions);
+
+async function measured(): Promise<Record<string, number>> {
+  await reader.forceFlush();
+  const all = exporter.getMetrics().flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(({ metrics }) => metrics));
+  return Object.fromEntries(
+    all.map(({ descriptor, dataPoints }) => {
+      const [point] = dataPoints;
+      const value = point?.value as number | { count: number };
+      return [descriptor.name, typeof value === "number" ? value : value.count];
+    }),
+  );
+}
+
+describe("a call", () => {
+  it("is one span, with what the conventions ask for", async () => {
+    const client = clientOf(async () => serve(good).response);
+    await client.chat.completions.stream({ ...hello, temperature: 0.5, max_tokens: 9, n: 2 }).outcome();
+    const [span, ...more] = spans.getFinishedSpans();
+    assert.ok(span);
+    assert.deepEqual(more, []);
+    assert.equal(span.name, "chat m");
+    assert.equal(span.kind, SpanKind.CLIENT);
+    const { "gen_ai.response.time_to_first_chunk": first, ...attributes } = span.attributes;
+    assert.ok(typeof first === "number" && first >= 0);
+    assert.deepEqual(attributes, {
+      "gen_ai.operation.name": "chat",
+      "gen_ai.provider.name": "models.example",
+      "gen_ai.request.model": "m",
+      "gen_ai.request.temperature": 0.5,
+      "gen_ai.request.max_tokens": 9,
+      "gen_ai.request.choice.count": 2,
+      "server.address": "models.example",
+      "server.port": 8443,
+      "gen_ai.response.id": "chatcmpl-1",
+      "gen_ai.response.model": "m",
+      "gen_ai.response.finish_reasons": ["stop"],
+      "gen_ai.usage.input_tokens": 10,
+      "gen_ai.usage.output_tokens": 7,
+      "gen_ai.usage.cache_read.input_tokens": 4,
+      "gen_ai.usage.reasoning.output_tokens": 2,
+      "chatwire.status": "complete",
+      "chatwire.attempts": 1,
+    });
+    const { "gen_ai.client.inference.time_per_output_chunk": _, ...counted } = await measured();
+    assert.deepEqual(counted, {
+      "gen_ai.client.inference.duration": 1,
+      "gen_ai.client.inference.time_to_first_chunk": 1,
+      "gen_ai.client.inference.usage.input_tokens": 10,
+      "gen_ai.client.inference.usage.output_tokens": 7,
+      "gen_ai.client.inference.usage.cache_read.input_tokens": 4,
+      "gen_ai.client.inference.usage.reasoning.output_tokens": 2,
+    });
+  });
+
+  it("has its retries and its fallback in the same span", async () => {
+    const hooks = telemetry();
+    const other = new Chatwire({
+      baseURL: "https://other.example/v1",
+      apiKey: null,
+      hooks,
+      fetch: async () => serve(good).response,
+    });
+    const client = clientOf(async () => new Response("down", { status: 503, headers: { "retry-after-ms": "1" } }), {
+      hooks,
+      maxRetries: 1,
+      fallback: [{ client: other, model: "m-2" }],
+    });
+    await client.chat.completions.stream(hello).outcome();
+    const [span, ...more] = spans.getFinishedSpans();
+    assert.ok(span);
+    assert.deepEqual(more, []);
+    assert.ok(span.events.some(({ name }) => name === "chatwire.retry"));
+    assert.equal(span.attributes["server.address"], "other.example");
+    assert.equal(span.attributes["chatwire.attempts"], 3);
+    assert.equal(span.status.code, SpanStatusCode.UNSET);
+  });
+
+  it("that breaks off, fails or is refused says its kind of error; one that was left says none", async () => {
+    const typesOf = async (client: Chatwire, leave = false) => {
+      spans.reset();
+      const stream = client.chat.completions.stream(hello);
+      if (leave) stream.abort();
+      await stream.outcome();
+      const [span] = spans.getFinishedSpans();
+      return [span?.attributes["error.type"], span?.status.code];
+    };
+    const cut = clientOf(async () => serve([says("Once")]).response);
+    assert.equal((await typesOf(cut))[1], SpanStatusCode.ERROR);
+    const refused = clientOf(async () => new Response("", { status: 403 }));
+    assert.deepEqual(await typesOf(refused), ["PermissionDeniedError", SpanStatusCode.ERROR]);
+    const silent = clientOf(async () => serve([], { after: "silence" }).response);
+    assert.deepEqual(await typesOf(silent, true), [undefined, SpanStatusCode.UNSET]);
+  });
+
+  it("has no contents, no key and no address's query in it", async () => {
+    const client = clientOf(async () => serve([says("a-secret-answer"), ...good]).response, {
+      apiKey: "sk-secret-key",
+      defaultQuery: { token: "secret-query" },
+    });
+    const messages = [{ role: "user" as const, content: "a-secret-question" }];
+    await client.chat.completions.stream({ model: "m", messages, user: "secret-user" }).outcome();
+    const [span] = spans.getFinishedSpans();
+    assert.doesNotMatch(JSON.stringify([span?.name, span?.attributes, span?.events]), /secret/);
+  });
+
+  it("is not lost to an exporter that throws", async () => {
+    const hooks = telemetry();
+    const throwing = {
+      ...hooks,
+      onRequest: () => {
+        throw new Error("no collector");
+      },
+    };
+    const client = clientOf(async () => serve(good).response, { hooks: throwing });
+    assert.equal(await client.chat.completions.stream(hello).finalContent(), "Hi");
+  });
+});
+
+describe("around a call", () => {
+  it("tools are spans of their own", async () => {
+    const weather = traced(
+      tool({
+        name: "get_weather",
+        description: "The weather in a city",
+        parameters: { type: "object", properties: { city: { type: "string" } }, required: ["city"] },
+        execute: async () => "31 degrees",
+      }),
+    );
+    const client = new Chatwire({
+      provider: "electron",
+      apiKey: "k",
+      hooks: telemetry(),
+      fetch: createEmulator().fetch,
+    });
+    const question = { role: "user" as const, content: "What is the weather in Pune? Use the weather tool." };
+    await client.chat.completions
+      .runTools({ model: "electron", messages: [question], tools: [weather] })
+      .finalContent();
+    const names = spans.getFinishedSpans().map(({ name }) => name);
+    assert.deepEqual(names, ["chat electron", "execute_tool get_weather", "chat electron"]);
+    assert.equal((await measured())["gen_ai.execute_tool.duration"], 1);
+  });
+
+  it("the gateway's calls are spans too", async () => {
+    const app = gateway({
+      public: true,
+      onUsage: usageTelemetry(),
+      providers: { electron: { provider: "electron", apiKey: "k", fetch: createEmulator().fetch } },
+    });
+    const response = await app.fetch(
+      new Request("http://localhost/v1/chat/completions", {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ ...hello, model: "electron", stream: true }),
+      }),
+      {},
+    );
+    assert.match(await response.text(), /\[DONE\]/);
+    while (spans.getFinishedSpans().length === 0) await new Promise(setImmediate);
+    const [span] = spans.getFinishedSpans();
+    assert.equal(span?.name, "chat electron");
+    assert.ok(Number(span?.attributes["gen_ai.usage.output_tokens"]) > 0);
+  });
+});
