@@ -270,8 +270,8 @@ export class Chatwire {
     return this.#caller.usage;
   }
 
-  /** Lets go of the engine's memory. Streams under way go on; new calls are refused. */
+  /** Refuses new calls. Streams under way go on and are counted; the engine's memory is let go of after the last of them. */
   [dispose](): void {
-    this.#caller.free();
+    this.#caller.dispose();
   }
 }

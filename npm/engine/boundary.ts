@@ -1,7 +1,7 @@
 /**
  * The shape of the WebAssembly module: everything the engine exports, and nothing else.
  *
- * Types only. All times are milliseconds on the clock of `performance.now()`, all sizes are bytes,
+ * Types, and the numbers of what can be asked. All times are milliseconds on the clock of `performance.now()`, all sizes are bytes,
  * all text that crosses is UTF-8. What the engine throws or rejects with is an `ErrorDescriptor` (errors.ts).
  *
  * Not part of the public API: the types users see are in types.ts.
@@ -171,11 +171,18 @@ export type ActionResult =
   | { aborted: true }
   | Record<string, never>;
 
-/** The generated module, `dist/wasm/chatwire.js`. A part of the engine is a number there; 0 is none. */
+/** The generated module, `dist/wasm/chatwire.js`. */
 export interface EngineModule {
   /** Names the build. The module has the same name in its section "chatwire". */
   BUILD: string;
-  initSync(source: { module: unknown }): { memory: { buffer: ArrayBuffer } };
+  /** Makes the first instance, or gives it. */
+  initSync(source: { module: unknown }): EngineExports;
+}
+
+/** What an instance exports. A part of the engine is a number there; 0 is none. It throws only where it traps. */
+export interface EngineExports {
+  memory: { buffer: ArrayBuffer };
+  /** Where the host puts so many bytes for the next call. */
   inputPointer(length: number): number;
   /**
    * Where the report of the last call lies: three 32-bit numbers, where its output lies, how many bytes that is, and what the

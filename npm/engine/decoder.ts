@@ -4,7 +4,7 @@
  * Reads nothing and waits for nothing; reading.ts and decoders.ts do, each in its own way.
  */
 
-import { toError, withOutcome } from "../errors.ts";
+import { outcomeOf, toError, withOutcome } from "../errors.ts";
 import type { Recorder } from "../stream/recording.ts";
 import type { Outcome } from "../types.ts";
 import {
@@ -15,6 +15,7 @@ import {
   type EngineDecoderOptions,
   INPUT_BYTES,
   LACKS_USAGE,
+  LOST,
   OUTCOME,
   type OutputKind,
   PUSH,
@@ -74,13 +75,21 @@ export class BodyDecoder {
   /** What each push gives; for chunks and events, how they are made. Before the first push. */
   setOutput(kind: OutputKind, shape?: Shape): void {
     this.#shape = shape;
-    this.#engine?.call(SET_OUTPUT, kind);
-    this.#noteDeadline();
+    this.#do((engine) => {
+      engine.call(SET_OUTPUT, kind);
+      this.#noteDeadline();
+      return "";
+    });
   }
 
   /** What was used so far, and what it costs. */
   used(): Pick<Outcome, "usage" | "cost"> {
-    return this.outcome ?? (this.#engine ? this.#report(this.#engine) : { usage: null, cost: null });
+    let used: Pick<Outcome, "usage" | "cost"> = { usage: null, cost: null };
+    this.#do((engine) => {
+      used = this.#report(engine);
+      return "";
+    });
+    return this.outcome ?? used;
   }
 
   /** The outcome; before the end, what was used so far. */
@@ -104,25 +113,29 @@ export class BodyDecoder {
   }
 
   #push(slice: Uint8Array, readStarted: number, now: number): Batch {
-    const engine = this.#engine;
-    if (!engine) return "";
-    place(slice);
-    engine.call(PUSH, slice.length, readStarted, now, 0);
-    return this.#batch();
+    return this.#do((engine) => {
+      place(slice);
+      engine.call(PUSH, slice.length, readStarted, now, 0);
+      return this.#batch(engine);
+    });
   }
 
   /** The body is over; `why` in the host's words, where it gave any. */
   end(reason: EndReason, now: number, why = ""): Batch {
     this.#recorder?.noteEnd(reason, now, why);
-    this.#engine?.call(END, put(why), reason, now);
-    return this.#batch();
+    return this.#do((engine) => {
+      engine.call(END, put(why), reason, now);
+      return this.#batch(engine);
+    });
   }
 
   /** Time has passed: a read has been pending since `readStarted`. */
   tick(readStarted: number, now: number): Batch {
     this.#recorder?.note(["tick", readStarted, now]);
-    this.#engine?.call(TICK, 0, readStarted, now);
-    return this.#batch();
+    return this.#do((engine) => {
+      engine.call(TICK, 0, readStarted, now);
+      return this.#batch(engine);
+    });
   }
 
   /** When to `tick`, if a read has been pending since `readStarted`; Infinity for never. */
@@ -143,9 +156,7 @@ export class BodyDecoder {
   }
 
   /** What the engine has put out; at the end, the outcome too. */
-  #batch(): Batch {
-    const engine = this.#engine;
-    if (!engine) return "";
+  #batch(engine: Part): Batch {
     this.#noteDeadline();
     const isDecided = says();
     const text = output();
@@ -159,15 +170,42 @@ export class BodyDecoder {
     }
     if (isDecided) {
       const outcome = this.#report(engine);
-      if (outcome.error) outcome.error = withOutcome(toError(outcome.error), outcome);
-      outcome.resumed = 0;
-      this.outcome = outcome;
       if (this.isDocument) {
         engine.call(COMPLETION);
         this.completion = output();
       }
-      this.free();
+      this.#settle(outcome, outcome.error);
     }
     return batch;
+  }
+
+  #settle(outcome: Outcome, error: unknown): void {
+    if (error) outcome.error = withOutcome(toError(error), outcome);
+    outcome.resumed = 0;
+    this.outcome = outcome;
+    this.free();
+  }
+
+  /** Does something in the engine, while there is an engine. A failure of the engine itself is an outcome too. */
+  #do(work: (engine: Part) => Batch): Batch {
+    const engine = this.#engine;
+    if (!engine) return "";
+    try {
+      return work(engine);
+    } catch (thrown) {
+      this.#settle(this.#salvaged(engine), thrown);
+      return "";
+    }
+  }
+
+  /** The outcome of a decoder that failed, with all that had arrived if it can still tell. */
+  #salvaged(engine: Part): Outcome {
+    try {
+      engine.call(END, 0, LOST, performance.now());
+      engine.call(OUTCOME);
+      return { ...answer<Outcome>(), status: "error" } as Outcome;
+    } catch (thrown) {
+      return outcomeOf(toError(thrown));
+    }
   }
 }

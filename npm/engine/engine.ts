@@ -6,8 +6,8 @@
  */
 
 import { ChatwireError, toError } from "../errors.ts";
-import { BUILD, call, free, initSync, inputPointer, make as makePart, open, reportPointer } from "../wasm/chatwire.js";
-import type { Refusal } from "./boundary.ts";
+import { BUILD, initSync } from "../wasm/chatwire.js";
+import { type EngineExports, INPUT_BYTES, type Refusal } from "./boundary.ts";
 
 type CompiledModule = typeof globalThis extends { WebAssembly: { Module: { prototype: infer M } } } ? M : never;
 
@@ -17,17 +17,13 @@ type CompiledModule = typeof globalThis extends { WebAssembly: { Module: { proto
  */
 export type WasmSource = CompiledModule | ArrayBuffer | ArrayBufferView | URL | string | Response;
 
-interface Exports {
-  memory: { buffer: ArrayBuffer };
-}
-
 let loader: (() => WasmSource) | undefined;
-let exports: Exports | undefined;
-let bytes = new Uint8Array(0);
-/** The report of the last call, in the engine's memory: `EngineModule.reportPointer` says what is in it. */
-let report = new Uint32Array(0);
-let deadlines = new Float64Array(0);
-let input = 0;
+/** The instance that new parts are made in. */
+let engine: Instance | undefined;
+/** The one that was called last, whose output and report are read. */
+let called: Instance;
+/** What the next call takes as its input. */
+let pending: Uint8Array | undefined;
 
 /** Each entry says once how its runtime finds the `.wasm`; the loader is called on first use. */
 export function setLoader(load: () => WasmSource): void {
@@ -51,8 +47,7 @@ function link(source: CompiledModule | ArrayBuffer | ArrayBufferView, address = 
       `The WebAssembly of chatwire${address} is of another version: it is ${build}, and the scripts are build ${BUILD}. Reload the page; if that does not help, deploy the files of one build together.`,
     );
   }
-  exports = initSync({ module });
-  input = inputPointer(0);
+  engine = new Instance(module, initSync({ module }));
 }
 
 function source(): WasmSource {
@@ -78,7 +73,7 @@ let loading: Promise<void> | undefined;
  * ```
  */
 export function init(from?: WasmSource): Promise<void> {
-  if (exports) return Promise.resolve();
+  if (engine) return Promise.resolve();
   loading ??= load(from).catch((error: unknown) => {
     loading = undefined; // a network that failed once may work the next time
     throw error;
@@ -108,7 +103,7 @@ async function compiled(source: URL | string | Response): Promise<CompiledModule
 
 /** Loads the engine now if this runtime can do so without waiting. Says whether it is loaded. */
 export function initNow(): boolean {
-  if (exports) return true;
+  if (engine) return true;
   try {
     const found = loader?.();
     if (found === undefined || !isImmediate(found)) return false;
@@ -140,49 +135,115 @@ export function requireNow(what: string): void {
   }
 }
 
-function view(): Uint8Array {
-  // Memory that grew has a new buffer, and a view of the old one is empty. To ask the memory itself would take longer.
-  if (exports && bytes.length === 0) {
-    const { buffer } = exports.memory;
-    const pointer = reportPointer();
-    bytes = new Uint8Array(buffer);
-    report = new Uint32Array(buffer, pointer, 4);
-    deadlines = new Float64Array(buffer, pointer + 16, 2);
+/**
+ * One instance of the module. One that traps is replaced: its parts go on as far as they can, new ones are made in a fresh
+ * instance, and its memory goes with the last of its parts.
+ */
+class Instance {
+  readonly exports: EngineExports;
+  readonly #module: CompiledModule;
+  readonly #input: number;
+  #bytes = new Uint8Array(0);
+  /** The report of the last call, in the engine's memory: `EngineExports.reportPointer` says what is in it. */
+  report = new Uint32Array(0);
+  deadlines = new Float64Array(0);
+  isBroken = false;
+
+  constructor(module: CompiledModule, exports: EngineExports) {
+    this.exports = exports;
+    this.#module = module;
+    this.#input = exports.inputPointer(0);
   }
-  return bytes;
+
+  view(): Uint8Array {
+    // Memory that grew has a new buffer, and a view of the old one is empty. To ask the memory itself would take longer.
+    if (this.#bytes.length === 0) {
+      const { memory, reportPointer } = this.exports;
+      const pointer = reportPointer();
+      this.#bytes = new Uint8Array(memory.buffer);
+      this.report = new Uint32Array(memory.buffer, pointer, 4);
+      this.deadlines = new Float64Array(memory.buffer, pointer + 16, 2);
+    }
+    return this.#bytes;
+  }
+
+  /** Lets the module do something with what was put, if anything was. */
+  do<T>(work: (exports: EngineExports) => T): T {
+    called = this;
+    try {
+      this.#take();
+      return work(this.exports);
+    } catch (cause) {
+      throw this.broke(cause);
+    }
+  }
+
+  /** The same for an operation of a part: once a network chunk, and made for it. */
+  call(part: number, operation: number, length: number, a: number, b: number, c: number): void {
+    called = this;
+    try {
+      this.#take();
+      this.exports.call(part, operation, length, a, b, c);
+    } catch (cause) {
+      throw this.broke(cause);
+    }
+  }
+
+  #take(): void {
+    const chunk = pending;
+    if (!chunk) return;
+    pending = undefined;
+    const pointer = chunk.length <= INPUT_BYTES ? this.#input : this.exports.inputPointer(chunk.length);
+    this.view().set(chunk, pointer);
+  }
+
+  /** The error of a trap. The module never throws of its own accord. */
+  broke(cause: unknown): ChatwireError {
+    this.isBroken = true;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    let remedy = "A fresh one took its place: other calls go on. Try again, with lower limits if it was out of memory.";
+    try {
+      if (engine === this) engine = freshInstance(this.#module);
+    } catch {
+      remedy = "There is no memory for a fresh one: restart the process, or reload the page.";
+    }
+    return new ChatwireError(`The engine failed on this call or its answer (${why}). ${remedy}`, { cause });
+  }
+}
+
+function freshInstance(module: CompiledModule): Instance {
+  return new Instance(module, new WebAssembly.Instance(module, {}).exports as unknown as EngineExports);
 }
 
 /** Whether the last call says yes. */
 export function says(): boolean {
-  view();
-  return report[2] === 1;
+  called.view();
+  return called.report[2] === 1;
 }
 
 /** Whether a decoder has seen the first token, as its last call left it. */
 export function hasToken(): boolean {
-  view();
-  return report[3] === 1;
+  called.view();
+  return called.report[3] === 1;
 }
 
 /** When a decoder's next tick is due, as its last call left it: after how long a wait, and at what time. Read both at once. */
 export function due(): Float64Array {
-  view();
-  return deadlines;
+  called.view();
+  return called.deadlines;
 }
 
-/** Puts bytes, at most `INPUT_BYTES` of them, where the next engine call takes them from. */
+/** Gives bytes, at most `INPUT_BYTES` of them, to the next engine call. */
 export function place(chunk: Uint8Array): void {
-  view().set(chunk, input);
+  pending = chunk;
 }
 
 const encoder = new TextEncoder();
 
-/** Puts text where the next engine call takes it from, and says how many bytes it is. */
+/** Gives text to the next engine call, and says how many bytes it is. */
 export function put(text: string): number {
-  const chunk = encoder.encode(text);
-  const pointer = inputPointer(chunk.length);
-  view().set(chunk, pointer);
-  return chunk.length;
+  pending = encoder.encode(text);
+  return pending.length;
 }
 
 /**
@@ -203,30 +264,55 @@ export function answer<T>(): T {
 }
 
 /** Frees the parts whose owners are gone. */
-const forgotten = typeof FinalizationRegistry === "undefined" ? undefined : new FinalizationRegistry(free);
+const forgotten =
+  typeof FinalizationRegistry === "undefined"
+    ? undefined
+    : new FinalizationRegistry<[Instance, number]>(([instance, number]) => freeIn(instance, number));
+
+function freeIn(instance: Instance, number: number): void {
+  try {
+    instance.exports.free(number);
+  } catch (cause) {
+    instance.broke(cause); // the rest of what is to be let go does not depend on it
+  }
+}
 
 /** One part of the engine, owned: it lives until it is freed, or its owner is garbage. */
 export class Part {
+  readonly #instance: Instance;
   #number: number;
 
-  constructor(number: number) {
+  constructor(instance: Instance, number: number) {
+    this.#instance = instance;
     this.#number = number;
-    forgotten?.register(this, number, this);
+    forgotten?.register(this, [instance, number], this);
   }
 
-  /** Does one of the operations of boundary.ts. What comes of it is in the report. Once freed, it does nothing. */
+  /** Its instance has trapped: a new part is the better one. */
+  get isBroken(): boolean {
+    return this.#instance.isBroken;
+  }
+
+  /**
+   * Does one of the operations of boundary.ts. What comes of it is in the report. Once freed, it does nothing.
+   * @throws {ChatwireError} the engine failed
+   */
   call(operation: number, length = 0, a = 0, b = 0, c = 0): void {
-    call(this.#number, operation, length, a, b, c);
+    this.#instance.call(this.#number, operation, length, a, b, c);
   }
 
   /** Of a connection: begins to open a response, by the JSON of an `EngineCall` and of the request's body. */
   open(texts: string): Part {
-    return new Part(open(this.#number, put(texts)));
+    const length = put(texts);
+    return new Part(
+      this.#instance,
+      this.#instance.do((exports) => exports.open(this.#number, length)),
+    );
   }
 
   free(): void {
     forgotten?.unregister(this);
-    free(this.#number);
+    freeIn(this.#instance, this.#number);
     this.#number = 0;
   }
 }
@@ -243,8 +329,10 @@ export function make(kind: number, options: string | number): Part {
 
 /** The same; gives the reason where nothing is made. */
 export function tryMake(kind: number, options: string | number): Part | Refusal {
-  const number = makePart(kind, typeof options === "number" ? options : put(options));
-  return number ? new Part(number) : answer<Refusal>();
+  const length = typeof options === "number" ? options : put(options);
+  const instance = engine as Instance; // whoever makes parts has waited for it
+  const number = instance.do((exports) => exports.make(kind, length));
+  return number ? new Part(instance, number) : answer<Refusal>();
 }
 
 // A leading U+FEFF in an answer is text, not a mark.
@@ -255,9 +343,9 @@ const SHORT = 12;
 
 /** What the last engine call put out, as a string. */
 export function output(): string {
-  const all = view();
-  const from = report[0] as number;
-  const length = report[1] as number;
+  const all = called.view();
+  const from = called.report[0] as number;
+  const length = called.report[1] as number;
   const to = from + length;
   if (length <= SHORT) {
     let text = "";
@@ -270,6 +358,12 @@ export function output(): string {
     if (at === to) return text;
   }
   return decoder.decode(all.subarray(from, to));
+}
+
+/** How many UTF-16 units of a text were heard whole, when so many were spoken. */
+export function heardOf(text: string, units: number): number {
+  const length = put(text);
+  return (engine as Instance).do((exports) => exports.heard(length, units));
 }
 
 /** What a host gave as bytes, as bytes; `undefined` when it is something else. */

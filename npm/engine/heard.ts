@@ -3,8 +3,7 @@
  */
 
 import type { ChatCompletionAssistantMessageParam, Outcome } from "../types.ts";
-import { heard as heardUnits } from "../wasm/chatwire.js";
-import { put } from "./engine.ts";
+import { heardOf } from "./engine.ts";
 
 /**
  * Cuts `outcome.message` after the last word that was heard whole. Tool calls come after the text: nobody heard them.
@@ -13,7 +12,7 @@ import { put } from "./engine.ts";
 export function cutToHeard(outcome: Outcome, heard: number): void {
   const { message, text } = outcome;
   if (!message) return;
-  const said = text.slice(0, heardUnits(put(text), heard || 0));
+  const said = text.slice(0, heardOf(text, heard || 0));
   const { tool_calls: _, content, ...rest } = message;
   // Some servers want what the model thought before it, in tags.
   const before =

@@ -2,12 +2,14 @@
  * What `create` gives: a promise of the answer that can also give the raw response. Nothing is read until it is asked for.
  */
 
+import { handedOver } from "./handed-over.ts";
+
 /** A response whose headers have arrived. */
 export interface Answered {
   response: Response;
   requestId: string | null;
-  /** Is told that the caller reads the body, so that no end of it will be known. */
-  handedOver?: () => void;
+  /** Is told that the body is over. */
+  ended?: () => void;
 }
 
 /**
@@ -20,6 +22,7 @@ export interface Answered {
 export class APIPromise<T> extends Promise<T> {
   readonly #answered: Promise<Answered>;
   readonly #read: () => Promise<T>;
+  #response: Promise<Response> | undefined;
 
   /** Made by the client. `read` reads the answer's body, and is called once, when the answer is asked for. */
   constructor(answered: Promise<Answered>, read: () => Promise<T>) {
@@ -38,13 +41,18 @@ export class APIPromise<T> extends Promise<T> {
   }
 
   /**
-   * The response as `fetch` gave it, its body unread.
+   * The response as `fetch` gave it, its body unread. Its call counts towards the client's `limits` until the body is read to
+   * its end, or cancelled.
    * @throws {APIError} as awaiting the promise does
    */
-  async asResponse(): Promise<Response> {
-    const { response, handedOver } = await this.#answered;
-    if (!response.bodyUsed && !response.body?.locked) handedOver?.();
-    return response;
+  asResponse(): Promise<Response> {
+    this.#response ??= this.#handOver();
+    return this.#response;
+  }
+
+  async #handOver(): Promise<Response> {
+    const { response, ended } = await this.#answered;
+    return ended && !response.bodyUsed && !response.body?.locked ? handedOver(response, ended) : response;
   }
 
   /** The answer, its response, and the server's id of the request. */

@@ -1,8 +1,8 @@
 /**
  * One request through the engine: from what the caller gave to a response whose headers have arrived.
  */
-import { ACCOUNT, CONNECTION, type EngineCall, PROVIDER, type ProviderFacts, USAGE } from "../engine/boundary.ts";
-import { answer, init, initNow, make, type Part, put, settingsText, tryMake } from "../engine/engine.ts";
+import { type EngineCall, PROVIDER, type ProviderFacts } from "../engine/boundary.ts";
+import { answer, init, initNow, settingsText } from "../engine/engine.ts";
 import {
   aborted,
   ChatwireError,
@@ -16,11 +16,13 @@ import { onDemand } from "../load.ts";
 import type { ClientOptions, Fallback, Hooks, Operation, RequestOptions } from "../options.ts";
 import { again, keep } from "../stream/resume.ts";
 import type { Source } from "../stream/session.ts";
-import type { Fetch, Outcome, UsageTotals } from "../types.ts";
+import type { Fetch, Outcome, Usage, UsageTotals } from "../types.ts";
 import type { Answered } from "./api-promise.ts";
 import { Asking, type Talk } from "./asking.ts";
+import { Connection, type Hold, SETTINGS } from "./connection.ts";
 import { standard as asStandard } from "./host-fetch.ts";
 import { Conversation, type Opened, type SentHeaders, type Told, tell } from "./opening.ts";
+import { plainHeaders, texts } from "./texts.ts";
 
 /** A response, and how to read its body. */
 export type Answer = Answered &
@@ -102,8 +104,7 @@ const callers = new WeakMap<object, Caller>();
 export class Caller {
   readonly #given: ClientOptions;
   readonly #options: ClientOptions;
-  #connection: Part | undefined;
-  #isDisposed = false;
+  readonly #connection: Connection;
   readonly #warned = new Set<string>();
 
   /** @param client who is to make the calls */
@@ -121,18 +122,17 @@ export class Caller {
     const { fetch } = options;
     this.#given = options;
     this.#options = fetch ? { ...options, fetch: standard(fetch) } : options;
+    this.#connection = new Connection(this.#options);
     callers.set(client, this);
     // A page fetches the engine from here on, so that it is there, or nearly, when the first call is made. Where that fails, the
     // call tries again, and says so.
-    if (initNow()) this.#connect();
+    if (initNow()) this.#connection.part;
     else init().catch(() => {});
   }
 
   /** The totals of all calls. */
   get usage(): UsageTotals {
-    if (!this.#connection) return noTotals();
-    this.#connection.call(USAGE);
-    return answer();
+    return this.#connection.usage;
   }
 
   /** The options as they were given. */
@@ -154,7 +154,7 @@ export class Caller {
   }
 
   #provider(): ProviderFacts {
-    this.#connect().call(PROVIDER);
+    this.#connection.part.call(PROVIDER);
     return answer();
   }
 
@@ -172,6 +172,7 @@ export class Caller {
     let unlink = () => {};
     let body: string | undefined;
     try {
+      this.#connection.mustBeOpen();
       unlink = follow(options.signal, controller);
       // At once: what the caller changes later is not for this call.
       if ("params" in target) body = toBody(target.params, stream);
@@ -183,8 +184,11 @@ export class Caller {
       const read = { decoding, accumulate, sentences };
       const call = { ...pairs, path, timeout, maxRetries, ...read, stream, now: performance.now() };
       const talk = this.#talk(body, call, signal, named);
-      const ask = (client: object, body: string, call: EngineCall, model: string) =>
-        (callers.get(client) as Caller).#talk(body, call, signal, { ...named, model });
+      const ask = (client: object, body: string, call: EngineCall, model: string) => {
+        const other = callers.get(client) as Caller;
+        other.#connection.mustBeOpen();
+        return other.#talk(body, call, signal, { ...named, model });
+      };
       const asking = new Asking(talk, list && loaded?.othersOf(list, body as string, call, ask));
       const prepared = (answer: Answer): Answer => ({
         ...answer,
@@ -198,7 +202,7 @@ export class Caller {
                 if (next) answer.left?.(outcome);
                 return next?.then(prepared);
               },
-        ended: (outcome) => {
+        ended: (outcome?: Outcome) => {
           unlink();
           answer.ended?.(outcome);
           if (outcome) this.#tellOutcome(outcome, named);
@@ -220,16 +224,24 @@ export class Caller {
       else this.#warn(what.warnings);
     };
     const method = body === undefined ? "GET" : "POST";
-    let conversation: Conversation | undefined;
+    let hold: Hold;
+    let conversation: Conversation;
     const answered = (opened: Promise<Opened>) =>
-      opened.then((answer) => this.#answer(answer, body, call, signal, told, conversation as Conversation));
+      opened.then(
+        (answer) => this.#answer(answer, body, call, signal, told, conversation, hold),
+        (thrown) => {
+          hold.release();
+          throw thrown;
+        },
+      );
     return {
       open: async () => {
-        conversation = this.#converse(method, call, signal, body, told);
+        hold = this.#connection.hold();
+        conversation = this.#converse(hold, method, call, signal, body, told);
         return answered(conversation.open());
       },
       next: (broken) => {
-        const next = (conversation as Conversation).next(broken);
+        const next = conversation.next(broken);
         return "opened" in next ? { opened: answered(next.opened) } : next;
       },
     };
@@ -243,23 +255,27 @@ export class Caller {
     signal: AbortSignal,
     told: Told,
     conversation: Conversation,
+    hold: Hold,
   ): Promise<Answer> {
     let isOpen = true;
-    const account = (usage: object | null | undefined) => {
-      // One that nothing was used of is only let go.
-      if (isOpen) this.#connection?.call(ACCOUNT, usage === undefined ? 0 : put(JSON.stringify(usage)), id);
+    const account = (usage: Usage | null | undefined) => {
+      if (isOpen) hold.account(id, usage);
       isOpen = false;
     };
     const ended = (outcome?: Outcome) => {
       conversation.free();
       account(outcome?.usage ?? null);
+      hold.release();
     };
-    const left = ({ usage }: Outcome) => account(usage ?? undefined);
+    const left = ({ usage }: Outcome) => {
+      // One that nothing was used of is only let go.
+      account(usage ?? undefined);
+      if (conversation.isFree) hold.release();
+    };
     if (body !== undefined) decoder.prompt = () => body;
     if (call.sentences) decoder.sentences = call.sentences;
     const requestId = decoder.requestId ?? null;
-    // The signal still aborts the body of a response that the caller reads.
-    const answer = { response, requestId, body: response.body, decoder, sent, holds, ended, left, handedOver: ended };
+    const answer = { response, requestId, body: response.body, decoder, sent, holds, ended, left };
     const stream = call.stream && response.headers.get("x-chatwire-stream");
     if (!stream) return answer;
     const kept = keep(
@@ -268,20 +284,38 @@ export class Caller {
       async (method, last) => {
         // Stopping is for one who has left.
         const held = method === "GET" ? signal : new AbortController().signal;
-        const conversation = this.#converse(method, again(call, stream, last), held);
-        const { response, id } = await conversation.open();
-        conversation.free();
-        this.#connection?.call(ACCOUNT, 0, id);
-        return response;
+        const hold = this.#connection.hold();
+        try {
+          const conversation = this.#converse(hold, method, again(call, stream, last), held);
+          const { response, id } = await conversation.open();
+          conversation.free();
+          hold.account(id);
+          return response;
+        } finally {
+          hold.release();
+        }
       },
       told,
     );
     return { ...answer, ...kept };
   }
 
-  #converse(method: string, call: EngineCall, signal: AbortSignal, body?: string, told: Told = () => {}): Conversation {
-    const opening = this.#connect().open(settingsText(call) + (body ?? ""));
-    return new Conversation(opening, this.#options, body, method, signal, told);
+  /** Begins to ask; a hold on what it is asked with is released where that fails. */
+  #converse(
+    hold: Hold,
+    method: string,
+    call: EngineCall,
+    signal: AbortSignal,
+    body?: string,
+    told: Told = () => {},
+  ): Conversation {
+    try {
+      const opening = hold.part.open(settingsText(call) + (body ?? ""));
+      return new Conversation(opening, this.#options, body, method, signal, told);
+    } catch (thrown) {
+      hold.release();
+      throw thrown;
+    }
   }
 
   /** Says what looks wrong with a request where nobody else is told: each kind once. */
@@ -301,55 +335,11 @@ export class Caller {
     tell(this.#options.hooks, "onOutcome", { ...named, ...told, completion: answered, error: failed });
   }
 
-  free(): void {
-    this.#isDisposed = true;
-    this.#connection?.free();
-    this.#connection = undefined;
-  }
-
-  #connect(): Part {
-    if (this.#isDisposed) throw new ChatwireError("This client was disposed of: make a new one.");
-    if (this.#connection) return this.#connection;
-    const { apiKey, defaultHeaders, defaultQuery } = this.#options;
-    const settings: Record<string, unknown> = { ...surroundings() };
-    for (const name of SETTINGS) settings[name] = this.#options[name];
-    settings.defaultHeaders = texts(plainHeaders(defaultHeaders));
-    settings.defaultQuery = texts(defaultQuery);
-    // `true` stands for a function, and is no key itself.
-    if (typeof apiKey === "function") settings.apiKey = true;
-    else if (apiKey !== undefined) settings.apiKey = typeof apiKey === "boolean" ? [] : apiKey;
-    let made = tryMake(CONNECTION, settingsText(settings));
-    if ("variable" in made) made = make(CONNECTION, settingsText({ ...settings, env: variableOf(made.variable) }));
-    if ("error" in made) throw toError(made.error);
-    this.#connection = made;
-    return made;
+  /** Refuses new calls; those under way go on. */
+  dispose(): void {
+    this.#connection.dispose();
   }
 }
-
-/** What a client has used that has made no call yet. */
-function noTotals(): UsageTotals {
-  const tokens = {
-    prompt_tokens: 0,
-    completion_tokens: 0,
-    total_tokens: 0,
-    prompt_tokens_details: { cached_tokens: 0 },
-  };
-  return { requests: 0, ...tokens, uncounted: 0, estimated: 0, cost: 0, saved: 0 };
-}
-
-/** What the engine is told of a client's options, beside key, headers and query. */
-const SETTINGS = [
-  "provider",
-  "endpoint",
-  "baseURL",
-  "timeout",
-  "maxRetries",
-  "limits",
-  "validate",
-  "decoding",
-  "prices",
-  "dangerouslyAllowBrowser",
-] as const;
 
 /** All options of a client. */
 const KNOWN = new Set<string>([...SETTINGS, "apiKey", "defaultHeaders", "defaultQuery", "fetch", "fallback", "hooks"]);
@@ -363,22 +353,6 @@ function unknownOption(name: string): InvalidRequestError {
   });
 }
 
-/** Where we are, for the engine to judge: whether visitors can read the key, and what relative addresses are relative to. */
-function surroundings(): object {
-  const { window, location } = globalThis as { window?: { document?: unknown }; location?: { href: string } };
-  return { page: window?.document !== undefined, location: location?.href };
-}
-
-/** The value of an environment variable; empty where there is none, or we may not know. */
-function variableOf(name: string): string {
-  try {
-    const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
-    return process?.env?.[name] ?? "";
-  } catch {
-    return "";
-  }
-}
-
 /** A caller's own `fetch`, with what it answers made standard. */
 function standard(fetch: Fetch): Fetch {
   return async (url, init) => {
@@ -387,20 +361,6 @@ function standard(fetch: Fetch): Fetch {
     if (!body || typeof (body as ReadableStream).getReader === "function") return response;
     return asStandard(response);
   };
-}
-
-/** A record with its numbers and booleans as text. */
-function texts(record: unknown): unknown {
-  if (typeof record !== "object" || record === null) return record;
-  const text = (value: unknown) => (/number|boolean/.test(typeof value) ? String(value) : value);
-  return Array.isArray(record)
-    ? record
-    : Object.fromEntries(
-        Object.entries(record)
-          // What is undefined was not said.
-          .filter(([, value]) => value !== undefined)
-          .map(([name, value]) => [name, text(value)]),
-      );
 }
 
 /** Aborts `controller` when `signal` is aborted, until the function it gives is called. */
@@ -429,13 +389,7 @@ function abortable(opening: Promise<Answer>, signal: AbortSignal): Promise<Answe
   });
 }
 
-async function letGo({ body, handedOver }: Pick<Answer, "body" | "handedOver">): Promise<void> {
-  handedOver?.();
+async function letGo({ body, ended }: Pick<Answer, "body" | "ended">): Promise<void> {
+  ended?.();
   await body?.cancel();
-}
-
-function plainHeaders(headers: RequestOptions["headers"]): Record<string, string | null | undefined> | undefined {
-  // Not `instanceof`: Node would load its whole `fetch` for the name alone.
-  const isIterable = typeof (headers as Headers | undefined)?.[Symbol.iterator] === "function";
-  return isIterable ? Object.fromEntries(headers as Headers) : (headers as Record<string, string | null | undefined>);
 }

@@ -38,7 +38,8 @@ export class Conversation {
   readonly #verb: string;
   readonly #signal: AbortSignal;
   readonly #told: Told;
-  #isFree = false;
+  /** It has said all it will. */
+  isFree = false;
   #response: Response | undefined;
   #sent: SentHeaders = [];
 
@@ -69,19 +70,26 @@ export class Conversation {
 
   /** The last response broke. Gives the next one, or says at once why there will be none. */
   next(broken: Broken): { opened: Promise<Opened> } | { failure: ErrorDescriptor } {
-    const action = this.#isFree ? {} : this.#step({ broken });
+    const action = this.isFree ? {} : this.#step({ broken });
     if (action.fail) return { failure: action.fail as ErrorDescriptor };
     return { opened: this.#goOn(action) };
   }
 
   free(): void {
-    if (!this.#isFree) this.#engine.free();
-    this.#isFree = true;
+    if (!this.isFree) this.#engine.free();
+    this.isFree = true;
   }
 
   #step(result: ActionResult): Action {
-    this.#engine.call(STEP, put(JSON.stringify(result)), performance.now(), Date.now(), Math.random());
-    const action = answer<Action>();
+    let action: Action;
+    try {
+      this.#engine.call(STEP, put(JSON.stringify(result)), performance.now(), Date.now(), Math.random());
+      action = answer<Action>();
+    } catch (thrown) {
+      this.free();
+      this.#response?.body?.cancel().catch(() => {});
+      throw thrown;
+    }
     for (const [hook, what] of action.told ?? []) this.#told(hook, what);
     if (action.fail) this.free();
     return action;

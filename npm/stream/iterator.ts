@@ -115,13 +115,7 @@ export class BatchIterator<T> implements AsyncIterableIterator<T, undefined> {
   /** What one read brought, or that it failed. */
   #step(result: Read | undefined, cause?: unknown): IteratorYieldResult<T> | undefined {
     const reading = this.#reading as BodyReading;
-    let batch: Batch = "";
-    try {
-      batch = result ? reading.taken(result) : reading.lost(cause);
-    } catch (thrown) {
-      this.#session.fail(thrown);
-    }
-    return this.#give(batch);
+    return this.#give(result ? reading.taken(result) : reading.lost(cause));
   }
 
   #give(batch: Batch): IteratorYieldResult<T> | undefined {

@@ -25,7 +25,6 @@ export interface BodyReading {
   taken(read: Read): Batch;
   lost(cause: unknown): Batch;
   rest(): Batch;
-  drop(): void;
 }
 
 /** The longest delay a timer can hold. */
@@ -48,9 +47,10 @@ export class Reading implements BodyReading {
   #readStarted = IDLE;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = NEVER;
-  /** Where silence may complete a sentence: the read that goes on, and how to wake who waits for it. */
+  /** The read that goes on, and how to wake who waits for it: not every host's reader settles a read that is cancelled. */
   #pending: Promise<Read> | undefined;
   #awaken: (read: Read) => void = () => {};
+  #isSettled = false;
 
   /**
    * @param decoder is freed at the end
@@ -82,20 +82,15 @@ export class Reading implements BodyReading {
     const due = this.#decoder.deadline(now);
     if (due < this.#timerAt) this.#wakeAt(due, now);
     try {
-      if (!this.#decoder.speaks) return Promise.resolve(this.#reader.read());
       this.#pending ??= Promise.resolve(this.#reader.read());
-      return this.#wakeable(this.#pending);
+      const pending = this.#pending;
+      return new Promise((resolve, reject) => {
+        this.#awaken = resolve;
+        pending.then(resolve, reject);
+      });
     } catch (thrown) {
       return Promise.reject(thrown); // no standard stream does this
     }
-  }
-
-  /** A read that can be answered before it has brought anything. */
-  #wakeable(pending: Promise<Read>): Promise<Read> {
-    return new Promise((resolve, reject) => {
-      this.#awaken = resolve;
-      pending.then(resolve, reject);
-    });
   }
 
   /** What a read brought. Look at the decoder's outcome afterwards: once it is there, nothing more comes. */
@@ -103,7 +98,8 @@ export class Reading implements BodyReading {
     const now = performance.now();
     const started = this.#readStarted;
     this.#readStarted = IDLE;
-    if (this.#outcome || read === WOKEN) return this.rest();
+    if (this.#outcome) return this.#after("");
+    if (read === WOKEN) return this.rest();
     this.#pending = undefined;
     const { done, value } = read;
     if (done) return this.#after(this.#decoder.end(CLOSED, now));
@@ -112,23 +108,20 @@ export class Reading implements BodyReading {
     const batch = this.#after(this.#decoder.push(bytes, started, now));
     const { outcome } = this.#decoder;
     if (outcome?.status === "complete") this.#linger();
-    else if (outcome) this.#cancel();
     return batch;
   }
 
   /** The connection broke. */
   lost(cause: unknown): Batch {
-    if (this.#outcome) return this.rest();
+    if (this.#outcome) return this.#after("");
     const why = reasonOf(cause);
-    this.#cancel();
     return this.#after(this.#decoder.end(LOST, performance.now(), why));
   }
 
   /** Ends it as the caller's wish; without effect once it has ended. */
   readonly abort = (): void => {
-    if (this.#outcome) return;
-    this.#rest = joined(this.#rest, this.#after(this.#decoder.end(ABORTED, performance.now())));
-    this.#cancel(); // settles a pending read at once
+    if (this.#isSettled) return;
+    this.#rest = this.#after(this.#decoder.end(ABORTED, performance.now()));
     this.#awaken(WOKEN);
   };
 
@@ -139,17 +132,13 @@ export class Reading implements BodyReading {
     return rest;
   }
 
-  /** Lets go of everything, without an outcome. */
-  drop(): void {
-    this.#decoder.free();
-    this.#release();
-    this.#cancel();
-  }
-
   #after(batch: Batch): Batch {
-    if (this.#outcome) {
+    const outcome = this.#outcome;
+    if (outcome && !this.#isSettled) {
+      this.#isSettled = true;
       this.#release();
-      if (this.#ended(this.#outcome)) {
+      if (outcome.status !== "complete") this.#cancel();
+      if (this.#ended(outcome)) {
         this.#rest = "";
         return "";
       }

@@ -245,11 +245,6 @@ class Replay implements BodyReading {
     return "";
   }
 
-  drop(): void {
-    this.#decoder.free();
-    this.#signal.removeEventListener("abort", this.#abort);
-  }
-
   #after(batch: Batch): Batch {
     if (this.#decoder.outcome) {
       this.#signal.removeEventListener("abort", this.#abort);

@@ -34,10 +34,10 @@ export interface Source {
   verdict?: (own: Outcome) => Outcome;
 }
 
-/** Lets go of a body that nobody reads any more. */
-async function letGo({ body, ended }: Source): Promise<void> {
+/** Lets go of an answer that nobody reads any more. */
+function letGo({ body, ended }: Source): void {
   ended?.();
-  await body?.cancel();
+  body?.cancel().catch(() => {});
 }
 
 export class Session {
@@ -90,7 +90,7 @@ export class Session {
       if (outcome.attempts.length === 0) outcome.attempts = broken?.attempts ?? [];
       this.#end(outcome);
       this.source?.ended?.(outcome);
-      source.then(letGo).catch(() => {});
+      source.then(letGo, () => {});
     } finally {
       signal.removeEventListener("abort", leave);
     }
@@ -101,7 +101,7 @@ export class Session {
     const ended = (own: Outcome): boolean => {
       isOver = true;
       const outcome = source.verdict?.(own) ?? own;
-      const next = isBroken(outcome, decoder) ? source.again?.(outcome) : undefined;
+      const next = isBroken(outcome, this.decoder) ? nextOf(source, outcome) : undefined;
       if (next) {
         this.reading = undefined;
         this.opened = this.#open(next, outcome);
@@ -113,11 +113,18 @@ export class Session {
     };
     this.source = source;
     const { signal } = this.controller;
-    const decoder = new BodyDecoder(source.decoder, source.recorder, source.holds);
-    this.decoder = decoder;
-    this.#output?.(decoder);
-    const reading = source.reading?.(decoder, signal, ended) ?? new Reading(source.body, decoder, signal, ended);
-    if (!isOver || this.outcome) this.reading = reading;
+    try {
+      const decoder = new BodyDecoder(source.decoder, source.recorder, source.holds);
+      this.decoder = decoder;
+      this.#output?.(decoder);
+      const reading = source.reading?.(decoder, signal, ended) ?? new Reading(source.body, decoder, signal, ended);
+      if (!isOver || this.outcome) this.reading = reading;
+    } catch (thrown) {
+      const outcome = unopened(toError(thrown));
+      this.#end(outcome);
+      source.ended?.(outcome);
+      source.body?.cancel().catch(() => {});
+    }
   }
 
   #end(outcome: Outcome): void {
@@ -140,19 +147,16 @@ export class Session {
   }
 
   async #prepare(kind: OutputKind): Promise<void> {
-    try {
-      await this.opened;
-      this.#output = (decoder) => decoder.setOutput(kind, shapeOf(kind));
-      if (this.decoder) this.#output(this.decoder);
-    } catch (thrown) {
-      this.fail(thrown);
-    }
+    await this.opened;
+    this.#output = (decoder) => decoder.setOutput(kind, shapeOf(kind));
+    if (this.decoder) this.#output(this.decoder);
   }
 
   /** Has the stream read to its end, by whoever takes it in this turn or else by itself. */
   readThrough(): Promise<Outcome> {
     if (!this.#isTaken && !this.outcome) {
-      queueMicrotask(() => {
+      // A later turn by a promise of its own: tests that fake the host's timers fake queueMicrotask too.
+      Promise.resolve().then(() => {
         if (!this.#isTaken) new BatchIterator(this, NONE).next().catch(() => {});
       });
     }
@@ -182,25 +186,11 @@ export class Session {
       } catch (thrown) {
         cause = thrown;
       }
-      try {
-        if (read) reading.taken(read);
-        else reading.lost(cause);
-      } catch (thrown) {
-        this.fail(thrown);
-      }
+      if (read) reading.taken(read);
+      else reading.lost(cause);
       const bytes = asBytes(read?.value);
       if (bytes && bytes.length > 0) this.#bytes.push(bytes);
     }
-  }
-
-  /** Reading cannot go on: the engine itself gave up on what it was given. */
-  fail(thrown: unknown): void {
-    if (this.outcome) return;
-    const outcome = unopened(toError(thrown));
-    this.#end(outcome);
-    if (this.reading) this.reading.drop();
-    else this.controller.abort(); // what still comes is let go
-    this.source?.ended?.(outcome);
   }
 
   /** Notes how much of the text was heard: the turn to send back is cut to it, also when all of it has arrived. */
@@ -216,7 +206,16 @@ export class Session {
   }
 }
 
+/** The answer that takes the place of one that broke. If none can be asked for, the one that broke stands. */
+function nextOf(source: Source, outcome: Outcome): Promise<Source> | undefined {
+  try {
+    return source.again?.(outcome);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Whether another answer may take the place of this one: it ended badly, and nothing was there to be handed out. */
-function isBroken({ status }: Outcome, decoder: BodyDecoder): boolean {
-  return status !== "complete" && status !== "aborted" && (decoder.isDocument || !decoder.hasToken);
+function isBroken({ status }: Outcome, decoder: BodyDecoder | undefined): boolean {
+  return status !== "complete" && status !== "aborted" && (decoder?.isDocument || !decoder?.hasToken);
 }

@@ -265,7 +265,7 @@ export class ToolRun implements AsyncIterable<ToolRunEvent> {
   /** How it ended; never rejects. Runs by itself if nobody iterates. */
   outcome(): Promise<ToolRunOutcome> {
     if (!this.#isTaken) {
-      queueMicrotask(() => {
+      Promise.resolve().then(() => {
         if (!this.#isTaken) drain(this);
       });
     }

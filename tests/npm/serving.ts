@@ -29,6 +29,8 @@ export interface Served {
   reads: number;
   /** The client let go of the body. */
   cancelled: boolean;
+  /** Told of each read, before it is answered. */
+  onRead?: (read: number) => void;
 }
 
 type Part = string | Uint8Array | { error: unknown };
@@ -51,6 +53,7 @@ export function serve(
           else return new Promise(() => {});
         } else {
           served.reads++;
+          served.onRead?.(served.reads);
           if (typeof part === "string") controller.enqueue(encode(part));
           else if (part instanceof Uint8Array) controller.enqueue(part);
           else controller.error(part.error);

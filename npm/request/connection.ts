@@ -1,0 +1,169 @@
+/**
+ * What a client holds of the engine: its settings, limits and totals. It lives until the client is disposed of and the last of
+ * its calls is over. When the engine has failed, new calls get a fresh one, and its limits begin anew.
+ */
+import { ACCOUNT, CONNECTION, USAGE } from "../engine/boundary.ts";
+import { answer, make, type Part, put, settingsText, tryMake } from "../engine/engine.ts";
+import { ChatwireError, toError } from "../errors.ts";
+import type { ClientOptions } from "../options.ts";
+import type { Usage, UsageTotals } from "../types.ts";
+import { plainHeaders, texts } from "./texts.ts";
+
+/** One call's hold on the connection. */
+export interface Hold {
+  /** The part that the call is made with. */
+  part: Part;
+  /** Ends one answer: frees its place, and adds what it used to the totals. Without a usage it is no call of its own. */
+  account(id: number, usage?: Usage | null): void;
+  /** Ends the call. */
+  release(): void;
+}
+
+export class Connection {
+  readonly #options: ClientOptions;
+  /** The last is the one for new calls; those before it are of instances of the engine that failed. */
+  #parts: Part[] = [];
+  #underWay = 0;
+  #isDisposed = false;
+  /** What was used by the time the parts were let go of. */
+  #used = noTotals();
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The part for new calls, made where there is none.
+   * @throws {ChatwireError} the options make no sense, or the engine failed
+   */
+  get part(): Part {
+    const last = this.#parts.at(-1);
+    if (last && !last.isBroken) return last;
+    const made = connect(this.#options);
+    this.#parts.push(made);
+    return made;
+  }
+
+  /** The totals of all calls. */
+  get usage(): UsageTotals {
+    return this.#parts.reduce((sum, part) => {
+      try {
+        part.call(USAGE);
+        return added(sum, answer<UsageTotals>());
+      } catch {
+        return sum; // its instance failed, and cannot tell any more
+      }
+    }, this.#used);
+  }
+
+  /** @throws {ChatwireError} the client was disposed of */
+  mustBeOpen(): void {
+    if (this.#isDisposed) throw new ChatwireError("This client was disposed of: make a new one.");
+  }
+
+  /** Begins a call. */
+  hold(): Hold {
+    const { part } = this;
+    let isHeld = true;
+    this.#underWay++;
+    const account = (id: number, usage?: Usage | null) => {
+      try {
+        part.call(ACCOUNT, usage === undefined ? 0 : put(JSON.stringify(usage)), id);
+      } catch {
+        // The place went with the instance.
+      }
+    };
+    const release = () => {
+      if (isHeld) this.#underWay--;
+      isHeld = false;
+      this.#letGo();
+    };
+    return { part, account, release };
+  }
+
+  /** Refuses new calls. Those under way go on, and their usage counts. */
+  dispose(): void {
+    this.#isDisposed = true;
+    this.#letGo();
+  }
+
+  #letGo(): void {
+    if (!this.#isDisposed || this.#underWay > 0) return;
+    this.#used = this.usage;
+    for (const part of this.#parts) part.free();
+    this.#parts = [];
+  }
+}
+
+/** Makes the part of the engine for a client's options. */
+function connect(options: ClientOptions): Part {
+  const { apiKey, defaultHeaders, defaultQuery } = options;
+  const settings: Record<string, unknown> = { ...surroundings() };
+  for (const name of SETTINGS) settings[name] = options[name];
+  settings.defaultHeaders = texts(plainHeaders(defaultHeaders));
+  settings.defaultQuery = texts(defaultQuery);
+  // `true` stands for a function, and is no key itself.
+  if (typeof apiKey === "function") settings.apiKey = true;
+  else if (apiKey !== undefined) settings.apiKey = typeof apiKey === "boolean" ? [] : apiKey;
+  let made = tryMake(CONNECTION, settingsText(settings));
+  if ("variable" in made) made = make(CONNECTION, settingsText({ ...settings, env: variableOf(made.variable) }));
+  if ("error" in made) throw toError(made.error);
+  return made;
+}
+
+/** What a client has used that has made no call yet. */
+function noTotals(): UsageTotals {
+  const tokens = {
+    prompt_tokens: 0,
+    completion_tokens: 0,
+    total_tokens: 0,
+    prompt_tokens_details: { cached_tokens: 0 },
+  };
+  return { requests: 0, ...tokens, uncounted: 0, estimated: 0, cost: 0, saved: 0 };
+}
+
+/** Two totals as one. */
+function added(a: UsageTotals, b: UsageTotals): UsageTotals {
+  const cached_tokens = a.prompt_tokens_details.cached_tokens + b.prompt_tokens_details.cached_tokens;
+  return {
+    requests: a.requests + b.requests,
+    prompt_tokens: a.prompt_tokens + b.prompt_tokens,
+    completion_tokens: a.completion_tokens + b.completion_tokens,
+    total_tokens: a.total_tokens + b.total_tokens,
+    prompt_tokens_details: { cached_tokens },
+    uncounted: a.uncounted + b.uncounted,
+    estimated: a.estimated + b.estimated,
+    cost: a.cost === null || b.cost === null ? null : a.cost + b.cost,
+    saved: a.saved + b.saved,
+  };
+}
+
+/** What the engine is told of a client's options, beside key, headers and query. */
+export const SETTINGS = [
+  "provider",
+  "endpoint",
+  "baseURL",
+  "timeout",
+  "maxRetries",
+  "limits",
+  "validate",
+  "decoding",
+  "prices",
+  "dangerouslyAllowBrowser",
+] as const;
+
+/** Where we are, for the engine to judge: whether visitors can read the key, and what relative addresses are relative to. */
+function surroundings(): object {
+  const { window, location } = globalThis as { window?: { document?: unknown }; location?: { href: string } };
+  return { page: window?.document !== undefined, location: location?.href };
+}
+
+/** The value of an environment variable; empty where there is none, or we may not know. */
+function variableOf(name: string): string {
+  try {
+    const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
+    return process?.env?.[name] ?? "";
+  } catch {
+    return "";
+  }
+}
