@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::json::Writer;
 use crate::policy::accounts::Place;
 use crate::policy::opening::{self, Action, Broken, Event, Moment, Settings};
-use crate::usage::{self, Tokens};
+use crate::usage::{self, Tokens, charged};
 
 /// Why there is no client.
 pub(super) enum Refused {
@@ -120,11 +120,13 @@ impl Connection {
         if length == 0 {
             return;
         }
-        let (tokens, estimated) = memory::input(length, |usage| {
-            (Tokens::read(usage), usage.ends_with(b"\"estimated\":true}"))
+        let (tokens, estimated, charged) = memory::input(length, |usage| {
+            let is_estimate = usage.ends_with(b"\"estimated\":true}");
+            (Tokens::read(usage), is_estimate, charged(usage))
         });
         let prices = self.0.settings.prices.as_ref();
-        self.0.totals.borrow_mut().add(&tokens, estimated, prices);
+        let mut totals = self.0.totals.borrow_mut();
+        totals.add_charged(&tokens, estimated, prices, charged);
     }
 }
 

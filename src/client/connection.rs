@@ -108,11 +108,12 @@ impl Connection {
             .ok_or_else(|| Lost::Failed("it gave no string".to_owned()))
     }
 
-    /// Adds a call that was answered here to the totals.
-    pub(super) fn account(&self, used: Option<(Tokens, bool)>) {
+    /// Adds a call that was answered here to the totals. `charged`: what the server says of its cost.
+    pub(super) fn account(&self, used: Option<(Tokens, bool)>, charged: Option<u64>) {
         let (tokens, estimated) = used.unwrap_or_default();
         let prices = self.settings.prices.as_ref();
-        self.totals.borrow_mut().add(&tokens, estimated, prices);
+        let mut totals = self.totals.borrow_mut();
+        totals.add_charged(&tokens, estimated, prices, charged);
     }
 
     /// Tells the observer how a call ended, without what was said in it.

@@ -217,7 +217,7 @@ impl ChatStream {
                 self.release();
                 self.place = None;
                 if let Some(used) = self.decoder.used() {
-                    asking.answering().account(Some(used));
+                    asking.answering().account(Some(used), self.decoder.charged());
                 }
                 self.coming = Some(Box::pin(async move {
                     let answer = asking.answer(Event::Broken(Box::new(broken))).await;
@@ -318,7 +318,7 @@ impl ChatStream {
         }
         self.release();
         if let Some(asking) = self.asking.take().filter(|_| !was_accounted) {
-            asking.answering().account(self.decoder.used());
+            asking.answering().account(self.decoder.used(), self.decoder.charged());
         }
         if let Some(outcome) = self.decoder.outcome_json() {
             self.client

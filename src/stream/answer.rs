@@ -11,7 +11,7 @@ use super::sentences::SentenceOptions;
 use super::speech::Speech;
 use crate::json::Writer;
 use crate::provider::ReasoningPlace;
-use crate::usage::{TokenPrices, Tokens, write_members};
+use crate::usage::{TokenPrices, Tokens, charged, is_renamed, write_members};
 
 #[derive(Debug)]
 pub(super) struct Answer {
@@ -172,6 +172,9 @@ impl Answer {
         if usage.first() != Some(&b'{') {
             return Ok(());
         }
+        if is_renamed(usage) {
+            ledger.repair(0, Repair::UsageRenamed)?;
+        }
         let is_news = ledger.output.wants_events() && self.usage.as_deref() != Some(usage);
         let kept = self.usage.get_or_insert_default();
         ledger.hold_long(self.most_usage, usage.len())?;
@@ -298,12 +301,19 @@ impl Answer {
         }
     }
 
-    /// What so many tokens cost, in dollars; `null` where that is unknown.
+    /// What the server says that it charged, in pico-dollars.
+    pub(super) fn charged(&self) -> Option<u64> {
+        self.usage.as_deref().and_then(charged)
+    }
+
+    /// What so many tokens cost, in dollars: what the server charged, else by the prices; `null` where that is unknown.
     pub(super) fn write_cost(&self, tokens: Option<Tokens>, out: &mut Writer) {
-        match tokens
-            .zip(self.prices)
-            .and_then(|(tokens, prices)| prices.cost(&tokens))
-        {
+        let by_prices = || {
+            tokens
+                .zip(self.prices)
+                .and_then(|(tokens, prices)| prices.cost(&tokens))
+        };
+        match self.charged().or_else(by_prices) {
             Some(cost) => out.decimal(cost, 12),
             None => out.raw(b"null"),
         };

@@ -1,5 +1,6 @@
 //! Members that the engine has no use for: kept as they were sent, so that they can be read and sent back.
 
+use super::fragments::{Fragments, indexed};
 use super::scan::Extra;
 use crate::json::{Str, Writer};
 
@@ -21,6 +22,8 @@ struct Member {
     before: usize,
     /// The most bytes it has had.
     most: usize,
+    /// The value, where it is a list whose items come in fragments.
+    fragments: Option<Fragments>,
 }
 
 /// No more names than this are kept: they are looked through for each member that comes.
@@ -30,7 +33,7 @@ impl Extras {
     /// Takes the members of one delta. Gives by how many bytes what is held grew. `repeats`: a list that equals all that is
     /// kept is that list again; without it even such a list is joined.
     pub(super) fn keep(&mut self, extras: &[Extra<'_>], repeats: bool) -> usize {
-        self.take(extras, |kept, value| match (kept.last(), value) {
+        self.take(extras, true, |kept, value| match (kept.last(), value) {
             _ if repeats && kept == value => {}
             (Some(b']'), [b'[', items @ ..]) => append_items(kept, items),
             _ => replace(kept, value),
@@ -39,24 +42,37 @@ impl Extras {
 
     /// As [`keep`](Self::keep), but a list replaces the one before: for the top level of a chunk, where lists are repeated.
     pub(super) fn replace(&mut self, extras: &[Extra<'_>]) -> usize {
-        self.take(extras, |kept, value| {
+        self.take(extras, false, |kept, value| {
             if kept != value {
                 replace(kept, value);
             }
         })
     }
 
-    fn take(&mut self, extras: &[Extra<'_>], put: impl Fn(&mut Vec<u8>, &[u8])) -> usize {
+    fn take(&mut self, extras: &[Extra<'_>], joins: bool, put: impl Fn(&mut Vec<u8>, &[u8])) -> usize {
         self.delta += 1;
         let mut grown = 0;
         for (name, value) in extras {
             let at = self.members.iter().position(|member| *member.name == **name);
+            let items = Some(*value)
+                .filter(|value| joins && value.first() == Some(&b'['))
+                .and_then(indexed);
             let Some(member) = at.and_then(|at| self.members.get_mut(at)) else {
                 if self.members.len() < MAX_NAMES {
                     grown += name.len() + value.len();
+                    let fragments = items.map(|items| {
+                        let mut fragments = Fragments::default();
+                        fragments.take(items);
+                        fragments
+                    });
                     self.members.push(Member {
                         name: Box::from(*name),
-                        value: value.to_vec(),
+                        value: if fragments.is_some() {
+                            Vec::new()
+                        } else {
+                            value.to_vec()
+                        },
+                        fragments,
                         delta: self.delta,
                         before: 0,
                         most: value.len(),
@@ -66,6 +82,17 @@ impl Extras {
             };
             if *value == b"null" {
                 continue;
+            }
+            if let Some(fragments) = &mut member.fragments {
+                if let Some(items) = items {
+                    grown += fragments.take(items);
+                    continue;
+                }
+                // From here on it is a list, or a value, like any other.
+                let mut out = Writer::default();
+                fragments.write(&mut out);
+                member.value = out.bytes;
+                member.fragments = None;
             }
             let length = member.value.len();
             if member.delta == self.delta {
@@ -97,7 +124,11 @@ impl Extras {
 
     pub(super) fn write(&self, out: &mut Writer) {
         for member in &self.members {
-            out.spelled_key(&member.name).raw(&member.value);
+            out.spelled_key(&member.name);
+            match &member.fragments {
+                Some(fragments) => fragments.write(out),
+                None => drop(out.raw(&member.value)),
+            }
         }
     }
 }

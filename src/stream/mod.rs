@@ -34,6 +34,7 @@
 //! - **Bytes held** are counted where something is kept (`Ledger::hold`), before it is kept.
 
 mod answer;
+mod audio;
 mod body;
 mod choice;
 mod clock;
@@ -42,6 +43,7 @@ mod event;
 mod extras;
 mod failure;
 mod finish;
+mod fragments;
 mod intake;
 mod ledger;
 mod options;
@@ -271,6 +273,11 @@ impl Decoder {
     /// What was used so far: the server's count, or an estimate of what has arrived, and then `true`.
     pub fn used(&self) -> Option<(Tokens, bool)> {
         self.account().used()
+    }
+
+    /// What the server says that the call was charged, in pico-dollars.
+    pub fn charged(&self) -> Option<u64> {
+        self.intake.answer.charged()
     }
 
     /// Whether the server has not counted anything yet, so that [`Options::prompt_tokens`] is needed to know what was used.

@@ -302,6 +302,7 @@ fn live_string<'a>(chunk: &Chunk<'a>) -> Option<(Slot, Str<'a>)> {
         && choice.usage.is_none()
         && nothing(delta.refusal)
         && delta.function_call.is_none()
+        && delta.audio.is_none()
         && !lists;
     if !idle {
         return None;

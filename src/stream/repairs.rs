@@ -50,6 +50,8 @@ pub enum Repair {
     TemplateMarks,
     /// Usage inside a choice or a vendor's own object.
     UsageMisplaced,
+    /// Usage under other names than OpenAI's.
+    UsageRenamed,
     /// A tool call without an index, or with one that is spelled as text.
     ToolNoIndex,
     /// One index for several tool calls, or several for one.
@@ -78,7 +80,7 @@ pub enum Repair {
     ReasoningReclassified,
 }
 
-const CODES: [&str; 36] = [
+const CODES: [&str; 37] = [
     "framing.unfinished_event",
     "framing.invalid_utf8",
     "framing.keep_alive_data",
@@ -102,6 +104,7 @@ const CODES: [&str; 36] = [
     "chunk.empty_finish_reason",
     "chunk.template_marks",
     "usage.misplaced",
+    "usage.renamed",
     "tool_call.no_index",
     "tool_call.index_reused",
     "tool_call.id_made_up",

@@ -69,6 +69,7 @@ pub(super) struct Delta<'a> {
     pub(super) reasoning: [Field<'a>; REASONING_FIELDS.len()],
     pub(super) tool_calls: Option<&'a [u8]>,
     pub(super) function_call: Option<&'a [u8]>,
+    pub(super) audio: Option<&'a [u8]>,
     pub(super) extras: Vec<Extra<'a>>,
 }
 
@@ -84,6 +85,7 @@ impl<'a> Delta<'a> {
                 b"refusal" => delta.refusal = Field::read(reader)?,
                 b"tool_calls" => delta.tool_calls = not_null(reader)?,
                 b"function_call" => delta.function_call = not_null(reader)?,
+                b"audio" if matches!(reader.kind()?, Kind::Object | Kind::Null) => delta.audio = not_null(reader)?,
                 _ => match REASONING_FIELDS.iter().position(|field| field.as_bytes() == key) {
                     Some(field) => delta.reasoning[field] = Field::read(reader)?,
                     None => add_extra(&mut delta.extras, key, reader.value()?),
@@ -212,6 +214,8 @@ impl<'a> Chunk<'a> {
                     let value = reader.value()?;
                     if key.starts_with(b"x_") && value.first() == Some(&b'{') {
                         chunk.read_vendor(value)?;
+                    } else if matches!(key, b"usageMetadata" | b"usage_metadata" | b"token_usage") {
+                        chunk.vendor_usage = chunk.vendor_usage.or(Some(value).filter(|value| value.first() == Some(&b'{')));
                     }
                     add_extra(&mut chunk.extras, key, value);
                 },

@@ -1,6 +1,6 @@
 //! Tokens as a server counts them.
 
-use crate::json::{Kind, Malformed, Reader, Writer, count, match_bytes};
+use crate::json::{Kind, Malformed, Reader, Writer, count, integer, match_bytes};
 
 /// The token counts of a `usage` object that the engine acts on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -14,46 +14,202 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// Reads them from a `usage` object; what is missing or no [count] is left out.
+    /// Reads them from a `usage` object, under whichever names; what is missing or no [count] is left out. Reasoning that the
+    /// server counts on top of the output, as the total tells, is output.
     ///
     /// [count]: crate::json::count
     pub fn read(usage: &[u8]) -> Self {
-        let mut tokens = Tokens::default();
-        let _ = tokens.read_members(&mut Reader::new(usage));
-        tokens
+        Counts::read(usage).tokens()
+    }
+}
+
+/// The counts of a `usage` object, by what they count.
+#[derive(Debug, Default)]
+struct Counts {
+    prompt: Option<u64>,
+    completion: Option<u64>,
+    total: Option<u64>,
+    /// The same under the names of other services.
+    input: Option<u64>,
+    output: Option<u64>,
+    sum: Option<u64>,
+    cached: u64,
+    /// Input tokens that were read from a cache, or written to it, and are not among `input`.
+    cache_read: u64,
+    cache_write: u64,
+    reasoning: u64,
+    /// Output tokens of thoughts, which are not among `output`.
+    thoughts: u64,
+}
+
+impl Counts {
+    fn read(usage: &[u8]) -> Self {
+        let mut counts = Counts::default();
+        let _ = counts.read_members(&mut Reader::new(usage), 0);
+        counts
     }
 
-    fn read_members(&mut self, reader: &mut Reader<'_>) -> Result<(), Malformed> {
+    fn read_members(&mut self, reader: &mut Reader<'_>, depth: u8) -> Result<(), Malformed> {
         let mut first = true;
         reader.object()?;
         while let Some(key) = reader.member(&mut first)? {
+            if key.ends_with(b"_details") && depth == 0 && reader.kind()? == Kind::Object {
+                self.read_members(reader, depth + 1)?;
+                continue;
+            }
+            let number = count(reader.value()?);
+            let some = number.unwrap_or(0);
             match_bytes!(key, {
-                b"prompt_tokens" => self.prompt = count(reader.value()?),
-                b"completion_tokens" => self.completion = count(reader.value()?),
-                b"prompt_cache_hit_tokens" => {
-                    self.cached = count(reader.value()?).unwrap_or(self.cached)
+                b"cached_tokens" | b"prompt_cache_hit_tokens" | b"cachedContentTokenCount"
+                | b"cached_content_token_count" => self.cached = self.cached.max(some),
+                b"reasoning_tokens" => self.reasoning = self.reasoning.max(some),
+                _ => {}
+            });
+            if depth > 0 {
+                continue;
+            }
+            match_bytes!(key, {
+                b"prompt_tokens" => self.prompt = number,
+                b"completion_tokens" => self.completion = number,
+                b"total_tokens" => self.total = number,
+                b"input_tokens" | b"inputTokens" | b"promptTokens" | b"promptTokenCount" | b"prompt_token_count" => {
+                    self.input = number.or(self.input)
                 },
-                b"prompt_tokens_details" if reader.kind()? == Kind::Object => {
-                    let mut first = true;
-                    reader.object()?;
-                    while let Some(key) = reader.member(&mut first)? {
-                        let value = reader.value()?;
-                        if key == b"cached_tokens" {
-                            self.cached = count(value).unwrap_or(self.cached);
-                        }
-                    }
-                },
-                _ => {
-                    reader.value()?;
-                }
+                b"output_tokens" | b"outputTokens" | b"completionTokens" | b"candidatesTokenCount"
+                | b"candidates_token_count" => self.output = number.or(self.output),
+                b"totalTokens" | b"totalTokenCount" | b"total_token_count" => self.sum = number.or(self.sum),
+                b"thoughtsTokenCount" | b"thoughts_token_count" => self.thoughts = some,
+                b"cache_read_input_tokens" => self.cache_read = some,
+                b"cache_creation_input_tokens" => self.cache_write = some,
+                _ => {}
             })
         }
         Ok(())
     }
+
+    /// Whether a count that callers look for stands under another name.
+    fn is_renamed(&self) -> bool {
+        self.prompt.is_none() && self.input.is_some() || self.completion.is_none() && self.output.is_some()
+    }
+
+    fn all_prompt(&self) -> Option<u64> {
+        let input = self
+            .input
+            .map(|input| input.saturating_add(self.cache_read).saturating_add(self.cache_write));
+        self.prompt.or(input)
+    }
+
+    fn all_completion(&self) -> Option<u64> {
+        self.completion
+            .or(self.output.map(|output| output.saturating_add(self.thoughts)))
+    }
+
+    fn tokens(&self) -> Tokens {
+        let prompt = self.all_prompt();
+        let mut completion = self.all_completion();
+        if let (Some(input), Some(output), Some(total)) = (prompt, &mut completion, self.total.or(self.sum)) {
+            let on_top = total.saturating_sub(input.saturating_add(*output));
+            let caches = [
+                self.cached,
+                self.cache_read,
+                self.cache_write,
+                self.cache_read + self.cache_write,
+            ];
+            let is_reasoning = match self.reasoning {
+                0 => !caches.contains(&on_top),
+                reasoning => on_top == reasoning,
+            };
+            if is_reasoning {
+                *output = output.saturating_add(on_top);
+            }
+        }
+        Tokens {
+            prompt,
+            cached: self.cached.max(self.cache_read),
+            completion,
+        }
+    }
+}
+
+/// Whether a `usage` object has its counts under other names than OpenAI's.
+pub(crate) fn is_renamed(usage: &[u8]) -> bool {
+    Counts::read(usage).is_renamed()
+}
+
+/// What the server says that the call was charged (`cost`, or its `total_cost`), in pico-dollars.
+pub(crate) fn charged(usage: &[u8]) -> Option<u64> {
+    let mut reader = Reader::new(usage);
+    let mut first = true;
+    let mut cost = None;
+    reader.object().ok()?;
+    while let Ok(Some(key)) = reader.member(&mut first) {
+        let value = reader.value().ok()?;
+        if key == b"cost" || key == b"total_cost" {
+            cost = match value.first() {
+                Some(b'{') => charged(value),
+                _ => pico_dollars(value),
+            }
+            .or(cost);
+        }
+    }
+    cost
+}
+
+/// A number of dollars, perhaps in quotes, in pico-dollars. What is smaller is cut off.
+fn pico_dollars(raw: &[u8]) -> Option<u64> {
+    let text = raw
+        .strip_prefix(b"\"")
+        .and_then(|raw| raw.strip_suffix(b"\""))
+        .unwrap_or(raw);
+    let mut number: u64 = 0;
+    // Places that are still to come.
+    let mut places: i32 = 12;
+    let mut is_fraction = false;
+    let mut digits = 0;
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => {
+                digits += 1;
+                // No more digits than hold; those after them are worth less than a pico-dollar, or the number is none that is meant.
+                if number < 100_000_000_000_000_000 {
+                    number = number * 10 + u64::from(byte - b'0');
+                    places -= i32::from(is_fraction);
+                } else {
+                    places += i32::from(!is_fraction);
+                }
+            }
+            b'.' if !is_fraction => is_fraction = true,
+            b'e' | b'E' if digits > 0 => {
+                let exponent = text.get(at + 1..)?;
+                let (sign, exponent) = match exponent.split_first()? {
+                    (b'-', rest) => (-1, rest),
+                    (b'+', rest) => (1, rest),
+                    _ => (1, exponent),
+                };
+                places += sign * integer(exponent).filter(|exponent| *exponent < 100)? as i32;
+                break;
+            }
+            _ => return None,
+        }
+    }
+    if digits == 0 {
+        return None;
+    }
+    for _ in 0..places.unsigned_abs() {
+        number = match places {
+            0.. => number.checked_mul(10)?,
+            _ => number / 10,
+        };
+        if number == 0 {
+            break;
+        }
+    }
+    Some(number)
 }
 
 /// Writes the members of a `usage` object, without its brackets: each name once, the last value of it, and counts that were
-/// sent as text as numbers. `estimated` is left out, for that is ours to say.
+/// sent as text as numbers; then those that callers look for, where they stand under other names. `estimated` is left out, for
+/// that is ours to say.
 pub(crate) fn write_members(usage: &[u8], out: &mut Writer) {
     let mut members: Vec<(&[u8], &[u8])> = Vec::new();
     let mut reader = Reader::new(usage);
@@ -69,7 +225,13 @@ pub(crate) fn write_members(usage: &[u8], out: &mut Writer) {
             members.push((name, value));
         }
     }
+    let counts = Counts::read(usage);
+    let is_renamed = counts.is_renamed();
     for (name, value) in members {
+        let is_count = matches!(name, b"prompt_tokens" | b"completion_tokens" | b"total_tokens");
+        if is_renamed && is_count && count(value).is_none() {
+            continue;
+        }
         out.spelled_key(name);
         match value.first() {
             Some(b'{') if name.ends_with(b"_details") => {
@@ -84,7 +246,136 @@ pub(crate) fn write_members(usage: &[u8], out: &mut Writer) {
             _ => drop(out.raw(value)),
         }
     }
+    if is_renamed {
+        write_renamed(&counts, out);
+    }
+}
+
+/// Writes the counts that callers look for, which a `usage` object has under other names.
+fn write_renamed(counts: &Counts, out: &mut Writer) {
+    let (prompt, completion) = (counts.all_prompt(), counts.all_completion());
+    let sum = prompt
+        .zip(completion)
+        .map(|(prompt, completion)| prompt.saturating_add(completion));
+    for (name, own, other) in [
+        ("prompt_tokens", counts.prompt, prompt),
+        ("completion_tokens", counts.completion, completion),
+        ("total_tokens", counts.total, counts.sum.or(sum)),
+    ] {
+        if let (None, Some(number)) = (own, other) {
+            out.key(name).integer(number);
+        }
+    }
 }
 
 /// No more members than this are kept of a `usage` object: they are looked through for each one that comes.
 const MAX_MEMBERS: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_read_under_any_name() {
+        let cases: [(&str, u64, u64, u64); 12] = [
+            (
+                r#"{"prompt_tokens":10,"completion_tokens":2,"total_tokens":12}"#,
+                10,
+                0,
+                2,
+            ),
+            (r#"{"prompt_tokens":"10","completion_tokens":2.0}"#, 10, 0, 2),
+            (
+                r#"{"prompt_tokens":10,"completion_tokens":2,"cached_tokens":8}"#,
+                10,
+                8,
+                2,
+            ),
+            (
+                r#"{"prompt_tokens":10,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":8}}"#,
+                10,
+                8,
+                2,
+            ),
+            (
+                r#"{"input_tokens":10,"output_tokens":2,"input_tokens_details":{"cached_tokens":"8"}}"#,
+                10,
+                8,
+                2,
+            ),
+            (
+                r#"{"input_tokens":10,"output_tokens":2,"cache_read_input_tokens":8,"cache_creation_input_tokens":3}"#,
+                21,
+                8,
+                2,
+            ),
+            (
+                r#"{"prompt_tokens":10,"completion_tokens":2,"total_tokens":17,"completion_tokens_details":{"reasoning_tokens":5}}"#,
+                10,
+                0,
+                7,
+            ),
+            (
+                r#"{"prompt_tokens":10,"completion_tokens":7,"total_tokens":17,"completion_tokens_details":{"reasoning_tokens":5}}"#,
+                10,
+                0,
+                7,
+            ),
+            (
+                r#"{"prompt_tokens":10,"completion_tokens":2,"total_tokens":17}"#,
+                10,
+                0,
+                7,
+            ),
+            (
+                r#"{"prompt_tokens":10,"completion_tokens":2,"total_tokens":20,"cache_read_input_tokens":8}"#,
+                10,
+                8,
+                2,
+            ),
+            (
+                r#"{"promptTokenCount":10,"candidatesTokenCount":2,"thoughtsTokenCount":5,"totalTokenCount":17}"#,
+                10,
+                0,
+                7,
+            ),
+            (
+                r#"{"prompt_tokens":10,"completion_tokens":2,"total_tokens":3}"#,
+                10,
+                0,
+                2,
+            ),
+        ];
+        for (usage, prompt, cached, completion) in cases {
+            let expected = Tokens {
+                prompt: Some(prompt),
+                cached,
+                completion: Some(completion),
+            };
+            assert_eq!(Tokens::read(usage.as_bytes()), expected, "{usage}");
+        }
+    }
+
+    #[test]
+    fn what_the_server_charged_is_read_exactly() {
+        for (usage, pico) in [
+            (r#"{"cost":0.000001979964,"cost_details":{"cost":7}}"#, Some(1_979_964)),
+            (r#"{"cost":1.5e-6}"#, Some(1_500_000)),
+            (r#"{"cost":"0.25"}"#, Some(250_000_000_000)),
+            (
+                r#"{"cost":{"input_tokens_cost":1,"total_cost":0.5}}"#,
+                Some(500_000_000_000),
+            ),
+            (r#"{"cost":0}"#, Some(0)),
+            (r#"{"cost":2}"#, Some(2_000_000_000_000)),
+            (r#"{"cost":0.0000000000001234567890123456789}"#, Some(0)),
+            (r#"{"cost":null}"#, None),
+            (r#"{"cost":-1}"#, None),
+            (r#"{"cost":"free"}"#, None),
+            (r#"{"cost":1e40}"#, None),
+            (r#"{"prompt_tokens":1}"#, None),
+        ] {
+            assert_eq!(charged(usage.as_bytes()), pico, "{usage}");
+        }
+    }
+}

@@ -29,20 +29,35 @@ pub struct Totals {
 impl Totals {
     /// Adds a call.
     pub fn add(&mut self, tokens: &Tokens, estimated: bool, prices: Option<&TokenPrices>) {
+        self.add_charged(tokens, estimated, prices, None);
+    }
+
+    /// [`add`](Self::add), for a call of which the server says what it charged, in pico-dollars: that is its cost.
+    pub fn add_charged(
+        &mut self,
+        tokens: &Tokens,
+        estimated: bool,
+        prices: Option<&TokenPrices>,
+        charged: Option<u64>,
+    ) {
         self.requests += 1;
         let (Some(prompt), Some(completion)) = (tokens.prompt, tokens.completion) else {
             self.uncounted += 1;
-            self.unpriced += 1;
+            match charged {
+                Some(cost) => self.cost = self.cost.saturating_add(cost),
+                None => self.unpriced += 1,
+            }
             return;
         };
         self.estimated += u64::from(estimated);
         self.prompt = self.prompt.saturating_add(prompt);
         self.cached = self.cached.saturating_add(tokens.cached.min(prompt));
         self.completion = self.completion.saturating_add(completion);
-        match prices.and_then(|prices| Some((prices.cost(tokens)?, savings(prices, tokens)?))) {
-            Some((cost, saved)) => {
+        let saved = prices.and_then(|prices| savings(prices, tokens));
+        match charged.or_else(|| prices?.cost(tokens)) {
+            Some(cost) => {
                 self.cost = self.cost.saturating_add(cost);
-                self.saved = self.saved.saturating_add(saved);
+                self.saved = self.saved.saturating_add(saved.unwrap_or(0));
             }
             None => self.unpriced += 1,
         }

@@ -2,6 +2,7 @@
 
 mod written;
 
+use super::audio::Audio;
 use super::ending::Taken;
 use super::extras::Extras;
 use super::finish::{Finish, is_failure};
@@ -25,6 +26,15 @@ enum Source {
     Field(usize),
     Tags,
     Parts,
+}
+
+impl Source {
+    fn field(self) -> Option<usize> {
+        match self {
+            Source::Field(field) => Some(field),
+            Source::Tags | Source::Parts => None,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -61,6 +71,9 @@ pub(super) struct Choice {
     /// Lists inside `logprobs`, joined: name and raw value.
     logprobs: Extras,
     extras: Extras,
+    audio: Option<Box<Audio>>,
+    /// The reasoning field that came empty.
+    empty_field: Option<usize>,
     delta_extras: Extras,
 }
 
@@ -90,6 +103,8 @@ impl Choice {
             has_answered: false,
             logprobs: Extras::default(),
             extras: Extras::default(),
+            audio: None,
+            empty_field: None,
             delta_extras: Extras::default(),
         }
     }
@@ -226,6 +241,11 @@ impl Choice {
         if !delta.extras.is_empty() {
             ledger.hold(self.delta_extras.keep(&delta.extras, true))?;
         }
+        if let Some(audio) = delta.audio {
+            let has_news = self.audio.get_or_insert_default().take(audio, self.index, ledger)?;
+            self.has_answered |= has_news;
+            progress |= has_news;
+        }
         Ok(progress)
     }
 
@@ -313,6 +333,9 @@ impl Choice {
             let Some(value) = value.some() else { continue };
             self.expect_no_tags(ledger)?;
             let empty = matches!(value, Field::Str(text) if text.is_empty());
+            if empty {
+                self.empty_field.get_or_insert(field);
+            }
             if !empty && self.source.is_none() {
                 self.source = Some(Source::Field(field));
             }

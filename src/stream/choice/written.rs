@@ -57,12 +57,16 @@ impl Choice {
                 out.raw(b"]");
             }
             source => {
-                if self.has_content {
+                // Strict servers refuse a turn with neither content nor a call.
+                let has_other = !self.tool_calls.calls().is_empty() || self.audio.is_some();
+                if self.has_content || replay && !has_other {
                     out.member("content", text);
                 } else {
                     out.raw_member("content", b"null");
                 }
-                if let Some(Source::Field(field)) = source {
+                // And those that think want their field back, if it was empty.
+                let empty = self.empty_field.filter(|_| replay);
+                if let Some(field) = source.and_then(Source::field).or(empty) {
                     out.member(REASONING_FIELDS.get(field).unwrap_or(&"reasoning"), reasoning);
                 }
             }
@@ -86,6 +90,11 @@ impl Choice {
                 call.write(Some(at as u64).filter(|_| numbered), out);
             }
             out.raw(b"]");
+        }
+        if let Some(audio) = &self.audio {
+            out.key("audio").raw(b"{");
+            audio.write(replay, out);
+            out.raw(b"}");
         }
         self.delta_extras.write(out);
     }
