@@ -251,8 +251,14 @@ fn ten_megabytes_without_a_full_stop_take_linear_time() {
     for unit in [
         "word ", "天", "!", ". ", "\n", " ", "(", "\"", "a, ", "1.", "u.s. ", "कि", "🇮🇳",
     ] {
-        let (one, ten) = (milliseconds_for(50_000, unit), milliseconds_for(500_000, unit));
-        assert!(ten < one * 40 + 200, "{unit:?}: {one} ms, then {ten} ms");
+        // A busy machine may slow one measurement down; ten times the text in a hundred times the time fails each of them.
+        let mut measured = Vec::new();
+        let is_linear = (0..6).any(|_| {
+            let (one, ten) = (milliseconds_for(50_000, unit), milliseconds_for(500_000, unit));
+            measured.push((one, ten));
+            ten < one * 40 + 100
+        });
+        assert!(is_linear, "{unit:?}: {measured:?} ms");
     }
 }
 
