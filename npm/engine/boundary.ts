@@ -67,8 +67,11 @@ export const TICK = 2; // 0, readStarted, now
 export const SET_OUTPUT = 3; // kind
 /** Says whether nobody has counted the prompt's tokens. Then `OUTCOME` estimates them, if it gets the request's body. */
 export const LACKS_USAGE = 4;
-/** Puts out the outcome; before the end, its `usage` and `cost` so far. */
-export const OUTCOME = 5; // length of the request's body, or 0
+/**
+ * Puts out the outcome; before the end, its `usage` and `cost` so far. A long one comes in parts: says whether there is more, and
+ * puts out the next part when it is asked for the rest.
+ */
+export const OUTCOME = 5; // length of the request's body, or 0; 1 for the rest
 /** Puts out the completion. */
 export const COMPLETION = 6;
 

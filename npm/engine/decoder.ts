@@ -22,7 +22,7 @@ import {
   SET_OUTPUT,
   TICK,
 } from "./boundary.ts";
-import { answer, due, hasToken, make, output, type Part, place, put, says, settingsText } from "./engine.ts";
+import { due, hasToken, make, output, type Part, place, put, says, settingsText } from "./engine.ts";
 import type { Shape } from "./shapes.ts";
 
 /** The text of one push, or its chunks or events. Nothing is an empty string, for lists too. */
@@ -98,7 +98,12 @@ export class BodyDecoder {
     if (this.#prompt) engine.call(LACKS_USAGE);
     engine.call(OUTCOME, this.#prompt && says() ? put(this.#prompt()) : 0);
     this.#prompt = undefined;
-    return answer();
+    let text = output();
+    while (says()) {
+      engine.call(OUTCOME, 0, 1);
+      text += output();
+    }
+    return JSON.parse(text);
   }
 
   /** Takes bytes. Once `outcome` is there, more of them change nothing. */

@@ -15,74 +15,91 @@ const OUTPUTS: [OutputKind; 4] = [
     OutputKind::EventParts,
 ];
 
+/// An outcome crosses in parts of so many bytes at the most.
+const PART_BYTES: usize = 16 * 1024 * 1024;
+
 /// One chat stream, or one JSON completion.
-pub(super) struct Decoder(stream::Decoder);
+pub(super) struct Decoder {
+    stream: stream::Decoder,
+    /// How many bytes of the outcome have been put out.
+    told: usize,
+}
 
 impl Decoder {
     /// A decoder at the start of a body, by the JSON text of its options.
     pub(super) fn make(options: &[u8]) -> Result<Decoder, Error> {
-        Ok(Decoder(stream::Decoder::new(settings::decoder(&value(options))?)))
+        let stream = stream::Decoder::new(settings::decoder(&value(options))?);
+        Ok(Decoder { stream, told: 0 })
     }
 
     /// Chooses what each push hands out: 0 nothing, 1 text, 2 chunks, 3 events.
     pub(super) fn set_output(&mut self, kind: usize) {
-        self.0
+        self.stream
             .set_output(OUTPUTS.get(kind).copied().unwrap_or(OutputKind::None));
-        memory::set_deadline(self.0.patience(), self.0.has_token());
+        memory::set_deadline(self.stream.patience(), self.stream.has_token());
     }
 
     /// Takes bytes.
     #[cfg_attr(chatwire_speed, optimize(speed))]
     pub(super) fn push(&mut self, length: usize, read_started: f64, now: f64) {
-        memory::lend_output(&mut self.0);
-        memory::input(length, |bytes| self.0.push(bytes, read_started, now));
+        memory::lend_output(&mut self.stream);
+        memory::input(length, |bytes| self.stream.push(bytes, read_started, now));
         self.put_out();
     }
 
     /// The body is over: 0 closed, 1 lost, 2 aborted. What the host says of it is in the input.
     pub(super) fn end(&mut self, length: usize, reason: f64, now: f64) {
-        memory::lend_output(&mut self.0);
+        memory::lend_output(&mut self.stream);
         match reason as u32 {
-            0 => self.0.end(End::Closed, now),
-            1 => memory::input(length, |reason| self.0.lose(&crate::text::lossy(reason), now)),
-            _ => self.0.end(End::Aborted, now),
+            0 => self.stream.end(End::Closed, now),
+            1 => memory::input(length, |reason| self.stream.lose(&crate::text::lossy(reason), now)),
+            _ => self.stream.end(End::Aborted, now),
         }
         self.put_out();
     }
 
     /// Looks at the clock while a read is pending.
     pub(super) fn tick(&mut self, read_started: f64, now: f64) {
-        memory::lend_output(&mut self.0);
-        self.0.tick(read_started, now);
+        memory::lend_output(&mut self.stream);
+        self.stream.tick(read_started, now);
         self.put_out();
     }
 
     /// Whether nobody has counted the prompt's tokens: then `outcome` estimates them from the request's body.
     pub(super) fn lacks_usage(&self) -> bool {
-        self.0.lacks_usage()
+        self.stream.lacks_usage()
     }
 
     /// Puts out the JSON text of the outcome; before the stream has ended, of what was used so far, and its cost. In the input
-    /// is the request's body, if its tokens are to be estimated.
-    pub(super) fn outcome(&mut self, length: usize) {
+    /// is the request's body, if its tokens are to be estimated. A long outcome comes in parts: says whether there is more, which
+    /// comes when `is_rest`.
+    pub(super) fn outcome(&mut self, length: usize, is_rest: bool) {
         if length > 0 {
             let body = memory::input(length, View::of_body);
-            self.0.set_prompt_tokens(usage::prompt_tokens(&body));
+            self.stream.set_prompt_tokens(usage::prompt_tokens(&body));
         }
-        let json = self.0.outcome_json().unwrap_or_else(|| self.0.used_json());
-        memory::set_output(json.into_bytes());
+        if !is_rest {
+            self.told = 0;
+        }
+        // The part before it is in the host's hands.
+        memory::set_output(Vec::new());
+        let part = self.stream.outcome_part(self.told, PART_BYTES);
+        let (part, has_more) = part.unwrap_or_else(|| (self.stream.used_json().into_bytes(), false));
+        self.told += part.len();
+        memory::set_output(part);
+        memory::say(has_more);
     }
 
     /// Puts out the JSON text of the completion.
     pub(super) fn completion(&self) {
-        memory::set_output(self.0.completion_json().into_bytes());
+        memory::set_output(self.stream.completion_json().into_bytes());
     }
 
     /// Puts out what the last call handed out, whether the outcome is decided, and when the next tick is due.
     #[cfg_attr(chatwire_speed, optimize(speed))]
     fn put_out(&mut self) {
-        memory::set_output(self.0.take_output());
-        memory::say(self.0.has_ended());
-        memory::set_deadline(self.0.patience(), self.0.has_token());
+        memory::set_output(self.stream.take_output());
+        memory::say(self.stream.has_ended());
+        memory::set_deadline(self.stream.patience(), self.stream.has_token());
     }
 }

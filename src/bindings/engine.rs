@@ -98,7 +98,7 @@ pub fn call(part: usize, operation: u32, length: usize, a: f64, b: f64, c: f64) 
             (Part::Decoder(decoder), operations::TICK) => decoder.tick(a, b),
             (Part::Decoder(decoder), operations::SET_OUTPUT) => decoder.set_output(length),
             (Part::Decoder(decoder), operations::LACKS_USAGE) => memory::say(decoder.lacks_usage()),
-            (Part::Decoder(decoder), operations::OUTCOME) => decoder.outcome(length),
+            (Part::Decoder(decoder), operations::OUTCOME) => decoder.outcome(length, a > 0.0),
             (Part::Decoder(decoder), operations::COMPLETION) => decoder.completion(),
             (Part::EventStream(stream), operations::FEED) => stream.feed(length),
             (Part::EventStream(stream), operations::FINISH) => stream.end(),

@@ -63,6 +63,17 @@ impl Text {
     /// Adds text as it is.
     pub fn push_str(&mut self, piece: &str) {
         self.end();
+        self.append(piece);
+    }
+
+    /// Room is made in powers of two: the blocks of the npm build's allocator are of such sizes.
+    #[inline]
+    fn append(&mut self, piece: &str) {
+        let length = self.string.len() + piece.len();
+        if length > self.string.capacity() {
+            let room = length.next_power_of_two() - self.string.len();
+            self.string.reserve_exact(room);
+        }
         self.string.push_str(piece);
     }
 
@@ -95,8 +106,8 @@ impl Text {
     #[cfg_attr(chatwire_speed, optimize(speed))]
     fn push_bytes(&mut self, bytes: &[u8]) {
         match as_text(bytes) {
-            Some(text) => self.string.push_str(text),
-            None => self.string.push_str(&lossy(bytes)),
+            Some(text) => self.append(text),
+            None => self.append(&lossy(bytes)),
         }
     }
 

@@ -9,6 +9,36 @@ use crate::text::lossy;
 pub struct Writer {
     /// What has been written.
     pub bytes: Vec<u8>,
+    window: Option<Box<Window>>,
+}
+
+/// A part of more bytes than this gets all of its room at once.
+const SMALL: usize = 65_536;
+
+/// Of all that is written, the part to keep, for a text too long to be kept at once.
+#[derive(Debug)]
+struct Window {
+    from: usize,
+    to: usize,
+    /// How much has been written.
+    at: usize,
+    last: u8,
+}
+
+impl Window {
+    #[cold]
+    fn take(&mut self, bytes: &[u8], kept: &mut Vec<u8>) {
+        let from = self.from.saturating_sub(self.at).min(bytes.len());
+        let to = self.to.saturating_sub(self.at).min(bytes.len());
+        let bytes_within = bytes.get(from..to).unwrap_or_default();
+        if kept.len() > SMALL && kept.capacity() - kept.len() < bytes_within.len() {
+            // Room for all of the part, and no more than that.
+            kept.reserve_exact(self.to - self.from - kept.len());
+        }
+        kept.extend_from_slice(bytes_within);
+        self.at += bytes.len();
+        self.last = bytes.last().copied().unwrap_or(self.last);
+    }
 }
 
 impl Writer {
@@ -24,19 +54,64 @@ impl Writer {
 
     #[inline(never)]
     fn byte(&mut self, byte: u8) {
-        self.bytes.push(byte);
+        match &mut self.window {
+            None => self.bytes.push(byte),
+            Some(window) => window.take(&[byte], &mut self.bytes),
+        }
     }
 
     #[inline(never)]
     fn slice(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
+        match &mut self.window {
+            None => self.bytes.extend_from_slice(bytes),
+            Some(window) => window.take(bytes, &mut self.bytes),
+        }
+    }
+
+    /// A writer that keeps, of all that is written to it, `length` bytes from `from` on.
+    pub(crate) fn of_part(from: usize, length: usize) -> Self {
+        Writer {
+            bytes: Vec::new(),
+            window: Some(Box::new(Window {
+                from,
+                to: from + length,
+                at: 0,
+                last: 0,
+            })),
+        }
+    }
+
+    /// The part that was kept, cut so that it ends with a whole character, and whether more comes after it.
+    pub(crate) fn into_part(mut self) -> (Vec<u8>, bool) {
+        let has_more = self.window.is_some_and(|window| window.at > window.to);
+        if has_more {
+            let behind = self.bytes.iter().rev().take(4).take_while(|byte| **byte & 0xC0 == 0x80);
+            let start = self.bytes.len().saturating_sub(behind.count() + 1);
+            let length = match self.bytes.get(start) {
+                Some(0xF0..) => 4,
+                Some(0xE0..) => 3,
+                Some(0xC0..) => 2,
+                _ => 1,
+            };
+            if start + length > self.bytes.len() {
+                self.bytes.truncate(start);
+            }
+        }
+        (self.bytes, has_more)
+    }
+
+    fn last(&self) -> Option<u8> {
+        match &self.window {
+            None => self.bytes.last().copied(),
+            Some(window) => Some(window.last).filter(|_| window.at > 0),
+        }
     }
 
     /// A comma, unless a container has just been opened.
     #[inline]
     pub fn comma(&mut self) -> &mut Self {
-        if !matches!(self.bytes.last(), None | Some(b'{' | b'[')) {
-            self.bytes.push(b',');
+        if !matches!(self.last(), None | Some(b'{' | b'[')) {
+            self.raw(b",");
         }
         self
     }
@@ -45,7 +120,7 @@ impl Writer {
     pub fn key(&mut self, key: &str) -> &mut Self {
         self.comma();
         self.string(key);
-        self.bytes.push(b':');
+        self.raw(b":");
         self
     }
 
@@ -66,11 +141,15 @@ impl Writer {
 
     /// A string with its quotes.
     pub fn string(&mut self, text: &str) -> &mut Self {
-        self.bytes.push(b'"');
+        self.raw(b"\"").escaped(text).raw(b"\"")
+    }
+
+    /// What stands between the quotes of a string.
+    fn escaped(&mut self, text: &str) -> &mut Self {
         let mut rest = text.as_bytes();
         loop {
             let plain = plain_length(rest);
-            self.bytes.extend_from_slice(&rest[..plain]);
+            self.raw(&rest[..plain]);
             let Some(byte) = rest.get(plain) else { break };
             match byte {
                 b'"' => self.raw(b"\\\""),
@@ -86,8 +165,16 @@ impl Writer {
             };
             rest = &rest[plain + 1..];
         }
-        self.bytes.push(b'"');
         self
+    }
+
+    /// Texts as one string with its quotes.
+    pub(crate) fn strings(&mut self, texts: &[&str]) -> &mut Self {
+        self.raw(b"\"");
+        for text in texts {
+            self.escaped(text);
+        }
+        self.raw(b"\"")
     }
 
     /// A whole number.
@@ -139,6 +226,7 @@ impl Writer {
     pub fn take_string(&mut self) -> String {
         Writer {
             bytes: std::mem::take(&mut self.bytes),
+            window: None,
         }
         .into_string()
     }
@@ -148,6 +236,36 @@ impl Writer {
         match String::from_utf8(self.bytes) {
             Ok(text) => text,
             Err(error) => lossy(error.as_bytes()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_in_parts_is_the_text() {
+        let write = |out: &mut Writer| {
+            out.raw(b"{").member("a", "\u{20AC}uro \"\n\u{1}\u{1F600}");
+            out.key("b").raw(b"[").comma().integer(1).comma().integer(23).raw(b"]");
+            out.key("c").raw(b"{").raw(b"}").raw(b"}");
+        };
+        let mut whole = Writer::default();
+        write(&mut whole);
+        let whole = whole.into_string();
+        for length in 4..whole.len() + 2 {
+            let mut parts = String::new();
+            loop {
+                let mut out = Writer::of_part(parts.len(), length);
+                write(&mut out);
+                let (part, has_more) = out.into_part();
+                parts.push_str(std::str::from_utf8(&part).expect("a part is text"));
+                if !has_more {
+                    break;
+                }
+            }
+            assert_eq!(parts, whole, "parts of {length}");
         }
     }
 }

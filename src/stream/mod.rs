@@ -242,7 +242,16 @@ impl Decoder {
 
     /// The outcome as JSON text; `None` until the stream has ended.
     pub fn outcome_json(&self) -> Option<String> {
-        self.account().write()
+        let mut out = Writer::default();
+        self.account().write(&mut out).then(|| out.into_string())
+    }
+
+    /// A part of [`outcome_json`](Self::outcome_json), from this byte on and of so many bytes at the most, and whether more
+    /// comes after it: the texts of the answer stand in an outcome up to three times, which is too much to hold at once. A part
+    /// ends with a whole character.
+    pub fn outcome_part(&self, from: usize, length: usize) -> Option<(Vec<u8>, bool)> {
+        let mut out = Writer::of_part(from, length);
+        self.account().write(&mut out).then(|| out.into_part())
     }
 
     /// The outcome; `None` until the stream has ended.

@@ -140,19 +140,18 @@ pub(super) struct Account<'a> {
 }
 
 impl Account<'_> {
-    /// The outcome as JSON text; `None` while the stream goes on.
-    pub(super) fn write(&self) -> Option<String> {
-        let ending = self.ending?;
-        let mut out = Writer::default();
+    /// Writes the outcome as JSON text; false while the stream goes on.
+    pub(super) fn write(&self, out: &mut Writer) -> bool {
+        let Some(ending) = self.ending else { return false };
         out.raw(b"{").member("status", ending.status.as_str());
         out.key("completion");
-        self.answer.write_completion(&mut out);
+        self.answer.write_completion(out);
         let first = self.answer.choice(0);
         out.key("message");
         match first {
             Some(choice) => {
                 out.raw(b"{");
-                choice.write_message(&mut out);
+                choice.write_message(out);
                 out.raw(b"}");
             }
             None => drop(out.raw(b"null")),
@@ -161,12 +160,12 @@ impl Account<'_> {
         out.member("reasoning", first.map_or("", |choice| choice.reasoning()));
         out.key("toolCalls").raw(b"[");
         for call in first.map_or(&[][..], |choice| choice.tool_calls.calls()) {
-            call.write_summary(&mut out);
+            call.write_summary(out);
         }
         out.raw(b"]").key("finishReason");
         out.text(first.and_then(|choice| choice.finish_reason.as_deref()));
-        let tokens = self.write_used(&mut out);
-        self.write_timing(tokens, &mut out);
+        let tokens = self.write_used(out);
+        self.write_timing(tokens, out);
         out.key("repairs").raw(b"[");
         for count in self.repairs.counts() {
             out.comma().raw(b"{").member("code", count.repair.code());
@@ -177,14 +176,14 @@ impl Account<'_> {
                 .raw(b"}");
         }
         out.raw(b"]").key("attempts");
-        write_attempts(&self.options.attempts, &mut out);
+        write_attempts(&self.options.attempts, out);
         out.key("requestId").text(self.options.request_id.as_deref());
         if let Some(failure) = &ending.failure {
             out.key("error");
-            failure.write(&mut out);
+            failure.write(out);
         }
         out.raw(b"}");
-        Some(out.into_string())
+        true
     }
 
     /// `"usage":…,"cost":…`: the server's count, else an estimate. Gives the tokens.

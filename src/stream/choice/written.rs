@@ -39,10 +39,7 @@ impl Choice {
         let text = self.content.as_str();
         match self.source.filter(|_| replay && !reasoning.is_empty()) {
             Some(Source::Tags) => {
-                out.member(
-                    "content",
-                    &crate::text::joined(&["<think>", reasoning, "</think>", text]),
-                );
+                out.key("content").strings(&["<think>", reasoning, "</think>", text]);
             }
             Some(Source::Parts) => {
                 out.key("content")
