@@ -36,6 +36,17 @@ export function joined(first: Batch, second: Batch): Batch {
   return first;
 }
 
+/** The outcome, which comes in parts when it is long; in the input is so much of the request's body. */
+function told(engine: Part, length: number): Outcome {
+  engine.call(OUTCOME, length);
+  let text = output();
+  while (says()) {
+    engine.call(OUTCOME, 0, 1);
+    text += output();
+  }
+  return JSON.parse(text) as Outcome;
+}
+
 export class BodyDecoder {
   /** How it ended; undefined until then, and for ever when it was freed in flight. */
   outcome: Outcome | undefined;
@@ -96,14 +107,9 @@ export class BodyDecoder {
   #report(engine: Part): Outcome {
     // The request is read only where nobody else has counted its tokens, and once.
     if (this.#prompt) engine.call(LACKS_USAGE);
-    engine.call(OUTCOME, this.#prompt && says() ? put(this.#prompt()) : 0);
+    const length = this.#prompt && says() ? put(this.#prompt()) : 0;
     this.#prompt = undefined;
-    let text = output();
-    while (says()) {
-      engine.call(OUTCOME, 0, 1);
-      text += output();
-    }
-    return JSON.parse(text);
+    return told(engine, length);
   }
 
   /** Takes bytes. Once `outcome` is there, more of them change nothing. */
@@ -207,8 +213,7 @@ export class BodyDecoder {
   #salvaged(engine: Part): Outcome {
     try {
       engine.call(END, 0, LOST, performance.now());
-      engine.call(OUTCOME);
-      return { ...answer<Outcome>(), status: "error" } as Outcome;
+      return { ...told(engine, 0), status: "error" } as Outcome;
     } catch (thrown) {
       return outcomeOf(toError(thrown));
     }
