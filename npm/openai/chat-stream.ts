@@ -12,11 +12,11 @@ import type {
   ParsedChatCompletion,
 } from "./params.ts";
 import {
-  isParseableFormat,
+  isParseableResponseFormat,
   maybeParseChatCompletion,
   type ParsingParams,
+  parseResponseFormatContent,
   readArguments,
-  readContent,
   toolNamed,
 } from "./parsing.ts";
 import {
@@ -339,7 +339,8 @@ export class ChatCompletionStream<ParsedT = null>
     if (content != null && (content !== "" || isAlone) && !told.content) {
       told.content = true;
       const format = this.#params?.response_format;
-      const parsed = !refusal && isParseableFormat(format) ? readContent<ParsedT>(format, content) : null;
+      const parsed =
+        !refusal && isParseableResponseFormat(format) ? parseResponseFormatContent<ParsedT>(format, content) : null;
       emitter._emit("content.done", { content, parsed });
     }
     if (refusal && !told.refusal) {

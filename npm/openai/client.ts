@@ -3,7 +3,7 @@
  */
 import type { APIPromise } from "./api-promise.ts";
 import { Chat, Models, type ModelsPage } from "./completions.ts";
-import { elsewhere, type NotChat } from "./elsewhere.ts";
+import { elsewhere, type NotChat, toFile, toStreamingFile } from "./elsewhere.ts";
 import * as errors from "./errors.ts";
 import type { RequestOptions as Options } from "./options.ts";
 import * as options from "./options.ts";
@@ -147,7 +147,9 @@ export class OpenAI {
         "A key in a page can be read by all who visit it. Keep it on a server and give the page the server's `baseURL` and `apiKey: null`; or, if you accept that, set `dangerouslyAllowBrowser: true`.",
       );
     }
-    this._options = { ...given, apiKey, baseURL: this.baseURL };
+    const custom = customHeaders(readEnv("OPENAI_CUSTOM_HEADERS"));
+    const defaultHeaders = custom ? options.mergedHeaders(custom, given.defaultHeaders) : given.defaultHeaders;
+    this._options = { ...given, apiKey, baseURL: this.baseURL, defaultHeaders };
     this.apiKey = typeof apiKey === "string" ? apiKey : null;
     this.adminAPIKey = adminAPIKey;
     this.organization = organization;
@@ -263,8 +265,11 @@ export class OpenAI {
   get webhooks(): NotChat<"webhooks"> {
     return notChat(this, "webhooks");
   }
-  get beta(): NotChat<"beta"> {
-    return notChat(this, "beta");
+  /** What was in beta once, and is not any more: chat. */
+  get beta(): NotChat<"beta"> & { chat: Chat } {
+    const beta = notChat(this, "beta") as NotChat<"beta"> & { chat: Chat };
+    beta.chat = this.chat;
+    return beta;
   }
   get batches(): NotChat<"batches"> {
     return notChat(this, "batches");
@@ -308,6 +313,9 @@ export class OpenAI {
 
   static OpenAI = OpenAI;
   static DEFAULT_TIMEOUT = DEFAULT_TIMEOUT;
+  static toFile = toFile;
+  static toStreamingFile = toStreamingFile;
+  static InvalidWebhookSignatureError = errors.InvalidWebhookSignatureError;
   static OpenAIError = errors.OpenAIError;
   static APIError = errors.APIError;
   static APIConnectionError = errors.APIConnectionError;
@@ -413,6 +421,13 @@ function failNotHere(given: options.ClientOptions): void {
   const name = NOT_HERE.find((one) => (given as Record<string, unknown>)[one] != null);
   if (name === undefined) return;
   throw new errors.OpenAIError(`The option ${name} is not in chatwire/openai. Use the \`openai\` package for it.`);
+}
+
+/** Headers of the environment, a line each. */
+function customHeaders(text: string | undefined): Record<string, string> | undefined {
+  const pairs = text?.split("\n").map((line) => [line.indexOf(":"), line] as const);
+  const named = pairs?.filter(([colon]) => colon >= 0);
+  return named && Object.fromEntries(named.map(([at, line]) => [line.slice(0, at).trim(), line.slice(at + 1).trim()]));
 }
 
 /** Whether visitors can read what is here. */

@@ -10,6 +10,20 @@ export interface NotChat<Name extends string> {
   readonly "not in chatwire/openai, use the openai package for": Name;
 }
 
+/** @throws {OpenAIError} always: files are not for chat */
+export function toFile(..._: unknown[]): Promise<never> {
+  return Promise.reject(new OpenAIError(refusal("toFile")));
+}
+
+/** @throws {OpenAIError} always: files are not for chat */
+export function toStreamingFile(..._: unknown[]): never {
+  throw new OpenAIError(refusal("toStreamingFile"));
+}
+
+function refusal(name: string): string {
+  return `${name} is not in chatwire/openai, which is for chat. Use the \`openai\` package for it.`;
+}
+
 /** Names that are asked of any object, and are none of ours. */
 const FOREIGN = new Set(["then", "toJSON", "constructor", "prototype", "inspect", "nodeType", "asymmetricMatch"]);
 
@@ -17,9 +31,7 @@ const FOREIGN = new Set(["then", "toJSON", "constructor", "prototype", "inspect"
 export function elsewhere<Name extends string>(name: Name): NotChat<Name> {
   const parts = new Map<PropertyKey, unknown>();
   const refuse = () => {
-    throw new OpenAIError(
-      `client.${name} is not in chatwire/openai, which is for chat. Use the \`openai\` package for it.`,
-    );
+    throw new OpenAIError(refusal(`client.${name}`));
   };
   return new Proxy(refuse, {
     get(target, key) {

@@ -157,6 +157,30 @@ export class ContentFilterFinishReasonError extends OpenAIError {
   }
 }
 
+/** A webhook is not from OpenAI. Nothing here throws it; it is there to be caught. */
+export class InvalidWebhookSignatureError extends Error {}
+
+/** A token was not given out. Nothing here throws it; it is there to be caught. */
+export class OAuthError extends APIError<400 | 401 | 403, Headers> {
+  readonly error_code: string | undefined;
+
+  constructor(status: 400 | 401 | 403, error: object | undefined, headers: Headers) {
+    const { error: code, error_description } = (error ?? {}) as { error?: string; error_description?: string };
+    super(status, error, error_description || code || "OAuth2 authentication error", headers);
+    this.error_code = code;
+  }
+}
+
+/** The provider of a token failed. Nothing here throws it; it is there to be caught. */
+export class SubjectTokenProviderError extends OpenAIError {
+  readonly provider: string;
+
+  constructor(message: string, provider: string, cause?: Error) {
+    super(message, cause && { cause });
+    this.provider = provider;
+  }
+}
+
 /** The stream was cut before the answer was complete, where `openai` ends in silence. `outcome` has what arrived. */
 export class TruncatedError extends APIConnectionError {}
 /** Nothing new arrived for too long. `outcome` has what arrived. */
@@ -180,6 +204,9 @@ for (const [name, Class] of Object.entries({
   InternalServerError,
   LengthFinishReasonError,
   ContentFilterFinishReasonError,
+  InvalidWebhookSignatureError,
+  OAuthError,
+  SubjectTokenProviderError,
   TruncatedError,
   StalledError,
   ProtocolError,

@@ -2,9 +2,11 @@
  * `chatwire/openai`: the `openai` package's client for chat completions, over `chatwire`. A program written for the one runs
  * with the other's import.
  */
+
 export { APIPromise } from "./api-promise.ts";
 export { type AzureClientOptions, AzureOpenAI } from "./azure.ts";
 export { OpenAI, OpenAI as default } from "./client.ts";
+export { toFile, toStreamingFile } from "./elsewhere.ts";
 export {
   APIConnectionError,
   APIConnectionTimeoutError,
@@ -15,13 +17,16 @@ export {
   ConflictError,
   ContentFilterFinishReasonError,
   InternalServerError,
+  InvalidWebhookSignatureError,
   LengthFinishReasonError,
   NotFoundError,
+  OAuthError,
   OpenAIError,
   PermissionDeniedError,
   ProtocolError,
   RateLimitError,
   StalledError,
+  SubjectTokenProviderError,
   TruncatedError,
   UnprocessableEntityError,
 } from "./errors.ts";

@@ -104,7 +104,7 @@ export function isAutoParsableTool(tool: unknown): tool is AutoParseableTool<Too
 }
 
 /** Whether an answer in this format is read. */
-export function isParseableFormat(format: unknown): boolean {
+export function isParseableResponseFormat(format: unknown): boolean {
   return isAutoParsableResponseFormat(format) || (format as { type?: string } | undefined)?.type === "json_schema";
 }
 
@@ -112,9 +112,9 @@ export function isParseableFormat(format: unknown): boolean {
  * The answer as its format reads it; null where it has none.
  * @throws {SyntaxError} it is not JSON; and what the format's own reader throws
  */
-export function readContent<ParsedT>(format: unknown, content: string): ParsedT | null {
+export function parseResponseFormatContent<ParsedT>(format: unknown, content: string): ParsedT | null {
   if (isAutoParsableResponseFormat<ParsedT>(format)) return format.$parseRaw(content);
-  return isParseableFormat(format) ? (readJSON(content) as ParsedT) : null;
+  return isParseableResponseFormat(format) ? (readJSON(content) as ParsedT) : null;
 }
 
 /** @throws {SyntaxError} it is not JSON */
@@ -124,6 +124,19 @@ export function readJSON(text: string): unknown {
   } catch {
     throw new SyntaxError("Error reading response: invalid structured output JSON.");
   }
+}
+
+/** Whether this is a function tool. */
+export function isChatCompletionFunctionTool(tool: unknown): tool is ChatCompletionFunctionTool {
+  return (tool as ChatCompletionFunctionTool | undefined)?.function !== undefined;
+}
+
+/** Whether the arguments of this call are read. */
+export function shouldParseToolCall(
+  params: ParsingParams | null | undefined,
+  call: { type?: string; function?: { name?: string } },
+): boolean {
+  return call.type === "function" && isParseableTool(toolNamed(params ?? null, call.function?.name));
 }
 
 /** The function tool of that name. */
@@ -148,7 +161,7 @@ export function readArguments(tool: ChatCompletionFunctionTool | undefined, text
 
 /** Whether there is anything to read by these parameters. */
 export function hasAutoParseableInput(params: ParsingParams): boolean {
-  return isParseableFormat(params.response_format) || (params.tools?.some(isParseableTool) ?? false);
+  return isParseableResponseFormat(params.response_format) || (params.tools?.some(isParseableTool) ?? false);
 }
 
 /**
@@ -168,7 +181,7 @@ export function parseChatCompletion<ParsedT>(
     const message = {
       ...choice.message,
       ...(tool_calls && { tool_calls: tool_calls.map((call) => parsedCall(params, call)) }),
-      parsed: isText ? readContent<ParsedT>(params.response_format, content) : null,
+      parsed: isText ? parseResponseFormatContent<ParsedT>(params.response_format, content) : null,
     };
     return { ...choice, message };
   });

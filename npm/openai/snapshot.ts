@@ -5,7 +5,7 @@ import { OpenAIError } from "./errors.ts";
 import {
   failUnfinished,
   hasAutoParseableInput,
-  isParseableFormat,
+  isParseableResponseFormat,
   isParseableTool,
   type ParsingParams,
   readJSON,
@@ -165,7 +165,7 @@ export class Accumulator {
     }
     if (content != null) {
       message.content = (message.content ?? "") + content;
-      if (!message.refusal && isParseableFormat(this.#params?.response_format)) {
+      if (!message.refusal && isParseableResponseFormat(this.#params?.response_format)) {
         message.parsed = this.#partial(message, message.content, content) ?? null;
       }
     }
@@ -312,5 +312,7 @@ function wholeCall(call: GrowingCall, where: string): GrowingCall {
 
 /** An id for a call whose server gave none, so that its result can name it. */
 export function newCallId(): string {
-  return `call_${crypto.randomUUID()}`;
+  // A page that is not served securely has no `randomUUID`.
+  const random = () => Math.random().toString(16).slice(2).padEnd(12, "0");
+  return `call_${crypto.randomUUID?.() ?? `${random()}${random()}`}`;
 }

@@ -4,7 +4,7 @@
  * `chatwire` knows two paths. A call to any other one is made as one of those two, and its address, method and body are put
  * right in the `fetch` that `chatwire` calls: retries, waits, timeouts, keys and errors are those of `chatwire` for all of them.
  */
-import { type ChatStream, Chatwire, type RequestOptions as WireOptions } from "chatwire";
+import { type ChatStream, Chatwire, type Timeouts, type RequestOptions as WireOptions } from "chatwire";
 import { APIPromise, withRequestID } from "./api-promise.ts";
 import type { OpenAI } from "./client.ts";
 import { type FailedCall, OpenAIError, toOpenAIError } from "./errors.ts";
@@ -151,7 +151,7 @@ export class Transport {
         [CALL]: id,
       },
       maxRetries: maxRetries ?? client.maxRetries,
-      timeout: { headers: positive(timeout ?? client.timeout) },
+      timeout: timeoutsOf(timeout ?? client.timeout),
     };
     return { sending, id, settings };
   }
@@ -259,9 +259,18 @@ function jsonOf(body: unknown): string {
   throw new OpenAIError("chatwire/openai sends JSON only. For uploads, use the `openai` package.");
 }
 
-/** @throws {OpenAIError} as openai has it */
-function positive(timeout: unknown): number {
-  if (typeof timeout === "number" && Number.isInteger(timeout) && timeout >= 0) return timeout;
+/** How long, in milliseconds, a stream may be silent at least: a model may think for minutes. */
+const SILENCE = 600_000;
+
+/**
+ * A number is for the headers of each attempt. A stream that says nothing new for so long, and for 10 minutes, has stalled.
+ * @throws {OpenAIError} it is no such number
+ */
+function timeoutsOf(timeout: unknown): Timeouts {
+  if (typeof timeout === "number" && Number.isInteger(timeout) && timeout >= 0) {
+    const silence = Math.max(timeout, SILENCE);
+    return { headers: timeout, firstToken: silence, idle: silence };
+  }
   throw new OpenAIError(
     typeof timeout === "number" ? "timeout must be a positive integer" : "timeout must be an integer",
   );

@@ -7,7 +7,7 @@
 import { ABORTED, CLOSED, LOST } from "../engine/boundary.ts";
 import { type Batch, type BodyDecoder, joined } from "../engine/decoder.ts";
 import { asBytes } from "../engine/engine.ts";
-import { reasonOf } from "../errors.ts";
+import { define, reasonOf } from "../errors.ts";
 import type { Outcome } from "../types.ts";
 
 /** What one read of a body gives: bytes, if the host does as it should. */
@@ -115,7 +115,11 @@ export class Reading implements BodyReading {
   lost(cause: unknown): Batch {
     if (this.#outcome) return this.#after("");
     const why = reasonOf(cause);
-    return this.#after(this.#decoder.end(LOST, performance.now(), why));
+    const batch = this.#after(this.#decoder.end(LOST, performance.now(), why));
+    // The host's own error, which has the code of what happened.
+    const error = this.#outcome?.error;
+    if (error && cause instanceof Error) define(error, "cause", cause);
+    return batch;
   }
 
   /** Ends it as the caller's wish; without effect once it has ended. */

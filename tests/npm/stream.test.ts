@@ -29,6 +29,14 @@ test("text_stream_gives_one_string_per_network_chunk_and_never_an_empty_one", as
   assert.deepEqual(await collect(stream.textStream), ["a", "bc"]);
 });
 
+test("a_connection_that_breaks_keeps_the_hosts_own_error_as_cause", async () => {
+  const broke = new TypeError("terminated", { cause: Object.assign(new Error("reset"), { code: "ECONNRESET" }) });
+  const stream = clientOf(serve([says("a"), { error: broke }])).chat.completions.stream(hello);
+  const error = await failureOf(collect(stream.textStream));
+  assert.ok(error instanceof TruncatedError);
+  assert.equal(error.cause, broke);
+});
+
 test("a_read_is_one_call_of_the_engine", async () => {
   const callsFor = async (reads: number) => {
     const before = calls.count;

@@ -48,6 +48,12 @@ export const options: Programs = {
     );
     print((await openai.chat.completions.create(hello)).id);
   },
+  "headers of the environment": async ({ lib, answers, baseURL }) => {
+    answers(says("Hi"));
+    const variables = { OPENAI_CUSTOM_HEADERS: "X-One: a:b\nX-Two: 2\nnothing" };
+    const settings = { apiKey: "k", baseURL, defaultHeaders: { "x-two": "own" } };
+    await within(variables, () => new lib.main.OpenAI(settings)).chat.completions.create(hello);
+  },
   "blank variables do not count": ({ lib, print }) => {
     const variables = { OPENAI_API_KEY: "  sk-env  ", OPENAI_BASE_URL: "  ", OPENAI_ORG_ID: undefined };
     const openai = within(variables, () => new lib.main.OpenAI());

@@ -1,0 +1,1 @@
+export { toFile, toStreamingFile } from "../elsewhere.ts";

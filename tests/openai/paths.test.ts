@@ -1,0 +1,80 @@
+/**
+ * Every import path of `openai` that concerns chat has its counterpart, with what can be imported there.
+ */
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { test } from "node:test";
+
+/** What is not there, because it is not chat. */
+const ELSEWHERE: Record<string, RegExp> = {
+  "": /^(BedrockOpenAI|ComputerToolset)$/,
+  "/streaming": /^_iterSSEMessages$/,
+  "/pagination": /^(ConversationCursorPage|NextCursorPage|TokenPage)$/,
+  "/helpers/zod": /^zod(RealtimeFunction|ResponsesFunction|TextFormat)$/,
+  "/helpers/standard-schema": /^standard(ResponsesFunction|TextFormat)$/,
+  "/lib/ChatCompletionStream": /^makeChatCompletionReadableStreamMessageChunk$/,
+  "/lib/parser": /^(makeParseableTextFormat|assertToolCallsAreChatCompletionFunctionToolCalls)$/,
+  "/resources": /^(?!Chat$|Models$)/,
+};
+const SAME: Record<string, string> = {
+  "/index": "",
+  "/core/streaming": "/streaming",
+  "/core/pagination": "/pagination",
+  "/resources/index": "/resources",
+};
+const PATHS = [
+  ...["", "/index", "/client", "/azure", "/error", "/core/error", "/streaming", "/core/streaming"],
+  ...["/pagination", "/core/pagination", "/api-promise", "/core/api-promise", "/uploads", "/core/uploads"],
+  ...["/helpers/zod", "/helpers/standard-schema", "/lib/AbstractChatCompletionRunner", "/lib/ChatCompletionRunner"],
+  ...["/lib/ChatCompletionStream", "/lib/ChatCompletionStreamingRunner", "/lib/EventStream", "/lib/RunnableFunction"],
+  ...["/lib/parser", "/lib/jsonschema", "/resources", "/resources/index", "/resources/chat", "/resources/chat/index"],
+  ...["/resources/chat/chat", "/resources/chat/completions", "/resources/chat/completions/index"],
+  ...["/resources/chat/completions/completions", "/resources/chat/completions/messages"],
+  ...["/resources/shared", "/resources/models"],
+];
+
+for (const path of PATHS) {
+  test(`openai${path}`, async () => {
+    const theirs = Object.keys(await import(`openai${path}`));
+    const ours = await import(`chatwire/openai${path}`);
+    const elsewhere = ELSEWHERE[SAME[path] ?? path];
+    const missing = theirs.filter((name) => !(name in ours) && !elsewhere?.test(name));
+    assert.deepEqual(missing, []);
+    if (path === "") return;
+    for (const suffix of [".js", ".mjs"]) {
+      assert.deepEqual(Object.keys(await import(`chatwire/openai${path}${suffix}`)), Object.keys(ours));
+    }
+  });
+}
+
+test("can be required, where Node can require modules", () => {
+  const require = createRequire(import.meta.url);
+  const { OpenAI, default: Default } = require("chatwire/openai");
+  assert.equal(Default, OpenAI);
+  assert.equal(require("chatwire/openai/error").APIError, OpenAI.APIError);
+});
+
+test("what is not chat can be looked at, and names the package when it is called", async () => {
+  const { default: OpenAI } = await import("chatwire/openai");
+  const client = new OpenAI({ apiKey: "k" }) as unknown as Record<
+    string,
+    Record<string, (...args: unknown[]) => unknown>
+  >;
+  const { default: Theirs } = await import("openai");
+  const chat = ["chat", "models"];
+  const names = Object.keys(new Theirs({ apiKey: "k" })).filter(
+    (name) => typeof Reflect.get(new Theirs({ apiKey: "k" }), name)?._client === "object" && !chat.includes(name),
+  );
+  assert.ok(names.includes("embeddings") && names.includes("responses") && names.length > 15, names.join());
+  for (const name of names) {
+    assert.equal(typeof client[name]?.create, "function", name);
+    assert.equal(client[name]?.create, client[name]?.create, "it is the same each time");
+    assert.throws(
+      () => client[name]?.create?.({}),
+      new RegExp(`client\\.${name}\\.create is not in.*\`openai\` package`),
+    );
+  }
+  assert.equal(await client.embeddings, client.embeddings, "it is no promise");
+  assert.equal(JSON.stringify({ ...client.embeddings }), "{}");
+  assert.equal(`${(client.beta as unknown as { chat: object }).chat === (client.chat as object)}`, "true");
+});
