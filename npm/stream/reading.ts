@@ -117,7 +117,7 @@ export class Reading implements BodyReading {
     const why = reasonOf(cause);
     const batch = this.#after(this.#decoder.end(LOST, performance.now(), why));
     // The host's own error, which has the code of what happened.
-    const error = this.#outcome?.error;
+    const error = this.#decoder.outcome?.error;
     if (error && cause instanceof Error) define(error, "cause", cause);
     return batch;
   }
