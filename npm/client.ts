@@ -11,7 +11,7 @@ import { Caller, type Target } from "./request/caller.ts";
 import { ChatStream } from "./stream/chat-stream.ts";
 import { readDocument } from "./stream/document.ts";
 import { dispose } from "./symbols.ts";
-import type { ParsedChatCompletion } from "./tools/parse.ts";
+import type { ParsedChatCompletion, ParseOptions } from "./tools/parse.ts";
 import { ToolRun, type ToolRunOptions, type ToolRunParams } from "./tools/run.ts";
 import type { StandardSchema } from "./tools/schema.ts";
 import type {
@@ -114,10 +114,12 @@ export class Completions {
   /**
    * Asks for an answer of a shape, and checks it: `choices[0].message.parsed` has it.
    *
-   * A server that documents only `json_object` is asked for that; say in the messages what the JSON is to be.
+   * JSON in a fence, after prose or thinking, encoded twice, in content parts or in the reasoning field is taken, and the repair
+   * is recorded in `_outcome.repairs`. A server that documents only `json_object` is asked for that, and the schema is put into
+   * the messages (`schemaInMessages`).
    *
    * @param params `response_format` is a `json_schema` as in openai, or a Standard Schema such as zod's
-   * @throws {ProtocolError} the answer is not JSON or does not fit
+   * @throws {ProtocolError} the answer is missing, cut, not JSON, or does not fit; `error.outcome` has its text
    * @example
    * ```ts
    * const format = z.object({ city: z.string(), people: z.number() });
@@ -129,11 +131,13 @@ export class Completions {
     params: Omit<ChatCompletionCreateParamsNonStreaming, "response_format"> & {
       response_format?: ResponseFormat | StandardSchema<T>;
     },
-    options: RequestOptions = {},
+    { schemaInMessages, ...options }: ParseOptions = {},
   ): APIPromise<WithRequestId<ParsedChatCompletion<T>>> {
     const parsing = onDemand().then(({ parse }) => {
       const create = (sent: ChatCompletionCreateParamsNonStreaming) => this.create(sent, options).withResponse();
-      return parse<T>(params, create, async () => (await this.#caller.provider()).jsonSchema);
+      const isStrict = (options.decoding ?? this.#caller.decoding) === "strict";
+      const knowsSchemas = async () => (await this.#caller.provider()).jsonSchema;
+      return parse<T>(params, create, knowsSchemas, { isStrict, schemaInMessages });
     });
     return new APIPromise(parsing, async () => (await parsing).data);
   }

@@ -37,7 +37,7 @@ export type { APIPromise } from "./request/api-promise.ts";
 export type { BatchOptions, BatchProgress, BatchResult } from "./request/batch.ts";
 export { ChatStream } from "./stream/chat-stream.ts";
 export type { Frame } from "./stream/frames.ts";
-export type { ParsedChatCompletion } from "./tools/parse.ts";
+export type { ParsedChatCompletion, ParseOptions } from "./tools/parse.ts";
 export type {
   PendingCall,
   PreparedStep,

@@ -158,6 +158,11 @@ export class Caller {
     return answer();
   }
 
+  /** How answers are read unless a call says otherwise. */
+  get decoding(): ClientOptions["decoding"] {
+    return this.#options.decoding;
+  }
+
   /** Starts a call. Whatever is wrong with it rejects `answer`. */
   start(target: Target, options: RequestOptions): Call {
     const controller = new AbortController();

@@ -1,25 +1,50 @@
 /**
  * Structured answers: asks for JSON of a shape, and checks what came. Loaded with the first `parse`.
  */
-import { ProtocolError } from "../errors.ts";
+import { ProtocolError, withOutcome } from "../errors.ts";
+import type { RequestOptions } from "../options.ts";
 import type { Answered } from "../request/api-promise.ts";
 import type {
   ChatCompletion,
   ChatCompletionChoice,
   ChatCompletionCreateParamsNonStreaming,
   ChatCompletionMessage,
+  ChatCompletionMessageParam,
   JSONSchema,
+  Outcome,
   ResponseFormat,
   WithRequestId,
 } from "../types.ts";
-import { check, inWords, isStandard, jsonSchemaOf, type Schema, type StandardSchema } from "./schema.ts";
+import { candidates, type JSONRepair } from "./json-text.ts";
+import {
+  check,
+  inWords,
+  isStandard,
+  jsonSchemaOf,
+  type Schema,
+  type SchemaProblem,
+  type StandardSchema,
+} from "./schema.ts";
 
 /** A completion whose text was read as the JSON it was asked to be. */
 export interface ParsedChatCompletion<T> extends Omit<ChatCompletion, "choices"> {
   choices: (Omit<ChatCompletionChoice, "message"> & {
-    /** `parsed` is null when the model refused. */
+    /**
+     * `parsed` is null when the model refused, called tools instead, or was not asked for JSON. The arguments of each tool call
+     * are beside their text as `function.parsed_arguments`, null where they are not JSON.
+     */
     message: ChatCompletionMessage & { parsed: T | null };
   })[];
+}
+
+/** Settings of one `parse`. They are not sent. */
+export interface ParseOptions extends RequestOptions {
+  /**
+   * Where the server does not document `json_schema`: puts the schema, and the word JSON, into the messages, at the end of the
+   * first system message or as one of its own.
+   * @default true
+   */
+  schemaInMessages?: boolean;
 }
 
 /** What `APIPromise` is made of. */
@@ -37,17 +62,41 @@ export async function parse<T>(
     sent: ChatCompletionCreateParamsNonStreaming,
   ) => Promise<{ data: WithRequestId<ChatCompletion>; response: Response; request_id: string | null }>,
   knowsSchemas: () => Promise<boolean>,
+  { isStrict, schemaInMessages = true }: { isStrict: boolean; schemaInMessages?: boolean | undefined },
 ): Promise<Parsed<T>> {
   const wanted = wantedOf<T>(params?.response_format, await knowsSchemas());
-  const sent = { ...params, stream: false, ...(wanted.format && { response_format: wanted.format }) };
+  const { messages } = (params ?? {}) as { messages?: unknown };
+  const told =
+    wanted.unsaid && schemaInMessages && Array.isArray(messages) ? withSchema(messages, wanted.unsaid) : messages;
+  const sent = {
+    ...params,
+    ...(told === undefined ? {} : { messages: told }),
+    stream: false,
+    ...(wanted.format && { response_format: wanted.format }),
+  };
   const { data, response, request_id } = await create(sent as ChatCompletionCreateParamsNonStreaming);
-  return { data: await parsed<T>(data, wanted), response, requestId: request_id };
+  return { data: await parsed<T>(data, wanted, isStrict), response, requestId: request_id };
+}
+
+/** The messages with what the server cannot be told otherwise. */
+function withSchema(messages: readonly ChatCompletionMessageParam[], schema: JSONSchema): ChatCompletionMessageParam[] {
+  const wish = `Answer with JSON that fits this JSON Schema, and with nothing else: ${JSON.stringify(schema)}`;
+  const at = messages.findIndex(({ role }) => role === "system" || role === "developer");
+  const first = messages[at];
+  if (!first || typeof first.content !== "string") return [{ role: "system", content: wish }, ...messages];
+  return messages.map((message, index) =>
+    index === at ? ({ ...first, content: `${first.content}\n\n${wish}` } as ChatCompletionMessageParam) : message,
+  );
 }
 
 /** The shape as the server is asked for it, and as it is checked here. */
 interface Wanted<T> {
   format: ResponseFormat | undefined;
   schema: Schema<T> | undefined;
+  /** The schema, where the server cannot be told it. */
+  unsaid?: JSONSchema | undefined;
+  /** JSON of any kind is wanted. */
+  isJSON: boolean;
 }
 
 /**
@@ -55,48 +104,127 @@ interface Wanted<T> {
  * @param knowsSchemas whether the server documents `json_schema`; else it is asked for any JSON
  */
 function wantedOf<T>(asked: ResponseFormat | StandardSchema<T> | undefined, knowsSchemas: boolean): Wanted<T> {
+  const isJSON = true;
   if (asked && isStandard(asked as Schema<T>)) {
     const schema = asked as StandardSchema<T>;
-    if (!knowsSchemas) return { format: { type: "json_object" }, schema };
-    return { format: { type: "json_schema", json_schema: { name: "answer", schema: jsonSchemaOf(schema) } }, schema };
+    const written = jsonSchemaOf(schema);
+    if (!knowsSchemas) return { format: { type: "json_object" }, schema, unsaid: written, isJSON };
+    const strict = isStrictSchema(written) ? { strict: true } : {};
+    return {
+      format: { type: "json_schema", json_schema: { name: "answer", ...strict, schema: written } },
+      schema,
+      isJSON,
+    };
   }
   const format = asked as ResponseFormat | undefined;
-  if (format?.type !== "json_schema") return { format, schema: undefined };
-  const schema: JSONSchema = format.json_schema.schema ?? {};
-  return { format: knowsSchemas ? format : { type: "json_object" }, schema };
+  if (format?.type !== "json_schema") return { format, schema: undefined, isJSON: format?.type === "json_object" };
+  const schema: JSONSchema = jsonSchemaOf(format.json_schema.schema ?? {});
+  if (!knowsSchemas) return { format: { type: "json_object" }, schema, unsaid: schema, isJSON };
+  const given = format.json_schema.schema ? { ...format.json_schema, schema } : format.json_schema;
+  return { format: { ...format, json_schema: given }, schema, isJSON };
+}
+
+/** Whether OpenAI's strict mode takes a schema: every object is closed, and every member is required. */
+function isStrictSchema(schema: unknown): boolean {
+  if (Array.isArray(schema)) return schema.every(isStrictSchema);
+  if (typeof schema !== "object" || schema === null) return true;
+  const { type, properties, required, additionalProperties } = schema as Record<string, unknown>;
+  const isObject = type === "object" || properties !== undefined || (Array.isArray(type) && type.includes("object"));
+  if (isObject) {
+    const names = Object.keys((properties ?? {}) as object);
+    const listed = Array.isArray(required) ? required : [];
+    if (additionalProperties !== false || !names.every((name) => listed.includes(name))) return false;
+  }
+  return Object.values(schema).every(isStrictSchema);
 }
 
 /**
  * Reads each answer of a completion.
- * @throws {ProtocolError} an answer is not JSON, was cut short, or does not fit; it does not repeat the answer
+ * @throws {ProtocolError} an answer is missing, not JSON, was cut short, or does not fit; it does not repeat the answer, which
+ * is in its `outcome`
  */
 async function parsed<T>(
   completion: WithRequestId<ChatCompletion>,
-  { schema }: Wanted<T>,
+  wanted: Wanted<T>,
+  isStrict: boolean,
 ): Promise<WithRequestId<ParsedChatCompletion<T>>> {
+  const { _outcome: outcome } = completion;
   for (const { message, finish_reason } of completion.choices ?? []) {
-    const text = message?.content;
-    if (typeof text !== "string" || text === "" || message.refusal) {
-      if (message) Object.assign(message, { parsed: null });
-      continue;
+    if (!message) continue;
+    for (const call of message.tool_calls ?? []) {
+      if ("function" in call && call.function) {
+        Object.assign(call.function, { parsed_arguments: argumentsOf(call.function.arguments) });
+      }
     }
-    if (finish_reason === "length") {
-      throw new ProtocolError("The answer was cut at the token limit, so its JSON is not whole. Raise max_tokens.");
+    const read = await readAnswer(message, finish_reason, wanted, isStrict);
+    if ("problem" in read) {
+      const error = new ProtocolError(read.problem);
+      throw outcome ? withOutcome(error, outcome) : error;
     }
-    let value: unknown;
-    try {
-      value = JSON.parse(text);
-    } catch {
-      throw new ProtocolError(
-        "The answer is not the JSON that was asked for. Say in the messages that JSON is wanted.",
-      );
-    }
-    const checked: { value: unknown } | { problems: Parameters<typeof inWords>[0] } = schema
-      ? await check(schema, value)
-      : { value };
-    if ("problems" in checked)
-      throw new ProtocolError(`The answer does not fit the schema. ${inWords(checked.problems)}`);
-    Object.assign(message, { parsed: checked.value });
+    Object.assign(message, { parsed: read.value });
+    for (const code of read.repairs) note(outcome, code);
   }
   return completion as unknown as WithRequestId<ParsedChatCompletion<T>>;
+}
+
+/** The value of one answer, or what is wrong with it. */
+async function readAnswer<T>(
+  message: ChatCompletionMessage,
+  finishReason: string | null | undefined,
+  { schema, isJSON }: Wanted<T>,
+  isStrict: boolean,
+): Promise<{ value: unknown; repairs: JSONRepair[] } | { problem: string }> {
+  const { text, repairs } = textOf(message);
+  if (!isJSON || message.refusal || (text === "" && message.tool_calls?.length)) return { value: null, repairs: [] };
+  if (finishReason === "length") {
+    return { problem: "The answer was cut at the token limit, so its JSON is not whole. Raise max_tokens." };
+  }
+  if (finishReason === "content_filter") {
+    return { problem: "The answer was cut by the server's content filter, so its JSON is not whole." };
+  }
+  if (text === "") return { problem: "The answer is empty: the JSON that was asked for is missing." };
+  let problems: SchemaProblem[] | undefined;
+  for (const candidate of candidates(text)) {
+    const all = [...repairs, ...candidate.repairs];
+    const checked = schema ? await check(schema, candidate.value) : candidate;
+    if ("problems" in checked) {
+      problems ??= checked.problems;
+      continue;
+    }
+    // Without a schema text alone is no answer, if it stands for something else.
+    if (isStrict && all.length > 0) {
+      return { problem: `The answer would need the repair ${all[0]}, which strict decoding refuses.` };
+    }
+    return { value: checked.value, repairs: all };
+  }
+  if (problems) return { problem: `The answer does not fit the schema. ${inWords(problems)}` };
+  return { problem: "The answer is not the JSON that was asked for. Say in the messages that JSON is wanted." };
+}
+
+/** The text of an answer, wherever the server has put it. */
+function textOf(message: ChatCompletionMessage): { text: string; repairs: JSONRepair[] } {
+  const { content, reasoning, reasoning_content } = message as unknown as Record<string, unknown>;
+  if (typeof content === "string" && content.trim() !== "") return { text: content, repairs: [] };
+  if (Array.isArray(content)) {
+    const texts = content.map((part: { text?: unknown } | null) => (typeof part?.text === "string" ? part.text : ""));
+    return { text: texts.join(""), repairs: ["parse.parts"] };
+  }
+  const thought = typeof reasoning_content === "string" && reasoning_content ? reasoning_content : reasoning;
+  if (typeof thought === "string" && thought.trim() !== "") return { text: thought, repairs: ["parse.reasoning"] };
+  return { text: "", repairs: [] };
+}
+
+function argumentsOf(text: unknown): unknown {
+  try {
+    return JSON.parse(String(text));
+  } catch {
+    return null;
+  }
+}
+
+/** Counts a repair among those of the answer. */
+function note(outcome: Outcome | undefined, code: JSONRepair): void {
+  const known = outcome?.repairs.find((repair) => repair.code === code);
+  if (known) known.count++;
+  else outcome?.repairs.push({ code, at: 0, count: 1 });
 }

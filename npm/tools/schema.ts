@@ -40,14 +40,19 @@ export function isStandard<T>(schema: Schema<T>): schema is StandardSchema<T> {
 
 /** The schema as JSON Schema, to be sent. */
 export function jsonSchemaOf(schema: Schema): JSONSchema {
-  if (!isStandard(schema)) return schema;
+  if (!isStandard(schema)) return withoutDialect(schema);
   const { jsonSchema, vendor } = schema["~standard"];
   if (!jsonSchema) {
     throw new ChatwireError(
       `This ${vendor} schema cannot say itself as JSON Schema ("~standard.jsonSchema"). Update ${vendor}, or give a JSON Schema.`,
     );
   }
-  return jsonSchema.input({ target: "draft-2020-12" });
+  return withoutDialect(jsonSchema.input({ target: "draft-2020-12" }));
+}
+
+/** Without `$schema`, which several servers refuse. */
+function withoutDialect({ $schema: _, ...schema }: JSONSchema): JSONSchema {
+  return schema;
 }
 
 /** The value as the schema makes it, or what is wrong with it. */

@@ -530,29 +530,6 @@ test("arguments_that_are_no_json_never_go_back", async () => {
   assert.match(result?.content ?? "", /not complete JSON: \{"a": 1, /);
 });
 
-test("a_tool_that_cannot_run_is_refused_before_anything_is_sent_and_strict_is_sent", async () => {
-  const { completions } = clientOf(async () => assert.fail("it was sent")).chat;
-  for (const bad of [
-    { name: "x" },
-    { type: "function", function: { name: "x", parameters: {} } },
-    { name: "x", execute: "no" },
-  ]) {
-    const error = await failureOf(completions.runTools({ ...hello, tools: [bad as never] }).finalContent());
-    assert.match(error.message, /"x" has no function to run/);
-  }
-  const { client, sent } = turns(answer("a"));
-  const parameters = { type: "object", properties: {} };
-  const tools = [
-    { type: "function" as const, function: { name: "one", strict: true, parameters, function: () => 1 } },
-    tool({ name: "two", strict: true, parameters, execute: () => 2 }),
-  ];
-  await client.chat.completions.runTools({ ...hello, tools }).finalContent();
-  assert.deepEqual(sent[0]?.tools, [
-    { type: "function", function: { strict: true, name: "one", parameters } },
-    { type: "function", function: { name: "two", strict: true, parameters } },
-  ]);
-});
-
 test("half_a_surrogate_pair_is_sent_as_a_replacement_character", async () => {
   const { client, sent } = turns(answer("a"), answer("b"));
   const contents = ["half \uD83D", "\uDE00\uDE00", "whole \u{1F600}", "\\ud83d as text", "\\\uD83D"];
@@ -727,4 +704,142 @@ test("parse_asks_electron_for_any_json_and_checks_it_here", async () => {
   const { choices } = await client.chat.completions.parse({ model: "electron", messages, response_format: person });
   assert.equal(choices[0]?.message.parsed?.name, "Ada");
   assert.deepEqual(sent.response_format, { type: "json_object" });
+});
+
+const wantsN = {
+  type: "json_schema" as const,
+  json_schema: {
+    name: "n",
+    schema: {
+      $schema: "https://json-schema.org/draft/2020-12/schema",
+      type: "object",
+      properties: { n: { type: "integer" } },
+      required: ["n"],
+    },
+  },
+};
+
+test("json_is_taken_from_wherever_a_model_has_put_it_and_the_repair_is_recorded", async () => {
+  const fenced = '```json\n{"n": 1}\n```';
+  for (const [message, codes] of [
+    [{ content: '{"n":1}' }, []],
+    [{ content: '  {"n":1}\n' }, []],
+    [{ content: fenced }, ["parse.fence"]],
+    [{ content: '```\n{"n":1}\n```' }, ["parse.fence"]],
+    [{ content: `Here you are:\n${fenced}\nIs there more?` }, ["parse.fence"]],
+    [{ content: '```json\n{"n":1}' }, ["parse.fence"]],
+    [{ content: 'Sure! The answer is {"n":1}. Bye.' }, ["parse.prose"]],
+    [{ content: 'A set {a, b} and a list [x]: {"n":1}' }, ["parse.prose"]],
+    [{ content: 'First {"m":2}, then {"n":1}' }, ["parse.prose"]],
+    [{ content: 'In words "{": {"n":1,"t":"}"}' }, ["parse.prose"]],
+    [{ content: '<think>Is it {"n":2}?</think>\n{"n":1}' }, ["parse.thinking"]],
+    [{ content: `<think>so</think>${fenced}` }, ["parse.thinking", "parse.fence"]],
+    [{ content: JSON.stringify('{"n":1}') }, ["parse.encoded_twice"]],
+    [
+      {
+        content: [
+          { type: "text", text: '{"n"' },
+          { type: "text", text: ":1}" },
+        ],
+      },
+      ["parse.parts"],
+    ],
+    [{ content: null, reasoning_content: '{"n":1}' }, ["parse.reasoning"]],
+    [{ content: "", reasoning: `So: ${fenced}` }, ["parse.reasoning", "parse.fence"]],
+  ] as const) {
+    const answered = clientOf(async () =>
+      Response.json({ choices: [{ index: 0, message: { role: "assistant", ...message }, finish_reason: "stop" }] }),
+    ).chat.completions;
+    const ask = () => answered.parse({ ...hello, response_format: wantsN });
+    const completion = await ask();
+    assert.equal((completion.choices[0]?.message.parsed as { n: number } | null)?.n, 1, JSON.stringify(message));
+    const repairs = completion._outcome?.repairs.map(({ code }) => code).filter((code) => code.startsWith("parse."));
+    assert.deepEqual(repairs, codes, JSON.stringify(message));
+    const strict = answered.parse({ ...hello, response_format: wantsN }, { decoding: "strict" });
+    if (codes.length > 0) assert.ok((await failureOf(strict)) instanceof ProtocolError, JSON.stringify(message));
+  }
+});
+
+test("an_answer_that_is_missing_or_cut_is_an_error_that_has_its_text", async () => {
+  const ask = (message: object, finish_reason: string, format: object = wantsN) =>
+    clientOf(async () =>
+      Response.json({ choices: [{ index: 0, message: { role: "assistant", ...message }, finish_reason }] }),
+    ).chat.completions.parse({ ...hello, response_format: format as typeof wantsN });
+  for (const [content, finish, words] of [
+    ['{"n":', "length", /max_tokens/],
+    ['{"n":1}', "length", /max_tokens/],
+    ['{"n":', "content_filter", /content filter/],
+    ["only prose", "stop", /not the JSON/],
+    ['{"n":"one"}', "stop", /n: must be integer/],
+  ] as const) {
+    const error = (await failureOf(ask({ content }, finish))) as ProtocolError;
+    assert.ok(error instanceof ProtocolError, content);
+    assert.match(error.message, words);
+    assert.equal(error.outcome?.text, content);
+  }
+  const tool_calls = [{ id: "c", type: "function", function: { name: "f", arguments: '{"a":1}' } }];
+  const called = await ask({ content: null, tool_calls }, "tool_calls");
+  const [choice] = called.choices;
+  assert.equal(choice?.message.parsed, null);
+  const [sent] = (choice?.message.tool_calls ?? []) as unknown as { function: { parsed_arguments: unknown } }[];
+  assert.deepEqual(sent?.function.parsed_arguments, { a: 1 });
+  assert.equal((await ask({ content: "free text" }, "stop", { type: "text" })).choices[0]?.message.parsed, null);
+});
+
+test("a_server_without_json_schema_is_told_the_schema_in_the_messages", async () => {
+  const bodies: { messages: { role: string; content: string }[]; response_format: unknown }[] = [];
+  const fetch = async (_url: string, init: { body?: string }) => {
+    bodies.push(JSON.parse(init.body ?? ""));
+    return Response.json(whole('{"n":1}'));
+  };
+  const { completions } = new Chatwire({ provider: "electron", apiKey: "k", fetch }).chat;
+  const user = { role: "user" as const, content: "How many?" };
+  const system = { role: "system" as const, content: "Be brief." };
+  const ask = (messages: (typeof user | typeof system)[], options = {}) =>
+    completions.parse({ model: "electron", messages, response_format: wantsN }, options);
+  await ask([user]);
+  await ask([system, user]);
+  await ask([user], { schemaInMessages: false });
+  const [alone, appended, off] = bodies.map(({ messages }) => messages);
+  assert.deepEqual(
+    alone?.map(({ role }) => role),
+    ["system", "user"],
+  );
+  assert.match(alone?.[0]?.content ?? "", /JSON.*"required":\["n"\]/);
+  assert.match(appended?.[0]?.content ?? "", /^Be brief\.\n\nAnswer with JSON/);
+  assert.deepEqual(off, [user]);
+  assert.ok(bodies.every(({ response_format }) => JSON.stringify(response_format) === '{"type":"json_object"}'));
+  assert.doesNotMatch(JSON.stringify(bodies), /\$schema/);
+});
+
+test("strict_is_asked_for_where_the_schema_allows_it", async () => {
+  const closed = (properties: object, required: string[]) => ({
+    type: "object",
+    properties,
+    required,
+    additionalProperties: false,
+  });
+  for (const [schema, strict] of [
+    [closed({ a: { type: "string" } }, ["a"]), true],
+    [closed({ a: closed({ b: { type: "number" } }, ["b"]) }, ["a"]), true],
+    [closed({ a: { type: "string" } }, []), undefined],
+    [{ type: "object", properties: { a: {} }, required: ["a"] }, undefined],
+    [closed({ a: { type: "array", items: { type: "object", properties: {} } } }, ["a"]), undefined],
+  ] as const) {
+    let sent: { response_format?: { json_schema: { strict?: boolean } } } = {};
+    const client = clientOf(async (_url, init) => {
+      sent = JSON.parse(init.body ?? "");
+      return Response.json(whole('{"a":1}'));
+    });
+    const format: StandardSchema<unknown> = {
+      "~standard": {
+        version: 1,
+        vendor: "test",
+        validate: (value) => ({ value }),
+        jsonSchema: { input: () => schema },
+      },
+    };
+    await client.chat.completions.parse({ ...hello, response_format: format });
+    assert.equal(sent.response_format?.json_schema.strict, strict, JSON.stringify(schema));
+  }
 });

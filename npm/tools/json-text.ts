@@ -1,0 +1,86 @@
+/**
+ * JSON in an answer's text, wherever a model has put it: alone, in a fence, after its thinking or its prose, or encoded twice.
+ * What had to be put right has a code, as the engine's repairs have.
+ */
+
+/** What was put right to find it. */
+export type JSONRepair =
+  | "parse.thinking"
+  | "parse.fence"
+  | "parse.prose"
+  | "parse.encoded_twice"
+  | "parse.parts"
+  | "parse.reasoning";
+
+/** A value that the text may stand for, the most likely first. */
+export interface Candidate {
+  value: unknown;
+  repairs: JSONRepair[];
+}
+
+/** How many values within prose are tried, so that a long text of brackets costs no more than it is worth. */
+const MOST = 32;
+
+/** What a text may stand for as JSON; nothing where there is none in it. */
+export function* candidates(text: string): Generator<Candidate> {
+  const whole = read(text);
+  if (whole) return yield* decoded(whole.value, []);
+  const before: JSONRepair[] = [];
+  let rest = text;
+  const thought = /^\s*<(think|thinking|thought|reasoning)>[\s\S]*?<\/\1>/i.exec(text);
+  if (thought) {
+    rest = text.slice(thought[0].length);
+    before.push("parse.thinking");
+    const after = read(rest);
+    if (after) return yield* decoded(after.value, before);
+  }
+  for (const [, inner = ""] of rest.matchAll(/```[\w+-]*[^\S\n]*\n?([\s\S]*?)(?:```|$)/g)) {
+    const fenced = read(inner);
+    if (fenced) yield* decoded(fenced.value, [...before, "parse.fence"]);
+  }
+  let tried = 0;
+  for (let at = 0; at < rest.length && tried < MOST; at++) {
+    if (rest[at] !== "{" && rest[at] !== "[") continue;
+    const end = endOf(rest, at);
+    const found = end > at ? read(rest.slice(at, end)) : undefined;
+    tried++;
+    if (!found) continue;
+    yield { value: found.value, repairs: [...before, "parse.prose"] };
+    at = end - 1;
+  }
+}
+
+/** The value, and before it what it stands for if it is JSON in a string. */
+function* decoded(value: unknown, repairs: JSONRepair[]): Generator<Candidate> {
+  const inner = typeof value === "string" ? read(value) : undefined;
+  if (inner && typeof inner.value === "object") {
+    yield { value, repairs };
+    yield { value: inner.value, repairs: [...repairs, "parse.encoded_twice"] };
+    return;
+  }
+  yield { value, repairs };
+}
+
+function read(text: string): { value: unknown } | undefined {
+  try {
+    return { value: JSON.parse(text) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Where the object or list that begins at `start` ends; 0 where it does not. */
+function endOf(text: string, start: number): number {
+  let depth = 0;
+  let isText = false;
+  for (let at = start; at < text.length; at++) {
+    const letter = text[at];
+    if (isText) {
+      if (letter === "\\") at++;
+      else if (letter === '"') isText = false;
+    } else if (letter === '"') isText = true;
+    else if (letter === "{" || letter === "[") depth++;
+    else if ((letter === "}" || letter === "]") && --depth === 0) return at + 1;
+  }
+  return 0;
+}
