@@ -7,6 +7,7 @@
  */
 import { isGrant } from "./checks.ts";
 import type { Configuration } from "./configuration.ts";
+import { grantOfKey, isCallerKey } from "./key-management.ts";
 import type { Environment, Grant } from "./options.ts";
 import { isPageToken, verifyPageToken } from "./page-token.ts";
 import { Problem } from "./problem.ts";
@@ -57,7 +58,7 @@ export function checkOrigin({ origins, token }: Configuration, request: Request)
 }
 
 const EXPOSED =
-  "x-request-id, x-upstream-request-id, x-chatwire-stream, x-chatwire-stream-state, retry-after, retry-after-ms";
+  "x-request-id, x-upstream-request-id, x-chatwire-stream, x-chatwire-stream-state, retry-after, retry-after-ms, x-should-retry, x-ratelimit-remaining-requests, x-ratelimit-remaining-tokens, x-chatwire-budget-remaining, x-chatwire-cache";
 
 function foreign(): Problem {
   return new Problem(
@@ -74,7 +75,7 @@ export function preflight(request: Request, cors: Record<string, string>): Respo
     status: 204,
     headers: {
       ...cors,
-      "access-control-allow-methods": "GET, POST, DELETE",
+      "access-control-allow-methods": "GET, POST, PATCH, DELETE",
       // Any header may be sent: none but ours is read, and none is passed on.
       "access-control-allow-headers": wanted ?? "authorization, content-type",
       "access-control-max-age": "86400",
@@ -86,17 +87,20 @@ export function preflight(request: Request, cors: Record<string, string>): Respo
 /** The grant of every caller where no token is needed. */
 const ANYBODY: Grant = { caller: "anonymous" };
 
-/** @throws {Problem} 401, nobody known; 403, a page's token on another page; 503, nobody could say */
+/** @throws {Problem} 401, the caller is not known; 403, a page's token on another page; 503, nothing could be checked */
 export async function admit(configuration: Configuration, request: Request, env: Environment): Promise<Grant> {
-  const { token } = configuration;
+  const { token, keys } = configuration;
   const given = bearerOf(request);
-  if (token && isPageToken(given)) return verifyPageToken(token, given, request);
+  if (token && isPageToken(given)) return verifyPageToken(token, keys, given, request);
   return authorized(configuration, request, env);
 }
 
-/** The same for one who asks for a page's token: a page cannot renew its own. */
-export async function authorized({ authorize }: Configuration, request: Request, env: Environment): Promise<Grant> {
+/** The same without tokens of pages: a page cannot make itself another. */
+export async function authorized(configuration: Configuration, request: Request, env: Environment): Promise<Grant> {
+  const { authorize, keys } = configuration;
   if (!authorize) return ANYBODY;
+  const given = bearerOf(request);
+  if (keys && isCallerKey(given)) return (await grantOfKey(keys, given)) ?? unknown();
   let grant: Grant | null;
   try {
     const { url, method, headers } = request;
@@ -109,7 +113,12 @@ export async function authorized({ authorize }: Configuration, request: Request,
       "The caller could not be authenticated. Try again in a moment.",
     );
   }
-  if (typeof grant === "object" && grant !== null && typeof grant.caller === "string") return checkedGrant(grant);
+  if (typeof grant !== "object" || grant === null || typeof grant.caller !== "string") return unknown();
+  const checked = checkedGrant(grant);
+  return checked.expiresAt !== undefined && checked.expiresAt <= Date.now() ? unknown() : checked;
+}
+
+function unknown(): never {
   throw new Problem(401, "unauthorized", "Send a valid token as `Authorization: Bearer ...`.", {
     headers: { "www-authenticate": "Bearer" },
   });

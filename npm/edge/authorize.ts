@@ -130,7 +130,9 @@ export function jwt(options: JwtOptions): Authorize {
       if (!isRefusal(error)) throw error;
       return null;
     }
-    return grant(claims);
+    const given = await grant(claims);
+    // Nothing that is made with the token outlives it.
+    return given && { expiresAt: (claims.exp ?? 0) * 1000, ...given };
   };
 }
 

@@ -129,6 +129,9 @@ const GRANT: Readonly<Record<keyof Grant, Check>> = {
   parameters: isPolicy,
   plan: isPlan,
   readsUsage: isBoolean,
+  managesKeys: isBoolean,
+  expiresAt: isWhole,
+  tags: recordOf(isText),
 };
 /** @throws {ChatwireError} the grant is malformed: it would let its caller do something else than its author meant */
 export const isGrant = objectOf(GRANT, ["caller"]);

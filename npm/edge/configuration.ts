@@ -8,6 +8,7 @@ import {
   isObject,
   isPlan,
   isPolicy,
+  isPositive,
   isPrices,
   isText,
   isWhole,
@@ -75,6 +76,8 @@ export interface Configuration {
   origins: ReadonlySet<string> | "*";
   maxBodyBytes: number;
   token: PageTokens | undefined;
+  /** Where the keys of callers are kept. */
+  keys: DurableNamespace | undefined;
 }
 
 const REQUEST_LIMITS = { maxTokens: isWhole, tools: isBoolean, choices: isWhole };
@@ -101,6 +104,12 @@ const PROVIDER: Readonly<Record<keyof ProviderOptions, Check>> & Record<string, 
     isListOfTexts(where, value);
     for (const field of value as string[]) oneOf("max_tokens", "max_completion_tokens")(`each of ${where}`, field);
     if ((value as string[]).length === 0) wrong(`${where} names at least one parameter`);
+  },
+  keys: (where, value) => {
+    if (!Array.isArray(value) || value.length === 0) wrong(`${where} lists at least one key`);
+    for (const key of value as unknown[]) {
+      either(isText, objectOf({ apiKey: isText, weight: isPositive }, ["apiKey"]))(`each of ${where}`, key);
+    }
   },
   streamOptions: isBoolean,
   requestId: isBoolean,
@@ -138,6 +147,7 @@ const OPTIONS: Readonly<Record<keyof GatewayOptions, Check>> = {
   cors: isAnything,
   maxBodyBytes: isWhole,
   token: objectOf(TOKEN),
+  keys: isAnything,
 };
 
 /** @throws {ChatwireError} the options make no sense; the message says which, and holds no secret */
@@ -148,6 +158,10 @@ export function configure(options: GatewayOptions): Configuration {
   if (isKept && typeof options.streams?.newUniqueId !== "function") {
     wrong('onDisconnect: "durable" needs streams, the binding of ChatwireStreams, as env.STREAMS');
   }
+  if (options.keys && typeof options.keys.idFromName !== "function") {
+    wrong("keys is the binding of ChatwireKeys, as env.KEYS");
+  }
+  if (options.keys && !authorize) wrong("keys needs authorize, which says who may manage them");
   const limits = options.limits ?? {};
   if (token) checkToken(token, authorize !== undefined || options.public === true);
 
@@ -180,6 +194,7 @@ export function configure(options: GatewayOptions): Configuration {
     origins: originsOf("cors", options.cors ?? []),
     maxBodyBytes,
     token,
+    keys: options.keys,
   };
 }
 

@@ -6,13 +6,16 @@ import { type Context, Hono } from "hono";
 import { admit, authorized, checkHost, checkOrigin, preflight } from "./admission.ts";
 import { type Configuration, configure, hasBudget } from "./configuration.ts";
 import { openKept, readKept, STREAM_HEADER, stopKept } from "./kept.ts";
-import type { Environment, GatewayOptions, Grant } from "./options.ts";
-import { issuePageToken } from "./page-token.ts";
+import { createKey, limitKey, listKeys, revokeKey } from "./key-management.ts";
+import { withLimits } from "./limits.ts";
+import type { DurableNamespace, Environment, GatewayOptions, Grant } from "./options.ts";
+import { issuePageToken, revokePageTokens, type TokenRequest } from "./page-token.ts";
+import { PASSED, passThrough } from "./pass-through.ts";
 import { Problem, safeHeaders } from "./problem.ts";
 import { register } from "./registry.ts";
 import { relay } from "./relay.ts";
 import { chatRequestOf, limitsOf, modelsFor, readJSON } from "./request.ts";
-import { problemOf } from "./upstream.ts";
+import { keysInOrder, problemOf, type UpstreamKey } from "./upstream.ts";
 import { usageReport } from "./usage-report.ts";
 
 /** The part of a worker's context that the gateway uses. */
@@ -39,6 +42,9 @@ interface Exchange {
 }
 
 type Env = { Bindings: Exchange };
+
+/** Bytes of a request that is about keys and tokens. */
+const MAX_SMALL_BODY = 64 * 1024;
 
 /** Request ids that can be passed on as they are. */
 const REQUEST_ID = /^[\w.:-]{1,128}$/;
@@ -134,8 +140,14 @@ function routes(): Hono<Env> {
   // Names of models may have slashes.
   app.get("/v1/models/:id{.+}", oneModel);
   app.post("/v1/token", giveToken);
+  app.post("/v1/token/revoke", revokeTokens);
+  app.get("/v1/keys", (c) => manageKeys(c, (keys) => listKeys(keys, new URL(c.req.url).searchParams)));
+  app.post("/v1/keys", (c) => manageKeys(c, async (keys) => createKey(keys, await bodyOf(c))));
+  app.patch("/v1/keys/:id", (c) => manageKeys(c, async (keys, id) => limitKey(keys, id, await bodyOf(c))));
+  app.delete("/v1/keys/:id", (c) => manageKeys(c, revokeKey));
   app.get("/v1/usage", reportUsage);
   app.post("/v1/chat/completions", complete);
+  for (const path of Object.keys(PASSED)) app.post(`/v1${path}`, (c) => pass(c, path));
   app.on(["GET", "DELETE"], "/v1/streams/:id", resume);
   for (const [path, method] of [
     ["/health", "GET"],
@@ -143,8 +155,14 @@ function routes(): Hono<Env> {
     ["/v1/models", "GET"],
     ["/v1/models/:id{.+}", "GET"],
     ["/v1/token", "POST"],
+    ["/v1/token/revoke", "POST"],
+    ["/v1/keys", "GET, POST"],
+    ["/v1/keys/:id", "PATCH, DELETE"],
     ["/v1/usage", "GET"],
     ["/v1/chat/completions", "POST"],
+    ["/v1/embeddings", "POST"],
+    ["/v1/completions", "POST"],
+    ["/v1/responses", "POST"],
     ["/v1/streams/:id", "GET, DELETE"],
   ] as const) {
     app.all(path, () => {
@@ -155,7 +173,7 @@ function routes(): Hono<Env> {
     new Problem(
       404,
       "not_found",
-      "Nothing is served at this path. This gateway serves POST /v1/chat/completions and GET /v1/models.",
+      "Nothing is served at this path. This gateway serves POST /v1/chat/completions, /v1/embeddings, /v1/completions and /v1/responses, and GET /v1/models; images, audio, files, batches and assistants it does not.",
     ).toResponse(),
   );
   app.onError((error) => {
@@ -184,14 +202,43 @@ async function modelsOf(c: Context<Env>): Promise<ModelList> {
   const names = modelsFor(configuration, grant);
   if (names)
     return { object: "list", data: names.map((id) => ({ id, object: "model", created: 0, owned_by: "gateway" })) };
-  return configuration.anyModel.places[0].client.models.list({ signal: c.req.raw.signal }).catch(rethrown);
+  const [key] = keysInOrder(configuration.anyModel.places[0]) as [UpstreamKey];
+  return key.client.models.list({ signal: c.req.raw.signal }).catch(rethrown);
 }
 
 async function giveToken(c: Context<Env>): Promise<Response> {
   const { configuration, env } = c.env;
-  if (!configuration.token) throw new Problem(404, "not_found", "This gateway gives no tokens.");
+  const { token, keys } = configuration;
+  if (!token) throw new Problem(404, "not_found", "This gateway gives no tokens.");
   const grant = await authorized(configuration, c.req.raw, env);
-  return Response.json(await issuePageToken(configuration.token, grant), { headers: safeHeaders() });
+  const wanted = (await bodyOf(c)) as TokenRequest;
+  return Response.json(await issuePageToken({ token, keys }, grant, wanted), { headers: safeHeaders() });
+}
+
+async function revokeTokens(c: Context<Env>): Promise<Response> {
+  const { configuration, env } = c.env;
+  const { token, keys } = configuration;
+  if (!token) throw new Problem(404, "not_found", "This gateway gives no tokens.");
+  const grant = await authorized(configuration, c.req.raw, env);
+  return Response.json(await revokePageTokens(token, keys, grant, await bodyOf(c)), { headers: safeHeaders() });
+}
+
+/** Runs a change of keys for a caller who may make it. */
+async function manageKeys(
+  c: Context<Env>,
+  run: (keys: DurableNamespace, id: string) => Promise<object>,
+): Promise<Response> {
+  const { configuration, env } = c.env;
+  if (!configuration.keys) throw new Problem(404, "not_found", "This gateway keeps no keys: it needs `keys`.");
+  const { managesKeys } = await authorized(configuration, c.req.raw, env);
+  if (!managesKeys) throw new Problem(403, "not_allowed", "This token may not manage keys.");
+  return Response.json(await run(configuration.keys, c.req.param("id") ?? ""), { headers: safeHeaders() });
+}
+
+/** A small JSON body; `{}` where there is none. */
+async function bodyOf(c: Context<Env>): Promise<Record<string, unknown>> {
+  if (!c.req.raw.body) return {};
+  return (await readJSON(c.req.raw, MAX_SMALL_BODY, {})).value;
 }
 
 async function reportUsage(c: Context<Env>): Promise<Response> {
@@ -209,20 +256,47 @@ async function complete(c: Context<Env>): Promise<Response> {
   const { signal } = c.req.raw;
   const grant = await admit(configuration, c.req.raw, env);
   const json = await readJSON(c.req.raw, configuration.maxBodyBytes);
-  const request = chatRequestOf(configuration, grant, json, wantsUsage(c.req.raw));
+  const request = chatRequestOf(configuration, grant, json, { wantsUsage: wantsUsage(c.req.raw) });
   checkPlan(configuration, grant);
-  const { caller, plan } = grant;
+  const { caller, plan, tags = null } = grant;
   const recordId = crypto.randomUUID();
   if (configuration.streams && request.isStream) {
     const { model, maxTokens, hidesUsage } = request;
-    const order = { gateway: c.env.gateway, caller, plan, recordId, requestId, model, maxTokens, hidesUsage };
+    const order = { gateway: c.env.gateway, caller, plan, tags, recordId, requestId, model, maxTokens, hidesUsage };
     const body = request.json.print(request.params) ?? JSON.stringify(request.params);
     return openKept(configuration.streams, { ...order, body }, c.req.header(STREAM_HEADER), waitUntil);
   }
   const limitRequest = { recordId, caller, plan, ...limitsOf(request), signal, waitUntil };
   const leases = await configuration.shared?.open(limitRequest);
-  const relayed = await relay({ configuration, signal, requestId, caller, request, recordId, leases, waitUntil });
-  return relayed.response;
+  const trace = traceOf(c.req.raw);
+  const admitted = { configuration, signal, requestId, caller, tags, request, recordId, trace, leases, waitUntil };
+  const { response } = await relay(admitted);
+  return withLimits(response, leases);
+}
+
+/** An API that the gateway meters, and otherwise passes through. */
+async function pass(c: Context<Env>, path: string): Promise<Response> {
+  const { configuration, env, requestId, waitUntil } = c.env;
+  const { signal } = c.req.raw;
+  const grant = await admit(configuration, c.req.raw, env);
+  const json = await readJSON(c.req.raw, configuration.maxBodyBytes);
+  const request = chatRequestOf(configuration, grant, json, { documented: PASSED[path] });
+  checkPlan(configuration, grant);
+  const { caller, plan, tags = null } = grant;
+  const recordId = crypto.randomUUID();
+  const limitRequest = { recordId, caller, plan, ...limitsOf(request), signal, waitUntil };
+  const leases = await configuration.shared?.open(limitRequest);
+  const trace = traceOf(c.req.raw);
+  const passing = { configuration, signal, requestId, caller, tags, path, request, recordId, trace, leases, waitUntil };
+  return withLimits(await passThrough(passing), leases);
+}
+
+/** W3C Trace Context, as far as it is well-formed. */
+function traceOf(request: Request): Record<string, string> {
+  const parent = request.headers.get("traceparent") ?? "";
+  if (!/^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/.test(parent)) return {};
+  const state = request.headers.get("tracestate") ?? "";
+  return { traceparent: parent, ...(/^[\x20-\x7e]{1,512}$/.test(state) && { tracestate: state }) };
 }
 
 /** A `Chatwire` client reads the usage event, also where the program that uses it has not asked for it. */

@@ -3,6 +3,7 @@
  */
 export { bearerTokens, type Claims, type JwtOptions, jwt } from "./authorize.ts";
 export { type Gateway, gateway, type WorkerContext } from "./gateway.ts";
+export { type CallerKey, ChatwireKeys, type KeysState } from "./keys.ts";
 export { ChatwireLimiter, type LimiterState, type UsageRow } from "./limiter.ts";
 export type {
   Authorize,
@@ -12,9 +13,13 @@ export type {
   GatewayLimits,
   GatewayOptions,
   Grant,
+  LengthField,
+  ModelPrices,
   ModelRoute,
   PageTokens,
+  ParameterPolicy,
   Plan,
+  ProviderKey,
   ProviderOptions,
   RequestLimits,
   StreamsNamespace,

@@ -24,6 +24,9 @@ const HEADERS = [
   "retry-after",
   "retry-after-ms",
   "x-should-retry",
+  "x-ratelimit-remaining-requests",
+  "x-ratelimit-remaining-tokens",
+  "x-chatwire-budget-remaining",
   STATE_HEADER,
 ];
 

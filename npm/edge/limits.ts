@@ -40,8 +40,9 @@ export interface LimitRequest {
   caller: string;
   /** In place of the one that callers have otherwise. */
   plan: Plan | undefined;
-  /** The provider that is asked first, and the parameters it would get. */
+  /** The provider that is asked first, with which key, and the parameters it would get. */
   provider: string;
+  apiKey: ProviderOptions["apiKey"];
   params: Params;
   /** Of the models that may be asked. */
   prices: readonly (Prices | undefined)[];
@@ -62,11 +63,21 @@ interface LeaseRequest {
   waitUntil?: (promise: Promise<unknown>) => void;
 }
 
+/** An attempt: at which provider, with which key, for which request. */
+export interface AttemptSource {
+  provider: string;
+  apiKey: ProviderOptions["apiKey"];
+  leases: RequestLeases | undefined;
+  prices: Prices | undefined;
+}
+
 /** The leases of one request. */
 export class RequestLeases {
   readonly caller: string;
   /** For the first attempt; those after it ask for their own. */
   first: Lease | Refusal | undefined;
+  /** The key that it is for. */
+  firstKey: ProviderOptions["apiKey"];
   /** Those of attempts that were made, except the one that is answering. */
   readonly #attempts: Lease[] = [];
   /** The caller's own. */
@@ -84,6 +95,14 @@ export class RequestLeases {
     this.#own = own;
     this.left = left;
     this.#unleased = unleased;
+  }
+
+  /** Takes the lease for the first attempt, if it is one of this key. */
+  firstFor(apiKey: ProviderOptions["apiKey"]): Lease | Refusal | undefined {
+    if (this.firstKey !== apiKey) return undefined;
+    const { first } = this;
+    this.first = undefined;
+    return first;
   }
 
   /** An attempt is made. */
@@ -133,6 +152,7 @@ export class Limits {
   readonly #callerPlan: Plan | undefined;
   readonly #wait: number;
   readonly #queue: number;
+  readonly #names = new Map<string, string>();
   readonly #providers: ReadonlyMap<string, { object: LimiterObject; plan: Plan | undefined }>;
 
   /** @param providers their plans, by the names in `providers` of the gateway */
@@ -149,11 +169,9 @@ export class Limits {
     this.#queue = queue;
     this.#providers = new Map(
       Object.entries(providers).map(([name, { options, plan }]) => {
-        let found: string | undefined;
-        const find = async () => {
-          found ??= await objectNameOf(name, options.apiKey);
-          return found;
-        };
+        const [key] = options.keys ?? [options.apiKey];
+        const apiKey = typeof key === "object" && key !== null ? key.apiKey : key;
+        const find = () => this.#nameOf(name, apiKey);
         return [name, { object: new LimiterObject(namespace, find), plan }];
       }),
     );
@@ -165,7 +183,17 @@ export class Limits {
    * @throws {Problem} 429, the caller's plan is used up; 499, the caller left; 503, the limiter cannot be reached
    */
   async open(request: LimitRequest): Promise<RequestLeases> {
-    const { recordId: id, caller, plan = this.#callerPlan, provider, params, prices, signal, waitUntil } = request;
+    const {
+      recordId: id,
+      caller,
+      plan = this.#callerPlan,
+      provider,
+      apiKey,
+      params,
+      prices,
+      signal,
+      waitUntil,
+    } = request;
     const patience = Date.now() + this.#wait;
     const common = { id, caller, reservation: reservationOf(params, prices), signal, waitUntil };
     let own: { lease: Lease; left: Left } | undefined;
@@ -177,7 +205,8 @@ export class Limits {
         own = found;
       }
       const leases = new RequestLeases(caller, own?.lease, own?.left ?? {}, (name) => this.#unleased(name, id));
-      leases.first = await this.#askProvider(provider, { ...common, wait: Math.max(0, patience - Date.now()) });
+      leases.firstKey = apiKey;
+      leases.first = await this.#askProvider(provider, apiKey, { ...common, wait: Math.max(0, patience - Date.now()) });
       return leases;
     } catch (error) {
       if (own) waitUntil(own.lease.cancel());
@@ -187,20 +216,18 @@ export class Limits {
 
   /** Sends one attempt to a provider, within its plan. Refusals are responses. */
   async attempt(
-    provider: string,
-    leases: RequestLeases | undefined,
+    from: AttemptSource,
     init: FetchInit,
-    prices: Prices | undefined,
+    params: Params | undefined,
     send: (init: FetchInit) => Promise<Response>,
   ): Promise<Response> {
+    const { provider, apiKey, leases, prices } = from;
     const { signal, body = "{}" } = init;
-    let found = leases?.first;
-    if (leases) leases.first = undefined;
-    else if (this.#providers.get(provider)?.plan === undefined) return send(init);
+    let found = leases?.firstFor(apiKey);
     if (!found && this.#providers.get(provider)?.plan) {
-      const reservation = reservationOf(JSON.parse(body), [prices]);
+      const reservation = reservationOf(params ?? JSON.parse(body), [prices]);
       const request = { id: crypto.randomUUID(), caller: leases?.caller ?? "", reservation, wait: 0, signal };
-      found = await this.#askProvider(provider, request);
+      found = await this.#askProvider(provider, apiKey, request);
     }
     if (found && "refusal" in found) return found.refusal;
     const lease = found;
@@ -251,12 +278,22 @@ export class Limits {
     return known && new Lease(known.object, id, NOTHING);
   }
 
+  /** The name of a key's object. A hash is made once for each key. */
+  async #nameOf(provider: string, apiKey: ProviderOptions["apiKey"]): Promise<string> {
+    if (typeof apiKey !== "string") return objectNameOf(provider, apiKey);
+    const known = this.#names.get(apiKey) ?? (await objectNameOf(provider, apiKey));
+    this.#names.set(apiKey, known);
+    return known;
+  }
+
   async #askProvider(
     name: string,
+    apiKey: ProviderOptions["apiKey"],
     request: Omit<LeaseRequest, "object" | "plan">,
   ): Promise<Lease | Refusal | undefined> {
-    const { object, plan } = this.#providers.get(name) ?? {};
-    if (!object || !plan) return undefined;
+    const { plan } = this.#providers.get(name) ?? {};
+    if (!plan) return undefined;
+    const object = new LimiterObject(this.#namespace, () => this.#nameOf(name, apiKey));
     const found = await this.#ask({ ...request, object, plan });
     return "refusal" in found ? found : found.lease;
   }
@@ -321,6 +358,19 @@ export function limitProblem({
 async function problemIn(response: Response): Promise<Problem | undefined> {
   const { error } = (await response.json()) as { error: { code: string } };
   return limitProblem({ code: error.code, error, headers: response.headers });
+}
+
+/** Says in an answer's headers what is left of the caller's plan. */
+export function withLimits(response: Response, leases: RequestLeases | undefined): Response {
+  const { requests, tokens, cost } = leases?.left ?? {};
+  const headers = {
+    "x-ratelimit-remaining-requests": requests,
+    "x-ratelimit-remaining-tokens": tokens,
+    "x-chatwire-budget-remaining": cost === undefined ? undefined : Number(cost.toFixed(6)),
+  };
+  for (const [name, value] of Object.entries(headers))
+    if (value !== undefined) response.headers.set(name, String(value));
+  return response;
 }
 
 /** Rows of the same day, caller and model added up. */

@@ -15,6 +15,13 @@ export type ModelPrices = Prices | Readonly<Record<string, Prices>>;
 /** A parameter for the longest answer, as servers call it. */
 export type LengthField = "max_tokens" | "max_completion_tokens";
 
+/** One of several keys of a provider. */
+export interface ProviderKey {
+  apiKey: string;
+  /** How much of the requests it gets, beside the others. Default 1. */
+  weight?: number;
+}
+
 /**
  * A service to send requests to: the settings of a `Chatwire` client, and what the service does not understand.
  * Its address and key come from here alone.
@@ -22,6 +29,11 @@ export type LengthField = "max_tokens" | "max_completion_tokens";
 export interface ProviderOptions extends Omit<ClientOptions, "fallback" | "dangerouslyAllowBrowser" | "prices"> {
   /** USD per 1M tokens, of all models or by model. Known for Electron; for others, what is not known costs `null`. */
   prices?: ModelPrices;
+  /**
+   * In place of `apiKey`: the least busy key is used, by weight, and the next one when it is refused, used up or failing.
+   * Cooldowns and the plan of `limits.providers` are each key's own.
+   */
+  keys?: readonly (string | ProviderKey)[];
   /**
    * The parameters for the longest answer that this service understands: a cap is written into each.
    * Default both; `["max_completion_tokens"]` for OpenAI and Azure, `["max_tokens"]` for Electron and ElectronHub.
@@ -137,6 +149,12 @@ export interface Grant {
   plan?: Plan;
   /** Whether the caller reads everybody's usage at `GET /v1/usage`. Others read their own. */
   readsUsage?: boolean;
+  /** Whether the caller makes, lists, limits and revokes keys at `/v1/keys`, which needs `keys`. */
+  managesKeys?: boolean;
+  /** When the grant ends, in milliseconds since 1970. No page's token that it makes lasts longer. */
+  expiresAt?: number;
+  /** Appear in usage records, to group them by. */
+  tags?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -170,9 +188,13 @@ export interface UsageRecord {
   /** The provider's own id of it. */
   upstreamRequestId: string | null;
   caller: string;
+  /** Those of the caller's grant. */
+  tags: Readonly<Record<string, string>> | null;
+  /** The path that was asked, such as `/v1/chat/completions`. */
+  endpoint: string;
   /** As the caller named it. */
   model: string;
-  /** Who answered, by the name in `providers`, and with which of its models. */
+  /** The provider that answered, by the name in `providers`, and its name of the model. */
   provider: string | null;
   upstreamModel: string | null;
   /** The HTTP status the caller was answered with. */
@@ -247,4 +269,9 @@ export interface GatewayOptions {
   maxBodyBytes?: number;
   /** Lets callers exchange what `authorize` accepts for a token that a page may hold, at `POST /v1/token`. */
   token?: PageTokens;
+  /**
+   * The binding of `ChatwireKeys`: keys of callers (`cwk_…`) that are made, listed, limited and revoked at `/v1/keys` while
+   * the gateway runs, and revocation of pages' tokens.
+   */
+  keys?: DurableNamespace;
 }

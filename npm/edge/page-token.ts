@@ -1,11 +1,14 @@
 /**
- * Tokens for pages: short-lived, good for some models, some tokens an answer and the pages of some origins.
+ * Tokens for pages: short-lived, for one end user, some models, some tokens an answer and the pages of some origins.
  *
- * They carry all that they allow, signed (JWT, HS256), so that no gateway has to remember them. That a page is of the right
- * origin is what its browser says; another program that gets hold of a token can say so too, until the token expires.
+ * A token carries all that it allows, signed (JWT, HS256), so that no gateway has to remember it; only those that were revoked
+ * are kept. That a page is of the right origin is what its browser says; another program that gets hold of a token can say so
+ * too, until the token expires.
  */
 import { jwtVerify, SignJWT } from "jose";
-import type { Grant, PageTokens, Plan } from "./options.ts";
+import { type Check, isBoolean, isListOfTexts, isPlan, isText, isWhole, objectOf } from "./checks.ts";
+import { askKeys } from "./key-management.ts";
+import type { DurableNamespace, Grant, PageTokens, ParameterPolicy, Plan } from "./options.ts";
 import { Problem } from "./problem.ts";
 
 /** Sets them apart from tokens that others signed. */
@@ -14,30 +17,85 @@ const ISSUER = "chatwire";
 const AUDIENCE = "chatwire-page";
 const EXPIRES_IN = 300;
 
-/** What is given to whoever asked. */
+/** The answer to a request for a token. */
 export interface IssuedToken {
   token: string;
   token_type: "Bearer";
+  /** By which it is revoked, where the gateway keeps `keys`. */
+  id?: string;
   /** Seconds. */
   expires_in: number;
   /** In seconds since 1970. */
   expires_at: number;
+  /** The one it was asked for. */
+  user?: string;
   models: readonly string[] | null;
   max_tokens: number | null;
 }
 
-/** Makes a token that allows no more than its maker may, nor than `tokens` says. */
-export async function issuePageToken(tokens: PageTokens, maker: Grant): Promise<IssuedToken> {
-  const { secret, expiresIn = EXPIRES_IN } = tokens;
-  const models = narrower(tokens.models, maker.models);
-  const maxTokens = lower(tokens.maxTokens, maker.maxTokens);
-  const tools = tokens.tools !== false && maker.tools !== false;
+/** What a token may be asked for: less than its maker may, for one of the maker's users. */
+export interface TokenRequest {
+  /** The end user. Limits, usage and streams are this user's own. */
+  user?: string;
+  /** In place of the maker's, each limit where it is lower. */
+  plan?: Plan;
+  models?: readonly string[];
+  maxTokens?: number;
+  tools?: boolean;
+  /** Seconds. */
+  expiresIn?: number;
+}
+
+const isTokenRequest = objectOf({
+  user: isText,
+  plan: isPlan,
+  models: isListOfTexts,
+  maxTokens: isWhole,
+  tools: isBoolean,
+  expiresIn: isWhole,
+} satisfies Record<keyof TokenRequest, Check>);
+
+/**
+ * Makes a token that allows no more than its maker may, nor than `tokens` and `wanted` say, and does not outlive its maker's.
+ * @throws {Problem} 400, `wanted` is malformed
+ */
+export async function issuePageToken(
+  { token: tokens, keys }: { token: PageTokens; keys: DurableNamespace | undefined },
+  maker: Grant,
+  wanted: TokenRequest,
+): Promise<IssuedToken> {
+  try {
+    isTokenRequest("the token", wanted);
+  } catch (error) {
+    const words = (error as Error).message.replace(/^.*?make no sense: /, "");
+    throw new Problem(
+      400,
+      "invalid_value",
+      `A token may be asked for with {"user", "plan", "models", "maxTokens"}: ${words}`,
+    );
+  }
+  const { secret } = tokens;
   const now = Math.floor(Date.now() / 1000);
+  const longest = tokens.expiresIn ?? EXPIRES_IN;
+  const end = Math.min(
+    now + Math.min(longest, wanted.expiresIn ?? longest),
+    maker.expiresAt === undefined ? Number.POSITIVE_INFINITY : Math.floor(maker.expiresAt / 1000),
+  );
+  const models = narrower(wanted.models, narrower(tokens.models, maker.models));
+  const maxTokens = lower(wanted.maxTokens, lower(tokens.maxTokens, maker.maxTokens));
+  const tools = tokens.tools !== false && maker.tools !== false && wanted.tools !== false;
+  const plan = lowerPlan(wanted.plan, maker.plan);
+  const id = crypto.randomUUID();
   const claims = {
     ...(models && { models }),
     ...(maxTokens && { max_tokens: maxTokens }),
     ...(!tools && { tools }),
-    ...(maker.plan && { plan: maker.plan }),
+    ...(plan && { plan }),
+    ...(maker.parameters && { parameters: maker.parameters }),
+    ...(maker.tags && { tags: maker.tags }),
+    ...(wanted.user !== undefined && { user: wanted.user }),
+    // Revocation compares times in milliseconds.
+    made_at: Date.now(),
   };
   const signed = await new SignJWT(claims)
     .setProtectedHeader({ alg: "HS256" })
@@ -45,46 +103,115 @@ export async function issuePageToken(tokens: PageTokens, maker: Grant): Promise<
     .setIssuer(ISSUER)
     .setAudience(AUDIENCE)
     .setIssuedAt(now)
-    .setExpirationTime(now + expiresIn)
-    .setJti(crypto.randomUUID())
+    .setExpirationTime(end)
+    .setJti(id)
     .sign(new TextEncoder().encode(secret));
   return {
     token: PREFIX + signed,
     token_type: "Bearer",
-    expires_in: expiresIn,
-    expires_at: now + expiresIn,
+    ...(keys && { id }),
+    expires_in: end - now,
+    expires_at: end,
+    ...(wanted.user !== undefined && { user: wanted.user }),
     models: models ?? null,
     max_tokens: maxTokens ?? null,
   };
+}
+
+/** Revokes a token by its id, or all that a user has so far. */
+export async function revokePageTokens(
+  tokens: PageTokens,
+  keys: DurableNamespace | undefined,
+  maker: Grant,
+  wanted: { id?: unknown; user?: unknown },
+): Promise<object> {
+  if (!keys) throw new Problem(404, "not_found", "This gateway revokes no tokens: it needs `keys`.");
+  const { id, user } = wanted;
+  const subject =
+    typeof id === "string" && id !== ""
+      ? subjectOf(maker.caller, "id", id)
+      : typeof user === "string" && user !== ""
+        ? subjectOf(maker.caller, "user", user)
+        : undefined;
+  if (!subject) throw new Problem(400, "invalid_value", 'Name what to revoke: {"id": "..."} or {"user": "..."}.');
+  const until = Date.now() + (tokens.expiresIn ?? EXPIRES_IN) * 1000;
+  return askKeys(keys, { op: "revokeToken", subject, until });
+}
+
+/** A maker revokes its own tokens only. */
+function subjectOf(maker: string, kind: "id" | "user", name: string): string {
+  return JSON.stringify([maker, kind, name]);
 }
 
 export function isPageToken(token: string): boolean {
   return token.startsWith(PREFIX);
 }
 
-/** @throws {Problem} 401, it is not one of ours or has expired; 403, the page is of another origin */
-export async function verifyPageToken(tokens: PageTokens, token: string, request: Request): Promise<Grant> {
-  let claims: { sub?: string; models?: string[]; max_tokens?: number; tools?: boolean; plan?: Plan };
+/** @throws {Problem} 401, it is not one of ours, has expired or was revoked; 403, the page is of another origin */
+export async function verifyPageToken(
+  tokens: PageTokens,
+  keys: DurableNamespace | undefined,
+  token: string,
+  request: Request,
+): Promise<Grant> {
+  let claims: PageClaims;
   try {
     const key = new TextEncoder().encode(tokens.secret);
     const checks = { issuer: ISSUER, audience: AUDIENCE, algorithms: ["HS256"], requiredClaims: ["exp", "sub"] };
     claims = (await jwtVerify(token.slice(PREFIX.length), key, checks)).payload;
   } catch {
-    throw new Problem(401, "invalid_page_token", "This page's token has expired or is not valid: get a new one.", {
-      headers: { "www-authenticate": "Bearer" },
-    });
+    throw invalid();
   }
   if (!tokens.origins.includes(pageOf(request))) {
     throw new Problem(403, "origin_not_allowed", "This token is for pages of another origin.");
   }
-  const { sub, models, max_tokens: maxTokens, tools, plan } = claims;
+  const {
+    sub = "",
+    exp,
+    jti = "",
+    user,
+    models,
+    max_tokens: maxTokens,
+    tools,
+    plan,
+    parameters,
+    tags,
+    made_at,
+  } = claims;
+  if (keys) {
+    const subjects = [subjectOf(sub, "id", jti), ...(user === undefined ? [] : [subjectOf(sub, "user", user)])];
+    if (await askKeys<boolean>(keys, { op: "isRevoked", subjects, issuedAt: made_at ?? 0 })) throw invalid();
+  }
   return {
-    caller: sub as string,
+    caller: user === undefined ? sub : `${sub}/${user}`,
     ...(models && { models }),
     ...(maxTokens !== undefined && { maxTokens }),
     ...(tools !== undefined && { tools }),
     ...(plan && { plan }),
+    ...(parameters && { parameters }),
+    ...(tags && { tags }),
+    ...(exp !== undefined && { expiresAt: exp * 1000 }),
   };
+}
+
+interface PageClaims {
+  sub?: string;
+  exp?: number;
+  jti?: string;
+  user?: string;
+  models?: string[];
+  max_tokens?: number;
+  tools?: boolean;
+  plan?: Plan;
+  parameters?: ParameterPolicy;
+  tags?: Record<string, string>;
+  made_at?: number;
+}
+
+function invalid(): Problem {
+  return new Problem(401, "invalid_page_token", "This page's token has expired or is not valid: get a new one.", {
+    headers: { "www-authenticate": "Bearer" },
+  });
 }
 
 /** The origin of the page that asks, as its browser says; nothing where none does. */
@@ -101,4 +228,11 @@ function narrower(a: readonly string[] | undefined, b: readonly string[] | undef
 
 function lower(a: number | undefined, b: number | undefined): number | undefined {
   return a && b ? Math.min(a, b) : (a ?? b);
+}
+
+/** Of each limit the lower one. */
+function lowerPlan(a: Plan | undefined, b: Plan | undefined): Plan | undefined {
+  if (!a || !b) return a ?? b;
+  const names = new Set([...Object.keys(a), ...Object.keys(b)]) as Set<keyof Plan>;
+  return Object.fromEntries([...names].map((name) => [name, lower(a[name], b[name])]));
 }

@@ -31,15 +31,16 @@ export type Policies = readonly (ParameterPolicy | undefined)[];
 
 /**
  * The parameters as they may be sent on.
+ * @param documented those that pass without being allowed
  * @throws {Problem} 400, one is not allowed
  */
-export function permitted(given: Params, policies: Policies): Params {
+export function permitted(given: Params, policies: Policies, documented = DOCUMENTED): Params {
   const set = policies.filter((policy) => policy !== undefined);
   const defaults = Object.assign({}, ...set.map((policy) => policy.defaults)) as Params;
   const forced = Object.assign({}, ...set.map((policy) => policy.force)) as Params;
   for (const name of Object.keys(given)) {
     if (given[name] === undefined || given[name] === null || Object.hasOwn(forced, name)) continue;
-    if (!isAllowed(name, set)) throw notAllowed(name, "");
+    if (!isAllowed(name, set, documented)) throw notAllowed(name, "");
     if (name === "tools") checkTools(given.tools, set);
   }
   const params: Params = { ...given };
@@ -48,9 +49,13 @@ export function permitted(given: Params, policies: Policies): Params {
 }
 
 /** Denied by nobody; and documented, or allowed by somebody. */
-function isAllowed(name: string, policies: readonly ParameterPolicy[]): boolean {
+function isAllowed(
+  name: string,
+  policies: readonly ParameterPolicy[],
+  documented: ReadonlySet<string> = DOCUMENTED,
+): boolean {
   if (policies.some(({ deny }) => deny?.includes(name))) return false;
-  if (DOCUMENTED.has(name)) return true;
+  if (documented.has(name)) return true;
   return policies.some(({ allow }) => allow === "any" || allow?.includes(name));
 }
 

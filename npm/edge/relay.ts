@@ -13,10 +13,13 @@ import {
   type Attempt,
   attempted,
   decoderOptions,
+  isKeyRefused,
+  keysInOrder,
   mayAskNext,
   problemOf,
   refusesStreamOptions,
   type Upstream,
+  type UpstreamKey,
 } from "./upstream.ts";
 import { type Asked, type OpenRecord, openRecord, usageOf } from "./usage-record.ts";
 
@@ -28,9 +31,13 @@ export interface Admitted {
   /** The request's id, by which its caller knows it. */
   requestId: string;
   caller: string;
+  /** Those of the caller's grant. */
+  tags: UsageRecord["tags"];
   request: ChatRequest;
   /** The id of its usage record. */
   recordId: string;
+  /** Headers that go on to the provider: those of W3C Trace Context. */
+  trace?: Readonly<Record<string, string>>;
   /** Its leases within the limits. */
   leases: RequestLeases | undefined;
   /** Keeps the worker alive while there is something to count, also when the caller has left. */
@@ -52,8 +59,16 @@ const IDLE = 120_000;
 export async function relay(admitted: Admitted): Promise<Relayed> {
   const { configuration, signal, request, leases, waitUntil } = admitted;
   const { onDisconnect, writeTimeout, answerTimeout } = configuration;
-  const { requestId, caller, recordId } = admitted;
-  const record = openRecord(configuration, leases, { recordId, requestId, caller, model: request.model });
+  const { requestId, caller, tags, recordId } = admitted;
+  const endpoint = "/v1/chat/completions";
+  const record = openRecord(configuration, leases, {
+    recordId,
+    requestId,
+    caller,
+    tags,
+    endpoint,
+    model: request.model,
+  });
   waitUntil(record.closed);
 
   const opening = new Opening(admitted, record);
@@ -69,10 +84,14 @@ export async function relay(admitted: Admitted): Promise<Relayed> {
       answerTimeout,
       problemOf,
     });
-    void ended.then((ending) => record.close(entryOf(ending)));
+    void ended.then((ending) => {
+      opening.end();
+      return record.close(entryOf(ending));
+    });
     const headers = answerHeaders(first.contentType, record.value.upstreamRequestId);
     return { response: new Response(body, { headers }), record: record.value };
   } catch (error) {
+    opening.end();
     const problem = problemOf(error);
     const isAborted = error instanceof APIUserAbortError;
     const isUnanswered = isAborted || problem.status === 504;
@@ -95,6 +114,8 @@ class Opening {
   readonly #controller = new AbortController();
   readonly #started = performance.now();
   readonly #leave = () => this.#controller.abort();
+  /** What is to be done when the answer is over. */
+  readonly #ended: (() => void)[] = [];
   /** The providers that have not been asked. */
   #next = 0;
   /** What was sent last, and to whom. */
@@ -111,6 +132,11 @@ class Opening {
 
   close(): void {
     this.#admitted.signal.removeEventListener("abort", this.#leave);
+  }
+
+  /** The answer is over. */
+  end(): void {
+    for (const end of this.#ended.splice(0)) end();
   }
 
   /**
@@ -152,36 +178,53 @@ class Opening {
     for (;;) {
       const place = places[this.#next++] as Upstream;
       try {
-        return await this.#ask(place);
+        return await this.#askWithAnyKey(place);
       } catch (error) {
         if (this.#isLast || !mayAskNext(error)) throw error;
       }
     }
   }
 
-  async #ask(place: Upstream): Promise<OpenAnswer> {
-    const { request, leases, requestId } = this.#admitted;
+  /** Asks with the least busy key, and with the next one where that is refused or used up. */
+  async #askWithAnyKey(place: Upstream): Promise<OpenAnswer> {
+    const keys = keysInOrder(place);
+    for (;;) {
+      const key = keys.shift() as UpstreamKey;
+      try {
+        return await this.#ask(place, key);
+      } catch (error) {
+        if (keys.length === 0 || !(mayAskNext(error) || isKeyRefused(error))) throw error;
+      }
+    }
+  }
+
+  async #ask(place: Upstream, key: UpstreamKey): Promise<OpenAnswer> {
+    key.busy++;
+    try {
+      const answer = await this.#send(place, key);
+      this.#ended.push(() => key.busy--);
+      return answer;
+    } catch (error) {
+      key.busy--;
+      if (!place.takesStreamOptions || !refusesStreamOptions(error)) throw error;
+      place.takesStreamOptions = false;
+      return this.#ask(place, key);
+    }
+  }
+
+  async #send(place: Upstream, key: UpstreamKey): Promise<OpenAnswer> {
+    const { request, leases, requestId, trace } = this.#admitted;
     const provider = providerRequestOf(request, place);
     const attempt: Attempt = { body: provider.body, leases, isSent: false, prices: place.priceOf(provider.model) };
     this.#sent = { place, request: provider, attempt };
-    let response: Response;
-    try {
-      response = await attempted(attempt, (own) =>
-        place.client.chat.completions
-          .create(provider.params, {
-            signal: this.#controller.signal,
-            headers: {
-              ...own,
-              ...(place.options.requestId !== false && { "x-request-id": requestId }),
-            },
-          })
-          .asResponse(),
-      );
-    } catch (error) {
-      if (!place.takesStreamOptions || !refusesStreamOptions(error)) throw error;
-      place.takesStreamOptions = false;
-      return this.#ask(place);
-    }
+    const response = await attempted(attempt, (own) =>
+      key.client.chat.completions
+        .create(provider.params, {
+          signal: this.#controller.signal,
+          headers: { ...own, ...trace, ...(place.options.requestId !== false && { "x-request-id": requestId }) },
+        })
+        .asResponse(),
+    );
     this.#record.note({
       provider: place.name,
       upstreamModel: place.model ?? (request.model || null),
@@ -190,7 +233,7 @@ class Opening {
     const answer = await answerOf(response);
     const { firstToken, idle } = patienceOf(place);
     const decoder = { ...this.#decoderOf(place, provider), started: this.#started };
-    const { apiKey } = place.options;
+    const { apiKey } = key;
     const asked = askedOf(place, provider);
     return {
       ...answer,

@@ -5,10 +5,10 @@ import type { ChatCompletionCreateParamsBase, Prices } from "chatwire";
 import { joined } from "./bytes.ts";
 import type { Configuration, Route } from "./configuration.ts";
 import { type ExactJSON, parseExactly } from "./exact-json.ts";
-import type { Grant, RequestLimits } from "./options.ts";
+import type { Grant, ProviderOptions, RequestLimits } from "./options.ts";
 import { permitted } from "./parameters.ts";
 import { Problem } from "./problem.ts";
-import type { Upstream } from "./upstream.ts";
+import { keysInOrder, type Upstream } from "./upstream.ts";
 
 /** A request that may be sent. */
 export interface ChatRequest {
@@ -37,9 +37,17 @@ export interface ProviderRequest {
 
 type Params = Record<string, unknown>;
 
-/** @throws {Problem} 413, it is longer than allowed; 400, it is not a JSON object */
-export async function readJSON(request: Request, limit: number): Promise<ExactJSON & { value: Params }> {
+/**
+ * @param empty what an empty body stands for, if it may be empty
+ * @throws {Problem} 413, it is longer than allowed; 400, it is not a JSON object
+ */
+export async function readJSON(
+  request: Request,
+  limit: number,
+  empty?: Params,
+): Promise<ExactJSON & { value: Params }> {
   const bytes = await readBytes(request, limit);
+  if (empty && bytes.length === 0) return { value: empty, print: () => undefined };
   let json: ExactJSON | undefined;
   try {
     json = parseExactly(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
@@ -78,7 +86,7 @@ export function chatRequestOf(
   configuration: Configuration,
   grant: Grant,
   json: ExactJSON,
-  wantsUsage = false,
+  { wantsUsage = false, documented }: { wantsUsage?: boolean; documented?: ReadonlySet<string> | undefined } = {},
 ): ChatRequest {
   const given = json.value as Params;
   const { model, route } = routeFor(configuration, grant, given.model);
@@ -86,7 +94,7 @@ export function chatRequestOf(
   if (limits.tools === false) refuseTools(given);
   checkTypes(given);
   const policies = [configuration.parameters, route.parameters, grant.parameters];
-  const params = Object.assign(permitted(given, policies), route.params);
+  const params = Object.assign(permitted(given, policies, documented), route.params);
   checkChoices(params, limits);
   if (limits.maxTokens !== undefined) checkLengths(params, limits.maxTokens);
   const asked = params.stream_options as { include_usage?: unknown } | null | undefined;
@@ -117,6 +125,25 @@ export function providerRequestOf(request: ChatRequest, place: Upstream): Provid
     body: json.print(params),
     model: typeof params.model === "string" ? params.model : null,
   };
+}
+
+/** The same for an API that is passed through: only the model's name and the caps are the gateway's. */
+export function providerBodyOf(
+  request: ChatRequest & { path?: string },
+  place: Upstream,
+): { params: Params; body: string; model: string | null } {
+  const { json, maxTokens, model } = request;
+  const params: Params = { ...request.params };
+  const named = place.model ?? (model === "" ? undefined : model);
+  if (named !== undefined) params.model = named;
+  if (maxTokens !== undefined) {
+    for (const field of LENGTH_FIELDS) {
+      if (typeof params[field] === "number") params[field] = Math.min(params[field] as number, maxTokens);
+    }
+    if ("prompt" in params) params.max_tokens ??= maxTokens;
+    else if (request.path === "/responses") params.max_output_tokens ??= maxTokens;
+  }
+  return { params, body: json.print(params) ?? JSON.stringify(params), model: named ?? null };
 }
 
 /** Prices of the models that a request may end at. */
@@ -210,10 +237,12 @@ function capTokens(params: Params, cap: number | undefined, understood: readonly
 /** What the limits have to know of a request. */
 export function limitsOf(request: ChatRequest): {
   provider: string;
+  apiKey: ProviderOptions["apiKey"];
   params: Readonly<Record<string, unknown>>;
   prices: readonly (Prices | undefined)[];
 } {
   const [first] = request.route.places;
   const { params } = providerRequestOf(request, first);
-  return { provider: first.name, params: params as unknown as Params, prices: pricesOf(request) };
+  const [key] = keysInOrder(first);
+  return { provider: first.name, apiKey: key?.apiKey, params: params as unknown as Params, prices: pricesOf(request) };
 }

@@ -10,7 +10,7 @@ import type { Configuration, Route } from "./configuration.ts";
 import { inletOf } from "./ends.ts";
 import { parseExactly } from "./exact-json.ts";
 import { noSuchStream, STATE_HEADER } from "./kept.ts";
-import type { RequestLeases } from "./limits.ts";
+import { type RequestLeases, withLimits } from "./limits.ts";
 import { eventsIn, Log, Numbering } from "./log.ts";
 import type { Environment, Plan, UsageRecord } from "./options.ts";
 import { Problem, safeHeaders } from "./problem.ts";
@@ -38,6 +38,7 @@ export interface Order {
   gateway: number;
   caller: string;
   plan: Plan | undefined;
+  tags: UsageRecord["tags"];
   recordId: string;
   requestId: string;
   model: string;
@@ -169,7 +170,7 @@ export class ChatwireStreams {
     void this.#storage.put("entry", entry);
     void this.#storage.setAlarm(entry.startedAt + LOOK_AGAIN);
 
-    const { caller, plan, recordId, requestId } = order;
+    const { caller, plan, tags, recordId, requestId } = order;
     const { signal } = this.#stop;
     // The platform keeps an object alive by what it waits for.
     const waitUntil = () => {};
@@ -184,6 +185,7 @@ export class ChatwireStreams {
         signal,
         requestId,
         caller,
+        tags,
         request,
         recordId,
         leases,
@@ -212,7 +214,7 @@ export class ChatwireStreams {
     const answer = this.#read(0);
     const id = response.headers.get("x-upstream-request-id");
     if (id) answer.headers.set("x-upstream-request-id", id);
-    return answer;
+    return withLimits(answer, this.#leases);
   }
 
   /** Reads to the end, with or without readers. */
@@ -311,9 +313,21 @@ export class ChatwireStreams {
 
   /** The record of a stream that a restart has cut. */
   #lost(entry: Entry): UsageRecord {
-    const { recordId, requestId, caller, model, startedAt, answer } = entry;
+    const { recordId, requestId, caller, tags, model, startedAt, answer } = entry;
+    const endpoint = "/v1/chat/completions";
     return {
-      ...{ recordId, requestId, caller, model, startedAt, status: 200, outcome: "truncated", disconnected: false },
+      ...{
+        recordId,
+        requestId,
+        caller,
+        tags,
+        endpoint,
+        model,
+        startedAt,
+        status: 200,
+        outcome: "truncated",
+        disconnected: false,
+      },
       ...{ promptTokens: null, cached: null, completionTokens: null, tokens: null, cost: null, estimated: false },
       ...this.#estimate(entry),
       ...(answer ?? { provider: null, upstreamModel: null, upstreamRequestId: null }),

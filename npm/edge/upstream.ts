@@ -29,13 +29,28 @@ export interface Upstream {
   name: string;
   /** `null` leaves the caller's. */
   model: string | null;
-  client: Chatwire;
+  /** One for each key, in no order. */
+  keys: readonly UpstreamKey[];
   options: ProviderOptions;
   priceOf: PriceOf;
   /** The parameters for the longest answer that it understands. */
   lengthFields: readonly LengthField[];
   /** Whether it takes `stream_options`; becomes `false` when it refuses them. */
   takesStreamOptions: boolean;
+}
+
+/** One key of a provider, and its client: cooldowns and limits are the key's. */
+export interface UpstreamKey {
+  client: Chatwire;
+  apiKey: ProviderOptions["apiKey"];
+  weight: number;
+  /** Answers under way. */
+  busy: number;
+}
+
+/** A provider's keys, the least busy first. */
+export function keysInOrder({ keys }: Upstream): UpstreamKey[] {
+  return [...keys].sort((a, b) => (a.busy + 1) / a.weight - (b.busy + 1) / b.weight);
 }
 
 /** One call of a provider's client. The client hands its requests to `fetch`, which finds here what it needs beside them. */
@@ -46,6 +61,8 @@ export interface Attempt {
   /** A request has left the gateway. */
   isSent: boolean;
   prices: Prices | undefined;
+  /** In place of the client's own request: this path, and its parameters. */
+  pass?: { path: string; params: Readonly<Record<string, unknown>>; isStream: boolean };
 }
 
 /** Names an attempt to `fetch`; it goes no further. */
@@ -71,39 +88,57 @@ export function upstreamOf(
   limits?: Limits,
   routePrices?: Prices,
 ): Upstream {
-  const { lengthFields, streamOptions = true, requestId: _, prices: __, ...client } = provider;
+  const { lengthFields, streamOptions = true, requestId: _, prices: __, keys, ...own } = provider;
   const host: Fetch = provider.fetch ?? ((url, init) => fetch(url, init));
   const priceOf = priceList(provider, routePrices);
   const prices = priceOf(model);
-  const options: ClientOptions = {
-    ...client,
-    ...(prices && { prices }),
-    fetch: (url, init) => {
-      const id = init.headers.get(ATTEMPT_HEADER) ?? "";
+  const options: ClientOptions = { ...own, ...(prices && { prices }) };
+  const keyOf = (apiKey: ProviderOptions["apiKey"], weight: number): UpstreamKey => {
+    const send: Fetch = (url, init) => {
+      const attempt = attempts.get(init.headers.get(ATTEMPT_HEADER) ?? "");
       init.headers.delete(ATTEMPT_HEADER);
-      const attempt = attempts.get(id);
-      // A redirect is not followed: it would carry the key to an address that is not configured.
-      const send = (own: Parameters<Fetch>[1]) => {
+      const target = targetOf(attempt, url, init);
+      const request = (own: FetchInit) => {
         if (attempt) attempt.isSent = true;
-        const body = attempt?.body === undefined ? {} : { body: attempt.body };
-        const sent: Parameters<Fetch>[1] & RequestInit = { ...own, ...body, redirect: "manual" };
-        return host(url, sent);
+        // A redirect is not followed: it would carry the key to an address that is not configured.
+        const sent: FetchInit & RequestInit = { ...own, ...target.changes, redirect: "manual" };
+        return host(target.url, sent);
       };
       // Plans are for completions: the list of models is free.
-      return limits && init.method === "POST"
-        ? limits.attempt(name, attempt?.leases, init, attempt?.prices, send)
-        : send(init);
-    },
+      if (!limits || (init.method !== "POST" && !attempt?.pass)) return request(init);
+      const from = { provider: name, apiKey, leases: attempt?.leases, prices: attempt?.prices };
+      return limits.attempt(from, init, attempt?.pass?.params, request);
+    };
+    const made = { ...options, fetch: send, ...(apiKey !== undefined && { apiKey }) };
+    return { client: new Chatwire(made), apiKey, weight, busy: 0 };
   };
   return {
     name,
     model,
-    client: new Chatwire(options),
+    keys: keys
+      ? keys.map((key) => (typeof key === "string" ? keyOf(key, 1) : keyOf(key.apiKey, key.weight ?? 1)))
+      : [keyOf(provider.apiKey, 1)],
     options: provider,
     priceOf,
     lengthFields: lengthFields ?? usualLengthFields(provider),
     takesStreamOptions: streamOptions,
   };
+}
+
+type FetchInit = Parameters<Fetch>[1];
+
+/** Where a client's request really goes: the client knows of chat completions and models alone. */
+function targetOf(
+  attempt: Attempt | undefined,
+  url: string,
+  init: FetchInit,
+): { url: string; changes: Partial<FetchInit> } {
+  if (!attempt?.pass) return { url, changes: attempt?.body === undefined ? {} : { body: attempt.body } };
+  const target = new URL(url);
+  target.pathname = target.pathname.replace(/\/models$/, attempt.pass.path);
+  init.headers.set("content-type", "application/json");
+  if (attempt.pass.isStream) init.headers.set("accept", "text/event-stream");
+  return { url: target.href, changes: { method: "POST", body: attempt.body ?? "" } };
 }
 
 /** OpenAI's newer models refuse `max_tokens`; Electron and its hub document nothing else. */
@@ -135,6 +170,11 @@ export function mayAskNext(error: unknown): boolean {
   if (error instanceof APIConnectionError || error instanceof RateLimitError) return true;
   if (error instanceof Problem) return error.status >= 500;
   return error instanceof APIError && error.status !== undefined && error.status >= 500;
+}
+
+/** Whether another key of the same provider may do better: this one is refused, or its allowance is gone. */
+export function isKeyRefused(error: unknown): boolean {
+  return error instanceof APIError && [401, 402, 403].includes(error.status ?? 0);
 }
 
 /** Whether a provider refuses a request because of its `stream_options`. */

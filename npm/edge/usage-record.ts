@@ -27,7 +27,7 @@ export interface OpenRecord {
 export function openRecord(
   { onUsage }: Configuration,
   leases: RequestLeases | undefined,
-  known: Pick<UsageRecord, "recordId" | "requestId" | "caller" | "model">,
+  known: Pick<UsageRecord, "recordId" | "requestId" | "caller" | "tags" | "endpoint" | "model">,
 ): OpenRecord {
   const record: UsageRecord = {
     upstreamRequestId: null,
@@ -86,8 +86,7 @@ type Numbers = Pick<UsageRecord, "promptTokens" | "cached" | "completionTokens" 
  * @param asked the parameters of the request, and the prices of its model
  */
 export function usageOf({ usage, cost, text, reasoning }: Outcome, asked: Asked): Numbers {
-  if (!usage)
-    return { promptTokens: null, cached: null, completionTokens: null, tokens: null, cost: null, estimated: false };
+  if (!usage) return UNKNOWN;
   const { prompt_tokens: prompt, completion_tokens: completion, total_tokens: total } = usage;
   const cached = usage.prompt_tokens_details?.cached_tokens ?? null;
   const isPossible = [prompt, completion, total, cached ?? 0].every(isCount) && (cached ?? 0) <= prompt;
@@ -110,6 +109,35 @@ export function usageOf({ usage, cost, text, reasoning }: Outcome, asked: Asked)
     estimated: usage.estimated ?? false,
   };
 }
+
+/** The numbers of an answer that the gateway does not read; impossible ones count as unknown. */
+export function numbersOf(used: {
+  promptTokens: number | null;
+  completionTokens?: number;
+  cached?: number;
+  prices: Prices | undefined;
+  isEstimate?: boolean;
+}): Numbers {
+  const { promptTokens, completionTokens = 0, cached = null, prices, isEstimate = true } = used;
+  if (promptTokens === null || ![promptTokens, completionTokens, cached ?? 0].every(isCount)) return UNKNOWN;
+  return {
+    promptTokens,
+    cached,
+    completionTokens,
+    tokens: promptTokens + completionTokens,
+    cost: prices ? costOf(prices, promptTokens, completionTokens) : null,
+    estimated: isEstimate,
+  };
+}
+
+const UNKNOWN: Numbers = {
+  promptTokens: null,
+  cached: null,
+  completionTokens: null,
+  tokens: null,
+  cost: null,
+  estimated: false,
+};
 
 /** A request, as far as its usage may have to be estimated. */
 export interface Asked {

@@ -513,7 +513,8 @@ test("what_is_not_served_says_what_is", async () => {
   const { fetch } = withEmulator();
   for (const [method, path, status] of [
     ["GET", "/", 404],
-    ["POST", "/v1/embeddings", 404],
+    ["POST", "/v1/images/generations", 404],
+    ["GET", "/v1/embeddings", 405],
     ["GET", CHAT, 405],
     ["POST", "/v1/models", 405],
     ["DELETE", CHAT, 405],

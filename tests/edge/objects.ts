@@ -1,6 +1,7 @@
 /** Durable Objects in this process: SQLite in memory, an object for each name, and a clock that the test holds. */
 import { DatabaseSync } from "node:sqlite";
 import {
+  ChatwireKeys,
   ChatwireLimiter,
   ChatwireStreams,
   type DurableNamespace,
@@ -103,5 +104,16 @@ export function streamObjects() {
     storage,
     open,
     restart: () => memory.clear(),
+  };
+}
+
+/** The object that keeps the keys of callers. */
+export function keysObject(clock: () => number = Date.now): DurableNamespace {
+  const database = new DatabaseSync(":memory:");
+  const exec = (query: string, ...values: unknown[]) => database.prepare(query).all(...(values as never[]));
+  const object = new ChatwireKeys({ storage: { sql: { exec } } }, undefined, clock);
+  return {
+    idFromName: (name) => ({ name }),
+    get: () => ({ fetch: (url, init) => object.fetch(new Request(url, init)) }),
   };
 }

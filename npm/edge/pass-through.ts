@@ -1,0 +1,170 @@
+/**
+ * `/v1/embeddings`, `/v1/completions` and `/v1/responses`: authenticated, limited and metered, and otherwise passed through.
+ * The answer's bytes are the provider's. There is no fallback and no repair: the gateway does not know these answers.
+ */
+import { joined } from "./bytes.ts";
+import type { Configuration } from "./configuration.ts";
+import { inletOf, outletOf } from "./ends.ts";
+import type { RequestLeases } from "./limits.ts";
+import type { UsageRecord } from "./options.ts";
+import { safeHeaders } from "./problem.ts";
+import { type ChatRequest, providerBodyOf } from "./request.ts";
+import { promptTokensOf, UNITS_PER_TOKEN } from "./reservation.ts";
+import { attempted, keysInOrder, problemOf, type UpstreamKey } from "./upstream.ts";
+import { numbersOf, openRecord } from "./usage-record.ts";
+
+/** The paths, and the parameters of each that choose no model, price, tool or address. */
+export const PASSED: Readonly<Record<string, ReadonlySet<string>>> = {
+  "/embeddings": new Set(["model", "input", "encoding_format", "dimensions", "user"]),
+  "/completions": new Set([
+    ...["model", "prompt", "suffix", "max_tokens", "temperature", "top_p", "n", "stream", "stream_options", "logprobs"],
+    ...["echo", "stop", "presence_penalty", "frequency_penalty", "logit_bias", "user", "seed"],
+  ]),
+  "/responses": new Set([
+    ...["model", "input", "instructions", "max_output_tokens", "temperature", "top_p", "stream", "text", "tools"],
+    ...[
+      "tool_choice",
+      "parallel_tool_calls",
+      "reasoning",
+      "truncation",
+      "user",
+      "metadata",
+      "include",
+      "stream_options",
+    ],
+    ...["store", "previous_response_id", "prompt_cache_key", "safety_identifier"],
+  ]),
+};
+
+/** The end of a stream, in which the usage is. */
+const TAIL_BYTES = 64 * 1024;
+/** Of a whole answer, so much is read for its usage. */
+const WHOLE_BYTES = 16 * 1024 * 1024;
+
+/** A request that was let in. */
+export interface Passing {
+  configuration: Configuration;
+  signal: AbortSignal;
+  requestId: string;
+  caller: string;
+  tags: UsageRecord["tags"];
+  /** As `/embeddings`. */
+  path: string;
+  request: ChatRequest;
+  recordId: string;
+  trace: Readonly<Record<string, string>>;
+  leases: RequestLeases | undefined;
+  waitUntil(promise: Promise<unknown>): void;
+}
+
+/** @throws {Problem} there is no answer */
+export async function passThrough(passing: Passing): Promise<Response> {
+  const { configuration, signal, requestId, caller, tags, path, request, recordId, trace, leases } = passing;
+  const [place] = request.route.places;
+  const [key] = keysInOrder(place) as [UpstreamKey];
+  const { params, body, model } = providerBodyOf({ ...request, path }, place);
+  const known = { recordId, requestId, caller, tags, endpoint: `/v1${path}`, model: request.model };
+  const record = openRecord(configuration, leases, known);
+  passing.waitUntil(record.closed);
+  record.note({ provider: place.name, upstreamModel: model });
+  const prices = place.priceOf(model);
+  const attempt = { body, leases, isSent: false, prices, pass: { path, params, isStream: request.isStream } };
+  const isId = place.options.requestId !== false;
+  let response: Response;
+  key.busy++;
+  try {
+    response = await attempted(attempt, (own) =>
+      key.client.models
+        .list({ signal, maxRetries: 0, headers: { ...own, ...trace, ...(isId && { "x-request-id": requestId }) } })
+        .asResponse(),
+    );
+  } catch (error) {
+    key.busy--;
+    const problem = problemOf(error);
+    const asked = { promptTokens: attempt.isSent && signal.aborted ? promptTokensOf(params) : null, prices };
+    const outcome = signal.aborted ? "aborted" : "error";
+    void record.close({ ...numbersOf(asked), status: problem.status, outcome, disconnected: signal.aborted });
+    throw problem;
+  }
+  const contentType = response.headers.get("content-type") ?? "application/json";
+  const isStream = /^text\/event-stream\b/i.test(contentType);
+  const outlet = outletOf(() => {
+    isGone = true;
+  });
+  let isGone = false;
+  const run = async () => {
+    const read: Uint8Array[] = [];
+    let bytesRead = 0;
+    let kept = 0;
+    let outcome: UsageRecord["outcome"] = "complete";
+    const inlet = response.body ? inletOf(response.body) : undefined;
+    try {
+      for (let bytes = await inlet?.next(); bytes; bytes = await inlet?.next()) {
+        const piece = bytes.slice();
+        bytesRead += piece.length;
+        read.push(piece);
+        kept += piece.length;
+        while (read.length > 1 && kept > (isStream ? TAIL_BYTES : WHOLE_BYTES)) kept -= read.shift()?.length ?? 0;
+        if (!isGone) await outlet.pass(piece.slice());
+        if (isGone && configuration.onDisconnect === "abort") break;
+      }
+      if (isGone && configuration.onDisconnect === "abort") outcome = "aborted";
+      outlet.close();
+    } catch {
+      outcome = isGone ? "aborted" : "truncated";
+      if (!isGone) outlet.fail(new TypeError("The provider's answer broke off."));
+    }
+    inlet?.cancel();
+    key.busy--;
+    const used = usageIn(new TextDecoder().decode(joined(...read)), isStream);
+    const estimate = {
+      promptTokens: promptTokensOf(params),
+      completionTokens:
+        path === "/embeddings" ? 0 : Math.ceil(bytesRead / (isStream ? UNITS_PER_EVENT : UNITS_PER_TOKEN)),
+    };
+    await record.close({
+      ...numbersOf({ ...(used ?? estimate), prices, isEstimate: !used }),
+      outcome,
+      disconnected: isGone,
+    });
+  };
+  passing.waitUntil(run());
+  return new Response(outlet.body, { status: response.status, headers: safeHeaders({ "content-type": contentType }) });
+}
+
+/** Bytes of an event, about, which brings a token. */
+const UNITS_PER_EVENT = 200;
+
+/** What an answer says that it used, in the words of either API; of a stream the last that says so. */
+function usageIn(
+  text: string,
+  isStream: boolean,
+): { promptTokens: number; completionTokens: number; cached?: number } | undefined {
+  const texts = isStream ? [...text.matchAll(/^data: ?(.*)$/gm)].map(([, data = ""]) => data).reverse() : [text];
+  for (const one of texts) {
+    if (!one.includes('"usage"')) continue;
+    try {
+      const value = JSON.parse(one) as { usage?: Used; response?: { usage?: Used } };
+      const usage = value.usage ?? value.response?.usage;
+      if (!usage) continue;
+      const details = usage.prompt_tokens_details ?? usage.input_tokens_details;
+      return {
+        promptTokens: usage.prompt_tokens ?? usage.input_tokens ?? 0,
+        completionTokens: usage.completion_tokens ?? usage.output_tokens ?? 0,
+        ...(details?.cached_tokens !== undefined && { cached: details.cached_tokens }),
+      };
+    } catch {
+      // A part of an event, at the beginning of the tail.
+    }
+  }
+  return undefined;
+}
+
+interface Used {
+  prompt_tokens?: number;
+  completion_tokens?: number;
+  input_tokens?: number;
+  output_tokens?: number;
+  prompt_tokens_details?: { cached_tokens?: number };
+  input_tokens_details?: { cached_tokens?: number };
+}

@@ -1,0 +1,181 @@
+/** Keys of callers that are made, listed, limited and revoked while the gateway runs; tokens of pages for end users. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { bearerTokens, type CallerKey, type GatewayOptions } from "chatwire/edge";
+import { keysObject, limiterObjects } from "./objects.ts";
+import { bytesOf, CHAT, chat, errorOf, withEmulator } from "./setting.ts";
+
+const bearer = (token: string, more: Record<string, string> = {}) => ({ authorization: `Bearer ${token}`, ...more });
+const page = "https://chat.example.com";
+
+function setting(options: Partial<GatewayOptions> = {}) {
+  const own = withEmulator({
+    authorize: bearerTokens({
+      "of-admin": { caller: "admin", managesKeys: true },
+      "of-team": { caller: "team", models: ["small", "large"], maxTokens: 50, plan: { requestsPerMinute: 100 } },
+    }),
+    models: { small: "upstream/electron", large: "upstream/electron" },
+    keys: keysObject(),
+    limiter: limiterObjects().namespace,
+    token: { secret: "x".repeat(32), origins: [page], expiresIn: 600 },
+    ...options,
+  });
+  const manage = async (method: string, path: string, body?: object, token = "of-admin") => {
+    const init = { method, headers: bearer(token), ...(body && { body: JSON.stringify(body) }) };
+    return own.fetch(`/v1/keys${path}`, init);
+  };
+  const create = async (body: object): Promise<CallerKey & { key: string }> => (await manage("POST", "", body)).json();
+  const ask = (token: string, params = {}, headers: Record<string, string> = {}) =>
+    own.fetch(CHAT, chat("Tell me a story", { model: "small", ...params, headers: bearer(token, headers) }));
+  const token = async (body?: object): Promise<{ token: string; id: string; expires_in: number; models: string[] }> => {
+    const init = { method: "POST", headers: bearer("of-team"), ...(body && { body: JSON.stringify(body) }) };
+    return (await own.fetch("/v1/token", init)).json();
+  };
+  return { ...own, manage, create, ask, token };
+}
+
+describe("keys of callers", () => {
+  it("open what they are made for, until they are revoked", async () => {
+    const { create, ask, manage, recorded } = setting();
+    const { key, id, hint, grant } = await create({
+      caller: "app",
+      models: ["small"],
+      maxTokens: 3,
+      tags: { team: "a" },
+    });
+    assert.match(key, /^cwk_[\w-]{40,}$/);
+    assert.ok(key.startsWith(hint.slice(0, -1)));
+    assert.deepEqual(grant, { caller: "app", models: ["small"], maxTokens: 3, tags: { team: "a" } });
+    const answer = await ask(key);
+    assert.equal((await answer.json()).usage.completion_tokens, 3);
+    const [record] = await recorded(1);
+    assert.deepEqual([record?.caller, record?.tags, record?.endpoint], ["app", { team: "a" }, "/v1/chat/completions"]);
+    assert.equal((await ask(key, { model: "large" })).status, 404);
+    assert.equal((await manage("DELETE", `/${id}`)).status, 200);
+    assert.equal((await ask(key)).status, 401);
+  });
+  it("are limited anew without being made anew", async () => {
+    const { create, ask, manage } = setting();
+    const { key, id } = await create({ caller: "app", maxTokens: 3 });
+    assert.equal((await manage("PATCH", `/${id}`, { caller: "app", maxTokens: 2 })).status, 200);
+    assert.equal((await (await ask(key)).json()).usage.completion_tokens, 2);
+  });
+  it("expire", async (context) => {
+    context.mock.timers.enable({ apis: ["Date"], now: Date.now() });
+    const { create, ask } = setting({ keys: keysObject(() => Date.now()) });
+    const { key } = await create({ caller: "app", expiresIn: 60 });
+    assert.equal((await ask(key)).status, 200);
+    context.mock.timers.tick(61_000);
+    assert.equal((await ask(key)).status, 401);
+  });
+  it("are listed in pages, and never shown again", async () => {
+    const { create, manage } = setting();
+    const made = [];
+    for (const caller of ["a", "b", "c"]) made.push(await create({ caller }));
+    const first = await (await manage("GET", "?limit=2")).json();
+    assert.deepEqual([first.data.length, first.has_more], [2, true]);
+    const rest = await (await manage("GET", `?limit=2&after=${first.data[1].id}`)).json();
+    assert.deepEqual([rest.data.length, rest.has_more], [1, false]);
+    const text = JSON.stringify([first, rest]);
+    for (const { key, id } of made) {
+      assert.ok(text.includes(id));
+      assert.ok(!text.includes(key));
+    }
+  });
+  it("are managed by those who may, with grants that make sense", async () => {
+    const { manage, create, fetch } = setting();
+    const { key } = await create({ caller: "app" });
+    for (const [token, status] of [
+      ["of-team", 403],
+      [key, 403],
+      ["nobody", 401],
+    ] as const) {
+      assert.equal((await manage("GET", "", undefined, token)).status, status);
+      assert.equal((await manage("POST", "", { caller: "x" }, token)).status, status);
+    }
+    for (const body of [
+      {},
+      { caller: "" },
+      { caller: "x", model: "small" },
+      { caller: "x", managesKeys: true },
+      { caller: "x", expiresIn: -1 },
+    ]) {
+      const refused = await manage("POST", "", body);
+      assert.deepEqual([refused.status, (await errorOf(refused)).code], [400, "invalid_value"], JSON.stringify(body));
+    }
+    assert.equal((await manage("DELETE", "/none")).status, 404);
+    assert.equal((await fetch("/v1/keys", { method: "PUT", headers: bearer("of-admin") })).status, 405);
+    const without = withEmulator({ authorize: () => ({ caller: "admin", managesKeys: true }) });
+    assert.equal((await without.fetch("/v1/keys")).status, 404);
+  });
+});
+
+describe("a page's token for an end user", () => {
+  it("is that user's own, and allows no more than its maker may", async () => {
+    const { token, ask, recorded } = setting();
+    const { token: given, models } = await token({ user: "ann", models: ["small", "other"], maxTokens: 4 });
+    assert.deepEqual(models, ["small"]);
+    assert.equal((await (await ask(given, {}, { origin: page })).json()).usage.completion_tokens, 4);
+    assert.equal((await recorded(1))[0]?.caller, "team/ann");
+    assert.equal((await ask(given, { model: "large" }, { origin: page })).status, 404);
+    const { token: greedy } = await token({ user: "ann", maxTokens: 5000 });
+    assert.equal(
+      (await (await ask(greedy, { max_tokens: 5000 }, { origin: page })).json()).usage.completion_tokens,
+      50,
+    );
+  });
+  it("has a plan of its own, each limit no higher than its maker's", async () => {
+    const { token, ask } = setting();
+    const { token: given } = await token({ user: "ann", plan: { requestsPerMinute: 1 } });
+    assert.equal((await ask(given, {}, { origin: page })).status, 200);
+    assert.equal((await ask(given, {}, { origin: page })).status, 429);
+    const { token: other } = await token({ user: "bob", plan: { requestsPerMinute: 1 } });
+    assert.equal((await ask(other, {}, { origin: page })).status, 200);
+  });
+  it("lasts no longer than asked, allowed, or its maker's own", async () => {
+    const { token } = setting();
+    assert.equal((await token()).expires_in, 600);
+    assert.equal((await token({ expiresIn: 60 })).expires_in, 60);
+    assert.equal((await token({ expiresIn: 9999 })).expires_in, 600);
+    const expiring = setting({ authorize: () => ({ caller: "team", expiresAt: Date.now() + 30_000 }) });
+    assert.ok((await expiring.token()).expires_in <= 30);
+  });
+  it("is revoked by itself, or with all of its user's", async () => {
+    const { token, ask, fetch } = setting();
+    const revoke = async (body: object) =>
+      (await fetch("/v1/token/revoke", { method: "POST", headers: bearer("of-team"), body: JSON.stringify(body) }))
+        .status;
+    const [one, two, other] = [
+      await token({ user: "ann" }),
+      await token({ user: "ann" }),
+      await token({ user: "bob" }),
+    ];
+    const statuses = async () =>
+      Promise.all(
+        [one, two, other].map(async (own) => {
+          const answer = await ask(own.token, {}, { origin: page });
+          await bytesOf(answer);
+          return answer.status;
+        }),
+      );
+    assert.deepEqual(await statuses(), [200, 200, 200]);
+    assert.equal(await revoke({ id: one.id }), 200);
+    assert.deepEqual(await statuses(), [401, 200, 200]);
+    assert.equal(await revoke({ user: "ann" }), 200);
+    assert.deepEqual(await statuses(), [401, 401, 200]);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.equal(
+      (await ask((await token({ user: "ann" })).token, {}, { origin: page })).status,
+      200,
+      "a new one opens again",
+    );
+    assert.equal(await revoke({}), 400);
+  });
+  it("is asked for with what makes sense", async () => {
+    const { fetch } = setting();
+    for (const body of [{ users: "ann" }, { user: 5 }, { plan: { costPerDay: -1 } }, { models: "small" }]) {
+      const init = { method: "POST", headers: bearer("of-team"), body: JSON.stringify(body) };
+      assert.equal((await fetch("/v1/token", init)).status, 400, JSON.stringify(body));
+    }
+  });
+});
