@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { serveDemo } from "./demo.ts";
 import { createEmulator, type LedgerRecord } from "./emulator/index.ts";
 import { serve } from "./emulator/serve.ts";
+import { KeyCommandError, manageKeys } from "./key-command.ts";
 import { loadEnvironment, chat as talk } from "./terminal.ts";
 
 const USAGE = `chatwire emulator [options]
@@ -44,6 +45,17 @@ A conversation in the terminal. With a pipe for input, one question and its answ
   --model NAME              the model (electron)
   --system TEXT             goes before the conversation
   --emulator                talks to the emulator: no key, no network
+
+chatwire keys list | create | limit ID | revoke ID
+
+Manages the keys of a gateway's callers. CHATWIRE_TOKEN is the token of a caller whose grant has managesKeys.
+
+  --gateway URL             the gateway's address (or CHATWIRE_GATEWAY)
+  --caller NAME             whom the key stands for
+  --models A,B              the models it opens (all)
+  --max-tokens N            tokens an answer may have
+  --expires-in SECONDS      when it ends (never)
+  --grant JSON              anything else that a grant may have, such as {"plan":{"costPerDay":2}}
 `;
 
 /** An error the user can mend; shown without a stack. */
@@ -204,7 +216,43 @@ async function chat(args: string[]): Promise<void> {
   }
 }
 
-const COMMANDS: Record<string, (args: string[]) => Promise<void>> = { emulator, replay, demo, chat };
+async function keys(args: string[]): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      gateway: { type: "string" },
+      caller: { type: "string" },
+      models: { type: "string" },
+      "max-tokens": { type: "string" },
+      "expires-in": { type: "string" },
+      grant: { type: "string", default: "{}" },
+    },
+  });
+  const [action, id] = positionals;
+  const { caller, models, "max-tokens": maxTokens, "expires-in": expiresIn } = values;
+  let more: Record<string, unknown>;
+  try {
+    more = JSON.parse(values.grant);
+  } catch {
+    throw new UsageError(`--grant is JSON such as {"plan":{"costPerDay":2}}`);
+  }
+  const grant = {
+    ...more,
+    ...(caller !== undefined && { caller }),
+    ...(models !== undefined && { models: models.split(",") }),
+    ...(maxTokens !== undefined && { maxTokens: number("--max-tokens", maxTokens) }),
+    ...(expiresIn !== undefined && { expiresIn: number("--expires-in", expiresIn) }),
+  };
+  const gateway = values.gateway ?? process.env.CHATWIRE_GATEWAY;
+  const command = { action, id, gateway, token: process.env.CHATWIRE_TOKEN, grant };
+  await manageKeys(command, console.log).catch((error: unknown) => {
+    if (error instanceof KeyCommandError) throw new UsageError(error.message);
+    throw error;
+  });
+}
+
+const COMMANDS: Record<string, (args: string[]) => Promise<void>> = { emulator, replay, demo, chat, keys };
 
 const [command = "", ...rest] = process.argv.slice(2);
 try {

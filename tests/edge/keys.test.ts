@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { bearerTokens, type CallerKey, type GatewayOptions } from "chatwire/edge";
+import { manageKeys } from "../../npm/key-command.ts";
 import { keysObject, limiterObjects } from "./objects.ts";
 import { bytesOf, CHAT, chat, errorOf, withEmulator } from "./setting.ts";
 
@@ -177,5 +178,31 @@ describe("a page's token for an end user", () => {
       const init = { method: "POST", headers: bearer("of-team"), body: JSON.stringify(body) };
       assert.equal((await fetch("/v1/token", init)).status, 400, JSON.stringify(body));
     }
+  });
+});
+
+describe("npx chatwire keys", () => {
+  it("makes, lists, limits and revokes", async () => {
+    const { fetch, ask } = setting();
+    const send = ((url: string, init: RequestInit) => fetch(url, init)) as typeof globalThis.fetch;
+    const lines: string[] = [];
+    const run = async (action: string, id?: string, grant: Record<string, unknown> = {}) => {
+      lines.length = 0;
+      const command = { action, id, gateway: "http://localhost/v1/", token: "of-admin", grant };
+      await manageKeys(command, (line) => lines.push(line), send);
+      return lines.map((line) => JSON.parse(line));
+    };
+    const [made] = await run("create", undefined, { caller: "app", maxTokens: 3 });
+    assert.equal((await ask(made.key)).status, 200);
+    const [changed] = await run("limit", made.id, { caller: "app", maxTokens: 2 });
+    assert.equal(changed.grant.maxTokens, 2);
+    for (let more = 0; more < 120; more++) await run("create", undefined, { caller: "more" });
+    assert.equal((await run("list")).length, 121);
+    assert.ok(!lines.join().includes(made.key));
+    await run("revoke", made.id);
+    assert.equal((await ask(made.key)).status, 401);
+    await assert.rejects(run("create", undefined, { caller: "" }), /refused \(400\)/);
+    await assert.rejects(run("revoke"), /takes the id of a key/);
+    await assert.rejects(run("destroy"), /one of list, create, limit, revoke/);
   });
 });
