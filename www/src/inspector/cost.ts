@@ -22,7 +22,7 @@ export class CostTab {
 
   /** Shows the totals, and how many requests went out in the last minute. */
   update(totals: readonly [string, string][], recent: number): void {
-    this.#totals.replaceChildren(...entries(totals.filter(([name]) => name !== "plan" && name !== "tokens")));
+    this.#totals.replaceChildren(...entries(totals.filter(([name]) => name !== "plan / min" && name !== "tokens")));
     const { requestsPerMinute, concurrent } = PLAN;
     this.#gauge.replaceChildren(
       ...Array.from({ length: requestsPerMinute }, (_, i) => create("span", i < recent ? "full" : "")),

@@ -45,6 +45,7 @@ export class WireLog implements WireListener {
   #event: Line[] = [];
   #decoder: ChatDecoder | undefined;
   #isStream = false;
+  #isGood = false;
   #isOver = false;
   readonly #onChange: () => void;
 
@@ -95,6 +96,7 @@ export class WireLog implements WireListener {
   response(status: number, headers: Headers): void {
     const type = headers.get("content-type") ?? "no type";
     this.#isStream = type.startsWith("text/event-stream");
+    this.#isGood = status < 300;
     this.#text = new TextDecoder();
     this.#rest = "";
     const wait = headers.get("retry-after");
@@ -122,7 +124,8 @@ export class WireLog implements WireListener {
   closed(reason?: string): void {
     if (this.#rest) this.#line(this.#rest);
     this.#rest = "";
-    if (!this.#isStream && this.#event.length > 0) this.#read();
+    // A refusal is no answer.
+    if (!this.#isStream && this.#isGood && this.#event.length > 0) this.#read();
     this.#event = [];
     if (this.#isOver) return;
     if (reason) this.#add(`— ${reason} —`, "lost", "lost");

@@ -19,7 +19,7 @@ export function totalsOf(usages: readonly UsageTotals[], recent: number): [name:
     ["tokens", number.format(prompt + completion)],
     ["cached", prompt > 0 ? `${Math.round((100 * cached) / prompt)} %` : "0 %"],
     ["cost", isKnown ? usd(sum((usage) => usage.cost ?? 0)) : "not known"],
-    ["plan", `${recent} / ${PLAN.requestsPerMinute} a min`],
+    ["plan / min", `${recent} of ${PLAN.requestsPerMinute}`],
     ["requests", number.format(sum((usage) => usage.requests))],
     ["tokens in", number.format(prompt)],
     ["tokens out", number.format(completion)],
