@@ -311,6 +311,109 @@ async fn a_fallback_answers_where_this_server_cannot_and_its_answer_is_counted_t
     assert_eq!((main.usage().requests, backup.usage().requests), (0, 1));
 }
 
+/// A `fetch` that gives these bodies in turn, the last one for ever. `!` in a body stands for silence.
+fn in_turn(bodies: &[&str]) -> Function {
+    let bodies: Vec<String> = bodies.iter().map(|body| format!("`{body}`")).collect();
+    let fetch = fetch(&format!(
+        "const bodies = [{}];
+         const body = bodies[Math.min(this.asked = (this.asked ?? -1) + 1, bodies.length - 1)];
+         const stream = new ReadableStream({{
+           start(controller) {{
+             controller.enqueue(new TextEncoder().encode(body.replace('!', '')));
+             if (!body.includes('!')) controller.close();
+           }},
+         }});
+         return Promise.resolve(new Response(stream));",
+        bodies.join(",")
+    ));
+    fetch.bind0(&js_sys::Object::new())
+}
+
+const ROLE: &str = r#"data: {"id":"bad","choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}\n\n"#;
+
+#[wasm_bindgen_test]
+async fn an_answer_that_breaks_before_its_first_token_is_asked_for_again() {
+    let silence = format!("{ROLE}!");
+    for (bad, reason) in [
+        ("", "TruncatedError"),
+        (ROLE, "TruncatedError"),
+        (
+            r#"data: {"error":{"code":503,"message":"busy"}}\n\n"#,
+            "InternalServerError",
+        ),
+        (silence.as_str(), "StalledError"),
+    ] {
+        let client = Client::builder(Provider::custom("http://again.test/v1"))
+            .fetch(in_turn(&[bad, WHOLE]))
+            .max_retries(1)
+            .timeout(TimeoutOption {
+                first_token: Setting::Ms(30.0),
+                ..TimeoutOption::default()
+            })
+            .build()
+            .unwrap();
+        let mut stream = client.stream(&request()).await.unwrap();
+        let mut ids = Vec::new();
+        while let Some(chunk) = stream.next().await {
+            ids.push(chunk.unwrap().id);
+        }
+        assert!(!ids.iter().any(|id| id.as_deref() == Some("bad")), "{ids:?}");
+        let outcome = stream.outcome().unwrap();
+        assert_eq!((outcome.status, outcome.text.as_str()), (Status::Complete, "Hi"));
+        let reasons: Vec<_> = outcome.attempts.iter().map(|attempt| attempt.reason.as_str()).collect();
+        assert_eq!(reasons, [reason, "ok"]);
+    }
+}
+
+#[wasm_bindgen_test]
+async fn an_answer_that_breaks_falls_back_and_the_last_one_stands() {
+    let backup = client(streaming(&[WHOLE, USAGE]));
+    let broken = |backup: Option<&Client>, on: &[&str]| {
+        let builder = Client::builder(Provider::custom("http://broken.test/v1"))
+            .fetch(in_turn(&[ROLE]))
+            .max_retries(0);
+        match backup {
+            Some(backup) => builder.fallback_on(on, backup.clone(), |_| {}),
+            None => builder,
+        }
+        .build()
+        .unwrap()
+    };
+    let (text, error, status) = read(&broken(Some(&backup), &["broken"])).await;
+    assert_eq!((text.as_str(), status), ("Hi", Status::Complete));
+    assert!(error.is_none());
+    for alone in [broken(None, &[]), broken(Some(&backup), &["limit"])] {
+        let (text, error, status) = read(&alone).await;
+        assert_eq!((text.as_str(), status), ("", Status::Truncated));
+        assert_eq!(error.unwrap().kind, ErrorKind::Truncated);
+    }
+    let completion = broken(Some(&backup), &["broken"]).create(&request()).await.unwrap();
+    assert_eq!(completion.choices.len(), 1);
+}
+
+#[wasm_bindgen_test]
+async fn a_stream_that_is_left_while_it_is_asked_for_again_is_aborted() {
+    let limited = r#"data: {"error":{"code":429,"message":"Please try again in 20s."}}\n\n"#;
+    let client = Client::builder(Provider::custom("http://left.test/v1"))
+        .fetch(in_turn(&[limited]))
+        .max_retries(1)
+        .build()
+        .unwrap();
+    let controller = web_sys::AbortController::new().unwrap();
+    Function::new_with_args("controller", "setTimeout(() => controller.abort(), 30)")
+        .call1(&JsValue::UNDEFINED, &controller)
+        .unwrap();
+    let options = CallOptions {
+        signal: Some(controller.signal()),
+        ..CallOptions::default()
+    };
+    let mut stream = client.stream_with(&request(), options).await.unwrap();
+    assert!(stream.next().await.is_none());
+    let outcome = stream.outcome().unwrap();
+    assert_eq!(outcome.status, Status::Aborted);
+    assert_eq!(outcome.attempts[0].reason, "RateLimitError");
+}
+
 #[wasm_bindgen_test]
 async fn a_request_that_is_wrong_is_wrong_for_a_fallback_too() {
     let main = refused("wrong.test", 401)

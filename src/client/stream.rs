@@ -15,6 +15,7 @@ use web_sys::{AbortController, AbortSignal, ReadableStreamDefaultReader};
 use super::asking::Asking;
 use super::connection::{Connection, Opened};
 use super::host::{self, Lost};
+use crate::attempt::Attempt;
 use crate::chat::{ChatCompletion, ChatCompletionChunk};
 use crate::error::{Error, ErrorKind};
 use crate::json::typed;
@@ -113,13 +114,8 @@ impl ChatStream {
     /// Ends the stream now; dropping it does so too. What had arrived is in the outcome.
     pub fn abort(&mut self) {
         if self.coming.take().is_some() {
-            // The last answer broke, and the next is not here: the caller left in between.
             let attempts = self.decoder.take_attempts();
-            self.decoder = Decoder::new(stream::Options {
-                attempts,
-                ..stream::Options::default()
-            });
-            self.chunks.clear();
+            self.restart(attempts);
         }
         self.decoder.end(End::Aborted, host::now());
         self.settle();
@@ -249,8 +245,23 @@ impl ChatStream {
         })
     }
 
+    /// The last answer broke, and the next is not here when the caller leaves: a decoder that has seen nothing.
+    fn restart(&mut self, attempts: Vec<Attempt>) {
+        self.decoder = Decoder::new(stream::Options {
+            attempts,
+            ..stream::Options::default()
+        });
+        self.chunks.clear();
+    }
+
     /// Nobody answers any more. Where nobody was asked once more, the last answer stands as it is.
     fn give_up(&mut self, error: Error) {
+        if error.kind == ErrorKind::UserAbort {
+            self.may_go_on = false;
+            self.restart(error.attempts);
+            self.decoder.end(End::Aborted, host::now());
+            return self.settle();
+        }
         self.decoder.set_attempts(error.attempts.clone());
         self.chunks.clear();
         self.may_go_on = false;
