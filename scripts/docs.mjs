@@ -202,6 +202,8 @@ function body(node, file, link) {
     case "TSDeclareFunction":
     case "FunctionDeclaration":
       return [code(signature(node, text))];
+    case "TSModuleDeclaration":
+      return []; // names for types that are explained elsewhere, on the class they belong to
     case "VariableDeclarator":
       return [code(`const ${text.slice(node.id.start, node.id.end)}`)];
     default:
@@ -234,7 +236,10 @@ const keyOf = ({ key, computed }, text) => {
 };
 
 const isHidden = (node) =>
-  node.key?.type === "PrivateIdentifier" || node.accessibility === "private" || node.type === "StaticBlock";
+  node.key?.type === "PrivateIdentifier" ||
+  node.key?.name?.startsWith("_") ||
+  node.accessibility === "private" ||
+  node.type === "StaticBlock";
 
 /** A table of fields, then a section for each method. */
 function members(nodes, file, link) {

@@ -97,21 +97,32 @@ export interface Difference {
  * ```
  */
 export class OpenAI {
+  /** The key; null where a function gives it, or where there is none. A key that is set here counts from the next call on. */
   apiKey: string | null;
+  /** Not used for chat. */
   adminAPIKey: string | null;
+  /** Sent as `OpenAI-Organization`. */
   organization: string | null;
+  /** Sent as `OpenAI-Project`. */
   project: string | null;
+  /** Not used for chat. */
   webhookSecret: string | null;
+  /** Where requests go, up to `/chat/completions`. One that is set here counts from the next call on. */
   baseURL: string;
   /** How often a failed request is tried again. */
   maxRetries: number;
   /** Milliseconds until the headers of each attempt. */
   timeout: number;
+  /** Hears what happens. */
   logger: options.Logger;
+  /** How much of it. */
   logLevel: options.LogLevel | undefined;
+  /** More for `fetch`. */
   fetchOptions: options.FetchOptions | undefined;
 
+  /** `chat.completions`: `create`, `parse`, `stream`, `runTools`, and stored completions. */
   readonly chat: Chat;
+  /** `list`, `retrieve` and `delete`. */
   readonly models: Models;
 
   protected _options: options.ClientOptions;
@@ -203,22 +214,27 @@ export class OpenAI {
     return url.toString();
   }
 
+  /** A GET of any path, for JSON. */
   get<Rsp>(path: string, opts: options.RequestOptions = {}): APIPromise<Rsp> {
     return this.request({ ...opts, method: "get", path });
   }
 
+  /** A POST of any path, for JSON. */
   post<Rsp>(path: string, opts: options.RequestOptions = {}): APIPromise<Rsp> {
     return this.request({ ...opts, method: "post", path });
   }
 
+  /** A PATCH of any path, for JSON. */
   patch<Rsp>(path: string, opts: options.RequestOptions = {}): APIPromise<Rsp> {
     return this.request({ ...opts, method: "patch", path });
   }
 
+  /** A PUT of any path, for JSON. */
   put<Rsp>(path: string, opts: options.RequestOptions = {}): APIPromise<Rsp> {
     return this.request({ ...opts, method: "put", path });
   }
 
+  /** A DELETE of any path, for JSON. */
   delete<Rsp>(path: string, opts: options.RequestOptions = {}): APIPromise<Rsp> {
     return this.request({ ...opts, method: "delete", path });
   }
@@ -232,36 +248,47 @@ export class OpenAI {
     return this._transport.request<Rsp>(method, path, opts);
   }
 
+  /** Not here: use the `openai` package for it. */
   get embeddings(): NotChat<"embeddings"> {
     return notChat(this, "embeddings");
   }
+  /** Not here: use the `openai` package for it. */
   get completions(): NotChat<"completions"> {
     return notChat(this, "completions");
   }
+  /** Not here: use the `openai` package for it. */
   get responses(): NotChat<"responses"> {
     return notChat(this, "responses");
   }
+  /** Not here: use the `openai` package for it. */
   get files(): NotChat<"files"> {
     return notChat(this, "files");
   }
+  /** Not here: use the `openai` package for it. */
   get images(): NotChat<"images"> {
     return notChat(this, "images");
   }
+  /** Not here: use the `openai` package for it. */
   get audio(): NotChat<"audio"> {
     return notChat(this, "audio");
   }
+  /** Not here: use the `openai` package for it. */
   get moderations(): NotChat<"moderations"> {
     return notChat(this, "moderations");
   }
+  /** Not here: use the `openai` package for it. */
   get fineTuning(): NotChat<"fineTuning"> {
     return notChat(this, "fineTuning");
   }
+  /** Not here: use the `openai` package for it. */
   get graders(): NotChat<"graders"> {
     return notChat(this, "graders");
   }
+  /** Not here: use the `openai` package for it. */
   get vectorStores(): NotChat<"vectorStores"> {
     return notChat(this, "vectorStores");
   }
+  /** Not here: use the `openai` package for it. */
   get webhooks(): NotChat<"webhooks"> {
     return notChat(this, "webhooks");
   }
@@ -271,42 +298,55 @@ export class OpenAI {
     beta.chat = this.chat;
     return beta;
   }
+  /** Not here: use the `openai` package for it. */
   get batches(): NotChat<"batches"> {
     return notChat(this, "batches");
   }
+  /** Not here: use the `openai` package for it. */
   get uploads(): NotChat<"uploads"> {
     return notChat(this, "uploads");
   }
+  /** Not here: use the `openai` package for it. */
   get realtime(): NotChat<"realtime"> {
     return notChat(this, "realtime");
   }
+  /** Not here: use the `openai` package for it. */
   get live(): NotChat<"live"> {
     return notChat(this, "live");
   }
+  /** Not here: use the `openai` package for it. */
   get conversations(): NotChat<"conversations"> {
     return notChat(this, "conversations");
   }
+  /** Not here: use the `openai` package for it. */
   get evals(): NotChat<"evals"> {
     return notChat(this, "evals");
   }
+  /** Not here: use the `openai` package for it. */
   get containers(): NotChat<"containers"> {
     return notChat(this, "containers");
   }
+  /** Not here: use the `openai` package for it. */
   get skills(): NotChat<"skills"> {
     return notChat(this, "skills");
   }
+  /** Not here: use the `openai` package for it. */
   get videos(): NotChat<"videos"> {
     return notChat(this, "videos");
   }
+  /** Not here: use the `openai` package for it. */
   get admin(): NotChat<"admin"> {
     return notChat(this, "admin");
   }
+  /** Not here: use the `openai` package for it. */
   get safety(): NotChat<"safety"> {
     return notChat(this, "safety");
   }
+  /** Not here: use the `openai` package for it. */
   get decisions(): NotChat<"decisions"> {
     return notChat(this, "decisions");
   }
+  /** Not here: use the `openai` package for it. */
   get contentProvenanceChecks(): NotChat<"contentProvenanceChecks"> {
     return notChat(this, "contentProvenanceChecks");
   }
