@@ -143,15 +143,7 @@ fn read(json: &str) -> Value {
 }
 
 /// Reports that are still read otherwise.
-const NOT_YET: &[&str] = &[
-    "27-gemini-malformed-function-call",
-    "30-thought-tags-split",
-    "32-magistral-think-brackets",
-    "33-harmony-channels-in-content",
-    "45-choice-index-counts-up",
-    "48-content-cumulative",
-    "58-tool-markup-before-calls",
-];
+const NOT_YET: &[&str] = &["45-choice-index-counts-up", "48-content-cumulative"];
 
 #[test]
 fn every_report_gives_what_it_should() {

@@ -46,6 +46,7 @@ mod finish;
 mod fragments;
 mod intake;
 mod ledger;
+mod marks;
 mod options;
 mod outcome;
 mod output;

@@ -1,31 +1,63 @@
-//! Reasoning that a model writes into its content, between `<think>` and `</think>`, told from the answer.
+//! Reasoning that a model writes into its content, between `<think>` and `</think>` or tags like these, told from the answer.
 //!
 //! A block counts only as the first non-blank content or right after a closed block, so that an answer may talk about the
 //! tags. A closing tag without an opening one (which was in the prompt) makes reasoning of all that came before it, unless
-//! it is quoted as code or the opening one came somewhere in the answer.
+//! it is quoted or the opening one came somewhere in the answer. The Harmony format has channels in place of tags: `analysis` is
+//! reasoning, `final` and a `commentary` for the user are text, and a `commentary` to a tool is the raw form of a call.
 
 use crate::json::Str;
 
-const OPEN: &str = "<think>";
-const CLOSE: &str = "</think>";
+/// What opens a block, and what closes it.
+pub(super) const PAIRS: [(&str, &str); 8] = [
+    ("<think>", "</think>"),
+    ("<thinking>", "</thinking>"),
+    ("<thought>", "</thought>"),
+    ("<reasoning>", "</reasoning>"),
+    ("[THINK]", "[/THINK]"),
+    ("<seed:think>", "</seed:think>"),
+    ("<|begin_of_thought|>", "<|end_of_thought|>"),
+    ("◁think▷", "◁/think▷"),
+];
+
+const CHANNEL: &str = "<|channel|>";
+const START: &str = "<|start|>";
+const MESSAGE: &str = "<|message|>";
+/// What ends a message of the Harmony format.
+const ENDS: [&str; 5] = ["<|end|>", "<|return|>", "<|call|>", START, CHANNEL];
 
 /// What a piece of content turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Piece<'a> {
     Text(&'a str),
     Reasoning(&'a str),
-    /// A block was opened.
-    Opened,
-    /// All text so far was reasoning.
-    Reclassified,
+    /// The raw form of a tool call.
+    Call(&'a str),
+    /// A block was opened: one of these [`PAIRS`], or a channel.
+    Opened(Option<usize>),
+    /// All text so far was reasoning, of a block that one of these [`PAIRS`] closes.
+    Reclassified(usize),
+}
+
+/// What the messages of a channel are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Channel {
+    Reasoning,
+    Text,
+    Call,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// Nothing but white space since the start or since a closed block.
     Start,
-    /// Inside a block.
-    Open,
+    /// Inside a block of these [`PAIRS`].
+    Open(usize),
+    /// In the header of a message of the Harmony format.
+    Header,
+    /// In its body.
+    Body(Channel),
+    /// Behind its end.
+    Between,
     /// In the answer, where only a bare closing tag still matters.
     Answer,
     /// Nothing matters any more.
@@ -39,6 +71,8 @@ pub(super) struct Tags {
     /// No block and no reasoning field has been seen: a bare closing tag may still come.
     bare_close_counts: bool,
     held: String,
+    /// The last character of the text before the piece at hand.
+    before: Option<char>,
     code: Code,
 }
 
@@ -48,6 +82,7 @@ impl Tags {
             state: if watch { State::Start } else { State::Off },
             bare_close_counts: true,
             held: String::new(),
+            before: None,
             code: Code::default(),
         }
     }
@@ -63,7 +98,7 @@ impl Tags {
         self.state == State::Answer
             && self.held.is_empty()
             && !self.code.is_changed_by_text()
-            && !content.raw.iter().any(|byte| matches!(byte, b'<' | b'`'))
+            && !content.raw.iter().any(|byte| matches!(byte, b'<' | b'`' | b'['))
             // Any character can be spelled like this.
             && !(content.escaped && content.raw.windows(2).any(|pair| pair == b"\\u"))
     }
@@ -80,7 +115,9 @@ impl Tags {
     }
 
     /// Splits one piece of content; `sink` gets what it is made of, in order.
-    pub(super) fn feed(&mut self, content: &str, mut sink: impl FnMut(Piece<'_>)) {
+    /// `before` is the last character of the text that was given out before it.
+    pub(super) fn feed(&mut self, content: &str, before: Option<char>, mut sink: impl FnMut(Piece<'_>)) {
+        self.before = before.or(self.before.filter(|_| !self.held.is_empty()));
         if self.held.is_empty() {
             let rest = self.split(content, &mut sink);
             self.held.push_str(rest);
@@ -97,11 +134,12 @@ impl Tags {
     pub(super) fn end(&mut self, mut sink: impl FnMut(Piece<'_>)) {
         let held = std::mem::take(&mut self.held);
         if !held.is_empty() {
-            sink(if self.state == State::Open {
-                Piece::Reasoning(&held)
-            } else {
-                Piece::Text(&held)
-            });
+            match self.state {
+                State::Open(_) | State::Body(Channel::Reasoning) => sink(Piece::Reasoning(&held)),
+                State::Body(Channel::Call) => sink(Piece::Call(&held)),
+                State::Header | State::Between => {}
+                _ => sink(Piece::Text(&held)),
+            }
         }
     }
 
@@ -119,12 +157,18 @@ impl Tags {
                     if !space.is_empty() {
                         sink(Piece::Text(space));
                     }
-                    if let Some(inside) = rest.strip_prefix(OPEN) {
-                        self.state = State::Open;
+                    let pair = PAIRS.iter().position(|(open, _)| starts(rest, open));
+                    if let Some(pair) = pair {
+                        self.state = State::Open(pair);
                         self.bare_close_counts = false;
-                        sink(Piece::Opened);
-                        content = inside;
-                    } else if OPEN.starts_with(rest) {
+                        sink(Piece::Opened(Some(pair)));
+                        content = rest.get(PAIRS[pair].0.len()..).unwrap_or_default();
+                    } else if starts(rest, CHANNEL) || starts(rest, START) {
+                        self.state = State::Header;
+                        self.bare_close_counts = false;
+                        sink(Piece::Opened(None));
+                        content = rest;
+                    } else if opens().any(|open| starts(open, rest)) {
                         return rest;
                     } else {
                         self.state = if self.bare_close_counts {
@@ -135,22 +179,87 @@ impl Tags {
                         content = rest;
                     }
                 }
-                State::Open => {
-                    let (inside, rest) = split_at_tag(content, &[CLOSE], |_| true);
+                State::Open(pair) => {
+                    let close = PAIRS[pair].1;
+                    let (inside, rest) = split_at_tag(content, &[close], |_, _| Some(true));
                     if !inside.is_empty() {
                         sink(Piece::Reasoning(inside));
                     }
-                    let Some(after) = rest.strip_prefix(CLOSE) else {
+                    if !starts(rest, close) {
+                        return rest;
+                    }
+                    self.state = State::Start;
+                    content = rest.get(close.len()..).unwrap_or_default();
+                }
+                State::Header => {
+                    let Some(end) = content.find(MESSAGE) else {
+                        /// No header is longer, in bytes.
+                        const LONGEST: usize = 256;
+                        if content.len() < LONGEST {
+                            return content;
+                        }
+                        self.state = State::Off;
+                        continue;
+                    };
+                    let (header, body) = content.split_at(end);
+                    self.state = State::Body(channel(header));
+                    content = body.get(MESSAGE.len()..).unwrap_or_default();
+                }
+                State::Body(channel) => {
+                    let (body, rest) = split_at_tag(content, &ENDS, |_, _| Some(true));
+                    if !body.is_empty() {
+                        sink(match channel {
+                            Channel::Reasoning => Piece::Reasoning(body),
+                            Channel::Text => Piece::Text(body),
+                            Channel::Call => Piece::Call(body),
+                        });
+                    }
+                    let Some(end) = ENDS.iter().find(|end| starts(rest, end)) else {
                         return rest;
                     };
-                    self.state = State::Start;
-                    content = after;
+                    if *end == START || *end == CHANNEL {
+                        self.state = State::Header;
+                        content = rest;
+                    } else {
+                        self.state = State::Between;
+                        content = rest.get(end.len()..).unwrap_or_default();
+                    }
+                }
+                State::Between => {
+                    let rest = content.trim_ascii_start();
+                    if starts(rest, CHANNEL) || starts(rest, START) {
+                        self.state = State::Header;
+                        content = rest;
+                    } else if starts(CHANNEL, rest) || starts(START, rest) {
+                        return content;
+                    } else {
+                        self.state = State::Off;
+                    }
                 }
                 State::Answer => {
                     let code = &mut self.code;
-                    let (before, rest) = split_at_tag(content, &[CLOSE, OPEN], |upto| !code.feed(upto));
-                    if let Some(after) = rest.strip_prefix(CLOSE) {
-                        sink(Piece::Reclassified);
+                    let last = self.before;
+                    let (before, rest) = split_at_tag(content, &TAGS, |upto, after| {
+                        let is_in_code = code.feed(upto);
+                        let quote = upto.chars().next_back().or(last).and_then(closing_quote);
+                        match (quote, after.chars().next()) {
+                            _ if is_in_code => Some(false),
+                            (None, _) => Some(true),
+                            // Whether it is quoted shows behind it.
+                            (Some(_), None) => None,
+                            (Some(quote), Some(next)) => Some(quote != next),
+                        }
+                    });
+                    if let Some(pair) = PAIRS.iter().position(|(_, close)| starts(rest, close)) {
+                        let after = rest.get(PAIRS[pair].1.len()..).unwrap_or_default();
+                        if after.is_empty() && before.chars().next_back().or(last).and_then(closing_quote).is_some() {
+                            if !before.is_empty() {
+                                sink(Piece::Text(before));
+                                self.before = before.chars().next_back();
+                            }
+                            return rest;
+                        }
+                        sink(Piece::Reclassified(pair));
                         if !before.is_empty() {
                             sink(Piece::Reasoning(before));
                         }
@@ -162,7 +271,7 @@ impl Tags {
                     if !before.is_empty() {
                         sink(Piece::Text(before));
                     }
-                    if !rest.starts_with(OPEN) {
+                    if !PAIRS.iter().any(|(open, _)| starts(rest, open)) {
                         return rest;
                     }
                     // The answer talks about the tags: no closing one is bare any more.
@@ -175,27 +284,83 @@ impl Tags {
     }
 }
 
-/// Splits before the first of `tags` that counts, or before the start of one at the very end. `counts` is called once for
-/// each stretch of text gone past, in order, and says whether a tag right after it counts.
-fn split_at_tag<'a>(content: &'a str, tags: &[&str], mut counts: impl FnMut(&str) -> bool) -> (&'a str, &'a str) {
+/// The closing tags and the opening ones.
+const TAGS: [&str; 2 * PAIRS.len()] = {
+    let mut tags = [""; 2 * PAIRS.len()];
+    let mut at = 0;
+    while at < PAIRS.len() {
+        tags[at] = PAIRS[at].1;
+        tags[PAIRS.len() + at] = PAIRS[at].0;
+        at += 1;
+    }
+    tags
+};
+
+/// What the content may start with, if it starts with reasoning.
+fn opens() -> impl Iterator<Item = &'static str> {
+    PAIRS.iter().map(|(open, _)| *open).chain([CHANNEL, START])
+}
+
+/// Whether a text starts with a tag, in upper or lower case.
+fn starts(text: &str, tag: &str) -> bool {
+    let start = text.as_bytes().get(..tag.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(tag.as_bytes()))
+}
+
+/// What ends a quotation that begins so.
+fn closing_quote(open: char) -> Option<char> {
+    Some(match open {
+        '"' | '\'' => open,
+        '“' | '„' => '”',
+        '‘' => '’',
+        '«' => '»',
+        '「' => '」',
+        _ => return None,
+    })
+}
+
+/// What the messages under this header are.
+fn channel(header: &str) -> Channel {
+    let name = header
+        .rsplit_once(CHANNEL)
+        .map_or("", |(_, name)| name)
+        .trim_ascii_start();
+    if header.contains("to=") {
+        Channel::Call
+    } else if name.starts_with("analysis") {
+        Channel::Reasoning
+    } else {
+        Channel::Text
+    }
+}
+
+/// Splits before the first of `tags` that counts or may count, or before the start of one at the very end. `counts` is called
+/// once for each stretch of text gone past, in order, with what comes behind the tag after it, and says whether that tag counts;
+/// `None` until more is there.
+fn split_at_tag<'a>(
+    content: &'a str,
+    tags: &[&str],
+    mut counts: impl FnMut(&str, &str) -> Option<bool>,
+) -> (&'a str, &'a str) {
+    const LEFT_TRIANGLE: u8 = "◁".as_bytes()[0];
     let mut told = 0;
     let mut from = 0;
-    while let Some(offset) = memchr::memchr(b'<', &content.as_bytes()[from..]) {
+    while let Some(offset) = memchr::memchr3(b'<', b'[', LEFT_TRIANGLE, &content.as_bytes()[from..]) {
         let at = from + offset;
-        let rest = &content[at..];
-        if tags.iter().any(|tag| rest.starts_with(tag)) {
-            let here = counts(&content[told..at]);
+        from = at + 1;
+        let Some(rest) = content.get(at..) else { continue };
+        if let Some(tag) = tags.iter().find(|tag| starts(rest, tag)) {
+            let here = counts(&content[told..at], rest.get(tag.len()..).unwrap_or_default());
             told = at;
-            if here {
+            if here != Some(false) {
                 return content.split_at(at);
             }
-        } else if tags.iter().any(|tag| tag.starts_with(rest)) {
-            counts(&content[told..at]);
+        } else if tags.iter().any(|tag| starts(tag, rest)) {
+            counts(&content[told..at], "");
             return content.split_at(at);
         }
-        from = at + 1;
     }
-    counts(&content[told..]);
+    counts(&content[told..], "");
     (content, "")
 }
 
@@ -251,26 +416,29 @@ impl Code {
 mod tests {
     use super::*;
 
+    fn take(piece: Piece<'_>, text: &mut String, reasoning: &mut String) {
+        match piece {
+            Piece::Text(piece) => text.push_str(piece),
+            Piece::Reasoning(piece) => reasoning.push_str(piece),
+            Piece::Call(_) | Piece::Opened(_) => {}
+            Piece::Reclassified(_) => reasoning.push_str(&std::mem::take(text)),
+        }
+    }
+
     /// Text and reasoning of `content`, cut at `cuts`.
     fn split(content: &str, cuts: &[usize]) -> (String, String) {
         let (mut text, mut reasoning) = (String::new(), String::new());
         let mut tags = Tags::new(true);
         let mut from = 0;
-        let mut take = |piece: Piece<'_>| match piece {
-            Piece::Text(piece) => text.push_str(piece),
-            Piece::Reasoning(piece) => reasoning.push_str(piece),
-            Piece::Opened => {}
-            Piece::Reclassified => reasoning.push_str(&std::mem::take(&mut text)),
-        };
         for cut in cuts.iter().copied().chain([content.len()]) {
-            tags.feed(&content[from..cut], &mut take);
-            assert!(
-                tags.held.len() < CLOSE.len(),
-                "no more than the start of a tag is held back"
-            );
+            let before = text.chars().next_back();
+            tags.feed(&content[from..cut], before, |piece| {
+                take(piece, &mut text, &mut reasoning)
+            });
+            assert!(tags.held.len() < 256, "no more than a tag or a header is held back");
             from = cut;
         }
-        tags.end(&mut take);
+        tags.end(|piece| take(piece, &mut text, &mut reasoning));
         (text, reasoning)
     }
 
@@ -284,7 +452,36 @@ mod tests {
             ("<think>a < b </thin </think>c", "c", "a < b </thin "),
             ("<think>never closed", "", "never closed"),
             ("no tags, a < b", "no tags, a < b", ""),
-            ("<thinking> is no tag", "<thinking> is no tag", ""),
+            ("<thinks> is no tag", "<thinks> is no tag", ""),
+            ("<thought>a</thought>b", "b", "a"),
+            ("<Thinking>a</think></thinking>b", "b", "a</think>"),
+            ("<reasoning>a</reasoning><think>b</think>c", "c", "ab"),
+            ("[THINK]a [b](c)[/THINK]d", "d", "a [b](c)"),
+            ("[a link](b) and [THINK] in it", "[a link](b) and [THINK] in it", ""),
+            ("a [link](b)[/THINK]c", "c", "a [link](b)"),
+            ("the tag \"</think>\" ends it", "the tag \"</think>\" ends it", ""),
+            ("he said \"yes\"</think>so", "so", "he said \"yes\""),
+            ("“</thinking>” ends it", "“</thinking>” ends it", ""),
+            (
+                "<|channel|>analysis<|message|>a < b<|end|><|start|>assistant<|channel|>final<|message|>c",
+                "c",
+                "a < b",
+            ),
+            (
+                "<|start|>assistant<|channel|>analysis<|message|>a<|end|>\n<|start|>assistant<|channel|>commentary to=functions.f <|constrain|>json<|message|>{}<|call|>",
+                "",
+                "a",
+            ),
+            (
+                "<|channel|>commentary<|message|>I look.<|end|><|channel|>analysis<|message|>b<|return|>",
+                "I look.",
+                "b",
+            ),
+            (
+                "the mark <|channel|> in an answer",
+                "the mark <|channel|> in an answer",
+                "",
+            ),
             (
                 "say `<think>` and `</think>` aloud",
                 "say `<think>` and `</think>` aloud",

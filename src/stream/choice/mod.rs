@@ -7,6 +7,7 @@ use super::ending::Taken;
 use super::extras::Extras;
 use super::finish::{Finish, is_failure};
 use super::ledger::Ledger;
+use super::marks::{Marks, Rest};
 use super::options::PartialValues;
 use super::output::Output;
 use super::partial_json::PartialJson;
@@ -52,6 +53,9 @@ pub(super) struct Choice {
     inbox: Text,
     tags: Tags,
     tags_known: bool,
+    /// Which tags the reasoning stood in; `None` for channels.
+    pair: Option<usize>,
+    marks: Marks,
     reasoning: Text,
     source: Option<Source>,
     /// A delta, not a message, brought something.
@@ -89,6 +93,8 @@ impl Choice {
             inbox: Text::default(),
             tags: Tags::new(matches!(place, ReasoningPlace::Tags | ReasoningPlace::Detect)),
             tags_known: place == ReasoningPlace::Tags,
+            pair: None,
+            marks: Marks::new(matches!(place, ReasoningPlace::Tags | ReasoningPlace::Detect)),
             reasoning: Text::default(),
             source: None,
             has_deltas: false,
@@ -253,7 +259,9 @@ impl Choice {
     #[inline]
     #[cfg_attr(chatwire_speed, optimize(speed))]
     pub(super) fn take_content(&mut self, content: Str<'_>, ledger: &mut Ledger) -> Taken<bool> {
-        if !self.tags.is_off() && (self.inbox.is_cut() || !self.tags.pass(content)) {
+        let is_plain =
+            (self.tags.is_off() || !self.inbox.is_cut() && self.tags.pass(content)) && self.marks.pass(content);
+        if !is_plain && !self.content.is_cut() {
             return self.take_tagged(content, ledger);
         }
         self.has_answered |= !content.is_empty();
@@ -274,7 +282,8 @@ impl Choice {
         let mut inbox = std::mem::take(&mut self.inbox);
         let mut tags = std::mem::replace(&mut self.tags, Tags::new(false));
         let mut result = ledger.grow(content.raw.len());
-        tags.feed(inbox.as_str(), |piece| {
+        let last = self.content.as_str().chars().next_back();
+        tags.feed(inbox.as_str(), last, |piece| {
             if result.is_ok() {
                 result = self.take_piece(piece, ledger);
             }
@@ -291,27 +300,24 @@ impl Choice {
 
     fn take_piece(&mut self, piece: Piece<'_>, ledger: &mut Ledger) -> Taken {
         match piece {
-            Piece::Text(text) => {
-                self.has_answered |= !text.trim_ascii().is_empty();
-                if ledger.accumulate {
-                    self.content.push_str(text);
-                }
-                hand_out(text, self.index, &mut self.partial, &mut self.speech, ledger)?;
-            }
+            Piece::Text(text) => return self.take_text(text, ledger),
+            Piece::Call(text) => self.marks.hold_call(text),
             Piece::Reasoning(text) => {
                 if ledger.accumulate {
                     self.reasoning.push_str(text);
                 }
                 ledger.output.text_event("reasoning", self.index, text);
             }
-            Piece::Opened => {
+            Piece::Opened(pair) => {
+                self.pair = pair;
                 self.source = Some(Source::Tags);
                 if !self.tags_known {
                     self.tags_known = true;
                     ledger.repair(self.index, Repair::ReasoningTags)?;
                 }
             }
-            Piece::Reclassified => {
+            Piece::Reclassified(pair) => {
+                self.pair = Some(pair);
                 ledger.repair(self.index, Repair::ReasoningReclassified)?;
                 self.source = Some(Source::Tags);
                 let text = std::mem::take(&mut self.content);
@@ -325,6 +331,35 @@ impl Choice {
             }
         }
         Ok(())
+    }
+
+    /// Takes text in which marks of a template may be.
+    fn take_text(&mut self, text: &str, ledger: &mut Ledger) -> Taken {
+        let mut marks = std::mem::take(&mut self.marks);
+        let before = std::mem::take(&mut self.content);
+        let mut found = String::new();
+        marks.feed(text, before.as_str(), |piece| found.push_str(piece));
+        self.content = before;
+        self.marks = marks;
+        self.add_text(&found, true, ledger)
+    }
+
+    fn add_text(&mut self, text: &str, is_spoken: bool, ledger: &mut Ledger) -> Taken {
+        self.has_answered |= !text.trim_ascii().is_empty();
+        if ledger.accumulate {
+            self.content.push_str(text);
+        }
+        let mut nobody = None;
+        let speech = if is_spoken { &mut self.speech } else { &mut nobody };
+        hand_out(text, self.index, &mut self.partial, speech, ledger)
+    }
+
+    /// A tool call has come: what stands before it in the text in raw form is that call.
+    fn drop_raw_call(&mut self, ledger: &mut Ledger) -> Taken {
+        match self.marks.call_came() {
+            true => ledger.repair(self.index, Repair::TemplateMarks),
+            false => Ok(()),
+        }
     }
 
     fn take_reasoning(&mut self, delta: &Delta<'_>, ledger: &mut Ledger) -> Taken<bool> {
@@ -413,6 +448,8 @@ impl Choice {
 
     /// The text before a tool call is there to be spoken while the tool runs.
     fn tell_filler(&mut self, ledger: &mut Ledger) -> Taken {
+        self.flush_tags(ledger)?;
+        self.drop_raw_call(ledger)?;
         self.flush(ledger)?;
         self.flush_speech(&mut ledger.output);
         if !self.filler_told {
@@ -481,6 +518,16 @@ impl Choice {
 
     /// Hands out what was held back for a tag.
     fn flush(&mut self, ledger: &mut Ledger) -> Taken {
+        self.flush_tags(ledger)?;
+        match self.marks.end() {
+            None => Ok(()),
+            Some(Rest::Tokens) => ledger.repair(self.index, Repair::TemplateMarks),
+            Some(Rest::Text(text)) => self.add_text(&text, true, ledger),
+            Some(Rest::Call(text)) => self.add_text(&text, false, ledger),
+        }
+    }
+
+    fn flush_tags(&mut self, ledger: &mut Ledger) -> Taken {
         let mut result = Ok(());
         let mut tags = std::mem::replace(&mut self.tags, Tags::new(false));
         tags.end(|piece| result = self.take_piece(piece, ledger));

@@ -2,6 +2,7 @@
 
 use super::{Choice, Source};
 use crate::json::Writer;
+use crate::stream::reasoning::PAIRS;
 use crate::stream::scan::REASONING_FIELDS;
 
 impl Choice {
@@ -39,7 +40,11 @@ impl Choice {
         let text = self.content.as_str();
         match self.source.filter(|_| replay && !reasoning.is_empty()) {
             Some(Source::Tags) => {
-                out.key("content").strings(&["<think>", reasoning, "</think>", text]);
+                match self.pair.and_then(|pair| PAIRS.get(pair)) {
+                    Some((open, close)) => out.key("content").strings(&[open, reasoning, close, text]),
+                    // Reasoning of a channel is not sent back.
+                    None => out.member("content", text),
+                };
             }
             Some(Source::Parts) => {
                 out.key("content")

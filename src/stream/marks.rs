@@ -1,0 +1,282 @@
+//! Marks of a chat template that a server leaves in the text: control tokens at its end, and the raw form of a tool call that
+//! comes as a call, too. They are held back until it is known what they are, and are never spoken.
+
+use crate::json::Str;
+
+/// How the raw form of a tool call begins.
+const CALLS: [&str; 9] = [
+    "<tool_call>",
+    "<tool_calls>",
+    "<function_calls>",
+    "<function=",
+    "<minimax:tool_call>",
+    "<|tool_call",
+    "<|python_tag|>",
+    "<｜tool▁call",
+    "<|plugin|>",
+];
+
+/// Control tokens that have other brackets.
+const TOKENS: [&str; 6] = [
+    "</s>",
+    "<s>",
+    "<eos>",
+    "<end_of_turn>",
+    "<start_of_turn>",
+    "<｜end▁of▁sentence｜>",
+];
+
+/// No control token is longer, in bytes.
+const LONGEST: usize = 48;
+
+/// What is held back, once nothing more comes.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// Control tokens: none of the answer.
+    Tokens,
+    /// Text that only began like one.
+    Text(String),
+    /// The raw form of a call that did not come: text, but not to be spoken.
+    Call(String),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    /// The server is known to leave none.
+    is_off: bool,
+    held: String,
+    /// The first so many bytes of it are control tokens and white space.
+    tokens: usize,
+    is_call: bool,
+}
+
+/// What the text at some `<` is.
+enum Mark {
+    Token(usize),
+    Call,
+    /// Perhaps the start of one.
+    Start,
+    None,
+}
+
+impl Marks {
+    /// `watch`: the server is not known to leave none.
+    pub(super) fn new(watch: bool) -> Self {
+        Marks {
+            is_off: !watch,
+            ..Marks::default()
+        }
+    }
+
+    /// Whether this piece of content has no mark in it.
+    #[inline]
+    pub(super) fn pass(&self, content: Str<'_>) -> bool {
+        let is_mark =
+            |six: &[u8]| six.starts_with(b"\\u003") && six.last().is_some_and(|last| matches!(last, b'c' | b'C'));
+        self.is_off
+            || self.held.is_empty()
+                && memchr::memchr(b'<', content.raw).is_none()
+                && !(content.escaped && content.raw.windows(6).any(is_mark))
+    }
+
+    /// Takes text that follows `before`; `sink` gets what is certainly text.
+    pub(super) fn feed(&mut self, text: &str, before: &str, mut sink: impl FnMut(&str)) {
+        if self.is_off {
+            return sink(text);
+        }
+        if self.is_call {
+            self.held.push_str(text);
+            return;
+        }
+        let mut whole = std::mem::take(&mut self.held);
+        let mut at = std::mem::take(&mut self.tokens);
+        // From here on nothing has been given out.
+        let mut from = 0;
+        whole.push_str(text);
+        // Where control tokens began that nothing but white space has followed.
+        let mut tokens = (at > 0).then_some(0);
+        while let Some(rest) = whole.get(at..).filter(|rest| !rest.is_empty()) {
+            let next = rest.find('<').unwrap_or(rest.len());
+            let (plain, mark) = rest.split_at(next);
+            if !plain.trim().is_empty() {
+                tokens = None;
+            }
+            at += next;
+            if mark.is_empty() {
+                break;
+            }
+            let line = whole.get(from..at).unwrap_or_default();
+            match mark_at(mark, is_line_start(before, line)) {
+                Mark::Token(length) => {
+                    tokens.get_or_insert(at);
+                    at += length;
+                }
+                Mark::Call if !is_in_code(before, line) => {
+                    sink(whole.get(from..at).unwrap_or_default());
+                    self.held = whole.split_off(at);
+                    self.is_call = true;
+                    return;
+                }
+                Mark::Start => {
+                    let start = tokens.unwrap_or(at);
+                    sink(whole.get(from..start).unwrap_or_default());
+                    self.tokens = at - start;
+                    self.held = whole.split_off(start);
+                    return;
+                }
+                Mark::Call | Mark::None => {
+                    tokens = None;
+                    at += 1;
+                }
+            }
+            from = tokens.map_or(from, |_| from);
+        }
+        let start = tokens.unwrap_or(whole.len());
+        sink(whole.get(from..start).unwrap_or_default());
+        self.tokens = whole.len() - start;
+        self.held = whole.split_off(start);
+    }
+
+    /// Takes the raw form of a call that is known to be one.
+    pub(super) fn hold_call(&mut self, text: &str) {
+        self.held.push_str(text);
+        self.is_call = true;
+    }
+
+    /// A tool call has come: what is held back of its raw form was that. True if something was.
+    pub(super) fn call_came(&mut self) -> bool {
+        let was_call = std::mem::take(&mut self.is_call);
+        if was_call {
+            self.held.clear();
+        }
+        was_call
+    }
+
+    /// Nothing more comes.
+    pub(super) fn end(&mut self) -> Option<Rest> {
+        let held = std::mem::take(&mut self.held);
+        let tokens = std::mem::take(&mut self.tokens);
+        if held.is_empty() {
+            return None;
+        }
+        Some(if std::mem::take(&mut self.is_call) {
+            Rest::Call(held)
+        } else if tokens == held.len() {
+            Rest::Tokens
+        } else {
+            Rest::Text(held)
+        })
+    }
+}
+
+/// What `text`, which starts with `<`, is.
+fn mark_at(text: &str, is_line_start: bool) -> Mark {
+    let is_special = text.starts_with("<|") || text.starts_with("<｜");
+    for call in CALLS {
+        if text.starts_with(call) {
+            return if is_special || is_line_start {
+                Mark::Call
+            } else {
+                Mark::None
+            };
+        }
+    }
+    for token in TOKENS {
+        if text.starts_with(token) {
+            return Mark::Token(token.len());
+        }
+    }
+    let begins = |word: &&str| word.starts_with(text);
+    if TOKENS.iter().any(begins) || is_line_start && CALLS.iter().any(begins) {
+        return Mark::Start;
+    }
+    let Some(name) = text.strip_prefix("<|") else {
+        return Mark::None;
+    };
+    let length = name
+        .find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
+        .unwrap_or(name.len());
+    let rest = name.get(length..).unwrap_or_default();
+    match rest {
+        _ if length > LONGEST => Mark::None,
+        "" | "|" => Mark::Start,
+        _ if length > 0 && rest.starts_with("|>") => Mark::Token(length + 4),
+        _ => Mark::None,
+    }
+}
+
+fn is_line_start(before: &str, line: &str) -> bool {
+    let is_blank = |line: &str| line.trim_start_matches([' ', '\t']).is_empty();
+    match line.rsplit_once('\n') {
+        Some((_, line)) => is_blank(line),
+        None => is_blank(line) && before.rsplit('\n').next().is_none_or(is_blank),
+    }
+}
+
+/// Whether a fence is open.
+fn is_in_code(before: &str, line: &str) -> bool {
+    const FENCE: usize = 3;
+    let (mut run, mut is_open) = (0, false);
+    for byte in before.bytes().chain(line.bytes()) {
+        run = if byte == b'`' { run + 1 } else { 0 };
+        is_open ^= run == FENCE;
+    }
+    is_open
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(text: &str, cuts: &[usize], with_call: bool) -> (String, Option<Rest>) {
+        let (mut out, mut marks) = (String::new(), Marks::default());
+        let mut from = 0;
+        for cut in cuts.iter().copied().chain([text.len()]) {
+            let before = out.clone();
+            marks.feed(&text[from..cut], &before, |piece| out.push_str(piece));
+            from = cut;
+        }
+        if with_call {
+            marks.call_came();
+        }
+        (out, marks.end())
+    }
+
+    #[test]
+    fn marks_are_told_from_text_at_every_cut() {
+        let call = |text: &str| Some(Rest::Call(text.to_owned()));
+        let text = |text: &str| Some(Rest::Text(text.to_owned()));
+        let cases = [
+            ("a < b, a <b> c", "a < b, a <b> c", None),
+            ("Hi<|im_end|>", "Hi", Some(Rest::Tokens)),
+            ("Hi<|im_end|>\n<|endoftext|></s>", "Hi", Some(Rest::Tokens)),
+            ("Hi<|im_end|> and on", "Hi<|im_end|> and on", None),
+            ("Hi <|im_", "Hi ", text("<|im_")),
+            ("Hi <|", "Hi ", text("<|")),
+            ("Hi <| x |>", "Hi <| x |>", None),
+            (
+                "<tool_call>\n{}\n</tool_call>",
+                "",
+                call("<tool_call>\n{}\n</tool_call>"),
+            ),
+            ("Let me.\n<tool_call>{}", "Let me.\n", call("<tool_call>{}")),
+            ("Use <tool_call> tags", "Use <tool_call> tags", None),
+            ("```\n<tool_call>\n```", "```\n<tool_call>\n```", None),
+            (
+                "x<|tool_calls_section_begin|>y",
+                "x",
+                call("<|tool_calls_section_begin|>y"),
+            ),
+        ];
+        for (sent, expected, rest) in cases {
+            let cuts: Vec<usize> = (0..=sent.len()).filter(|cut| sent.is_char_boundary(*cut)).collect();
+            for cut in &cuts {
+                let (out, left) = split(sent, &[*cut], false);
+                assert_eq!((out.as_str(), &left), (expected, &rest), "{sent} at {cut}");
+            }
+            let (out, left) = split(sent, &cuts, false);
+            assert_eq!((out.as_str(), &left), (expected, &rest), "{sent} by character");
+        }
+        assert_eq!(split("a\n<tool_call>{}", &[], true), ("a\n".to_owned(), None));
+    }
+}
