@@ -65,7 +65,9 @@ export class AzureOpenAI extends OpenAI {
       pathOf: (path, body) => {
         const model = this.deploymentName ?? (body as { model?: string } | undefined)?.model;
         const isNamed = new URL(this.baseURL).pathname.split("/").includes("deployments");
-        return model === undefined || isNamed ? path : `/deployments/${encodeURIComponent(model)}${path}`;
+        return model === undefined || isNamed || !BY_DEPLOYMENT.has(path)
+          ? path
+          : `/deployments/${encodeURIComponent(model)}${path}`;
       },
       ...(!azureADTokenProvider && { authorize: asApiKey }),
     };
@@ -92,6 +94,9 @@ export class AzureOpenAI extends OpenAI {
     return super.withOptions(all as Partial<ClientOptions>);
   }
 }
+
+/** What is asked of a deployment, and not of the resource. */
+const BY_DEPLOYMENT = new Set(["/chat/completions", "/completions", "/embeddings"]);
 
 /** @throws {OpenAIError} there is none */
 function under(endpoint: string | undefined): string {

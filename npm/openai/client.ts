@@ -241,7 +241,8 @@ export class OpenAI {
 
   /** Any request for JSON: `{ method, path, body, query, headers }`. With `stream: true`, chunks. */
   request<Rsp>(opts: options.RequestOptions): APIPromise<Rsp> {
-    const { method = "get", path = "", body, stream } = opts;
+    const { method = "get", body, stream } = opts;
+    const path = method === "post" && body ? this._pathOf(opts.path ?? "", body) : (opts.path ?? "");
     if (stream && typeof body === "object" && body !== null) {
       return this._transport.chat(path, { ...body, stream: true }, opts) as unknown as APIPromise<Rsp>;
     }

@@ -2,6 +2,7 @@
  * The table of programs: every pattern in which `openai`'s chat completions are used.
  */
 import type { Programs } from "./compare.ts";
+import { corners } from "./programs/corners.ts";
 import { create } from "./programs/create.ts";
 import { emitter } from "./programs/emitter.ts";
 import { errors } from "./programs/errors.ts";
@@ -10,4 +11,4 @@ import { parse } from "./programs/parse.ts";
 import { tools } from "./programs/tools.ts";
 
 /** All of them, by group. */
-export const programs: Record<string, Programs> = { create, emitter, errors, options, parse, tools };
+export const programs: Record<string, Programs> = { create, corners, emitter, errors, options, parse, tools };

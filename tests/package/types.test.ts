@@ -5,6 +5,8 @@ import { project, run } from "./packed.ts";
 const consumer = `
 import { type ChatCompletionChunk, Chatwire, RateLimitError } from "chatwire";
 import { createEmulator } from "chatwire/emulator";
+import OpenAI, { AzureOpenAI } from "chatwire/openai";
+import type { ChatCompletionMessageParam } from "chatwire/openai/resources/chat/completions";
 import { init } from "chatwire/slim";
 
 const client = new Chatwire({ provider: "electron", apiKey: "any", fetch: createEmulator().fetch });
@@ -27,6 +29,21 @@ export async function text(): Promise<string | null> {
   return completion.choices[0]?.message.content ?? null;
 }
 
+const openai: OpenAI = new AzureOpenAI({ apiKey: "any", apiVersion: "v", endpoint: "https://azure.test" });
+const messages: ChatCompletionMessageParam[] = [{ role: "user", content: "Hi" }];
+
+export async function emitted(): Promise<OpenAI.Chat.Completions.ChatCompletionMessage> {
+  const stream = openai.chat.completions.stream({ model: "m", messages });
+  stream.on("content.delta", ({ delta, snapshot }) => console.log(delta.length, snapshot.length));
+  for await (const chunk of stream) {
+    const delta: OpenAI.ChatCompletionChunk.Choice.Delta | undefined = chunk.choices[0]?.delta;
+    console.log(delta?.content);
+  }
+  return stream.finalMessage();
+}
+
+// @ts-expect-error: embeddings are not for chat
+openai.embeddings.create;
 // @ts-expect-error: there is no such provider
 new Chatwire({ provider: "neutron" });
 // @ts-expect-error: messages are not text
