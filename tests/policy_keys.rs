@@ -40,7 +40,7 @@ fn what_is_given_goes_before_the_environment_and_only_an_own_host_needs_a_key() 
         (OWN, GivenKey::Function, Value("sk-env"), "asked"),
         (OWN, GivenKey::Absent, Value(" sk-env\n"), "sk-env"),
         (OWN, GivenKey::Absent, Value(" "), "invalid_option"),
-        (OWN, GivenKey::Absent, Absent, "invalid_option"),
+        (OWN, GivenKey::Absent, Absent, "missing_key"),
         (OWN, GivenKey::Absent, Unread, "read SMALLEST_API_KEY"),
         (OWN, GivenKey::Text("two words"), Absent, "invalid_api_key"),
         (OTHER, GivenKey::Absent, Unread, "none"),

@@ -556,3 +556,110 @@ async fn chunks_and_errors_are_objects_for_scripts() {
     assert_eq!(member("name").as_string().as_deref(), Some("AuthenticationError"));
     assert_eq!(member("status").as_f64(), Some(401.0));
 }
+
+/// Polls a future once, which has to have something to wait for, and drops it.
+fn begin_and_drop<T>(future: impl Future<Output = T>) {
+    let mut future = std::pin::pin!(future);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(future.as_mut().poll(&mut context).is_pending());
+}
+
+fn global(name: &str) -> JsValue {
+    Reflect::get(&js_sys::global(), &name.into()).unwrap()
+}
+
+#[wasm_bindgen_test]
+async fn dropping_a_call_before_the_headers_cancels_its_request() {
+    let waiting = || {
+        client(fetch(
+            "globalThis.aborted = false;
+             init.signal.addEventListener('abort', () => { globalThis.aborted = true; });
+             return new Promise(() => {});",
+        ))
+    };
+    let asked = waiting();
+    begin_and_drop(async { asked.stream(&request()).await.map(drop) });
+    assert!(global("aborted").is_truthy(), "stream");
+    begin_and_drop(async { asked.create(&request()).await });
+    assert!(global("aborted").is_truthy(), "create");
+}
+
+#[wasm_bindgen_test]
+async fn dropping_a_call_while_a_refusal_is_read_cancels_its_body() {
+    let refusing = client(fetch(
+        "globalThis.aborted = false;
+         init.signal.addEventListener('abort', () => { globalThis.aborted = true; });
+         return Promise.resolve(new Response(new ReadableStream({}), { status: 400 }));",
+    ));
+    let options = CallOptions {
+        timeout: TimeoutOption {
+            headers: Setting::Ms(1_000.0),
+            ..TimeoutOption::default()
+        },
+        ..CallOptions::default()
+    };
+    let mut call = Box::pin(async move { refusing.create_with(&request(), options).await });
+    let mut reads = 0;
+    std::future::poll_fn(|context| {
+        assert!(call.as_mut().poll(context).is_pending());
+        reads += 1;
+        // The headers, then the body.
+        if reads < 2 {
+            std::task::Poll::Pending
+        } else {
+            std::task::Poll::Ready(())
+        }
+    })
+    .await;
+    drop(call);
+    assert!(global("aborted").is_truthy());
+}
+
+#[wasm_bindgen_test]
+async fn a_refusal_that_trickles_is_waited_for_no_longer_than_one_that_is_silent() {
+    let trickling = client(fetch(
+        "const body = new ReadableStream({
+           async pull(controller) {
+             await new Promise((resolve) => setTimeout(resolve, 10));
+             controller.enqueue(new TextEncoder().encode(' '));
+           },
+         });
+         return Promise.resolve(new Response(body, { status: 400 }));",
+    ));
+    let options = CallOptions {
+        timeout: TimeoutOption {
+            headers: Setting::Ms(100.0),
+            ..TimeoutOption::default()
+        },
+        ..CallOptions::default()
+    };
+    let started = js_sys::Date::now();
+    let error = trickling.create_with(&request(), options).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::BadRequest);
+    let took = js_sys::Date::now() - started;
+    assert!(took < 2_000.0, "{took} ms");
+}
+
+#[wasm_bindgen_test]
+async fn what_json_parse_takes_is_an_answer() {
+    let nested = format!("{}{}", "[".repeat(122), "]".repeat(122));
+    for odd in [
+        r#""content":"a\\ud83d""#,
+        r#""content":"a\\ufffd","x":1e999"#,
+        r#""content":"a\\ufffd","x":1,"x":2"#,
+        &format!(r#""content":"a\\ufffd","x":{nested}"#),
+    ] {
+        let document = format!(r#"{{"id":"c","choices":[{{"index":0,"message":{{{odd}}},"finish_reason":"stop"}}]}}"#);
+        let asked = client(fetch(&format!("return Promise.resolve(new Response(`{document}`))")));
+        let completion = asked.create(&request()).await.unwrap();
+        assert_eq!(completion.text(), "a\u{FFFD}", "{odd}");
+        let event =
+            format!(r#"data: {{"id":"c","choices":[{{"index":0,"delta":{{{odd}}},"finish_reason":"stop"}}]}}\n\n"#);
+        let (text, error, status) = read(&client(streaming(&[&event]))).await;
+        assert_eq!(
+            (text.as_str(), error, status),
+            ("a\u{FFFD}", None, Status::Complete),
+            "{odd}"
+        );
+    }
+}

@@ -7,9 +7,9 @@ use gloo_net::http::{Headers, QueryParams, Response};
 use js_sys::{Function, Promise, Reflect, Uint8Array};
 use serde_json::value::RawValue;
 use wasm_bindgen::prelude::*;
-use web_sys::{AbortController, AbortSignal};
+use web_sys::AbortSignal;
 
-use super::host::{self, Lost};
+use super::host::{self, Lost, Sent};
 use crate::error::{Error, MAX_BODY_BYTES};
 use crate::policy::accounts::Place;
 use crate::policy::opening::{Action, Event, Moment, Opening, Request, Settings};
@@ -19,8 +19,8 @@ use crate::usage::{Tokens, Totals};
 /// A response whose headers have arrived, and how to read it.
 pub(crate) struct Opened {
     pub(crate) response: web_sys::Response,
-    /// Ends the response's body.
-    pub(crate) controller: AbortController,
+    /// Dropped, it ends the response's body.
+    pub(crate) sent: Sent,
     pub(crate) decoder: stream::Options,
     /// The request's place within the plan's limits, to be given back when the answer is over.
     pub(crate) place: Option<Place>,
@@ -49,7 +49,8 @@ impl Connection {
         signal: Option<&AbortSignal>,
         event: Event,
     ) -> Result<Opened, Error> {
-        let mut answer = None;
+        // Dropped with this future, it cancels the request, or the body of a refusal.
+        let mut answer: Option<(web_sys::Response, Sent)> = None;
         let mut event = event;
         loop {
             let at = Moment {
@@ -59,10 +60,10 @@ impl Connection {
             };
             let action = opening.step(event, at);
             self.tell_all(&opening.told.take_string());
-            let done = match (action, &answer) {
+            let done = match (action, answer.take()) {
                 (Action::Wait(ms), _) => host::sleep(ms, signal).await.map(|()| Event::Due),
                 (Action::Send(request), _) => match send(&request, body, self.fetch.as_ref(), signal).await {
-                    Ok((response, controller)) => {
+                    Ok((response, sent)) => {
                         let wrapped = Response::from(Clone::clone(&response));
                         let headers = wrapped.headers().into_raw();
                         let event = Event::Answered {
@@ -71,16 +72,18 @@ impl Connection {
                             headers: listed(&headers),
                             redirected: redirected(&response),
                         };
-                        answer = Some((response, controller));
+                        answer = Some((response, sent));
                         Ok(event)
                     }
                     Err(lost) => Err(lost),
                 },
-                (Action::Read(ms), Some((response, _))) => Ok(Event::Body(read_bounded(response, signal, ms).await)),
-                (Action::Open(opened), Some((response, controller))) => {
+                (Action::Read(ms), Some((response, _sent))) => {
+                    Ok(Event::Body(read_bounded(&response, signal, ms).await))
+                }
+                (Action::Open(opened), Some((response, sent))) => {
                     return Ok(Opened {
-                        response: Clone::clone(response),
-                        controller: controller.clone(),
+                        response,
+                        sent,
                         decoder: opened.decoder,
                         place: opened.place,
                         again: opened.again,
@@ -145,7 +148,7 @@ async fn send(
     body: &str,
     fetch: Option<&Function>,
     signal: Option<&AbortSignal>,
-) -> Result<(web_sys::Response, AbortController), Lost> {
+) -> Result<(web_sys::Response, Sent), Lost> {
     let mut url = request.url.clone();
     if !request.query.is_empty() {
         let params = QueryParams::new();
@@ -204,14 +207,20 @@ fn ask(object: &JsValue, method: &str, argument: &JsValue) -> Option<JsValue> {
     method.dyn_into::<Function>().ok()?.call1(object, argument).ok()
 }
 
-/// The body as text, as far as it is worth reading. An error body that does not come is no reason to wait.
+/// The body as text, as far as it is worth reading and comes within so many milliseconds in all. An error body that does not
+/// come is no reason to wait.
 async fn read_bounded(response: &web_sys::Response, signal: Option<&AbortSignal>, timeout: f64) -> String {
     let Some(reader) = host::reader(response.body()) else {
         return String::new();
     };
     let mut bytes = Vec::new();
+    let until = host::now() + timeout;
     while bytes.len() <= MAX_BODY_BYTES {
-        let Ok(read) = host::wait(&reader.read(), signal, Some(timeout)).await else {
+        let left = until - host::now();
+        if left <= 0.0 {
+            break;
+        }
+        let Ok(read) = host::wait(&reader.read(), signal, Some(left)).await else {
             break;
         };
         let done = Reflect::get(&read, &"done".into()).is_ok_and(|done| done.is_truthy());

@@ -59,54 +59,45 @@ pub(crate) struct Call<'a> {
     pub(crate) timeout: Option<f64>,
 }
 
+/// A request under way, or the body of its response: dropping it cancels it, whatever is waited for at the time.
+pub(crate) struct Sent(AbortController);
+
+impl Drop for Sent {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// Sends a request and waits for its response headers; whatever the host's `fetch` does, this settles by the timeout.
-/// The controller ends the response's body.
-pub(crate) async fn fetch(call: Call<'_>) -> Result<(web_sys::Response, AbortController), Lost> {
+pub(crate) async fn fetch(call: Call<'_>) -> Result<(web_sys::Response, Sent), Lost> {
     if call.signal.is_some_and(AbortSignal::aborted) {
         return Err(Lost::Aborted);
     }
-    let controller = AbortController::new().map_err(|error| Lost::Failed(describe(&error)))?;
-    // Whoever drops this future has left.
-    let mut left = Left(Some(controller.clone()));
+    let sent = Sent(AbortController::new().map_err(|error| Lost::Failed(describe(&error)))?);
     let init = Object::new();
     for (name, value) in [
         ("method", JsValue::from_str(call.method)),
         ("headers", call.headers.into()),
         ("body", call.body.map_or(JsValue::UNDEFINED, JsValue::from_str)),
-        ("signal", controller.signal().into()),
+        ("signal", sent.0.signal().into()),
     ] {
         if !value.is_undefined() {
             set(&init, name, &value);
         }
     }
     let url = JsValue::from_str(call.url);
-    let sent = match call.fetch {
+    let answer = match call.fetch {
         Some(fetch) => fetch.call2(&JsValue::UNDEFINED, &url, &init),
         None => Reflect::get(&js_sys::global(), &"fetch".into())
             .and_then(|fetch| fetch.dyn_into::<Function>())
             .and_then(|fetch| fetch.call2(&js_sys::global(), &url, &init)),
     };
-    let sent = sent.map_err(|error| Lost::Failed(describe(&error)))?;
-    match wait(&Promise::resolve(&sent), call.signal, call.timeout).await {
-        Ok(response) if is_response(&response) => {
-            left.0 = None;
-            Ok((response.unchecked_into(), controller))
-        }
-        Ok(_) => Err(Lost::Failed(
+    let answer = answer.map_err(|error| Lost::Failed(describe(&error)))?;
+    match wait(&Promise::resolve(&answer), call.signal, call.timeout).await? {
+        response if is_response(&response) => Ok((response.unchecked_into(), sent)),
+        _ => Err(Lost::Failed(
             "fetch returned something that is not a Response".to_owned(),
         )),
-        Err(lost) => Err(lost),
-    }
-}
-
-/// Ends a request that nobody waits for.
-struct Left(Option<AbortController>);
-
-impl Drop for Left {
-    fn drop(&mut self) {
-        if let Some(controller) = &self.0 {
-            controller.abort();
-        }
     }
 }
 

@@ -33,7 +33,7 @@ use wasm_bindgen::prelude::*;
 use crate::attempt::Attempt;
 use crate::chat::{ChatCompletion, ChatCompletionRequest, StreamOptions};
 use crate::error::{Error, ErrorKind};
-use crate::policy::keys::{Environment, GivenKey, Key, KeyChoice, KeyQuestion, choose_key};
+use crate::policy::keys::{Environment, GivenKey, Key, KeyChoice, KeyQuestion, MISSING_KEY, choose_key};
 use crate::policy::opening::{Event, Settings};
 use crate::policy::timeouts::{TimeoutOption, Timeouts};
 use crate::policy::{Validation, retry};
@@ -326,10 +326,17 @@ impl ClientBuilder {
             in_page: false,
             allowed_in_page: false,
         };
-        let key = match choose_key(&self.provider, &base, question)? {
-            KeyChoice::Key(key) => key,
+        let key = match choose_key(&self.provider, &base, question) {
+            Ok(KeyChoice::Key(key)) => key,
             // There is no environment to read it from.
-            KeyChoice::Read(_) => Key::None,
+            Ok(KeyChoice::Read(_)) => Key::None,
+            Err(problems) if problems.iter().any(|problem| problem.code == MISSING_KEY) => {
+                return Err(Error::new(
+                    ErrorKind::Configuration,
+                    "This server needs a key: give the provider one.",
+                ));
+            }
+            Err(problems) => return Err(problems.into()),
         };
         retry::retries(f64::from(self.max_retries))?;
         for (name, value) in &self.headers {

@@ -8,20 +8,20 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use js_sys::{Promise, Reflect, Uint8Array};
-use serde_json::value::RawValue;
 use wasm_bindgen::prelude::*;
-use web_sys::{AbortController, AbortSignal, ReadableStreamDefaultReader};
+use web_sys::{AbortSignal, ReadableStreamDefaultReader};
 
 use super::asking::Asking;
 use super::connection::{Connection, Opened};
-use super::host::{self, Lost};
+use super::host::{self, Lost, Sent};
 use crate::attempt::Attempt;
 use crate::chat::{ChatCompletion, ChatCompletionChunk};
 use crate::error::{Error, ErrorKind};
-use crate::json::typed;
+use crate::json::{elements, typed};
 use crate::policy::accounts::Place;
 use crate::policy::opening::{Broken, Event};
-use crate::stream::{self, Decoder, End, Outcome, OutputKind, Status};
+use crate::stream::{self, Decoder, End, Outcome, OutputKind};
+use crate::text::lossy;
 
 /// Another answer to the same call.
 type Coming = Pin<Box<dyn Future<Output = (Asking, Result<Opened, Error>)>>>;
@@ -32,13 +32,16 @@ type Reading = Pin<Box<dyn Future<Output = Result<JsValue, Lost>>>>;
 /// Dropping it cancels the request.
 pub struct ChatStream {
     reader: Option<ReadableStreamDefaultReader>,
-    controller: AbortController,
+    /// Dropped, it ends the response's body.
+    sent: Option<Sent>,
     decoder: Decoder,
     signal: Option<AbortSignal>,
     chunks: VecDeque<ChatCompletionChunk>,
     /// The read under way, when it began, and the wait for it.
     read: Option<(Promise, f64, Reading)>,
     outcome: Option<Outcome>,
+    /// The stream has ended, and is accounted for.
+    has_settled: bool,
     /// What the stream has yet to end with.
     error: Option<Error>,
     /// Given back with the stream.
@@ -56,12 +59,13 @@ impl ChatStream {
     pub(super) fn new(opened: Opened, asking: Asking) -> Result<Self, Error> {
         let mut stream = ChatStream {
             reader: None,
-            controller: opened.controller.clone(),
+            sent: None,
             decoder: Decoder::new(stream::Options::default()),
             signal: asking.options.signal.clone(),
             chunks: VecDeque::new(),
             read: None,
             outcome: None,
+            has_settled: false,
             error: None,
             place: None,
             coming: None,
@@ -76,7 +80,7 @@ impl ChatStream {
     /// Reads this answer from now on.
     fn begin(&mut self, opened: Opened) -> Result<(), Error> {
         self.may_go_on = self.asking.as_ref().is_some_and(|asking| asking.may_go_on(&opened));
-        self.controller = opened.controller;
+        self.sent = Some(opened.sent);
         self.decoder = Decoder::new(opened.decoder);
         self.decoder.set_output(OutputKind::Chunks);
         self.place = opened.place;
@@ -140,12 +144,12 @@ impl ChatStream {
     fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<ChatCompletionChunk, Error>>> {
         loop {
             // Of an answer that breaks before its first token nothing is handed out.
-            if (!self.may_go_on || self.decoder.has_token() || self.outcome.is_some())
+            if (!self.may_go_on || self.decoder.has_token() || self.has_settled)
                 && let Some(chunk) = self.chunks.pop_front()
             {
                 return Poll::Ready(Some(Ok(chunk)));
             }
-            if self.outcome.is_some() {
+            if self.has_settled {
                 return Poll::Ready(self.error.take().map(Err));
             }
             if let Some(coming) = &mut self.coming {
@@ -284,11 +288,8 @@ impl ChatStream {
 
     fn collect(&mut self) {
         let output = self.decoder.take_output();
-        let Ok(chunks) = serde_json::from_slice::<Vec<&RawValue>>(&output) else {
-            return;
-        };
-        for chunk in chunks {
-            match typed(chunk.get()) {
+        for chunk in elements(&output) {
+            match typed(&lossy(chunk)) {
                 Ok(chunk) => self.chunks.push_back(chunk),
                 Err(_) => {
                     let message =
@@ -306,22 +307,16 @@ impl ChatStream {
     }
 
     fn settle_with(&mut self, last: Option<Error>) {
-        if self.outcome.is_some() {
+        if std::mem::replace(&mut self.has_settled, true) {
             return;
         }
         let was_accounted = last.is_some();
         self.collect();
         self.outcome = self.decoder.outcome();
-        let aborted = self
-            .outcome
-            .as_ref()
-            .is_some_and(|outcome| outcome.status == Status::Aborted);
-        if let Some((name, message)) = self.decoder.failure().filter(|_| !aborted) {
+        let failure = self.decoder.failure().filter(|(name, _)| *name != "APIUserAbortError");
+        if let Some((name, message)) = failure {
             let mut error = Error::new(ErrorKind::from_name(name), message);
-            error.code = self
-                .outcome
-                .as_ref()
-                .and_then(|outcome| outcome.error.as_ref()?.code.clone());
+            error.code = self.decoder.failure_code().map(str::to_owned);
             self.error = Some(error);
         }
         if last.is_some() {
@@ -341,8 +336,8 @@ impl ChatStream {
         self.read = None;
         if let Some(reader) = self.reader.take() {
             host::ignore(&reader.cancel());
-            self.controller.abort();
         }
+        self.sent = None;
     }
 }
 

@@ -22,6 +22,18 @@ pub(crate) fn typed<T: DeserializeOwned>(json: &str) -> serde_json::Result<T> {
     })
 }
 
+/// The elements of a list that was put together here, as they are spelled.
+#[cfg(target_arch = "wasm32")]
+pub(crate) fn elements(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut reader = Reader::new(list);
+    let mut has_more = reader.array().is_ok();
+    let mut first = true;
+    std::iter::from_fn(move || {
+        has_more = has_more && reader.element(&mut first) == Ok(true);
+        if has_more { reader.own_value().ok() } else { None }
+    })
+}
+
 fn parse<T: DeserializeOwned>(json: &str) -> serde_json::Result<T> {
     let mut deserializer = serde_json::Deserializer::from_str(json);
     deserializer.disable_recursion_limit();

@@ -53,6 +53,9 @@ pub struct KeyQuestion<'a> {
     pub allowed_in_page: bool,
 }
 
+/// The code of a key that is missing where there is no environment to look in.
+pub const MISSING_KEY: &str = "missing_key";
+
 /// The answer of [`choose_key`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyChoice {
@@ -102,9 +105,9 @@ pub fn choose_key(provider: &Provider, base: &BaseUrl, question: KeyQuestion<'_>
                 let message = joined(&["apiKey is missing: this server needs one (or set ", variable, ")"]);
                 return Err(vec![Problem::refused("invalid_option", &["apiKey"], message)]);
             }
-            (Environment::Absent, Some(_)) => {
+            (Environment::Absent, _) => {
                 let message = "apiKey is missing: this server needs one";
-                return Err(vec![Problem::refused("invalid_option", &["apiKey"], message)]);
+                return Err(vec![Problem::refused(MISSING_KEY, &["apiKey"], message)]);
             }
             // A caller's own provider at a built-in one's host: whether it wants a key is the caller's affair.
             (_, None) => Key::None,

@@ -10,7 +10,7 @@ use crate::text::bounded;
 pub(super) struct Failure {
     pub(super) name: &'static str,
     pub(super) message: String,
-    code: String,
+    pub(super) code: String,
     status: Option<u64>,
     param: String,
     error_type: String,

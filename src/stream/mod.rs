@@ -241,6 +241,12 @@ impl Decoder {
         Some((failure.name, failure.message.as_str()))
     }
 
+    /// The code of what ended the stream, for programs: the server's, or the decoder's.
+    pub fn failure_code(&self) -> Option<&str> {
+        let failure = self.ending.as_ref()?.failure.as_ref()?;
+        Some(failure.code.as_str()).filter(|code| !code.is_empty())
+    }
+
     /// The outcome as JSON text; `None` until the stream has ended.
     pub fn outcome_json(&self) -> Option<String> {
         let mut out = Writer::default();

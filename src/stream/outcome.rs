@@ -1,6 +1,7 @@
 //! How a stream ended, and all that arrived: one JSON text, read by JavaScript and by the Rust [`Outcome`] alike.
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
 use super::answer::Answer;
 use super::clock::Clock;
@@ -22,8 +23,10 @@ pub struct Outcome {
     /// How it ended.
     pub status: Status,
     /// The accumulated completion, as the call without `stream` would have returned it; reasoning is in `reasoning` too.
+    #[serde(deserialize_with = "typed_if_possible")]
     pub completion: Option<ChatCompletion>,
     /// The assistant turn of choice 0, as this server wants it sent back.
+    #[serde(deserialize_with = "typed_if_possible")]
     pub message: Option<Message>,
     /// The text of choice 0.
     pub text: String,
@@ -34,6 +37,7 @@ pub struct Outcome {
     /// The finish reason of choice 0.
     pub finish_reason: Option<String>,
     /// Tokens used: the server's count, or an estimate that says so.
+    #[serde(deserialize_with = "typed_if_possible")]
     pub usage: Option<Usage>,
     /// Cost in US dollars; `None` where tokens or prices are unknown.
     pub cost: Option<f64>,
@@ -127,6 +131,11 @@ pub struct OutcomeError {
     pub message: String,
     /// A code: the server's, or the decoder's.
     pub code: Option<String>,
+}
+
+/// `None` for what a server sent in a shape that the type has no place for: the rest of the outcome is there all the same.
+fn typed_if_possible<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Ok(T::deserialize(serde_json::Value::deserialize(deserializer)?).ok())
 }
 
 /// All that an outcome is written from.
