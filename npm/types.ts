@@ -992,6 +992,12 @@ export interface CustomProvider {
   ranges?: { [param: string]: readonly [min: number, max: number] };
   /** Where its models' thinking appears; found out by itself when left out. */
   reasoning?: ReasoningPlace;
+  /**
+   * Whether it takes thinking back in an assistant's turn: with `false` it is left out of `outcome.message`. Known for the
+   * built-in services.
+   * @default true
+   */
+  takesReasoning?: boolean;
 }
 
 /**

@@ -30,6 +30,8 @@ export interface EngineDecoderOptions {
   provider?: string;
   endpoint?: string;
   reasoning?: string;
+  /** The turn to send back has it. Default true. */
+  returnsReasoning?: boolean;
   decoding?: string;
   partial?: boolean;
   sentences?: boolean | object;

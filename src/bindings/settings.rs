@@ -32,6 +32,9 @@ pub(super) fn connect(options: &Options<'_>) -> Option<Settings> {
     if provider.name == "custom" {
         provider.name = own.text("name").unwrap_or(base.host()).to_owned().into();
     }
+    if let Some(takes) = own.flag("takesReasoning") {
+        provider.takes_reasoning = takes;
+    }
     if let Some(reasoning) = own.reasoning() {
         provider.reasoning = reasoning;
     }
@@ -226,6 +229,7 @@ pub(super) fn decoder(options: &Value) -> Result<stream::Options, Error> {
     let default = stream::Limits::default();
     let read = stream::Options {
         document: options.flag("document").unwrap_or(false),
+        returns_reasoning: options.flag("returnsReasoning").unwrap_or(true),
         reasoning: options
             .reasoning()
             .or(provider.map(|known| known.reasoning))
@@ -271,7 +275,9 @@ pub(super) fn decoder(options: &Value) -> Result<stream::Options, Error> {
 pub(super) fn write_decoder(options: &stream::Options, out: &mut Writer) {
     out.key("document")
         .bool(options.document)
-        .member("reasoning", options.reasoning.name());
+        .member("reasoning", options.reasoning.name())
+        .key("returnsReasoning")
+        .bool(options.returns_reasoning);
     out.member("decoding", if options.strict { "strict" } else { "tolerant" })
         .key("accumulate")
         .bool(options.accumulate);

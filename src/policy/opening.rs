@@ -556,6 +556,7 @@ impl Opening {
         stream::Options {
             document: !self.call.stream,
             reasoning,
+            returns_reasoning: self.settings.provider.takes_reasoning,
             strict: self.call.strict.unwrap_or(self.settings.strict),
             accumulate: !self.call.discard,
             prices: self.settings.prices,

@@ -115,6 +115,8 @@ pub(super) const DATA: Defaults = Defaults {
     context_tokens: Some(32_768),
     // Nothing is documented, so what comes is looked at.
     reasoning: ReasoningPlace::Detect,
+    // spec: ElectronMessage has role, content, tool_calls and tool_call_id, and nothing beside them
+    takes_reasoning: false,
     reasoning_overrides: false,
     endpoints: &[],
     // The first token is promised in 300 ms (overview): twenty seconds of nothing is a failure, not patience.

@@ -67,6 +67,7 @@ pub(super) const DATA: Defaults = Defaults {
     plans: &[],
     context_tokens: None,
     reasoning: ReasoningPlace::Field("reasoning"),
+    takes_reasoning: true,
     reasoning_overrides: true,
     // "Endpoint Variants (Reasoning Output)"
     endpoints: &[

@@ -19,6 +19,7 @@ pub(super) struct Defaults {
     pub(super) plans: &'static [(Plan, Limits)],
     pub(super) context_tokens: Option<u64>,
     pub(super) reasoning: ReasoningPlace,
+    pub(super) takes_reasoning: bool,
     pub(super) reasoning_overrides: bool,
     pub(super) endpoints: &'static [Endpoint],
     pub(super) first_token_ms: f64,

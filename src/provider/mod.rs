@@ -66,6 +66,8 @@ pub struct Provider {
     pub context_tokens: Option<u64>,
     /// Where reasoning appears, unless a request says otherwise.
     pub reasoning: ReasoningPlace,
+    /// Whether it takes reasoning back in an assistant's turn.
+    pub takes_reasoning: bool,
     /// Whether a request can say otherwise, by ElectronHub's fields.
     pub reasoning_overrides: bool,
     /// Its endpoint variants.
@@ -155,6 +157,7 @@ impl Provider {
             plans: &[],
             context_tokens: None,
             reasoning: ReasoningPlace::Detect,
+            takes_reasoning: true,
             reasoning_overrides: false,
             endpoints: &[],
             first_token_ms: 300_000.0,
@@ -202,6 +205,8 @@ impl Provider {
     }
 
     pub(crate) fn move_to(&mut self, base: &BaseUrl) {
+        // A server that is only addressed like a built-in one may want what that one refuses.
+        self.takes_reasoning |= !is_own_host(base.host());
         if let Some(endpoint) = self
             .endpoints
             .iter()
@@ -315,6 +320,7 @@ impl Provider {
             plans: data.plans,
             context_tokens: data.context_tokens,
             reasoning: data.reasoning,
+            takes_reasoning: data.takes_reasoning,
             reasoning_overrides: data.reasoning_overrides,
             endpoints: data.endpoints,
             first_token_ms: data.first_token_ms,

@@ -39,6 +39,8 @@ pub(super) const DATA: Defaults = Defaults {
     context_tokens: None,
     // Its own models show none; the many servers that are addressed as "openai" with another base URL do.
     reasoning: ReasoningPlace::Detect,
+    // Its messages have no such member, and unknown ones are refused.
+    takes_reasoning: false,
     reasoning_overrides: false,
     endpoints: &[],
     first_token_ms: 300_000.0,

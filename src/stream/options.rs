@@ -67,6 +67,8 @@ pub struct Options {
     pub document: bool,
     /// Where to look for reasoning.
     pub reasoning: ReasoningPlace,
+    /// The server takes reasoning back: the turn to send back has it. Without, it is left out.
+    pub returns_reasoning: bool,
     /// Refuse what would have to be repaired.
     pub strict: bool,
     /// Keep text and reasoning for the outcome. Without it they are only handed out.
@@ -107,6 +109,7 @@ impl Default for Options {
             output: OutputKind::None,
             document: false,
             reasoning: ReasoningPlace::Detect,
+            returns_reasoning: true,
             strict: false,
             accumulate: true,
             partial: PartialValues::Off,

@@ -160,7 +160,7 @@ impl Account<'_> {
         match first {
             Some(choice) => {
                 out.raw(b"{");
-                choice.write_message(out);
+                choice.write_message(self.options.returns_reasoning, out);
                 out.raw(b"}");
             }
             None => drop(out.raw(b"null")),

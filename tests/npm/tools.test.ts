@@ -519,6 +519,38 @@ test("a_step_can_be_prepared_and_a_message_added_while_it_runs", async () => {
   assert.throws(() => run.addMessage({ role: "user", content: "more" }), /over/);
 });
 
+test("a_turn_to_send_back_has_reasoning_only_where_the_provider_takes_it", async () => {
+  const thought = event({ choices: [{ index: 0, delta: { reasoning_content: "hm" } }] });
+  const turn = async (options: ClientOptions) => {
+    const fetch = async () => serve([thought, says("yes", "stop"), DONE]).response;
+    const client = new Chatwire({ apiKey: "k", fetch, ...options });
+    const params = { model: "electron", messages: hello.messages };
+    return (await client.chat.completions.stream(params).outcome()).message;
+  };
+  const [bare, full] = [
+    { role: "assistant", content: "yes" },
+    { role: "assistant", content: "yes", reasoning_content: "hm" },
+  ];
+  for (const [options, expected] of [
+    [{ baseURL: "https://own.test/v1" }, full],
+    [{ provider: { baseURL: "https://own.test/v1", takesReasoning: false } }, bare],
+    [{ provider: "openai" }, bare],
+    [{ provider: "electron" }, bare],
+    [{ provider: "openai", baseURL: "https://deepseek.test/v1" }, full],
+  ] as const) {
+    assert.deepEqual(await turn(options), expected, JSON.stringify(options));
+  }
+});
+
+test("the_turn_of_an_outcome_has_no_arguments_that_are_no_json", async () => {
+  const { client } = turns(calls({ id: "c", name: "add", arguments: '{"a": 1, ' }));
+  const { message, toolCalls } = await client.chat.completions.stream(hello).outcome();
+  assert.equal(toolCalls[0]?.arguments, '{"a": 1, ');
+  assert.equal(toolCalls[0]?.complete, false);
+  const [sent] = (message?.tool_calls ?? []) as { function: { arguments: string } }[];
+  assert.equal(sent?.function.arguments, "{}");
+});
+
 test("arguments_that_are_no_json_never_go_back", async () => {
   const { client, sent } = turns(calls({ id: "c", name: "add", arguments: '{"a": 1, ' }), answer("sorry"));
   await client.chat.completions.runTools({ ...hello, tools: [add] }).finalContent();

@@ -14,7 +14,7 @@ impl Choice {
             .integer(self.index)
             .key(member)
             .raw(b"{");
-        self.write_members(false, member == "delta", out);
+        self.write_members(false, false, member == "delta", out);
         out.raw(b"}");
         if !self.logprobs.is_empty() {
             out.key("logprobs").raw(b"{");
@@ -29,14 +29,14 @@ impl Choice {
         out.raw(b"}");
     }
 
-    /// The members of the assistant message, as this server wants it sent back.
-    pub(in crate::stream) fn write_message(&self, out: &mut Writer) {
-        self.write_members(true, false, out);
+    /// The members of the assistant message, as this server wants it sent back: with its reasoning, unless it refuses that.
+    pub(in crate::stream) fn write_message(&self, with_reasoning: bool, out: &mut Writer) {
+        self.write_members(true, !with_reasoning, false, out);
     }
 
-    fn write_members(&self, replay: bool, numbered: bool, out: &mut Writer) {
+    fn write_members(&self, replay: bool, hides_reasoning: bool, numbered: bool, out: &mut Writer) {
         out.member("role", self.role.as_deref().unwrap_or("assistant"));
-        let reasoning = self.reasoning.as_str();
+        let reasoning = if hides_reasoning { "" } else { self.reasoning.as_str() };
         let text = self.content.as_str();
         match self.source.filter(|_| replay && !reasoning.is_empty()) {
             Some(Source::Tags) => {
@@ -67,7 +67,7 @@ impl Choice {
                     out.raw_member("content", b"null");
                 }
                 // And those that think want their field back, if it was empty.
-                let empty = self.empty_field.filter(|_| replay);
+                let empty = self.empty_field.filter(|_| replay && !hides_reasoning);
                 if let Some(field) = source.and_then(Source::field).or(empty) {
                     out.member(REASONING_FIELDS.get(field).unwrap_or(&"reasoning"), reasoning);
                 }
@@ -89,7 +89,7 @@ impl Choice {
         if !self.tool_calls.calls().is_empty() {
             out.key("tool_calls").raw(b"[");
             for (at, call) in self.tool_calls.calls().iter().enumerate() {
-                call.write(Some(at as u64).filter(|_| numbered), out);
+                call.write(Some(at as u64).filter(|_| numbered), replay, out);
             }
             out.raw(b"]");
         }

@@ -54,8 +54,9 @@ pub(super) struct ToolCall {
 const CALL_BYTES: usize = 4096;
 
 impl ToolCall {
-    /// The call as it stands in a message; with `index`, as in a delta.
-    pub(super) fn write(&self, index: Option<u64>, out: &mut Writer) {
+    /// The call as it stands in a message; with `index`, as in a delta. In a turn to send back (`replay`), arguments that are no
+    /// JSON are `{}`: servers refuse them, their own included.
+    pub(super) fn write(&self, index: Option<u64>, replay: bool, out: &mut Writer) {
         out.comma().raw(b"{");
         if let Some(index) = index {
             out.key("index").integer(index);
@@ -66,7 +67,9 @@ impl ToolCall {
             false => (self.kind.as_str(), "function", "arguments"),
         };
         out.member("id", &self.id).member("type", kind).key(body).raw(b"{");
-        out.member("name", &self.name).member(text, self.arguments.as_str());
+        let is_sendable = !replay || self.is_custom || self.complete;
+        let arguments = if is_sendable { self.arguments.as_str() } else { "{}" };
+        out.member("name", &self.name).member(text, arguments);
         self.function_extras.write(out);
         out.raw(b"}");
         self.extras.write(out);
