@@ -12,13 +12,15 @@ const folder = import.meta.dirname;
 const config = readFileSync(join(folder, "wrangler.toml"), "utf8");
 
 /** The compatibility date and flags of `wrangler.toml`. */
-const compatibility = {
+const configured = {
   compatibilityDate: /^compatibility_date = "(.+)"/m.exec(config)?.[1] ?? "",
-  compatibilityFlags: JSON.parse(/^compatibility_flags = (\[.+\])/m.exec(config)?.[1] ?? "[]"),
+  compatibilityFlags: JSON.parse(/^compatibility_flags = (\[.+\])/m.exec(config)?.[1] ?? "[]") as string[],
 };
 
 /** How to run a worker. */
 export interface WorkerOptions {
+  /** In place of the date and flags of `wrangler.toml`. */
+  compatibility?: { compatibilityDate: string; compatibilityFlags: string[] };
   /** Its main module; that of `wrangler.toml` when it is left out. */
   entry?: string;
   /** 0, the default, is any free one. */
@@ -90,6 +92,7 @@ async function settings(options: WorkerOptions): Promise<MiniflareOptions> {
     assets,
     objects = options.entry ? {} : configuredObjects(),
     instances = 1,
+    compatibility = configured,
   } = options;
   const env: NonNullable<WorkerConfig["env"]> = Object.fromEntries(
     Object.entries(bindings).map(([name, value]) => [name, { type: "text", value }]),

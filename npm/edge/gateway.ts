@@ -12,7 +12,7 @@ import type { DurableNamespace, Environment, GatewayOptions, Grant } from "./opt
 import { issuePageToken, revokePageTokens, type TokenRequest } from "./page-token.ts";
 import { PASSED, passThrough } from "./pass-through.ts";
 import { Problem, safeHeaders } from "./problem.ts";
-import { register } from "./registry.ts";
+import { type Exports, register, withExports } from "./registry.ts";
 import { relay } from "./relay.ts";
 import { chatRequestOf, limitsOf, modelsFor, readJSON } from "./request.ts";
 import { keysInOrder, problemOf, type UpstreamKey } from "./upstream.ts";
@@ -22,6 +22,8 @@ import { usageReport } from "./usage-report.ts";
 export interface WorkerContext {
   /** Keeps the worker alive until this has settled. */
   waitUntil(promise: Promise<unknown>): void;
+  /** The classes of Durable Objects that the worker exports, on platforms that tell. */
+  exports?: Readonly<Record<string, unknown>>;
 }
 
 /** What a worker's main module exports. */
@@ -70,12 +72,12 @@ export function gateway<E = Record<string, string>>(options: GatewayOptions | ((
   const known = new WeakMap<object, Configuration>();
 
   /** Clients hold limits and cooldowns: they live as long as their environment. */
-  const configurationFor = (env: Environment): Configuration => {
+  const configurationFor = (env: Environment, exports: Exports): Configuration => {
     if (typeof options !== "function") {
-      shared ??= configure(options);
+      shared ??= configure(withExports(options, exports));
       return shared;
     }
-    const found = known.get(env) ?? configure(options(env as E));
+    const found = known.get(env) ?? configure(withExports(options(env as E), exports));
     known.set(env, found);
     return found;
   };
@@ -88,7 +90,7 @@ export function gateway<E = Record<string, string>>(options: GatewayOptions | ((
       try {
         const env = (typeof given === "object" && given !== null ? given : NO_ENVIRONMENT) as Environment;
         const exchange: Exchange = {
-          configuration: configurationFor(env),
+          configuration: configurationFor(env, (context as Partial<WorkerContext> | undefined)?.exports),
           env,
           requestId,
           gateway: number,

@@ -188,10 +188,10 @@ export interface UsageRecord {
   /** The provider's own id of it. */
   upstreamRequestId: string | null;
   caller: string;
-  /** Those of the caller's grant. */
-  tags: Readonly<Record<string, string>> | null;
-  /** The path that was asked, such as `/v1/chat/completions`. */
-  endpoint: string;
+  /** Those of the caller's grant, where it has any. */
+  tags?: Readonly<Record<string, string>>;
+  /** The path that was asked, where it is not `/v1/chat/completions`. */
+  endpoint?: string;
   /** As the caller named it. */
   model: string;
   /** The provider that answered, by the name in `providers`, and its name of the model. */

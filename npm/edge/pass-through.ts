@@ -10,7 +10,7 @@ import type { UsageRecord } from "./options.ts";
 import { safeHeaders } from "./problem.ts";
 import { type ChatRequest, providerBodyOf } from "./request.ts";
 import { promptTokensOf, UNITS_PER_TOKEN } from "./reservation.ts";
-import { attempted, keysInOrder, problemOf, type UpstreamKey } from "./upstream.ts";
+import { type Attempt, attempted, keysInOrder, problemOf, type UpstreamKey } from "./upstream.ts";
 import { numbersOf, openRecord } from "./usage-record.ts";
 
 /** The paths, and the parameters of each that choose no model, price, tool or address. */
@@ -47,7 +47,7 @@ export interface Passing {
   signal: AbortSignal;
   requestId: string;
   caller: string;
-  tags: UsageRecord["tags"];
+  tags: UsageRecord["tags"] | null;
   /** As `/embeddings`. */
   path: string;
   request: ChatRequest;
@@ -63,17 +63,16 @@ export async function passThrough(passing: Passing): Promise<Response> {
   const [place] = request.route.places;
   const [key] = keysInOrder(place) as [UpstreamKey];
   const { params, body, model } = providerBodyOf({ ...request, path }, place);
-  const known = { recordId, requestId, caller, tags, endpoint: `/v1${path}`, model: request.model };
+  const known = { recordId, requestId, caller, ...(tags && { tags }), endpoint: `/v1${path}`, model: request.model };
   const record = openRecord(configuration, leases, known);
   passing.waitUntil(record.closed);
   record.note({ provider: place.name, upstreamModel: model });
   const prices = place.priceOf(model);
-  const attempt = { body, leases, isSent: false, prices, pass: { path, params, isStream: request.isStream } };
+  const attempt: Attempt = { body, leases, isSent: false, prices, pass: { path, params, isStream: request.isStream } };
   const isId = place.options.requestId !== false;
-  let response: Response;
   key.busy++;
   try {
-    response = await attempted(attempt, (own) =>
+    await attempted(attempt, (own) =>
       key.client.models
         .list({ signal, maxRetries: 0, headers: { ...own, ...trace, ...(isId && { "x-request-id": requestId }) } })
         .asResponse(),
@@ -86,6 +85,7 @@ export async function passThrough(passing: Passing): Promise<Response> {
     void record.close({ ...numbersOf(asked), status: problem.status, outcome, disconnected: signal.aborted });
     throw problem;
   }
+  const response = attempt.response as Response;
   const contentType = response.headers.get("content-type") ?? "application/json";
   const isStream = /^text\/event-stream\b/i.test(contentType);
   const outlet = outletOf(() => {
@@ -115,6 +115,7 @@ export async function passThrough(passing: Passing): Promise<Response> {
       if (!isGone) outlet.fail(new TypeError("The provider's answer broke off."));
     }
     inlet?.cancel();
+    attempt.release?.();
     key.busy--;
     const used = usageIn(new TextDecoder().decode(joined(...read)), isStream);
     const estimate = {

@@ -7,7 +7,7 @@ import type { Configuration } from "./configuration.ts";
 import { type Ending, forward, HEARTBEAT, type OpenAnswer } from "./forward.ts";
 import type { RequestLeases } from "./limits.ts";
 import type { UsageRecord } from "./options.ts";
-import { safeHeaders } from "./problem.ts";
+import { Problem, safeHeaders } from "./problem.ts";
 import { type ChatRequest, type ProviderRequest, providerRequestOf } from "./request.ts";
 import {
   type Attempt,
@@ -32,7 +32,7 @@ export interface Admitted {
   requestId: string;
   caller: string;
   /** Those of the caller's grant. */
-  tags: UsageRecord["tags"];
+  tags: UsageRecord["tags"] | null;
   request: ChatRequest;
   /** The id of its usage record. */
   recordId: string;
@@ -60,13 +60,11 @@ export async function relay(admitted: Admitted): Promise<Relayed> {
   const { configuration, signal, request, leases, waitUntil } = admitted;
   const { onDisconnect, writeTimeout, answerTimeout } = configuration;
   const { requestId, caller, tags, recordId } = admitted;
-  const endpoint = "/v1/chat/completions";
   const record = openRecord(configuration, leases, {
     recordId,
     requestId,
     caller,
-    tags,
-    endpoint,
+    ...(tags && { tags }),
     model: request.model,
   });
   waitUntil(record.closed);
@@ -217,7 +215,7 @@ class Opening {
     const provider = providerRequestOf(request, place);
     const attempt: Attempt = { body: provider.body, leases, isSent: false, prices: place.priceOf(provider.model) };
     this.#sent = { place, request: provider, attempt };
-    const response = await attempted(attempt, (own) =>
+    await attempted(attempt, (own) =>
       key.client.chat.completions
         .create(provider.params, {
           signal: this.#controller.signal,
@@ -225,6 +223,9 @@ class Opening {
         })
         .asResponse(),
     );
+    this.#ended.push(() => attempt.release?.());
+    const { response } = attempt;
+    if (!response) throw new Problem(502, "upstream_failed", "The provider gave no answer. Try again in a moment.");
     this.#record.note({
       provider: place.name,
       upstreamModel: place.model ?? (request.model || null),

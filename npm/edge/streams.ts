@@ -14,7 +14,7 @@ import { type RequestLeases, withLimits } from "./limits.ts";
 import { eventsIn, Log, Numbering } from "./log.ts";
 import type { Environment, Plan, UsageRecord } from "./options.ts";
 import { Problem, safeHeaders } from "./problem.ts";
-import { configurationOf } from "./registry.ts";
+import { configurationOf, type Exports } from "./registry.ts";
 import { entryOf, relay } from "./relay.ts";
 import { type ChatRequest, limitsOf, providerRequestOf } from "./request.ts";
 import { decoderOptions, problemOf } from "./upstream.ts";
@@ -30,6 +30,8 @@ export interface StreamsState {
     setAlarm(time: number): Promise<void>;
   };
   blockConcurrencyWhile<T>(run: () => Promise<T>): Promise<T>;
+  /** The classes that the worker exports, on platforms that tell. */
+  exports?: Readonly<Record<string, unknown>>;
 }
 
 /** A request that was let in, as a gateway hands it over. */
@@ -38,7 +40,7 @@ export interface Order {
   gateway: number;
   caller: string;
   plan: Plan | undefined;
-  tags: UsageRecord["tags"];
+  tags: UsageRecord["tags"] | null;
   recordId: string;
   requestId: string;
   model: string;
@@ -96,6 +98,7 @@ const PART = 500_000;
 export class ChatwireStreams {
   readonly #storage: StreamsState["storage"];
   readonly #env: Environment;
+  readonly #exports: Exports;
   readonly #stop = new AbortController();
   #log = new Log(CAPACITY);
   #entry: Entry | undefined;
@@ -110,6 +113,7 @@ export class ChatwireStreams {
   constructor(state: StreamsState, env: unknown) {
     this.#storage = state.storage;
     this.#env = (env ?? {}) as Environment;
+    this.#exports = state.exports;
     void state.blockConcurrencyWhile(() => this.#recall());
   }
 
@@ -314,14 +318,12 @@ export class ChatwireStreams {
   /** The record of a stream that a restart has cut. */
   #lost(entry: Entry): UsageRecord {
     const { recordId, requestId, caller, tags, model, startedAt, answer } = entry;
-    const endpoint = "/v1/chat/completions";
     return {
       ...{
         recordId,
         requestId,
         caller,
-        tags,
-        endpoint,
+        ...(tags && { tags }),
         model,
         startedAt,
         status: 200,
@@ -388,7 +390,7 @@ export class ChatwireStreams {
   }
 
   #configuration(gateway: number): Configuration {
-    const configuration = configurationOf(gateway, this.#env);
+    const configuration = configurationOf(gateway, this.#env, this.#exports);
     if (!configuration) throw new Problem(503, "gateway_changed", "This gateway has just changed. Try again.");
     return configuration;
   }

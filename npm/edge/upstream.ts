@@ -61,6 +61,10 @@ export interface Attempt {
   /** A request has left the gateway. */
   isSent: boolean;
   prices: Prices | undefined;
+  /** The provider's good answer, whose body only the gateway reads. */
+  response?: Response;
+  /** Tells the client that the answer is over. */
+  release?: () => void;
   /** In place of the client's own request: this path, and its parameters. */
   pass?: { path: string; params: Readonly<Record<string, unknown>>; isStream: boolean };
 }
@@ -98,11 +102,12 @@ export function upstreamOf(
       const attempt = attempts.get(init.headers.get(ATTEMPT_HEADER) ?? "");
       init.headers.delete(ATTEMPT_HEADER);
       const target = targetOf(attempt, url, init);
-      const request = (own: FetchInit) => {
+      const request = async (own: FetchInit) => {
         if (attempt) attempt.isSent = true;
         // A redirect is not followed: it would carry the key to an address that is not configured.
         const sent: FetchInit & RequestInit = { ...own, ...target.changes, redirect: "manual" };
-        return host(target.url, sent);
+        const response = await host(target.url, sent);
+        return attempt && response.ok ? heldBack(attempt, response) : response;
       };
       // Plans are for completions: the list of models is free.
       if (!limits || (init.method !== "POST" && !attempt?.pass)) return request(init);
@@ -126,6 +131,23 @@ export function upstreamOf(
 }
 
 type FetchInit = Parameters<Fetch>[1];
+
+/**
+ * Keeps a good answer for the gateway, which reads it as the host gave it. The client gets one of the same headers, whose body
+ * ends with it: until then the call counts towards the client's limits.
+ */
+function heldBack(attempt: Attempt, response: Response): Response {
+  attempt.response = response;
+  const body = new ReadableStream({
+    start(controller) {
+      attempt.release = () => {
+        attempt.release = () => {};
+        controller.close();
+      };
+    },
+  });
+  return new Response(body, { status: response.status, headers: response.headers });
+}
 
 /** Where a client's request really goes: the client knows of chat completions and models alone. */
 function targetOf(

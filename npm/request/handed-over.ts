@@ -29,7 +29,11 @@ export function handedOver(response: Response, over: () => void): Response {
           controller.close();
           controller.byobRequest?.respond(0); // who reads into a buffer of their own waits for this
         } else if (bytes?.length === 0) continue;
-        else controller.enqueue(bytes as Uint8Array<ArrayBuffer>);
+        // A stream of bytes takes the memory of what it is given: not that of others in the same pool.
+        else
+          controller.enqueue(
+            bytes && bytes.length < bytes.buffer.byteLength ? bytes.slice() : (bytes as Uint8Array<ArrayBuffer>),
+          );
         return;
       }
     },
