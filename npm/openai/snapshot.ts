@@ -12,7 +12,13 @@ import {
   toolNamed,
 } from "./parsing.ts";
 import { parsePartial } from "./partial-json.ts";
-import type { ChatCompletion, ChatCompletionAudio, ChatCompletionChunk, ChatCompletionRole } from "./shapes.ts";
+import type {
+  ChatCompletion,
+  ChatCompletionAudio,
+  ChatCompletionChunk,
+  ChatCompletionRole,
+  ChatCompletionTokenLogprob,
+} from "./shapes.ts";
 
 /** The completion so far. Fields within it may still be missing. */
 export interface ChatCompletionSnapshot {
@@ -130,8 +136,8 @@ export class Accumulator {
       const { content, refusal, ...more } = logprobs;
       choice.logprobs ??= { content: null, refusal: null };
       Object.assign(choice.logprobs, more);
-      if (content) choice.logprobs.content = [...(choice.logprobs.content ?? []), ...content];
-      if (refusal) choice.logprobs.refusal = [...(choice.logprobs.refusal ?? []), ...refusal];
+      if (content) grown(choice.logprobs, "content").push(...content);
+      if (refusal) grown(choice.logprobs, "refusal").push(...refusal);
     }
     if (finish_reason) {
       choice.finish_reason = finish_reason;
@@ -279,6 +285,12 @@ export function indexOfCall(
 /** A piece that may complete a value. */
 function isWhole(piece: string): boolean {
   return /[}\]"]\s*$/.test(piece);
+}
+
+/** A list of likelihoods, to be added to. */
+function grown(logprobs: ChatCompletion.Choice.Logprobs, name: "content" | "refusal"): ChatCompletionTokenLogprob[] {
+  logprobs[name] ??= [];
+  return logprobs[name];
 }
 
 function grownAudio(

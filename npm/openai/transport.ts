@@ -224,20 +224,27 @@ export class Transport {
 
 /** The chunks of a stream of `chatwire`, with the errors of this entry. */
 function streamOf(stream: ChatStream, call: FailedCall): Stream<ChatCompletionChunk> {
-  const iterate = once(async function* (): AsyncGenerator<ChatCompletionChunk, void, void> {
-    try {
-      for await (const chunk of stream) yield normalised(chunk as ChatCompletionChunk);
-    } catch (thrown) {
+  // By hand: an async generator would cost two more promises a chunk.
+  const iterate = once(() => {
+    const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<ChatCompletionChunk, undefined>;
+    const given = (result: IteratorResult<ChatCompletionChunk, undefined>) => {
+      if (!result.done) normalise(result.value);
+      return result;
+    };
+    const failed = (thrown: unknown): never => {
       throw toOpenAIError(thrown, call);
-    }
+    };
+    return {
+      next: () => chunks.next().then(given, failed),
+      return: async () => (await chunks.return?.()) ?? { done: true as const, value: undefined },
+    };
   });
   return new Stream(iterate, stream.controller, () => stream.outcome());
 }
 
-/** A chunk whose choices say that they have no finish reason. */
-function normalised(chunk: ChatCompletionChunk): ChatCompletionChunk {
-  for (const choice of Array.isArray(chunk?.choices) ? chunk.choices : []) choice.finish_reason ??= null;
-  return chunk;
+/** Has a chunk's choices say that they have no finish reason. */
+function normalise(chunk: ChatCompletionChunk): void {
+  if (Array.isArray(chunk?.choices)) for (const choice of chunk.choices) choice.finish_reason ??= null;
 }
 
 async function contentOf(response: Response): Promise<unknown> {

@@ -186,6 +186,22 @@ export const errors: Programs = {
     context.answers({ events: [...pieces("a").slice(0, 2), { error }] });
     await readAll(context);
   },
+  "an error before the first token, with retries": {
+    program: async ({ client, answers, print, printError, run }) => {
+      answers(
+        { events: [{ error: { message: "Overloaded", type: "server_error", code: null, param: null } }] },
+        streams("a"),
+      );
+      try {
+        const stream = await client({ maxRetries: 1 }).chat.completions.create({ ...hello, stream: true });
+        for await (const one of stream) print(one.choices[0]?.delta.content);
+      } catch (error) {
+        printError(error);
+      }
+      print(run.asked.length);
+    },
+    differs: "an error before the first token",
+  },
   "an error event": async (context) => {
     const data = JSON.stringify({ error: { message: "Overloaded", type: "overloaded_error", code: "busy" } });
     context.answers({ events: [...pieces("a").slice(0, 2), `event: error\ndata: ${data}\n\n`] });
