@@ -1040,7 +1040,10 @@ export type ReasoningPlace = "reasoning" | "reasoning_content" | "tags" | "none"
  * @range more than 0, at most 2147483647
  */
 export interface Timeouts {
-  /** From sending to the answer's headers, of each attempt; another attempt follows. Default 300,000 (Electron 20,000). */
+  /**
+   * From sending to the answer's headers, of each attempt; another attempt follows. Also for an `apiKey` function, after which
+   * none does. Default 300,000 (Electron 20,000).
+   */
   headers?: number | false;
   /** From the headers to the first token, of each attempt; another attempt follows. Default 300,000 (Electron 20,000). */
   firstToken?: number | false;

@@ -130,8 +130,8 @@ export interface EngineCall {
 /** What to do next to open a response: one of these, and `[hook, what]` to tell. */
 export interface Action {
   told?: [string, object][];
-  /** Ask for the key. */
-  key?: true;
+  /** Ask for the key, for so many milliseconds at the most; null for no limit. */
+  key?: number | null;
   /** Wait so many milliseconds. */
   wait?: number;
   send?: {

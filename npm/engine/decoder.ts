@@ -4,7 +4,7 @@
  * Reads nothing and waits for nothing; reading.ts and decoders.ts do, each in its own way.
  */
 
-import { outcomeOf, toError, withOutcome } from "../errors.ts";
+import { type ErrorDescriptor, outcomeOf, toError, withOutcome } from "../errors.ts";
 import type { Recorder } from "../stream/recording.ts";
 import type { Outcome } from "../types.ts";
 import {
@@ -50,8 +50,8 @@ function told(engine: Part, length: number): Outcome {
 export class BodyDecoder {
   /** How it ended; undefined until then, and for ever when it was freed in flight. */
   outcome: Outcome | undefined;
-  /** For a document, once ended: the completion as JSON text. */
-  completion = "";
+  /** For a document that is complete: what the server sent. */
+  completion: object | undefined;
 
   /** Once the first text, reasoning or tool call has come. */
   hasToken = false;
@@ -181,9 +181,10 @@ export class BodyDecoder {
     }
     if (isDecided) {
       const outcome = this.#report(engine);
-      if (this.isDocument) {
+      if (this.isDocument && outcome.status === "complete") {
         engine.call(COMPLETION);
-        this.completion = output();
+        this.completion = objectOf(output());
+        if (!this.completion) Object.assign(outcome, { status: "error", error: NO_OBJECT });
       }
       this.#settle(outcome, outcome.error);
     }
@@ -217,5 +218,21 @@ export class BodyDecoder {
     } catch (thrown) {
       return outcomeOf(toError(thrown));
     }
+  }
+}
+
+/** What the engine understood and a caller could not: a list, or JSON that the host does not take. */
+const NO_OBJECT: ErrorDescriptor = {
+  name: "ProtocolError",
+  message: "The answer is not one JSON object, as a completion is. Check the base URL, and the model.",
+  code: "not_an_object",
+};
+
+function objectOf(json: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(json);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
   }
 }

@@ -83,7 +83,7 @@ export async function runBatch(
   return results;
 
   async function settle(params: ChatCompletionCreateParamsNonStreaming): Promise<BatchResult> {
-    const givenUp = Date.now() + maxWait;
+    const started = performance.now();
     const whole = (params as { stream?: unknown } | undefined)?.stream ? { ...params, stream: false as const } : params;
     for (;;) {
       try {
@@ -91,9 +91,10 @@ export async function runBatch(
       } catch (thrown) {
         const reason = toError(thrown);
         const retryAt = reason instanceof RateLimitError ? reason.retryAt : undefined;
-        if (retryAt === undefined || retryAt > givenUp) return { status: "rejected", reason };
+        const wait = retryAt === undefined ? Number.POSITIVE_INFINITY : retryAt - Date.now();
+        if (wait > maxWait - (performance.now() - started)) return { status: "rejected", reason };
         try {
-          await sleepUntil(retryAt, settings.signal);
+          await sleep(wait, settings.signal);
         } catch (left) {
           return { status: "rejected", reason: left };
         }
@@ -103,7 +104,7 @@ export async function runBatch(
 }
 
 /** Waits at least a millisecond, so that a server that names the present is not asked without end. */
-function sleepUntil(time: number, signal: AbortSignal | null | undefined): Promise<void> {
+function sleep(ms: number, signal: AbortSignal | null | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const leave = () => {
       clearTimeout(timer);
@@ -114,7 +115,7 @@ function sleepUntil(time: number, signal: AbortSignal | null | undefined): Promi
         signal?.removeEventListener("abort", leave);
         resolve();
       },
-      Math.max(1, time - Date.now()),
+      Math.max(1, ms),
     );
     if (signal?.aborted) leave();
     else signal?.addEventListener("abort", leave, { once: true });

@@ -2,16 +2,14 @@
  * A response whose body the caller reads: the same, and whoever has to know hears when its body is over.
  */
 import { asBytes } from "../engine/engine.ts";
-
-/** Statuses whose responses have no body. */
-const BODILESS = [101, 204, 205, 304];
+import { isBodiless } from "./host-fetch.ts";
 
 /**
  * @param over is called once the body was read to its end, has failed, or was cancelled; at once where there is none
  */
 export function handedOver(response: Response, over: () => void): Response {
   const { body, status, statusText, url, redirected, type } = response;
-  if (!body || BODILESS.includes(status)) {
+  if (!body || isBodiless(status)) {
     over();
     return response;
   }

@@ -2,6 +2,11 @@
  * What a caller's own `fetch` answers, made standard: some give Node streams for bodies.
  */
 
+/** Whether a standard response of this status can have no body. */
+export function isBodiless(status: number): boolean {
+  return status === 101 || status === 204 || status === 205 || status === 304;
+}
+
 /** The same response, whose body is a web stream. */
 export function standard(response: Response): Response {
   const body: unknown = response.body;
@@ -10,6 +15,16 @@ export function standard(response: Response): Response {
   }
   const { status, statusText, headers } = response;
   const iterator = (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+  const init = { status, statusText: statusText ?? "", headers: new Headers([...headers]) };
+  const leave = async () => {
+    await iterator.return?.();
+    // An iterator that was not begun lets go of nothing.
+    (body as { destroy?(): void }).destroy?.();
+  };
+  if (isBodiless(status)) {
+    leave().catch(() => {});
+    return new Response(null, init);
+  }
   const stream = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
@@ -17,11 +32,9 @@ export function standard(response: Response): Response {
         if (done) controller.close();
         else controller.enqueue(value);
       },
-      async cancel() {
-        await iterator.return?.();
-      },
+      cancel: leave,
     },
     { highWaterMark: 0 },
   );
-  return new Response(stream, { status, statusText: statusText ?? "", headers: new Headers([...headers]) });
+  return new Response(stream, init);
 }

@@ -2,32 +2,98 @@
  * Answers that are JSON of some other kind than a completion. Loaded with the first request for one.
  */
 
-import { APIConnectionError, aborted, define, ProtocolError } from "../errors.ts";
+import { asBytes } from "../engine/engine.ts";
+import { APIConnectionError, aborted, type ChatwireError, define, ProtocolError, StalledError } from "../errors.ts";
 import type { WithRequestId } from "../types.ts";
 import type { Answer } from "./caller.ts";
 
+/** How many bytes such an answer may have. */
+const MAX_BYTES = 16 * 1024 * 1024;
+/** The longest delay a timer can hold. */
+const LONGEST_DELAY = 2 ** 31 - 1;
+
 /**
  * The server's own JSON, and the request's id.
- * @throws {ChatwireError} it did not come, or is none
+ * @throws {ChatwireError} it did not come, not in time, is too large, or is none
  */
-export async function readJSON<T extends object>(
-  { response, requestId, ended }: Answer,
-  signal: AbortSignal,
-): Promise<WithRequestId<T>> {
+export async function readJSON<T extends object>(answer: Answer, signal: AbortSignal): Promise<WithRequestId<T>> {
   let text: string;
   try {
-    text = await response.text();
-  } catch (cause) {
-    if (signal.aborted) throw aborted(signal.reason);
-    throw new APIConnectionError("The connection was lost before the whole answer arrived.", { cause });
+    text = await textOf(answer, signal);
   } finally {
-    ended?.();
+    answer.ended?.();
   }
+  let value: unknown;
   try {
-    return define(JSON.parse(text) as WithRequestId<T>, "_request_id", requestId);
+    value = JSON.parse(text);
   } catch {
-    throw new ProtocolError(
-      `The server answered ${response.status} with something that is not JSON. Check the base URL.`,
-    );
+    // Said below: neither is an answer.
   }
+  if (typeof value === "object" && value !== null)
+    return define(value as WithRequestId<T>, "_request_id", answer.requestId);
+  throw new ProtocolError(
+    `The server answered ${answer.response.status} with something that is not a JSON object. Check the base URL.`,
+  );
+}
+
+/** All of a body, read within the call's `idle` and `total`. */
+async function textOf({ body, decoder: { timeouts = {}, started = 0 } }: Answer, signal: AbortSignal): Promise<string> {
+  const { idle = Number.POSITIVE_INFINITY, total = Number.POSITIVE_INFINITY } = timeouts;
+  const decoder = new TextDecoder();
+  let text = "";
+  let length = 0;
+  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  try {
+    reader = body?.getReader();
+    while (reader) {
+      const left = Math.max(started + total - performance.now(), 1);
+      const late = left < idle ? timedOut("total", total) : timedOut("idle", idle);
+      const { done, value } = await settled(reader.read(), Math.min(idle, left), late, signal);
+      if (done) break;
+      const bytes = asBytes(value);
+      if (!bytes) throw new ProtocolError(`The body gave ${typeof value} in place of bytes.`);
+      length += bytes.length;
+      if (length > MAX_BYTES) {
+        throw new ProtocolError(
+          `The answer has more than ${MAX_BYTES} bytes, too many for what was asked for. Check the base URL.`,
+          { code: "limit.document" },
+        );
+      }
+      text += decoder.decode(bytes, { stream: true });
+    }
+    return text + decoder.decode();
+  } catch (cause) {
+    reader?.cancel().catch(() => {});
+    if (signal.aborted) throw aborted(signal.reason);
+    if (cause instanceof ProtocolError || cause instanceof StalledError) throw cause;
+    throw new APIConnectionError("The connection was lost before the whole answer arrived.", { cause });
+  }
+}
+
+function timedOut(name: string, ms: number): ChatwireError {
+  return new StalledError(
+    `The answer did not go on within ${ms} ms (timeout.${name}). Try again, or raise the timeout.`,
+    {
+      code: `timeout.${name}`,
+    },
+  );
+}
+
+/** Settles with the promise; fails when its time is up or the call is aborted, whatever the promise does about it. */
+function settled<T>(promise: Promise<T>, ms: number, late: ChatwireError, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const settle = (finish: () => void) => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", leave);
+      finish();
+    };
+    const leave = () => settle(() => reject(aborted(signal.reason)));
+    const timer = ms > LONGEST_DELAY ? undefined : setTimeout(() => settle(() => reject(late)), ms);
+    signal.addEventListener("abort", leave);
+    if (signal.aborted) leave();
+    promise.then(
+      (value) => settle(() => resolve(value)),
+      (error) => settle(() => reject(error)),
+    );
+  });
 }

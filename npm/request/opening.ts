@@ -3,7 +3,7 @@
  */
 import { type Action, type ActionResult, type Broken, type EngineDecoderOptions, STEP } from "../engine/boundary.ts";
 import { answer, asBytes, type Part, put } from "../engine/engine.ts";
-import { type ErrorDescriptor, reasonOf } from "../errors.ts";
+import { ChatwireError, type ErrorDescriptor, reasonOf } from "../errors.ts";
 import type { ClientOptions, Hooks } from "../options.ts";
 import type { FetchInit } from "../types.ts";
 
@@ -70,7 +70,8 @@ export class Conversation {
 
   /** The last response broke. Gives the next one, or says at once why there will be none. */
   next(broken: Broken): { opened: Promise<Opened> } | { failure: ErrorDescriptor } {
-    const action = this.isFree ? {} : this.#step({ broken });
+    if (this.isFree) return { failure: broken };
+    const action = this.#step({ broken });
     if (action.fail) return { failure: action.fail as ErrorDescriptor };
     return { opened: this.#goOn(action) };
   }
@@ -119,7 +120,9 @@ export class Conversation {
       const waited = await wait(signal, ms, () => new Promise<void>(() => {}));
       return "timedOut" in waited ? {} : (waited as ActionResult);
     }
-    const given = await wait(signal, null, async () => key && (this.#options.apiKey as () => unknown)());
+    if (key === undefined)
+      throw new ChatwireError("The engine said nothing of what to do next: this is a mistake in chatwire.");
+    const given = await wait(signal, key, async () => (this.#options.apiKey as () => unknown)());
     if (!("value" in given)) return given;
     return typeof given.value === "string" ? { key: given.value } : { failed: "it gave no string" };
   }
@@ -144,7 +147,8 @@ export class Conversation {
       const address = query.length > 0 ? `${url}?${new URLSearchParams(query)}` : url;
       const given = await (this.#options.fetch ?? globalThis.fetch)(address, init);
       // Not `instanceof`: there are many classes of that name.
-      if (typeof given?.status !== "number" || typeof given.headers?.get !== "function") {
+      const status = given?.status;
+      if (!(Number.isInteger(status) && status >= 200 && status <= 599) || typeof given.headers?.get !== "function") {
         throw "fetch returned something that is not a Response";
       }
       return given;

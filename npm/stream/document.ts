@@ -17,6 +17,6 @@ export async function readDocument(
 ): Promise<WithRequestId<ChatCompletion>> {
   const session = new Session(answer, controller);
   const outcome = await completed(session.readThrough());
-  const completion = JSON.parse((session.decoder as BodyDecoder).completion);
+  const completion = (session.decoder as BodyDecoder).completion as WithRequestId<ChatCompletion>;
   return define(define(completion, "_request_id", outcome.requestId), "_outcome", outcome);
 }

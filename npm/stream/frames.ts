@@ -14,10 +14,23 @@ export interface Frame {
 const HIDDEN_MS = 100;
 
 /**
- * @param events is left early when the frames are
+ * @param events is left early when the frames are: before the first of them, and while one is waited for, too
  * @param ended tells, once the events are over, what they came to
  */
-export async function* frames(
+export function frames(
+  events: AsyncIterator<ChatEvent>,
+  ended: () => Promise<Outcome>,
+): AsyncGenerator<Frame, void, void> {
+  const shown = framesOf(events, ended);
+  const leave = shown.return;
+  shown.return = (value) => {
+    events.return?.();
+    return leave.call(shown, value);
+  };
+  return shown;
+}
+
+async function* framesOf(
   events: AsyncIterator<ChatEvent>,
   ended: () => Promise<Outcome>,
 ): AsyncGenerator<Frame, void, void> {

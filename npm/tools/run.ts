@@ -232,6 +232,8 @@ export class ToolRun implements AsyncIterable<ToolRunEvent> {
     events.return = (value) => {
       const { steps, messages } = this.#state;
       if (!this.#isBegun) this.#settle({ ...unopened(aborted()), steps, messages });
+      // What `next` still waits for would be waited for first.
+      this.abort();
       return leave.call(events, value);
     };
     return events;

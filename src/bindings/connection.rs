@@ -214,7 +214,7 @@ fn read_event(event: &Value) -> Event {
 impl Shared {
     fn write_action(&self, action: Action, out: &mut Writer) {
         match action {
-            Action::Key => drop(out.key("key").bool(true)),
+            Action::Key(timeout) => drop(out.key("key").milliseconds(timeout.map(|ms| ms.max(0.0)))),
             Action::Wait(ms) => drop(out.key("wait").milliseconds(Some(ms))),
             Action::Read(ms) => drop(out.key("read").milliseconds(Some(ms))),
             Action::Send(request) => {

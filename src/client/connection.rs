@@ -90,7 +90,7 @@ impl Connection {
                     });
                 }
                 (Action::Fail(error), _) => return Err(*error),
-                (Action::Key, _) => self.ask_key(signal).await.map(Event::Key),
+                (Action::Key(timeout), _) => self.ask_key(timeout, signal).await.map(Event::Key),
                 // Only what was sent is read.
                 (Action::Read(_) | Action::Open(..), _) => Err(Lost::Aborted),
             };
@@ -102,11 +102,11 @@ impl Connection {
         }
     }
 
-    async fn ask_key(&self, signal: Option<&AbortSignal>) -> Result<String, Lost> {
+    async fn ask_key(&self, timeout: Option<f64>, signal: Option<&AbortSignal>) -> Result<String, Lost> {
         let asked = self.key.as_ref().map(|key| key.call0(&JsValue::UNDEFINED));
         let promise = asked.unwrap_or(Ok(JsValue::UNDEFINED));
         let promise = promise.map_err(|error| Lost::Failed(host::describe(&error)))?;
-        let key = host::wait(&Promise::resolve(&promise), signal, None).await?;
+        let key = host::wait(&Promise::resolve(&promise), signal, timeout).await?;
         key.as_string()
             .ok_or_else(|| Lost::Failed("it gave no string".to_owned()))
     }

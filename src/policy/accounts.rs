@@ -27,6 +27,19 @@ thread_local! {
     /// Lives as long as its thread, and has nothing to give back but memory.
     static ACCOUNTS: RefCell<ManuallyDrop<Accounts>> = const { RefCell::new(ManuallyDrop::new(Vec::new())) };
     static LAST_PLACE: Cell<u64> = const { Cell::new(0) };
+    /// The last time that was told, and how far clocks have been put back since the first.
+    static CLOCK: Cell<(f64, f64)> = const { Cell::new((f64::NEG_INFINITY, 0.0)) };
+}
+
+/// How far the host's clock was put back, given what it shows now. Times in the table are steady, the host's and this: a
+/// clock that is put back a day makes no cooldown of a day.
+fn put_back(now: f64) -> f64 {
+    let (last, mut back) = CLOCK.get();
+    if now < last {
+        back += last - now;
+    }
+    CLOCK.set((now, back));
+    back
 }
 
 /// Does something with an account, if it is known; where `now` is given, it becomes known.
@@ -65,7 +78,7 @@ pub(crate) struct Place {
 impl Place {
     /// A place at the end of the queue.
     pub(crate) fn new(account: u64, limits: Limits, now: f64) -> Self {
-        with(account, Some(now), &mut |account| {
+        with(account, Some(now + put_back(now)), &mut |account| {
             if !account.plans.iter().any(|(plan, _)| *plan == limits) {
                 account.plans.push((limits, Limiter::new(limits)));
             }
@@ -81,10 +94,11 @@ impl Place {
 
     /// When to look again; `None` when it is this request's turn.
     pub(crate) fn turn(&self) -> Option<f64> {
+        let back = put_back(self.seen);
         let mut due = None;
         self.with(&mut |limiter| {
-            if let Turn::WaitUntil(at) = limiter.acquire(self.id, self.seen) {
-                due = Some(at);
+            if let Turn::WaitUntil(at) = limiter.acquire(self.id, self.seen + back) {
+                due = Some(at - back);
             }
         });
         due
@@ -92,7 +106,8 @@ impl Place {
 
     /// The response headers are there.
     pub(crate) fn answered(&self) {
-        self.with(&mut |limiter| limiter.answered(self.id, self.seen));
+        let now = self.seen + put_back(self.seen);
+        self.with(&mut |limiter| limiter.answered(self.id, now));
     }
 
     fn with(&self, run: &mut dyn FnMut(&mut Limiter)) {
@@ -106,21 +121,35 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        // Last seen, which may be long ago: no clock is read here.
+        let now = self.seen + CLOCK.get().1;
         self.with(&mut |limiter| {
             limiter.leave(self.id);
-            limiter.release(self.id, self.seen);
+            limiter.release(self.id, now);
         });
     }
 }
 
 /// The server takes nothing from this account before `until`.
 pub(crate) fn cool_down(account: u64, until: f64, now: f64) {
-    with(account, Some(now), &mut |account| account.breaker.open_until(until));
+    let back = put_back(now);
+    with(account, Some(now + back), &mut |account| {
+        account.breaker.open_until(until + back);
+    });
 }
 
 /// Whether the server takes anything from this account now, or soon enough for a caller who waits for `budget` more.
 pub(crate) fn gate(account: u64, now: f64, budget: f64) -> Gate {
+    let back = put_back(now);
     let mut gate = Gate::Open;
-    with(account, None, &mut |account| gate = account.breaker.gate(now, budget));
-    gate
+    with(account, None, &mut |account| {
+        gate = account.breaker.gate(now + back, budget)
+    });
+    match gate {
+        Gate::Open => Gate::Open,
+        Gate::Wait { until } => Gate::Wait { until: until - back },
+        Gate::Closed { retry_at } => Gate::Closed {
+            retry_at: retry_at - back,
+        },
+    }
 }

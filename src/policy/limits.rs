@@ -9,8 +9,12 @@ use crate::provider::Limits;
 /// How long a request counts against the limit per minute once its response headers are there, in milliseconds.
 pub const WINDOW_MS: f64 = 60_000.0;
 
-/// How often a waiter looks again when nothing tells it the exact time, in milliseconds.
+/// How often the first waiter looks again when nothing tells it the exact time, in milliseconds. Those behind it look more
+/// seldom, the more there are before them: ten thousand waiters that all look so often would take all CPU.
 pub const LOOK_AGAIN_MS: f64 = 100.0;
+
+/// How often the last of many looks, in milliseconds: those before it may all leave.
+pub const LOOK_AT_LEAST_MS: f64 = 5_000.0;
 
 /// How late a waiter may be before others pass it: its timer may be throttled in a hidden tab, in milliseconds.
 pub const LATE_MS: f64 = 2_000.0;
@@ -98,11 +102,13 @@ impl Limiter {
             self.unanswered.push(Request { id, time: now });
             return Turn::Ready;
         }
+        let at_once = f64::from(self.limits.concurrent.unwrap_or(10));
+        let look = (LOOK_AGAIN_MS * (1.0 + ahead as f64 / at_once)).min(LOOK_AT_LEAST_MS);
         let due = match free_at {
             // Behind others: look now and then, for they may leave.
-            Some(time) if ahead > 0 => time.min(now + 1_000.0),
+            Some(time) if ahead > 0 => time.min(now + look.max(1_000.0)),
             Some(time) => time,
-            None => now + LOOK_AGAIN_MS,
+            None => now + look,
         };
         match position.and_then(|position| self.waiting.get_mut(position)) {
             Some(waiter) => waiter.time = due,

@@ -79,8 +79,8 @@ pub(crate) struct Broken {
 
 /// What to do next.
 pub(crate) enum Action {
-    /// Ask for the key.
-    Key,
+    /// Ask for the key, for so many milliseconds at the most.
+    Key(Option<f64>),
     /// Wait some milliseconds.
     Wait(f64),
     /// Send the request, and wait for its response headers.
@@ -128,8 +128,6 @@ pub(crate) struct Opening {
     earlier: usize,
     key: Option<String>,
     account: u64,
-    /// When the caller gives up, in milliseconds since 1970.
-    given_up: f64,
     place: Option<Place>,
     /// Where the last response came from, if the request was redirected.
     redirected: Option<String>,
@@ -155,7 +153,6 @@ impl Opening {
             timeouts: Timeouts::default(),
             key: None,
             account: 0,
-            given_up: 0.0,
             place: None,
             redirected: None,
             spent: None,
@@ -218,17 +215,30 @@ impl Opening {
                 self.note(None, error.name());
                 self.failed(error, Hints::default(), at)
             }
+            (Event::TimedOut, State::Asking) => {
+                let mut error = self.late(at);
+                error.message =
+                    "The apiKey function gave no key within `timeout.headers` or `timeout.total`. Nothing was sent: \
+                     see why the function waits, or raise the timeout."
+                        .to_owned();
+                error.trouble = Trouble::Request;
+                Err(error.into())
+            }
             (Event::TimedOut | Event::Body(_), _) => {
-                let error = match (self.timeouts.headers, self.timeouts.total) {
-                    (_, Some(total)) if self.left(at) < 1.0 => Error::timeout("total", total),
-                    (headers, _) => Error::timeout("headers", headers.unwrap_or_default()),
-                };
+                let error = self.late(at);
                 self.note(None, error.name());
                 self.failed(error, Hints::default(), at)
             }
         }
     }
 
+    /// Time ran out: which.
+    fn late(&self, at: Moment) -> Error {
+        match (self.timeouts.headers, self.timeouts.total) {
+            (_, Some(total)) if self.left(at) < 1.0 => Error::timeout("total", total),
+            (headers, _) => Error::timeout("headers", headers.unwrap_or_default()),
+        }
+    }
     fn refused(&mut self, status: u16, headers: Vec<(String, String)>, body: &str, at: Moment) -> Step {
         let location = header(&headers, "location").filter(|_| (300..400).contains(&status));
         if let Some(location) = location {
@@ -313,7 +323,7 @@ impl Opening {
         match &self.settings.key {
             Key::Asked => {
                 self.state = State::Asking;
-                return Ok(Action::Key);
+                return Ok(Action::Key(self.headers_timeout(at)));
             }
             Key::Value(key) => self.key = Some(key.clone()),
             Key::None => {}
@@ -352,7 +362,6 @@ impl Opening {
             check_key(key).map_err(Error::from)?;
         }
         self.account = account(self.settings.base.origin(), self.key.as_deref());
-        self.given_up = at.wall + self.left(at);
         self.enter(at)
     }
 
@@ -376,7 +385,8 @@ impl Opening {
 
     /// Waits for a cooldown to pass and for a place within the limits, as far as the caller's patience goes.
     fn enter(&mut self, at: Moment) -> Step {
-        let cooldown = match accounts::gate(self.cooled(), at.wall, self.given_up - at.wall) {
+        let patience = self.left(at);
+        let cooldown = match accounts::gate(self.cooled(), at.wall, patience) {
             Gate::Open => None,
             Gate::Wait { until } if self.max_retries() > 0 => Some(until),
             // A call without retries is one request, now: it does not wait in silence for others' refusals to be forgotten.
@@ -395,7 +405,7 @@ impl Opening {
         };
         match (cooldown, turn) {
             (None, None) => self.send(at),
-            (None, Some(due)) if due > self.given_up => {
+            (None, Some(due)) if due - at.wall > patience => {
                 let message = "No place within the plan's limits would be free within `timeout.total`.";
                 self.held_back("limits", message, due)
             }

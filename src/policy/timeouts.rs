@@ -31,7 +31,7 @@ pub enum Setting {
 pub struct TimeoutOption {
     /// From sending to the response headers.
     pub headers: Setting,
-    /// From sending to the first text, reasoning or tool call of a stream.
+    /// From the response headers to the first text, reasoning or tool call of a stream.
     pub first_token: Setting,
     /// Between two of them, while nothing at all arrives.
     pub idle: Setting,
@@ -88,7 +88,7 @@ impl TimeoutOption {
 pub struct Timeouts {
     /// From sending to the response headers.
     pub headers: Option<f64>,
-    /// From sending to the first text, reasoning or tool call of a stream.
+    /// From the response headers to the first text, reasoning or tool call of a stream.
     pub first_token: Option<f64>,
     /// Between two of them, while nothing at all arrives.
     pub idle: Option<f64>,
