@@ -11,7 +11,7 @@ import { createEmulator } from "chatwire/emulator";
 import { READERS } from "../www/src/compare/clients.ts";
 import { CLIENTS } from "../www/src/compare/names.ts";
 import { compare } from "../www/src/compare/trials.ts";
-import { TROUBLES, verdictOf } from "../www/src/compare/troubles.ts";
+import { ANSWER, TROUBLES, verdictOf } from "../www/src/compare/troubles.ts";
 import { replaying } from "../www/src/window/replay.ts";
 import { root } from "./run.mjs";
 
@@ -48,8 +48,9 @@ for (const trouble of TROUBLES) {
   const { readings } = await compare(trouble, emulator.fetch);
   const cells = CLIENTS.map((name) => {
     const { kept, isGood } = verdictOf(readings[name]);
-    const said = readings[name].said.split(/[:·(]/)[0].trim();
-    return `${isGood ? "" : "✗ "}${kept}, ${said}`;
+    const { text, isWhole, said } = readings[name];
+    if (text === ANSWER && isWhole) return "all";
+    return `${isGood ? "" : "✗ "}${kept.replace(/ of .*/, "")}, ${said.split(/[:·(]/)[0].trim()}`;
   });
   rows.push(`| ${trouble.words} | ${cells.join(" | ")} |`);
 }
@@ -57,8 +58,10 @@ const table = rows.join("\n");
 console.log(table);
 
 const readme = readFileSync(readmePath, "utf8");
-const marked = /(<!-- compare -->\n)[\s\S]*?(\n<!-- \/compare -->)/;
-const filled = readme.replace(marked, (_, start, end) => start + table + end);
+const marked = /(<!-- compare -->\n)[\s\S]*?(<!-- \/compare -->)/;
+if (!marked.test(readme))
+  throw new Error("README.md has no place for the table: <!-- compare --> and <!-- /compare -->.");
+const filled = readme.replace(marked, (_, start, end) => `${start}${table}\n${end}`);
 
 if (isCheck) {
   const stale = [

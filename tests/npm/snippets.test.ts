@@ -44,7 +44,14 @@ test("what_the_guides_show_compiles", { timeout: 120_000 }, async () => {
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions }));
   await writeFile(join(folder, "surroundings.d.ts"), surroundings);
-  for (const guide of ["README.md", "docs/voice.md", "docs/from-ai-sdk.md", "docs/ag-ui.md", "docs/otel.md"]) {
+  for (const guide of [
+    "README.md",
+    "docs/guide.md",
+    "docs/voice.md",
+    "docs/from-ai-sdk.md",
+    "docs/ag-ui.md",
+    "docs/otel.md",
+  ]) {
     const text = await readFile(join(root, guide), "utf8");
     for (const { 1: snippet = "", index } of text.matchAll(/^```ts\n([\s\S]*?)^```/gm)) {
       const line = text.slice(0, index).split("\n").length;
