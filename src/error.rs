@@ -7,10 +7,10 @@ use std::fmt;
 
 use crate::attempt::Attempt;
 use crate::problem::Problem;
-use crate::redact::{find, is_spelled_in, scrub, scrub_cut};
+use crate::redact::{is_spelled_in, scrub, scrub_cut};
 pub use crate::server_error::name_for_status;
 use crate::server_error::{Said, advice};
-use crate::text::{bounded, cut, joined, push_integer, push_number};
+use crate::text::{bounded, cut, find, joined, push_integer, push_number};
 use crate::trouble::{Refusal, Trouble};
 use crate::waits;
 

@@ -1,8 +1,7 @@
 //! What a server says about an error, whatever shape it says it in: JSON, HTML or text, in a body or within a stream.
 
 use crate::json::{Kind, Malformed, Reader, integer, match_bytes};
-use crate::redact::find;
-use crate::text::lossy;
+use crate::text::{find, lossy};
 
 /// What a server says about an error, in a body or within a stream. What it says first stands.
 #[derive(Default)]
@@ -145,8 +144,8 @@ impl Said {
                 continue;
             }
             let mut inner = Said::default();
-            let text = raw.trim();
-            let is_json = text.starts_with(['{', '[']);
+            let text = raw.trim_ascii();
+            let is_json = matches!(text.as_bytes().first(), Some(b'{' | b'['));
             if is_json {
                 // One that breaks off still tells what came before the break.
                 let _ = inner.read(&mut Reader::new(text.as_bytes()), level + 1);

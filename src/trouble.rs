@@ -4,7 +4,7 @@
 //! Statuses alone do not tell: a 429 may say that the money is gone, a 400 that the server failed, a 413 that the minute is
 //! used up. So the server's own code and kind count first, then its words, then the status.
 
-use crate::redact::find;
+use crate::text::find;
 
 /// What sort of trouble a call is in.
 ///

@@ -5,8 +5,7 @@
 //! here; [`Hints`](crate::policy::retry::Hints) puts it in order.
 
 use crate::json::{Kind, Malformed, Reader};
-use crate::redact::find;
-use crate::text::lossy;
+use crate::text::{find, joined, lossy, split_at_mark};
 
 /// Digits, perhaps with a fraction. Signs, exponents and words are none: `-1`, `1e9` and `soon` are not times.
 pub(crate) fn decimal(text: &str) -> Option<f64> {
@@ -61,6 +60,11 @@ const UNITS: &[(&str, f64)] = &[
     ("d", 86_400e3),
 ];
 
+/// Any letter, and whatever else is not ASCII: the tables of what is a letter there are 2 KB of the npm module.
+fn is_letter(next: char) -> bool {
+    next.is_ascii_alphabetic() || !next.is_ascii()
+}
+
 /// A length of time at the beginning of a text, in milliseconds, and how many bytes it is: `2m59.56s`, `350ms`, `5 minutes
 /// and 3 seconds`. A bare number has no unit, and is `bare` milliseconds each; `None` where that is none.
 fn duration(text: &str, bare: Option<f64>) -> Option<(f64, usize)> {
@@ -71,12 +75,11 @@ fn duration(text: &str, bare: Option<f64>) -> Option<(f64, usize)> {
         let word = after.get(spaces..)?;
         let is_unit = |(unit, _): &&(&str, f64)| {
             // `5 users` are no five microseconds.
-            word.strip_prefix(unit)
-                .is_some_and(|rest| !rest.starts_with(|next: char| next.is_alphabetic()))
+            word.strip_prefix(unit).is_some_and(|rest| !rest.starts_with(is_letter))
         };
         let Some((unit, ms)) = UNITS.iter().find(is_unit) else {
             // Nor are they five seconds.
-            let is_bare = parts == 0 && !word.starts_with(|next: char| next.is_alphabetic());
+            let is_bare = parts == 0 && !word.starts_with(is_letter);
             return bare.filter(|_| is_bare).map(|bare| (value * bare, length));
         };
         total += value * ms;
@@ -156,7 +159,7 @@ fn iso_date(text: &str) -> Option<f64> {
     let mut fraction = 0.0;
     if let Some(digits) = rest.strip_prefix('.') {
         let end = digits.find(|next: char| !next.is_ascii_digit()).unwrap_or(digits.len());
-        fraction = decimal(digits.get(..end)?)? / 10_f64.powi(end.min(30) as i32);
+        fraction = decimal(digits.get(..end)?)? / (0..end.min(30)).fold(1.0, |power, _| power * 10.0);
         rest = digits.get(end..)?;
     }
     let zone = match rest.as_bytes() {
@@ -216,7 +219,8 @@ pub(crate) fn of_limits(headers: &[(String, String)], epoch_ms: f64) -> Option<f
         let Some(wait) = until_reset(value, epoch_ms) else {
             continue;
         };
-        let remaining = name.replace("reset", "remaining");
+        let (before, after) = split_at_mark(&name, "reset").unwrap_or_default();
+        let remaining = joined(&[before, "remaining", after]);
         let left = headers.iter().find(|(other, _)| other.eq_ignore_ascii_case(&remaining));
         match left.map(|(_, left)| decimal(left)) {
             Some(Some(0.0)) => used_up = longer(used_up, Some(wait)),

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::json::Writer;
 use crate::provider::{BaseUrl, Limits, Provider, authorization, is_own_host};
 use crate::redact::{check_header, scrub};
-use crate::text::joined;
+use crate::text::{find, joined};
 use crate::usage::TokenPrices;
 
 /// A header or query parameter; without a value it takes one away that the client would send.
@@ -94,11 +94,17 @@ impl Call {
 
     /// Where the request went when it was redirected `to` an address, and what to do about it.
     pub(super) fn redirection(&self, settings: &Settings, key: Option<&str>, to: &str) -> String {
-        let to = to.split(['?', '#']).next().unwrap_or(to);
+        let to = to
+            .get(
+                ..to.bytes()
+                    .position(|byte| matches!(byte, b'?' | b'#'))
+                    .unwrap_or(to.len()),
+            )
+            .unwrap_or(to);
         let to = scrub(to.to_owned(), key);
         let path = joined(&["/", self.path.trim_start_matches('/')]);
         let base = to.strip_suffix(&*path).unwrap_or(&to);
-        let is_elsewhere = to.contains("://") && !to.starts_with(settings.base.origin());
+        let is_elsewhere = find(&to, "://").is_some() && !to.starts_with(settings.base.origin());
         let lost = match (is_elsewhere, key.is_some()) {
             (true, true) => "the key is not sent on to another origin, and a POST may have become a GET",
             _ => "a POST may have become a GET on the way",

@@ -146,7 +146,7 @@ impl BaseUrl {
         };
         let has_shape = match address {
             Some(address) => find(address, b':') < address.len(),
-            None => !host.is_empty() && !host.starts_with('.') && crate::redact::find(host, "..").is_none(),
+            None => !host.is_empty() && !host.starts_with('.') && crate::text::find(host, "..").is_none(),
         };
         if !has_shape || !address.unwrap_or(host).as_bytes().iter().all(allowed) {
             return Err(problem(

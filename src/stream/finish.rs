@@ -42,7 +42,7 @@ pub(super) fn is_failure(reason: &str) -> bool {
         "overloaded",
     ];
     let reason = reason.to_ascii_lowercase();
-    WORDS.iter().any(|word| reason.contains(word))
+    WORDS.iter().any(|word| crate::text::find(&reason, word).is_some())
 }
 
 #[cfg(test)]
