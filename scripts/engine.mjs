@@ -16,6 +16,7 @@ import { join } from "node:path";
 import { root, run, say, target } from "./run.mjs";
 
 const finished = join(root, "dist", "wasm");
+const outputs = ["chatwire.js", "chatwire.wasm", "spare.js"];
 const stamp = join(root, ".cache", "engine.sha256");
 
 // The standard library is compiled along, without what only panic messages and `{:?}` need: no text that reaches a user
@@ -96,9 +97,15 @@ function version() {
   return JSON.parse(readFileSync(join(root, "package.json"), "utf8")).version;
 }
 
+/** The module as a script, for tools that do not ship the file: base64, since every bundler passes a string on. */
+function writeSpare(folder) {
+  const text = readFileSync(join(folder, "chatwire.wasm")).toString("base64");
+  writeFileSync(join(folder, "spare.js"), `export default ${JSON.stringify(text)};\n`);
+}
+
 /** Builds the engine, unless it was built of the same sources. */
 export async function buildEngine() {
-  const files = ["chatwire.js", "chatwire.wasm"].map((file) => join(finished, file));
+  const files = outputs.map((file) => join(finished, file));
   const hash = hashOfSources();
   if (files.every(existsSync) && existsSync(stamp) && readFileSync(stamp, "utf8") === hash) return;
   say("building the engine");
@@ -108,8 +115,9 @@ export async function buildEngine() {
   const fresh = mkdtempSync(join(root, ".cache", "engine-")); // its own: another build may be running
   await bindAndShrink(compiled, fresh);
   nameBuild(fresh);
+  writeSpare(fresh);
   mkdirSync(finished, { recursive: true });
-  for (const file of ["chatwire.js", "chatwire.wasm"]) renameSync(join(fresh, file), join(finished, file));
+  for (const file of outputs) renameSync(join(fresh, file), join(finished, file));
   rmSync(fresh, { recursive: true });
   writeFileSync(stamp, hash);
 }

@@ -64,9 +64,19 @@ async function bundleStatic() {
     target: "es2022",
     minifyWhitespace: true,
     external: ["*.wasm", "node:*"],
+    plugins: [withoutSpare],
     logLevel: "warning",
   });
 }
+
+/** The spare engine is only for what can import() it. */
+const withoutSpare = {
+  name: "without-spare",
+  setup(build) {
+    build.onResolve({ filter: /\/spare\.js$/ }, () => ({ path: "spare", namespace: "none" }));
+    build.onLoad({ filter: /.*/, namespace: "none" }, () => ({ contents: `export default "";` }));
+  },
+};
 
 /** All but those of the engine. */
 function filesIn(folder) {

@@ -18,6 +18,7 @@ type CompiledModule = typeof globalThis extends { WebAssembly: { Module: { proto
 export type WasmSource = CompiledModule | ArrayBuffer | ArrayBufferView | URL | string | Response;
 
 let loader: (() => WasmSource) | undefined;
+let loadSpare: (() => Promise<{ default: string }>) | undefined;
 /** The instance that new parts are made in. */
 let engine: Instance | undefined;
 /** The one that was called last, whose output and report are read. */
@@ -25,13 +26,23 @@ let called: Instance;
 /** What the next call takes as its input. */
 let pending: Uint8Array | undefined;
 
-/** Each entry says once how its runtime finds the `.wasm`; the loader is called on first use. */
-export function setLoader(load: () => WasmSource): void {
+/**
+ * Each entry says once how its runtime finds the `.wasm`; the loader is called on first use.
+ * @param spare gives the same module as base64 text, for a bundle that was made without the file: asked for where the file is
+ * not found or is something else
+ */
+export function setLoader(load: () => WasmSource, spare?: () => Promise<{ default: string }>): void {
   loader = load;
+  loadSpare = spare;
 }
 
+/** What a value is, also one of another realm, such as a test runner's sandbox. */
+const brandOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1);
+
+const isModule = (source: unknown): source is CompiledModule => brandOf(source) === "WebAssembly.Module";
+
 function isImmediate(source: WasmSource): source is CompiledModule | ArrayBuffer | ArrayBufferView {
-  return source instanceof WebAssembly.Module || source instanceof ArrayBuffer || ArrayBuffer.isView(source);
+  return isModule(source) || brandOf(source) === "ArrayBuffer" || ArrayBuffer.isView(source);
 }
 
 /**
@@ -39,7 +50,7 @@ function isImmediate(source: WasmSource): source is CompiledModule | ArrayBuffer
  * @param address where the module came from, for the message
  */
 function link(source: CompiledModule | ArrayBuffer | ArrayBufferView, address = ""): void {
-  const module = source instanceof WebAssembly.Module ? source : new WebAssembly.Module(source as ArrayBuffer);
+  const module = isModule(source) ? source : new WebAssembly.Module(source as ArrayBuffer);
   const [section] = WebAssembly.Module.customSections(module, "chatwire");
   const build = section ? `build ${new TextDecoder().decode(section)}` : "no build that this package knows";
   if (build !== `build ${BUILD}`) {
@@ -87,13 +98,27 @@ async function load(from: WasmSource | undefined): Promise<void> {
     found = from ?? source();
     link(isImmediate(found) ? found : await compiled(found), addressOf(found));
   } catch (cause) {
-    throw unloadable(cause, found);
+    // A file of another version was found; whatever else went wrong, a spare may cure.
+    const spare = from === undefined && !(cause instanceof ChatwireError) ? await spareModule() : undefined;
+    if (!spare) throw unloadable(cause, found);
+    link(spare);
+  }
+}
+
+/** The module of the spare; nothing where there is none, or this host compiles nothing. */
+async function spareModule(): Promise<CompiledModule | undefined> {
+  try {
+    const { default: text } = (await loadSpare?.()) ?? { default: "" };
+    if (text === "") return undefined;
+    return await WebAssembly.compile(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)));
+  } catch {
+    return undefined;
   }
 }
 
 /** Compiles what has to be fetched; while it comes, where the server names its type. */
 async function compiled(source: URL | string | Response): Promise<CompiledModule> {
-  const response = source instanceof Response ? source : await fetch(source);
+  const response = brandOf(source) === "Response" ? (source as Response) : await fetch(source as URL | string);
   if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
   const isNamed = response.headers.get("content-type") === "application/wasm";
   return isNamed && typeof WebAssembly.compileStreaming === "function"
@@ -110,12 +135,13 @@ export function initNow(): boolean {
     link(found);
     return true;
   } catch (cause) {
+    if (loadSpare && !(cause instanceof ChatwireError)) return false;
     throw unloadable(cause);
   }
 }
 
 function addressOf(source?: WasmSource): string {
-  return source instanceof URL || typeof source === "string" ? ` from ${source}` : "";
+  return brandOf(source) === "URL" || typeof source === "string" ? ` from ${String(source).slice(0, 300)}` : "";
 }
 
 function unloadable(cause: unknown, found?: WasmSource): ChatwireError {

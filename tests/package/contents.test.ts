@@ -41,7 +41,7 @@ describe("the package", { timeout: 120_000 }, () => {
     assert.deepEqual(beside, ["CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "README.md", "package.json"]);
     assert.deepEqual(
       files.filter((path) => path.startsWith("dist/wasm/")),
-      ["dist/wasm/chatwire.js", "dist/wasm/chatwire.wasm"],
+      ["dist/wasm/chatwire.js", "dist/wasm/chatwire.wasm", "dist/wasm/spare.js"],
     );
   });
 

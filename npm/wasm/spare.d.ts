@@ -1,0 +1,3 @@
+// The engine's module as base64 text; empty where it was left out.
+declare const text: string;
+export default text;
