@@ -7,9 +7,10 @@ import { elsewhere, type NotChat, toFile, toStreamingFile } from "./elsewhere.ts
 import * as errors from "./errors.ts";
 import type { RequestOptions as Options } from "./options.ts";
 import * as options from "./options.ts";
-import { CursorPage, Page } from "./pages.ts";
+import { CursorPage, type CursorPageResponse, Page, type PageResponse } from "./pages.ts";
 import { Transport } from "./transport.ts";
 import type {
+  AllModels,
   ChatCompletion,
   ChatCompletionAllowedToolChoice,
   ChatCompletionAllowedTools,
@@ -57,6 +58,7 @@ import type {
   ChatModel,
   CompletionUsage,
   CursorPageParams,
+  CustomToolInputFormat,
   ErrorObject,
   FunctionDefinition,
   FunctionParameters,
@@ -73,6 +75,8 @@ import type {
   ResponseFormatJSONObject,
   ResponseFormatJSONSchema,
   ResponseFormatText,
+  ResponseFormatTextGrammar,
+  ResponseFormatTextPython,
 } from "./types.ts";
 
 const OPENAI = "https://api.openai.com/v1";
@@ -378,6 +382,7 @@ Object.assign(OpenAI, { Chat, Models, Page, CursorPage });
 export declare namespace OpenAI {
   export type RequestOptions = Options;
   export {
+    type AllModels,
     Chat,
     type ChatCompletion,
     type ChatCompletionAllowedToolChoice,
@@ -427,6 +432,8 @@ export declare namespace OpenAI {
     type CompletionUsage,
     CursorPage,
     type CursorPageParams,
+    type CursorPageResponse,
+    type CustomToolInputFormat,
     type ErrorObject,
     type FunctionDefinition,
     type FunctionParameters,
@@ -436,6 +443,7 @@ export declare namespace OpenAI {
     Models,
     type ModelsPage,
     Page,
+    type PageResponse,
     type ParsedChatCompletion,
     type ParsedChatCompletionMessage,
     type ParsedChatCompletionMessageToolCall,
@@ -446,6 +454,8 @@ export declare namespace OpenAI {
     type ResponseFormatJSONObject,
     type ResponseFormatJSONSchema,
     type ResponseFormatText,
+    type ResponseFormatTextGrammar,
+    type ResponseFormatTextPython,
   };
 }
 

@@ -35,10 +35,13 @@ export type FetchOptions = Omit<RequestInit, "body" | "headers" | "method" | "si
 /** In place of the global `fetch`: called with a string URL, and the parts of a request. */
 export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
 
+/** Gives the key for each attempt. */
+export type ApiKeySetter = () => Promise<string>;
+
 /** Settings of a client. */
 export interface ClientOptions {
   /** The key, or a function that gives it for each attempt. Default: `OPENAI_API_KEY`. `null` sends none, to a server of your own. */
-  apiKey?: string | (() => Promise<string>) | null | undefined;
+  apiKey?: string | ApiKeySetter | null | undefined;
   /** Not used for chat; kept for programs that give it. */
   adminAPIKey?: string | null | undefined;
   /** Sent as `OpenAI-Organization`. Default: `OPENAI_ORG_ID`. */

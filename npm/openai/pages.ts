@@ -4,6 +4,18 @@
 import { APIPromise, type WithRequestID } from "./api-promise.ts";
 import { OpenAIError } from "./errors.ts";
 
+/** A list, as a server gives it. */
+export interface PageResponse<Item> {
+  data: Item[];
+  object: string;
+}
+
+/** A part of a list, as a server gives it. */
+export interface CursorPageResponse<Item> {
+  data: Item[];
+  has_more: boolean;
+}
+
 /** Asks for a page. */
 type Ask<Page> = (query: Record<string, unknown>) => PagePromise<Page, never>;
 

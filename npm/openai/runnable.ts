@@ -72,6 +72,13 @@ export interface RunnableToolFunctionWithContext<ToolContext> {
 /** What the functions of several tools take. */
 export type BaseFunctionsArgs = readonly (object | string)[];
 
+/** Functions by what they take. */
+export type RunnableFunctions<FunctionsArgs extends BaseFunctionsArgs, ToolContext = unknown> = {
+  [Index in keyof FunctionsArgs]: FunctionsArgs[Index] extends object | string
+    ? RunnableFunction<FunctionsArgs[Index], ToolContext>
+    : FunctionsArgs[Index];
+};
+
 /** Tools by what their functions take. */
 export type RunnableTools<FunctionsArgs extends BaseFunctionsArgs, ToolContext = unknown> = {
   [Index in keyof FunctionsArgs]: FunctionsArgs[Index] extends object | string

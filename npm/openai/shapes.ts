@@ -52,6 +52,34 @@ export declare namespace ResponseFormatJSONSchema {
   }
 }
 
+/** Text of a grammar. */
+export interface ResponseFormatTextGrammar {
+  type: "grammar";
+  grammar: string;
+}
+
+/** Python. */
+export interface ResponseFormatTextPython {
+  type: "python";
+}
+
+/** The free text that a custom tool takes. */
+export type CustomToolInputFormat = CustomToolInputFormat.Text | CustomToolInputFormat.Grammar;
+
+export declare namespace CustomToolInputFormat {
+  interface Text {
+    type: "text";
+  }
+  interface Grammar {
+    type: "grammar";
+    definition: string;
+    syntax: "lark" | "regex";
+  }
+}
+
+/** A model by name. */
+export type AllModels = (string & {}) | ChatModel;
+
 /** The `error` object of a refusal. */
 export interface ErrorObject {
   code: string | null;

@@ -27,6 +27,7 @@ export type {
   ParsedFunctionToolCall,
 } from "./params.ts";
 export type {
+  AllModels,
   ChatCompletion,
   ChatCompletionAllowedToolChoice,
   ChatCompletionAllowedTools,
@@ -61,6 +62,7 @@ export type {
   ChatCompletionUserMessageParam,
   ChatModel,
   CompletionUsage,
+  CustomToolInputFormat,
   ErrorObject,
   FunctionDefinition,
   FunctionParameters,
@@ -69,4 +71,6 @@ export type {
   ResponseFormatJSONObject,
   ResponseFormatJSONSchema,
   ResponseFormatText,
+  ResponseFormatTextGrammar,
+  ResponseFormatTextPython,
 } from "./shapes.ts";

@@ -1,7 +1,7 @@
 /**
  * Formats and tools made of zod schemas, for `parse`, `stream` and `runTools`. Needs zod 4.
  */
-import { type $ZodType, parse, toJSONSchema } from "zod/v4/core";
+import { type $ZodType, parse, registry, toJSONSchema } from "zod/v4/core";
 import { OpenAIError } from "./errors.ts";
 import {
   type AutoParseableResponseFormat,
@@ -22,7 +22,10 @@ export interface ZodTypeLike<Output = unknown> {
 export type InferZodType<Type> = Type extends { _zod: { output: infer Output } } ? Output : never;
 
 /** What else a format says. */
-export type ZodResponseFormatProps = Omit<ResponseFormatJSONSchema.JSONSchema, "schema" | "strict" | "name">;
+export type ZodResponseFormatProps = Omit<ResponseFormatJSONSchema.JSONSchema, "schema" | "strict" | "name"> & {
+  /** Schemas to be said once, by name, and referred to where they are used. */
+  schemaDefinitions?: Record<string, ZodTypeLike> | undefined;
+};
 
 /**
  * A `response_format` of a zod schema.
@@ -36,11 +39,11 @@ export type ZodResponseFormatProps = Omit<ResponseFormatJSONSchema.JSONSchema, "
 export function zodResponseFormat<Type extends ZodTypeLike>(
   zodObject: Type,
   name: string,
-  props: ZodResponseFormatProps = {},
+  { schemaDefinitions, ...props }: ZodResponseFormatProps = {},
 ): AutoParseableResponseFormat<InferZodType<Type>> {
   const format: ResponseFormatJSONSchema = {
     type: "json_schema",
-    json_schema: { ...props, name, strict: true, schema: strictSchemaOf(zodObject) },
+    json_schema: { ...props, name, strict: true, schema: strictSchemaOf(zodObject, schemaDefinitions) },
   };
   return makeParseableResponseFormat(format, (content) => read(zodObject, content));
 }
@@ -75,14 +78,17 @@ export function zodFunction<Parameters extends ZodTypeLike>(options: {
   );
 }
 
-function strictSchemaOf(type: ZodTypeLike): Record<string, unknown> {
+function strictSchemaOf(type: ZodTypeLike, definitions?: Record<string, ZodTypeLike>): Record<string, unknown> {
   if (!type || typeof type !== "object" || !("_zod" in type)) {
     throw new OpenAIError(
       "This is no schema of zod 4. Import z from a zod 4 (`zod` or `zod/v4`), or give a JSON Schema.",
     );
   }
+  const metadata = registry<{ id: string }>();
+  for (const [id, one] of Object.entries(definitions ?? {})) metadata.add(one as unknown as $ZodType, { id });
   const schema = toJSONSchema(type as unknown as $ZodType, {
     target: "draft-7",
+    ...(definitions && { metadata }),
     override: ({ zodSchema, jsonSchema }) => {
       const { def } = zodSchema._zod;
       if (def.type === "union" && "discriminator" in def && Array.isArray(jsonSchema.oneOf)) {

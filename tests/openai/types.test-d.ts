@@ -77,6 +77,11 @@ same<Ours.ModelDeleted, Theirs.ModelDeleted>();
 same<Ours.ChatModel, Theirs.ChatModel>();
 same<Ours.CursorPageParams, Theirs.CursorPageParams>();
 
+same<Ours.AllModels, Theirs.AllModels>();
+same<Ours.CustomToolInputFormat, Theirs.CustomToolInputFormat>();
+same<Ours.CursorPageResponse<{ id: string }>, Theirs.CursorPageResponse<{ id: string }>>();
+same<Ours.PageResponse<{ id: string }>, Theirs.PageResponse<{ id: string }>>();
+
 // In the namespaces, and at the deep path.
 same<Ours.Chat.ChatCompletion, Theirs.Chat.ChatCompletion>();
 same<Ours.Chat.Completions.ChatCompletion, Theirs.Chat.Completions.ChatCompletion>();

@@ -1,2 +1,2 @@
 export { OpenAI } from "../client.ts";
-export type { ClientOptions, Logger, LogLevel } from "../options.ts";
+export type { ApiKeySetter, ClientOptions, Logger, LogLevel } from "../options.ts";

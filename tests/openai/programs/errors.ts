@@ -101,7 +101,7 @@ export const errors: Programs = {
   },
   "a timeout": async ({ client, answers, printResult, lib, print }) => {
     answers({ wait: Number.POSITIVE_INFINITY });
-    const promise = client({ timeout: 50 }).chat.completions.create(hello);
+    const promise = client({ timeout: 250 }).chat.completions.create(hello);
     await printResult(promise);
     await promise.catch((error) => print(error instanceof lib.main.OpenAI.APIConnectionTimeoutError));
   },
@@ -112,7 +112,7 @@ export const errors: Programs = {
   },
   "a timeout of one call": async ({ client, answers, printResult }) => {
     answers({ wait: Number.POSITIVE_INFINITY });
-    await printResult(client().chat.completions.create(hello, { timeout: 40 }));
+    await printResult(client().chat.completions.create(hello, { timeout: 250 }));
   },
   "a timeout ends with the headers": async (context) => {
     context.answers({ events: pieces("a", "b", "c"), pace: 80 });
@@ -120,7 +120,7 @@ export const errors: Programs = {
   },
   "a timeout of a stream": async (context) => {
     context.answers({ wait: Number.POSITIVE_INFINITY });
-    await readAll(context, { timeout: 50 });
+    await readAll(context, { timeout: 250 });
   },
   "retries until it works": async ({ client, answers, print, run }) => {
     answers(refuses(500, {}, { "retry-after-ms": "1" }), refuses(429, {}, { "retry-after-ms": "1" }), says("Hi"));

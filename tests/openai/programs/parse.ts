@@ -126,6 +126,13 @@ export const parse: Programs = {
     })(),
     { from: { x: 1, y: 2 }, to: { x: 3, y: 4 } },
   ),
+  "zod: schemas that are said once": async ({ client, answers, lib, print }) => {
+    answers(says('{"from":{"x":1},"to":{"x":2}}'));
+    const point = z.object({ x: z.number() });
+    const line = z.object({ from: point, to: point });
+    const response_format = lib.zod.zodResponseFormat(line, "line", { schemaDefinitions: { point } });
+    print((await client().chat.completions.parse({ ...hello, response_format })).choices[0]?.message.parsed);
+  },
   "zod: optional is refused": async ({ lib, print }) => {
     try {
       lib.zod.zodResponseFormat(z.object({ a: z.string().optional() }), "a");

@@ -1,1 +1,1 @@
-export * from "../../pages.ts";
+export * from "../pagination.ts";

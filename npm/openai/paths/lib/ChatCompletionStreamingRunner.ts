@@ -1,4 +1,4 @@
-export { ChatCompletionStreamingRunner } from "../../chat-stream.ts";
+export { type ChatCompletionStreamEvents, ChatCompletionStreamingRunner } from "../../chat-stream.ts";
 export type {
   ChatCompletionStreamingToolRunnerParams,
   ChatCompletionStreamingToolRunnerParamsWithContext,

@@ -1,1 +1,1 @@
-export { type BaseEvents, EventStream } from "../../emitter.ts";
+export { type BaseEvents, type EventListener, type EventParameters, EventStream } from "../../emitter.ts";

@@ -1,1 +1,5 @@
-export type { JSONSchema } from "chatwire";
+import type { JSONSchema } from "chatwire";
+
+export type { JSONSchema };
+/** A schema, or whether anything fits. */
+export type JSONSchemaDefinition = JSONSchema | boolean;

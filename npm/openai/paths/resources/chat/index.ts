@@ -1,2 +1,2 @@
-export { Chat, Completions } from "../../../completions.ts";
+export { Chat, type ChatCompletionStoreMessagesPage, Completions } from "../../../completions.ts";
 export type * from "../../../types.ts";

@@ -1,2 +1,2 @@
-export { Messages } from "../../../../completions.ts";
+export { type ChatCompletionStoreMessagesPage, Messages } from "../../../../completions.ts";
 export type { MessageListParams } from "../../../../types.ts";
