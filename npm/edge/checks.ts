@@ -54,7 +54,8 @@ export const oneOf =
   (...values: readonly unknown[]): Check =>
   (where, value) => {
     const named = values.map((one) => JSON.stringify(one));
-    if (!values.includes(value)) wrong(`${where} is ${named.slice(0, -1).join(", ")} or ${named.at(-1)}`);
+    const list = named.length > 1 ? `${named.slice(0, -1).join(", ")} or ${named.at(-1)}` : named[0];
+    if (!values.includes(value)) wrong(`${where} is ${list}`);
   };
 
 export const either =

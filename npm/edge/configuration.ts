@@ -111,6 +111,7 @@ const PROVIDER: Readonly<Record<keyof ProviderOptions, Check>> & Record<string, 
       either(isText, objectOf({ apiKey: isText, weight: isPositive }, ["apiKey"]))(`each of ${where}`, key);
     }
   },
+  cooldown: either(isWhole, oneOf(false)),
   streamOptions: isBoolean,
   requestId: isBoolean,
 };

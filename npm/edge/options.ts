@@ -44,6 +44,11 @@ export interface ProviderOptions extends Omit<ClientOptions, "fallback" | "dange
    * Without it usage is estimated where the service does not send it by itself.
    */
   streamOptions?: boolean;
+  /**
+   * Milliseconds for which a 429 that says how long to wait is believed at most: so long no request for that model is sent
+   * with that key, and then one tries. `false` sends every request. Default 60,000.
+   */
+  cooldown?: number | false;
   /** Whether requests carry `x-request-id`: the caller's own, or else a UUID. Default true. */
   requestId?: boolean;
 }

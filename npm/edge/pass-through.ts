@@ -68,7 +68,14 @@ export async function passThrough(passing: Passing): Promise<Response> {
   passing.waitUntil(record.closed);
   record.note({ provider: place.name, upstreamModel: model });
   const prices = place.priceOf(model);
-  const attempt: Attempt = { body, leases, isSent: false, prices, pass: { path, params, isStream: request.isStream } };
+  const attempt: Attempt = {
+    body,
+    leases,
+    isSent: false,
+    model,
+    prices,
+    pass: { path, params, isStream: request.isStream },
+  };
   const isId = place.options.requestId !== false;
   key.busy++;
   try {

@@ -213,7 +213,8 @@ class Opening {
   async #send(place: Upstream, key: UpstreamKey): Promise<OpenAnswer> {
     const { request, leases, requestId, trace } = this.#admitted;
     const provider = providerRequestOf(request, place);
-    const attempt: Attempt = { body: provider.body, leases, isSent: false, prices: place.priceOf(provider.model) };
+    const { model, body } = provider;
+    const attempt: Attempt = { body, leases, isSent: false, model, prices: place.priceOf(model) };
     this.#sent = { place, request: provider, attempt };
     await attempted(attempt, (own) =>
       key.client.chat.completions

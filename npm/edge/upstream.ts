@@ -17,6 +17,7 @@ import {
   type Prices,
   RateLimitError,
 } from "chatwire";
+import { COOLING, COOLING_HEADER, Cooldowns } from "./cooldowns.ts";
 import { type Limits, limitProblem, type RequestLeases } from "./limits.ts";
 import type { LengthField, ProviderOptions } from "./options.ts";
 import { type PriceOf, priceList } from "./prices.ts";
@@ -61,6 +62,8 @@ export interface Attempt {
   /** A request has left the gateway. */
   isSent: boolean;
   prices: Prices | undefined;
+  /** The model that is asked for: cooldowns are by model. */
+  model: string | null;
   /** The provider's good answer, whose body only the gateway reads. */
   response?: Response;
   /** Tells the client that the answer is over. */
@@ -92,22 +95,27 @@ export function upstreamOf(
   limits?: Limits,
   routePrices?: Prices,
 ): Upstream {
-  const { lengthFields, streamOptions = true, requestId: _, prices: __, keys, ...own } = provider;
+  const { lengthFields, streamOptions = true, requestId: _, prices: __, keys, cooldown, ...own } = provider;
   const host: Fetch = provider.fetch ?? ((url, init) => fetch(url, init));
   const priceOf = priceList(provider, routePrices);
   const prices = priceOf(model);
   const options: ClientOptions = { ...own, ...(prices && { prices }) };
   const keyOf = (apiKey: ProviderOptions["apiKey"], weight: number): UpstreamKey => {
+    const cooldowns = new Cooldowns(cooldown);
     const send: Fetch = (url, init) => {
       const attempt = attempts.get(init.headers.get(ATTEMPT_HEADER) ?? "");
       init.headers.delete(ATTEMPT_HEADER);
       const target = targetOf(attempt, url, init);
       const request = async (own: FetchInit) => {
+        const cooling = attempt && cooldowns.refusal(attempt.model ?? "");
+        if (cooling) return cooling;
         if (attempt) attempt.isSent = true;
         // A redirect is not followed: it would carry the key to an address that is not configured.
         const sent: FetchInit & RequestInit = { ...own, ...target.changes, redirect: "manual" };
         const response = await host(target.url, sent);
-        return attempt && response.ok ? heldBack(attempt, response) : response;
+        if (!attempt) return response;
+        const seen = await cooldowns.seen(attempt.model ?? "", response);
+        return response.ok ? heldBack(attempt, response) : seen;
       };
       // Plans are for completions: the list of models is free.
       if (!limits || (init.method !== "POST" && !attempt?.pass)) return request(init);
@@ -244,6 +252,11 @@ function refusalOf(error: APIError, status: number): Problem {
   }
   const ours = limitProblem(error);
   if (ours) return ours;
+  const seconds = error.code === COOLING ? error.headers?.get(COOLING_HEADER) : undefined;
+  if (seconds) {
+    const message = publicWords(wordsIn(error.error)) ?? "The provider is asked too often.";
+    return new Problem(429, "rate_limit_exceeded", message, { headers: { "retry-after": seconds, ...TRIED } });
+  }
   if (error instanceof RateLimitError) return limited(error, "The provider is asked too often. Try again later.");
   if (status < 400 || status >= 500) {
     const message = "The provider failed. Try again in a moment.";

@@ -1,0 +1,82 @@
+/**
+ * What a provider's 429 shuts in the gateway: one model of one key, for no longer than a ceiling, and then one request tries.
+ *
+ * The client has cooldowns of its own, which may last a day and let short ones pass by waiting. Behind a gateway a stranger's
+ * 429 must do neither to other callers, so the client does not see those that it would wait for: it gets a refusal that sends
+ * it to the next provider, or the caller a 429 that says when to come back. Plain data: nothing here waits.
+ */
+
+/** The longest that a provider's word is believed, in milliseconds, where its settings name nothing else. */
+const CEILING = 60_000;
+/** A wait that is no longer is left to the client, which tries again by itself. */
+const SHORT = 2000;
+/** How long one request may try a model before the next may, in milliseconds. */
+const TRIAL = 10_000;
+
+/** The code of a refusal that stands for a cooldown. */
+export const COOLING = "chatwire_provider_cooling";
+/** On such a refusal: the seconds to wait. */
+export const COOLING_HEADER = "x-chatwire-retry-after";
+
+/** The cooldowns of one key. */
+export class Cooldowns {
+  readonly #ceiling: number;
+  readonly #until = new Map<string, number>();
+
+  /** @param ceiling in milliseconds; `false` keeps none */
+  constructor(ceiling: number | false = CEILING) {
+    this.#ceiling = ceiling === false ? 0 : ceiling;
+  }
+
+  /** The refusal for a request that comes too soon; `undefined` where it may be sent. */
+  refusal(model: string): Response | undefined {
+    const until = this.#until.get(model);
+    const now = Date.now();
+    if (until === undefined) return undefined;
+    if (until > now) return refusal(until - now, "The provider has asked to wait.");
+    // This one tries; what it is answered decides for the others.
+    this.#until.set(model, now + Math.min(TRIAL, this.#ceiling));
+    return undefined;
+  }
+
+  /** A provider has answered. Gives the response as the client is to see it. */
+  async seen(model: string, response: Response): Promise<Response> {
+    const wait = response.status === 429 ? waitOf(response.headers) : undefined;
+    if (wait === undefined || wait <= SHORT || this.#ceiling === 0) {
+      if (response.status !== 429) this.#until.delete(model);
+      return this.#ceiling === 0 && wait !== undefined && wait > SHORT
+        ? refusal(wait, await wordsOf(response))
+        : response;
+    }
+    const believed = Math.min(wait, this.#ceiling);
+    this.#until.set(model, Date.now() + believed);
+    return refusal(believed, await wordsOf(response));
+  }
+}
+
+async function wordsOf(response: Response): Promise<string> {
+  try {
+    const { error } = (await response.json()) as { error?: { message?: unknown } };
+    if (typeof error?.message === "string" && error.message !== "") return error.message;
+  } catch {
+    // It has no words.
+  }
+  return "The provider is asked too often.";
+}
+
+function refusal(wait: number, message: string): Response {
+  const headers = { "x-should-retry": "false", [COOLING_HEADER]: String(Math.max(1, Math.ceil(wait / 1000))) };
+  const error = { message, type: "rate_limit_error", param: null, code: COOLING };
+  return Response.json({ error }, { status: 503, headers });
+}
+
+/** Milliseconds that a server asks to wait, where it does. */
+function waitOf(headers: Headers): number | undefined {
+  const ms = Number(headers.get("retry-after-ms") ?? Number.NaN);
+  if (ms >= 0) return ms;
+  const after = headers.get("retry-after");
+  if (after === null) return undefined;
+  const seconds = Number(after);
+  const time = Number.isNaN(seconds) ? Date.parse(after) - Date.now() : seconds * 1000;
+  return Number.isNaN(time) ? undefined : Math.max(0, time);
+}
