@@ -146,6 +146,15 @@ export interface ClientOptions {
   timeout?: number | Timeouts;
   /** Holds back what the plan would refuse. Default false. */
   limits?: false | "standard" | "enterprise" | PlanLimits;
+  /**
+   * Sends a second request while the first is silent, and takes whichever brings its first token first; the other is cancelled,
+   * and is in `attempts` as `hedged` and in `usage`. After so many milliseconds, or with `true` after the time that 95 of 100 of
+   * this client's last calls took for their first token, once ten are known. It costs a second prompt. `create` then resolves
+   * with the first token, and is not for `asResponse`.
+   * @range more than 0
+   * @default false
+   */
+  hedge?: boolean | number;
   /** Whom to ask when this provider cannot answer, in order, before the first token only. */
   fallback?: readonly Fallback[];
   /**
@@ -173,6 +182,8 @@ export interface RequestOptions {
   query?: Record<string, string | undefined>;
   /** In place of the client's, in milliseconds. */
   timeout?: number | Timeouts;
+  /** In place of the client's. */
+  hedge?: boolean | number;
   /** In place of the client's. */
   maxRetries?: number;
   /** In place of the client's. */

@@ -26,7 +26,8 @@ export interface ProviderKey {
  * A service to send requests to: the settings of a `Chatwire` client, and what the service does not understand.
  * Its address and key come from here alone.
  */
-export interface ProviderOptions extends Omit<ClientOptions, "fallback" | "dangerouslyAllowBrowser" | "prices"> {
+export interface ProviderOptions
+  extends Omit<ClientOptions, "hedge" | "fallback" | "dangerouslyAllowBrowser" | "prices"> {
   /** USD per 1M tokens, of all models or by model. Known for Electron; for others, what is not known costs `null`. */
   prices?: ModelPrices;
   /**

@@ -90,6 +90,10 @@ export const ACCOUNT = 10; // length, id
 export const USAGE = 11;
 /** Puts out the `ProviderFacts` of its provider. */
 export const PROVIDER = 12;
+/** Remembers how many milliseconds a first token took. */
+export const NOTE_LATENCY = 13; // 0, milliseconds
+/** Puts out after how many milliseconds of silence a second request is worth its cost, or null. */
+export const HEDGE_AFTER = 14;
 
 /** What there is to know of a provider before anything is asked of it. */
 export interface ProviderFacts {

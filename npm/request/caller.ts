@@ -2,6 +2,7 @@
  * One request through the engine: from what the caller gave to a response whose headers have arrived.
  */
 import { type EngineCall, PROVIDER, type ProviderFacts } from "../engine/boundary.ts";
+import { BodyDecoder } from "../engine/decoder.ts";
 import { answer, init, initNow, settingsText } from "../engine/engine.ts";
 import {
   aborted,
@@ -14,6 +15,7 @@ import {
 } from "../errors.ts";
 import { onDemand } from "../load.ts";
 import type { ClientOptions, Fallback, Hooks, Operation, RequestOptions } from "../options.ts";
+import { Reading } from "../stream/reading.ts";
 import { again, keep } from "../stream/resume.ts";
 import type { Source } from "../stream/session.ts";
 import type { Fetch, Outcome, Usage, UsageTotals } from "../types.ts";
@@ -183,18 +185,22 @@ export class Caller {
       if ("params" in target) body = toBody(target.params, stream);
       const isRecorded = options.record && stream;
       const list = body === undefined ? undefined : this.#options.fallback;
-      const [loaded] = await Promise.all([isRecorded || list ? onDemand() : undefined, init(), needs]);
+      const hedge = body === undefined ? false : (options.hedge ?? this.#options.hedge ?? false);
+      if (typeof hedge !== "boolean" && !(hedge > 0)) {
+        throw unsent("invalid_option", "hedge is true, false or a number of milliseconds", "hedge");
+      }
+      const [loaded] = await Promise.all([isRecorded || list || hedge ? onDemand() : undefined, init(), needs]);
       if (signal.aborted) throw aborted(signal.reason);
       const pairs = { headers: texts(plainHeaders(headers)), query: texts(query) };
       const read = { decoding, accumulate, sentences };
       const call = { ...pairs, path, timeout, maxRetries, ...read, stream, now: performance.now() };
-      const talk = this.#talk(body, call, signal, named);
       const ask = (client: object, body: string, call: EngineCall, model: string) => {
         const other = callers.get(client) as Caller;
         other.#connection.mustBeOpen();
         return other.#talk(body, call, signal, { ...named, model });
       };
-      const asking = new Asking(talk, list && loaded?.othersOf(list, body as string, call, ask));
+      const others = list && loaded?.othersOf(list, body as string, call, ask);
+      const asking = new Asking(this.#talk(body, call, signal, named), others);
       const prepared = (answer: Answer): Answer => ({
         ...answer,
         holds: asking.holds(answer.holds === true),
@@ -210,10 +216,20 @@ export class Caller {
         ended: (outcome?: Outcome) => {
           unlink();
           answer.ended?.(outcome);
+          this.#connection.noteLatency(outcome);
           if (outcome) this.#tellOutcome(outcome, named);
         },
       });
-      return prepared(await asking.open());
+      const after = typeof hedge === "number" ? hedge : hedge ? this.#connection.hedgeAfter() : null;
+      if (after === null || !loaded) return prepared(await asking.open());
+      const begin = () => {
+        const own = new AbortController();
+        follow(signal, own);
+        return { asking: new Asking(this.#talk(body, call, own.signal, named), others), controller: own };
+      };
+      const answer = await loaded.race({ begin, after, scout, signal });
+      // Its first token is there: nobody takes its place any more.
+      return { ...prepared(answer), holds: false, again: undefined };
     } catch (thrown) {
       unlink();
       const error = toError(thrown);
@@ -347,7 +363,16 @@ export class Caller {
 }
 
 /** All options of a client. */
-const KNOWN = new Set<string>([...SETTINGS, "apiKey", "defaultHeaders", "defaultQuery", "fetch", "fallback", "hooks"]);
+const KNOWN = new Set<string>([
+  ...SETTINGS,
+  "apiKey",
+  "defaultHeaders",
+  "defaultQuery",
+  "fetch",
+  "fallback",
+  "hedge",
+  "hooks",
+]);
 
 function unknownOption(name: string): InvalidRequestError {
   const plain = (name: string) => name.toLowerCase().replace(/[^a-z]/g, "");
@@ -378,6 +403,32 @@ function follow(signal: AbortSignal | null | undefined, controller: AbortControl
   if (signal.aborted) leave();
   else signal.addEventListener("abort", leave);
   return () => signal.removeEventListener("abort", leave);
+}
+
+/** Reads an answer until its first token or its end, and hands out nothing. */
+function scout(answer: Answer, body: Answer["body"], signal: AbortSignal): Promise<Outcome | undefined> {
+  return new Promise((resolve, reject) => {
+    const decoder = new BodyDecoder(answer.decoder);
+    const reading = new Reading(body, decoder, signal, (outcome) => {
+      resolve(outcome);
+      return false;
+    });
+    const read = async () => {
+      while (!decoder.outcome) {
+        const [result, cause] = await reading.read().then(
+          (result) => [result, undefined] as const,
+          (cause: unknown) => [undefined, cause] as const,
+        );
+        if (result) reading.taken(result);
+        else reading.lost(cause);
+        if (decoder.hasToken && !decoder.isDocument && !decoder.outcome) {
+          resolve(undefined);
+          return void reading.abort();
+        }
+      }
+    };
+    read().catch(reject);
+  });
 }
 
 /** Rejects as soon as the signal says so, also when what it waits for never heeds it. */

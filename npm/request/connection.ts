@@ -2,11 +2,11 @@
  * What a client holds of the engine: its settings, limits and totals. It lives until the client is disposed of and the last of
  * its calls is over. When the engine has failed, new calls get a fresh one, and its limits begin anew.
  */
-import { ACCOUNT, CONNECTION, USAGE } from "../engine/boundary.ts";
+import { ACCOUNT, CONNECTION, HEDGE_AFTER, NOTE_LATENCY, USAGE } from "../engine/boundary.ts";
 import { answer, make, type Part, put, settingsText, tryMake } from "../engine/engine.ts";
 import { ChatwireError, toError } from "../errors.ts";
 import type { ClientOptions } from "../options.ts";
-import type { Usage, UsageTotals } from "../types.ts";
+import type { Outcome, Usage, UsageTotals } from "../types.ts";
 import { plainHeaders, texts } from "./texts.ts";
 
 /** One call's hold on the connection. */
@@ -54,6 +54,20 @@ export class Connection {
         return sum; // its instance failed, and cannot tell any more
       }
     }, this.#used);
+  }
+
+  /** Remembers how long the first token of a call took that was answered at once. */
+  noteLatency(outcome: Outcome | undefined): void {
+    const { firstToken } = outcome?.timing ?? {};
+    if (typeof firstToken !== "number" || outcome?.attempts.length !== 1) return;
+    const part = this.#parts.at(-1);
+    if (part && !part.isBroken) part.call(NOTE_LATENCY, 0, firstToken);
+  }
+
+  /** After how many milliseconds of silence a second request is worth its cost; null while that is not known. */
+  hedgeAfter(): number | null {
+    this.part.call(HEDGE_AFTER);
+    return answer<number | null>();
   }
 
   /** @throws {ChatwireError} the client was disposed of */

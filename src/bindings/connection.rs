@@ -11,6 +11,7 @@ use crate::chat::view::{Value, View};
 use crate::error::Error;
 use crate::json::Writer;
 use crate::policy::accounts::Place;
+use crate::policy::hedge::Latencies;
 use crate::policy::opening::{self, Action, Broken, Event, Moment, Settings};
 use crate::usage::{self, Tokens, charged};
 
@@ -27,6 +28,8 @@ pub(super) struct Connection(Rc<Shared>);
 struct Shared {
     settings: Rc<Settings>,
     totals: RefCell<usage::Totals>,
+    /// How long first tokens took.
+    latencies: RefCell<Latencies>,
     /// Requests under way that count against a plan's limits, by their number less one.
     places: RefCell<Vec<Option<Place>>>,
 }
@@ -46,6 +49,7 @@ impl Connection {
             Some(settings) => Ok(Connection(Rc::new(Shared {
                 settings: Rc::new(settings),
                 totals: RefCell::default(),
+                latencies: RefCell::default(),
                 places: RefCell::default(),
             }))),
             None => Err(Refused::Error(problems.into())),
@@ -108,6 +112,19 @@ impl Connection {
                 _ => out.raw(b"null"),
             };
             out.key("saved").decimal(totals.saved, 12).raw(b"}");
+        });
+    }
+
+    /// Remembers how many milliseconds a first token took.
+    pub(super) fn note_latency(&self, ms: f64) {
+        self.0.latencies.borrow_mut().add(ms);
+    }
+
+    /// Puts out after how many milliseconds a second request is worth its cost; `null` while that is not known.
+    pub(super) fn hedge_after(&self) {
+        let after = self.0.latencies.borrow().p95();
+        memory::write(|out| {
+            out.milliseconds(after);
         });
     }
 

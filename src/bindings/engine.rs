@@ -104,6 +104,8 @@ pub fn call(part: usize, operation: u32, length: usize, a: f64, b: f64, c: f64) 
             (Part::EventStream(stream), operations::FINISH) => stream.end(),
             (Part::Opening(opening), operations::STEP) => opening.step(length, a, b, c),
             (Part::Connection(connection), operations::ACCOUNT) => connection.account(length, a as usize),
+            (Part::Connection(connection), operations::NOTE_LATENCY) => connection.note_latency(a),
+            (Part::Connection(connection), operations::HEDGE_AFTER) => connection.hedge_after(),
             (Part::Connection(connection), operations::USAGE) => connection.usage(),
             (Part::Connection(connection), operations::PROVIDER) => connection.provider(),
             _ => {}

@@ -5,6 +5,7 @@
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod accounts;
 pub mod breaker;
+pub mod hedge;
 pub mod keys;
 pub mod limits;
 #[cfg(target_arch = "wasm32")]

@@ -446,3 +446,90 @@ test("an_unknown_client_option_is_an_error_that_names_it", () => {
   assert.throws(bad({ api_key: "k" }), /api_key: apiKey is meant/);
   bad({ maxRetry: undefined })();
 });
+
+/** A stream whose first token comes after so many milliseconds; `state` is told whether it was cancelled. */
+function late(ms: number, text: string, state: { cancelled?: boolean } = {}): Response {
+  const body = new ReadableStream<Uint8Array>(
+    {
+      start: (controller) => controller.enqueue(new TextEncoder().encode(role)),
+      async pull(controller) {
+        await new Promise((resolve) => setTimeout(resolve, ms));
+        if (state.cancelled) return;
+        controller.enqueue(new TextEncoder().encode(says(text, "stop") + event({ choices: [], usage }) + DONE));
+        controller.close();
+      },
+      cancel() {
+        state.cancelled = true;
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  return new Response(body);
+}
+
+test("a_second_request_while_the_first_is_silent_and_the_faster_one_answers", async () => {
+  const slow: { cancelled?: boolean } = {};
+  const { client, counter } = asked([() => late(2000, "slow", slow), () => late(10, "fast")], { hedge: 30 });
+  const before = performance.now();
+  const stream = await client.chat.completions.create({ ...hello, stream: true });
+  assert.deepEqual(await collect(stream.textStream), ["fast"]);
+  assert.ok(performance.now() - before < 1000);
+  const outcome = await stream.outcome();
+  assert.deepEqual(reasons(outcome.attempts), ["200 hedged", "200 ok"]);
+  assert.equal(slow.cancelled, true);
+  assert.equal(counter.requests, 2);
+  // Both are in the accounts: the one that was cancelled by an estimate.
+  assert.deepEqual([client.usage.requests, client.usage.estimated], [2, 1]);
+  assert.ok(client.usage.prompt_tokens > usage.prompt_tokens);
+  await until(() => alive.size === 0);
+});
+
+test("a_first_request_that_is_in_time_is_the_only_one", async () => {
+  for (const answer of [() => late(5, "first"), () => whole("first")]) {
+    const { client, counter } = asked([answer], { hedge: 500 });
+    const outcome = await client.chat.completions.stream(hello).outcome();
+    assert.deepEqual([outcome.status, outcome.text, counter.requests], ["complete", "first", 1]);
+    await until(() => alive.size === 0);
+  }
+  // And one that comes in after all, while the second is on its way.
+  const { client } = asked([() => late(60, "first"), () => late(2000, "second")], { hedge: 20 });
+  const outcome = await client.chat.completions.stream(hello).outcome();
+  assert.equal(outcome.text, "first");
+  assert.deepEqual(reasons(outcome.attempts), ["200 hedged", "200 ok"]);
+});
+
+test("hedged_calls_fail_and_are_left_as_others_are", async () => {
+  const never = () => new Promise<Response>(() => {});
+  const { client } = asked([never, () => refusing(401, {})], { hedge: 20, timeout: { headers: 80 }, maxRetries: 0 });
+  const error = (await failureOf(client.chat.completions.create(hello))) as APIError;
+  assert.deepEqual(
+    new Set(reasons(error.attempts)),
+    new Set(["401 AuthenticationError", "null APIConnectionTimeoutError"]),
+  );
+
+  const { client: silent } = asked([never], { hedge: 20 });
+  const stream = silent.chat.completions.stream(hello);
+  const ended = collect(stream.textStream);
+  setTimeout(() => stream.abort(), 60);
+  assert.deepEqual(await ended, []);
+  assert.equal((await stream.outcome()).status, "aborted");
+
+  const { client: cut } = asked([() => late(2000, "x"), () => serve([role]).response, () => whole("third")], {
+    hedge: 20,
+  });
+  assert.equal((await cut.chat.completions.stream(hello).outcome()).text, "third");
+  const { client: documents } = asked([never, () => whole("whole")], { hedge: 20 });
+  assert.equal((await documents.chat.completions.create(hello)).choices[0]?.message.content, "whole");
+  assert.match((await failureOf(documents.chat.completions.create(hello, { hedge: -1 }))).message, /hedge/);
+  await until(() => alive.size === 0);
+});
+
+test("how_long_to_wait_is_learnt_from_the_calls_before", async () => {
+  let ms = 1;
+  const { client, counter } = asked([() => late(ms, "x")], { hedge: true });
+  for (let call = 0; call < 10; call++) await client.chat.completions.stream(hello).outcome();
+  assert.equal(counter.requests, 10);
+  ms = 300;
+  await client.chat.completions.stream(hello).outcome();
+  assert.equal(counter.requests, 12);
+});

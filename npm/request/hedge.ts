@@ -1,0 +1,167 @@
+/**
+ * Hedging: a second request while the first is silent, before the first token. Whichever brings it first is the answer; the
+ * other is cancelled, and is in `attempts` and in the accounts.
+ *
+ * Both are read by scouts, whose decoders see the first token and hand out nothing; the winner's bytes are then read again from
+ * the beginning.
+ */
+import { type Attempt, aborted, type ErrorDescriptor } from "../errors.ts";
+import type { Outcome } from "../types.ts";
+import type { Asking } from "./asking.ts";
+import type { Answer } from "./caller.ts";
+
+/** One of the two. */
+export interface Contender {
+  asking: Asking;
+  /** Ends its request. */
+  controller: AbortController;
+}
+
+/** Reads an answer's body until its first token (nothing is given) or its end. */
+export type Scout = (answer: Answer, body: Answer["body"], signal: AbortSignal) => Promise<Outcome | undefined>;
+
+export interface Race {
+  begin: () => Contender;
+  /** Milliseconds before the second begins. */
+  after: number;
+  scout: Scout;
+  signal: AbortSignal;
+}
+
+/** How far one of them came: an answer, with how it ended if that was before its first token; or an error. */
+interface Finish {
+  answer?: Answer;
+  tap?: Tap;
+  outcome?: Outcome;
+  error?: unknown;
+}
+
+/**
+ * The answer of the first of two that has a token.
+ * @throws {ErrorDescriptor} both failed, or the first did before the second began
+ */
+export async function race({ begin, after, scout, signal }: Race): Promise<Answer> {
+  const first = begin();
+  const running = [run(first, scout)];
+  const contenders = [first];
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const due = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), after);
+  });
+  let finish = await Promise.race([running[0], due]);
+  clearTimeout(timer);
+  if (!finish && signal.aborted) throw aborted(signal.reason);
+  if (!finish) {
+    const second = begin();
+    contenders.push(second);
+    running.push(run(second, scout));
+    const numbered = running.map(async (one, at) => ({ at, finish: await one }));
+    const { at, finish: earlier } = await Promise.race(numbered);
+    const other = 1 - at;
+    if (isGood(earlier)) contenders[other]?.controller.abort(HEDGED);
+    const later = await (running[other] as Promise<Finish>);
+    const isFirst = isGood(earlier) || !isGood(later);
+    finish = isFirst ? earlier : later;
+    const loser = isFirst ? later : earlier;
+    const name = finish.answer?.decoder.attempts?.at(-1) as Attempt | undefined;
+    tellOf(finish, attemptsOf(loser, name?.provider));
+    letGo(loser);
+  }
+  const { answer, tap, error } = finish;
+  if (!answer || !tap) throw error;
+  return { ...answer, body: tap.body(true) };
+}
+
+/** The reason in `attempts` of the one that was cancelled, and of its abort. */
+const HEDGED = "hedged";
+
+function isGood({ answer, outcome }: Finish): boolean {
+  return answer !== undefined && (outcome === undefined || outcome.status === "complete");
+}
+
+async function run({ asking, controller }: Contender, scout: Scout): Promise<Finish> {
+  try {
+    let answer = await asking.open();
+    for (;;) {
+      const tap = new Tap(answer.body);
+      const outcome = await scout(answer, tap.body(false), controller.signal);
+      if (!outcome || outcome.status === "complete") return { answer, tap };
+      const next = outcome.status === "aborted" ? undefined : asking.again(outcome);
+      if (next || outcome.status === "aborted") tap.cancel();
+      if (!next) {
+        answer.decoder.attempts = outcome.attempts;
+        return { answer, tap, outcome };
+      }
+      answer.left?.(outcome);
+      answer = await next;
+    }
+  } catch (error) {
+    return { error };
+  }
+}
+
+/** Frees what the one that lost holds, and counts what it used. */
+function letGo({ answer, tap, outcome }: Finish): void {
+  tap?.cancel();
+  if (outcome) answer?.left?.(outcome);
+  answer?.ended?.();
+}
+
+/** Puts the attempts of the other before those of this one. */
+function tellOf({ answer, error }: Finish, others: readonly Attempt[]): void {
+  if (answer) answer.decoder.attempts = [...others, ...(answer.decoder.attempts ?? [])];
+  else if (typeof error === "object" && error) {
+    const own = (error as ErrorDescriptor).attempts ?? [];
+    Object.assign(error, { attempts: [...others, ...own] });
+  }
+}
+
+/** What was tried by the one that lost. */
+function attemptsOf({ outcome, error }: Finish, provider = ""): Attempt[] {
+  if (outcome) {
+    const attempts = outcome.attempts.map((attempt) => ({ ...attempt }));
+    const last = attempts.at(-1);
+    if (last && outcome.status === "aborted") last.reason = HEDGED;
+    return attempts;
+  }
+  const { attempts = [], name } = (error ?? {}) as ErrorDescriptor;
+  const isCancelled = name === "APIUserAbortError";
+  return isCancelled ? [...attempts, { provider, status: null, reason: HEDGED }] : [...attempts];
+}
+
+/** A body that is read twice: as far as its scout came, and then all of it. */
+class Tap {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  /** What the scout has read, until it is read again. */
+  readonly #reads: (Promise<ReadableStreamReadResult<Uint8Array>> | undefined)[] = [];
+
+  constructor(body: ReadableStream<Uint8Array> | null) {
+    this.#reader = body?.getReader();
+  }
+
+  cancel(): void {
+    this.#reader?.cancel().catch(() => {});
+  }
+
+  /** @param isLast nobody reads after this one: what it leaves is cancelled, what it reads is not kept */
+  body(isLast: boolean): ReadableStream<Uint8Array> | null {
+    const reader = this.#reader;
+    if (!reader) return null;
+    let at = 0;
+    return new ReadableStream<Uint8Array>(
+      {
+        pull: async (controller) => {
+          const read = this.#reads[at] ?? reader.read();
+          this.#reads[at++] = isLast ? undefined : read;
+          const { done, value } = await read;
+          if (done) controller.close();
+          else controller.enqueue(value);
+        },
+        cancel: async (reason) => {
+          if (isLast) await reader.cancel(reason);
+        },
+      },
+      { highWaterMark: 0 },
+    );
+  }
+}
