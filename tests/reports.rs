@@ -142,9 +142,6 @@ fn read(json: &str) -> Value {
     serde_json::from_str(&with_whole_surrogates(json)).expect("an outcome is JSON")
 }
 
-/// Reports that are still read otherwise.
-const NOT_YET: &[&str] = &["45-choice-index-counts-up", "48-content-cumulative"];
-
 #[test]
 fn every_report_gives_what_it_should() {
     let reports = reports();
@@ -160,11 +157,7 @@ fn every_report_gives_what_it_should() {
     }
     let right = reports.len() - names.len();
     println!("{right} of {} reports give what they should", reports.len());
-    assert!(
-        reports.is_empty() || names == NOT_YET,
-        "\n{right} of {} right\n{wrong}",
-        reports.len()
-    );
+    assert!(names.is_empty(), "\n{right} of {} right\n{wrong}", reports.len());
 }
 
 #[test]

@@ -25,6 +25,10 @@ pub(super) struct Answer {
     /// By their index.
     choices: Vec<Choice>,
     has_chunk: bool,
+    /// The index of the only choice counts up with each chunk, and means nothing.
+    index_counts: bool,
+    /// The index in the chunk before.
+    last_index: u64,
     reasoning: ReasoningPlace,
     sentences: Option<SentenceOptions>,
     prices: Option<TokenPrices>,
@@ -41,6 +45,8 @@ impl Answer {
             extras: Extras::default(),
             choices: Vec::new(),
             has_chunk: false,
+            index_counts: false,
+            last_index: 0,
             reasoning: options.reasoning,
             sentences: options.sentences.clone(),
             prices: options.prices,
@@ -127,7 +133,11 @@ impl Answer {
             if choice.whole && !expects_messages {
                 ledger.repair(0, Repair::MessageForDelta)?;
             }
-            progress |= self.take_choice(choice, choice.index.unwrap_or(at as u64), ledger)?;
+            let mut index = choice.index.unwrap_or(at as u64);
+            if chunk.more.is_empty() {
+                index = self.index_of_only(index, chunk.id, ledger)?;
+            }
+            progress |= self.take_choice(choice, index, ledger)?;
         }
         match (chunk.usage, chunk.vendor_usage) {
             (Some(usage), _) => self.take_usage(usage, ledger)?,
@@ -138,6 +148,31 @@ impl Answer {
             (None, None) => {}
         }
         Ok(progress)
+    }
+
+    /// Which choice an index means that stands alone in its chunk. It is a count of chunks where it is higher than any choice
+    /// has, or goes up by one together with a new id while there is one choice.
+    fn index_of_only(&mut self, index: u64, id: Field<'_>, ledger: &mut Ledger) -> Taken<u64> {
+        /// Nobody is asked for more choices.
+        const MOST_CHOICES: u64 = 128;
+        let before = std::mem::replace(&mut self.last_index, index);
+        if !self.index_counts {
+            let is_other_id = id.text().is_some_and(|id| id.to_text() != self.id);
+            self.index_counts = match self.choices.as_mut_slice() {
+                [] => index >= MOST_CHOICES,
+                [only] if index == before + 1 && is_other_id => {
+                    only.renumber(0);
+                    true
+                }
+                [only] => only.index == 0 && index >= MOST_CHOICES,
+                _ => false,
+            };
+        }
+        if !self.index_counts {
+            return Ok(index);
+        }
+        ledger.repair(0, Repair::IndexCounts)?;
+        Ok(0)
     }
 
     fn take_choice(&mut self, choice: &scan::Choice<'_>, index: u64, ledger: &mut Ledger) -> Taken<bool> {

@@ -54,6 +54,7 @@ mod partial_json;
 mod predict;
 mod reasoning;
 mod repairs;
+mod repeats;
 mod scan;
 mod sentences;
 mod speech;

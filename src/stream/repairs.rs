@@ -46,6 +46,10 @@ pub enum Repair {
     ContentParts,
     /// An empty finish reason, where `null` was meant.
     EmptyFinishReason,
+    /// Text or reasoning that had been sent before.
+    Repeated,
+    /// The index of the only choice counts up with each chunk.
+    IndexCounts,
     /// Marks of a chat template in a name or in the text.
     TemplateMarks,
     /// Usage inside a choice or a vendor's own object.
@@ -80,7 +84,7 @@ pub enum Repair {
     ReasoningReclassified,
 }
 
-const CODES: [&str; 37] = [
+const CODES: [&str; 39] = [
     "framing.unfinished_event",
     "framing.invalid_utf8",
     "framing.keep_alive_data",
@@ -102,6 +106,8 @@ const CODES: [&str; 37] = [
     "chunk.message_for_delta",
     "chunk.content_parts",
     "chunk.empty_finish_reason",
+    "chunk.repeated",
+    "chunk.index_counts",
     "chunk.template_marks",
     "usage.misplaced",
     "usage.renamed",

@@ -1,5 +1,7 @@
 //! One choice of a completion, put together from its deltas.
 
+mod marked;
+mod repeated;
 mod written;
 
 use super::audio::Audio;
@@ -7,13 +9,14 @@ use super::ending::Taken;
 use super::extras::Extras;
 use super::finish::{Finish, is_failure};
 use super::ledger::Ledger;
-use super::marks::{Marks, Rest};
+use super::marks::Marks;
 use super::options::PartialValues;
 use super::output::Output;
 use super::partial_json::PartialJson;
 use super::predict::Slot;
 use super::reasoning::{Piece, Tags};
 use super::repairs::Repair;
+use super::repeats::{self, LONG, Repeats};
 use super::scan::{self, Delta, Field, Part, add_extra};
 use super::speech::Speech;
 use super::tool_calls::ToolCalls;
@@ -51,6 +54,9 @@ pub(super) struct Choice {
     pub(super) speech: Option<Box<Speech>>,
     /// Content not yet split into text and reasoning; keeps a surrogate half between deltas.
     inbox: Text,
+    repeats: Repeats,
+    /// A piece that is all text or all reasoning before it, spelled as it came: dropped if nothing follows it.
+    again: Option<(repeats::Kind, Vec<u8>)>,
     tags: Tags,
     tags_known: bool,
     /// Which tags the reasoning stood in; `None` for channels.
@@ -83,6 +89,8 @@ pub(super) struct Choice {
 
 impl Choice {
     pub(super) fn new(index: u64, place: ReasoningPlace, partial: PartialValues) -> Self {
+        // Of the others it is known how they answer.
+        let is_unknown = matches!(place, ReasoningPlace::Tags | ReasoningPlace::Detect);
         Choice {
             index,
             role: None,
@@ -91,10 +99,12 @@ impl Choice {
             partial: PartialJson::new(partial),
             speech: None,
             inbox: Text::default(),
-            tags: Tags::new(matches!(place, ReasoningPlace::Tags | ReasoningPlace::Detect)),
+            repeats: Repeats::new(is_unknown),
+            again: None,
+            tags: Tags::new(is_unknown),
             tags_known: place == ReasoningPlace::Tags,
             pair: None,
-            marks: Marks::new(matches!(place, ReasoningPlace::Tags | ReasoningPlace::Detect)),
+            marks: Marks::new(is_unknown),
             reasoning: Text::default(),
             source: None,
             has_deltas: false,
@@ -113,6 +123,12 @@ impl Choice {
             empty_field: None,
             delta_extras: Extras::default(),
         }
+    }
+
+    /// Gives it another index.
+    pub(super) fn renumber(&mut self, index: u64) {
+        self.index = index;
+        self.tool_calls.renumber(index);
     }
 
     pub(super) fn text(&self) -> &str {
@@ -255,10 +271,21 @@ impl Choice {
         Ok(progress)
     }
 
-    /// Adds to the content and hands the new text out.
+    /// Takes a piece of the content.
     #[inline]
     #[cfg_attr(chatwire_speed, optimize(speed))]
     pub(super) fn take_content(&mut self, content: Str<'_>, ledger: &mut Ledger) -> Taken<bool> {
+        if !self.repeats.is_over() || content.raw.len() >= self.content.as_str().len().max(LONG) || self.again.is_some()
+        {
+            return self.take_doubtful(repeats::Kind::Content, content, ledger);
+        }
+        self.add_content(content, ledger)
+    }
+
+    /// Adds to the content and hands the new text out.
+    #[inline]
+    #[cfg_attr(chatwire_speed, optimize(speed))]
+    fn add_content(&mut self, content: Str<'_>, ledger: &mut Ledger) -> Taken<bool> {
         let is_plain =
             (self.tags.is_off() || !self.inbox.is_cut() && self.tags.pass(content)) && self.marks.pass(content);
         if !is_plain && !self.content.is_cut() {
@@ -333,35 +360,6 @@ impl Choice {
         Ok(())
     }
 
-    /// Takes text in which marks of a template may be.
-    fn take_text(&mut self, text: &str, ledger: &mut Ledger) -> Taken {
-        let mut marks = std::mem::take(&mut self.marks);
-        let before = std::mem::take(&mut self.content);
-        let mut found = String::new();
-        marks.feed(text, before.as_str(), |piece| found.push_str(piece));
-        self.content = before;
-        self.marks = marks;
-        self.add_text(&found, true, ledger)
-    }
-
-    fn add_text(&mut self, text: &str, is_spoken: bool, ledger: &mut Ledger) -> Taken {
-        self.has_answered |= !text.trim_ascii().is_empty();
-        if ledger.accumulate {
-            self.content.push_str(text);
-        }
-        let mut nobody = None;
-        let speech = if is_spoken { &mut self.speech } else { &mut nobody };
-        hand_out(text, self.index, &mut self.partial, speech, ledger)
-    }
-
-    /// A tool call has come: what stands before it in the text in raw form is that call.
-    fn drop_raw_call(&mut self, ledger: &mut Ledger) -> Taken {
-        match self.marks.call_came() {
-            true => ledger.repair(self.index, Repair::TemplateMarks),
-            false => Ok(()),
-        }
-    }
-
     fn take_reasoning(&mut self, delta: &Delta<'_>, ledger: &mut Ledger) -> Taken<bool> {
         let mut taken: Option<usize> = None;
         for (field, value) in delta.reasoning.iter().enumerate() {
@@ -405,6 +403,14 @@ impl Choice {
     }
 
     pub(super) fn add_reasoning(&mut self, text: Str<'_>, ledger: &mut Ledger) -> Taken {
+        if !self.repeats.is_over() || text.raw.len() >= self.reasoning.as_str().len().max(LONG) || self.again.is_some()
+        {
+            return self.take_doubtful(repeats::Kind::Reasoning, text, ledger).map(drop);
+        }
+        self.push_reasoning(text, ledger)
+    }
+
+    fn push_reasoning(&mut self, text: Str<'_>, ledger: &mut Ledger) -> Taken {
         let from = self.reasoning.as_str().len();
         self.reasoning.push(text);
         let piece = self.reasoning.as_str().get(from..).unwrap_or_default();
@@ -464,6 +470,7 @@ impl Choice {
     /// Nothing of the answer is to come: settles its parts, and tells the finish reason.
     fn tell_finish(&mut self, ledger: &mut Ledger) -> Taken {
         self.finish_told = true;
+        self.end_repeats(true, ledger)?;
         self.flush(ledger)?;
         self.flush_speech(&mut ledger.output);
         self.end_edits(&mut ledger.output);
@@ -516,25 +523,6 @@ impl Choice {
         }
     }
 
-    /// Hands out what was held back for a tag.
-    fn flush(&mut self, ledger: &mut Ledger) -> Taken {
-        self.flush_tags(ledger)?;
-        match self.marks.end() {
-            None => Ok(()),
-            Some(Rest::Tokens) => ledger.repair(self.index, Repair::TemplateMarks),
-            Some(Rest::Text(text)) => self.add_text(&text, true, ledger),
-            Some(Rest::Call(text)) => self.add_text(&text, false, ledger),
-        }
-    }
-
-    fn flush_tags(&mut self, ledger: &mut Ledger) -> Taken {
-        let mut result = Ok(());
-        let mut tags = std::mem::replace(&mut self.tags, Tags::new(false));
-        tags.end(|piece| result = self.take_piece(piece, ledger));
-        self.tags = tags;
-        result
-    }
-
     /// The stream is over: nothing more comes for any part of this choice. `complete`: and it was all of it.
     pub(super) fn end(&mut self, complete: bool, ledger: &mut Ledger) -> Taken {
         if !complete && !self.finish.is_proof {
@@ -544,6 +532,7 @@ impl Choice {
         if self.finish_reason.is_some() && !self.finish_told {
             self.tell_finish(ledger)?;
         }
+        self.end_repeats(complete, ledger)?;
         self.flush(ledger)?;
         self.inbox.move_half_to(&mut self.content);
         let from = self.content.as_str().len();

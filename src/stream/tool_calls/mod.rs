@@ -172,6 +172,11 @@ impl ToolCalls {
         }
     }
 
+    /// The choice gets another index.
+    pub(super) fn renumber(&mut self, choice: u64) {
+        self.choice = choice;
+    }
+
     pub(super) fn calls(&self) -> &[ToolCall] {
         &self.calls
     }

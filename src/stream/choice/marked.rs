@@ -1,0 +1,58 @@
+//! The text of a choice on its way past the tags of reasoning and the marks of templates.
+
+use super::{Choice, hand_out};
+use crate::stream::ending::Taken;
+use crate::stream::ledger::Ledger;
+use crate::stream::marks::Rest;
+use crate::stream::reasoning::Tags;
+use crate::stream::repairs::Repair;
+
+impl Choice {
+    /// Takes text in which marks of a template may be.
+    pub(super) fn take_text(&mut self, text: &str, ledger: &mut Ledger) -> Taken {
+        let mut marks = std::mem::take(&mut self.marks);
+        let before = std::mem::take(&mut self.content);
+        let mut found = String::new();
+        marks.feed(text, before.as_str(), |piece| found.push_str(piece));
+        self.content = before;
+        self.marks = marks;
+        self.add_text(&found, true, ledger)
+    }
+
+    pub(super) fn add_text(&mut self, text: &str, is_spoken: bool, ledger: &mut Ledger) -> Taken {
+        self.has_answered |= !text.trim_ascii().is_empty();
+        if ledger.accumulate {
+            self.content.push_str(text);
+        }
+        let mut nobody = None;
+        let speech = if is_spoken { &mut self.speech } else { &mut nobody };
+        hand_out(text, self.index, &mut self.partial, speech, ledger)
+    }
+
+    /// A tool call has come: what stands before it in the text in raw form is that call.
+    pub(super) fn drop_raw_call(&mut self, ledger: &mut Ledger) -> Taken {
+        match self.marks.call_came() {
+            true => ledger.repair(self.index, Repair::TemplateMarks),
+            false => Ok(()),
+        }
+    }
+
+    /// Hands out what was held back for a tag.
+    pub(super) fn flush(&mut self, ledger: &mut Ledger) -> Taken {
+        self.flush_tags(ledger)?;
+        match self.marks.end() {
+            None => Ok(()),
+            Some(Rest::Tokens) => ledger.repair(self.index, Repair::TemplateMarks),
+            Some(Rest::Text(text)) => self.add_text(&text, true, ledger),
+            Some(Rest::Call(text)) => self.add_text(&text, false, ledger),
+        }
+    }
+
+    pub(super) fn flush_tags(&mut self, ledger: &mut Ledger) -> Taken {
+        let mut result = Ok(());
+        let mut tags = std::mem::replace(&mut self.tags, Tags::new(false));
+        tags.end(|piece| result = self.take_piece(piece, ledger));
+        self.tags = tags;
+        result
+    }
+}

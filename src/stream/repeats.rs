@@ -1,0 +1,275 @@
+//! Text that a server sends again: all so far in each delta, or all of it once more at the end.
+//!
+//! Nothing is certain from one delta alone: an answer may say a word twice. So pieces that may be a repetition are held back
+//! until the next one tells. Works on strings as they are spelled, so that nothing has to be decoded for it.
+
+use crate::text::lossy;
+
+/// Which text of a choice a piece belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Content,
+    Reasoning,
+}
+
+const KINDS: [Kind; 2] = [Kind::Content, Kind::Reasoning];
+
+/// So often must a piece have been all before it and more, until each is taken for that.
+const CERTAIN: u8 = 2;
+
+/// A text shorter than this, in bytes, may well be said twice.
+pub(super) const LONG: usize = 16;
+
+/// Nobody who sends all so far in each delta begins with more than this, in bytes.
+const LONGEST_START: usize = 4096;
+
+/// A piece to be taken, of the text of a kind.
+pub(super) type Piece = (Kind, Vec<u8>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// The last piece, if all pieces so far may have been all so far.
+    last: Vec<u8>,
+    /// How much of it has been given out.
+    told: usize,
+    /// Pieces held back, as they came.
+    held: Vec<Vec<u8>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Repeats {
+    seen: [Seen; 2],
+    /// How often a piece was all before it and more.
+    steps: u8,
+    is_cumulative: bool,
+    is_over: bool,
+    /// The server is known to send nothing again.
+    is_off: bool,
+}
+
+impl Repeats {
+    /// `watch`: the server is not known to send everything once.
+    pub(super) fn new(watch: bool) -> Self {
+        Repeats {
+            is_off: !watch,
+            seen: Default::default(),
+            steps: 0,
+            is_cumulative: false,
+            is_over: !watch,
+        }
+    }
+
+    /// Whether pieces are simply new, from here on.
+    #[inline]
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// Whether a piece that is all of a text may be that text again.
+    pub(super) fn may_end_so(&self) -> bool {
+        self.is_over && !self.is_off
+    }
+
+    /// How many bytes are kept of a text, now and with the next piece of so many bytes.
+    pub(super) fn grows_to(&self, kind: Kind, length: usize) -> (usize, usize) {
+        let kept = self.seen[kind as usize].last.len();
+        (kept, if kept == 0 { 0 } else { length })
+    }
+
+    /// Takes the next piece; gives what is to be taken of it and of those before it, and whether something was sent again.
+    pub(super) fn take(&mut self, kind: Kind, piece: &[u8]) -> (Vec<Piece>, bool) {
+        let seen = &mut self.seen[kind as usize];
+        if piece.is_empty() {
+            return (Vec::new(), false);
+        }
+        if seen.last.is_empty() && piece.len() > LONGEST_START {
+            self.is_over = true;
+            let mut pieces = self.release();
+            pieces.push((kind, piece.to_vec()));
+            return (pieces, false);
+        }
+        if seen.last.is_empty() {
+            seen.last = piece.to_vec();
+            seen.told = piece.len();
+            return (vec![(kind, piece.to_vec())], false);
+        }
+        if self.is_cumulative {
+            return self.go_on(kind, piece);
+        }
+        let is_blank = is_blank(&seen.last);
+        if is_blank || !piece.starts_with(&seen.last) || is_multiple(piece, &seen.last) {
+            let mut pieces = self.release();
+            pieces.push((kind, piece.to_vec()));
+            self.is_over = true;
+            return (pieces, false);
+        }
+        if piece.len() > seen.last.len() {
+            self.steps += 1;
+            seen.last = piece.to_vec();
+        }
+        seen.held.push(piece.to_vec());
+        if self.steps < CERTAIN {
+            return (Vec::new(), false);
+        }
+        self.is_cumulative = true;
+        (self.rest(), true)
+    }
+
+    /// Nothing more comes: what is held back is text, or all before it and more after all.
+    pub(super) fn end(&mut self) -> (Vec<Piece>, bool) {
+        let is_long = |seen: &Seen| {
+            let is_more = seen.last.len() > seen.told;
+            !seen.held.is_empty() && seen.told >= LONG && (is_more || is_telling(&lossy(&seen.last)))
+        };
+        if self.is_over || self.is_cumulative {
+            return (Vec::new(), false);
+        }
+        if self.seen.iter().any(is_long) {
+            self.is_cumulative = true;
+            return (self.rest(), true);
+        }
+        (self.release(), false)
+    }
+
+    /// A piece of a text of which each is all so far.
+    fn go_on(&mut self, kind: Kind, piece: &[u8]) -> (Vec<Piece>, bool) {
+        let seen = &mut self.seen[kind as usize];
+        if piece.starts_with(&seen.last) {
+            seen.last = piece.to_vec();
+            return (self.rest(), true);
+        }
+        if seen.last.starts_with(piece) {
+            return (Vec::new(), true);
+        }
+        self.is_over = true;
+        (vec![(kind, piece.to_vec())], false)
+    }
+
+    /// Of each text what has not been given out, where each piece is all so far.
+    fn rest(&mut self) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        for kind in KINDS {
+            let seen = &mut self.seen[kind as usize];
+            seen.held.clear();
+            let rest = seen.last.get(seen.told..).unwrap_or_default();
+            if !rest.is_empty() {
+                pieces.push((kind, rest.to_vec()));
+            }
+            seen.told = seen.last.len();
+        }
+        pieces
+    }
+
+    /// All pieces held back, as they came.
+    fn release(&mut self) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        for kind in KINDS {
+            let seen = &mut self.seen[kind as usize];
+            pieces.extend(std::mem::take(&mut seen.held).into_iter().map(|piece| (kind, piece)));
+            *seen = Seen::default();
+        }
+        pieces
+    }
+}
+
+/// Whether a string, as it is spelled, is white space.
+fn is_blank(piece: &[u8]) -> bool {
+    let mut rest = piece;
+    while let Some((byte, after)) = rest.split_first() {
+        rest = match (byte, after.first()) {
+            (b' ', _) => after,
+            (b'\\', Some(b'n' | b'r' | b't')) => after.get(1..).unwrap_or_default(),
+            _ => return false,
+        };
+    }
+    true
+}
+
+/// Whether a piece is nothing but the one before, several times.
+fn is_multiple(piece: &[u8], last: &[u8]) -> bool {
+    piece.len() > last.len()
+        && piece.len().is_multiple_of(last.len())
+        && piece.chunks(last.len()).all(|part| part == last)
+}
+
+/// Whether a text is long enough, and does not itself repeat, so that all of it again is a repetition.
+pub(super) fn is_telling(text: &str) -> bool {
+    let twice = || [text, text].concat();
+    text.len() >= LONG
+        && twice()
+            .get(1..2 * text.len() - 1)
+            .is_some_and(|inner| !inner.contains(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What pieces of content become, and whether something was sent again.
+    fn taken(pieces: &[&str]) -> (String, bool) {
+        let mut repeats = Repeats::new(true);
+        let (mut text, mut repeated) = (String::new(), false);
+        let mut add = |(pieces, again): (Vec<Piece>, bool)| {
+            repeated |= again;
+            for (_, piece) in pieces {
+                text.push_str(std::str::from_utf8(&piece).unwrap());
+            }
+        };
+        for piece in pieces {
+            match repeats.is_over() {
+                true => add((vec![(Kind::Content, piece.as_bytes().to_vec())], false)),
+                false => add(repeats.take(Kind::Content, piece.as_bytes())),
+            }
+        }
+        add(repeats.end());
+        (text, repeated)
+    }
+
+    #[test]
+    fn all_so_far_in_each_delta_is_taken_once() {
+        for pieces in [
+            &["The sky", "The sky is", "The sky is blue", "The sky is blue."][..],
+            &[
+                "The sky",
+                "The sky",
+                "The sky is",
+                "The sky is blue.",
+                "The sky is blue.",
+            ],
+            &["T", "The", "The sky is blue", "The sky", "The sky is blue."],
+            &["The sky is blue.", "The sky is blue."],
+        ] {
+            assert_eq!(taken(pieces), ("The sky is blue.".to_owned(), true), "{pieces:?}");
+        }
+    }
+
+    #[test]
+    fn one_long_piece_and_all_of_it_and_more_is_taken_once() {
+        let pieces = ["The sky is blue, and so", "The sky is blue, and so is the sea."];
+        assert_eq!(taken(&pieces), (pieces[1].to_owned(), true));
+    }
+
+    #[test]
+    fn what_an_answer_says_twice_is_kept() {
+        for pieces in [
+            &["ha", "ha"][..],
+            &["\\n", "\\n", "ha", "ha", "haha", " ok"],
+            &["ha", "haha", "hahahaha"],
+            &["very ", "very good"],
+            &["1", "10", " and 100"],
+            &[" ", "  ", "   x"],
+            &["\\n", "\\nHello", "\\nHello again"],
+            &["No", "No", "No!", " Yes"],
+        ] {
+            assert_eq!(taken(pieces), (pieces.concat(), false), "{pieces:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_repeats_itself_tells_nothing() {
+        assert!(is_telling("The sky is blue."));
+        for text in ["The sky", "hahahahahahahahahaha", "No. No. No. No. No. "] {
+            assert!(!is_telling(text), "{text}");
+        }
+    }
+}
