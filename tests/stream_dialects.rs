@@ -542,6 +542,8 @@ fn every_repair_has_a_fixture_and_a_row_in_the_documentation() {
                 .collect::<Vec<_>>()
         })
         .collect();
+    // Repairs of `parse` in the facade, which reads what this engine has put together.
+    documented.retain(|code| !code.starts_with("parse."));
     documented.sort();
     documented.dedup();
     let mut codes: Vec<String> = chatwire::stream::Repair::CODES
