@@ -424,6 +424,40 @@ describe("the voice", { timeout: 120_000 }, () => {
     assert.equal(await read(words(page)), "One two.");
   });
 
+  it("is interrupted by talking, and hears what is said", async () => {
+    await page.addInitScript(() => {
+      class Recognition {
+        start() {
+          Object.assign(window, { listening: this });
+        }
+        stop() {}
+      }
+      Object.assign(window, { SpeechRecognition: Recognition });
+    });
+    await page.reload();
+    await choose(page, "electron");
+    await page.getByLabel("Speak").check();
+    await page.getByRole("button", { name: "Dictate" }).click();
+    await say(page, "Echo: One two. Three four. [emulator: tps=0]");
+    await isSpoken(2);
+    await speak();
+    await page.evaluate(() => {
+      const { listening } = window as unknown as { listening: { onspeechstart(): void } };
+      listening.onspeechstart();
+    });
+    await done(page);
+    assert.equal(await read(words(page)), "One two.");
+    await page.evaluate(() => {
+      const { listening } = window as unknown as { listening: { onresult(event: object): void } };
+      const result = Object.assign([{ transcript: "Echo: heard [emulator: tps=0]" }], { isFinal: true });
+      listening.onresult({ results: [result] });
+    });
+    await page.getByRole("article", { name: "You" }).nth(1).waitFor();
+    assert.match(await read(page.getByRole("article", { name: "You" }).nth(1)), /heard/);
+    await page.keyboard.press("Escape");
+    await done(page);
+  });
+
   it("speaks only where it is asked to", async () => {
     await page.getByLabel("Speak").uncheck();
     await say(page, "Echo: Be quiet. Please. [emulator: tps=0]");
