@@ -116,7 +116,7 @@ describe("a request on its way to the provider", { timeout: 60_000 }, () => {
   for (const [method, path, status] of [
     ["GET", "/v1/chat/completions", 405],
     ["POST", "/v1/models", 405],
-    ["POST", "/v1/embeddings", 404],
+    ["POST", "/v1/images/generations", 404],
     ["POST", "/v1/../../secret", 404],
   ] as const) {
     it(`is answered ${status} for ${method} ${path}`, async () => {
