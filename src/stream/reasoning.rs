@@ -6,6 +6,7 @@
 //! reasoning, `final` and a `commentary` for the user are text, and a `commentary` to a tool is the raw form of a call.
 
 use crate::json::Str;
+use crate::text::{find, split_at_mark};
 
 /// What opens a block, and what closes it.
 pub(super) const PAIRS: [(&str, &str); 8] = [
@@ -192,7 +193,7 @@ impl Tags {
                     content = rest.get(close.len()..).unwrap_or_default();
                 }
                 State::Header => {
-                    let Some(end) = content.find(MESSAGE) else {
+                    let Some(end) = find(content, MESSAGE) else {
                         /// No header is longer, in bytes.
                         const LONGEST: usize = 256;
                         if content.len() < LONGEST {
@@ -321,11 +322,11 @@ fn closing_quote(open: char) -> Option<char> {
 
 /// What the messages under this header are.
 fn channel(header: &str) -> Channel {
-    let name = header
-        .rsplit_once(CHANNEL)
-        .map_or("", |(_, name)| name)
-        .trim_ascii_start();
-    if header.contains("to=") {
+    let (mut name, mut rest) = ("", header);
+    while let Some((_, after)) = split_at_mark(rest, CHANNEL) {
+        (name, rest) = (after.trim_ascii_start(), after);
+    }
+    if find(header, "to=").is_some() {
         Channel::Call
     } else if name.starts_with("analysis") {
         Channel::Reasoning
