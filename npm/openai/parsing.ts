@@ -1,7 +1,7 @@
 /**
  * Reading answers and arguments as the JSON they were asked to be: what `zodResponseFormat` and its like carry, and who reads it.
  *
- * The marks are those of the `openai` package (`$brand`, `$parseRaw`, `$callback`), so that formats and tools made by its helpers
+ * The marks are those of the `openai` package (`$brand`, `$parseRaw`, `$callback`), so that formats and tools that it made
  * work here.
  */
 import { ContentFilterFinishReasonError, LengthFinishReasonError, OpenAIError } from "./errors.ts";
@@ -93,12 +93,12 @@ export function makeParseableTool<Types extends ToolTypes>(
   return marked({ ...tool }, marks) as unknown as AutoParseableTool<Types>;
 }
 
-/** Whether a helper made this format. */
+/** Whether this format reads its answer itself. */
 export function isAutoParsableResponseFormat<ParsedT>(format: unknown): format is AutoParseableResponseFormat<ParsedT> {
   return (format as { $brand?: string } | undefined)?.$brand === "auto-parseable-response-format";
 }
 
-/** Whether a helper made this tool. */
+/** Whether this tool reads its arguments itself. */
 export function isAutoParsableTool(tool: unknown): tool is AutoParseableTool<ToolTypes> {
   return (tool as { $brand?: string } | undefined)?.$brand === "auto-parseable-tool";
 }

@@ -399,7 +399,7 @@ function definitionOf(tool: AnyTool): ChatCompletionTool {
   };
 }
 
-/** An answer as a request may carry it: without what only answers have, or the helpers added. */
+/** An answer as a request may carry it: without what only answers have, or a run has added. */
 function toSend(message: ChatCompletionMessageParam): ChatCompletionMessageParam {
   if (!isAssistant(message)) return message;
   const { audio, content, function_call, name, refusal, tool_calls } = message;

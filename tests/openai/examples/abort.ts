@@ -13,7 +13,7 @@ for await (const chunk of stopped) if (chunk.choices[0]?.delta.content) stopped.
 console.log("stopped");
 
 const controller = new AbortController();
-const helper = client.chat.completions.stream({ model: "gpt-4o", messages }, { signal: controller.signal });
-helper.on("content", () => controller.abort());
-helper.on("abort", (error) => console.log("abort", error instanceof OpenAI.APIUserAbortError));
-await helper.done().catch((error) => console.log(error.message));
+const emitter = client.chat.completions.stream({ model: "gpt-4o", messages }, { signal: controller.signal });
+emitter.on("content", () => controller.abort());
+emitter.on("abort", (error) => console.log("abort", error instanceof OpenAI.APIUserAbortError));
+await emitter.done().catch((error) => console.log(error.message));

@@ -1,4 +1,4 @@
-/** Tools made of zod, run by the helper. */
+/** Tools made of zod, run by `runTools`. */
 import OpenAI from "openai";
 import { zodFunction } from "openai/helpers/zod";
 import { z } from "zod/v4";

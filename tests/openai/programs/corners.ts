@@ -32,7 +32,7 @@ export const corners: Programs = {
       .catch((thrown) => thrown);
     print(error.message, error.cause?.message ?? "no cause");
   },
-  "the reason of an aborted helper": async ({ client, answers, print }) => {
+  "the reason of an aborted stream()": async ({ client, answers, print }) => {
     answers({ events: pieces("a", "b"), pace: 30 });
     const controller = new AbortController();
     const stream = client().chat.completions.stream(hello, { signal: controller.signal });
@@ -40,14 +40,14 @@ export const corners: Programs = {
     const error = await stream.done().catch((thrown) => thrown);
     print(error.message, (error.cause as Error)?.message);
   },
-  "a helper aborted at once": async ({ client, answers, printResult, run, print }) => {
+  "a stream() aborted at once": async ({ client, answers, printResult, run, print }) => {
     answers(streams("a"));
     const stream = client().chat.completions.stream(hello);
     stream.abort();
     await printResult(stream.finalContent());
     print(run.asked.length);
   },
-  "a helper whose signal was aborted": async ({ client, answers, printResult }) => {
+  "a stream() whose signal was aborted": async ({ client, answers, printResult }) => {
     answers(streams("a"));
     await printResult(client().chat.completions.stream(hello, { signal: AbortSignal.abort() }).finalContent());
   },
@@ -70,7 +70,7 @@ export const corners: Programs = {
     await new Promise((resolve) => setTimeout(resolve, 60));
     print(stream.controller.signal.aborted, run.left);
   },
-  "toReadableStream of a helper, cancelled": async ({ client, answers, print, printResult }) => {
+  "toReadableStream of a stream(), cancelled": async ({ client, answers, print, printResult }) => {
     answers({ events: pieces("a", "b", "c", "d"), pace: 30 });
     const stream = client().chat.completions.stream(hello);
     const done = stream.done();
@@ -206,7 +206,7 @@ export const corners: Programs = {
     answers({ json: completion({ content: null, refusal: "No." }) });
     await printResult(client().chat.completions.create(hello));
   },
-  "a helper's snapshot of an id that changes": async ({ client, answers, print }) => {
+  "a snapshot of an id that changes": async ({ client, answers, print }) => {
     answers({ events: [start, { ...chunk({ content: "a" }), id: "other", model: "m2" }, end("stop")] });
     print(await client().chat.completions.stream(hello).finalChatCompletion());
   },

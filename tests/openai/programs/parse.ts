@@ -241,7 +241,7 @@ export const parse: Programs = {
     const parsed = await client().chat.completions.parse({ ...hello, tools: [tool] });
     print(parsed.choices[0]?.message.tool_calls);
   },
-  "helpers of openai itself": async ({ client, answers, print }) => {
+  "formats and tools that openai made": async ({ client, answers, print }) => {
     answers(says(text), calls(call("city", paris)));
     const { zodResponseFormat, zodFunction } = await import("openai/helpers/zod");
     const openai = client();

@@ -127,7 +127,7 @@ test("the Agents SDK: OpenAIChatCompletionsModel", async () => {
   const model = new OpenAIChatCompletionsModel(client(), "gpt-4o");
   const asked: string[] = [];
   const agent = new Agent({
-    name: "helper",
+    name: "assistant",
     instructions: "Be kind.",
     model,
     tools: [

@@ -1,4 +1,4 @@
-/** Tools as openai's README writes them, run by the helper. */
+/** Tools as openai's README writes them, run by `runTools`. */
 import OpenAI from "openai";
 import type { RunnableToolFunction } from "openai/lib/RunnableFunction";
 
