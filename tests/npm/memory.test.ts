@@ -48,3 +48,24 @@ test("past the limit the stream is refused by name, with what had arrived", () =
   assert.match(outcome.error?.message ?? "", /maxStreamBytes/);
   assert.ok(outcome.text.length > MIB - 2 * spoken.length);
 });
+
+test("one event of millions of choices, tool calls or parts is refused or read, and takes a few times its size", () => {
+  const many = (part: string): string => part.repeat(Math.floor((12 * MIB) / part.length)).slice(0, -1);
+  const before = memory().buffer.byteLength;
+  for (const [name, bytes, message] of [
+    ["choices", encoder.encode(`data: {"choices":[${many("{},")}]}\n\n`), /maxChoices/],
+    ["tool calls", delta(`{"tool_calls":[${many('{"function":{"name":"f"}},')}]}`), /maxStreamBytes/],
+    ["empty tool calls", delta(`{"tool_calls":[${many("{},")}]}`), undefined],
+    ["parts", delta(`{"content":[${many('"",')}]}`), undefined],
+    ["members", delta(`{${many('"a":1,')}}`), undefined],
+    ["lines", encoder.encode(`data: {}\n${many("data: {}\n")}\n\n`), undefined],
+  ] as const) {
+    const decoder = new ChatDecoder({});
+    decoder.push(bytes);
+    const outcome = decoder.end("closed");
+    if (message) assert.match(outcome.error?.message ?? "", message, name);
+    else assert.notEqual(outcome.status, "error", name);
+  }
+  const grown = (memory().buffer.byteLength - before) / MIB;
+  assert.ok(grown <= 128, `${grown} MiB`);
+});
