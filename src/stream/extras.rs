@@ -9,17 +9,12 @@ use crate::json::{Str, Writer};
 #[derive(Debug, Default)]
 pub(super) struct Extras {
     members: Vec<Member>,
-    /// Ordinal of the delta at hand.
-    delta: u64,
 }
 
 #[derive(Debug)]
 struct Member {
     name: Box<[u8]>,
     value: Vec<u8>,
-    /// The delta that brought the last value, and how long the value was before it.
-    delta: u64,
-    before: usize,
     /// The most bytes it has had.
     most: usize,
     /// The value, where it is a list whose items come in fragments.
@@ -50,9 +45,12 @@ impl Extras {
     }
 
     fn take(&mut self, extras: &[Extra<'_>], joins: bool, put: impl Fn(&mut Vec<u8>, &[u8])) -> usize {
-        self.delta += 1;
         let mut grown = 0;
-        for (name, value) in extras {
+        for (at, (name, value)) in extras.iter().enumerate() {
+            let mut later = extras.iter().skip(at + 1);
+            if later.any(|(other, _)| other == name) {
+                continue;
+            }
             let at = self.members.iter().position(|member| *member.name == **name);
             let items = Some(*value)
                 .filter(|value| joins && value.first() == Some(&b'['))
@@ -73,8 +71,6 @@ impl Extras {
                             value.to_vec()
                         },
                         fragments,
-                        delta: self.delta,
-                        before: 0,
                         most: value.len(),
                     });
                 }
@@ -94,17 +90,7 @@ impl Extras {
                 member.value = out.bytes;
                 member.fragments = None;
             }
-            let length = member.value.len();
-            if member.delta == self.delta {
-                // The same name again within this delta: the value before it goes on.
-                rewind(&mut member.value, member.before);
-            } else {
-                (member.delta, member.before) = (self.delta, length);
-            }
-            match member.before {
-                0 => replace(&mut member.value, value),
-                _ => put(&mut member.value, value),
-            }
+            put(&mut member.value, value);
             grown += member.value.len().saturating_sub(member.most);
             member.most = member.most.max(member.value.len());
         }
@@ -136,14 +122,6 @@ impl Extras {
 fn replace(kept: &mut Vec<u8>, value: &[u8]) {
     kept.clear();
     kept.extend_from_slice(value);
-}
-
-/// Takes back what was appended to a list that was `before` bytes long. A value that is no longer is replaced anyway.
-fn rewind(kept: &mut Vec<u8>, before: usize) {
-    if kept.len() > before && before > 0 {
-        kept.truncate(before - 1);
-        kept.push(b']');
-    }
 }
 
 /// Appends the items of a list (given without its opening bracket) to a list.

@@ -21,12 +21,17 @@ impl Choice {
 
     pub(super) fn add_text(&mut self, text: &str, is_spoken: bool, ledger: &mut Ledger) -> Taken {
         self.has_answered |= !text.trim_ascii().is_empty();
-        if ledger.accumulate {
-            self.content.push_str(text);
-        }
+        // Half of a pair that came before it is told as well.
+        let from = self.content.as_str().len();
+        self.content.push_str(text);
+        let piece = self.content.as_str().get(from..).unwrap_or_default();
         let mut nobody = None;
         let speech = if is_spoken { &mut self.speech } else { &mut nobody };
-        hand_out(text, self.index, &mut self.partial, speech, ledger)
+        hand_out(piece, self.index, &mut self.partial, speech, ledger)?;
+        if !ledger.accumulate {
+            self.content.truncate(0);
+        }
+        Ok(())
     }
 
     /// A tool call has come: what stands before it in the text in raw form is that call.

@@ -330,10 +330,14 @@ impl Choice {
             Piece::Text(text) => return self.take_text(text, ledger),
             Piece::Call(text) => self.marks.hold_call(text),
             Piece::Reasoning(text) => {
-                if ledger.accumulate {
-                    self.reasoning.push_str(text);
+                // Half of a pair that came in a field before it is told as well.
+                let from = self.reasoning.as_str().len();
+                self.reasoning.push_str(text);
+                let piece = self.reasoning.as_str().get(from..).unwrap_or_default();
+                ledger.output.text_event("reasoning", self.index, piece);
+                if !ledger.accumulate {
+                    self.reasoning.truncate(0);
                 }
-                ledger.output.text_event("reasoning", self.index, text);
             }
             Piece::Opened(pair) => {
                 self.pair = pair;
