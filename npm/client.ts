@@ -88,7 +88,7 @@ export class Completions {
 
   #stream(target: Target, options: RequestOptions): ChatStream {
     const { answer, controller } = this.#caller.start(target, options);
-    return new ChatStream(answer, controller);
+    return new ChatStream(answer, controller, target.params === undefined ? null : (options.resumeId ?? null));
   }
 
   /**

@@ -194,4 +194,10 @@ export interface RequestOptions {
   sentences?: boolean | SentenceOptions;
   /** Keeps a stream's bytes and their timing, for `stream.recording()`. Default false. */
   record?: boolean;
+  /**
+   * The id of a stream on a gateway that keeps streams, chosen here: 16 to 128 letters, digits, `-` and `_`, such as
+   * `crypto.randomUUID()`. With it `resume` finds the stream before its first byte, also after a reload that came before the
+   * headers. Other servers ignore it.
+   */
+  resumeId?: string;
 }

@@ -172,7 +172,8 @@ export class Caller {
   }
 
   async #open(target: Target, options: RequestOptions, controller: AbortController): Promise<Answer> {
-    const { headers, query, timeout, maxRetries, decoding, accumulate, sentences } = options;
+    const { query, timeout, maxRetries, decoding, accumulate, sentences, resumeId } = options;
+    const headers = plainHeaders(options.headers);
     const { path, stream = false, needs } = target;
     const { signal } = controller;
     const named = nameOf(target);
@@ -191,7 +192,11 @@ export class Caller {
       }
       const [loaded] = await Promise.all([isRecorded || list || hedge ? onDemand() : undefined, init(), needs]);
       if (signal.aborted) throw aborted(signal.reason);
-      const pairs = { headers: texts(plainHeaders(headers)), query: texts(query) };
+      const isNamed = stream && resumeId !== undefined && body !== undefined;
+      const pairs = {
+        headers: texts(isNamed ? { ...headers, "x-chatwire-stream": resumeId } : headers),
+        query: texts(query),
+      };
       const read = { decoding, accumulate, sentences };
       const call = { ...pairs, path, timeout, maxRetries, ...read, stream, now: performance.now() };
       const ask = (client: object, body: string, call: EngineCall, model: string) => {
@@ -317,6 +322,7 @@ export class Caller {
         }
       },
       told,
+      (call.timeout as { idle?: number | false } | undefined)?.idle,
     );
     return { ...answer, ...kept };
   }

@@ -40,10 +40,16 @@ import { teeOf } from "./tee.ts";
  */
 export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
   readonly #session: Session;
+  readonly #resumeId: string | null;
 
   /** Made by `create` and `stream`, `ChatStream.fromReadableStream` and `fromRecording`. */
-  constructor(source: Source | Promise<Source>, controller: AbortController = new AbortController()) {
+  constructor(
+    source: Source | Promise<Source>,
+    controller: AbortController = new AbortController(),
+    resumeId: string | null = null,
+  ) {
     this.#session = new Session(source, controller);
+    this.#resumeId = resumeId;
   }
 
   /** Aborts the request, as `abort()` does; its signal is the one `fetch` was given. */
@@ -159,11 +165,12 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
   }
 
   /**
-   * What `client.chat.completions.resume` takes, on another page or device too; null where no gateway keeps this stream, and
-   * until its headers are there.
+   * What `client.chat.completions.resume` takes, on another page or device too: at once where the call chose it, else once the
+   * headers are there. Null where no gateway keeps this stream.
    */
   get resumeId(): string | null {
-    return this.#session.source?.kept?.id ?? null;
+    const { source } = this.#session;
+    return source ? (source.kept?.id ?? null) : this.#resumeId;
   }
 
   /**

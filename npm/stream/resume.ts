@@ -38,12 +38,15 @@ export function again(call: EngineCall, id: string, last?: string): EngineCall {
   return { ...call, headers, ...patience, path: `/streams/${id}` };
 }
 
-/** Makes one body of a kept answer, however often its connection is lost. */
-export function keep(response: Response, id: string, ask: Ask, told: Told): KeptBody {
+/**
+ * Makes one body of a kept answer, however often its connection is lost.
+ * @param idle milliseconds of silence after which the reader gives up, where they are known
+ */
+export function keep(response: Response, id: string, ask: Ask, told: Told, idle?: number | false): KeptBody {
   const stop = async () => {
     await (await ask("DELETE")).body?.cancel();
   };
-  const unbroken = new UnbrokenBody(response, ask, told);
+  const unbroken = new UnbrokenBody(response, ask, told, idle || Number.POSITIVE_INFINITY);
   const kept: Kept = {
     id,
     stop,
@@ -202,7 +205,8 @@ class UnbrokenBody {
 
   /** A page that is shown again, or online again, does not wait to find out that its connection is gone. */
   readonly #onSignal = (event: Event) => {
-    if (event.type === "visibilitychange" && document.visibilityState !== "visible") return;
+    const { document } = globalThis as { document?: { visibilityState?: string } };
+    if (event.type === "visibilitychange" && document?.visibilityState !== "visible") return;
     // The first showing of a page is no return to it.
     if (event.type === "pageshow" && !(event as PageTransitionEvent).persisted) return;
     this.#pause = 0;

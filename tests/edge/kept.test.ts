@@ -5,7 +5,20 @@ import { gateway, type UsageRecord } from "chatwire/edge";
 import { createEmulator } from "chatwire/emulator";
 import { eventsIn, Log, Numbering } from "../../npm/edge/log.ts";
 import { streamObjects } from "./objects.ts";
-import { asText, bytesOf, CHAT, chat, cut, DONE, encode, errorOf, randomFrom, says, usageEvent } from "./setting.ts";
+import {
+  asText,
+  bytesOf,
+  CHAT,
+  chat,
+  cut,
+  DONE,
+  encode,
+  errorOf,
+  randomFrom,
+  says,
+  until,
+  usageEvent,
+} from "./setting.ts";
 
 describe("events get numbers", () => {
   const whole = (pieces: Uint8Array[]) => {
@@ -179,4 +192,35 @@ test("an_answer_that_is_not_streamed_is_not_kept", async () => {
     ["application/json", null],
   );
   assert.equal(((await asJSON.json()) as { object: string }).object, "chat.completion");
+});
+
+test("a_stream_has_the_id_that_its_caller_chose", async () => {
+  const setting = objects(() => {});
+  const id = "chosen-by-the-caller-1";
+  const ask = (content: string, own = id) =>
+    setting.ask(CHAT, chat(content, { stream: true, headers: { "x-chatwire-stream": own } }));
+  const first = await ask("Echo: one two");
+  assert.equal(first.headers.get("x-chatwire-stream"), id);
+  const text = asText(await bytesOf(first));
+  await settled();
+  assert.equal(asText(await bytesOf(await setting.ask(`/v1/streams/${id}`))), text);
+  assert.equal(asText(await bytesOf(await ask("Echo: one two"))), text, "the same request gets the same stream");
+  const other = await ask("Echo: three");
+  assert.deepEqual([other.status, (await errorOf(other)).code], [409, "stream_exists"]);
+  assert.equal(setting.emulator.ledger.requests, 1);
+  for (const own of ["short", "x".repeat(129), "with space in its id", "0".repeat(64)]) {
+    assert.equal((await ask("Echo: hi", own)).status, 400, own);
+  }
+});
+
+test("a_stream_is_found_before_its_first_byte_and_after_its_caller_left_before_the_headers", async () => {
+  const setting = objects(() => {});
+  const id = "chosen-before-the-headers";
+  const headers = { "x-chatwire-stream": id };
+  const pending = setting.ask(CHAT, chat("Echo: one two [emulator: slow-headers=50]", { stream: true, headers }));
+  await until(() => setting.emulator.ledger.requests === 1);
+  const found = await setting.ask(`/v1/streams/${id}`);
+  assert.deepEqual([found.status, found.headers.get("x-chatwire-stream-state")], [200, "open"]);
+  assert.match(asText(await bytesOf(found)), /two[\s\S]*\[DONE\]/);
+  await (await pending).body?.cancel();
 });

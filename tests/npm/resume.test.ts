@@ -106,6 +106,137 @@ describe("a kept stream", () => {
     assert.equal((await stream().outcome()).resumed, 0);
   });
 
+  /** Some bytes, and then nothing for ever: a connection that is half open. */
+  const halfOpen = (bytes: number) => () => {
+    let isRead = false;
+    return new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          if (isRead) await new Promise(() => {});
+          isRead = true;
+          controller.enqueue(whole.slice(0, bytes));
+        },
+      },
+      { highWaterMark: 0 },
+    );
+  };
+  const turns = async () => {
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+  };
+
+  it("comes back after two heartbeats that did not come", async (context) => {
+    context.mock.timers.enable({ apis: ["setTimeout"] });
+    const { stream, seen } = gateway(halfOpen(200), rest);
+    const outcome = stream().outcome();
+    await turns();
+    context.mock.timers.tick(31_000);
+    await turns();
+    assert.equal(seen.length, 0);
+    context.mock.timers.tick(1500);
+    await turns();
+    context.mock.timers.tick(1);
+    assert.equal((await outcome).status, "complete");
+    assert.equal(seen.length, 1);
+  });
+
+  it("comes back once before it counts as stalled", async () => {
+    const { client, seen } = gateway(halfOpen(200), rest);
+    const params = { model: "m", messages: [{ role: "user" as const, content: "hi" }] };
+    const outcome = await client.chat.completions.stream(params, { timeout: { idle: 300 } }).outcome();
+    assert.deepEqual([outcome.status, seen.length], ["complete", 1]);
+  });
+
+  it("comes back at once when its page is online or shown again", async (context) => {
+    const page = new EventTarget();
+    const document = Object.assign(new EventTarget(), { visibilityState: "visible" });
+    const global = globalThis as unknown as Record<string, unknown>;
+    const before = { add: global.addEventListener, remove: global.removeEventListener, document: global.document };
+    context.after(() => {
+      Object.assign(global, { addEventListener: before.add, removeEventListener: before.remove });
+      global.document = before.document;
+    });
+    global.addEventListener = page.addEventListener.bind(page);
+    global.removeEventListener = page.removeEventListener.bind(page);
+    global.document = document;
+    for (const [target, event] of [
+      [page, new Event("online")],
+      [page, Object.assign(new Event("pageshow"), { persisted: true })],
+      [document, new Event("visibilitychange")],
+    ] as const) {
+      const { stream, seen } = gateway(halfOpen(200), rest);
+      const outcome = stream().outcome();
+      await turns();
+      target.dispatchEvent(event);
+      assert.equal((await outcome).status, "complete", event.type);
+      assert.equal(seen.length, 1, event.type);
+    }
+  });
+
+  it("is asked for again where a replay ends early, and is over where nothing more comes", async () => {
+    let replays = 0;
+    const { stream, seen } = gateway(
+      () => cut(100, true),
+      (one) => {
+        const from = one.last === null ? 0 : Number(one.last) + 1;
+        const body = events.slice(from, ++replays < 3 ? from + 1 : undefined).join("");
+        return new Response(body, { headers: rest(one).headers });
+      },
+    );
+    assert.equal((await stream().outcome()).text, words.join(""));
+    assert.equal(seen.length, 3);
+    const short = gateway(
+      () => cut(100, true),
+      (one) => new Response(one.last === null ? events.slice(0, 2).join("") : "", { headers: rest(one).headers }),
+    );
+    assert.equal((await short.stream().outcome()).status, "truncated");
+    assert.equal(short.seen.length, 2);
+  });
+
+  it("is not asked for again where it was cut at the gateway", async () => {
+    const { stream, seen } = gateway(
+      () => cut(100, true),
+      (one) => new Response(events.slice(0, one.last === null ? 2 : 0).join(""), { headers: rest(one, "cut").headers }),
+    );
+    const { status, text } = await stream().outcome();
+    assert.deepEqual([status, text, seen.length], ["truncated", words.slice(0, 2).join(""), 2]);
+  });
+
+  it("goes on after the last event, whatever comments came after it", async () => {
+    const comments = ": keep-alive\n\n: keep-alive\n\n";
+    const { stream, seen } = gateway(() => {
+      let isRead = false;
+      return new ReadableStream({
+        pull(controller) {
+          if (!isRead) controller.enqueue(new TextEncoder().encode(events.slice(0, 2).join("") + comments));
+          else controller.error(new TypeError("terminated"));
+          isRead = true;
+        },
+      });
+    }, rest);
+    assert.equal((await stream().outcome()).text, words.join(""));
+    assert.equal(seen[0]?.last, "1");
+  });
+
+  it("has the id that the call chose, before its headers", async () => {
+    const resumeId = "an-id-of-this-test-0001";
+    let sent: string | null = null;
+    const client = new Chatwire({
+      baseURL: "https://gateway.example.com/v1",
+      apiKey: null,
+      fetch: async (_url, { headers }) => {
+        sent = headers.get("x-chatwire-stream");
+        return new Response(whole, { headers: { "content-type": "text/event-stream", "x-chatwire-stream": resumeId } });
+      },
+    });
+    const stream = client.chat.completions.stream(
+      { model: "m", messages: [{ role: "user", content: "hi" }] },
+      { resumeId },
+    );
+    assert.equal(stream.resumeId, resumeId);
+    assert.equal((await stream.outcome()).status, "complete");
+    assert.deepEqual([sent, stream.resumeId], [resumeId, resumeId]);
+  });
+
   for (const isError of [true, false]) {
     it(`is whole, wherever its connection ${isError ? "breaks" : "ends"}`, async () => {
       for (let bytes = 0; bytes <= whole.length; bytes++) {
