@@ -174,7 +174,10 @@ export class InvalidRequestError extends ChatwireError {
 
 /** A stream began and did not end well. `outcome` has what arrived. */
 export class StreamError extends ChatwireError {}
-/** The body ended, or the connection was lost, before the answer was complete. */
+/**
+ * The body ended, or the connection was lost, before the answer was complete. `code` is `truncated`; or `empty_answer`, when the
+ * body ended with nothing in it: no text, no reasoning, no tool call and no finish reason.
+ */
 export class TruncatedError extends StreamError {}
 /** Nothing new arrived for `timeout.firstToken` or `timeout.idle`, or `timeout.total` ran out. */
 export class StalledError extends StreamError {}

@@ -775,6 +775,27 @@ export interface ChatCompletionChoice {
   logprobs: ChatCompletionLogprobs | null;
 }
 
+/** What a moderation model says of one text. */
+export interface ModerationResult {
+  type: "moderation_result";
+  model: string;
+  flagged: boolean;
+  categories: { [category: string]: boolean };
+  category_applied_input_types: { [category: string]: ("text" | "image")[] };
+  category_scores: { [category: string]: number };
+}
+
+/** What a moderation model says of what goes in, or comes out; or why it says nothing. */
+export type ModerationReport =
+  | { type: "moderation_results"; model: string; results: ModerationResult[] }
+  | { type: "error"; code: string; message: string };
+
+/** What was moderated, where `moderation` was asked for. */
+export interface CompletionModeration {
+  input: ModerationReport;
+  output: ModerationReport;
+}
+
 /**
  * A whole answer: the server's own JSON, nothing changed or left out.
  * A server that is not OpenAI's may omit what is listed here as present.
@@ -790,6 +811,8 @@ export interface ChatCompletion {
   system_fingerprint?: string;
   service_tier?: "auto" | "default" | "flex" | "scale" | "priority" | "fast" | null;
   metadata?: { [key: string]: string } | null;
+  /** OpenAI: what was moderated. */
+  moderation?: CompletionModeration | null;
 }
 
 /** A piece of a tool call. `index` says which call it belongs to; most servers send `id` and `name` only once. */
@@ -836,6 +859,8 @@ export interface ChatCompletionChunk {
   usage?: CompletionUsage | null;
   system_fingerprint?: string;
   service_tier?: "auto" | "default" | "flex" | "scale" | "priority" | "fast" | null;
+  /** OpenAI: what was moderated; in the last chunks. */
+  moderation?: CompletionModeration | null;
   /** OpenAI: random padding against traffic analysis. */
   obfuscation?: string;
 }
@@ -870,7 +895,13 @@ export type ChatEvent =
   | { type: "sentence"; choice: number; text: string; start: number; end: number }
   /** The text given so far was spoken to fill the time a tool takes. */
   | { type: "filler"; choice: number; text: string }
-  | { type: "tool_call.start"; choice: number; index: number; id: string; name: string }
+  /**
+   * Audio of the answer: what a delta brought of it. `data` is base64; the pieces of `data`, and of `transcript`, are to be
+   * joined.
+   */
+  | { type: "audio"; choice: number; id?: string; data?: string; transcript?: string }
+  /** `custom` is there, and true, for a custom tool: its arguments are plain text. */
+  | { type: "tool_call.start"; choice: number; index: number; id: string; name: string; custom?: true }
   | { type: "tool_call.delta"; choice: number; index: number; arguments: string }
   /** `complete` is false when the arguments were cut short or are not JSON. */
   | {
@@ -881,6 +912,7 @@ export type ChatEvent =
       name: string;
       arguments: string;
       complete: boolean;
+      custom?: true;
     }
   /**
    * The JSON so far, once a network chunk at most: of an answer that is an object or a list, or, with `index`, of that tool
@@ -900,10 +932,12 @@ export type ChatEvent =
 export interface ToolCall {
   id: string;
   name: string;
-  /** JSON text. */
+  /** JSON text; of a custom tool its input, which is plain text. */
   arguments: string;
   /** The arguments arrived whole and are valid JSON. */
   complete: boolean;
+  /** There, and true, for a custom tool. */
+  custom?: true;
 }
 
 /** Something the server did differently, put right `count` times, first in its event number `at`, from 0. */

@@ -146,7 +146,7 @@ async function* turns(state: ToolRunState): AsyncGenerator<ToolRunEvent, void, v
     try {
       // Whoever checks or allows it may take for ever; an abort does not wait for them.
       const verdict = await within(undefined, signal, async () => {
-        const checked = await check(tool.schema, tool.parse(call.arguments));
+        const checked = await check(tool.schema, call.custom ? call.arguments : tool.parse(call.arguments));
         if ("problems" in checked) return failed(`The arguments do not fit. ${inWords(checked.problems)}`);
         const leave = (await approve?.({ id, name: tool.name, arguments: checked.value, step })) ?? true;
         return leave === true ? checked : failed(`This call was not allowed. ${leave || ""}`.trim());

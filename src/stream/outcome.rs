@@ -89,10 +89,13 @@ pub struct ToolCallSummary {
     pub id: String,
     /// The function to call.
     pub name: String,
-    /// The arguments, as JSON text if `complete`.
+    /// The arguments, as JSON text if `complete`; of a custom tool its input, which is plain text.
     pub arguments: String,
     /// Whether the arguments arrived whole and are valid JSON.
     pub complete: bool,
+    /// Whether this is a custom tool.
+    #[serde(default)]
+    pub custom: bool,
 }
 
 /// When things happened, in milliseconds since the request was sent.
