@@ -10,6 +10,8 @@ export interface Answered {
   requestId: string | null;
   /** Is told that the body is over. */
   ended?: () => void;
+  /** Ends the call. */
+  signal?: AbortSignal;
 }
 
 /**
@@ -51,8 +53,8 @@ export class APIPromise<T> extends Promise<T> {
   }
 
   async #handOver(): Promise<Response> {
-    const { response, ended } = await this.#answered;
-    return ended && !response.bodyUsed && !response.body?.locked ? handedOver(response, ended) : response;
+    const { response, ended, signal } = await this.#answered;
+    return ended && !response.bodyUsed && !response.body?.locked ? handedOver(response, ended, signal) : response;
   }
 
   /** The answer, its response, and the server's id of the request. */

@@ -301,7 +301,7 @@ export class Caller {
     if (body !== undefined) decoder.prompt = () => body;
     if (call.sentences) decoder.sentences = call.sentences;
     const requestId = decoder.requestId ?? null;
-    const answer = { response, requestId, body: response.body, decoder, sent, holds, ended, left };
+    const answer = { response, requestId, body: response.body, decoder, sent, holds, ended, left, signal };
     const stream = call.stream && response.headers.get("x-chatwire-stream");
     if (!stream) return answer;
     const kept = keep(

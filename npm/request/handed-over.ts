@@ -6,40 +6,57 @@ import { isBodiless } from "./host-fetch.ts";
 
 /**
  * @param over is called once the body was read to its end, has failed, or was cancelled; at once where there is none
+ * @param signal ends the body, also one whose host does not heed it
  */
-export function handedOver(response: Response, over: () => void): Response {
+export function handedOver(response: Response, over: () => void, signal: AbortSignal | undefined): Response {
   const { body, status, statusText, url, redirected, type } = response;
   if (!body || isBodiless(status)) {
     over();
     return response;
   }
   const reader = body.getReader();
-  // An abort ends a body that nobody is reading just then, too.
-  reader.closed?.then(over, over);
+  let leave = () => {};
+  const end = () => {
+    signal?.removeEventListener("abort", leave);
+    over();
+  };
+  const letGo = (reason: unknown) => {
+    end();
+    // Not waited for: not every host's reader settles this.
+    reader.cancel(reason).catch(() => {});
+  };
+  // One that fails while nobody is reading is over, too.
+  reader.closed?.then(end, end);
   const stream = new ReadableStream({
     type: "bytes",
+    start(controller) {
+      leave = () => {
+        letGo(signal?.reason);
+        controller.error(signal?.reason);
+      };
+      signal?.addEventListener("abort", leave);
+    },
     async pull(controller) {
-      for (;;) {
-        const { done, value } = await reader.read();
-        const bytes = asBytes(value);
-        if (done) {
-          over();
-          controller.close();
-          controller.byobRequest?.respond(0); // who reads into a buffer of their own waits for this
-        } else if (bytes?.length === 0) continue;
-        // A stream of bytes takes the memory of what it is given: not that of others in the same pool.
-        else
-          controller.enqueue(
-            bytes && bytes.length < bytes.buffer.byteLength ? bytes.slice() : (bytes as Uint8Array<ArrayBuffer>),
-          );
-        return;
+      try {
+        for (;;) {
+          const { done, value } = await reader.read();
+          const bytes = asBytes(value);
+          if (done) {
+            end();
+            controller.close();
+            controller.byobRequest?.respond(0); // who reads into a buffer of their own waits for this
+          } else if (bytes?.length === 0) continue;
+          else controller.enqueue(bytes as Uint8Array<ArrayBuffer>);
+          return;
+        }
+      } catch (error) {
+        letGo(error);
+        throw error;
       }
     },
-    async cancel(reason) {
-      over();
-      await reader.cancel(reason);
-    },
+    cancel: letGo,
   });
+  if (signal?.aborted) leave();
   const same = new Response(stream, { status, statusText, headers: new Headers([...response.headers]) });
   // What `fetch` alone can set.
   for (const [name, value] of Object.entries({ url, redirected, type })) Object.defineProperty(same, name, { value });

@@ -1,0 +1,211 @@
+/**
+ * Every way to consume an answer that the package offers, and every way to leave it.
+ */
+import type { ChatStream, Chatwire, ToolRun } from "chatwire";
+
+export const hello = { model: "m", messages: [{ role: "user" as const, content: "Hello!" }] };
+
+/** How a consumer is left; `whole` reads to the end. */
+export const ways = ["whole", "break", "return", "throw", "abort", "signal", "dispose", "never"] as const;
+export type Way = (typeof ways)[number];
+
+/** A consumer at work. */
+export interface Started {
+  /** Settles once it has all it will get. */
+  done: Promise<unknown>;
+  abort?(): void;
+  dispose?(): unknown;
+  /** Calls the iterator's `return`, whatever `next` waits for. */
+  leave?(): unknown;
+}
+
+export interface Consumer {
+  ways: readonly Way[];
+  /** Reads what has no timeouts: only ends that come by themselves settle it. */
+  isRaw?: boolean;
+  start(client: Chatwire, signal: AbortSignal, way: Way): Started;
+}
+
+/** Reads an iterable: to its end, to its first item, or, for `never`, not at all. */
+function reading(items: AsyncIterable<unknown>, way: Way): Pick<Started, "done" | "leave"> {
+  const iterator = items[Symbol.asyncIterator]();
+  const same = { [Symbol.asyncIterator]: () => iterator };
+  const read = async () => {
+    for await (const _ of same) {
+      if (way === "break") break;
+      if (way === "throw") throw "the caller's own";
+    }
+  };
+  const done = way === "never" ? Promise.resolve() : read();
+  return {
+    done: done.catch((error) => (error === "the caller's own" ? undefined : Promise.reject(error))),
+    leave: () => iterator.return?.(),
+  };
+}
+
+type Handle = ChatStream | ToolRun;
+const handles = (stream: Handle) => ({ abort: () => stream.abort(), dispose: () => stream[Symbol.asyncDispose]() });
+
+const LOOPS = ways;
+const PROMISES: readonly Way[] = ["whole", "abort", "signal", "dispose"];
+const CALLS: readonly Way[] = ["whole", "signal"];
+
+/** A loop over a stream. */
+const loop = (itemsOf: (stream: ChatStream) => AsyncIterable<unknown>): Consumer => ({
+  ways: LOOPS,
+  start(client, signal, way) {
+    const stream = client.chat.completions.stream(hello, { signal });
+    return { ...handles(stream), ...reading(itemsOf(stream), way) };
+  },
+});
+
+/** Something asked of a stream. */
+const asked = (ask: (stream: ChatStream) => Promise<unknown>, options = {}): Consumer => ({
+  ways: PROMISES,
+  start(client, signal) {
+    const stream = client.chat.completions.stream(hello, { signal, ...options });
+    return { ...handles(stream), done: ask(stream) };
+  },
+});
+
+/** A call that gives a promise. */
+const called = (call: (client: Chatwire, signal: AbortSignal) => PromiseLike<unknown>): Consumer => ({
+  ways: CALLS,
+  start: (client, signal) => ({ done: Promise.resolve(call(client, signal)) }),
+});
+
+const drain = async (items: AsyncIterable<unknown>) => {
+  for await (const _ of items);
+};
+const drainBytes = async (stream: ReadableStream<Uint8Array>, way: Way) => {
+  const reader = stream.getReader();
+  while (!(await reader.read()).done) if (way === "break") return reader.cancel();
+};
+
+/** Two branches, read as `read` says. */
+const teed = (read: (one: ChatStream, two: ChatStream, way: Way) => Promise<unknown>): Consumer => ({
+  ways: ["whole", "break", "abort", "signal", "dispose"],
+  start(client, signal, way) {
+    const stream = client.chat.completions.stream(hello, { signal });
+    const [one, two] = stream.tee();
+    return { ...handles(stream), done: read(one, two, way) };
+  },
+});
+const side = (stream: ChatStream, way: Way) => reading(stream.textStream, way).done;
+
+const tool = { name: "f", parameters: { type: "object" }, execute: () => "1" };
+const ran = (options: (way: Way) => object, own: object = {}): Consumer => ({
+  ways: LOOPS,
+  start(client, signal, way) {
+    const params = { ...hello, tools: [{ ...tool, ...own }] };
+    const run = client.chat.completions.runTools(params, { signal, maxSteps: 3, ...options(way) });
+    return { ...handles(run), ...reading(run, way) };
+  },
+});
+const never = () => new Promise<never>(() => {});
+const soon = () => new Promise<boolean>((resolve) => setTimeout(() => resolve(true), 3));
+
+/** A caller's own function that does not settle is no reason to wait for one who leaves; for one who stays it is. */
+const unlessLeft =
+  <T>(now: () => Promise<T>) =>
+  (way: Way) =>
+    way === "whole" ? now : never;
+
+const format = { type: "json_schema" as const, json_schema: { name: "a", schema: { type: "object" } } };
+
+export const consumers: Record<string, Consumer> = {
+  textStream: loop((stream) => stream.textStream),
+  chunks: loop((stream) => stream),
+  events: loop((stream) => stream.events),
+  frames: loop((stream) => stream.frames()),
+  "events with sentences": {
+    ways: LOOPS,
+    start(client, signal, way) {
+      const stream = client.chat.completions.stream(hello, { signal, sentences: { quietMs: 10 } });
+      return { ...handles(stream), ...reading(stream.events, way) };
+    },
+  },
+  outcome: asked((stream) => stream.outcome()),
+  finalContent: asked((stream) => stream.finalContent()),
+  finalMessage: asked((stream) => stream.finalMessage()),
+  finalChatCompletion: asked((stream) => stream.finalChatCompletion()),
+  totalUsage: asked((stream) => stream.totalUsage()),
+  recording: asked((stream) => stream.recording(), { record: true }),
+  "outcome beside a loop": asked((stream) => Promise.all([drain(stream.textStream), stream.outcome()])),
+  "all finals at once": asked((stream) =>
+    Promise.all([stream.outcome(), stream.finalContent(), stream.finalMessage(), stream.totalUsage()]),
+  ),
+  toReadableStream: {
+    ways: ["whole", "break", "abort", "signal", "dispose", "never"],
+    start(client, signal, way) {
+      const stream = client.chat.completions.stream(hello, { signal });
+      const readable = stream.toReadableStream();
+      return { ...handles(stream), done: way === "never" ? Promise.resolve() : drainBytes(readable, way) };
+    },
+  },
+  "a stream of a stream": {
+    ways: ["whole", "break", "abort", "signal", "dispose"],
+    start(client, signal, way) {
+      const stream = client.chat.completions.stream(hello, { signal });
+      // Its class: the table is given the package, and imports none.
+      const Stream = stream.constructor as typeof ChatStream;
+      return { ...handles(stream), ...reading(Stream.fromReadableStream(stream.toReadableStream()).textStream, way) };
+    },
+  },
+  "tee, both": teed((one, two, way) => Promise.all([side(one, way), side(two, way)])),
+  "tee, one after the other": teed(async (one, two, way) => {
+    const first = await side(one, way).catch((error) => error);
+    const second = await side(two, way).catch((error) => error);
+    for (const error of [first, second]) if (error) throw error;
+  }),
+  "tee, one": teed((one, two, way) => side(one, way).finally(() => two.abort())),
+  "tee, one and never the other": teed((one, two, way) =>
+    side(one, way).finally(() => setTimeout(() => two.abort(), 30)),
+  ),
+  "tee, none": teed(async (one, two) => {
+    await soon();
+    one.abort();
+    two.abort();
+  }),
+  "tee, one leaves": teed((one, two, way) => {
+    setTimeout(() => one.abort(), 5);
+    return Promise.all([side(one, "whole"), side(two, way)]);
+  }),
+  "tee of a tee": teed((one, two, way) => {
+    const [three, four] = two.tee();
+    return Promise.all([side(one, way), side(three, way), four.outcome()]);
+  }),
+  "create, stream": called(async (client, signal) =>
+    drain(await client.chat.completions.create({ ...hello, stream: true }, { signal })),
+  ),
+  create: called((client, signal) => client.chat.completions.create(hello, { signal })),
+  withResponse: called((client, signal) => client.chat.completions.create(hello, { signal }).withResponse()),
+  asResponse: {
+    ...called(async (client, signal) => (await client.chat.completions.create(hello, { signal }).asResponse()).text()),
+    isRaw: true,
+  },
+  "asResponse, cancelled": called(async (client, signal) => {
+    const response = await client.chat.completions.create({ ...hello, stream: true }, { signal }).asResponse();
+    await response.body?.cancel();
+  }),
+  parse: called((client, signal) => client.chat.completions.parse({ ...hello, response_format: format }, { signal })),
+  "models.list": called((client, signal) => client.models.list({ signal })),
+  batch: called((client, signal) => client.chat.completions.batch([hello, hello], { signal })),
+  resume: {
+    ways: LOOPS,
+    start(client, signal, way) {
+      const stream = client.chat.completions.resume("abc", { signal });
+      return { ...handles(stream), ...reading(stream.textStream, way) };
+    },
+  },
+  runTools: ran(() => ({})),
+  "runTools, approved": ran((way) => ({ approve: unlessLeft(soon)(way) })),
+  "runTools, a tool": ran(() => ({ toolTimeout: 50 }), { execute: never }),
+  "runTools, outcome": {
+    ways: PROMISES,
+    start(client, signal) {
+      const run = client.chat.completions.runTools({ ...hello, tools: [tool] }, { signal, maxSteps: 3 });
+      return { ...handles(run), done: run.outcome() };
+    },
+  },
+};

@@ -1,0 +1,173 @@
+/**
+ * Every end a body can have, made by hand: no server takes part, so that the table runs in any runtime.
+ */
+
+/** What became of one request. */
+export interface Served {
+  /** The body has ended by itself, or was let go of; or there never was one, and the request was aborted or had failed. */
+  isOver: boolean;
+}
+
+/** Answers a request; notes in `served` when nothing of it is left. */
+export type End = (served: Served, signal: AbortSignal) => Promise<Response>;
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const event = (value: unknown): string => `data: ${JSON.stringify(value)}\n\n`;
+const delta = (delta: object, finish_reason: string | null = null): string =>
+  event({
+    id: "1",
+    object: "chat.completion.chunk",
+    created: 1,
+    model: "m",
+    choices: [{ index: 0, delta, finish_reason }],
+  });
+const text = (content: string, finish: string | null = null): string => delta({ content }, finish);
+const DONE = "data: [DONE]\n\n";
+const call = (index: number, args: string) => ({
+  tool_calls: [{ index, id: `call_${index}`, type: "function", function: { name: "f", arguments: args } }],
+});
+
+type Part = string | { error: unknown } | { value: unknown };
+const OPEN = { open: true };
+const PINGS = { pings: true };
+
+/** A body of these parts, one a read. After `OPEN` it is silent for ever, after `PINGS` it says nothing for ever. */
+function body(parts: readonly (Part | typeof OPEN | typeof PINGS)[], type = "text/event-stream", status = 200): End {
+  return async (served) => {
+    let at = 0;
+    let timer: ReturnType<typeof setInterval> | undefined;
+    const stream = new ReadableStream<unknown>(
+      {
+        pull(controller) {
+          const part = parts[at++];
+          if (part === undefined) {
+            served.isOver = true;
+            controller.close();
+          } else if (part === OPEN) {
+            return new Promise(() => {});
+          } else if (part === PINGS) {
+            timer = setInterval(() => controller.enqueue(bytes(": ping\n\n")), 10);
+            return new Promise(() => {});
+          } else if (typeof part === "string") controller.enqueue(bytes(part));
+          else if ("error" in part) {
+            served.isOver = true;
+            controller.error(part.error);
+          } else controller.enqueue((part as { value: unknown }).value);
+          return undefined;
+        },
+        cancel() {
+          clearInterval(timer);
+          served.isOver = true;
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    return new Response(stream as ReadableStream<Uint8Array>, { status, headers: { "content-type": type } });
+  };
+}
+
+const document = (message: object, finish = "stop"): string =>
+  JSON.stringify({
+    id: "1",
+    object: "chat.completion",
+    created: 1,
+    model: "m",
+    choices: [{ index: 0, message: { role: "assistant", ...message }, finish_reason: finish }],
+    usage: { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 },
+  });
+
+/** A response of no class, whose reader does as little as it can. */
+const deaf: End = async (served, signal) => {
+  signal.addEventListener("abort", () => {
+    served.isOver = true;
+  });
+  const never = () => new Promise<never>(() => {});
+  const cancel = () => {
+    served.isOver = true;
+    return never();
+  };
+  const reader = { read: never, cancel, closed: never(), releaseLock() {} };
+  const headers = new Headers({ "content-type": "text/event-stream" });
+  return { status: 200, headers, body: { getReader: () => reader, cancel, locked: false } } as unknown as Response;
+};
+
+/** By name. Those whose name begins with `open` never end by themselves. */
+export const ends: Record<string, End> = {
+  good: body([text("Hel"), text("lo", "stop"), DONE]),
+  "good in one": body([text("Hel") + text("lo", "stop") + DONE]),
+  "no done": body([text("Hel"), text("lo", "stop")]),
+  truncated: body([text("Hel"), text("lo")]),
+  lost: body([text("Hel"), { error: new TypeError("terminated") }]),
+  "lost at once": body([{ error: new TypeError("terminated") }]),
+  "cut in mid-event": body([text("Hel"), 'data: {"choices":[{"index":0,"delta":{"content":"l']),
+  "cut in the first event": body(['data: {"choi']),
+  "done without its line": body([text("Hello", "stop"), "data: [DONE]"]),
+  "open, silent from the start": body([OPEN]),
+  "open, silent later": body([text("Hel"), OPEN]),
+  "open, silent in mid-event": body([text("Hel"), 'data: {"choices":[{', OPEN]),
+  "open, keep-alives from the start": body([PINGS]),
+  "open, keep-alives later": body([text("Hel"), PINGS]),
+  "open after done": body([text("Hello", "stop"), DONE, OPEN]),
+  "open after done, keep-alives": body([text("Hello", "stop") + DONE, PINGS]),
+  "open after a finish reason": body([text("Hello", "stop"), OPEN]),
+  "error in the stream": body([text("Hel"), event({ error: { message: "overloaded", code: "overloaded" } })]),
+  "open after an error in the stream": body([event({ error: { message: "overloaded" } }), OPEN]),
+  "open, half a call": body([delta(call(0, '{"a":')), OPEN]),
+  "half a call, closed": body([delta(call(0, '{"a":'))]),
+  call: body([delta(call(0, "{}")), delta({}, "tool_calls"), DONE]),
+  "two calls": body([delta(call(0, "{}")) + delta(call(1, "{}")), delta({}, "tool_calls"), DONE]),
+  empty: body([]),
+  "only done": body([DONE]),
+  "empty pieces": body([text("Hel"), "", "", text("lo", "stop"), "", DONE]),
+  "a document": body([document({ content: "Hello" })], "application/json"),
+  "half a document": body([document({ content: "Hello" }).slice(0, 90)], "application/json"),
+  "open, half a document": body([document({ content: "Hello" }).slice(0, 90), OPEN], "application/json"),
+  "a document lost": body(
+    [document({ content: "Hello" }).slice(0, 90), { error: new Error("reset") }],
+    "application/json",
+  ),
+  "a list": body([`[${document({ content: "Hello" })}]`], "application/json"),
+  models: body(['{"object":"list","data":[{"id":"m"}]}'], "application/json"),
+  html: body(["<!doctype html><title>Sign in</title>"], "text/html"),
+  "open, html": body(["<!doctype html><title>Sign in", OPEN], "text/html"),
+  "odd throw": body([text("Hel"), { error: undefined }]),
+  "odd throw of text": body([text("Hel"), { error: "gone" }]),
+  "odd value": body([text("Hel"), { value: 7 }, OPEN]),
+  "odd value of none": body([text("Hel"), { value: null }, OPEN]),
+  "open, a deaf reader": deaf,
+  "no body": async (served) => {
+    served.isOver = true;
+    return new Response(null, { status: 204 });
+  },
+  refused: body(['{"error":{"message":"no"}}'], "application/json", 400),
+  "too many": body(['{"error":{"message":"later"}}'], "application/json", 503),
+  "open, a refusal": body(['{"error":', OPEN], "application/json", 400),
+  "no connection": async (served) => {
+    served.isOver = true;
+    throw new TypeError("fetch failed");
+  },
+  "odd rejection": async (served) => {
+    served.isOver = true;
+    return Promise.reject(undefined);
+  },
+  "no response": async (served) => {
+    served.isOver = true;
+    return undefined as unknown as Response;
+  },
+  "open, no headers": (served, signal) =>
+    new Promise((_, reject) => {
+      signal.addEventListener("abort", () => {
+        served.isOver = true;
+        reject(signal.reason);
+      });
+    }),
+  "open, no headers, deaf": (served, signal) =>
+    new Promise(() => {
+      signal.addEventListener("abort", () => {
+        served.isOver = true;
+      });
+    }),
+};
+
+/** The end of an ordinary answer, for the call after: as a stream, and whole. */
+export const good: End = (served, signal) => (ends.good as End)(served, signal);

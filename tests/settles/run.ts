@@ -1,0 +1,117 @@
+/**
+ * The table: every consumer, on every end, left in every way. Each case settles in time, with an error of chatwire or none, and
+ * leaves nothing behind: no place within the limits, no open body, no rejection that nobody handles.
+ */
+import type * as Package from "chatwire";
+import { type Consumer, consumers, hello, type Way } from "./consumers.ts";
+import { ends, good, type Served } from "./ends.ts";
+
+export interface Case {
+  consumer: string;
+  end: string;
+  way: Way;
+}
+
+/** Milliseconds. The longest timeout of the clients below is `total`. */
+const TIMEOUTS = { headers: 60, firstToken: 60, idle: 60, keepAlive: 90, total: 250 };
+/** Of the calls after, which are to come to a good end on a machine that is busy with the table. */
+const PATIENT = { headers: 9000, firstToken: 9000, idle: 9000, total: 9000 };
+const IN_TIME = 2500;
+const LEFT_AFTER = 8;
+const LET_GO = 2000;
+
+export function casesOf(isWanted: (one: Case) => boolean = () => true): Case[] {
+  const cases: Case[] = [];
+  for (const [consumer, { ways, isRaw }] of Object.entries(consumers)) {
+    for (const end of Object.keys(ends)) {
+      for (const way of ways) {
+        // What is read past chatwire has no timeouts.
+        if (isRaw && way === "whole" && end.startsWith("open")) continue;
+        if (isWanted({ consumer, end, way })) cases.push({ consumer, end, way });
+      }
+    }
+  }
+  return cases;
+}
+
+export const nameOf = ({ consumer, end, way }: Case): string => `${consumer} | ${end} | ${way}`;
+
+const LATE = Symbol("late");
+const within = async <T>(promise: Promise<T>, ms: number): Promise<T | typeof LATE> => {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<typeof LATE>((resolve) => {
+    timer = setTimeout(() => resolve(LATE), ms);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+};
+const after = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+let servers = 0;
+
+/** What is wrong with a case; nothing where all is well. */
+export async function trouble({ Chatwire, ChatwireError }: typeof Package, one: Case): Promise<string[]> {
+  const wrong: string[] = [];
+  const served: Served[] = [];
+  let isAfter = false;
+  const client = new Chatwire({
+    baseURL: `https://settles-${++servers}.test/v1`,
+    maxRetries: 0,
+    timeout: TIMEOUTS,
+    limits: { concurrent: 2 },
+    validate: false,
+    fetch: (_, init) => {
+      const own: Served = { isOver: false };
+      served.push(own);
+      const end = isAfter ? good : (ends[one.end] as (typeof ends)[string]);
+      return end(own, init?.signal as AbortSignal);
+    },
+  });
+  const controller = new AbortController();
+  const { start, isRaw } = consumers[one.consumer] as Consumer;
+  const { done, abort, dispose, leave } = start(client, controller.signal, one.way);
+  const settled = done.then(
+    () => undefined,
+    (error) => ({ error }),
+  );
+  if (!["whole", "break", "throw"].includes(one.way)) {
+    await after(LEFT_AFTER);
+    if (one.way === "abort" || one.way === "never") abort?.();
+    if (one.way === "signal") controller.abort();
+    const left = one.way === "dispose" ? dispose?.() : one.way === "return" ? leave?.() : undefined;
+    if ((await within(Promise.resolve(left), IN_TIME)) === LATE) wrong.push(`${one.way} does not settle`);
+  }
+  const result = await within(settled, IN_TIME);
+  if (result === LATE) wrong.push("does not settle");
+  else if (result && !isRaw && !(result.error instanceof ChatwireError)) wrong.push(`throws ${String(result.error)}`);
+  const until = performance.now() + LET_GO;
+  while (served.some(({ isOver }) => !isOver) && performance.now() < until) await after(5);
+  if (served.some(({ isOver }) => !isOver)) wrong.push("the body is not let go of");
+  isAfter = true;
+  // Two at once: both places must be free.
+  const again = Promise.all([1, 2].map(() => client.chat.completions.stream(hello, { timeout: PATIENT }).outcome()));
+  const outcomes = await within(again, IN_TIME);
+  if (outcomes === LATE) wrong.push("a place within the limits is not given back");
+  else for (const { text } of outcomes) if (text !== "Hello") wrong.push(`the next call gives ${JSON.stringify(text)}`);
+  client[Symbol.dispose]();
+  return wrong;
+}
+
+/** Runs cases, many at a time; `told` hears which begins. Gives those that went wrong, a line each. */
+export async function run(
+  chatwire: typeof Package,
+  cases: readonly Case[],
+  { together = 40, told = (_: number) => {} } = {},
+): Promise<string[]> {
+  const lines: string[] = [];
+  let next = 0;
+  const worker = async () => {
+    while (next < cases.length) {
+      const at = next++;
+      told(at);
+      const one = cases[at] as Case;
+      for (const wrong of await trouble(chatwire, one)) lines.push(`${nameOf(one)}: ${wrong}`);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(together, cases.length) }, worker));
+  return lines;
+}
