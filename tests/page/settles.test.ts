@@ -1,0 +1,99 @@
+/**
+ * Settles, in a page of Chromium: a part of the table in tests/settles, or all of it with SETTLES=all. The event loop of the page is
+ * watched from this process: a case that freezes the tab is named.
+ */
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { extname, join, normalize } from "node:path";
+import { after, before, test } from "node:test";
+import { build } from "esbuild";
+import type { Browser, Page } from "playwright-core";
+import { launchChromium } from "../chromium.ts";
+import { casesOf } from "../settles/run.ts";
+import { chosen, seed } from "../settles/seed.ts";
+
+const root = join(import.meta.dirname, "../..");
+const types: Record<string, string> = { ".js": "text/javascript", ".wasm": "application/wasm", ".html": "text/html" };
+
+let browser: Browser;
+let script: string;
+const server = createServer(async ({ url = "/" }, response) => {
+  const path = normalize(new URL(url, "http://page").pathname);
+  try {
+    const content =
+      path === "/"
+        ? "<!doctype html><title>Settles</title>"
+        : path === "/run.js"
+          ? script
+          : await readFile(join(root, path));
+    response.writeHead(200, { "content-type": types[extname(path)] ?? "text/html" }).end(content);
+  } catch {
+    response.writeHead(404).end();
+  }
+});
+
+before(async () => {
+  const entry = join(root, "tests/settles/run.ts");
+  const built = await build({ entryPoints: [entry], bundle: true, write: false, format: "esm", target: "es2022" });
+  script = built.outputFiles[0]?.text ?? "";
+  browser = await launchChromium();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+});
+after(async () => {
+  await browser?.close();
+  server.close();
+});
+
+/** How long, in milliseconds, a page may not answer. */
+const STILL = 15_000;
+
+/** Runs cases in a page, and fails by name if the page stands still. */
+async function runIn(page: Page, entry: string, names: string[]): Promise<string[]> {
+  let last = "";
+  const watching = setInterval(async () => {
+    const answered = page.evaluate("1").catch(() => {});
+    const still = await Promise.race([
+      answered.then(() => false),
+      new Promise((resolve) => setTimeout(resolve, STILL, true)),
+    ]);
+    if (!still) return;
+    console.error(`The page stands still, at or near: ${last}`);
+    browser.close(); // which ends the evaluation
+  }, STILL);
+  page.on("console", (line) => {
+    last = line.text();
+  });
+  try {
+    return await page.evaluate(
+      async ([entry, names]) => {
+        const from = (path: string) => import(path);
+        const chatwire = await from(`/dist/${entry}`);
+        const { run, casesOf, nameOf } = await from("/run.js");
+        if (entry === "slim.js") await chatwire.init("/dist/wasm/chatwire.wasm");
+        const wanted = new Set(names as string[]);
+        const cases = casesOf((one: unknown) => wanted.has(nameOf(one)));
+        const unhandled: string[] = [];
+        addEventListener("unhandledrejection", ({ reason }) => unhandled.push(`unhandled: ${reason}`));
+        const wrong = await run(chatwire, cases, { told: (at: number) => console.debug(nameOf(cases[at])) });
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        return [...wrong, ...unhandled];
+      },
+      [entry, names] as const,
+    );
+  } finally {
+    clearInterval(watching);
+  }
+}
+
+for (const entry of ["entry/default.js", "static/default.js", "slim.js"]) {
+  test(`every_consumer_settles_in_a_page_by_${entry.replace(/\W/g, "_")}`, async (t) => {
+    const names = chosen(entry);
+    t.diagnostic(`${names.length} of ${casesOf().length} cases, SEED=${seed}`);
+    const page = await browser.newPage();
+    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+    assert.deepEqual(await runIn(page, entry, names), []);
+    await page.close();
+  });
+}

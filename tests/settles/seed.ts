@@ -1,0 +1,19 @@
+/**
+ * Which cases are run: all with SETTLES=all, those whose name contains ONLY, else one in sixteen, chosen by SEED.
+ */
+import { type Case, casesOf, nameOf } from "./run.ts";
+
+const { SETTLES, ONLY, SEED } = process.env;
+export const seed = Number(SEED ?? Math.floor(Math.random() * 1e9));
+
+function chance(text: string): boolean {
+  let hash = seed;
+  for (const letter of text) hash = Math.imul(hash ^ letter.charCodeAt(0), 0x01000193);
+  return (hash >>> 8) % 16 === 0;
+}
+
+/** The names of the cases for one entry of the package. */
+export function chosen(entry: string): string[] {
+  const isWanted = (name: string) => (ONLY ? name.includes(ONLY) : SETTLES === "all" || chance(`${entry} ${name}`));
+  return casesOf((one: Case) => isWanted(nameOf(one))).map(nameOf);
+}
