@@ -7,7 +7,7 @@ use crate::json::Writer;
 /// One attempt to get an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Attempt {
-    /// Who was asked.
+    /// The provider that was asked.
     pub provider: String,
     /// The HTTP status, if there was an answer.
     pub status: Option<u16>,

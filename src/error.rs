@@ -1,4 +1,4 @@
-//! What can go wrong, by name.
+//! Errors, by name.
 //!
 //! The names are those of the JavaScript classes, so that one table in the documentation serves both languages. No error
 //! carries a key or the content of a message; what a server says passes through `redact` on its way here.
@@ -48,21 +48,21 @@ pub(crate) fn is_host_limit(reason: &str) -> bool {
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Error {
-    /// What sort of failure this is.
+    /// The kind of failure.
     pub kind: ErrorKind,
-    /// What happened, and what to do about it.
+    /// A sentence: the cause, and how to fix it.
     pub message: String,
     /// A word for programs: the server's `error.code`, or the decoder's.
     pub code: Option<String>,
-    /// What the server answered, where it did.
+    /// The response of the server, where there was one.
     pub response: Option<Box<ErrorResponse>>,
-    /// Who was asked, and what came of it.
+    /// The attempts made, and the result of each.
     pub attempts: Vec<Attempt>,
     /// What sort of trouble it stands for: whether to ask again, here or elsewhere.
     pub trouble: Trouble,
 }
 
-/// What sort of failure it is.
+/// The kind of a failure.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -104,7 +104,7 @@ pub enum ErrorKind {
     Truncated,
     /// The stream fell silent.
     Stalled,
-    /// What came is not what was asked for, or more than is allowed.
+    /// The answer is not a completion, or larger than is allowed.
     Protocol,
 }
 
@@ -121,7 +121,7 @@ pub struct ErrorResponse {
     pub param: Option<String>,
     /// The server's word for the sort of error.
     pub error_type: Option<String>,
-    /// What is wrong, piece by piece, as JSON text (Electron: a list of `{code, message, path}`).
+    /// The details of the error, as JSON text (Electron: a list of `{code, message, path}`).
     pub details: Option<String>,
     /// Names the request for the service's support: from the body, else from `X-Request-Id`.
     pub request_id: Option<String>,
@@ -258,7 +258,7 @@ impl Error {
         Self::new(ErrorKind::UserAbort, "Request was aborted.")
     }
 
-    /// What a response with an error status says, whatever its body is: JSON of any shape, HTML, text, nothing.
+    /// The error of a response with an error status, from a body of any kind: JSON of any shape, HTML, text, nothing.
     ///
     /// `body` may be cut off at [`MAX_BODY_BYTES`]; what lies beyond is not looked at. `key` is scrubbed from all of it.
     #[must_use]

@@ -17,7 +17,7 @@ pub enum Severity {
     Suspicious,
 }
 
-/// What is wrong, and where.
+/// A named problem and its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// A word for programs: `out_of_range`, `wrong_type`, `required`, …

@@ -5,7 +5,7 @@
 use crate::problem::Problem;
 use crate::text::find;
 
-/// What stands where a key stood.
+/// The placeholder that replaces a key.
 pub const PLACEHOLDER: &str = "[key]";
 
 /// Shorter values are no secrets, and replacing them would garble every sentence.

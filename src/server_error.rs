@@ -1,9 +1,9 @@
-//! What a server says about an error, whatever shape it says it in: JSON, HTML or text, in a body or within a stream.
+//! Reads how a server describes an error, in any shape: JSON, HTML or text, in a body or within a stream.
 
 use crate::json::{Kind, Malformed, Reader, integer, match_bytes};
 use crate::text::{find, lossy};
 
-/// What a server says about an error, in a body or within a stream. What it says first stands.
+/// The description of an error by a server. Of a member that is there twice, the first stands.
 #[derive(Default)]
 pub(crate) struct Said {
     pub(crate) message: String,
@@ -20,7 +20,7 @@ pub(crate) struct Said {
 }
 
 impl Said {
-    /// What a whole body says: JSON of any shape, HTML, or plain text. Without an `error` of its own, JSON is one as a whole.
+    /// The description in a whole body: JSON of any shape, HTML, or plain text. Without an `error` of its own, JSON is one as a whole.
     pub(crate) fn of_body(body: &str) -> Self {
         let mut said = Self::default();
         match body.as_bytes().first() {
@@ -188,7 +188,7 @@ pub(crate) fn html_title(page: &str) -> String {
     title.unwrap_or_default()
 }
 
-/// What to do when the server gives no reason.
+/// A hint for a status without a reason.
 pub(crate) fn advice(status: u16) -> &'static str {
     match status {
         400 => "status code (no reason given): the request is malformed or asks for something unsupported",

@@ -28,7 +28,7 @@ pub(crate) struct Opened {
     pub(crate) again: bool,
 }
 
-/// What a client was made with, and the functions of its host.
+/// The settings of a client, and the functions of its host.
 pub(crate) struct Connection {
     pub(crate) settings: Rc<Settings>,
     pub(crate) fetch: Option<Function>,
@@ -36,7 +36,7 @@ pub(crate) struct Connection {
     pub(crate) key: Option<Function>,
     /// Is told what happens, as `(event, JSON text)`.
     pub(crate) observer: Option<Function>,
-    /// What the finished calls add up to.
+    /// The totals of the finished calls.
     pub(crate) totals: RefCell<Totals>,
 }
 
@@ -201,7 +201,7 @@ fn listed(headers: &JsValue) -> Vec<(String, String)> {
         .collect()
 }
 
-/// What a method answers, if there is one and it does not throw.
+/// The result of a method, if there is one and it does not throw.
 fn ask(object: &JsValue, method: &str, argument: &JsValue) -> Option<JsValue> {
     let method = Reflect::get(object, &method.into()).ok()?;
     method.dyn_into::<Function>().ok()?.call1(object, argument).ok()

@@ -1,4 +1,4 @@
-//! What the host gives a client: `fetch`, timers, a clock, chance. The only module that asks for them.
+//! The functions of the host: `fetch`, timers, a clock, chance. The only module that asks for them.
 
 use js_sys::{Array, Function, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
@@ -125,7 +125,7 @@ pub(crate) async fn wait(
     let mut stop = None;
     let stopped = Promise::new(&mut |resolve, _| stop = Some(resolve));
     let Some(stop) = stop else { return Err(Lost::Aborted) };
-    // What the timer resolves with, and no response can be.
+    // The value that the timer resolves with; no response equals it.
     let mark = JsValue::from(stop.clone());
     let guard = Guard {
         timer: timeout.map(|ms| set_timeout(&stop, ms.clamp(0.0, f64::from(i32::MAX)), &mark)),

@@ -51,7 +51,7 @@ pub struct Client {
     shared: Rc<Shared>,
 }
 
-/// What clones of a client share.
+/// The state that clones of a client share.
 struct Shared {
     connection: Rc<Connection>,
     fallback: Rc<[Fallback]>,
@@ -147,7 +147,7 @@ impl Client {
         self.open(&request, options).await
     }
 
-    /// What the finished calls of this client, and of its clones, add up to.
+    /// The totals of the finished calls of this client and of its clones.
     #[must_use]
     pub fn usage(&self) -> usage::Totals {
         *self.shared.connection.totals.borrow()
@@ -190,7 +190,7 @@ impl ClientBuilder {
         }
     }
 
-    /// What a relative base URL is relative to: the page's address.
+    /// The address that a relative base URL is relative to: the page's address.
     #[must_use]
     pub fn location(self, location: impl Into<String>) -> Self {
         Self {

@@ -42,7 +42,7 @@ pub struct ChatStream {
     outcome: Option<Outcome>,
     /// The stream has ended, and is accounted for.
     has_settled: bool,
-    /// What the stream has yet to end with.
+    /// The error that the stream has yet to end with.
     error: Option<Error>,
     /// Given back with the stream.
     place: Option<Place>,

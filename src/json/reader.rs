@@ -11,7 +11,7 @@ pub const MAX_DEPTH: u32 = 128;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Malformed;
 
-/// What kind of value comes next, told by its first byte.
+/// The kind of the next value, told by its first byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// `{`

@@ -44,7 +44,7 @@ pub struct Text {
 }
 
 impl Text {
-    /// What is there so far, without a high surrogate whose other half may still come.
+    /// The text so far, without a high surrogate whose other half may still come.
     #[inline]
     pub fn as_str(&self) -> &str {
         &self.string

@@ -7,7 +7,7 @@ use crate::text::lossy;
 /// [`comma`](Self::comma) put what goes between.
 #[derive(Debug, Default)]
 pub struct Writer {
-    /// What has been written.
+    /// The bytes written so far.
     pub bytes: Vec<u8>,
     window: Option<Box<Window>>,
 }
@@ -144,7 +144,7 @@ impl Writer {
         self.raw(b"\"").escaped(text).raw(b"\"")
     }
 
-    /// What stands between the quotes of a string.
+    /// The content of a string, without its quotes.
     fn escaped(&mut self, text: &str) -> &mut Self {
         let mut rest = text.as_bytes();
         loop {
@@ -222,7 +222,7 @@ impl Writer {
         self.raw(if value { b"true" } else { b"false" })
     }
 
-    /// What was written, as text; the writer is empty after it.
+    /// The text written; the writer is empty after it.
     pub fn take_string(&mut self) -> String {
         Writer {
             bytes: std::mem::take(&mut self.bytes),
@@ -231,7 +231,7 @@ impl Writer {
         .into_string()
     }
 
-    /// What was written, as text. U+FFFD for anything that is not UTF-8.
+    /// The text written. U+FFFD for anything that is not UTF-8.
     pub fn into_string(self) -> String {
         match String::from_utf8(self.bytes) {
             Ok(text) => text,

@@ -336,12 +336,12 @@ impl Answer {
         }
     }
 
-    /// What the server says that it charged, in pico-dollars.
+    /// The amount that the server says it charged, in pico-dollars.
     pub(super) fn charged(&self) -> Option<u64> {
         self.usage.as_deref().and_then(charged)
     }
 
-    /// What so many tokens cost, in dollars: what the server charged, else by the prices; `null` where that is unknown.
+    /// The cost of so many tokens in dollars: the amount that the server charged, else by the prices; `null` where that is unknown.
     pub(super) fn write_cost(&self, tokens: Option<Tokens>, out: &mut Writer) {
         let by_prices = || {
             tokens
@@ -354,7 +354,7 @@ impl Answer {
         };
     }
 
-    /// What the server counted, as far as it did.
+    /// The tokens that the server counted, if it counted any.
     pub(super) fn counted(&self) -> Option<Tokens> {
         self.usage.as_deref().map(Tokens::read)
     }

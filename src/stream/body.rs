@@ -1,4 +1,4 @@
-//! What a body turned out to be, told by its first byte; and the values of a body that is a JSON document.
+//! The kind of a body, told by its first byte, and the values of a body that is a JSON document.
 
 use super::ending::{Ending, Taken};
 use crate::json::{self, Reader};
@@ -20,7 +20,7 @@ pub(super) enum Body {
 const KEPT_PAGE_BYTES: usize = 8192;
 
 impl Body {
-    /// What a body that begins like this is, and where its first byte that is not blank lies. A line of an event stream
+    /// The kind of a body that begins like this, and the offset of its first byte that is not blank. A line of an event stream
     /// cannot start like a JSON document or a page.
     pub(super) fn sniff(bytes: &[u8]) -> (Self, usize) {
         let blank = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, 0xEF | 0xBB | 0xBF);
@@ -108,7 +108,7 @@ pub(super) enum Value<'a> {
     Done,
     /// The document ends within a value.
     CutShort,
-    /// What comes next is not well-formed, or (`is_value`: false) not the start of a value.
+    /// The next bytes are not well-formed, or (`is_value`: false) not the start of a value.
     Malformed {
         is_value: bool,
     },

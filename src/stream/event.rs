@@ -1,4 +1,4 @@
-//! What one event says: a pure function from its type and data to a value. Nothing is decided here but how the bytes read.
+//! Reads one event: a pure function from its type and data to a value. This file decides only how the bytes are read.
 
 use super::repairs::Repair;
 use super::scan::Chunk;
@@ -6,7 +6,7 @@ use crate::json::{Kind, Malformed, Reader, Writer, is_json, match_bytes, with_fi
 use crate::sse;
 use crate::text::lossy;
 
-/// What an event says, and what had to be put right to read it.
+/// The meaning of an event, and the repairs that reading it needed.
 #[derive(Debug)]
 pub(super) struct Event<'a> {
     /// How often the field name stood before the data once more.
@@ -87,7 +87,7 @@ pub(super) fn object(data: &[u8], max_choices: usize) -> Event<'_> {
     Event::of(None, Says::Chunk(data, chunk))
 }
 
-/// Anything but a chunk: `[DONE]`, errors by event type, keep-alives sent as data, and what makes no sense.
+/// Reads anything but a chunk: `[DONE]`, errors by event type, keep-alives sent as data, malformed data.
 #[inline(never)]
 fn odd<'a>(event_type: &str, data: &'a [u8], max_choices: usize) -> Event<'a> {
     let mut rest = data.trim_ascii();
@@ -270,7 +270,7 @@ fn as_json(data: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    /// What an event says, in a few words.
+    /// The meaning of an event, in a few words.
     fn told(event_type: &str, data: &[u8]) -> String {
         let event = read(event_type, data, 128);
         let mut words = Vec::new();

@@ -1,4 +1,4 @@
-//! What ended a stream that did not complete, as the descriptor that crosses the boundary.
+//! The error that ended a stream, as the descriptor that crosses the boundary.
 
 use crate::error::{HOST_LIMIT, is_host_limit};
 use crate::json::{Reader, Writer};

@@ -280,7 +280,7 @@ impl Intake {
             return Err(Ending::in_band(error, value));
         }
         for choice in chunk.first.iter_mut().chain(&mut chunk.more) {
-            // It was read once already.
+            // The message was scanned with its chunk, so this cannot fail.
             let _ = choice.prefer_message();
         }
         if self.answer.take(&chunk, true, &mut self.ledger)? {

@@ -1,4 +1,4 @@
-//! What every part of a decoder writes into: the batch to hand out, the repairs, and the account of the bytes held.
+//! The ledger that every part of a decoder writes into: the batch to hand out, the repairs, and the account of the bytes held.
 
 use super::ending::{Ending, Taken};
 use super::options::{Limits, Options, PartialValues};
@@ -22,7 +22,7 @@ pub(super) struct Ledger {
     /// Whether text and reasoning are kept for the outcome.
     pub(super) accumulate: bool,
     strict: bool,
-    /// The stream is refused already. What still has to be put right to settle its parts is counted, not refused again.
+    /// The stream is refused already. The repairs that settling its parts still needs are counted, not refused.
     is_refused: bool,
     partial: PartialValues,
     held_bytes: usize,

@@ -187,7 +187,7 @@ impl Decoder {
         (patience, due.min(self.intake.answer.sentence_due()))
     }
 
-    /// What the last call handed out: UTF-8 text, or a JSON array.
+    /// The batch of the last call: UTF-8 text, or a JSON array.
     pub fn output(&self) -> &[u8] {
         self.intake.ledger.output.bytes()
     }
@@ -231,7 +231,7 @@ impl Decoder {
         self.options.document
     }
 
-    /// What had to be put right so far.
+    /// The repairs so far.
     pub fn repairs(&self) -> &Repairs {
         &self.intake.ledger.repairs
     }
@@ -278,7 +278,7 @@ impl Decoder {
         out.into_string()
     }
 
-    /// What was used so far and what it costs, as JSON text: `{"usage":…,"cost":…}`, as in an outcome.
+    /// Usage and cost so far, as JSON text: `{"usage":…,"cost":…}`, as in an outcome.
     pub fn used_json(&self) -> String {
         let mut out = Writer::default();
         out.raw(b"{");
@@ -287,12 +287,12 @@ impl Decoder {
         out.into_string()
     }
 
-    /// What was used so far: the server's count, or an estimate of what has arrived, and then `true`.
+    /// The tokens used so far: the server's count, or an estimate of what has arrived, and then `true`.
     pub fn used(&self) -> Option<(Tokens, bool)> {
         self.account().used()
     }
 
-    /// What the server says that the call was charged, in pico-dollars.
+    /// The amount that the server says it charged for the call, in pico-dollars.
     pub fn charged(&self) -> Option<u64> {
         self.intake.answer.charged()
     }

@@ -1,4 +1,4 @@
-//! What a decoder is told before the first byte.
+//! The options of a decoder.
 
 use super::output::OutputKind;
 use super::sentences::SentenceOptions;
@@ -58,10 +58,10 @@ pub enum PartialValues {
     Any,
 }
 
-/// What a decoder is told before the first byte.
+/// The options of a decoder, given before the first byte.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// What each push hands out.
+    /// The kind of batch that each push hands out.
     pub output: OutputKind,
     /// One JSON completion is expected, not an event stream.
     pub document: bool,
@@ -89,11 +89,11 @@ pub struct Options {
     pub prices: Option<TokenPrices>,
     /// How long to wait.
     pub timeouts: Timeouts,
-    /// What may be held.
+    /// Limits on the bytes and items held.
     pub limits: Limits,
     /// When the request was sent.
     pub started: f64,
-    /// Who was asked until this answer came.
+    /// The attempts made until this answer came.
     pub attempts: Vec<Attempt>,
     /// Where the request went, if it was redirected: said beside what is no answer.
     pub redirection: Option<String>,

@@ -43,13 +43,13 @@ pub struct Outcome {
     pub cost: Option<f64>,
     /// When things happened.
     pub timing: Timing,
-    /// What had to be put right, one entry a kind.
+    /// The repairs made, one entry a kind.
     pub repairs: Vec<RepairCount>,
-    /// Who was asked, and what came of it.
+    /// The attempts made, and the result of each.
     pub attempts: Vec<Attempt>,
     /// The server's id for the request.
     pub request_id: Option<String>,
-    /// What went wrong, unless the stream is complete.
+    /// The error, unless the stream is complete.
     pub error: Option<OutcomeError>,
 }
 
@@ -130,7 +130,7 @@ pub struct RepairCount {
 pub struct OutcomeError {
     /// The error's class name, such as `TruncatedError`.
     pub name: String,
-    /// What happened and what to do.
+    /// A sentence: the cause, and how to fix it.
     pub message: String,
     /// A code: the server's, or the decoder's.
     pub code: Option<String>,
@@ -141,7 +141,7 @@ fn typed_if_possible<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserialize
     Ok(T::deserialize(serde_json::Value::deserialize(deserializer)?).ok())
 }
 
-/// All that an outcome is written from.
+/// The parts of a decoder that an outcome is written from.
 pub(super) struct Account<'a> {
     pub(super) options: &'a Options,
     pub(super) answer: &'a Answer,
@@ -219,7 +219,7 @@ impl Account<'_> {
         tokens
     }
 
-    /// What was used so far: the server's count, or an estimate of what has arrived, and then `true`.
+    /// The tokens used so far: the server's count, or an estimate of what has arrived, and then `true`.
     pub(super) fn used(&self) -> Option<(Tokens, bool)> {
         match self.answer.counted() {
             Some(tokens) => Some((tokens, false)),
@@ -227,7 +227,7 @@ impl Account<'_> {
         }
     }
 
-    /// What all that arrived has probably cost. `None` for an answer that was not kept, and for one that failed before it
+    /// The estimated tokens of all that arrived. `None` for an answer that was not kept, and for one that failed before it
     /// began; one that is left or falls silent before that is billed all the same.
     fn estimate(&self) -> Option<Tokens> {
         let is_billed = |ending: &Ending| matches!(ending.status, Status::Aborted | Status::Stalled);

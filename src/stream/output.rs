@@ -2,7 +2,7 @@
 
 use crate::json::Writer;
 
-/// What a reader wants of each network chunk.
+/// The kind of batch that a reader wants of each network chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OutputKind {
     /// Nothing: only the outcome counts.
@@ -91,7 +91,7 @@ impl Output {
         }
     }
 
-    /// What chunks in parts are written to, where they are wanted.
+    /// The writer of chunks in parts, where those are wanted.
     #[inline]
     pub(super) fn parts(&mut self) -> Option<&mut Writer> {
         (self.kind == OutputKind::ChunkParts).then_some(&mut self.writer)

@@ -23,7 +23,7 @@ pub(super) enum Slot {
     Arguments(u64),
 }
 
-/// What a hole is to the one who takes the event.
+/// The use of a hole when its event is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
     Live,
@@ -179,7 +179,7 @@ impl Template {
                 *kept = value;
                 value.len()
             };
-            // What is not UTF-8 is repaired, and that is not done here.
+            // Bytes that are not UTF-8 need a repair, which only the slow path makes.
             as_text(here.get(..length)?)?;
             at += length;
         }
@@ -325,7 +325,7 @@ fn live_string<'a>(chunk: &Chunk<'a>) -> Option<(Slot, Str<'a>)> {
     }
 }
 
-/// What a template is made from: where the values of a chunk lie that may change without changing anything else.
+/// The marks that a template is made from: where the values of a chunk lie that may change without changing anything else.
 #[derive(Debug)]
 pub(super) struct Marks {
     choice: u64,

@@ -161,7 +161,7 @@ pub(super) struct Chunk<'a> {
     /// Most chunks have one choice, so the first needs no list.
     pub(super) first: Option<Choice<'a>>,
     pub(super) more: Vec<Choice<'a>>,
-    /// It has more choices than are allowed.
+    /// The chunk has more choices than are allowed.
     pub(super) has_too_many: bool,
     max_choices: usize,
     /// Whether `choices` is a list, empty or not.

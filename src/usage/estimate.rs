@@ -10,11 +10,11 @@
 
 use crate::chat::view::{Value, View};
 
-/// What a message costs besides its text: role and separators. OpenAI's cookbook counts 3, and 3 more for the answer.
+/// The tokens of a message besides its text: role and separators. OpenAI's cookbook counts 3, and 3 more for the answer.
 const PER_MESSAGE: u64 = 4;
 const PER_REQUEST: u64 = 3;
 
-/// What a tool call costs besides its name and arguments: the markup around it, which no server shows.
+/// The tokens of a tool call besides its name and arguments: the markup around it, which no server shows.
 const PER_TOOL_CALL: u64 = 10;
 
 /// Adds up an estimate, piece by piece; a word may be cut between two pieces.
@@ -37,7 +37,7 @@ pub struct Estimate {
     after_marks: bool,
 }
 
-/// What the letters at the end of the text so far are part of.
+/// The kind of run that the text so far ends in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Run {
     #[default]

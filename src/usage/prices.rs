@@ -71,7 +71,7 @@ pub fn token_prices(prices: &Prices) -> Result<TokenPrices, Vec<Problem>> {
     if problems.is_empty() { Ok(token) } else { Err(problems) }
 }
 
-/// What the cache saved on these tokens, in pico-dollars.
+/// The amount that the cache saved on these tokens, in pico-dollars.
 #[must_use]
 pub fn savings(prices: &TokenPrices, tokens: &Tokens) -> Option<u64> {
     let cached = tokens.cached.min(tokens.prompt?);

@@ -136,7 +136,7 @@ pub(crate) fn is_renamed(usage: &[u8]) -> bool {
     Counts::read(usage).is_renamed()
 }
 
-/// What the server says that the call was charged (`cost`, or its `total_cost`), in pico-dollars.
+/// The amount that the server says it charged for the call (`cost`, or its `total_cost`), in pico-dollars.
 pub(crate) fn charged(usage: &[u8]) -> Option<u64> {
     let mut reader = Reader::new(usage);
     let mut first = true;

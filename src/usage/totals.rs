@@ -1,9 +1,9 @@
-//! What many calls used together.
+//! Totals over many calls.
 
 use super::prices::{TokenPrices, dollars, savings};
 use super::tokens::Tokens;
 
-/// What many calls used together.
+/// Totals over many calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Totals {
     /// Calls that were answered.
