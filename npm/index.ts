@@ -32,7 +32,17 @@ export {
   TruncatedError,
   UnprocessableEntityError,
 } from "./errors.ts";
-export type { ClientOptions, Fallback, Hooks, PlanLimits, RequestOptions } from "./options.ts";
+export type {
+  ClientOptions,
+  Continuation,
+  Fallback,
+  FallbackReason,
+  HookCall,
+  Hooks,
+  Operation,
+  PlanLimits,
+  RequestOptions,
+} from "./options.ts";
 export type { APIPromise } from "./request/api-promise.ts";
 export type { BatchOptions, BatchProgress, BatchResult } from "./request/batch.ts";
 export { ChatStream } from "./stream/chat-stream.ts";

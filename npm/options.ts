@@ -108,6 +108,15 @@ export interface Fallback {
   on?: readonly FallbackReason[];
 }
 
+/** Another client that goes on with an answer that broke. Its provider must take a prefilled turn (`prefill`); else it is passed over. */
+export interface Continuation {
+  client: Chatwire;
+  /** In place of the request's. */
+  model: string;
+  /** Parameters to set differently for it. */
+  params?: Partial<ChatCompletionCreateParamsBase>;
+}
+
 /**
  * Settings of a client.
  * @example
@@ -192,6 +201,11 @@ export interface RequestOptions {
   accumulate?: boolean;
   /** Cuts the text of a stream into sentences, each given out as a `sentence` event once it is complete. Default false. */
   sentences?: boolean | SentenceOptions;
+  /**
+   * Who goes on, in order, when a stream breaks after its first token: from what was said, with a `seam` event between, and in
+   * `outcome.seams`. Only text is continued, of one choice, without tool calls. The usage is that of both.
+   */
+  continueWith?: readonly Continuation[];
   /** Keeps a stream's bytes and their timing, for `stream.recording()`. Default false. */
   record?: boolean;
   /**

@@ -924,7 +924,19 @@ export type ChatEvent =
   | { type: "usage"; choice: number; usage: Usage; cost: number | null }
   /** Something the server did differently was put right, in its event number `at`, from 0. */
   | { type: "repair"; choice: number; code: string; at: number }
-  | { type: "finish"; choice: number; finishReason: string };
+  | { type: "finish"; choice: number; finishReason: string }
+  /** The answer broke, and another server goes on from here (`continueWith`). */
+  | ({ type: "seam"; choice: number } & Seam);
+
+/** Where an answer broke, and another server went on. */
+export interface Seam {
+  /** How much of the text was said before, in UTF-16 units. */
+  at: number;
+  /** Who goes on. */
+  provider: string;
+  /** The name of the error that broke it. */
+  reason: string;
+}
 
 // ---- Outcome --------------------------------------------------------------------------------------------------------
 
@@ -980,6 +992,8 @@ export interface OutcomeFields {
   repairs: Repair[];
   /** Every try, the one that answered last. */
   attempts: Attempt[];
+  /** Where the answer broke and was continued elsewhere; only with `continueWith`. */
+  seams?: Seam[];
   /** How often the connection was lost and the rest of the answer fetched: 0 where no gateway keeps it. */
   resumed: number;
   requestId: string | null;
@@ -1032,6 +1046,12 @@ export interface CustomProvider {
    * @default true
    */
   takesReasoning?: boolean;
+  /**
+   * Whether it goes on with an assistant's turn at the end of the messages, instead of answering it; an object is what such a
+   * turn needs beside its text, such as `{ prefix: true }`. Only such a server continues an answer (`continueWith`).
+   * @default false
+   */
+  prefill?: boolean | Record<string, unknown>;
 }
 
 /**

@@ -93,6 +93,11 @@ export class BodyDecoder {
     });
   }
 
+  /** Puts an item before the first that is handed out. */
+  begin(item: object): void {
+    this.#held = [item];
+  }
+
   /** What was used so far, and what it costs. */
   used(): Pick<Outcome, "usage" | "cost"> {
     let used: Pick<Outcome, "usage" | "cost"> = { usage: null, cost: null };

@@ -5,6 +5,7 @@ import { type EngineCall, PROVIDER, type ProviderFacts } from "../engine/boundar
 import { BodyDecoder } from "../engine/decoder.ts";
 import { answer, init, initNow, settingsText } from "../engine/engine.ts";
 import {
+  type Attempt,
   aborted,
   ChatwireError,
   type ErrorDetail,
@@ -18,7 +19,7 @@ import type { ClientOptions, Fallback, Hooks, Operation, RequestOptions } from "
 import { Reading } from "../stream/reading.ts";
 import { again, keep } from "../stream/resume.ts";
 import type { Source } from "../stream/session.ts";
-import type { Fetch, Outcome, Usage, UsageTotals } from "../types.ts";
+import type { CustomProvider, Fetch, Outcome, Usage, UsageTotals } from "../types.ts";
 import type { Answered } from "./api-promise.ts";
 import { Asking, type Talk } from "./asking.ts";
 import { Connection, type Hold, SETTINGS } from "./connection.ts";
@@ -165,6 +166,12 @@ export class Caller {
     return this.#options.decoding;
   }
 
+  /** What a turn needs beside its text for this server to go on with it; nothing where it does not. */
+  get prefill(): object | undefined {
+    const { prefill } = (this.#given.provider ?? {}) as CustomProvider;
+    return prefill === true ? {} : prefill || undefined;
+  }
+
   /** Starts a call. Whatever is wrong with it rejects `answer`. */
   start(target: Target, options: RequestOptions): Call {
     const controller = new AbortController();
@@ -190,7 +197,11 @@ export class Caller {
       if (typeof hedge !== "boolean" && !(hedge > 0)) {
         throw unsent("invalid_option", "hedge is true, false or a number of milliseconds", "hedge");
       }
-      const [loaded] = await Promise.all([isRecorded || list || hedge ? onDemand() : undefined, init(), needs]);
+      const [loaded] = await Promise.all([
+        isRecorded || list || hedge || options.continueWith ? onDemand() : undefined,
+        init(),
+        needs,
+      ]);
       if (signal.aborted) throw aborted(signal.reason);
       const isNamed = stream && resumeId !== undefined && body !== undefined;
       const pairs = {
@@ -204,6 +215,7 @@ export class Caller {
         other.#connection.mustBeOpen();
         return other.#talk(body, call, signal, { ...named, model });
       };
+      const goOn = body === undefined || !stream ? [] : [...(options.continueWith ?? [])];
       const others = list && loaded?.othersOf(list, body as string, call, ask);
       const asking = new Asking(this.#talk(body, call, signal, named), others);
       const prepared = (answer: Answer): Answer => ({
@@ -218,6 +230,10 @@ export class Caller {
                 if (next) answer.left?.(outcome);
                 return next?.then(prepared);
               },
+        continued: (outcome) => {
+          if (goOn.length === 0 || !loaded?.canContinue(outcome)) return undefined;
+          return goingOn(answer, outcome);
+        },
         ended: (outcome?: Outcome) => {
           unlink();
           answer.ended?.(outcome);
@@ -225,6 +241,27 @@ export class Caller {
           if (outcome) this.#tellOutcome(outcome, named);
         },
       });
+      const goingOn = async (answer: Answer, broken: Outcome): Promise<Answer | undefined> => {
+        for (let next = goOn.shift(); next && loaded; next = goOn.shift()) {
+          const turn = callers.get(next.client)?.prefill;
+          if (!turn) continue;
+          const sent = loaded.continuation(body as string, { ...next, turn }, broken.text);
+          const { attempts } = broken;
+          const own = { ...call, headers: undefined, query: undefined, attempts };
+          try {
+            const more = await ask(next.client, sent, own, next.model).open();
+            answer.left?.(broken);
+            answer.ended?.();
+            const seam = loaded.seamOf(broken, (more.decoder.attempts ?? []) as Attempt[]);
+            const verdict = (own: Outcome) => loaded.joinedOutcome(broken, own, seam);
+            const preamble = { type: "seam", choice: 0, ...seam };
+            return { ...prepared(more), holds: false, again: undefined, verdict, preamble };
+          } catch {
+            if (signal.aborted) return undefined;
+          }
+        }
+        return undefined;
+      };
       const after = typeof hedge === "number" ? hedge : hedge ? this.#connection.hedgeAfter() : null;
       if (after === null || !loaded) return prepared(await asking.open());
       const begin = () => {

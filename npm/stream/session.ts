@@ -2,12 +2,12 @@
  * The life of one stream: opened, read by one reader, ended once. What ChatStream and its iterators share.
  */
 
-import { type EngineDecoderOptions, NONE, type OutputKind } from "../engine/boundary.ts";
+import { type EngineDecoderOptions, EVENTS, NONE, type OutputKind } from "../engine/boundary.ts";
 import { BodyDecoder } from "../engine/decoder.ts";
 import { asBytes } from "../engine/engine.ts";
 import { cutToHeard } from "../engine/heard.ts";
 import { shapeOf } from "../engine/shapes.ts";
-import { aborted, ChatwireError, toError, unopened } from "../errors.ts";
+import { APIUserAbortError, aborted, ChatwireError, toError, unopened, withOutcome } from "../errors.ts";
 import type { Outcome } from "../types.ts";
 import { BatchIterator } from "./iterator.ts";
 import { type BodyReading, type Ended, type Read, Reading } from "./reading.ts";
@@ -30,6 +30,10 @@ export interface Source {
   holds?: boolean;
   /** It ended badly before anything of it was handed out: gives the answer that takes its place, if there is one. */
   again?: ((outcome: Outcome) => Promise<Source> | undefined) | undefined;
+  /** It broke after its first token: gives the source that goes on with it, or nothing where nobody does after all. */
+  continued?: ((outcome: Outcome) => Promise<Source | undefined> | undefined) | undefined;
+  /** What its events begin with. */
+  preamble?: object;
   /** How it ended, by one who knows more than the bytes show. */
   verdict?: (own: Outcome) => Outcome;
 }
@@ -54,6 +58,7 @@ export class Session {
 
   #settle: (outcome: Outcome) => void = () => {};
   #isTaken = false;
+  #kind: OutputKind | undefined;
   /** Tells a decoder what its reader wants. */
   #output: ((decoder: BodyDecoder) => void) | undefined;
   #heard: number | undefined;
@@ -74,7 +79,7 @@ export class Session {
    * A stream that is left before its source is there ends at once, and lets go of what still comes.
    * @param broken how the source ended that this one takes the place of
    */
-  async #open(source: Promise<Source>, broken?: Outcome): Promise<void> {
+  async #open(source: Promise<Source | undefined>, broken?: Outcome): Promise<void> {
     const { signal } = this.controller;
     let leave = () => {};
     const left = new Promise<never>((_, reject) => {
@@ -83,14 +88,22 @@ export class Session {
     });
     if (signal.aborted) leave();
     try {
-      this.#begin(await Promise.race([source, left]));
+      const next = await Promise.race([source, left]);
+      if (next) return this.#begin(next);
+      if (broken) this.#end(broken);
+      this.source?.ended?.(broken);
     } catch (thrown) {
-      const outcome = unopened(toError(thrown));
+      const error = toError(thrown);
+      // What was said before the caller left, stays.
+      const outcome = broken?.text ? withLeft(broken, error) : unopened(error);
       // Those who were asked before the last.
       if (outcome.attempts.length === 0) outcome.attempts = broken?.attempts ?? [];
       this.#end(outcome);
       this.source?.ended?.(outcome);
-      source.then(letGo, () => {});
+      source.then(
+        (late) => late && letGo(late),
+        () => {},
+      );
     } finally {
       signal.removeEventListener("abort", leave);
     }
@@ -107,6 +120,12 @@ export class Session {
         this.opened = this.#open(next, outcome);
         return true;
       }
+      const goingOn = source.continued?.(outcome);
+      if (goingOn) {
+        this.reading = undefined;
+        this.opened = this.#open(goingOn, outcome);
+        return false;
+      }
       this.#end(outcome);
       source.ended?.(outcome);
       return false;
@@ -117,6 +136,7 @@ export class Session {
       const decoder = new BodyDecoder(source.decoder, source.recorder, source.holds);
       this.decoder = decoder;
       this.#output?.(decoder);
+      if (source.preamble && this.#kind === EVENTS) decoder.begin(source.preamble);
       const reading = source.reading?.(decoder, signal, ended) ?? new Reading(source.body, decoder, signal, ended);
       if (!isOver || this.outcome) this.reading = reading;
     } catch (thrown) {
@@ -143,6 +163,7 @@ export class Session {
       );
     }
     this.#isTaken = true;
+    this.#kind = kind;
     this.opened = this.#prepare(kind);
   }
 
@@ -218,4 +239,12 @@ function nextOf(source: Source, outcome: Outcome): Promise<Source> | undefined {
 /** Whether another answer may take the place of this one: it ended badly, and nothing was there to be handed out. */
 function isBroken({ status }: Outcome, decoder: BodyDecoder | undefined): boolean {
   return status !== "complete" && status !== "aborted" && (decoder?.isDocument || !decoder?.hasToken);
+}
+
+/** How an answer ended that broke and was left before anybody went on with it. */
+function withLeft(broken: Outcome, error: ChatwireError): Outcome {
+  const status = error instanceof APIUserAbortError ? "aborted" : "error";
+  const outcome = { ...broken, status, error } as Outcome;
+  withOutcome(error, outcome);
+  return outcome;
 }

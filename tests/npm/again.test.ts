@@ -358,7 +358,7 @@ test("a_redirect_that_lost_the_request_is_named_with_what_to_set", async () => {
 
 test("a_number_as_timeout_is_for_the_headers_of_each_attempt_and_the_error_names_it", async () => {
   const slow = () => new Promise<Response>(() => {});
-  const { client, counter } = asked([slow, slow, () => whole("x")], { timeout: 30 });
+  const { client, counter } = asked([slow, slow, () => whole("x")], { timeout: 120 });
   {
     await client.chat.completions.create(hello);
     assert.equal(counter.requests, 3);
@@ -370,9 +370,9 @@ test("a_number_as_timeout_is_for_the_headers_of_each_attempt_and_the_error_names
   }
   // What comes after the headers has all the time it wants.
   const body = serve([says("a"), says("b", "stop"), DONE]);
-  const { client: patient } = asked([() => body.response], { timeout: 20 });
+  const { client: patient } = asked([() => body.response], { timeout: 120 });
   const stream = await patient.chat.completions.create({ ...hello, stream: true });
-  for await (const _ of stream) await new Promise((resolve) => setTimeout(resolve, 30));
+  for await (const _ of stream) await new Promise((resolve) => setTimeout(resolve, 130));
   assert.equal((await stream.outcome()).status, "complete");
 });
 
@@ -532,4 +532,106 @@ test("how_long_to_wait_is_learnt_from_the_calls_before", async () => {
   ms = 300;
   await client.chat.completions.stream(hello).outcome();
   assert.equal(counter.requests, 12);
+});
+
+/** A client whose server goes on with a turn, and what it was sent. */
+function prefilling(answers: Answer[], prefill: boolean | Record<string, unknown> = true) {
+  const bodies: { messages: Record<string, unknown>[]; model: string }[] = [];
+  let at = 0;
+  const fetch: Fetch = async (_, { body }) => {
+    bodies.push(JSON.parse(body ?? ""));
+    return (answers[Math.min(at++, answers.length - 1)] as Answer)();
+  };
+  const provider = { baseURL: "https://prefill.test/v1", name: "prefiller", prefill };
+  return { client: new Chatwire({ provider, fetch, maxRetries: 0 }), bodies };
+}
+
+const cutShort = () => serve([says("Once upon"), { error: new TypeError("terminated") }]).response;
+const goesOn = () => serve([says(" a time", "stop"), event({ choices: [], usage }), DONE]).response;
+
+test("a_broken_answer_is_continued_elsewhere_from_what_was_said", async () => {
+  for (const broken of [cutShort, () => serve([says("Once upon"), inBand({ code: 502, message: "x" })]).response]) {
+    const first = asked([broken]);
+    const second = prefilling([goesOn], { prefix: true });
+    const continueWith = [{ client: second.client, model: "other", params: { temperature: 0 } }];
+    const stream = first.client.chat.completions.stream(hello, { continueWith });
+    const events = await collect(stream.events);
+    const seams = events.flatMap((found, at) => (found.type === "seam" ? [{ ...found, index: at }] : []));
+    assert.deepEqual(
+      seams.map(({ at, provider }) => [at, provider]),
+      [[9, "prefiller"]],
+    );
+    const textOf = (part: typeof events) => part.map((found) => (found.type === "text" ? found.text : "")).join("");
+    assert.deepEqual(
+      [textOf(events.slice(0, seams[0]?.index)), textOf(events.slice(seams[0]?.index))],
+      ["Once upon", " a time"],
+    );
+    const outcome = await stream.outcome();
+    assert.deepEqual([outcome.status, outcome.text, outcome.finishReason], ["complete", "Once upon a time", "stop"]);
+    assert.deepEqual(outcome.message, { role: "assistant", content: "Once upon a time" });
+    assert.equal(outcome.completion?.choices[0]?.message.content, "Once upon a time");
+    assert.equal(outcome.attempts.length, 2);
+    assert.equal(outcome.attempts.at(-1)?.provider, "prefiller");
+    assert.deepEqual(
+      outcome.seams?.map(({ at, provider }) => [at, provider]),
+      [[9, "prefiller"]],
+    );
+    assert.ok(outcome.usage?.estimated && outcome.usage.prompt_tokens > usage.prompt_tokens);
+    assert.deepEqual(second.bodies[0]?.messages.at(-1), { role: "assistant", content: "Once upon", prefix: true });
+    assert.equal(second.bodies[0]?.model, "other");
+    assert.equal(await stream.finalContent(), "Once upon a time");
+    await until(() => alive.size === 0);
+  }
+});
+
+test("texts_and_chunks_go_on_across_the_seam", async () => {
+  for (const read of [
+    async (stream: ReturnType<Chatwire["chat"]["completions"]["stream"]>) =>
+      (await collect(stream.textStream)).join(""),
+    async (stream: ReturnType<Chatwire["chat"]["completions"]["stream"]>) =>
+      (await collect(stream)).map(({ choices }) => choices?.[0]?.delta.content ?? "").join(""),
+    async (stream: ReturnType<Chatwire["chat"]["completions"]["stream"]>) => (await stream.outcome()).text,
+  ]) {
+    const first = asked([cutShort]);
+    const second = prefilling([() => serve([says(" a"), { error: new Error("reset") }]).response]);
+    const third = prefilling([() => serve([says(" time", "stop"), DONE]).response]);
+    const continueWith = [second, third].map(({ client }) => ({ client, model: "m" }));
+    assert.equal(await read(first.client.chat.completions.stream(hello, { continueWith })), "Once upon a time");
+    assert.equal(third.bodies[0]?.messages.at(-1)?.content, "Once upon a");
+  }
+});
+
+test("what_cannot_be_continued_ends_as_it_would_have", async () => {
+  const refused = prefilling([() => refusing(500, {})]);
+  const unable = prefilling([goesOn], false);
+  for (const { client } of [refused, unable]) {
+    const first = asked([cutShort]);
+    const stream = first.client.chat.completions.stream(hello, { continueWith: [{ client, model: "m" }] });
+    const error = await failureOf(collect(stream.textStream));
+    assert.ok(error instanceof TruncatedError);
+    const outcome = await stream.outcome();
+    assert.deepEqual([outcome.status, outcome.text, outcome.seams], ["truncated", "Once upon", undefined]);
+  }
+  assert.equal(unable.bodies.length, 0);
+  const able = prefilling([goesOn]);
+  const tool = event({
+    choices: [{ index: 0, delta: { tool_calls: [{ index: 0, id: "c", function: { name: "f", arguments: "{" } }] } }],
+  });
+  const calling = asked([() => serve([says("a"), tool]).response]);
+  const options = { continueWith: [{ client: able.client, model: "m" }] };
+  assert.equal((await calling.client.chat.completions.stream(hello, options).outcome()).status, "truncated");
+  assert.equal(able.bodies.length, 0);
+  assert.equal((await asked([cutShort]).client.chat.completions.stream(hello).outcome()).status, "truncated", "opt-in");
+
+  const never = prefilling([() => new Promise(() => {})]);
+  const left = asked([cutShort]).client.chat.completions.stream(hello, {
+    continueWith: [{ client: never.client, model: "m" }],
+  });
+  const ended = collect(left.textStream);
+  await until(() => never.bodies.length > 0);
+  left.abort();
+  assert.deepEqual(await ended, ["Once upon"]);
+  const { status, text } = await left.outcome();
+  assert.deepEqual([status, text], ["aborted", "Once upon"]);
+  await until(() => alive.size === 0);
 });
