@@ -57,6 +57,9 @@ type Source = (
   own: { speech: Speech | undefined; signal: AbortSignal; progress: Progress },
 ) => Promise<void>;
 
+/** How many turns of a long conversation are drawn at once. */
+const FIRST_DRAWN = 6;
+
 /** The reason of an abort that asks again at once. */
 const NOW = Symbol("now");
 
@@ -154,23 +157,35 @@ export class Talk {
   }
 
   #drawAll(): void {
-    this.#host.log.replaceChildren();
-    for (const i of this.#conversation.turns.keys()) this.#draw(i);
-    this.#host.grown();
+    const { turns } = this.#conversation;
+    const boxes = turns.map(() => create("div", "exchange"));
+    this.#host.log.replaceChildren(...boxes);
+    // The last ones are seen first. Those above them are drawn a few at a time, so that the page answers meanwhile.
+    let next = turns.length - 1;
+    const drawSome = (count: number) => {
+      for (let n = 0; n < count && next >= 0; n++, next--) this.#fill(boxes[next] as HTMLElement, turns[next] as Turn);
+      this.#host.grown();
+      const isShown = boxes[0]?.parentElement === this.#host.log;
+      if (next >= 0 && isShown) setTimeout(() => drawSome(2));
+    };
+    drawSome(FIRST_DRAWN);
   }
 
   /** Draws a turn below what is there. */
   #draw(i: number): HTMLElement {
-    const turn = this.#conversation.turns[i] as Turn;
     const box = create("div", "exchange");
+    this.#fill(box, this.#conversation.turns[i] as Turn);
+    this.#host.log.append(box);
+    return box;
+  }
+
+  #fill(box: HTMLElement, turn: Turn): void {
     box.append(userTurn(turn.question));
     for (const [n, answer] of turn.answers.entries()) {
       const { element } = AnswerView.of(answer, this.#actions(turn, answer));
       box.append(n < turn.answers.length - 1 ? earlier(answer, element) : element);
     }
     box.classList.toggle("left-out", isLeftOut(turn));
-    this.#host.log.append(box);
-    return box;
   }
 
   #boxOf(turn: Turn): HTMLElement {

@@ -2,46 +2,11 @@
  * Three ways to read the same stream: chatwire, the `openai` package, and hand-written lines. Each is given the same `fetch`
  * and says what it kept and how it says that the stream ended.
  */
-import { Chatwire, type Fetch } from "chatwire";
 import { readAnswer } from "./handwritten.ts";
 import type { ClientName, Reading } from "./names.ts";
-
-/** A question, and where its answer comes from. */
-export interface Trial {
-  fetch: Fetch;
-  content: string;
-  onText?: (text: string) => void;
-}
+import { BASE, MODEL, messagesOf, PATIENCE, readWithChatwire, type Trial } from "./read.ts";
 
 type Reader = (trial: Trial) => Promise<Reading>;
-
-const BASE = "https://compare.invalid/waves/v1";
-const MODEL = "electron";
-/** How long, in milliseconds, all of them wait: a stall is not watched for minutes. */
-const PATIENCE = 4000;
-
-const messagesOf = (content: string) => [{ role: "user" as const, content }];
-
-async function readWithChatwire({ fetch, content, onText }: Trial): Promise<Reading> {
-  const timeout = { headers: PATIENCE, firstToken: PATIENCE, idle: PATIENCE };
-  const client = new Chatwire({ baseURL: BASE, apiKey: "key", fetch, timeout });
-  const stream = client.chat.completions.stream({ model: MODEL, messages: messagesOf(content) });
-  let text = "";
-  try {
-    for await (const piece of stream.textStream) {
-      text += piece;
-      onText?.(text);
-    }
-  } catch {
-    // The outcome says it.
-  }
-  const { status, error, repairs } = await stream.outcome();
-  const codes = repairs.map(({ code }) => code).join(", ");
-  const said = [status, error && `${error.name}: ${error.message}`, codes && `repaired ${codes}`]
-    .filter(Boolean)
-    .join(" · ");
-  return { text, said, tells: status !== "complete" || repairs.length > 0, isWhole: status === "complete" };
-}
 
 async function readWithOpenAI({ fetch, content, onText }: Trial): Promise<Reading> {
   const { default: OpenAI } = await import("openai");

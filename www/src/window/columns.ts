@@ -8,6 +8,7 @@ import { init } from "chatwire";
 import { readInWorker } from "../compare/ask-worker.ts";
 import handwritten from "../compare/handwritten.ts?raw";
 import { CLIENTS, type ClientName, type Reading } from "../compare/names.ts";
+import { readWithChatwire } from "../compare/read.ts";
 import type { WireLog } from "../inspector/lines.ts";
 import { at, button, create } from "../page/dom.ts";
 import { whenIdle } from "../page/idle.ts";
@@ -17,6 +18,7 @@ import recorded from "./recorded.json" with { type: "json" };
 import { type Recording, replaying } from "./replay.ts";
 
 const { text: WHOLE } = recorded;
+const stream = recorded.stream as unknown as Recording;
 
 const TITLES: Readonly<Record<ClientName, string>> = {
   chatwire: "chatwire",
@@ -59,7 +61,12 @@ class Column {
     this.#write("");
     this.#verdict.textContent = "reading …";
     const onText = (text: string) => this.#write(text);
-    this.#judge(await readInWorker({ job: "column", client: this.#name, speed }, onText));
+    // The first one is read in the page, which has the engine: the others, and a worker for them, are fetched when it is idle.
+    const reading =
+      this.#name === "chatwire"
+        ? readWithChatwire({ fetch: replaying(stream, speed), content: "", onText })
+        : readInWorker({ job: "column", client: this.#name, speed }, onText);
+    this.#judge(await reading);
   }
 
   #write(text: string): void {
@@ -100,10 +107,9 @@ export function showColumns(log: WireLog | undefined): void {
 /** Shows the stream's bytes on the wire. */
 async function show(log: WireLog, speed: number): Promise<void> {
   await init();
-  const recording = recorded.stream as unknown as Recording;
   const headers = new Headers();
   const listener = log.forOne();
-  const { fetch } = tap(replaying(recording, speed), listener);
+  const { fetch } = tap(replaying(stream, speed), listener);
   const { body } = await fetch("/v1/chat/completions", { method: "POST", headers });
   const reader = body?.getReader();
   while (reader && !(await reader.read()).done);
