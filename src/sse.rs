@@ -243,7 +243,7 @@ impl Decoder {
     /// Takes a line that is none of the standard's.
     fn take_no_field(&mut self, line: &[u8]) {
         if !self.is_lenient || !self.is_bare(line) {
-            self.unknown_field = true;
+            self.unknown_field |= !line.trim_ascii().is_empty();
             return;
         }
         if !self.has_data {
