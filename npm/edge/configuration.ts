@@ -70,6 +70,7 @@ export interface Configuration {
   writeTimeout: number;
   answerTimeout: number;
   onUsage: GatewayOptions["onUsage"];
+  hooks: NonNullable<GatewayOptions["hooks"]>;
   onDisconnect: "drain" | "abort";
   /** Where streams are kept, if they are. */
   streams: StreamsNamespace | undefined;
@@ -144,6 +145,7 @@ const OPTIONS: Readonly<Record<keyof GatewayOptions, Check>> = {
   limiter: isAnything,
   streams: isAnything,
   onUsage: isFunction,
+  hooks: objectOf({ before: isFunction, after: isFunction }),
   onDisconnect: oneOf("drain", "abort", "durable"),
   cors: isAnything,
   maxBodyBytes: isWhole,
@@ -190,6 +192,7 @@ export function configure(options: GatewayOptions): Configuration {
     writeTimeout: limits.writeTimeout ?? WRITE_TIMEOUT,
     answerTimeout: limits.answerTimeout ?? ANSWER_TIMEOUT,
     onUsage,
+    hooks: options.hooks ?? {},
     onDisconnect: onDisconnect === "abort" ? "abort" : "drain",
     streams: isKept ? options.streams : undefined,
     origins: originsOf("cors", options.cors ?? []),

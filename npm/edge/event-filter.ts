@@ -31,12 +31,15 @@ export interface EventFilterOptions {
   hidesUsage?: boolean;
   /** Keys that must not show in an error. */
   secrets?: readonly string[];
+  /** Changes each chunk; `null` leaves it out. */
+  change?: ((chunk: Record<string, unknown>) => Record<string, unknown> | null) | undefined;
 }
 
 export class EventFilter {
   readonly #choices: number;
   readonly #hidesUsage: boolean;
   readonly #secrets: readonly string[];
+  readonly #change: EventFilterOptions["change"];
   /** Pieces of an event that has not ended. */
   #held: Uint8Array[] = [];
   #heldBytes = 0;
@@ -47,7 +50,8 @@ export class EventFilter {
   readonly #finished = new Set<unknown>();
   #hasUsage = false;
 
-  constructor({ choices = 1, hidesUsage = false, secrets = [] }: EventFilterOptions = {}) {
+  constructor({ choices = 1, hidesUsage = false, secrets = [], change }: EventFilterOptions = {}) {
+    this.#change = change;
     this.#choices = choices;
     this.#hidesUsage = hidesUsage;
     this.#secrets = secrets;
@@ -95,7 +99,7 @@ export class EventFilter {
     const isHalfTakenOut = this.#isTakenOut;
     this.#last = whole.at(-1) ?? 0;
     this.#isTakenOut = false;
-    if (!isHalfTakenOut && !OF_INTEREST.test(decoder.decode(whole))) return whole;
+    if (!isHalfTakenOut && !this.#change && !OF_INTEREST.test(decoder.decode(whole))) return whole;
     const passed: Uint8Array[] = isHalfTakenOut ? [] : [half];
     for (const event of eventsOf(whole.subarray(half.length))) {
       const own = this.#event(event);
@@ -108,7 +112,7 @@ export class EventFilter {
   /** One event, as it may pass. */
   #event(bytes: Uint8Array): Uint8Array {
     const text = decoder.decode(bytes);
-    if (!OF_INTEREST.test(text)) return bytes;
+    if (!this.#change && !OF_INTEREST.test(text)) return bytes;
     const value = dataOf(text);
     if (value === undefined) return bytes;
     const choices = Array.isArray(value.choices) ? (value.choices as unknown[]) : [];
@@ -123,7 +127,10 @@ export class EventFilter {
       const [type = ""] = /^event:[^\r\n]*/m.exec(text) ?? [];
       return encoder.encode(`${type && `${type}\n`}data: ${JSON.stringify(shown)}\n\n`);
     }
-    return hasUsage && choices.length === 0 && this.#hidesUsage ? NOTHING : bytes;
+    if (hasUsage && choices.length === 0 && this.#hidesUsage) return NOTHING;
+    if (!this.#change) return bytes;
+    const changed = this.#change(value);
+    return changed === null ? NOTHING : encoder.encode(`data: ${JSON.stringify(changed)}\n\n`);
   }
 }
 

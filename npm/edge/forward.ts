@@ -4,6 +4,7 @@
  */
 import { ChatDecoder, type DecoderOptions, type Outcome } from "chatwire";
 import { type Answer, FirstToken } from "./answer.ts";
+import { joined } from "./bytes.ts";
 import { type Inlet, outletOf } from "./ends.ts";
 import { EventFilter, type EventFilterOptions } from "./event-filter.ts";
 import type { Problem } from "./problem.ts";
@@ -17,6 +18,7 @@ const LINGER_WITHOUT_DONE = 1000;
 const DRAIN = 25_000;
 /** Milliseconds of silence after which a comment is sent: proxies and phones lose a connection that says nothing. */
 export const HEARTBEAT = 15_000;
+const NOTHING = new Uint8Array(0);
 /** A comment, which is no event. */
 export const COMMENT = new TextEncoder().encode(": keep-alive\n\n");
 
@@ -93,6 +95,8 @@ class Passing {
   #heartbeat: Timer | undefined;
   #lastPassed = performance.now();
   #isWriting = false;
+  /** What has come of a JSON answer that is to be changed. */
+  readonly #whole: Uint8Array[] = [];
   /** What waits for the caller to take bytes. */
   #giveUpWriting: () => void = () => {};
 
@@ -119,6 +123,7 @@ class Passing {
       this.#start(open);
       if (open.contentType !== "application/json") filter = new EventFilter({ ...this.#passage.filter, ...open });
       await this.#pass(open, filter);
+      this.#passChanged();
     } catch (error) {
       if (this.#inlet) {
         if (this.#reason === "closed") this.#reason = "lost";
@@ -166,7 +171,7 @@ class Passing {
         this.#readingSince = 0;
         if (!bytes) return;
       }
-      const passed = this.#isGone && !filter ? bytes : (filter?.push(bytes) ?? bytes);
+      const passed = filter ? filter.push(bytes) : this.#heldForChange(bytes);
       const isTaken = this.#isGone || passed.length === 0 ? undefined : this.#write(passed);
       this.#account(bytes, contentType, idle);
       bytes = undefined;
@@ -180,6 +185,20 @@ class Passing {
       this.#patience = this.#decoder?.ended ? LINGER : LINGER_WITHOUT_DONE;
       this.#watch();
     }
+  }
+
+  /** A JSON answer that is to be changed is passed on when it is whole. */
+  #heldForChange(bytes: Uint8Array): Uint8Array {
+    if (!this.#passage.filter.change) return bytes;
+    this.#whole.push(bytes.slice());
+    return NOTHING;
+  }
+
+  #passChanged(): void {
+    const { change } = this.#passage.filter;
+    if (!change || this.#whole.length === 0 || this.#isGone) return;
+    const changed = change(JSON.parse(new TextDecoder().decode(joined(...this.#whole))));
+    void this.#outlet.pass(new TextEncoder().encode(JSON.stringify(changed)));
   }
 
   #account(bytes: Uint8Array, contentType: string, idle: number): void {

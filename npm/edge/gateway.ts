@@ -8,15 +8,15 @@ import { type Configuration, configure, hasBudget } from "./configuration.ts";
 import { openKept, readKept, STREAM_HEADER, stopKept } from "./kept.ts";
 import { createKey, limitKey, listKeys, revokeKey } from "./key-management.ts";
 import { withLimits } from "./limits.ts";
-import type { DurableNamespace, Environment, GatewayOptions, Grant } from "./options.ts";
+import type { DurableNamespace, Environment, GatewayOptions, Grant, HookRequest } from "./options.ts";
 import { issuePageToken, revokePageTokens, type TokenRequest } from "./page-token.ts";
 import { PASSED, passThrough } from "./pass-through.ts";
-import { Problem, safeHeaders } from "./problem.ts";
+import { Problem, Refusal, safeHeaders } from "./problem.ts";
 import { type Exports, register, withExports } from "./registry.ts";
 import { relay } from "./relay.ts";
-import { chatRequestOf, limitsOf, modelsFor, readJSON } from "./request.ts";
+import { type ChatRequest, chatRequestOf, limitsOf, modelsFor, readJSON } from "./request.ts";
 import { keysInOrder, problemOf, type UpstreamKey } from "./upstream.ts";
-import { usageReport } from "./usage-report.ts";
+import { metricsOf, usageReport } from "./usage-report.ts";
 
 /** The part of a worker's context that the gateway uses. */
 export interface WorkerContext {
@@ -148,6 +148,7 @@ function routes(): Hono<Env> {
   app.patch("/v1/keys/:id", (c) => manageKeys(c, async (keys, id) => limitKey(keys, id, await bodyOf(c))));
   app.delete("/v1/keys/:id", (c) => manageKeys(c, revokeKey));
   app.get("/v1/usage", reportUsage);
+  app.get("/metrics", showMetrics);
   app.post("/v1/chat/completions", complete);
   for (const path of Object.keys(PASSED)) app.post(`/v1${path}`, (c) => pass(c, path));
   app.on(["GET", "DELETE"], "/v1/streams/:id", resume);
@@ -161,6 +162,7 @@ function routes(): Hono<Env> {
     ["/v1/keys", "GET, POST"],
     ["/v1/keys/:id", "PATCH, DELETE"],
     ["/v1/usage", "GET"],
+    ["/metrics", "GET"],
     ["/v1/chat/completions", "POST"],
     ["/v1/embeddings", "POST"],
     ["/v1/completions", "POST"],
@@ -253,6 +255,19 @@ async function reportUsage(c: Context<Env>): Promise<Response> {
   return Response.json(await usageReport(shared, grant, new URL(c.req.url).searchParams), { headers: safeHeaders() });
 }
 
+/** The usage of all callers, for Prometheus. */
+async function showMetrics(c: Context<Env>): Promise<Response> {
+  const { configuration, env } = c.env;
+  const { shared, authorize } = configuration;
+  if (!shared || !authorize) {
+    throw new Problem(404, "not_found", "This gateway keeps no usage: it needs `limiter` and `authorize`.");
+  }
+  const { readsUsage } = await authorized(configuration, c.req.raw, env);
+  if (!readsUsage) throw new Problem(403, "not_allowed", "This token may not read everybody's usage.");
+  const headers = safeHeaders({ "content-type": "text/plain; version=0.0.4; charset=utf-8" });
+  return new Response(await metricsOf(shared), { headers });
+}
+
 async function complete(c: Context<Env>): Promise<Response> {
   const { configuration, env, requestId, waitUntil } = c.env;
   const { signal } = c.req.raw;
@@ -260,6 +275,7 @@ async function complete(c: Context<Env>): Promise<Response> {
   const json = await readJSON(c.req.raw, configuration.maxBodyBytes);
   const request = chatRequestOf(configuration, grant, json, { wantsUsage: wantsUsage(c.req.raw) });
   checkPlan(configuration, grant);
+  await runBefore(configuration, request, { caller: grant.caller, model: request.model, requestId });
   const { caller, plan, tags = null } = grant;
   const recordId = crypto.randomUUID();
   if (configuration.streams && request.isStream) {
@@ -274,6 +290,20 @@ async function complete(c: Context<Env>): Promise<Response> {
   const admitted = { configuration, signal, requestId, caller, tags, request, recordId, trace, leases, waitUntil };
   const { response } = await relay(admitted);
   return withLimits(response, leases);
+}
+
+/** Lets `hooks.before` change a request's parameters, or refuse it. */
+async function runBefore({ hooks }: Configuration, request: ChatRequest, about: HookRequest): Promise<void> {
+  if (!hooks.before) return;
+  try {
+    const { stream, model } = request.params;
+    // What was decided by them has been decided.
+    request.params = { ...((await hooks.before(request.params, about)) ?? request.params), stream, model };
+  } catch (error) {
+    if (error instanceof Refusal) throw new Problem(error.status, error.code, error.message);
+    console.error("chatwire/edge: hooks.before failed:", (error as Error)?.name);
+    throw new Problem(500, "gateway_failed", "The gateway could not check this request. Its log says why.");
+  }
 }
 
 /** An API that the gateway meters, and otherwise passes through. */

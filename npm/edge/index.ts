@@ -10,9 +10,11 @@ export type {
   Awaitable,
   DurableNamespace,
   Environment,
+  GatewayHooks,
   GatewayLimits,
   GatewayOptions,
   Grant,
+  HookRequest,
   LengthField,
   ModelPrices,
   ModelRoute,
@@ -25,5 +27,6 @@ export type {
   StreamsNamespace,
   UsageRecord,
 } from "./options.ts";
+export { Refusal } from "./problem.ts";
 export { ChatwireStreams, type StreamsState } from "./streams.ts";
 export type { UsageReport } from "./usage-report.ts";

@@ -225,6 +225,31 @@ export interface UsageRecord {
   timing: { firstByte: number | null; firstToken: number | null; total: number | null };
 }
 
+/** What a hook is told of a request. */
+export interface HookRequest {
+  caller: string;
+  /** As the caller named it. */
+  model: string;
+  requestId: string;
+}
+
+/** The gateway's own code before and after a chat completion. */
+export interface GatewayHooks {
+  /**
+   * Called with the parameters of a request that was let in, before limits are asked. It gives them back, changed or not
+   * (`undefined` changes nothing), or throws a `Refusal`. Any other error is answered with 500.
+   */
+  before?: (
+    params: Readonly<Record<string, unknown>>,
+    request: HookRequest,
+  ) => Awaitable<Record<string, unknown> | undefined>;
+  /**
+   * Called with a completion, or with each chunk of a stream, as the provider sent it. It gives it back as the caller is to see
+   * it; `null` leaves it out. Usage is counted as the provider sent it. An error ends the answer.
+   */
+  after?: (answer: Readonly<Record<string, unknown>>, request: HookRequest) => Record<string, unknown> | null;
+}
+
 /**
  * Settings of a gateway.
  * @example
@@ -269,6 +294,8 @@ export interface GatewayOptions {
    * at `GET /v1/streams/{id}`. What is not streamed is drained then.
    */
   onDisconnect?: "drain" | "abort" | "durable";
+  /** Code of yours before and after a chat completion: to change, refuse or redact. */
+  hooks?: GatewayHooks;
   /** Origins whose pages may call, or `"*"`. The gateway's own always may. */
   cors?: readonly string[] | "*";
   /** The largest request body in bytes. Default 4 MiB. */

@@ -54,6 +54,25 @@ export class Problem extends Error {
   }
 }
 
+/**
+ * Thrown by `hooks.before` to refuse a request. `message` is read by the caller.
+ * @example
+ * ```ts
+ * hooks: { before: (params) => { if (isAbusive(params)) throw new Refusal("This may not be asked.", { code: "not_allowed" }); return params; } },
+ * ```
+ */
+export class Refusal extends Error {
+  readonly status: number;
+  readonly code: string;
+
+  /** @param about the HTTP status, 400 to 499 (400), and a code for programs (`refused`) */
+  constructor(message: string, { status = 400, code = "refused" }: { status?: number; code?: string } = {}) {
+    super(message);
+    this.status = status >= 400 && status < 500 ? status : 400;
+    this.code = code;
+  }
+}
+
 /** Headers of an answer, with those that all have. */
 export function safeHeaders(own: Record<string, string> = {}): Headers {
   const headers = new Headers(own);

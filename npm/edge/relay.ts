@@ -58,7 +58,8 @@ const IDLE = 120_000;
 /** @throws {Problem} there is no answer */
 export async function relay(admitted: Admitted): Promise<Relayed> {
   const { configuration, signal, request, leases, waitUntil } = admitted;
-  const { onDisconnect, writeTimeout, answerTimeout } = configuration;
+  const { onDisconnect, writeTimeout, answerTimeout, hooks } = configuration;
+  const { after } = hooks;
   const { requestId, caller, tags, recordId } = admitted;
   const record = openRecord(configuration, leases, {
     recordId,
@@ -75,7 +76,11 @@ export async function relay(admitted: Admitted): Promise<Relayed> {
     const { body, ended } = forward({
       answer,
       isStream: first.contentType !== "application/json",
-      filter: { choices: Number(request.params.n ?? 1), hidesUsage: request.hidesUsage },
+      filter: {
+        choices: Number(request.params.n ?? 1),
+        hidesUsage: request.hidesUsage,
+        change: after && ((answer) => after(answer, { caller, model: request.model, requestId })),
+      },
       onDisconnect,
       signal,
       writeTimeout,

@@ -1,0 +1,94 @@
+/** Code of the operator's before and after a completion, and the counters for Prometheus. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { type HookRequest, Refusal } from "chatwire/edge";
+import { limiterObjects, streamObjects } from "./objects.ts";
+import { asText, bytesOf, CHAT, chat, errorOf, until, withEmulator } from "./setting.ts";
+
+describe("hooks.before", () => {
+  it("changes a request, but not where it goes", async () => {
+    const told: HookRequest[] = [];
+    const { fetch, emulator, recorded } = withEmulator({
+      models: { small: "upstream/electron" },
+      hooks: {
+        before: (params, request) => {
+          told.push(request);
+          return { ...params, max_tokens: 2, model: "other", stream: true };
+        },
+      },
+    });
+    const answer = await fetch(CHAT, chat("Tell me a story", { model: "small", headers: { "x-request-id": "mine" } }));
+    assert.equal((await answer.json()).usage.completion_tokens, 2);
+    assert.deepEqual(told, [{ caller: "anonymous", model: "small", requestId: "mine" }]);
+    assert.equal((await recorded(1))[0]?.model, "small");
+    assert.equal(emulator.ledger.requests, 1);
+  });
+  it("refuses in its own words, and fails in the gateway's", async (context) => {
+    context.mock.method(console, "error", () => {});
+    const { fetch, emulator } = withEmulator({
+      hooks: {
+        before: ({ user }) => {
+          if (user === "mallory") throw new Refusal("This may not be asked.", { status: 403, code: "policy" });
+          throw new TypeError("hunter2");
+        },
+      },
+    });
+    const refused = await fetch(CHAT, chat("hi", { user: "mallory" }));
+    assert.deepEqual([refused.status, (await errorOf(refused)).message], [403, "This may not be asked."]);
+    const failed = await fetch(CHAT, chat("hi"));
+    assert.equal(failed.status, 500);
+    assert.doesNotMatch(await failed.text(), /hunter2/);
+    assert.equal(emulator.ledger.requests, 0);
+  });
+});
+
+describe("hooks.after", () => {
+  const redact = (answer: Readonly<Record<string, unknown>>) =>
+    JSON.parse(JSON.stringify(answer).replaceAll("secret", "[redacted]")) as Record<string, unknown>;
+  for (const onDisconnect of ["drain", "durable"] as const) {
+    for (const stream of [true, false]) {
+      it(`redacts ${stream ? "each chunk of a stream" : "a whole answer"} (${onDisconnect}), and usage is the provider's`, async () => {
+        const { fetch, recorded, emulator } = withEmulator({
+          hooks: { after: redact },
+          onDisconnect,
+          streams: streamObjects().namespace,
+        });
+        const answer = await fetch(CHAT, chat("Echo: a secret and another", { stream }));
+        const text = asText(await bytesOf(answer));
+        assert.match(text, /\[redacted\]/);
+        assert.doesNotMatch(text, /secret/);
+        const [record] = await recorded(1);
+        assert.deepEqual([record?.tokens, record?.outcome], [emulator.ledger.tokens.total, "complete"]);
+      });
+    }
+  }
+});
+
+describe("GET /metrics", () => {
+  const authorize = ({ headers }: Request) => {
+    const caller = headers.get("authorization");
+    return caller ? { caller, readsUsage: caller === "operator" } : null;
+  };
+  it("counts by caller and model, for those who may read everybody's usage", async () => {
+    const objects = limiterObjects();
+    const { fetch, recorded, records } = withEmulator({ authorize, limiter: objects.namespace });
+    for (const caller of ["alice", "alice", 'b"ob']) {
+      await bytesOf(await fetch(CHAT, chat("Echo: one two", { headers: { authorization: caller } })));
+    }
+    await recorded(3);
+    await until(() => objects.asked.filter(({ op }) => op === "settle").length === 3);
+    const headers = { authorization: "operator" };
+    const answer = await fetch("/metrics", { headers });
+    assert.match(answer.headers.get("content-type") ?? "", /^text\/plain; version=0\.0\.4/);
+    const text = await answer.text();
+    assert.match(text, /^chatwire_requests_total\{caller="alice",model="electron"\} 2$/m);
+    assert.match(text, /^chatwire_requests_total\{caller="b\\"ob",model="electron"\} 1$/m);
+    const tokens = records
+      .filter(({ caller }) => caller === "alice")
+      .reduce((sum, one) => sum + (one.completionTokens ?? 0), 0);
+    assert.ok(text.includes(`chatwire_completion_tokens_total{caller="alice",model="electron"} ${tokens}\n`));
+    assert.equal((await fetch("/metrics", { headers: { authorization: "alice" } })).status, 403);
+    assert.equal((await fetch("/metrics")).status, 401);
+    assert.equal((await withEmulator().fetch("/metrics")).status, 404);
+  });
+});
