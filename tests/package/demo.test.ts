@@ -10,7 +10,7 @@ import { pack, project } from "./packed.ts";
 
 /** What is fetched once the page is idle, or when it is asked for. */
 const LAZY =
-  /\/(?:page\.worker|on-demand|spare|render|openai|server|emulator|gateway-in-page|highlight|trouble|race|cost|code)-[\w-]+\.js$/;
+  /\/(?:page\.worker|store|on-demand|spare|render|openai|server|emulator|gateway-in-page|highlight|trouble|race|cost|code)-[\w-]+\.js$/;
 
 /** Bytes, after gzip, that the first view may have with the engine. */
 const FIRST_VIEW = 150 * 1024;

@@ -4,7 +4,6 @@ import { offerConversations } from "./chat/conversations.ts";
 import { Follower } from "./chat/follow.ts";
 import type { Progress } from "./chat/progress.ts";
 import { Settings } from "./chat/settings.ts";
-import { list } from "./chat/store.ts";
 import { type Asking, Talk } from "./chat/talk.ts";
 import { sparkOf } from "./inspector/chart.ts";
 import { Inspector, type TabName } from "./inspector/inspector.ts";
@@ -327,6 +326,7 @@ const isWireSeen = !location.hash && getComputedStyle(at("sheet")).display === "
 showColumns(isWireSeen ? wire.log : undefined);
 void offerSources().then(async () => {
   // A page that is opened again goes on where it was.
+  const { list } = await import("./chat/store.ts");
   const [latest] = location.hash ? [] : await list();
   if (latest && talk.conversation.turns.length === 0) talk.show(latest);
   offerExperiments({

@@ -1,7 +1,6 @@
 /** The list of kept conversations. */
 import { at, button, create } from "../page/dom.ts";
 import { type Conversation, titleOf } from "./conversation.ts";
-import { list } from "./store.ts";
 import type { Talk } from "./talk.ts";
 
 const dates = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
@@ -19,6 +18,7 @@ export function offerConversations(talk: Talk): void {
   );
   dialog.append(head, items);
   at("show-conversations").addEventListener("click", async () => {
+    const { list } = await import("./store.ts");
     const all = await list();
     items.replaceChildren(...all.map(itemOf));
     if (all.length === 0) items.append(create("li", "", "None yet: the first is kept once it has an answer."));

@@ -22,7 +22,7 @@ import {
 import { exchange, type Listener, type Question } from "./exchange.ts";
 import { Progress } from "./progress.ts";
 import { nameOfRepair } from "./repairs.ts";
-import { forget, save } from "./store.ts";
+import type * as Store from "./store.ts";
 
 /** What a question is asked with. */
 export type Asking = Omit<Question, "speech" | "signal">;
@@ -56,6 +56,9 @@ type Source = (
   listener: Listener,
   own: { speech: Speech | undefined; signal: AbortSignal; progress: Progress },
 ) => Promise<void>;
+
+/** Fetched when there is something to keep. */
+const store = (): Promise<typeof Store> => import("./store.ts");
 
 /** How many turns of a long conversation are drawn at once. */
 const FIRST_DRAWN = 6;
@@ -149,9 +152,9 @@ export class Talk {
   async remove(): Promise<void> {
     const gone = this.#conversation;
     this.show();
-    await forget(gone.id);
+    await (await store()).forget(gone.id);
     this.#host.undoable("Conversation deleted.", () => {
-      void save(gone);
+      void store().then(({ save }) => save(gone));
       this.show(gone);
     });
   }
@@ -215,7 +218,7 @@ export class Talk {
       turns.splice(from, turns.length - from, ...gone);
       this.#drawAll();
       this.#host.changed(this.#conversation);
-      void save(this.#conversation);
+      void store().then(({ save }) => save(this.#conversation));
     });
     return true;
   }
@@ -313,7 +316,9 @@ export class Talk {
         this.#running = undefined;
         host.running(false);
       }
-      void save(conversation).catch(() => {});
+      void store()
+        .then(({ save }) => save(conversation))
+        .catch(() => {});
       host.grown();
       finished();
       if (signal.reason === NOW) this.#again(turn, true);

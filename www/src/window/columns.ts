@@ -75,6 +75,8 @@ class Column {
   }
 
   #judge({ text, said, isWhole }: Reading): void {
+    this.#write(text);
+    this.#painter.flush();
     const isAll = text === WHOLE && isWhole;
     this.element.dataset.state = isAll ? "whole" : "lost";
     const kept = create("strong", "", `${text.length} of ${WHOLE.length} characters`);
