@@ -5,15 +5,17 @@
 import { ChatwireError } from "./errors.ts";
 import { onDemand } from "./load.ts";
 import type { ClientOptions, RequestOptions } from "./options.ts";
+import type { Target } from "./request/answer.ts";
 import { APIPromise } from "./request/api-promise.ts";
 import type { BatchOptions, BatchResult } from "./request/batch.ts";
-import { Caller, type Target } from "./request/caller.ts";
+import { Caller } from "./request/caller.ts";
 import { ChatStream } from "./stream/chat-stream.ts";
 import { readDocument } from "./stream/document.ts";
 import { dispose } from "./symbols.ts";
 import type { ParsedChatCompletion, ParseOptions } from "./tools/parse.ts";
-import { ToolRun, type ToolRunOptions, type ToolRunParams } from "./tools/run.ts";
-import type { StandardSchema } from "./tools/schema.ts";
+import { ToolRun } from "./tools/run.ts";
+import type { StandardSchema } from "./tools/schema-shapes.ts";
+import type { ToolRunOptions, ToolRunParams } from "./tools/shapes.ts";
 import type {
   ChatCompletion,
   ChatCompletionCreateParamsBase,

@@ -40,6 +40,7 @@ export type {
   HookCall,
   Hooks,
   Operation,
+  OtherClient,
   PlanLimits,
   RequestOptions,
 } from "./options.ts";
@@ -48,6 +49,8 @@ export type { BatchOptions, BatchProgress, BatchResult } from "./request/batch.t
 export { ChatStream } from "./stream/chat-stream.ts";
 export type { Frame } from "./stream/frames.ts";
 export type { ParsedChatCompletion, ParseOptions } from "./tools/parse.ts";
+export { ToolRun, tool } from "./tools/run.ts";
+export type { Schema, StandardSchema } from "./tools/schema-shapes.ts";
 export type {
   PendingCall,
   PreparedStep,
@@ -61,7 +64,5 @@ export type {
   ToolRunOutcome,
   ToolRunParams,
   ToolShape,
-} from "./tools/run.ts";
-export { ToolRun, tool } from "./tools/run.ts";
-export type { Schema, StandardSchema } from "./tools/schema.ts";
+} from "./tools/shapes.ts";
 export type * from "./types.ts";

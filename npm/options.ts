@@ -1,7 +1,6 @@
 /**
  * What a client and a call can be told. Types only; the engine checks the values and knows the defaults.
  */
-import type { Chatwire } from "./client.ts";
 import type { ErrorDetail } from "./errors.ts";
 import type {
   ChatCompletionCreateParamsBase,
@@ -11,6 +10,7 @@ import type {
   Prices,
   SentenceOptions,
   Timeouts,
+  UsageTotals,
 } from "./types.ts";
 
 /** Plan limits kept on the client: waiters are served in order. */
@@ -93,13 +93,20 @@ export interface Hooks {
  */
 export type FallbackReason = "connection" | "server" | "limit" | "quota" | "model" | "region" | "broken";
 
+/** Another `Chatwire`. Anything else is refused when the client is made. */
+export interface OtherClient {
+  readonly chat: object;
+  readonly models: object;
+  readonly usage: UsageTotals;
+}
+
 /**
  * Another client to ask when this one cannot answer, until the first token was handed out. A call's own `headers` and `query`
  * are not for it.
  */
 export interface Fallback {
   /** Asked with its own settings; its own fallbacks are not followed. */
-  client: Chatwire;
+  client: OtherClient;
   /** In place of the request's. */
   model: string;
   /** Parameters to set differently for it. */
@@ -110,7 +117,7 @@ export interface Fallback {
 
 /** Another client that goes on with an answer that broke. Its provider must take a prefilled turn (`prefill`); else it is passed over. */
 export interface Continuation {
-  client: Chatwire;
+  client: OtherClient;
   /** In place of the request's. */
   model: string;
   /** Parameters to set differently for it. */

@@ -5,7 +5,6 @@
  */
 
 import { type ErrorDescriptor, outcomeOf, toError, withOutcome } from "../errors.ts";
-import type { Recorder } from "../stream/recording.ts";
 import type { Outcome } from "../types.ts";
 import {
   COMPLETION,
@@ -47,6 +46,12 @@ function told(engine: Part, length: number): Outcome {
   return JSON.parse(text) as Outcome;
 }
 
+/** Notes what is done with a decoder. */
+export interface Notes {
+  note(step: ["read" | "tick", readStarted: number, now: number], bytes?: Uint8Array): void;
+  noteEnd(reason: EndReason, now: number, why: string): void;
+}
+
 export class BodyDecoder {
   /** How it ended; undefined until then, and for ever when it was freed in flight. */
   outcome: Outcome | undefined;
@@ -66,7 +71,7 @@ export class BodyDecoder {
   readonly isDocument: boolean;
   #prompt: (() => string) | undefined;
 
-  readonly #recorder: Recorder | undefined;
+  readonly #recorder: Notes | undefined;
   /** What came before the first token, where that is held back. */
   #held: Batch | undefined;
 
@@ -74,7 +79,7 @@ export class BodyDecoder {
    * @param recorder notes all that is done with it
    * @param holds nothing is to be handed out before the first token, because another answer may take the place of this one
    */
-  constructor({ prompt, ...options }: EngineDecoderOptions, recorder?: Recorder, holds = false) {
+  constructor({ prompt, ...options }: EngineDecoderOptions, recorder?: Notes, holds = false) {
     this.#recorder = recorder;
     if (holds) this.#held = "";
     this.isDocument = options.document === true;

@@ -7,7 +7,7 @@
 import type { Broken } from "../engine/boundary.ts";
 import { define, type ErrorDescriptor } from "../errors.ts";
 import type { Outcome } from "../types.ts";
-import type { Answer } from "./caller.ts";
+import type { Answer } from "./answer.ts";
 
 /** What is said with one server. */
 export interface Talk {

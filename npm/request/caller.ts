@@ -18,29 +18,13 @@ import { onDemand } from "../load.ts";
 import type { ClientOptions, Fallback, Hooks, Operation, RequestOptions } from "../options.ts";
 import { Reading } from "../stream/reading.ts";
 import { again, keep } from "../stream/resume.ts";
-import type { Source } from "../stream/session.ts";
 import type { CustomProvider, Fetch, Outcome, Usage, UsageTotals } from "../types.ts";
-import type { Answered } from "./api-promise.ts";
+import type { Answer, Call, Target } from "./answer.ts";
 import { Asking, type Talk } from "./asking.ts";
 import { Connection, type Hold, SETTINGS } from "./connection.ts";
 import { standard as asStandard } from "./host-fetch.ts";
-import { Conversation, type Opened, type SentHeaders, type Told, tell } from "./opening.ts";
+import { Conversation, type Opened, type Told, tell } from "./opening.ts";
 import { plainHeaders, texts } from "./texts.ts";
-
-/** A response, and how to read its body. */
-export type Answer = Answered &
-  Source & {
-    sent: SentHeaders;
-    /** Another took its place: frees its place, and counts what it used. */
-    left?: (outcome: Outcome) => void;
-  };
-
-/** A call under way. */
-export interface Call {
-  /** Ends it, at any time. */
-  controller: AbortController;
-  answer: Promise<Answer>;
-}
 
 /** What ties together all that hooks hear of one call. */
 export interface Named {
@@ -68,16 +52,6 @@ function plainParameters(params: unknown): Named["parameters"] {
     if (typeof value === "number" || typeof value === "boolean") plain[name] = value;
   }
   return plain;
-}
-
-/** What a request is, beside the caller's options. */
-export interface Target {
-  path: string;
-  /** What the caller asks for. Without it nothing is posted. */
-  params?: unknown;
-  stream?: boolean;
-  /** Is waited for before anything is sent. */
-  needs?: Promise<unknown>;
 }
 
 /** The caller's parameters as JSON. What JSON cannot say is an error here, by name, not a rejection from afar. */

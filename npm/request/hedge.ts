@@ -7,8 +7,8 @@
  */
 import { type Attempt, aborted, type ErrorDescriptor } from "../errors.ts";
 import type { Outcome } from "../types.ts";
+import type { Answer } from "./answer.ts";
 import type { Asking } from "./asking.ts";
-import type { Answer } from "./caller.ts";
 
 /** One of the two. */
 export interface Contender {

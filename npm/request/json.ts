@@ -5,7 +5,7 @@
 import { asBytes } from "../engine/engine.ts";
 import { APIConnectionError, aborted, type ChatwireError, define, ProtocolError, StalledError } from "../errors.ts";
 import type { WithRequestId } from "../types.ts";
-import type { Answer } from "./caller.ts";
+import type { Answer } from "./answer.ts";
 
 /** How many bytes such an answer may have. */
 const MAX_BYTES = 16 * 1024 * 1024;

@@ -17,8 +17,9 @@ import type {
   Usage,
 } from "../types.ts";
 import { type Frame, frames } from "./frames.ts";
-import { BatchIterator } from "./iterator.ts";
-import { Session, type Source } from "./session.ts";
+import { BatchIterator, readThrough } from "./iterator.ts";
+import { Session } from "./session.ts";
+import type { Source } from "./source.ts";
 import { teeOf } from "./tee.ts";
 
 /**
@@ -96,7 +97,7 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
    * ```
    */
   outcome(): Promise<Outcome> {
-    return this.#session.readThrough();
+    return readThrough(this.#session);
   }
 
   /**

@@ -3,8 +3,9 @@
  */
 import type { BodyDecoder } from "../engine/decoder.ts";
 import { completed, define } from "../errors.ts";
-import type { Answer } from "../request/caller.ts";
+import type { Answer } from "../request/answer.ts";
 import type { ChatCompletion, WithRequestId } from "../types.ts";
+import { readThrough } from "./iterator.ts";
 import { Session } from "./session.ts";
 
 /**
@@ -16,7 +17,7 @@ export async function readDocument(
   controller: AbortController,
 ): Promise<WithRequestId<ChatCompletion>> {
   const session = new Session(answer, controller);
-  const outcome = await completed(session.readThrough());
+  const outcome = await completed(readThrough(session));
   const completion = (session.decoder as BodyDecoder).completion as WithRequestId<ChatCompletion>;
   return define(define(completion, "_request_id", outcome.requestId), "_outcome", outcome);
 }

@@ -4,12 +4,13 @@
  * Written by hand: an async generator would cost two more promises per network chunk.
  */
 
-import type { OutputKind } from "../engine/boundary.ts";
+import { NONE, type OutputKind } from "../engine/boundary.ts";
 import type { Batch } from "../engine/decoder.ts";
 import { errorOf } from "../errors.ts";
 import { asyncDispose } from "../symbols.ts";
-import type { BodyReading, Read } from "./reading.ts";
+import type { Outcome } from "../types.ts";
 import type { Session } from "./session.ts";
+import type { BodyReading, Read } from "./source.ts";
 
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
@@ -135,4 +136,15 @@ export class BatchIterator<T> implements AsyncIterableIterator<T, undefined> {
     if (hasLeft || !outcome || outcome.status === "complete" || outcome.status === "aborted") return DONE;
     throw errorOf(outcome);
   }
+}
+
+/** Has a stream read to its end: by whoever takes it in this turn, or else by itself. */
+export function readThrough(session: Session): Promise<Outcome> {
+  if (!session.isTaken && !session.outcome) {
+    // A later turn by a promise of its own: tests that fake the host's timers fake queueMicrotask too.
+    Promise.resolve().then(() => {
+      if (!session.isTaken) new BatchIterator(session, NONE).next().catch(() => {});
+    });
+  }
+  return session.ended;
 }

@@ -9,23 +9,7 @@ import { type Batch, type BodyDecoder, joined } from "../engine/decoder.ts";
 import { asBytes } from "../engine/engine.ts";
 import { define, reasonOf } from "../errors.ts";
 import type { Outcome } from "../types.ts";
-
-/** What one read of a body gives: bytes, if the host does as it should. */
-export interface Read {
-  done: boolean;
-  value?: unknown;
-}
-
-/** Is told how a body ended; says whether another takes its place, so that nothing of this one is to be handed out. */
-export type Ended = (outcome: Outcome) => boolean;
-
-/** What reads a body, step by step: `read`, then `taken` or `lost`, until its decoder has an outcome. */
-export interface BodyReading {
-  read(): Promise<Read>;
-  taken(read: Read): Batch;
-  lost(cause: unknown): Batch;
-  rest(): Batch;
-}
+import type { BodyReading, Ended, Read } from "./source.ts";
 
 /** The longest delay a timer can hold. */
 const LONGEST_DELAY = 2 ** 31 - 1;

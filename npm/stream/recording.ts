@@ -12,8 +12,7 @@ import type { Batch, BodyDecoder } from "../engine/decoder.ts";
 import { ChatwireError } from "../errors.ts";
 import type { SentHeaders } from "../request/opening.ts";
 import type { Outcome } from "../types.ts";
-import type { BodyReading, Ended, Read } from "./reading.ts";
-import type { Source } from "./session.ts";
+import type { BodyReading, Ended, Read, Source } from "./source.ts";
 
 const FORMAT = "recording";
 const VERSION = 1;

@@ -2,41 +2,15 @@
  * The life of one stream: opened, read by one reader, ended once. What ChatStream and its iterators share.
  */
 
-import { type EngineDecoderOptions, EVENTS, NONE, type OutputKind } from "../engine/boundary.ts";
+import { EVENTS, type OutputKind } from "../engine/boundary.ts";
 import { BodyDecoder } from "../engine/decoder.ts";
 import { asBytes } from "../engine/engine.ts";
 import { cutToHeard } from "../engine/heard.ts";
 import { shapeOf } from "../engine/shapes.ts";
 import { APIUserAbortError, aborted, ChatwireError, toError, unopened, withOutcome } from "../errors.ts";
 import type { Outcome } from "../types.ts";
-import { BatchIterator } from "./iterator.ts";
-import { type BodyReading, type Ended, type Read, Reading } from "./reading.ts";
-import type { Recorder } from "./recording.ts";
-import type { Kept } from "./resume.ts";
-
-/** A body and how to read it. */
-export interface Source {
-  body: ReadableStream<Uint8Array> | null;
-  decoder: EngineDecoderOptions;
-  /** Is told once how it ended, as the engine saw it. */
-  ended?: (outcome?: Outcome) => void;
-  /** Notes what is read, to be read again. */
-  recorder?: Recorder | undefined;
-  /** Reads it in place of the engine's own loop. */
-  reading?: (decoder: BodyDecoder, signal: AbortSignal, ended: Ended) => BodyReading;
-  /** The same on a gateway that keeps it. */
-  kept?: Kept;
-  /** Another answer may take the place of this one: nothing is handed out before the first token. */
-  holds?: boolean;
-  /** It ended badly before anything of it was handed out: gives the answer that takes its place, if there is one. */
-  again?: ((outcome: Outcome) => Promise<Source> | undefined) | undefined;
-  /** It broke after its first token: gives the source that goes on with it, or nothing where nobody does after all. */
-  continued?: ((outcome: Outcome) => Promise<Source | undefined> | undefined) | undefined;
-  /** What its events begin with. */
-  preamble?: object;
-  /** How it ended, by one who knows more than the bytes show. */
-  verdict?: (own: Outcome) => Outcome;
-}
+import { Reading } from "./reading.ts";
+import type { BodyReading, Read, Source } from "./source.ts";
 
 /** Lets go of an answer that nobody reads any more. */
 function letGo({ body, ended }: Source): void {
@@ -57,7 +31,8 @@ export class Session {
   readonly ended: Promise<Outcome>;
 
   #settle: (outcome: Outcome) => void = () => {};
-  #isTaken = false;
+  /** It has its one reader. */
+  isTaken = false;
   #kind: OutputKind | undefined;
   /** Tells a decoder what its reader wants. */
   #output: ((decoder: BodyDecoder) => void) | undefined;
@@ -157,12 +132,12 @@ export class Session {
 
   /** Becomes the one reader, who wants this of each push. */
   take(kind: OutputKind): void {
-    if (this.#isTaken) {
+    if (this.isTaken) {
       throw new ChatwireError(
         "This stream already has its one reader: a loop, or outcome() or a final*() called before any loop. Use tee() for a second one, or read the outcome after the loop.",
       );
     }
-    this.#isTaken = true;
+    this.isTaken = true;
     this.#kind = kind;
     this.opened = this.#prepare(kind);
   }
@@ -171,17 +146,6 @@ export class Session {
     await this.opened;
     this.#output = (decoder) => decoder.setOutput(kind, shapeOf(kind));
     if (this.decoder) this.#output(this.decoder);
-  }
-
-  /** Has the stream read to its end, by whoever takes it in this turn or else by itself. */
-  readThrough(): Promise<Outcome> {
-    if (!this.#isTaken && !this.outcome) {
-      // A later turn by a promise of its own: tests that fake the host's timers fake queueMicrotask too.
-      Promise.resolve().then(() => {
-        if (!this.#isTaken) new BatchIterator(this, NONE).next().catch(() => {});
-      });
-    }
-    return this.ended;
   }
 
   /** The bytes of the next read that brings any, decoded on the way; undefined once the stream has ended. */

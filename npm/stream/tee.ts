@@ -3,7 +3,8 @@
  */
 import { StreamError, withOutcome } from "../errors.ts";
 import type { Outcome } from "../types.ts";
-import type { Session, Source } from "./session.ts";
+import type { Session } from "./session.ts";
+import type { Source } from "./source.ts";
 
 /** How far, in bytes, one branch may fall behind the other. */
 const MAX_BEHIND = 4 * 1024 * 1024;

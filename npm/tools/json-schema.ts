@@ -5,7 +5,7 @@
  */
 
 import type { JSONSchema } from "../types.ts";
-import type { SchemaProblem } from "./schema.ts";
+import type { SchemaProblem } from "./schema-shapes.ts";
 
 type Path = (string | number)[];
 type Check = (keyword: unknown, value: unknown, schema: JSONSchema, context: Context) => void;

@@ -12,8 +12,9 @@ import type {
   ToolCall,
   Usage,
 } from "../types.ts";
-import type { PreparedStep, RunnableTool, ToolRunEvent, ToolRunOutcome, ToolRunState } from "./run.ts";
-import { check, inWords, jsonSchemaOf, type Schema } from "./schema.ts";
+import { check, inWords, jsonSchemaOf } from "./schema.ts";
+import type { Schema } from "./schema-shapes.ts";
+import type { PreparedStep, RunnableTool, ToolRunEvent, ToolRunOutcome, ToolRunState } from "./shapes.ts";
 import { failed, type Result, told } from "./told.ts";
 
 const MAX_STEPS = 10;

@@ -16,15 +16,8 @@ import type {
   WithRequestId,
 } from "../types.ts";
 import { candidates, type JSONRepair } from "./json-text.ts";
-import {
-  check,
-  inWords,
-  isStandard,
-  jsonSchemaOf,
-  type Schema,
-  type SchemaProblem,
-  type StandardSchema,
-} from "./schema.ts";
+import { check, inWords, isStandard, jsonSchemaOf } from "./schema.ts";
+import type { Schema, SchemaProblem, StandardSchema } from "./schema-shapes.ts";
 
 /** A completion whose text was read as the JSON it was asked to be. */
 export interface ParsedChatCompletion<T> extends Omit<ChatCompletion, "choices"> {

@@ -4,35 +4,7 @@
 import { ChatwireError } from "../errors.ts";
 import type { JSONSchema } from "../types.ts";
 import { problemsOf } from "./json-schema.ts";
-
-/** A Standard Schema (https://standardschema.dev) with `~standard.jsonSchema`, such as zod 4.6 makes. */
-export interface StandardSchema<T = unknown> {
-  readonly "~standard": {
-    readonly version: 1;
-    readonly vendor: string;
-    readonly validate: (value: unknown) => StandardResult<T> | Promise<StandardResult<T>>;
-    readonly jsonSchema?: { readonly input: (options: { readonly target: string }) => Record<string, unknown> };
-    readonly types?: { readonly input: unknown; readonly output: T } | undefined;
-  };
-}
-
-type StandardResult<T> =
-  | { readonly value: T; readonly issues?: undefined }
-  | {
-      readonly issues: readonly {
-        readonly message: string;
-        readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
-      }[];
-    };
-
-/** What a value is to be. */
-export type Schema<T = unknown> = StandardSchema<T> | JSONSchema;
-
-/** What is wrong with a value, and where; the value itself is not repeated. */
-export interface SchemaProblem {
-  path: (string | number)[];
-  message: string;
-}
+import type { Schema, SchemaProblem, StandardSchema } from "./schema-shapes.ts";
 
 export function isStandard<T>(schema: Schema<T>): schema is StandardSchema<T> {
   return "~standard" in schema;

@@ -1,0 +1,32 @@
+/**
+ * What a request is, and what comes of it. Types only.
+ */
+import type { Source } from "../stream/source.ts";
+import type { Outcome } from "../types.ts";
+import type { Answered } from "./api-promise.ts";
+import type { SentHeaders } from "./opening.ts";
+
+/** What a request is, beside the caller's options. */
+export interface Target {
+  path: string;
+  /** What the caller asks for. Without it nothing is posted. */
+  params?: unknown;
+  stream?: boolean;
+  /** Is waited for before anything is sent. */
+  needs?: Promise<unknown>;
+}
+
+/** A response, and how to read its body. */
+export type Answer = Answered &
+  Source & {
+    sent: SentHeaders;
+    /** Another took its place: frees its place, and counts what it used. */
+    left?: (outcome: Outcome) => void;
+  };
+
+/** A call under way. */
+export interface Call {
+  /** Ends it, at any time. */
+  controller: AbortController;
+  answer: Promise<Answer>;
+}

@@ -1,0 +1,48 @@
+/**
+ * What a stream is read from: a body, how to read it, and who wants to know. Types only.
+ */
+import type { EngineDecoderOptions } from "../engine/boundary.ts";
+import type { Batch, BodyDecoder, Notes } from "../engine/decoder.ts";
+import type { Outcome } from "../types.ts";
+import type { Kept } from "./resume.ts";
+
+/** What one read of a body gives: bytes, if the host does as it should. */
+export interface Read {
+  done: boolean;
+  value?: unknown;
+}
+
+/** Is told how a body ended; says whether another takes its place, so that nothing of this one is to be handed out. */
+export type Ended = (outcome: Outcome) => boolean;
+
+/** What reads a body, step by step: `read`, then `taken` or `lost`, until its decoder has an outcome. */
+export interface BodyReading {
+  read(): Promise<Read>;
+  taken(read: Read): Batch;
+  lost(cause: unknown): Batch;
+  rest(): Batch;
+}
+
+/** A body and how to read it. */
+export interface Source {
+  body: ReadableStream<Uint8Array> | null;
+  decoder: EngineDecoderOptions;
+  /** Is told once how it ended, as the engine saw it. */
+  ended?: (outcome?: Outcome) => void;
+  /** Notes what is read, to be read again. */
+  recorder?: (Notes & { finish(outcome: Outcome): string }) | undefined;
+  /** Reads it in place of the engine's own loop. */
+  reading?: (decoder: BodyDecoder, signal: AbortSignal, ended: Ended) => BodyReading;
+  /** The same on a gateway that keeps it. */
+  kept?: Kept;
+  /** Another answer may take the place of this one: nothing is handed out before the first token. */
+  holds?: boolean;
+  /** It ended badly before anything of it was handed out: gives the answer that takes its place, if there is one. */
+  again?: ((outcome: Outcome) => Promise<Source> | undefined) | undefined;
+  /** It broke after its first token: gives the source that goes on with it, or nothing where nobody does after all. */
+  continued?: ((outcome: Outcome) => Promise<Source | undefined> | undefined) | undefined;
+  /** What its events begin with. */
+  preamble?: object;
+  /** How it ended, by one who knows more than the bytes show. */
+  verdict?: (own: Outcome) => Outcome;
+}
