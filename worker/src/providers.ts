@@ -61,7 +61,7 @@ export function settingsOf(env: ProviderEnv, id: ProviderName, variant: Variant)
     maxRetries: 0,
     ...(apiKey
       ? { apiKey, ...(url && { baseURL: isHub ? `${url}/${variant}` : url }) }
-      : { apiKey: () => crypto.randomUUID(), fetch: emulate }),
+      : { apiKey: () => crypto.randomUUID(), fetch: emulate, cooldown: false as const }),
   };
 }
 
