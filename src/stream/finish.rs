@@ -9,22 +9,27 @@ pub(super) struct Finish {
     pieces: u8,
     /// One of them had no finish reason.
     has_plain_piece: bool,
+    /// A reason came, and nothing of the answer since.
+    is_settled: bool,
     /// The reason so far says that the answer is whole.
     pub(super) is_proof: bool,
 }
 
 impl Finish {
     /// Takes note of a chunk. `progress`: it brought something of the answer; `has_reason`: it has a finish reason. True when
-    /// that reason can be told at once: nothing of the answer is to be expected after it.
+    /// that reason counts: it is the first, or something of the answer has come since the one before.
     pub(super) fn note(&mut self, progress: bool, has_reason: bool) -> bool {
-        if !progress {
+        if progress {
+            self.pieces = self.pieces.saturating_add(1);
+            self.is_proof = has_reason && (self.has_plain_piece || self.pieces == 1);
+            self.has_plain_piece |= !has_reason;
+            self.is_settled = false;
+        } else {
             self.is_proof |= has_reason;
-            return has_reason;
         }
-        self.pieces = self.pieces.saturating_add(1);
-        self.is_proof = has_reason && (self.has_plain_piece || self.pieces == 1);
-        self.has_plain_piece |= !has_reason;
-        has_reason && self.has_plain_piece
+        let counts = has_reason && !self.is_settled;
+        self.is_settled |= has_reason;
+        counts
     }
 }
 
@@ -49,7 +54,7 @@ pub(super) fn is_failure(reason: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// What notes of chunks amount to: proof, and which of them could be told at once.
+    /// What notes of chunks amount to: proof, and which of their reasons counted.
     fn noted(chunks: &[(bool, bool)]) -> (bool, Vec<bool>) {
         let mut finish = Finish::default();
         let told = chunks
@@ -63,11 +68,11 @@ mod tests {
     fn a_reason_proves_the_end_unless_each_piece_had_one_or_more_came_after_it() {
         assert_eq!(noted(&[(true, false), (false, true)]), (true, vec![false, true]));
         assert_eq!(noted(&[(true, false), (true, true)]), (true, vec![false, true]));
-        assert_eq!(noted(&[(true, true)]), (true, vec![false]));
-        assert_eq!(noted(&[(true, true), (true, true)]), (false, vec![false, false]));
+        assert_eq!(noted(&[(true, true)]), (true, vec![true]));
+        assert_eq!(noted(&[(true, true), (true, true)]), (false, vec![true, true]));
         assert_eq!(
             noted(&[(true, true), (true, true), (false, true)]),
-            (true, vec![false, false, true])
+            (true, vec![true, true, false])
         );
         assert_eq!(noted(&[(false, true), (true, false)]), (false, vec![true, false]));
     }

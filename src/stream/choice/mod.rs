@@ -172,17 +172,14 @@ impl Choice {
             ledger.repair(self.index, Repair::EmptyFinishReason)?;
         }
         let reason = choice.finish_reason.text();
-        let can_be_told = self.finish.note(progress, reason.is_some());
-        if let Some(reason) = reason {
+        let counts = self.finish.note(progress, reason.is_some());
+        if let Some(reason) = reason.filter(|_| counts) {
             progress |= self.finish_reason.is_none();
-            if !self.finish_told || !can_be_told {
-                ledger.hold_long(0, reason.raw.len())?;
-                self.finish_reason = Some(reason.to_text());
+            ledger.hold_long(0, reason.raw.len())?;
+            self.finish_reason = Some(reason.to_text());
+            if !self.finish_told {
+                self.tell_finish(ledger)?;
             }
-        }
-        // One that came with the first piece is told when nothing follows it.
-        if !self.finish_told && (can_be_told || !progress && self.finish.is_proof) {
-            self.tell_finish(ledger)?;
         }
         Ok(progress)
     }
