@@ -17,6 +17,9 @@ const KINDS: [Kind; 2] = [Kind::Content, Kind::Reasoning];
 /// So often must a piece have been all before it and more, until each is taken for that.
 const CERTAIN: u8 = 2;
 
+/// So many pieces are held back at most: one that is said again and again is text.
+const MOST_HELD: usize = 4;
+
 /// A text shorter than this, in bytes, may well be said twice.
 pub(super) const LONG: usize = 16;
 
@@ -109,7 +112,11 @@ impl Repeats {
         }
         seen.held.push(piece.to_vec());
         if self.steps < CERTAIN {
-            return (Vec::new(), false);
+            if seen.held.len() <= MOST_HELD {
+                return (Vec::new(), false);
+            }
+            self.is_over = true;
+            return (self.release(), false);
         }
         self.is_cumulative = true;
         (self.rest(), true)
@@ -260,9 +267,19 @@ mod tests {
             &[" ", "  ", "   x"],
             &["\\n", "\\nHello", "\\nHello again"],
             &["No", "No", "No!", " Yes"],
+            &["ha"; 100],
         ] {
             assert_eq!(taken(pieces), (pieces.concat(), false), "{pieces:?}");
         }
+    }
+
+    #[test]
+    fn a_piece_that_is_said_again_and_again_is_not_held_back() {
+        let mut repeats = Repeats::new(true);
+        let given = (0..20)
+            .map(|_| repeats.take(Kind::Content, b"ha").0.len())
+            .sum::<usize>();
+        assert!(repeats.is_over() && given > MOST_HELD);
     }
 
     #[test]
