@@ -63,6 +63,12 @@ impl Answer {
         !self.choices.is_empty() && self.choices.iter().all(Choice::is_finished)
     }
 
+    /// Whether all that came of it is the word that the server failed.
+    #[inline]
+    pub(super) fn failed_in_silence(&self) -> bool {
+        !self.choices.is_empty() && self.choices.iter().all(Choice::failed_in_silence)
+    }
+
     /// Whether there is a choice.
     pub(super) fn has_choices(&self) -> bool {
         !self.choices.is_empty()

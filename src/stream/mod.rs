@@ -219,10 +219,10 @@ impl Decoder {
         self.options.attempts = attempts;
     }
 
-    /// Whether the first text, reasoning or tool call has come.
+    /// Whether the first text, reasoning or tool call has come, or an end that is no failure.
     #[inline]
     pub fn has_token(&self) -> bool {
-        self.intake.clock.first_token.is_some()
+        self.intake.clock.first_token.is_some() && !self.intake.answer.failed_in_silence()
     }
 
     /// Whether one JSON completion is expected, of which nothing is handed out before it is whole.

@@ -60,6 +60,23 @@ const broken: [what: string, answer: Answer, reason: string][] = [
     "InternalServerError",
   ],
   ["starts_with_a_limit", () => serve([inBand({ code: 429, message: "x" })]).response, "RateLimitError"],
+  [
+    "ends_with_a_finish_reason_that_is_a_failure",
+    () => serve([role, event({ choices: [{ index: 0, delta: {}, finish_reason: "error" }] }), DONE]).response,
+    "APIError",
+  ],
+  [
+    "ends_with_a_native_finish_reason_that_is_a_failure",
+    () =>
+      serve([
+        event({
+          choices: [{ index: 0, delta: {}, finish_reason: "stop", native_finish_reason: "MALFORMED_FUNCTION_CALL" }],
+        }),
+        DONE,
+      ]).response,
+    "APIError",
+  ],
+  ["says_nothing_but_done", () => serve([DONE]).response, "TruncatedError"],
   ["is_an_error_in_json", () => json({ error: { type: "server_error", message: "x" } }), "APIError"],
 ];
 const timeout = { firstToken: 30 };

@@ -216,6 +216,15 @@ impl Choice {
         Some(native).filter(|reason| is_failure(reason))
     }
 
+    /// Whether its finish reason says that the server failed, before anything was answered.
+    pub(super) fn failed_in_silence(&self) -> bool {
+        let is_silent = !self.has_answered
+            && !self.has_refusal
+            && self.reasoning.as_str().is_empty()
+            && self.tool_calls.calls().is_empty();
+        is_silent && self.finish_reason.is_some() && self.failed().is_some()
+    }
+
     fn take_delta(&mut self, delta: &Delta<'_>, whole: bool, ledger: &mut Ledger) -> Taken<bool> {
         let mut progress = false;
         if let (None, Some(role)) = (&self.role, delta.role.text()) {
