@@ -1,3 +1,4 @@
+import { AnswerCache } from "./answer-cache.ts";
 import {
   type Check,
   either,
@@ -71,6 +72,7 @@ export interface Configuration {
   answerTimeout: number;
   onUsage: GatewayOptions["onUsage"];
   hooks: NonNullable<GatewayOptions["hooks"]>;
+  cache: AnswerCache | undefined;
   onDisconnect: "drain" | "abort";
   /** Where streams are kept, if they are. */
   streams: StreamsNamespace | undefined;
@@ -145,6 +147,7 @@ const OPTIONS: Readonly<Record<keyof GatewayOptions, Check>> = {
   limiter: isAnything,
   streams: isAnything,
   onUsage: isFunction,
+  cache: objectOf({ ttl: isWhole, models: isListOfTexts, shared: isBoolean }, ["ttl"]),
   hooks: objectOf({ before: isFunction, after: isFunction }),
   onDisconnect: oneOf("drain", "abort", "durable"),
   cors: isAnything,
@@ -193,6 +196,7 @@ export function configure(options: GatewayOptions): Configuration {
     answerTimeout: limits.answerTimeout ?? ANSWER_TIMEOUT,
     onUsage,
     hooks: options.hooks ?? {},
+    cache: options.cache && new AnswerCache(options.cache),
     onDisconnect: onDisconnect === "abort" ? "abort" : "drain",
     streams: isKept ? options.streams : undefined,
     origins: originsOf("cors", options.cors ?? []),

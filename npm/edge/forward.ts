@@ -46,6 +46,8 @@ export interface Passage {
   writeTimeout: number;
   /** Milliseconds that the answer may take in all. */
   answerTimeout: number;
+  /** Hears the bytes that pass, but for comments. */
+  passed?: ((bytes: Uint8Array) => void) | undefined;
   /** Turns what `answer` rejects with into what the caller is told. */
   problemOf(error: unknown): Problem;
 }
@@ -172,6 +174,7 @@ class Passing {
         if (!bytes) return;
       }
       const passed = filter ? filter.push(bytes) : this.#heldForChange(bytes);
+      if (passed.length > 0) this.#passage.passed?.(passed);
       const isTaken = this.#isGone || passed.length === 0 ? undefined : this.#write(passed);
       this.#account(bytes, contentType, idle);
       bytes = undefined;
@@ -198,7 +201,9 @@ class Passing {
     const { change } = this.#passage.filter;
     if (!change || this.#whole.length === 0 || this.#isGone) return;
     const changed = change(JSON.parse(new TextDecoder().decode(joined(...this.#whole))));
-    void this.#outlet.pass(new TextEncoder().encode(JSON.stringify(changed)));
+    const bytes = new TextEncoder().encode(JSON.stringify(changed));
+    this.#passage.passed?.(bytes);
+    void this.#outlet.pass(bytes);
   }
 
   #account(bytes: Uint8Array, contentType: string, idle: number): void {
@@ -216,7 +221,10 @@ class Passing {
   /** What is left to say to a caller who is still there. */
   #finish(filter: EventFilter | undefined): void {
     const rest = filter?.end();
-    if (rest && rest.length > 0) void this.#outlet.pass(rest);
+    if (rest && rest.length > 0) {
+      this.#passage.passed?.(rest);
+      void this.#outlet.pass(rest);
+    }
     if (this.#reason === "closed" || this.#decoder?.ended || filter?.isAnswered) this.#outlet.close();
     else this.#outlet.fail(new TypeError("The provider's answer broke off."));
   }

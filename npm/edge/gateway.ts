@@ -4,11 +4,12 @@
 import { ChatwireError, type ModelList } from "chatwire";
 import { type Context, Hono } from "hono";
 import { admit, authorized, checkHost, checkOrigin, preflight } from "./admission.ts";
+import type { CachedAnswer } from "./answer-cache.ts";
 import { type Configuration, configure, hasBudget } from "./configuration.ts";
 import { openKept, readKept, STREAM_HEADER, stopKept } from "./kept.ts";
 import { createKey, limitKey, listKeys, revokeKey } from "./key-management.ts";
 import { withLimits } from "./limits.ts";
-import type { DurableNamespace, Environment, GatewayOptions, Grant, HookRequest } from "./options.ts";
+import type { DurableNamespace, Environment, GatewayOptions, Grant, HookRequest, UsageRecord } from "./options.ts";
 import { issuePageToken, revokePageTokens, type TokenRequest } from "./page-token.ts";
 import { PASSED, passThrough } from "./pass-through.ts";
 import { Problem, Refusal, safeHeaders } from "./problem.ts";
@@ -16,6 +17,7 @@ import { type Exports, register, withExports } from "./registry.ts";
 import { relay } from "./relay.ts";
 import { type ChatRequest, chatRequestOf, limitsOf, modelsFor, readJSON } from "./request.ts";
 import { keysInOrder, problemOf, type UpstreamKey } from "./upstream.ts";
+import { openRecord } from "./usage-record.ts";
 import { metricsOf, usageReport } from "./usage-report.ts";
 
 /** The part of a worker's context that the gateway uses. */
@@ -284,12 +286,44 @@ async function complete(c: Context<Env>): Promise<Response> {
     const body = request.json.print(request.params) ?? JSON.stringify(request.params);
     return openKept(configuration.streams, { ...order, body }, c.req.header(STREAM_HEADER), waitUntil);
   }
+  const control = c.req.raw.headers.get("cache-control");
+  const key = await configuration.cache?.keyOf(request, caller, control);
+  const cached = key === undefined ? undefined : configuration.cache?.find(key, control);
+  if (cached) return fromCache(cached, c.env, { recordId, requestId, caller, model: request.model });
+  const gathering = key === undefined ? undefined : configuration.cache?.gather(key);
   const limitRequest = { recordId, caller, plan, ...limitsOf(request), signal, waitUntil };
   const leases = await configuration.shared?.open(limitRequest);
   const trace = traceOf(c.req.raw);
-  const admitted = { configuration, signal, requestId, caller, tags, request, recordId, trace, leases, waitUntil };
+  const admitted = {
+    gathering,
+    configuration,
+    signal,
+    requestId,
+    caller,
+    tags,
+    request,
+    recordId,
+    trace,
+    leases,
+    waitUntil,
+  };
   const { response } = await relay(admitted);
   return withLimits(response, leases);
+}
+
+/** An answer from the cache, and a record of what it saved. */
+function fromCache(
+  { contentType, bytes, tokens, cost }: CachedAnswer,
+  { configuration, waitUntil }: Exchange,
+  known: Pick<UsageRecord, "recordId" | "requestId" | "caller" | "model">,
+): Response {
+  const record = openRecord(configuration, undefined, known);
+  waitUntil(record.closed);
+  const nothing = { promptTokens: 0, cached: null, completionTokens: 0, tokens: 0, cost: 0 };
+  void record.close({ ...nothing, outcome: "complete", saved: { tokens, cost } });
+  return new Response(bytes.slice(), {
+    headers: safeHeaders({ "content-type": contentType, "x-chatwire-cache": "hit" }),
+  });
 }
 
 /** Lets `hooks.before` change a request's parameters, or refuse it. */

@@ -8,6 +8,7 @@ export { ChatwireLimiter, type LimiterState, type UsageRow } from "./limiter.ts"
 export type {
   Authorize,
   Awaitable,
+  CacheOptions,
   DurableNamespace,
   Environment,
   GatewayHooks,

@@ -196,6 +196,8 @@ export interface UsageRecord {
   caller: string;
   /** Those of the caller's grant, where it has any. */
   tags?: Readonly<Record<string, string>>;
+  /** What an answer from the cache would have used: nothing was asked of a provider, and the record's own numbers are 0. */
+  saved?: { tokens: number | null; cost: number | null };
   /** The path that was asked, where it is not `/v1/chat/completions`. */
   endpoint?: string;
   /** As the caller named it. */
@@ -223,6 +225,16 @@ export interface UsageRecord {
   startedAt: number;
   /** Milliseconds since the request was sent on. */
   timing: { firstByte: number | null; firstToken: number | null; total: number | null };
+}
+
+/** Answers that are given again to the same request. */
+export interface CacheOptions {
+  /** Seconds for which an answer is given again. */
+  ttl: number;
+  /** Only for these models, by the names callers use; for all when left out. */
+  models?: readonly string[];
+  /** Whether callers get each other's answers. Default false. */
+  shared?: boolean;
 }
 
 /** What a hook is told of a request. */
@@ -294,6 +306,11 @@ export interface GatewayOptions {
    * at `GET /v1/streams/{id}`. What is not streamed is drained then.
    */
   onDisconnect?: "drain" | "abort" | "durable";
+  /**
+   * Gives whole answers again to the same request, from this isolate's memory. `cache-control: no-cache`, `no-store` and
+   * `max-age` of a request are honoured. Streams that are kept (`onDisconnect: "durable"`) are not cached. Default: none.
+   */
+  cache?: CacheOptions;
   /** Code of yours before and after a chat completion: to change, refuse or redact. */
   hooks?: GatewayHooks;
   /** Origins whose pages may call, or `"*"`. The gateway's own always may. */

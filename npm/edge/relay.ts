@@ -3,6 +3,7 @@
  */
 import { APIUserAbortError, ChatDecoder, type Timeouts } from "chatwire";
 import { answerOf, EVENT_STREAM, untilFirstToken } from "./answer.ts";
+import type { Gathering } from "./answer-cache.ts";
 import type { Configuration } from "./configuration.ts";
 import { type Ending, forward, HEARTBEAT, type OpenAnswer } from "./forward.ts";
 import type { RequestLeases } from "./limits.ts";
@@ -38,6 +39,8 @@ export interface Admitted {
   recordId: string;
   /** Headers that go on to the provider: those of W3C Trace Context. */
   trace?: Readonly<Record<string, string>>;
+  /** Gathers the answer, where it may be given again. */
+  gathering?: Gathering | undefined;
   /** Its leases within the limits. */
   leases: RequestLeases | undefined;
   /** Keeps the worker alive while there is something to count, also when the caller has left. */
@@ -86,10 +89,14 @@ export async function relay(admitted: Admitted): Promise<Relayed> {
       writeTimeout,
       answerTimeout,
       problemOf,
+      passed: admitted.gathering?.add,
     });
     void ended.then((ending) => {
       opening.end();
-      return record.close(entryOf(ending));
+      const entry = entryOf(ending);
+      const { tokens = null, cost = null } = entry;
+      if (entry.outcome === "complete") admitted.gathering?.keep(first.contentType, { tokens, cost });
+      return record.close(entry);
     });
     const headers = answerHeaders(first.contentType, record.value.upstreamRequestId);
     return { response: new Response(body, { headers }), record: record.value };

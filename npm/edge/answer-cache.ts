@@ -1,0 +1,92 @@
+/**
+ * Answers that are given again to the same request: word for word, from this isolate's memory, to the same caller unless the
+ * operator says otherwise. A stream comes back as a stream.
+ */
+import { joined } from "./bytes.ts";
+import type { CacheOptions } from "./options.ts";
+import type { ChatRequest } from "./request.ts";
+
+/** The longest answer that is kept, and all of them together, in bytes. */
+const MAX_ANSWER = 1024 * 1024;
+const MAX_ALL = 32 * 1024 * 1024;
+
+/** An answer that is kept, and what it cost. */
+export interface CachedAnswer {
+  contentType: string;
+  bytes: Uint8Array;
+  tokens: number | null;
+  cost: number | null;
+  expires: number;
+}
+
+/** What is gathered of an answer while it passes. */
+export interface Gathering {
+  add(bytes: Uint8Array): void;
+  /** Keeps it: it is whole. */
+  keep(contentType: string, used: { tokens: number | null; cost: number | null }): void;
+}
+
+export class AnswerCache {
+  readonly #options: CacheOptions;
+  /** In the order in which they were used. */
+  readonly #answers = new Map<string, CachedAnswer>();
+  #bytes = 0;
+
+  constructor(options: CacheOptions) {
+    this.#options = options;
+  }
+
+  /** The key of a request; `undefined` where it may not be answered from the cache, by route or by the caller's wish. */
+  async keyOf(request: ChatRequest, caller: string, control: string | null): Promise<string | undefined> {
+    const { models, shared = false } = this.#options;
+    if (models && !models.includes(request.model)) return undefined;
+    if (/\bno-store\b/i.test(control ?? "")) return undefined;
+    const { model, params, hidesUsage, maxTokens, json } = request;
+    const body = json.print(params) ?? JSON.stringify(params);
+    const text = JSON.stringify([shared ? null : caller, model, hidesUsage, maxTokens ?? null, body]);
+    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
+    return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+
+  /** The answer for a key, unless the caller wants a new one (`no-cache`) or a younger one (`max-age`). */
+  find(key: string, control: string | null): CachedAnswer | undefined {
+    const found = this.#answers.get(key);
+    const now = Date.now();
+    if (found && found.expires <= now) this.#drop(key);
+    if (!found || found.expires <= now || /\bno-cache\b/i.test(control ?? "")) return undefined;
+    const [, wanted] = /\bmax-age=(\d+)/i.exec(control ?? "") ?? [];
+    const age = now - (found.expires - this.#options.ttl * 1000);
+    if (wanted !== undefined && age >= Number(wanted) * 1000) return undefined;
+    this.#answers.delete(key);
+    this.#answers.set(key, found);
+    return found;
+  }
+
+  /** Gathers an answer that passes. */
+  gather(key: string): Gathering {
+    const pieces: Uint8Array[] = [];
+    let length = 0;
+    return {
+      add: (bytes) => {
+        length += bytes.length;
+        if (length <= MAX_ANSWER) pieces.push(bytes.slice());
+      },
+      keep: (contentType, used) => {
+        if (length === 0 || length > MAX_ANSWER) return;
+        this.#drop(key);
+        const expires = Date.now() + this.#options.ttl * 1000;
+        this.#answers.set(key, { contentType, bytes: joined(...pieces).slice(), ...used, expires });
+        this.#bytes += length;
+        for (const oldest of this.#answers.keys()) {
+          if (this.#bytes <= MAX_ALL) break;
+          this.#drop(oldest);
+        }
+      },
+    };
+  }
+
+  #drop(key: string): void {
+    this.#bytes -= this.#answers.get(key)?.bytes.length ?? 0;
+    this.#answers.delete(key);
+  }
+}
