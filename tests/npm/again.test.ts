@@ -375,14 +375,14 @@ test("a_redirect_that_lost_the_request_is_named_with_what_to_set", async () => {
 
 test("a_number_as_timeout_is_for_the_headers_of_each_attempt_and_the_error_names_it", async () => {
   const slow = () => new Promise<Response>(() => {});
-  const { client, counter } = asked([slow, slow, () => whole("x")], { timeout: 120 });
+  const { client, counter } = asked([slow, slow, () => whole("x")], { timeout: 300 });
   {
     await client.chat.completions.create(hello);
     assert.equal(counter.requests, 3);
-    const late = asked([slow], { timeout: 25, maxRetries: 0 });
-    assert.match((await failureOf(late.client.chat.completions.create(hello))).message, /25 ms \(timeout\.headers\)/);
-    const total = asked([slow], { timeout: { total: 25 } });
-    assert.match((await failureOf(total.client.chat.completions.create(hello))).message, /25 ms \(timeout\.total\)/);
+    const late = asked([slow], { timeout: 150, maxRetries: 0 });
+    assert.match((await failureOf(late.client.chat.completions.create(hello))).message, /150 ms \(timeout\.headers\)/);
+    const total = asked([slow], { timeout: { total: 150 } });
+    assert.match((await failureOf(total.client.chat.completions.create(hello))).message, /150 ms \(timeout\.total\)/);
     assert.equal(total.counter.requests, 1);
   }
   // What comes after the headers has all the time it wants.
