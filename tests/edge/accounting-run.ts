@@ -136,7 +136,13 @@ export async function account(runtime: Runtime, mode: Mode, requests: number, se
       failed.every(({ tokens, cost }) => tokens === null && cost === null),
       JSON.stringify(failed[0]),
     );
-    assert.equal(records.length, emulator.ledger.requests, "one record for each request");
+    // A caller who resets at once is charged for the prompt, though the request may be cancelled before it has arrived.
+    const early = records.length - emulator.ledger.requests;
+    const estimates = records.filter(({ estimated }) => estimated).length;
+    assert.ok(
+      early === 0 || (mode === "abort" && early > 0 && early <= estimates),
+      `one record for each request: ${early}`,
+    );
     assert.equal(new Set(books.records.map(({ recordId }) => recordId)).size, books.records.length, "no record twice");
     const entries = new Map(emulator.ledger.records.map((entry) => [entry.requestId, entry]));
     let [tokens, ledger, estimated] = [0, 0, 0];
