@@ -201,11 +201,10 @@ fn is_multiple(piece: &[u8], last: &[u8]) -> bool {
 
 /// Whether a text is long enough, and does not itself repeat, so that all of it again is a repetition.
 pub(super) fn is_telling(text: &str) -> bool {
-    let twice = || [text, text].concat();
-    text.len() >= LONG
-        && twice()
-            .get(1..2 * text.len() - 1)
-            .is_some_and(|inner| !inner.contains(text))
+    let (text, length) = (text.as_bytes(), text.len());
+    let repeats_after =
+        |period: usize| length.is_multiple_of(period) && text.get(period..) == text.get(..length - period);
+    length >= LONG && !(1..=length / 2).any(repeats_after)
 }
 
 #[cfg(test)]
