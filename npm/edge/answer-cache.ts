@@ -3,8 +3,8 @@
  * operator says otherwise. A stream comes back as a stream.
  */
 import { joined } from "./bytes.ts";
+import type { ExactJSON } from "./exact-json.ts";
 import type { CacheOptions } from "./options.ts";
-import type { ChatRequest } from "./request.ts";
 
 /** The longest answer that is kept, and all of them together, in bytes. */
 const MAX_ANSWER = 1024 * 1024;
@@ -26,6 +26,15 @@ export interface Gathering {
   keep(contentType: string, used: { tokens: number | null; cost: number | null }): void;
 }
 
+/** What of a request tells its answer from others. */
+interface Cacheable {
+  model: string;
+  json: Pick<ExactJSON, "print">;
+  params: Readonly<Record<string, unknown>>;
+  maxTokens: number | undefined;
+  hidesUsage: boolean;
+}
+
 export class AnswerCache {
   readonly #options: CacheOptions;
   /** In the order in which they were used. */
@@ -37,7 +46,7 @@ export class AnswerCache {
   }
 
   /** The key of a request; `undefined` where it may not be answered from the cache, by route or by the caller's wish. */
-  async keyOf(request: ChatRequest, caller: string, control: string | null): Promise<string | undefined> {
+  async keyOf(request: Cacheable, caller: string, control: string | null): Promise<string | undefined> {
     const { models, shared = false } = this.#options;
     if (models && !models.includes(request.model)) return undefined;
     if (/\bno-store\b/i.test(control ?? "")) return undefined;
