@@ -8,7 +8,7 @@ import { type Capabilities, type Request, toRequest } from "./request.ts";
 import type { CallOptions, Content, GenerateResult, LanguageModel, StreamPart, StreamResult } from "./spec.ts";
 import { toFinishReason, toMetadata, toUsage } from "./usage.ts";
 
-/** What a call used, also one that was aborted or broke off. */
+/** The usage of one call, also one that was aborted or broke off. */
 export interface CallUsage
   extends Pick<Outcome, "status" | "usage" | "cost" | "timing" | "attempts" | "requestId" | "repairs"> {
   modelId: string;

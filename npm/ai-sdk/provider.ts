@@ -7,7 +7,7 @@ import { type CallUsage, ChatwireLanguageModel, type Shared } from "./model.ts";
 import type { Capabilities } from "./request.ts";
 import type { LanguageModel } from "./spec.ts";
 
-/** What the provider is told beside the client's own options. */
+/** Options of the provider, beside those of the client. */
 export interface ChatwireProviderSettings extends Partial<Capabilities> {
   /** The client to ask with, in place of one that is made of the other options. */
   client?: Chatwire;

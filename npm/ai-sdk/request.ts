@@ -5,7 +5,7 @@ import type { ChatCompletionCreateParamsBase, RequestOptions } from "chatwire";
 import { NAMESPACE, toMessages } from "./prompt.ts";
 import type { CallOptions, Warning } from "./spec.ts";
 
-/** What the server is known to take. */
+/** Features that the server is known to support. */
 export interface Capabilities {
   /** `response_format: { type: "json_schema" }`. */
   structuredOutputs: boolean;

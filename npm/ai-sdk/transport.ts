@@ -18,7 +18,7 @@ export interface StreamStore {
   removeItem(key: string): void;
 }
 
-/** What a transport is told. */
+/** Options of a transport. */
 export interface ChatwireTransportOptions
   extends Pick<UIMessageStreamOptions, "sendReasoning" | "sendSources" | "onError"> {
   /** The client to ask with, or the options of one. */

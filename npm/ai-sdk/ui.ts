@@ -7,7 +7,7 @@ import type { ChatEvent, ChatStream, Outcome } from "chatwire";
 import { sourcesOf } from "./parts.ts";
 import { toFinishReason } from "./usage.ts";
 
-/** What is told beside the answer. */
+/** Options of a stream for user interfaces. */
 export interface UIMessageStreamOptions {
   /** The id of the assistant's message; the reader makes one when it is left out. */
   messageId?: string;
