@@ -30,10 +30,14 @@ import type {
 
 const CHAT_COMPLETIONS = "/chat/completions";
 
-/** `client.chat.completions`. */
+/** Chat completions: `client.chat.completions`. */
 export class Completions {
   readonly #caller: Caller;
 
+  /**
+   * The object is `client.chat.completions`.
+   * @internal
+   */
   constructor(caller: Caller) {
     this.#caller = caller;
   }
@@ -181,19 +185,27 @@ export class Completions {
   }
 }
 
-/** `client.chat`. */
+/** The part of a client that is about chats: `client.chat`. */
 export class Chat {
   readonly completions: Completions;
 
+  /**
+   * The object is `client.chat`.
+   * @internal
+   */
   constructor(caller: Caller) {
     this.completions = new Completions(caller);
   }
 }
 
-/** `client.models`. */
+/** The models of a server: `client.models`. */
 export class Models {
   readonly #caller: Caller;
 
+  /**
+   * The object is `client.models`.
+   * @internal
+   */
   constructor(caller: Caller) {
     this.#caller = caller;
   }

@@ -5,6 +5,7 @@
  * `await init()` first.
  */
 
+import type { Batch } from "./engine/batch.ts";
 import {
   ABORTED,
   CHUNKS,
@@ -20,7 +21,7 @@ import {
   NONE,
   TEXT,
 } from "./engine/boundary.ts";
-import { type Batch, BodyDecoder } from "./engine/decoder.ts";
+import { BodyDecoder } from "./engine/decoder.ts";
 import { answer, asBytes, init, make, type Part, place, requireNow } from "./engine/engine.ts";
 import { shapeOf } from "./engine/shapes.ts";
 import { ChatwireError, toError } from "./errors.ts";
@@ -29,28 +30,68 @@ import type { ChatCompletionChunk, ChatEvent, Outcome, Prices, ReasoningPlace, S
 
 /** How an answer is read. */
 export interface DecoderOptions {
-  /** `"tolerant"` (default) puts right what it can and says so in `repairs`; `"strict"` ends in a `ProtocolError`. */
+  /**
+   * `"tolerant"` puts right what it can and says so in `repairs`; `"strict"` ends in a `ProtocolError`.
+   * @default `"tolerant"`
+   */
   decoding?: "tolerant" | "strict";
   /** Whose dialect it is; only known ones change anything. */
   provider?: string;
   /** ElectronHub: which of its paths answered. */
   endpoint?: string;
-  /** Where the model's thinking appears; found out by itself when left out. */
+  /**
+   * Where the model's thinking appears; found out by itself when left out.
+   * @default `"detect"`
+   */
   reasoning?: ReasoningPlace;
   /**
    * Which JSON comes in `partial` events: left out, answers that are an object or a list, and the arguments of tool calls;
    * `true`, any JSON value; `false`, none.
    */
   partial?: boolean;
-  /** Cuts the text into sentences, each given out as a `sentence` event once it is complete. Default false. */
+  /**
+   * Cuts the text into sentences, each given out as a `sentence` event once it is complete.
+   * @default false
+   */
   sentences?: boolean | SentenceOptions;
-  /** `false` keeps nothing for the outcome but how it ended and what was used. */
+  /**
+   * `false` keeps nothing for the outcome but how it ended and what was used.
+   * @default true
+   */
   accumulate?: boolean;
   /** USD per 1M tokens, for `cost`. */
   prices?: Prices;
-  /** What may be held at most, in bytes (`maxChoices`: a number of answers). Default 16, 16 and 64 MiB, and 128. */
-  limits?: { maxEventBytes?: number; maxToolCallBytes?: number; maxStreamBytes?: number; maxChoices?: number };
-  /** When the request was sent, on the clock of `performance.now()`; the timing counts from here. Default: now. */
+  /** How much of an answer is held at most. An answer that grows past one of them ends in a `ProtocolError`. */
+  limits?: {
+    /**
+     * Bytes of one event.
+     * @range at least 1
+     * @default 16,777,216
+     */
+    maxEventBytes?: number;
+    /**
+     * Bytes of the arguments of all tool calls.
+     * @range at least 1
+     * @default 16,777,216
+     */
+    maxToolCallBytes?: number;
+    /**
+     * Bytes of everything that is kept of one answer.
+     * @range at least 1
+     * @default 67,108,864
+     */
+    maxStreamBytes?: number;
+    /**
+     * Choices of one answer.
+     * @range at least 1
+     * @default 128
+     */
+    maxChoices?: number;
+  };
+  /**
+   * When the request was sent, on the clock of `performance.now()`; the timing counts from here.
+   * @default now
+   */
   started?: number;
 }
 
@@ -187,7 +228,11 @@ export interface EventStreamEvent {
 
 /** How an event stream is framed. */
 export interface EventStreamDecoderOptions {
-  /** How many bytes one event may have. Default 16 MiB. */
+  /**
+   * How many bytes one event may have.
+   * @range 1 to 4,294,967,295
+   * @default 16,777,216
+   */
   maxEventBytes?: number;
 }
 

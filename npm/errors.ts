@@ -4,7 +4,7 @@
  * The engine decides which error it is; here its description becomes an instance. Keys and message contents never get in.
  * Beside them the outcome of what never became a stream, and the error that an outcome stands for.
  */
-import type { Outcome } from "./types.ts";
+import type { Outcome } from "./types/outcome.ts";
 
 /** One problem with one field of a request, in the shape Electron's own 400 answers have. */
 export interface ErrorDetail {

@@ -15,8 +15,17 @@ import type {
 
 /** Plan limits kept on the client: waiters are served in order. */
 export interface PlanLimits {
+  /**
+   * Requests in any 60 seconds.
+   * @range a whole number, 1 to 1,000,000
+   * @default no limit
+   */
   requestsPerMinute?: number;
-  /** Requests open at the same time. */
+  /**
+   * Requests open at the same time.
+   * @range a whole number, 1 to 1,000,000
+   * @default no limit
+   */
   concurrent?: number;
 }
 
@@ -142,9 +151,15 @@ export interface ClientOptions {
    * In Node, Deno and Bun it is read from `SMALLEST_API_KEY`, `ELECTRONHUB_API_KEY` or `OPENAI_API_KEY` when left out.
    */
   apiKey?: string | null | (() => string | Promise<string>);
-  /** Allows a key for a provider's own host in a page, where every visitor can read it. Default false. */
+  /**
+   * Allows a key for a provider's own host in a page, where every visitor can read it.
+   * @default false
+   */
   dangerouslyAllowBrowser?: boolean;
-  /** In place of the global `fetch`. */
+  /**
+   * In place of the global `fetch`.
+   * @default the global `fetch`
+   */
   fetch?: Fetch;
   /** Sent with every request; `null` leaves a header out, `undefined` changes nothing. */
   defaultHeaders?: Record<string, string | null | undefined> | Headers | [string, string][];
@@ -158,9 +173,16 @@ export interface ClientOptions {
    * @default 2
    */
   maxRetries?: number;
-  /** Patience in milliseconds: one number for the headers of each attempt, or one for each part of the call. */
+  /**
+   * Patience in milliseconds: one number for the headers of each attempt, or one for each part of the call.
+   * @range more than 0, at most 2,147,483,647, or `false` for a part
+   * @default those of `Timeouts`
+   */
   timeout?: number | Timeouts;
-  /** Holds back what the plan would refuse. Default false. */
+  /**
+   * Holds back what the plan would refuse.
+   * @default false
+   */
   limits?: false | "standard" | "enterprise" | PlanLimits;
   /**
    * Sends a second request while the first is silent, and takes whichever brings its first token first; the other is cancelled,
@@ -174,11 +196,15 @@ export interface ClientOptions {
   /** Whom to ask when this provider cannot answer, in order, before the first token only. */
   fallback?: readonly Fallback[];
   /**
-   * What to refuse before sending: what the service documents as rejected (`"documented"`, default; what is merely
-   * suspicious is a warning), also what is suspicious (`"strict"`), or nothing.
+   * The requests that are refused before they are sent: those that the service documents as rejected (`"documented"`; a request
+   * that is merely suspicious is a warning), the suspicious ones as well (`"strict"`), or none.
+   * @default `"documented"`
    */
   validate?: "documented" | "strict" | false;
-  /** What to do with an answer that is not as it should be: put it right and say so (default), or refuse it. */
+  /**
+   * What to do with an answer that is not as it should be: put it right and say so, or refuse it.
+   * @default `"tolerant"`
+   */
   decoding?: "tolerant" | "strict";
   /** USD per 1M tokens. Known for Electron; for others, what is not known costs `null`. */
   prices?: Prices;
@@ -196,29 +222,55 @@ export interface RequestOptions {
   headers?: Record<string, string | null | undefined> | Headers | [string, string][];
   /** Added to the URL. */
   query?: Record<string, string | undefined>;
-  /** In place of the client's, in milliseconds. */
+  /**
+   * In place of the client's, in milliseconds.
+   * @range more than 0, at most 2,147,483,647, or `false` for a part
+   * @default the client's
+   */
   timeout?: number | Timeouts;
-  /** In place of the client's. */
+  /**
+   * In place of the client's.
+   * @range more than 0
+   * @default the client's
+   */
   hedge?: boolean | number;
-  /** In place of the client's. */
+  /**
+   * In place of the client's.
+   * @range 0 to 100
+   * @default the client's
+   */
   maxRetries?: number;
-  /** In place of the client's. */
+  /**
+   * In place of the client's.
+   * @default the client's
+   */
   decoding?: "tolerant" | "strict";
-  /** `false` keeps no completion for the outcome: less memory for long answers. Default true. */
+  /**
+   * `false` keeps no completion for the outcome: less memory for long answers.
+   * @default true
+   */
   accumulate?: boolean;
-  /** Cuts the text of a stream into sentences, each given out as a `sentence` event once it is complete. Default false. */
+  /**
+   * Cuts the text of a stream into sentences, each given out as a `sentence` event once it is complete.
+   * @default false
+   */
   sentences?: boolean | SentenceOptions;
   /**
    * Who goes on, in order, when a stream breaks after its first token: from what was said, with a `seam` event between, and in
    * `outcome.seams`. Only text is continued, of one choice, without tool calls. The usage is that of both.
    */
   continueWith?: readonly Continuation[];
-  /** Keeps a stream's bytes and their timing, for `stream.recording()`. Default false. */
+  /**
+   * Keeps a stream's bytes and their timing, for `stream.recording()`.
+   * @default false
+   */
   record?: boolean;
   /**
    * The id of a stream on a gateway that keeps streams, chosen here: 16 to 128 letters, digits, `-` and `_`, such as
    * `crypto.randomUUID()`. With it `resume` finds the stream before its first byte, also after a reload that came before the
    * headers. Other servers ignore it.
+   * @range 16 to 128 letters, digits, `-` and `_`
+   * @default the gateway chooses
    */
   resumeId?: string;
 }

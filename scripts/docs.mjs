@@ -4,8 +4,8 @@
  *     npm run docs                 into docs/api
  *     npm run docs -- elsewhere    into another folder
  *
- * One page for each source file that exports something. It knows the syntax that npm/ uses, not all of TypeScript's;
- * what it does not know is a failure, never a gap.
+ * The pages of the entry `chatwire` are cut by task, and each other entry is one page. The script knows the syntax that npm/
+ * uses, not all of TypeScript's; syntax that it does not know, and a name that has no page, is a failure, never a gap.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
@@ -24,6 +24,84 @@ function entries() {
 /** The files that enforce what a field's `@enforced` names. */
 const ENFORCERS = ["electron", "electronhub", "openai"];
 
+/**
+ * The pages of the entry `chatwire`, in the order in which a user meets them: a title, an introduction, and for each source file
+ * all its names, those listed, or those that no page before has.
+ */
+const TASKS = {
+  client: [
+    "Client",
+    "A client, its settings, and loading the engine.",
+    {
+      "npm/client.ts": ["Chatwire", "Models"],
+      "npm/options.ts": [
+        "ClientOptions",
+        "PlanLimits",
+        "Fallback",
+        "FallbackReason",
+        "OtherClient",
+        "Hooks",
+        "HookCall",
+        "Operation",
+      ],
+      "npm/types/settings.ts": ["CustomProvider", "ReasoningPlace", "Timeouts", "Prices", "Fetch", "FetchInit"],
+      "npm/types/outcome.ts": ["UsageTotals"],
+      "npm/engine/engine.ts": "all",
+    },
+  ],
+  calls: [
+    "Calls",
+    "Requests: what `client.chat.completions` offers, and the settings of one call. The parameters are on the page\n[Types on the wire](types.md#chatcompletioncreateparamsbase).",
+    {
+      "npm/client.ts": ["Chat", "Completions"],
+      "npm/options.ts": ["RequestOptions", "Continuation"],
+      "npm/types/settings.ts": ["SentenceOptions"],
+      "npm/request/api-promise.ts": "all",
+      "npm/types/outcome.ts": ["WithRequestId"],
+      "npm/request/batch.ts": "all",
+    },
+  ],
+  streams: [
+    "Streams",
+    "A streamed answer and the ways to read it.",
+    { "npm/stream/chat-stream.ts": "all", "npm/stream/frames.ts": "all" },
+  ],
+  events: [
+    "Events and outcome",
+    "What a stream says, whatever the dialect of its server, and how it ended.",
+    {
+      "npm/types/outcome.ts": [
+        "ChatEvent",
+        "Outcome",
+        "OutcomeFields",
+        "Usage",
+        "Timing",
+        "ToolCall",
+        "Repair",
+        "Seam",
+      ],
+      "npm/errors.ts": ["Attempt"],
+    },
+  ],
+  errors: ["Errors", undefined, { "npm/errors.ts": "rest" }],
+  tools: [
+    "Tools and structured answers",
+    "Functions that a model may call, the run that lets it, and answers of a given shape.",
+    {
+      "npm/tools/run.ts": "all",
+      "npm/tools/shapes.ts": "all",
+      "npm/tools/parse.ts": "all",
+      "npm/tools/schema-shapes.ts": "all",
+    },
+  ],
+  decoders: ["Decoders", undefined, { "npm/decoders.ts": "all" }],
+  types: [
+    "Types on the wire",
+    "Requests, completions and chunks as they are on the wire. Fields not listed pass through verbatim: spread them in\n(`{ messages, ...{ guided_json: schema } }`).",
+    { "npm/types/wire.ts": "all" },
+  ],
+};
+
 /** Writes the reference into a folder, which then holds nothing else. */
 export function writeDocs(folder) {
   rmSync(folder, { recursive: true, force: true });
@@ -38,19 +116,12 @@ export function pages() {
     if (!files.has(path)) files.set(path, parse(path));
     return files.get(path);
   };
-  /** @type {Map<string, { entry: string, path: string, names: Set<string> }>} */
-  const sources = new Map();
-  for (const [entry, path] of entries()) {
-    for (const { name, path: from } of exportsOf(read(path), read)) {
-      const page = pageName(from);
-      if (!sources.has(page)) sources.set(page, { entry, path: from, names: new Set() });
-      sources.get(page).names.add(name);
-    }
-  }
-  /** Which page explains a name, for the links. */
+  const list = plan(read);
+  /** The page that explains a name: of two pages, the first. */
   const homes = new Map();
-  for (const [page, { names }] of [...sources].reverse()) for (const name of names) homes.set(name, page);
-
+  for (const { page, parts } of [...list].reverse()) {
+    for (const { names } of parts) for (const name of names) homes.set(name, page);
+  }
   const written = new Map();
   const index = [
     "# API reference",
@@ -58,26 +129,94 @@ export function pages() {
     "Written by `npm run docs` from the doc comments of the sources: change those, not these pages.",
   ];
   let heading = "";
-  for (const [page, { entry, path, names }] of sources) {
-    const file = read(path);
-    const said = file.declarations.filter(({ name }) => names.has(name));
-    const missing = [...names].filter((name) => !said.some((one) => one.name === name));
-    if (missing.length > 0) throw new Error(`${path} does not declare ${missing.join(", ")}`);
-    const link = (type) => linked(type, homes, page);
-    const title = `${entry}: ${page.replace(/\.md$/, "")}`;
-    const body = merged(said).map((one) => describe(one, file, link));
-    written.set(page, `${[`# ${title}`, file.intro, ...body].filter(Boolean).join("\n\n")}\n`);
+  for (const { entry, page, title, about, parts } of list) {
+    const own = new Set(parts.flatMap(({ names }) => names));
+    const link = (type) => linked(type, (name) => (own.has(name) ? page : homes.get(name)), page);
+    const body = parts.flatMap(({ file, names }) => {
+      const groups = merged(file.declarations);
+      return names.map((name) => describe(groups.get(name), file, link));
+    });
+    const contents = parts.flatMap(({ file, names }) => {
+      const groups = merged(file.declarations);
+      return names.map((name) => {
+        const said = summary(groups.get(name), file);
+        return `- [${name}](#${anchor(name, own)})${said && `: ${said}`}`;
+      });
+    });
+    // A page about one source file opens as that file does.
+    const intro = about ?? parts[0].file.intro;
+    written.set(page, `${[`# ${title}`, intro, contents.join("\n"), ...body].filter(Boolean).join("\n\n")}\n`);
 
     if (heading !== entry) index.push("", `## \`${entry}\``, "");
     heading = entry;
-    const list = merged(said).map(([{ name }]) => `[\`${name}\`](${page}#${name.toLowerCase()})`);
-    index.push(`- **[${page.replace(/\.md$/, "")}](${page})**: ${list.join(", ")}`);
+    const names = [...own].map((name) => `[\`${name}\`](${page}#${anchor(name, own)})`);
+    index.push(`- **[${title}](${page})**: ${names.join(", ")}`);
   }
   written.set("README.md", `${index.join("\n")}\n`);
   return written;
 }
 
-const pageName = (path) => `${relative("npm", path).replace(/\.ts$/, "").replaceAll("/", "-")}.md`;
+/** What stands on each page: the parts, each some names of one source file. */
+function plan(read) {
+  const list = [];
+  /** The names that have a page, by the file that declares them. */
+  const placed = new Map();
+  const take = (path, names) => {
+    const file = read(path);
+    if (!placed.has(path)) placed.set(path, new Set());
+    for (const name of names) {
+      if (!file.declarations.some((one) => one.name === name)) throw new Error(`${path} does not declare ${name}`);
+      placed.get(path).add(name);
+    }
+    return { file, names };
+  };
+  for (const [entry, path] of entries()) {
+    const exported = new Map();
+    for (const { name, path: from } of exportsOf(read(path), read)) {
+      if (placed.get(from)?.has(name)) continue;
+      exported.set(from, [...(exported.get(from) ?? []), name]);
+    }
+    if (exported.size === 0) continue;
+    if (list.length > 0) {
+      const page = `${entry.split("/").slice(1).join("-")}.md`;
+      const about = read(path).intro.replace(/^`[^`]*`: (.)/, (_, first) => first.toUpperCase());
+      list.push({
+        entry,
+        page,
+        title: entry,
+        about,
+        parts: [...exported].map(([from, names]) => take(from, inOrder(names, read(from)))),
+      });
+      continue;
+    }
+    for (const [page, [title, about, sources]] of Object.entries(TASKS)) {
+      const parts = Object.entries(sources).map(([from, wanted]) => {
+        const left = (exported.get(from) ?? []).filter((name) => !placed.get(from)?.has(name));
+        const strange = Array.isArray(wanted) && wanted.filter((name) => !left.includes(name));
+        if (strange?.length > 0) throw new Error(`${from} does not export ${strange.join(", ")} for the page ${page}`);
+        return take(from, Array.isArray(wanted) ? wanted : inOrder(left, read(from)));
+      });
+      list.push({ entry, page: `${page}.md`, title, about, parts });
+    }
+    for (const [from, names] of exported) {
+      const left = names.filter((name) => !placed.get(from)?.has(name));
+      if (left.length > 0)
+        throw new Error(`No page of the reference has ${left.join(", ")} of ${from}: add them to TASKS`);
+    }
+  }
+  return list;
+}
+
+/** The anchor of a name among those of its page: where two differ in case alone, the second has a number. */
+function anchor(name, own) {
+  const same = [...own].filter((other) => other.toLowerCase() === name.toLowerCase());
+  const at = same.indexOf(name);
+  return at > 0 ? `${name.toLowerCase()}-${at}` : name.toLowerCase();
+}
+
+/** Names in the order in which their file declares them. */
+const inOrder = (names, { declarations }) =>
+  [...new Set(declarations.map(({ name }) => name))].filter((name) => names.includes(name));
 
 /** A source file: what it opens with, what it declares, and what it exports of others. */
 function parse(path) {
@@ -116,11 +255,19 @@ function exportsOf(file, read) {
   return [...others, ...own].filter((one, at, list) => list.findIndex(({ name }) => name === one.name) === at);
 }
 
-/** Declarations of the same name together: overloads, and a class with its interface. */
+/** Declarations by name: overloads, and a class with its interface, are together. */
 function merged(declarations) {
   const groups = new Map();
   for (const one of declarations) groups.set(one.name, [...(groups.get(one.name) ?? []), one]);
-  return [...groups.values()];
+  return groups;
+}
+
+/** The first sentence of a declaration's comment. */
+function summary(group, file) {
+  const [{ start }] = group;
+  const [first = ""] = commentBefore(file.text, start).text.split("\n\n");
+  const sentence = first.replace(/\s*\n\s*/g, " ").match(/^(?:`[^`]*`|[^`])*?[.:](?= |$)/)?.[0] ?? "";
+  return sentence.replace(/:$/, ".");
 }
 
 // ---- Comments -------------------------------------------------------------------------------------------------------
@@ -241,6 +388,9 @@ const isHidden = (node) =>
   node.accessibility === "private" ||
   node.type === "StaticBlock";
 
+/** Whether users cannot call it: the reference tells how to come by such an object instead. */
+const isInternal = (node, text) => commentBefore(text, node.start).tags.some(({ tag }) => tag === "internal");
+
 /** A table of fields, then a section for each method. */
 function members(nodes, file, link) {
   const shown = nodes.filter((node) => !isHidden(node));
@@ -255,6 +405,10 @@ function members(nodes, file, link) {
     const name = nameOfMethod(node, file.text);
     const doc = prose(commentBefore(file.text, node.start));
     if (node.kind === "constructor" && doc === "") continue; // for the package itself
+    if (isInternal(node, file.text)) {
+      methods.push(commentBefore(file.text, node.start).text);
+      continue;
+    }
     const code = `\`\`\`ts\n${methodSignature(node, file.text)}\n\`\`\``;
     methods.push([last === name ? "" : `### ${name}`, code, doc].filter(Boolean).join("\n\n"));
     last = name;
@@ -345,10 +499,10 @@ function enforced(text) {
 }
 
 /** A type, with a link where it is the name of one. */
-function linked(type, homes, page) {
+function linked(type, homeOf, page) {
   if (type === "") return "";
   const name = type.match(/^\w+/)?.[0] ?? "";
-  const home = homes.get(name);
+  const home = homeOf(name);
   const shown = `\`${type.replaceAll("`", "")}\``;
   if (!home || !/^\w+(\[\])?$/.test(type)) return shown;
   return `[${shown}](${home === page ? "" : home}#${name.toLowerCase()})`;

@@ -11,7 +11,10 @@ import type { LanguageModel } from "./spec.ts";
 export interface ChatwireProviderSettings extends Partial<Capabilities> {
   /** The client to ask with, in place of one that is made of the other options. */
   client?: Chatwire;
-  /** How the provider is called in the AI SDK. Default `"chatwire"`. */
+  /**
+   * How the provider is called in the AI SDK.
+   * @default `"chatwire"`
+   */
   name?: string;
   /** Told what each call used, also one that was aborted or broke off. What it throws is ignored. */
   onUsage?: (used: CallUsage) => void;

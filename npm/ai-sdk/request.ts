@@ -21,7 +21,10 @@ export interface Capabilities {
 export interface CallSettings extends Pick<RequestOptions, "timeout" | "maxRetries" | "decoding" | "query"> {
   /** Added to the request as they are: what the AI SDK has no setting for. */
   params?: Record<string, unknown>;
-  /** `strict` of a JSON schema and of tools. Default true for schemas. */
+  /**
+   * `strict` of a JSON schema and of tools.
+   * @default true for schemas
+   */
   strictJsonSchema?: boolean;
 }
 

@@ -29,8 +29,8 @@ export interface ChatwireTransportOptions
   /** Added to each request. The `body` of one message comes after it. */
   params?: Partial<ChatCompletionCreateParamsBase>;
   /**
-   * Where the id of the running stream is kept, so that a page that was reloaded goes on with it. Default: `sessionStorage`
-   * where there is one. `false` keeps none.
+   * Where the id of the running stream is kept, so that a page that was reloaded goes on with it. `false` keeps none.
+   * @default `sessionStorage` where there is one
    */
   store?: StreamStore | false;
 }

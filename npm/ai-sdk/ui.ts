@@ -11,11 +11,20 @@ import { toFinishReason } from "./usage.ts";
 export interface UIMessageStreamOptions {
   /** The id of the assistant's message; the reader makes one when it is left out. */
   messageId?: string;
-  /** Reasoning is sent too. Default true. */
+  /**
+   * Reasoning is sent too.
+   * @default true
+   */
   sendReasoning?: boolean;
-  /** Sources are sent too. Default true. */
+  /**
+   * Sources are sent too.
+   * @default true
+   */
   sendSources?: boolean;
-  /** What a reader is told of an error. Default: the error's own message, which never has a key in it. */
+  /**
+   * What a reader is told of an error.
+   * @default the error's own message, which never has a key in it
+   */
   onError?: (error: Error) => string;
 }
 

@@ -76,13 +76,19 @@ export interface Claims {
 export interface JwtOptions {
   /** The public keys of whoever signs: where they are published, or the key set itself. */
   jwks?: string | URL | { keys: object[] };
-  /** The secret shared with whoever signs (HS256, HS384, HS512), at least 32 characters. */
+  /**
+   * The secret shared with whoever signs (HS256, HS384, HS512), at least 32 characters.
+   * @range at least 32 characters
+   */
   secret?: string;
   /** Who must have signed (`iss`). */
   issuer: string | string[];
   /** Whom the token must be for (`aud`): otherwise one meant for another service would open this one. */
   audience: string | string[];
-  /** Seconds by which clocks may differ. Default 5. */
+  /**
+   * Seconds by which clocks may differ.
+   * @default 5
+   */
   tolerance?: number;
   /** Whom the claims stand for; `null` lets nobody in. By default `{ caller: sub }`. */
   grant?: (claims: Claims) => Awaitable<Grant | null>;

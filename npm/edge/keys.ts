@@ -54,7 +54,11 @@ export class ChatwireKeys {
   readonly #sql: KeysState["storage"]["sql"];
   readonly #clock: () => number;
 
-  /** @param clock milliseconds since 1970; the host's by default */
+  /**
+   * The object is made by the platform.
+   * @internal
+   * @param clock milliseconds since 1970; the host's by default
+   */
   constructor(state: KeysState, _env?: unknown, clock: () => number = Date.now) {
     this.#sql = state.storage.sql;
     this.#clock = clock;

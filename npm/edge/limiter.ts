@@ -126,7 +126,11 @@ export class ChatwireLimiter {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #tidied: number;
 
-  /** @param clock milliseconds since 1970; the host's by default */
+  /**
+   * The object is made by the platform.
+   * @internal
+   * @param clock milliseconds since 1970; the host's by default
+   */
   constructor(state: LimiterState, _env?: unknown, clock: () => number = Date.now) {
     this.#sql = state.storage.sql;
     this.#clock = clock;

@@ -18,7 +18,11 @@ export type LengthField = "max_tokens" | "max_completion_tokens";
 /** One of several keys of a provider. */
 export interface ProviderKey {
   apiKey: string;
-  /** How much of the requests it gets, beside the others. Default 1. */
+  /**
+   * How much of the requests it gets, beside the others.
+   * @range above 0
+   * @default 1
+   */
   weight?: number;
 }
 
@@ -37,20 +41,26 @@ export interface ProviderOptions
   keys?: readonly (string | ProviderKey)[];
   /**
    * The parameters for the longest answer that this service understands: a cap is written into each.
-   * Default both; `["max_completion_tokens"]` for OpenAI and Azure, `["max_tokens"]` for Electron and ElectronHub.
+   * @default both; `["max_completion_tokens"]` for OpenAI and Azure, `["max_tokens"]` for Electron and ElectronHub
    */
   lengthFields?: readonly LengthField[];
   /**
-   * Whether usage may be asked for with `stream_options`. Default true; it is also left out once the service has refused it.
+   * Whether usage may be asked for with `stream_options`.
    * Without it usage is estimated where the service does not send it by itself.
+   * @default true; it is also left out once the service has refused it
    */
   streamOptions?: boolean;
   /**
    * Milliseconds for which a 429 that says how long to wait is believed at most: so long no request for that model is sent
-   * with that key, and then one tries. `false` sends every request. Default 60,000.
+   * with that key, and then one tries. `false` sends every request.
+   * @range a whole number above 0, or `false`
+   * @default 60,000
    */
   cooldown?: number | false;
-  /** Whether requests carry `x-request-id`: the caller's own, or else a UUID. Default true. */
+  /**
+   * Whether requests carry `x-request-id`: the caller's own, or else a UUID.
+   * @default true
+   */
   requestId?: boolean;
 }
 
@@ -73,7 +83,10 @@ export interface ParameterPolicy {
 export interface ModelRoute {
   /** `"provider/model"`, or a list of them: the next is asked when the one before cannot answer. */
   to: string | readonly string[];
-  /** In place of `limits.maxTokens`, where it is lower. */
+  /**
+   * In place of `limits.maxTokens`, where it is lower.
+   * @range a whole number above 0
+   */
   maxTokens?: number;
   /** `false` refuses requests with tools. */
   tools?: boolean;
@@ -90,23 +103,48 @@ export interface RequestLimits {
   /**
    * Tokens an answer may have. Written into every parameter for it that the provider understands: a larger value is
    * lowered, and a request without one gets it.
+   * @range a whole number above 0
+   * @default no limit
    */
   maxTokens?: number;
-  /** `false` refuses requests with tools, functions or web search. Default true. */
+  /**
+   * `false` refuses requests with tools, functions or web search.
+   * @default true
+   */
   tools?: boolean;
-  /** Answers to one request (`n`). Default 1 where `maxTokens` is set, else any. */
+  /**
+   * Answers to one request (`n`).
+   * @range a whole number above 0
+   * @default 1 where `maxTokens` is set, else any
+   */
   choices?: number;
 }
 
 /** Limits of one caller, or of one provider's key. A limit that is left out does not apply. */
 export interface Plan extends PlanLimits {
-  /** Tokens of prompts and answers. The most that a request may use is reserved until its usage is known. */
+  /**
+   * Tokens of prompts and answers. The most that a request may use is reserved until its usage is known.
+   * @range a whole number above 0
+   * @default no limit
+   */
   tokensPerMinute?: number;
-  /** USD in one day (UTC). The most that a request may cost is reserved until its cost is known. */
+  /**
+   * USD in one day (UTC). The most that a request may cost is reserved until its cost is known.
+   * @range above 0
+   * @default no limit
+   */
   costPerDay?: number;
-  /** USD in one month (UTC), reserved in the same way. */
+  /**
+   * USD in one month (UTC), reserved in the same way.
+   * @range above 0
+   * @default no limit
+   */
   costPerMonth?: number;
-  /** USD in all, reserved in the same way. */
+  /**
+   * USD in all, reserved in the same way.
+   * @range above 0
+   * @default no limit
+   */
   costTotal?: number;
 }
 
@@ -129,13 +167,29 @@ export interface GatewayLimits extends RequestLimits {
   caller?: Plan;
   /** For the keys of providers, by their names. */
   providers?: Readonly<Record<string, Plan>>;
-  /** Milliseconds a request may wait for its turn. Default 0: it is refused at once. At most 90,000. */
+  /**
+   * Milliseconds a request may wait for its turn.
+   * @range 0 to 90,000
+   * @default 0: it is refused at once
+   */
   wait?: number;
-  /** Requests of one caller that may wait at the same time; callers take turns. Default 1,000. */
+  /**
+   * Requests of one caller that may wait at the same time; callers take turns.
+   * @range a whole number above 0
+   * @default 1,000
+   */
   queue?: number;
-  /** Milliseconds a caller may take to accept what has arrived, before it counts as gone. Default 60,000. */
+  /**
+   * Milliseconds a caller may take to accept what has arrived, before it counts as gone.
+   * @range a whole number above 0
+   * @default 60,000
+   */
   writeTimeout?: number;
-  /** Milliseconds an answer may take in all; then it breaks off. Default 3,600,000 (one hour). */
+  /**
+   * Milliseconds an answer may take in all; then it breaks off.
+   * @range a whole number above 0
+   * @default 3,600,000 (one hour)
+   */
   answerTimeout?: number;
 }
 
@@ -145,7 +199,10 @@ export interface Grant {
   caller: string;
   /** The models the caller may use, by the names callers use; all when left out. */
   models?: readonly string[];
-  /** In place of `limits.maxTokens`, where it is lower. */
+  /**
+   * In place of `limits.maxTokens`, where it is lower.
+   * @range a whole number above 0
+   */
   maxTokens?: number;
   /** `false` refuses requests with tools. */
   tools?: boolean;
@@ -157,7 +214,11 @@ export interface Grant {
   readsUsage?: boolean;
   /** Whether the caller makes, lists, limits and revokes keys at `/v1/keys`, which needs `keys`. */
   managesKeys?: boolean;
-  /** When the grant ends, in milliseconds since 1970. No page's token that it makes lasts longer. */
+  /**
+   * When the grant ends, in milliseconds since 1970. No page's token that it makes lasts longer.
+   * @range a whole number above 0
+   * @default never
+   */
   expiresAt?: number;
   /** Appear in usage records, to group them by. */
   tags?: Readonly<Record<string, string>>;
@@ -171,15 +232,26 @@ export type Authorize = (request: Request, env: Environment) => Awaitable<Grant 
 
 /** Short-lived tokens for pages. */
 export interface PageTokens {
-  /** What signs them: at least 32 characters, the same for all who check them. */
+  /**
+   * What signs them: at least 32 characters, the same at every gateway that checks them.
+   * @range at least 32 characters
+   */
   secret: string;
   /** The pages that may use them, as origins (`https://chat.example.com`). A browser tells the truth about this; a program need not. */
   origins: readonly string[];
-  /** Seconds until a token expires. Default 300. */
+  /**
+   * Seconds until a token expires.
+   * @range a whole number above 0
+   * @default 300
+   */
   expiresIn?: number;
   /** The models they open; those of whoever asks for one when left out. */
   models?: readonly string[];
-  /** Tokens an answer may have. */
+  /**
+   * Tokens an answer may have.
+   * @range a whole number above 0
+   * @default no limit
+   */
   maxTokens?: number;
   /** `false` refuses requests with tools. */
   tools?: boolean;
@@ -229,11 +301,17 @@ export interface UsageRecord {
 
 /** Answers that are given again to the same request. */
 export interface CacheOptions {
-  /** Seconds for which an answer is given again. */
+  /**
+   * Seconds for which an answer is given again.
+   * @range a whole number above 0
+   */
   ttl: number;
   /** Only for these models, by the names callers use; for all when left out. */
   models?: readonly string[];
-  /** Whether callers get each other's answers. Default false. */
+  /**
+   * Whether callers get each other's answers.
+   * @default false
+   */
   shared?: boolean;
 }
 
@@ -279,7 +357,10 @@ export interface GatewayOptions {
   providers: Record<string, ProviderOptions>;
   /** Who may call. Without it only a local host is answered. */
   authorize?: Authorize;
-  /** Answers everybody, at your expense. Default false. */
+  /**
+   * Answers everybody, at your expense.
+   * @default false
+   */
   public?: boolean;
   /**
    * The models that may be used. A list names those of the first provider; an object says for each name where it goes:
@@ -301,21 +382,27 @@ export interface GatewayOptions {
    */
   onUsage?: (record: UsageRecord) => unknown;
   /**
-   * What happens to an answer whose caller has left: `"drain"` (default) reads on to its usage, for at most 25 seconds;
+   * What happens to an answer whose caller has left: `"drain"` reads on to its usage, for at most 25 seconds;
    * `"abort"` stops it and estimates; `"durable"` has a Durable Object read it to its end, where the caller finds the rest
    * at `GET /v1/streams/{id}`. What is not streamed is drained then.
+   * @default `"drain"`
    */
   onDisconnect?: "drain" | "abort" | "durable";
   /**
    * Gives whole answers again to the same request, from this isolate's memory. `cache-control: no-cache`, `no-store` and
-   * `max-age` of a request are honoured. Streams that are kept (`onDisconnect: "durable"`) are not cached. Default: none.
+   * `max-age` of a request are honoured. Streams that are kept (`onDisconnect: "durable"`) are not cached.
+   * @default none
    */
   cache?: CacheOptions;
   /** Code of yours before and after a chat completion: to change, refuse or redact. */
   hooks?: GatewayHooks;
   /** Origins whose pages may call, or `"*"`. The gateway's own always may. */
   cors?: readonly string[] | "*";
-  /** The largest request body in bytes. Default 4 MiB. */
+  /**
+   * The largest request body in bytes.
+   * @range a whole number above 0
+   * @default 4,194,304
+   */
   maxBodyBytes?: number;
   /** Lets callers exchange what `authorize` accepts for a token that a page may hold, at `POST /v1/token`. */
   token?: PageTokens;

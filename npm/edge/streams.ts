@@ -109,7 +109,10 @@ export class ChatwireStreams {
   #batchBytes = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Called by the platform. */
+  /**
+   * The object is made by the platform.
+   * @internal
+   */
   constructor(state: StreamsState, env: unknown) {
     this.#storage = state.storage;
     this.#env = (env ?? {}) as Environment;

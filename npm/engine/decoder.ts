@@ -6,6 +6,7 @@
 
 import { type ErrorDescriptor, outcomeOf, toError, withOutcome } from "../errors.ts";
 import type { Outcome } from "../types.ts";
+import { type Batch, joined } from "./batch.ts";
 import {
   COMPLETION,
   DECODER,
@@ -23,17 +24,6 @@ import {
 } from "./boundary.ts";
 import { due, hasToken, make, output, type Part, place, put, says, settingsText } from "./engine.ts";
 import type { Shape } from "./shapes.ts";
-
-/** The text of one push, or its chunks or events. Nothing is an empty string, for lists too. */
-export type Batch = string | unknown[];
-
-/** Two batches of the same kind, in order. */
-export function joined(first: Batch, second: Batch): Batch {
-  if (first.length === 0) return second;
-  if (typeof first === "string") return first + (second as string);
-  for (const item of second) first.push(item);
-  return first;
-}
 
 /** The outcome, which comes in parts when it is long; in the input is so much of the request's body. */
 function told(engine: Part, length: number): Outcome {

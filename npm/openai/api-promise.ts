@@ -28,7 +28,10 @@ export class APIPromise<T> extends Promise<WithRequestID<T>> {
   readonly #answering: Answering<T>;
   #reading: Promise<{ data: WithRequestID<T>; response: Response }> | undefined;
 
-  /** Made by the client. */
+  /**
+   * The promise is made by the client's methods.
+   * @internal
+   */
   constructor(answering: Answering<T>) {
     super(() => {}); // the promise that counts is the one of `read`
     this.#answering = answering;

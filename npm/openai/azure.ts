@@ -7,13 +7,22 @@ import { type ClientOptions, readEnv } from "./options.ts";
 
 /** Settings of a client of Azure. */
 export interface AzureClientOptions extends ClientOptions {
-  /** Default: `OPENAI_API_VERSION`. */
+  /**
+   * The version of Azure's API, sent in the query.
+   * @default `OPENAI_API_VERSION`
+   */
   apiVersion?: string | undefined;
-  /** The resource, such as `https://example.openai.azure.com/`. Default: `AZURE_OPENAI_ENDPOINT`. */
+  /**
+   * The resource, such as `https://example.openai.azure.com/`.
+   * @default `AZURE_OPENAI_ENDPOINT`
+   */
   endpoint?: string | undefined;
   /** Whose path requests go to, in place of one by the name of the model. */
   deployment?: string | undefined;
-  /** Default: `AZURE_OPENAI_API_KEY`. Sent as `api-key`. */
+  /**
+   * Sent as `api-key`.
+   * @default `AZURE_OPENAI_API_KEY`
+   */
   apiKey?: string | undefined;
   /** A Microsoft Entra token for each attempt, in place of a key. */
   azureADTokenProvider?: (() => Promise<string>) | undefined;

@@ -40,35 +40,64 @@ export type ApiKeySetter = () => Promise<string>;
 
 /** Settings of a client. */
 export interface ClientOptions {
-  /** The key, or a function that gives it for each attempt. Default: `OPENAI_API_KEY`. `null` sends none, to a server of your own. */
+  /**
+   * The key, or a function that gives it for each attempt. `null` sends none, to a server of your own.
+   * @default `OPENAI_API_KEY`
+   */
   apiKey?: string | ApiKeySetter | null | undefined;
   /** Not used for chat; kept for programs that give it. */
   adminAPIKey?: string | null | undefined;
-  /** Sent as `OpenAI-Organization`. Default: `OPENAI_ORG_ID`. */
+  /**
+   * Sent as `OpenAI-Organization`.
+   * @default `OPENAI_ORG_ID`
+   */
   organization?: string | null | undefined;
-  /** Sent as `OpenAI-Project`. Default: `OPENAI_PROJECT_ID`. */
+  /**
+   * Sent as `OpenAI-Project`.
+   * @default `OPENAI_PROJECT_ID`
+   */
   project?: string | null | undefined;
   /** Not used for chat; kept for programs that give it. */
   webhookSecret?: string | null | undefined;
-  /** Default: `OPENAI_BASE_URL`, else OpenAI's. */
+  /**
+   * The address that `/chat/completions` is appended to.
+   * @default `OPENAI_BASE_URL`, else OpenAI's
+   */
   baseURL?: string | null | undefined;
-  /** Milliseconds until the headers of each attempt. Default 10 minutes. */
+  /**
+   * Milliseconds until the headers of each attempt.
+   * @range more than 0, at most 2,147,483,647
+   * @default 10 minutes
+   */
   timeout?: number | undefined;
   /** More for `fetch`. */
   fetchOptions?: FetchOptions | undefined;
   /** In place of the global `fetch`. */
   fetch?: Fetch | undefined;
-  /** How often a failed request is tried again. Default 2. */
+  /**
+   * How often a failed request is tried again.
+   * @range 0 to 100
+   * @default 2
+   */
   maxRetries?: number | undefined;
   /** Sent with every request. */
   defaultHeaders?: HeadersLike;
   /** Added to every URL. */
   defaultQuery?: Record<string, string | undefined> | undefined;
-  /** Allows a key in a page, where every visitor can read it. Default false. */
+  /**
+   * Allows a key in a page, where every visitor can read it.
+   * @default false
+   */
   dangerouslyAllowBrowser?: boolean | undefined;
-  /** Default: `OPENAI_LOG`, else `warn`. */
+  /**
+   * The least severe messages that are logged.
+   * @default `OPENAI_LOG`, else `warn`
+   */
   logLevel?: LogLevel | undefined;
-  /** Default: the console. */
+  /**
+   * Takes the messages.
+   * @default the console
+   */
   logger?: Logger | undefined;
 }
 
@@ -82,11 +111,19 @@ export interface RequestOptions {
   body?: unknown;
   /** Added to the request; null takes a header away. */
   headers?: HeadersLike;
-  /** In place of the client's. */
+  /**
+   * In place of the client's.
+   * @range 0 to 100
+   * @default the client's
+   */
   maxRetries?: number;
   /** Chunks, where the answer is a stream. */
   stream?: boolean | undefined;
-  /** In place of the client's. */
+  /**
+   * In place of the client's.
+   * @range more than 0, at most 2,147,483,647
+   * @default the client's
+   */
   timeout?: number;
   /** Beside the client's. */
   fetchOptions?: FetchOptions;

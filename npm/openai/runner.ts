@@ -34,7 +34,10 @@ export interface ChatCompletionRunnerContext {
 
 /** Settings of a run. */
 export interface RunnerOptions extends RequestOptions {
-  /** How many answers are asked for at most. Default 10. */
+  /**
+   * How many answers are asked for at most.
+   * @default 10
+   */
   maxChatCompletions?: number;
   /** Called after each answer and its tools, and waited for. */
   afterCompletion?: (completion: ChatCompletion, runner: ChatCompletionRunnerContext) => void | Promise<void>;

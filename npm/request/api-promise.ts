@@ -26,7 +26,11 @@ export class APIPromise<T> extends Promise<T> {
   readonly #read: () => Promise<T>;
   #response: Promise<Response> | undefined;
 
-  /** Made by the client. `read` reads the answer's body, and is called once, when the answer is asked for. */
+  /**
+   * The promise is made by the client's methods.
+   * @internal
+   * @param read reads the answer's body, and is called once, when the answer is asked for
+   */
   constructor(answered: Promise<Answered>, read: () => Promise<T>) {
     super(() => {}); // the promise that counts is the one `read` gives
     this.#answered = answered;

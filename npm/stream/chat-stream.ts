@@ -43,7 +43,10 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
   readonly #session: Session;
   readonly #resumeId: string | null;
 
-  /** Made by `create` and `stream`, `ChatStream.fromReadableStream` and `fromRecording`. */
+  /**
+   * A stream is made by `create` and `stream`, `ChatStream.fromReadableStream` and `ChatStream.fromRecording`.
+   * @internal
+   */
   constructor(
     source: Source | Promise<Source>,
     controller: AbortController = new AbortController(),

@@ -4,8 +4,8 @@
  * Written by hand: an async generator would cost two more promises per network chunk.
  */
 
+import type { Batch } from "../engine/batch.ts";
 import { NONE, type OutputKind } from "../engine/boundary.ts";
-import type { Batch } from "../engine/decoder.ts";
 import { errorOf } from "../errors.ts";
 import { asyncDispose } from "../symbols.ts";
 import type { Outcome } from "../types.ts";

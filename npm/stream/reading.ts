@@ -4,8 +4,9 @@
  * Decides nothing: when to give up, what bytes mean and how the body ended are the engine's answers.
  */
 
+import { type Batch, joined } from "../engine/batch.ts";
 import { ABORTED, CLOSED, LOST } from "../engine/boundary.ts";
-import { type Batch, type BodyDecoder, joined } from "../engine/decoder.ts";
+import type { BodyDecoder } from "../engine/decoder.ts";
 import { asBytes } from "../engine/engine.ts";
 import { define, reasonOf } from "../errors.ts";
 import type { Outcome } from "../types.ts";

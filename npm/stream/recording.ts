@@ -7,8 +7,9 @@
  */
 
 import type { DecoderOptions } from "../decoders.ts";
+import type { Batch } from "../engine/batch.ts";
 import { ABORTED, CLOSED, type EndReason, type EngineDecoderOptions, LOST } from "../engine/boundary.ts";
-import type { Batch, BodyDecoder } from "../engine/decoder.ts";
+import type { BodyDecoder } from "../engine/decoder.ts";
 import { ChatwireError } from "../errors.ts";
 import type { SentHeaders } from "../request/opening.ts";
 import type { Outcome } from "../types.ts";

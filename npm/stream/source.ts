@@ -1,8 +1,10 @@
 /**
  * What a stream is read from: a body, how to read it, and who wants to know. Types only.
  */
+
+import type { Batch } from "../engine/batch.ts";
 import type { EngineDecoderOptions } from "../engine/boundary.ts";
-import type { Batch, BodyDecoder, Notes } from "../engine/decoder.ts";
+import type { BodyDecoder, Notes } from "../engine/decoder.ts";
 import type { Outcome } from "../types.ts";
 import type { Kept } from "./resume.ts";
 

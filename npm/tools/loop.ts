@@ -19,6 +19,8 @@ import { failed, type Result, told } from "./told.ts";
 
 const MAX_STEPS = 10;
 const CONCURRENCY = 4;
+/** The longest time that a host's timer takes, in milliseconds. */
+const LONGEST_MS = 2 ** 31 - 1;
 const NO_ARGUMENTS = { type: "object", properties: {} };
 
 /** A tool, whichever way it was written. */
@@ -80,6 +82,12 @@ async function* turns(state: ToolRunState): AsyncGenerator<ToolRunEvent, void, v
     ...request
   } = options;
   const tools = toolsOf(state);
+  const atLeastOne = { maxSteps, concurrency };
+  for (const [name, count] of Object.entries(atLeastOne)) {
+    if (!(count >= 1)) throw unsent("invalid_option", `${name} is a number, at least 1`, name);
+  }
+  checkTime("toolTimeout", toolTimeout);
+  for (const { name, timeout } of tools.values()) checkTime("timeout", timeout, name);
   // What a run used is asked for, where nobody said otherwise.
   const asksUsage = state.params.stream_options === undefined && (await state.takesUsage());
   const asked = asksUsage ? { stream_options: { include_usage: true } } : {};
@@ -337,6 +345,13 @@ async function within<T>(
     clearTimeout(timer);
     signal.removeEventListener("abort", leave);
   }
+}
+
+/** @throws {InvalidRequestError} the host's timers do not take this time */
+function checkTime(name: string, ms: number | undefined, tool?: string): void {
+  if (ms === undefined || (ms > 0 && ms <= LONGEST_MS)) return;
+  const whose = tool === undefined ? name : `${name} of the tool "${tool}"`;
+  throw unsent("invalid_option", `${whose} is more than 0 and at most ${LONGEST_MS} milliseconds`, name);
 }
 
 /** The outcome of the whole from those of its parts. */

@@ -61,7 +61,10 @@ export class ToolRun implements AsyncIterable<ToolRunEvent> {
   #isTaken = false;
   #isBegun = false;
 
-  /** Made by `runTools`. */
+  /**
+   * A run is made by `runTools`.
+   * @internal
+   */
   constructor(
     params: ToolRunParams,
     options: ToolRunOptions,

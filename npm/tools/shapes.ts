@@ -28,7 +28,11 @@ export interface ToolShape<Parameters, Args> {
   strict?: boolean | null;
   /** What the arguments are to be; they are checked before `execute` sees them. None means no arguments. */
   parameters?: Parameters;
-  /** Milliseconds it may take, in place of the run's `toolTimeout`. */
+  /**
+   * Milliseconds it may take, in place of the run's `toolTimeout`.
+   * @range more than 0, at most 2,147,483,647
+   * @default the run's `toolTimeout`
+   */
   timeout?: number;
   /**
    * Does it. What it gives goes to the model, as it is when text, else as JSON; an `Error` that it gives or throws does too, as
@@ -64,11 +68,23 @@ export interface PendingCall {
 
 /** Settings of a run. They are not sent. */
 export interface ToolRunOptions extends RequestOptions {
-  /** How many turns the model gets at most. Default 10. */
+  /**
+   * How many turns the model gets at most.
+   * @range at least 1
+   * @default 10
+   */
   maxSteps?: number;
-  /** How many tools run at the same time at most. Default 4. */
+  /**
+   * How many tools run at the same time at most.
+   * @range at least 1
+   * @default 4
+   */
   concurrency?: number;
-  /** Milliseconds a tool may take. Default none. */
+  /**
+   * Milliseconds a tool may take.
+   * @range more than 0, at most 2,147,483,647
+   * @default none
+   */
   toolTimeout?: number;
   /** Asked before each call: `false`, or a reason in words, keeps it from running, and the model is told. */
   approve?: (call: PendingCall) => boolean | string | Promise<boolean | string>;

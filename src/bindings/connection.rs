@@ -85,7 +85,7 @@ impl Connection {
         });
     }
 
-    /// Puts out what all calls have used so far, as the JSON text of `UsageTotals` in `npm/types.ts`.
+    /// Puts out what all calls have used so far, as the JSON text of `UsageTotals` in `npm/types/outcome.ts`.
     pub(super) fn usage(&self) {
         let totals = self.0.totals.borrow();
         memory::write(|out| {

@@ -180,7 +180,11 @@ test("every_link_of_the_reference_leads_somewhere", () => {
   const headings = new Map(
     readdirSync(folder).map((name) => {
       const text = readFileSync(join(folder, name), "utf8");
-      return [name, new Set([...text.matchAll(/^## (.*)$/gm)].map(([, title = ""]) => title.toLowerCase()))];
+      const titles = [...text.matchAll(/^## (.*)$/gm)].map(([, title = ""]) => title.toLowerCase());
+      // Of two headings that differ in case alone, the second has a number.
+      const earlier = (title: string, at: number) => titles.slice(0, at).filter((one) => one === title).length;
+      const anchors = titles.map((title, at) => (earlier(title, at) ? `${title}-${earlier(title, at)}` : title));
+      return [name, new Set(anchors)];
     }),
   );
   for (const name of headings.keys()) {
