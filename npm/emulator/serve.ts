@@ -26,6 +26,9 @@ export interface ServeOptions {
   host?: string;
 }
 
+/** Milliseconds for which a connection without a request stays open. */
+const IDLE = 10 * 60_000;
+
 /**
  * Serves an emulator over HTTP. Pages of any origin may call it: it has nothing to protect.
  *
@@ -38,6 +41,8 @@ export interface ServeOptions {
 export async function serve(emulator: Emulator, options: ServeOptions = {}): Promise<EmulatorServer> {
   const host = options.host ?? "127.0.0.1";
   const server = createServer((incoming, outgoing) => void carry(emulator, incoming, outgoing));
+  // A client may send its next request at the moment at which an idle connection is closed, and find it reset.
+  server.keepAliveTimeout = IDLE;
   server.listen(options.port ?? 0, host);
   await once(server, "listening"); // rejects with the "error" that comes instead
   const { port } = server.address() as AddressInfo;

@@ -10,7 +10,7 @@ import { createEmulator, type Emulator } from "chatwire/emulator";
 import { HOST_CLOCK } from "../../npm/emulator/body.ts";
 import { serve } from "../../npm/emulator/serve.ts";
 import { type RunningWorker, startWorker } from "../../worker/workerd.ts";
-import { CHAT, chat, errorOf, randomFrom } from "./setting.ts";
+import { CHAT, chat, errorOf, randomFrom, until } from "./setting.ts";
 
 const INSTANCES = 4;
 const CALLERS = 200;
@@ -29,14 +29,21 @@ const start = (
   });
 
 /** Asks for an answer, through one of the isolates. */
-function ask(worker: RunningWorker, number: number, { token = "alice", ...params }: Record<string, unknown> = {}) {
+function ask(
+  worker: RunningWorker,
+  number: number,
+  { token = "alice", content, ...params }: Record<string, unknown> = {},
+) {
   const headers = { authorization: `Bearer ${token}` };
-  const question = chat(`Tell me about number ${number}`, { stream: true, max_tokens: 20, headers, ...params });
+  const text = typeof content === "string" ? content : `Tell me about number ${number}`;
+  const question = chat(text, { stream: true, max_tokens: 20, headers, ...params });
   return worker.fetch(number % INSTANCES, CHAT, question);
 }
 
+/** Answers that go on for longer than any test. */
+const LONG = { content: "Count to 1000", max_tokens: 4000 };
 const askAll = (worker: RunningWorker, count: number) =>
-  Promise.all(Array.from({ length: count }, (_, number) => ask(worker, number)));
+  Promise.all(Array.from({ length: count }, (_, number) => ask(worker, number, LONG)));
 
 /** The same, read at once: a body that waits to be read may be collected as garbage, and then it is cancelled. */
 const readAll = (worker: RunningWorker, count: number) =>
@@ -162,10 +169,10 @@ describe("an isolate that is not heard of any more", { timeout: 120_000 }, () =>
       const line = await openLine(worker.url.href);
       const other = await start(upstream.url, limits, { instances: 1, objects: line.url });
       try {
-        for (let number = 0; number < 3; number++) {
-          const { status } = await ask(other, number * INSTANCES, { max_tokens: 500 });
-          assert.equal(status, 200);
-        }
+        // They are held on to: a body that may be collected as garbage is cancelled then.
+        const held = [];
+        for (let number = 0; number < 3; number++) held.push(await ask(other, number * INSTANCES, LONG));
+        assert.equal(count(held, 200), 3);
         if (fate === "killed") await other.stop();
         else line.cut();
         await worker.fetch(0, `/ahead?ms=${MINUTE - 10_000}`);
@@ -173,8 +180,10 @@ describe("an isolate that is not heard of any more", { timeout: 120_000 }, () =>
         await worker.fetch(0, `/ahead?ms=${MINUTE}`);
         const answers = await askAll(worker, 20);
         assert.equal(count(answers, 200), 3);
-        // At worst the provider has those to answer that the isolate left behind, and as many as the plan allows.
-        assert.equal(emulator.ledger.open, fate === "killed" ? 3 : 6);
+        // At worst the provider has those to answer that the isolate left behind, and as many as the plan allows. That a killed
+        // isolate's connections are closed may take a moment to be seen.
+        await until(() => emulator.ledger.open === (fate === "killed" ? 3 : 6));
+        assert.equal(held.length + answers.length, 23);
       } finally {
         line.cut();
         await other.stop();
@@ -185,7 +194,7 @@ describe("an isolate that is not heard of any more", { timeout: 120_000 }, () =>
 });
 
 describe("usage", { timeout: 300_000 }, () => {
-  const REQUESTS = 2000;
+  const REQUESTS = 600;
   let emulator: Emulator;
   let upstream: Awaited<ReturnType<typeof serve>>;
   let worker: RunningWorker;
@@ -218,7 +227,7 @@ describe("usage", { timeout: 300_000 }, () => {
         if (kind === 1) await readAndLeave(answer, random(3000));
         else await answer.text();
         made[token]++;
-        if (number % 500 === 499) {
+        if (number % 150 === 149) {
           for (const object of await worker.objects("Limiter")) await worker.fetch(2, `/crash/${object}`);
         }
       }
@@ -228,7 +237,10 @@ describe("usage", { timeout: 300_000 }, () => {
     const sum = (
       field: "requests" | "promptTokens" | "cached" | "completionTokens" | "tokens" | "estimated" | "unknown",
     ) => rows.reduce((total, row) => total + row[field], 0);
-    while (sum("requests") < REQUESTS) rows = await rowsOf(await report("operator"));
+    while (sum("requests") < REQUESTS) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      rows = await rowsOf(await report("operator"));
+    }
 
     const { prompt, cached, completion, total } = emulator.ledger.tokens;
     assert.deepEqual(

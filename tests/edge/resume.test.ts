@@ -84,10 +84,7 @@ describe("a stream of a gateway that keeps it", { timeout: 120_000 }, () => {
     await stopped.stop();
     assert.equal((await stopped.outcome()).status, "aborted");
     const records = await keeping.books.recorded(2);
-    assert.deepEqual(
-      records.map(({ outcome }) => outcome),
-      ["aborted", "complete"],
-    );
+    assert.deepEqual(records.map(({ outcome }) => outcome).sort(), ["aborted", "complete"]);
     await until(() => keeping.emulator.ledger.open === 0);
   });
 

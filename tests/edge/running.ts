@@ -25,6 +25,8 @@ export async function openBooks() {
     response.end();
     server.emit("record");
   });
+  // A connection that is closed while it is used again would delay a record by its retry.
+  server.keepAliveTimeout = 600_000;
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return {

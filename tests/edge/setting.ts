@@ -136,7 +136,15 @@ export async function errorOf(
     .error;
 }
 
-/** Lets the event loop go round until something is so. */
+/** The host's own timer, also where a test mocks the clock. */
+const { setTimeout: pause } = globalThis;
+
+/** Lets the event loop go round until something is so, and leaves the processor to others when that takes long. */
 export async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise(setImmediate);
+  for (let turns = 0; !isSo(); turns++) {
+    await new Promise<void>((resolve) => {
+      if (turns < 50) setImmediate(resolve);
+      else pause(resolve, 2);
+    });
+  }
 }
