@@ -18,10 +18,9 @@ export interface MemoryCheck {
 const checks: MemoryCheck[] = [];
 const READ = 16_384;
 
-// The engine's own glue answers with the instance that the package started.
-new ChatDecoder().free();
-const glue: { initSync(): { memory: WebAssembly.Memory } } = await import(new URL("chatwire.js", engine).href);
-const { memory } = glue.initSync();
+new ChatDecoder().free(); // so that the engine is loaded
+const { engineMemory } = await import(new URL("../engine/engine.js", engine).href);
+const memory: WebAssembly.Memory = engineMemory();
 const wasmBytes = () => memory.buffer.byteLength;
 
 function heapBytes(): number {

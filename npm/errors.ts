@@ -230,9 +230,7 @@ export function toError(thrown: unknown): ChatwireError {
     return new Class(thrown.message, thrown);
   }
   const message = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
-  // A part that is loaded on demand, or the engine.
-  const text = `chatwire failed (${message}). If all of its files are served, this is a mistake in chatwire.`;
-  return new ChatwireError(text, { cause: thrown });
+  return new ChatwireError(`chatwire failed (${message}). This is a mistake in chatwire.`, { cause: thrown });
 }
 
 /**
@@ -245,7 +243,7 @@ export function reasonOf(error: unknown): string {
   return `${typeof text === "string" ? text : "no reason given"}${why && typeof why === "string" ? `: ${why}` : ""}`;
 }
 
-/** For the `catch` of what is loaded on demand. */
+/** For a `catch`: an error of this package. */
 export function rethrow(thrown: unknown): never {
   throw toError(thrown);
 }

@@ -1,5 +1,5 @@
 /**
- * Builds the engine: `dist/wasm/chatwire.wasm` and its glue, `dist/wasm/chatwire.js`.
+ * Builds the engine: `dist/wasm/chatwire.wasm`, and `dist/wasm/chatwire.js`, which names the build.
  */
 import { createHash } from "node:crypto";
 import {
@@ -56,12 +56,15 @@ async function bindAndShrink(compiled, folder, { names = false } = {}) {
   await run("wasm-opt", [join(folder, "chatwire_bg.wasm"), ...options, "-o", join(folder, "chatwire.wasm")]);
 }
 
-/** Names the build in both files, so that the glue of one build refuses the module of another. */
+/**
+ * Names the build in both files, so that the scripts of one build refuse the module of another. Of the glue nothing else is needed:
+ * the module imports nothing and holds no JavaScript value.
+ */
 function nameBuild(folder) {
   const [glue, module] = ["chatwire.js", "chatwire.wasm"].map((file) => join(folder, file));
   const hash = createHash("sha256").update(readFileSync(glue)).update(readFileSync(module)).digest("hex");
   const build = `${version()}-${hash.slice(0, 12)}`;
-  writeFileSync(glue, `\nexport const BUILD = ${JSON.stringify(build)};\n`, { flag: "a" });
+  writeFileSync(glue, `export const BUILD = ${JSON.stringify(build)};\n`);
   // A custom section: 0, its length, and its name with its length before its content. All lengths here are below 128.
   const content = Buffer.concat([Buffer.from([8]), Buffer.from(`chatwire${build}`)]);
   writeFileSync(module, Buffer.concat([Buffer.from([0, content.length]), content]), { flag: "a" });

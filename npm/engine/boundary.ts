@@ -180,14 +180,6 @@ export type ActionResult =
   | { aborted: true }
   | Record<string, never>;
 
-/** The generated module, `dist/wasm/chatwire.js`. */
-export interface EngineModule {
-  /** Names the build. The module has the same name in its section "chatwire". */
-  BUILD: string;
-  /** Makes the first instance, or gives it. */
-  initSync(source: { module: unknown }): EngineExports;
-}
-
 /** What an instance exports. A part of the engine is a number there; 0 is none. It throws only where it traps. */
 export interface EngineExports {
   memory: { buffer: ArrayBuffer };

@@ -5,8 +5,8 @@
  * edge runtimes forbid I/O in global scope.
  */
 
-import { ChatwireError, toError } from "../errors.ts";
-import { BUILD, initSync } from "../wasm/chatwire.js";
+import { ChatwireError, reasonOf, toError } from "../errors.ts";
+import { BUILD } from "../wasm/chatwire.js";
 import { type EngineExports, INPUT_BYTES, type Refusal } from "./boundary.ts";
 
 type CompiledModule = typeof globalThis extends { WebAssembly: { Module: { prototype: infer M } } } ? M : never;
@@ -45,21 +45,18 @@ function isImmediate(source: WasmSource): source is CompiledModule | ArrayBuffer
   return isModule(source) || brandOf(source) === "ArrayBuffer" || ArrayBuffer.isView(source);
 }
 
-/**
- * Links a module with the glue of this package, if both are of one build: what the two say to each other changes.
- * @param address where the module came from, for the message
- */
-function link(source: CompiledModule | ArrayBuffer | ArrayBufferView, address = ""): void {
+/** Links a module with the scripts of this package, if both are of one build: what the two say to each other changes. */
+function link(source: CompiledModule | ArrayBuffer | ArrayBufferView): void {
   const module = isModule(source) ? source : new WebAssembly.Module(source as ArrayBuffer);
   const [section] = WebAssembly.Module.customSections(module, "chatwire");
   const build = section ? `build ${new TextDecoder().decode(section)}` : "no build that this package knows";
   if (build !== `build ${BUILD}`) {
-    throw new ChatwireError(
-      `The WebAssembly of chatwire${address} is of another version: it is ${build}, and the scripts are build ${BUILD}. Reload the page; if that does not help, deploy the files of one build together.`,
-    );
+    throw new OtherBuild(`it is of another version: it is ${build}, and the scripts are build ${BUILD}`);
   }
-  engine = new Instance(module, initSync({ module }));
+  engine = freshInstance(module);
 }
+
+class OtherBuild extends Error {}
 
 function source(): WasmSource {
   if (loader) return loader();
@@ -96,34 +93,33 @@ async function load(from: WasmSource | undefined): Promise<void> {
   let found: WasmSource | undefined;
   try {
     found = from ?? source();
-    link(isImmediate(found) ? found : await compiled(found), addressOf(found));
+    link(isImmediate(found) ? found : await compiled(found));
   } catch (cause) {
+    if (cause instanceof ChatwireError) throw cause;
     // A file of another version was found; whatever else went wrong, a spare may cure.
-    const spare = from === undefined && !(cause instanceof ChatwireError) ? await spareModule() : undefined;
-    if (!spare) throw unloadable(cause, found);
-    link(spare);
+    const isCurable = from === undefined && !(cause instanceof OtherBuild);
+    const spare = isCurable ? await spareModule().catch((thrown) => reasonOf(thrown)) : undefined;
+    if (typeof spare === "object") link(spare);
+    else throw await unloadable(cause, found, from !== undefined, spare);
   }
 }
 
-/** The module of the spare; nothing where there is none, or this host compiles nothing. */
+/** The module of the spare; nothing where there is none. */
 async function spareModule(): Promise<CompiledModule | undefined> {
-  try {
-    const { default: text } = (await loadSpare?.()) ?? { default: "" };
-    if (text === "") return undefined;
-    return await WebAssembly.compile(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)));
-  } catch {
-    return undefined;
-  }
+  const text = (await loadSpare?.())?.default;
+  if (!text) return undefined;
+  return WebAssembly.compile(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)));
 }
 
 /** Compiles what has to be fetched; while it comes, where the server names its type. */
 async function compiled(source: URL | string | Response): Promise<CompiledModule> {
   const response = brandOf(source) === "Response" ? (source as Response) : await fetch(source as URL | string);
-  if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
-  const isNamed = response.headers.get("content-type") === "application/wasm";
-  return isNamed && typeof WebAssembly.compileStreaming === "function"
-    ? WebAssembly.compileStreaming(response)
-    : WebAssembly.compile(await response.arrayBuffer());
+  const type = response.headers.get("content-type");
+  if (!response.ok) throw new Error(`the server answered ${response.status} ${response.statusText}`);
+  if (type === "application/wasm" && typeof WebAssembly.compileStreaming === "function") {
+    return WebAssembly.compileStreaming(response);
+  }
+  return WebAssembly.compile(await response.arrayBuffer());
 }
 
 /** Loads the engine now if this runtime can do so without waiting. Says whether it is loaded. */
@@ -135,21 +131,19 @@ export function initNow(): boolean {
     link(found);
     return true;
   } catch (cause) {
-    if (loadSpare && !(cause instanceof ChatwireError)) return false;
-    throw unloadable(cause);
+    if (cause instanceof ChatwireError) throw cause;
+    return false; // `init` tells the reason, or has a spare
   }
 }
 
-function addressOf(source?: WasmSource): string {
-  return brandOf(source) === "URL" || typeof source === "string" ? ` from ${String(source).slice(0, 300)}` : "";
-}
-
-function unloadable(cause: unknown, found?: WasmSource): ChatwireError {
-  if (cause instanceof ChatwireError) return cause;
-  return new ChatwireError(
-    `The WebAssembly of chatwire could not be loaded${addressOf(found)}. Check the network, that the file is served (reload a page that is older than its server's files), and that a Content-Security-Policy allows 'wasm-unsafe-eval'.`,
-    { cause },
+/** Why nothing could be loaded, and what to do: in a part that is loaded where a page needs it. */
+async function unloadable(cause: unknown, source: WasmSource | undefined, isGiven: boolean, spare?: string) {
+  const why = reasonOf(cause);
+  const text = await import("./unloadable.ts").then(
+    (part) => part.unloadable(why, source, isGiven, spare),
+    () => `The WebAssembly of chatwire could not be loaded from ${source}: ${why}`.slice(0, 900),
   );
+  return new ChatwireError(text, { cause });
 }
 
 /** For what must answer at once: throws where the engine has to be fetched and has not been. */
@@ -236,6 +230,9 @@ class Instance {
     return new ChatwireError(`The engine failed on this call or its answer (${why}). ${remedy}`, { cause });
   }
 }
+
+/** The engine's memory, for measurements; it is loaded. */
+export const engineMemory = (): EngineExports["memory"] => (engine as Instance).exports.memory;
 
 function freshInstance(module: CompiledModule): Instance {
   return new Instance(module, new WebAssembly.Instance(module, {}).exports as unknown as EngineExports);

@@ -8,10 +8,10 @@ import { APIError, Chatwire, ChatwireError, type ClientOptions, InvalidRequestEr
 import { createEmulator } from "chatwire/emulator";
 import { clientOf, encode, failureOf, hello } from "./serving.ts";
 
-/** The engine's memory; once loaded, the glue gives what it has. */
+/** The engine's memory, once it is loaded. */
 async function memory(): Promise<WebAssembly.Memory> {
-  const glue = await import(new URL("../../dist/wasm/chatwire.js", import.meta.url).href);
-  return glue.initSync({}).memory;
+  const engine = await import(new URL("../../dist/engine/engine.js", import.meta.url).href);
+  return engine.engineMemory();
 }
 
 const SECRET = "sk-bad-requests-0123456789";

@@ -1,11 +1,10 @@
 /**
  * Counts the engine's parts that are alive, and what they are asked, by the class that the package's files share.
  */
-import { ACCOUNT, type EngineModule } from "../../npm/engine/boundary.ts";
+import { ACCOUNT } from "../../npm/engine/boundary.ts";
 
 const dist = (path: string): string => new URL(`../../dist/${path}`, import.meta.url).href;
-const { initSync } = (await import(dist("wasm/chatwire.js"))) as EngineModule;
-const { Part } = (await import(dist("engine/engine.js"))) as typeof import("../../npm/engine/engine.ts");
+const { engineMemory, Part } = (await import(dist("engine/engine.js"))) as typeof import("../../npm/engine/engine.ts");
 
 /** The decoders, event streams and openings that were asked something and not freed yet. */
 export const alive = new Set<object>();
@@ -26,4 +25,4 @@ Part.prototype.free = function () {
 };
 
 /** The memory of the engine, once it is loaded. */
-export const memory = () => initSync({ module: undefined }).memory as WebAssembly.Memory;
+export const memory = () => engineMemory() as WebAssembly.Memory;

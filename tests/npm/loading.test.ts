@@ -40,7 +40,7 @@ test("an_engine_that_is_none_is_an_error_by_name_and_the_next_try_is_free", asyn
   other.write("-", other.length - 1);
   const stranger = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]);
   for (const [module, build] of [
-    [other, /it is build \S+-, and the scripts are build \S+\. Reload/],
+    [other, /could not be loaded: it is of another version: it is build \S+-, and the scripts are build \S+\. Reload/],
     [new WebAssembly.Module(other), /it is build \S+-, /],
     [stranger, /it is no build that this package knows, /],
   ] as const) {

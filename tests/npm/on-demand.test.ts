@@ -46,7 +46,7 @@ for (const [part, parts, use] of uses) {
     missing = part;
     const error = await failureOf(use(client));
     missing = "";
-    assert.ok(error instanceof ChatwireError && /files are served/.test(error.message), String(error));
+    assert.ok(error instanceof ChatwireError && /all files of the build are served/.test(error.message), String(error));
     await until(() => !leftOpen.some((isOpen) => isOpen()));
     await use(client);
   });
@@ -56,5 +56,5 @@ test("without_its_part_a_recording_fails_by_name", async () => {
   missing = "on-demand";
   const outcome = await ChatStream.fromRecording("").outcome();
   missing = "";
-  assert.match(String(outcome.error?.message), /files are served/);
+  assert.match(String(outcome.error?.message), /all files of the build are served/);
 });

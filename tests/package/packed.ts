@@ -60,7 +60,7 @@ const streams = `
 const messages = [{ role: "user", content: "Why is the sky blue?" }];
 
 function ask() {
-  const { fetch } = createEmulator({ seed: 4 });
+  const { fetch } = createEmulator({ seed: 4, timeToFirstToken: 0, tokensPerSecond: 0 });
   return new Chatwire({ provider: "electron", apiKey: "any", dangerouslyAllowBrowser: true, fetch }).chat.completions;
 }
 
