@@ -4,7 +4,7 @@
 
 import { ChatwireError } from "./errors.ts";
 import { onDemand } from "./load.ts";
-import type { ClientOptions, RequestOptions } from "./options.ts";
+import type { ClientOptions, RequestOptions, WarmUpOptions } from "./options.ts";
 import type { Target } from "./request/answer.ts";
 import { APIPromise } from "./request/api-promise.ts";
 import type { BatchOptions, BatchResult } from "./request/batch.ts";
@@ -281,6 +281,25 @@ export class Chatwire {
    */
   withOptions(options: ClientOptions): Chatwire {
     return new Chatwire({ ...this.#caller.options, ...options });
+  }
+
+  /**
+   * Opens the connection and loads the engine, so that the first call does not wait for either: when a page is opened, or a voice
+   * agent joins a room. No tokens are used: `GET /chat/completions` is sent without a key, and the refusal that comes back has opened the
+   * connection. A page's console may show that refusal.
+   *
+   * Hosts close a connection that is idle, Node after 4 seconds unless the server names another time.
+   * @throws {APIConnectionError} the server did not answer; calls may be made all the same
+   * @throws {APIUserAbortError} `signal` was aborted
+   * @throws {ChatwireError} the engine cannot be loaded, or the client was disposed of
+   * @example
+   * ```ts
+   * client.warmUp().catch(() => {}); // the first call says what is wrong
+   * ```
+   */
+  async warmUp(options: WarmUpOptions = {}): Promise<void> {
+    const { openConnection } = await onDemand();
+    await openConnection(await this.#caller.address(), this.#caller.options.fetch, options);
   }
 
   /** What the finished calls of this client add up to. */

@@ -43,6 +43,7 @@ export type {
   OtherClient,
   PlanLimits,
   RequestOptions,
+  WarmUpOptions,
 } from "./options.ts";
 export type { APIPromise } from "./request/api-promise.ts";
 export type { BatchOptions, BatchProgress, BatchResult } from "./request/batch.ts";

@@ -274,3 +274,15 @@ export interface RequestOptions {
    */
   resumeId?: string;
 }
+
+/** Settings of `client.warmUp()`. */
+export interface WarmUpOptions {
+  /** Stops the attempt. */
+  signal?: AbortSignal | null | undefined;
+  /**
+   * Milliseconds that the server may take to answer.
+   * @range more than 0, at most 2147483647
+   * @default 10000
+   */
+  timeout?: number;
+}

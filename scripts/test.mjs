@@ -41,7 +41,7 @@ const steps = [
   { name: "Rust: tests", groups: ["rust"], command: ["cargo", "test", "--no-fail-fast"], count: cargoCounts },
   {
     name: "the package builds and packs",
-    groups: ["npm", "openai", "worker", "edge", "ai-sdk", "ag-ui", "otel", "page", "package"],
+    groups: ["npm", "openai", "worker", "edge", "ai-sdk", "ag-ui", "otel", "livekit", "page", "package"],
     command: ["npm", "pack", "--dry-run", "--loglevel=error"],
   },
   nodeTests("npm"),
@@ -65,6 +65,7 @@ const steps = [
   nodeTests("ai-sdk"),
   nodeTests("ag-ui"),
   nodeTests("otel"),
+  nodeTests("livekit"),
   nodeTests("page"),
   nodeTests("package"),
 ];

@@ -102,6 +102,25 @@ async fn fetch_gets_a_string_url_a_string_body_and_the_key() {
 }
 
 #[wasm_bindgen_test]
+async fn warming_up_sends_no_key_and_takes_any_answer() {
+    let warmed = client(fetch(
+        "globalThis.warmed = url + ' ' + init.method + ' ' + new Headers(init.headers).get('authorization') + ' ' + init.body;
+         return Promise.resolve(new Response('Use POST.', { status: 405 }));",
+    ));
+    warmed.warm_up().await.unwrap();
+    let sent = Reflect::get(&js_sys::global(), &"warmed".into()).unwrap();
+    assert_eq!(
+        sent.as_string().unwrap(),
+        "https://api.smallest.ai/waves/v1/chat/completions GET null undefined"
+    );
+    assert_eq!(warmed.usage().requests, 0);
+    let error = client(fetch("return Promise.reject(new TypeError('no'))"))
+        .warm_up()
+        .await;
+    assert_eq!(error.unwrap_err().kind, ErrorKind::Connection);
+}
+
+#[wasm_bindgen_test]
 async fn a_refusal_is_an_error_by_its_status_without_the_key() {
     let client = client(fetch(
         "return Promise.resolve(new Response(JSON.stringify({ error: { message: 'bad key sk-secret-key' } }), { status: 401 }));",

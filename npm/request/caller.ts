@@ -124,6 +124,15 @@ export class Caller {
     return baseURL ?? (provider as { baseURL?: string } | undefined)?.baseURL ?? "";
   }
 
+  /**
+   * Where requests go, once the engine is there.
+   * @throws {ChatwireError} the client was disposed of
+   */
+  async address(): Promise<string> {
+    this.#connection.mustBeOpen();
+    return (await this.provider()).baseURL;
+  }
+
   /** What is known of the provider. */
   async provider(): Promise<ProviderFacts> {
     await init();

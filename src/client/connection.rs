@@ -16,6 +16,9 @@ use crate::policy::opening::{Action, Event, Moment, Opening, Request, Settings};
 use crate::stream;
 use crate::usage::{Tokens, Totals};
 
+/// How long a connection may take to open before there is anything to ask.
+const WARM_UP_MS: f64 = 10_000.0;
+
 /// A response whose headers have arrived, and how to read it.
 pub(crate) struct Opened {
     pub(crate) response: web_sys::Response,
@@ -99,6 +102,29 @@ impl Connection {
                 Lost::TimedOut => Event::TimedOut,
                 Lost::Failed(reason) => Event::Failed(reason),
             });
+        }
+    }
+
+    /// Sends a request without a key that every server refuses in few words, and reads the refusal, which keeps the connection.
+    pub(super) async fn warm_up(&self) -> Result<(), Error> {
+        let url = self.settings.base.join("/chat/completions");
+        let sent = host::fetch(host::Call {
+            fetch: self.fetch.as_ref(),
+            url: &url,
+            method: "GET",
+            headers: Headers::new().into_raw(),
+            body: None,
+            signal: None,
+            timeout: Some(WARM_UP_MS),
+        });
+        match sent.await {
+            Ok((response, _sent)) => {
+                read_bounded(&response, None, WARM_UP_MS).await;
+                Ok(())
+            }
+            Err(Lost::TimedOut) => Err(Error::timeout("headers", WARM_UP_MS)),
+            Err(Lost::Failed(reason)) => Err(Error::connection(&reason, None)),
+            Err(Lost::Aborted) => Err(Error::aborted()),
         }
     }
 

@@ -147,6 +147,16 @@ impl Client {
         self.open(&request, options).await
     }
 
+    /// Opens the connection, so that the first request does not wait for it. No tokens are used: `GET /chat/completions` is
+    /// sent without a key, and any answer will do. Dropping the future stops it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Connection`] and [`ErrorKind::ConnectionTimeout`] (10 s): the server did not answer. Requests may be made all
+    /// the same.
+    pub async fn warm_up(&self) -> Result<(), Error> {
+        self.shared.connection.warm_up().await
+    }
+
     /// The totals of the finished calls of this client and of its clones.
     #[must_use]
     pub fn usage(&self) -> usage::Totals {

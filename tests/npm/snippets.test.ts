@@ -51,6 +51,7 @@ test("what_the_guides_show_compiles", { timeout: 120_000 }, async () => {
     "docs/from-ai-sdk.md",
     "docs/ag-ui.md",
     "docs/otel.md",
+    "docs/livekit.md",
   ]) {
     const text = await readFile(join(root, guide), "utf8");
     for (const { 1: snippet = "", index } of text.matchAll(/^```ts\n([\s\S]*?)^```/gm)) {

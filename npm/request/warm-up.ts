@@ -1,0 +1,71 @@
+/**
+ * Opening the connection to a server before there is anything to ask, so that the first question does not wait for it.
+ */
+import { APIConnectionError, APIConnectionTimeoutError, aborted, reasonOf, unsent } from "../errors.ts";
+import type { WarmUpOptions } from "../options.ts";
+import type { Fetch, FetchInit } from "../types.ts";
+
+/** How long a connection may take to open, in milliseconds, unless the caller says otherwise. */
+const PATIENCE = 10_000;
+/** The longest that a timer can hold. */
+const MOST = 2 ** 31 - 1;
+
+/** How much of an answer is read, in bytes: a body that is not read to its end closes a connection of HTTP/1.1. */
+const MOST_READ = 65_536;
+
+/**
+ * Sends `GET /chat/completions` without a key. Every server refuses that, and in few words: its connection
+ * is open. Not HEAD, after which Node closes the connection; not `/models`, which may be long.
+ * @throws {APIConnectionError} no answer came
+ */
+export async function openConnection(
+  baseURL: string,
+  fetch: Fetch | undefined,
+  { signal, timeout = PATIENCE }: WarmUpOptions,
+): Promise<void> {
+  if (!(typeof timeout === "number" && timeout > 0 && timeout <= MOST)) {
+    throw unsent("invalid_option", `timeout is a number of milliseconds, at most ${MOST}`, "timeout");
+  }
+  const url = `${baseURL}/chat/completions`;
+  if (signal?.aborted) throw aborted(signal.reason);
+  const controller = new AbortController();
+  const headers = new Headers();
+  const init: FetchInit = { method: "GET", headers, signal: controller.signal };
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let leave = () => {};
+  // The host's fetch may not heed its signal.
+  const stopped = new Promise<never>((_, reject) => {
+    leave = () => reject(aborted(signal?.reason));
+    const late = `${url} did not answer within ${timeout} ms: check the address and the network, or give warmUp a longer timeout.`;
+    timer = setTimeout(() => reject(new APIConnectionTimeoutError(late)), timeout);
+    signal?.addEventListener("abort", leave);
+  });
+  const ask = async () => {
+    const response = await (fetch ?? globalThis.fetch)(url, init);
+    await readOut(response?.body);
+  };
+  const answered = ask().catch((thrown) => {
+    throw new APIConnectionError(`${url} was not reached (${reasonOf(thrown)}): check the address and the network.`);
+  });
+  try {
+    await Promise.race([answered, stopped]);
+  } catch (thrown) {
+    controller.abort();
+    throw thrown;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", leave);
+  }
+}
+
+async function readOut(body: unknown): Promise<void> {
+  const stream = body as Partial<ReadableStream<Uint8Array>> | null | undefined;
+  if (typeof stream?.getReader !== "function") return;
+  const reader = stream.getReader();
+  for (let read = 0; read < MOST_READ; ) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    read += value.length;
+  }
+  await reader.cancel();
+}
