@@ -43,6 +43,7 @@ const TASKS = {
         "Hooks",
         "HookCall",
         "Operation",
+        "WarmUpOptions",
       ],
       "npm/types/settings.ts": ["CustomProvider", "ReasoningPlace", "Timeouts", "Prices", "Fetch", "FetchInit"],
       "npm/types/outcome.ts": ["UsageTotals"],
