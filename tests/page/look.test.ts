@@ -5,7 +5,20 @@ import { createRequire } from "node:module";
 import { after, before, describe, it } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { type DemoServer, serveDemo } from "../../dist/demo.js";
-import { assertClean, done, lastAnswer, launch, message, read, say, shoot, stop, visit, words } from "./visit.ts";
+import {
+  assertClean,
+  done,
+  holds,
+  lastAnswer,
+  launch,
+  message,
+  reads,
+  say,
+  shoot,
+  stop,
+  visit,
+  words,
+} from "./visit.ts";
 
 const axeSource = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -43,6 +56,13 @@ async function axe(page: Page): Promise<string[]> {
   return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(" | ")}`);
 }
 
+/** Waits until each column of the first view has read the stream itself. */
+async function allRead(page: Page): Promise<void> {
+  await page.locator(".column.chatwire[data-state=whole]").waitFor();
+  for (const name of ["openai", "by-hand"])
+    await page.locator(`.column.${name}[data-state=lost]`, { hasNotText: "recorded result" }).waitFor();
+}
+
 const desktop = { viewport: { width: 1440, height: 900 } };
 const phone = { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
 
@@ -59,8 +79,7 @@ describe("the look", { timeout: 300_000 }, () => {
     it(`fits its window, follows the colour scheme, and axe finds nothing: ${name}`, async () => {
       const guest = await visit(browser, new URL(server.url), options);
       const { page } = guest;
-      await page.locator(".column:last-child[data-state=lost]").waitFor();
-      await page.waitForTimeout(3600);
+      await allRead(page);
       await shoot(page, `${name}-first`);
       assert.deepEqual(await axe(page), [], "the first view");
       await say(page, RICH);
@@ -72,9 +91,11 @@ describe("the look", { timeout: 300_000 }, () => {
       await done(page);
       await shoot(page, `${name}-chat`);
       assert.deepEqual(await axe(page), [], "a problem");
-      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), options.viewport.width);
+      await holds(async () =>
+        assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), options.viewport.width),
+      );
       const sideways = (box: Element) => box.scrollWidth - box.clientWidth;
-      assert.equal(await page.locator("#scroller").evaluate(sideways), 0);
+      await holds(async () => assert.equal(await page.locator("#scroller").evaluate(sideways), 0));
       for (const tab of ["Trouble", "Race", "Cost", "Code"]) {
         if (options.viewport.width < 1000 && tab === "Trouble")
           await page.getByRole("button", { name: /Inspect/ }).click();
@@ -101,6 +122,7 @@ describe("the look", { timeout: 300_000 }, () => {
     const guest = await visit(browser, new URL(server.url), phone);
     await say(guest.page, "Echo: hello [emulator: tps=0]");
     await done(guest.page);
+    await guest.page.locator(".fact").first().waitFor();
     const small = await guest.page
       .locator("button:visible, a:visible, input:visible, select:visible, summary:visible")
       .evaluateAll((found) =>
@@ -119,9 +141,11 @@ describe("the look", { timeout: 300_000 }, () => {
     const { page } = guest;
     await say(page, "Write 400 words [emulator: tps=0]");
     await done(page);
-    const height = await page.locator("#scroller").evaluate(({ clientHeight }) => clientHeight);
-    assert.ok(height >= 150, `${height} px are left`);
-    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 320);
+    await holds(async () => {
+      const height = await page.locator("#scroller").evaluate(({ clientHeight }) => clientHeight);
+      assert.ok(height >= 150, `${height} px are left`);
+      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 320);
+    });
     await shoot(page, "zoomed");
     await guest.close();
   });
@@ -130,16 +154,28 @@ describe("the look", { timeout: 300_000 }, () => {
     const guest = await visit(browser, new URL(server.url), desktop);
     await say(guest.page, "Write 800 words [emulator: tps=0]");
     await done(guest.page);
-    assert.equal(
-      await guest.page.evaluate(() => document.documentElement.scrollHeight - document.documentElement.clientHeight),
-      0,
-    );
+    const below = () => document.documentElement.scrollHeight - document.documentElement.clientHeight;
+    await holds(async () => assert.equal(await guest.page.evaluate(below), 0));
     await guest.close();
   });
 
   it("shows the whole stream at once to those who want no motion", async () => {
     const guest = await visit(browser, new URL(server.url), { ...desktop, reducedMotion: "reduce" });
-    await guest.page.locator(".column.chatwire[data-state=whole]").waitFor({ timeout: 2500 });
+    const { page } = guest;
+    await page.addInitScript(() => {
+      const seen = new Set<string>();
+      Object.assign(window, { seen });
+      const look = () => {
+        seen.add(document.querySelector(".column.chatwire .words")?.textContent ?? "");
+        requestAnimationFrame(look);
+      };
+      look();
+    });
+    await page.reload();
+    await page.locator(".column.chatwire[data-state=whole]").waitFor();
+    const seen = await page.evaluate(() => (window as unknown as { seen: Set<string> }).seen.size);
+    // With motion, there are thirty and more in three seconds.
+    assert.ok(seen <= 6, `${seen} different texts were shown`);
     await guest.close();
   });
 });
@@ -160,7 +196,7 @@ describe("the keyboard", { timeout: 120_000 }, () => {
     await page.waitForFunction((from) => (document.querySelector("#scroller")?.scrollTop ?? from) < from, before);
     await page.getByRole("tab", { name: "Wire" }).focus();
     await page.keyboard.press("ArrowRight");
-    assert.equal(await page.getByRole("tab", { name: "Trouble" }).getAttribute("aria-selected"), "true");
+    await page.getByRole("tab", { name: "Trouble", selected: true }).waitFor();
     await message(page).focus();
     await page.keyboard.type("Count to 2000 [emulator: tps=50]");
     await page.keyboard.press("Enter");
@@ -176,10 +212,10 @@ describe("the keyboard", { timeout: 120_000 }, () => {
     const { page } = guest;
     await say(page, "Echo: One sentence. Another one. And a third. [emulator: tps=20]");
     await done(page);
-    const said = await page.locator("#said p").allTextContents();
-    assert.deepEqual(said, ["One sentence.", "Another one.", "And a third.", "The answer is complete."]);
-    await stop(page).isHidden();
-    assert.match(await read(lastAnswer(page)), /One sentence/);
+    const said = ["One sentence.", "Another one.", "And a third.", "The answer is complete."];
+    await holds(async () => assert.deepEqual(await page.locator("#said p").allTextContents(), said));
+    await stop(page).waitFor({ state: "hidden" });
+    await reads(lastAnswer(page), /One sentence/);
     await guest.close();
   });
 });

@@ -1,11 +1,26 @@
 /** Answers as Markdown: complete while they stream, safe whatever they say, and steady under their reader. */
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { Lexer } from "marked";
 import type { Browser, Page } from "playwright-core";
 import { type DemoServer, serveDemo } from "../../dist/demo.js";
-import { Blocks } from "../../www/src/markdown/blocks.ts";
+import { type Block, Blocks } from "../../www/src/markdown/blocks.ts";
 import { hostBehind, targetOf, withoutInvisible } from "../../www/src/markdown/links.ts";
-import { assertClean, done, lastAnswer, launch, read, say, stop, type Visit, visit, words } from "./visit.ts";
+import {
+  assertClean,
+  counts,
+  done,
+  holds,
+  lastAnswer,
+  launch,
+  read,
+  reads,
+  say,
+  stop,
+  type Visit,
+  visit,
+  words,
+} from "./visit.ts";
 
 const all = (text: string) => new Blocks().update(text, false);
 const types = (text: string) => all(text).map(({ token }) => token?.type);
@@ -56,27 +71,33 @@ describe("blocks", () => {
       `${"a | ".repeat(3000)}\n${"--|".repeat(3000)}`,
     ];
     for (const text of hostile) {
-      const started = performance.now();
+      const started = process.cpuUsage();
       for (const isLive of [true, false]) new Blocks().update(text, isLive);
-      const time = performance.now() - started;
-      assert.ok(time < 1500, `${text.slice(0, 12)}… took ${time} ms`);
+      const time = process.cpuUsage(started).user / 1000;
+      assert.ok(time < 5000, `${text.slice(0, 12)}… took ${time} ms of the processor`);
     }
   });
 
-  it("are parsed once: the time for a long answer grows with its length alone", () => {
-    const timeOf = (paragraphs: number) => {
-      const blocks = new Blocks();
-      let text = "";
-      const started = performance.now();
-      for (let i = 0; i < paragraphs; i++) {
-        text += `Paragraph ${i} with **bold** words and \`code\`.\n\n`;
-        blocks.update(text, true);
-      }
-      return performance.now() - started;
-    };
-    timeOf(200);
-    const [short, long] = [timeOf(300), timeOf(1200)];
-    assert.ok(long < 12 * short, `${long} ms for four times what took ${short} ms`);
+  it("are parsed once: what the parser reads of a long answer grows with its length alone", (context) => {
+    let read = 0;
+    const { lex } = Lexer.prototype;
+    context.mock.method(Lexer.prototype, "lex", function (this: Lexer, text: string) {
+      read += text.length;
+      return lex.call(this, text);
+    });
+    const paragraphs = Array.from({ length: 1200 }, (_, i) => `Paragraph ${i} with **bold** words and \`code\`.\n\n`);
+    const blocks = new Blocks();
+    let text = "";
+    let shown: Block[] = [];
+    for (const paragraph of paragraphs) {
+      text += paragraph;
+      const before = shown;
+      shown = blocks.update(text, true);
+      const changed = before.findIndex((block, i) => block !== shown[i]);
+      assert.ok(changed < 0 || changed >= before.length - 1, "a closed block stays the same object");
+    }
+    assert.equal(shown.length, paragraphs.length);
+    assert.ok(read < 4 * text.length, `${read} characters of ${text.length} were read`);
   });
 
   it("keep what they are", () => {
@@ -149,11 +170,11 @@ describe("an answer", { timeout: 240_000 }, () => {
     await echo(
       "## Title\n\n- [x] done\n- [ ] to do\n\n3. three\n4. four\n\n```js\nlet a = 1 < 2;\n```\n\n| a | b |\n|:--|--:|\n| 1 | 2 |",
     );
-    assert.equal(await words(page).getByRole("heading", { name: "Title" }).count(), 1);
-    assert.equal(await words(page).locator("input").count(), 0, "a task is no field");
-    assert.equal(await words(page).getByRole("img", { name: "done" }).count(), 1);
-    assert.equal(await words(page).getByRole("img", { name: "to do" }).count(), 1);
-    assert.equal(await words(page).locator("ol").getAttribute("start"), "3");
+    await counts(words(page).getByRole("heading", { name: "Title" }), 1);
+    await counts(words(page).locator("input"), 0);
+    await counts(words(page).getByRole("img", { name: "done" }), 1);
+    await counts(words(page).getByRole("img", { name: "to do" }), 1);
+    await words(page).locator('ol[start="3"]').waitFor();
     const aligned = (name: string) =>
       words(page)
         .getByRole("columnheader", { name })
@@ -162,8 +183,8 @@ describe("an answer", { timeout: 240_000 }, () => {
       [await aligned("a"), await aligned("b")],
       ["start", "end"].map((side) => side && side),
     );
-    assert.equal((await read(words(page).locator("pre code"))).trim(), "let a = 1 < 2;");
-    assert.equal(await read(words(page).locator(".code .bar span")), "js");
+    await holds(async () => assert.equal((await read(words(page).locator("pre code"))).trim(), "let a = 1 < 2;"));
+    await reads(words(page).locator(".code .bar span"), "js");
     await words(page).locator(".hljs-keyword").first().waitFor();
   });
 
@@ -171,7 +192,7 @@ describe("an answer", { timeout: 240_000 }, () => {
     await echo(`${">".repeat(3000)} deep\n\nand on`);
     await say(page, "Echo: still here [emulator: tps=0]");
     await done(page);
-    assert.equal(await read(words(page)), "still here");
+    await reads(words(page), "still here");
   });
 
   it("shows a very long text on demand", async () => {
@@ -182,7 +203,7 @@ describe("an answer", { timeout: 240_000 }, () => {
     await words(page)
       .getByRole("button", { name: /^Show all/ })
       .click();
-    assert.ok((await read(words(page))).length > shown + 1000);
+    await holds(async () => assert.ok((await read(words(page))).length > shown + 1000));
   });
 
   it("keeps the reader's selection, focus and place in code while it grows", async () => {
@@ -238,7 +259,7 @@ describe("an answer", { timeout: 240_000 }, () => {
     assert.deepEqual(violations, [], "nothing even tried");
     const forbidden =
       "img, script, iframe, svg:not(.chip svg), style, link, form, base, meta, [onerror], [onclick], [style]";
-    assert.equal(await words(page).locator(forbidden).count(), 0);
+    await counts(words(page).locator(forbidden), 0);
     const links = await words(page)
       .locator("a[href]")
       .evaluateAll((found) => found.map((link) => link.getAttribute("href") ?? ""));
@@ -246,7 +267,7 @@ describe("an answer", { timeout: 240_000 }, () => {
       links.every((href) => /^https:\/\/example\.(com|org|net)\//.test(href)),
       links.join(" "),
     );
-    assert.match(await read(words(page)), /<script>/);
+    await reads(words(page), /<script>/);
   });
 
   it("says where its links lead, and shows refused addresses as text", async () => {
@@ -255,12 +276,12 @@ describe("an answer", { timeout: 240_000 }, () => {
       `[evil.example](https://good.example/x) [key](https://me:secret@good.example/) [no](javascript:x) \`a${rlo}b\` [a${rlo}b](https://good.example/)`,
     );
     const link = words(page).getByRole("link", { name: /evil\.example/ });
-    assert.match(await read(link), /evil\.example good\.example/);
+    await reads(link, /evil\.example good\.example/);
     assert.equal(await link.getAttribute("title"), "https://good.example/x");
-    assert.equal(await words(page).locator(".refused").count(), 2);
-    assert.match(await read(words(page)), /no javascript:x/);
-    assert.match(await read(words(page).locator(".block > p > code").last()), /a\[U\+202E\]b/);
-    assert.match(await read(words(page).getByRole("link").last()), /a\[U\+202E\]b/);
+    await counts(words(page).locator(".refused"), 2);
+    await reads(words(page), /no javascript:x/);
+    await reads(words(page).locator(".block > p > code").last(), /a\[U\+202E\]b/);
+    await reads(words(page).getByRole("link").last(), /a\[U\+202E\]b/);
   });
 
   it("keeps what piles up within its own turn", async () => {

@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
 import { test } from "node:test";
-import { assertClean, assets, done, facts, launch, read, say, visit, words } from "./visit.ts";
+import { assertClean, assets, done, launch, reads, say, states, visit, words } from "./visit.ts";
 
 const TYPES: Readonly<Record<string, string>> = {
   ".html": "text/html",
@@ -45,8 +45,8 @@ test("a_host_of_plain_files_is_enough_and_then_no_network", { timeout: 90_000 },
   await page.context().setOffline(true);
   await say(page, "Echo: and **once** without [emulator: tps=0; malformed=json]");
   await done(page);
-  assert.equal(await read(words(page).locator(".block")), "and once without");
-  assert.ok((await facts(page)).includes("1 repair"));
+  await reads(words(page).locator(".block"), "and once without");
+  await states(page, "1 repair");
   // The policy in the page's head holds here too.
   const isHeld = await page.evaluate(() => {
     try {

@@ -75,9 +75,51 @@ export function read(element: Locator): Promise<string> {
   return element.innerText();
 }
 
-/** Waits until no answer is under way. */
+/** Waits until there is an answer, and none is under way. */
 export async function done(page: Page): Promise<void> {
+  await lastAnswer(page).and(page.locator(":not([aria-busy])")).waitFor();
   await page.getByRole("button", { name: "Send" }).waitFor();
+}
+
+/** How long, in milliseconds, a page may take to become what it is expected to be. */
+const PATIENCE = 20_000;
+
+/**
+ * Runs assertions again and again until they hold; if they never do, they fail as they did at last.
+ *
+ * A page draws once a frame, and loads parts of itself when it is idle: read once right after an action, it may not be there yet.
+ */
+export async function holds(assertions: () => unknown): Promise<void> {
+  for (const end = performance.now() + PATIENCE; ; await new Promise((resolve) => setTimeout(resolve, 50))) {
+    try {
+      await assertions();
+      return;
+    } catch (error) {
+      if (performance.now() > end) throw error;
+    }
+  }
+}
+
+/** Waits until the text of an element, as it is on the screen, is this or matches it. */
+export function reads(element: Locator, expected: string | RegExp): Promise<void> {
+  return holds(async () => {
+    const text = await read(element);
+    if (typeof expected === "string") assert.equal(text, expected);
+    else assert.match(text, expected);
+  });
+}
+
+/** Waits until there are so many of an element. */
+export function counts(element: Locator, expected: number): Promise<void> {
+  return holds(async () => assert.equal(await element.count(), expected, `how many there are of ${element}`));
+}
+
+/** Waits until the last answer's row of facts has this one. */
+export function states(page: Page, fact: string): Promise<void> {
+  return holds(async () => {
+    const found = await facts(page);
+    assert.ok(found.includes(fact), `${fact} in ${found.join(", ")}`);
+  });
 }
 
 export async function shoot(page: Page, name: string): Promise<void> {

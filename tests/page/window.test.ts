@@ -11,15 +11,19 @@ import { type DemoServer, serveDemo } from "../../dist/demo.js";
 import {
   answers,
   assertClean,
+  counts,
   done,
   facts,
+  holds,
   lastAnswer,
   launch,
   message,
   read,
+  reads,
   root,
   say,
   shoot,
+  states,
   stop,
   type Visit,
   visit,
@@ -67,11 +71,13 @@ describe("the first view", { timeout: 120_000 }, () => {
           (dataset.state === "whole" || dataset.state === "lost") && !textContent?.includes("recorded result"),
       ),
     );
-    assert.equal(await read(column("chatwire").locator(".words")), text);
-    assert.match(await read(column("chatwire").locator(".verdict")), /complete · repaired chunk.malformed/);
+    await reads(column("chatwire").locator(".words"), text);
+    await reads(column("chatwire").locator(".verdict"), /complete · repaired chunk.malformed/);
     for (const name of ["openai", "25 lines by hand"]) {
-      const kept = await read(column(name).locator(".words"));
-      assert.ok(kept.length > 0 && kept.length < text.length && text.startsWith(kept), `${name} kept ${kept.length}`);
+      await holds(async () => {
+        const kept = await read(column(name).locator(".words"));
+        assert.ok(kept.length > 0 && kept.length < text.length && text.startsWith(kept), `${name} kept ${kept.length}`);
+      });
     }
   });
 
@@ -79,7 +85,7 @@ describe("the first view", { timeout: 120_000 }, () => {
     await page.getByText("The streaming chat client that loses nothing, and says how every stream ended.").waitFor();
     await guest.page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
     await page.getByRole("button", { name: "Copy npm i chatwire" }).click();
-    assert.equal(await page.evaluate(() => navigator.clipboard.readText()), "npm i chatwire");
+    await holds(async () => assert.equal(await page.evaluate(() => navigator.clipboard.readText()), "npm i chatwire"));
   });
 
   it("has the engine, and its worker, before the first message", async () => {
@@ -101,8 +107,8 @@ describe("the experiments", { timeout: 240_000 }, () => {
       .getByText(/Resumed after \d\.\d s, nothing lost/)
       .waitFor();
     await done(page);
-    assert.ok((await facts(page)).includes("1 resume"));
-    assert.match(await read(words(page)), /asked about the oil\.$/);
+    await states(page, "1 resume");
+    await reads(words(page), /asked about the oil\.$/);
   });
 
   it("break: the answer is whole, and the others are compared", async () => {
@@ -110,12 +116,14 @@ describe("the experiments", { timeout: 240_000 }, () => {
     await done(page);
     const card = page.locator(".card").filter({ has: page.getByRole("heading", { name: "One event is broken JSON" }) });
     await card.locator("dd.good").nth(2).waitFor();
-    assert.deepEqual(
-      (await card.locator("dd strong").allInnerTexts()).map((text) => text.replace(/\D+of.*/, "")),
-      ["105", "39", "39"],
+    await holds(async () =>
+      assert.deepEqual(
+        (await card.locator("dd strong").allInnerTexts()).map((text) => text.replace(/\D+of.*/, "")),
+        ["105", "39", "39"],
+      ),
     );
-    assert.ok((await facts(page)).includes("1 repair"));
-    assert.match(await read(lastAnswer(page).locator(".notice")), /One event was broken JSON/);
+    await states(page, "1 repair");
+    await reads(lastAnswer(page).locator(".notice"), /One event was broken JSON/);
   });
 
   it("race: measures each client in a worker", async () => {
@@ -129,8 +137,8 @@ describe("the experiments", { timeout: 240_000 }, () => {
       undefined,
       { timeout: 60_000 },
     );
-    assert.equal(await cells.count(), 15);
-    assert.equal(await page.locator("#panel-race td strong").count(), 5, "the least of each row");
+    await counts(cells, 15);
+    await counts(page.locator("#panel-race td strong"), 5);
   });
 
   it("tool: asks before it changes the page", async () => {
@@ -138,18 +146,18 @@ describe("the experiments", { timeout: 240_000 }, () => {
     const asked = page.getByRole("group", { name: "The model wants to use set_theme" });
     await asked.getByRole("button", { name: "Allow" }).click();
     await done(page);
-    assert.equal(await page.locator("html").getAttribute("data-theme"), "dark");
-    const calls = await page.getByRole("list", { name: "Tool calls" }).getByRole("listitem").allInnerTexts();
-    assert.match(calls[0] ?? "", /current_time \{"city":"Pune"\}\s+\{"city":"Pune","time":".+ at \d\d:\d\d"\}/);
-    assert.match(calls[1] ?? "", /set_theme \{"theme":"dark"\}/);
+    await page.locator("html[data-theme=dark]").waitFor();
+    const calls = page.getByRole("list", { name: "Tool calls" }).getByRole("listitem");
+    await reads(calls.nth(0), /current_time \{"city":"Pune"\}\s+\{"city":"Pune","time":".+ at \d\d:\d\d"\}/);
+    await reads(calls.nth(1), /set_theme \{"theme":"dark"\}/);
   });
 
   it("tool: a call that is not allowed is not run, and the model is told", async () => {
     await experiment("tool");
     await page.getByRole("button", { name: "Do not" }).click();
     await done(page);
+    await reads(words(page), /did not allow/);
     assert.equal(await page.locator("html").getAttribute("data-theme"), null);
-    assert.match(await read(words(page)), /did not allow/);
   });
 
   it("scripts: each in its own direction", async () => {
@@ -157,9 +165,8 @@ describe("the experiments", { timeout: 240_000 }, () => {
     await answers(page).nth(2).locator(".facts").waitFor();
     await done(page);
     const direction = (element: Element) => getComputedStyle(element).direction;
-    const blocks = answers(page).locator(".block").nth(0);
-    assert.equal(await blocks.evaluate(direction), "ltr");
-    assert.equal(await answers(page).nth(1).locator(".block").first().evaluate(direction), "rtl");
+    const directionOf = (answer: number) => answers(page).nth(answer).locator(".block").first().evaluate(direction);
+    await holds(async () => assert.deepEqual([await directionOf(0), await directionOf(1)], ["ltr", "rtl"]));
     await shoot(page, "scripts");
   });
 });
@@ -174,8 +181,8 @@ describe("the status line", { timeout: 120_000 }, () => {
       .waitFor();
     await page.getByRole("button", { name: "Ask again now" }).click();
     await done(page);
-    assert.equal(await read(words(page)), "at last");
-    assert.equal(await answers(page).count(), 1);
+    await reads(words(page), "at last");
+    await counts(answers(page), 1);
   });
 
   it("says that it connects, and that it waits for the first word", async () => {
@@ -196,12 +203,13 @@ describe("the status line", { timeout: 120_000 }, () => {
       .waitFor();
     await stop(page).click();
     await done(page);
-    assert.ok((await facts(page)).includes("stopped"));
+    await states(page, "stopped");
   });
 
   it("calls an answer that was filtered by its name", async () => {
     await say(page, "Echo: something [emulator: tps=0; finish=content_filter]");
     await done(page);
+    await lastAnswer(page).locator(".fact").first().waitFor();
     assert.doesNotMatch((await facts(page)).join(), /^complete/);
   });
 });
@@ -211,7 +219,7 @@ describe("the inspector", { timeout: 120_000 }, () => {
     await say(page, "Echo: One two. Three [emulator: tps=0; malformed=json; comments]");
     await done(page);
     const rows = page.locator("#panel-wire .lines .line");
-    const became = await rows.locator("span:nth-child(3)").allInnerTexts();
+    // Rows are drawn once a frame, and those in view alone.
     for (const name of [
       "request",
       "answer",
@@ -222,21 +230,21 @@ describe("the inspector", { timeout: 120_000 }, () => {
       "usage",
       "outcome: complete",
     ]) {
-      assert.ok(
-        became.some((text) => text.includes(name)),
-        `${name} in ${became.join(", ")}`,
-      );
+      await rows.locator("span:nth-child(3)").getByText(name).first().waitFor();
     }
     await page.locator("#panel-wire .lines").press("ArrowDown");
-    assert.match(await read(page.locator("#panel-wire .detail")), /POST/);
+    await reads(page.locator("#panel-wire .detail"), /POST/);
   });
 
   it("keeps 2,000 lines, and draws those in view", async () => {
     await say(page, "Count to 1500 [emulator: tps=0]");
     await done(page);
     await page.getByText("outcome: complete").waitFor();
-    assert.ok((await page.locator("#panel-wire .lines .line").count()) < 80);
-    assert.equal(await page.locator("#panel-wire .space").evaluate((box) => box.clientHeight), 2000 * 20);
+    await holds(async () => {
+      assert.equal(await page.locator("#panel-wire .space").evaluate((box) => box.clientHeight), 2000 * 20);
+      const drawn = await page.locator("#panel-wire .lines .line").count();
+      assert.ok(drawn > 0 && drawn < 80, `${drawn} rows are drawn`);
+    });
   });
 
   it("saves a recording, and reads it again", async () => {
@@ -251,7 +259,7 @@ describe("the inspector", { timeout: 120_000 }, () => {
     await (await chooser).setFiles({ name: "a.chatwire", mimeType: "text/plain", buffer: await readFile(file) });
     await words(page).getByText("to be kept").waitFor();
     await done(page);
-    assert.ok((await facts(page)).includes("complete"));
+    await states(page, "complete");
   });
 
   it("shows totals and the program", async () => {
@@ -259,33 +267,54 @@ describe("the inspector", { timeout: 120_000 }, () => {
     await done(page);
     await page.getByRole("tab", { name: "Cost" }).click();
     await page.locator("#panel-cost dd").first().waitFor();
-    assert.match(await read(page.locator("#panel-cost")), /requests\s+1\b/);
+    await reads(page.locator("#panel-cost"), /requests\s+1\b/);
     await lastAnswer(page).getByRole("button", { name: "code" }).click();
     await page.locator("#panel-code code").getByText("count me").waitFor();
-    assert.match(await read(page.locator("#panel-code code")), /client\.chat\.completions\.stream/);
+    await reads(page.locator("#panel-code code"), /client\.chat\.completions\.stream/);
   });
 });
 
 describe("what is kept", { timeout: 120_000 }, () => {
+  /** Waits until the browser's database has an answer with this word, and how it ended. */
+  const isKept = (word: string) =>
+    holds(async () => {
+      const kept = await page.evaluate(
+        () =>
+          new Promise<string>((resolve, reject) => {
+            const opening = indexedDB.open("chatwire");
+            opening.onerror = () => reject(opening.error);
+            opening.onsuccess = () => {
+              const reading = opening.result.transaction("conversations").objectStore("conversations").getAll();
+              reading.onsuccess = () => {
+                opening.result.close();
+                resolve(JSON.stringify(reading.result));
+              };
+            };
+          }),
+      );
+      assert.match(kept, new RegExp(`"text":"[^"]*${word}[^"]*".*"status":"complete"`));
+    });
+
   it("goes on after a reload", async () => {
     await say(page, "Echo: **remember** me [emulator: tps=0]");
     await done(page);
-    await page.waitForTimeout(300);
+    await isKept("remember");
     await page.reload();
     await words(page).getByText("remember me").waitFor();
     await page.locator(".markdown strong").waitFor();
-    assert.ok((await facts(page)).includes("complete"));
+    await states(page, "complete");
   });
 
   it("has several conversations, and brings a deleted one back", async () => {
     await say(page, "Echo: first [emulator: tps=0]");
     await done(page);
+    await isKept("first");
     await page.getByRole("button", { name: "New chat" }).click();
     await say(page, "Echo: second [emulator: tps=0]");
     await done(page);
     await page.getByRole("button", { name: "Chats" }).click();
     await page.getByRole("button", { name: /^Delete Echo: first/ }).click();
-    assert.equal(await answers(page).count(), 0);
+    await counts(answers(page), 0);
     await page.getByRole("button", { name: "Undo" }).click();
     await words(page).getByText("first").waitFor();
   });
@@ -294,8 +323,8 @@ describe("what is kept", { timeout: 120_000 }, () => {
     await say(page, "Echo: one [emulator: tps=0]");
     await done(page);
     await lastAnswer(page).getByRole("button", { name: "edit" }).click();
-    assert.equal(await message(page).inputValue(), "Echo: one [emulator: tps=0]");
-    assert.equal(await answers(page).count(), 0);
+    await holds(async () => assert.equal(await message(page).inputValue(), "Echo: one [emulator: tps=0]"));
+    await counts(answers(page), 0);
     await page.getByRole("button", { name: "Undo" }).click();
     await words(page).getByText("one").waitFor();
   });
@@ -304,7 +333,7 @@ describe("what is kept", { timeout: 120_000 }, () => {
     await page.getByRole("button", { name: "Settings" }).click();
     await page.getByLabel("temperature").fill("3");
     await page.getByRole("alert").getByText(/2/).waitFor();
-    assert.equal(await page.getByLabel("temperature").getAttribute("aria-invalid"), "true");
+    await page.locator("[aria-invalid=true]").and(page.getByLabel("temperature")).waitFor();
     await page.getByLabel("temperature").fill("1.5");
     await page.getByRole("alert").getByText(/2/).waitFor({ state: "detached" });
     await page.getByRole("button", { name: "Done" }).click();
