@@ -269,8 +269,10 @@ describe("the page", { timeout: 240_000 }, () => {
     await latest.waitFor({ state: "hidden" });
 
     await scroller.hover();
-    await page.mouse.wheel(0, -300);
-    await latest.waitFor();
+    await holds(async () => {
+      await page.mouse.wheel(0, -300);
+      await latest.waitFor({ timeout: 2000 });
+    });
     // Chromium scrolls in steps.
     let top = Number.NaN;
     await holds(async () => {

@@ -23,13 +23,19 @@ export class Follower {
 
   /** Call after the content has changed. */
   grown(): void {
-    if (this.#following) this.#box.scrollTop = this.#box.scrollHeight;
+    // A reader may have moved up since the last frame, and a busy page hears of it later.
+    if (this.#following && this.#box.scrollTop < this.#last && this.#distance() > NEAR) this.#following = false;
+    if (this.#following) {
+      this.#box.scrollTop = this.#box.scrollHeight;
+      this.#last = this.#box.scrollTop;
+    }
     this.#show();
   }
 
   /** Goes to the end and follows it again. */
   toEnd(): void {
     this.#following = true;
+    this.#last = 0;
     this.grown();
   }
 
