@@ -115,6 +115,10 @@ const spent: UsageTotals[] = [];
 /** When requests went out, in milliseconds since 1970. */
 const sent: number[] = [];
 let current: Progress | undefined;
+/** How many characters the answer under way has. */
+let answered = 0;
+/** What an experiment waits for. */
+let awaited = { length: Number.POSITIVE_INFINITY, reached: () => {} };
 
 const chosen = (): Source => SOURCES.find(({ id }) => id === picker.value) ?? (SOURCES[0] as Source);
 
@@ -188,6 +192,7 @@ const talk = new Talk({
   asking(progress, isFresh): Asking {
     current = progress;
     const source = chosen();
+    answered = 0;
     wire.log.clear();
     return {
       client: connectionTo(source, isFresh).client,
@@ -218,8 +223,12 @@ const talk = new Talk({
   opened: (stream) => {
     lastStream = stream;
   },
-  event: () => {},
+  event: (event) => {
+    if (event.type === "text") answered += event.text.length;
+    if (answered >= awaited.length) awaited.reached();
+  },
   ended: ({ status }) => {
+    awaited.reached();
     wire.log.ended(status);
     at("sheet-state").textContent = status;
     showCost();
@@ -334,6 +343,10 @@ void offerSources().then(async () => {
     tools: (isOn) => (tools.checked = isOn),
     speak: (isOn) => (voice.checked = isOn && canSpeak),
     ask,
+    written: (length) =>
+      new Promise((reached) => {
+        awaited = { length, reached };
+      }),
     cut: (downFor) => connections.get(chosen())?.line.cut(downFor),
     inspect: (tab) => inspector.choose(tab),
     compare: (trouble) => void lazy.trouble().then((tab) => tab.run(trouble)),

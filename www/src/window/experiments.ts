@@ -9,6 +9,8 @@ export interface Bench {
   speak(isOn: boolean): void;
   /** Asks, and waits for the end of the answer. */
   ask(text: string): Promise<void>;
+  /** Resolves once an answer under way has so many characters, or is over. */
+  written(length: number): Promise<void>;
   /** Cuts the connection under way, for a time in milliseconds. */
   cut(downFor: number): void;
   /** Opens a tab of the inspector. */
@@ -25,8 +27,6 @@ interface Experiment {
   run(bench: Bench): Promise<void> | void;
 }
 
-const later = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
-
 const EXPERIMENTS: readonly Experiment[] = [
   {
     id: "cut",
@@ -36,7 +36,7 @@ const EXPERIMENTS: readonly Experiment[] = [
       bench.use("page-gateway");
       bench.inspect("wire");
       const answered = bench.ask("Tell me a story");
-      await later(1900);
+      await bench.written(120);
       bench.cut(1500);
       await answered;
     },
