@@ -32,6 +32,11 @@ const steps = [
     groups: ["lint"],
     command: ["cargo", "fmt", "--check", "--manifest-path", "scripts/bindgen/Cargo.toml"],
   },
+  {
+    name: "Rust: format of the fuzzer",
+    groups: ["lint"],
+    command: ["cargo", "fmt", "--check", "--manifest-path", "fuzz/Cargo.toml"],
+  },
   { name: "Rust: lint", groups: ["lint"], command: ["cargo", "clippy", "--all-targets", "--", "-Dwarnings"] },
   {
     name: "Rust: lint for WebAssembly",

@@ -184,6 +184,8 @@ fn a_relative_base_url_is_resolved_against_the_page() {
         "about:blank",
         "blob:https://a.example/x",
         "file:///home/page.html",
+        "https://a.example/x\nhttps://b.example/",
+        "https://a.example\\x/",
         "null",
         "",
     ] {

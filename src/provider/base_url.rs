@@ -42,15 +42,7 @@ impl BaseUrl {
                 "is empty: give the URL up to, not including, /chat/completions",
             ));
         }
-        for byte in text.as_bytes() {
-            return Err(problem(match byte {
-                0..=0x20 | 0x7F => "contains white space or a control character: remove it",
-                b'\\' => "contains a backslash: use forward slashes",
-                b'#' => "contains a fragment (#): remove it",
-                b'?' => "contains a query (?): remove it and use defaultQuery",
-                _ => continue,
-            }));
-        }
+        check_letters(text)?;
         if scheme_end(text) > 0 {
             return Self::absolute(text);
         }
@@ -115,6 +107,8 @@ impl BaseUrl {
     }
 
     fn absolute(text: &str) -> Result<Self, Problem> {
+        // What the page's own URL brings along is no better.
+        check_letters(text)?;
         let (scheme, rest) = cut(text, scheme_end(text));
         let scheme = scheme.to_ascii_lowercase();
         if scheme != "http" && scheme != "https" {
@@ -182,6 +176,19 @@ impl BaseUrl {
             path: path_start,
         })
     }
+}
+
+fn check_letters(text: &str) -> Result<(), Problem> {
+    for byte in text.as_bytes() {
+        return Err(problem(match byte {
+            0..=0x20 | 0x7F => "contains white space or a control character: remove it",
+            b'\\' => "contains a backslash: use forward slashes",
+            b'#' => "contains a fragment (#): remove it",
+            b'?' => "contains a query (?): remove it and use defaultQuery",
+            _ => continue,
+        }));
+    }
+    Ok(())
 }
 
 /// Where the scheme ends, 0 if the text starts with none. `localhost:8080/v1` has none: a digit after the colon is a port.
