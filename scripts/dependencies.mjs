@@ -11,6 +11,7 @@ const SOURCES = {
   "The package's peers": () => npmDependencies("peerDependencies"),
   "Tools of the package": () => npmDependencies("devDependencies"),
   "The tool that makes the glue": () => cargoDependencies("scripts/bindgen/Cargo.toml"),
+  "The fuzzer": () => cargoDependencies("fuzz/Cargo.toml").filter((name) => name !== "chatwire"),
 };
 
 function npmDependencies(kind) {

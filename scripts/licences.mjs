@@ -20,6 +20,8 @@ const TOOLS = [
   [/^@img\/sharp-/, "LGPL-3.0-or-later", "libvips, which miniflare resizes images with"],
   [/^lightningcss/, "MPL-2.0", "the CSS minifier of Vite"],
   [/^axe-core$/, "MPL-2.0", "checks the page's accessibility in the tests"],
+  [/^@livekit\/av-/, "LGPL-2.1-or-later", "FFmpeg, which LiveKit's agents decode audio with"],
+  [/^@livekit\/local-inference$/, "LicenseRef-LiveKit-Model", "a model of LiveKit's agents that no test runs"],
   [/^jsonify$/, "Public Domain", "a part of patch-package, in the gateway that ours is compared with"],
 ];
 
@@ -84,6 +86,7 @@ export const MANIFESTS = [
   "scripts/bindgen/Cargo.toml",
   "examples/Cargo.toml",
   "bench/sentences/Cargo.toml",
+  "fuzz/Cargo.toml",
 ];
 
 /**
