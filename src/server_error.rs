@@ -70,6 +70,10 @@ impl Said {
 
     fn member(&mut self, name: &[u8], reader: &mut Reader<'_>, level: u8) -> Result<(), Malformed> {
         let kind = reader.kind()?;
+        // However they are spelled: `error_code`, `errorCode`, `ErrorCode`.
+        let mut plain = name.to_ascii_lowercase();
+        plain.retain(|byte| *byte != b'_');
+        let name = plain.as_slice();
         let field = match_bytes!(name, {
             b"error" | b"errors" | b"detail"
                 if level < 3 && matches!(kind, Kind::Object | Kind::Array | Kind::String) =>
@@ -81,20 +85,21 @@ impl Said {
                 }
                 return Ok(());
             },
-            b"base_resp" if kind == Kind::Object => return self.base_resp(reader),
+            b"baseresp" if kind == Kind::Object => return self.base_resp(reader),
             b"metadata" if kind == Kind::Object => return self.metadata(reader, level),
             b"details" if kind != Kind::Null => {
                 note(&mut self.details, lossy(reader.value()?));
                 return Ok(());
             },
-            b"message" | b"msg" | b"error_description" | b"error_msg" | b"error_message" | b"err_msg" | b"errmsg" => {
+            b"message" | b"msg" | b"errordescription" | b"errormsg" | b"errormessage" | b"errmsg" => {
                 &mut self.message
             },
-            b"code" | b"error_code" | b"err_code" | b"errcode" => &mut self.code,
+            b"response" if kind == Kind::Object && level < 3 => return self.read(reader, level + 1),
+            b"code" | b"errorcode" | b"errcode" => &mut self.code,
             b"param" => &mut self.param,
             b"type" => &mut self.error_type,
-            b"request_id" | b"requestId" => &mut self.request_id,
-            b"status" | b"status_code" => &mut String::new(),
+            b"requestid" => &mut self.request_id,
+            b"status" | b"statuscode" => &mut String::new(),
             _ => return reader.value().map(drop),
         });
         let value = match kind {

@@ -228,7 +228,7 @@ impl Decoder {
     #[cold]
     fn take_other_field(&mut self, field: &[u8], value: &[u8], line: &[u8]) {
         match_bytes!(field, {
-            b"error" if self.is_lenient && value.first() == Some(&b'{') => {
+            b"error" if self.is_lenient && !value.is_empty() => {
                 self.event_type = "error".to_owned();
                 self.take_bare(value);
             },

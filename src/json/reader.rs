@@ -383,28 +383,73 @@ pub fn is_json(bytes: &[u8]) -> bool {
     reader.value().is_ok() && reader.finish().is_ok()
 }
 
-/// The same JSON text with `null` for each number that is none, as Python writes them: `NaN`, `Infinity`, `-Infinity`. `None`
-/// where there is none of them, or something else is wrong.
+/// A word between the strings of a text that is no JSON, and the JSON that it stands for.
+type Word = (&'static [u8], &'static [u8]);
+
+/// Numbers that are none, as Python, JavaScript and C write them.
+const NUMBERS: [Word; 8] = [
+    (b"NaN", b"null"),
+    (b"-NaN", b"null"),
+    (b"Infinity", b"null"),
+    (b"-Infinity", b"null"),
+    (b"nan", b"null"),
+    (b"-nan", b"null"),
+    (b"inf", b"null"),
+    (b"-inf", b"null"),
+];
+
+/// Words of Python, and a comma too many.
+const LITERALS: [Word; 5] = [
+    (b"None", b"null"),
+    (b"True", b"true"),
+    (b"False", b"false"),
+    (b",}", b"}"),
+    (b",]", b"]"),
+];
+
+/// The same JSON text with `null` for each number that is none: `NaN`, `Infinity`, `-Infinity`. `None` where there is none of
+/// them, or something else is wrong.
 #[cold]
 pub(crate) fn with_finite_numbers(json: &[u8]) -> Option<Vec<u8>> {
-    const WORDS: [&[u8]; 5] = [b"NaN", b"Infinity", b"-Infinity", b"-NaN", b"nan"];
-    let mut finite = Vec::new();
+    respelled(json, &[&NUMBERS])
+}
+
+/// The same for a text that a model wrote: also with the words of Python as JSON has them, and without a comma too many.
+#[cold]
+pub(crate) fn with_plain_literals(json: &[u8]) -> Option<Vec<u8>> {
+    respelled(json, &[&NUMBERS, &LITERALS])
+}
+
+fn respelled(json: &[u8], words: &[&[Word]]) -> Option<Vec<u8>> {
+    let mut plain = Vec::new();
     let (mut from, mut at) = (0, 0);
     while let Some(&byte) = json.get(at) {
         let rest = json.get(at..)?;
         if byte == b'"' {
             at += string_body(rest.get(1..)?)?.raw.len() + 2;
-        } else if let Some(word) = WORDS.iter().find(|word| rest.starts_with(word)) {
-            finite.extend_from_slice(json.get(from..at)?);
-            finite.extend_from_slice(b"null");
-            at += word.len();
-            from = at;
-        } else {
-            at += 1;
+            continue;
+        }
+        // How long a word is, with the white space within it.
+        let length = |word: &[u8]| match word {
+            [b',', close] => {
+                let behind = rest.get(1..)?.trim_ascii_start();
+                (byte == b',' && behind.first() == Some(close)).then(|| rest.len() - behind.len() + 1)
+            }
+            _ => rest.starts_with(word).then_some(word.len()),
+        };
+        let mut known = words.iter().copied().flatten();
+        match known.find_map(|(word, json)| Some((length(word)?, *json))) {
+            Some((length, word)) => {
+                plain.extend_from_slice(json.get(from..at)?);
+                plain.extend_from_slice(word);
+                at += length;
+                from = at;
+            }
+            None => at += 1,
         }
     }
-    finite.extend_from_slice(json.get(from..)?);
-    (from > 0).then_some(finite)
+    plain.extend_from_slice(json.get(from..)?);
+    (from > 0).then_some(plain)
 }
 
 /// A non-negative whole number, if these bytes are one.

@@ -136,7 +136,7 @@ impl Answer {
             if choice.index.is_none() && !chunk.more.is_empty() {
                 ledger.repair(0, Repair::NoChoiceIndex)?;
             }
-            if choice.whole && !expects_messages {
+            if choice.whole && !expects_messages || chunk.is_foreign {
                 ledger.repair(0, Repair::MessageForDelta)?;
             }
             let mut index = choice.index.unwrap_or(at as u64);
@@ -179,6 +179,16 @@ impl Answer {
         }
         ledger.repair(0, Repair::IndexCounts)?;
         Ok(0)
+    }
+
+    /// Whether a chunk with this id is of this answer, as far as that tells.
+    pub(super) fn is_of(&self, id: Field<'_>) -> bool {
+        id.text().is_none_or(|id| self.id.is_empty() || id.to_text() == self.id)
+    }
+
+    /// The index of the only choice counts the chunks.
+    pub(super) fn set_index_counts(&mut self) {
+        self.index_counts = true;
     }
 
     fn take_choice(&mut self, choice: &scan::Choice<'_>, index: u64, ledger: &mut Ledger) -> Taken<bool> {

@@ -207,13 +207,16 @@ fn is_bare_error(chunk: &Chunk<'_>) -> bool {
     let mut has_bad_code = false;
     let mut has_good_code = false;
     for (name, value) in &chunk.extras {
-        match_bytes!(*name, {
-            b"message" | b"msg" | b"detail" | b"errors" | b"error_msg" | b"error_message" | b"err_msg" | b"errmsg"
-            | b"error_description" => {
-                let starts: &[u8] = match_bytes!(*name, { b"detail" => b"\"[{", b"errors" => b"[{", _ => b"\"" });
+        // However they are spelled: `error_code`, `errorCode`, `ErrorCode`.
+        let mut plain = name.to_ascii_lowercase();
+        plain.retain(|byte| *byte != b'_');
+        let name = plain.as_slice();
+        match_bytes!(name, {
+            b"message" | b"msg" | b"detail" | b"errors" | b"errormsg" | b"errormessage" | b"errmsg" | b"errordescription" => {
+                let starts: &[u8] = match_bytes!(name, { b"detail" => b"\"[{", b"errors" => b"[{", _ => b"\"" });
                 has_words |= value.first().is_some_and(|first| starts.contains(first)) && !is_blank(value);
             },
-            b"code" | b"error_code" | b"err_code" | b"errcode" => {
+            b"code" | b"errorcode" | b"errcode" | b"statuscode" => {
                 has_good_code |= is_good_code(value);
                 has_bad_code |= !is_good_code(value);
             },

@@ -11,23 +11,26 @@ pub(super) struct Finish {
     has_plain_piece: bool,
     /// A reason came, and nothing of the answer since.
     is_settled: bool,
+    /// Something of the answer came after a reason, so the last one counts, whatever came before it.
+    is_loose: bool,
     /// The reason so far says that the answer is whole.
     pub(super) is_proof: bool,
 }
 
 impl Finish {
     /// Takes note of a chunk. `progress`: it brought something of the answer; `has_reason`: it has a finish reason. True when
-    /// that reason counts: it is the first, or something of the answer has come since the one before.
+    /// that reason counts: it is the first, or something of the answer has come after the first.
     pub(super) fn note(&mut self, progress: bool, has_reason: bool) -> bool {
         if progress {
             self.pieces = self.pieces.saturating_add(1);
             self.is_proof = has_reason && (self.has_plain_piece || self.pieces == 1);
             self.has_plain_piece |= !has_reason;
+            self.is_loose |= self.is_settled;
             self.is_settled = false;
         } else {
             self.is_proof |= has_reason;
         }
-        let counts = has_reason && !self.is_settled;
+        let counts = has_reason && (!self.is_settled || self.is_loose);
         self.is_settled |= has_reason;
         counts
     }
@@ -72,7 +75,11 @@ mod tests {
         assert_eq!(noted(&[(true, true), (true, true)]), (false, vec![true, true]));
         assert_eq!(
             noted(&[(true, true), (true, true), (false, true)]),
-            (true, vec![true, true, false])
+            (true, vec![true, true, true])
+        );
+        assert_eq!(
+            noted(&[(true, false), (false, true), (false, true)]),
+            (true, vec![false, true, false])
         );
         assert_eq!(noted(&[(false, true), (true, false)]), (false, vec![true, false]));
     }

@@ -3,6 +3,7 @@
 use super::answer::Answer;
 use super::body::{self, Value};
 use super::clock::Clock;
+use super::counting::{Counting, Says as Indexes};
 use super::ending::{Ending, Taken};
 use super::event::{self, Event, Line, Says};
 use super::ledger::Ledger;
@@ -18,6 +19,7 @@ pub(super) struct Intake {
     pub(super) answer: Answer,
     pub(super) clock: Clock,
     pub(super) ledger: Ledger,
+    counting: Counting,
     template: Template,
     /// Whether to recognise events that repeat the one before.
     predict: bool,
@@ -31,6 +33,7 @@ impl Intake {
             answer: Answer::new(options),
             clock: Clock::new(options.timeouts, options.started),
             ledger: Ledger::new(options),
+            counting: Counting::default(),
             template: Template::default(),
             predict: options.predict,
             expects_document: options.document,
@@ -43,7 +46,10 @@ impl Intake {
     }
 
     /// How a stream ends whose server says that it is over.
-    fn done(&mut self) -> Box<Ending> {
+    fn done(&mut self, now: f64) -> Box<Ending> {
+        if let Err(refusal) = self.settle(now) {
+            return refusal;
+        }
         if self.answer.is_mid_call() {
             return Ending::truncated();
         }
@@ -156,7 +162,7 @@ impl Intake {
                 return Ok(marks.filter(|_| is_clean));
             }
             Says::Nothing => {}
-            Says::Done => return Err(self.done()),
+            Says::Done => return Err(self.done(now)),
             Says::Error(json) => return Err(Ending::in_band(&json, &json)),
             Says::Respelled(text) => {
                 self.take_said(event::object(&text, self.max_choices()), now)?;
@@ -190,7 +196,7 @@ impl Intake {
             }
             Line::Done => {
                 self.ledger.repair(0, Repair::NoBlankLine)?;
-                Err(self.done())
+                Err(self.done(now))
             }
             Line::Malformed => self.ledger.repair(0, Repair::Malformed),
         }
@@ -199,6 +205,9 @@ impl Intake {
     fn take_chunk(&mut self, data: &[u8], chunk: &Chunk<'_>, now: f64) -> Taken<Option<Marks>> {
         let repairs = self.ledger.repairs.total();
         let error = event::error_in(data, chunk);
+        if self.counting.is_open() && self.look_at_index(data, chunk, error.is_some(), now)? {
+            return Ok(None);
+        }
         if error.is_none() || chunk.first.is_some() {
             self.ledger.output.chunk(data);
             if self.answer.take(chunk, self.expects_document, &mut self.ledger)? {
@@ -207,9 +216,54 @@ impl Intake {
         }
         match error {
             Some(error) => Err(Ending::in_band(error, data)),
+            // The next chunk may be of another choice, or of the same.
+            None if self.counting.is_open() => Ok(None),
             None if self.ledger.repairs.total() == repairs => Ok(Marks::new(data, chunk)),
             None => Ok(None),
         }
+    }
+
+    /// Looks whether the indexes of chunks count them. True where this chunk is held back.
+    #[inline(never)]
+    fn look_at_index(&mut self, data: &[u8], chunk: &Chunk<'_>, is_error: bool, now: f64) -> Taken<bool> {
+        let says = match is_error {
+            true => Indexes::Choices,
+            false => self.counting.look(chunk, self.answer.is_of(chunk.id)),
+        };
+        match says {
+            Indexes::Nothing => return Ok(false),
+            Indexes::Perhaps => {
+                self.ledger.hold_long(0, data.len())?;
+                self.ledger.output.chunk(data);
+                self.counting.hold(data);
+                return Ok(true);
+            }
+            Indexes::Counts => self.answer.set_index_counts(),
+            Indexes::Choices => {}
+        }
+        self.take_held(now)?;
+        Ok(false)
+    }
+
+    /// Nothing more comes: takes the chunks held back.
+    pub(super) fn settle(&mut self, now: f64) -> Taken {
+        if self.counting.counts_at_end() {
+            self.answer.set_index_counts();
+        }
+        self.take_held(now)
+    }
+
+    fn take_held(&mut self, now: f64) -> Taken {
+        for data in self.counting.release() {
+            // Each was read once already.
+            let Ok(chunk) = Chunk::read(&mut Reader::new(&data), self.max_choices()) else {
+                continue;
+            };
+            if self.answer.take(&chunk, self.expects_document, &mut self.ledger)? {
+                self.clock.progress(now);
+            }
+        }
+        Ok(())
     }
 
     /// Takes a JSON document: a completion, an error, or several values in a row. Gives how the stream ends.
@@ -225,7 +279,7 @@ impl Intake {
         for value in body::values(document) {
             match value {
                 Value::Object(object) => self.take_document_value(object, now)?,
-                Value::Done if self.answer.has_begun() => return Err(self.done()),
+                Value::Done if self.answer.has_begun() => return Err(self.done(now)),
                 Value::Done => {}
                 Value::Other(other) => {
                     for object in event::objects(other) {

@@ -16,6 +16,9 @@ const CALLS: [&str; 9] = [
     "<|plugin|>",
 ];
 
+/// The same, in other brackets. Each is one token of its model, so the start of one is not waited for.
+const TOKEN_CALLS: [&str; 2] = ["[TOOL_CALLS]", "[TOOL_REQUEST]"];
+
 /// Control tokens that have other brackets.
 const TOKENS: [&str; 6] = [
     "</s>",
@@ -50,6 +53,29 @@ pub(super) struct Marks {
     is_call: bool,
 }
 
+/// Where in the text a `<` stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    LineStart,
+    /// Behind a word or a space.
+    InLine,
+    /// Behind a quotation mark, a backtick or a bracket.
+    Quoted,
+}
+
+impl Place {
+    fn behind(before: &str, line: &str) -> Self {
+        let last = line.chars().next_back().or_else(|| before.chars().next_back());
+        if is_line_start(before, line) {
+            Place::LineStart
+        } else if last.is_some_and(|last| "\"'`“‘«„([{<".contains(last)) {
+            Place::Quoted
+        } else {
+            Place::InLine
+        }
+    }
+}
+
 /// What the text at some `<` is.
 enum Mark {
     Token(usize),
@@ -75,7 +101,7 @@ impl Marks {
             |six: &[u8]| six.starts_with(b"\\u003") && six.last().is_some_and(|last| matches!(last, b'c' | b'C'));
         self.is_off
             || self.held.is_empty()
-                && memchr::memchr(b'<', content.raw).is_none()
+                && memchr::memchr2(b'<', b'[', content.raw).is_none()
                 && !(content.escaped && content.raw.windows(6).any(is_mark))
     }
 
@@ -96,7 +122,7 @@ impl Marks {
         // Where control tokens began that nothing but white space has followed.
         let mut tokens = (at > 0).then_some(0);
         while let Some(rest) = whole.get(at..).filter(|rest| !rest.is_empty()) {
-            let next = rest.find('<').unwrap_or(rest.len());
+            let next = rest.find(['<', '[']).unwrap_or(rest.len());
             let (plain, mark) = rest.split_at(next);
             if !plain.trim().is_empty() {
                 tokens = None;
@@ -106,7 +132,7 @@ impl Marks {
                 break;
             }
             let line = whole.get(from..at).unwrap_or_default();
-            match mark_at(mark, is_line_start(before, line)) {
+            match mark_at(mark, Place::behind(before, line)) {
                 Mark::Token(length) => {
                     tokens.get_or_insert(at);
                     at += length;
@@ -170,16 +196,21 @@ impl Marks {
 }
 
 /// What `text`, which starts with `<`, is.
-fn mark_at(text: &str, is_line_start: bool) -> Mark {
+fn mark_at(text: &str, place: Place) -> Mark {
     let is_special = text.starts_with("<|") || text.starts_with("<｜");
+    if text.starts_with('[') {
+        let is_call = TOKEN_CALLS.iter().any(|call| text.starts_with(call)) && place != Place::Quoted;
+        return if is_call { Mark::Call } else { Mark::None };
+    }
     for call in CALLS {
-        if text.starts_with(call) {
-            return if is_special || is_line_start {
-                Mark::Call
-            } else {
-                Mark::None
-            };
-        }
+        let Some(after) = text.strip_prefix(call) else { continue };
+        // Within a line, only what follows tells it from a tag that the answer talks about.
+        return match after.trim_ascii_start().bytes().next() {
+            _ if is_special || place == Place::LineStart => Mark::Call,
+            None if place == Place::InLine => Mark::Start,
+            Some(b'{' | b'[' | b'<') if place == Place::InLine => Mark::Call,
+            _ => Mark::None,
+        };
     }
     for token in TOKENS {
         if text.starts_with(token) {
@@ -187,7 +218,7 @@ fn mark_at(text: &str, is_line_start: bool) -> Mark {
         }
     }
     let begins = |word: &&str| word.starts_with(text);
-    if TOKENS.iter().any(begins) || is_line_start && CALLS.iter().any(begins) {
+    if TOKENS.iter().any(begins) || place != Place::Quoted && CALLS.iter().any(begins) {
         return Mark::Start;
     }
     let Some(name) = text.strip_prefix("<|") else {
@@ -261,6 +292,9 @@ mod tests {
             ),
             ("Let me.\n<tool_call>{}", "Let me.\n", call("<tool_call>{}")),
             ("Use <tool_call> tags", "Use <tool_call> tags", None),
+            ("Use `<tool_call>{}`", "Use `<tool_call>{}`", None),
+            ("Sure: <tool_call>\n{}", "Sure: ", call("<tool_call>\n{}")),
+            ("a[1] = [TOOL", "a[1] = [TOOL", None),
             ("```\n<tool_call>\n```", "```\n<tool_call>\n```", None),
             (
                 "x<|tool_calls_section_begin|>y",
@@ -278,5 +312,8 @@ mod tests {
             assert_eq!((out.as_str(), &left), (expected, &rest), "{sent} by character");
         }
         assert_eq!(split("a\n<tool_call>{}", &[], true), ("a\n".to_owned(), None));
+        let bracketed = split("Sure.[TOOL_CALLS][{}]", &[5], false);
+        assert_eq!(bracketed, ("Sure.".to_owned(), call("[TOOL_CALLS][{}]")));
+        assert_eq!(split("The `[TOOL_CALLS]` mark", &[], false).1, None);
     }
 }

@@ -38,12 +38,14 @@ mod audio;
 mod body;
 mod choice;
 mod clock;
+mod counting;
 mod ending;
 mod event;
 mod extras;
 mod failure;
 mod finish;
 mod fragments;
+mod harmony;
 mod intake;
 mod ledger;
 mod marks;
@@ -382,7 +384,7 @@ impl Decoder {
                 return self.intake.take_document(document, is_lost, now);
             }
             Body::Html(page) => return body::html(page),
-            Body::Unknown | Body::EventStream => self.take_last_event(now),
+            Body::Unknown | Body::EventStream => self.take_last_event(now).and_then(|()| self.intake.settle(now)),
         };
         match taken {
             Err(ending) => ending,
@@ -428,14 +430,17 @@ impl Decoder {
             .clock
             .ran_out(pending, now, self.intake.answer.is_finished())
         {
-            let ending = self.timed_out(timeout);
+            let ending = self.timed_out(timeout, now);
             self.conclude(ending, now);
         }
     }
 
     /// How the stream ends now that this timeout has run out.
     #[cold]
-    fn timed_out(&mut self, ran_out: RanOut) -> Box<Ending> {
+    fn timed_out(&mut self, ran_out: RanOut, now: f64) -> Box<Ending> {
+        if let Err(refusal) = self.intake.settle(now) {
+            return refusal;
+        }
         if self.intake.answer.is_finished() {
             // All of the answer is there; only the server forgot to say so and to hang up.
             return self.intake.complete(Some(Repair::NoDone));
@@ -459,6 +464,8 @@ impl Decoder {
     /// Ends the stream: the only place that does. The parts are settled, which strict decoding may refuse: then that is how
     /// the stream ends, and they are settled as those of a refused stream.
     fn conclude(&mut self, mut ending: Box<Ending>, now: f64) {
+        // Only where it ended otherwise than by its body: nothing of what is held back is to be lost.
+        let _ = self.intake.settle(now);
         let Intake {
             answer, clock, ledger, ..
         } = &mut self.intake;

@@ -2,11 +2,14 @@
 //!
 //! A block counts only as the first non-blank content or right after a closed block, so that an answer may talk about the
 //! tags. A closing tag without an opening one (which was in the prompt) makes reasoning of all that came before it, unless
-//! it is quoted or the opening one came somewhere in the answer. The Harmony format has channels in place of tags: `analysis` is
-//! reasoning, `final` and a `commentary` for the user are text, and a `commentary` to a tool is the raw form of a call.
+//! it is quoted or the opening one came somewhere in the answer. The Harmony format has channels in place of tags (`harmony`).
 
+use super::harmony::{
+    ANALYSIS, Behind, CHANNEL, Channel, ENDS, MESSAGE, START, behind_analysis, may_be_analysis, next_message,
+    split_at_follow,
+};
 use crate::json::Str;
-use crate::text::{find, split_at_mark};
+use crate::text::find;
 
 /// What opens a block, and what closes it.
 pub(super) const PAIRS: [(&str, &str); 8] = [
@@ -19,12 +22,6 @@ pub(super) const PAIRS: [(&str, &str); 8] = [
     ("<|begin_of_thought|>", "<|end_of_thought|>"),
     ("◁think▷", "◁/think▷"),
 ];
-
-const CHANNEL: &str = "<|channel|>";
-const START: &str = "<|start|>";
-const MESSAGE: &str = "<|message|>";
-/// What ends a message of the Harmony format.
-const ENDS: [&str; 5] = ["<|end|>", "<|return|>", "<|call|>", START, CHANNEL];
 
 /// What a piece of content turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,12 +36,14 @@ pub(super) enum Piece<'a> {
     Reclassified(usize),
 }
 
-/// What the messages of a channel are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Channel {
-    Reasoning,
-    Text,
-    Call,
+impl<'a> Piece<'a> {
+    fn of(channel: Channel, text: &'a str) -> Self {
+        match channel {
+            Channel::Reasoning => Piece::Reasoning(text),
+            Channel::Text => Piece::Text(text),
+            Channel::Call => Piece::Call(text),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +58,8 @@ enum State {
     Body(Channel),
     /// Behind its end.
     Between,
+    /// In a message of the Harmony format without its marks.
+    Bare(Channel),
     /// In the answer, where only a bare closing tag still matters.
     Answer,
     /// Nothing matters any more.
@@ -136,8 +137,8 @@ impl Tags {
         let held = std::mem::take(&mut self.held);
         if !held.is_empty() {
             match self.state {
-                State::Open(_) | State::Body(Channel::Reasoning) => sink(Piece::Reasoning(&held)),
-                State::Body(Channel::Call) => sink(Piece::Call(&held)),
+                State::Open(_) => sink(Piece::Reasoning(&held)),
+                State::Body(channel) | State::Bare(channel) => sink(Piece::of(channel, &held)),
                 State::Header | State::Between => {}
                 _ => sink(Piece::Text(&held)),
             }
@@ -169,7 +170,20 @@ impl Tags {
                         self.bare_close_counts = false;
                         sink(Piece::Opened(None));
                         content = rest;
-                    } else if opens().any(|open| starts(open, rest)) {
+                    } else if let Some(after) = rest.strip_prefix(ANALYSIS).filter(|_| self.bare_close_counts)
+                        && let Some(behind) = behind_analysis(after)
+                    {
+                        self.bare_close_counts = false;
+                        sink(Piece::Opened(None));
+                        (self.state, content) = match behind {
+                            Behind::Message => (
+                                State::Body(Channel::Reasoning),
+                                after.get(MESSAGE.len()..).unwrap_or_default(),
+                            ),
+                            Behind::Body => (State::Bare(Channel::Reasoning), after),
+                        };
+                    } else if self.bare_close_counts && may_be_analysis(rest) || opens().any(|open| starts(open, rest))
+                    {
                         return rest;
                     } else {
                         self.state = if self.bare_close_counts {
@@ -203,17 +217,13 @@ impl Tags {
                         continue;
                     };
                     let (header, body) = content.split_at(end);
-                    self.state = State::Body(channel(header));
+                    self.state = State::Body(Channel::of(header));
                     content = body.get(MESSAGE.len()..).unwrap_or_default();
                 }
                 State::Body(channel) => {
                     let (body, rest) = split_at_tag(content, &ENDS, |_, _| Some(true));
                     if !body.is_empty() {
-                        sink(match channel {
-                            Channel::Reasoning => Piece::Reasoning(body),
-                            Channel::Text => Piece::Text(body),
-                            Channel::Call => Piece::Call(body),
-                        });
+                        sink(Piece::of(channel, body));
                     }
                     let Some(end) = ENDS.iter().find(|end| starts(rest, end)) else {
                         return rest;
@@ -225,6 +235,17 @@ impl Tags {
                         self.state = State::Between;
                         content = rest.get(end.len()..).unwrap_or_default();
                     }
+                }
+                State::Bare(channel) => {
+                    let (body, rest) = split_at_follow(content);
+                    if !body.is_empty() {
+                        sink(Piece::of(channel, body));
+                    }
+                    let Some((next, text)) = next_message(rest) else {
+                        return rest;
+                    };
+                    self.state = State::Bare(next);
+                    content = text;
                 }
                 State::Between => {
                     let rest = content.trim_ascii_start();
@@ -318,21 +339,6 @@ fn closing_quote(open: char) -> Option<char> {
         '「' => '」',
         _ => return None,
     })
-}
-
-/// What the messages under this header are.
-fn channel(header: &str) -> Channel {
-    let (mut name, mut rest) = ("", header);
-    while let Some((_, after)) = split_at_mark(rest, CHANNEL) {
-        (name, rest) = (after.trim_ascii_start(), after);
-    }
-    if find(header, "to=").is_some() {
-        Channel::Call
-    } else if name.starts_with("analysis") {
-        Channel::Reasoning
-    } else {
-        Channel::Text
-    }
 }
 
 /// Splits before the first of `tags` that counts or may count, or before the start of one at the very end. `counts` is called

@@ -35,6 +35,17 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// The same, where a word for nothing stands for the empty string.
+    fn or_blank(self) -> Self {
+        match self {
+            Field::Str(Str {
+                raw: b"null" | b"None" | b"NULL",
+                ..
+            }) => Field::Str(Str::default()),
+            field => field,
+        }
+    }
+
     /// Whether this is the empty string.
     pub(super) fn is_blank(self) -> bool {
         matches!(self, Field::Str(text) if text.is_empty())
@@ -126,7 +137,7 @@ impl<'a> Choice<'a> {
                 b"delta" | b"message" => {
                     reader.value()?;
                 },
-                b"finish_reason" => choice.finish_reason = Field::read(reader)?,
+                b"finish_reason" => choice.finish_reason = Field::read(reader)?.or_blank(),
                 b"logprobs" => choice.logprobs = not_null(reader)?,
                 b"usage" => choice.usage = not_null(reader)?,
                 b"error" => choice.error = not_null(reader)?,
@@ -166,6 +177,8 @@ pub(super) struct Chunk<'a> {
     max_choices: usize,
     /// Whether `choices` is a list, empty or not.
     pub(super) has_choices: bool,
+    /// The answer stands elsewhere than in choices of its own.
+    pub(super) is_foreign: bool,
     pub(super) usage: Option<&'a [u8]>,
     /// Usage inside a vendor's own object (`x_…`).
     pub(super) vendor_usage: Option<&'a [u8]>,
@@ -187,6 +200,10 @@ impl<'a> Chunk<'a> {
     ///
     /// More than `max_choices` choices are noted, not collected.
     pub(super) fn read(reader: &mut Reader<'a>, max_choices: usize) -> Result<Self, Malformed> {
+        Self::read_within(reader, max_choices, false)
+    }
+
+    fn read_within(reader: &mut Reader<'a>, max_choices: usize, is_enveloped: bool) -> Result<Self, Malformed> {
         let mut chunk = Chunk {
             max_choices,
             ..Chunk::default()
@@ -198,7 +215,7 @@ impl<'a> Chunk<'a> {
             match_bytes!(key, {
                 b"choices" => chunk.read_choices(reader)?,
                 b"usage" => chunk.usage = not_null(reader)?,
-                b"error" => own_error = not_null(reader)?.filter(|error| is_said(error)),
+                b"error" | b"Error" => own_error = not_null(reader)?.filter(|error| is_said(error)),
                 b"id" => chunk.id = Field::read(reader)?,
                 b"created" => chunk.created = not_null(reader)?,
                 b"model" => chunk.model = Field::read(reader)?,
@@ -225,6 +242,9 @@ impl<'a> Chunk<'a> {
         chunk.is_error = is_error || is_type_error;
         if !chunk.has_choices && !chunk.extras.is_empty() {
             chunk.take_foreign()?;
+            if !is_enveloped && !chunk.has_choices {
+                chunk.take_enveloped()?;
+            }
         }
         Ok(chunk)
     }
@@ -260,8 +280,38 @@ impl<'a> Chunk<'a> {
             choice.delta = Some(delta);
             choice.whole = true;
             self.has_choices = true;
+            self.is_foreign = true;
             self.first = Some(choice);
         }
+        Ok(())
+    }
+
+    /// Takes an answer or an error that a gateway put into an envelope: a chunk or a completion in one member of an object.
+    #[cold]
+    fn take_enveloped(&mut self) -> Result<(), Malformed> {
+        const ENVELOPES: [&[u8]; 5] = [b"result", b"data", b"output", b"response", b"Response"];
+        let is_envelope = |(key, value): &Extra<'_>| ENVELOPES.contains(key) && value.first() == Some(&b'{');
+        let Some(at) = self.extras.iter().position(is_envelope) else {
+            return Ok(());
+        };
+        let inner = Self::read_within(&mut Reader::new(self.extras[at].1), self.max_choices, true)?;
+        if inner.first.is_none() && inner.error.is_none() {
+            return Ok(());
+        }
+        self.extras.remove(at);
+        self.usage = self.usage.or(inner.usage);
+        self.vendor_usage = self.vendor_usage.or(inner.vendor_usage);
+        self.error = self.error.or(inner.error);
+        (self.first, self.more) = (inner.first, inner.more);
+        (self.has_choices, self.has_too_many) = (inner.has_choices, inner.has_too_many);
+        self.is_foreign = true;
+        for (own, other) in [(&mut self.id, inner.id), (&mut self.model, inner.model)] {
+            if own.text().is_none() {
+                *own = other;
+            }
+        }
+        self.created = self.created.or(inner.created);
+        self.extras.extend(inner.extras);
         Ok(())
     }
 

@@ -16,7 +16,7 @@ use super::partial_json::PartialJson;
 use super::predict::Slot;
 use super::reasoning::{Piece, Tags};
 use super::repairs::Repair;
-use super::repeats::{self, LONG, Repeats};
+use super::repeats::{self, Repeats};
 use super::scan::{self, Delta, Field, Part, add_extra};
 use super::speech::Speech;
 use super::tool_calls::ToolCalls;
@@ -55,8 +55,8 @@ pub(super) struct Choice {
     /// Content not yet split into text and reasoning; keeps a surrogate half between deltas.
     inbox: Text,
     repeats: Repeats,
-    /// A piece that is all text or all reasoning before it, spelled as it came: dropped if nothing follows it.
-    again: Option<(repeats::Kind, Vec<u8>)>,
+    /// Pieces that are all text or all reasoning before them, spelled as they came: dropped if nothing follows them.
+    again: Vec<repeats::Piece>,
     tags: Tags,
     tags_known: bool,
     /// Which tags the reasoning stood in; `None` for channels.
@@ -100,7 +100,7 @@ impl Choice {
             speech: None,
             inbox: Text::default(),
             repeats: Repeats::new(is_unknown),
-            again: None,
+            again: Vec::new(),
             tags: Tags::new(is_unknown),
             tags_known: place == ReasoningPlace::Tags,
             pair: None,
@@ -281,8 +281,7 @@ impl Choice {
     #[inline]
     #[cfg_attr(chatwire_speed, optimize(speed))]
     pub(super) fn take_content(&mut self, content: Str<'_>, ledger: &mut Ledger) -> Taken<bool> {
-        if !self.repeats.is_over() || content.raw.len() >= self.content.as_str().len().max(LONG) || self.again.is_some()
-        {
+        if self.is_doubtful(content, self.content.as_str()) {
             return self.take_doubtful(repeats::Kind::Content, content, ledger);
         }
         self.add_content(content, ledger)
@@ -413,8 +412,7 @@ impl Choice {
     }
 
     pub(super) fn add_reasoning(&mut self, text: Str<'_>, ledger: &mut Ledger) -> Taken {
-        if !self.repeats.is_over() || text.raw.len() >= self.reasoning.as_str().len().max(LONG) || self.again.is_some()
-        {
+        if self.is_doubtful(text, self.reasoning.as_str()) {
             return self.take_doubtful(repeats::Kind::Reasoning, text, ledger).map(drop);
         }
         self.push_reasoning(text, ledger)

@@ -1,28 +1,37 @@
 //! Pieces of a choice's text and reasoning that may have been sent before.
 
 use super::Choice;
-use crate::json::Str;
+use crate::json::{Reader, Str, Text};
 use crate::stream::ending::Taken;
 use crate::stream::ledger::Ledger;
 use crate::stream::repairs::Repair;
-use crate::stream::repeats::{self, is_telling};
+use crate::stream::repeats::{self, LONG, is_telling};
+
+/// By so many bytes of white space at its ends a text may differ from itself, sent again.
+const SLACK: usize = 8;
 
 impl Choice {
+    /// Whether a piece may have been sent before, as far as its length tells.
+    #[inline]
+    pub(super) fn is_doubtful(&self, piece: Str<'_>, before: &str) -> bool {
+        !self.repeats.is_over() || piece.raw.len() + SLACK >= before.len().max(LONG) || !self.again.is_empty()
+    }
+
     /// Takes a piece that may have been sent before.
     #[inline(never)]
     pub(super) fn take_doubtful(&mut self, kind: repeats::Kind, piece: Str<'_>, ledger: &mut Ledger) -> Taken<bool> {
-        if let Some((kind, before)) = self.again.take_if(|_| !piece.is_empty()) {
-            self.add(kind, &before, ledger)?;
-        }
         let text = match kind {
             repeats::Kind::Content => &self.content,
             repeats::Kind::Reasoning => &self.reasoning,
         };
-        let is_same = piece.raw.len() >= text.as_str().len() && is_telling(text.as_str()) && text.is_same(piece);
-        if is_same && self.repeats.may_end_so() {
+        let is_first = self.again.iter().all(|(held, _)| *held != kind);
+        if is_first && self.repeats.may_end_so() && is_again(text, piece) {
             ledger.hold_long(0, piece.raw.len())?;
-            self.again = Some((kind, piece.raw.to_vec()));
+            self.again.push((kind, piece.raw.to_vec()));
             return Ok(true);
+        }
+        if !piece.is_empty() {
+            self.release_again(ledger)?;
         }
         if self.repeats.is_over() {
             return self.add(kind, piece.raw, ledger);
@@ -56,10 +65,37 @@ impl Choice {
     pub(super) fn end_repeats(&mut self, complete: bool, ledger: &mut Ledger) -> Taken {
         let taken = self.repeats.end();
         self.take_repeats(taken, ledger)?;
-        match self.again.take() {
-            Some(_) if complete => ledger.repair(self.index, Repair::Repeated),
-            Some((kind, piece)) => self.add(kind, &piece, ledger).map(drop),
-            None => Ok(()),
+        if !complete {
+            return self.release_again(ledger);
         }
+        for _ in self.again.drain(..) {
+            ledger.repair(self.index, Repair::Repeated)?;
+        }
+        Ok(())
     }
+
+    /// More has come, so a piece that was all of the text once more is text.
+    fn release_again(&mut self, ledger: &mut Ledger) -> Taken {
+        for (kind, piece) in std::mem::take(&mut self.again) {
+            self.add(kind, &piece, ledger)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a piece is all of a text again: as it is, without the white space at its ends, or encoded once more as a JSON string.
+fn is_again(text: &Text, piece: Str<'_>) -> bool {
+    if piece.raw.len() + SLACK < text.as_str().len() || !is_telling(text.as_str()) {
+        return false;
+    }
+    if text.is_same(piece) {
+        return true;
+    }
+    let (own, piece) = (text.as_str().trim(), piece.to_text());
+    let piece = piece.trim();
+    let mut reader = Reader::new(piece.as_bytes());
+    piece == own
+        || piece.starts_with('"')
+            && reader.string().is_ok_and(|inner| inner.to_text().trim() == own)
+            && reader.finish().is_ok()
 }

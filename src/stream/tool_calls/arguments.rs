@@ -5,7 +5,7 @@
 //! What comes after whole JSON is the same JSON again, or belongs to another call ([`Arguments::push`] says which).
 
 use super::shape::{Mend, Shape, State};
-use crate::json::{Kind, Malformed, Reader, Str, Text, is_json, with_finite_numbers};
+use crate::json::{Kind, Malformed, Reader, Str, Text, is_json, with_plain_literals};
 use crate::text::find;
 
 /// What a piece of arguments was besides more of them.
@@ -37,6 +37,8 @@ pub(super) struct Arguments {
     /// Each piece may have all that came before it: only the end tells.
     is_doubtful: bool,
     has_ended: bool,
+    /// How long the text was before a word that JSON does not know.
+    plain: usize,
 }
 
 impl Arguments {
@@ -74,6 +76,16 @@ impl Arguments {
         self.is_plain || self.is_closed() || is_json(self.text.as_bytes()) || better(&self.text).is_some()
     }
 
+    /// Whether they are in the middle of a string.
+    pub(super) fn is_in_string(&self) -> bool {
+        matches!(self.shape.state, State::InString | State::Escape | State::Hex(_))
+    }
+
+    /// Whether they are whole, and this text is the same JSON again.
+    pub(super) fn are(&self, text: &str) -> bool {
+        self.is_closed() && is_same(&self.text, text.trim_ascii())
+    }
+
     /// Whether they are these, as plain text.
     pub(super) fn is(&self, text: Str<'_>) -> bool {
         self.text == text.to_text()
@@ -104,6 +116,9 @@ impl Arguments {
         }
         if self.is_doubtful || self.is_empty_object() || !starts_container(&self.text) {
             return 0;
+        }
+        if self.shape.has_odd_word {
+            return self.plain;
         }
         match self.shape.state {
             State::Escape => self.text.len().saturating_sub(1),
@@ -217,6 +232,9 @@ impl Arguments {
     /// Adds to the text what belongs to its value, put right; gives the rest.
     fn append<'p>(&mut self, piece: &'p str, taken: &mut Taken) -> &'p str {
         let mut mends: Vec<(usize, Mend)> = Vec::new();
+        if !self.shape.has_odd_word {
+            self.plain = self.text.len();
+        }
         let length = self.shape.walk(piece.as_bytes(), |at, mend| mends.push((at, mend)));
         let mut from = 0;
         for (at, mend) in mends {
@@ -326,10 +344,9 @@ impl Arguments {
 
 /// Whether the text of arguments is a word for nothing.
 fn is_nothing(text: &str) -> bool {
-    matches!(
-        text.trim_ascii(),
-        "null" | "None" | "undefined" | "nil" | "\"\"" | "\"null\""
-    )
+    const WORDS: [&str; 6] = ["null", "none", "undefined", "nil", "\"\"", "\"null\""];
+    let text = text.trim_ascii();
+    WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 /// Whether a text starts like an object or a list.
@@ -373,7 +390,7 @@ fn better(text: &str) -> Option<String> {
     if is_whole(&text) {
         return Some(text);
     }
-    String::from_utf8(with_finite_numbers(text.as_bytes())?)
+    String::from_utf8(with_plain_literals(text.as_bytes())?)
         .ok()
         .filter(|text| is_whole(text))
 }
@@ -413,6 +430,18 @@ fn is_same(json: &str, value: &str) -> bool {
     same_values(&mut Reader::new(json.as_bytes()), &mut Reader::new(value.as_bytes()), 0) == Ok(true)
 }
 
+/// The members of an object by their names: the order in which they stand says nothing.
+fn members<'a>(reader: &mut Reader<'a>) -> Result<Vec<(String, &'a [u8])>, Malformed> {
+    let mut members = Vec::new();
+    let mut first = true;
+    reader.object()?;
+    while let Some(name) = reader.member(&mut first)? {
+        members.push((Str::spelled(name).to_text(), reader.value()?));
+    }
+    members.sort_by(|one, other| one.0.cmp(&other.0));
+    Ok(members)
+}
+
 fn same_values(one: &mut Reader<'_>, other: &mut Reader<'_>, depth: u32) -> Result<bool, Malformed> {
     let kind = one.kind()?;
     if kind != other.kind()? || depth > crate::json::MAX_DEPTH {
@@ -421,18 +450,18 @@ fn same_values(one: &mut Reader<'_>, other: &mut Reader<'_>, depth: u32) -> Resu
     let (mut first, mut other_first) = (true, true);
     match kind {
         Kind::Object => {
-            one.object()?;
-            other.object()?;
-            loop {
-                match (one.member(&mut first)?, other.member(&mut other_first)?) {
-                    (None, None) => return Ok(true),
-                    (Some(name), Some(same)) if Str::spelled(name).to_text() == Str::spelled(same).to_text() => {}
-                    _ => return Ok(false),
-                }
-                if !same_values(one, other, depth + 1)? {
+            let (own, others) = (members(one)?, members(other)?);
+            if own.len() != others.len() {
+                return Ok(false);
+            }
+            for ((name, value), (other_name, other)) in own.iter().zip(&others) {
+                let is_same =
+                    name == other_name && same_values(&mut Reader::new(value), &mut Reader::new(other), depth + 1)?;
+                if !is_same {
                     return Ok(false);
                 }
             }
+            Ok(true)
         }
         Kind::Array => {
             one.array()?;
@@ -512,6 +541,7 @@ mod tests {
             ("{\"a\":1}}", "{\"a\":1}", true),
             ("{\"a\":1}<|call|>", "{\"a\":1}", true),
             ("```json\n{\"a\":1}\n```", "{\"a\":1}", true),
+            ("{\"a\":NaN,\"b\":[None, true]}", "{\"a\":null,\"b\":[null, true]}", true),
         ];
         for (sent, expected, mended) in cases {
             let expected = (expected.to_owned(), false, mended);

@@ -1,8 +1,9 @@
 //! One item of a `tool_calls` list, read in place, in each form that servers give it.
 
+use super::arguments::Arguments;
 use crate::json::{Kind, Malformed, Reader, Str, integer, is_json, match_bytes};
 use crate::stream::scan::{Extra, Field, add_extra};
-use crate::text::split_at_mark;
+use crate::text::{lossy, split_at_mark};
 
 /// One item of a `tool_calls` list.
 #[derive(Debug, Default)]
@@ -41,6 +42,8 @@ impl<'a> Item<'a> {
                     item.is_custom = key == b"custom";
                     item.read_function(reader)?;
                 },
+                // The name alone, with the arguments beside it.
+                b"function" if reader.kind()? == Kind::String => flat[0] = Some((key, reader.value()?)),
                 // Null after the first delta, mostly.
                 b"function" | b"custom" => {
                     reader.value()?;
@@ -128,6 +131,15 @@ impl<'a> Item<'a> {
         match self.arguments {
             Field::Str(text) => is_json(text.to_text().as_bytes()),
             Field::Other(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether its arguments are these again, whole.
+    pub(super) fn has_arguments(&self, arguments: &Arguments) -> bool {
+        match self.arguments {
+            Field::Str(text) => arguments.are(&text.to_text()),
+            Field::Other(raw) => arguments.are(&lossy(raw)),
             _ => false,
         }
     }

@@ -3,6 +3,7 @@
 mod arguments;
 mod item;
 mod shape;
+mod which;
 
 use super::ending::{self, Ending};
 use super::extras::Extras;
@@ -371,67 +372,6 @@ impl ToolCalls {
         }
         self.delta(at, ledger);
         Ok(())
-    }
-
-    /// Which call an item belongs to, if it belongs to one that is known. The evidence, strongest first: arguments that are
-    /// whole, names, ids, the index.
-    fn find(&self, item: &Item<'_>, id: &str, name: &str) -> Option<usize> {
-        let has_id = !id.is_empty() && (name.is_empty() || plain_name(name) != id);
-        let same_id = |call: &ToolCall| has_id && call.is_called(id);
-        let other_id = |call: &ToolCall| has_id && !call.has_no_id() && !call.is_called(id);
-        let last = |is: &dyn Fn(&ToolCall) -> bool| self.calls.iter().rposition(is);
-        let by_id = last(&|call| same_id(call) && call.has_index(item.index)).or_else(|| last(&same_id));
-        let by_index = || last(&|call| call.has_index(item.index));
-        let at = match by_id.or_else(by_index) {
-            Some(at) => at,
-            None if item.index.is_some() && (has_id || !name.is_empty()) => return None,
-            // A tail under a number of its own: of the call that waits for one.
-            None if item.index.is_some() => {
-                let is_open = |at: &usize| self.calls.get(*at).is_some_and(|call| !call.arguments.is_closed());
-                return Some(self.latest).filter(is_open);
-            }
-            None if item.follows => return None,
-            None => self.latest,
-        };
-        let call = self.calls.get(at)?;
-        let is_closed = call.arguments.is_closed();
-        if name.is_empty() || !call.is_named() {
-            if !is_closed {
-                return Some(at);
-            }
-            if item.index.is_none() && other_id(call) {
-                return None;
-            }
-            // A call that waits for its arguments gets them before another that has them all.
-            let waits = |at: &usize| !has_id && self.calls.get(*at).is_some_and(ToolCall::is_waiting);
-            return Some(self.latest).filter(waits).or(Some(at));
-        }
-        if !call.has_name(name) {
-            let is_more = |call: &ToolCall| {
-                call.has_name(name)
-                    && !call.arguments.is_closed()
-                    && !other_id(call)
-                    && (same_id(call) || call.has_index(item.index))
-            };
-            if let Some(at) = last(&is_more) {
-                return Some(at);
-            }
-            // A name in pieces, until there are arguments.
-            let is_piece = !call.started && call.arguments.is_empty() && !other_id(call) && !item.has_whole_arguments();
-            return Some(at).filter(|_| is_piece);
-        }
-        if is_closed {
-            // The same again, or another call of this function: the arguments tell, where no id does.
-            let is_open_to_it = !other_id(call) && (item.index.is_some() || same_id(call));
-            return Some(at).filter(|_| is_open_to_it);
-        }
-        let is_head = item.is_head() && !call.arguments.wants_value();
-        let is_other = if other_id(call) || item.index.is_some() && !call.has_index(item.index) {
-            call.arguments.is_empty() || is_head && !item.is_silent()
-        } else {
-            false
-        };
-        Some(at).filter(|_| !is_other)
     }
 
     fn open(&mut self, index: Option<u64>, ledger: &mut Ledger) -> ending::Taken<usize> {

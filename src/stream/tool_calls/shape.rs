@@ -27,6 +27,8 @@ pub(super) struct Shape {
     depth: u32,
     /// The last that was seen between strings is followed by a value: `[`, `,` or `:`.
     pub(super) wants_value: bool,
+    /// A word between strings that JSON does not know has begun: `NaN`, `Infinity`, `None`.
+    pub(super) has_odd_word: bool,
 }
 
 impl Shape {
@@ -55,6 +57,7 @@ impl Shape {
                     match byte {
                         b'"' => self.state = State::InString,
                         b'{' | b'[' => self.depth += 1,
+                        b'A'..=b'Z' => self.has_odd_word |= self.wants_value,
                         b'}' | b']' => {
                             self.depth -= 1;
                             if self.depth == 0 {
