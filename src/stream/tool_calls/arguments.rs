@@ -541,7 +541,11 @@ mod tests {
             ("{\"a\":1}}", "{\"a\":1}", true),
             ("{\"a\":1}<|call|>", "{\"a\":1}", true),
             ("```json\n{\"a\":1}\n```", "{\"a\":1}", true),
-            ("{\"a\":NaN,\"b\":[None, true]}", "{\"a\":null,\"b\":[null, true]}", true),
+            (
+                "{\"a\":NaN,\"b\":[None, true]}",
+                "{\"a\":null,\"b\":[null, true]}",
+                true,
+            ),
         ];
         for (sent, expected, mended) in cases {
             let expected = (expected.to_owned(), false, mended);
