@@ -13,3 +13,8 @@ export function onDemand(): Promise<typeof import("./on-demand.ts")> {
     throw new ChatwireError(text, { cause });
   });
 }
+
+/** Prices of common models, and how to look them up. Called before a request whose cost may need them. */
+export function priceList(): Promise<typeof import("./prices/index.ts")> {
+  return import("./prices/index.ts");
+}

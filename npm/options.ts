@@ -6,6 +6,7 @@ import type {
   ChatCompletionCreateParamsBase,
   CustomProvider,
   Fetch,
+  ModelPrices,
   Outcome,
   Prices,
   SentenceOptions,
@@ -206,8 +207,12 @@ export interface ClientOptions {
    * @default `"tolerant"`
    */
   decoding?: "tolerant" | "strict";
-  /** USD per 1M tokens. Known for Electron; for others, what is not known costs `null`. */
-  prices?: Prices;
+  /**
+   * USD per 1M tokens, for all models or for each. Known for Electron, and from a list (`chatwire/prices`, loaded when it is needed)
+   * for common models at OpenAI, Anthropic, Google, Groq and xAI; what is not known costs `null`. A cost that the server names
+   * counts before any price.
+   */
+  prices?: Prices | ModelPrices;
   /** ElectronHub: which of its paths, which say where reasoning appears. */
   endpoint?: "v1" | "v1legacy" | "v1thinking";
   /** Told what happens. */

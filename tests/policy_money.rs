@@ -63,6 +63,7 @@ fn cached_tokens_without_a_price_of_their_own_cost_what_others_do() {
         input: 2.0,
         cached_input: None,
         output: 8.0,
+        up_to: None,
     })
     .unwrap();
     assert_eq!(prices.cost(&tokens(10, 10, 0)), prices.cost(&tokens(10, 0, 0)));
@@ -75,6 +76,7 @@ fn absurd_prices_are_named() {
             input: price,
             cached_input: Some(price),
             output: price,
+            up_to: None,
         })
         .unwrap_err();
         let paths: Vec<_> = problems.iter().map(|problem| problem.path.join(".")).collect();
@@ -88,7 +90,8 @@ fn absurd_prices_are_named() {
         token_prices(&Prices {
             input: 0.0,
             cached_input: None,
-            output: 0.0
+            output: 0.0,
+            up_to: None,
         })
         .is_ok(),
         "a free model has a price"
@@ -140,6 +143,7 @@ fn what_no_server_counted_is_estimated_once_the_stream_is_over() {
         input: 2,
         cached_input: 1,
         output: 3,
+        up_to: None,
     });
     let body = b"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"one two three\"}}]}\n\n";
     let outcome = |options: Options, end: End| {

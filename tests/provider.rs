@@ -21,7 +21,8 @@ fn electron_is_as_its_documentation_says() {
         Some(Prices {
             input: 0.4,
             cached_input: Some(0.1),
-            output: 1.6
+            output: 1.6,
+            up_to: None,
         })
     );
     assert_eq!(electron.context_tokens, Some(32_768));

@@ -42,6 +42,7 @@ fn reports() -> Vec<Report> {
                 input,
                 cached_input: price("cachedInput"),
                 output: price("output").unwrap_or(0.0),
+                up_to: None,
             }),
         }
     };

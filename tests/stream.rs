@@ -248,6 +248,7 @@ fn usage_prices_and_timing_give_cost_and_rate() {
         input: 2_000_000,
         cached_input: 500_000,
         output: 8_000_000,
+        up_to: None,
     };
     let mut decoder = Decoder::new(Options {
         prices: Some(prices),

@@ -23,6 +23,7 @@ fn options(output: OutputKind) -> Options {
             input: 400_000,
             cached_input: 100_000,
             output: 1_600_000,
+            up_to: None,
         }),
         ..Options::default()
     }

@@ -129,6 +129,8 @@ export interface EngineCall {
   now: number;
   /** Who was asked before, when this is a fallback. */
   attempts?: readonly object[] | undefined;
+  /** Of the model that is asked for, where they are known and not in the client's settings. */
+  prices?: object | undefined;
 }
 
 /** What to do next to open a response: one of these, and `[hook, what]` to tell. */

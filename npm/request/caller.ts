@@ -14,14 +14,14 @@ import {
   toError,
   unsent,
 } from "../errors.ts";
-import { onDemand } from "../load.ts";
+import { onDemand, priceList } from "../load.ts";
 import type { ClientOptions, Fallback, Hooks, Operation, RequestOptions } from "../options.ts";
 import { Reading } from "../stream/reading.ts";
 import { again, keep } from "../stream/resume.ts";
-import type { CustomProvider, Fetch, Outcome, Usage, UsageTotals } from "../types.ts";
+import type { CustomProvider, Fetch, Outcome, Prices, Usage, UsageTotals } from "../types.ts";
 import type { Answer, Call, Target } from "./answer.ts";
 import { Asking, type Talk } from "./asking.ts";
-import { Connection, type Hold, SETTINGS } from "./connection.ts";
+import { Connection, type Hold, isByModel, SETTINGS } from "./connection.ts";
 import { standard as asStandard } from "./host-fetch.ts";
 import { Conversation, type Opened, type Told, tell } from "./opening.ts";
 import { plainHeaders, texts } from "./texts.ts";
@@ -74,6 +74,10 @@ function wellFormed(json: string): string {
   return json.replace(/\\(?:u(d[89a-f]..)|.)/gs, (escaped, half) => (half ? "\uFFFD" : escaped));
 }
 
+/** Services whose prices are listed, by name and by address. */
+const LISTED =
+  /^openai$|^https:\/\/(?:api\.(?:openai|anthropic|groq)\.com|api\.x\.ai|generativelanguage\.googleapis\.com)\b/;
+
 /** What is behind each client, for those that fall back on it. */
 const callers = new WeakMap<object, Caller>();
 
@@ -83,6 +87,8 @@ export class Caller {
   readonly #options: ClientOptions;
   readonly #connection: Connection;
   readonly #warned = new Set<string>();
+  /** The price of each model, once it is loaded. */
+  #priceOf: ((model: string) => Prices | undefined) | undefined;
 
   /** @param client who is to make the calls */
   constructor(options: ClientOptions, client: object) {
@@ -155,6 +161,22 @@ export class Caller {
     return prefill === true ? {} : prefill || undefined;
   }
 
+  /** Loads the prices of models, where a cost may need them. What the list lacks, or cannot be loaded, costs null. */
+  async loadPrices(): Promise<void> {
+    const { prices, provider, baseURL } = this.#given;
+    const own = isByModel(prices) ? prices : undefined;
+    const custom = provider as CustomProvider | undefined;
+    const isListed = LISTED.test(baseURL ?? custom?.baseURL ?? String(provider));
+    if (this.#priceOf || !(own || (isListed && !prices && !custom?.prices))) return;
+    try {
+      const [{ priceAt }] = await Promise.all([priceList(), init()]);
+      const address = this.baseURL;
+      this.#priceOf = (model) => priceAt(address, model, own);
+    } catch (thrown) {
+      if (own) throw thrown;
+    }
+  }
+
   /** Starts a call. Whatever is wrong with it rejects `answer`. */
   start(target: Target, options: RequestOptions): Call {
     const controller = new AbortController();
@@ -184,6 +206,8 @@ export class Caller {
         isRecorded || list || hedge || options.continueWith ? onDemand() : undefined,
         init(),
         needs,
+        body === undefined ? undefined : this.loadPrices(),
+        ...[...(list ?? []), ...(options.continueWith ?? [])].map(({ client }) => callers.get(client)?.loadPrices()),
       ]);
       if (signal.aborted) throw aborted(signal.reason);
       const isNamed = stream && resumeId !== undefined && body !== undefined;
@@ -264,7 +288,9 @@ export class Caller {
   }
 
   /** Begins to ask this client's server. */
-  #talk(body: string | undefined, call: EngineCall, signal: AbortSignal, named: Named): Talk {
+  #talk(body: string | undefined, asked: EngineCall, signal: AbortSignal, named: Named): Talk {
+    const prices = named.model === null ? undefined : this.#priceOf?.(named.model);
+    const call = { ...asked, prices };
     const told = (hook: string, what: { warnings?: ErrorDetail[] }) => {
       if (this.#options.hooks?.[hook as keyof Hooks]) tell(this.#options.hooks, hook, { ...named, ...what });
       else this.#warn(what.warnings);

@@ -6,7 +6,7 @@ import { ACCOUNT, CONNECTION, HEDGE_AFTER, NOTE_LATENCY, USAGE } from "../engine
 import { answer, make, type Part, put, settingsText, tryMake } from "../engine/engine.ts";
 import { ChatwireError, toError } from "../errors.ts";
 import type { ClientOptions } from "../options.ts";
-import type { Outcome, Usage, UsageTotals } from "../types.ts";
+import type { ModelPrices, Outcome, Usage, UsageTotals } from "../types.ts";
 import { plainHeaders, texts } from "./texts.ts";
 
 /** One call's hold on the connection. */
@@ -114,6 +114,7 @@ function connect(options: ClientOptions): Part {
   const { apiKey, defaultHeaders, defaultQuery } = options;
   const settings: Record<string, unknown> = { ...surroundings() };
   for (const name of SETTINGS) settings[name] = options[name];
+  if (isByModel(options.prices)) settings.prices = undefined;
   settings.defaultHeaders = texts(plainHeaders(defaultHeaders));
   settings.defaultQuery = texts(defaultQuery);
   // `true` stands for a function, and is no key itself.
@@ -150,6 +151,12 @@ function added(a: UsageTotals, b: UsageTotals): UsageTotals {
     cost: a.cost === null || b.cost === null ? null : a.cost + b.cost,
     saved: a.saved + b.saved,
   };
+}
+
+/** Whether prices are named for each model. */
+export function isByModel(prices: ClientOptions["prices"]): prices is ModelPrices {
+  const all = Object.values(prices ?? {});
+  return all.length > 0 && all.every((one) => typeof one === "object" && one !== null);
 }
 
 /** What the engine is told of a client's options, beside key, headers and query. */

@@ -21,6 +21,13 @@ export interface Prices {
    * @range 0 to 1,000,000
    */
   output: number;
+  /** Tokens of a prompt up to which these prices hold: the cost of a longer one is null. They hold for all when left out. */
+  upTo?: number;
+}
+
+/** Prices by the name of the model; `"*"` is for all others. A version with its date costs what the model costs. */
+export interface ModelPrices {
+  [model: string]: Prices;
 }
 
 /** A server of your own. */

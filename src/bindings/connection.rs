@@ -13,7 +13,7 @@ use crate::json::Writer;
 use crate::policy::accounts::Place;
 use crate::policy::hedge::Latencies;
 use crate::policy::opening::{self, Action, Broken, Event, Moment, Settings};
-use crate::usage::{self, Tokens, charged};
+use crate::usage::{self, TokenPrices, Tokens, charged};
 
 /// Why there is no client.
 pub(super) enum Refused {
@@ -30,8 +30,14 @@ struct Shared {
     totals: RefCell<usage::Totals>,
     /// How long first tokens took.
     latencies: RefCell<Latencies>,
-    /// Requests under way that count against a plan's limits, by their number less one.
-    places: RefCell<Vec<Option<Place>>>,
+    /// Calls under way that have something of their own, by their number less one.
+    held: RefCell<Vec<Option<Held>>>,
+}
+
+/// A call under way: its place within a plan's limits, and the prices of its model.
+struct Held {
+    _place: Option<Place>,
+    prices: Option<TokenPrices>,
 }
 
 impl Connection {
@@ -50,7 +56,7 @@ impl Connection {
                 settings: Rc::new(settings),
                 totals: RefCell::default(),
                 latencies: RefCell::default(),
-                places: RefCell::default(),
+                held: RefCell::default(),
             }))),
             None => Err(Refused::Error(problems.into())),
         }
@@ -130,9 +136,12 @@ impl Connection {
 
     /// Adds a call that is over to the totals, by the `usage` of its outcome in the input, and frees its place.
     pub(super) fn account(&self, length: usize, id: usize) {
-        if let Some(place) = self.0.places.borrow_mut().get_mut(id.wrapping_sub(1)) {
-            *place = None;
-        }
+        let held = self
+            .0
+            .held
+            .borrow_mut()
+            .get_mut(id.wrapping_sub(1))
+            .and_then(Option::take);
         // Coming back for the rest of an answer is no call of its own.
         if length == 0 {
             return;
@@ -141,21 +150,21 @@ impl Connection {
             let is_estimate = usage.ends_with(b"\"estimated\":true}");
             (Tokens::read(usage), is_estimate, charged(usage))
         });
-        let prices = self.0.settings.prices.as_ref();
+        let prices = held.map_or(self.0.settings.prices, |held| held.prices);
         let mut totals = self.0.totals.borrow_mut();
-        totals.add_charged(&tokens, estimated, prices, charged);
+        totals.add_charged(&tokens, estimated, prices.as_ref(), charged);
     }
 }
 
 impl Shared {
-    /// Keeps a place under a number until the call is accounted for.
-    fn keep(&self, place: Place) -> usize {
-        let mut places = self.places.borrow_mut();
-        let free = places.iter().position(Option::is_none).unwrap_or(places.len());
-        if free == places.len() {
-            places.push(None);
+    /// Keeps what a call has of its own under a number until the call is accounted for.
+    fn keep(&self, call: Held) -> usize {
+        let mut held = self.held.borrow_mut();
+        let free = held.iter().position(Option::is_none).unwrap_or(held.len());
+        if free == held.len() {
+            held.push(None);
         }
-        places[free] = Some(place);
+        held[free] = Some(call);
         free + 1
     }
 }
@@ -252,7 +261,13 @@ impl Shared {
                 out.raw(b"}");
             }
             Action::Open(answer) => {
-                let id = answer.place.map_or(0, |place| self.keep(place));
+                let prices = answer.decoder.prices;
+                let id = if answer.place.is_some() || prices != self.settings.prices {
+                    let _place = answer.place;
+                    self.keep(Held { _place, prices })
+                } else {
+                    0
+                };
                 out.key("open").raw(b"{").key("id").integer(id as u64);
                 out.key("again").bool(answer.again);
                 out.key("decoder").raw(b"{");

@@ -208,6 +208,9 @@ pub(super) fn call(options: &Options<'_>, body: Option<Value>) -> Call {
         stream: options.flag("stream").unwrap_or(false),
         started: options.number("now").unwrap_or(0.0),
         attempts: options.attempts(),
+        prices: options
+            .prices()
+            .and_then(|prices| options.all_checked(usage::token_prices(&prices))),
     }
 }
 
@@ -290,6 +293,9 @@ pub(super) fn write_decoder(options: &stream::Options, out: &mut Writer) {
         ] {
             // Millionths of a millionth of a dollar a token are millionths of a dollar for a million of them.
             out.key(name).decimal(price, 6);
+        }
+        if let Some(most) = prices.up_to {
+            out.key("upTo").integer(most);
         }
         out.raw(b"}");
     }

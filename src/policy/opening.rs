@@ -569,7 +569,7 @@ impl Opening {
             returns_reasoning: self.settings.provider.takes_reasoning,
             strict: self.call.strict.unwrap_or(self.settings.strict),
             accumulate: !self.call.discard,
-            prices: self.settings.prices,
+            prices: self.call.prices.or(self.settings.prices),
             timeouts: stream::Timeouts {
                 first_token: self.timeouts.first_token,
                 idle: self.timeouts.idle,

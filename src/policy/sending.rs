@@ -55,6 +55,8 @@ pub(crate) struct Call {
     pub(crate) started: f64,
     /// Who was asked before, when this is a fallback.
     pub(crate) attempts: Vec<Attempt>,
+    /// The prices of the model that is asked for, where the client has one for each.
+    pub(crate) prices: Option<TokenPrices>,
 }
 
 /// What to send.

@@ -93,6 +93,7 @@ pub(super) const DATA: Defaults = Defaults {
         input: 0.40,
         cached_input: Some(0.10),
         output: 1.60,
+        up_to: None,
     }),
     // overview, "Plan limits"
     plans: &[

@@ -129,7 +129,7 @@ impl Provider {
     /// use chatwire::provider::{Prices, Provider};
     ///
     /// let local = Provider {
-    ///     prices: Some(Prices { input: 0.0, cached_input: None, output: 0.0 }),
+    ///     prices: Some(Prices { input: 0.0, cached_input: None, output: 0.0, up_to: None }),
     ///     ..Provider::custom("http://localhost:8080/v1")
     /// };
     /// assert_eq!(local.api_key, None);

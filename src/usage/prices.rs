@@ -15,6 +15,8 @@ pub struct Prices {
     pub cached_input: Option<f64>,
     /// Output, reasoning included.
     pub output: f64,
+    /// Input tokens up to which these prices hold; the cost of a longer prompt is not known. `None`: they hold for all.
+    pub up_to: Option<u64>,
 }
 
 /// The highest price taken for meant: a dollar a token.
@@ -29,12 +31,18 @@ pub struct TokenPrices {
     pub cached_input: u64,
     /// An output token.
     pub output: u64,
+    /// Input tokens up to which these prices hold.
+    pub up_to: Option<u64>,
 }
 
 impl TokenPrices {
-    /// The cost of these tokens in the same unit; `None` where their number is not known.
+    /// The cost of these tokens in the same unit; `None` where their number is not known, or the prompt is longer than these
+    /// prices are for.
     pub fn cost(&self, tokens: &Tokens) -> Option<u64> {
         let prompt = tokens.prompt?;
+        if self.up_to.is_some_and(|most| prompt > most) {
+            return None;
+        }
         let cached = tokens.cached.min(prompt);
         let input = product(prompt - cached, self.input)?.checked_add(product(cached, self.cached_input)?)?;
         product(tokens.completion?, self.output)?.checked_add(input)
@@ -67,6 +75,7 @@ pub fn token_prices(prices: &Prices) -> Result<TokenPrices, Vec<Problem>> {
         // Without a price of their own, cached tokens cost what others do.
         cached_input: pico("cachedInput", prices.cached_input.unwrap_or(prices.input)),
         output: pico("output", prices.output),
+        up_to: prices.up_to,
     };
     if problems.is_empty() { Ok(token) } else { Err(problems) }
 }

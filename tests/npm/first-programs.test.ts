@@ -17,6 +17,7 @@ const PAGES: Record<string, RegExp> = {
   "docs/ag-ui.md": /RUN_STARTED[\s\S]*TEXT_MESSAGE_CONTENT[\s\S]*RUN_FINISHED/,
   "docs/otel.md": /sky/i,
   "docs/livekit.md": /sky/i,
+  "docs/prices.md": /0\.00[\s\S]*https:\/\//,
 };
 
 /** The emulator in place of the network. */

@@ -52,6 +52,7 @@ test("what_the_guides_show_compiles", { timeout: 120_000 }, async () => {
     "docs/ag-ui.md",
     "docs/otel.md",
     "docs/livekit.md",
+    "docs/prices.md",
   ]) {
     const text = await readFile(join(root, guide), "utf8");
     for (const { 1: snippet = "", index } of text.matchAll(/^```ts\n([\s\S]*?)^```/gm)) {
