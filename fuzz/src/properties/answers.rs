@@ -50,6 +50,7 @@ fn options([flags, place, kind, limit]: [u8; 4]) -> Options {
             input: 400_000,
             cached_input: 100_000,
             output: 1_600_000,
+            up_to: None,
         }),
         limits: match limit {
             0 => Limits::default(),
