@@ -149,6 +149,29 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Whether a view shows a value; what is nested too deep is not shown.
+fn is_seen(seen: &Seen, value: &Value) -> bool {
+    match (seen, value) {
+        (Seen::Deep, Value::Array(_) | Value::Object(_)) | (Seen::Null, Value::Null) => true,
+        (Seen::Bool(seen), Value::Bool(value)) => seen == value,
+        (Seen::String(seen), Value::String(value)) => seen == value,
+        (Seen::Number(seen), Value::Number(value)) => {
+            let value = value.as_f64().unwrap_or_default();
+            (value - seen).abs() <= (value.abs() * 1e-15).max(f64::MIN_POSITIVE)
+        }
+        (Seen::Array(seen), Value::Array(values)) => {
+            seen.len() == values.len() && seen.iter().zip(values).all(|(seen, value)| is_seen(seen, value))
+        }
+        (Seen::Object(seen), Value::Object(values)) => {
+            seen.len() == values.len()
+                && seen
+                    .iter()
+                    .all(|(name, seen)| values.get(name).is_some_and(|value| is_seen(seen, value)))
+        }
+        _ => false,
+    }
+}
+
 proptest! {
     #[test]
     fn unknown_fields_pass_through_everywhere(extra in any_json()) {
@@ -159,11 +182,10 @@ proptest! {
     }
 
     #[test]
-    fn the_view_reads_anything_and_both_of_its_readers_agree(value in any_json()) {
+    fn the_view_reads_any_json(value in any_json()) {
         let text = serde_json::to_vec(&value).unwrap();
-        let scanned = View::from_json(&text).unwrap();
-        let deserialized: View = serde_json::from_slice(&text).unwrap();
-        prop_assert_eq!(&scanned, &deserialized);
+        let view = View::from_json(&text).unwrap();
+        prop_assert!(is_seen(view.root(), &value), "{:?} read as {:?}", value, view);
     }
 
     #[test]

@@ -298,27 +298,6 @@ proptest! {
 }
 
 #[test]
-fn rate_limit_headers_are_surfaced_as_they_are() {
-    let limits = RateLimits::read(&headers(&[
-        ("X-RateLimit-Limit", "60"),
-        ("X-RateLimit-Remaining", "0"),
-        ("X-RateLimit-Reset", "1795262400"),
-    ]))
-    .unwrap();
-    assert_eq!(
-        (limits.limit, limits.remaining, limits.reset.as_deref()),
-        (Some(60), Some(0), Some("1795262400"))
-    );
-    let openai = RateLimits::read(&headers(&[
-        ("x-ratelimit-remaining-requests", "59"),
-        ("x-ratelimit-reset-requests", "6m0s"),
-    ]))
-    .unwrap();
-    assert_eq!((openai.remaining, openai.reset.as_deref()), (Some(59), Some("6m0s")));
-    assert_eq!(RateLimits::read(&headers(&[("content-type", "text/html")])), None);
-}
-
-#[test]
 fn the_breaker_keeps_the_latest_time_and_lets_the_patient_wait() {
     let mut breaker = Breaker::default();
     assert_eq!(breaker.gate(NOW, 0.0), Gate::Open);

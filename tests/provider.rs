@@ -31,7 +31,7 @@ fn electron_is_as_its_documentation_says() {
         plans.map(|plan| (plan.requests_per_minute, plan.concurrent)),
         [(Some(10), Some(3)), (Some(200), Some(20))]
     );
-    assert!(!electron.capabilities.json_schema && !electron.capabilities.many_choices);
+    assert!(!electron.capabilities.json_schema);
 }
 
 #[test]

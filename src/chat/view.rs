@@ -4,10 +4,6 @@
 //! wrong field; here a wrong type is a value like any other, for `policy::validate` to name with its path.
 //! Containers nested deeper than any documented field are not kept, so a hostile depth costs no stack.
 
-use std::fmt;
-
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-
 use crate::json::{Kind, Malformed, Reader, Str};
 
 /// Containers below this level are [`Value::Deep`]. The deepest field read is
@@ -17,11 +13,11 @@ const LEVELS: u8 = 5;
 /// A value of any type, as far as validation needs to know it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
-    /// `null` or `undefined`.
+    /// `null`.
     Null,
     /// A boolean.
     Bool(bool),
-    /// Any number; a JavaScript `NaN` or infinity stays one.
+    /// Any number.
     Number(f64),
     /// Text.
     String(String),
@@ -31,8 +27,6 @@ pub enum Value {
     Object(Vec<(String, Value)>),
     /// An array or object deeper than any documented field.
     Deep,
-    /// What JSON cannot carry: a function, a symbol, bytes.
-    Other,
 }
 
 impl Value {
@@ -55,7 +49,7 @@ impl Value {
         self.get(name).filter(|value| !value.is_null())
     }
 
-    /// Whether this is `null` or `undefined`.
+    /// Whether this is `null`.
     #[must_use]
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)
@@ -173,12 +167,6 @@ impl View {
         self.get("model").and_then(Value::as_str)
     }
 
-    /// Whether an event stream is asked for.
-    #[must_use]
-    pub fn is_stream(&self) -> bool {
-        self.get("stream").and_then(Value::as_bool) == Some(true)
-    }
-
     /// The conversation; empty when there is none.
     #[must_use]
     pub fn messages(&self) -> &[Value] {
@@ -272,101 +260,4 @@ fn number(text: &[u8]) -> f64 {
     }
     value = if exponent < 0 { value / power } else { value * power };
     if negative { -value } else { value }
-}
-
-impl<'de> Deserialize<'de> for View {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Value::deserialize(deserializer).map(View::from)
-    }
-}
-
-impl<'de> Deserialize<'de> for Value {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Level(0))
-    }
-}
-
-/// Reads a value at some level of nesting. A value the format cannot describe (a function in a JavaScript object) is
-/// [`Value::Other`]; a format that is broken says so again at its next member, so nothing loops.
-#[derive(Clone, Copy)]
-struct Level(u8);
-
-impl<'de> DeserializeSeed<'de> for Level {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        Ok(deserializer.deserialize_any(self).unwrap_or(Value::Other))
-    }
-}
-
-impl<'de> Visitor<'de> for Level {
-    type Value = Value;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("any value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_none<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Number(value as f64))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Number(value as f64))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(Value::Number(value))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(value.to_owned()))
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(Value::String(value))
-    }
-
-    fn visit_bytes<E>(self, _: &[u8]) -> Result<Value, E> {
-        Ok(Value::Other)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
-        if self.0 > LEVELS {
-            while elements.next_element::<IgnoredAny>()?.is_some() {}
-            return Ok(Value::Deep);
-        }
-        let mut array = Vec::new();
-        while let Some(element) = elements.next_element_seed(Level(self.0 + 1))? {
-            array.push(element);
-        }
-        Ok(Value::Array(array))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        if self.0 > LEVELS {
-            while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-            return Ok(Value::Deep);
-        }
-        let mut object = Vec::new();
-        while let Some(name) = members.next_key::<String>()? {
-            object.push((name, members.next_value_seed(Level(self.0 + 1))?));
-        }
-        Ok(Value::Object(object))
-    }
 }

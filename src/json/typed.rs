@@ -23,7 +23,7 @@ pub(crate) fn typed<T: DeserializeOwned>(json: &str) -> serde_json::Result<T> {
 }
 
 /// The elements of a list that was put together here, as they are spelled.
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "client"))]
 pub(crate) fn elements(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut reader = Reader::new(list);
     let mut has_more = reader.array().is_ok();

@@ -186,33 +186,3 @@ pub fn backoff(number: u32, random: f64) -> f64 {
     let random = if random >= 0.0 { random.min(1.0) } else { 0.0 };
     random * doubled.min(BACKOFF_CAP_MS)
 }
-
-/// What `X-RateLimit-*` headers say, as they say it: their units differ between servers.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct RateLimits {
-    /// `x-ratelimit-limit`, or OpenAI's `x-ratelimit-limit-requests`.
-    pub limit: Option<u64>,
-    /// `x-ratelimit-remaining`, or `x-ratelimit-remaining-requests`.
-    pub remaining: Option<u64>,
-    /// `x-ratelimit-reset`, or `x-ratelimit-reset-requests`: seconds, a time, or `6m0s`.
-    pub reset: Option<String>,
-}
-
-impl RateLimits {
-    /// Reads them; `None` when there are none.
-    #[must_use]
-    pub fn read(headers: &[(String, String)]) -> Option<Self> {
-        let either = |plain, requests| {
-            header(headers, plain)
-                .or_else(|| header(headers, requests))
-                .map(str::trim)
-        };
-        let number = |text: Option<&str>| text.and_then(|text| crate::json::integer(text.as_bytes()));
-        let limits = Self {
-            limit: number(either("x-ratelimit-limit", "x-ratelimit-limit-requests")),
-            remaining: number(either("x-ratelimit-remaining", "x-ratelimit-remaining-requests")),
-            reset: either("x-ratelimit-reset", "x-ratelimit-reset-requests").map(ToOwned::to_owned),
-        };
-        (limits != Self::default()).then_some(limits)
-    }
-}

@@ -69,11 +69,9 @@ pub(super) const DATA: Defaults = Defaults {
     default_model: Some("electron"),
     models: MODELS,
     capabilities: Capabilities {
-        many_choices: false,
         json_schema: false,
         // page: stream_options, include_usage
         stream_usage: true,
-        models_list: false,
     },
     rules: RULES,
     // spec: of all fields only message content is typed "string or null"

@@ -54,10 +54,8 @@ pub(super) const DATA: Defaults = Defaults {
     default_model: None,
     models: &[],
     capabilities: Capabilities {
-        many_choices: true,
         json_schema: true,
         stream_usage: false, // not documented
-        models_list: true,
     },
     rules: RULES,
     // "Body" types no field as nullable

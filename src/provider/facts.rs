@@ -30,14 +30,10 @@ pub(super) struct Defaults {
 /// What a server can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capabilities {
-    /// `n > 1`.
-    pub many_choices: bool,
     /// `response_format: { type: "json_schema" }`.
     pub json_schema: bool,
     /// `stream_options: { include_usage: true }`.
     pub stream_usage: bool,
-    /// `GET /models`.
-    pub models_list: bool,
 }
 
 /// A plan by name.

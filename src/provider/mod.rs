@@ -144,10 +144,8 @@ impl Provider {
             default_model: None,
             models: &[],
             capabilities: Capabilities {
-                many_choices: true,
                 json_schema: true,
                 stream_usage: true,
-                models_list: true,
             },
             rules: &[],
             nullable: true,

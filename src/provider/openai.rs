@@ -22,10 +22,8 @@ pub(super) const DATA: Defaults = Defaults {
     default_model: None,
     models: &[],
     capabilities: Capabilities {
-        many_choices: true,
         json_schema: true,
         stream_usage: true,
-        models_list: true,
     },
     rules: RULES,
     // its reference calls most fields "or null"

@@ -2,7 +2,7 @@
 
 use chatwire::chat::view::View;
 use chatwire::json::{Str, is_json};
-use chatwire::policy::retry::{Attempt, Decision, Hints, LONGEST_NAMED_MS, LONGEST_WAIT_MS, RateLimits, decide};
+use chatwire::policy::retry::{Attempt, Decision, Hints, LONGEST_NAMED_MS, LONGEST_WAIT_MS, decide};
 use chatwire::policy::validate;
 use chatwire::provider::{BaseUrl, Provider};
 use chatwire::trouble::Trouble;
@@ -66,7 +66,7 @@ pub fn validation(bytes: &[u8]) {
         // Only the content says it.
         assert!(times != 1 || !is_content || !sentence.contains(SAID), "{sentence}");
     }
-    let _ = (view.model(), view.is_stream(), provider.reasoning_place(&view));
+    let _ = (view.model(), provider.reasoning_place(&view));
 }
 
 /// A base URL that is accepted is plain, and is accepted again as it is.
@@ -152,5 +152,4 @@ pub fn retry(bytes: &[u8]) {
             Decision::Fail { retry_at } => assert!(retry_at.is_none_or(|at| at.is_finite() && at >= epoch)),
         }
     }
-    let _ = RateLimits::read(&headers);
 }
