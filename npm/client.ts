@@ -2,7 +2,6 @@
  * The client, in the call shape of the `openai` package.
  */
 
-import { ChatwireError } from "./errors.ts";
 import { onDemand } from "./load.ts";
 import type { ClientOptions, RequestOptions, WarmUpOptions } from "./options.ts";
 import type { Target } from "./request/answer.ts";
@@ -110,11 +109,7 @@ export class Completions {
    * ```
    */
   resume(id: string, options: RequestOptions = {}): ChatStream {
-    if (typeof id === "string" && /^[\w-]+$/.test(id)) {
-      return this.#stream({ path: `/streams/${id}`, stream: true }, options);
-    }
-    const error = "resume takes the resumeId of a stream, and this is none: ask again with stream().";
-    return new ChatStream(Promise.reject(new ChatwireError(error)));
+    return this.#stream({ path: "", stream: true, resume: id }, options);
   }
 
   /**

@@ -10,5 +10,6 @@ export { readJSON } from "./request/json.ts";
 export { openConnection } from "./request/warm-up.ts";
 export { canContinue, continuation, joinedOutcome, seamOf } from "./stream/continued.ts";
 export { Recorder, replay } from "./stream/recording.ts";
+export { protocolNamed } from "./stream/resume-protocols.ts";
 export { toolLoop } from "./tools/loop.ts";
 export { parse } from "./tools/parse.ts";

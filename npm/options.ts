@@ -217,6 +217,19 @@ export interface ClientOptions {
   endpoint?: "v1" | "v1legacy" | "v1thinking";
   /** Told what happens. */
   hooks?: Hooks;
+  /**
+   * How this server keeps streams, so that one whose connection is lost goes on by itself, and `resume` and `stop` find it:
+   *
+   * | | | |
+   * |---|---|---|
+   * | `"chatwire"` | a gateway of `chatwire/edge` | |
+   * | `"llama-server"` | llama.cpp's server | each stream is named in `X-Conversation-Id`; a call that chooses no `resumeId` gets one |
+   * | `"cloudflare-ai-gateway"` | Cloudflare AI Gateway | answers with a `cf-aig-run-id` are kept; there is no `stop` |
+   * | `"durable-streams"` | servers of the Durable Streams protocol | `resume` takes a stream's path below `baseURL` |
+   *
+   * @default "chatwire"
+   */
+  resume?: "chatwire" | "llama-server" | "cloudflare-ai-gateway" | "durable-streams";
 }
 
 /** Settings of one call. They are not sent. */

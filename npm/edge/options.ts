@@ -31,7 +31,7 @@ export interface ProviderKey {
  * Its address and key come from here alone.
  */
 export interface ProviderOptions
-  extends Omit<ClientOptions, "hedge" | "fallback" | "dangerouslyAllowBrowser" | "prices"> {
+  extends Omit<ClientOptions, "hedge" | "fallback" | "dangerouslyAllowBrowser" | "prices" | "resume"> {
   /** USD per 1M tokens, of all models or by model. Known for Electron; for others, what is not known costs `null`. */
   prices?: ModelPrices;
   /**

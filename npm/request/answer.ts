@@ -12,6 +12,8 @@ export interface Target {
   /** What the caller asks for. Without it nothing is posted. */
   params?: unknown;
   stream?: boolean;
+  /** The id of a kept stream that is taken up; its path is its protocol's. */
+  resume?: string;
   /** Is waited for before anything is sent. */
   needs?: Promise<unknown>;
 }

@@ -17,8 +17,8 @@ import {
 import { onDemand, priceList } from "../load.ts";
 import type { ClientOptions, Fallback, Hooks, Operation, RequestOptions } from "../options.ts";
 import { Reading } from "../stream/reading.ts";
-import { again, keep } from "../stream/resume.ts";
-import type { CustomProvider, Fetch, Outcome, Prices, Usage, UsageTotals } from "../types.ts";
+import { about, GATEWAY, type KeptRequest, type KeptStream, keep, type ResumeProtocol } from "../stream/resume.ts";
+import type { CustomProvider, Fetch, Outcome, Prices, Timeouts, Usage, UsageTotals } from "../types.ts";
 import type { Answer, Call, Target } from "./answer.ts";
 import { Asking, type Talk } from "./asking.ts";
 import { Connection, type Hold, isByModel, SETTINGS } from "./connection.ts";
@@ -37,9 +37,10 @@ export interface Named {
 /** How many calls were made. */
 let calls = 0;
 
-function nameOf({ path, params }: Target): Named {
+function nameOf(target: Target): Named {
+  const { path, params } = target;
   const model = (params as { model?: unknown } | undefined)?.model;
-  const operation = path === "/models" ? "models" : path.startsWith("/streams/") ? "resume" : "chat";
+  const operation = path === "/models" ? "models" : "resume" in target ? "resume" : "chat";
   calls++;
   const call = `${calls}-${Math.random().toString(36).slice(2, 10)}`;
   return { call, model: typeof model === "string" ? model : null, operation, parameters: plainParameters(params) };
@@ -89,6 +90,8 @@ export class Caller {
   readonly #warned = new Set<string>();
   /** The price of each model, once it is loaded. */
   #priceOf: ((model: string) => Prices | undefined) | undefined;
+  /** How this client's server keeps streams; another than the gateway's is loaded before the first request. */
+  #protocol: ResumeProtocol = GATEWAY;
 
   /** @param client who is to make the calls */
   constructor(options: ClientOptions, client: object) {
@@ -101,6 +104,10 @@ export class Caller {
     const isFallback = (one?: Fallback) => one && callers.has(one.client) && typeof one.model === "string";
     if (options.fallback && !(Array.isArray(options.fallback) && options.fallback.every(isFallback))) {
       throw new ChatwireError("fallback is a list of { client, model }, each client another Chatwire.");
+    }
+    const { resume = "chatwire" } = options;
+    if (!RESUME_PROTOCOLS.includes(resume)) {
+      throw new ChatwireError(`resume is one of ${RESUME_PROTOCOLS.join(", ")}.`);
     }
     const { fetch } = options;
     this.#given = options;
@@ -186,7 +193,7 @@ export class Caller {
   async #open(target: Target, options: RequestOptions, controller: AbortController): Promise<Answer> {
     const { query, timeout, maxRetries, decoding, accumulate, sentences, resumeId } = options;
     const headers = plainHeaders(options.headers);
-    const { path, stream = false, needs } = target;
+    const { stream = false, needs } = target;
     const { signal } = controller;
     const named = nameOf(target);
     let unlink = () => {};
@@ -203,28 +210,36 @@ export class Caller {
         throw unsent("invalid_option", "hedge is true, false or a number of milliseconds", "hedge");
       }
       const [loaded] = await Promise.all([
-        isRecorded || list || hedge || options.continueWith ? onDemand() : undefined,
+        isRecorded || list || hedge || options.continueWith || this.#usesOther ? onDemand() : undefined,
         init(),
         needs,
         body === undefined ? undefined : this.loadPrices(),
         ...[...(list ?? []), ...(options.continueWith ?? [])].map(({ client }) => callers.get(client)?.loadPrices()),
       ]);
       if (signal.aborted) throw aborted(signal.reason);
-      const isNamed = stream && resumeId !== undefined && body !== undefined;
+      this.#findProtocol(loaded);
+      const taken = "resume" in target ? this.#keptBy(target.resume) : undefined;
+      const { path, query: ownQuery, headers: ownHeaders }: KeptRequest = taken?.rest() ?? target;
+      // Of two requests with one made-up name, some servers would end the first.
+      const isMadeUp = this.#protocol.needsName && hedge === false;
+      const chosen =
+        stream && body !== undefined ? (resumeId ?? (isMadeUp ? crypto.randomUUID() : undefined)) : undefined;
+      const naming = chosen === undefined ? undefined : this.#protocol.named?.(chosen);
       const pairs = {
-        headers: texts(isNamed ? { ...headers, "x-chatwire-stream": resumeId } : headers),
-        query: texts(query),
+        headers: texts({ ...headers, ...ownHeaders, ...naming }),
+        query: texts({ ...query, ...ownQuery }),
       };
       const read = { decoding, accumulate, sentences };
       const call = { ...pairs, path, timeout, maxRetries, ...read, stream, now: performance.now() };
       const ask = (client: object, body: string, call: EngineCall, model: string) => {
         const other = callers.get(client) as Caller;
         other.#connection.mustBeOpen();
+        other.#findProtocol(loaded);
         return other.#talk(body, call, signal, { ...named, model });
       };
       const goOn = body === undefined || !stream ? [] : [...(options.continueWith ?? [])];
       const others = list && loaded?.othersOf(list, body as string, call, ask);
-      const asking = new Asking(this.#talk(body, call, signal, named), others);
+      const asking = new Asking(this.#talk(body, call, signal, named, taken ?? chosen), others);
       const prepared = (answer: Answer): Answer => ({
         ...answer,
         holds: asking.holds(answer.holds === true),
@@ -274,7 +289,7 @@ export class Caller {
       const begin = () => {
         const own = new AbortController();
         follow(signal, own);
-        return { asking: new Asking(this.#talk(body, call, own.signal, named), others), controller: own };
+        return { asking: new Asking(this.#talk(body, call, own.signal, named, chosen), others), controller: own };
       };
       const answer = await loaded.race({ begin, after, scout, signal });
       // Its first token is there: nobody takes its place any more.
@@ -287,8 +302,31 @@ export class Caller {
     }
   }
 
-  /** Begins to ask this client's server. */
-  #talk(body: string | undefined, asked: EngineCall, signal: AbortSignal, named: Named): Talk {
+  /** Streams of this client's server are kept otherwise than by the gateway of this package. */
+  get #usesOther(): boolean {
+    return (this.#given.resume ?? "chatwire") !== "chatwire";
+  }
+
+  #findProtocol(loaded: { protocolNamed(name: string | undefined): ResumeProtocol | undefined } | undefined): void {
+    this.#protocol = loaded?.protocolNamed(this.#given.resume) ?? this.#protocol;
+  }
+
+  #keptBy(id: unknown): KeptStream {
+    if (typeof id === "string" && this.#protocol.isId(id)) return this.#protocol.at(id);
+    throw new ChatwireError("resume takes the resumeId of a stream, and this is none: ask again with stream().");
+  }
+
+  /**
+   * Begins to ask this client's server.
+   * @param kept the stream that is taken up, or the id that was chosen for the one that is asked for
+   */
+  #talk(
+    body: string | undefined,
+    asked: EngineCall,
+    signal: AbortSignal,
+    named: Named,
+    kept?: KeptStream | string,
+  ): Talk {
     const prices = named.model === null ? undefined : this.#priceOf?.(named.model);
     const call = { ...asked, prices };
     const told = (hook: string, what: { warnings?: ErrorDetail[] }) => {
@@ -300,7 +338,7 @@ export class Caller {
     let conversation: Conversation;
     const answered = (opened: Promise<Opened>) =>
       opened.then(
-        (answer) => this.#answer(answer, body, call, signal, told, conversation, hold),
+        (answer) => this.#answer(answer, body, call, signal, told, conversation, hold, kept),
         (thrown) => {
           hold.release();
           throw thrown;
@@ -328,6 +366,7 @@ export class Caller {
     told: Told,
     conversation: Conversation,
     hold: Hold,
+    known?: KeptStream | string,
   ): Promise<Answer> {
     let isOpen = true;
     const account = (usage: Usage | null | undefined) => {
@@ -348,17 +387,18 @@ export class Caller {
     if (call.sentences) decoder.sentences = call.sentences;
     const requestId = decoder.requestId ?? null;
     const answer = { response, requestId, body: response.body, decoder, sent, holds, ended, left, signal };
-    const stream = call.stream && response.headers.get("x-chatwire-stream");
+    const stream = call.stream ? this.#keptIn(response, known) : undefined;
     if (!stream) return answer;
     const kept = keep(
       response,
       stream,
-      async (method, last) => {
+      async (request) => {
+        const { method = "GET" } = request;
         // Stopping is for one who has left.
         const held = method === "GET" ? signal : new AbortController().signal;
         const hold = this.#connection.hold();
         try {
-          const conversation = this.#converse(hold, method, again(call, stream, last), held);
+          const conversation = this.#converse(hold, method, about(call, request), held);
           const { response, id } = await conversation.open();
           conversation.free();
           hold.account(id);
@@ -368,9 +408,16 @@ export class Caller {
         }
       },
       told,
-      (call.timeout as { idle?: number | false } | undefined)?.idle,
+      idleIn(call.timeout) ?? idleIn(this.#options.timeout),
     );
     return { ...answer, ...kept };
+  }
+
+  /** The stream that an answer is one of, where its server keeps it. */
+  #keptIn(response: Response, known: KeptStream | string | undefined): KeptStream | undefined {
+    if (typeof known === "object") return known;
+    const id = this.#protocol.idIn(response, known, () => this.baseURL);
+    return id === undefined || !this.#protocol.isId(id) ? undefined : this.#protocol.at(id);
   }
 
   /** Begins to ask; a hold on what it is asked with is released where that fails. */
@@ -414,6 +461,14 @@ export class Caller {
   }
 }
 
+/** `timeout.idle`, where it is said. */
+function idleIn(timeout: unknown): number | false | undefined {
+  return typeof timeout === "object" && timeout !== null ? (timeout as Timeouts).idle : undefined;
+}
+
+/** How servers keep streams. */
+const RESUME_PROTOCOLS: readonly string[] = ["chatwire", "llama-server", "cloudflare-ai-gateway", "durable-streams"];
+
 /** All options of a client. */
 const KNOWN = new Set<string>([
   ...SETTINGS,
@@ -424,6 +479,7 @@ const KNOWN = new Set<string>([
   "fallback",
   "hedge",
   "hooks",
+  "resume",
 ]);
 
 function unknownOption(name: string): InvalidRequestError {

@@ -1,12 +1,13 @@
 /**
- * An answer that a gateway keeps: when its connection is lost, the rest is fetched from after the last event that came.
+ * An answer that a server keeps: when its connection is lost, the rest is fetched from after the last event that came.
  *
  * It works on bytes below the decoder, which sees one unbroken body: only whole events are passed on, so that the half of one
- * that was cut is dropped, and comes again whole. The gateway numbers them by `id`, and ends each with two line feeds.
+ * that was cut is dropped, and comes again whole. How the gateway of this package keeps streams is here; how others do, in
+ * `resume-protocols.ts`.
  */
 import type { EngineCall } from "../engine/boundary.ts";
 
-/** A stream on a gateway. */
+/** A stream on a server that keeps it. */
 export interface Kept {
   /** What `resume` takes. */
   id: string;
@@ -16,8 +17,79 @@ export interface Kept {
   stop(): Promise<void>;
 }
 
-/** Asks the gateway for what comes after an event (with nothing, for all of it), or to stop. */
-export type Ask = (method: "GET" | "DELETE", last?: string) => Promise<Response>;
+/** A request about a kept stream, on top of the call that opened it. */
+export interface KeptRequest {
+  method?: "DELETE";
+  path: string;
+  query?: Readonly<Record<string, string>>;
+  headers?: Readonly<Record<string, string>>;
+  /** Milliseconds that the server may take for its headers. Default 10,000. */
+  patience?: number;
+}
+
+/** Sends such a request. Rejects with an error that has a `status` when it is in vain to ask once more. */
+export type Ask = (request: KeptRequest) => Promise<Response>;
+
+/** One stream as its server keeps it: by which requests its rest is had, and how far it has come. */
+export interface KeptStream {
+  readonly id: string;
+  /** Milliseconds after which the server says something, if only a comment; undefined where it promises nothing. */
+  readonly heartbeat?: number;
+  /** Whole events have passed to the reader. Gives whether there were any beside comments. */
+  passed(bytes: Uint8Array, text: string): boolean;
+  /** The request for what comes after them. */
+  rest(): KeptRequest;
+  /** The request that ends it, where there is one. */
+  stop?(): KeptRequest;
+  /** What an answer to `rest` brings, where that is not its body. */
+  bodyOf?(response: Response, ask: Ask): ReadableStream<Uint8Array>;
+  /** `ended`: once nothing more comes of this response, the stream is over; `cut`: the same, and it is not whole. */
+  stateOf(response: Response): string | null;
+}
+
+/** How a kind of server keeps streams. */
+export interface ResumeProtocol {
+  /** Whether a text can be the id of a stream. */
+  isId(id: string): boolean;
+  /** Headers of a request whose stream is to have this id. */
+  named?(id: string): Record<string, string>;
+  /** Streams are kept only where the request names them, so that an id is made up where the caller chose none. */
+  needsName?: boolean;
+  /** The id of the stream in an answer; undefined where none is kept. */
+  idIn(response: Response, chosen: string | undefined, baseURL: () => string): string | undefined;
+  /** The stream with an id, from its beginning. */
+  at(id: string): KeptStream;
+}
+
+const STATE_HEADER = "x-chatwire-stream-state";
+const STREAM_HEADER = "x-chatwire-stream";
+
+/** Milliseconds after which a gateway says something; two in a row that do not come mean a lost connection. */
+const HEARTBEAT = 15_000;
+
+/** `chatwire/edge`: events are numbered by their `id`. */
+export const GATEWAY: ResumeProtocol = {
+  isId: (id) => /^[\w-]+$/.test(id),
+  named: (id) => ({ [STREAM_HEADER]: id }),
+  idIn: (response) => response.headers.get(STREAM_HEADER) ?? undefined,
+  at(id) {
+    const path = `/streams/${id}`;
+    let last: string | undefined;
+    return {
+      id,
+      heartbeat: HEARTBEAT,
+      passed(_, text) {
+        // The number of the last event, which comments may follow.
+        const numbers = /\nid: (\d+)\n\n(?:(?::[^\n]*\n)+\n)*$/.exec(text);
+        if (numbers) last = numbers[1];
+        return numbers !== null;
+      },
+      rest: () => ({ path, headers: last === undefined ? {} : { "last-event-id": last } }),
+      stop: () => ({ method: "DELETE", path }),
+      stateOf: ({ headers }) => headers.get(STATE_HEADER),
+    };
+  },
+};
 
 /** Hears what happens, by the names of hooks. */
 export type Told = (hook: "onResume" | "onResumed", what: object) => void;
@@ -28,28 +100,30 @@ export interface KeptBody {
   kept: Kept;
 }
 
-/** How long, in milliseconds, a gateway may take to answer one who comes back. */
+/** How long, in milliseconds, a server may take to answer one who comes back. */
 const RECONNECTING = 10_000;
 
-/** A call for what comes after an event of a kept stream. */
-export function again(call: EngineCall, id: string, last?: string): EngineCall {
-  const headers = { ...(call.headers as object), ...(last !== undefined && { "last-event-id": last }) };
-  const patience = { timeout: { headers: RECONNECTING }, maxRetries: 0, now: performance.now() };
-  return { ...call, headers, ...patience, path: `/streams/${id}` };
+/** A call as it is sent about the stream that it opened. */
+export function about(call: EngineCall, { path, query, headers, patience = RECONNECTING }: KeptRequest): EngineCall {
+  const own = {
+    headers: { ...(call.headers as object), ...headers },
+    query: { ...(call.query as object), ...query },
+  };
+  return { ...call, ...own, timeout: { headers: patience }, maxRetries: 0, now: performance.now(), path };
 }
 
 /**
  * Makes one body of a kept answer, however often its connection is lost.
- * @param idle milliseconds of silence after which the reader gives up, where they are known
+ * @param idle milliseconds of silence after which the reader gives up
  */
-export function keep(response: Response, id: string, ask: Ask, told: Told, idle?: number | false): KeptBody {
-  const stop = async () => {
-    await (await ask("DELETE")).body?.cancel();
-  };
-  const unbroken = new UnbrokenBody(response, ask, told, idle || Number.POSITIVE_INFINITY);
+export function keep(response: Response, stream: KeptStream, ask: Ask, told: Told, idle?: number | false): KeptBody {
+  const unbroken = new UnbrokenBody(response, stream, ask, told, idle === false ? Number.POSITIVE_INFINITY : idle);
   const kept: Kept = {
-    id,
-    stop,
+    id: stream.id,
+    async stop() {
+      const request = stream.stop?.();
+      if (request) await (await ask(request)).body?.cancel();
+    },
     get resumed() {
       return unbroken.resumed;
     },
@@ -57,17 +131,17 @@ export function keep(response: Response, id: string, ask: Ask, told: Told, idle?
   return { body: unbroken.stream, kept };
 }
 
-const STATE_HEADER = "x-chatwire-stream-state";
-
 /** Milliseconds between attempts, doubled each time. The first is made at once. */
 const FIRST_PAUSE = 250;
 const LONGEST_PAUSE = 5000;
 
-/** Milliseconds after which a gateway says something, if only a comment; two in a row that do not come mean a lost connection. */
-const HEARTBEAT = 15_000;
-const LONGEST_SILENCE = 2 * HEARTBEAT + 2000;
+/** Milliseconds by which a heartbeat may be late. */
+const LATENESS = 2000;
+/** `timeout.idle` where nothing else is said, in milliseconds. */
+const IDLE = 120_000;
 
 const LF = 10;
+const CR = 13;
 const NOTHING = new Uint8Array(0);
 const decoder = new TextDecoder();
 
@@ -76,6 +150,7 @@ type Signals = Pick<typeof globalThis, "addEventListener" | "removeEventListener
 
 class UnbrokenBody {
   resumed = 0;
+  readonly #kept: KeptStream;
   readonly #ask: Ask;
   readonly #told: Told;
   /** Milliseconds of silence after which the connection counts as lost. */
@@ -84,7 +159,6 @@ class UnbrokenBody {
   #response: Response | undefined;
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   #held: Uint8Array = NOTHING;
-  #last: string | undefined;
   /** The last of what passed ended the stream. */
   #isDone = false;
   /** The response under way has brought an event. */
@@ -95,15 +169,14 @@ class UnbrokenBody {
   #wake: () => void = () => {};
   readonly stream: ReadableStream<Uint8Array>;
 
-  /**
-   * @param ask rejects with an error that has a `status` when it is in vain to ask once more
-   * @param idle milliseconds of silence after which the reader gives up: one reconnection is tried before
-   */
-  constructor(response: Response, ask: Ask, told: Told, idle = Number.POSITIVE_INFINITY) {
+  /** @param idle milliseconds of silence after which the reader gives up: one reconnection is tried before */
+  constructor(response: Response, kept: KeptStream, ask: Ask, told: Told, idle = IDLE) {
     this.#response = response;
+    this.#kept = kept;
     this.#ask = ask;
     this.#told = told;
-    this.#silence = Math.min(LONGEST_SILENCE, idle / 2);
+    const { heartbeat } = kept;
+    this.#silence = Math.min(heartbeat === undefined ? idle : 2 * heartbeat + LATENESS, idle / 2);
     this.stream = new ReadableStream<Uint8Array>(
       {
         start: () => this.#listen(true),
@@ -139,7 +212,7 @@ class UnbrokenBody {
       if (bytes) continue;
       if (this.#isDone) return this.#end(() => controller.close());
       // What has ended there ends here as it ended there, once nothing more comes of it.
-      const state = this.#hasBrought ? undefined : this.#response?.headers.get(STATE_HEADER);
+      const state = this.#hasBrought || !this.#response ? undefined : this.#kept.stateOf(this.#response);
       if (state === "ended" && failure === undefined) return this.#end(() => controller.close());
       if (state === "cut") return this.#end(() => controller.error(failure ?? new TypeError("The stream was cut.")));
       const refusal = await this.#reconnect();
@@ -156,7 +229,10 @@ class UnbrokenBody {
 
   /** The next bytes; fails where the connection is silent for too long, or the host says that it may be lost. */
   async #read(): Promise<Uint8Array | undefined> {
-    this.#reader ??= this.#response?.body?.getReader();
+    if (!this.#reader && this.#response) {
+      const body = this.#kept.bodyOf?.(this.#response, this.#ask) ?? this.#response.body;
+      this.#reader = body?.getReader();
+    }
     const reader = this.#reader;
     if (!reader) return undefined;
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -189,7 +265,7 @@ class UnbrokenBody {
       this.#pause = Math.min(Math.max(this.#pause * 2, FIRST_PAUSE), LONGEST_PAUSE);
       if (this.#isLeft) break;
       try {
-        this.#response = await this.#ask("GET", this.#last);
+        this.#response = await this.#ask(this.#kept.rest());
         this.resumed++;
         this.#told("onResumed", { attempt });
         return undefined;
@@ -230,22 +306,22 @@ class UnbrokenBody {
       all.set(this.#held);
       all.set(bytes, this.#held.length);
     }
-    let end = all.lastIndexOf(LF);
-    while (end > 0 && all[end - 1] !== LF) end = all.lastIndexOf(LF, end - 1);
-    if (end <= 0) {
-      this.#held = all.slice();
-      return NOTHING;
-    }
-    this.#held = all.slice(end + 1);
-    const whole = all.subarray(0, end + 1);
-    // The number of the last event, which comments may follow, and whether the answer ends with it.
+    const end = endOfEvents(all);
+    this.#held = all.slice(end);
+    if (end === 0) return NOTHING;
+    const whole = all.subarray(0, end);
     const text = decoder.decode(whole);
-    const numbers = /\nid: (\d+)\n\n(?:(?::[^\n]*\n)+\n)*$/.exec(text);
-    if (numbers) {
-      this.#last = numbers[1];
-      this.#hasBrought = true;
-    }
-    this.#isDone ||= /(?:^|\n)data: \[DONE\]\n/.test(text.slice(-128));
+    this.#hasBrought = this.#kept.passed(whole, text) || this.#hasBrought;
+    this.#isDone ||= /(?:^|\n)data: ?\[DONE\]\r?\n/.test(text.slice(-128));
     return whole;
   }
+}
+
+/** Where the last whole event ends: after a blank line, whose own end may have a carriage return. 0 where there is none. */
+function endOfEvents(bytes: Uint8Array): number {
+  for (let at = bytes.lastIndexOf(LF); at > 0; at = bytes.lastIndexOf(LF, at - 1)) {
+    const before = bytes[at - 1] === CR ? at - 2 : at - 1;
+    if (bytes[before] === LF) return at + 1;
+  }
+  return 0;
 }

@@ -1,0 +1,135 @@
+/**
+ * One stream read by the protocol of Durable Streams: a chain of responses, each from the offset where the one before ended.
+ *
+ * A stream of bytes is passed as it is; of a stream of JSON messages each becomes an event. Offsets are known at the ends of
+ * responses alone, so what came of a response that broke is skipped when it is asked for again.
+ */
+import type { Ask, KeptRequest, KeptStream } from "./resume.ts";
+
+/** Servers answer a long poll after about half a minute, with or without news. */
+const PATIENCE = 90_000;
+
+/** An offset, and how many bytes of the stream come before it. */
+interface Mark {
+  offset: string;
+  cursor: string | null;
+  at: number;
+}
+
+export class DurableStream implements KeptStream {
+  readonly id: string;
+  /** The newest that has passed, and those after it. */
+  #marks: Mark[] = [{ offset: "-1", cursor: null, at: 0 }];
+  #passed = 0;
+  /** The stream is one of JSON messages. An answer without news does not say so. */
+  #hasMessages = false;
+
+  constructor(id: string) {
+    this.id = id;
+  }
+
+  passed(bytes: Uint8Array, text: string): boolean {
+    this.#passed += bytes.length;
+    return /^data/m.test(text);
+  }
+
+  rest(): KeptRequest {
+    while (this.#marks.length > 1 && (this.#marks[1] as Mark).at <= this.#passed) this.#marks.shift();
+    this.#marks.length = 1;
+    return this.#after(this.#marks[0] as Mark);
+  }
+
+  stateOf(): string {
+    return "ended";
+  }
+
+  bodyOf(response: Response, ask: Ask): ReadableStream<Uint8Array> {
+    const isRead = response.headers.has("stream-next-offset");
+    // It says where the stream is.
+    if (!isRead) response.body?.cancel().catch(() => {});
+    const reading = { isLeft: false };
+    const bytes = this.#bytes(isRead ? response : undefined, ask, reading);
+    return new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          const { done, value } = await bytes.next();
+          if (done) controller.close();
+          else controller.enqueue(value);
+        },
+        cancel() {
+          // A poll under way is not waited for.
+          reading.isLeft = true;
+          void bytes.return(undefined).catch(() => {});
+        },
+      },
+      { highWaterMark: 0 },
+    );
+  }
+
+  #after({ offset, cursor }: Mark): KeptRequest {
+    const query = { offset, live: "long-poll", ...(cursor !== null && { cursor }) };
+    return { path: `/${this.id}`, query, patience: PATIENCE };
+  }
+
+  /** What comes after all that has passed. */
+  async *#bytes(
+    first: Response | undefined,
+    ask: Ask,
+    reading: { isLeft: boolean },
+  ): AsyncGenerator<Uint8Array, undefined> {
+    let mark = this.#marks[0] as Mark;
+    let skipped = this.#passed - mark.at;
+    let response = first ?? (await ask(this.rest()));
+    for (;;) {
+      this.#hasMessages ||= isJSON(response);
+      let { at } = mark;
+      for await (const bytes of contentOf(response)) {
+        at += bytes.length;
+        const from = Math.min(skipped, bytes.length);
+        skipped -= from;
+        if (from < bytes.length) yield bytes.subarray(from);
+      }
+      const { headers } = response;
+      const offset = headers.get("stream-next-offset");
+      const isClosed = headers.get("stream-closed") === "true";
+      // A stream of messages says by its end what `[DONE]` says among events.
+      if (isClosed && this.#hasMessages) yield encoder.encode("data: [DONE]\n\n");
+      // A server that says nothing of offsets has given all there is.
+      if (offset === null || isClosed) return;
+      mark = { offset, cursor: headers.get("stream-cursor"), at };
+      this.#marks.push(mark);
+      response = await ask(this.#after(mark));
+      if (reading.isLeft) return void response.body?.cancel().catch(() => {});
+    }
+  }
+}
+
+const encoder = new TextEncoder();
+
+function isJSON({ headers }: Response): boolean {
+  return /^application\/json\b/i.test(headers.get("content-type") ?? "");
+}
+
+async function* contentOf(response: Response): AsyncGenerator<Uint8Array, undefined> {
+  if (!response.body) return;
+  if (isJSON(response)) {
+    const text = await response.text();
+    const messages: unknown = text === "" ? [] : JSON.parse(text);
+    for (const one of Array.isArray(messages) ? messages : [messages]) {
+      yield encoder.encode(`data: ${typeof one === "string" ? one : JSON.stringify(one)}\n\n`);
+    }
+    return;
+  }
+  const reader = response.body.getReader();
+  let isOver = false;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      isOver = done;
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    if (!isOver) reader.cancel().catch(() => {});
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * How servers other than this package's gateway keep streams: built from their documentation, and tested against stand-ins
+ * (Durable Streams also against its reference server). Loaded on demand, before the request that needs it.
+ */
+
+import { DurableStream } from "./durable-stream.ts";
+import type { KeptStream, ResumeProtocol } from "./resume.ts";
+
+/** Whether there is anything but comments. */
+function hasEvent(text: string): boolean {
+  return /^(?:data|event|id|retry)/m.test(text);
+}
+
+const isPlainId = (id: string) => /^[\w.~-]{1,256}$/.test(id) && !/^\.{1,2}$/.test(id);
+
+/**
+ * llama.cpp's server: the request names its stream in `X-Conversation-Id`, and the rest is asked for by the number of bytes that
+ * have come. A second request with the same id takes the place of the first.
+ */
+const LLAMA_SERVER: ResumeProtocol = {
+  isId: isPlainId,
+  named: (id) => ({ "x-conversation-id": id }),
+  needsName: true,
+  idIn: (_, chosen) => chosen,
+  at(id): KeptStream {
+    let bytes = 0;
+    const path = `/stream/${id}`;
+    return {
+      id,
+      passed(whole, text) {
+        bytes += whole.length;
+        return hasEvent(text);
+      },
+      rest: () => ({ path, query: { from: String(bytes) } }),
+      stop: () => ({ method: "DELETE", path }),
+      stateOf: () => "ended",
+    };
+  },
+};
+
+/** Cloudflare AI Gateway: answers have a `cf-aig-run-id`, and the rest is asked for by the number of events that have come. */
+const CLOUDFLARE: ResumeProtocol = {
+  isId: isPlainId,
+  idIn: ({ headers }) => headers.get("cf-aig-run-id") ?? undefined,
+  at(id): KeptStream {
+    let events = 0;
+    return {
+      id,
+      passed(_, text) {
+        events += text.match(/\n\r?\n/g)?.length ?? 0;
+        return hasEvent(text);
+      },
+      rest: () => ({ path: `/run/${id}/resume`, query: { from: String(events) } }),
+      stateOf: () => "ended",
+    };
+  },
+};
+
+/**
+ * The read protocol of Durable Streams: the id is the stream's path below `baseURL`. An answer whose `Location` is such a path is
+ * read from there.
+ */
+const DURABLE_STREAMS: ResumeProtocol = {
+  isId: (id) => id.split("/").every(isPlainId),
+  idIn({ headers }, _, baseURL) {
+    const location = headers.get("location");
+    if (location === null) return undefined;
+    const base = `${baseURL().replace(/\/+$/, "")}/`;
+    if (!URL.canParse(location, base)) return undefined;
+    const { href } = new URL(location, base);
+    const id = href.startsWith(base) ? href.slice(base.length) : "";
+    // Elsewhere it would get this server's key.
+    return DURABLE_STREAMS.isId(id) ? id : undefined;
+  },
+  at: (id) => new DurableStream(id),
+};
+
+const PROTOCOLS = {
+  "llama-server": LLAMA_SERVER,
+  "cloudflare-ai-gateway": CLOUDFLARE,
+  "durable-streams": DURABLE_STREAMS,
+} as const;
+
+/** The protocol with a name; undefined for the gateway's own. */
+export function protocolNamed(name: string | undefined): ResumeProtocol | undefined {
+  return Object.hasOwn(PROTOCOLS, name ?? "") ? PROTOCOLS[name as keyof typeof PROTOCOLS] : undefined;
+}
