@@ -1,4 +1,6 @@
 //! One chat stream from its first byte to its one outcome: how it may end, when it has waited too long, what it may hold.
+//!
+//! Long because it is the table of all ends of a stream, each with its stream written out.
 
 use chatwire::stream::{Attempt, Decoder, End, Limits, Options, OutputKind, Status, Timeouts, TokenPrices};
 use serde_json::{Value, json};

@@ -17,6 +17,8 @@
 //! incomplete ones), `finish` (none), `repairs` (none) and `error` (none: class and code) are looked at in every case and are
 //! as in brackets unless the case says otherwise; `usage`, `message`, `events`, `ids` and `says` (words of the error) only
 //! where it does. `naive` marks a stream that splitting at blank lines and parsing each `data:` line does not get right.
+//!
+//! Long because the format of the fixtures, its reader and the ways to cut a stream belong together.
 
 use std::fmt::Write as _;
 use std::fs;

@@ -1,4 +1,6 @@
 //! Nothing that a server sent is lost, taken twice or out of order, and nothing that was written says it twice.
+//!
+//! Long because it has a case for each loss that was found, each with its stream written out.
 
 #![cfg(not(target_arch = "wasm32"))]
 

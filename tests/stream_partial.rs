@@ -1,4 +1,6 @@
 //! Partial JSON: applied one after the other, the edits give the value that an independent reader finds in each prefix.
+//!
+//! Long because the reference that values are compared with, a reader and an editor of JSON, stands beside the tests.
 
 use chatwire::provider::ReasoningPlace;
 use chatwire::stream::{Decoder, End, Options, OutputKind, PartialValues};

@@ -1,4 +1,6 @@
 //! The Rust client in a real host: Node and Chromium run this file, with a `fetch` that each test makes up.
+//!
+//! Long because each host runs one file, with one set-up of the module, and every behaviour of the client has its test in it.
 
 #![cfg(target_arch = "wasm32")]
 

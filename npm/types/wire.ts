@@ -5,8 +5,8 @@
  * fields that Electron (Smallest AI) and ElectronHub document added. Fields not listed pass through verbatim: spread them in
  * (`{ messages, ...{ guided_json: schema } }`).
  *
- * The file is long because each documented field stands in it once, with its range, its services and the place where the range
- * is enforced; the reference and its test are made from these tags.
+ * Long because each documented field stands in it once, with its range, its services and the place where the range is enforced;
+ * the reference and its test are made from these tags.
  */
 
 // ---- Request: messages ----------------------------------------------------------------------------------------------

@@ -1,7 +1,9 @@
 /**
- * The facade's imports, types included, lead nowhere back to where they began.
+ * The rooms of the house: no import of the facade, types included, leads back to where it began, and no file is long without a
+ * reason.
  */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
@@ -62,4 +64,35 @@ test("no_import_leads_back_to_its_own_file", () => {
     if (!KNOWN.some((known) => circle.every((one) => known.includes(one)))) circles.add(circle.join(" "));
   }
   assert.deepEqual([...circles], []);
+});
+
+/** The most lines of a file that has no reason to be longer. */
+const LINES = 600;
+
+test("a_file_that_is_long_says_why_in_its_first_comment", (t) => {
+  const root = join(folder, "..");
+  let listed: string;
+  try {
+    listed = execFileSync("git", ["ls-files"], { cwd: root, encoding: "utf8", maxBuffer: 1 << 26 });
+  } catch {
+    return t.skip("the project is no repository here, so its own files are not known");
+  }
+  const files = listed.split("\n").filter((file) => /\.(?:rs|ts|mjs|js|css)$/.test(file));
+  assert.ok(files.length > 300);
+  for (const file of files) {
+    let text: string;
+    try {
+      text = readFileSync(join(root, file), "utf8");
+    } catch {
+      continue; // removed, and not committed yet
+    }
+    const lines = text.split("\n").length;
+    if (lines <= LINES) continue;
+    const [first = ""] = text.match(/^(?:\s*\/\*[\s\S]*?\*\/|(?:\/\/.*\n)+)/) ?? [];
+    assert.match(
+      first,
+      /\bLong because /,
+      `${file} has ${lines} lines: cut it, or say in its first comment why it is long`,
+    );
+  }
 });

@@ -1,5 +1,7 @@
 /**
  * Letting a model use tools, and answers of a given shape.
+ *
+ * Long because runs, their options and answers of a given shape share the tools and the scripted model at its top.
  */
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";

@@ -4,8 +4,9 @@
 //! strings and backslashes that start no escape. Arguments that are no object yet are held back until their end is known.
 //! What comes after whole JSON is the same JSON again, or belongs to another call ([`Arguments::push`] says which).
 
+use super::equal::are_equal;
 use super::shape::{Mend, Shape, State};
-use crate::json::{Kind, Malformed, Reader, Str, Text, is_json, with_plain_literals};
+use crate::json::{Reader, Str, Text, is_json, with_plain_literals};
 use crate::text::find;
 
 /// What a piece of arguments was besides more of them.
@@ -427,59 +428,7 @@ fn is_same(json: &str, value: &str) -> bool {
         return inner.is_ok_and(|inner| is_same(json, inner.trim_ascii()));
     }
     let value = mended(value).unwrap_or_default();
-    same_values(&mut Reader::new(json.as_bytes()), &mut Reader::new(value.as_bytes()), 0) == Ok(true)
-}
-
-/// The members of an object by their names: the order in which they stand says nothing.
-fn members<'a>(reader: &mut Reader<'a>) -> Result<Vec<(String, &'a [u8])>, Malformed> {
-    let mut members = Vec::new();
-    let mut first = true;
-    reader.object()?;
-    while let Some(name) = reader.member(&mut first)? {
-        members.push((Str::spelled(name).to_text(), reader.value()?));
-    }
-    members.sort_by(|one, other| one.0.cmp(&other.0));
-    Ok(members)
-}
-
-fn same_values(one: &mut Reader<'_>, other: &mut Reader<'_>, depth: u32) -> Result<bool, Malformed> {
-    let kind = one.kind()?;
-    if kind != other.kind()? || depth > crate::json::MAX_DEPTH {
-        return Ok(false);
-    }
-    let (mut first, mut other_first) = (true, true);
-    match kind {
-        Kind::Object => {
-            let (own, others) = (members(one)?, members(other)?);
-            if own.len() != others.len() {
-                return Ok(false);
-            }
-            for ((name, value), (other_name, other)) in own.iter().zip(&others) {
-                let is_same =
-                    name == other_name && same_values(&mut Reader::new(value), &mut Reader::new(other), depth + 1)?;
-                if !is_same {
-                    return Ok(false);
-                }
-            }
-            Ok(true)
-        }
-        Kind::Array => {
-            one.array()?;
-            other.array()?;
-            loop {
-                match (one.element(&mut first)?, other.element(&mut other_first)?) {
-                    (false, false) => return Ok(true),
-                    (true, true) => {}
-                    _ => return Ok(false),
-                }
-                if !same_values(one, other, depth + 1)? {
-                    return Ok(false);
-                }
-            }
-        }
-        Kind::String => Ok(one.string()?.to_text() == other.string()?.to_text()),
-        _ => Ok(one.value()? == other.value()?),
-    }
+    are_equal(json, &value)
 }
 
 #[cfg(test)]

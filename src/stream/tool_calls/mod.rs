@@ -1,6 +1,7 @@
 //! Tool calls put together from their deltas, however a server numbers, names and cuts them.
 
 mod arguments;
+mod equal;
 mod item;
 mod shape;
 mod which;
