@@ -129,7 +129,7 @@ const needs = (...wanted) => chosen.some(({ groups }) => wanted.some((group) => 
 
 await setup();
 if (needs("wasm", "package")) await setupTestRunner();
-const needsBrowser = needs("wasm", "page", "package");
+const needsBrowser = needs("wasm", "ai-sdk", "page", "package");
 const browser = needsBrowser ? await chromium() : undefined;
 
 const totals = [0, 0, 0];

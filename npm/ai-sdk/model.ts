@@ -111,15 +111,8 @@ export class ChatwireLanguageModel implements LanguageModel {
       const parts = new Parts(put);
       put({ type: "stream-start", warnings });
       const rawly = raw && tellRaw(raw, put);
-      let isNamed = false;
       try {
-        for await (const event of whole.events) {
-          if (!isNamed) {
-            isNamed = true;
-            put({ type: "response-metadata", timestamp: new Date() });
-          }
-          parts.take(event);
-        }
+        for await (const event of whole.events) parts.take(event);
       } catch {
         // The outcome says why.
       }
@@ -131,7 +124,7 @@ export class ChatwireLanguageModel implements LanguageModel {
         controller.error(call.abortSignal?.reason ?? new DOMException("The call was aborted.", "AbortError"));
         return;
       }
-      put({ type: "response-metadata", ...responseOf(outcome) });
+      if (outcome.completion) put({ type: "response-metadata", ...responseOf(outcome) });
       parts.end(outcome, formatOf(params), this.#url, params);
       controller.close();
     };

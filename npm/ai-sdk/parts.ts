@@ -115,8 +115,8 @@ export class Parts {
     this.#close(isText ? turn : {});
     calls.forEach((call, at) => {
       const own = call.providerMetadata?.[NAMESPACE];
-      const all = at === 0 && !isText ? { ...turn.providerMetadata?.[NAMESPACE], ...own } : own;
-      this.#put({ ...call, ...(all && { providerMetadata: { [NAMESPACE]: all } }) });
+      const all = { ...(at === 0 && !isText ? turn.providerMetadata?.[NAMESPACE] : {}), ...own };
+      this.#put({ ...call, ...metadata(all) });
     });
     for (const source of sourcesOf(outcome)) this.#put(source);
     for (const file of filesOf(outcome, format)) this.#put(file);

@@ -42,10 +42,26 @@ export function toFinishReason({ status, finishReason, error }: Outcome): Finish
   return { unified: UNIFIED[finishReason ?? ""] ?? "other", raw: finishReason ?? undefined };
 }
 
-/** What chatwire knows beyond the AI SDK: how it ended, its repairs, cost, attempts. */
+/** What chatwire knows beyond the AI SDK: how it ended, its repairs, cost, attempts, and counts that the AI SDK has no name for. */
 export function toMetadata(outcome: Outcome): ProviderMetadata {
   const { status, repairs, cost, attempts, timing, requestId, usage, error } = outcome;
+  const { accepted_prediction_tokens: accepted, rejected_prediction_tokens: rejected } =
+    (usage?.completion_tokens_details ?? {}) as Record<string, unknown>;
+  const predicted = {
+    ...(typeof accepted === "number" && { acceptedPredictionTokens: accepted }),
+    ...(typeof rejected === "number" && { rejectedPredictionTokens: rejected }),
+  };
   const failed = error && { error: { name: error.name, message: error.message, code: codeOf(error) ?? null } };
-  const own = { status, repairs, cost, attempts, timing, requestId, estimated: usage?.estimated === true, ...failed };
+  const own = {
+    status,
+    repairs,
+    cost,
+    attempts,
+    timing,
+    requestId,
+    estimated: usage?.estimated === true,
+    ...predicted,
+    ...failed,
+  };
   return { [NAMESPACE]: JSON.parse(JSON.stringify(own)) };
 }

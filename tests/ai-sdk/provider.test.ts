@@ -227,7 +227,6 @@ describe("a stream", () => {
     const types = parts.map(({ type }) => type).filter((type, at, all) => type !== all[at - 1]);
     assert.deepEqual(types, [
       "stream-start",
-      "response-metadata",
       "reasoning-start",
       "reasoning-delta",
       "reasoning-end",
