@@ -10,6 +10,6 @@ export default defineConfig({
     target: "es2022",
     // The wasm must stay a file: as a data: URL it could neither be compiled while it loads nor pass the page's CSP.
     assetsInlineLimit: 0,
-    modulePreload: { polyfill: false },
+    modulePreload: false,
   },
 });

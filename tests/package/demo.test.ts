@@ -10,10 +10,10 @@ import { pack, project } from "./packed.ts";
 
 /** What is fetched once the page is idle, or when it is asked for. */
 const LAZY =
-  /\/(?:page\.worker|store|on-demand|spare|render|openai|server|emulator|gateway-in-page|highlight|trouble|race|cost|code)-[\w-]+\.js$/;
+  /\/(?:page\.worker|store|on-demand|spare|render|openai|server|emulator|gateway-in-page|highlight|trouble|race|cost|code|exchange|advice|settings-dialog)-[\w-]+\.js$/;
 
 /** Bytes, after gzip, that the first view may have with the engine. */
-const FIRST_VIEW = 150 * 1024;
+const FIRST_VIEW = 150_000;
 /** Bytes that the tarball may have: the engine twice, in WebAssembly and in JavaScript, and both again in the page. */
 const TARBALL = 1300 * 1024;
 

@@ -133,7 +133,7 @@ describe("the experiments", { timeout: 240_000 }, () => {
     await experiment("break");
     await done(page);
     const card = page.locator(".card").filter({ has: page.getByRole("heading", { name: "One event is broken JSON" }) });
-    await card.locator("dd.good").nth(2).waitFor();
+    await card.locator("dd.told").nth(1).waitFor();
     await holds(async () =>
       assert.deepEqual(
         (await card.locator("dd strong").allInnerTexts()).map((text) => text.replace(/\D+of.*/, "")),

@@ -332,7 +332,10 @@ showCost();
 offerConversations(talk);
 // The wire of the first view is for those who see it.
 const isWireSeen = !location.hash && getComputedStyle(at("sheet")).display === "none";
-showColumns(isWireSeen ? wire.log : undefined);
+showColumns(isWireSeen ? wire.log : undefined, () => {
+  inspector.open("trouble");
+  void lazy.trouble().then((tab) => tab.runAll());
+});
 void offerSources().then(async () => {
   // A page that is opened again goes on where it was.
   const { list } = await import("./chat/store.ts");
@@ -358,7 +361,16 @@ whenIdle(async () => {
   await init().catch(() => {});
   whenIdle(async () => {
     await loadRenderer().catch(() => {});
-    whenIdle(warmUp);
+    whenIdle(async () => {
+      warmUp();
+      // They are there when the network is not.
+      await Promise.allSettled([
+        import("./chat/exchange.ts"),
+        import("./chat/advice.ts"),
+        import("./chat/settings-dialog.ts"),
+        import("./inspector/code.ts"),
+      ]);
+    });
   });
 });
 // On a touch screen, focus would put a keyboard over half of the page.

@@ -1,30 +1,14 @@
 /**
- * The settings of the conversation: prompt, parameters, format, and a server of the visitor's own. A wrong value is told at its
- * field, in the engine's own words.
+ * The settings of the conversation: prompt, parameters, format, and a server of the visitor's own. Their dialog is fetched when it
+ * is opened.
  */
-import { type ChatCompletionCreateParamsBase, Chatwire, InvalidRequestError } from "chatwire";
-import { at, button, create } from "../page/dom.ts";
+import type { ChatCompletionCreateParamsBase } from "chatwire";
+import { at } from "../page/dom.ts";
 
 type Params = Omit<ChatCompletionCreateParamsBase, "messages">;
 
-interface ParamField {
-  name: "temperature" | "top_p" | "max_tokens" | "presence_penalty" | "frequency_penalty" | "seed";
-  /** As the services document it. */
-  range: string;
-  step: number;
-}
-
-const PARAMS: readonly ParamField[] = [
-  { name: "temperature", range: "0 to 2, else 1", step: 0.1 },
-  { name: "top_p", range: "0 to 1, else 1", step: 0.05 },
-  { name: "max_tokens", range: "at least 1", step: 1 },
-  { name: "presence_penalty", range: "-2 to 2, else 0", step: 0.1 },
-  { name: "frequency_penalty", range: "-2 to 2, else 0", step: 0.1 },
-  { name: "seed", range: "a whole number", step: 1 },
-];
-
 /** Kept for the next visit. The key is not among it. */
-interface Kept {
+export interface Kept {
   system: string;
   params: Params;
   isJson: boolean;
@@ -39,13 +23,16 @@ export class Settings {
   #kept: Kept = read();
   /** In memory only. */
   #key = "";
-  readonly #dialog = at<HTMLDialogElement>("settings");
   readonly #onChange: () => void;
   #isDrawn = false;
 
   constructor(onChange: () => void) {
     this.#onChange = onChange;
-    at("show-settings").addEventListener("click", () => this.open());
+    at("show-settings").addEventListener("click", () => void this.open());
+  }
+
+  get kept(): Kept {
+    return this.#kept;
   }
 
   get system(): string {
@@ -65,13 +52,18 @@ export class Settings {
     return { ...this.#kept.params, ...(this.#kept.isJson && { response_format: { type: "json_object" } }) };
   }
 
-  open(): void {
-    if (!this.#isDrawn) this.#draw();
-    this.#isDrawn = true;
-    this.#dialog.showModal();
+  async open(): Promise<void> {
+    const dialog = at<HTMLDialogElement>("settings");
+    if (!this.#isDrawn) {
+      this.#isDrawn = true;
+      const { drawSettings } = await import("./settings-dialog.ts");
+      drawSettings(dialog, this);
+    }
+    if (!dialog.open) dialog.showModal();
   }
 
-  #change(change: Partial<Kept>): void {
+  /** Keeps what was changed, for the next visit too. */
+  change(change: Partial<Kept>): void {
     this.#kept = { ...this.#kept, ...change };
     try {
       localStorage.setItem(ITEM, JSON.stringify(this.#kept));
@@ -81,104 +73,11 @@ export class Settings {
     this.#onChange();
   }
 
-  #draw(): void {
-    const head = create("div", "head");
-    const title = create("h2", "", "Settings");
-    title.id = "settings-title";
-    head.append(
-      title,
-      button("Done", "chip", () => this.#dialog.close()),
-    );
-    const fields = create("div", "fields");
-    const system = create("textarea");
-    system.rows = 3;
-    system.value = this.#kept.system;
-    system.addEventListener("input", () => this.#change({ system: system.value }));
-    fields.append(labelled("System prompt", system, "", true));
-    for (const param of PARAMS) fields.append(this.#paramField(param));
-    fields.append(
-      checkbox("JSON mode", this.#kept.isJson, (isJson) => this.#change({ isJson })),
-      checkbox("Keep to Electron's standard plan", this.#kept.hasLimits, (hasLimits) => this.#change({ hasLimits })),
-    );
-    const url = create("input");
-    url.type = "url";
-    url.placeholder = "http://localhost:11434/v1";
-    url.value = this.#kept.baseURL;
-    url.addEventListener("change", () => this.#change({ baseURL: url.value.trim() }));
-    const why =
-      "For the source “Your own server”. This page connects to its own server only, unless it was started with npx chatwire demo --connect ORIGIN.";
-    fields.append(labelled("Base URL of your own server", url, why, true));
-    const key = create("input");
-    key.type = "password";
-    key.autocomplete = "off";
-    key.addEventListener("input", () => {
-      this.#key = key.value;
-      this.#onChange();
-    });
-    const warning =
-      "Kept in memory, until the page is closed. A key in a page can be read by whatever runs in it: use one that you can revoke.";
-    fields.append(labelled("Key for it", key, warning, true));
-    this.#dialog.append(head, fields);
+  /** Takes a key for the visitor's own server. */
+  useKey(key: string): void {
+    this.#key = key;
+    this.#onChange();
   }
-
-  #paramField({ name, range, step }: ParamField): HTMLElement {
-    const input = create("input");
-    input.type = "number";
-    input.step = String(step);
-    const now = this.#kept.params[name];
-    if (typeof now === "number") input.value = String(now);
-    const field = labelled(name, input, range);
-    const wrong = create("small", "wrong");
-    wrong.setAttribute("role", "alert");
-    wrong.id = `wrong-${name}`;
-    field.append(wrong);
-    input.addEventListener("input", async () => {
-      const params = { ...this.#kept.params };
-      if (input.value === "") delete params[name];
-      else params[name] = Number(input.value);
-      const message = input.value === "" ? "" : await judged(name, Number(input.value));
-      wrong.textContent = message;
-      input.ariaInvalid = String(message !== "");
-      if (message) input.setAttribute("aria-errormessage", wrong.id);
-      this.#change({ params });
-    });
-    return field;
-  }
-}
-
-/** What the engine says of a value before anything is sent; nothing where it is fine. */
-async function judged(name: string, value: number): Promise<string> {
-  const client = new Chatwire({
-    provider: "electron",
-    baseURL: "https://judge.invalid/v1",
-    apiKey: "any",
-    maxRetries: 0,
-    fetch: async () =>
-      Response.json({ choices: [{ index: 0, message: { role: "assistant", content: "" }, finish_reason: "stop" }] }),
-  });
-  try {
-    await client.chat.completions.create({ messages: [{ role: "user", content: "?" }], [name]: value });
-  } catch (error) {
-    if (error instanceof InvalidRequestError) return error.details.map(({ message }) => message).join(" ");
-  }
-  return "";
-}
-
-function labelled(text: string, control: HTMLElement, help: string, isWide = false): HTMLElement {
-  const field = create("label", `field${isWide ? " wide" : ""}`);
-  field.append(create("span", "", text), control);
-  if (help) field.append(create("small", "", help));
-  return field;
-}
-
-function checkbox(text: string, isOn: boolean, change: (isOn: boolean) => void): HTMLElement {
-  const field = create("label", "field check");
-  const box = create("input");
-  box.type = "checkbox";
-  box.checked = isOn;
-  box.addEventListener("change", () => change(box.checked));
-  field.append(box, text);
-  return field;
 }
 
 function read(): Kept {

@@ -8,7 +8,7 @@ import { announce } from "../page/announce.ts";
 import { copy } from "../page/copy.ts";
 import { create } from "../page/dom.ts";
 import { Speech } from "../voice/speech.ts";
-import { type Advice, adviceFor } from "./advice.ts";
+import type { Advice } from "./advice.ts";
 import { type AnswerActions, AnswerView, userTurn } from "./answer-view.ts";
 import {
   type Answer,
@@ -19,7 +19,7 @@ import {
   newConversation,
   type Turn,
 } from "./conversation.ts";
-import { exchange, type Listener, type Question } from "./exchange.ts";
+import type { Listener, Question } from "./exchange.ts";
 import { Progress } from "./progress.ts";
 import { nameOfRepair } from "./repairs.ts";
 import type * as Store from "./store.ts";
@@ -252,6 +252,7 @@ export class Talk {
     return async (messages, listener, { speech, signal, progress }) => {
       const asking = this.#host.asking(progress, isFresh);
       this.#host.asked(asking);
+      const { exchange } = await import("./exchange.ts");
       await exchange({ ...asking, speech, signal }, messages, listener);
     };
   }
@@ -306,6 +307,7 @@ export class Talk {
       } else if (view.isEmpty && !signal.aborted) view.note("The answer is empty.");
       announce(signal.aborted ? "Stopped." : "The answer is complete.");
     } catch (error) {
+      const { adviceFor } = await import("./advice.ts");
       this.#failed(turn, view, adviceFor(error, view.text !== ""));
     } finally {
       answer.messages = messages.slice(length);

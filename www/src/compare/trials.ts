@@ -21,12 +21,20 @@ export async function compare(
     // What is counted is counted for each client apart.
     const wish = trouble.name.includes("times=") ? `${trouble.name}; id=${name}-${++trials}` : trouble.name;
     const content = `Echo: ${ANSWER} [emulator: ${wish === "cut-between" ? "" : `${wish}; `}tps=0]`;
-    readings[name] = await READERS[name]({ content, fetch: wish === "cut-between" ? cutBetween(fetch) : fetch });
+    // A client that still waits when it is asked no more leaves nothing running.
+    const over = new AbortController();
+    const troubled = wish === "cut-between" ? cutBetween(fetch) : fetch;
+    readings[name] = await READERS[name]({ content, fetch: leftWith(over.signal, troubled) });
+    over.abort();
   }
   return { trouble, readings };
 }
 
 let trials = 0;
+
+function leftWith(over: AbortSignal, fetch: Fetch): Fetch {
+  return (url, init) => fetch(url, { ...init, signal: init.signal ? AbortSignal.any([init.signal, over]) : over });
+}
 
 /** Ends the body after half of its events, where one is over and the next has not begun. */
 function cutBetween(fetch: Fetch): Fetch {

@@ -85,8 +85,8 @@ class Card {
         result.className = "";
         result.textContent = "reading …";
         const reading = await readInWorker({ job: "trial", client, trouble: this.#trouble });
-        const { kept, isGood } = verdictOf(reading);
-        result.className = isGood ? "good" : "bad";
+        const { kept, isAll, isGood } = verdictOf(reading);
+        result.className = isGood ? (isAll ? "good" : "told") : "bad";
         result.replaceChildren(create("strong", "", `${isGood ? "" : "✗ "}${kept}`), ` ${reading.said}`);
       }),
     );

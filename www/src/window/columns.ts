@@ -84,8 +84,27 @@ class Column {
   }
 }
 
-/** Draws the columns and runs them. `log` sees the bytes go by, in step with the first column. */
-export function showColumns(log: WireLog | undefined): void {
+/** In how many troubles words were lost in silence, as `npm run compare` has counted. */
+function scoreBoard(compareAll: () => void): HTMLElement {
+  const { troubles, silent } = recorded.score;
+  const board = create("section", "score");
+  board.ariaLabel = "All troubles";
+  const list = create("dl");
+  for (const name of CLIENTS) {
+    const entry = create("div", silent[name] > 0 ? "bad" : "good");
+    entry.append(create("dt", "", TITLES[name]), create("dd", "", String(silent[name])));
+    list.append(entry);
+  }
+  const words = `${troubles} ways for a stream to go wrong. In how many of them does a client lose words, or wait, and not say so?`;
+  board.append(create("p", "", words), list, button("Compare all, here", "chip", compareAll));
+  return board;
+}
+
+/**
+ * Draws the columns and runs them. `log` sees the bytes go by, in step with the first column; `compareAll` runs the other
+ * troubles.
+ */
+export function showColumns(log: WireLog | undefined, compareAll: () => void): void {
   const columns = CLIENTS.map((name) => [name, new Column(name)] as const);
   at("columns").append(...columns.map(([, { element }]) => element));
   const speed = matchMedia("(prefers-reduced-motion: reduce)").matches ? Number.POSITIVE_INFINITY : 1;
@@ -97,13 +116,16 @@ export function showColumns(log: WireLog | undefined): void {
   pre.setAttribute("role", "region");
   pre.ariaLabel = "The 25 lines";
   lines.append(create("summary", "", "The 25 lines"), pre);
-  at("again").after(lines);
+  at("again").after(scoreBoard(compareAll));
   void columns[0]?.[1].run(speed);
   if (log) void show(log, speed);
   whenIdle(() => {
     for (const [name, column] of columns) if (name !== "chatwire") void column.run(speed);
   });
-  at("again").append(button("Run it again", "chip", () => void runAll()));
+  at("again").append(
+    button("Run it again", "chip", () => void runAll()),
+    lines,
+  );
 }
 
 /** Shows the stream's bytes on the wire. */
