@@ -1,0 +1,9 @@
+/** All set-ups, by family, in the order of the matrix. */
+import type { Setup } from "./setup.ts";
+import { bundlers } from "./setups/bundlers.ts";
+import { pages } from "./setups/pages.ts";
+import { runners } from "./setups/runners.ts";
+import { runtimes } from "./setups/runtimes.ts";
+import { types } from "./setups/types.ts";
+
+export const families: Record<string, Setup[]> = { runtimes, bundlers, runners, pages, types };

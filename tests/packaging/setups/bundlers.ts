@@ -1,0 +1,180 @@
+/** Bundlers: a page without a line of configuration for chatwire, and a program for Node. */
+import { nextPort, type Project, program, type Setup } from "../setup.ts";
+
+const html = '<!doctype html><title></title><script type="module" src="./page.js"></script>';
+const page = { "index.html": html, "page.js": program.page };
+/** A page of scripts that a bundler wrote, named out/page.js. */
+const built = { "page.js": program.page, "print.js": program.esm };
+const shell = '<!doctype html><title></title><script type="module" src="page.js"></script>';
+const classic = '<!doctype html><title></title><script src="page.js"></script>';
+
+/** Builds into out/, and opens the page that loads out/page.js. */
+const opens =
+  (command: string, args: string[], text = shell) =>
+  async (project: Project): Promise<string> => {
+    await project.run(command, args);
+    await project.write({ "out/index.html": text });
+    return project.open("out");
+  };
+
+/** Builds into out/, and runs a file of it in Node. */
+const prints =
+  (command: string, args: string[], file = "out/print.js") =>
+  async (project: Project): Promise<string> => {
+    await project.run(command, args);
+    return project.says("node", [file]);
+  };
+
+/** As a Web project or for SSR, served or built, under a base, as a library that another page uses. */
+const vite = (major: string): Setup => ({
+  name: `Vite ${major}`,
+  packages: { vite: major },
+  files: {
+    ...page,
+    "print.js": program.esm,
+    "library.js": `export { Chatwire } from "chatwire"; export { createEmulator } from "chatwire/emulator";`,
+    "ssr.js": `
+      import { createServer } from "vite";
+      const server = await createServer({ server: { middlewareMode: true }, appType: "custom", logLevel: "error" });
+      const { said } = await server.ssrLoadModule("/answer.js");
+      console.log(await said);
+      await server.close();
+      process.exit();`,
+    "answer.js": program.esm.replace("answer().then(console.log)", "export const said = answer()"),
+  },
+  tries: {
+    dev: (project) => {
+      const port = nextPort();
+      return project.serving(
+        ["vite", "--port", String(port), "--strictPort", "--host", "127.0.0.1"],
+        `http://127.0.0.1:${port}/`,
+        (url) => project.titleOf(url),
+      );
+    },
+    build: async (project) => {
+      await project.run("vite", ["build"]);
+      return project.open("dist");
+    },
+    "build with a base": async (project) => {
+      await project.run("vite", ["build", "--base=/under/"]);
+      return project.open("dist", "/under/");
+    },
+    "ssr, development": (project) => project.says("node", ["ssr.js"]),
+    "ssr, build": prints("vite", ["build", "--ssr", "print.js", "--outDir", "out"]),
+    "ssr, build with noExternal": async (project) => {
+      await project.write({ "inline.config.js": `export default { ssr: { noExternal: true } };` });
+      await project.run("vite", ["build", "-c", "inline.config.js", "--ssr", "print.js", "--outDir", "inline"]);
+      return project.says("node", ["inline/print.js"]);
+    },
+    library: async (project) => {
+      const lib = `{ entry: "library.js", formats: ["es"], fileName: () => "library.js" }`;
+      await project.write({ "library.config.js": `export default { build: { lib: ${lib}, outDir: "library" } };` });
+      await project.run("vite", ["build", "-c", "library.config.js"]);
+      const text = program.page.replace(/"chatwire(\/emulator)?"/g, `"./library.js"`);
+      await project.write({ "library/index.html": html, "library/page.js": text });
+      return project.open("library");
+    },
+  },
+});
+
+const webpack = (target: "web" | "node"): string => `
+import { resolve } from "node:path";
+export default {
+  mode: "production", target: "${target}", entry: { ${target === "web" ? 'page: "./page.js"' : 'print: "./print.js"'} },
+  ${target === "web" ? "" : 'experiments: { outputModule: true }, output: { module: true, chunkFormat: "module", path: resolve("out"), filename: "[name].mjs" },'}
+  ${target === "web" ? 'output: { path: resolve("out"), filename: "[name].js" },' : ""}
+};`;
+const webpackConfigs = { "web.config.mjs": webpack("web"), "node.config.mjs": webpack("node") };
+
+const rollup = `
+import { nodeResolve } from "@rollup/plugin-node-resolve";
+export default [
+  { input: "page.js", output: { dir: "out" }, plugins: [nodeResolve({ browser: true })] },
+  { input: "print.js", output: { dir: "out" }, external: [/^node:/], plugins: [nodeResolve()] },
+];`;
+
+const rolldown = `
+export default [
+  { input: "page.js", platform: "browser", output: { dir: "out" } },
+  { input: "print.js", platform: "node", output: { dir: "out" } },
+];`;
+
+export const bundlers: Setup[] = [
+  ...["5", "6", "7", "8"].map(vite),
+  {
+    name: "webpack 5",
+    packages: { webpack: "5", "webpack-cli": "latest" },
+    files: { ...built, ...webpackConfigs },
+    tries: {
+      page: opens("webpack", ["-c", "web.config.mjs"], classic),
+      Node: prints("webpack", ["-c", "node.config.mjs"], "out/print.mjs"),
+    },
+  },
+  {
+    name: "Rspack",
+    packages: { "@rspack/core": "latest", "@rspack/cli": "latest" },
+    files: { ...built, ...webpackConfigs },
+    tries: {
+      page: opens("rspack", ["build", "-c", "web.config.mjs"], classic),
+      Node: prints("rspack", ["build", "-c", "node.config.mjs"], "out/print.mjs"),
+    },
+  },
+  {
+    name: "Rollup",
+    packages: { rollup: "latest", "@rollup/plugin-node-resolve": "latest" },
+    files: { ...built, "rollup.config.js": rollup },
+    tries: { page: opens("rollup", ["-c"]), Node: prints("rollup", ["-c"]) },
+  },
+  {
+    name: "Rolldown",
+    packages: { rolldown: "latest" },
+    files: { ...built, "rolldown.config.js": rolldown },
+    tries: {
+      page: opens("rolldown", ["-c", "rolldown.config.js"]),
+      Node: prints("rolldown", ["-c", "rolldown.config.js"]),
+    },
+  },
+  {
+    name: "esbuild",
+    packages: { esbuild: "latest" },
+    files: built,
+    tries: {
+      "esm, splitting": opens("esbuild", ["page.js", "--bundle", "--format=esm", "--splitting", "--outdir=out"]),
+      "esm, one file": opens("esbuild", ["page.js", "--bundle", "--format=esm", "--outfile=out/page.js"]),
+      iife: opens("esbuild", ["page.js", "--bundle", "--format=iife", "--outfile=out/page.js"], classic),
+      "Node, esm": prints("esbuild", [
+        "print.js",
+        "--bundle",
+        "--platform=node",
+        "--format=esm",
+        "--outfile=out/print.js",
+      ]),
+      "Node, cjs": prints(
+        "esbuild",
+        ["print.js", "--bundle", "--platform=node", "--format=cjs", "--outfile=out/print.cjs"],
+        "out/print.cjs",
+      ),
+    },
+  },
+  {
+    name: "Parcel",
+    packages: { parcel: "latest" },
+    files: page,
+    tries: {
+      build: async (project) => {
+        await project.run("parcel", ["build", "index.html", "--no-cache", "--dist-dir", "out"]);
+        return project.open("out");
+      },
+    },
+  },
+  {
+    name: "bun build",
+    packages: { bun: "latest" },
+    files: built,
+    tries: {
+      page: opens("bun", ["build", "page.js", "--target=browser", "--outdir=out"]),
+      "page, splitting": opens("bun", ["build", "page.js", "--target=browser", "--splitting", "--outdir=out"]),
+      Node: prints("bun", ["build", "print.js", "--target=node", "--outdir=out"]),
+    },
+  },
+];

@@ -1,0 +1,103 @@
+/** What runs tests and TypeScript, and other ways to install. */
+import { OK, type Project, program, type Setup } from "../setup.ts";
+
+const body = program.esm.replace("answer().then(console.log);", "");
+
+/** A test that fails by name, or prints what the program does. */
+const vitest = `
+import { expect, test } from "vitest";
+${body}
+test("streams", async () => {
+  const said = await answer();
+  console.log(said);
+  expect(said).toBe(${JSON.stringify(OK)});
+});
+`;
+
+/** As people write it for Jest without configuration: CommonJS. */
+const jest = `${program.cjs.replace("answer().then(console.log);", "")}
+test("streams", async () => {
+  expect(await answer()).toBe(${JSON.stringify(OK)});
+});
+`;
+
+const passes =
+  (command: string, args: string[], env: NodeJS.ProcessEnv = {}) =>
+  async (project: Project): Promise<string> => {
+    await project.run(command, args, env);
+    return OK;
+  };
+
+const inVitest = (environment: string) => passes("vitest", ["run", "--environment", environment]);
+
+const typed = `${body.replace("async function answer()", "async function answer(): Promise<string>")}
+answer().then((text: string) => console.log(text));
+`;
+
+export const runners: Setup[] = [
+  {
+    name: "Vitest",
+    packages: { vitest: "latest", jsdom: "latest", "happy-dom": "latest" },
+    files: { "stream.test.js": vitest },
+    tries: { node: inVitest("node"), jsdom: inVitest("jsdom"), "happy-dom": inVitest("happy-dom") },
+  },
+  {
+    name: "Vitest 3",
+    packages: { vitest: "3", jsdom: "26" },
+    files: { "stream.test.js": vitest },
+    tries: { node: inVitest("node"), jsdom: inVitest("jsdom") },
+  },
+  {
+    name: "Jest 30",
+    packages: { jest: "30", "jest-environment-jsdom": "30" },
+    files: { "stream.test.cjs": jest },
+    tries: {
+      defaults: passes("jest", ["--testMatch=**/*.test.cjs"]),
+    },
+  },
+  {
+    name: "Jest 29",
+    packages: { jest: "29" },
+    files: { "stream.test.js": jest },
+    manifest: { type: "commonjs" },
+    tries: { defaults: passes("jest", []) },
+  },
+  {
+    name: "tsx",
+    packages: { tsx: "latest" },
+    files: { "stream.ts": typed, "stream.cts": program.cjs },
+    tries: {
+      ESM: (project) => project.says("tsx", ["stream.ts"]),
+      CommonJS: (project) => project.says("tsx", ["stream.cts"]),
+    },
+  },
+  {
+    name: "Node's type stripping",
+    packages: { node: "24" },
+    files: { "stream.ts": typed },
+    tries: { ESM: (project) => project.says("node_modules/.bin/node", ["stream.ts"]) },
+  },
+  {
+    name: "pnpm",
+    packages: {},
+    files: { "stream.js": program.esm },
+    install: (project) => project.run("npx", ["--yes", "pnpm@latest", "install", "--prefer-offline"]),
+    tries: { Node: (project) => project.says("node", ["stream.js"]) },
+  },
+  {
+    name: "Yarn PnP",
+    files: { "stream.js": program.esm, "yarn.lock": "" },
+    install: (project) =>
+      project.run("npx", ["--yes", "--package=@yarnpkg/cli-dist", "yarn", "install"], {
+        YARN_ENABLE_IMMUTABLE_INSTALLS: "false",
+        YARN_ENABLE_TELEMETRY: "false",
+        YARN_NODE_LINKER: "pnp",
+      }),
+    tries: {
+      Node: (project) =>
+        project.says("npx", ["--yes", "--package=@yarnpkg/cli-dist", "yarn", "node", "stream.js"], {
+          YARN_ENABLE_TELEMETRY: "false",
+        }),
+    },
+  },
+];
