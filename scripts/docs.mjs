@@ -18,7 +18,10 @@ function entries() {
   const { name, exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   return Object.entries(exports)
     .filter(([, { types }]) => types)
-    .map(([path, { types }]) => [join(name, path), types.replace(/^\.\/dist\//, "npm/").replace(/\.d\.ts$/, ".ts")]);
+    .map(([path, { types }]) => [
+      join(name, path),
+      types.default.replace(/^\.\/dist\//, "npm/").replace(/\.d\.ts$/, ".ts"),
+    ]);
 }
 
 /** The files that enforce what a field's `@enforced` names. */

@@ -1,7 +1,7 @@
 /**
  * Compiles npm/ into dist/, which is laid out the same. Files that TypeScript cannot write are copied.
  */
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { root, run, say } from "./run.mjs";
 
@@ -22,6 +22,7 @@ export async function buildFacade() {
   }
   await bundleEdge();
   await bundleStatic();
+  await writeCommonJS();
 }
 
 /** The gateway with what it is built on, in one file. The package itself stays outside, so that there is one engine. */
@@ -69,6 +70,47 @@ async function bundleStatic() {
   });
 }
 
+/**
+ * `dist/cjs`: the package once more, for `require()` in a Node that takes no modules there, and for Jest. The same files as CommonJS,
+ * with their declarations. Where `import` and `require` may meet in such a Node, `import` gets the same copy, through `import.mjs`.
+ */
+async function writeCommonJS() {
+  const { build } = await import("esbuild");
+  const outdir = join(dist, "cjs");
+  rmSync(outdir, { recursive: true, force: true });
+  const isOfNode = (file) => !/^(cjs|cli|demo|terminal|key-command|entry|static)\b/.test(file);
+  const files = filesIn(dist).filter(isOfNode);
+  await build({
+    entryPoints: [...files.filter((file) => file.endsWith(".js")), join("wasm", "chatwire.js")].map((file) =>
+      join(dist, file),
+    ),
+    outdir,
+    outbase: dist,
+    format: "cjs",
+    platform: "node",
+    target: "node20",
+    supported: { "dynamic-import": false },
+    minifyWhitespace: true,
+    logLevel: "warning",
+  });
+  const copy = (from, to) => {
+    mkdirSync(dirname(join(outdir, to)), { recursive: true });
+    cpSync(from, join(outdir, to));
+  };
+  for (const file of files.filter((file) => file.endsWith(".d.ts"))) copy(join(dist, file), file);
+  copy(join(sources, "entry", "node.cjs"), join("entry", "node.js"));
+  writeFileSync(join(outdir, "package.json"), `${JSON.stringify({ type: "commonjs" })}\n`);
+  for (const [file, from] of [
+    ["import.mjs", "./entry/node.js"],
+    ["import-slim.mjs", "./slim.js"],
+  ]) {
+    writeFileSync(
+      join(outdir, file),
+      `// The copy that require() gets, so that a process has one engine.\nexport * from "${from}";\n`,
+    );
+  }
+}
+
 /** The spare engine is only for what can import() it. */
 const withoutSpare = {
   name: "without-spare",
@@ -78,9 +120,9 @@ const withoutSpare = {
   },
 };
 
-/** All but those of the engine. */
+/** All but those of the engine and of the copy as CommonJS. */
 function filesIn(folder) {
   return readdirSync(folder, { recursive: true })
     .map(String)
-    .filter((file) => !/^wasm\b/.test(file));
+    .filter((file) => !/^(wasm|cjs)\b/.test(file));
 }

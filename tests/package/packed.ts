@@ -83,6 +83,15 @@ answer().then(console.log);
 export const program = {
   esm: imports + streams + prints,
   cjs: requires + streams + prints,
+  /** `require` and `import` in one process: with two engines, the classes of one would be strangers to the other. */
+  both: `${requires + streams}
+const required = { ...require("chatwire/openai"), ...require("chatwire/slim"), ...require("chatwire") };
+Promise.all(["chatwire/openai", "chatwire/slim", "chatwire"].map((path) => import(path))).then(async (imported) => {
+  const one = Object.assign({}, ...imported);
+  const isOne = ["Chatwire", "ChatwireError", "ChatStream", "init"].every((name) => one[name] === required[name]);
+  console.log(isOne ? await answer() : "two engines");
+});
+`,
   page: `${imports + streams}\nanswer().then((text) => { document.title = text; }, (error) => { document.title = String(error); });\n`,
   prints: "complete, all of it",
 };

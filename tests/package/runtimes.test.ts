@@ -8,7 +8,11 @@ describe("the packed package", { timeout: 120_000 }, () => {
   let folder: string;
 
   before(async () => {
-    folder = await project("runtimes", { "stream.js": program.esm, "stream.cjs": program.cjs });
+    folder = await project("runtimes", {
+      "stream.js": program.esm,
+      "stream.cjs": program.cjs,
+      "both.cjs": program.both,
+    });
   });
 
   it("streams in Node", async () => {
@@ -17,6 +21,13 @@ describe("the packed package", { timeout: 120_000 }, () => {
 
   it("streams in Node when it is required", async () => {
     assert.equal(await run(folder, process.execPath, ["stream.cjs"]), program.prints);
+  });
+
+  it("streams where require() takes no modules, and import has the same engine", async () => {
+    const flag = "--no-experimental-require-module"; // as Node before 20.19 and 22.12 is
+    assert.equal(await run(folder, process.execPath, [flag, "stream.cjs"]), program.prints);
+    assert.equal(await run(folder, process.execPath, [flag, "both.cjs"]), program.prints);
+    assert.equal(await run(folder, process.execPath, ["both.cjs"]), program.prints);
   });
 
   it("streams in the Node that runs npm, which may be the oldest supported", async () => {

@@ -8,6 +8,15 @@ const built = { "page.js": program.page, "print.js": program.esm };
 const shell = '<!doctype html><title></title><script type="module" src="page.js"></script>';
 const classic = '<!doctype html><title></title><script src="page.js"></script>';
 
+/** A page that imports nothing but "chatwire": for tools that know no `exports`. */
+const alone = `
+import { Chatwire } from "chatwire";
+const body = 'data: {"choices":[{"index":0,"delta":{"content":"all of it"},"finish_reason":"stop"}]}\\n\\ndata: [DONE]\\n\\n';
+const client = new Chatwire({ baseURL: "https://server.test/v1", fetch: async () => new Response(body) });
+client.chat.completions.stream({ model: "m", messages: [{ role: "user", content: "Hi" }] }).outcome()
+  .then(({ status, text }) => { document.title = status + ", " + text; }, (error) => { document.title = String(error); });
+`;
+
 /** Builds into out/, and opens the page that loads out/page.js. */
 const opens =
   (command: string, args: string[], text = shell) =>
@@ -159,13 +168,26 @@ export const bundlers: Setup[] = [
   {
     name: "Parcel",
     packages: { parcel: "latest" },
-    files: page,
+    files: { ...page, "page.js": alone },
     tries: {
       build: async (project) => {
         await project.run("parcel", ["build", "index.html", "--no-cache", "--dist-dir", "out"]);
         return project.open("out");
       },
     },
+  },
+  {
+    name: "Parcel, subpaths",
+    packages: { parcel: "latest" },
+    files: page,
+    manifest: { "@parcel/resolver-default": { packageExports: true } },
+    tries: {
+      build: async (project) => {
+        await project.run("parcel", ["build", "index.html", "--no-cache", "--dist-dir", "out"]);
+        return project.open("out");
+      },
+    },
+    recipe: 'in package.json: `"@parcel/resolver-default": { "packageExports": true }`',
   },
   {
     name: "bun build",

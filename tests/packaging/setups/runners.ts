@@ -63,6 +63,90 @@ export const runners: Setup[] = [
     tries: { defaults: passes("jest", []) },
   },
   {
+    name: "Jest, its environment jsdom",
+    packages: { jest: "30", "jest-environment-jsdom": "30" },
+    files: {
+      "stream.test.js": jest,
+      "jest.config.js": `module.exports = { testEnvironment: "jsdom", testEnvironmentOptions: { customExportConditions: ["node", "node-addons"] },
+        setupFiles: ["./web.js"] };`,
+      "web.js": `Object.assign(globalThis, require("node:util"), require("node:stream/web"), { performance });
+        for (const name of ["fetch", "Response", "Request", "Headers", "WebAssembly"]) globalThis[name] ??= process.getBuiltinModule("node:vm").runInThisContext(name);`,
+    },
+    manifest: { type: "commonjs" },
+    tries: { "with a line": passes("jest", []) },
+    recipe:
+      '`testEnvironmentOptions: { customExportConditions: ["node", "node-addons"] }`, and Node\'s `fetch` and streams put into jsdom by `setupFiles`',
+  },
+  {
+    name: "ts-node",
+    packages: { "ts-node": "latest", typescript: "5.9", "@types/node": "24" },
+    files: {
+      "stream.ts": `${typed}export {};`,
+      "tsconfig.json": JSON.stringify({ compilerOptions: { module: "nodenext", target: "es2022", strict: true } }),
+    },
+    manifest: { type: "commonjs" },
+    tries: {
+      CommonJS: (project) => project.says("ts-node", ["stream.ts"]),
+      "CommonJS, Node 20.0": async (project) => {
+        await project.run("npm", [
+          "install",
+          "--no-save",
+          "--prefer-offline",
+          "--no-audit",
+          "--no-fund",
+          "node@20.0.0",
+        ]);
+        return project.says("node_modules/.bin/node", ["node_modules/ts-node/dist/bin.js", "stream.ts"]);
+      },
+    },
+  },
+  {
+    name: "Nest",
+    packages: {
+      "@nestjs/core": "latest",
+      "@nestjs/common": "latest",
+      "@nestjs/cli": "latest",
+      "@nestjs/platform-express": "latest",
+      "reflect-metadata": "latest",
+      rxjs: "7",
+      typescript: "5.9",
+      "@types/node": "24",
+    },
+    files: {
+      "tsconfig.json": JSON.stringify({
+        compilerOptions: {
+          module: "commonjs",
+          target: "es2022",
+          outDir: "dist",
+          experimentalDecorators: true,
+          emitDecoratorMetadata: true,
+          strict: true,
+          skipLibCheck: true,
+          esModuleInterop: true,
+        },
+      }),
+      "nest-cli.json": JSON.stringify({ sourceRoot: "src" }),
+      "src/main.ts": `
+        import "reflect-metadata";
+        import { Injectable, Module } from "@nestjs/common";
+        import { NestFactory } from "@nestjs/core";
+        ${typed.replace("answer().then((text: string) => console.log(text));", "")}
+        @Injectable() class Asks { ask(): Promise<string> { return answer(); } }
+        @Module({ providers: [Asks] }) class App {}
+        (async () => {
+          const app = await NestFactory.createApplicationContext(App, { logger: false });
+          console.log(await app.get(Asks).ask());
+        })();`,
+    },
+    manifest: { type: "commonjs" },
+    tries: {
+      CommonJS: async (project) => {
+        await project.run("nest", ["build"]);
+        return project.says("node", ["dist/main.js"]);
+      },
+    },
+  },
+  {
     name: "tsx",
     packages: { tsx: "latest" },
     files: { "stream.ts": typed, "stream.cts": program.cjs },

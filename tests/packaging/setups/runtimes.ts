@@ -14,13 +14,20 @@ else import("./answer.js").then(({ said }) => said).then((text) => parentPort.po
 const node = (major: string): Setup => ({
   name: `Node ${major}`,
   packages: { node: major },
-  files: { "stream.js": program.esm, "stream.cjs": program.cjs, "thread.cjs": thread, "answer.js": answer },
+  files: {
+    "both.cjs": program.both,
+    "stream.js": program.esm,
+    "stream.cjs": program.cjs,
+    "thread.cjs": thread,
+    "answer.js": answer,
+  },
   tries: {
     ESM: (project) => project.says("node_modules/.bin/node", ["stream.js"]),
     require: (project) => project.says("node_modules/.bin/node", ["stream.cjs"]),
+    "require and import, one engine": (project) => project.says("node_modules/.bin/node", ["both.cjs"]),
     worker_threads: (project) => project.says("node_modules/.bin/node", ["thread.cjs"]),
     "permission flags": (project) => {
-      const flag = Number.parseInt(project.version(), 10) < 22 ? "--experimental-permission" : "--permission";
+      const flag = Number.parseInt(project.version(), 10) < 24 ? "--experimental-permission" : "--permission";
       return project.says("node_modules/.bin/node", [flag, `--allow-fs-read=${project.folder}/*`, "stream.js"]);
     },
   },
@@ -30,17 +37,31 @@ const worker = `${program.esm.replace("answer().then(console.log);", "")}
 export default { fetch: () => answer().then((text) => new Response(text), (error) => new Response(String(error))) };
 `;
 
+/** The emulator needs what workerd has since 2022-11-30; the client does not. */
+const oldWorker = `
+import { Chatwire } from "chatwire";
+const body = 'data: {"choices":[{"index":0,"delta":{"content":"all of it"},"finish_reason":"stop"}]}\\n\\ndata: [DONE]\\n\\n';
+const client = new Chatwire({ baseURL: "https://server.test/v1", apiKey: "any", fetch: async () => new Response(body) });
+async function answer() {
+  const { status, text } = await client.chat.completions.stream({ model: "m", messages: [{ role: "user", content: "Hi" }] }).outcome();
+  return status + ", " + text;
+}
+export default { fetch: () => answer().then((text) => new Response(text), (error) => new Response(String(error))) };
+`;
+
 /** Through wrangler, which bundles and starts workerd. */
-const workerd = (date: string, flags: string[]) => (project: Project) => {
-  const port = nextPort();
-  const flagged = flags.map((flag) => `--compatibility-flags=${flag}`);
-  const inspector = `--inspector-port=${nextPort()}`;
-  return project.serving(
-    ["wrangler", "dev", "worker.js", `--port=${port}`, inspector, `--compatibility-date=${date}`, ...flagged],
-    `http://127.0.0.1:${port}/`,
-    async (url) => (await fetch(url)).text(),
-  );
-};
+const workerd =
+  (date: string, flags: string[], entry = "worker.js") =>
+  (project: Project) => {
+    const port = nextPort();
+    const flagged = flags.map((flag) => `--compatibility-flags=${flag}`);
+    const inspector = `--inspector-port=${nextPort()}`;
+    return project.serving(
+      ["wrangler", "dev", entry, `--port=${port}`, inspector, `--compatibility-date=${date}`, ...flagged],
+      `http://127.0.0.1:${port}/`,
+      async (url) => (await fetch(url)).text(),
+    );
+  };
 
 // Vercel's edge runtime imports a compiled module, which its bundler puts beside the script.
 const edge = `
@@ -122,7 +143,7 @@ async function inExtension(project: Project): Promise<string> {
 }
 
 export const runtimes: Setup[] = [
-  ...["20", "22", "24", "26"].map(node),
+  ...["20.0.0", "20", "22.0.0", "22", "24", "26"].map(node),
   {
     name: "Deno, newest",
     packages: { deno: "latest" },
@@ -156,9 +177,9 @@ export const runtimes: Setup[] = [
   {
     name: "workerd (wrangler)",
     packages: { workerd: "*", wrangler: "4" },
-    files: { "worker.js": worker },
+    files: { "worker.js": worker, "old.js": oldWorker },
     tries: {
-      "2021-11-02": workerd("2021-11-02", []),
+      "2021-11-02": workerd("2021-11-02", [], "old.js"),
       "2022-11-30, nodejs_compat": workerd("2022-11-30", ["nodejs_compat"]),
       "2026-11-17": workerd("2026-11-17", ["no_nodejs_compat"]),
       "2026-11-17, nodejs_compat": workerd("2026-11-17", ["nodejs_compat"]),
