@@ -13,19 +13,19 @@ assert.ok(oldest, "engines.node names a version of Node: >=20");
 const [, rust] = readFileSync(join(root, "Cargo.toml"), "utf8").match(/^rust-version = "(.*)"/m) ?? [];
 assert.ok(rust, "Cargo.toml names rust-version");
 
-/** Versions of Node, as npm has them: the oldest, the oldest whose `require` loads modules, and each line since. */
+/** Versions of Node, as npm has them: the oldest, those whose `require` loads modules and does not, and each line since. */
 const NODES = [`${oldest}.0.0`, "20.19.0", "22.0.0", "22.12.0", "24.0.0", "26"];
-/** `require` of a module works from these on. */
-const loadsModules = (version: string) =>
-  ["20.19", "22.12"].some((known) => version.startsWith(known)) || Number.parseInt(version, 10) >= 24;
-
 const failures: string[] = [];
 const report = (what: string, result: string, isGood: boolean) => {
   console.log(`${isGood ? "✓" : "✗"} ${what}: ${result}`);
   if (!isGood) failures.push(what);
 };
 
-const folder = await project("versions", { "stream.js": program.esm, "stream.cjs": program.cjs });
+const folder = await project("versions", {
+  "stream.js": program.esm,
+  "stream.cjs": program.cjs,
+  "both.cjs": program.both,
+});
 for (const version of NODES) {
   const home = join(root, ".cache", "node", version);
   mkdirSync(home, { recursive: true });
@@ -37,9 +37,9 @@ for (const version of NODES) {
     const install = ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error", "--prefix", home];
     await run(home, "npm", [...install, `node@${version}`]);
     const own = (await run(home, node, ["--version"])).slice(1);
-    for (const file of loadsModules(own) ? ["stream.js", "stream.cjs"] : ["stream.js"]) {
+    for (const file of ["stream.js", "stream.cjs", "both.cjs"]) {
       const said = await run(folder, node, [file]);
-      report(`Node ${own}, ${file.endsWith("cjs") ? "require" : "import"}`, said, said === program.prints);
+      report(`Node ${own}, ${file}`, said, said === program.prints);
     }
   } catch (error) {
     report(`Node ${version}`, `not run: ${(error as Error).message.trim().split("\n").slice(0, 3).join(" ")}`, false);
