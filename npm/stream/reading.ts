@@ -17,6 +17,8 @@ const LONGEST_DELAY = 2 ** 31 - 1;
 const NEVER = Number.POSITIVE_INFINITY;
 /** How long, in milliseconds, a body may take to end after its last event. */
 const LINGER = 100;
+/** Milliseconds by which a timer is late where its host has slept, or was kept from running. */
+const JUMP = 5000;
 /** `#readStarted` while nobody waits for bytes. */
 const IDLE = -1;
 /** In place of bytes: time has brought something out of the engine, and the read goes on. */
@@ -32,6 +34,8 @@ export class Reading implements BodyReading {
   #readStarted = IDLE;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = NEVER;
+  /** The clock has jumped during this read, which was given its time once more. */
+  #hasJumped = false;
   /** The read that goes on, and how to wake who waits for it: not every host's reader settles a read that is cancelled. */
   #pending: Promise<Read> | undefined;
   #awaken: (read: Read) => void = () => {};
@@ -86,6 +90,7 @@ export class Reading implements BodyReading {
     if (this.#outcome) return this.#after("");
     if (read === WOKEN) return this.rest();
     this.#pending = undefined;
+    this.#hasJumped = false;
     const { done, value } = read;
     if (done) return this.#after(this.#decoder.end(CLOSED, now));
     const bytes = asBytes(value);
@@ -171,10 +176,16 @@ export class Reading implements BodyReading {
 
   // Reads come and go without touching the timer; it looks where things stand when it fires.
   readonly #wake = (): void => {
-    this.#timerAt = NEVER;
-    const started = this.#readStarted;
-    if (this.#outcome || started === IDLE) return; // nobody waits: a slow consumer is not a stall
     const now = performance.now();
+    const isLate = now - this.#timerAt > JUMP;
+    this.#timerAt = NEVER;
+    if (this.#outcome || this.#readStarted === IDLE) return; // nobody waits: a slow consumer is not a stall
+    if (isLate && !this.#hasJumped) {
+      // Nobody was there to read what came meanwhile: the read gets its time once more.
+      this.#hasJumped = true;
+      this.#readStarted = now;
+    }
+    const started = this.#readStarted;
     if (this.#decoder.deadline(started) <= now) {
       this.#rest = this.#after(this.#decoder.tick(started, now));
       if (this.#outcome) this.#cancel();

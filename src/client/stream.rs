@@ -64,6 +64,7 @@ impl ChatStream {
             signal: asking.options.signal.clone(),
             chunks: VecDeque::new(),
             read: None,
+            has_jumped: false,
             outcome: None,
             has_settled: false,
             error: None,
@@ -188,9 +189,21 @@ impl ChatStream {
             let read = self.read.take();
             let now = host::now();
             match result {
-                Ok(read) => self.take(&read, started, now),
+                Ok(read) => {
+                    self.has_jumped = false;
+                    self.take(&read, started, now);
+                }
                 Err(Lost::Failed(reason)) => self.decoder.lose(&reason, now),
                 Err(Lost::Aborted) => self.decoder.end(End::Aborted, now),
+                // The host has slept, and nobody was there to read what came: the same read gets its time once more.
+                Err(Lost::TimedOut) if self.is_late(started, now) => {
+                    self.has_jumped = true;
+                    if let Some((promise, ..)) = read {
+                        let reading = self.wait(promise.clone(), now);
+                        self.read = Some((promise, now, reading));
+                        continue;
+                    }
+                }
                 Err(Lost::TimedOut) => {
                     // Not yet due where a timer came early: the same read is waited for again.
                     if !self.decoder.tick(started, now)
@@ -276,6 +289,12 @@ impl ChatStream {
         let signal = self.signal.clone();
         let timeout = self.decoder.deadline(started).map(|due| due - host::now());
         Box::pin(async move { host::wait(&promise, signal.as_ref(), timeout).await })
+    }
+
+    /// A timer was so late that its host must have slept, for the first time in this read.
+    fn is_late(&self, started: f64, now: f64) -> bool {
+        let due = self.decoder.deadline(started);
+        !self.has_jumped && due.is_some_and(|due| now - due > JUMP)
     }
 
     fn take(&mut self, read: &JsValue, started: f64, now: f64) {

@@ -1,6 +1,6 @@
 /** Coming back for the rest of a stream that a gateway keeps. The gateway is played here; tests/edge has the real one. */
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, it, type TestContext } from "node:test";
 import { Chatwire, type Hooks, NotFoundError, TruncatedError } from "chatwire";
 
 const chunk = (content: string, finish_reason: string | null = null) =>
@@ -29,6 +29,7 @@ function gateway(
   broken: () => ReadableStream<Uint8Array>,
   again: (seen: Seen) => Response | Promise<Response>,
   hooks: Hooks = {},
+  timeout: { idle: number } | undefined = undefined,
 ) {
   const seen: Seen[] = [];
   const client = new Chatwire({
@@ -36,6 +37,7 @@ function gateway(
     apiKey: "sk-test",
     defaultQuery: { provider: "own" },
     hooks,
+    ...(timeout && { timeout }),
     fetch: async (url, { method, headers }) => {
       const { pathname, search } = new URL(url);
       assert.equal(search, "?provider=own");
@@ -142,8 +144,44 @@ describe("a kept stream", () => {
   it("comes back once before it counts as stalled", async () => {
     const { client, seen } = gateway(halfOpen(200), rest);
     const params = { model: "m", messages: [{ role: "user" as const, content: "hi" }] };
-    const outcome = await client.chat.completions.stream(params, { timeout: { idle: 300 } }).outcome();
+    const outcome = await client.chat.completions.stream(params, { timeout: { idle: 2000 } }).outcome();
     assert.deepEqual([outcome.status, seen.length], ["complete", 1]);
+  });
+
+  it("comes back once before it counts as stalled, also by its client's own patience", async (context) => {
+    context.mock.timers.enable({ apis: ["setTimeout"] });
+    const { client, seen } = gateway(halfOpen(200), rest, {}, { idle: 20_000 });
+    const params = { model: "m", messages: [{ role: "user" as const, content: "hi" }] };
+    const outcome = client.chat.completions.stream(params).outcome();
+    await turns();
+    context.mock.timers.tick(10_500);
+    await turns();
+    context.mock.timers.tick(1);
+    assert.deepEqual([(await outcome).status, seen.length], ["complete", 1]);
+  });
+
+  it("does not come back for what says nothing of its connection", async (context) => {
+    const page = new EventTarget();
+    const document = Object.assign(new EventTarget(), { visibilityState: "hidden" });
+    const global = globalThis as unknown as Record<string, unknown>;
+    const before = { add: global.addEventListener, remove: global.removeEventListener, document: global.document };
+    context.after(() => {
+      Object.assign(global, { addEventListener: before.add, removeEventListener: before.remove });
+      global.document = before.document;
+    });
+    global.addEventListener = page.addEventListener.bind(page);
+    global.removeEventListener = page.removeEventListener.bind(page);
+    global.document = document;
+    const { stream, seen } = gateway(halfOpen(200), rest);
+    const one = stream();
+    const outcome = one.outcome();
+    await turns();
+    document.dispatchEvent(new Event("visibilitychange"));
+    page.dispatchEvent(Object.assign(new Event("pageshow"), { persisted: false }));
+    await turns();
+    assert.equal(seen.length, 0);
+    one.abort();
+    assert.equal((await outcome).status, "aborted");
   });
 
   it("comes back at once when its page is online or shown again", async (context) => {
@@ -367,4 +405,79 @@ it("a_stream_that_nobody_keeps_has_no_id_and_stops_by_being_left", async () => {
   const stream = client.chat.completions.stream({ model: "m", messages: [{ role: "user", content: "hi" }] });
   await stream.stop();
   assert.deepEqual([stream.resumeId, (await stream.outcome()).status], [null, "aborted"]);
+});
+
+describe("a read that its host slept through", () => {
+  /** The first event, and what comes when the test says so. */
+  const opening = () => {
+    let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+    const body = new ReadableStream<Uint8Array>({
+      start(own) {
+        controller = own;
+        own.enqueue(new TextEncoder().encode(events[0]));
+      },
+    });
+    const fetch = async () => new Response(body, { headers: { "content-type": "text/event-stream" } });
+    const client = new Chatwire({ baseURL: "https://api.example.com/v1", apiKey: null, maxRetries: 0, fetch });
+    const stream = client.chat.completions.stream(
+      { model: "m", messages: [{ role: "user", content: "hi" }] },
+      { timeout: { idle: 60_000 } },
+    );
+    return { stream, say: (text: string) => controller?.enqueue(new TextEncoder().encode(text)) };
+  };
+
+  /** The host's clock and timers, held by the test. */
+  const hold = (context: TestContext) => {
+    let now = performance.now();
+    context.mock.timers.enable({ apis: ["setTimeout"] });
+    context.mock.method(performance, "now", () => now);
+    return {
+      /** The clock goes on, and timers with it. */
+      async pass(ms: number) {
+        now += ms;
+        context.mock.timers.tick(ms);
+        await turn();
+      },
+      /** The host sleeps: the clock goes on, and timers fire late. */
+      async sleep(ms: number) {
+        now += ms;
+        context.mock.timers.tick(60_000);
+        await turn();
+      },
+    };
+  };
+  const turn = async () => {
+    for (let turns = 0; turns < 20; turns++) await new Promise(setImmediate);
+  };
+
+  it("gets its time once more", async (context) => {
+    const clock = hold(context);
+    const { stream, say } = opening();
+    const outcome = stream.outcome();
+    await turn();
+    await clock.sleep(3_600_000);
+    say(events.slice(1).join(""));
+    assert.equal((await outcome).status, "complete");
+  });
+
+  it("and not twice", async (context) => {
+    const clock = hold(context);
+    const { stream } = opening();
+    const outcome = stream.outcome();
+    await turn();
+    await clock.sleep(3_600_000);
+    await clock.pass(59_000);
+    assert.equal(await Promise.race([outcome, turn()]), undefined);
+    await clock.sleep(3_600_000);
+    assert.equal((await outcome).status, "stalled");
+  });
+
+  it("no more than that where the clock has not jumped", async (context) => {
+    const clock = hold(context);
+    const { stream } = opening();
+    const outcome = stream.outcome();
+    await turn();
+    await clock.pass(60_001);
+    assert.equal((await outcome).status, "stalled");
+  });
 });
