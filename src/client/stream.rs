@@ -27,6 +27,9 @@ use crate::text::lossy;
 type Coming = Pin<Box<dyn Future<Output = (Asking, Result<Opened, Error>)>>>;
 type Reading = Pin<Box<dyn Future<Output = Result<JsValue, Lost>>>>;
 
+/// Milliseconds by which a timer is late where its host has slept.
+const JUMP: f64 = 5000.0;
+
 /// The chunks of one answer, as the server sent them. After the last one, [`outcome`](Self::outcome) says how it ended.
 ///
 /// Dropping it cancels the request.
@@ -39,6 +42,8 @@ pub struct ChatStream {
     chunks: VecDeque<ChatCompletionChunk>,
     /// The read under way, when it began, and the wait for it.
     read: Option<(Promise, f64, Reading)>,
+    /// The clock has jumped during this read.
+    has_jumped: bool,
     outcome: Option<Outcome>,
     /// The stream has ended, and is accounted for.
     has_settled: bool,
