@@ -1,5 +1,6 @@
 /** The report: every figure in it is one of the run it is written from. */
 import { cpus } from "node:os";
+import { type ProviderFindings, providerSection } from "./ai-sdk.ts";
 import { engineBytes } from "./bundle.ts";
 import { type Contender, names } from "./inside/contenders.ts";
 import type { Long } from "./inside/long.ts";
@@ -23,6 +24,7 @@ export interface Findings {
   /** Bytes of a minimal page after gzip. */
   size?: number;
   memory?: MemoryCheck[];
+  provider?: ProviderFindings;
 }
 
 const packages = ["openai", "ai", "@ai-sdk/openai-compatible", "@xsai/stream-text", "eventsource-parser"];
@@ -287,7 +289,7 @@ function memorySection(checks: MemoryCheck[]): string {
 
 /** docs/benchmarks.md. */
 export function report(findings: Findings): string {
-  const { command, hosts, missing, races, long, tolerance, starts, memory } = findings;
+  const { command, hosts, missing, races, long, tolerance, starts, memory, provider } = findings;
   const versions = [
     ["chatwire", `${versionOf("..")}, engine of ${engineBytes().length.toLocaleString("en")} bytes`],
     ...packages.map((name) => [name, versionOf(name)]),
@@ -314,6 +316,7 @@ export function report(findings: Findings): string {
     long ? longSection(long) : "",
     tolerance ? toleranceSection(tolerance) : "",
     starts.length > 0 ? startSection(starts) : "",
+    provider ? providerSection(provider) : "",
     memory ? memorySection(memory) : "",
   ];
   return `${sections.filter(Boolean).join("\n\n")}\n`;

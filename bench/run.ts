@@ -3,12 +3,13 @@
  *
  *     npm run bench                    everything, twenty minutes or so
  *     npm run bench -- --quick         the most telling part, under two minutes
- *     npm run bench -- --only=node     one part alone (node, workerd, chromium, long, tolerance, start, size,
+ *     npm run bench -- --only=node     one part alone (node, workerd, chromium, long, tolerance, start, size, ai-sdk,
  *                                      memory); writes no file
  */
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import type { ProviderFindings } from "./ai-sdk.ts";
 import { writeClients } from "./document.ts";
 import { type Host, node, page, workerd } from "./hosts.ts";
 import type { Long } from "./inside/long.ts";
@@ -105,6 +106,10 @@ if (isWanted("size")) {
   say("size");
   const printed = await printedBy("../scripts/size.mjs", []);
   findings.size = Number(/^chatwire, both +(\d+) /m.exec(printed)?.[1]);
+}
+if (isWanted("ai-sdk")) {
+  say("ai-sdk");
+  findings.provider = await told<ProviderFindings>("ai-sdk.ts", ["--json", ...(isQuick ? ["--quick"] : [])]);
 }
 if (isWanted("memory")) {
   say("memory");
