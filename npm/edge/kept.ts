@@ -1,9 +1,8 @@
 /**
  * The gateway's side of kept streams: has an object open one, reads from it, stops it.
  */
-import type { DurableNamespace, StreamsNamespace } from "./options.ts";
+import type { DurableNamespace, Plan, StreamsNamespace, UsageRecord } from "./options.ts";
 import { Problem, safeHeaders } from "./problem.ts";
-import type { Order } from "./streams.ts";
 
 /** A stream's id, as a caller may choose it in its request and finds it in the answer. */
 export const STREAM_HEADER = "x-chatwire-stream";
@@ -15,6 +14,24 @@ export const STATE_HEADER = "x-chatwire-stream-state";
 
 /** Objects have no address of their own; the path says what is asked. */
 const NOWHERE = "https://streams.invalid";
+
+/** A request that was let in, as a gateway hands it over. */
+export interface Order {
+  /** The number of the gateway, whose settings hold. */
+  gateway: number;
+  caller: string;
+  plan: Plan | undefined;
+  tags: UsageRecord["tags"] | null;
+  recordId: string;
+  requestId: string;
+  model: string;
+  /** The request's JSON. */
+  body: string;
+  maxTokens: number | undefined;
+  hidesUsage: boolean;
+  /** The caller chose the stream's id, and may send the request again. */
+  isChosen?: boolean;
+}
 
 /** What passes of an object's headers. */
 const HEADERS = [

@@ -9,10 +9,10 @@ import { ChatDecoder } from "chatwire";
 import type { Configuration, Route } from "./configuration.ts";
 import { inletOf } from "./ends.ts";
 import { parseExactly } from "./exact-json.ts";
-import { noSuchStream, STATE_HEADER } from "./kept.ts";
+import { noSuchStream, type Order, STATE_HEADER } from "./kept.ts";
 import { type RequestLeases, withLimits } from "./limits.ts";
 import { eventsIn, Log, Numbering } from "./log.ts";
-import type { Environment, Plan, UsageRecord } from "./options.ts";
+import type { Environment, UsageRecord } from "./options.ts";
 import { Problem, safeHeaders } from "./problem.ts";
 import { configurationOf, type Exports } from "./registry.ts";
 import { entryOf, relay } from "./relay.ts";
@@ -32,24 +32,6 @@ export interface StreamsState {
   blockConcurrencyWhile<T>(run: () => Promise<T>): Promise<T>;
   /** The classes that the worker exports, on platforms that tell. */
   exports?: Readonly<Record<string, unknown>>;
-}
-
-/** A request that was let in, as a gateway hands it over. */
-export interface Order {
-  /** The number of the gateway, whose settings hold. */
-  gateway: number;
-  caller: string;
-  plan: Plan | undefined;
-  tags: UsageRecord["tags"] | null;
-  recordId: string;
-  requestId: string;
-  model: string;
-  /** The request's JSON. */
-  body: string;
-  maxTokens: number | undefined;
-  hidesUsage: boolean;
-  /** The caller chose the stream's id, and may send the request again. */
-  isChosen?: boolean;
 }
 
 /** What is written down of a stream. */

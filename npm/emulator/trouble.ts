@@ -5,7 +5,6 @@
  */
 import type { Call } from "./call.ts";
 import type { Refusal } from "./errors.ts";
-import type { EmulatorOptions } from "./options.ts";
 import { isObject } from "./request.ts";
 
 /**
@@ -208,6 +207,9 @@ export function takeTroubleOut(body: unknown): { body: unknown; wish: string | n
   return { body: { ...body, messages: rest }, wish: found[1] ?? "" };
 }
 
+/** The trouble of every request, or a function that chooses it. */
+export type StandingTrouble = string | Trouble | ((request: TroubleRequest) => string | Trouble | undefined);
+
 /** Where wishes for trouble are heard and counted. */
 export interface TroubleDesk {
   /** What goes wrong with this request, or the refusal of a wish that cannot be read. */
@@ -221,7 +223,7 @@ export interface TroubleDesk {
 }
 
 /** Opens the desk; `standing` is the emulator's option. */
-export function createTroubleDesk(standing: EmulatorOptions["trouble"]): TroubleDesk {
+export function createTroubleDesk(standing: StandingTrouble | undefined): TroubleDesk {
   const always = typeof standing === "string" ? parseTrouble(standing) : standing;
   const used = new Map<string, number>();
 

@@ -40,8 +40,6 @@ function reached(graph: Map<string, string[]>, from: string): Set<string> {
 const KNOWN = [
   // An outcome has its error, and an error its outcome.
   ["errors.ts", "types/outcome.ts"],
-  ["emulator/body.ts", "emulator/options.ts", "emulator/stream.ts", "emulator/trouble.ts"],
-  ["edge/kept.ts", "edge/streams.ts"],
   [
     "openai/chat-stream.ts",
     "openai/client.ts",
