@@ -64,6 +64,28 @@ test("no_import_leads_back_to_its_own_file", () => {
   assert.deepEqual([...circles], []);
 });
 
+/** The facade's floors, from the ground up, as docs/architecture.md has them. */
+const FLOORS: RegExp[] = [
+  /^(?:engine\/|types\/|types\.ts|errors\.ts|options\.ts|symbols\.ts|prices\/)/,
+  /^(?:request\/|stream\/|tools\/|decoders\.ts|client\.ts|on-demand\.ts|load\.ts)/,
+  /^(?:index\.ts|slim\.ts|entry\/)/,
+];
+
+test("no_file_imports_from_a_floor_above_its_own_and_no_product_from_another", () => {
+  const floorOf = (file: string) => FLOORS.findIndex((floor) => floor.test(file));
+  const wrong: string[] = [];
+  for (const [file, targets] of imports()) {
+    const floor = floorOf(file);
+    for (const target of targets) {
+      // Products and commands have a folder, or a file, each, and use the package by its name.
+      const isOwn = floor < 0 && (file.split("/")[0] === target.split("/")[0] || !file.includes("/"));
+      const isBelow = floor >= 0 && floorOf(target) >= 0 && floorOf(target) <= floor;
+      if (!isOwn && !isBelow) wrong.push(`${file} -> ${target}`);
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
+
 /** The most lines of a file that has no reason to be longer. */
 const LINES = 600;
 
