@@ -1,0 +1,33 @@
+/** The gateway of the soak, a process of its own: says where it listens, and its memory whenever it is asked. */
+import { serve } from "@hono/node-server";
+import { gateway } from "chatwire/edge";
+import { tellMemory } from "./memory.ts";
+
+const { UPSTREAM, BOOKS } = process.env;
+
+// The server prints each body that breaks off, which is what the faults are for.
+const { error } = console;
+console.error = (...said: unknown[]) => {
+  if (!/broke off|has left|terminated|aborted/.test(String(said[0]))) error(...said);
+};
+
+const app = gateway({
+  providers: {
+    own: {
+      provider: { baseURL: `${UPSTREAM}/waves/v1` },
+      apiKey: "any",
+      maxRetries: 0,
+      timeout: { headers: 4000, firstToken: 4000, idle: 4000 },
+    },
+  },
+  models: { electron: "own/electron" },
+  authorize: () => ({ caller: "alice" }),
+  onDisconnect: "drain",
+  onUsage: async (record) => {
+    await (await fetch(`${BOOKS}`, { method: "POST", body: JSON.stringify(record) })).text();
+  },
+});
+serve({ port: 0, hostname: "127.0.0.1", fetch: (request) => app.fetch(request) }, ({ port }) => {
+  process.send?.({ url: `http://127.0.0.1:${port}` });
+});
+tellMemory();
