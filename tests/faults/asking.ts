@@ -7,10 +7,9 @@ export const WHOLE = "one two three four five six seven eight nine ten eleven tw
 export interface Question {
   baseURL: string;
   model: string;
+  key: string;
   /** Milliseconds for each of `headers`, `firstToken` and `idle`. */
   patience: number;
-  /** For the call after, which has no fault. */
-  isNext?: boolean;
 }
 
 export interface Seen {
@@ -31,7 +30,8 @@ export async function ask({ Chatwire, ChatwireError }: typeof Package, question:
   const { baseURL, model, patience } = question;
   const client = new Chatwire({
     baseURL,
-    apiKey: "any",
+    // Limits are of a host and a key: each line of the matrix has its own.
+    apiKey: question.key,
     maxRetries: 0,
     dangerouslyAllowBrowser: true,
     limits: { concurrent: 1 },

@@ -208,7 +208,7 @@ export async function runLine(line: Line, together = 8): Promise<Map<string, Res
         const cell = cells[next++] as Cell;
         // The gateway gives up first, and says why.
         const patience = line === "gateway → provider" ? 60_000 : patienceFor(cell);
-        const question: Question = { ...urlOf(cell), patience };
+        const question: Question = { ...urlOf(cell), patience, key: `sk-${cells.indexOf(cell)}` };
         const isRefused = cell.fault === "refused";
         if (isRefused) await faulty.proxyOf(cell).refuse();
         const seen = await host.ask(question);

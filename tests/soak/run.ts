@@ -9,6 +9,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import type { UsageRecord } from "chatwire/edge";
 import { createEmulator } from "chatwire/emulator";
 import { serve } from "../../npm/emulator/serve.ts";
 import { openBooks } from "../edge/running.ts";
@@ -112,14 +113,17 @@ export async function soak(
     await ended;
     assert.deepEqual(wrong, []);
 
-    // What callers have left is drained still.
-    const isOver = () => emulator.ledger.open === 0;
-    for (let waited = 0; waited < 600 && !isOver(); waited++) await pause(100);
-    let count = -1;
-    while (count < books.records.length) {
-      count = books.records.length;
-      await pause(2000);
-    }
+    // Callers who have left are drained for still, and an answer that stalls is waited for.
+    const isNameless = ({ upstreamRequestId }: UsageRecord) => upstreamRequestId === null;
+    const missing = () => {
+      const named = new Set(books.records.map(({ upstreamRequestId }) => upstreamRequestId));
+      return emulator.ledger.records.filter(({ requestId }) => !named.has(requestId)).length;
+    };
+    // A request whose answer never came has a record that cannot name it.
+    const isOver = () => emulator.ledger.open === 0 && missing() <= books.records.filter(isNameless).length;
+    for (let waited = 0; waited < 1200 && !isOver(); waited++) await pause(100);
+    assert.ok(isOver(), `${missing()} requests of the ledger are in no book`);
+    await pause(1000);
     const entries = new Map(emulator.ledger.records.map((entry) => [entry.requestId, entry]));
     let [tokens, ledger, exact, estimated] = [0, 0, 0, 0];
     const seen = new Set<string>();
@@ -141,10 +145,6 @@ export async function soak(
       ledger += entry.usage?.total_tokens ?? Number.NaN;
     }
     assert.equal(tokens, ledger);
-    // A request whose answer never came has a record that cannot name it.
-    const nameless = books.records.filter(({ upstreamRequestId }) => upstreamRequestId === null).length;
-    const missing = emulator.ledger.requests - seen.size;
-    assert.ok(missing <= nameless, `${missing} requests of the ledger are in no book`);
     for (const [name, samplesOf] of Object.entries(held)) {
       assert.ok(isFlat(samplesOf), `the memory of ${name} grows: ${JSON.stringify(samplesOf)}`);
     }
