@@ -35,6 +35,17 @@ describe("the package", { timeout: 120_000 }, () => {
     );
   });
 
+  it("leaves no condition without a default: tools such as Vite 7 look no further than the first that matches", () => {
+    const open: string[] = [];
+    const look = (target: unknown, path: string) => {
+      if (typeof target !== "object" || target === null) return;
+      if (Object.keys(target).at(-1) !== "default") open.push(path);
+      for (const [condition, next] of Object.entries(target)) look(next, `${path} ${condition}`);
+    };
+    for (const [path, target] of Object.entries(manifest.exports)) look(target, path);
+    assert.deepEqual(open, []);
+  });
+
   it("has its licences and readme, what dist/ holds for its users, and nothing else", () => {
     const isOfPage = (path: string) => /^dist\/(demo\/|cjs\/(package\.json|import[\w-]*\.mjs)$)/.test(path);
     const beside = files.filter((path) => !isOfPage(path) && !/^dist\/.*(\.js|\.d\.ts|\.wasm)$/.test(path)).sort();
