@@ -6,6 +6,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from "playwright-core";
+import { holds } from "./holds.ts";
+
+export { holds } from "./holds.ts";
 
 export const root = join(import.meta.dirname, "../..");
 /** The page as the package has it: `npm run build` leaves it there. */
@@ -79,25 +82,6 @@ export function read(element: Locator): Promise<string> {
 export async function done(page: Page): Promise<void> {
   await lastAnswer(page).and(page.locator(":not([aria-busy])")).waitFor();
   await page.getByRole("button", { name: "Send" }).waitFor();
-}
-
-/** How long, in milliseconds, a page may take to become what it is expected to be. */
-const PATIENCE = 20_000;
-
-/**
- * Runs assertions again and again until they hold; if they never do, they fail as they did at last.
- *
- * A page draws once a frame, and loads parts of itself when it is idle: read once right after an action, it may not be there yet.
- */
-export async function holds(assertions: () => unknown): Promise<void> {
-  for (const end = performance.now() + PATIENCE; ; await new Promise((resolve) => setTimeout(resolve, 50))) {
-    try {
-      await assertions();
-      return;
-    } catch (error) {
-      if (performance.now() > end) throw error;
-    }
-  }
 }
 
 /** Waits until the text of an element, as it is on the screen, is this or matches it. */

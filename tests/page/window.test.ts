@@ -78,8 +78,8 @@ async function told(line: RegExp): Promise<void> {
 
 /** Opens an experiment by its address. */
 async function experiment(name: string): Promise<void> {
+  await page.goto("about:blank");
   await page.goto(`${server.url}/#${name}`);
-  await page.reload();
 }
 
 describe("the first view", { timeout: 120_000 }, () => {
