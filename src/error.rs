@@ -17,7 +17,7 @@ use crate::waits;
 /// The most of an error body that is worth reading, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// What to do about a host whose `fetch` has limits of its own.
+/// The advice for a host whose `fetch` has limits of its own.
 pub(crate) const HOST_LIMIT: &str = "The host's own fetch gave up before the time that `timeout` allows: Node waits 300 s for \
     headers and between two pieces of a body, Bun 300 s in all. Ask for a stream, or pass as `fetch` one without that limit: \
     in Node undici's, with a dispatcher `new Agent({ headersTimeout: 0, bodyTimeout: 0 })`, in Bun `(url, init) => fetch(url, { ...init, timeout: false })`.";
@@ -58,7 +58,7 @@ pub struct Error {
     pub response: Option<Box<ErrorResponse>>,
     /// The attempts made, and the result of each.
     pub attempts: Vec<Attempt>,
-    /// What sort of trouble it stands for: whether to ask again, here or elsewhere.
+    /// The trouble that the error stands for: whether to ask again, here or elsewhere.
     pub trouble: Trouble,
 }
 
@@ -298,7 +298,7 @@ impl Error {
             headers,
         };
         let kind = match trouble {
-            // Whatever the status: callers look for the time to come back.
+            // For every status, because callers look for the time to come back.
             Trouble::Limit => ErrorKind::RateLimit { retry_at: None },
             _ => ErrorKind::from_name(name_for_status(u64::from(status))),
         };

@@ -1,7 +1,7 @@
 //! A named reason not to send a request, or not to take an option.
 //!
 //! Its shape is that of `error.details` in Electron's answers, so that what is found before sending reads like what the
-//! server would have said. It never quotes a value: messages and keys must not reach an error text.
+//! server would have said. A problem never quotes a value: messages and keys must not reach an error text.
 
 use std::fmt;
 

@@ -135,7 +135,7 @@ impl Said {
         Ok(())
     }
 
-    /// What the server behind a gateway said (`raw`) is better than what the gateway says of all of them.
+    /// The words of the server behind a gateway (`raw`) say more than the gateway's own, which are alike for all servers.
     fn metadata(&mut self, reader: &mut Reader<'_>, level: u8) -> Result<(), Malformed> {
         let mut first = true;
         reader.object()?;

@@ -160,7 +160,7 @@ impl Decoder {
         }
         self.has_data = false;
         self.dispatched = true;
-        // Who reconnects asks for what follows the last whole event, so its ID stays the last.
+        // A reconnecting client asks for the events after the last whole one, so the ID of that one stays the last.
         Some(Event {
             event: type_of(&self.event_type),
             data: &self.data,
@@ -439,7 +439,7 @@ impl<'i> Events<'_, 'i> {
         }
     }
 
-    /// Whether a line of so many bytes is within the limit, the data before it counted in. What does not fit ends it all.
+    /// Whether a line of so many bytes is within the limit, the data before it counted in. A line that does not fit ends the stream.
     fn fits(&mut self, line: usize) -> bool {
         let decoder = &mut *self.decoder;
         if decoder.data.len() + line > decoder.limit {

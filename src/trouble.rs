@@ -1,4 +1,4 @@
-//! What sort of trouble a call is in, by all that a server says of it: whether asking again may help, and whether asking
+//! The sort of trouble that a call is in, by all that a server says of it: whether asking again may help, and whether asking
 //! somebody else may.
 //!
 //! Statuses alone do not tell: a 429 may say that the money is gone, a 400 that the server failed, a 413 that the minute is
@@ -6,7 +6,7 @@
 
 use crate::text::find;
 
-/// What sort of trouble a call is in.
+/// The sort of trouble that a call is in.
 ///
 /// ```
 /// use chatwire::trouble::{Refusal, Trouble};
@@ -42,7 +42,7 @@ pub enum Trouble {
     Request,
 }
 
-/// What a server says of its refusal, in a body or within a stream.
+/// The words of a server about its refusal, in a body or within a stream.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Refusal<'a> {
     /// The HTTP status, or the one that an error within a stream names.
@@ -51,7 +51,7 @@ pub struct Refusal<'a> {
     pub code: &'a str,
     /// The server's word for the sort of error.
     pub error_type: &'a str,
-    /// What it says to people.
+    /// The message, for people.
     pub message: &'a str,
 }
 
@@ -134,7 +134,7 @@ const REQUEST_SAID: &[&str] = &[
 ];
 
 impl Trouble {
-    /// What sort of trouble a refusal stands for.
+    /// The sort of trouble that a refusal stands for.
     #[must_use]
     pub fn of(refusal: Refusal<'_>) -> Self {
         Self::told(refusal, false)

@@ -15,7 +15,7 @@ const PAGE: usize = 65_536;
 struct Blocks {
     /// The first free block of 2^n bytes; each holds the address of the next.
     free: [Cell<*mut u8>; LARGEST as usize + 1],
-    /// What has never been in use.
+    /// The memory that has never been in use.
     fresh: Cell<usize>,
     end: Cell<usize>,
 }
@@ -62,7 +62,7 @@ unsafe impl GlobalAlloc for Blocks {
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let (has, needs) = (1 << class(layout.size()), 1 << class(size));
-        // What is last grows where it is, so that one long text takes no more than it needs.
+        // The last block grows where it is, so that one long text takes no more than it needs.
         let is_last = block as usize + has == self.fresh.get();
         let is_short = |list: &Cell<*mut u8>| list.get().is_null();
         if has == needs

@@ -1,4 +1,4 @@
-//! What a JavaScript client holds of the engine: its settings, read once, and the way to open responses with them.
+//! A JavaScript client's part of the engine: its settings, read once, and the way to open responses with them.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -47,7 +47,7 @@ impl Decoder {
         self.put_out();
     }
 
-    /// The body is over: 0 closed, 1 lost, 2 aborted. What the host says of it is in the input.
+    /// The body is over: 0 closed, 1 lost, 2 aborted. The host's reason is in the input.
     pub(super) fn end(&mut self, length: usize, reason: f64, now: f64) {
         memory::lend_output(&mut self.stream);
         match reason as u32 {

@@ -84,7 +84,7 @@ pub fn open(connection: usize, length: usize) -> usize {
     opening.map_or(0, |opening| keep(Part::Opening(Box::new(opening))))
 }
 
-/// Does an operation of a part, with `length` bytes of input. What comes of it is in the report. An operation of another part,
+/// Does an operation of a part, with `length` bytes of input. The result is in the report. An operation of another part,
 /// or of none, does nothing.
 #[wasm_bindgen]
 pub fn call(part: usize, operation: u32, length: usize, a: f64, b: f64, c: f64) {

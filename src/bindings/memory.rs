@@ -8,13 +8,13 @@ use wasm_bindgen::prelude::*;
 use crate::json::Writer;
 use crate::stream::Decoder;
 
-/// What one push takes at the most; a larger read is pushed in slices.
+/// The most bytes that one push takes; a larger read is pushed in slices.
 const INPUT_BYTES: usize = 65_536;
 
 /// A buffer that one large batch has grown past this is given back.
 const KEPT_CAPACITY: usize = 512 * 1024;
 
-/// What would need a lock where there are threads.
+/// State that would need a lock where there are threads.
 pub(super) struct Unshared<T>(pub(super) T);
 
 // SAFETY: this module is built for wasm32 without threads, so there is nobody to share it with.
@@ -33,7 +33,7 @@ static REPORT: Unshared<Cell<Report>> = Unshared(Cell::new(Report {
     due: f64::INFINITY,
 }));
 
-/// What the host looks up after a call, in place of another one.
+/// The numbers that the host looks up after a call, in place of another one.
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct Report {

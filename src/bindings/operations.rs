@@ -1,7 +1,7 @@
-//! What the host asks of the engine, by number. `npm/engine/boundary.ts` has the same list, and says what each operation
+//! The operations that the host asks the engine for, by number. `npm/engine/boundary.ts` has the same list, and says what each operation
 //! takes and puts out; `tests/npm/boundary.test.ts` holds the two lists alike.
 
-// What `make` makes.
+// The kinds of part that `make` makes.
 pub(super) const CONNECTION: u32 = 0;
 pub(super) const DECODER: u32 = 1;
 pub(super) const EVENT_STREAM: u32 = 2;

@@ -14,7 +14,7 @@ pub(super) fn value(json: &[u8]) -> Value {
     View::of_body(json).into_root()
 }
 
-/// The members of one options object. What cannot be meant is noted among the problems, and is as if it were not there:
+/// The members of one options object. A value that makes no sense is noted among the problems, and is as if it were not there:
 /// whoever reads the options looks at the problems once, at the end.
 #[derive(Clone, Copy)]
 pub(super) struct Options<'a> {
@@ -60,14 +60,14 @@ impl<'a> Options<'a> {
         self.problems.borrow_mut().push(problem);
     }
 
-    /// What somebody else made of several options, if they could be meant.
+    /// The value that another function made of several options, if they make sense.
     pub(super) fn all_checked<T>(&self, result: Result<T, Vec<Problem>>) -> Option<T> {
         result
             .map_err(|mut problems| self.problems.borrow_mut().append(&mut problems))
             .ok()
     }
 
-    /// What somebody else made of an option, if it could be meant.
+    /// The value that another function made of an option, if it makes sense.
     pub(super) fn checked<T>(&self, result: Result<T, Problem>) -> Option<T> {
         result.map_err(|problem| self.note(problem)).ok()
     }

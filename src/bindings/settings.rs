@@ -1,4 +1,4 @@
-//! The options of clients, calls and decoders: the one place where they are read. What they mean is decided in `policy`.
+//! The options of clients, calls and decoders: the one place where they are read. Their meaning is decided in `policy`.
 
 use std::cell::{Cell, RefCell};
 
@@ -17,7 +17,7 @@ use crate::redact::check_header;
 use crate::stream;
 use crate::usage;
 
-/// What a client is made with; `None` where a problem leaves no address.
+/// The settings of a client; `None` where a problem leaves no address.
 pub(super) fn connect(options: &Options<'_>) -> Option<Settings> {
     let location = options.text("location");
     let own = options.of("provider");
@@ -214,7 +214,7 @@ pub(super) fn call(options: &Options<'_>, body: Option<Value>) -> Call {
     }
 }
 
-/// What a decoder is made with.
+/// The options of a decoder.
 pub(super) fn decoder(options: &Value) -> Result<stream::Options, Error> {
     let problems = RefCell::default();
     let options = Options::new(options, &problems);

@@ -53,7 +53,7 @@ pub struct ChatCompletionChunk {
         skip_serializing_if = "Option::is_none"
     )]
     pub model: Option<String>,
-    /// What is new. Empty in the usage chunk that `stream_options.include_usage` asks for.
+    /// The new part of each choice. Empty in the usage chunk that `stream_options.include_usage` asks for.
     #[serde(default, deserialize_with = "lenient::list")]
     pub choices: Vec<ChunkChoice>,
     /// Tokens so far; by the documentation only in the last chunk before `[DONE]`.
@@ -99,7 +99,7 @@ impl ChatCompletionChunk {
     }
 }
 
-/// What is new in one choice.
+/// The new part of one choice.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ChunkChoice {
     /// From 0; 0 where a server leaves it out.

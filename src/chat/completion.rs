@@ -65,7 +65,7 @@ pub struct ChatCompletion {
     /// The answers: one, unless `n` asked for more.
     #[serde(default, deserialize_with = "lenient::list")]
     pub choices: Vec<Choice>,
-    /// What it used.
+    /// The tokens that the completion used.
     #[serde(
         default,
         deserialize_with = "lenient::option",
@@ -159,7 +159,7 @@ pub struct TokenLogprob {
     /// Its bytes in UTF-8: a token may be part of a character.
     #[serde(default)]
     pub bytes: Option<Vec<u8>>,
-    /// What else was likely here, when `top_logprobs` asked.
+    /// The other likely tokens at this place, when `top_logprobs` asked.
     #[serde(
         default,
         deserialize_with = "lenient::option",

@@ -11,7 +11,7 @@ use super::open_enum::open_enum;
 use super::tool::ToolCall;
 
 open_enum! {
-    /// Who speaks. Electron documents `system`, `user`, `assistant` and `tool`; OpenAI adds `developer`.
+    /// The author of a message. Electron documents `system`, `user`, `assistant` and `tool`; OpenAI adds `developer`.
     Role {
         /// Instructions that hold for the whole conversation.
         System = "system",
@@ -37,10 +37,10 @@ open_enum! {
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Message {
-    /// Who speaks. Some servers leave it out of answers: then it is the assistant.
+    /// The author. Some servers leave the role out of answers, which are then the assistant's.
     #[serde(default = "assistant", deserialize_with = "role")]
     pub role: Role,
-    /// What is said. `None` leaves the field out; [`Content::Null`] writes `null`, which Electron permits only on an
+    /// The content. `None` leaves the field out; [`Content::Null`] writes `null`, which Electron permits only on an
     /// assistant turn that carries tool calls.
     #[serde(default, deserialize_with = "content", skip_serializing_if = "Option::is_none")]
     pub content: Option<Content>,
@@ -116,13 +116,13 @@ impl Message {
         Self::new(Role::System, content)
     }
 
-    /// What the person says.
+    /// A message of the user.
     #[must_use]
     pub fn user(content: impl Into<Content>) -> Self {
         Self::new(Role::User, content)
     }
 
-    /// What the model said earlier.
+    /// An earlier turn of the model.
     #[must_use]
     pub fn assistant(content: impl Into<Content>) -> Self {
         Self::new(Role::Assistant, content)

@@ -1,4 +1,4 @@
-//! What is asked: every field of Electron and ElectronHub, OpenAI's common ones, and room for the rest.
+//! The request: every field of Electron and ElectronHub, OpenAI's common ones, and room for the rest.
 //!
 //! Ranges in the comments are the services' documented ones. They are checked by `policy::validate`, per provider,
 //! not by these types: what one server refuses another accepts.
@@ -56,7 +56,7 @@ pub struct ChatCompletionRequest {
     /// Whether the answer comes as an event stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stream: Option<bool>,
-    /// What the stream carries besides the answer.
+    /// The parts that the stream carries besides the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stream_options: Option<StreamOptions>,
     /// Tools the model may call.
@@ -266,7 +266,7 @@ impl ChatCompletionRequest {
     }
 }
 
-/// What a stream carries besides the answer.
+/// The parts that a stream carries besides the answer.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct StreamOptions {
     /// Ends the stream with a chunk that has `usage` and no choices.
@@ -334,7 +334,7 @@ impl ResponseFormat {
 pub struct JsonSchemaFormat {
     /// Letters, digits, `_` and `-`.
     pub name: String,
-    /// What it is for.
+    /// The purpose of the function.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// The schema.
@@ -392,7 +392,7 @@ pub struct Reasoning {
     /// How much.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effort: Option<ReasoningEffort>,
-    /// Whether it is left out of the answer. It is billed all the same.
+    /// Whether reasoning is left out of the answer. Its tokens are billed all the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exclude: Option<bool>,
     /// The field it comes in, whatever the endpoint.

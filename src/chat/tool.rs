@@ -88,7 +88,7 @@ impl Tool {
 pub struct FunctionDefinition {
     /// The name the model calls it by.
     pub name: String,
-    /// What it does, for the model to read.
+    /// The purpose of the function, for the model to read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// JSON Schema of the parameters. Absent: no parameters.
@@ -186,7 +186,7 @@ pub struct ToolCall {
     /// `function`.
     #[serde(rename = "type", default = "function")]
     pub kind: String,
-    /// What to call, with what.
+    /// The function to call, and its arguments.
     pub function: FunctionCall,
     /// Every other field, as it came: some servers want theirs back (`thought_signature`).
     #[serde(flatten)]

@@ -1,4 +1,4 @@
-//! What a call used, in tokens. What that costs is [`crate::usage`].
+//! The tokens that a call used. Their cost is in [`crate::usage`].
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -17,14 +17,14 @@ pub struct Usage {
     /// The sum.
     #[serde(default, deserialize_with = "lenient::count")]
     pub total_tokens: u64,
-    /// What the prompt tokens were.
+    /// The prompt tokens by kind.
     #[serde(
         default,
         deserialize_with = "lenient::option",
         skip_serializing_if = "Option::is_none"
     )]
     pub prompt_tokens_details: Option<PromptTokensDetails>,
-    /// What the completion tokens were.
+    /// The completion tokens by kind.
     #[serde(
         default,
         deserialize_with = "lenient::option",
@@ -66,7 +66,7 @@ impl Usage {
     }
 }
 
-/// What the prompt tokens were.
+/// The prompt tokens by kind.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct PromptTokensDetails {
     /// Served from the prefix cache, and billed at its price.
@@ -88,7 +88,7 @@ pub struct PromptTokensDetails {
     pub extra: Map<String, Value>,
 }
 
-/// What the completion tokens were.
+/// The completion tokens by kind.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct CompletionTokensDetails {
     /// Of reasoning, billed whether shown or not.

@@ -37,7 +37,7 @@ pub(super) struct Fallback {
 
 /// One call of a client.
 pub(super) struct Asking {
-    /// Whose call it is.
+    /// The client that makes the call.
     asked: Rc<Connection>,
     fallback: Rc<[Fallback]>,
     request: ChatCompletionRequest,
@@ -48,7 +48,7 @@ pub(super) struct Asking {
     current: Option<Conversation>,
 }
 
-/// What is said with one server.
+/// The attempts at one server.
 struct Conversation {
     connection: Rc<Connection>,
     opening: Opening,
@@ -74,14 +74,14 @@ impl Asking {
         }
     }
 
-    /// Who answers now.
+    /// The server that answers now.
     pub(super) fn answering(&self) -> &Connection {
         self.current
             .as_ref()
             .map_or(&self.asked, |conversation| &conversation.connection)
     }
 
-    /// Whose call it is.
+    /// The client that makes the call.
     pub(super) fn asked(&self) -> Rc<Connection> {
         Rc::clone(&self.asked)
     }
@@ -119,7 +119,7 @@ impl Asking {
         }
     }
 
-    /// Who else may do better than this, and what to ask them.
+    /// The next fallback that may do better than this error, and the request for it.
     fn next_other(&mut self, error: &Error) -> Option<(Rc<Connection>, ChatCompletionRequest)> {
         let trouble = error.trouble.fallback()?;
         let fallback = Rc::clone(&self.fallback);

@@ -161,7 +161,7 @@ impl Connection {
         }
     }
 
-    /// Tells the observer what happens. What it makes of it, or throws, is its own affair.
+    /// Tells the observer of an event. Its return value and its exceptions are ignored.
     fn tell(&self, event: &str, what: &str) {
         if let Some(observer) = &self.observer {
             let _ = observer.call2(&JsValue::UNDEFINED, &event.into(), &what.into());

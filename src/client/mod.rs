@@ -262,7 +262,7 @@ impl ClientBuilder {
         Self { key: Some(key), ..self }
     }
 
-    /// Whom to ask when this server cannot answer: it was not reached, failed, takes no more for longer than the call can wait,
+    /// The client to ask when this server cannot answer: it was not reached, failed, takes no more for longer than the call can wait,
     /// lacks money, model or permission for the place, or broke off before the first token. They are asked in the order they
     /// were added, with their own settings; `adapt` makes the request theirs. Their own fallbacks are not followed.
     ///

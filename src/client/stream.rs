@@ -121,7 +121,7 @@ impl ChatStream {
         self.outcome.as_ref()
     }
 
-    /// Ends the stream now; dropping it does so too. What had arrived is in the outcome.
+    /// Ends the stream now; dropping it does so too. The text that had arrived is in the outcome.
     pub fn abort(&mut self) {
         if self.coming.take().is_some() {
             let attempts = self.decoder.take_attempts();

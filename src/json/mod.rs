@@ -16,7 +16,7 @@ pub(crate) use typed::elements;
 pub(crate) use typed::typed;
 pub use writer::Writer;
 
-/// A `match` of bytes with words, one comparison a word. What `match` itself makes of it compares byte by byte, which is ten
+/// A `match` of bytes with words, one comparison a word. The code that `match` itself makes compares byte by byte, which is ten
 /// bytes of code for each.
 macro_rules! match_bytes {
     ($bytes:expr, { $($($word:literal)|+ $(if $guard:expr)? => $then:expr,)+ _ => $other:expr $(,)? }) => {

@@ -6,7 +6,7 @@ use super::text::{Str, hex4, plain_length};
 /// How deeply arrays and objects may nest.
 pub const MAX_DEPTH: u32 = 128;
 
-/// The bytes are not JSON; [`Reader::at`] is the offset of the first byte that cannot be. It carries nothing itself, so that
+/// The bytes are not JSON; [`Reader::at`] is the offset of the first byte that cannot be. The error itself carries nothing, so that
 /// a result is one word, returned in a register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Malformed;

@@ -1,4 +1,4 @@
-//! What all clients of one key at one server share: the plan's limits and the cooldown.
+//! The state that all clients of one key at one server share: the plan's limits and the cooldown.
 //!
 //! Plain data in a table: no waiter is woken by another request, since some hosts forbid that. Each looks again on a timer
 //! of its own.
@@ -13,7 +13,7 @@ use crate::provider::Limits;
 /// So many accounts are remembered; a gateway may see a new key with every request.
 const MAX_ACCOUNTS: usize = 1024;
 
-/// What is known of one key at one server.
+/// The state of one key at one server.
 struct Account {
     id: u64,
     breaker: Breaker,

@@ -1,6 +1,6 @@
 //! Nothing is sent into a cooldown that a server has named.
 //!
-//! One breaker per key and host, shared by every client of both as plain data. It opens only when a server says how
+//! One breaker per key and host, shared by every client of both as plain data. The breaker opens only when a server says how
 //! long, or is known to: failures alone do not open it.
 
 use super::retry::LONGEST_WAIT_MS;

@@ -24,7 +24,7 @@ pub struct Latencies {
 }
 
 impl Latencies {
-    /// Remembers one. What is no time is passed over.
+    /// Remembers one. A value that is no time is passed over.
     pub fn add(&mut self, ms: f64) {
         if !(ms >= 0.0 && ms.is_finite()) {
             return;

@@ -16,7 +16,7 @@ pub enum Key {
     Asked,
 }
 
-/// What the caller gave for a key.
+/// The caller's value for the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GivenKey<'a> {
     /// Nothing was said.
@@ -29,7 +29,7 @@ pub enum GivenKey<'a> {
     Function,
 }
 
-/// What the host's environment has to say about the variable that a provider's key is usually in.
+/// The state of the host's environment variable that a provider's key is usually in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Environment<'a> {
     /// The host has none.
@@ -40,10 +40,10 @@ pub enum Environment<'a> {
     Value(&'a str),
 }
 
-/// What [`choose_key`] needs to know.
+/// The input of [`choose_key`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyQuestion<'a> {
-    /// What the caller gave.
+    /// The caller's value.
     pub given: GivenKey<'a>,
     /// The variable [`Provider::key_variable`].
     pub environment: Environment<'a>,
@@ -65,7 +65,7 @@ pub enum KeyChoice {
     Read(&'static str),
 }
 
-/// Chooses the key for a server. What the caller gives, `null` too, goes before the environment. Only at a built-in
+/// Chooses the key for a server. The caller's own value, `null` too, takes precedence over the environment. Only at a built-in
 /// provider's own host is a key required, read from the environment, and guarded in pages.
 ///
 /// # Errors

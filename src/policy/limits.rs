@@ -1,6 +1,6 @@
 //! A plan's limits, kept on the client: requests per minute and requests at once, with waiters served in order.
 //!
-//! Plain data. It wakes nobody, because in workerd one request must not touch another's timers: each waiter asks again
+//! Plain data, which wakes no waiter, because in workerd one request must not touch another's timers: each waiter asks again
 //! on its own timer, and one that stops asking is passed over.
 
 use crate::problem::Problem;

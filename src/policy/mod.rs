@@ -1,4 +1,4 @@
-//! What to send, when to send it again, and what it costs: every decision that needs no I/O.
+//! The request to send, when to send it again, and what it costs: every decision that needs no I/O.
 //!
 //! Time is milliseconds on one clock of the caller's choice, and a random number is a number in 0..1; both are arguments.
 

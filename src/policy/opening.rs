@@ -25,7 +25,7 @@ use crate::text::joined;
 use crate::trouble::{Refusal, Trouble};
 use crate::waits;
 
-/// What a host knows at one moment.
+/// The host's clocks and random number at one moment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
     /// Milliseconds on the clock that streams are timed with.
@@ -36,7 +36,7 @@ pub(crate) struct Moment {
     pub(crate) random: f64,
 }
 
-/// What came of the last [`Action`].
+/// The result of the last [`Action`].
 pub(crate) enum Event {
     /// Nothing was to be done yet, or the wait is over.
     Due,
@@ -56,7 +56,7 @@ pub(crate) enum Event {
     Body(String),
     /// The time for it ran out.
     TimedOut,
-    /// It could not be done, in the host's words.
+    /// The action failed, in the host's words.
     Failed(String),
     /// The caller left.
     Aborted,
@@ -77,7 +77,7 @@ pub(crate) struct Broken {
     pub(crate) body: String,
 }
 
-/// What to do next.
+/// The next thing for a shell to do.
 pub(crate) enum Action {
     /// Ask for the key, for so many milliseconds at the most.
     Key(Option<f64>),
@@ -107,7 +107,7 @@ enum State {
     New,
     /// An attempt is due.
     Ready,
-    /// It waits for the account to be free.
+    /// The call waits for the account to be free.
     Entering,
     Asking,
     Sent,
@@ -135,9 +135,9 @@ pub(crate) struct Opening {
     spent: Option<f64>,
     /// The end of the last wait that an observer was told of.
     told_until: f64,
-    /// What looks wrong with the request, which is sent all the same.
+    /// The warnings about the request, which is sent all the same.
     warnings: Vec<Problem>,
-    /// What an observer is told of since the last step: elements of a JSON array, `[name, what],…`.
+    /// The events for an observer since the last step: elements of a JSON array, `[name, what],…`.
     pub(crate) told: Writer,
 }
 
@@ -162,7 +162,7 @@ impl Opening {
         }
     }
 
-    /// What to do next. After [`Action::Fail`] there is nothing more, and after
+    /// The next action. After [`Action::Fail`] there is nothing more, and after
     /// [`Action::Open`] nothing but [`Event::Broken`].
     pub(crate) fn step(&mut self, event: Event, at: Moment) -> Action {
         if let Some(place) = &mut self.place {
@@ -365,7 +365,7 @@ impl Opening {
         self.enter(at)
     }
 
-    /// Whose cooldown it is: of one model, unless the server is known to refuse all that a key asks for.
+    /// The name that a cooldown is kept under: of one model, unless the server is known to refuse all that a key asks for.
     fn cooled(&self) -> u64 {
         let provider = &self.settings.provider;
         let asked = self.call.view.as_ref().and_then(View::model);
@@ -507,7 +507,7 @@ impl Opening {
             accounts::cool_down(self.cooled(), at.wall + wait, at.wall);
         }
         match retry::decide(&made) {
-            // What the server asks for costs nothing.
+            // A retry that the server asks for costs nothing.
             Decision::Retry { after_ms } if named.is_some_and(|wait| wait > 0.0) || self.may_spend(error.trouble) => {
                 let reason = self.call.attempts.last().map(|last| last.reason.clone());
                 self.tell("onRetry")
@@ -548,7 +548,7 @@ impl Opening {
 
     /// Begins what an observer is told: its name, and an object with the provider, and with the address unless that is known.
     fn tell(&mut self, name: &str) -> &mut Writer {
-        // What is in the query may be a secret.
+        // The query may hold a secret.
         let url = scrub(self.call.url(&self.settings), self.key.as_deref());
         let out = self.told.comma().raw(b"[").string(name).raw(b",{");
         out.member("provider", &self.settings.provider.name);

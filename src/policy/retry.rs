@@ -35,7 +35,7 @@ pub fn retries(number: f64) -> Result<u32, Problem> {
     }
 }
 
-/// What a response's headers say about trying again.
+/// The hints of a response's headers about trying again.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Hints {
     /// `x-should-retry`.
@@ -89,7 +89,7 @@ impl Hints {
     #[must_use]
     pub fn read_all(headers: &[(String, String)], body: &str, trouble: Trouble, epoch_ms: f64) -> Self {
         let mut hints = Self::read(headers, epoch_ms);
-        // What is said to people beside a plain no is not for us.
+        // A message to people beside a plain `false` is ignored.
         let is_told = hints.wait_ms.is_some() || hints.should_retry == Some(false);
         if is_told || !matches!(trouble, Trouble::Limit | Trouble::Server | Trouble::Quota) {
             return hints;
@@ -119,9 +119,9 @@ pub struct Attempt {
     pub number: u32,
     /// How many may follow the first.
     pub max_retries: u32,
-    /// What went wrong.
+    /// The trouble that made the attempt fail.
     pub trouble: Trouble,
-    /// What the server says about trying again.
+    /// The server's hints about trying again.
     pub hints: Hints,
     /// The time, on the clock that `retry_at` shall be on.
     pub now_ms: f64,
@@ -133,7 +133,7 @@ pub struct Attempt {
     pub cooldown_ms: Option<f64>,
 }
 
-/// What to do about it.
+/// The decision about a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Decision {
     /// Send it again after so many milliseconds.

@@ -1,4 +1,4 @@
-//! What is sent: a client's settings and one call, made into a request. Pure.
+//! The request that is sent: a client's settings and one call, made into a request. Pure.
 
 use std::cell::Cell;
 
@@ -18,7 +18,7 @@ use crate::usage::TokenPrices;
 /// A header or query parameter; without a value it takes one away that the client would send.
 pub(crate) type Pair = (String, Option<String>);
 
-/// What a client was made with.
+/// The settings of a client.
 pub(crate) struct Settings {
     pub(crate) provider: Provider,
     pub(crate) base: BaseUrl,
@@ -53,13 +53,13 @@ pub(crate) struct Call {
     pub(crate) stream: bool,
     /// When the caller asked, on the clock of [`Moment::now`](super::opening::Moment::now).
     pub(crate) started: f64,
-    /// Who was asked before, when this is a fallback.
+    /// The attempts made before, when this is a fallback.
     pub(crate) attempts: Vec<Attempt>,
     /// The prices of the model that is asked for, where the client has one for each.
     pub(crate) prices: Option<TokenPrices>,
 }
 
-/// What to send.
+/// The request to send.
 pub(crate) struct Request {
     /// Without a query.
     pub(crate) url: String,
@@ -67,7 +67,7 @@ pub(crate) struct Request {
     pub(crate) method: &'static str,
     /// To be set in this order; without a value, to be deleted.
     pub(crate) headers: Vec<Pair>,
-    /// What stands for the body's first byte, where that has to change.
+    /// The replacement of the body's first byte, where that has to change.
     pub(crate) start: Option<String>,
     /// Milliseconds to wait for the response headers.
     pub(crate) timeout: Option<f64>,

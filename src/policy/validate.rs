@@ -2,7 +2,7 @@
 //!
 //! The law is the provider's [`rules`](Provider::rules), each with its source; this is only the judge. By default it refuses what the
 //! service documents as rejected or out of range, and nothing else: what another service accepts is that service's
-//! business. What is legal and probably a mistake is [`Severity::Suspicious`].
+//! business. A request that is legal and probably a mistake is [`Severity::Suspicious`].
 
 use crate::chat::view::{Value, View};
 use crate::json::Reader;
@@ -117,7 +117,7 @@ struct Judge<'a> {
     nullable: bool,
 }
 
-/// A part of a path. It becomes text where there is a problem, and costs nothing where there is none.
+/// A part of a path. The part becomes text only where there is a problem.
 #[derive(Clone, Copy)]
 enum Part<'a> {
     Name(&'a str),
@@ -421,7 +421,7 @@ impl<'a> Judge<'a> {
         self.refuse("not_allowed", message);
     }
 
-    /// What is legal, and probably a mistake.
+    /// Parameters that are legal, and probably a mistake.
     fn suspect(&mut self, request: &'a View, provider: &'a Provider) {
         self.suspect_calls(request.messages());
         let top = request

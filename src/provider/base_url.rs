@@ -1,6 +1,6 @@
 //! Base URLs: checked once, then joined without surprises.
 //!
-//! Not a URL parser. It accepts the plain `http(s)://host[:port]/path` a base URL should be and refuses everything whose
+//! Not a URL parser. The check accepts the plain `http(s)://host[:port]/path` a base URL should be and refuses everything whose
 //! meaning parsers disagree on (backslashes, user names, percent signs in the host), because the host decides whether a
 //! key is needed and guarded.
 
@@ -107,7 +107,7 @@ impl BaseUrl {
     }
 
     fn absolute(text: &str) -> Result<Self, Problem> {
-        // What the page's own URL brings along is no better.
+        // The same holds for the parts that come from the page's own URL.
         check_letters(text)?;
         let (scheme, rest) = cut(text, scheme_end(text));
         let scheme = scheme.to_ascii_lowercase();

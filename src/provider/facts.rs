@@ -27,7 +27,7 @@ pub(super) struct Defaults {
     pub(super) cooldown_ms: Option<f64>,
 }
 
-/// What a server can do.
+/// The capabilities of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capabilities {
     /// `response_format: { type: "json_schema" }`.
@@ -57,7 +57,7 @@ pub struct Limits {
 /// A variant of a provider's base URL.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Endpoint {
-    /// What the option `endpoint` calls it, and the last part of its path.
+    /// The name that the option `endpoint` has for it, and the last part of its path.
     pub name: &'static str,
     /// Where it is.
     pub base_url: &'static str,
@@ -68,7 +68,7 @@ pub struct Endpoint {
 /// Where reasoning appears in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReasoningPlace {
-    /// Nowhere: the request hides it. What looks like a tag is text.
+    /// Nowhere: the request hides it. A text that looks like a tag is text.
     None,
     /// In this field, beside `content`.
     Field(&'static str),

@@ -1,4 +1,4 @@
-//! Who answers: a provider is data, and a few pure functions over it.
+//! Providers: each is data, and a few pure functions over it.
 //!
 //! A built-in one is a file of constants beside this one, each citing its documentation; nothing else in the crate knows
 //! a server's name. A fourth is one more such file. A user's own is [`Provider::custom`].
@@ -25,7 +25,7 @@ pub use crate::usage::Prices;
 
 const BUILT_IN: [&Defaults; 3] = [&electron::DATA, &electronhub::DATA, &openai::DATA];
 
-/// What is known about a server before the first request.
+/// The facts about a server before the first request.
 ///
 /// ```
 /// use chatwire::provider::Provider;
@@ -48,7 +48,7 @@ pub struct Provider {
     pub default_model: Option<Cow<'static, str>>,
     /// The only models there are; empty where unknown.
     pub models: &'static [&'static str],
-    /// What it can do.
+    /// The capabilities of the server.
     pub capabilities: Capabilities,
     /// Documented restrictions of request fields.
     pub rules: &'static [Rule],
@@ -58,7 +58,7 @@ pub struct Provider {
     pub messages: MessageRules,
     /// Ranges a custom provider adds.
     pub ranges: Vec<Range>,
-    /// What a million tokens cost; `None` where unknown.
+    /// The prices of a million tokens; `None` where unknown.
     pub prices: Option<Prices>,
     /// The plans it sells.
     pub plans: &'static [(Plan, Limits)],

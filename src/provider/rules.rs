@@ -5,7 +5,7 @@
 pub struct Rule {
     /// The field, from the outside in: `["reasoning", "effort"]`.
     pub path: &'static [&'static str],
-    /// What it has to be, when it is there and not `null`.
+    /// The check of the value, when the field is there and not `null`.
     pub check: Check,
 }
 
@@ -17,7 +17,7 @@ impl Rule {
     }
 }
 
-/// What a field has to be.
+/// The check of a field's value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Check {
     /// A number, both ends included.
@@ -48,7 +48,7 @@ pub enum Check {
     AtMost(f64, &'static str),
 }
 
-/// What is documented about messages.
+/// The documented rules for messages.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MessageRules {
     /// The roles there are; empty where any will do.

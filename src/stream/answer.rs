@@ -156,7 +156,7 @@ impl Answer {
         Ok(progress)
     }
 
-    /// Which choice an index means that stands alone in its chunk. It is a count of chunks where it is higher than any choice
+    /// The choice that an index means when it stands alone in its chunk. The index is a count of chunks where it is higher than any choice
     /// has, or goes up by one together with a new id while there is one choice.
     fn index_of_only(&mut self, index: u64, id: Field<'_>, ledger: &mut Ledger) -> Taken<u64> {
         /// Nobody is asked for more choices.
@@ -259,7 +259,7 @@ impl Answer {
         result
     }
 
-    /// The stream ended like this. What parts held back is handed out, but no sentence to a listener who has left.
+    /// The stream ended like this. The text that parts held back is handed out, but no sentence to a listener who has left.
     pub(super) fn end(&mut self, status: Status, ledger: &mut Ledger) -> Taken {
         let result = self.end_choices(status == Status::Complete, ledger);
         if status != Status::Aborted {

@@ -10,7 +10,7 @@ pub(super) enum Timeout {
     Total,
 }
 
-/// What ran out, and how many milliseconds it was.
+/// The timeout that ran out, and its milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct RanOut {
     pub(super) timeout: Timeout,
@@ -141,7 +141,7 @@ impl Clock {
 mod tests {
     use super::*;
 
-    /// What has run out, unless all of the answer is there.
+    /// The timeout that has run out, unless all of the answer is there.
     fn ran_out(clock: &Clock, pending: f64, now: f64) -> Option<Timeout> {
         clock.ran_out(pending, now, false).map(|ran_out| ran_out.timeout)
     }

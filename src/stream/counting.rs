@@ -13,7 +13,7 @@ const CERTAIN_BY_ROLE: u64 = 3;
 
 #[derive(Debug, Default)]
 pub(super) struct Counting {
-    /// It is decided.
+    /// The question is decided.
     is_over: bool,
     /// The index of the next chunk, if they count.
     next: u64,
@@ -24,12 +24,12 @@ pub(super) struct Counting {
     held: Vec<Vec<u8>>,
 }
 
-/// What a chunk says of those before it.
+/// The verdict of a chunk on those before it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Says {
     /// Nothing: it is to be taken as it is.
     Nothing,
-    /// It is to be held back.
+    /// The chunk is to be held back.
     Perhaps,
     /// Their indexes count.
     Counts,
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
     use crate::json::Reader;
 
-    /// What each of these choices, one a chunk, says; at the end whether those held back count.
+    /// The verdict of each of these choices, one a chunk; at the end whether those held back count.
     fn said(choices: &[&str]) -> (Vec<Says>, bool) {
         let mut counting = Counting::default();
         let mut says = Vec::new();

@@ -57,7 +57,7 @@ pub(super) fn is_failure(reason: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// What notes of chunks amount to: proof, and which of their reasons counted.
+    /// The sum of the notes of chunks: proof, and which of their reasons counted.
     fn noted(chunks: &[(bool, bool)]) -> (bool, Vec<bool>) {
         let mut finish = Finish::default();
         let told = chunks

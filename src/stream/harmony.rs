@@ -8,7 +8,7 @@ use crate::text::{find, split_at_mark};
 pub(super) const CHANNEL: &str = "<|channel|>";
 pub(super) const START: &str = "<|start|>";
 pub(super) const MESSAGE: &str = "<|message|>";
-/// What ends a message.
+/// The marks that end a message.
 pub(super) const ENDS: [&str; 5] = ["<|end|>", "<|return|>", "<|call|>", START, CHANNEL];
 /// The first channel of an answer.
 pub(super) const ANALYSIS: &str = "analysis";
@@ -21,7 +21,7 @@ const FOLLOW: [(&str, Channel); 4] = [
     ("assistantcommentary", Channel::Text),
 ];
 
-/// What the messages of a channel are.
+/// The kind of a channel's messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Channel {
     Reasoning,
@@ -46,7 +46,7 @@ impl Channel {
     }
 }
 
-/// What stands behind the name of the first channel, whose mark was part of the prompt or was taken away.
+/// The text behind the name of the first channel, whose mark was part of the prompt or was taken away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Behind {
     /// The next mark.
@@ -55,7 +55,7 @@ pub(super) enum Behind {
     Body,
 }
 
-/// What the text behind the name of the first channel is; `None` where the name is but a word.
+/// The kind of the text behind the name of the first channel; `None` where the name is but a word.
 pub(super) fn behind_analysis(after: &str) -> Option<Behind> {
     if after.starts_with(MESSAGE) {
         return Some(Behind::Message);

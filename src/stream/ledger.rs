@@ -103,7 +103,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Counts the bytes of a value that there is one of, such as an id, as far as it is longer than such values are. It had
+    /// Counts the bytes of a value that there is one of, such as an id, as far as it is longer than such values are. The value had
     /// `before` bytes until now, and has `after`.
     pub(super) fn hold_long(&mut self, before: usize, after: usize) -> Taken {
         self.hold(after.saturating_sub(before.max(SHORT_BYTES)))

@@ -32,7 +32,7 @@ const TOKENS: [&str; 6] = [
 /// No control token is longer, in bytes.
 const LONGEST: usize = 48;
 
-/// What is held back, once nothing more comes.
+/// The text that is held back, once nothing more comes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Rest {
     /// Control tokens: none of the answer.
@@ -76,7 +76,7 @@ impl Place {
     }
 }
 
-/// What the text at some `<` is.
+/// The kind of the text at some `<`.
 enum Mark {
     Token(usize),
     Call,
@@ -195,7 +195,7 @@ impl Marks {
     }
 }
 
-/// What `text`, which starts with `<`, is.
+/// The kind of `text`, which starts with `<`.
 fn mark_at(text: &str, place: Place) -> Mark {
     let is_special = text.starts_with("<|") || text.starts_with("<｜");
     if text.starts_with('[') {

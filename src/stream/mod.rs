@@ -98,7 +98,7 @@ const BLANK_LINE_MS: f64 = 100.0;
 /// - **State**, at any time: [`has_ended`](Self::has_ended), [`repairs`](Self::repairs), [`used`](Self::used). They change with
 ///   inputs only, and no more after the end; but [`set_prompt_tokens`](Self::set_prompt_tokens) changes what an estimate says.
 /// - **Outcome**: [`outcome`](Self::outcome), [`outcome_json`](Self::outcome_json) and [`failure`](Self::failure) are `None` until
-///   the stream has ended. It ends once: by `[DONE]`, an error, a refusal, a timeout, or the end of its body.
+///   the stream has ended. A stream ends once: by `[DONE]`, an error, a refusal, a timeout, or the end of its body.
 #[derive(Debug)]
 pub struct Decoder {
     options: Options,
@@ -176,7 +176,7 @@ impl Decoder {
     }
 
     /// The same for any read to come: for how many milliseconds it may be pending, and the time when a tick is due anyway.
-    /// Infinity stands for no limit. It holds until the next call.
+    /// Infinity stands for no limit. Both hold until the next call.
     #[cfg_attr(chatwire_speed, optimize(speed))]
     pub fn patience(&self) -> (f64, f64) {
         if self.ending.is_some() {

@@ -5,7 +5,7 @@
 //!
 //! # The edits
 //!
-//! An event is `{"type":"partial","choice":0,"edits":[…],"open":[…]}`, with an `index` for the arguments of a tool call. Whoever applies it keeps a stack of *places* that are
+//! An event is `{"type":"partial","choice":0,"edits":[…],"open":[…]}`, with an `index` for the arguments of a tool call. The code that applies the edits keeps a stack of *places* that are
 //! still open. At the start it holds one place, a list that is to receive the value as its only element: the live value is
 //! that element.
 //!
@@ -355,7 +355,7 @@ impl PartialJson {
         self.edits.raw(closer(kind));
         self.open.pop();
         if self.open.len() < self.old {
-            // It was open before this chunk: what follows is an edit of what it is in.
+            // The value was open before this chunk: what follows is an edit of its container.
             self.old = self.open.len();
             let segment = self.segment();
             self.edits.raw(b",").raw(&[segment]);

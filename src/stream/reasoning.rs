@@ -11,7 +11,7 @@ use super::harmony::{
 use crate::json::Str;
 use crate::text::find;
 
-/// What opens a block, and what closes it.
+/// The tag that opens a block, and the one that closes it.
 pub(super) const PAIRS: [(&str, &str); 8] = [
     ("<think>", "</think>"),
     ("<thinking>", "</thinking>"),
@@ -23,7 +23,7 @@ pub(super) const PAIRS: [(&str, &str); 8] = [
     ("◁think▷", "◁/think▷"),
 ];
 
-/// What a piece of content turned out to be.
+/// The kind of a piece of content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Piece<'a> {
     Text(&'a str),
@@ -318,7 +318,7 @@ const TAGS: [&str; 2 * PAIRS.len()] = {
     tags
 };
 
-/// What the content may start with, if it starts with reasoning.
+/// The tags that the content may start with, if it starts with reasoning.
 fn opens() -> impl Iterator<Item = &'static str> {
     PAIRS.iter().map(|(open, _)| *open).chain([CHANNEL, START])
 }
@@ -329,7 +329,7 @@ fn starts(text: &str, tag: &str) -> bool {
     start.is_some_and(|start| start.eq_ignore_ascii_case(tag.as_bytes()))
 }
 
-/// What ends a quotation that begins so.
+/// The end of a quotation that begins so.
 fn closing_quote(open: char) -> Option<char> {
     Some(match open {
         '"' | '\'' => open,

@@ -1,4 +1,4 @@
-//! What the decoder had to put right, counted by kind.
+//! The repairs that the decoder made, counted by kind.
 
 /// One kind of repair. The code is what users see; `docs/dialects.md` says who needs it and what is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,7 +139,7 @@ impl Repair {
 /// How often one repair was made, and at which event first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Count {
-    /// What was repaired.
+    /// The kind of the repair.
     pub repair: Repair,
     /// The ordinal of the first event that needed it, from 0.
     pub at: u64,

@@ -211,7 +211,7 @@ pub(super) fn is_telling(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// What pieces of content become, and whether something was sent again.
+    /// The text that pieces of content become, and whether something was sent again.
     fn taken(pieces: &[&str]) -> (String, bool) {
         let mut repeats = Repeats::new(true);
         let (mut text, mut repeated) = (String::new(), false);

@@ -399,7 +399,7 @@ pub(super) enum Part<'a> {
 /// The most levels of parts within a thought within a list of parts: the text is the server's.
 const MAX_PART_DEPTH: u32 = 7;
 
-/// Gives each part of a content that was sent as a list (or as one object) to `sink`, until it fails. What is neither text nor
+/// Gives each part of a content that was sent as a list (or as one object) to `sink`, until it fails. A part that is neither text nor
 /// reasoning is passed over.
 pub(super) fn parts<'a>(raw: &'a [u8], sink: &mut dyn FnMut(Part<'a>) -> Taken) -> Taken {
     let mut result = Ok(());

@@ -37,7 +37,7 @@ impl Speech {
         self.splitter.flush(|sentence| write(sentence, self.choice, output));
     }
 
-    /// What came so far was none of the answer.
+    /// The text that came so far was no part of the answer.
     pub(super) fn restart(&mut self) {
         self.splitter.restart();
     }

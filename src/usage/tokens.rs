@@ -155,7 +155,7 @@ pub(crate) fn charged(usage: &[u8]) -> Option<u64> {
     cost
 }
 
-/// A number of dollars, perhaps in quotes, in pico-dollars. What is smaller is cut off.
+/// A number of dollars, perhaps in quotes, in pico-dollars. Smaller fractions are cut off.
 fn pico_dollars(raw: &[u8]) -> Option<u64> {
     let text = raw
         .strip_prefix(b"\"")

@@ -402,7 +402,7 @@ impl Choice {
         Ok(taken.is_some())
     }
 
-    /// Reasoning comes beside the content, so the content has no tags. What it holds back for one comes before what follows.
+    /// Reasoning comes beside the content, so the content has no tags. Text that is held back for a tag comes before the reasoning.
     fn expect_no_tags(&mut self, ledger: &mut Ledger) -> Taken {
         if self.tags.seen_field() {
             self.flush(ledger)?;
@@ -534,7 +534,7 @@ impl Choice {
     /// The stream is over: nothing more comes for any part of this choice. `complete`: and it was all of it.
     pub(super) fn end(&mut self, complete: bool, ledger: &mut Ledger) -> Taken {
         if !complete && !self.finish.is_proof {
-            // It meant nothing: more came after it, or was to come.
+            // The finish reason meant nothing: more came after it, or was to come.
             self.finish_reason = None;
         }
         if self.finish_reason.is_some() && !self.finish_told {

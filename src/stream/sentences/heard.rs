@@ -2,7 +2,7 @@
 
 use super::letters::{is_cut, is_space, is_word};
 
-/// What of a text was heard, when `units` UTF-16 units of it were spoken: it ends with the last word that was heard whole.
+/// The part of a text that was heard, when `units` UTF-16 units of it were spoken: it ends with the last word that was heard whole.
 /// Scripts without spaces end with the last whole character.
 ///
 /// ```

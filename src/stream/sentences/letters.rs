@@ -1,4 +1,4 @@
-//! What a character is, as far as sentences care: ranges in place of Unicode's tables, which would outweigh the rules.
+//! The class of a character, as far as sentences care: ranges in place of Unicode's tables, which would outweigh the rules.
 
 /// Whether `c` is one of these.
 pub(super) fn among(set: &str, c: char) -> bool {
@@ -91,7 +91,7 @@ const STANDING: &[[u16; 2]] = &[
     [0xFF01, 0xFF9D],
 ];
 
-/// What binds to the character after it: joiners, what stands before its letter, the first halves of Hangul syllables.
+/// Characters that bind to the one after them: joiners, those that stand before its letter, the first halves of Hangul syllables.
 const BINDING: &[[u16; 2]] = &[
     [0x600, 0x605],
     [0x6DD, 0x6DD],

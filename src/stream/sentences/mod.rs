@@ -42,7 +42,7 @@ const CLAUSE: &str = ",;:—–،؛";
 /// The same, in scripts that put no space after them.
 const WIDE_CLAUSE: &str = "，、；：";
 
-/// What a sentence may end with.
+/// The characters that a sentence may end with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// A line without any mark.
@@ -76,7 +76,7 @@ enum Verdict {
     Wait,
 }
 
-/// What is known of the open sentence. Places are offsets into its bytes.
+/// The state of the open sentence. Places are offsets into its bytes.
 #[derive(Debug, Default)]
 struct Open {
     units: usize,
@@ -111,7 +111,7 @@ pub struct Splitter {
     strips: bool,
     has_ordinals: bool,
     is_greek: bool,
-    /// What of the text is not given out yet.
+    /// The part of the text that is not given out yet.
     text: String,
     /// Where the open sentence starts: in `text`, and in all of the text.
     from: usize,
@@ -199,7 +199,7 @@ impl Splitter {
         self.drop_given();
     }
 
-    /// What was given so far turned out to be none of the text, which starts anew.
+    /// The text given so far turned out to be no part of the answer, which starts anew.
     pub(super) fn restart(&mut self) {
         self.text.clear();
         (self.read, self.from, self.offset, self.start) = (0, 0, 0, 0);
@@ -225,7 +225,7 @@ impl Splitter {
         self.text.drain(..std::mem::take(&mut self.from));
     }
 
-    /// Gives out the open sentence up to `at`. What lies beyond is read again, as the start of the next.
+    /// Gives out the open sentence up to `at`. The text beyond it is read again, as the start of the next.
     fn cut(&mut self, at: usize, out: &mut dyn FnMut(Sentence<'_>)) {
         let text = self.text.get(self.from..self.from + at).unwrap_or_default();
         if text.is_empty() {
@@ -328,7 +328,7 @@ impl Splitter {
         None
     }
 
-    /// What `c` makes of the stop before it.
+    /// The meaning that `c` gives to the stop before it.
     fn judge(&mut self, c: char, at: usize) -> Verdict {
         let text = self.text.get(self.from..).unwrap_or_default();
         let word = text.get(self.open.word..at).unwrap_or_default();

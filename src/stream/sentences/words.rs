@@ -22,7 +22,7 @@ const ANYWHERE: &str = "etc inc ltd pvt govt cr tbk dll dsb dst dkk co corp llc 
 /// Abbreviations with full stops inside that no name follows: degrees and eras.
 const BEFORE_NO_NAME: &str = "ph.d ll.m ll.b j.d b.c a.d c.e b.c.e";
 
-/// What a time of day stands after at the start of a sentence: "At 5 p.m. Mr. Smith left."
+/// The words that a time of day stands after at the start of a sentence: "At 5 p.m. Mr. Smith left."
 const PREPOSITIONS: &str = "At On By In From Until Before After Since Around About";
 
 /// Titles that may follow a time of day within a sentence.
@@ -42,12 +42,12 @@ const BEFORE_ORDINAL: &str = "der die das dem den des am im vom zum zur beim";
 /// Languages that write an ordinal number with a full stop.
 const WITH_ORDINALS: &str = "de da nb nn no fi is et lv cs sk sl hr sr bs hu pl tr lb";
 
-/// What a full stop after a word means.
+/// The meaning of a full stop after a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {
     /// The end of a sentence.
     End,
-    /// It belongs to the word.
+    /// The stop belongs to the word.
     Part,
     /// The end, unless a number follows.
     EndBeforeWords,
@@ -82,7 +82,7 @@ pub(super) fn has_ordinals(language: &str) -> bool {
     listed(WITH_ORDINALS, language, false)
 }
 
-/// What the full stop after `word` means. `before` is the word before it, `is_item` says that the word is the first of a line.
+/// The meaning of the full stop after `word`. `before` is the word before it, `is_item` says that the word is the first of a line.
 pub(super) fn full_stop(word: &str, before: &str, is_item: bool, ordinals: bool) -> Meaning {
     let letters = word.chars().count();
     if word.is_empty() {

@@ -2,14 +2,14 @@
 //!
 //! A piece is put right while it is added, so that what was handed out need not be taken back: raw control characters in
 //! strings and backslashes that start no escape. Arguments that are no object yet are held back until their end is known.
-//! What comes after whole JSON is the same JSON again, or belongs to another call ([`Arguments::push`] says which).
+//! Text after whole JSON is the same JSON again, or belongs to another call ([`Arguments::push`] says which).
 
 use super::equal::are_equal;
 use super::shape::{Mend, Shape, State};
 use crate::json::{Reader, Str, Text, is_json, with_plain_literals};
 use crate::text::find;
 
-/// What a piece of arguments was besides more of them.
+/// The findings about a piece of arguments.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
     /// All or part of it had been sent before.
@@ -28,7 +28,7 @@ pub(super) struct Arguments {
     /// A half of a surrogate pair that waits for the other.
     inbox: Text,
     shape: Shape,
-    /// What came after they were whole, while it may still be the same again.
+    /// The text that came after they were whole, while it may still be the same again.
     again: String,
     again_shape: Shape,
     /// The piece before, as long as each piece has started with the one before it.
@@ -435,7 +435,7 @@ fn is_same(json: &str, value: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// What pieces become, and whether something in them was repeated or put right.
+    /// The text that pieces become, and whether something in them was repeated or put right.
     fn taken(pieces: &[&str]) -> (String, bool, bool) {
         let mut arguments = Arguments::default();
         let (mut repeated, mut mended) = (false, false);

@@ -19,7 +19,7 @@ pub(super) struct Item<'a> {
     pub(super) is_custom: bool,
     /// Name and arguments stand beside the id, not within `function`.
     pub(super) is_flat: bool,
-    /// It is not the first of its list, so it is not the call of the one before.
+    /// The item is not the first of its list, so it is not the call of the one before.
     pub(super) follows: bool,
     pub(super) extras: Vec<Extra<'a>>,
     pub(super) function_extras: Vec<Extra<'a>>,

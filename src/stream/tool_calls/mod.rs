@@ -52,7 +52,7 @@ pub(super) struct ToolCall {
     complete: bool,
 }
 
-/// What a call counts besides its strings. More than it takes, because all of them are looked through for each delta.
+/// The bytes that a call counts besides its strings. More than it takes, because all of them are looked through for each delta.
 const CALL_BYTES: usize = 4096;
 
 impl ToolCall {
@@ -313,7 +313,7 @@ impl ToolCalls {
         Ok(!is_blank)
     }
 
-    /// What came after whole arguments is of another call of the same function.
+    /// The text after whole arguments is of another call of the same function.
     fn take_other(
         &mut self,
         before: usize,

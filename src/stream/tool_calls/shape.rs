@@ -122,7 +122,7 @@ impl Shape {
     }
 }
 
-/// What is wrong at some place in a string.
+/// A fault at some place in a string.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Mend {
     /// A control character that JSON wants escaped.
