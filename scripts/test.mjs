@@ -46,7 +46,7 @@ const steps = [
   { name: "Rust: tests", groups: ["rust"], command: ["cargo", "test", "--no-fail-fast"], count: cargoCounts },
   {
     name: "the package builds and packs",
-    groups: ["npm", "openai", "worker", "edge", "ai-sdk", "ag-ui", "otel", "livekit", "page", "package"],
+    groups: ["npm", "openai", "worker", "edge", "ai-sdk", "ag-ui", "otel", "livekit", "examples", "page", "package"],
     command: ["npm", "pack", "--dry-run", "--loglevel=error"],
   },
   nodeTests("npm"),
@@ -71,6 +71,7 @@ const steps = [
   nodeTests("ag-ui"),
   nodeTests("otel"),
   nodeTests("livekit"),
+  nodeTests("examples"),
   nodeTests("page"),
   nodeTests("package"),
 ];
@@ -129,7 +130,7 @@ const needs = (...wanted) => chosen.some(({ groups }) => wanted.some((group) => 
 
 await setup();
 if (needs("wasm", "package")) await setupTestRunner();
-const needsBrowser = needs("wasm", "ai-sdk", "page", "package");
+const needsBrowser = needs("wasm", "ai-sdk", "examples", "page", "package");
 const browser = needsBrowser ? await chromium() : undefined;
 
 const totals = [0, 0, 0];

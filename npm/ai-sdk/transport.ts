@@ -6,6 +6,7 @@ import type { ChatTransport, UIMessage, UIMessageChunk } from "ai";
 import {
   type ChatCompletionCreateParamsBase,
   type ChatCompletionMessageParam,
+  type ChatStream,
   Chatwire,
   type ClientOptions,
 } from "chatwire";
@@ -87,6 +88,7 @@ export class ChatwireTransport<Message extends UIMessage = UIMessage> implements
       ...(abortSignal && { signal: abortSignal }),
       ...(headers && { headers: headers instanceof Headers ? headers : new Headers(headers) }),
     });
+    stopWith(abortSignal, stream);
     const id = stream.resumeId;
     if (id) this.#store?.setItem(keyOf(chatId), id);
     return this.#forgetting(toUIMessageStream(stream, this.#options), chatId, id);
@@ -97,6 +99,7 @@ export class ChatwireTransport<Message extends UIMessage = UIMessage> implements
     const id = this.#store?.getItem(keyOf(chatId));
     if (!id) return null;
     const stream = this.#client.chat.completions.resume(id, abortSignal ? { signal: abortSignal } : {});
+    stopWith(abortSignal, stream);
     return this.#forgetting(toUIMessageStream(stream, this.#options), chatId, id);
   }
 
@@ -122,6 +125,13 @@ export class ChatwireTransport<Message extends UIMessage = UIMessage> implements
     };
     return chunks.pipeThrough(new TransformStream<UIMessageChunk, UIMessageChunk>({ flush }));
   }
+}
+
+/** Stopping is not leaving: a gateway that keeps the stream is told to end it. A reload aborts nothing. */
+function stopWith(signal: AbortSignal | null | undefined, stream: ChatStream): void {
+  const stop = () => void stream.stop().catch(() => {});
+  if (signal?.aborted) stop();
+  else signal?.addEventListener("abort", stop, { once: true });
 }
 
 const keyOf = (chatId: string) => `chatwire:stream:${chatId}`;

@@ -175,6 +175,37 @@ describe("ChatwireTransport", () => {
     await before.stop();
   });
 
+  it("stopping tells a gateway that keeps the stream to end it, also after a reload", async () => {
+    const asked: string[] = [];
+    const fetch = async (url: string, init: { method: string; signal?: AbortSignal }) => {
+      asked.push(`${init.method} ${new URL(url).pathname}`);
+      const headers = { "content-type": "text/event-stream", "x-chatwire-stream": "s1" };
+      const first = new TextEncoder().encode('data: {"id":"1","choices":[{"index":0,"delta":{"content":"Once"}}]}\n\n');
+      return new Response(new ReadableStream({ start: (body) => body.enqueue(first) }), { headers });
+    };
+    const store = new Map<string, string>();
+    const kept = {
+      getItem: (key: string) => store.get(key) ?? null,
+      setItem: (key: string, value: string) => void store.set(key, value),
+      removeItem: (key: string) => void store.delete(key),
+    };
+    const transportOf = () => new ChatwireTransport({ client: clientOf(fetch), model: "m", store: kept });
+    const stopping = async (chat: PlainChat, begun: Promise<void>) => {
+      while (chat.text !== "Once") await new Promise(setImmediate);
+      await chat.stop();
+      await begun;
+      while (!asked.at(-1)?.startsWith("DELETE")) await new Promise(setImmediate);
+    };
+    const before = new PlainChat(transportOf());
+    await stopping(before, before.sendMessage({ text: "Hello" }));
+    assert.deepEqual(asked.splice(0), ["POST /v1/chat/completions", "DELETE /v1/streams/s1"]);
+
+    store.set("chatwire:stream:chat-1", "s1");
+    const after = new PlainChat(transportOf(), "chat-1", [...before.messages.slice(0, 1)]);
+    await stopping(after, after.resumeStream());
+    assert.deepEqual(asked, ["GET /v1/streams/s1", "DELETE /v1/streams/s1"]);
+  });
+
   it("rejects with the server's refusal", async () => {
     const { fetch } = answering('{"error":{"message":"No such plan"}}', { status: 403 });
     const chat = new PlainChat(new ChatwireTransport({ client: clientOf(fetch), model: "m" }));
