@@ -44,7 +44,7 @@ export class Completions {
   /**
    * Asks for a completion: whole, or with `stream: true` as a `ChatStream`.
    *
-   * What a call is told goes into `options`; `params` is sent as it is, fields unknown here included.
+   * The settings of a call go into `options`; `params` is sent as it is, fields unknown here included.
    *
    * @throws {InvalidRequestError} refused before sending; `details` says why
    * @throws {APIError} the server refused or could not be reached
@@ -268,7 +268,7 @@ export class Chatwire {
   }
 
   /**
-   * Another client with the options of this one, but for those that are given. It counts its own usage.
+   * Another client with the options of this one, but for those that are given. The new client counts its own usage.
    * @example
    * ```ts
    * const patient = client.withOptions({ maxRetries: 5, timeout: { headers: 60_000 } });
@@ -280,8 +280,8 @@ export class Chatwire {
 
   /**
    * Opens the connection and loads the engine, so that the first call does not wait for either: when a page is opened, or a voice
-   * agent joins a room. No tokens are used: `GET /chat/completions` is sent without a key, and the refusal that comes back has opened the
-   * connection. A page's console may show that refusal.
+   * agent joins a room. No tokens are used: `GET /chat/completions` is sent without a key, and the refusal that comes back has
+   * opened the connection. A page's console may show that refusal.
    *
    * Hosts close a connection that is idle, Node after 4 seconds unless the server names another time.
    * @throws {APIConnectionError} the server did not answer; calls may be made all the same
@@ -297,7 +297,7 @@ export class Chatwire {
     await openConnection(await this.#caller.address(), this.#caller.options.fetch, options);
   }
 
-  /** What the finished calls of this client add up to. */
+  /** The totals of the finished calls of this client. */
   get usage(): UsageTotals {
     return this.#caller.usage;
   }

@@ -35,7 +35,7 @@ export interface DecoderOptions {
    * @default `"tolerant"`
    */
   decoding?: "tolerant" | "strict";
-  /** Whose dialect it is; only known ones change anything. */
+  /** The provider whose dialect the answer has; only known ones change anything. */
   provider?: string;
   /** ElectronHub: which of its paths answered. */
   endpoint?: string;
@@ -95,7 +95,7 @@ export interface DecoderOptions {
   started?: number;
 }
 
-/** What each output kind of a `ChatDecoder` gives per push. */
+/** The output of a `ChatDecoder` per push, by its kind. */
 export interface DecoderOutput {
   /** Normalised events. */
   events: ChatEvent[];
@@ -139,7 +139,7 @@ export class ChatDecoder<Output extends keyof DecoderOutput = "events"> {
     this.#decoder.setOutput(KINDS[kind], shapeOf(KINDS[kind]));
   }
 
-  /** The outcome is decided: by `[DONE]`, by an error, or by `end`. What is pushed after that changes nothing. */
+  /** The outcome is decided: by `[DONE]`, by an error, or by `end`. Later pushes change nothing. */
   get ended(): boolean {
     return this.#decoder.outcome !== undefined;
   }
@@ -185,8 +185,8 @@ export class ChatDecoder<Output extends keyof DecoderOutput = "events"> {
   }
 
   /**
-   * What `end` has completed, by the kind of output: the last sentence of an answer that was cut short, for one. Nothing where
-   * the server itself had ended the answer.
+   * The items that `end` has completed, by the kind of output: the last sentence of an answer that was cut short, for one.
+   * Nothing where the server itself had ended the answer.
    */
   rest(): DecoderOutput[Output] {
     const rest = this.#rest;

@@ -1,5 +1,5 @@
 /**
- * What can go wrong, as classes. Names and hierarchy are those of the `openai` package, so `instanceof` and `name` both work.
+ * Errors, as classes. Names and hierarchy are those of the `openai` package, so `instanceof` and `name` both work.
  *
  * The engine decides which error it is; here its description becomes an instance. Keys and message contents never get in.
  * Beside them the outcome of what never became a stream, and the error that an outcome stands for.
@@ -84,8 +84,9 @@ export class APIError extends ChatwireError {
   /** HTTP status; `undefined` when no answer came. */
   declare readonly status: number | undefined;
   /**
-   * Headers of the answer, the server's limits (`X-RateLimit-*`, `Retry-After`) included: `error.headers?.get("x-ratelimit-reset")`.
-   * Those of a good answer are in `(await create(…).withResponse()).response.headers`.
+   * Headers of the answer, the server's limits (`X-RateLimit-*`, `Retry-After`) included:
+   * `error.headers?.get("x-ratelimit-reset")`. Those of a good answer are in `(await
+   * create(…).withResponse()).response.headers`.
    */
   declare readonly headers: Headers | undefined;
   /** The `error` object of the answer's body, as the server sent it (the key scrubbed). */
@@ -181,7 +182,7 @@ export class StreamError extends ChatwireError {}
 export class TruncatedError extends StreamError {}
 /** Nothing new arrived for `timeout.firstToken` or `timeout.idle`, or `timeout.total` ran out. */
 export class StalledError extends StreamError {}
-/** What arrived is not what the protocol says, or grew past a limit. */
+/** The bytes that arrived break the protocol, or grew past a limit. */
 export class ProtocolError extends StreamError {}
 
 const classes: Record<string, typeof ChatwireError> = {
@@ -213,7 +214,7 @@ export function define<T extends object>(object: T, name: string, value: unknown
   return Object.defineProperty(object, name, { value, configurable: true, writable: true });
 }
 
-/** What is wrong with a call before anything is sent. */
+/** The error for a call that is refused before anything is sent. */
 export function unsent(code: string, message: string, ...path: string[]): InvalidRequestError {
   return new InvalidRequestError(`The request was not sent: ${message}.`, { details: [{ code, message, path }] });
 }
@@ -234,7 +235,7 @@ export function toError(thrown: unknown): ChatwireError {
 }
 
 /**
- * What a host says of a failure: the message of its error, and of the error's cause, which is where Node says what happened.
+ * The words of a host about a failure: the message of its error, and of the error's cause, which is where Node says what happened.
  */
 export function reasonOf(error: unknown): string {
   const { message, cause } = (error ?? {}) as { message?: unknown; cause?: { message?: unknown; code?: unknown } };
@@ -287,7 +288,7 @@ export function outcomeOf(error: ChatwireError): Outcome {
   };
 }
 
-/** What an outcome throws, where it throws at all. */
+/** The error that an outcome throws, if any. */
 export function errorOf(outcome: Outcome): ChatwireError {
   return outcome.error ?? withOutcome(aborted(), outcome);
 }

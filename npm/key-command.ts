@@ -5,7 +5,7 @@
 /** A request to a gateway that failed, in its words. */
 export class KeyCommandError extends Error {}
 
-/** What the command line says. */
+/** The arguments of the command line. */
 export interface KeyCommand {
   action: string | undefined;
   /** The id of a key, where the action has one. */
@@ -14,7 +14,7 @@ export interface KeyCommand {
   gateway: string | undefined;
   /** The token of a caller that manages keys. */
   token: string | undefined;
-  /** What the key allows. */
+  /** The permissions of the key. */
   grant: Record<string, unknown>;
 }
 

@@ -1,6 +1,7 @@
 /**
- * What few pages need, in one module, so that a page that needs any of it loads one file more. It is loaded before the request
- * that needs it. Few of the page's own modules are imported here: a bundler puts them into a file that both share.
+ * The parts that few pages need, in one module, so that a page that needs any of them loads one file more. The module is loaded
+ * before the request that needs it. Few of the page's own modules are imported here: a bundler puts them into a file that both
+ * share.
  */
 
 export { runBatch } from "./request/batch.ts";

@@ -1,5 +1,5 @@
 /**
- * What a client and a call can be told. Types only; the engine checks the values and knows the defaults.
+ * The options of a client and of a call. Types only; the engine checks the values and knows the defaults.
  */
 import type { ErrorDetail } from "./errors.ts";
 import type {
@@ -30,10 +30,10 @@ export interface PlanLimits {
   concurrent?: number;
 }
 
-/** What a call is for. */
+/** The purpose of a call. */
 export type Operation = "chat" | "models" | "resume";
 
-/** What every hook is told, so that all that happens in one call can be tied together. */
+/** The part that the arguments of every hook share, so that all that happens in one call can be tied together. */
 export interface HookCall {
   /** The same for all that is told of one call, its retries and fallbacks included. */
   call: string;
@@ -45,7 +45,7 @@ export interface HookCall {
 }
 
 /**
- * Told what happens, with keys, queries and message contents left out. What a hook throws is ignored.
+ * Told what happens, with keys, queries and message contents left out. Exceptions of a hook are ignored.
  *
  * A client's hooks hear of the requests that it sends, `onOutcome` of the calls made with it: one that a fallback answered
  * is told there, with all attempts, while its requests are told to the fallback's own hooks.
@@ -80,9 +80,9 @@ export interface Hooks {
   onOutcome?: (
     outcome: HookCall &
       Pick<Outcome, "status" | "finishReason" | "usage" | "cost" | "timing" | "attempts" | "requestId" | "resumed"> & {
-        /** Who answered, in the server's words; null where nothing did. */
+        /** The id and the model of the answer, in the server's words; null where no answer came. */
         completion: { id: string; model: string } | null;
-        /** What went wrong, by the names of the error classes and the server's codes. */
+        /** The error, by the names of the error classes and the server's codes. */
         error: { name: string; code: string | null } | null;
       },
   ) => void;
@@ -125,7 +125,10 @@ export interface Fallback {
   on?: readonly FallbackReason[];
 }
 
-/** Another client that goes on with an answer that broke. Its provider must take a prefilled turn (`prefill`); else it is passed over. */
+/**
+ * Another client that goes on with an answer that broke. Its provider must take a prefilled turn (`prefill`); else it is passed
+ * over.
+ */
 export interface Continuation {
   client: OtherClient;
   /** In place of the request's. */
@@ -143,9 +146,9 @@ export interface Continuation {
  * ```
  */
 export interface ClientOptions {
-  /** Whose service it is: a known name, a server of your own, or left out when `baseURL` says it all. */
+  /** The service: a known name, a server of your own, or left out when `baseURL` says it all. */
   provider?: "electron" | "electronhub" | "openai" | CustomProvider;
-  /** What `/chat/completions` is appended to, in place of the provider's. In a page it may be relative: `"/v1"`. */
+  /** The URL that `/chat/completions` is appended to, in place of the provider's. In a page it may be relative: `"/v1"`. */
   baseURL?: string;
   /**
    * The key, or a function that gives it for each attempt. Required for a provider's own host; `null` sends none.
@@ -188,13 +191,13 @@ export interface ClientOptions {
   /**
    * Sends a second request while the first is silent, and takes whichever brings its first token first; the other is cancelled,
    * and is in `attempts` as `hedged` and in `usage`. After so many milliseconds, or with `true` after the time that 95 of 100 of
-   * this client's last calls took for their first token, once ten are known. It costs a second prompt. `create` then resolves
-   * with the first token, and is not for `asResponse`.
+   * this client's last calls took for their first token, once ten are known. Each second request costs a second prompt.
+   * `create` then resolves with the first token, and is not for `asResponse`.
    * @range more than 0
    * @default false
    */
   hedge?: boolean | number;
-  /** Whom to ask when this provider cannot answer, in order, before the first token only. */
+  /** Other clients to ask when this provider cannot answer, in order, before the first token only. */
   fallback?: readonly Fallback[];
   /**
    * The requests that are refused before they are sent: those that the service documents as rejected (`"documented"`; a request
@@ -203,14 +206,14 @@ export interface ClientOptions {
    */
   validate?: "documented" | "strict" | false;
   /**
-   * What to do with an answer that is not as it should be: put it right and say so, or refuse it.
+   * The treatment of an answer that is not as it should be: it is put right, and a repair says so, or it is refused.
    * @default `"tolerant"`
    */
   decoding?: "tolerant" | "strict";
   /**
-   * USD per 1M tokens, for all models or for each. Known for Electron, and from a list (`chatwire/prices`, loaded when it is needed)
-   * for common models at OpenAI, Anthropic, Google, Groq and xAI; what is not known costs `null`. A cost that the server names
-   * counts before any price.
+   * USD per 1M tokens, for all models or for each. Known for Electron, and from a list (`chatwire/prices`, loaded when it is
+   * needed) for common models at OpenAI, Anthropic, Google, Groq and xAI; what is not known costs `null`. A cost that the
+   * server names counts before any price.
    */
   prices?: Prices | ModelPrices;
   /** ElectronHub: which of its paths, which say where reasoning appears. */
@@ -274,8 +277,8 @@ export interface RequestOptions {
    */
   sentences?: boolean | SentenceOptions;
   /**
-   * Who goes on, in order, when a stream breaks after its first token: from what was said, with a `seam` event between, and in
-   * `outcome.seams`. Only text is continued, of one choice, without tool calls. The usage is that of both.
+   * The clients that go on, in order, when a stream breaks after its first token: from what was said, with a `seam` event
+   * between, and in `outcome.seams`. Only text is continued, of one choice, without tool calls. The usage is that of both.
    */
   continueWith?: readonly Continuation[];
   /**

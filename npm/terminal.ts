@@ -8,7 +8,7 @@ import { createInterface, type Interface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { type ChatCompletionMessageParam, Chatwire, type ClientOptions, type Outcome } from "chatwire";
 
-/** Whom to talk to, and how. */
+/** The client and the settings of the conversation. */
 export interface ChatSettings {
   options: ClientOptions;
   model: string;
@@ -23,7 +23,7 @@ export interface Terminal {
   notes: Writable;
 }
 
-/** Reads `.env` of the current folder, if there is one. What is set already stays. */
+/** Reads `.env` of the current folder, if there is one. A variable that is set already stays. */
 export function loadEnvironment(): void {
   if (existsSync(".env")) process.loadEnvFile(".env");
 }

@@ -16,7 +16,7 @@ function marked(error: Error, name: string, fields: object): Error {
 }
 
 /**
- * What a failed call throws: an `APICallError` to the AI SDK, with chatwire's own error as its `cause`. Never retried by
+ * The error of a failed call: an `APICallError` to the AI SDK, with chatwire's own error as its `cause`. Never retried by
  * the AI SDK: the client has already retried, and has waited as long as its options allow.
  * @param url where the request went, as far as it is known
  */

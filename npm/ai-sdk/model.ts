@@ -14,7 +14,7 @@ export interface CallUsage
   modelId: string;
 }
 
-/** What the models of one provider share. */
+/** The state that the models of one provider share. */
 export interface Shared {
   client: Chatwire;
   provider: string;
@@ -77,7 +77,7 @@ export class ChatwireLanguageModel implements LanguageModel {
     }
   }
 
-  /** An answer as it comes. What is wrong before its first byte is thrown here. */
+  /** An answer as it comes. An error before its first byte is thrown here. */
   async doStream(call: CallOptions): Promise<StreamResult> {
     const { params, options, warnings } = this.#request(call);
     const sent = {

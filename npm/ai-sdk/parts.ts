@@ -20,7 +20,7 @@ export function reasoningFieldOf({ message, reasoning }: Outcome): string | unde
   return reasoning ? REASONING.find((name) => own[name] === reasoning) : undefined;
 }
 
-/** What the server wants to see again with the turn, and the AI SDK has no place for. */
+/** The fields that the server wants to see again with the turn, and the AI SDK has no place for. */
 function extrasOf(object: unknown, known: ReadonlySet<string>, reasoning = ""): Json | undefined {
   const extras = Object.entries((object ?? {}) as Json).filter(
     ([name, value]) => !known.has(name) && value != null && !(REASONING.includes(name) && value === reasoning),

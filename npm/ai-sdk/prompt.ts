@@ -12,7 +12,7 @@ type Json = Record<string, unknown>;
 /** The name under which chatwire keeps what is its own in `providerOptions` and `providerMetadata`. */
 export const NAMESPACE = "chatwire";
 
-/** What a part was given back with: fields of the message or the call that the server wants to see again. */
+/** The extra fields of a part that is given back: fields of the message or the call that the server wants to see again. */
 function kept(part: { providerOptions?: unknown }, name: "message" | "call"): Json {
   const own = (part.providerOptions as Record<string, Json> | undefined)?.[NAMESPACE];
   return (own?.[name] as Json | undefined) ?? {};

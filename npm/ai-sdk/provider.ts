@@ -16,7 +16,7 @@ export interface ChatwireProviderSettings extends Partial<Capabilities> {
    * @default `"chatwire"`
    */
   name?: string;
-  /** Told what each call used, also one that was aborted or broke off. What it throws is ignored. */
+  /** Told the usage of each call, also of one that was aborted or broke off. Its exceptions are ignored. */
   onUsage?: (used: CallUsage) => void;
 }
 
@@ -35,7 +35,7 @@ export interface ChatwireProvider {
   readonly client: Chatwire;
 }
 
-/** What the services are known to take. A server of your own is taken to know OpenAI's. */
+/** The features that the services are known to take. A server of your own is taken to know OpenAI's. */
 const CAPABILITIES: Record<string, Partial<Capabilities>> = {
   electron: { structuredOutputs: false },
   electronhub: { topK: true, reasoningField: "reasoning" },

@@ -30,7 +30,7 @@ export interface CallSettings extends Pick<RequestOptions, "timeout" | "maxRetri
 
 const SETTINGS = ["timeout", "maxRetries", "decoding", "query", "params", "strictJsonSchema"];
 
-/** What to send, how, and what the caller should know of it. */
+/** The request to send, its options, and the warnings for the caller. */
 export interface Request {
   params: ChatCompletionCreateParamsBase;
   options: RequestOptions;

@@ -6,12 +6,12 @@ import type { LanguageModel as AnyLanguageModel } from "ai";
 /** A language model of version 4 of the specification. */
 export type LanguageModel = Extract<AnyLanguageModel, { specificationVersion: "v4" }>;
 
-/** What the AI SDK asks of one call. */
+/** The options of one call, as the AI SDK gives them. */
 export type CallOptions = Parameters<LanguageModel["doStream"]>[0];
 export type Prompt = CallOptions["prompt"];
 export type PromptMessage = Prompt[number];
 
-/** What a call that is not streamed gives. */
+/** The result of a call that is not streamed. */
 export type GenerateResult = Awaited<ReturnType<LanguageModel["doGenerate"]>>;
 export type Content = GenerateResult["content"][number];
 export type Warning = GenerateResult["warnings"][number];
@@ -19,6 +19,6 @@ export type Usage = GenerateResult["usage"];
 export type FinishReason = GenerateResult["finishReason"];
 export type ProviderMetadata = NonNullable<GenerateResult["providerMetadata"]>;
 
-/** What a streamed call gives. */
+/** The result of a streamed call. */
 export type StreamResult = Awaited<ReturnType<LanguageModel["doStream"]>>;
 export type StreamPart = StreamResult["stream"] extends ReadableStream<infer Part> ? Part : never;

@@ -22,7 +22,7 @@ export interface UIMessageStreamOptions {
    */
   sendSources?: boolean;
   /**
-   * What a reader is told of an error.
+   * The text of an error for its reader.
    * @default the error's own message, which never has a key in it
    */
   onError?: (error: Error) => string;

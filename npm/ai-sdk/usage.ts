@@ -42,7 +42,10 @@ export function toFinishReason({ status, finishReason, error }: Outcome): Finish
   return { unified: UNIFIED[finishReason ?? ""] ?? "other", raw: finishReason ?? undefined };
 }
 
-/** What chatwire knows beyond the AI SDK: how it ended, its repairs, cost, attempts, and counts that the AI SDK has no name for. */
+/**
+ * The facts that chatwire knows beyond the AI SDK: how it ended, its repairs, cost, attempts, and counts that the AI SDK has no
+ * name for.
+ */
 export function toMetadata(outcome: Outcome): ProviderMetadata {
   const { status, repairs, cost, attempts, timing, requestId, usage, error } = outcome;
   const { accepted_prediction_tokens: accepted, rejected_prediction_tokens: rejected } =

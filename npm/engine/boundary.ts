@@ -2,7 +2,7 @@
  * The shape of the WebAssembly module: everything the engine exports, and nothing else.
  *
  * Types, and the numbers of what can be asked. All times are milliseconds on the clock of `performance.now()`, all sizes are bytes,
- * all text that crosses is UTF-8. What the engine throws or rejects with is an `ErrorDescriptor` (errors.ts).
+ * all text that crosses is UTF-8. An error of the engine is an `ErrorDescriptor` (errors.ts).
  *
  * Not part of the public API: the types users see are in types.ts.
  */
@@ -10,7 +10,7 @@
 /** Size of the input buffer in wasm memory. A larger read is pushed in slices. */
 export const INPUT_BYTES = 65_536;
 
-/** What a push leaves in the output: nothing, UTF-8 text, or a JSON array of chunks (in parts: chunk-parts.ts) or events. */
+/** The kinds of output that a push leaves: nothing, UTF-8 text, or a JSON array of chunks (in parts: chunk-parts.ts) or events. */
 export const NONE = 0;
 export const TEXT = 1;
 export const CHUNKS = 2;
@@ -23,7 +23,7 @@ export const LOST = 1;
 export const ABORTED = 2;
 export type EndReason = typeof CLOSED | typeof LOST | typeof ABORTED;
 
-/** What the engine needs to know to read one body. `Connection.open` answers with it ready to use. */
+/** The engine's options for reading one body. `Connection.open` answers with it ready to use. */
 export interface EngineDecoderOptions {
   /** The body is one JSON completion (`stream: false`). */
   document?: boolean;
@@ -50,13 +50,13 @@ export interface EngineDecoderOptions {
   requestId?: string;
 }
 
-/** What `make` makes: the numbers are those of `src/bindings/operations.rs`. */
+/** The kinds of part that `make` makes: the numbers are those of `src/bindings/operations.rs`. */
 export const CONNECTION = 0;
 export const DECODER = 1;
 /** Bare event-stream framing, made by the most bytes an event may have. */
 export const EVENT_STREAM = 2;
 
-// What the parts of the engine do, with the arguments of `call` that each takes.
+// The operations of the engine's parts, with the arguments of `call` that each takes.
 
 /**
  * Of a decoder. Each of the first three puts out a batch, leaves the deadlines in the report, and says whether the outcome is
@@ -95,12 +95,12 @@ export const NOTE_LATENCY = 13; // 0, milliseconds
 /** Puts out after how many milliseconds of silence a second request is worth its cost, or null. */
 export const HEDGE_AFTER = 14;
 
-/** What there is to know of a provider before anything is asked of it. */
+/** The facts about a provider before anything is asked of it. */
 export interface ProviderFacts {
   baseURL: string;
-  /** It documents `response_format: json_schema`. */
+  /** The provider documents `response_format: json_schema`. */
   jsonSchema: boolean;
-  /** It takes `stream_options: { include_usage: true }`. */
+  /** The provider takes `stream_options: { include_usage: true }`. */
   streamUsage: boolean;
 }
 
@@ -115,7 +115,7 @@ export interface EventStreamAnswer<Event> {
   error?: object;
 }
 
-/** What one call adds to its client's settings. */
+/** The settings that one call adds to those of its client. */
 export interface EngineCall {
   path: string;
   headers?: unknown;
@@ -127,13 +127,13 @@ export interface EngineCall {
   sentences?: boolean | object | undefined;
   stream: boolean;
   now: number;
-  /** Who was asked before, when this is a fallback. */
+  /** The attempts made before, when this is a fallback. */
   attempts?: readonly object[] | undefined;
   /** Of the model that is asked for, where they are known and not in the client's settings. */
   prices?: object | undefined;
 }
 
-/** What to do next to open a response: one of these, and `[hook, what]` to tell. */
+/** The next step to open a response: one of these, and `[hook, value]` for each hook to tell. */
 export interface Action {
   told?: [string, object][];
   /** Ask for the key, for so many milliseconds at the most; null for no limit. */
@@ -154,7 +154,7 @@ export interface Action {
   /** Read the body of a refusal for so many milliseconds at the most. */
   read?: number;
   /**
-   * It is a good response. `id` names it to `ACCOUNT`. With `again`, the same server may be asked once more if this breaks
+   * A good response. `id` names it to `ACCOUNT`. With `again`, the same server may be asked once more if this breaks
    * before anything of it was handed out; the opening goes on with `broken`.
    */
   open?: { id: number; again: boolean; decoder: EngineDecoderOptions };
@@ -171,7 +171,7 @@ export interface Broken {
   body: string;
 }
 
-/** What came of an action; nothing of a wait. */
+/** The result of an action; nothing for a wait. */
 export type ActionResult =
   | { key: unknown }
   | { status: number; requestId: string | null; headers: [string, string][]; redirected: string | null }
@@ -182,7 +182,7 @@ export type ActionResult =
   | { aborted: true }
   | Record<string, never>;
 
-/** What an instance exports. A part of the engine is a number there; 0 is none. It throws only where it traps. */
+/** The exports of an instance. A part of the engine is a number there; 0 is none. A call throws only where the module traps. */
 export interface EngineExports {
   memory: { buffer: ArrayBuffer };
   /** Where the host puts so many bytes for the next call. */
@@ -197,7 +197,7 @@ export interface EngineExports {
   make(kind: number, length: number): number;
   /** Begins to open a response with a connection, by the JSON of an `EngineCall` and of the request's body: makes an opening. */
   open(connection: number, length: number): number;
-  /** Does one of the operations above. What comes of it is in the report. */
+  /** Does one of the operations above. The result is in the report. */
   call(part: number, operation: number, length: number, a: number, b: number, c: number): void;
   /** Lets go of a part. */
   free(part: number): void;

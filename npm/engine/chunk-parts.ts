@@ -9,7 +9,10 @@
 /** Makes a part of a chunk, its holes filled with the values from `at` on. */
 type Make = (values: unknown[], at: number) => unknown;
 
-/** What stands in the holes while their places are looked for: strings that no server can know. Chance waits for the first use. */
+/**
+ * The strings that stand in the holes while their places are looked for: random, so that no server can know them. Chance waits
+ * for the first use.
+ */
 let mark = "";
 
 export class ChunkParts {
@@ -76,7 +79,7 @@ interface Part {
   members: (number | Part)[];
 }
 
-/** What has to be copied or filled of `value`; `undefined` where there is no hole in it and nothing that could be changed. */
+/** The parts of `value` to copy or fill; `undefined` where there is no hole in it and nothing that could be changed. */
 function partOf(value: unknown, marks: string[], places: Set<number>, depth = 0): number | Part | undefined {
   const hole = marks.indexOf(value as string);
   if (hole >= 0) {

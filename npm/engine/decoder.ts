@@ -62,7 +62,7 @@ export class BodyDecoder {
   #prompt: (() => string) | undefined;
 
   readonly #recorder: Notes | undefined;
-  /** What came before the first token, where that is held back. */
+  /** The batch from before the first token, where that is held back. */
   #held: Batch | undefined;
 
   /**
@@ -78,7 +78,7 @@ export class BodyDecoder {
     this.#engine = make(DECODER, settingsText(options));
   }
 
-  /** What each push gives; for chunks and events, how they are made. Before the first push. */
+  /** Chooses the output of each push; for chunks and events, `shape` makes them. Before the first push. */
   setOutput(kind: OutputKind, shape?: Shape): void {
     this.#shape = shape;
     this.#do((engine) => {
@@ -93,7 +93,7 @@ export class BodyDecoder {
     this.#held = [item];
   }
 
-  /** What was used so far, and what it costs. */
+  /** The usage so far, and its cost. */
   used(): Pick<Outcome, "usage" | "cost"> {
     let used: Pick<Outcome, "usage" | "cost"> = { usage: null, cost: null };
     this.#do((engine) => {
@@ -166,7 +166,7 @@ export class BodyDecoder {
     this.#engine = undefined;
   }
 
-  /** What the engine has put out; at the end, the outcome too. */
+  /** Takes the engine's output; at the end, the outcome too. */
   #batch(engine: Part): Batch {
     this.#noteDeadline();
     const isDecided = says();
@@ -221,7 +221,7 @@ export class BodyDecoder {
   }
 }
 
-/** What the engine understood and a caller could not: a list, or JSON that the host does not take. */
+/** The error for an answer that the engine understood and a caller could not: a list, or JSON that the host does not take. */
 const NO_OBJECT: ErrorDescriptor = {
   name: "ProtocolError",
   message: "The answer is not one JSON object, as a completion is. Check the base URL, and the model.",

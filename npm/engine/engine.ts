@@ -23,7 +23,7 @@ let loadSpare: (() => Promise<{ default: string }>) | undefined;
 let engine: Instance | undefined;
 /** The one that was called last, whose output and report are read. */
 let called: Instance;
-/** What the next call takes as its input. */
+/** The input of the next call. */
 let pending: Uint8Array | undefined;
 
 /**
@@ -36,7 +36,7 @@ export function setLoader(load: () => WasmSource, spare?: () => Promise<{ defaul
   loadSpare = spare;
 }
 
-/** What a value is, also one of another realm, such as a test runner's sandbox. */
+/** The class name of a value, also of one of another realm, such as a test runner's sandbox. */
 const brandOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1);
 
 const isModule = (source: unknown): source is CompiledModule => brandOf(source) === "WebAssembly.Module";
@@ -270,7 +270,7 @@ export function put(text: string): number {
 }
 
 /**
- * JSON of what a caller set. What JSON cannot say becomes a list, which no setting is, so that the engine names it; a
+ * JSON of a caller's settings. A value that JSON cannot say becomes a list, which no setting is, so that the engine names it; a
  * member that is undefined becomes null.
  */
 export function settingsText(settings: object): string {
@@ -281,7 +281,7 @@ export function settingsText(settings: object): string {
   );
 }
 
-/** What the last engine call put out, read as JSON. */
+/** The output of the last engine call, read as JSON. */
 export function answer<T>(): T {
   return JSON.parse(output()) as T;
 }
@@ -317,7 +317,7 @@ export class Part {
   }
 
   /**
-   * Does one of the operations of boundary.ts. What comes of it is in the report. Once freed, it does nothing.
+   * Does one of the operations of boundary.ts. The result is in the report. Once freed, a part does nothing.
    * @throws {ChatwireError} the engine failed
    */
   call(operation: number, length = 0, a = 0, b = 0, c = 0): void {
@@ -364,7 +364,7 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 /** Below this many bytes a loop over ASCII is faster than `TextDecoder`. */
 const SHORT = 12;
 
-/** What the last engine call put out, as a string. */
+/** The output of the last engine call, as a string. */
 export function output(): string {
   const all = called.view();
   const from = called.report[0] as number;
@@ -389,7 +389,7 @@ export function heardOf(text: string, units: number): number {
   return (engine as Instance).do((exports) => exports.heard(length, units));
 }
 
-/** What a host gave as bytes, as bytes; `undefined` when it is something else. */
+/** The bytes that a host gave, as a `Uint8Array`; `undefined` when the value is something else. */
 export function asBytes(value: unknown): Uint8Array | undefined {
   if (value instanceof Uint8Array) return value;
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);

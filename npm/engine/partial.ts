@@ -1,9 +1,9 @@
 /**
  * Grows one live JSON value in place by the edits of the engine's `partial` events: no JSON is read here, the host's parser
- * has done that with the batch. What edits mean is said in the engine's `partial_json` module.
+ * has done that with the batch. The meaning of the edits is in the engine's `partial_json` module.
  */
 
-/** What one `partial` event of the engine carries. */
+/** The content of one `partial` event of the engine. */
 export interface PartialEdits {
   /** The first is of the innermost open place; before each further one that place is closed. */
   edits: readonly unknown[];

@@ -1,5 +1,5 @@
 /**
- * What the engine's lists become before a caller sees them: chunks out of their parts, events with their live values.
+ * The engine's lists as a caller sees them: chunks out of their parts, events with their live values.
  * Loaded before the first loop over chunks or events reads; text needs none of it.
  */
 import { CHUNKS, EVENTS, type OutputKind } from "./boundary.ts";

@@ -1,6 +1,6 @@
 /**
  * Why the engine could not be loaded, and the line that helps. Loaded only where loading fails, so that a page that works does not
- * carry it. It decides nothing: the text says what the host said, in words that lead to a remedy. It imports nothing, so that no
+ * carry it. This file decides nothing: the text repeats the host's words and names a remedy. The file imports nothing, so that no
  * bundler cuts the page's own scripts for it.
  */
 
@@ -89,7 +89,7 @@ function clean(words: string): string {
     .replaceAll(/\?[^\s'"]*/g, "");
 }
 
-/** What an error of the host means. */
+/** The meaning of an error of the host. */
 function finding(words: string): Finding {
   const all = clean(words);
   const reason = all.slice(0, 240);

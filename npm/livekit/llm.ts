@@ -34,7 +34,7 @@ export interface LLMOptions {
   strictToolSchema?: boolean;
 }
 
-/** What LiveKit asks of one call. */
+/** The options of one call, as LiveKit gives them. */
 type Call = Parameters<llm.LLM["chat"]>[0];
 type Connect = NonNullable<Call["connOptions"]>;
 
@@ -89,7 +89,7 @@ export class LLM extends llm.LLM {
     return typeof named === "string" ? named : "chatwire";
   }
 
-  /** Begins to answer. What is wrong with a request ends the stream, and is told as `error` by this model. */
+  /** Begins to answer. An error of the request ends the stream, and is told as `error` by this model. */
   override chat(call: Call): llm.LLMStream {
     const connect = call.connOptions ?? DEFAULT_API_CONNECT_OPTIONS;
     return new Answer(this, { ...call, connOptions: connect }, this.#client, this.#options);

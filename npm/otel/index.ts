@@ -31,16 +31,16 @@ const PARAMETERS: Readonly<Record<string, string>> = {
   stream: "gen_ai.request.stream",
 };
 
-/** What is known of a call under way. */
+/** The state of a call under way. */
 interface Running {
   span: Span;
-  /** What its metrics are told apart by. */
+  /** The attributes that its metrics are told apart by. */
   dimensions: Attributes;
 }
 
 /**
- * Hooks that make one span of each call, over all its retries and fallbacks, and record its metrics. Give the same hooks to a client
- * and to its fallbacks, so that all of a call is in its span.
+ * Hooks that make one span of each call, over all its retries and fallbacks, and record its metrics. Give the same hooks to a
+ * client and to its fallbacks, so that all of a call is in its span.
  *
  * | | |
  * |---|---|
@@ -152,8 +152,8 @@ export function traced<Args>(tool: RunnableTool<Args>): RunnableTool<Args> {
 }
 
 /**
- * Makes spans and metrics of a gateway's usage records: its `onUsage`. A gateway passes bytes on, so its clients' hooks never hear of
- * the end of an answer.
+ * Makes spans and metrics of a gateway's usage records: its `onUsage`. A gateway passes bytes on, so its clients' hooks never
+ * hear of the end of an answer.
  * @example
  * ```ts
  * import { gateway } from "chatwire/edge";
@@ -212,7 +212,7 @@ function instrumentsOf() {
   };
 }
 
-/** What a call came to. Times in milliseconds. */
+/** The result of a call. Times in milliseconds. */
 interface Finish {
   attributes: Attributes;
   /** The kind of error, where it is one. */
@@ -231,7 +231,7 @@ function end(call: Running, outcome: Told<"onOutcome">, to: ReturnType<typeof in
   if (completion?.model) attributes["gen_ai.response.model"] = completion.model;
   if (finishReason) attributes["gen_ai.response.finish_reasons"] = [finishReason];
   if (cost !== null) attributes["chatwire.cost"] = cost;
-  // Who leaves has not failed.
+  // A caller that leaves has not failed.
   const failed = status === "complete" || status === "aborted" ? undefined : (error?.code ?? error?.name ?? status);
   const tokens = usage && {
     input: usage.prompt_tokens,

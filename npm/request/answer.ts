@@ -1,15 +1,15 @@
 /**
- * What a request is, and what comes of it. Types only.
+ * A request, and the answer to it. Types only.
  */
 import type { Source } from "../stream/source.ts";
 import type { Outcome } from "../types.ts";
 import type { Answered } from "./api-promise.ts";
 import type { SentHeaders } from "./opening.ts";
 
-/** What a request is, beside the caller's options. */
+/** The parts of a request beside the caller's options. */
 export interface Target {
   path: string;
-  /** What the caller asks for. Without it nothing is posted. */
+  /** The body's parameters. Without them nothing is posted. */
   params?: unknown;
   stream?: boolean;
   /** The id of a kept stream that is taken up; its path is its protocol's. */

@@ -1,5 +1,5 @@
 /**
- * What `create` gives: a promise of the answer that can also give the raw response. Nothing is read until it is asked for.
+ * The return value of `create`: a promise of the answer that can also give the raw response. Nothing is read until it is asked for.
  */
 
 import { handedOver } from "./handed-over.ts";
@@ -41,7 +41,7 @@ export class APIPromise<T> extends Promise<T> {
     };
   }
 
-  // What `then` gives is a plain promise.
+  // `then` gives a plain promise.
   static override get [Symbol.species](): PromiseConstructor {
     return Promise;
   }

@@ -9,13 +9,13 @@ import { define, type ErrorDescriptor } from "../errors.ts";
 import type { Outcome } from "../types.ts";
 import type { Answer } from "./answer.ts";
 
-/** What is said with one server. */
+/** The conversation with one server. */
 export interface Talk {
   open(): Promise<Answer>;
   next(broken: Broken): { opened: Promise<Answer> } | { failure: ErrorDescriptor };
 }
 
-/** Who else may do better than this failure, if anybody. */
+/** The next fallback that may do better than this failure, if there is one. */
 export interface Others {
   next(failure: ErrorDescriptor): Talk | undefined;
   readonly hasMore: boolean;
@@ -55,7 +55,7 @@ export class Asking {
       this.#talk = other;
       return this.#orElse(other.open());
     }
-    // It stands as it is; only now is known how it counts among the attempts, and when to come back.
+    // The failure stands as it is; only now is known how it counts among the attempts, and when to come back.
     outcome.attempts = failure.attempts ?? outcome.attempts;
     const { error } = outcome;
     if (error) {
@@ -80,7 +80,7 @@ export class Asking {
   }
 }
 
-/** What the engine wants to know of it. */
+/** The facts of a failure that the engine wants to know. */
 function brokenBy({ error, status }: Outcome): Broken {
   const { name = status, message = "", code, type, status: http, error: said } = (error ?? {}) as ErrorDescriptor;
   const body = said === undefined ? "" : JSON.stringify(said);

@@ -20,13 +20,13 @@ export interface BatchOptions extends RequestOptions {
    */
   concurrency?: number;
   /**
-   * How long one request may wait, in milliseconds, when the server refuses it and says when to come back. It is asked again
-   * then; one that would have to wait longer is rejected.
+   * How long one request may wait, in milliseconds, when the server refuses it and says when to come back. The request is sent
+   * again then; one that would have to wait longer is rejected.
    * @range 0 or more
    * @default 300000
    */
   maxWait?: number;
-  /** Told of each request that is settled. What it throws is ignored. */
+  /** Told of each request that is settled. Its exceptions are ignored. */
   onProgress?: (progress: BatchProgress) => void;
 }
 
@@ -40,11 +40,11 @@ export interface BatchProgress {
   total: number;
   /** Which request was settled just now. */
   index: number;
-  /** What became of it. */
+  /** The result of that request. */
   result: BatchResult;
 }
 
-/** What became of one request: its completion, or the error that kept it from having one. */
+/** The result of one request: its completion, or the error that kept it from having one. */
 export type BatchResult = PromiseSettledResult<WithRequestId<ChatCompletion>>;
 
 type Create = (

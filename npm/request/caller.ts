@@ -26,7 +26,7 @@ import { standard as asStandard } from "./host-fetch.ts";
 import { Conversation, type Opened, type Told, tell } from "./opening.ts";
 import { plainHeaders, texts } from "./texts.ts";
 
-/** What ties together all that hooks hear of one call. */
+/** The values that tie together all that hooks hear of one call. */
 export interface Named {
   call: string;
   model: string | null;
@@ -55,7 +55,7 @@ function plainParameters(params: unknown): Named["parameters"] {
   return plain;
 }
 
-/** The caller's parameters as JSON. What JSON cannot say is an error here, by name, not a rejection from afar. */
+/** The caller's parameters as JSON. A value that JSON cannot say is a named error here. */
 function toBody(params: unknown, stream: boolean): string {
   let message = `parameters are an object such as { messages: [{ role: "user", content: "Hello" }] }`;
   if (typeof params === "object" && params !== null && !Array.isArray(params)) {
@@ -79,10 +79,10 @@ function wellFormed(json: string): string {
 const LISTED =
   /^openai$|^https:\/\/(?:api\.(?:openai|anthropic|groq)\.com|api\.x\.ai|generativelanguage\.googleapis\.com)\b/;
 
-/** What is behind each client, for those that fall back on it. */
+/** The `Caller` behind each client, for those that fall back on it. */
 const callers = new WeakMap<object, Caller>();
 
-/** What a client holds of the engine, and the way to make calls with it. */
+/** A client's part of the engine, and the way to make calls with it. */
 export class Caller {
   readonly #given: ClientOptions;
   readonly #options: ClientOptions;
@@ -146,7 +146,7 @@ export class Caller {
     return (await this.provider()).baseURL;
   }
 
-  /** What is known of the provider. */
+  /** The facts about the provider. */
   async provider(): Promise<ProviderFacts> {
     await init();
     return this.#provider();
@@ -162,13 +162,16 @@ export class Caller {
     return this.#options.decoding;
   }
 
-  /** What a turn needs beside its text for this server to go on with it; nothing where it does not. */
+  /** The members that a turn needs beside its text for this server to go on with it; nothing where it does not. */
   get prefill(): object | undefined {
     const { prefill } = (this.#given.provider ?? {}) as CustomProvider;
     return prefill === true ? {} : prefill || undefined;
   }
 
-  /** Loads the prices of models, where a cost may need them. What the list lacks, or cannot be loaded, costs null. */
+  /**
+   * Loads the prices of models, where a cost may need them. A model that the list lacks costs null, and so does every model
+   * where the list cannot be loaded.
+   */
   async loadPrices(): Promise<void> {
     const { prices, provider, baseURL } = this.#given;
     const own = isByModel(prices) ? prices : undefined;
@@ -184,7 +187,7 @@ export class Caller {
     }
   }
 
-  /** Starts a call. Whatever is wrong with it rejects `answer`. */
+  /** Starts a call. Every error of the call rejects `answer`. */
   start(target: Target, options: RequestOptions): Call {
     const controller = new AbortController();
     return { controller, answer: abortable(this.#open(target, options, controller), controller.signal) };
@@ -544,7 +547,7 @@ function abortable(opening: Promise<Answer>, signal: AbortSignal): Promise<Answe
   return new Promise((resolve, reject) => {
     const leave = () => {
       reject(aborted(signal.reason));
-      // What still arrives is let go.
+      // Bytes that still arrive are discarded.
       opening.then(letGo).catch(() => {});
     };
     if (signal.aborted) return leave();

@@ -1,5 +1,5 @@
 /**
- * What a client holds of the engine: its settings, limits and totals. It lives until the client is disposed of and the last of
+ * A client's part of the engine: its settings, limits and totals. The part lives until the client is disposed of and the last of
  * its calls is over. When the engine has failed, new calls get a fresh one, and its limits begin anew.
  */
 import { ACCOUNT, CONNECTION, HEDGE_AFTER, NOTE_LATENCY, USAGE } from "../engine/boundary.ts";
@@ -25,7 +25,7 @@ export class Connection {
   #parts: Part[] = [];
   #underWay = 0;
   #isDisposed = false;
-  /** What was used by the time the parts were let go of. */
+  /** The usage by the time the parts were freed. */
   #used = noTotals();
 
   constructor(options: ClientOptions) {
@@ -126,7 +126,7 @@ function connect(options: ClientOptions): Part {
   return made;
 }
 
-/** What a client has used that has made no call yet. */
+/** The usage of a client that has made no call yet. */
 function noTotals(): UsageTotals {
   const tokens = {
     prompt_tokens: 0,
@@ -159,7 +159,7 @@ export function isByModel(prices: ClientOptions["prices"]): prices is ModelPrice
   return all.length > 0 && all.every((one) => typeof one === "object" && one !== null);
 }
 
-/** What the engine is told of a client's options, beside key, headers and query. */
+/** The client's options that the engine is told, beside key, headers and query. */
 export const SETTINGS = [
   "provider",
   "endpoint",

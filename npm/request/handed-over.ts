@@ -58,7 +58,7 @@ export function handedOver(response: Response, over: () => void, signal: AbortSi
   });
   if (signal?.aborted) leave();
   const same = new Response(stream, { status, statusText, headers: new Headers([...response.headers]) });
-  // What `fetch` alone can set.
+  // The properties that `fetch` alone can set.
   for (const [name, value] of Object.entries({ url, redirected, type })) Object.defineProperty(same, name, { value });
   return same;
 }

@@ -116,7 +116,7 @@ function tellOf({ answer, error }: Finish, others: readonly Attempt[]): void {
   }
 }
 
-/** What was tried by the one that lost. */
+/** The attempts of the contender that lost. */
 function attemptsOf({ outcome, error }: Finish, provider = ""): Attempt[] {
   if (outcome) {
     const attempts = outcome.attempts.map((attempt) => ({ ...attempt }));
@@ -132,7 +132,7 @@ function attemptsOf({ outcome, error }: Finish, provider = ""): Attempt[] {
 /** A body that is read twice: as far as its scout came, and then all of it. */
 class Tap {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
-  /** What the scout has read, until it is read again. */
+  /** The reads of the scout, until they are read again. */
   readonly #reads: (Promise<ReadableStreamReadResult<Uint8Array>> | undefined)[] = [];
 
   constructor(body: ReadableStream<Uint8Array> | null) {

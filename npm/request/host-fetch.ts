@@ -1,5 +1,5 @@
 /**
- * What a caller's own `fetch` answers, made standard: some give Node streams for bodies.
+ * The response of a caller's own `fetch`, made standard: some give Node streams for bodies.
  */
 
 /** Whether a standard response of this status can have no body. */

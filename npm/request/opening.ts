@@ -18,7 +18,7 @@ export interface Opened {
   id: number;
   /** Another may take its place, as long as nothing of it was handed out. */
   again: boolean;
-  /** What was sent in headers, and may have come back in the answer. */
+  /** Secrets that were sent in headers, and may have come back in the answer. */
   sent: SentHeaders;
 }
 
@@ -30,7 +30,7 @@ const MAX_BODY = 65_536;
 /** Hears what happens, by the names of hooks. */
 export type Told = (hook: string, what: object) => void;
 
-/** What is said with one server about one request. Frees the engine's part when it gives up; else `free` does. */
+/** The conversation with one server about one request. Frees the engine's part when it gives up; else `free` does. */
 export class Conversation {
   readonly #engine: Part;
   readonly #options: ClientOptions;
@@ -38,7 +38,7 @@ export class Conversation {
   readonly #verb: string;
   readonly #signal: AbortSignal;
   readonly #told: Told;
-  /** It has said all it will. */
+  /** The opening is over. */
   isFree = false;
   #response: Response | undefined;
   #sent: SentHeaders = [];
@@ -172,7 +172,7 @@ function headersOf(pairs: SentHeaders): Headers {
   return headers;
 }
 
-/** Calls a hook. What it throws, or rejects with, is its own affair. */
+/** Calls a hook. Its exceptions and rejections are ignored. */
 export function tell(hooks: Hooks | undefined, name: string, what: object): void {
   try {
     const told = (hooks as Record<string, ((what: object) => unknown) | undefined> | undefined)?.[name]?.(what);

@@ -1,5 +1,5 @@
 /**
- * What callers give as headers and query, as the engine takes it.
+ * Headers and query of callers, in the form that the engine takes.
  */
 import type { RequestOptions } from "../options.ts";
 
@@ -11,7 +11,7 @@ export function texts(record: unknown): unknown {
     ? record
     : Object.fromEntries(
         Object.entries(record)
-          // What is undefined was not said.
+          // An undefined value counts as left out.
           .filter(([, value]) => value !== undefined)
           .map(([name, value]) => [name, text(value)]),
       );

@@ -81,7 +81,7 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
   }
 
   /**
-   * What the stream says, normalised whatever the server's dialect.
+   * The events of the stream, normalised whatever the server's dialect.
    * @example
    * ```ts
    * for await (const event of stream.events) if (event.type === "reasoning") think(event.text);
@@ -104,7 +104,7 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
   }
 
   /**
-   * What has been used so far, at any time: `estimated` from what has arrived until the server says. Null before the first
+   * The usage so far, at any time: `estimated` from what has arrived until the server says. Null before the first
    * chunk.
    * @example
    * ```ts
@@ -115,7 +115,7 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
     return this.#used().usage;
   }
 
-  /** What `usage` costs, in USD; null when prices or usage are not known. */
+  /** The cost of `usage`, in USD; null when prices or usage are not known. */
   get cost(): number | null {
     return this.#used().cost;
   }
@@ -144,7 +144,7 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
     return (await completed(this.outcome())).text || null;
   }
 
-  /** What was used, `estimated` when the server did not say; null when nothing is known. Rejects as `finalChatCompletion` does. */
+  /** The usage, `estimated` when the server did not say; null when nothing is known. Rejects as `finalChatCompletion` does. */
   async totalUsage(): Promise<Usage | null> {
     return (await completed(this.outcome())).usage;
   }
@@ -169,8 +169,8 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
   }
 
   /**
-   * What `client.chat.completions.resume` takes, on another page or device too: at once where the call chose it, else once the
-   * headers are there. Null where no gateway keeps this stream.
+   * The id that `client.chat.completions.resume` takes, on another page or device too: at once where the call chose it, else
+   * once the headers are there. Null where no gateway keeps this stream.
    */
   get resumeId(): string | null {
     const { source } = this.#session;
@@ -194,7 +194,7 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
 
   /**
    * The stream as it came, byte for byte with its timing, as the text of a file: for `ChatStream.fromRecording`,
-   * `npx chatwire replay`, and bug reports. It has the answer, and nothing of the request; keys are blotted out. Waits for
+   * `npx chatwire replay`, and bug reports. A recording has the answer, and nothing of the request; keys are blotted out. Waits for
    * the end, and reads the stream itself if nobody does.
    * @throws {ChatwireError} the call was not made with `record: true`, or never had an answer
    * @example
@@ -217,7 +217,8 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
   }
 
   /**
-   * What there is to show, as fresh objects, at most once a frame; every 100 ms where the page is hidden or there is none.
+   * The text, reasoning and tool calls so far, as fresh objects, at most once a frame; every 100 ms where the page is hidden or
+   * there is none.
    * @example
    * ```ts
    * for await (const { text, reasoning } of stream.frames()) setState({ text, reasoning });

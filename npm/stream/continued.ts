@@ -1,5 +1,5 @@
 /**
- * Going on elsewhere: an answer that broke after its first token is continued by another server, from what was said. What is
+ * Going on elsewhere: an answer that broke after its first token is continued by another server, from the text so far. What is
  * added here is what the decoders of the two cannot know: that both are one answer.
  */
 import { type Attempt, define, withOutcome } from "../errors.ts";
@@ -25,7 +25,7 @@ export function continuation(body: string, { model, params, turn }: Wanted, said
 export interface Wanted {
   model: string;
   params?: object | undefined;
-  /** What the turn has beside its text. */
+  /** The members of the turn beside its text. */
   turn: object;
 }
 
@@ -72,7 +72,7 @@ function pick({ firstByte, firstToken, firstSentence }: Outcome["timing"]): Part
   return { firstByte, firstToken, ...(firstSentence === null ? {} : { firstSentence }) };
 }
 
-/** What both used; an estimate if one of them is. */
+/** The usage of both; an estimate if one of them is. */
 function sum(first: Usage | null, second: Usage | null): Usage | null {
   if (!first || !second) return first ?? second;
   const prompt_tokens = first.prompt_tokens + second.prompt_tokens;

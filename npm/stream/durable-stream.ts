@@ -45,7 +45,7 @@ export class DurableStream implements KeptStream {
 
   bodyOf(response: Response, ask: Ask): ReadableStream<Uint8Array> {
     const isRead = response.headers.has("stream-next-offset");
-    // It says where the stream is.
+    // The answer says where the stream is.
     if (!isRead) response.body?.cancel().catch(() => {});
     const reading = { isLeft: false };
     const bytes = this.#bytes(isRead ? response : undefined, ask, reading);
@@ -71,7 +71,7 @@ export class DurableStream implements KeptStream {
     return { path: `/${this.id}`, query, patience: PATIENCE };
   }
 
-  /** What comes after all that has passed. */
+  /** The offset after all that has passed. */
   async *#bytes(
     first: Response | undefined,
     ask: Ask,

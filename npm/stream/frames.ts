@@ -3,7 +3,7 @@
  */
 import type { ChatEvent, Outcome, ToolCall } from "../types.ts";
 
-/** What there is to show of choice 0. Each is a fresh object. */
+/** The state of choice 0, to be shown. Each is a fresh object. */
 export interface Frame {
   text: string;
   reasoning: string;

@@ -18,7 +18,7 @@ export class BatchIterator<T> implements AsyncIterableIterator<T, undefined> {
   readonly #session: Session;
   /** Of whom the last read was asked: another answer may have taken its place since. */
   #reading: BodyReading | undefined;
-  /** What a push hands out was chosen. */
+  /** The output of each push was chosen. */
   #isOpen = false;
   #items: unknown[] = [];
   #at = 0;
@@ -113,7 +113,7 @@ export class BatchIterator<T> implements AsyncIterableIterator<T, undefined> {
     return this.#give(session.reading?.rest() ?? "") ?? this.#finish();
   }
 
-  /** What one read brought, or that it failed. */
+  /** The result of one read: its items, or its failure. */
   #step(result: Read | undefined, cause?: unknown): IteratorYieldResult<T> | undefined {
     const reading = this.#reading as BodyReading;
     return this.#give(result ? reading.taken(result) : reading.lost(cause));

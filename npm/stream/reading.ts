@@ -29,7 +29,7 @@ export class Reading implements BodyReading {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   readonly #signal: AbortSignal;
   readonly #ended: Ended;
-  /** What came out of the engine between two reads, on a timeout or an abort. */
+  /** The batch that came out of the engine between two reads, on a timeout or an abort. */
   #rest: Batch = "";
   #readStarted = IDLE;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -82,7 +82,7 @@ export class Reading implements BodyReading {
     }
   }
 
-  /** What a read brought. Look at the decoder's outcome afterwards: once it is there, nothing more comes. */
+  /** Takes the result of a read. Look at the decoder's outcome afterwards: once it is there, nothing more comes. */
   taken(read: Read): Batch {
     const now = performance.now();
     const started = this.#readStarted;
@@ -119,7 +119,7 @@ export class Reading implements BodyReading {
     this.#awaken(WOKEN);
   };
 
-  /** What a timeout or an abort put out, for those who had no read pending. */
+  /** The batch of a timeout or an abort, for a reader that had no read pending. */
   rest(): Batch {
     const rest = this.#rest;
     this.#rest = "";
@@ -149,7 +149,7 @@ export class Reading implements BodyReading {
     try {
       await this.#reader?.cancel();
     } catch {
-      // It broke before.
+      // The body broke before its answer was over.
     }
   }
 
@@ -163,7 +163,7 @@ export class Reading implements BodyReading {
       const last = await this.#reader?.read();
       if (!last?.done) this.#cancel();
     } catch {
-      // It broke after all was said.
+      // The body broke after the answer was over.
     }
     clearTimeout(this.#timer);
   }

@@ -79,7 +79,7 @@ function blotted(reads: readonly Uint8Array[], secrets: readonly string[]): Uint
   });
   for (const secret of secrets) {
     const bytes = new TextEncoder().encode(secret);
-    // What is so short is none, and blotting it out would garble the answer.
+    // A text so short is no key, and blotting it out would garble the answer.
     if (bytes.length < 8) continue;
     for (let from = 0; from >= 0; ) {
       from = all.indexOf(bytes[0] as number, from);

@@ -1,15 +1,15 @@
 /**
  * An answer that a server keeps: when its connection is lost, the rest is fetched from after the last event that came.
  *
- * It works on bytes below the decoder, which sees one unbroken body: only whole events are passed on, so that the half of one
- * that was cut is dropped, and comes again whole. How the gateway of this package keeps streams is here; how others do, in
- * `resume-protocols.ts`.
+ * This file works on bytes below the decoder, which sees one unbroken body: only whole events are passed on, so that the half
+ * of one that was cut is dropped, and comes again whole. How the gateway of this package keeps streams is here; how others do,
+ * in `resume-protocols.ts`.
  */
 import type { EngineCall } from "../engine/boundary.ts";
 
 /** A stream on a server that keeps it. */
 export interface Kept {
-  /** What `resume` takes. */
+  /** The id that `resume` takes. */
   id: string;
   /** How often its rest was fetched after its connection was lost. */
   readonly resumed: number;
@@ -41,7 +41,7 @@ export interface KeptStream {
   rest(): KeptRequest;
   /** The request that ends it, where there is one. */
   stop?(): KeptRequest;
-  /** What an answer to `rest` brings, where that is not its body. */
+  /** The bytes that an answer to `rest` brings, where they are not its body. */
   bodyOf?(response: Response, ask: Ask): ReadableStream<Uint8Array>;
   /** `ended`: once nothing more comes of this response, the stream is over; `cut`: the same, and it is not whole. */
   stateOf(response: Response): string | null;
@@ -145,7 +145,7 @@ const CR = 13;
 const NOTHING = new Uint8Array(0);
 const decoder = new TextDecoder();
 
-/** What a host says when a connection may have been lost, or can be had again. */
+/** The events by which a host says when a connection may have been lost, or can be had again. */
 type Signals = Pick<typeof globalThis, "addEventListener" | "removeEventListener">;
 
 class UnbrokenBody {
@@ -155,7 +155,7 @@ class UnbrokenBody {
   readonly #told: Told;
   /** Milliseconds of silence after which the connection counts as lost. */
   readonly #silence: number;
-  /** What is read now. It is not touched before somebody reads. */
+  /** The response that is read now. Its body is not touched before the first read. */
   #response: Response | undefined;
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   #held: Uint8Array = NOTHING;
@@ -211,7 +211,7 @@ class UnbrokenBody {
       if (passed.length > 0) return controller.enqueue(passed);
       if (bytes) continue;
       if (this.#isDone) return this.#end(() => controller.close());
-      // What has ended there ends here as it ended there, once nothing more comes of it.
+      // A stream that has ended at the server ends here in the same way, once nothing more comes of it.
       const state = this.#hasBrought || !this.#response ? undefined : this.#kept.stateOf(this.#response);
       if (state === "ended" && failure === undefined) return this.#end(() => controller.close());
       if (state === "cut") return this.#end(() => controller.error(failure ?? new TypeError("The stream was cut.")));
@@ -277,7 +277,7 @@ class UnbrokenBody {
     return undefined;
   }
 
-  // ---- What the host knows of its connection -------------------------------------------------------------------------
+  // ---- The host's news of its connection -------------------------------------------------------------------------
 
   /** A page that is shown again, or online again, does not wait to find out that its connection is gone. */
   readonly #onSignal = (event: Event) => {

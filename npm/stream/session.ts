@@ -1,5 +1,5 @@
 /**
- * The life of one stream: opened, read by one reader, ended once. What ChatStream and its iterators share.
+ * The life of one stream: opened, read by one reader, ended once. ChatStream and its iterators share it.
  */
 
 import { EVENTS, type OutputKind } from "../engine/boundary.ts";
@@ -31,7 +31,7 @@ export class Session {
   readonly ended: Promise<Outcome>;
 
   #settle: (outcome: Outcome) => void = () => {};
-  /** It has its one reader. */
+  /** The stream has its one reader. */
   isTaken = false;
   #kind: OutputKind | undefined;
   /** Tells a decoder what its reader wants. */
@@ -69,7 +69,7 @@ export class Session {
       this.source?.ended?.(broken);
     } catch (thrown) {
       const error = toError(thrown);
-      // What was said before the caller left, stays.
+      // The batches from before the caller left stay.
       const outcome = broken?.text ? withLeft(broken, error) : unopened(error);
       // Those who were asked before the last.
       if (outcome.attempts.length === 0) outcome.attempts = broken?.attempts ?? [];
@@ -153,7 +153,7 @@ export class Session {
     await this.opened;
     for (;;) {
       const { reading, source, decoder } = this;
-      // What came of an answer that broke is dropped.
+      // The batches of an answer that broke are dropped.
       if (this.#bytesOf !== reading && !this.outcome) this.#bytes = [];
       this.#bytesOf = reading;
       if (!source?.holds || decoder?.hasToken || this.outcome) {

@@ -1,5 +1,5 @@
 /**
- * What a stream is read from: a body, how to read it, and who wants to know. Types only.
+ * The source of a stream: a body, how to read it, and who wants to know. Types only.
  */
 
 import type { Batch } from "../engine/batch.ts";
@@ -8,7 +8,7 @@ import type { BodyDecoder, Notes } from "../engine/decoder.ts";
 import type { Outcome } from "../types.ts";
 import type { Kept } from "./resume.ts";
 
-/** What one read of a body gives: bytes, if the host does as it should. */
+/** The value of one read of a body: bytes, if the host does as it should. */
 export interface Read {
   done: boolean;
   value?: unknown;
@@ -17,7 +17,7 @@ export interface Read {
 /** Is told how a body ended; says whether another takes its place, so that nothing of this one is to be handed out. */
 export type Ended = (outcome: Outcome) => boolean;
 
-/** What reads a body, step by step: `read`, then `taken` or `lost`, until its decoder has an outcome. */
+/** A reader of a body, step by step: `read`, then `taken` or `lost`, until its decoder has an outcome. */
 export interface BodyReading {
   read(): Promise<Read>;
   taken(read: Read): Batch;
@@ -39,11 +39,11 @@ export interface Source {
   kept?: Kept;
   /** Another answer may take the place of this one: nothing is handed out before the first token. */
   holds?: boolean;
-  /** It ended badly before anything of it was handed out: gives the answer that takes its place, if there is one. */
+  /** The answer ended badly before anything of it was handed out: gives the answer that takes its place, if there is one. */
   again?: ((outcome: Outcome) => Promise<Source> | undefined) | undefined;
-  /** It broke after its first token: gives the source that goes on with it, or nothing where nobody does after all. */
+  /** The answer broke after its first token: gives the source that goes on with it, or nothing where none does. */
   continued?: ((outcome: Outcome) => Promise<Source | undefined> | undefined) | undefined;
-  /** What its events begin with. */
+  /** The event that comes before all others. */
   preamble?: object;
   /** How it ended, by one who knows more than the bytes show. */
   verdict?: (own: Outcome) => Outcome;

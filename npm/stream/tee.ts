@@ -112,11 +112,11 @@ class Side {
   controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   failure: StreamError | undefined;
   hasLeft = false;
-  /** What it reads next. */
+  /** The next read of this side. */
   at: Link;
   /** How many bytes it was given. */
   taken = 0;
-  /** It has not asked for anything in a while, and is not waited for until it does. */
+  /** This side has not asked for anything in a while, and the other does not wait for it until it does. */
   #isAway = false;
   #moved: () => void = () => {};
 
@@ -124,7 +124,7 @@ class Side {
     this.at = at;
   }
 
-  /** It was read from, so that the other side need not wait, or knows to wait on. */
+  /** This side was read from, so that the other side need not wait, or knows to wait on. */
   move(): void {
     this.#isAway = false;
     this.#moved();

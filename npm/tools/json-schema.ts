@@ -213,7 +213,7 @@ function toPattern(source: string): RegExp | undefined {
   }
 }
 
-/** What `#/$defs/name` and its like point to. */
+/** The schema that `#/$defs/name` and its like point to. */
 function resolve(root: JSONSchema, ref: string): unknown {
   if (!ref.startsWith("#")) return undefined;
   let found: unknown = root;

@@ -1,9 +1,9 @@
 /**
  * JSON in an answer's text, wherever a model has put it: alone, in a fence, after its thinking or its prose, or encoded twice.
- * What had to be put right has a code, as the engine's repairs have.
+ * A repair has a code, as the engine's repairs have.
  */
 
-/** What was put right to find it. */
+/** The repairs that were needed to find the JSON. */
 export type JSONRepair =
   | "parse.thinking"
   | "parse.fence"
@@ -21,7 +21,7 @@ export interface Candidate {
 /** How many values within prose are tried, so that a long text of brackets costs no more than it is worth. */
 const MOST = 32;
 
-/** What a text may stand for as JSON; nothing where there is none in it. */
+/** The JSON texts that a text may stand for; none where there is no JSON in it. */
 export function* candidates(text: string): Generator<Candidate> {
   const whole = read(text);
   if (whole) return yield* decoded(whole.value, []);

@@ -34,7 +34,7 @@ interface Tool {
   execute: RunnableTool["execute"];
 }
 
-/** What the model is told of a call that nothing became of. */
+/** The result that the model is told of a call that was not run. */
 const NOT_RUN: Result = failed("This call was not run: the run was left before.");
 
 /** How a run ended: the model answered, its reader left, or something went wrong. */
@@ -88,7 +88,7 @@ async function* turns(state: ToolRunState): AsyncGenerator<ToolRunEvent, void, v
   }
   checkTime("toolTimeout", toolTimeout);
   for (const { name, timeout } of tools.values()) checkTime("timeout", timeout, name);
-  // What a run used is asked for, where nobody said otherwise.
+  // Usage is asked for, unless the caller said otherwise.
   const asksUsage = state.params.stream_options === undefined && (await state.takesUsage());
   const asked = asksUsage ? { stream_options: { include_usage: true } } : {};
   for (let step = 0; step < maxSteps; step++) {
@@ -153,7 +153,7 @@ async function* turns(state: ToolRunState): AsyncGenerator<ToolRunEvent, void, v
       return failed(`The arguments are not complete JSON: ${call.arguments.slice(0, 200)}. Call the tool again.`);
     }
     try {
-      // Whoever checks or allows it may take for ever; an abort does not wait for them.
+      // A check or an approval may take for ever; an abort does not wait for it.
       const verdict = await within(undefined, signal, async () => {
         const checked = await check(tool.schema, call.custom ? call.arguments : tool.parse(call.arguments));
         if ("problems" in checked) return failed(`The arguments do not fit. ${inWords(checked.problems)}`);
@@ -263,7 +263,7 @@ function wrong(message: string, ...path: string[]): ChatwireError {
   return unsent("invalid_tool", message, "tools", ...path);
 }
 
-/** What the model is told of a tool: of one in the shape of openai, all that is written but what is for us. */
+/** The definition that the model gets of a tool: of one in the shape of openai, all that is written but what is for us. */
 const OURS = ["function", "parse"];
 const TOLD = ["name", "description", "strict"];
 

@@ -40,7 +40,7 @@ export interface ParseOptions extends RequestOptions {
   schemaInMessages?: boolean;
 }
 
-/** What `APIPromise` is made of. */
+/** The parts that `APIPromise` is made of. */
 interface Parsed<T> extends Answered {
   data: WithRequestId<ParsedChatCompletion<T>>;
 }

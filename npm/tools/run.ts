@@ -1,5 +1,5 @@
 /**
- * What users hold of a run that lets a model use tools. What it works with is in shapes.ts.
+ * The object that users hold of a run that lets a model use tools. Its shapes are in shapes.ts.
  * The loop itself is in loop.ts, which is loaded when the first run starts.
  */
 import { aborted, ChatwireError, completed, toError, unopened } from "../errors.ts";
@@ -96,7 +96,7 @@ export class ToolRun implements AsyncIterable<ToolRunEvent> {
     events.return = (value) => {
       const { steps, messages } = this.#state;
       if (!this.#isBegun) this.#settle({ ...unopened(aborted()), steps, messages });
-      // What `next` still waits for would be waited for first.
+      // Without the abort, the result that `next` still waits for would be waited for first.
       this.abort();
       return leave.call(events, value);
     };
@@ -153,7 +153,7 @@ export class ToolRun implements AsyncIterable<ToolRunEvent> {
     return (await completed(this.outcome())).completion as ChatCompletion;
   }
 
-  /** What all turns used together; null when nothing is known. */
+  /** The usage of all turns together; null when nothing is known. */
   async totalUsage(): Promise<Usage | null> {
     return (await completed(this.outcome())).usage;
   }

@@ -23,10 +23,10 @@ export type StandardResult<T> =
       }[];
     };
 
-/** What a value is to be. */
+/** The schema of a value. */
 export type Schema<T = unknown> = StandardSchema<T> | JSONSchema;
 
-/** What is wrong with a value, and where; the value itself is not repeated. */
+/** A fault of a value, and its place; the value itself is not repeated. */
 export interface SchemaProblem {
   path: (string | number)[];
   message: string;

@@ -5,7 +5,7 @@ import type { RequestOptions } from "../options.ts";
 import type { ChatCompletionCreateParamsBase, ChatCompletionMessageParam, ChatEvent, Outcome } from "../types.ts";
 import type { Schema } from "./schema-shapes.ts";
 
-/** What a tool is given beside its arguments. */
+/** The context that a tool is given beside its arguments. */
 export interface ToolContext {
   /** The id of the call. */
   id: string;
@@ -26,7 +26,7 @@ export interface ToolShape<Parameters, Args> {
   description?: string;
   /** OpenAI: hold the model to `parameters` exactly. */
   strict?: boolean | null;
-  /** What the arguments are to be; they are checked before `execute` sees them. None means no arguments. */
+  /** The schema of the arguments, which are checked before `execute` sees them. None means no arguments. */
   parameters?: Parameters;
   /**
    * Milliseconds it may take, in place of the run's `toolTimeout`.
@@ -35,8 +35,8 @@ export interface ToolShape<Parameters, Args> {
    */
   timeout?: number;
   /**
-   * Does it. What it gives goes to the model, as it is when text, else as JSON; an `Error` that it gives or throws does too, as
-   * a failure. Nothing at all is said in words.
+   * Runs the tool. The return value goes to the model, as it is when text, else as JSON; an `Error` that is returned or thrown
+   * does too, as a failure. Nothing at all is said in words.
    */
   execute(args: Args, context: ToolContext): unknown;
 }
@@ -106,7 +106,7 @@ export interface StepContext {
   step: number;
   /** The outcomes of those before. */
   steps: Outcome[];
-  /** What is about to be sent. */
+  /** The messages that are about to be sent. */
   messages: ChatCompletionMessageParam[];
 }
 
@@ -122,7 +122,7 @@ export interface ToolRunParams extends Omit<ChatCompletionCreateParamsBase, "too
   stream?: boolean | null;
 }
 
-/** What a run says: the events of each of its streams, and what the tools gave. */
+/** An event of a run: those of each of its streams, and the results of the tools. */
 export type ToolRunEvent =
   | (ChatEvent & { step: number })
   | {
@@ -130,7 +130,7 @@ export type ToolRunEvent =
       step: number;
       id: string;
       name: string;
-      /** What the model is told. */
+      /** The result that the model is told. */
       content: string;
       /** The tool was not run, threw, or ran out of time. */
       failed: boolean;
@@ -151,7 +151,7 @@ interface TurnStream {
   outcome(): Promise<Outcome>;
 }
 
-/** What the loop works with and leaves behind. */
+/** The state that the loop works with and leaves behind. */
 export interface ToolRunState {
   params: ToolRunParams;
   options: ToolRunOptions;

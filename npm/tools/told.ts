@@ -1,8 +1,8 @@
 /**
- * What the model is told of a call: whatever a tool returned, as text that says something.
+ * The result that the model is told of a call: the return value of the tool, as text that says something.
  */
 
-/** What the model is told of a call. */
+/** The result that the model is told of a call. */
 export interface Result {
   content: string;
   /** The tool was not run, failed, or returned what cannot be told. */
@@ -14,8 +14,8 @@ export function failed(message: string): Result {
 }
 
 /**
- * What a tool returned: text as it is, all else as JSON. An `Error` is a failure, a `Map` an object, a `Set` a list; nothing at
- * all is said in words, and what JSON would make `{}` of is a failure that names it.
+ * The return value of a tool as text: text as it is, all else as JSON. An `Error` is a failure, a `Map` an object, a `Set` a
+ * list; nothing at all is said in words, and what JSON would make `{}` of is a failure that names it.
  * @throws {TypeError} JSON cannot say it: a BigInt, an object that contains itself
  */
 export function told(value: unknown): Result {

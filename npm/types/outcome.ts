@@ -13,7 +13,7 @@ export interface Usage extends CompletionUsage {
 }
 
 /**
- * What a stream says, whatever the dialect of its server. `choice` is the index of the answer it belongs to.
+ * An event of a stream, whatever the dialect of its server. `choice` is the index of the answer it belongs to.
  * @example
  * ```ts
  * for await (const event of stream.events) {
@@ -71,7 +71,7 @@ export type ChatEvent =
 export interface Seam {
   /** How much of the text was said before, in UTF-16 units. */
   at: number;
-  /** Who goes on. */
+  /** The provider that goes on. */
   provider: string;
   /** The name of the error that broke it. */
   reason: string;
@@ -109,7 +109,7 @@ export interface Timing {
   tokensPerSecond: number | null;
 }
 
-/** What an outcome holds whatever its status: all that arrived. */
+/** The fields of an outcome whatever its status: all that arrived. */
 export interface OutcomeFields {
   /** The accumulated completion, normalised; null when nothing arrived. */
   completion: ChatCompletion | null;
@@ -160,7 +160,7 @@ export type Outcome =
 
 // ---- Totals ---------------------------------------------------------------------------------------------------------
 
-/** What a client's finished calls add up to. */
+/** The totals of a client's finished calls. */
 export interface UsageTotals {
   requests: number;
   prompt_tokens: number;
@@ -173,7 +173,7 @@ export interface UsageTotals {
   estimated: number;
   /** In USD; null once a call's cost was not known. */
   cost: number | null;
-  /** What the prefix cache saved, in USD. */
+  /** The amount that the prefix cache saved, in USD. */
   saved: number;
 }
 

@@ -32,7 +32,7 @@ export interface ModelPrices {
 
 /** A server of your own. */
 export interface CustomProvider {
-  /** What `/chat/completions` is appended to. */
+  /** The URL that `/chat/completions` is appended to. */
   baseURL: string;
   /** How it is called in attempts and hooks; its host when left out. */
   name?: string;
@@ -105,7 +105,7 @@ export interface SentenceOptions {
 export type ReasoningPlace = "reasoning" | "reasoning_content" | "tags" | "none" | "detect";
 
 /**
- * Patience, in milliseconds; `false` waits for ever. What ran out, and how long it was, is in the error.
+ * Patience, in milliseconds; `false` waits for ever. The error names the timeout that ran out, and its length.
  * @range more than 0, at most 2147483647
  */
 export interface Timeouts {
@@ -146,7 +146,7 @@ export interface Timeouts {
 /** `fetch`, or what stands in for it: called with a string URL and a string body. */
 export type Fetch = (url: string, init: FetchInit) => Promise<Response>;
 
-/** What `fetch` is called with. */
+/** The second argument of `fetch`. */
 export interface FetchInit {
   method: string;
   headers: Headers;

@@ -53,10 +53,10 @@ export type ChatCompletionContentPart =
   | ChatCompletionContentPartInputAudio
   | ChatCompletionContentPartFile;
 
-/** What the model is to be and do. */
+/** The instructions for the model. */
 export interface ChatCompletionSystemMessageParam {
   /**
-   * Who speaks.
+   * The author.
    * @range `system`
    * @service Electron, ElectronHub, OpenAI
    * @enforced electron, openai
@@ -81,7 +81,7 @@ export interface ChatCompletionSystemMessageParam {
 /** OpenAI's newer name for a system message. */
 export interface ChatCompletionDeveloperMessageParam {
   /**
-   * Who speaks.
+   * The author.
    * @range `developer`; not on Electron, which refuses it
    * @service OpenAI
    * @enforced electron
@@ -103,10 +103,10 @@ export interface ChatCompletionDeveloperMessageParam {
   name?: string;
 }
 
-/** What the user said. */
+/** A message of the user. */
 export interface ChatCompletionUserMessageParam {
   /**
-   * Who speaks.
+   * The author.
    * @range `user`
    * @service Electron, ElectronHub, OpenAI
    * @enforced electron, openai
@@ -129,12 +129,12 @@ export interface ChatCompletionUserMessageParam {
 }
 
 /**
- * What the model said before. `outcome.message` is one, ready to send back.
+ * An earlier turn of the model. `outcome.message` is one, ready to send back.
  * `content` may be null only beside `tool_calls`.
  */
 export interface ChatCompletionAssistantMessageParam {
   /**
-   * Who speaks.
+   * The author.
    * @range `assistant`
    * @service Electron, ElectronHub, OpenAI
    * @enforced electron, openai
@@ -184,7 +184,7 @@ export interface ChatCompletionAssistantMessageParam {
 /** The result of a tool, for the call with this id. */
 export interface ChatCompletionToolMessageParam {
   /**
-   * Who speaks.
+   * The author.
    * @range `tool`
    * @service Electron, ElectronHub, OpenAI
    * @enforced electron, openai
@@ -235,7 +235,7 @@ export type JSONSchema = { [key: string]: unknown };
 /** A function the model may call. */
 export interface FunctionDefinition {
   /**
-   * What the model calls it by.
+   * The name that the model calls it by.
    * @range a string; OpenAI: letters, digits, `_` and `-`, at most 64
    * @service Electron, ElectronHub, OpenAI
    * @enforced electron
@@ -331,7 +331,7 @@ export type ResponseFormat =
 export type ReasoningEffort = "none" | "minimal" | "low" | "medium" | "high" | "xhigh" | "max" | null;
 
 /**
- * What is sent, as it is: a field that is not listed here goes through verbatim.
+ * The parameters, sent as they are: a field that is not listed here goes through verbatim.
  *
  * `@range` is what the services document, `@service` who documents the field, and `@enforced` where a value outside the
  * range is refused: before sending, by the rules of those providers (`validate`, on by default), or by the server alone.
@@ -477,7 +477,7 @@ export interface ChatCompletionCreateParamsBase {
    */
   stream?: boolean | null;
   /**
-   * What a stream carries beside the answer.
+   * The parts that a stream carries beside the answer.
    * @range an object
    * @service Electron, OpenAI
    * @enforced electron
@@ -605,7 +605,7 @@ export interface ChatCompletionCreateParamsBase {
    */
   audio?: { format: "wav" | "aac" | "mp3" | "flac" | "opus" | "pcm16"; voice: string | { id: string } } | null;
   /**
-   * What the answer may consist of.
+   * The media that the answer may consist of.
    * @service OpenAI
    * @enforced server
    */
@@ -712,7 +712,7 @@ export type ChatCompletionCreateParams = ChatCompletionCreateParamsNonStreaming 
 /** Why a choice ended. `length` means it was cut at the token limit. Servers add their own. */
 export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter" | "function_call";
 
-/** What was used, in tokens, as the server counts. */
+/** The tokens that were used, as the server counts. */
 export interface CompletionUsage {
   /** Everything that went in, cached or not. */
   prompt_tokens: number;
@@ -776,7 +776,7 @@ export interface ChatCompletionChoice {
   logprobs: ChatCompletionLogprobs | null;
 }
 
-/** What a moderation model says of one text. */
+/** The verdict of a moderation model on one text. */
 export interface ModerationResult {
   type: "moderation_result";
   model: string;
@@ -786,12 +786,12 @@ export interface ModerationResult {
   category_scores: { [category: string]: number };
 }
 
-/** What a moderation model says of what goes in, or comes out; or why it says nothing. */
+/** The verdict of a moderation model on the input or the output; or the reason for having none. */
 export type ModerationReport =
   | { type: "moderation_results"; model: string; results: ModerationResult[] }
   | { type: "error"; code: string; message: string };
 
-/** What was moderated, where `moderation` was asked for. */
+/** The moderation of a completion, where `moderation` was asked for. */
 export interface CompletionModeration {
   input: ModerationReport;
   output: ModerationReport;
@@ -825,7 +825,7 @@ export interface ChatCompletionChunkToolCall {
   custom?: { name?: string; input?: string };
 }
 
-/** What one chunk adds to a choice. */
+/** The part that one chunk adds to a choice. */
 export interface ChatCompletionChunkDelta {
   role?: "developer" | "system" | "user" | "assistant" | "tool";
   content?: string | null;
