@@ -19,14 +19,14 @@ export interface CachedAnswer {
   expires: number;
 }
 
-/** What is gathered of an answer while it passes. */
+/** The bytes of an answer, gathered while it passes. */
 export interface Gathering {
   add(bytes: Uint8Array): void;
   /** Keeps it: it is whole. */
   keep(contentType: string, used: { tokens: number | null; cost: number | null }): void;
 }
 
-/** What of a request tells its answer from others. */
+/** The parts of a request that tell its answer from others. */
 interface Cacheable {
   model: string;
   json: Pick<ExactJSON, "print">;

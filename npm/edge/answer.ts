@@ -11,7 +11,7 @@ import { publicWords, wordsIn } from "./words.ts";
 /** A completion, or a stream of one. */
 export interface Answer {
   inlet: Inlet;
-  /** What has been read of it already. */
+  /** The bytes that have been read of it already. */
   first: Uint8Array | undefined;
   contentType: string;
 }
@@ -21,7 +21,7 @@ const BLANK = 32;
 const MAX_BLANK_BYTES = 64 * 1024;
 /** An error is no longer than this, and a completion says sooner that it is one. */
 const MAX_PEEKED_BYTES = 64 * 1024;
-/** What may come before the first token. */
+/** The most bytes that may come before the first token. */
 const MAX_PRELUDE_BYTES = 1024 * 1024;
 
 const TRIED = { headers: { "x-should-retry": "false" } };
@@ -52,7 +52,7 @@ export async function answerOf(response: Response): Promise<Answer> {
   while (!/"choices"\s*:/.test(text) && some.length < MAX_PEEKED_BYTES) {
     const bytes = await inlet.next();
     if (!bytes) {
-      // It has no choices. What has no words of an error either is passed for what it is.
+      // The answer has no choices. One without words of an error is passed as it is.
       if (!/"(?:error|errors|detail|message|msg|base_resp)"\s*:/.test(text)) break;
       throw errorIn(text);
     }
@@ -87,7 +87,7 @@ function errorIn(text: string): Problem {
   try {
     words = publicWords(wordsIn(JSON.parse(text)));
   } catch {
-    // It is cut off, and its beginning may be misleading.
+    // The text is cut off, and its beginning may be misleading.
   }
   return new Problem(502, "upstream_failed", words ?? "The provider answered with an error.", TRIED);
 }

@@ -63,7 +63,7 @@ function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** What a JSON Web Token claims. */
+/** The claims of a JSON Web Token. */
 export interface Claims {
   sub?: string;
   iss?: string;
@@ -81,16 +81,16 @@ export interface JwtOptions {
    * @range at least 32 characters
    */
   secret?: string;
-  /** Who must have signed (`iss`). */
+  /** The issuers whose signature counts (`iss`). */
   issuer: string | string[];
-  /** Whom the token must be for (`aud`): otherwise one meant for another service would open this one. */
+  /** The audiences that the token must be for (`aud`): otherwise one meant for another service would open this one. */
   audience: string | string[];
   /**
    * Seconds by which clocks may differ.
    * @default 5
    */
   tolerance?: number;
-  /** Whom the claims stand for; `null` lets nobody in. By default `{ caller: sub }`. */
+  /** The caller that the claims stand for; `null` lets nobody in. By default `{ caller: sub }`. */
   grant?: (claims: Claims) => Awaitable<Grant | null>;
 }
 
@@ -114,7 +114,8 @@ const SECRET_ALGORITHMS = ["HS256", "HS384", "HS512"];
  * @throws {ChatwireError} the options leave out what makes a token trustworthy
  * @example
  * ```ts
- * authorize: jwt({ jwks: "https://login.example.com/.well-known/jwks.json", issuer: "https://login.example.com", audience: "chat" }),
+ * authorize: jwt({ jwks: "https://login.example.com/.well-known/jwks.json", issuer: "https://login.example.com", audience:
+ * "chat" }),
  * ```
  */
 export function jwt(options: JwtOptions): Authorize {
@@ -158,7 +159,7 @@ function verifier(
   return async (token) => (await jwtVerify(token, keys, { ...checks, algorithms: PUBLIC_KEY_ALGORITHMS })).payload;
 }
 
-/** What is wrong with the token, as opposed to what is wrong with finding out. */
+/** Faults of the token, as opposed to failures to check it. */
 function isRefusal(error: unknown): boolean {
   const code = String((error as { code?: unknown } | null)?.code);
   return /^ERR_(JWT|JWS|JOSE_ALG|JOSE_NOT|JWKS_NO_MATCHING|JWKS_MULTIPLE)/.test(code);

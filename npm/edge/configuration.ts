@@ -56,7 +56,7 @@ export interface Route {
 
 /** Options as the rest of the gateway uses them. */
 export interface Configuration {
-  /** Whatever model is named, at the first provider. */
+  /** The route for any model, at the first provider. */
   anyModel: Route;
   /** By the names callers use; `null` where any will do. */
   routes: ReadonlyMap<string, Route> | null;

@@ -1,5 +1,6 @@
 /**
- * What a provider's 429 shuts in the gateway: one model of one key, for no longer than a ceiling, and then one request tries.
+ * The cooldown that a provider's 429 starts in the gateway: one model of one key, for no longer than a ceiling, and then one
+ * request tries.
  *
  * The client has cooldowns of its own, which may last a day and let short ones pass by waiting. Behind a gateway a stranger's
  * 429 must do neither to other callers, so the client does not see those that it would wait for: it gets a refusal that sends
@@ -59,7 +60,7 @@ async function wordsOf(response: Response): Promise<string> {
     const { error } = (await response.json()) as { error?: { message?: unknown } };
     if (typeof error?.message === "string" && error.message !== "") return error.message;
   } catch {
-    // It has no words.
+    // The body has no words.
   }
   return "The provider is asked too often.";
 }

@@ -115,7 +115,7 @@ function pulled(leave: () => void): Outlet {
       try {
         controller?.error(new TypeError("The reader has left."));
       } catch {
-        // It is closed.
+        // The stream is closed.
       }
     },
   };

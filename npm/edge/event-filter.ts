@@ -134,7 +134,7 @@ export class EventFilter {
   }
 }
 
-/** What an event's data says, where that is an object. */
+/** The value of an event's data, where that is an object. */
 function dataOf(text: string): Record<string, unknown> | undefined {
   const lines = [...text.matchAll(/^\ufeff?data:? ?(.*)$/gm)].map(([, line = ""]) => line.replace(/\r$/, ""));
   try {

@@ -65,7 +65,7 @@ function isKept(token: string): boolean {
   return Number.isFinite(number) && digits(String(number)) === digits(token);
 }
 
-/** What a number is, however it is written: its digits without zeros around them, and where the point is. */
+/** The value of a number, however it is written: its digits without zeros around them, and where the point is. */
 function digits(token: string): string {
   const [, sign = "", whole = "", part = "", exponent = "0"] =
     /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([-+]?\d+))?$/.exec(token) ?? [];

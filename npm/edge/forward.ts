@@ -35,7 +35,7 @@ export interface OpenAnswer extends Answer {
 
 /** An answer, and what to do with it. */
 export interface Passage {
-  /** The answer; a promise of it where the first provider may yet give way to another. It rejects with a `Problem`. */
+  /** The answer; a promise of it where the first provider may yet give way to another. The promise rejects with a `Problem`. */
   answer: OpenAnswer | Promise<OpenAnswer>;
   isStream: boolean;
   filter: Omit<EventFilterOptions, "secrets">;
@@ -97,9 +97,9 @@ class Passing {
   #heartbeat: Timer | undefined;
   #lastPassed = performance.now();
   #isWriting = false;
-  /** What has come of a JSON answer that is to be changed. */
+  /** The bytes so far of a JSON answer that is to be changed. */
   readonly #whole: Uint8Array[] = [];
-  /** What waits for the caller to take bytes. */
+  /** The functions that wait for the caller to take bytes. */
   #giveUpWriting: () => void = () => {};
 
   constructor(passage: Passage) {
@@ -218,7 +218,7 @@ class Passing {
     }
   }
 
-  /** What is left to say to a caller who is still there. */
+  /** The words for a caller that is still connected. */
   #finish(filter: EventFilter | undefined): void {
     const rest = filter?.end();
     if (rest && rest.length > 0) {

@@ -28,7 +28,7 @@ export interface WorkerContext {
   exports?: Readonly<Record<string, unknown>>;
 }
 
-/** What a worker's main module exports. */
+/** The export of a worker's main module. */
 export interface Gateway {
   /** Answers a request. Never rejects. */
   fetch(request: Request, env?: unknown, context?: unknown): Promise<Response>;
@@ -331,7 +331,7 @@ async function runBefore({ hooks }: Configuration, request: ChatRequest, about: 
   if (!hooks.before) return;
   try {
     const { stream, model } = request.params;
-    // What was decided by them has been decided.
+    // Decisions that used them have been made.
     request.params = { ...((await hooks.before(request.params, about)) ?? request.params), stream, model };
   } catch (error) {
     if (error instanceof Refusal) throw new Problem(error.status, error.code, error.message);

@@ -33,7 +33,7 @@ export interface Order {
   isChosen?: boolean;
 }
 
-/** What passes of an object's headers. */
+/** The headers of an object's answer that pass. */
 const HEADERS = [
   "content-type",
   "x-accel-buffering",

@@ -13,7 +13,7 @@ const OBJECT = "keys";
 const HINT_LENGTH = 8;
 const MOST_LISTED = 100;
 
-/** What a grant of a key cannot have: keys are for callers, not for managers of keys. */
+/** The members that a grant of a key cannot have: keys are for callers, not for managers of keys. */
 const RESERVED = ["managesKeys", "readsUsage"] as const;
 
 export function isCallerKey(token: string): boolean {

@@ -6,7 +6,7 @@
  */
 import type { Grant } from "./options.ts";
 
-/** What the platform gives an object: the part that is used. */
+/** The state that the platform gives an object: the part of it that is used. */
 export interface KeysState {
   storage: { sql: { exec(query: string, ...values: unknown[]): Iterable<Record<string, unknown>> } };
 }
@@ -47,7 +47,8 @@ const TABLES = [
  * @example
  * ```ts
  * export { ChatwireKeys } from "chatwire/edge";
- * export default gateway((env) => ({ …, keys: env.KEYS, authorize: bearerTokens({ [env.ADMIN_TOKEN]: { caller: "admin", managesKeys: true } }) }));
+ * export default gateway((env) => ({ …, keys: env.KEYS, authorize: bearerTokens({ [env.ADMIN_TOKEN]: { caller: "admin",
+ * managesKeys: true } }) }));
  * ```
  */
 export class ChatwireKeys {

@@ -51,7 +51,7 @@ export class LimiterObject {
   }
 }
 
-/** What a request used, as far as the limiter is concerned. */
+/** The usage of a request, as far as the limiter is concerned. */
 export interface Used {
   /** `null` where it is not known: the reservation counts for a minute. */
   tokens: number | null;

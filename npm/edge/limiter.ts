@@ -58,7 +58,7 @@ export interface UsageRow {
   unknown: number;
 }
 
-/** What the platform gives an object: the part that is used. */
+/** The state that the platform gives an object: the part of it that is used. */
 export interface LimiterState {
   storage: { sql: { exec(query: string, ...values: unknown[]): Iterable<Record<string, unknown>> } };
 }
@@ -256,7 +256,7 @@ export class ChatwireLimiter {
        ON CONFLICT (id) DO UPDATE SET counted = 1`,
       recordId,
       now,
-      now - MINUTE, // It counts against no limit after a restart.
+      now - MINUTE, // The row counts against no limit after a restart.
     );
     const { caller, model, promptTokens, cached, completionTokens, tokens, cost, estimated, startedAt } = record;
     const day = dayOf(startedAt);

@@ -1,7 +1,7 @@
 /**
  * A gateway's limits that all isolates keep together: which leases a request needs, and what is answered when there is none.
  *
- * What requests share here is plain data; every message is sent by the request that it is about.
+ * The state that requests share here is plain data; every message is sent by the request that it is about.
  */
 import type { APIError, Fetch, Prices } from "chatwire";
 import { Lease, LimiterObject } from "./lease.ts";
@@ -21,7 +21,7 @@ const PAUSES = [100, 500, 1000];
 type FetchInit = Parameters<Fetch>[1];
 type Params = Readonly<Record<string, unknown>>;
 
-/** What is said of a limit. */
+/** The words about a limit. */
 const WORDS: Record<keyof Plan, string> = {
   requestsPerMinute: "The requests of this minute are used up.",
   tokensPerMinute: "The tokens of this minute are used up.",
@@ -82,7 +82,7 @@ export class RequestLeases {
   readonly #attempts: Lease[] = [];
   /** The caller's own. */
   readonly #own: Lease | undefined;
-  /** What the caller's plan leaves. */
+  /** The rest of the caller's plan. */
   readonly left: Left;
   readonly #unleased: (provider: string) => Lease | undefined;
   #isSent = false;
@@ -124,7 +124,7 @@ export class RequestLeases {
     return this.#settled;
   }
 
-  /** What `settle` gave, or gives; `undefined` before. */
+  /** The promise of `settle`; `undefined` before it was called. */
   get settled(): Promise<boolean> | undefined {
     return this.#settled;
   }
@@ -313,7 +313,7 @@ export class Limits {
       waitUntil?.(asking.catch(() => {}));
       admission = await asking;
     } catch (error) {
-      // It is not known whether it was admitted.
+      // Whether the request was admitted is not known.
       const leaving = lease.cancel();
       waitUntil?.(leaving);
       if (signal?.aborted) throw new Problem(499, "caller_left", "The caller left.");
@@ -342,7 +342,7 @@ function refusal(code: string, message: string, seconds?: number): Response {
   return Response.json({ error: { message, type: "server_error", param: null, code } }, { status: 503, headers });
 }
 
-/** What a caller is told of a refusal of ours that came through the client. */
+/** The problem for a refusal of the limiter that came through the client. */
 export function limitProblem({
   code,
   error,

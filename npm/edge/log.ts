@@ -7,7 +7,7 @@ import { COMMENT, HEARTBEAT } from "./forward.ts";
 const LF = 10;
 const CR = 13;
 const D = 100;
-/** What a reader is handed at a time. */
+/** The most bytes that a reader is handed at a time. */
 const MOST_BYTES = 64 * 1024;
 
 const encoder = new TextEncoder();
@@ -16,12 +16,12 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 /**
  * Cuts an event stream into its events, as WHATWG HTML §9.2.6 divides them, and gives each its number as `id`.
  *
- * What is no event (comments, which keep a connection awake) is left out.
+ * Blocks that are no event (comments, which keep a connection awake) are left out.
  */
 export class Numbering {
   /** The number of the next event. */
   next = 0;
-  /** What has come of an event that is not over. */
+  /** The pieces so far of an event that is not over. */
   #held: Uint8Array[] = [];
   /** Bytes of the line under way. */
   #line = 0;
@@ -139,7 +139,7 @@ export class Log {
   /** The number of the first that is here. */
   first = 0;
   isOver = false;
-  /** It broke off: readers are not to take it for whole. */
+  /** The stream broke off: readers are not to take it for whole. */
   isCut = false;
   #wake: () => void = () => {};
   #changed: Promise<void> = Promise.resolve();
@@ -190,7 +190,7 @@ export class Log {
 
   /**
    * The events from a number on, those to come included, and a comment wherever nothing comes for a while.
-   * It fails if events are dropped before they are read, and at the end of a stream that is cut while it is read.
+   * The stream of events fails if events are dropped before they are read, and at the end of a stream that is cut while it is read.
    * @param last what is said at the end
    */
   read(from: number, last: () => Uint8Array | undefined = () => undefined): ReadableStream<Uint8Array> {

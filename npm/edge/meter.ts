@@ -45,10 +45,10 @@ export interface Spent {
 
 const NOTHING_SPENT: Spent = { day: "", month: "", inDay: 0, inMonth: 0, inAll: 0 };
 
-/** What is set aside for a request. */
+/** The amounts that are set aside for a request. */
 type Reserved = Pick<Reservation, "tokens" | "cost">;
 
-/** What is left of a plan's requests and tokens in this minute, and of its budgets in USD. */
+/** The rest of a plan's requests and tokens in this minute, and of its budgets in USD. */
 export interface Left {
   requests?: number;
   tokens?: number;
@@ -234,7 +234,7 @@ export class Meter {
     this.#reservedCost = this.#running.size === 0 ? 0 : this.#reservedCost - cost;
   }
 
-  /** What is left of a plan, as far as it has limits: never below 0. */
+  /** The rest of a plan, as far as it has limits: never below 0. */
   left(plan: Plan, now: number): Left {
     const { requestsPerMinute, tokensPerMinute } = plan;
     const rest = (limit: number, taken: number) => Math.max(0, limit - taken);
@@ -253,7 +253,7 @@ export class Meter {
     const budgets = [
       { reason: "costPerDay", spent: day === dayOf(now) ? inDay : 0, at: nextDay(now) },
       { reason: "costPerMonth", spent: month === monthOf(now) ? inMonth : 0, at: nextMonth(now) },
-      // It frees when somebody raises it; nobody waits for that.
+      // A total budget frees only when its limit is raised; no request waits for that.
       { reason: "costTotal", spent: inAll, at: nextDay(now) },
     ] as const;
     return budgets.flatMap((budget) => {
@@ -262,7 +262,7 @@ export class Meter {
     });
   }
 
-  /** What is in the way for longest. */
+  /** The limit that is in the way for longest. */
   #obstacle(plan: Plan, { tokens, cost }: Reserved, now: number): Refusal | null {
     const { requestsPerMinute, tokensPerMinute, concurrent } = plan;
     const found: Refusal[] = [];

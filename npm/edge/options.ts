@@ -6,7 +6,7 @@ import type { ChatCompletionCreateParamsBase, ClientOptions, Outcome, PlanLimits
 /** A value, or a promise of it. */
 export type Awaitable<T> = T | Promise<T>;
 
-/** What the platform hands to a worker: its secrets and variables. */
+/** The environment that the platform hands to a worker: its secrets and variables. */
 export type Environment = Record<string, unknown>;
 
 /** USD per 1M tokens: one price for all models of a provider, or one for each model by its name at the provider. */
@@ -225,7 +225,7 @@ export interface Grant {
 }
 
 /**
- * Finds the caller of a request, or `null` if there is none known. It gets the request without its body.
+ * Finds the caller of a request, or `null` if there is none known. The function gets the request without its body.
  * An error that it throws is answered with 503, and a grant that is malformed with 500: a failure lets nobody in.
  */
 export type Authorize = (request: Request, env: Environment) => Awaitable<Grant | null>;
@@ -233,11 +233,14 @@ export type Authorize = (request: Request, env: Environment) => Awaitable<Grant 
 /** Short-lived tokens for pages. */
 export interface PageTokens {
   /**
-   * What signs them: at least 32 characters, the same at every gateway that checks them.
+   * The secret that signs them: at least 32 characters, the same at every gateway that checks them.
    * @range at least 32 characters
    */
   secret: string;
-  /** The pages that may use them, as origins (`https://chat.example.com`). A browser tells the truth about this; a program need not. */
+  /**
+   * The pages that may use them, as origins (`https://chat.example.com`). A browser tells the truth about this; a program need
+   * not.
+   */
   origins: readonly string[];
   /**
    * Seconds until a token expires.
@@ -268,7 +271,10 @@ export interface UsageRecord {
   caller: string;
   /** Those of the caller's grant, where it has any. */
   tags?: Readonly<Record<string, string>>;
-  /** What an answer from the cache would have used: nothing was asked of a provider, and the record's own numbers are 0. */
+  /**
+   * The usage that an answer from the cache would have had: nothing was asked of a provider, and the record's own numbers are
+   * 0.
+   */
   saved?: { tokens: number | null; cost: number | null };
   /** The path that was asked, where it is not `/v1/chat/completions`. */
   endpoint?: string;
@@ -315,7 +321,7 @@ export interface CacheOptions {
   shared?: boolean;
 }
 
-/** What a hook is told of a request. */
+/** The facts that a hook is told of a request. */
 export interface HookRequest {
   caller: string;
   /** As the caller named it. */
@@ -326,7 +332,7 @@ export interface HookRequest {
 /** The gateway's own code before and after a chat completion. */
 export interface GatewayHooks {
   /**
-   * Called with the parameters of a request that was let in, before limits are asked. It gives them back, changed or not
+   * Called with the parameters of a request that was let in, before limits are asked. The hook gives them back, changed or not
    * (`undefined` changes nothing), or throws a `Refusal`. Any other error is answered with 500.
    */
   before?: (
@@ -334,8 +340,8 @@ export interface GatewayHooks {
     request: HookRequest,
   ) => Awaitable<Record<string, unknown> | undefined>;
   /**
-   * Called with a completion, or with each chunk of a stream, as the provider sent it. It gives it back as the caller is to see
-   * it; `null` leaves it out. Usage is counted as the provider sent it. An error ends the answer.
+   * Called with a completion, or with each chunk of a stream, as the provider sent it. The hook gives it back as the caller is
+   * to see it; `null` leaves it out. Usage is counted as the provider sent it. An error ends the answer.
    */
   after?: (answer: Readonly<Record<string, unknown>>, request: HookRequest) => Record<string, unknown> | null;
 }
@@ -355,7 +361,7 @@ export interface GatewayHooks {
 export interface GatewayOptions {
   /** The services, by names of your choice. Models that are not routed go to the first. */
   providers: Record<string, ProviderOptions>;
-  /** Who may call. Without it only a local host is answered. */
+  /** Finds out which callers may call. Without it only a local host is answered. */
   authorize?: Authorize;
   /**
    * Answers everybody, at your expense.
@@ -382,9 +388,9 @@ export interface GatewayOptions {
    */
   onUsage?: (record: UsageRecord) => unknown;
   /**
-   * What happens to an answer whose caller has left: `"drain"` reads on to its usage, for at most 25 seconds;
+   * The treatment of an answer whose caller has left: `"drain"` reads on to its usage, for at most 25 seconds;
    * `"abort"` stops it and estimates; `"durable"` has a Durable Object read it to its end, where the caller finds the rest
-   * at `GET /v1/streams/{id}`. What is not streamed is drained then.
+   * at `GET /v1/streams/{id}`. An answer that is not streamed is drained then.
    * @default `"drain"`
    */
   onDisconnect?: "drain" | "abort" | "durable";

@@ -33,7 +33,7 @@ export interface IssuedToken {
   max_tokens: number | null;
 }
 
-/** What a token may be asked for: less than its maker may, for one of the maker's users. */
+/** The restrictions that a token may be asked for: less than its maker may, for one of the maker's users. */
 export interface TokenRequest {
   /** The end user. Limits, usage and streams are this user's own. */
   user?: string;

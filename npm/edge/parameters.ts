@@ -26,7 +26,10 @@ const DOCUMENTED: ReadonlySet<string> = new Set([
 /** Tools that run at the caller. Others run at the provider: they cost money, and some connect to any address they are given. */
 const OWN_TOOLS: ReadonlySet<unknown> = new Set(["function", "custom", undefined]);
 
-/** What may come into a policy from the gateway, the route and the grant; each can only narrow what the one before allows. */
+/**
+ * The lists that may come into a policy from the gateway, the route and the grant; each can only narrow what the one before
+ * allows.
+ */
 export type Policies = readonly (ParameterPolicy | undefined)[];
 
 /**

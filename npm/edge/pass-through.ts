@@ -143,7 +143,7 @@ export async function passThrough(passing: Passing): Promise<Response> {
 /** Bytes of an event, about, which brings a token. */
 const UNITS_PER_EVENT = 200;
 
-/** What an answer says that it used, in the words of either API; of a stream the last that says so. */
+/** The usage that an answer states, in the words of either API; of a stream the last that says so. */
 function usageIn(
   text: string,
   isStream: boolean,

@@ -1,5 +1,5 @@
 /**
- * What a request costs: prices by model, and the most that a request may cost before its usage is known.
+ * The cost of a request: prices by model, and the most that a request may cost before its usage is known.
  */
 import type { Prices } from "chatwire";
 import type { ModelPrices, ProviderOptions } from "./options.ts";

@@ -124,11 +124,11 @@ class Opening {
   readonly #controller = new AbortController();
   readonly #started = performance.now();
   readonly #leave = () => this.#controller.abort();
-  /** What is to be done when the answer is over. */
+  /** The functions to call when the answer is over. */
   readonly #ended: (() => void)[] = [];
   /** The providers that have not been asked. */
   #next = 0;
-  /** What was sent last, and to whom. */
+  /** The last request that was sent, and its provider. */
   #sent: { place: Upstream; request: ProviderRequest; attempt: Attempt } | undefined;
 
   constructor(admitted: Admitted, record: OpenRecord) {
@@ -151,7 +151,7 @@ class Opening {
 
   /**
    * The first answer, and that whose first token came first: a stream may still give way to another provider, so the second
-   * may be a promise. It is waited for as long as no heartbeat is due.
+   * may be a promise. The promise is waited for as long as no heartbeat is due.
    */
   async answer(): Promise<[first: OpenAnswer, OpenAnswer | Promise<OpenAnswer>]> {
     const first = await this.#open();
@@ -263,7 +263,7 @@ class Opening {
     return { ...decoderOptions(place, model), prompt: () => JSON.stringify(params) };
   }
 
-  /** What a request that was sent and not answered has used: its prompt, by estimate. */
+  /** The usage of a request that was sent and not answered: its prompt, by estimate. */
   estimate(): Partial<UsageRecord> {
     if (!this.#sent?.attempt.isSent) return {};
     const { place, request } = this.#sent;

@@ -234,7 +234,7 @@ function capTokens(params: Params, cap: number | undefined, understood: readonly
   for (const field of understood) params[field] = lowest;
 }
 
-/** What the limits have to know of a request. */
+/** The facts of a request that the limits have to know. */
 export function limitsOf(request: ChatRequest): {
   provider: string;
   apiKey: ProviderOptions["apiKey"];

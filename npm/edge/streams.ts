@@ -2,7 +2,7 @@
  * A Durable Object that owns one stream: it sends the request, reads the answer to its end, numbers its events, keeps them
  * for a time, and serves any number of readers from any point. A reader that leaves does not stop it.
  *
- * It owns the connection to the provider from the start, since a connection cannot be handed over. The request is written
+ * The object owns the connection to the provider from the start, since a connection cannot be handed over. The request is written
  * down before it is sent; if the object restarts meanwhile, the log so far is all there will be, since nothing is sent twice.
  */
 import { ChatDecoder } from "chatwire";
@@ -19,7 +19,7 @@ import { entryOf, relay } from "./relay.ts";
 import { type ChatRequest, limitsOf, providerRequestOf } from "./request.ts";
 import { decoderOptions, problemOf } from "./upstream.ts";
 
-/** What the platform hands to an object: the part that is used. */
+/** The state that the platform hands to an object: the part of it that is used. */
 export interface StreamsState {
   storage: {
     sql: { exec(query: string, ...values: unknown[]): Iterable<Record<string, unknown>> };
@@ -34,7 +34,7 @@ export interface StreamsState {
   exports?: Readonly<Record<string, unknown>>;
 }
 
-/** What is written down of a stream. */
+/** The row of a stream in storage. */
 interface Entry extends Omit<Order, "body"> {
   startedAt: number;
   /** Of the request's JSON. */
@@ -238,7 +238,7 @@ export class ChatwireStreams {
     return new Response(this.#log.read(from, failure), { headers });
   }
 
-  // ---- What is written down ------------------------------------------------------------------------------------------
+  // ---- Storage ------------------------------------------------------------------------------------------------------
 
   #add(events: readonly Uint8Array[]): void {
     if (events.length === 0) return;
@@ -282,7 +282,7 @@ export class ChatwireStreams {
     }
   }
 
-  /** What was there before a restart. A stream that was under way is cut. */
+  /** Reads the storage after a restart. A stream that was under way is cut. */
   async #recall(): Promise<void> {
     this.#entry = await this.#storage.get<Entry>("entry");
     const entry = this.#entry;
@@ -341,7 +341,7 @@ export class ChatwireStreams {
     }
   }
 
-  /** It is over, as the relay says. */
+  /** The answer is over, as the relay says. */
   async #end(record: UsageRecord): Promise<void> {
     const entry = this.#entry;
     if (!entry || entry.endedAt !== null) return;

@@ -216,14 +216,17 @@ export function refusesStreamOptions(error: unknown): boolean {
 /** Tells a client not to send the request again: the gateway has done so, as often as makes sense. */
 const TRIED = { "x-should-retry": "false" };
 
-/** What the caller is told of a failure before the answer. The provider's words pass only where they are about the request. */
+/**
+ * The problem that the caller is told for a failure before the answer. The provider's words pass only where they are about the
+ * request.
+ */
 export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof InvalidRequestError) {
     const [detail] = error.details;
     return new Problem(400, detail?.code ?? "invalid_request", error.message, { param: detail?.path.join(".") ?? "" });
   }
-  // It is read by no one.
+  // The body is read by no one.
   if (error instanceof APIUserAbortError) return new Problem(499, "caller_left", "The caller left.");
   if (error instanceof APIConnectionTimeoutError) {
     const message = "The provider did not answer in time. Try again in a moment.";

@@ -82,7 +82,7 @@ async function deliver(record: UsageRecord, onUsage: Configuration["onUsage"]): 
 type Numbers = Pick<UsageRecord, "promptTokens" | "cached" | "completionTokens" | "tokens" | "cost" | "estimated">;
 
 /**
- * What an answer used. A provider may say anything: where its numbers are impossible, they are estimated from the text.
+ * The usage of an answer. A provider may say anything: where its numbers are impossible, they are estimated from the text.
  * @param asked the parameters of the request, and the prices of its model
  */
 export function usageOf({ usage, cost, text, reasoning }: Outcome, asked: Asked): Numbers {

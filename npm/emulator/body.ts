@@ -1,7 +1,7 @@
 /**
  * A response body: when its bytes leave, how they are cut, and how it ends.
  *
- * It is pulled: nothing is written ahead of the reader, so back-pressure costs nothing. A timer runs only while a read
+ * The body is pulled: nothing is written ahead of the reader, so back-pressure costs nothing. A timer runs only while a read
  * waits, and is gone when the reader or the caller leaves.
  */
 import type { StreamEvent } from "./stream.ts";
@@ -51,7 +51,7 @@ export interface Pace {
 /** No waiting at all. */
 export const INSTANT: Pace = { clock: HOST_CLOCK, timeToFirstToken: 0, interval: 0, jitter: () => 0 };
 
-/** What a body tells its owner. */
+/** The events that a body tells its owner. */
 export interface BodyObserver {
   /** So many more tokens have been generated. */
   tokens(count: number): void;

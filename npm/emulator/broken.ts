@@ -15,7 +15,7 @@ export interface BrokenAnswer {
 const PAGE =
   "<!doctype html>\n<html><head><title>Sign in</title></head><body><h1>Sign in to continue</h1></body></html>\n";
 
-/** What to answer in place of the service, or `null` to let it answer. */
+/** The answer in place of the service's, or `null` to let it answer. */
 export function brokenAnswer(trouble: Trouble): BrokenAnswer | Refusal | null {
   const { status } = trouble;
   const headers: Record<string, string> = {};

@@ -7,7 +7,7 @@ import type { ChatRequest } from "./request.ts";
 import { tokenize } from "./tokens.ts";
 import type { Choice, Piece, Turn } from "./turn.ts";
 
-/** What completion and chunks of one answer have in common. */
+/** The members that completion and chunks of one answer have in common. */
 export interface Envelope {
   id: string;
   created: number;

@@ -1,5 +1,5 @@
 /**
- * What the emulator has to say: answers written in advance, in several languages and scripts.
+ * The texts of the emulator: answers written in advance, in several languages and scripts.
  *
  * An answer with `about` is for messages it matches; the others suit anything. Nothing here is generated, and the
  * texts that speak of themselves say so.
@@ -213,7 +213,7 @@ export const CORPUS: readonly Answer[] = [
   },
 ];
 
-/** What is said aloud while a tool runs, by language. */
+/** The words that are said aloud while a tool runs, by language. */
 export const FILLERS: Record<Language, readonly [string, ...string[]]> = {
   en: ["Let me check that for you.", "One moment, I am looking that up.", "Sure, give me a second to find out."],
   hi: ["ज़रा रुकिए, मैं अभी देखता हूँ।", "एक पल दीजिए, मैं पता करता हूँ।"],

@@ -1,8 +1,8 @@
 /**
  * The emulator: Electron's chat completions endpoint and ElectronHub's three paths, without a network.
  *
- * Written from the services' published pages alone. It shares nothing with the client that is tested against it, so a
- * mistake in one is not repeated in the other. It runs wherever Request, Response and ReadableStream exist.
+ * Written from the services' published pages alone. The emulator shares nothing with the client that is tested against it, so a
+ * mistake in one is not repeated in the other. The emulator runs wherever Request, Response and ReadableStream exist.
  *
  * @module
  */
@@ -38,11 +38,11 @@ export interface Emulator {
    *
    * Only the path of the URL matters, so any host will do:
    * `/waves/v1/chat/completions` is Electron; `/v1`, `/v1legacy` and `/v1thinking` before `/chat/completions` are
-   * ElectronHub; each base has `GET .../models`. Refusals are responses. It rejects, as `fetch` does, with the signal's
+   * ElectronHub; each base has `GET .../models`. Refusals are responses. The promise rejects, as `fetch` does, with the signal's
    * reason when that is aborted, and with a TypeError when `refuse` was asked for.
    */
   fetch(this: void, input: string | URL | Request, init?: RequestInit): Promise<Response>;
-  /** What was asked and what it cost. */
+  /** The requests so far, and their cost. */
   readonly ledger: Ledger;
   /** Back to its first state: ledger, prefix cache, limits, counted troubles, and the number of the next request. */
   reset(this: void): void;
@@ -62,7 +62,7 @@ interface Exchange {
 }
 
 /**
- * Creates an emulator. It starts nothing: timers run only inside requests.
+ * Creates an emulator. Nothing is started: timers run only inside requests.
  *
  * @throws {RangeError} the option `trouble` is a text that cannot be read
  * @example

@@ -1,7 +1,7 @@
 /**
  * The emulator's ledger: what was asked and what it cost, for tests and for the command's log.
  *
- * It holds numbers and names, never a key and never what a message said.
+ * A ledger holds numbers and names, never a key and never the content of a message.
  */
 
 /** Token counts as the services report them. `prompt_tokens` includes the cached ones. */
@@ -33,7 +33,7 @@ export interface LedgerRecord {
   status: number;
   model: string | null;
   stream: boolean;
-  /** What has been generated so far; after an abort, what the service would still bill. `null` when it was refused. */
+  /** The tokens generated so far; after an abort, those that the service would still bill. `null` when it was refused. */
   usage: Usage | null;
   /** `true` when the caller left before the last byte was handed over. */
   aborted: boolean;
@@ -42,7 +42,7 @@ export interface LedgerRecord {
 }
 
 /**
- * What the emulator has served.
+ * The requests that the emulator has served.
  *
  * @example
  * const { records, tokens } = emulator.ledger;

@@ -5,7 +5,7 @@
  */
 
 /**
- * What a plan allows one key.
+ * The limits that a plan sets for one key.
  *
  * @example
  * createEmulator({ limits: { requestsPerMinute: 30, concurrent: 2 } });

@@ -1,5 +1,5 @@
 /**
- * What can be set on an emulator.
+ * The options of an emulator.
  */
 import type { Clock } from "./body.ts";
 import type { LedgerRecord } from "./ledger.ts";

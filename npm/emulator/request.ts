@@ -83,7 +83,7 @@ export function textOf(message: Message | undefined): string {
   return content.map((part) => (isObject(part) && typeof part.text === "string" ? part.text : "")).join("");
 }
 
-/** What the user said last, or an empty string. */
+/** The last message of the user, or an empty string. */
 export function lastUserText(messages: readonly Message[]): string {
   return textOf(messages.filter((message) => message.role === "user").at(-1));
 }

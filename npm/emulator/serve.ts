@@ -1,7 +1,7 @@
 /**
  * The emulator on a port, for the command and for tests that want a real socket. Node, Bun and Deno: `node:http`.
  *
- * It only carries: a body is read no faster than the socket takes it, a caller that hangs up aborts its request, and
+ * The server only carries: a body is read no faster than the socket takes it, a caller that hangs up aborts its request, and
  * a body that errors breaks the connection instead of ending it.
  */
 import { once } from "node:events";

@@ -1,7 +1,7 @@
 /**
  * A turn written as an event stream: `chat.completion.chunk` events and `data: [DONE]` (openapi 160-162).
  *
- * It only writes; `body.ts` decides when each event leaves and how its bytes are cut.
+ * This file only writes; `body.ts` decides when each event leaves and how its bytes are cut.
  */
 import { type Envelope, logprobOf } from "./completion.ts";
 import { errorBody, messageFor } from "./errors.ts";

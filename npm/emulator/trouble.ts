@@ -1,16 +1,16 @@
 /**
  * Trouble on request: what a caller writes to see a bad day, and its reading.
  *
- * It says what goes wrong; `broken.ts`, `stream.ts` and `body.ts` do it.
+ * This file says which trouble a request has; `broken.ts`, `stream.ts` and `body.ts` make it.
  */
 import type { Call } from "./call.ts";
 import type { Refusal } from "./errors.ts";
 import { isObject } from "./request.ts";
 
 /**
- * What should go wrong with one request. Every member may be left out; `{}` is a good day.
+ * The trouble of one request. Every member may be left out; `{}` is a good day.
  *
- * It is asked for in three places, the first that is there counts: the request header `x-emulator`, the words
+ * Trouble is asked for in three places, the first that is there counts: the request header `x-emulator`, the words
  * `[emulator: ...]` in the last user message (they are taken out before it is answered), or the option `trouble`.
  * As text it is a list separated by `;`, each `name` or `name=value`:
  *
@@ -95,7 +95,7 @@ export interface Trouble {
 }
 
 /**
- * What a trouble hook is told about a request. A test may also use the hook to see what a client sends.
+ * The facts that a trouble hook is told about a request. A test may also use the hook to see what a client sends.
  *
  * @example
  * createEmulator({ trouble: ({ headers }) => (headers.has("x-retry") ? undefined : { status: 503 }) });
@@ -212,7 +212,7 @@ export type StandingTrouble = string | Trouble | ((request: TroubleRequest) => s
 
 /** Where wishes for trouble are heard and counted. */
 export interface TroubleDesk {
-  /** What goes wrong with this request, or the refusal of a wish that cannot be read. */
+  /** The trouble of this request, or the refusal of a wish that cannot be read. */
   troubleFor(
     call: Call,
     number: number,

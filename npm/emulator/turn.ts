@@ -28,7 +28,7 @@ export interface Choice {
   reasoningTokens: number;
 }
 
-/** What the model says to one request. */
+/** The answer of the model to one request. */
 export interface Turn {
   choices: Choice[];
   /** The field that reasoning pieces are written to. */

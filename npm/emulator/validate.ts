@@ -1,5 +1,5 @@
 /**
- * What the services refuse, read from their published pages and from nothing else.
+ * The requests that the services refuse, read from their published pages and from nothing else.
  *
  * Each rule names the line it comes from. "openapi N" is a line of Electron's OpenAPI document (waves-v4, 1.0.0),
  * "page N" a line of Electron's reference page, "hub N" a line of ElectronHub's page on chat completions. A field that

@@ -1,5 +1,5 @@
 /**
- * What a call gives: a promise of the answer that can also give the raw response. Nothing is read until it is asked for.
+ * The return value of a call: a promise of the answer that can also give the raw response. Nothing is read until it is asked for.
  */
 
 /** An answer with the id of its request, which is not enumerable. */
@@ -37,7 +37,7 @@ export class APIPromise<T> extends Promise<WithRequestID<T>> {
     this.#answering = answering;
   }
 
-  // What `then` gives is a plain promise.
+  // `then` gives a plain promise.
   static override get [Symbol.species](): PromiseConstructor {
     return Promise;
   }

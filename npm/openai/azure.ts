@@ -17,7 +17,7 @@ export interface AzureClientOptions extends ClientOptions {
    * @default `AZURE_OPENAI_ENDPOINT`
    */
   endpoint?: string | undefined;
-  /** Whose path requests go to, in place of one by the name of the model. */
+  /** The deployment whose path requests go to, in place of one by the name of the model. */
   deployment?: string | undefined;
   /**
    * Sent as `api-key`.
@@ -104,7 +104,7 @@ export class AzureOpenAI extends OpenAI {
   }
 }
 
-/** What is asked of a deployment, and not of the resource. */
+/** The paths that are asked of a deployment, and not of the resource. */
 const BY_DEPLOYMENT = new Set(["/chat/completions", "/completions", "/embeddings"]);
 
 /** @throws {OpenAIError} there is none */

@@ -100,7 +100,7 @@ export interface LogProbsRefusalDoneEvent {
   refusal: ChatCompletionTokenLogprob[];
 }
 
-/** What a stream says. */
+/** The events of a stream. */
 export interface ChatCompletionStreamEvents<ParsedT = null> extends AbstractChatCompletionRunnerEvents {
   content: (contentDelta: string, contentSnapshot: string) => void;
   chunk: (chunk: ChatCompletionChunk, snapshot: ChatCompletionSnapshot) => void;
@@ -129,7 +129,7 @@ interface PassedMessage {
   tool_call_ids?: string[];
 }
 
-/** What is over of a choice. */
+/** The parts of a choice that are over. */
 interface Told {
   content?: boolean;
   refusal?: boolean;

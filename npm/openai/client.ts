@@ -297,7 +297,7 @@ export class OpenAI {
   get webhooks(): NotChat<"webhooks"> {
     return notChat(this, "webhooks");
   }
-  /** What was in beta once, and is not any more: chat. */
+  /** The part that was in beta once, and is not any more: chat. */
   get beta(): NotChat<"beta"> & { chat: Chat } {
     const beta = notChat(this, "beta") as NotChat<"beta"> & { chat: Chat };
     beta.chat = this.chat;
@@ -509,7 +509,7 @@ function joined(base: string, path: string): URL {
 
 const made = new WeakMap<object, Map<string, unknown>>();
 
-/** What is not here, the same each time it is asked for, so that what a wrapper puts into it stays. */
+/** An object for a part that is not here, the same each time it is asked for, so that members that a wrapper puts into it stay. */
 function notChat<Name extends string>(client: object, name: Name): NotChat<Name> {
   const own = made.get(client) ?? new Map<string, unknown>();
   made.set(client, own);

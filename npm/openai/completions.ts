@@ -76,7 +76,7 @@ export type ChatCompletionStoreMessagesPage = CursorPage<shapes.ChatCompletionSt
 
 const CHAT = "/chat/completions";
 
-/** What a client gives its resources. */
+/** The part of a client that its resources use. */
 class Resource {
   protected readonly _client: OpenAI;
 

@@ -1,6 +1,6 @@
 /**
- * What the `openai` package has and this entry does not: everything but chat. It can be looked at, as wrappers do that prepare
- * themselves for all of it; a call names the package to use.
+ * The parts that the `openai` package has and this entry does not: everything but chat. They can be looked at, as wrappers do
+ * that prepare themselves for all of it; a call names the package to use.
  */
 import { OpenAIError } from "./errors.ts";
 

@@ -3,7 +3,7 @@
  */
 import { APIUserAbortError, OpenAIError } from "./errors.ts";
 
-/** What every emitter says. */
+/** The events of every emitter. */
 export interface BaseEvents {
   connect: () => void;
   error: (error: OpenAIError) => void;
@@ -14,7 +14,7 @@ export interface BaseEvents {
 /** The listener of an event. */
 export type EventListener<Events, Name extends keyof Events> = Events[Name];
 
-/** What a listener is given. */
+/** The arguments of a listener. */
 export type EventParameters<Events, Name extends keyof Events> = Events[Name] extends (...args: infer Args) => unknown
   ? Args
   : never;
@@ -55,17 +55,17 @@ export class EventStream<Events extends BaseEvents> {
     this.#end.catch(() => {}); // told apart below
   }
 
-  /** It is over, well or not. */
+  /** The run is over, well or not. */
   get ended(): boolean {
     return this.#isEnded;
   }
 
-  /** It failed, or was aborted. */
+  /** The run failed, or was aborted. */
   get errored(): boolean {
     return this.#failure !== undefined;
   }
 
-  /** It was aborted. */
+  /** The run was aborted. */
   get aborted(): boolean {
     return this.#failure?.name === "abort";
   }

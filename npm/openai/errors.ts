@@ -1,5 +1,5 @@
 /**
- * What can go wrong, as the classes of the `openai` package: the same names, hierarchy and constructors. What `chatwire` throws
+ * Errors, as the classes of the `openai` package: the same names, hierarchy and constructors. Errors that `chatwire` throws
  * becomes one of them, with what `chatwire` knows beside: `outcome`, `attempts`, `retryAt`, `details`.
  *
  * A stream that ended badly throws a connection error, which programs that try again already look for: `TruncatedError` is an
@@ -185,7 +185,7 @@ export class SubjectTokenProviderError extends OpenAIError {
 export class TruncatedError extends APIConnectionError {}
 /** Nothing new arrived for too long. `outcome` has what arrived. */
 export class StalledError extends APIConnectionTimeoutError {}
-/** What arrived is not what the protocol says. `outcome` has what arrived. */
+/** The bytes that arrived break the protocol. `outcome` has what arrived. */
 export class ProtocolError extends APIError {}
 
 for (const [name, Class] of Object.entries({
@@ -217,13 +217,13 @@ for (const [name, Class] of Object.entries({
 /** How `chatwire` says that a refusal had no body. */
 const NO_BODY = /\(no reason given\)/;
 
-/** What is known of the call that failed. */
+/** The facts about the call that failed. */
 export interface FailedCall {
-  /** What the host's `fetch` threw last. */
+  /** The value that the host's `fetch` threw last. */
   cause?: unknown;
   /** The last response. */
   response?: Response | undefined;
-  /** What the function that gives the key threw. */
+  /** The value that the function for the key threw. */
   keyFailure?: unknown;
 }
 

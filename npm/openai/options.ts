@@ -1,5 +1,5 @@
 /**
- * What a client and a call can be told, in the names of the `openai` package, and what the environment adds.
+ * The options of a client and of a call, by the names of the `openai` package, and those that the environment adds.
  */
 
 /** A header's value; null takes a header away, undefined says nothing. */

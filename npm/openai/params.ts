@@ -20,7 +20,7 @@ import type {
   ResponseFormatText,
 } from "./shapes.ts";
 
-/** What the model may answer with. */
+/** The media that the model may answer with. */
 export type ChatCompletionModality = "text" | "audio";
 
 /** How hard to think before answering. */
@@ -44,13 +44,13 @@ export interface ChatCompletionPredictionContent {
   content: string | ChatCompletionContentPartText[];
 }
 
-/** What a stream carries beside the answer. */
+/** The parts that a stream carries beside the answer. */
 export interface ChatCompletionStreamOptions {
   include_obfuscation?: boolean;
   include_usage?: boolean;
 }
 
-/** What is sent. */
+/** The parameters that are sent. */
 export interface ChatCompletionCreateParamsBase {
   messages: ChatCompletionMessageParam[];
   model: (string & {}) | ChatModel;

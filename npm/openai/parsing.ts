@@ -17,13 +17,13 @@ import type {
   ResponseFormatJSONSchema,
 } from "./shapes.ts";
 
-/** What of the parameters says how an answer is read. */
+/** The parameters that say how an answer is read. */
 export interface ParsingParams {
   response_format?: ChatCompletionCreateParamsBase["response_format"] | undefined;
   tools?: readonly unknown[] | undefined;
 }
 
-/** What `parsed` will be. */
+/** The type of `parsed`. */
 export type ExtractParsedContentFromParams<Params extends { response_format?: unknown }> = ParsedFormat<
   Params["response_format"]
 >;
@@ -44,7 +44,7 @@ export type AutoParseableResponseFormat<ParsedT> = ResponseFormatJSONSchema & {
   $parseRaw(content: string): ParsedT;
 };
 
-/** What a tool is made of, for the compiler. */
+/** The parts of a tool, for the compiler. */
 export interface ToolTypes {
   name: string;
   arguments: unknown;

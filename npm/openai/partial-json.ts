@@ -21,7 +21,7 @@ export function parsePartial(text: string): unknown {
     try {
       return JSON.parse(text);
     } catch {
-      // It ends inside something.
+      // The text ends inside something.
     }
   }
   const reader = new Reader(text.trim());
@@ -75,7 +75,7 @@ class Reader {
     }
     this.#isOver = true;
     const whole = this.#read(`${text.slice(start)}"`);
-    // It may end within an escape.
+    // The text may end within an escape.
     return whole === NOTHING ? this.#read(`${text.slice(start, text.lastIndexOf("\\"))}"`) : whole;
   }
 

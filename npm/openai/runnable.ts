@@ -10,7 +10,7 @@ type Awaitable<T> = T | Promise<T>;
 // A method's argument: runners of any kind of answer fit.
 type AnyRunner = ChatCompletionRunner<unknown> | ChatCompletionStreamingRunner<unknown>;
 
-/** What any tool's function has beside what it does. */
+/** The members of any tool's function beside the function itself. */
 interface Described {
   /** JSON Schema of the arguments. */
   parameters: object;
@@ -69,7 +69,7 @@ export interface RunnableToolFunctionWithContext<ToolContext> {
   };
 }
 
-/** What the functions of several tools take. */
+/** The arguments of the functions of several tools. */
 export type BaseFunctionsArgs = readonly (object | string)[];
 
 /** Functions by what they take. */

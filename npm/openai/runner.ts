@@ -24,7 +24,7 @@ import { newCallId } from "./snapshot.ts";
 
 const MAX_COMPLETIONS = 10;
 
-/** What a callback may do with the run. */
+/** The actions that a callback may take on the run. */
 export interface ChatCompletionRunnerContext {
   /** The conversation so far; messages may be added before the next request. */
   messages: ChatCompletionMessageParam[];
@@ -43,7 +43,7 @@ export interface RunnerOptions extends RequestOptions {
   afterCompletion?: (completion: ChatCompletion, runner: ChatCompletionRunnerContext) => void | Promise<void>;
 }
 
-/** What every run says. */
+/** The events of every run. */
 export interface AbstractChatCompletionRunnerEvents extends BaseEvents {
   functionToolCall: (functionCall: ChatCompletionMessageFunctionToolCall.Function) => void;
   message: (message: ChatCompletionMessageParam) => void;
@@ -108,13 +108,13 @@ export class AbstractChatCompletionRunner<
     return this.#finalCall();
   }
 
-  /** What the last function that was called gave. */
+  /** The result of the last function that was called. */
   async finalFunctionToolCallResult(): Promise<string | undefined> {
     await this.done();
     return this.#finalResult();
   }
 
-  /** What all answers used together. */
+  /** The usage of all answers together. */
   async totalUsage(): Promise<CompletionUsage> {
     await this.done();
     return this.#totalUsage();
@@ -288,7 +288,7 @@ export class AbstractChatCompletionRunner<
   }
 }
 
-/** What a call of a tool came to. */
+/** The result of a call of a tool. */
 interface Ran {
   message?: ChatCompletionToolMessageParam;
   hasRun: boolean;
@@ -302,7 +302,7 @@ export interface EmitterOf<Events> {
   ): void;
 }
 
-/** What a run without streams says. */
+/** The events of a run without streams. */
 export interface ChatCompletionRunnerEvents extends AbstractChatCompletionRunnerEvents {
   /** Each answer's text. */
   content: (content: string) => void;

@@ -332,7 +332,7 @@ export declare namespace ChatCompletionChunk {
   type Moderation = Moderated;
 }
 
-/** Who speaks. */
+/** The author. */
 export type ChatCompletionRole = "developer" | "system" | "user" | "assistant" | "tool" | "function";
 
 /** That a stored completion is gone. */
@@ -420,7 +420,7 @@ export declare namespace ChatCompletionContentPart {
   }
 }
 
-/** What the model is to be and do. */
+/** The instructions for the model. */
 export interface ChatCompletionDeveloperMessageParam {
   role: "developer";
   content: string | ChatCompletionContentPartText[];
@@ -434,14 +434,14 @@ export interface ChatCompletionSystemMessageParam {
   name?: string;
 }
 
-/** What the user said. */
+/** A message of the user. */
 export interface ChatCompletionUserMessageParam {
   role: "user";
   content: string | ChatCompletionContentPart[];
   name?: string;
 }
 
-/** What the model said before. */
+/** An earlier turn of the model. */
 export interface ChatCompletionAssistantMessageParam {
   role: "assistant";
   content?: string | (ChatCompletionContentPartText | ChatCompletionContentPartRefusal)[] | null;

@@ -13,10 +13,10 @@ import {
 import type { ResponseFormatJSONSchema } from "./shapes.ts";
 import { toStrictJsonSchema } from "./strict-schema.ts";
 
-/** What such a schema makes of a value. */
+/** The value that such a schema makes of another. */
 export type InferStandardOutput<Schema> = Schema extends StandardSchema<infer Output> ? Output : never;
 
-/** What else a format says. `schema` is for a Standard Schema that cannot say itself as JSON Schema. */
+/** The other members of a format. `schema` is for a Standard Schema that cannot say itself as JSON Schema. */
 export type StandardResponseFormatProps = Omit<ResponseFormatJSONSchema.JSONSchema, "schema" | "strict" | "name"> & {
   schema?: object | undefined;
 };

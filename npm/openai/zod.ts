@@ -18,10 +18,10 @@ export interface ZodTypeLike<Output = unknown> {
   _zod: { output: Output };
 }
 
-/** What such a schema makes of a value. */
+/** The value that such a schema makes of another. */
 export type InferZodType<Type> = Type extends { _zod: { output: infer Output } } ? Output : never;
 
-/** What else a format says. */
+/** The other members of a format. */
 export type ZodResponseFormatProps = Omit<ResponseFormatJSONSchema.JSONSchema, "schema" | "strict" | "name"> & {
   /** Schemas to be said once, by name, and referred to where they are used. */
   schemaDefinitions?: Record<string, ZodTypeLike> | undefined;
@@ -52,7 +52,8 @@ export function zodResponseFormat<Type extends ZodTypeLike>(
  * A tool whose arguments are a zod schema; with `function`, one that `runTools` can run.
  * @example
  * ```ts
- * const weather = zodFunction({ name: "weather", parameters: z.object({ city: z.string() }), function: ({ city }) => forecast(city) });
+ * const weather = zodFunction({ name: "weather", parameters: z.object({ city: z.string() }), function: ({ city }) =>
+ * forecast(city) });
  * ```
  */
 export function zodFunction<Parameters extends ZodTypeLike>(options: {
