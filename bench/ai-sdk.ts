@@ -1,6 +1,7 @@
 /**
- * `npm run bench:ai-sdk`: the provider of `chatwire/ai-sdk` beside `@ai-sdk/openai-compatible`. The CPU time that a model takes for an
- * event, by itself and inside `streamText`, and the bytes of a bundle. Prints a table; with `--json`, the same as JSON.
+ * `npm run bench:ai-sdk`: the provider of `chatwire/ai-sdk` beside `@ai-sdk/openai-compatible`. The CPU time that a
+ * model takes for an event, by itself and inside `streamText`, and the bytes of a bundle. Prints a table; with
+ * `--json`, the same as JSON.
  */
 import { gzipSync } from "node:zlib";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
@@ -83,7 +84,7 @@ async function race(what: string, use: (name: Name) => Promise<string>, size: Re
   return { what, reads: reading, chatwire: median(times.chatwire), compatible: median(times.compatible) };
 }
 
-/** What a page loads before it runs: what is only loaded on demand is not counted. */
+/** The bytes that a page loads before it runs: files that are only loaded on demand are not counted. */
 async function sizeOf(what: string, contents: string, module: number): Promise<ProviderSize> {
   const { outputFiles, metafile } = await build({
     stdin: { contents, resolveDir: import.meta.dirname },

@@ -1,11 +1,13 @@
 /**
- * `npm run bench:edge-scale`: what one Durable Object can take, and what that means for many keys. Writes docs/edge-scale.md.
+ * `npm run bench:edge-scale`: what one Durable Object can take, and what that means for many keys. Writes
+ * docs/edge-scale.md.
  *
  *     npm run bench:edge-scale                 two minutes
  *     npm run bench:edge-scale -- --quick      a quarter of that; prints, and writes nothing
  *
- * workerd runs with real objects, stored on this machine's disk. Who sends the messages runs in the same process, so an object
- * alone can take more than is found here. CPU time is that of the process, by the kernel's books, so Linux is needed.
+ * workerd runs with real objects, stored on this machine's disk. The sender of the messages runs in the same
+ * process, so an object alone can take more than is found here. CPU time is that of the process, by the kernel's
+ * books, so Linux is needed.
  */
 import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
@@ -27,7 +29,7 @@ const RENEWALS = 8;
 /** Bytes of a stored event. */
 const EVENT = 220;
 const BATCHES = [1, 4, 16, 64, 256];
-/** What Cloudflare says that one object takes, in requests a second, before it may refuse some. */
+/** The rate that one object takes, as Cloudflare states it, in requests a second, before it may refuse some. */
 const SOFT_LIMIT = 1000;
 
 /** The world of the simulation. */
@@ -62,7 +64,7 @@ const LOADS = {
   ),
 } satisfies Record<string, Pick<Load, "object" | "messages">>;
 
-/** What one request of a load costs. */
+/** The cost of one request of a load. */
 interface Cost {
   /** Microseconds of CPU. */
   cpu: number;
@@ -116,7 +118,7 @@ async function measure(worker: RunningWorker): Promise<Map<string, Cost>> {
   );
 }
 
-/** What each kind of message costs, taken out of the loads. */
+/** The cost of each kind of message, taken out of the loads. */
 function byMessage(loads: Map<string, Cost>) {
   const of = (name: string) => loads.get(name) as Cost;
   const minus = (a: Cost, b: Cost, count = 1): Cost =>

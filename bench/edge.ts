@@ -4,8 +4,9 @@
  *     npm run bench:edge                 two minutes
  *     npm run bench:edge -- --quick      half a minute; prints, and writes nothing
  *
- * Provider and caller are this process, whose time is not counted. The CPU time of a way is that of the whole process that
- * it runs in, by the kernel's books, so Linux is needed. The ways take turns in one run and share the machine's moods.
+ * Provider and caller are this process, whose time is not counted. The CPU time of a way is that of the whole
+ * process that it runs in, by the kernel's books, so Linux is needed. The ways take turns in one run and share the
+ * machine's moods.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -41,7 +42,10 @@ const ANSWERS: Record<string, Buffer> = { long: answer(EVENTS), short: answer(FE
 /** Lets the provider go on to the next event. */
 let goOn: () => void = () => {};
 
-/** A provider that answers with what the question names, 16 KB at a time; `paced` waits until each event has arrived. */
+/**
+ * A provider that answers with what the question names, 16 KB at a time; `paced` waits until each event has
+ * arrived.
+ */
 async function startProvider(): Promise<{ url: string; close(): void }> {
   const server = createServer(async (incoming, response) => {
     const { messages } = JSON.parse(Buffer.concat(await incoming.toArray()).toString());
@@ -179,7 +183,7 @@ function report(taken: Map<Way, Taken[]>): string {
   const rows = [...taken].map(([{ name, host }, turns]) => {
     const loop = [...taken].find(([other]) => other.host === host && other.name.startsWith("the bare loop"))?.[1] ?? [];
     const of = (field: keyof Taken) => median(turns.map((turn) => turn[field]));
-    // What a turn had more than the loop in the same round.
+    // The cost of a turn above that of the loop in the same round.
     const more = median(turns.map(({ event }, round) => event - (loop[round]?.event ?? Number.NaN)));
     return { name, host, of, more };
   });
@@ -206,7 +210,7 @@ function report(taken: Map<Way, Taken[]>): string {
 
 const provider = await startProvider();
 const worker = await Worker.from({ file: "inside/edge.ts" }, { UPSTREAM: provider.url }, ["ChatwireStreams"]);
-// What it keeps takes memory, which is not to be the others' affair.
+// The cache takes memory, which is not to slow the others down.
 const keeper = await Worker.from({ file: "inside/edge.ts" }, { UPSTREAM: provider.url }, ["ChatwireStreams"]);
 const programs: ChildProcess[] = [];
 try {

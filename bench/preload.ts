@@ -1,10 +1,11 @@
 /**
- * What a preload of the engine saves a page on a slow line, in Chromium: milliseconds from opening the page to the first text.
+ * The time that a preload of the engine saves a page on a slow line, in Chromium: milliseconds from opening the
+ * page to the first text.
  *
  *     npm run bench:preload
  *
- * The page is the minimal one of `npm run size`, built by Vite, and all that it loads is compressed. The line is that of Chrome's
- * "Fast 4G" (9 Mbit/s down, 165 ms for each request) or "Slow 4G" (1.6 Mbit/s, 562 ms).
+ * The page is the minimal one of `npm run size`, built by Vite, and all that it loads is compressed. The line is
+ * that of Chrome's "Fast 4G" (9 Mbit/s down, 165 ms for each request) or "Slow 4G" (1.6 Mbit/s, 562 ms).
  */
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";

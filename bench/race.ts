@@ -1,5 +1,6 @@
 /**
- * The race: all contenders over one stream, cut one way, in one process, taking turns. What counts is the median of each.
+ * The race: all contenders over one stream, cut one way, in one process, taking turns. The figure of each is the
+ * median.
  */
 import type { Host } from "./hosts.ts";
 import { type Contender, names } from "./inside/contenders.ts";
@@ -23,7 +24,7 @@ export interface Figure {
   spread: number;
 }
 
-/** What a contender took for one event, in CPU microseconds; or why it has no figure. */
+/** The time of a contender for one event, in CPU microseconds; or why it has no figure. */
 export type Result = Figure | { failed: string };
 
 /** One race. */

@@ -15,7 +15,7 @@ import { versionOf } from "./versions.ts";
 export interface Findings {
   command: string;
   hosts: { name: string; version: string }[];
-  /** What was left out, and why. */
+  /** The contenders that were left out, and why. */
   missing: string[];
   races: Race[];
   long?: Long;

@@ -69,7 +69,7 @@ async function raceIn(host: Host): Promise<void> {
   }
 }
 
-/** What a program prints that runs in a process of its own. */
+/** The output of a program that runs in a process of its own. */
 async function printedBy(file: string, args: string[]): Promise<string> {
   const run = promisify(execFile);
   const path = join(import.meta.dirname, file);

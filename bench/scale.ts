@@ -4,7 +4,7 @@
  * Streams begin at random, by a Poisson process for each key; a key's share of all streams falls with its rank (Zipf).
  */
 
-/** What is simulated. */
+/** The parameters of the simulation. */
 export interface World {
   keys: number;
   /** Streams under way, on average and over all keys. */
@@ -21,7 +21,7 @@ export interface World {
   time: number;
 }
 
-/** What came of it. */
+/** The result of the simulation. */
 export interface Fate {
   /** Messages a second, over all keys and of the busiest. */
   messages: number;

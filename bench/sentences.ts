@@ -96,7 +96,10 @@ function segmented({ locale }: Group, marked: string): Cut[] {
   return [...cuts, { at: letters.length, known: letters.length }];
 }
 
-/** Ends of sentences, by how many characters that are no white space lie before them: nobody hears where the space went. */
+/**
+ * Ends of sentences, by how many characters that are no white space lie before them: nobody hears where the space
+ * went.
+ */
 const solid = (letters: string[], at: number) => letters.slice(0, at).filter((letter) => letter.trim()).length;
 
 function wanted(marked: string): number[] {
@@ -134,7 +137,10 @@ const table = (head: string[], rows: string[][]) =>
 const zipped = (bytes: Uint8Array) => gzipSync(bytes, { level: 9 }).length;
 const bytes = (number: number) => `${number.toLocaleString("en")} bytes`;
 
-/** What the rules add to the module: the module built with them, and with a module in their place that cuts nothing. */
+/**
+ * The bytes that the rules add to the module: the module built with them, and with a module in their place that
+ * cuts nothing.
+ */
 async function weight(): Promise<{ own: number; theirs: number }> {
   const folder = join(root, ".cache", "without-sentences");
   rmSync(folder, { recursive: true, force: true });
@@ -155,7 +161,7 @@ async function weight(): Promise<{ own: number; theirs: number }> {
   return { own, theirs: zipped(readFileSync(`${module}.small`)) };
 }
 
-/** What each of the three makes of these cases. */
+/** The results of each of the three for these cases. */
 async function judgeAll(
   groups: readonly Group[],
 ): Promise<{ all: Record<Contender, Verdict[][]>; sentencexWhole: number[][][] }> {

@@ -11,7 +11,7 @@ const clients = { chatwire: "Chatwire", openai: "OpenAI" } as const;
 type Client = keyof typeof clients;
 const names = Object.keys(clients) as Client[];
 
-/** What both take to their first request, in CPU and, where the host tells it, in wall time; milliseconds. */
+/** The time of both to their first request, in CPU and, where the host tells it, in wall time; milliseconds. */
 export interface Start {
   host: string;
   cpu: Record<Client, Figure>;
@@ -66,7 +66,7 @@ export async function startInNode(rounds: number): Promise<Start> {
   return { host: "Node", cpu: each("cpu"), wall: each("wall") };
 }
 
-/** What an empty worker takes to its first answer is the runtime's own, and taken off each measure. */
+/** The time of an empty worker to its first answer is the runtime's own, and taken off each measure. */
 export async function startInWorkerd(rounds: number): Promise<Start> {
   const empty = await Worker.from({ text: 'export default { fetch: () => new Response("sent") };' });
   const workers = await Promise.all(names.map((name) => Worker.from({ text: inWorkerd(name) })));

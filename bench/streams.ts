@@ -1,5 +1,6 @@
 /**
- * The streams of the benchmark, as bytes, and the reads they are cut into. The same bytes in every run: randomness has a seed.
+ * The streams of the benchmark, as bytes, and the reads they are cut into. The same bytes in every run: randomness
+ * has a seed.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,7 +8,7 @@ import { join } from "node:path";
 /** One stream. */
 export interface Stream {
   name: string;
-  /** What is particular about it. */
+  /** The peculiarity of the stream. */
   about: string;
   bytes: Uint8Array<ArrayBuffer>;
   /** Its events, `[DONE]` included. */
@@ -38,7 +39,7 @@ interface Shape {
   words: string;
   /** The event for the piece at `at` of `count`. */
   chunk(piece: string, at: number, count: number, draw: () => number): object;
-  /** What the last chunk with a choice says. */
+  /** The finish reason of the last chunk with a choice. */
   finish?: string;
 }
 
@@ -150,8 +151,8 @@ const ENOUGH_EVENTS = 30;
 const recordings = join(import.meta.dirname, "../../shared/wire/recorded");
 
 /**
- * A recording made longer: what is between its first three and its last three events comes again until there are enough,
- * so that the cost of an event is not that of opening the stream.
+ * A recording made longer: what is between its first three and its last three events comes again until there are
+ * enough, so that the cost of an event is not that of opening the stream.
  */
 function recorded(file: string, events: number): Stream | undefined {
   const lines = readFileSync(join(recordings, file), "utf8").split("\n");

@@ -1,5 +1,5 @@
 /**
- * `npm run build`: sets up, then builds what is out of date. It leaves the package importable.
+ * `npm run build`: sets up, then builds what is out of date. The package is importable afterwards.
  */
 import { buildEngine } from "./engine.mjs";
 import { buildFacade } from "./facade.mjs";

@@ -1,13 +1,14 @@
 /**
- * `npm run api:crate`: compares the public API of the crate with the report in tests/package/api/crate.txt. A line that is gone
- * breaks somebody's program: it fails, and the version has to say so (a minor version below 1.0, a major one above).
+ * `npm run api:crate`: compares the public API of the crate with the report in tests/package/api/crate.txt. A line
+ * that is gone breaks somebody's program: it fails, and the version has to say so (a minor version below 1.0, a
+ * major one above).
  *
  *     npm run api:crate               compares; minutes, because rustdoc reads the crate anew
  *     npm run api:crate -- --write    renews the report
  *
- * The report is rustdoc's own list of items, as JSON, with the signature of each as the source has it. That output of rustdoc is
- * unstable, which RUSTC_BOOTSTRAP admits; the toolchain is the one of rust-toolchain.toml. It is made for wasm32, where the
- * client is: what is there natively is a part of it.
+ * The report is rustdoc's own list of items, as JSON, with the signature of each as the source has it. That output
+ * of rustdoc is unstable, which RUSTC_BOOTSTRAP admits; the toolchain is the one of rust-toolchain.toml. The report
+ * is made for wasm32, where the client is: what is there natively is a part of it.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -111,7 +112,7 @@ function generics(args) {
   return types.length > 0 ? ` ${JSON.stringify(types).replace(/"(?:id|lifetime)":[^,}]*,?/g, "")}` : "";
 }
 
-/** What the source says of an item, without its body, its value and its attributes. */
+/** The source text of an item, without its body, its value and its attributes. */
 function signature({ span }, kind) {
   if (!span || !existsSync(join(root, span.filename))) return "derived";
   const all = readFileSync(join(root, span.filename), "utf8").split("\n");

@@ -39,7 +39,7 @@ function rowsOf(text, heading) {
   return new Map(rows.map((row) => [row.match(/^\| `([^`]+)`/)[1], row]));
 }
 
-/** What docs/dependencies.md lacks, has too much, or leaves empty; one line each. */
+/** The rows that docs/dependencies.md lacks, has too much, or leaves empty; one line each. */
 export function missingFrom(text = readFileSync(join(root, "docs", "dependencies.md"), "utf8")) {
   const found = [];
   for (const [heading, list] of Object.entries(SOURCES)) {

@@ -4,8 +4,9 @@
  *     npm run docs                 into docs/api
  *     npm run docs -- elsewhere    into another folder
  *
- * The pages of the entry `chatwire` are cut by task, and each other entry is one page. The script knows the syntax that npm/
- * uses, not all of TypeScript's; syntax that it does not know, and a name that has no page, is a failure, never a gap.
+ * The pages of the entry `chatwire` are cut by task, and each other entry is one page. The script knows the syntax
+ * that npm/ uses, not all of TypeScript's; syntax that it does not know, and a name that has no page, is a failure,
+ * never a gap.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
@@ -28,8 +29,8 @@ function entries() {
 const ENFORCERS = ["electron", "electronhub", "openai"];
 
 /**
- * The pages of the entry `chatwire`, in the order in which a user meets them: a title, an introduction, and for each source file
- * all its names, those listed, or those that no page before has.
+ * The pages of the entry `chatwire`, in the order in which a user meets them: a title, an introduction, and for
+ * each source file all its names, those listed, or those that no page before has.
  */
 const TASKS = {
   client: [
@@ -168,7 +169,7 @@ export function pages() {
   return written;
 }
 
-/** What stands on each page: the parts, each some names of one source file. */
+/** The content of each page: the parts, each some names of one source file. */
 function plan(read) {
   const list = [];
   /** The names that have a page, by the file that declares them. */
@@ -258,7 +259,7 @@ function parse(path) {
 
 const isImport = ({ type, source }) => type === "ImportDeclaration" || Boolean(source);
 
-/** What a file exports, each by the file that declares it. */
+/** The names that a file exports, each by the file that declares it. */
 function exportsOf(file, read) {
   const own = file.declarations.map(({ name }) => ({ name, path: file.path }));
   const others = file.forwards.flatMap(({ path, name, all }) =>
@@ -370,7 +371,7 @@ function body(node, file, link) {
   }
 }
 
-/** What is inherited, in words. */
+/** The parents of a declaration, in words. */
 function head(node, text) {
   const of = (list) => (list ?? []).map(({ start, end }) => `\`${oneLine(text.slice(start, end))}\``);
   const parents = node.superClass ? of([node.superClass]) : of(node.extends);
@@ -479,7 +480,7 @@ function literals(type) {
   return type?.type === "TSUnionType" ? type.types.flatMap(literals) : [];
 }
 
-/** What a table of fields says of a tag; a column is there when a field has its tag. */
+/** The columns of a table of fields by their tags; a column is there when a field has its tag. */
 const COLUMNS = { range: "Range", default: "Default", service: "Services", enforced: "Enforced" };
 
 function table(rows) {

@@ -20,10 +20,10 @@ const outputs = ["chatwire.js", "chatwire.wasm", "spare.js"];
 const stamp = join(root, ".cache", "engine.sha256");
 
 // The standard library is compiled along, without what only panic messages and `{:?}` need: no text that reaches a user
-// comes from them, and they are a fifth of the module. All of it is made small, but for the functions that run for each event
-// (`chatwire_speed`). Each crate compiles what it calls of other crates itself, so that it is made for these calls. Half a
-// megabyte of stack is more than enough, and addresses after it take three bytes, not four. The options with -Z are unstable,
-// which RUSTC_BOOTSTRAP admits.
+// comes from them, and they are a fifth of the module. All of it is made small, but for the functions that run for
+// each event (`chatwire_speed`). Each crate compiles what it calls of other crates itself, so that it is made for
+// these calls. Half a megabyte of stack is more than enough, and addresses after it take three bytes, not four. The
+// options with -Z are unstable, which RUSTC_BOOTSTRAP admits.
 const command = "build --release --lib --target wasm32-unknown-unknown --no-default-features --features npm";
 const standardLibrary = ["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"];
 const flags =
@@ -34,8 +34,9 @@ const env = { RUSTC_BOOTSTRAP: "1", CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAG
 
 // Just what rustc emits; every runtime that chatwire supports can do it.
 const features = "bulk-memory mutable-globals nontrapping-float-to-int sign-ext".split(" ");
-// Low memory is the far end of the stack. Inlining what has one caller saves bytes, and costs more of them after gzip; so do
-// finding what is computed twice and cutting runs of zeros out of the data. Alignments, all alike, are hints only.
+// Low memory is the far end of the stack. Inlining what has one caller saves bytes, and costs more of them after
+// gzip; so do finding what is computed twice and cutting runs of zeros out of the data. Alignments, all alike, are
+// hints only.
 const shrinking = [
   ...["--low-memory-unused", "-Oz", "--one-caller-inline-max-function-size=20", "--dealign"],
   ...["--skip-pass=local-cse", "--skip-pass=memory-packing"],
@@ -49,7 +50,10 @@ async function compile(folder) {
   return join(target, "wasm32-unknown-unknown", "release", "chatwire.wasm");
 }
 
-/** Writes `chatwire.js` and `chatwire.wasm`, made of a compiled module, to a folder; with the functions' names if wanted. */
+/**
+ * Writes `chatwire.js` and `chatwire.wasm`, made of a compiled module, to a folder; with the functions' names if
+ * wanted.
+ */
 async function bindAndShrink(compiled, folder, { names = false } = {}) {
   await run("chatwire-bindgen", [compiled, folder, ...(names ? ["--keep-names"] : [])]);
   const options = names ? shrinking.map((option) => option.replace("--strip-debug", "-g")) : shrinking;
@@ -57,8 +61,8 @@ async function bindAndShrink(compiled, folder, { names = false } = {}) {
 }
 
 /**
- * Names the build in both files, so that the scripts of one build refuse the module of another. Of the glue nothing else is needed:
- * the module imports nothing and holds no JavaScript value.
+ * Names the build in both files, so that the scripts of one build refuse the module of another. Of the glue nothing
+ * else is needed: the module imports nothing and holds no JavaScript value.
  */
 function nameBuild(folder) {
   const [glue, module] = ["chatwire.js", "chatwire.wasm"].map((file) => join(folder, file));
@@ -70,7 +74,7 @@ function nameBuild(folder) {
   writeFileSync(module, Buffer.concat([Buffer.from([0, content.length]), content]), { flag: "a" });
 }
 
-/** What a module is like that is built of the crate in another folder, in that folder. */
+/** Builds the module of the crate in another folder, in that folder, and gives its bytes. */
 export async function buildElsewhere(folder) {
   await bindAndShrink(await compile(folder), folder);
   return readFileSync(join(folder, "chatwire.wasm"));

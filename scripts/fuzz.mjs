@@ -4,9 +4,10 @@
  *     npm run fuzz                                every target for 30 seconds
  *     npm run fuzz -- --seconds 600 framing       one target for ten minutes
  *
- * An input that breaks a property lies in target/fuzz/found, and ends the run with an error. It belongs into fuzz/corpus, where
- * `cargo test --test fuzz` reads it. What is found on the way is kept in target/fuzz/corpus, so that the next run goes on there;
- * target/fuzz/executions.json sums the executions of all runs.
+ * An input that breaks a property lies in target/fuzz/found, and ends the run with an error. Such an input belongs
+ * into fuzz/corpus, where `cargo test --test fuzz` reads it. Inputs found on the way are kept in
+ * target/fuzz/corpus, so that the next run goes on there; target/fuzz/executions.json sums the executions of all
+ * runs.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -25,7 +26,10 @@ if (unknown.length > 0 || !(seconds > 0)) {
   process.exit(1);
 }
 
-/** The instrumentation that cargo-fuzz asks for too. It is stable; a sanitizer is not, and the engine has no unsafe code to watch. */
+/**
+ * The instrumentation that cargo-fuzz asks for too. This instrumentation is stable; a sanitizer is not, and the
+ * engine has no unsafe code to watch.
+ */
 const flags = [
   "--cfg",
   "fuzzing",

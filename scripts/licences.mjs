@@ -28,7 +28,10 @@ const TOOLS = [
 /** The name that a package of package-lock.json was published by, of its path there. */
 const nameOf = (path) => path.replace(/^.*node_modules\//, "");
 
-/** Whether a licence in SPDX's words is allowed: each side of AND, one side of OR. A slash is an old way to write OR. */
+/**
+ * Whether a licence in SPDX's words is allowed: each side of AND, one side of OR. A slash is an old way to write
+ * OR.
+ */
 export function isAllowed(expression, names) {
   const tokens = expression.replaceAll("/", " OR ").match(/\(|\)|[^\s()]+/g) ?? [];
   let at = 0;
@@ -90,7 +93,8 @@ export const MANIFESTS = [
 ];
 
 /**
- * The crates that a manifest depends on, with their licences. A crate that is for other platforms may have to be fetched.
+ * The crates that a manifest depends on, with their licences. A crate that is for other platforms may have to be
+ * fetched.
  * @throws {Error} cargo does not know them
  */
 export async function crates(manifest) {
@@ -103,7 +107,7 @@ export async function crates(manifest) {
     .map(({ name, version, license }) => ({ name, version, licence: license ?? undefined }));
 }
 
-/** What is wrong with the licences of some packages, one line each. */
+/** The faults of the licences of some packages, one line each. */
 export function problems(packages) {
   const names = allowed();
   return packages.flatMap(({ name, version, licence }) => {

@@ -1,5 +1,6 @@
 /**
- * Minimal pages that stream an answer, with chatwire and with openai, built with Vite as users build theirs: what each loads.
+ * Minimal pages that stream an answer, with chatwire and with openai, built with Vite as users build theirs: what
+ * each loads.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,8 +11,8 @@ import { root } from "./run.mjs";
 const HTML = '<!doctype html><title></title><script type="module" src="/page.js"></script>';
 
 /**
- * The most that a minimal page may load, in bytes: growth past a bar is a decision, made here. The goal is 12,000 for the
- * scripts after gzip, and less than openai's page loads for all, after gzip and after brotli.
+ * The most that a minimal page may load, in bytes: growth past a bar is a decision, made here. The goal is 12,000
+ * for the scripts after gzip, and less than openai's page loads for all, after gzip and after brotli.
  */
 const BARS = { scripts: { gzip: 18_500, brotli: 16_800 }, all: { gzip: 122_000, brotli: 107_000 } };
 
@@ -66,7 +67,7 @@ export async function buildMinimalPage(name, folder = join(root, ".cache", "size
   return { folder, files };
 }
 
-/** What some files are after compression, each on its own, as a server sends them. */
+/** The bytes of some files after compression, each on its own, as a server sends them. */
 export function compressed(files) {
   const sum = (compress) => files.reduce((total, { bytes }) => total + compress(bytes).length, 0);
   return { gzip: sum((bytes) => gzipSync(bytes, { level: 9 })), brotli: sum(brotliCompressSync) };

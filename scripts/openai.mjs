@@ -1,7 +1,7 @@
 /**
- * `npm run test:openai`: `chatwire/openai` beside `openai`. The table of programs, the examples, and the packages that are given
- * a client (LangSmith, Braintrust, LangChain, OpenAI's Agents SDK, LiveKit), which are installed for it. Apart from `npm test`
- * because these are half a gigabyte; the table of programs is in both.
+ * `npm run test:openai`: `chatwire/openai` beside `openai`. The table of programs, the examples, and the packages
+ * that are given a client (LangSmith, Braintrust, LangChain, OpenAI's Agents SDK, LiveKit), which are installed for
+ * it. Apart from `npm test` because these are half a gigabyte; the table of programs is in both.
  */
 import { join } from "node:path";
 import { buildEngine } from "./engine.mjs";
@@ -14,7 +14,7 @@ await buildEngine();
 await buildFacade();
 say("installing the packages that are given a client");
 const wrappers = join(root, "tests", "openai", "wrappers");
-// What they would compile or download is not needed for chat.
+// The files that they would compile or download are not needed for chat.
 await run("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: wrappers });
 const files = ["*", "slow/*", "wrappers/*"].map((part) => `tests/openai/${part}.test.ts`);
 await run("node", ["--test", "--test-timeout=600000", "--test-reporter=spec", ...files]);

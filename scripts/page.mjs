@@ -1,12 +1,12 @@
 /**
- * Builds the demo page into dist/demo, for `npx chatwire demo` and for any host of static files, with the licences of what is
- * bundled into it.
+ * Builds the demo page into dist/demo, for `npx chatwire demo` and for any host of static files, with the licences
+ * of what is bundled into it.
  */
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root, say } from "./run.mjs";
 
-/** What the page is made of, beside chatwire. */
+/** The packages that the page is made of, beside chatwire. */
 const BUNDLED = ["dompurify", "highlight.js", "idb", "marked", "openai", "remend"];
 
 export async function buildPage() {

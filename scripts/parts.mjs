@@ -1,6 +1,6 @@
 /**
- * What the parts of the engine cost: by how much the code and data of its module, compressed, would shrink without each.
- * Names do not count. What two parts have alike counts for neither, so the sum is less than the whole.
+ * The cost of the engine's parts: by how much the code and data of its module, compressed, would shrink without each.
+ * Names do not count. Bytes that two parts have alike count for neither, so the sum is less than the whole.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,10 +1,10 @@
 /**
- * `npm run reproducible`: builds the package twice, in two folders, and compares every file of dist/ byte by byte. It fails, and
- * names the files, where they differ. A few minutes.
+ * `npm run reproducible`: builds the package twice, in two folders, and compares every file of dist/ byte by byte.
+ * The command fails, and names the files, where they differ. A few minutes.
  *
- * What it shows: neither the folder, nor the time, nor what was built before gets into the files. What it does not show: that
- * another machine, or another version of a tool, gives the same; the versions are those of Cargo.lock, package-lock.json and
- * rust-toolchain.toml.
+ * The comparison shows that neither the folder, nor the time, nor what was built before gets into the files. The
+ * comparison does not show that another machine, or another version of a tool, gives the same; the versions are
+ * those of Cargo.lock, package-lock.json and rust-toolchain.toml.
  */
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";

@@ -17,7 +17,7 @@ export const tools = join(root, "target", "tools");
 /** Where Playwright puts the browsers it downloads. */
 export const browsers = process.env.PLAYWRIGHT_BROWSERS_PATH ?? join(root, ".cache", "browsers");
 
-/** What commands find in their environment: the local tools, and caches in the project rather than at home. */
+/** The environment of commands: the local tools, and caches in the project rather than at home. */
 const environment = {
   ...process.env,
   PLAYWRIGHT_BROWSERS_PATH: browsers,

@@ -1,6 +1,7 @@
 /**
- * Installs what the other scripts need and this machine lacks: npm packages, the WebAssembly target, what makes the glue.
- * Needs Node >= 20 and rustup, and takes no time when everything is there. Browsers are the matter of browser.mjs.
+ * Installs what the other scripts need and this machine lacks: npm packages, the WebAssembly target, what makes the
+ * glue. Needs Node >= 20 and rustup, and takes no time when everything is there. Browsers are the matter of
+ * browser.mjs.
  */
 import { createHash } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -54,8 +55,9 @@ function bindgenVersion() {
 }
 
 /**
- * Builds scripts/bindgen, once: what was built of the same sources is not built again, whatever the times of its files are.
- * It does what wasm-bindgen's own command line does for the engine, without the web server and the HTTP client in that.
+ * Builds scripts/bindgen, once: what was built of the same sources is not built again, whatever the times of its
+ * files are. The tool does the work of wasm-bindgen's own command line for the engine, without the web server and
+ * the HTTP client in that.
  */
 async function bindgen() {
   const crate = join(root, "scripts", "bindgen");

@@ -1,6 +1,6 @@
 /**
- * `npm run supply`: what the project depends on. Licences of every npm package and crate, known vulnerabilities, and that
- * `docs/dependencies.md` lists the direct dependencies.
+ * `npm run supply`: what the project depends on. Licences of every npm package and crate, known vulnerabilities,
+ * and that `docs/dependencies.md` lists the direct dependencies.
  *
  *     npm run supply              the checks; a check that cannot reach its database is named, and is no success
  *     npm run supply -- --strict  fails where a check could not be made, for a machine that can make all
@@ -16,7 +16,7 @@ if (process.argv.includes("--bytes")) {
   process.exit(0);
 }
 
-/** What was found, and what could not be looked for. */
+/** The problems that were found, and the checks that could not be made. */
 const [found, unchecked] = [[], []];
 
 const packages = npmPackages();

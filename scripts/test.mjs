@@ -144,7 +144,7 @@ for (const { name, command, env, count, again } of chosen) {
   const options = { capture: true, env: { ...env, ...(browser && { CHROME: browser }) } };
   const { code, output } = await attempt(program, args, options);
   let counts = count?.(output) ?? [0, 0, 0];
-  // What counts nothing counts as one; what fails without a failed test has failed as a whole.
+  // A step that counts nothing counts as one; a step that fails without a failed test has failed as a whole.
   if (code !== 0 && counts[1] === 0) counts[1] = 1;
   else if (!count) counts[0] = 1;
   if (counts.every((part) => part === 0)) counts[1] = 1;

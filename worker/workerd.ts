@@ -1,7 +1,7 @@
 /**
  * Runs a worker in workerd on this machine: bundled as a deployment would be, reachable from this machine alone.
  *
- * Used by `dev.mjs` and by the tests. What `wrangler.toml` says of the runtime holds here too.
+ * Used by `dev.mjs` and by the tests. The settings of `wrangler.toml` for the runtime hold here too.
  */
 import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -83,7 +83,7 @@ function configuredObjects(): Record<string, string> {
   return Object.fromEntries([...bindings].map(([, name = "", exportName = ""]) => [name, exportName]));
 }
 
-/** What miniflare is told about a worker. */
+/** The options of miniflare for a worker. */
 async function settings(options: WorkerOptions): Promise<MiniflareOptions> {
   const {
     entry = join(folder, "src/index.ts"),

@@ -1,5 +1,5 @@
 /**
- * Who is compared, each doing the same work the way its documentation shows: the whole text of choice 0, and the usage.
+ * The contenders, each doing the same work the way its documentation shows: the whole text of choice 0, and the usage.
  * Runs in every host. The bare read loop alone delivers nothing: it is what no client can be cheaper than.
  */
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
@@ -10,7 +10,7 @@ import { createParser } from "eventsource-parser";
 import OpenAI from "openai";
 import { body, response } from "./reads.ts";
 
-/** What each contender has to come to. */
+/** The result that each contender has to come to. */
 export interface Answer {
   text: string;
   prompt: number | undefined;

@@ -6,7 +6,7 @@ const baseURL = process.env.UPSTREAM ?? "";
 
 const app = gateway({ providers: { upstream: { provider: { baseURL }, apiKey: null } }, public: true });
 
-/** What a gateway that looks at nothing does. */
+/** The work of a gateway that looks at nothing. */
 async function loop(request: Request): Promise<Response> {
   const headers = { "content-type": "application/json" };
   const { body } = await fetch(`${baseURL}/chat/completions`, { method: "POST", headers, body: await request.text() });

@@ -1,7 +1,10 @@
-/** Durable Objects under load: a limiter, one that does nothing, and one that keeps a log; and who sends them messages. */
+/**
+ * Durable Objects under load: a limiter, one that does nothing, and one that keeps a log; and who sends them
+ * messages.
+ */
 import { ChatwireLimiter, type DurableNamespace, type LimiterState } from "chatwire/edge";
 
-/** What a cursor knows when it has been read. */
+/** The counts that a cursor knows when it has been read. */
 interface Cursor extends Iterable<Record<string, unknown>> {
   rowsRead: number;
   rowsWritten: number;

@@ -1,4 +1,4 @@
-/** What a stream costs as it grows, measured in a process of its own. Prints one line of JSON. */
+/** The cost of a stream as it grows, measured in a process of its own. Prints one line of JSON. */
 import { isDeepStrictEqual } from "node:util";
 import { ChatDecoder, type ChatEvent, type DecoderOptions } from "chatwire";
 import { figure } from "../race.ts";
@@ -80,7 +80,7 @@ async function partial() {
   return { bytes: json.length, ...figure(measures) };
 }
 
-/** What this program found. */
+/** The figures that this program found. */
 export interface Long {
   short: ReturnType<typeof figure>;
   long: ReturnType<typeof figure>;

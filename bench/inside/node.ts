@@ -4,10 +4,10 @@ import type { Contender } from "./contenders.ts";
 import type { ReadSize } from "./reads.ts";
 import { prepare, run } from "./track.ts";
 
-/** What the process is asked, one at a time. */
+/** The requests to the process, one at a time. */
 export type Question = { bytes: Uint8Array<ArrayBuffer>; size: ReadSize } | { contender: Contender; times: number };
 
-/** What it answers: the CPU time taken, in microseconds. */
+/** The answers of the process: the CPU time taken, in microseconds. */
 export type Reply = { cpu: number } | { error: string };
 
 process.on("message", async (question: Question) => {
@@ -20,7 +20,8 @@ async function reply(question: Question): Promise<Reply> {
       await prepare(question.bytes, question.size);
       return { cpu: 0 };
     }
-    // What others left is theirs. A full collection would throw away compiled code with it, which no real process does each turn.
+    // Garbage that others left is theirs. A full collection would throw away compiled code with it, which no real
+    // process does each turn.
     globalThis.gc?.({ type: "minor" });
     const before = process.cpuUsage();
     await run(question.contender, question.times);

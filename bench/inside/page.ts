@@ -3,7 +3,7 @@ import type { Contender } from "./contenders.ts";
 import type { ReadSize } from "./reads.ts";
 import { prepare, run } from "./track.ts";
 
-/** What the page offers to the one who drives it. */
+/** The functions that the page offers to the program that drives it. */
 export interface PageBench {
   prepare(size: ReadSize): Promise<void>;
   run(name: Contender, times: number): Promise<void>;

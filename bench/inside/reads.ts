@@ -22,7 +22,7 @@ function eventEnd(bytes: Uint8Array, from: number): number {
   return at < 0 ? bytes.length : at + 2;
 }
 
-/** What a server that sends these reads would be answered with. */
+/** The result for a server that sends these reads. */
 export function response(reads: readonly Uint8Array<ArrayBuffer>[]): Response {
   let at = 0;
   const body = new ReadableStream<Uint8Array<ArrayBuffer>>({

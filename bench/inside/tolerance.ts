@@ -1,6 +1,6 @@
 /**
- * What plain text pays for the care that other streams need: a reader that looks for reasoning, tools and other dialects
- * against one that was told there is none of it, in turns. Prints one line of JSON.
+ * The price that plain text pays for the care that other streams need: a reader that looks for reasoning, tools and
+ * other dialects against one that was told there is none of it, in turns. Prints one line of JSON.
  */
 import { ChatDecoder, ChatStream, type DecoderOptions } from "chatwire";
 import { type Figure, figure } from "../race.ts";
@@ -12,7 +12,7 @@ const rounds = Number(process.argv[2]);
 const { bytes } = electron(EVENTS);
 const told: DecoderOptions = { decoding: "strict", reasoning: "none" };
 
-/** What one reader came to: CPU microseconds for an event, and what the first takes for what the second does. */
+/** The figures of one reader: CPU microseconds for an event, and the ratio to the other reader. */
 export interface Tolerance {
   reader: "textStream" | "ChatDecoder";
   size: ReadSize;

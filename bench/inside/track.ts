@@ -7,7 +7,7 @@ import { cut, type ReadSize } from "./reads.ts";
 let reads: Uint8Array<ArrayBuffer>[] = [];
 let expected: Answer | undefined;
 
-/** Chooses the stream. What its bytes say is what the plain loop finds. */
+/** Chooses the stream. The plain loop finds the text that its bytes say. */
 export async function prepare(bytes: Uint8Array<ArrayBuffer>, size: ReadSize): Promise<void> {
   reads = cut(bytes, size);
   expected = await contenders["hand-written JS"](reads);

@@ -1,16 +1,16 @@
 /**
- * Who may see what is not the gateway's: the page and the list of providers. The gateway knows whom it answers, so it is
- * asked; `/healthz` passes its Host and its Origin, and tells nothing.
+ * The access to the parts that are not the gateway's: the page and the list of providers. The gateway knows whom it
+ * answers, so it is asked; `/healthz` passes its Host and its Origin, and tells nothing.
  */
 import { type Authorize, bearerTokens, type Gateway } from "chatwire/edge";
 
 /** The secret that opens the worker to other hosts than this machine. */
 export interface DoorEnv {
-  /** What callers must present as a bearer token. Without one, only a local host is answered. */
+  /** The bearer token that callers must present. Without one, only a local host is answered. */
   ACCESS_TOKEN?: string;
 }
 
-/** Whom the worker knows; nothing where everybody on a local host may come in. */
+/** The callers that the worker knows; undefined where everybody on a local host may come in. */
 export function authorizeWith({ ACCESS_TOKEN }: DoorEnv): Authorize | undefined {
   return ACCESS_TOKEN ? bearerTokens({ [ACCESS_TOKEN]: "owner" }) : undefined;
 }

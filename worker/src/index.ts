@@ -27,7 +27,7 @@ import {
   type Variant,
 } from "./providers.ts";
 
-/** What `wrangler.toml`, the secrets and the platform give the worker. */
+/** The environment of the worker, from `wrangler.toml`, the secrets and the platform. */
 export interface Env extends ProviderEnv, PageEnv, DoorEnv {
   /** The largest request body in bytes, 4 MiB when it is left out. */
   MAX_BODY_BYTES?: string;

@@ -35,7 +35,7 @@ export const PROVIDERS = Object.keys(KNOWN) as ProviderName[];
 export const VARIANTS = ["v1", "v1legacy", "v1thinking"] as const;
 export type Variant = (typeof VARIANTS)[number];
 
-/** What the page's picker shows: the providers, the default first, and whether each is emulated. */
+/** The list for the page's picker: the providers, the default first, and whether each is emulated. */
 export function listProviders(env: ProviderEnv): { id: string; label: string; emulated: boolean }[] {
   return PROVIDERS.map((id) => ({ id, label: KNOWN[id].label, emulated: !env[KNOWN[id].keyName] })).sort(
     (a, b) => Number(b.id === env.PROVIDER) - Number(a.id === env.PROVIDER),
@@ -66,8 +66,9 @@ export function settingsOf(env: ProviderEnv, id: ProviderName, variant: Variant)
 }
 
 /**
- * Each request has a key of its own on its way to the emulator, since a refusal holds back all requests with the same key: the
- * trouble that one visitor asks for is not another's. The emulator knows one key, so that its prefix cache is used.
+ * Each request has a key of its own on its way to the emulator, since a refusal holds back all requests with the
+ * same key: the trouble that one visitor asks for is not another's. The emulator knows one key, so that its prefix
+ * cache is used.
  */
 const emulate: Fetch = (address, init) => {
   init.headers.set("authorization", "Bearer emulated");

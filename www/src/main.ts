@@ -106,18 +106,18 @@ async function openRecording(file: File): Promise<void> {
   talk.replay(file.name, () => ChatStream.fromRecording(text));
 }
 
-// ---- Whom to ask ----------------------------------------------------------------------------------------------------
+// ---- Sources --------------------------------------------------------------------------------------------------------
 
 const settings = new Settings(() => connections.clear());
 let connections = new Map<Source, Connection>();
-/** What earlier clients add up to, when others have taken their place. */
+/** The totals of earlier clients, when others have taken their place. */
 const spent: UsageTotals[] = [];
 /** When requests went out, in milliseconds since 1970. */
 const sent: number[] = [];
 let current: Progress | undefined;
 /** How many characters the answer under way has. */
 let answered = 0;
-/** What an experiment waits for. */
+/** The experiment that waits for an answer. */
 let awaited = { length: Number.POSITIVE_INFINITY, reached: () => {} };
 
 const chosen = (): Source => SOURCES.find(({ id }) => id === picker.value) ?? (SOURCES[0] as Source);
@@ -284,7 +284,7 @@ function submit(): void {
 
 message.addEventListener("input", () => {
   fit();
-  // Who writes has heard enough.
+  // A visitor who writes has heard enough.
   if (talk.isSpeaking) talk.stop();
 });
 message.addEventListener("keydown", (key) => {

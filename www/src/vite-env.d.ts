@@ -1,4 +1,4 @@
-/** What the bundler makes of an import's suffix. */
+/** Types for the imports whose suffix the bundler reads. */
 declare module "*?worker&url" {
   const address: string;
   export default address;

@@ -1,5 +1,6 @@
-//! Cuts cases like those of `tests/fixtures/sentences.json`, read from the standard input, letter by letter as a stream would bring
-//! them, with chatwire and with sentencex. Writes, for each of the two, group and case, where it cut and how late.
+//! Cuts cases like those of `tests/fixtures/sentences.json`, read from the standard input, letter by letter as a stream
+//! would bring them, with chatwire and with sentencex. Writes, for each of the two, group and case, where it cut and
+//! how late.
 
 use std::io::Read;
 
@@ -64,7 +65,7 @@ fn chatwire(locale: &str, text: &str) -> Vec<Cut> {
             cuts.push(Cut { at, known: known + 1 });
         });
     }
-    // What is left is cut at the end, as far as it is more than one sentence.
+    // The rest of the text is cut at the end, as far as it is more than one sentence.
     let known = text.chars().count();
     splitter.flush(|sentence| {
         at += sentence.text.chars().count();

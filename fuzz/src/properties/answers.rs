@@ -149,7 +149,7 @@ pub fn decoder(bytes: &[u8]) {
     }
 }
 
-/// What a run hands out, all batches as one, and its outcome.
+/// The output of a run, all batches as one, and its outcome.
 fn read(stream: &[u8], cut: u8, options: &Options, output: OutputKind, predict: bool) -> (Vec<Vec<u8>>, String) {
     let mut decoder = Decoder::new(Options {
         output,

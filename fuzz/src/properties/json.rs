@@ -31,7 +31,7 @@ pub fn json_scanner(bytes: &[u8]) {
                 Reader::new(whole.as_bytes()).string().expect("a string").to_text(),
                 value
             );
-            // What is not whole reads all the same, U+FFFD for the half.
+            // A text that is not whole reads all the same, U+FFFD for the half.
             assert_eq!(Reader::new(bytes).string().expect("a string").to_text(), value);
         }
         if ours && let Some(number) = count(bytes.trim_ascii()) {

@@ -1,7 +1,8 @@
-//! What has to hold for any bytes: a function for each target of the fuzzer, which panics where it does not hold.
+//! Properties that have to hold for any bytes: a function for each target of the fuzzer, which panics where it does not
+//! hold.
 //!
-//! `tests/fuzz.rs` runs the same functions over the corpus in `cargo test`. The first bytes of an input are the settings of its run,
-//! so that the fuzzer finds those too.
+//! `tests/fuzz.rs` runs the same functions over the corpus in `cargo test`. The first bytes of an input are the
+//! settings of its run, so that the fuzzer finds those too.
 
 mod answers;
 mod framing;
@@ -9,7 +10,7 @@ mod json;
 pub mod requests;
 mod sentences;
 
-/// What a target does with an input.
+/// The function of a target, called with an input.
 pub type Target = fn(&[u8]);
 
 /// The targets by name.

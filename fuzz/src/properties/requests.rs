@@ -1,4 +1,4 @@
-//! What is asked and refused: errors, validation, addresses, keys, waits.
+//! Requests and refusals: errors, validation, addresses, keys, waits.
 
 use chatwire::chat::view::View;
 use chatwire::json::{Str, is_json};
@@ -111,7 +111,7 @@ pub fn redaction(bytes: &[u8]) {
     }
 }
 
-/// Whatever headers and sentences say, a wait is a length of time, and a decision keeps to the caller's budget.
+/// For all headers and sentences, a wait is a length of time, and a decision keeps to the caller's budget.
 pub fn retry(bytes: &[u8]) {
     let ([number, trouble, budget], text) = settings(bytes);
     let text = String::from_utf8_lossy(text);

@@ -5,9 +5,9 @@ export interface Advice {
   /** The error's class, for a bug report. */
   name: string;
   title: string;
-  /** What to do. */
+  /** The advice. */
   text: string;
-  /** What the error itself says, where it adds to the advice. */
+  /** The words of the error itself, where they add to the advice. */
   detail?: string;
   /** Milliseconds since 1970 before which trying again is in vain. */
   retryAt?: number;
@@ -34,7 +34,7 @@ const TITLES: Readonly<Record<string, string>> = {
   UnprocessableEntityError: "The request was refused",
 };
 
-/** What to do about an error, where nothing has arrived. */
+/** The advice about an error, where nothing has arrived. */
 const STEPS: Readonly<Record<string, string>> = {
   APIConnectionError: "Check that the server is running and that you are online.",
   AuthenticationError: "The owner of this page should look at the key that it was given.",
@@ -51,7 +51,7 @@ const KEPT =
   "What arrived stays here and is part of the conversation. Continue from it, or try again: it stays on the page.";
 const LEFT_OUT = "Your message is left out of the conversation until it is answered: try again, or edit it.";
 
-/** What to tell the user about a failed answer, of which some words arrived or none. */
+/** The words for the user about a failed answer, of which some words arrived or none. */
 export function adviceFor(error: unknown, hasWords: boolean): Advice {
   const name = error instanceof Error ? error.name : "Error";
   const isOurs = error instanceof ChatwireError && Object.hasOwn(TITLES, name);

@@ -12,7 +12,7 @@ import { factItems, factsOf } from "./facts.ts";
 /** How much of a question is shown, in UTF-16 units, until its writer asks for all of it. */
 const MAX_QUESTION = 4000;
 
-/** What the user said. */
+/** The user's message. */
 export function userTurn(text: string): HTMLElement {
   const article = create("article", "turn user");
   article.ariaLabel = "You";
@@ -114,7 +114,7 @@ class Part {
   }
 }
 
-/** What can be done with an answer that is over. */
+/** The actions for an answer that is over. */
 export interface AnswerActions {
   copy(text: string): void;
   again(): void;
@@ -123,7 +123,7 @@ export interface AnswerActions {
   code(): void;
 }
 
-/** What the model says, growing. */
+/** The model's text, growing. */
 export class AnswerView {
   readonly element = create("article", "turn answer");
   readonly #parts = create("div", "parts");

@@ -27,7 +27,7 @@ export type Result = Pick<
 export interface Answer {
   steps: Step[];
   results: Result[];
-  /** What of it is sent with the next question. */
+  /** The messages that are sent with the next question. */
   messages: ChatCompletionMessageParam[];
   note: string | null;
   /** The class of what went wrong, and its words. */
@@ -55,7 +55,7 @@ export function newAnswer(): Answer {
   return { steps: [], results: [], messages: [], note: null, problem: null };
 }
 
-/** What of an outcome is kept for the row of facts. */
+/** The part of an outcome that is kept for the row of facts. */
 export function resultOf(outcome: Outcome): Result {
   const { status, usage, cost, timing, repairs, resumed, finishReason, attempts } = outcome;
   return { status, usage, cost, timing, repairs, resumed, finishReason, attempts };
@@ -73,7 +73,10 @@ export function isLeftOut({ answers }: Turn): boolean {
   return last !== undefined && last.messages.length === 0 && last.problem !== null;
 }
 
-/** What is sent: the turns before `end`, each with the last try at it, without those that never had an answer. */
+/**
+ * The messages to send: the turns before `end`, each with the last try at it, without those that never had an
+ * answer.
+ */
 export function history({ turns }: Conversation, end = turns.length): ChatCompletionMessageParam[] {
   return turns.slice(0, end).flatMap((turn): ChatCompletionMessageParam[] => {
     if (isLeftOut(turn)) return [];

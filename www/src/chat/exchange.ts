@@ -38,7 +38,7 @@ export interface Listener {
 
 export interface Question {
   client: Chatwire;
-  /** What is sent beside the messages. */
+  /** The parameters that are sent beside the messages. */
   params: Omit<ChatCompletionCreateParamsBase, "messages">;
   /** The system prompt; none where it is empty. */
   system: string;
@@ -131,7 +131,7 @@ function isInterrupted(speech: Speech | undefined, signal: AbortSignal): boolean
   return speech !== undefined && !speech.isMuted && signal.aborted;
 }
 
-/** What of a turn belongs in the history: all of a whole one, the words of one that broke off. */
+/** The messages of a turn that belong in the history: all of a whole one, the words of one that broke off. */
 function keep({ status, message, text }: Outcome): ChatCompletionAssistantMessageParam | null {
   if (status === "complete") return message;
   return text ? { role: "assistant", content: text } : null;

@@ -15,7 +15,7 @@ export class Follower {
   constructor(box: HTMLElement, button: HTMLElement) {
     this.#box = box;
     this.#button = button;
-    // It can be scrolled by key.
+    // The log can be scrolled by key.
     box.tabIndex = 0;
     box.addEventListener("scroll", () => this.#onScroll(), { passive: true });
     button.addEventListener("click", () => this.toEnd());

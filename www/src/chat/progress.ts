@@ -1,13 +1,13 @@
 /**
  * The status line of an answer under way: it always says what is being waited for, how long, and until when.
  *
- * It is fed by the client's hooks and by the answer's events, and draws itself four times a second.
+ * The view is fed by the client's hooks and by the answer's events, and draws itself four times a second.
  */
 import type { Hooks } from "chatwire";
 import { announce } from "../page/announce.ts";
 import { button, create } from "../page/dom.ts";
 
-/** What the page waits for. Times are on the clock of `performance.now()`. */
+/** The event that the page waits for. Times are on the clock of `performance.now()`. */
 type State =
   | { kind: "connecting"; since: number; attempt: number }
   | { kind: "held"; until: number; reason: "cooldown" | "limits" }
@@ -57,7 +57,7 @@ export class Progress {
     this.#draw();
   }
 
-  /** What a client of this answer tells. */
+  /** The hooks for a client of this answer. */
   readonly hooks: Required<Pick<Hooks, "onRequest" | "onResponse" | "onRetry" | "onWait" | "onResume" | "onResumed">> =
     {
       onRequest: ({ attempt }) => this.#enter({ kind: "connecting", since: performance.now(), attempt }),

@@ -12,7 +12,7 @@ const WORDS: Readonly<Record<string, string>> = {
   "tool_call.finish_reason": "The server gave another finish reason than tool_calls. The tools were called.",
 };
 
-/** What was put right, and its code. */
+/** The words for a repair, and its code. */
 export function nameOfRepair(code: string): [text: string, detail: string] {
   return [WORDS[code] ?? "The server did something differently. It was put right.", code];
 }

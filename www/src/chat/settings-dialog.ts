@@ -83,7 +83,7 @@ function paramField({ name, range, step }: ParamField, settings: Settings): HTML
   return field;
 }
 
-/** What the engine says of a value before anything is sent; nothing where it is fine. */
+/** The words of the engine about a value before anything is sent; none where it is fine. */
 async function judged(name: string, value: number): Promise<string> {
   const client = new Chatwire({
     provider: "electron",

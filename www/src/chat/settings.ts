@@ -1,6 +1,6 @@
 /**
- * The settings of the conversation: prompt, parameters, format, and a server of the visitor's own. Their dialog is fetched when it
- * is opened.
+ * The settings of the conversation: prompt, parameters, format, and a server of the visitor's own. Their dialog is
+ * fetched when it is opened.
  */
 import type { ChatCompletionCreateParamsBase } from "chatwire";
 import { at } from "../page/dom.ts";
@@ -47,7 +47,7 @@ export class Settings {
     return { baseURL: this.#kept.baseURL || "/v1", key: this.#key };
   }
 
-  /** What is sent beside messages and model. */
+  /** The parameters that are sent beside messages and model. */
   get params(): Params {
     return { ...this.#kept.params, ...(this.#kept.isJson && { response_format: { type: "json_object" } }) };
   }

@@ -1,7 +1,7 @@
 /**
  * The conversation: what the visitor does becomes questions, what comes of them becomes turns.
  *
- * It knows the log and the answer under way. Fields, buttons and the inspector are told.
+ * This file knows the log and the answer under way. Fields, buttons and the inspector are told.
  */
 import type { ChatCompletionMessageParam, ChatEvent, ChatStream, Outcome } from "chatwire";
 import { announce } from "../page/announce.ts";
@@ -24,10 +24,10 @@ import { Progress } from "./progress.ts";
 import { nameOfRepair } from "./repairs.ts";
 import type * as Store from "./store.ts";
 
-/** What a question is asked with. */
+/** The settings that a question is asked with. */
 export type Asking = Omit<Question, "speech" | "signal">;
 
-/** What the conversation needs of the page. */
+/** The parts of the page that the conversation needs. */
 export interface TalkHost {
   log: HTMLElement;
   /** How to ask now. `progress` hears what the client does; `isFresh` wants an account that nothing is known of. */

@@ -47,7 +47,7 @@ export const TOOLS_PROMPT =
 export const asksFirst = (name: string): boolean =>
   Object.hasOwn(PAGE_TOOLS, name) && PAGE_TOOLS[name]?.asksFirst === true;
 
-/** Answers a call, as JSON text for the model. Whatever the model wrote, it is answered. */
+/** Answers a call, as JSON text for the model. Every text of the model is answered. */
 export function runTool(name: string, args: string): string {
   const tool = Object.hasOwn(PAGE_TOOLS, name) ? PAGE_TOOLS[name] : undefined;
   if (!tool) return JSON.stringify({ error: `There is no tool called ${name}.` });

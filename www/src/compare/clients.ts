@@ -1,6 +1,6 @@
 /**
- * Three ways to read the same stream: chatwire, the `openai` package, and hand-written lines. Each is given the same `fetch`
- * and says what it kept and how it says that the stream ended.
+ * Three ways to read the same stream: chatwire, the `openai` package, and hand-written lines. Each is given the
+ * same `fetch` and says what it kept and how it says that the stream ended.
  */
 import { readAnswer } from "./handwritten.ts";
 import type { ClientName, Reading } from "./names.ts";
@@ -15,7 +15,7 @@ async function readWithOpenAI({ fetch, content, onText }: Trial): Promise<Readin
     baseURL: BASE,
     fetch: fetch as unknown as typeof globalThis.fetch,
     timeout: PATIENCE,
-    // It would write what it stumbles over to the console.
+    // The package would write its errors to the console.
     logLevel: "off",
     dangerouslyAllowBrowser: true,
   });

@@ -3,7 +3,7 @@
 export const CLIENTS = ["chatwire", "openai", "by hand"] as const;
 export type ClientName = (typeof CLIENTS)[number];
 
-/** What a client made of a stream. */
+/** The result of a client for a stream. */
 export interface Reading {
   /** The text that it gave its caller, also of a stream that failed. */
   text: string;

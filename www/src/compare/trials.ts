@@ -4,7 +4,7 @@ import { READERS } from "./clients.ts";
 import { CLIENTS, type ClientName, type Reading } from "./names.ts";
 import { ANSWER, type Trouble } from "./troubles.ts";
 
-/** What one trouble did to all clients. */
+/** The results of all clients for one trouble. */
 export interface Trial {
   trouble: Trouble;
   readings: Record<ClientName, Reading>;
@@ -18,7 +18,7 @@ export async function compare(
 ): Promise<Trial> {
   const readings = {} as Record<ClientName, Reading>;
   for (const name of clients) {
-    // What is counted is counted for each client apart.
+    // Each client has counts of its own.
     const wish = trouble.name.includes("times=") ? `${trouble.name}; id=${name}-${++trials}` : trouble.name;
     const content = `Echo: ${ANSWER} [emulator: ${wish === "cut-between" ? "" : `${wish}; `}tps=0]`;
     // A client that still waits when it is asked no more leaves nothing running.

@@ -1,6 +1,6 @@
 /**
- * The troubles that are compared, and what each client kept of an answer in each of them: for the inspector, and for the table
- * in the README, which `npm run compare` writes.
+ * The troubles that are compared, and what each client kept of an answer in each of them: for the inspector, and
+ * for the table in the README, which `npm run compare` writes.
  */
 import type { Reading } from "./names.ts";
 
@@ -54,7 +54,7 @@ export const TROUBLES: readonly Trouble[] = [
 export const ANSWER =
   "It is 31 °C and dry in Pune 🌤️. You can leave the umbrella at home; the evening wind comes from the west.";
 
-/** What a client made of a trouble. */
+/** The result of a client for a trouble. */
 export interface Verdict {
   /** Of how many characters, in the words of the table. */
   kept: string;

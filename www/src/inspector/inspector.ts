@@ -1,4 +1,7 @@
-/** What stands beside the conversation: tabs, and totals below them. A tab other than the first is fetched when it is opened. */
+/**
+ * The column beside the conversation: tabs, and totals below them. A tab other than the first is fetched when it is
+ * opened.
+ */
 import { at, button, create } from "../page/dom.ts";
 
 export const TABS = ["wire", "trouble", "race", "cost", "code"] as const;

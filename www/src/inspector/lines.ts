@@ -1,10 +1,11 @@
 /**
- * The lines of the wire, as they came, and what the engine made of each: a decoder of its own reads along, event by event.
+ * The lines of the wire, as they came, and what the engine made of each: a decoder of its own reads along, event by
+ * event.
  */
 import { ChatDecoder, type ChatEvent, type FetchInit } from "chatwire";
 import type { WireListener } from "../sources/tap.ts";
 
-/** What colours a line. */
+/** The kinds by which a line is coloured. */
 export type Kind = "sent" | "text" | "tool" | "usage" | "repair" | "lost" | "end" | "plain";
 
 /** One line. */

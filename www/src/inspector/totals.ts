@@ -1,4 +1,4 @@
-/** What this visit's calls add up to. */
+/** The totals of this visit's calls. */
 import type { UsageTotals } from "chatwire";
 import { usd } from "../chat/facts.ts";
 import { create } from "../page/dom.ts";

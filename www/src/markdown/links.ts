@@ -1,5 +1,5 @@
 /**
- * What may be clicked, and what it says: a link shows the host it leads to, and characters that turn text around are shown.
+ * Links that may be clicked: a link shows the host it leads to, and characters that turn text around are shown.
  */
 
 /** Where a link leads, or why it leads nowhere. */
@@ -20,7 +20,7 @@ export function targetOf(href: string): Target {
   return { url };
 }
 
-/** What stands behind a link's text: its host, unless the text is that address. */
+/** The words behind a link's text: its host, unless the text is that address. */
 export function hostBehind(url: URL, text: string): string | null {
   const said = text.trim();
   const where = url.protocol === "mailto:" ? url.pathname : url.host;

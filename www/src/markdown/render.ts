@@ -1,4 +1,4 @@
-/** What makes elements of Markdown. Fetched when the page is idle. */
+/** Markdown as elements. Fetched when the page is idle. */
 import { create } from "../page/dom.ts";
 import type { Block } from "./blocks.ts";
 import { colour, frame } from "./code.ts";

@@ -1,6 +1,6 @@
 /**
- * A block as elements. What a model writes is never trusted: it passes a sanitiser, it cannot load anything, and a link says
- * where it leads.
+ * A block as elements. The text of a model is never trusted: it passes a sanitiser, it cannot load anything, and a
+ * link says where it leads.
  */
 import DOMPurify, { type Config } from "dompurify";
 import { Marked, type Token } from "marked";
@@ -55,7 +55,7 @@ export function elementsOf(token: Token, levelAbove: number): DocumentFragment {
   }
   for (const table of fragment.querySelectorAll("table")) {
     const frame = create("div", "table");
-    // What can be scrolled sideways can be reached by key.
+    // An element that can be scrolled sideways can be reached by key.
     frame.tabIndex = 0;
     frame.setAttribute("role", "region");
     frame.ariaLabel = "Table";

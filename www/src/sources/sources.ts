@@ -1,6 +1,6 @@
 /**
- * Whom the page can ask: the emulator in its own worker, the gateway of the server it came from, or a server of the visitor's
- * own. Each choice has an account of its own, so that a refusal of one holds back no other.
+ * The sources that the page can ask: the emulator in its own worker, the gateway of the server it came from, or a
+ * server of the visitor's own. Each choice has an account of its own, so that a refusal of one holds back no other.
  */
 import { Chatwire, type Fetch, type Hooks } from "chatwire";
 import { fetchInPage } from "./in-page.ts";
@@ -66,7 +66,7 @@ export const SOURCES: readonly Source[] = [
   { id: OWN, label: "Your own server", group: "Your own", path: "", models: ["", ""] },
 ];
 
-/** What a client is made of, beside its source. */
+/** The options of a client, beside its source. */
 export interface Access {
   /** For a server that asks for its access token. */
   token: string | null;
@@ -116,7 +116,10 @@ function wayTo({ group }: Source, { token, own }: Access): { fetch: Fetch; apiKe
   return { fetch, apiKey: token };
 }
 
-/** What the server says of its providers: which is the default, and which are played by the emulator. None on a static host. */
+/**
+ * The server's list of its providers: which is the default, and which are played by the emulator. None on a static
+ * host.
+ */
 export async function fetchProviders(accessToken: string | null): Promise<{ id: string; emulated: boolean }[]> {
   const headers: Record<string, string> = accessToken ? { authorization: `Bearer ${accessToken}` } : {};
   const response = await fetch(new URL("providers.json", document.baseURI), { headers });

@@ -19,7 +19,7 @@ function recognitionOf(): Constructor | undefined {
   return host.SpeechRecognition ?? host.webkitSpeechRecognition;
 }
 
-/** Makes the button listen. It stays hidden where nothing is recognised. */
+/** Makes the button listen. The button stays hidden where nothing is recognised. */
 export function offerListening(
   control: HTMLButtonElement,
   { heard, spoke }: { heard(text: string, isFinal: boolean): void; spoke(): void },

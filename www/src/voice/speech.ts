@@ -1,5 +1,6 @@
 /**
- * Reads an answer aloud with the browser's own voice, sentence by sentence as they come, and knows how far it was heard.
+ * Reads an answer aloud with the browser's own voice, sentence by sentence as they come, and knows how far it was
+ * heard.
  */
 import type { ChatEvent } from "chatwire";
 
@@ -27,7 +28,10 @@ export class Speech {
   heard = 0;
   /** The visitor turned it off: what was not heard was read, or will be. */
   isMuted = false;
-  /** What is still to be spoken. Held here, for a browser may forget an utterance that nobody holds, and its events. */
+  /**
+   * The sentences that are still to be spoken. Held here, for a browser may forget an utterance that nobody holds,
+   * and its events.
+   */
   readonly #waiting = new Set<SpeechSynthesisUtterance>();
   #settle: () => void = () => {};
   readonly #signal: AbortSignal;
@@ -83,7 +87,7 @@ export class Speech {
     this.#settle();
   }
 
-  // What ends because it was silenced was not heard to its end.
+  // An utterance that ends because it was silenced was not heard to its end.
   #hear(units: number): void {
     if (!this.#isSilent) this.heard = Math.max(this.heard, units);
   }

@@ -1,7 +1,7 @@
 /** Six experiments, each with an address of its own. They do what a visitor could do by hand. */
 import { at, create } from "../page/dom.ts";
 
-/** What an experiment can do in the page. */
+/** The actions of an experiment in the page. */
 export interface Bench {
   /** Takes a source, by its id. */
   use(source: string): void;

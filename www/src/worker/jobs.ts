@@ -1,4 +1,7 @@
-/** What the page has its readers do: read the first view's stream, a trouble, or a stream that is all there, against the clock. */
+/**
+ * The jobs of the page's readers: read the first view's stream, a trouble, or a stream that is all there, against
+ * the clock.
+ */
 import { READERS } from "../compare/clients.ts";
 import type { ClientName, Reading } from "../compare/names.ts";
 import { compare } from "../compare/trials.ts";
@@ -14,7 +17,7 @@ export type Job = { client: ClientName } & (
   | { job: "lap"; shape: Shape; readSize: number }
 );
 
-/** What is told meanwhile and at the end. */
+/** The messages that are told meanwhile and at the end. */
 export type JobNews = { text: string } | { reading: Reading } | { microseconds: number } | { failed: string };
 
 export const isJob = (data: object): data is Job => "job" in data;

@@ -1,4 +1,4 @@
-/** What passes between the page and its worker: one port a request. */
+/** The messages between the page and its worker: one port a request. */
 
 /** A request, for the worker. */
 export interface Posted {
@@ -8,10 +8,10 @@ export interface Posted {
   body: string | undefined;
 }
 
-/** What the page says while it reads. */
+/** The messages of the page while it reads. */
 export type Asked = "pull" | "leave";
 
-/** What the worker answers. */
+/** The answers of the worker. */
 export type Answered =
   | { head: { status: number; headers: [string, string][]; hasBody: boolean } }
   | { bytes: Uint8Array<ArrayBuffer> }
