@@ -53,6 +53,7 @@ test("what_the_guides_show_compiles", { timeout: 120_000 }, async () => {
     "docs/otel.md",
     "docs/livekit.md",
     "docs/prices.md",
+    "skills/chatwire/SKILL.md",
   ]) {
     const text = await readFile(join(root, guide), "utf8");
     for (const { 1: snippet = "", index } of text.matchAll(/^```ts\n([\s\S]*?)^```/gm)) {

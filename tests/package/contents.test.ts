@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, stat, utimes } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, posix } from "node:path";
 import { before, describe, it } from "node:test";
 import manifest from "../../package.json" with { type: "json" };
 // @ts-expect-error: a script, without types
@@ -47,13 +47,44 @@ describe("the package", { timeout: 120_000 }, () => {
   });
 
   it("has its licences and readme, what dist/ holds for its users, and nothing else", () => {
+    const isGuide = (path: string) => /^(docs|skills)\/.*\.md$/.test(path);
     const isOfPage = (path: string) => /^dist\/(demo\/|cjs\/(package\.json|import[\w-]*\.mjs)$)/.test(path);
-    const beside = files.filter((path) => !isOfPage(path) && !/^dist\/.*(\.js|\.d\.ts|\.wasm)$/.test(path)).sort();
-    assert.deepEqual(beside, ["CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "README.md", "package.json"]);
+    const beside = files
+      .filter((path) => !isGuide(path) && !isOfPage(path) && !/^dist\/.*(\.js|\.d\.ts|\.wasm)$/.test(path))
+      .sort();
+    assert.deepEqual(beside, [
+      "CHANGELOG.md",
+      "LICENSE-APACHE",
+      "LICENSE-MIT",
+      "README.md",
+      "llms.txt",
+      "package.json",
+    ]);
     assert.deepEqual(
       files.filter((path) => path.startsWith("dist/wasm/")),
       ["dist/wasm/chatwire.js", "dist/wasm/chatwire.wasm", "dist/wasm/spare.js"],
     );
+  });
+
+  it("has the guides, and a list of them for coding agents whose links lead somewhere", async () => {
+    const list = await readFile(join(root, "llms.txt"), "utf8");
+    assert.match(list, /^# chatwire\n\n> /);
+    const linked = [...list.matchAll(/\]\(([^)]+)\)/g)].map(([, path]) => path as string);
+    assert.deepEqual(
+      linked.filter((path) => !files.includes(path)),
+      [],
+    );
+    const pages = files.filter((path) => /^docs\/[\w-]+\.md$/.test(path));
+    assert.deepEqual(
+      pages.filter((path) => !linked.includes(path)),
+      [],
+      "every page is on the list",
+    );
+    const skill = "skills/chatwire/SKILL.md";
+    const text = await readFile(join(root, skill), "utf8");
+    assert.match(text, /^---\nname: chatwire\ndescription: .+\n---\n/);
+    for (const [, path = ""] of text.matchAll(/\]\(([^)]+)\)/g))
+      assert.ok(files.includes(posix.join(skill, "..", path)), path);
   });
 
   it("has the demo page, with the licences of what is bundled into it", async () => {
