@@ -123,12 +123,18 @@ export class BodyDecoder {
     return batch;
   }
 
+  /** As `#do`, without a closure for each network chunk. */
   #push(slice: Uint8Array, readStarted: number, now: number): Batch {
-    return this.#do((engine) => {
+    const engine = this.#engine;
+    if (!engine) return "";
+    try {
       place(slice);
       engine.call(PUSH, slice.length, readStarted, now, 0);
       return this.#batch(engine);
-    });
+    } catch (thrown) {
+      this.#settle(this.#salvaged(engine), thrown);
+      return "";
+    }
   }
 
   /** The body is over; `why` in the host's words, where it gave any. */

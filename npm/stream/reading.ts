@@ -24,6 +24,13 @@ const IDLE = -1;
 /** In place of bytes: time has brought something out of the engine, and the read goes on. */
 const WOKEN: Read = { done: false };
 
+/** Whether a reader is the host's own, so that its `cancel` settles the read that goes on: the streams standard says so. */
+function isStandard(reader: ReadableStreamDefaultReader | undefined): boolean {
+  return (
+    typeof ReadableStreamDefaultReader !== "undefined" && reader?.read === ReadableStreamDefaultReader.prototype.read
+  );
+}
+
 export class Reading implements BodyReading {
   readonly #decoder: BodyDecoder;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
@@ -36,7 +43,9 @@ export class Reading implements BodyReading {
   #timerAt = NEVER;
   /** The clock has jumped during this read, which was given its time once more. */
   #hasJumped = false;
-  /** The read that goes on, and how to wake who waits for it: not every host's reader settles a read that is cancelled. */
+  /** Its reader has to be woken while a read goes on, which costs a promise a read. */
+  readonly #isWoken: boolean;
+  /** The read that goes on, and how to wake its reader. */
   #pending: Promise<Read> | undefined;
   #awaken: (read: Read) => void = () => {};
   #isSettled = false;
@@ -56,6 +65,8 @@ export class Reading implements BodyReading {
     } catch (cause) {
       this.lost(cause); // locked: someone else reads it
     }
+    // Silence brings sentences out while a read goes on. Else only the end does, and a standard reader's cancel settles its read.
+    this.#isWoken = decoder.speaks || !isStandard(this.#reader);
     if (signal.aborted) this.abort();
   }
 
@@ -71,6 +82,7 @@ export class Reading implements BodyReading {
     const due = this.#decoder.deadline(now);
     if (due < this.#timerAt) this.#wakeAt(due, now);
     try {
+      if (!this.#isWoken) return this.#reader.read();
       this.#pending ??= Promise.resolve(this.#reader.read());
       const pending = this.#pending;
       return new Promise((resolve, reject) => {

@@ -87,13 +87,20 @@ pub fn open(connection: usize, length: usize) -> usize {
 /// Does an operation of a part, with `length` bytes of input. The result is in the report. An operation of another part,
 /// or of none, does nothing.
 #[wasm_bindgen]
+#[cfg_attr(chatwire_speed, optimize(speed))]
 pub fn call(part: usize, operation: u32, length: usize, a: f64, b: f64, c: f64) {
-    with_parts(|parts| {
-        let Some(Some(part)) = parts.get_mut(part.wrapping_sub(1)) else {
-            return;
-        };
-        match (part, operation) {
-            (Part::Decoder(decoder), operations::PUSH) => decoder.push(length, a, b),
+    with_parts(|parts| match parts.get_mut(part.wrapping_sub(1)) {
+        Some(Some(Part::Decoder(decoder))) if operation == operations::PUSH => decoder.push(length, a, b),
+        Some(Some(part)) => part.call(operation, length, a, b, c),
+        _ => {}
+    });
+}
+
+impl Part {
+    /// All operations but the one that comes with each network chunk, which has no need of this function's stack.
+    #[inline(never)]
+    fn call(&mut self, operation: u32, length: usize, a: f64, b: f64, c: f64) {
+        match (self, operation) {
             (Part::Decoder(decoder), operations::END) => decoder.end(length, a, b),
             (Part::Decoder(decoder), operations::TICK) => decoder.tick(a, b),
             (Part::Decoder(decoder), operations::SET_OUTPUT) => decoder.set_output(length),
@@ -110,7 +117,7 @@ pub fn call(part: usize, operation: u32, length: usize, a: f64, b: f64, c: f64) 
             (Part::Connection(connection), operations::PROVIDER) => connection.provider(),
             _ => {}
         }
-    });
+    }
 }
 
 /// Lets go of a part; its number is free for another.
