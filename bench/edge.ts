@@ -3,6 +3,7 @@
  *
  *     npm run bench:edge                 two minutes
  *     npm run bench:edge -- --quick      half a minute; prints, and writes nothing
+ *     npm run bench:edge -- --json       one minute; prints the figures of each way as JSON, and writes nothing
  *
  * Provider and caller are this process, whose time is not counted. The CPU time of a way is that of the whole
  * process that it runs in, by the kernel's books, so Linux is needed. The ways take turns in one run and share the
@@ -20,7 +21,8 @@ import { versionOf } from "./versions.ts";
 import { Worker } from "./workerd.ts";
 
 const isQuick = process.argv.includes("--quick");
-const ROUNDS = isQuick ? 5 : 25;
+const isJson = process.argv.includes("--json");
+const ROUNDS = isQuick ? 5 : isJson ? 11 : 25;
 /** Requests in one turn. */
 const [LONG, SHORT] = [6, 20];
 /** Events of a long answer, of a short one, and of one that is sent event by event. */
@@ -179,10 +181,26 @@ const FILTERED = "our gateway, usage not asked for";
 
 const verdict = (more: number) => (more < BAR ? "reached" : "**missed**");
 
+/** The median of a figure of a way. */
+const middle = (turns: Taken[], field: keyof Taken) => median(turns.map((turn) => turn[field]));
+
+/** What one way came to, by its medians. */
+export interface WayFound extends Taken {
+  name: string;
+  host: "workerd" | "Node";
+}
+
+const found = (taken: Map<Way, Taken[]>): WayFound[] =>
+  [...taken].map(([{ name, host }, turns]) => ({
+    ...{ name, host, event: middle(turns, "event"), alone: middle(turns, "alone") },
+    ...{ request: middle(turns, "request"), requestTime: middle(turns, "requestTime") },
+    eventTime: middle(turns, "eventTime"),
+  }));
+
 function report(taken: Map<Way, Taken[]>): string {
   const rows = [...taken].map(([{ name, host }, turns]) => {
     const loop = [...taken].find(([other]) => other.host === host && other.name.startsWith("the bare loop"))?.[1] ?? [];
-    const of = (field: keyof Taken) => median(turns.map((turn) => turn[field]));
+    const of = (field: keyof Taken) => middle(turns, field);
     // The cost of a turn above that of the loop in the same round.
     const more = median(turns.map(({ event }, round) => event - (loop[round]?.event ?? Number.NaN)));
     return { name, host, of, more };
@@ -217,7 +235,7 @@ try {
   const [running, keeping] = [await worker.start(), await keeper.start()];
   programs.push(running.process, keeping.process);
   const inWorkerd = (name: string, path: string, more?: Partial<Way>, { url, pid } = running): Way => ({
-    ...{ name, host: "workerd", url: `${url}/${path}`, pid },
+    ...{ name, host: "workerd", url: `${url}/v1/chat/completions?way=${path}`, pid },
     ...more,
   });
   const inNode = (name: string, program: ChildProcess, more?: Partial<Way>): Way => {
@@ -254,9 +272,10 @@ try {
       },
     ),
   ];
-  const text = `${report(await measure(ways))}\n`;
+  const taken = await measure(ways);
+  const text = isJson ? JSON.stringify(found(taken)) : `${report(taken)}\n`;
   console.log(text);
-  if (!isQuick) writeEdge(text);
+  if (!isQuick && !isJson) writeEdge(text);
 } finally {
   for (const program of programs) program.kill();
   worker.remove();

@@ -100,8 +100,11 @@ export async function workerd(): Promise<Host> {
   };
 }
 
-/** Chromium, where there is one. */
-export async function page(): Promise<Host | undefined> {
+/**
+ * Chromium, where there is one.
+ * @param slowed how many times slower its CPU is made, as developer tools do to show what a phone is like
+ */
+export async function page(slowed = 1): Promise<Host | undefined> {
   const executablePath = process.env.CHROME ?? "/usr/bin/chromium";
   if (!existsSync(executablePath)) return undefined;
   const script = await bundle({ file: "inside/page.ts" }, ["browser"]);
@@ -127,12 +130,14 @@ export async function page(): Promise<Host | undefined> {
   });
   const processes = await browser.newBrowserCDPSession();
   return {
-    name: "Chromium",
+    name: slowed === 1 ? "Chromium" : `Chromium, CPU slowed ${slowed} times`,
     version: browser.version(),
     async open() {
       const tab = await browser.newPage();
       await tab.goto(`http://127.0.0.1:${port}/`);
       await tab.waitForFunction(() => "bench" in globalThis);
+      const tools = await tab.context().newCDPSession(tab);
+      await tools.send("Emulation.setCPUThrottlingRate", { rate: slowed });
       const { processInfo } = await processes.send("SystemInfo.getProcessInfo");
       const renderers = processInfo.filter(({ type }) => type === "renderer").map(({ id }) => id);
       const cpu = () => renderers.reduce((sum, pid) => sum + (existsSync(`/proc/${pid}`) ? cpuTime(pid) : 0), 0);

@@ -32,7 +32,8 @@ export interface Race {
   host: string;
   stream: Stream;
   size: ReadSize;
-  results: Record<Contender, Result>;
+  /** Of each contender that ran. */
+  results: Partial<Record<Contender, Result>>;
 }
 
 export function figure(measures: readonly number[]): Figure {
@@ -50,6 +51,7 @@ export async function race(
   stream: Stream,
   size: ReadSize,
   { rounds, turn, warming }: Effort,
+  contenders: readonly Contender[] = names,
 ): Promise<Race> {
   const lane = await host.open();
   const slow = new Set<Contender>();
@@ -57,7 +59,7 @@ export async function race(
     await lane.prepare(stream, size);
     const failed = new Map<Contender, string>();
     const times = new Map<Contender, number>();
-    for (const name of names) {
+    for (const name of contenders) {
       try {
         times.set(name, await warm(name));
       } catch (error) {
@@ -81,7 +83,7 @@ export async function race(
       host: host.name,
       stream,
       size,
-      results: Object.fromEntries(names.map((name) => [name, result(name)])) as Record<Contender, Result>,
+      results: Object.fromEntries(contenders.map((name) => [name, result(name)])) as Race["results"],
     };
   } finally {
     await lane.close();

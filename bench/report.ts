@@ -9,6 +9,7 @@ import type { Tolerance } from "./inside/tolerance.ts";
 import type { MemoryCheck } from "./memory.ts";
 import type { Figure, Race, Result } from "./race.ts";
 import type { Start } from "./start.ts";
+import { digits, spread, table, times } from "./tables.ts";
 import { versionOf } from "./versions.ts";
 
 /** Everything one run has found. */
@@ -31,17 +32,6 @@ const packages = ["openai", "ai", "@ai-sdk/openai-compatible", "@xsai/stream-tex
 
 const sizeName = (size: ReadSize) =>
   size === "event" ? "one event" : size >= 4096 ? `${size / 1024} KiB` : `${size.toLocaleString("en")} B`;
-
-function digits(value: number): string {
-  if (value >= 100) return value.toFixed(0);
-  return value >= 10 ? value.toFixed(1) : value >= 1 ? value.toFixed(2) : value.toFixed(3);
-}
-
-const times = (ratio: number) =>
-  `${ratio >= 10 ? ratio.toFixed(0) : ratio >= 1 ? ratio.toFixed(1) : ratio.toFixed(2)}x`;
-
-const table = (head: string[], rows: string[][]) =>
-  [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
 
 function medianOf(race: Race | undefined, name: Contender): number | undefined {
   const result = race?.results[name];
@@ -198,8 +188,6 @@ function reasons(findings: Findings): string {
   if (missed.length === 0) return "No bar was missed.";
   return `Missed: ${missed.length} of ${goals(findings).length}. What is known of the reasons is in [performance.md](performance.md).`;
 }
-
-const spread = ({ spread }: Figure) => `±${(spread * 100).toFixed(0)}%`;
 
 function cell(result: Result | undefined, race: Race): string {
   if (!result) return "";

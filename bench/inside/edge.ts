@@ -1,4 +1,4 @@
-/** The ways through a worker that `edge.ts` compares, each at a path of its own. */
+/** The ways through a worker that `edge.ts` compares: the address ends with the name of one, `…/v1/chat/completions?way=loop`. */
 import { ChatwireStreams, gateway, type StreamsNamespace } from "chatwire/edge";
 
 interface Env {
@@ -81,11 +81,11 @@ const ways: Record<string, Way> = {
   },
 
   gateway(request, env, context) {
-    return app.fetch(new Request(new URL("/v1/chat/completions", request.url), request), env, context);
+    return app.fetch(request, env, context);
   },
 
   kept(request, env, context) {
-    return kept.fetch(new Request(new URL("/v1/chat/completions", request.url), request), env, context);
+    return kept.fetch(request, env, context);
   },
 
   /** The usual way to count: each event parsed, looked at and written anew. */
@@ -115,7 +115,7 @@ const ways: Record<string, Way> = {
 
 export default {
   async fetch(request: Request, env: Env, context: Context): Promise<Response> {
-    const way = ways[new URL(request.url).pathname.slice(1)];
+    const way = ways[request.url.slice(request.url.lastIndexOf("=") + 1)];
     return way ? way(request, env, context) : new Response(null, { status: 404 });
   },
 };
