@@ -22,7 +22,7 @@ import {
   TEXT,
 } from "./engine/boundary.ts";
 import { BodyDecoder } from "./engine/decoder.ts";
-import { answer, asBytes, init, make, type Part, place, requireNow } from "./engine/engine.ts";
+import { asBytes, init, make, output, type Part, place, requireNow } from "./engine/engine.ts";
 import { shapeOf } from "./engine/shapes.ts";
 import { ChatwireError, toError } from "./errors.ts";
 import { dispose } from "./symbols.ts";
@@ -311,7 +311,9 @@ export class EventStreamDecoder {
   #call(step: (engine: Part) => void): EventStreamEvent[] {
     if (!this.#engine) throw new ChatwireError("This EventStreamDecoder has ended: use a new one for each stream.");
     step(this.#engine);
-    const { events, lastEventId, reconnectionTime, error } = answer<EventStreamAnswer<EventStreamEvent>>();
+    const text = output();
+    if (text === "") return [];
+    const { events, lastEventId, reconnectionTime, error }: EventStreamAnswer<EventStreamEvent> = JSON.parse(text);
     this.#lastEventId = lastEventId;
     this.#reconnectionTime = reconnectionTime;
     if (error) {

@@ -77,7 +77,7 @@ export const OUTCOME = 5; // length of the request's body, or 0; 1 for the rest
 /** Puts out the completion. */
 export const COMPLETION = 6;
 
-/** Of an event stream: both put out an `EventStreamAnswer`. */
+/** Of an event stream: both put out an `EventStreamAnswer`; `FEED` puts out nothing where nothing is new. */
 export const FEED = 7; // length
 export const FINISH = 8;
 

@@ -7,27 +7,40 @@ use crate::json::Writer;
 use crate::sse::{Decoder, Event, Overflow};
 
 /// One event stream.
-pub(super) struct EventStream(Decoder);
+pub(super) struct EventStream {
+    decoder: Decoder,
+    /// The last ID and the reconnection time that the host was told.
+    told: (String, Option<u64>),
+}
 
 impl EventStream {
     /// A decoder that refuses an event of more than `max_event_bytes`.
     pub(super) fn new(max_event_bytes: usize) -> EventStream {
-        EventStream(Decoder::with_limit(max_event_bytes))
+        EventStream {
+            decoder: Decoder::with_limit(max_event_bytes),
+            told: (String::new(), None),
+        }
     }
 
     /// Takes bytes from the input buffer. The output is a JSON object: `events` that are complete, `lastEventId`, and
-    /// `reconnectionTime` or `error` where there is one.
+    /// `reconnectionTime` or `error` where there is one; nothing where nothing of it is new, as with most of many short reads.
     pub(super) fn feed(&mut self, length: usize) {
         memory::write(|out| {
             out.raw(b"{\"events\":[");
+            let before = out.bytes.len();
             let ended = memory::input(length, |bytes| {
-                let mut events = self.0.feed(bytes);
+                let mut events = self.decoder.feed(bytes);
                 while let Some(event) = events.next() {
                     write(&event?, out);
                 }
                 Ok::<(), Overflow>(())
             });
-            self.close(out, ended.is_err());
+            let (id, time) = (self.decoder.last_event_id(), self.decoder.reconnection_time());
+            if ended.is_ok() && out.bytes.len() == before && self.told.0 == id && self.told.1 == time {
+                out.bytes.clear();
+            } else {
+                self.close(out, ended.is_err());
+            }
         });
     }
 
@@ -35,16 +48,20 @@ impl EventStream {
     pub(super) fn end(&mut self) {
         memory::write(|out| {
             out.raw(b"{\"events\":[");
-            if let Some(event) = self.0.end() {
+            if let Some(event) = self.decoder.end() {
                 write(&event, out);
             }
             self.close(out, false);
         });
     }
 
-    fn close(&self, out: &mut Writer, overflow: bool) {
-        out.raw(b"]").member("lastEventId", self.0.last_event_id());
-        if let Some(ms) = self.0.reconnection_time() {
+    fn close(&mut self, out: &mut Writer, overflow: bool) {
+        self.told = (
+            self.decoder.last_event_id().to_owned(),
+            self.decoder.reconnection_time(),
+        );
+        out.raw(b"]").member("lastEventId", &self.told.0);
+        if let Some(ms) = self.told.1 {
             out.key("reconnectionTime").integer(ms);
         }
         if overflow {

@@ -206,6 +206,10 @@ impl Answer {
                 if let Some(options) = &self.sentences {
                     choice.speech = Some(Box::new(Speech::new(index, options)));
                 }
+                if self.choices.is_empty() {
+                    // Nearly all answers have one choice, and a list makes room for four by itself.
+                    self.choices.reserve_exact(1);
+                }
                 self.choices.insert(at, choice);
                 at
             }
