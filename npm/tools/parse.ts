@@ -142,14 +142,15 @@ async function parsed<T>(
   isStrict: boolean,
 ): Promise<WithRequestId<ParsedChatCompletion<T>>> {
   const { _outcome: outcome } = completion;
-  for (const { message, finish_reason } of completion.choices ?? []) {
+  for (const { index, message, finish_reason } of completion.choices ?? []) {
     if (!message) continue;
     for (const call of message.tool_calls ?? []) {
       if ("function" in call && call.function) {
         Object.assign(call.function, { parsed_arguments: argumentsOf(call.function.arguments) });
       }
     }
-    const read = await readAnswer(message, finish_reason, wanted, isStrict);
+    const answer = textOf(message, index === 0 ? outcome : undefined);
+    const read = await readAnswer(answer, message, finish_reason, wanted, isStrict);
     if ("problem" in read) {
       const error = new ProtocolError(read.problem);
       throw outcome ? withOutcome(error, outcome) : error;
@@ -162,12 +163,12 @@ async function parsed<T>(
 
 /** The value of one answer, or what is wrong with it. */
 async function readAnswer<T>(
+  { text, repairs }: Text,
   message: ChatCompletionMessage,
   finishReason: string | null | undefined,
   { schema, isJSON }: Wanted<T>,
   isStrict: boolean,
 ): Promise<{ value: unknown; repairs: JSONRepair[] } | { problem: string }> {
-  const { text, repairs } = textOf(message);
   if (!isJSON || message.refusal || (text === "" && message.tool_calls?.length)) return { value: null, repairs: [] };
   if (finishReason === "length") {
     return { problem: "The answer was cut at the token limit, so its JSON is not whole. Raise max_tokens." };
@@ -194,9 +195,22 @@ async function readAnswer<T>(
   return { problem: "The answer is not the JSON that was asked for. Say in the messages that JSON is wanted." };
 }
 
-/** The text of an answer, wherever the server has put it. */
-function textOf(message: ChatCompletionMessage): { text: string; repairs: JSONRepair[] } {
+/** The text of an answer, and what was put right to find it. */
+interface Text {
+  text: string;
+  repairs: JSONRepair[];
+}
+
+/**
+ * The text of an answer, wherever the server has put it.
+ * @param outcome the engine's account of it, which has told thinking from text
+ */
+function textOf(message: ChatCompletionMessage, outcome: Outcome | undefined): Text {
   const { content, reasoning, reasoning_content } = message as unknown as Record<string, unknown>;
+  const told = outcome?.reasoning ? outcome.text.trim() : "";
+  if (typeof content === "string" && told !== "" && told !== content.trim()) {
+    return { text: told, repairs: ["parse.thinking"] };
+  }
   if (typeof content === "string" && content.trim() !== "") return { text: content, repairs: [] };
   if (Array.isArray(content)) {
     const texts = content.map((part: { text?: unknown } | null) => (typeof part?.text === "string" ? part.text : ""));

@@ -767,6 +767,8 @@ test("json_is_taken_from_wherever_a_model_has_put_it_and_the_repair_is_recorded"
     [{ content: 'First {"m":2}, then {"n":1}' }, ["parse.prose"]],
     [{ content: 'In words "{": {"n":1,"t":"}"}' }, ["parse.prose"]],
     [{ content: '<think>Is it {"n":2}?</think>\n{"n":1}' }, ["parse.thinking"]],
+    [{ content: 'Is it {"n":2}?</think>{"n":1}' }, ["parse.thinking"]],
+    [{ content: 'analysisIs it {"n":2}?assistantfinal{"n":1}' }, ["parse.thinking"]],
     [{ content: `<think>so</think>${fenced}` }, ["parse.thinking", "parse.fence"]],
     [{ content: JSON.stringify('{"n":1}') }, ["parse.encoded_twice"]],
     [
