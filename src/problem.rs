@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", any(feature = "client", feature = "npm")))]
 use crate::json::Writer;
 
 /// Whether a problem stops a request.
@@ -69,8 +69,8 @@ impl Problem {
     }
 }
 
-#[cfg(target_arch = "wasm32")]
 /// JSON text of problems, in the shape of a server's `details`.
+#[cfg(all(target_arch = "wasm32", any(feature = "client", feature = "npm")))]
 pub(crate) fn write_problems(problems: &[Problem], out: &mut Writer) {
     out.raw(b"[");
     for problem in problems {

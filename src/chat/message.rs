@@ -112,20 +112,26 @@ impl Message {
 
     /// Instructions for the whole conversation.
     #[must_use]
-    pub fn system(content: impl Into<Content>) -> Self {
-        Self::new(Role::System, content)
+    pub fn system(text: impl Into<String>) -> Self {
+        Self::new(Role::System, text.into())
     }
 
-    /// A message of the user.
+    /// Instructions for the whole conversation, by OpenAI's newer name for them.
     #[must_use]
-    pub fn user(content: impl Into<Content>) -> Self {
-        Self::new(Role::User, content)
+    pub fn developer(text: impl Into<String>) -> Self {
+        Self::new(Role::Developer, text.into())
+    }
+
+    /// A message of the user. For parts, such as images, see [`ContentPart`].
+    #[must_use]
+    pub fn user(text: impl Into<String>) -> Self {
+        Self::new(Role::User, text.into())
     }
 
     /// An earlier turn of the model.
     #[must_use]
-    pub fn assistant(content: impl Into<Content>) -> Self {
-        Self::new(Role::Assistant, content)
+    pub fn assistant(text: impl Into<String>) -> Self {
+        Self::new(Role::Assistant, text.into())
     }
 
     /// An earlier assistant turn that asked for tools and said nothing. Set `content` as well when it did.
@@ -140,10 +146,10 @@ impl Message {
 
     /// The result of the call with this id.
     #[must_use]
-    pub fn tool(tool_call_id: impl Into<String>, content: impl Into<Content>) -> Self {
+    pub fn tool(tool_call_id: impl Into<String>, text: impl Into<String>) -> Self {
         Self {
             tool_call_id: Some(tool_call_id.into()),
-            ..Self::new(Role::Tool, content)
+            ..Self::new(Role::Tool, text.into())
         }
     }
 
@@ -218,12 +224,13 @@ impl From<Vec<ContentPart>> for Content {
 /// One part of a message: text, an image, reasoning, or what a server invents next.
 ///
 /// ```
-/// use chatwire::chat::{ContentPart, Message};
+/// use chatwire::chat::{ContentPart, Message, Role};
 ///
-/// let message = Message::user(vec![
+/// let parts = vec![
 ///     ContentPart::text("What is in this picture?"),
 ///     ContentPart::image_url("https://example.com/cat.png"),
-/// ]);
+/// ];
+/// let message = Message::new(Role::User, parts);
 /// assert_eq!(message.text(), "What is in this picture?");
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -2,17 +2,17 @@
 //!
 //! Time is milliseconds on one clock of the caller's choice, and a random number is a number in 0..1; both are arguments.
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", any(feature = "client", feature = "npm")))]
 pub(crate) mod accounts;
 pub mod breaker;
 pub mod hedge;
 pub mod keys;
 pub mod limits;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", any(feature = "client", feature = "npm")))]
 pub(crate) mod opening;
 pub mod quota;
 pub mod retry;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", any(feature = "client", feature = "npm")))]
 pub(crate) mod sending;
 pub mod timeouts;
 pub mod validate;
