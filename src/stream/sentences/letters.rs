@@ -1,5 +1,18 @@
 //! The class of a character, as far as sentences care: ranges in place of Unicode's tables, which would outweigh the rules.
 
+/// Full stops that nothing follows but a closing quotation mark.
+pub(super) const SURE: &str = "।॥。｡۔።։។။";
+/// Marks that may come in company: `?!`, `!!!`, `…`.
+pub(super) const STRONG: &str = "!?！？؟‼⁇⁈⁉՜՞፧．";
+pub(super) const CLOSING: &str = ")]}\"'»”’›“«」』）】］〉》〗〕*_`~";
+pub(super) const OPENING: &str = "“„«「『（【［〈《〖〔";
+/// Those of [`CLOSING`] that end what one of [`OPENING`] began.
+pub(super) const CLOSING_PAIRS: &str = "”»」』）】］〉》〗〕";
+/// Where a long sentence is best cut.
+pub(super) const CLAUSE: &str = ",;:—–،؛";
+/// The same, in scripts that put no space after them.
+pub(super) const WIDE_CLAUSE: &str = "，、；：";
+
 /// Whether `c` is one of these.
 pub(super) fn among(set: &str, c: char) -> bool {
     set.chars().any(|each| each == c)

@@ -20,27 +20,22 @@ mod heard;
 mod letters;
 mod markdown;
 mod options;
+mod tokens;
 mod words;
 
 pub use heard::heard;
 pub use options::{Sentence, SentenceOptions};
 
-use letters::{among, is_cut, is_digit, is_line_end, is_lower, is_picture, is_space, is_upper, is_word};
+use letters::{
+    CLAUSE, CLOSING, CLOSING_PAIRS, OPENING, STRONG, SURE, WIDE_CLAUSE, among, is_cut, is_digit, is_line_end, is_lower,
+    is_picture, is_space, is_upper, is_word,
+};
 use markdown::Stripper;
+use tokens::{
+    BULLETS, FIRST_LETTER, among_bytes, ends_quotation, first_word, has_but_begun, is_quote, is_small, item_letter,
+    item_number,
+};
 use words::Meaning;
-
-/// Full stops that nothing follows but a closing quotation mark.
-const SURE: &str = "।॥。｡۔።։។။";
-/// Marks that may come in company: `?!`, `!!!`, `…`.
-const STRONG: &str = "!?！？؟‼⁇⁈⁉՜՞፧．";
-const CLOSING: &str = ")]}\"'»”’›“«」』）】］〉》〗〕*_`~";
-const OPENING: &str = "“„«「『（【［〈《〖〔";
-/// Those of [`CLOSING`] that end what one of [`OPENING`] began.
-const CLOSING_PAIRS: &str = "”»」』）】］〉》〗〕";
-/// Where a long sentence is best cut.
-const CLAUSE: &str = ",;:—–،؛";
-/// The same, in scripts that put no space after them.
-const WIDE_CLAUSE: &str = "，、；：";
 
 /// The characters that a sentence may end with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +90,8 @@ struct Open {
     /// Quotations and brackets that are open.
     depth: i32,
     is_quoted: bool,
+    /// Where the item of a list begins, if white space follows its number.
+    item: Option<usize>,
     /// The last character is the first half of a flag.
     half_flag: bool,
     /// All of it is a block of code that is not spoken.
@@ -111,6 +108,8 @@ pub struct Splitter {
     strips: bool,
     has_ordinals: bool,
     is_greek: bool,
+    /// English, for all that is known.
+    is_english: bool,
     /// The part of the text that is not given out yet.
     text: String,
     /// Where the open sentence starts: in `text`, and in all of the text.
@@ -148,6 +147,7 @@ impl Splitter {
             strips: options.strip_markdown,
             has_ordinals: words::has_ordinals(language),
             is_greek: language.eq_ignore_ascii_case("el"),
+            is_english: language.is_empty() || language.eq_ignore_ascii_case("en"),
             text: String::new(),
             read: 0,
             from: 0,
@@ -343,6 +343,8 @@ impl Splitter {
             let is_starter = match stop.kind {
                 // The letter or number of a list's item.
                 Kind::Line => next.len() <= 4 && matches!(c, '.' | ')'),
+                // "I thought... I would go.": a capital wherever it stands.
+                Kind::Ellipsis => next != "I" || !self.is_english,
                 // Not an initial.
                 _ => {
                     words::is_starter(next)
@@ -356,6 +358,11 @@ impl Splitter {
             return Verdict::Cut;
         }
         if is_space(c) {
+            // A quotation mark between spaces ends what was said before it, unless it opens the next.
+            let is_mark = stop.has_gap && self.open.last.is_some_and(is_quote);
+            if is_mark && !stop.is_closed && ends_quotation(text.get(..stop.at).unwrap_or_default()) {
+                stop.at = at;
+            }
             stop.has_gap = true;
             return Verdict::Wait;
         }
@@ -420,8 +427,13 @@ impl Splitter {
             return Verdict::Drop;
         }
         match stop.kind {
-            Kind::Full(Meaning::Unclear | Meaning::EndBeforeWords) if is_digit(c) => Verdict::Drop,
+            Kind::Full(Meaning::Unclear | Meaning::EndBeforeWords | Meaning::Era) if is_digit(c) => Verdict::Drop,
+            Kind::Full(Meaning::Era) if has_but_begun(text.get(..stop.at).unwrap_or_default()) => Verdict::Drop,
             Kind::Full(Meaning::Unclear) if !stop.is_closed => {
+                stop.next = Some(at);
+                Verdict::Wait
+            }
+            Kind::Ellipsis if c == 'I' => {
                 stop.next = Some(at);
                 Verdict::Wait
             }
@@ -437,6 +449,10 @@ impl Splitter {
         let last = open.last.replace(c);
         open.units += c.len_utf16();
         open.half_flag = matches!(c, '\u{1F1E6}'..='\u{1F1FF}') && !open.half_flag;
+        let item = open.item.take().filter(|_| is_space(c));
+        if item.is_some() {
+            return item;
+        }
         if is_space(c) {
             if is_line_end(c) {
                 (open.depth, open.is_quoted) = (0, false);
@@ -482,6 +498,11 @@ impl Splitter {
         if !open.has_words {
             return None;
         }
+        if among(BULLETS, c) && last.is_some_and(is_space) {
+            let text = self.text.get(self.from..).unwrap_or_default();
+            let is_list = text.trim_start().starts_with(|first| among(BULLETS, first));
+            return text.get(..at).filter(|_| is_list).map(|before| before.trim_end().len());
+        }
         if among(WIDE_CLAUSE, c) {
             open.clause = end;
             return Some(end).filter(|_| is_first);
@@ -490,6 +511,13 @@ impl Splitter {
             '.' => {
                 let text = self.text.get(self.from..).unwrap_or_default();
                 let token = text.get(open.word..at).unwrap_or_default();
+                // What a quotation leaves out: `[...]`.
+                if token
+                    .strip_prefix('[')
+                    .is_some_and(|rest| rest.trim_end_matches('.').is_empty())
+                {
+                    return None;
+                }
                 // Without quotation marks and French articles before it.
                 let is_mark = |c: char| !is_word(c) && !matches!(c, '.' | '-' | '/');
                 // The last run of what is no mark.
@@ -508,8 +536,10 @@ impl Splitter {
                     .and_then(|from| text.get(from..open.word))
                     .unwrap_or_default();
                 let lead = text.get(..open.word).unwrap_or_default();
-                let number = item_number(word);
-                let is_next = number.is_some_and(|number| number == 1 || self.item > 0 && number == self.item + 1);
+                let number = item_number(word).or_else(|| item_letter(word));
+                let is_next = number.is_some_and(|number| {
+                    matches!(number, 1 | FIRST_LETTER) || self.item > 0 && number == self.item + 1
+                });
                 let is_item = match open.before {
                     None => self.offset == 0 || among_bytes(lead, b"\n") || is_next,
                     // "Do this: 1. Boil the water."
@@ -526,16 +556,20 @@ impl Splitter {
             ')' => {
                 // "1) Boil the water 2) Add the tea leaves": the next number begins a sentence.
                 let text = self.text.get(self.from..).unwrap_or_default();
-                let number = item_number(text.get(open.word..at).unwrap_or_default())?;
-                if number == 1 && open.before.is_none() || number == self.item + 1 {
-                    let is_next = self.item > 0 && open.before.is_some();
-                    if is_next {
-                        return text.get(..open.word).map(|before| before.trim_end().len());
-                    }
+                let token = text.get(open.word..at).unwrap_or_default().trim_end_matches('.');
+                let number = item_number(token).or_else(|| item_letter(token))?;
+                let is_first = matches!(number, 1 | FIRST_LETTER) && open.before.is_none();
+                if !is_first && (self.item == 0 || number != self.item + 1) {
+                    return None;
+                }
+                if open.before.is_some() {
+                    open.item = text.get(..open.word).map(|before| before.trim_end().len());
+                } else {
                     self.item = number;
                 }
                 return None;
             }
+            '…' if last == Some('[') => return None,
             '…' => Kind::Ellipsis,
             ';' if self.is_greek => Kind::Strong,
             // Armenian writes its full stop as two points, and on keyboards as a colon.
@@ -557,27 +591,4 @@ impl Splitter {
         }
         None
     }
-}
-
-fn among_bytes(text: &str, bytes: &[u8]) -> bool {
-    text.as_bytes()
-        .iter()
-        .any(|byte| bytes.iter().any(|other| other == byte))
-}
-
-/// Whether it is small letters and one full stop.
-fn is_small(word: &str) -> bool {
-    word.chars().all(|c| is_lower(c) || c == '.') && word.matches('.').count() == 1
-}
-
-/// The number that a list's item may begin with.
-fn item_number(word: &str) -> Option<u32> {
-    let is_number = word.len() <= 3 && word.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then(|| word.parse().ok()).flatten()
-}
-
-/// The first word of a sentence, without marks before it.
-fn first_word(sentence: &str) -> &str {
-    let word = sentence.trim_start_matches(|c| !is_word(c));
-    word.split(|c| !is_word(c)).next().unwrap_or_default()
 }

@@ -5,7 +5,7 @@ const BEFORE_NAME: &str = "mr mrs ms mx dr med prof st skt mt gen rep sen gov co
     messrs vs e.g i.e cf viz esp smt shri adv opp dist jl jln gg \
     bpk sdr sdri yth drs ir kab kec prov ths pgs gs pgs.ts gs.ts kath \
     sr sra srta dra d.ª ud uds ee av exmo profa hr bzw bspw napr evtl ggf inkl vgl dhr mevr bijv \
-    mme mlle mm mgr sig sig.ra dott ing avv arch psicol им ул вул Вул пл Пл просп проф Проф акад св тов гр пгт напр чл журн Вид Δρ \
+    mme mlle mm mgr sig sig.ra dott ing avv arch dir amm psicol им ул вул Вул пл Пл просп проф Проф акад св тов гр пгт напр чл журн Вид Δρ \
     डॉ श्री प्रो प्रा स्व नं सं पृ क्र रु रू पं कु सुश्री डा ডা ড ডঃ মো মোঃ திரு டாக்டர் பேரா డా శ్రీ ಡಾ ശ്രീ ഡോ പ്രൊ ਡਾ ਰੁ ડૉ રૂ রু";
 
 /// The same, in capitals as here: other words where they are small.
@@ -19,8 +19,11 @@ const BEFORE_NUMBER: &str = "no nos nr str rs rp tgl pk pkl telp hlm hal rt rw p
 const ANYWHERE: &str = "etc inc ltd pvt govt cr tbk dll dsb dst dkk co corp llc plc bros jr sr al est ave blvd rd bldg dept univ assn usw u.a \
     m.d b.a m.a s.a usf sog geb др гг тыс млн млрд руб эт लि";
 
-/// Abbreviations with full stops inside that no name follows: degrees and eras.
-const BEFORE_NO_NAME: &str = "ph.d ll.m ll.b j.d b.c a.d c.e b.c.e";
+/// Abbreviations with full stops inside that no name follows: degrees.
+const BEFORE_NO_NAME: &str = "ph.d ll.m ll.b j.d";
+
+/// Eras: the end, unless a number follows, or a sentence has but begun with them: "In 44 B.C. Caesar …"
+const ERAS: &str = "b.c a.d c.e b.c.e";
 
 /// The words that a time of day stands after at the start of a sentence: "At 5 p.m. Mr. Smith left."
 const PREPOSITIONS: &str = "At On By In From Until Before After Since Around About";
@@ -53,6 +56,8 @@ pub(super) enum Meaning {
     EndBeforeWords,
     /// The end, if the next word is one that begins sentences.
     Unclear,
+    /// The end of an era's name.
+    Era,
 }
 
 fn listed(list: &str, word: &str, exactly: bool) -> bool {
@@ -77,6 +82,11 @@ pub(super) fn goes_on(first: &str, word: &str) -> bool {
     listed(TITLES, word, true) && listed(PREPOSITIONS, first, true)
 }
 
+/// Whether a clause with this first word and so many words has but begun with a time.
+pub(super) fn begins_with_time(first: &str, words: usize) -> bool {
+    words <= 3 && listed(PREPOSITIONS, first, true)
+}
+
 /// Whether a language, by its BCP 47 tag, writes ordinal numbers with a full stop.
 pub(super) fn has_ordinals(language: &str) -> bool {
     listed(WITH_ORDINALS, language, false)
@@ -96,6 +106,7 @@ pub(super) fn full_stop(word: &str, before: &str, is_item: bool, ordinals: bool)
     let is_number = word.as_bytes().iter().all(u8::is_ascii_digit);
     let last = word.chars().next_back().unwrap_or(' ');
     let is_roman = word.as_bytes().iter().all(|byte| matches!(byte, b'i' | b'v' | b'x'));
+    let before = before.trim_start_matches(|c| "([{\"'“„«‘".contains(c));
     if is_item && (is_number && letters <= 3 || is_roman || letters == 1 && last.is_ascii_lowercase()) {
         return Meaning::Part; // the number of a list's item
     }
@@ -115,6 +126,9 @@ pub(super) fn full_stop(word: &str, before: &str, is_item: bool, ordinals: bool)
     }
     if listed(BEFORE_NO_NAME, word, false) {
         return Meaning::End;
+    }
+    if listed(ERAS, word, false) {
+        return Meaning::Era;
     }
     if ordinals && letters > 1 && word.as_bytes().iter().all(|byte| b"IVXLC".contains(byte)) {
         return Meaning::Unclear;
