@@ -134,7 +134,8 @@ fn absurd_limits_are_named() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// Whatever callers do, the server never sees more than the plan allows, and everybody is served in the end.
+    /// For any order of callers' actions, the server never sees more than the plan allows, and everybody is served in
+    /// the end.
     #[test]
     fn the_plan_is_never_exceeded_and_nobody_starves(
         per_minute in 1u32..6, concurrent in 1u32..4, durations in prop::collection::vec((0.0..70_000.0f64, 0.0..3_000.0f64), 1..14)

@@ -37,7 +37,7 @@ fn status(status: u16, pairs: &[(&str, &str)]) -> (Trouble, Hints) {
     refused(status, pairs, "")
 }
 
-/// What a refusal with this body amounts to.
+/// The trouble of a refusal with this body.
 fn refused(status: u16, pairs: &[(&str, &str)], body: &str) -> (Trouble, Hints) {
     let headers = headers(pairs);
     let trouble = chatwire::Error::from_response(status, headers.clone(), body, None).trouble;

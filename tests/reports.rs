@@ -67,7 +67,7 @@ fn outcome<'a>(report: &Report, pieces: impl IntoIterator<Item = &'a [u8]>, chan
     decoder.outcome_json().expect("every stream has an outcome")
 }
 
-/// What is not as expected, in words; `kept`: the text and all else was kept.
+/// The differences from the expectation, in words; `kept`: the text and all else was kept.
 fn differences(expect: &Value, outcome: &Value, kept: bool) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut check = |what: &str, is_right: bool, seen: &Value, expected: &Value| {

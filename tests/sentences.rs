@@ -19,7 +19,7 @@ const WRONG: [&str; 6] = [
     "सब ठीक है।।‖ धन्यवाद।",
     "எம். ஜி. ஆர். நடிகர்.‖ அவர் முதல்வரும் ஆனார்.",
     "قال لي: «تعال.» فذهبت.‖ ثم عدت.",
-    // What is in brackets or quotation marks may go on after them: `「すごい。」と彼は言った。`
+    // A sentence in brackets or quotation marks may go on after them: `「すごい。」と彼は言った。`
     "（他走了。）‖她留下了。",
     "「行くの？」「うん。」‖二人は歩いた。",
 ];

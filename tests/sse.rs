@@ -134,7 +134,8 @@ fn lines_fields_and_events() {
         // Comments, and the colon that is one.
         (b": hello\ndata: a\n:\n:::\n\n", &["a"]),
         (b":data: a\n\n: keep-alive\n\n", &[]),
-        // What is no field is ignored: wrong case, white space before, a prefix, an unknown name, bytes that are no text.
+        // A line that is no field is ignored: wrong case, white space before, a prefix, an unknown name, bytes that are
+        // no text.
         (
             b"Data: a\nDATA: a\n data: a\n\tdata: a\ndat: a\ndatas: a\ndata : a\n\xff: a\nfoo\nfoo:bar\n\n",
             &[],

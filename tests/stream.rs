@@ -654,7 +654,7 @@ fn nothing_a_server_sends_for_ever_is_kept_without_bound() {
     let outcome = decode(Options::default(), &stream, End::Closed);
     assert_eq!(outcome["completion"]["choices"][0]["message"]["key7"], 1);
     assert!(outcome["completion"].as_object().unwrap().len() < 1000);
-    // What only replaces what is there may come for ever.
+    // A value that only replaces another may come for ever.
     let stream = numbered(
         &|at| json!({"choices": [{"index": 0, "delta": {}}], "usage": {"prompt_tokens": at}, "citations": [at]}),
     );

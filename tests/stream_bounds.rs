@@ -1,5 +1,5 @@
-//! Nothing that a server sends makes the decoder hold more than its limits: for each thing that is kept a hostile stream that
-//! grows it, and the memory of this thread measured meanwhile.
+//! Nothing that a server sends makes the decoder hold more than its limits: for each thing that is kept a hostile
+//! stream that grows it, and the memory of this thread measured meanwhile.
 
 #![cfg(not(target_arch = "wasm32"))]
 
@@ -58,8 +58,8 @@ const LIMITS: Limits = Limits {
     max_choices: 16,
 };
 
-/// What may be held: buffers of what is kept grow by doubling, and are copied when they do; an event is held while it is read,
-/// kept to predict from, and handed out, each of them perhaps spelled with escapes.
+/// The most bytes that may be held: buffers of what is kept grow by doubling, and are copied when they do; an event is
+/// held while it is read, kept to predict from, and handed out, each of them perhaps spelled with escapes.
 const MOST: usize = 3 * 256 * KIB + 12 * 32 * KIB;
 
 /// Feeds events until the stream ends or so many bytes are fed. Gives the most bytes held meanwhile, and the status.

@@ -1,5 +1,6 @@
-//! The accumulated completion is what the call without `stream` would have returned: random completions go through a chunker
-//! that cuts them as servers do, and the recorded streams of real servers through a plain sum of their data lines.
+//! The accumulated completion is what the call without `stream` would have returned: random completions go through a
+//! chunker that cuts them as servers do, and the recorded streams of real servers through a plain sum of their data
+//! lines.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -242,7 +243,7 @@ proptest! {
 
 // Recorded streams.
 
-/// What a plain sum over the data lines of a recorded stream gives.
+/// The result of a plain sum over the data lines of a recorded stream.
 #[derive(Debug, Default, PartialEq)]
 struct Sum {
     text: String,

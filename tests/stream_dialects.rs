@@ -1,5 +1,5 @@
-//! Every dialect under `tests/fixtures`, one file a family: whole, at every two-way split, byte by byte, without prediction,
-//! and in strict decoding.
+//! Every dialect under `tests/fixtures`, one file a family: whole, at every two-way split, byte by byte, without
+//! prediction, and in strict decoding.
 //!
 //! A case is `== what it shows`, then the stream, then `--` and what comes of it. A line of the stream is
 //!
@@ -14,9 +14,10 @@
 //! | `? ` | options: `document`, `reasoning=PLACE`, `end=lost`, `end=aborted` |
 //!
 //! Of the outcome, `status` (`complete`), `text` (empty), `reasoning` (empty), `tools` (none: `name arguments`, `…` after
-//! incomplete ones), `finish` (none), `repairs` (none) and `error` (none: class and code) are looked at in every case and are
-//! as in brackets unless the case says otherwise; `usage`, `message`, `events`, `ids` and `says` (words of the error) only
-//! where it does. `naive` marks a stream that splitting at blank lines and parsing each `data:` line does not get right.
+//! incomplete ones), `finish` (none), `repairs` (none) and `error` (none: class and code) are looked at in every case
+//! and are as in brackets unless the case says otherwise; `usage`, `message`, `events`, `ids` and `says` (words of the
+//! error) only where it does. `naive` marks a stream that splitting at blank lines and parsing each `data:` line does
+//! not get right.
 //!
 //! Long because the format of the fixtures, its reader and the ways to cut a stream belong together.
 
@@ -138,7 +139,7 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-/// What one run hands out: events with pieces of the same text joined, and the outcome.
+/// The output of one run: events with pieces of the same text joined, and the outcome.
 #[derive(Debug, PartialEq)]
 struct Run {
     events: Vec<Value>,
@@ -564,7 +565,7 @@ fn every_repair_has_a_fixture_and_a_row_in_the_documentation() {
     }
 }
 
-/// What happens to bytes on their way.
+/// The treatment of bytes on their way.
 #[derive(Debug, Clone)]
 enum Harm {
     Cut(usize),
@@ -639,7 +640,7 @@ fn harmed(mut stream: Vec<u8>, harms: &[Harm]) -> Vec<u8> {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, max_shrink_iters: 4000, ..ProptestConfig::default() })]
-    /// Whatever happens to a stream on its way, it has one outcome, and the reads it comes in make no difference to it.
+    /// A stream has one outcome, whatever happens to it on its way, and the reads it comes in make no difference to it.
     #[test]
     fn harm_is_read_the_same_in_any_reads(
         at in any::<prop::sample::Index>(),

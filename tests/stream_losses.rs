@@ -80,7 +80,7 @@ fn outcome_in_any_way(stream: &str) -> Value {
     whole
 }
 
-/// What the events of choice 0 add up to is in the outcome, and nothing else.
+/// The outcome has the sum of the events of choice 0, and nothing else.
 fn said_alike(events: &[Value], outcome: &Value) {
     let sum = |kind: &str, member: &str| -> String {
         events
@@ -108,7 +108,7 @@ fn said_alike(events: &[Value], outcome: &Value) {
         let dones = of("tool_call.done");
         let went_on = |done: &&Value| done["name"] != call["name"] || done["arguments"] != call["arguments"];
         if dones.len() > 1 || dones.first().is_some_and(went_on) {
-            // It went on after its choice had finished: the last end stands, if there is one.
+            // The stream went on after its choice had finished: the last end stands, if there is one.
             continue;
         }
         let told = starts[0];
@@ -353,7 +353,7 @@ fn text_held_back_for_a_tag_comes_before_what_follows() {
         .concat();
         assert_eq!(outcome_in_any_way(&stream)["text"], "a 😀 b", "{beside}");
     }
-    // What is said before a tool call is there to be spoken meanwhile.
+    // The text before a tool call is there to be spoken meanwhile.
     let stream = [
         &delta(r#"{"content":"a <"}"#),
         &delta(r#"{"tool_calls":[{"index":0,"id":"t","function":{"name":"f","arguments":"{}"}}]}"#),
@@ -484,7 +484,7 @@ mod same_for_all {
 
     use super::*;
 
-    /// What stands in a string of a delta: text, tags, halves of pairs, JSON as text, marks.
+    /// The contents of a string of a delta: text, tags, halves of pairs, JSON as text, marks.
     fn text() -> impl Strategy<Value = String> {
         prop_oneof![
             6 => "[a-z ]{0,6}",

@@ -108,7 +108,7 @@ impl Reading {
 
 /// The value of a text that arrives in these pieces, one a network chunk, after each of them and at the end.
 fn read(pieces: &[&str]) -> (Vec<Option<Value>>, Option<Value>) {
-    // What could be the start of a tag would wait for the rest of it.
+    // Text that could be the start of a tag would wait for the rest of it.
     read_from(ReasoningPlace::None, pieces)
 }
 
@@ -123,13 +123,14 @@ fn read_from(place: ReasoningPlace, pieces: &[&str]) -> (Vec<Option<Value>>, Opt
     (values, last)
 }
 
-/// What is certain of a prefix of valid JSON: recursive descent over characters, written without looking at the engine.
+/// The part of a prefix of valid JSON that is certain: recursive descent over characters, written without looking at
+/// the engine.
 struct Lenient {
     chars: Vec<char>,
     at: usize,
 }
 
-/// What a value is so far, and whether it is over.
+/// The value so far, and whether it is over.
 enum Seen {
     Nothing,
     Part(Value),
@@ -249,7 +250,7 @@ impl Lenient {
                     return (text, true);
                 }
                 '\\' => {
-                    // Whatever the escape is, some number of characters has a meaning to serde_json, or it is cut short.
+                    // For every escape, some number of characters has a meaning to serde_json, or it is cut short.
                     let lengths = [2, 6, 12];
                     let escape = lengths.into_iter().find_map(|length| {
                         let spelled: String = self.chars.get(self.at..self.at + length)?.iter().collect();

@@ -20,7 +20,7 @@ fn says(text: &str) -> String {
     chunk(0, &json!({"content": text}), None)
 }
 
-/// What the last call gave, shortly: texts of sentences, types of other events.
+/// The output of the last call, in short: texts of sentences, types of other events.
 fn given(decoder: &Decoder) -> Vec<String> {
     let events: Vec<Value> = serde_json::from_slice(decoder.output()).expect("events are JSON");
     let short = |event: &Value| match event["type"].as_str() {

@@ -1,6 +1,7 @@
 //! The Rust client in a real host: Node and Chromium run this file, with a `fetch` that each test makes up.
 //!
-//! Long because each host runs one file, with one set-up of the module, and every behaviour of the client has its test in it.
+//! Long because each host runs one file, with one set-up of the module, and every behaviour of the client has its test
+//! in it.
 
 #![cfg(target_arch = "wasm32")]
 
@@ -515,7 +516,7 @@ async fn a_response_with_odd_headers_is_read_all_the_same() {
     }
 }
 
-/// What a script has written as an object.
+/// An object as a script would have written it.
 fn object(source: &str) -> JsValue {
     Function::new_no_args(&format!("return ({source})"))
         .call0(&JsValue::UNDEFINED)

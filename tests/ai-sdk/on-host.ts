@@ -5,7 +5,7 @@ import { generateText, isStepCount, jsonSchema, streamText, tool } from "ai";
 import { createChatwire } from "chatwire/ai-sdk";
 import { createEmulator } from "chatwire/emulator";
 
-/** What the program saw: plain data, since it goes back to the test. */
+/** The findings of the program: plain data, since it goes back to the test. */
 export interface Seen {
   streamed: { text: string; pieces: number; finishReason: string; inputTokens: number; cost: number };
   whole: { text: string; finishReason: string };

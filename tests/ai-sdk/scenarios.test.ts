@@ -1,9 +1,9 @@
 /**
- * The situations that a provider for compatible servers has to be right in, each as bytes of a server or as a call of the AI SDK,
- * given to chatwire and to `@ai-sdk/openai-compatible`, and compared part by part.
+ * The situations that a provider for compatible servers has to be right in, each as bytes of a server or as a call of the
+ * AI SDK, given to chatwire and to `@ai-sdk/openai-compatible`, and compared part by part.
  *
- * A difference is named in `DIFFERENCES`, with its reason, and is all that is allowed: what is left of the other's parts after the
- * differences were applied to them has to be ours exactly. docs/from-ai-sdk.md lists them.
+ * A difference is named in `DIFFERENCES`, with its reason, and is all that is allowed: what is left of the other's parts
+ * after the differences were applied to them has to be ours exactly. docs/from-ai-sdk.md lists them.
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -235,7 +235,10 @@ function withFinish(parts: Part[], change: object): Part[] {
   return parts.map((part) => (part.type === "finish" ? ({ ...part, ...change } as Part) : part));
 }
 
-/** What is compared of a part: blocks by their number, errors by name and message, and no metadata, which has the provider's name. */
+/**
+ * The members of a part that are compared: blocks by their number, errors by name and message, and no metadata, which has
+ * the provider's name.
+ */
 function plain(parts: readonly Part[]): object[] {
   const blocks = new Map<string, number>();
   return parts.map((part) => {

@@ -44,7 +44,7 @@ export async function partsOf(model: Model, call: CallOptions = hello): Promise<
   return parts;
 }
 
-/** What parts come to, whichever blocks they are cut into. */
+/** The content of parts, whichever blocks they are cut into. */
 export function summary(parts: readonly Part[]) {
   const joined = (type: "text-delta" | "reasoning-delta") =>
     parts.flatMap((part) => (part.type === type ? [part.delta] : [])).join("");

@@ -85,7 +85,7 @@ function askAndLeave(url: URL, body: string, after: number): Promise<void> {
   });
 }
 
-/** What a run found. */
+/** The findings of a run. */
 export interface Found {
   runtime: Runtime;
   mode: Mode;

@@ -1,4 +1,4 @@
-/** What is written down of each request, whoever leaves when. */
+/** The usage record of each request, whichever side leaves at whatever time. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bytesOf, CHAT, chat, randomFrom, says, setUp, streamOf, until, withEmulator } from "./setting.ts";

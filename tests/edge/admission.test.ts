@@ -1,4 +1,4 @@
-/** Who is let in, what they may send, and what they are not told. */
+/** Admission: the callers that are let in, the parameters that they may send, and the facts that they are not told. */
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -1,4 +1,4 @@
-/** What a provider's 429 shuts, for whom and for how long. */
+/** The cooldown after a provider's 429: for which model and key, and for how long. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { GatewayOptions } from "chatwire/edge";

@@ -27,7 +27,7 @@ export async function cuttable(target: URL) {
     far.on("data", (bytes) => {
       near.write(bytes.subarray(0, left));
       left -= bytes.length;
-      // What was written is to arrive first.
+      // The bytes that were written are to arrive first.
       if (left <= 0) near.end(() => near.destroy());
     });
   });

@@ -28,7 +28,7 @@ describe("the guide to the gateway", { timeout: 180_000 }, () => {
       const own = join(folder, String(number));
       await mkdir(join(own, "src"), { recursive: true });
       await writeFile(join(own, "src/index.ts"), worker);
-      // What a later section says comes in place of, or after, the first one's.
+      // The code of a later section comes in place of, or after, that of the first one.
       const added = more.find((text) => names.some((name) => text.includes(name))) ?? "";
       const base = added.startsWith("compatibility_flags") ? first.replace(/^compatibility_flags.*$/m, "") : first;
       await writeFile(join(own, "wrangler.toml"), base + added);

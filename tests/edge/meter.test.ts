@@ -7,7 +7,7 @@ import { randomFrom } from "./setting.ts";
 
 const T = Date.UTC(2026, 0, 31, 12);
 
-/** What happens at which second, and what comes of it. */
+/** A step at some second, and its result. */
 type Step =
   | [at: number, "admit", id: string, result: "in" | [reason: keyof Plan, at: number | null], tokens?: number]
   | [at: number, "renew", id: string, answered?: number]

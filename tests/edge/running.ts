@@ -9,10 +9,10 @@ import { serve } from "../../npm/emulator/serve.ts";
 import { startWorker } from "../../worker/workerd.ts";
 
 export const TOKEN = "a-token-of-this-test";
-/** What signs the tokens of pages, and the page that may have one. */
+/** The secret of pages' tokens, and the page that may have one. */
 export const PAGE_SECRET = "thirty-two characters of the test";
 export const PAGE = "https://chat.example.com";
-/** What callers send. */
+/** The parameters that callers send. */
 export const headers = { "content-type": "application/json", authorization: `Bearer ${TOKEN}` };
 
 /** Where the worker sends its records. */

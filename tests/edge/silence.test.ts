@@ -28,7 +28,7 @@ it("a provider may be silent for longer than an object may be idle", { timeout: 
     const reader = (body as ReadableStream<Uint8Array>).getReader();
     await reader.read();
     await reader.cancel();
-    // What is waited for is that nothing happens.
+    // The test waits to see that nothing happens.
     await new Promise((resolve) => setTimeout(resolve, SILENCE));
     response.end(says("after", "stop") + usageEvent + DONE);
     const [record] = await books.recorded(1);

@@ -1,4 +1,4 @@
-/** What passes the gateway in workerd, and what does not: bytes, callers, bodies, headers, and providers in trouble. */
+/** The wire of the gateway in workerd: bytes, callers, bodies, headers, and providers in trouble. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
@@ -109,7 +109,7 @@ describe("a slow reader of workerd", { timeout: 120_000 }, () => {
         }
         // Time enough for the others to run ahead, if they could.
         for (let round = 0; round < 20; round++) await new Promise(setImmediate);
-        // What the kernel's and the runtimes' own buffers hold.
+        // The bytes that the kernel's and the runtimes' own buffers hold.
         assert.ok(written - taken < 24 * MEGABYTE, `${written - taken} bytes are under way after ${megabytes} MB`);
       }
     } finally {

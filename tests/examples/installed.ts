@@ -3,7 +3,10 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { project, root } from "../package/packed.ts";
 
-/** Installs an example of `examples/`; gives its folder. What it needs beside chatwire is among the project's own packages. */
+/**
+ * Installs an example of `examples/`; gives its folder. The packages that it needs beside chatwire are among the project's
+ * own packages.
+ */
 export function installed(name: string): Promise<string> {
   const from = join(root, "examples", name);
   const paths = readdirSync(from, { recursive: true }).map(String);

@@ -1,7 +1,7 @@
 /** One call over a line with a fault, and the next over the same line without: what a client saw. Runs in every host. */
 import type * as Package from "chatwire";
 
-/** What the answer says, whole. */
+/** The text of the whole answer. */
 export const WHOLE = "one two three four five six seven eight nine ten eleven twelve";
 
 export interface Question {
@@ -21,7 +21,7 @@ export interface Seen {
   tokens: number | null;
   isEstimated: boolean;
   repairs: number;
-  /** What came of the text by iteration, which is all that is in the outcome. */
+  /** The text that came by iteration, which is all of the text in the outcome. */
   iterated: string;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The matrix of faults: each fault at each phase of an answer, on each line between a client, a gateway and a provider. Each call
- * settles, says of its end what is true, and leaves its place and its connection to the next.
+ * The matrix of faults: each fault at each phase of an answer, on each line between a client, a gateway and a provider.
+ * Each call settles, says of its end what is true, and leaves its place and its connection to the next.
  */
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -34,7 +34,7 @@ export const cells: Cell[] = FAULTS.flatMap((fault): Cell[] =>
   ofConnections.includes(fault) ? [{ fault, phase: undefined }] : PHASES.map((phase) => ({ fault, phase })),
 );
 
-/** Who asks whom over the line with the faults. */
+/** The pair of client and server with the faults between them. */
 export const LINES = [
   "Node → provider",
   "workerd → provider",
@@ -44,7 +44,7 @@ export const LINES = [
 ] as const;
 export type Line = (typeof LINES)[number];
 
-/** What a line makes of a cell: how the call ended, and what is wrong about that. */
+/** The result of a cell on a line: how the call ended, and what is wrong about that. */
 export interface Result {
   ended: string;
   wrong: string[];
@@ -55,7 +55,7 @@ const nameOf = ({ fault, phase }: Cell) => [fault, phase].filter(Boolean).join("
 /** Milliseconds. Only a stall is waited for in vain; all else ends by itself, on however busy a machine. */
 const patienceFor = ({ fault }: Cell) => (fault === "stall" ? 1500 : 30_000);
 
-/** What is wrong about what a client saw. */
+/** The faults of a client's result. */
 function judge({ fault, phase }: Cell, seen: Seen | "late", next: Seen | "late"): string[] {
   if (seen === "late") return ["does not settle"];
   const wrong: string[] = [];
@@ -82,7 +82,7 @@ interface Faulty {
   /** Where a cell's provider is. */
   urlOf(cell: Cell): string;
   proxyOf(cell: Cell): FaultyProxy;
-  /** What is wrong once all are done. */
+  /** The faults once all are done. */
   settled(): Promise<string[]>;
   close(): Promise<void>;
 }
@@ -101,7 +101,7 @@ async function startFaulty(target: string): Promise<Faulty> {
   const own = new Map<string, FaultyProxy>();
   for (const cell of cells.filter(({ phase }) => phase === undefined)) {
     const plan: Plan = { fault: cell.fault, phase: "before headers" };
-    // What does not listen refuses.
+    // A port that nobody listens on refuses.
     own.set(nameOf(cell), await startProxy(target, () => (cell.fault === "refused" ? undefined : plan)));
   }
   const all = [ofAnswers, ...own.values()];
@@ -235,7 +235,7 @@ const startGateway = (providers: Record<string, { baseURL: string; patience: num
     bindings: { PROVIDERS: JSON.stringify(providers) },
   });
 
-/** What is wrong on a line, a sentence each. */
+/** The faults of a line, a sentence each. */
 export const wrongOf = (results: Map<string, Result>): string[] =>
   [...results].flatMap(([name, { wrong }]) => wrong.map((one) => (name ? `${name}: ${one}` : one)));
 

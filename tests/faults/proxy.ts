@@ -1,14 +1,14 @@
 /**
  * A proxy that harms answers on their way: what networks, load balancers and dying processes do, at a named point of an answer.
  *
- * It reads requests as they are and writes answers byte by byte to the socket itself. It knows HTTP and event streams as the
- * standards say, and shares nothing with the engine.
+ * The proxy reads requests as they are and writes answers byte by byte to the socket itself. The proxy knows HTTP and event
+ * streams as the standards say, and shares nothing with the engine.
  */
 import { once } from "node:events";
 import { createServer as createHttpServer, type IncomingMessage, request } from "node:http";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 
-/** What happens. */
+/** The fault. */
 export const FAULTS = [
   "refused",
   "slow accept",
@@ -36,7 +36,7 @@ export const ofConnections: readonly Fault[] = ["refused", "slow accept"];
 
 /** Milliseconds. */
 const DELAY = 150;
-/** What was sent before is to be read first: a reset, or a chunk that is none, takes with it what has not been. */
+/** The bytes sent before are to be read first: a reset, or a chunk that is none, takes with it what has not been. */
 const UNTIL_READ = 100;
 /** Bytes at a time, and the pause after them. */
 const TRICKLE = [9, 1] as const;
@@ -54,8 +54,9 @@ export interface FaultyProxy {
 }
 
 /**
- * Listens before `target`; each request is answered as the plan for it says, or whole where there is none. A connection is asked for
- * with an empty path. A first part of the path that begins with `cell-` is for `planFor` alone, and is not passed on.
+ * Listens before `target`; each request is answered as the plan for it says, or whole where there is none. A connection is
+ * asked for with an empty path. A first part of the path that begins with `cell-` is for `planFor` alone, and is not passed
+ * on.
  */
 export async function startProxy(target: string, planFor: (path: string) => Plan | undefined): Promise<FaultyProxy> {
   const sockets = new Set<Socket>();
@@ -197,7 +198,7 @@ class Writer {
     }
   }
 
-  /** What is planned. `part` is what still comes of a thing that is cut off, `garbage` what comes in its place. */
+  /** The plan. `part` is the rest of a thing that is cut off, `garbage` the bytes in its place. */
   async #happen(part: string, garbage: string | undefined): Promise<void> {
     this.#hasHappened = true;
     this.#counts.happened++;

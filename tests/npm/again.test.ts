@@ -387,7 +387,7 @@ test("a_number_as_timeout_is_for_the_headers_of_each_attempt_and_the_error_names
     assert.match((await failureOf(total.client.chat.completions.create(hello))).message, /150 ms \(timeout\.total\)/);
     assert.equal(total.counter.requests, 1);
   }
-  // What comes after the headers has all the time it wants.
+  // The body after the headers has all the time it wants.
   const body = serve([says("a"), says("b", "stop"), DONE]);
   const { client: patient } = asked([() => body.response], { timeout: 120 });
   const stream = await patient.chat.completions.create({ ...hello, stream: true });

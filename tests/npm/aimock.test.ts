@@ -1,7 +1,7 @@
 /**
  * The client against a server that nobody here wrote: `@copilotkit/aimock`, over a real socket.
  *
- * What it says it was sent is in its journal; what it does on a bad day are its chaos settings and its interruptions.
+ * Its journal has the requests that it was sent; its chaos settings and interruptions are its bad days.
  */
 import assert from "node:assert/strict";
 import { after, before, beforeEach, mock, test } from "node:test";
@@ -204,7 +204,7 @@ test("a_wait_beyond_the_callers_patience_is_named_instead_of_waited_for", async 
   assert.deepEqual(statuses(), [429]);
 });
 
-/** What each kind of chaos does to a call without retries. */
+/** The result of each kind of chaos for a call without retries. */
 const CHAOS = [
   ["dropRate", InternalServerError],
   ["rateLimitRate", RateLimitError],

@@ -1,5 +1,5 @@
 /**
- * What should never have come, from callers and from servers: a named error or the right outcome each time, no hang,
+ * Input that should never have come, from callers and from servers: a named error or the right outcome each time, no hang,
  * and nothing left behind.
  */
 import assert from "node:assert/strict";

@@ -1,5 +1,5 @@
 /**
- * What the emulator says: languages, tokens, tools, JSON, reasoning.
+ * The emulator's answers: languages, tokens, tools, JSON, reasoning.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";

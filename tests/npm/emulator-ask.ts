@@ -104,7 +104,7 @@ export async function chunks(emulator: Emulator, body: object, asked: Asked = {}
   return data.map((each) => JSON.parse(each) as Chunk);
 }
 
-/** What the chunks of one choice add up to. */
+/** The sum of the chunks of one choice. */
 export function added(all: readonly Chunk[], index = 0): { message: Message; finish: string | null } {
   const message: Message = { role: "", content: null };
   let finish: string | null = null;

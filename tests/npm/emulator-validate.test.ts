@@ -1,5 +1,5 @@
 /**
- * What the emulator refuses and what it lets through, by the published pages.
+ * The requests that the emulator refuses and those that it lets through, by the published pages.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -22,7 +22,7 @@ import { clientOf, collect, DONE, failureOf, hello, says, serve } from "./servin
 
 type Fetch = NonNullable<ClientOptions["fetch"]>;
 
-/** What one server was sent. */
+/** The requests that one server was sent. */
 interface Server {
   client: Chatwire;
   bodies: Record<string, unknown>[];

@@ -1,5 +1,6 @@
 /**
- * What a call holds of its client, a place within `limits` and a line in the totals: kept as long as its body, given back once.
+ * The parts of its client that a call holds, a place within `limits` and a line in the totals: kept as long as its body,
+ * given back once.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";

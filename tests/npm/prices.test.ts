@@ -1,5 +1,5 @@
 /**
- * What a call costs: by the server's own word, by the caller's prices, and by the list of common models.
+ * The cost of a call: by the server's own word, by the caller's prices, and by the list of common models.
  */
 import assert from "node:assert/strict";
 import { registerHooks } from "node:module";

@@ -13,7 +13,7 @@ const root = join(import.meta.dirname, "..", "..");
 const folder = join(root, "docs", "api");
 const types = readFileSync(join(folder, "types.md"), "utf8");
 
-/** What the reference says of a field. */
+/** The row of a field in the reference. */
 interface Row {
   type: string;
   text: string;
@@ -52,7 +52,7 @@ function tableOf(name: string): Map<string, Row> {
 
 const request = tableOf("ChatCompletionCreateParamsBase");
 
-/** What the services' pages list, with the range where they name one. */
+/** The fields that the services' pages list, with the range where they name one. */
 const DOCUMENTED: Record<string, Record<string, RegExp>> = {
   Electron: {
     model: /`"electron"`/,

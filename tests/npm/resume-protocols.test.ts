@@ -193,7 +193,7 @@ it("llama_server_is_given_the_id_that_the_caller_chose_or_one_of_its_own_for_eac
   await client.chat.completions.create({ model: "m", messages }).catch(() => {});
   const names = seen.map(({ headers }) => headers.get("x-conversation-id"));
   assert.deepEqual(names.slice(0, 3), ["conversation-7", one.resumeId, other.resumeId]);
-  // What is not streamed has nothing to come back for.
+  // An answer that is not streamed has nothing to come back for.
   assert.equal(names[3], null);
   for (const stream of [own, one, other]) await stream.outcome();
 });

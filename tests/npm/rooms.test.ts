@@ -10,7 +10,7 @@ import { test } from "node:test";
 
 const folder = join(import.meta.dirname, "../../npm");
 
-/** What each file imports, by whatever kind of import. */
+/** The imports of each file, by whatever kind of import. */
 function imports(): Map<string, string[]> {
   const names = readdirSync(folder, { recursive: true }).map((name) => String(name).replaceAll("\\", "/"));
   const files = names.filter((name) => name.endsWith(".ts") && !name.endsWith(".d.ts"));

@@ -22,7 +22,7 @@ export function says(content: string, finish: string | null = null): string {
 export const event = (value: unknown): string => `data: ${JSON.stringify(value)}\n\n`;
 export const DONE = "data: [DONE]\n\n";
 
-/** What a body did. */
+/** The record of a body. */
 export interface Served {
   response: Response;
   /** How many reads were answered. */
@@ -86,7 +86,7 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   return all;
 }
 
-/** What a promise rejects with. */
+/** The error that a promise rejects with. */
 export async function failureOf(promise: PromiseLike<unknown>): Promise<Error> {
   try {
     await promise;

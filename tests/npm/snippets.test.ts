@@ -1,4 +1,4 @@
-/** What the README and the guides show is what the compiler of a strict project accepts. */
+/** The compiler of a strict project accepts the code that the README and the guides show. */
 import { execFile } from "node:child_process";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 
 const root = join(import.meta.dirname, "..", "..");
 
-/** What a reader has already: the names that the snippets take for granted. */
+/** The names that a reader has already: those that the snippets take for granted. */
 const surroundings = `
 import type * as chatwire from "chatwire";
 declare global {
@@ -62,6 +62,6 @@ test("what_the_guides_show_compiles", { timeout: 120_000 }, async () => {
     }
   }
   const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
-  // What it finds is in its output, which a failure does not show by itself.
+  // The compiler's findings are in its output, which a failure does not show by itself.
   await promisify(execFile)(process.execPath, [tsc, "-p", folder]).catch(({ stdout }) => Promise.reject(Error(stdout)));
 });

@@ -23,12 +23,12 @@ type Is<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 
 
 function check<_ extends true>(): void {}
 
-// What openai's types allow to be sent can be sent here.
+// Parameters that openai's types allow can be sent here.
 check<Assignable<OpenAI.ChatCompletionMessageParam, ChatCompletionMessageParam>>();
 check<Assignable<OpenAI.ChatCompletionCreateParams, ChatCompletionCreateParams>>();
 check<Assignable<OpenAI.ChatCompletionTool, NonNullable<ChatCompletionCreateParams["tools"]>[number]>>();
 
-// What is answered here fits openai's types, and the other way round.
+// Answers here fit openai's types, and the other way round.
 check<Assignable<ChatCompletion, OpenAI.ChatCompletion>>();
 check<Assignable<OpenAI.ChatCompletion, ChatCompletion>>();
 check<Assignable<ChatCompletionChunk, OpenAI.ChatCompletionChunk>>();

@@ -1,5 +1,5 @@
 /**
- * What an answer used: the server's count, or an estimate that says so, whichever way the stream ended.
+ * The usage of an answer: the server's count, or an estimate that says so, whichever way the stream ended.
  */
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";

@@ -169,7 +169,7 @@ const URLS: Record<Provider, string> = {
   electronhub: "https://api.electronhub.ai/v1/chat/completions",
 };
 
-/** Whom it refuses, and the paths it names. */
+/** The requests that it refuses, and the paths that it names. */
 interface Verdict {
   refused: boolean;
   paths: string[];

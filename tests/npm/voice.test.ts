@@ -168,7 +168,7 @@ test("a_sentence_that_silence_completes_is_given_while_the_stream_waits", async 
   feed(says("It is 3."));
   assert.equal((await next())?.type, "text");
   assert.equal((await next())?.text, "It is 3.");
-  // What comes meanwhile is not lost, though nobody is reading.
+  // Text that comes meanwhile is not lost, though nobody is reading.
   feed(says(" Good. N"));
   feed(says("ow."));
   assert.equal((await next())?.text, " Good. N");
@@ -299,7 +299,7 @@ test("speech_begins_earlier_with_sentences_and_before_a_tool_runs", async (conte
     const { timing, toolCalls } = await stream.outcome();
     const { firstToken, firstSentence, total } = timing;
     assert.ok(firstToken !== null && firstSentence !== null && total !== null);
-    // Who waits for the whole answer speaks when it is over.
+    // A listener that waits for the whole answer speaks when it is over.
     const [early, late] = [firstSentence - firstToken, total - firstToken];
     context.diagnostic(
       `${what}: ${early.toFixed(0)} ms from the first token to the first speakable text, ${late.toFixed(0)} ms without`,

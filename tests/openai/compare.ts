@@ -6,12 +6,12 @@ import type OpenAI from "openai";
 import { type Library, libraries } from "./library.ts";
 import { type Answer, type Asked, newRun, type Run } from "./server.ts";
 
-/** What a program is given. */
+/** The arguments of a program. */
 export interface Context {
   lib: Library;
   baseURL: string;
   run: Run;
-  /** What the server answers, in order; the last one again and again. */
+  /** The server's answers, in order; the last one again and again. */
   answers(...answers: (Answer | ((asked: Asked) => Answer))[]): void;
   /** A client of the server. */
   client(options?: ConstructorParameters<typeof OpenAI>[0]): OpenAI;

@@ -1,5 +1,5 @@
 /**
- * What errors of `chatwire/openai` know beyond those of `openai`.
+ * The members that errors of `chatwire/openai` have beyond those of `openai`.
  */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { test } from "node:test";
 
-/** What is not there, because it is not chat. */
+/** The paths that are not there, because they are not chat. */
 const ELSEWHERE: Record<string, RegExp> = {
   "": /^(BedrockOpenAI|ComputerToolset)$/,
   "/streaming": /^_iterSSEMessages$/,

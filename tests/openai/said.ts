@@ -1,5 +1,5 @@
 /**
- * What the server says in the programs: completions, chunks and refusals, as OpenAI sends them.
+ * The server's answers in the programs: completions, chunks and refusals, as OpenAI sends them.
  */
 import type { Answer } from "./server.ts";
 

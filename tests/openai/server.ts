@@ -26,7 +26,7 @@ export interface Answer {
   reset?: boolean;
 }
 
-/** What was asked. */
+/** The requests. */
 export interface Asked {
   method: string;
   url: string;

@@ -1,4 +1,4 @@
-/** What is in the package, and what is not. */
+/** The files of the package, and those that are not to be in it. */
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, stat, utimes } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -108,7 +108,8 @@ describe("the package", { timeout: 120_000 }, () => {
     const named = (await buildWithNames(folder)).toString("latin1");
     await rm(folder, { recursive: true });
     assert.match(named, /chatwire[^\0]*::bindings::engine/, "names were stripped");
-    // Each crept in once: serde_json, `str::find` and `split` by a string, what is a letter in all scripts, printed floats, powers.
+    // Each crept in once: serde_json, `str::find` and `split` by a string, what is a letter in all scripts, printed floats,
+    // powers.
     const parts = [
       /serde_json[^\0]*::(de|ser|read)::/,
       /TwoWaySearcher/,

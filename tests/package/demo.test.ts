@@ -8,7 +8,7 @@ import { gzipSync } from "node:zlib";
 import { launch, visit } from "../page/visit.ts";
 import { pack, project } from "./packed.ts";
 
-/** What is fetched once the page is idle, or when it is asked for. */
+/** The files that are fetched once the page is idle, or when they are asked for. */
 const LAZY =
   /\/(?:page\.worker|store|on-demand|spare|render|openai|server|emulator|gateway-in-page|highlight|trouble|race|cost|code|exchange|advice|settings-dialog)-[\w-]+\.js$/;
 
@@ -58,7 +58,7 @@ describe("npx chatwire demo", { timeout: 180_000 }, () => {
       location.href,
       ...performance.getEntriesByType("resource").map(({ name }) => name),
     ]);
-    // What is fetched when the page is idle fetches the engine once more, from the browser's cache.
+    // A file that is fetched when the page is idle fetches the engine once more, from the browser's cache.
     const first = [...new Set(addresses)].filter((address) => !LAZY.test(address));
     let bytes = 0;
     for (const address of first) {

@@ -12,7 +12,7 @@ export const root = join(import.meta.dirname, "..", "..");
 const work = join(root, ".cache", "package");
 const exec = promisify(execFile);
 
-/** What a command printed. Rejects when it fails, with all it said. */
+/** The output of a command. Rejects when the command fails, with all of its output. */
 export async function run(cwd: string, command: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
   try {
     const { stdout } = await exec(command, args, { cwd, env: { ...process.env, ...env }, maxBuffer: 1 << 26 });

@@ -1,6 +1,6 @@
 /**
- * Pages without a bundler that import the packed package, each served in one way that servers have, right or wrong; and what has to
- * come of it in Chromium.
+ * Pages without a bundler that import the packed package, each served in one way that servers have, right or wrong; and
+ * what has to come of it in Chromium.
  */
 
 import { readFile } from "node:fs/promises";
@@ -25,7 +25,7 @@ export interface PageCase {
   isElsewhere?: boolean;
   /** One of its kind, for `npm test`; `npm run test:packaging` opens all of them. */
   isQuick?: boolean;
-  /** What the page's title has to be. */
+  /** The title that the page has to have. */
   title: RegExp;
 }
 

@@ -110,7 +110,7 @@ describe("chatwire/static", { timeout: 120_000 }, () => {
     assert.equal(await run(folder, process.execPath, [path]), prints);
   });
 
-  /** What a service worker of the project answers to a message. */
+  /** The answer of a service worker of the project to a message. */
   async function toldByServiceWorker(script: string | Map<string, string>): Promise<unknown> {
     const scripts = typeof script === "string" ? new Map([["worker.js", script]]) : script;
     const wasm = await readFile(join(folder, "node_modules/chatwire/dist/wasm/chatwire.wasm"));

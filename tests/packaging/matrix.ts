@@ -5,7 +5,7 @@ export interface Row {
   family: string;
   name: string;
   version: string;
-  /** What was tried. */
+  /** The set-up that was tried. */
   what: string;
   verdict: string;
   /** The line that the tool needs. */

@@ -1,6 +1,7 @@
 /**
- * `npm run test:packaging`: installs the packed package in small projects, one for each tool and runtime that people use, and lets
- * each stream an answer. The verdicts are written to docs/runtimes.md, with the versions; rows that were not run stay as they were.
+ * `npm run test:packaging`: installs the packed package in small projects, one for each tool and runtime that people use,
+ * and lets each stream an answer. The verdicts are written to docs/runtimes.md, with the versions; rows that were not run
+ * stay as they were.
  *
  *     npm run test:packaging                        all of them, one after another
  *     npm run test:packaging -- --only=vite,esbuild those whose name begins so
@@ -43,7 +44,7 @@ await rm(dirname(tarball), { recursive: true });
 console.log(`\n${passed} passed, ${failed} failed, ${skipped} skipped`);
 process.exit(failed > 0 ? 1 : 0);
 
-/** What came of one set-up. */
+/** The result of one set-up. */
 async function tried(family: string, setup: Setup): Promise<Row[]> {
   const { name, recipe = "" } = setup;
   const began = performance.now();

@@ -1,5 +1,6 @@
 /**
- * One set-up: a small project of its own with the package installed from its tarball, in one tool or runtime, and what to try in it.
+ * One set-up: a small project of its own with the package installed from its tarball, in one tool or runtime, and what to
+ * try in it.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -17,7 +18,10 @@ export { program, run };
 export interface Setup {
   /** Its row is named for it: "Vite 5". `--only=` picks by the beginning of a name, in any case. */
   name: string;
-  /** What it installs beside chatwire, by name: a version or a range. The versions of the first are in the matrix. */
+  /**
+   * The packages that it installs beside chatwire, by name: a version or a range. The versions of the first are in the
+   * matrix.
+   */
   packages?: Record<string, string>;
   /** Its files, by path. */
   files?: Record<string, string>;
@@ -25,7 +29,7 @@ export interface Setup {
   manifest?: object;
   /** Installed by something else than npm. */
   install?: (project: Project) => Promise<unknown>;
-  /** What is tried, by name. Each gives what the program said, which has to be `program.prints`; or what `says` expects. */
+  /** The tries, by name. Each gives the program's output, which has to be `program.prints`; or what `says` expects. */
   tries: Record<string, (project: Project) => Promise<string>>;
   /** The line that this tool needs, for the docs; the files above have it. */
   recipe?: string;
@@ -33,7 +37,7 @@ export interface Setup {
   notRun?: string;
 }
 
-/** What a try gives where it says something else than the program does. */
+/** The output of a try where it differs from that of the program. */
 export const OK: string = program.prints;
 
 const projects = join(root, ".cache", "packaging");
@@ -221,7 +225,7 @@ function end(child: ChildProcess): void {
   try {
     process.kill(-child.pid, "SIGKILL");
   } catch {
-    // It is over.
+    // The process is over.
   }
 }
 

@@ -40,7 +40,7 @@ interface Finding {
   nodes: { html: string; any: { message: string }[] }[];
 }
 
-/** What axe finds, in words. It runs in a world of its own, where the page's policy does not hold. */
+/** The findings of axe, in words. Axe runs in a world of its own, where the page's policy does not hold. */
 async function axe(page: Page): Promise<string[]> {
   const session = await page.context().newCDPSession(page);
   const { frameTree } = await session.send("Page.getFrameTree");

@@ -313,7 +313,7 @@ describe("an answer", { timeout: 240_000 }, () => {
             try {
               attack();
             } catch {
-              // What the policy forbids may throw; that is as good.
+              // A call that the policy forbids may throw; that is as good.
             }
             setTimeout(resolve);
           });

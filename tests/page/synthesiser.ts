@@ -1,8 +1,8 @@
 /** A synthesiser for pages under test: it speaks only when it is told to, and makes no sound. */
 
-/** What a test does in its place, and sees of it. */
+/** The actions and observations of a test in its place. */
 export interface Synthesiser {
-  /** What the page asked to be spoken, in order. */
+  /** The texts that the page asked to be spoken, in order. */
   spoken: string[];
   /** How often it was silenced. */
   cancelled: number;

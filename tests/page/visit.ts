@@ -28,7 +28,7 @@ export function launch(): Promise<Browser> {
 /** A page, and what must not have happened in it. */
 export interface Visit {
   page: Page;
-  /** What the console called an error. */
+  /** The messages that the console called errors. */
   errors: string[];
   /** Addresses outside of the page's server that were asked for. */
   strangers: string[];

@@ -2,7 +2,7 @@
  * Every end a body can have, made by hand: no server takes part, so that the table runs in any runtime.
  */
 
-/** What became of one request. */
+/** The record of one request. */
 export interface Served {
   /** The body has ended by itself, or was let go of; or there never was one, and the request was aborted or had failed. */
   isOver: boolean;

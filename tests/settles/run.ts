@@ -25,7 +25,7 @@ export function casesOf(isWanted: (one: Case) => boolean = () => true): Case[] {
   for (const [consumer, { ways, isRaw }] of Object.entries(consumers)) {
     for (const end of Object.keys(ends)) {
       for (const way of ways) {
-        // What is read past chatwire has no timeouts.
+        // A body that is read past chatwire has no timeouts.
         if (isRaw && way === "whole" && end.startsWith("open")) continue;
         if (isWanted({ consumer, end, way })) cases.push({ consumer, end, way });
       }
@@ -53,7 +53,7 @@ const after = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve,
 
 let servers = 0;
 
-/** What is wrong with a case; nothing where all is well. */
+/** The faults of a case; none where all is well. */
 export async function trouble({ Chatwire, ChatwireError }: typeof Package, one: Case): Promise<string[]> {
   const wrong: string[] = [];
   const served: Served[] = [];

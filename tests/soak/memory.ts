@@ -1,4 +1,4 @@
-/** What a process of the soak holds, told to its parent whenever that asks. */
+/** The memory of a process of the soak, told to its parent whenever that asks. */
 import { memory } from "../npm/engine-memory.ts";
 
 /** In MiB, after a collection. */

@@ -1,6 +1,6 @@
 /**
- * `npm run soak -- --minutes N`: mixed calls of clients, through a gateway, to a provider that keeps a ledger, with faults on both
- * ways between them. All calls settle, memory is flat, and the gateway's books have the ledger's numbers.
+ * `npm run soak -- --minutes N`: mixed calls of clients, through a gateway, to a provider that keeps a ledger, with faults
+ * on both ways between them. All calls settle, memory is flat, and the gateway's books have the ledger's numbers.
  *
  * Clients and gateway are processes of their own, so that what they hold is theirs. A line a minute is printed.
  */
@@ -17,7 +17,7 @@ import { randomFrom } from "../edge/setting.ts";
 import { FAULTS, type Fault, ofConnections, PHASES, type Plan, startProxy } from "../faults/proxy.ts";
 import type { Held } from "./memory.ts";
 
-/** What a soak found. */
+/** The findings of a soak. */
 export interface Soaked {
   minutes: number;
   calls: number;
@@ -33,7 +33,7 @@ export interface Soaked {
   /** Tokens of the exact records, and of the ledger for the same requests. */
   tokens: number;
   ledger: number;
-  /** What the processes held, each minute. */
+  /** The memory of the processes, each minute. */
   gateway: Held[];
   client: Held[];
 }
@@ -48,7 +48,7 @@ function faultsFrom(seed: number) {
     if (random(ONE_IN) > 0) return undefined;
     const fault = FAULTS[random(FAULTS.length)] as Fault;
     const phase = PHASES[random(PHASES.length)] as Plan["phase"];
-    // What happens to a connection happens when it is made, and not again to its request.
+    // A fault of a connection happens when it is made, and not again to its request.
     return ofConnections.includes(fault) === (path === "") ? { fault, phase } : undefined;
   };
 }

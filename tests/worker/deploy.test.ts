@@ -1,4 +1,4 @@
-/** What `wrangler deploy` would upload, without uploading it. */
+/** The files that `wrangler deploy` would upload, without uploading it. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";

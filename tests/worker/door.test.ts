@@ -1,4 +1,4 @@
-/** Who is let in, by Host, Origin and token. The worker runs in workerd. */
+/** Admission by Host, Origin and token. The worker runs in workerd. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";

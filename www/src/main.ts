@@ -117,7 +117,7 @@ const sent: number[] = [];
 let current: Progress | undefined;
 /** How many characters the answer under way has. */
 let answered = 0;
-/** The experiment that waits for an answer. */
+/** The length of the answer that an experiment waits for. */
 let awaited = { length: Number.POSITIVE_INFINITY, reached: () => {} };
 
 const chosen = (): Source => SOURCES.find(({ id }) => id === picker.value) ?? (SOURCES[0] as Source);

@@ -1,4 +1,4 @@
-/** What can go wrong, and how a program sees it. */
+/** Errors, and how a program sees them. */
 import type { Context, Program, Programs } from "../compare.ts";
 import { chunk, completion, hello, pieces, refuses, says, streams } from "../said.ts";
 

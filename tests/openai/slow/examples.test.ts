@@ -54,7 +54,7 @@ async function serve(): Promise<{ port: number; close: () => void }> {
   };
 }
 
-/** What a program prints, whatever it is made of. */
+/** The output of a program, whatever it is made of. */
 async function output(file: string): Promise<string> {
   const { port, close } = await serve();
   const env = {

@@ -1,4 +1,4 @@
-/** What runs tests and TypeScript, and other ways to install. */
+/** Runners of tests and TypeScript, and other ways to install. */
 import { OK, type Project, program, type Setup } from "../setup.ts";
 
 const body = program.esm.replace("answer().then(console.log);", "");
