@@ -67,7 +67,11 @@ onOpened.cost = () => {
   isCostShown = true;
   showCost();
 };
-onOpened.code = showProgram;
+let isCodeShown = false;
+onOpened.code = () => {
+  isCodeShown = true;
+  showProgram();
+};
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
@@ -85,7 +89,7 @@ function showCost(): void {
 }
 
 function showProgram(): void {
-  if (program) void lazy.code().then((tab) => tab.update(program));
+  if (program && isCodeShown) void lazy.code().then((tab) => tab.update(program));
 }
 
 async function saveRecording(): Promise<void> {

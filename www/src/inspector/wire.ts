@@ -2,7 +2,7 @@
 import { button, create, draw } from "../page/dom.ts";
 import { Painter } from "../page/paint.ts";
 import { drawChart } from "./chart.ts";
-import { WireLog } from "./lines.ts";
+import { type Kind, type Line, WireLog } from "./lines.ts";
 
 /** The height of a line, in CSS pixels; the style sheet has the same. */
 const ROW = 20;
@@ -25,7 +25,11 @@ export class WireTab {
     "Ask something, or run an experiment: every line of the wire appears here as it comes.",
   );
   readonly #painter: Painter;
+  /** The rows that are elements, by the number of their line since the question. */
+  readonly #shown = new Map<number, Row>();
   #selected = -1;
+  /** Where the last update left the box. */
+  #top = 0;
 
   /** `download` saves the recording of the last answer, `replay` reads one; `onPaint` is told of each update. */
   constructor(download: () => void, replay: (file: File) => void, onPaint: (log: WireLog) => void) {
@@ -41,7 +45,8 @@ export class WireTab {
     this.#detail.hidden = true;
     this.#space.append(this.#rows);
     this.#box.append(this.#space);
-    this.#box.addEventListener("scroll", () => requestAnimationFrame(() => this.#paint()), { passive: true });
+    // An update scrolls, too: it has drawn what is in view.
+    this.#box.addEventListener("scroll", () => this.#box.scrollTop !== this.#top && this.#paint(), { passive: true });
     this.#box.addEventListener("click", ({ target }) => {
       const row = (target as Element).closest<HTMLElement>("[data-at]");
       if (row) this.#select(Number(row.dataset.at));
@@ -99,22 +104,68 @@ export class WireTab {
     const isAtEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 3 * ROW;
     this.#space.style.height = `${lines.length * ROW}px`;
     if (isAtEnd && this.#selected < 0) box.scrollTop = box.scrollHeight;
-    const from = Math.max(0, Math.floor(box.scrollTop / ROW) - MARGIN);
-    const to = Math.min(lines.length, Math.ceil((box.scrollTop + box.clientHeight) / ROW) + MARGIN);
+    this.#top = box.scrollTop;
+    const from = Math.max(0, Math.floor(this.#top / ROW) - MARGIN);
+    const to = Math.min(lines.length, Math.ceil((this.#top + box.clientHeight) / ROW) + MARGIN);
     this.#rows.style.transform = `translateY(${from * ROW}px)`;
-    this.#rows.replaceChildren(
-      ...lines.slice(from, to).map(({ at, raw, became, kind }, i) => {
-        const row = create("div", `line ${kind}`);
-        row.dataset.at = String(from + i);
-        if (from + i === this.#selected) row.classList.add("selected");
-        row.append(
-          create("span", "", String(Math.round(at))),
-          create("span", "", shortened(raw)),
-          create("span", "", became),
-        );
-        return row;
-      }),
-    );
+    this.#draw(from, to);
+  }
+
+  /** Has rows for these lines and no others. Those that are there stay. */
+  #draw(from: number, to: number): void {
+    const { lines, dropped } = this.log;
+    for (const [number, { element }] of this.#shown) {
+      if (number >= dropped + from && number < dropped + to) continue;
+      element.remove();
+      this.#shown.delete(number);
+    }
+    let below: Element | null = null;
+    for (let i = to - 1; i >= from; i--) {
+      let row = this.#shown.get(dropped + i);
+      if (!row) {
+        row = new Row();
+        this.#shown.set(dropped + i, row);
+        this.#rows.insertBefore(row.element, below);
+      }
+      row.show(lines[i] as Line, i, i === this.#selected);
+      below = row.element;
+    }
+  }
+}
+
+/** A line as an element. */
+class Row {
+  readonly element = create("div");
+  readonly #cells = [create("span"), create("span"), create("span")] as const;
+  #line: Line | undefined;
+  #became = "";
+  #kind: Kind | undefined;
+  #isSelected = false;
+
+  constructor() {
+    this.element.append(...this.#cells);
+  }
+
+  show(line: Line, i: number, isSelected: boolean): void {
+    this.element.dataset.at = String(i);
+    if (
+      line === this.#line &&
+      line.became === this.#became &&
+      line.kind === this.#kind &&
+      isSelected === this.#isSelected
+    )
+      return;
+    const [time, raw, became] = this.#cells;
+    if (line !== this.#line) {
+      time.textContent = String(Math.round(line.at));
+      raw.textContent = shortened(line.raw);
+    }
+    if (line.became !== became.textContent) became.textContent = line.became;
+    this.element.className = `line ${line.kind}${isSelected ? " selected" : ""}`;
+    this.#line = line;
+    this.#became = line.became;
+    this.#kind = line.kind;
+    this.#isSelected = isSelected;
   }
 }
 

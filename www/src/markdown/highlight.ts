@@ -15,11 +15,41 @@ import xml from "highlight.js/lib/languages/xml";
 import yaml from "highlight.js/lib/languages/yaml";
 
 const LANGUAGES = { bash, css, go, java, javascript, json, markdown, python, rust, sql, typescript, xml, yaml };
-for (const [name, language] of Object.entries(LANGUAGES)) hljs.registerLanguage(name, language);
+/** What models write for them. */
+const ALIASES: Readonly<Record<string, keyof typeof LANGUAGES>> = {
+  cjs: "javascript",
+  golang: "go",
+  html: "xml",
+  js: "javascript",
+  jsonc: "json",
+  jsx: "javascript",
+  md: "markdown",
+  mjs: "javascript",
+  mts: "typescript",
+  py: "python",
+  rs: "rust",
+  sh: "bash",
+  shell: "bash",
+  svg: "xml",
+  ts: "typescript",
+  tsx: "typescript",
+  yml: "yaml",
+  zsh: "bash",
+};
+
+/** The language by its name here, registered when it is first used: all of them at once would take a long task. */
+function known(name: string): string | undefined {
+  const lower = name.toLowerCase();
+  const own = Object.hasOwn(ALIASES, lower) ? ALIASES[lower] : lower;
+  if (!own || !Object.hasOwn(LANGUAGES, own)) return undefined;
+  if (!hljs.getLanguage(own)) hljs.registerLanguage(own, LANGUAGES[own as keyof typeof LANGUAGES]);
+  return own;
+}
 
 /** The text in coloured pieces; nothing where the language is not known. */
-export function colours(text: string, language: string): Node[] | undefined {
-  if (!hljs.getLanguage(language)) return undefined;
+export function colours(text: string, name: string): Node[] | undefined {
+  const language = known(name);
+  if (!language) return undefined;
   const holder = document.createElement("div");
   // The emitter's own tree is not public; its HTML holds nothing but spans with a class, and text.
   const html = hljs.highlight(text, { language, ignoreIllegals: true }).value;

@@ -1,9 +1,11 @@
 /** An element whose content follows a growing Markdown text. Notices can stand between its blocks. */
 import { create } from "../page/dom.ts";
-import type { Blocks } from "./render.ts";
+import type { Block, Blocks } from "./render.ts";
 
 /** How much of a text is rendered, in UTF-16 units, until its reader asks for all of it. */
 const MAX_LENGTH = 60_000;
+
+const SAMPLE = "A **word**, `code`.\n\n- [a](https://chatwire.invalid/)\n\n```\ncode\n```\n\n| a |\n|---|\n| 1 |";
 
 export class Markdown {
   readonly element = create("div", "markdown");
@@ -11,7 +13,8 @@ export class Markdown {
   /** The words as they were written, until the renderer is there. */
   readonly #plain = create("p", "words");
   #holders: HTMLElement[] = [];
-  #sources: string[] = [];
+  /** What the holders show, and whether that was still open. */
+  #shown: { block: Block; isOpen: boolean; level: number }[] = [];
   #more: HTMLButtonElement | undefined;
   #showsAll = false;
   #text = "";
@@ -41,13 +44,14 @@ export class Markdown {
     const blocks = this.#blocks.update(text, isLive);
     for (const [i, block] of blocks.entries()) {
       const isOpen = isLive && i === blocks.length - 1;
-      const source = isOpen ? block.raw : `${block.raw}\n`;
-      if (this.#sources[i] === source) continue;
-      this.#sources[i] = source;
-      show(block, this.#holders[i] ?? this.#add(), isOpen);
+      const before = this.#shown[i];
+      if (before && before.isOpen === isOpen && (before.block === block || before.block.raw === block.raw)) continue;
+      const above = this.#shown[i - 1]?.level ?? 1;
+      const level = show(block, this.#holders[i] ?? this.#add(), isOpen, above);
+      this.#shown[i] = { block, isOpen, level };
     }
     for (const holder of this.#holders.splice(blocks.length)) holder.remove();
-    this.#sources.length = blocks.length;
+    this.#shown.length = blocks.length;
   }
 
   #add(): HTMLElement {
@@ -83,7 +87,12 @@ let loading: Promise<Renderer> | undefined;
 
 /** Fetches what renders. The page does so when it is idle; an answer that comes before is shown as it was written. */
 export async function loadRenderer(): Promise<Renderer> {
-  loading ??= import("./render.ts");
+  if (!loading) {
+    loading = import("./render.ts");
+    // What has run once is compiled: the first words of an answer need not wait for that.
+    const { Blocks, show } = await loading;
+    for (const block of new Blocks().update(SAMPLE, true)) show(block, create("div"), true, 1);
+  }
   renderer = await loading;
   return renderer;
 }

@@ -5,13 +5,19 @@ import { colour, frame } from "./code.ts";
 import { morph } from "./morph.ts";
 import { elementsOf } from "./safe.ts";
 
-export { Blocks } from "./blocks.ts";
+export { type Block, Blocks } from "./blocks.ts";
 
-/** Shows a block in its holder. Code that is finished gets its colours. */
-export function show(block: Block, holder: HTMLElement, isOpen: boolean): void {
+/**
+ * Shows a block in its holder. Code that is finished gets its colours. Gives the level of the last heading up to its end; `above` is
+ * that before it, or 1, the level of the page's name.
+ */
+export function show(block: Block, holder: HTMLElement, isOpen: boolean, above: number): number {
   holder.dir = block.token?.type === "code" ? "ltr" : "auto";
-  morph(holder, render(block, levelAbove(holder)));
-  if (!isOpen && block.token?.type !== "paragraph") void colour(holder).catch(() => {});
+  morph(holder, render(block, above));
+  if (block.token?.type === "paragraph") return above;
+  if (!isOpen) void colour(holder).catch(() => {});
+  const last = [...holder.querySelectorAll("h2, h3, h4, h5, h6")].at(-1);
+  return last ? Number(last.tagName[1]) : above;
 }
 
 /** A block that cannot be rendered is shown as it was written. */
@@ -28,13 +34,4 @@ function render({ token, raw }: Block, above: number): DocumentFragment {
   const fragment = document.createDocumentFragment();
   fragment.append(create("p", "words", raw.trim()));
   return fragment;
-}
-
-/** The level of the last heading before a block of the same text; that of the page's name where there is none. */
-function levelAbove(holder: Element): number {
-  for (let before = holder.previousElementSibling; before; before = before.previousElementSibling) {
-    const last = [...before.querySelectorAll("h2, h3, h4, h5, h6")].at(-1);
-    if (last) return Number(last.tagName[1]);
-  }
-  return 1;
 }

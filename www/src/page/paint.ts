@@ -4,14 +4,25 @@
  * A hidden page gets no frames; it is then painted by a timer, so that its answer is there when the reader returns.
  */
 
-const HIDDEN_INTERVAL = 100;
+const HIDDEN_INTERVAL = 250;
+
+/** Those whose turn is the next frame. Each frame has one, so that no frame has the work of all. */
+const waiting = new Set<Painter>();
+let isFrameAsked = false;
+
+function paintOne(): void {
+  const [next] = waiting;
+  if (next) waiting.delete(next);
+  isFrameAsked = waiting.size > 0;
+  if (isFrameAsked) requestAnimationFrame(paintOne);
+  next?.flush();
+}
 
 /** Calls `paint` soon after `request`, at most once a frame. */
 export class Painter {
   readonly #paint: () => void;
   readonly #interval: number;
   #last = 0;
-  #frame = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** @param interval milliseconds from one update to the next at least, where a frame is more than is needed */
@@ -25,14 +36,18 @@ export class Painter {
     if (this.#timer !== undefined) return;
     const rest = this.#last + this.#interval - performance.now();
     this.#timer = setTimeout(() => this.flush(), Math.max(HIDDEN_INTERVAL, rest));
-    if (rest <= 0) this.#frame = requestAnimationFrame(() => this.flush());
+    if (rest > 0) return;
+    waiting.add(this);
+    if (isFrameAsked) return;
+    isFrameAsked = true;
+    requestAnimationFrame(paintOne);
   }
 
   /** Updates now, when an update was asked for. */
   flush(): void {
     if (this.#timer === undefined) return;
     clearTimeout(this.#timer);
-    cancelAnimationFrame(this.#frame);
+    waiting.delete(this);
     this.#timer = undefined;
     this.#last = performance.now();
     this.#paint();
