@@ -21,7 +21,7 @@ function entries() {
     .filter(([, { types }]) => types)
     .map(([path, { types }]) => [
       join(name, path),
-      types.default.replace(/^\.\/dist\//, "npm/").replace(/\.d\.ts$/, ".ts"),
+      (types.default ?? types).replace(/^\.\/dist\//, "npm/").replace(/\.d\.ts$/, ".ts"),
     ]);
 }
 

@@ -16,7 +16,7 @@ import { join } from "node:path";
 import { root, run, say, target } from "./run.mjs";
 
 const finished = join(root, "dist", "wasm");
-const outputs = ["chatwire.js", "chatwire.wasm", "spare.js"];
+const outputs = ["chatwire.js", "chatwire.wasm", "spare.js", "script.js"];
 const stamp = join(root, ".cache", "engine.sha256");
 
 // The standard library is compiled along, without what only panic messages and `{:?}` need: no text that reaches a user
@@ -110,6 +110,33 @@ function writeSpare(folder) {
   writeFileSync(join(folder, "spare.js"), `export default ${JSON.stringify(text)};\n`);
 }
 
+// wasm2js knows none of these instructions; it is given plain ones.
+const plain = [
+  "--dce",
+  "--vacuum",
+  "--llvm-memory-copy-fill-lowering",
+  "--llvm-nontrapping-fptoint-lowering",
+  "--signext-lowering",
+];
+
+/** The module as plain JavaScript: a function that makes an instance. */
+async function writeScript(folder) {
+  const enabled = features.map((feature) => `--enable-${feature}`);
+  const [module, script] = ["plain.wasm", "script.js"].map((file) => join(folder, file));
+  await run("wasm-opt", [join(folder, "chatwire.wasm"), ...enabled, ...plain, "-o", module]);
+  await run("wasm2js", [module, "-O2", ...enabled, "-o", script]);
+  const text = readFileSync(script, "utf8");
+  const from = text.indexOf("var retasmFunc = ");
+  if (from < 0 || !text.includes("function asmFunc(") || text.includes("import "))
+    throw new Error("wasm2js writes otherwise");
+  const { transformSync } = await import("esbuild");
+  const made = transformSync(`${text.slice(0, from)}export default () => asmFunc({});`, {
+    minify: true,
+    target: "es2018",
+  });
+  writeFileSync(script, made.code);
+}
+
 /** Builds the engine, unless it was built of the same sources. */
 export async function buildEngine() {
   const files = outputs.map((file) => join(finished, file));
@@ -123,6 +150,8 @@ export async function buildEngine() {
   await bindAndShrink(compiled, fresh);
   nameBuild(fresh);
   writeSpare(fresh);
+  say("making a script of it, for hosts without WebAssembly");
+  await writeScript(fresh);
   mkdirSync(finished, { recursive: true });
   for (const file of outputs) renameSync(join(fresh, file), join(finished, file));
   rmSync(fresh, { recursive: true });

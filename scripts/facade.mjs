@@ -22,6 +22,7 @@ export async function buildFacade() {
   }
   await bundleEdge();
   await bundleStatic();
+  await bundleScript();
   await writeCommonJS();
 }
 
@@ -70,6 +71,36 @@ async function bundleStatic() {
   });
 }
 
+/** `chatwire/js`: the engine as a script, and all else, in one file that knows no address. */
+async function bundleScript() {
+  const { build } = await import("esbuild");
+  const entry = join(dist, "entry", "js.js");
+  await build({
+    entryPoints: [entry],
+    outfile: join(dist, "js", "index.js"),
+    bundle: true,
+    format: "esm",
+    target: "es2018",
+    minifyWhitespace: true,
+    plugins: [growingMemory],
+    logLevel: "warning",
+  });
+  rmSync(entry);
+}
+
+/** Memory that grows is another buffer. WebAssembly empties the old one, which the engine looks at; a script cannot. */
+const growingMemory = {
+  name: "growing-memory",
+  setup(build) {
+    build.onLoad({ filter: /engine[\\/]engine\.js$/ }, ({ path }) => {
+      const text = readFileSync(path, "utf8");
+      const contents = text.replace("this.#bytes.length === 0", "this.#bytes.buffer !== this.exports.memory.buffer");
+      if (contents === text) throw new Error("The engine's view of its memory is written otherwise.");
+      return { contents };
+    });
+  },
+};
+
 /**
  * `dist/cjs`: the package once more, for `require()` in a Node that takes no modules there, and for Jest. The same files as CommonJS,
  * with their declarations. Where `import` and `require` may meet in such a Node, `import` gets the same copy, through `import.mjs`.
@@ -78,7 +109,7 @@ async function writeCommonJS() {
   const { build } = await import("esbuild");
   const outdir = join(dist, "cjs");
   rmSync(outdir, { recursive: true, force: true });
-  const isOfNode = (file) => !/^(cjs|cli|demo|terminal|key-command|entry|static)\b/.test(file);
+  const isOfNode = (file) => !/^(cjs|cli|demo|terminal|key-command|entry|static|js)\b/.test(file);
   const files = filesIn(dist).filter(isOfNode);
   await build({
     entryPoints: [...files.filter((file) => file.endsWith(".js")), join("wasm", "chatwire.js")].map((file) =>

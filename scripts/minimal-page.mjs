@@ -45,6 +45,7 @@ export const PAGES = {
 };
 
 PAGES.compatible = PAGES.openai.replace('"openai"', '"chatwire/openai"');
+PAGES.js = PAGES.chatwire.replace('"chatwire"', '"chatwire/js"');
 PAGES.static = PAGES.chatwire.replace('"chatwire"', '"chatwire/static"');
 
 /**

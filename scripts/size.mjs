@@ -18,6 +18,7 @@ const scripts = compressed(files.filter((file) => !isModule(file)));
 const module = compressed(files.filter(isModule));
 const all = compressed(files);
 const linked = compressed((await buildMinimalPage("static")).files.filter((file) => !isModule(file)));
+const script = compressed((await buildMinimalPage("js")).files.filter((file) => !isModule(file)));
 const compatible = (await buildMinimalPage("compatible")).files;
 const theirs = compressed((await buildMinimalPage("openai")).files);
 
@@ -29,6 +30,7 @@ for (const [name, { gzip, brotli }] of Object.entries({
   "chatwire, WebAssembly": module,
   "chatwire, both": all,
   "chatwire/static, JS": linked,
+  "chatwire/js, JS alone": script,
   "chatwire/openai, JS": compressed(compatible.filter((file) => !isModule(file))),
   "chatwire/openai, both": compressed(compatible),
   openai: theirs,

@@ -17,7 +17,10 @@ type CompiledModule = typeof globalThis extends { WebAssembly: { Module: { proto
  */
 export type WasmSource = CompiledModule | ArrayBuffer | ArrayBufferView | URL | string | Response;
 
-let loader: (() => WasmSource) | undefined;
+/** Makes an instance without WebAssembly: the engine as a script, which is of the same build as what imports it. */
+type Make = () => EngineExports;
+
+let loader: (() => WasmSource | Make) | undefined;
 let loadSpare: (() => Promise<{ default: string }>) | undefined;
 /** The instance that new parts are made in. */
 let engine: Instance | undefined;
@@ -31,7 +34,7 @@ let pending: Uint8Array | undefined;
  * @param spare gives the same module as base64 text, for a bundle that was made without the file: asked for where the file is
  * not found or is something else
  */
-export function setLoader(load: () => WasmSource, spare?: () => Promise<{ default: string }>): void {
+export function setLoader(load: () => WasmSource | Make, spare?: () => Promise<{ default: string }>): void {
   loader = load;
   loadSpare = spare;
 }
@@ -41,24 +44,32 @@ const brandOf = (value: unknown): string => Object.prototype.toString.call(value
 
 const isModule = (source: unknown): source is CompiledModule => brandOf(source) === "WebAssembly.Module";
 
-function isImmediate(source: WasmSource): source is CompiledModule | ArrayBuffer | ArrayBufferView {
-  return isModule(source) || brandOf(source) === "ArrayBuffer" || ArrayBuffer.isView(source);
+type Immediate = CompiledModule | ArrayBuffer | ArrayBufferView | Make;
+
+function isImmediate(source: WasmSource | Make): source is Immediate {
+  return (
+    typeof source === "function" || isModule(source) || brandOf(source) === "ArrayBuffer" || ArrayBuffer.isView(source)
+  );
 }
 
 /** Links a module with the scripts of this package, if both are of one build: what the two say to each other changes. */
-function link(source: CompiledModule | ArrayBuffer | ArrayBufferView): void {
+function link(source: Immediate): void {
+  if (typeof source === "function") {
+    engine = new Instance(source as Make);
+    return;
+  }
   const module = isModule(source) ? source : new WebAssembly.Module(source as ArrayBuffer);
   const [section] = WebAssembly.Module.customSections(module, "chatwire");
   const build = section ? `build ${new TextDecoder().decode(section)}` : "no build that this package knows";
   if (build !== `build ${BUILD}`) {
     throw new OtherBuild(`it is of another version: it is ${build}, and the scripts are build ${BUILD}`);
   }
-  engine = freshInstance(module);
+  engine = new Instance(() => new WebAssembly.Instance(module, {}).exports as unknown as EngineExports);
 }
 
 class OtherBuild extends Error {}
 
-function source(): WasmSource {
+function source(): WasmSource | Make {
   if (loader) return loader();
   throw new ChatwireError(
     "chatwire/slim has no WebAssembly yet: await init(source) first, with the URL, bytes or module of chatwire/chatwire.wasm.",
@@ -90,7 +101,7 @@ export function init(from?: WasmSource): Promise<void> {
 }
 
 async function load(from: WasmSource | undefined): Promise<void> {
-  let found: WasmSource | undefined;
+  let found: WasmSource | Make | undefined;
   try {
     found = from ?? source();
     link(isImmediate(found) ? found : await compiled(found));
@@ -137,7 +148,7 @@ export function initNow(): boolean {
 }
 
 /** Why nothing could be loaded, and what to do: in a part that is loaded where a page needs it. */
-async function unloadable(cause: unknown, source: WasmSource | undefined, isGiven: boolean, spare?: string) {
+async function unloadable(cause: unknown, source: unknown, isGiven: boolean, spare?: string) {
   const why = reasonOf(cause);
   const text = await import("./unloadable.ts").then(
     (part) => part.unloadable(why, source, isGiven, spare),
@@ -161,7 +172,7 @@ export function requireNow(what: string): void {
  */
 class Instance {
   readonly exports: EngineExports;
-  readonly #module: CompiledModule;
+  readonly #make: Make;
   readonly #input: number;
   #bytes = new Uint8Array(0);
   /** The report of the last call, in the engine's memory: `EngineExports.reportPointer` says what is in it. */
@@ -169,10 +180,10 @@ class Instance {
   deadlines = new Float64Array(0);
   isBroken = false;
 
-  constructor(module: CompiledModule, exports: EngineExports) {
-    this.exports = exports;
-    this.#module = module;
-    this.#input = exports.inputPointer(0);
+  constructor(make: Make) {
+    this.#make = make;
+    this.exports = make();
+    this.#input = this.exports.inputPointer(0);
   }
 
   view(): Uint8Array {
@@ -223,7 +234,7 @@ class Instance {
     const why = cause instanceof Error ? cause.message : String(cause);
     let remedy = "A fresh one took its place: other calls go on. Try again, with lower limits if it was out of memory.";
     try {
-      if (engine === this) engine = freshInstance(this.#module);
+      if (engine === this) engine = new Instance(this.#make);
     } catch {
       remedy = "There is no memory for a fresh one: restart the process, or reload the page.";
     }
@@ -233,10 +244,6 @@ class Instance {
 
 /** The engine's memory, for measurements; it is loaded. */
 export const engineMemory = (): EngineExports["memory"] => (engine as Instance).exports.memory;
-
-function freshInstance(module: CompiledModule): Instance {
-  return new Instance(module, new WebAssembly.Instance(module, {}).exports as unknown as EngineExports);
-}
 
 /** Whether the last call says yes. */
 export function says(): boolean {

@@ -389,7 +389,9 @@ export class Caller {
     if (body !== undefined) decoder.prompt = () => body;
     if (call.sentences) decoder.sentences = call.sentences;
     const requestId = decoder.requestId ?? null;
-    const answer = { response, requestId, body: response.body, decoder, sent, holds, ended, left, signal };
+    // A body that the host could only read whole says so.
+    const { verdict } = (response.body ?? {}) as Pick<Answer, "verdict">;
+    const answer = { response, requestId, body: response.body, decoder, sent, holds, ended, left, signal, verdict };
     const stream = call.stream ? this.#keptIn(response, known) : undefined;
     if (!stream) return answer;
     const kept = keep(

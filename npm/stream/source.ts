@@ -46,5 +46,5 @@ export interface Source {
   /** The event that comes before all others. */
   preamble?: object;
   /** How it ended, by one who knows more than the bytes show. */
-  verdict?: (own: Outcome) => Outcome;
+  verdict?: ((own: Outcome) => Outcome) | undefined;
 }

@@ -116,6 +116,13 @@ export const pageCases: PageCase[] = [
       /a Content-Security-Policy forbids WebAssembly, in its directive "script-src 'self' 'nonce-a'.*'wasm-unsafe-eval'/,
   },
   {
+    name: "a strict policy that does not, with chatwire/js",
+    isQuick: true,
+    policy: strict,
+    script: () => program.page.replace('from "chatwire";', 'from "chatwire/js";'),
+    title: good,
+  },
+  {
     name: "a policy that forbids to fetch, without the spare",
     isQuick: true,
     policy: wasmAnd("connect-src 'none'"),
@@ -197,6 +204,7 @@ export async function titleOf(page: PageCase, installed: string, browser: Browse
     const imports = {
       chatwire: `${dist}/entry/default.js`,
       "chatwire/slim": `${dist}/slim.js`,
+      "chatwire/js": `${dist}/js/index.js`,
       "chatwire/emulator": `${dist}/emulator/index.js`,
     };
     const script = page.bundle

@@ -30,7 +30,7 @@ const passes =
 
 const inVitest = (environment: string) => passes("vitest", ["run", "--environment", environment]);
 
-const typed = `${body.replace("async function answer()", "async function answer(): Promise<string>")}
+const typed = `${body.replace("async function answer()", "async function answer(): Promise<string>").replace('role: "user"', 'role: "user" as const')}
 answer().then((text: string) => console.log(text));
 `;
 
