@@ -65,7 +65,8 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
    * The chunks, one by one: the server's own JSON, unrepaired (`choices` may be null on some servers).
    * @throws {StreamError} it did not end well; `error.outcome` has what arrived
    */
-  [Symbol.asyncIterator](): AsyncIterableIterator<ChatCompletionChunk, undefined> {
+  // TypeScript before 5.6 knows one parameter of AsyncIterableIterator.
+  [Symbol.asyncIterator](): AsyncIterator<ChatCompletionChunk, undefined> & AsyncIterable<ChatCompletionChunk> {
     return new BatchIterator(this.#session, CHUNKS);
   }
 

@@ -14,7 +14,7 @@ import type { BodyReading, Read } from "./source.ts";
 
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
-export class BatchIterator<T> implements AsyncIterableIterator<T, undefined> {
+export class BatchIterator<T> implements AsyncIterator<T, undefined>, AsyncIterable<T> {
   readonly #session: Session;
   /** Of whom the last read was asked: another answer may have taken its place since. */
   #reading: BodyReading | undefined;
