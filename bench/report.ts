@@ -186,7 +186,7 @@ export function goalTable(findings: Findings): string {
 function reasons(findings: Findings): string {
   const missed = goals(findings).filter((goal) => verdict(goal) === "**missed**");
   if (missed.length === 0) return "No bar was missed.";
-  return `Missed: ${missed.length} of ${goals(findings).length}. What is known of the reasons is in [performance.md](performance.md).`;
+  return `Missed: ${missed.length} of ${goals(findings).length}. The known reasons are in [performance.md](performance.md).`;
 }
 
 function cell(result: Result | undefined, race: Race): string {
