@@ -97,6 +97,9 @@ class Passing {
   #heartbeat: Timer | undefined;
   #lastPassed = performance.now();
   #isWriting = false;
+  /** When the write under way began, and the one timer of all writes. */
+  #writingSince = 0;
+  #writing: Timer | undefined;
   /** The bytes so far of a JSON answer that is to be changed. */
   readonly #whole: Uint8Array[] = [];
   /** The functions that wait for the caller to take bytes. */
@@ -138,7 +141,7 @@ class Passing {
     }
     const wasOver = this.#isOver;
     this.#isOver = true;
-    for (const timer of [longest, this.#reading, this.#draining, this.#heartbeat]) clearTimeout(timer);
+    for (const timer of [longest, this.#reading, this.#draining, this.#heartbeat, this.#writing]) clearTimeout(timer);
     this.#passage.signal.removeEventListener("abort", this.#onAbort);
     this.#firstToken?.free();
     this.#inlet?.cancel();
@@ -266,17 +269,28 @@ class Passing {
   // ---- Writing -------------------------------------------------------------------------------------------------------
 
   /** Hands bytes to the caller, who counts as gone when they are not taken in time. */
-  async #write(bytes: Uint8Array): Promise<void> {
+  #write(bytes: Uint8Array): Promise<void> {
     this.#isWriting = true;
-    const isTaken = this.#outlet.pass(bytes);
-    const timer = quietly(setTimeout(() => this.#leave(), this.#passage.writeTimeout));
-    const isGivenUp = new Promise<void>((resolve) => {
-      this.#giveUpWriting = resolve;
+    this.#writingSince = performance.now();
+    if (!this.#writing) this.#watchWriting();
+    return new Promise((resolve) => {
+      const written = () => {
+        this.#lastPassed = performance.now();
+        this.#isWriting = false;
+        resolve();
+      };
+      this.#giveUpWriting = written;
+      void this.#outlet.pass(bytes).then(written);
     });
-    await Promise.race([isTaken, isGivenUp]);
-    clearTimeout(timer);
-    this.#lastPassed = performance.now();
-    this.#isWriting = false;
+  }
+
+  /** Writes come and go without touching the timer; it looks where things stand when it fires. */
+  #watchWriting(): void {
+    this.#writing = undefined;
+    if (!this.#isWriting || this.#isOver) return;
+    const wait = this.#writingSince + this.#passage.writeTimeout - performance.now();
+    if (wait > 0) this.#writing = quietly(setTimeout(() => this.#watchWriting(), wait));
+    else this.#leave();
   }
 
   /** Sends a comment whenever nothing else was sent for a while. */

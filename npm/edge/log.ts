@@ -192,8 +192,13 @@ export class Log {
    * The events from a number on, those to come included, and a comment wherever nothing comes for a while.
    * The stream of events fails if events are dropped before they are read, and at the end of a stream that is cut while it is read.
    * @param last what is said at the end
+   * @param left is told that the reader left before the end
    */
-  read(from: number, last: () => Uint8Array | undefined = () => undefined): ReadableStream<Uint8Array> {
+  read(
+    from: number,
+    last: () => Uint8Array | undefined = () => undefined,
+    left: () => void = () => {},
+  ): ReadableStream<Uint8Array> {
     // The reader of one that was cut before is told so by a header.
     const wasCut = this.isCut;
     let next = from;
@@ -227,6 +232,7 @@ export class Log {
         },
         cancel() {
           isLeft = true;
+          left();
         },
       },
       { highWaterMark: 0 },

@@ -56,8 +56,11 @@ interface Entry extends Omit<Order, "body"> {
 const CAPACITY = 8 * 1024 * 1024;
 /** How long it is kept after its end. */
 const KEPT = 10 * 60_000;
-/** How much may be lost in a restart: events are written down in batches of so many bytes, or after so many milliseconds. */
-const BATCH_BYTES = 16 * 1024;
+/**
+ * How much may be lost in a restart: events are written down in batches of so many bytes, or after so many milliseconds; at once
+ * when a reader leaves, who may come back for them.
+ */
+const BATCH_BYTES = 256 * 1024;
 const BATCH_TIME = 1000;
 /** How soon a restart is noticed if no reader comes. */
 const LOOK_AGAIN = 30_000;
@@ -90,6 +93,8 @@ export class ChatwireStreams {
   #batchFrom = 0;
   #batchBytes = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** The entry is to be written down with the next batch. */
+  #isChanged = false;
 
   /**
    * The object is made by the platform.
@@ -194,7 +199,7 @@ export class ChatwireStreams {
   async #keep(entry: Entry, { response, record }: Awaited<ReturnType<typeof relay>>): Promise<Response> {
     const { provider, upstreamModel, upstreamRequestId } = record;
     entry.answer = { provider, upstreamModel, upstreamRequestId };
-    void this.#storage.put("entry", entry);
+    this.#isChanged = true;
     const isStream = /^text\/event-stream\b/.test(response.headers.get("content-type") ?? "");
     // A provider that does not stream gives all at once, and there is nothing to come back for.
     if (!isStream) this.#log.close({ isCut: false });
@@ -215,9 +220,10 @@ export class ChatwireStreams {
       this.#add(numbering.end());
     } catch {
       entry.isCut = !this.#stop.signal.aborted;
-      void this.#storage.put("entry", entry);
+      this.#isChanged = true;
     }
-    this.#write();
+    // Its record comes in this moment too, and is written down with it, or has come.
+    if (entry.endedAt !== null) this.#write();
     this.#log.close(entry);
   }
 
@@ -235,7 +241,10 @@ export class ChatwireStreams {
       const { status, code, message } = this.#entry?.failure ?? {};
       return status && code && message ? new Problem(status, code, message).toEvent() : undefined;
     };
-    return new Response(this.#log.read(from, failure), { headers });
+    return new Response(
+      this.#log.read(from, failure, () => this.#write()),
+      { headers },
+    );
   }
 
   // ---- Storage ------------------------------------------------------------------------------------------------------
@@ -254,6 +263,8 @@ export class ChatwireStreams {
   #write(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    if (this.#isChanged) void this.#storage.put("entry", this.#entry);
+    this.#isChanged = false;
     if (this.#batch.length === 0) return;
     const bytes = new Uint8Array(this.#batchBytes);
     let at = 0;
@@ -264,7 +275,7 @@ export class ChatwireStreams {
     const insert = "INSERT OR REPLACE INTO log (first, events) VALUES (?, ?)";
     this.#storage.sql.exec(insert, this.#batchFrom, bytes.buffer);
     if (this.#log.first > 0) {
-      const outdated = "DELETE FROM log WHERE first < (SELECT max(first) FROM log WHERE first <= ?)";
+      const outdated = "DELETE FROM log WHERE first >= 0 AND first < (SELECT max(first) FROM log WHERE first <= ?)";
       this.#storage.sql.exec(outdated, this.#log.first);
     }
     this.#batchFrom += this.#batch.length;
@@ -272,13 +283,15 @@ export class ChatwireStreams {
     this.#batchBytes = 0;
   }
 
-  /** For the estimate, should it come to one after a restart. */
+  /**
+   * For the estimate, should it come to one after a restart. Each table takes the object a file's pages and their time, so there
+   * is one for both: parts of the question have negative numbers, which events do not.
+   */
   #writeQuestion(text: string): void {
     const { sql } = this.#storage;
     sql.exec("CREATE TABLE IF NOT EXISTS log (first INTEGER PRIMARY KEY, events BLOB NOT NULL)");
-    sql.exec("CREATE TABLE IF NOT EXISTS question (part INTEGER PRIMARY KEY, text TEXT NOT NULL)");
     for (let part = 0; part * PART < text.length; part++) {
-      sql.exec("INSERT INTO question VALUES (?, ?)", part, text.slice(part * PART, (part + 1) * PART));
+      sql.exec("INSERT INTO log VALUES (?, ?)", -1 - part, text.slice(part * PART, (part + 1) * PART));
     }
   }
 
@@ -287,7 +300,7 @@ export class ChatwireStreams {
     this.#entry = await this.#storage.get<Entry>("entry");
     const entry = this.#entry;
     if (!entry) return;
-    const rows = [...this.#storage.sql.exec("SELECT first, events FROM log ORDER BY first")];
+    const rows = [...this.#storage.sql.exec("SELECT first, events FROM log WHERE first >= 0 ORDER BY first")];
     const first = Number(rows[0]?.first ?? 0);
     this.#log.first = first;
     for (const { events } of rows) this.#log.push(eventsIn(new Uint8Array(events as ArrayBuffer)));
@@ -327,8 +340,8 @@ export class ChatwireStreams {
     try {
       const route = this.#route(this.#configuration(order.gateway), order.model);
       const place = route.places.find(({ name }) => name === answer?.provider) ?? route.places[0];
-      const parts = [...this.#storage.sql.exec("SELECT text FROM question ORDER BY part")];
-      const body = parts.map(({ text }) => String(text)).join("");
+      const parts = [...this.#storage.sql.exec("SELECT events FROM log WHERE first < 0 ORDER BY first DESC")];
+      const body = parts.map(({ events }) => String(events)).join("");
       const { model, params } = providerRequestOf(requestIn(order, body, route), place);
       const options = { ...decoderOptions(place, model), output: "none", prompt: () => body };
       const reader = new ChatDecoder(options as ConstructorParameters<typeof ChatDecoder>[0]);
@@ -345,15 +358,25 @@ export class ChatwireStreams {
   async #end(record: UsageRecord): Promise<void> {
     const entry = this.#entry;
     if (!entry || entry.endedAt !== null) return;
-    await this.#close(entry, record);
-    await this.#tell(entry);
+    const { shared, onUsage } = this.#configuration(entry.gateway);
+    if (shared || onUsage) {
+      await this.#close(entry, record);
+      await this.#tell(entry);
+      return;
+    }
+    entry.isTold = true;
+    const isWritten = this.#close(entry, record);
+    void this.#storage.setAlarm((entry.endedAt ?? Date.now()) + KEPT);
+    await isWritten;
   }
 
   /** The record is written down before `onUsage` is called. */
   #close(entry: Entry, record: UsageRecord): Promise<void> {
     entry.record = record;
     entry.endedAt = Date.now();
-    this.#storage.sql.exec("DELETE FROM question");
+    this.#isChanged = false;
+    this.#write();
+    this.#storage.sql.exec("DELETE FROM log WHERE first < 0");
     return this.#storage.put("entry", entry);
   }
 

@@ -32,6 +32,7 @@ function listening(
 
 const mockTime = ({ mock }: TestContext) => {
   mock.timers.enable({ apis: ["Date", "setTimeout"], now: Date.UTC(2026, 0, 31, 12) });
+  mock.method(performance, "now", () => Date.now());
   const turns = async () => {
     for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
   };

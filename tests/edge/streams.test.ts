@@ -234,8 +234,8 @@ describe("an object that restarts in the middle of a stream", { timeout: 120_000
     const requests = keeping.emulator.ledger.requests;
     const first = await open("Count to 20000 [emulator: tps=300]", {}, "dave");
     const id = idOf(first);
-    // Some batches are written down.
-    const text = await take(first, 60_000);
+    // A batch is written down each second.
+    const text = await take(first, 120_000);
     await crash(id);
     const rest = await read(id, undefined, "dave");
     assert.equal(rest.headers.get("x-chatwire-stream-state"), "cut");
