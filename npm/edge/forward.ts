@@ -96,8 +96,9 @@ class Passing {
   #draining: Timer | undefined;
   #heartbeat: Timer | undefined;
   #lastPassed = performance.now();
-  #isWriting = false;
-  /** When the write under way began, and the one timer of all writes. */
+  /** How many writes are under way: two where a comment and bytes come together. */
+  #writes = 0;
+  /** When the caller last took bytes while others waited, or the first of them began to wait; and the one timer of all writes. */
   #writingSince = 0;
   #writing: Timer | undefined;
   /** The bytes so far of a JSON answer that is to be changed. */
@@ -270,16 +271,16 @@ class Passing {
 
   /** Hands bytes to the caller, who counts as gone when they are not taken in time. */
   #write(bytes: Uint8Array): Promise<void> {
-    this.#isWriting = true;
-    this.#writingSince = performance.now();
+    if (this.#writes++ === 0) this.#writingSince = performance.now();
     if (!this.#writing) this.#watchWriting();
     return new Promise((resolve) => {
       const written = () => {
-        this.#lastPassed = performance.now();
-        this.#isWriting = false;
+        this.#writes--;
+        this.#writingSince = performance.now();
+        this.#lastPassed = this.#writingSince;
         resolve();
       };
-      this.#giveUpWriting = written;
+      this.#giveUpWriting = resolve;
       void this.#outlet.pass(bytes).then(written);
     });
   }
@@ -287,7 +288,7 @@ class Passing {
   /** Writes come and go without touching the timer; it looks where things stand when it fires. */
   #watchWriting(): void {
     this.#writing = undefined;
-    if (!this.#isWriting || this.#isOver) return;
+    if (this.#writes === 0 || this.#isOver) return;
     const wait = this.#writingSince + this.#passage.writeTimeout - performance.now();
     if (wait > 0) this.#writing = quietly(setTimeout(() => this.#watchWriting(), wait));
     else this.#leave();
@@ -299,7 +300,7 @@ class Passing {
     const next = () => {
       if (this.#isGone || this.#isOver) return;
       const isQuiet = performance.now() - this.#lastPassed >= HEARTBEAT - 1;
-      if (isQuiet && !this.#isWriting) {
+      if (isQuiet && this.#writes === 0) {
         this.#lastPassed = performance.now();
         void this.#write(COMMENT);
       }
