@@ -8,6 +8,7 @@
 import { isGrant } from "./checks.ts";
 import type { Configuration } from "./configuration.ts";
 import { grantOfKey, isCallerKey } from "./key-management.ts";
+import { LIMIT_HEADERS } from "./limits.ts";
 import type { Environment, Grant } from "./options.ts";
 import { isPageToken, verifyPageToken } from "./page-token.ts";
 import { Problem } from "./problem.ts";
@@ -57,8 +58,11 @@ export function checkOrigin({ origins, token }: Configuration, request: Request)
   };
 }
 
-const EXPOSED =
-  "x-request-id, x-upstream-request-id, x-chatwire-stream, x-chatwire-stream-state, retry-after, retry-after-ms, x-should-retry, x-ratelimit-remaining-requests, x-ratelimit-remaining-tokens, x-chatwire-budget-remaining, x-chatwire-cache";
+const EXPOSED = [
+  ...["x-request-id", "x-upstream-request-id", "x-chatwire-stream", "x-chatwire-stream-state", "x-chatwire-cache"],
+  ...["retry-after", "retry-after-ms", "x-should-retry"],
+  ...LIMIT_HEADERS,
+].join(", ");
 
 function foreign(): Problem {
   return new Problem(

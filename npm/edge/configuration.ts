@@ -73,6 +73,7 @@ export interface Configuration {
   onUsage: GatewayOptions["onUsage"];
   hooks: NonNullable<GatewayOptions["hooks"]>;
   cache: AnswerCache | undefined;
+  hasAdminPage: boolean;
   onDisconnect: "drain" | "abort";
   /** Where streams are kept, if they are. */
   streams: StreamsNamespace | undefined;
@@ -149,6 +150,7 @@ const OPTIONS: Readonly<Record<keyof GatewayOptions, Check>> = {
   onUsage: isFunction,
   cache: objectOf({ ttl: isWhole, models: isListOfTexts, shared: isBoolean }, ["ttl"]),
   hooks: objectOf({ before: isFunction, after: isFunction }),
+  admin: isBoolean,
   onDisconnect: oneOf("drain", "abort", "durable"),
   cors: isAnything,
   maxBodyBytes: isWhole,
@@ -173,7 +175,10 @@ export function configure(options: GatewayOptions): Configuration {
 
   const [name] = Object.keys(providers);
   if (name === undefined) wrong('providers names at least one: { electron: { provider: "electron", apiKey } }');
-  const shared = sharedLimits(options.limiter, limits, providers);
+  if (options.admin && !(options.limiter && authorize)) {
+    wrong("admin needs limiter, which knows the usage, and authorize, which says who may see it");
+  }
+  const shared = sharedLimits(options.limiter, limits, providers, options.admin);
   const place: Placing = (name, model, prices) => placed(providers, name, model, shared, prices);
   // A provider without a route is made, too, so that its mistakes are found.
   const all = Object.keys(providers).map((name) => place(name, null));
@@ -197,6 +202,7 @@ export function configure(options: GatewayOptions): Configuration {
     onUsage,
     hooks: options.hooks ?? {},
     cache: options.cache && new AnswerCache(options.cache),
+    hasAdminPage: options.admin === true,
     onDisconnect: onDisconnect === "abort" ? "abort" : "drain",
     streams: isKept ? options.streams : undefined,
     origins: originsOf("cors", options.cors ?? []),
@@ -258,6 +264,7 @@ function sharedLimits(
   limiter: DurableNamespace | undefined,
   { caller, providers: plans = {}, wait = 0, queue = QUEUE }: GatewayLimits,
   providers: Providers,
+  isWatched = false,
 ): Limits | undefined {
   if (!(wait >= 0 && wait <= LONGEST_WAIT)) wrong(`limits.wait is a number of milliseconds, at most ${LONGEST_WAIT}`);
   for (const name of Object.keys(plans)) {
@@ -268,7 +275,7 @@ function sharedLimits(
   if (limiter) {
     if (typeof limiter.idFromName !== "function") wrong("limiter is the binding of ChatwireLimiter, as env.LIMITER");
     const known = Object.entries(providers).map(([name, options]) => [name, { options, plan: plans[name] }]);
-    return new Limits(limiter, caller, Object.fromEntries(known), wait, queue);
+    return new Limits(limiter, caller, Object.fromEntries(known), wait, queue, isWatched);
   }
   if (caller || wait > 0 || Object.keys(plans).length > 0) {
     wrong("limits.caller, limits.providers and limits.wait need limiter, the binding of ChatwireLimiter");

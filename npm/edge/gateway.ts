@@ -3,12 +3,13 @@
  */
 import { ChatwireError, type ModelList } from "chatwire";
 import { type Context, Hono } from "hono";
+import { ADMIN_PATHS, adminFile } from "./admin-page.ts";
 import { admit, authorized, checkHost, checkOrigin, preflight } from "./admission.ts";
 import type { CachedAnswer } from "./answer-cache.ts";
 import { type Configuration, configure, hasBudget } from "./configuration.ts";
 import { openKept, readKept, STREAM_HEADER, stopKept } from "./kept.ts";
 import { createKey, limitKey, listKeys, revokeKey } from "./key-management.ts";
-import { withLimits } from "./limits.ts";
+import { type Limits, withLimits } from "./limits.ts";
 import type { DurableNamespace, Environment, GatewayOptions, Grant, HookRequest, UsageRecord } from "./options.ts";
 import { issuePageToken, revokePageTokens, type TokenRequest } from "./page-token.ts";
 import { PASSED, passThrough } from "./pass-through.ts";
@@ -18,7 +19,7 @@ import { relay } from "./relay.ts";
 import { type ChatRequest, chatRequestOf, limitsOf, modelsFor, readJSON } from "./request.ts";
 import { keysInOrder, problemOf, type UpstreamKey } from "./upstream.ts";
 import { openRecord } from "./usage-record.ts";
-import { metricsOf, usageReport } from "./usage-report.ts";
+import { limitsReport, metricsOf, usageReport } from "./usage-report.ts";
 
 /** The part of a worker's context that the gateway uses. */
 export interface WorkerContext {
@@ -149,7 +150,14 @@ function routes(): Hono<Env> {
   app.post("/v1/keys", (c) => manageKeys(c, async (keys) => createKey(keys, await bodyOf(c))));
   app.patch("/v1/keys/:id", (c) => manageKeys(c, async (keys, id) => limitKey(keys, id, await bodyOf(c))));
   app.delete("/v1/keys/:id", (c) => manageKeys(c, revokeKey));
-  app.get("/v1/usage", reportUsage);
+  app.get("/v1/usage", (c) => reportUsage(c, usageReport));
+  app.get("/v1/limits", (c) => reportUsage(c, limitsReport));
+  for (const path of ADMIN_PATHS) {
+    app.get(path, (c) => {
+      if (c.env.configuration.hasAdminPage) return adminFile(path);
+      throw new Problem(404, "not_found", "This gateway has no page for its operators: it needs `admin`.");
+    });
+  }
   app.get("/metrics", showMetrics);
   app.post("/v1/chat/completions", complete);
   for (const path of Object.keys(PASSED)) app.post(`/v1${path}`, (c) => pass(c, path));
@@ -164,6 +172,8 @@ function routes(): Hono<Env> {
     ["/v1/keys", "GET, POST"],
     ["/v1/keys/:id", "PATCH, DELETE"],
     ["/v1/usage", "GET"],
+    ["/v1/limits", "GET"],
+    ["/admin", "GET"],
     ["/metrics", "GET"],
     ["/v1/chat/completions", "POST"],
     ["/v1/embeddings", "POST"],
@@ -247,14 +257,17 @@ async function bodyOf(c: Context<Env>): Promise<Record<string, unknown>> {
   return (await readJSON(c.req.raw, MAX_SMALL_BODY, {})).value;
 }
 
-async function reportUsage(c: Context<Env>): Promise<Response> {
+async function reportUsage(
+  c: Context<Env>,
+  report: (limits: Limits, grant: Grant, query: URLSearchParams) => Promise<object>,
+): Promise<Response> {
   const { configuration, env } = c.env;
   const { shared, authorize } = configuration;
   if (!shared || !authorize) {
     throw new Problem(404, "not_found", "This gateway keeps no usage: it needs `limiter` and `authorize`.");
   }
   const grant = await authorized(configuration, c.req.raw, env);
-  return Response.json(await usageReport(shared, grant, new URL(c.req.url).searchParams), { headers: safeHeaders() });
+  return Response.json(await report(shared, grant, new URL(c.req.url).searchParams), { headers: safeHeaders() });
 }
 
 /** The usage of all callers, for Prometheus. */
@@ -282,7 +295,8 @@ async function complete(c: Context<Env>): Promise<Response> {
   const recordId = crypto.randomUUID();
   if (configuration.streams && request.isStream) {
     const { model, maxTokens, hidesUsage } = request;
-    const order = { gateway: c.env.gateway, caller, plan, tags, recordId, requestId, model, maxTokens, hidesUsage };
+    const known = { gateway: c.env.gateway, caller, plan, tags, recordId, requestId, model, maxTokens, hidesUsage };
+    const order = { ...known, trace: traceOf(c.req.raw) };
     const body = request.json.print(request.params) ?? JSON.stringify(request.params);
     return openKept(configuration.streams, { ...order, body }, c.req.header(STREAM_HEADER), waitUntil);
   }

@@ -4,7 +4,8 @@
 export { bearerTokens, type Claims, type JwtOptions, jwt } from "./authorize.ts";
 export { type Gateway, gateway, type WorkerContext } from "./gateway.ts";
 export { type CallerKey, ChatwireKeys, type KeysState } from "./keys.ts";
-export { ChatwireLimiter, type LimiterState, type UsageRow } from "./limiter.ts";
+export { ChatwireLimiter, type LimiterState, type LimiterStatus, type LiveRequest, type UsageRow } from "./limiter.ts";
+export type { Left, Rest } from "./meter.ts";
 export type {
   Authorize,
   Awaitable,
@@ -30,4 +31,4 @@ export type {
 } from "./options.ts";
 export { Refusal } from "./problem.ts";
 export { ChatwireStreams, type StreamsState } from "./streams.ts";
-export type { UsageReport } from "./usage-report.ts";
+export type { LimitsEntry, LimitsReport, UsageReport } from "./usage-report.ts";

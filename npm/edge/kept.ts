@@ -1,6 +1,7 @@
 /**
  * The gateway's side of kept streams: has an object open one, reads from it, stops it.
  */
+import { LIMIT_HEADERS } from "./limits.ts";
 import type { DurableNamespace, Plan, StreamsNamespace, UsageRecord } from "./options.ts";
 import { Problem, safeHeaders } from "./problem.ts";
 
@@ -29,6 +30,8 @@ export interface Order {
   body: string;
   maxTokens: number | undefined;
   hidesUsage: boolean;
+  /** Headers that go on to the provider. */
+  trace: Readonly<Record<string, string>>;
   /** The caller chose the stream's id, and may send the request again. */
   isChosen?: boolean;
 }
@@ -41,9 +44,7 @@ const HEADERS = [
   "retry-after",
   "retry-after-ms",
   "x-should-retry",
-  "x-ratelimit-remaining-requests",
-  "x-ratelimit-remaining-tokens",
-  "x-chatwire-budget-remaining",
+  ...LIMIT_HEADERS,
   STATE_HEADER,
 ];
 

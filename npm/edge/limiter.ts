@@ -14,6 +14,8 @@ export type Message =
       op: "admit";
       id: string;
       caller: string;
+      /** As the caller named it. */
+      model: string;
       plan: Plan;
       tokens: number;
       cost: number;
@@ -31,18 +33,62 @@ export type Message =
       record: UsageRecord | null;
     }
   | { op: "cancel"; id: string }
-  | { op: "usage"; from: string; to: string; caller: string | null };
+  | { op: "usage"; query: UsageQuery }
+  | { op: "state" };
 
 /** The answer to `admit`; `after` is in milliseconds. */
-export type Admission = { admitted: true; left: Left } | { admitted: false; reason: Refusal["reason"]; after: number };
+export type Admission =
+  | { admitted: true; left: Left }
+  | { admitted: false; reason: Refusal["reason"]; after: number; left: Left };
 
-/** Usage of one caller with one model on one day. */
+/** A question for usage; rows come in the order of their keys. */
+export interface UsageQuery {
+  /** Days in UTC, both included. */
+  from: string;
+  to: string;
+  /** One caller, or all. */
+  caller: string | null;
+  /** Rows with all of these. */
+  tags: Readonly<Record<string, string>>;
+  /** The key of the row before the first; `null` from the beginning. */
+  after: UsageKey | null;
+  limit: number;
+}
+
+/** Day, caller, model and tags (as JSON) of a row: its place among all rows. */
+export type UsageKey = readonly [day: string, caller: string, model: string, tags: string];
+
+/** The state of one object at this moment. */
+export interface LimiterStatus {
+  /** The plan that it was told last. */
+  plan: Plan | null;
+  /** Requests with a lease, the oldest first. */
+  live: LiveRequest[];
+  /** Requests that wait for one. */
+  waiting: number;
+  left: Left;
+  /** USD. */
+  spent: { day: number; month: number; total: number };
+}
+
+/** A request that is under way. */
+export interface LiveRequest {
+  id: string;
+  caller: string | null;
+  model: string | null;
+  /** Milliseconds since it was admitted. */
+  age: number;
+}
+
+/** Usage of one caller, with the tags of its grant, with one model on one day. */
 export interface UsageRow {
   /** In UTC, as `2026-01-31`. */
   day: string;
   caller: string;
   /** As the caller named it. */
   model: string;
+  /** Those of the caller's grant, where it has any. */
+  tags?: Readonly<Record<string, string>>;
   /** Requests that a provider answered. */
   requests: number;
   promptTokens: number;
@@ -69,6 +115,7 @@ type Told<Op extends Message["op"]> = Extract<Message, { op: Op }>;
 interface Waiter {
   id: string;
   caller: string;
+  model: string;
   plan: Plan;
   tokens: number;
   cost: number;
@@ -82,17 +129,19 @@ const REMEMBERED = 10 * MINUTE;
 const USAGE_KEPT = 400 * 24 * 60 * MINUTE;
 /** Requests that may wait at one object, of all callers. */
 const MOST_WAITING = 10_000;
+/** Requests under way that are told. */
+const MOST_LISTED = 200;
 /** When to come back if there may be room at any time. */
 const SOON = 1000;
 
 const TABLES = [
   `CREATE TABLE IF NOT EXISTS requests (
     id TEXT PRIMARY KEY, tokens INTEGER NOT NULL, cost REAL NOT NULL DEFAULT 0, heard INTEGER NOT NULL, answered INTEGER, ended INTEGER,
-    settled INTEGER NOT NULL DEFAULT 0, counted INTEGER NOT NULL DEFAULT 0
+    settled INTEGER NOT NULL DEFAULT 0, counted INTEGER NOT NULL DEFAULT 0, caller TEXT, model TEXT, since INTEGER
   ) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS usage (
-    day TEXT, caller TEXT, model TEXT, requests INTEGER, promptTokens INTEGER, cached INTEGER, completionTokens INTEGER,
-    tokens INTEGER, cost REAL, estimated INTEGER, unknown INTEGER, PRIMARY KEY (day, caller, model)
+    day TEXT, caller TEXT, model TEXT, tags TEXT, requests INTEGER, promptTokens INTEGER, cached INTEGER, completionTokens INTEGER,
+    tokens INTEGER, cost REAL, estimated INTEGER, unknown INTEGER, PRIMARY KEY (day, caller, model, tags)
   ) WITHOUT ROWID`,
   "CREATE TABLE IF NOT EXISTS spent (period TEXT PRIMARY KEY, cost REAL NOT NULL) WITHOUT ROWID",
 ];
@@ -125,6 +174,8 @@ export class ChatwireLimiter {
   #waiting = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #tidied: number;
+  /** The plan that was told last. */
+  #plan: Plan | null = null;
 
   /**
    * The object is made by the platform.
@@ -168,7 +219,9 @@ export class ChatwireLimiter {
       case "cancel":
         return this.#cancel(message.id, now);
       case "usage":
-        return this.#usage(message);
+        return this.#usage(message.query);
+      case "state":
+        return this.#state(now);
     }
   }
 
@@ -179,6 +232,7 @@ export class ChatwireLimiter {
   }
 
   #admit({ wait, queue, ...request }: Told<"admit">, now: number): Promise<Admission> {
+    this.#plan = request.plan;
     return new Promise((answer) => {
       const own = this.#queues.get(request.caller) ?? [];
       const mayWait = own.length < queue && this.#waiting < MOST_WAITING;
@@ -239,7 +293,7 @@ export class ChatwireLimiter {
         caller,
         own.filter((one) => one !== waiter),
       );
-      refuse(waiter, { reason: "concurrent", at: null }, now);
+      this.#refuse(waiter, { reason: "concurrent", at: null }, now);
       break;
     }
     this.#look(now);
@@ -258,11 +312,11 @@ export class ChatwireLimiter {
       now,
       now - MINUTE, // The row counts against no limit after a restart.
     );
-    const { caller, model, promptTokens, cached, completionTokens, tokens, cost, estimated, startedAt } = record;
+    const { caller, model, tags, promptTokens, cached, completionTokens, tokens, cost, estimated, startedAt } = record;
     const day = dayOf(startedAt);
     this.#sql.exec(
-      `INSERT INTO usage VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (day, caller, model) DO UPDATE SET requests = requests + 1,
+      `INSERT INTO usage VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (day, caller, model, tags) DO UPDATE SET requests = requests + 1,
          promptTokens = promptTokens + excluded.promptTokens, cached = cached + excluded.cached,
          completionTokens = completionTokens + excluded.completionTokens, tokens = tokens + excluded.tokens,
          cost = CASE WHEN excluded.cost IS NULL THEN cost ELSE coalesce(cost, 0) + excluded.cost END,
@@ -270,6 +324,7 @@ export class ChatwireLimiter {
       day,
       caller,
       model,
+      tagsText(tags),
       promptTokens ?? 0,
       cached ?? 0,
       completionTokens ?? 0,
@@ -286,10 +341,41 @@ export class ChatwireLimiter {
     }
   }
 
-  #usage({ from, to, caller }: Told<"usage">): unknown[] {
-    const rows =
-      "SELECT * FROM usage WHERE day BETWEEN ? AND ? AND (caller = ? OR ? IS NULL) ORDER BY day, caller, model";
-    return [...this.#sql.exec(rows, from, to, caller, caller)];
+  #usage({ from, to, caller, tags, after, limit }: UsageQuery): unknown[] {
+    const where = ["day BETWEEN ? AND ?"];
+    const values: unknown[] = [from, to];
+    if (caller !== null) {
+      where.push("caller = ?");
+      values.push(caller);
+    }
+    for (const one of Object.entries(tags)) {
+      // Quotes within names and values are escaped, so that this is nowhere but where the tag is.
+      where.push("instr(tags, ?) > 0");
+      values.push(tagsText(Object.fromEntries([one])).slice(1, -1));
+    }
+    if (after) {
+      where.push("(day, caller, model, tags) > (?, ?, ?, ?)");
+      values.push(...after);
+    }
+    const order = "ORDER BY day, caller, model, tags LIMIT ?";
+    const rows = this.#sql.exec(`SELECT * FROM usage WHERE ${where.join(" AND ")} ${order}`, ...values, limit);
+    return Array.from(rows, ({ tags, ...row }) => ({ ...row, ...(tags !== "" && { tags: JSON.parse(String(tags)) }) }));
+  }
+
+  #state(now: number): LimiterStatus {
+    const rows = this.#sql.exec(
+      "SELECT id, caller, model, since FROM requests WHERE ended IS NULL ORDER BY since, id LIMIT ?",
+      MOST_LISTED,
+    );
+    const live = Array.from(rows, ({ id, caller, model, since }) => ({
+      id: String(id),
+      caller: caller === null ? null : String(caller),
+      model: model === null ? null : String(model),
+      age: Math.max(0, now - Number(since ?? now)),
+    }));
+    const plan = this.#plan;
+    const left = plan ? this.#meter.left(plan, now) : {};
+    return { plan, live, waiting: this.#waiting, left, spent: this.#meter.spent(now) };
   }
 
   /** Forgets what is too old to matter, now and then. */
@@ -305,7 +391,7 @@ export class ChatwireLimiter {
   #look(now: number): void {
     clearTimeout(this.#timer);
     for (let next = this.#next(); next; next = this.#next()) {
-      const { id, caller, plan, tokens, cost, until } = next;
+      const { id, caller, model, plan, tokens, cost, until } = next;
       const refusal = this.#meter.admit(id, plan, { tokens, cost }, now);
       if (refusal && until > now && (refusal.at ?? now) <= until) {
         this.#waitFor(refusal, now);
@@ -315,10 +401,11 @@ export class ChatwireLimiter {
       // The next turn of this caller comes after those of the others.
       this.#queues.delete(caller);
       this.#keep(caller, own, 1);
-      if (refusal) refuse(next, refusal, now);
+      if (refusal) this.#refuse(next, refusal, now);
       else {
-        const insert = "INSERT OR REPLACE INTO requests (id, tokens, cost, heard) VALUES (?, ?, ?, ?)";
-        this.#sql.exec(insert, id, tokens, cost, now);
+        const insert =
+          "INSERT OR REPLACE INTO requests (id, tokens, cost, heard, caller, model, since) VALUES (?, ?, ?, ?, ?, ?, ?)";
+        this.#sql.exec(insert, id, tokens, cost, now, caller, model ?? null, now);
         next.answer({ admitted: true, left: this.#meter.left(plan, now) });
       }
     }
@@ -341,7 +428,7 @@ export class ChatwireLimiter {
   #waitFor(refusal: Refusal, now: number): void {
     let first = Number.POSITIVE_INFINITY;
     for (const [caller, own] of this.#queues) {
-      const patient = own.filter((waiter) => waiter.until > now || refuse(waiter, refusal, now));
+      const patient = own.filter((waiter) => waiter.until > now || this.#refuse(waiter, refusal, now));
       if (patient.length < own.length) this.#keep(caller, patient);
       for (const { until } of patient) first = Math.min(first, until);
     }
@@ -349,9 +436,16 @@ export class ChatwireLimiter {
     const wake = Math.min(nextExpiry, refusal.at ?? nextExpiry, first);
     this.#timer = setTimeout(() => this.#look(this.#advance()), Math.max(1, wake - now));
   }
+
+  #refuse({ answer, plan }: Waiter, { reason, at }: Refusal, now: number): false {
+    const left = this.#meter.left(plan, now);
+    answer({ admitted: false, reason, after: at === null ? SOON : at - now, left });
+    return false;
+  }
 }
 
-function refuse({ answer }: Waiter, { reason, at }: Refusal, now: number): false {
-  answer({ admitted: false, reason, after: at === null ? SOON : at - now });
-  return false;
+/** Tags as JSON, in the order of their names; nothing where there are none. */
+export function tagsText(tags: UsageRow["tags"]): string {
+  const entries = Object.entries(tags ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  return entries.length === 0 ? "" : JSON.stringify(Object.fromEntries(entries));
 }

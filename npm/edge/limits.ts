@@ -5,7 +5,14 @@
  */
 import type { APIError, Fetch, Prices } from "chatwire";
 import { Lease, LimiterObject } from "./lease.ts";
-import type { Admission, UsageRow } from "./limiter.ts";
+import {
+  type Admission,
+  type LimiterStatus,
+  tagsText,
+  type UsageKey,
+  type UsageQuery,
+  type UsageRow,
+} from "./limiter.ts";
 import type { Left } from "./meter.ts";
 import type { DurableNamespace, Plan, ProviderOptions, UsageRecord } from "./options.ts";
 import { Problem } from "./problem.ts";
@@ -32,12 +39,14 @@ const WORDS: Record<keyof Plan, string> = {
 };
 
 /** A refusal of ours, as a provider's answer, so that the next provider is asked. */
-type Refusal = { refusal: Response };
+type Refusal = { refusal: Response; left?: Left };
 
 /** A request that asks for leases. */
 export interface LimitRequest {
   recordId: string;
   caller: string;
+  /** As the caller named it. */
+  model: string;
   /** In place of the one that callers have otherwise. */
   plan: Plan | undefined;
   /** The provider that is asked first, with which key, and the parameters it would get. */
@@ -56,6 +65,7 @@ interface LeaseRequest {
   plan: Plan;
   id: string;
   caller: string;
+  model: string;
   reservation: Reservation;
   wait: number;
   signal?: AbortSignal | undefined;
@@ -74,6 +84,7 @@ export interface AttemptSource {
 /** The leases of one request. */
 export class RequestLeases {
   readonly caller: string;
+  readonly model: string;
   /** For the first attempt; those after it ask for their own. */
   first: Lease | Refusal | undefined;
   /** The key that it is for. */
@@ -90,8 +101,14 @@ export class RequestLeases {
   #settled: Promise<boolean> | undefined;
 
   /** @param unleased finds the object for the usage of an answer that needed no lease */
-  constructor(caller: string, own: Lease | undefined, left: Left, unleased: (provider: string) => Lease | undefined) {
+  constructor(
+    { caller, model }: Pick<LimitRequest, "caller" | "model">,
+    own: Lease | undefined,
+    left: Left,
+    unleased: (provider: string) => Lease | undefined,
+  ) {
     this.caller = caller;
+    this.model = model;
     this.#own = own;
     this.left = left;
     this.#unleased = unleased;
@@ -153,15 +170,20 @@ export class Limits {
   readonly #wait: number;
   readonly #queue: number;
   readonly #names = new Map<string, string>();
-  readonly #providers: ReadonlyMap<string, { object: LimiterObject; plan: Plan | undefined }>;
+  /** With an object for each key of a provider. */
+  readonly #providers: ReadonlyMap<string, { objects: readonly LimiterObject[]; plan: Plan | undefined }>;
 
-  /** @param providers their plans, by the names in `providers` of the gateway */
+  /**
+   * @param providers their plans, by the names in `providers` of the gateway
+   * @param isWatched requests are known while they run, also where no plan asks for that
+   */
   constructor(
     namespace: DurableNamespace,
     caller: Plan | undefined,
     providers: Readonly<Record<string, { options: ProviderOptions; plan: Plan | undefined }>>,
     wait: number,
     queue: number,
+    isWatched = false,
   ) {
     this.#namespace = namespace;
     this.#callerPlan = caller;
@@ -169,10 +191,11 @@ export class Limits {
     this.#queue = queue;
     this.#providers = new Map(
       Object.entries(providers).map(([name, { options, plan }]) => {
-        const [key] = options.keys ?? [options.apiKey];
-        const apiKey = typeof key === "object" && key !== null ? key.apiKey : key;
-        const find = () => this.#nameOf(name, apiKey);
-        return [name, { object: new LimiterObject(namespace, find), plan }];
+        const objects = (options.keys ?? [options.apiKey]).map((key) => {
+          const apiKey = typeof key === "object" && key !== null ? key.apiKey : key;
+          return new LimiterObject(namespace, () => this.#nameOf(name, apiKey));
+        });
+        return [name, { objects, plan: plan ?? (isWatched ? {} : undefined) }];
       }),
     );
   }
@@ -186,6 +209,7 @@ export class Limits {
     const {
       recordId: id,
       caller,
+      model,
       plan = this.#callerPlan,
       provider,
       apiKey,
@@ -195,16 +219,16 @@ export class Limits {
       waitUntil,
     } = request;
     const patience = Date.now() + this.#wait;
-    const common = { id, caller, reservation: reservationOf(params, prices), signal, waitUntil };
+    const common = { id, caller, model, reservation: reservationOf(params, prices), signal, waitUntil };
     let own: { lease: Lease; left: Left } | undefined;
     try {
       if (plan) {
         const object = new LimiterObject(this.#namespace, async () => `caller:${caller}`);
         const found = await this.#ask({ ...common, object, plan, wait: this.#wait });
-        if ("refusal" in found) throw (await problemIn(found.refusal)) ?? found;
+        if ("refusal" in found) throw (await problemIn(found)) ?? found;
         own = found;
       }
-      const leases = new RequestLeases(caller, own?.lease, own?.left ?? {}, (name) => this.#unleased(name, id));
+      const leases = new RequestLeases(request, own?.lease, own?.left ?? {}, (name) => this.#unleased(name, id));
       leases.firstKey = apiKey;
       leases.first = await this.#askProvider(provider, apiKey, { ...common, wait: Math.max(0, patience - Date.now()) });
       return leases;
@@ -226,7 +250,8 @@ export class Limits {
     let found = leases?.firstFor(apiKey);
     if (!found && this.#providers.get(provider)?.plan) {
       const reservation = reservationOf(params ?? JSON.parse(body), [prices]);
-      const request = { id: crypto.randomUUID(), caller: leases?.caller ?? "", reservation, wait: 0, signal };
+      const { caller = "", model = "" } = leases ?? {};
+      const request = { id: crypto.randomUUID(), caller, model, reservation, wait: 0, signal };
       found = await this.#askProvider(provider, apiKey, request);
     }
     if (found && "refusal" in found) return found.refusal;
@@ -249,16 +274,42 @@ export class Limits {
     }
   }
 
-  /** Usage of the days `from` to `to` (in UTC, both included): of one caller, or of all (`null`). */
-  async usage(from: string, to: string, caller: string | null): Promise<UsageRow[]> {
-    const objects = new Map<string, LimiterObject>();
-    for (const { object } of this.#providers.values()) objects.set(await object.name(), object);
+  /** Usage, by the order of its keys: at most `limit` rows. */
+  async usage(query: UsageQuery): Promise<UsageRow[]> {
     const rows = await Promise.all(
-      [...objects.values()].map((object) =>
-        object.sendWithRetries<UsageRow[]>(() => ({ op: "usage", from, to, caller }), PAUSES),
+      (await this.#keyObjects()).map(([, object]) =>
+        object.sendWithRetries<UsageRow[]>(() => ({ op: "usage", query }), PAUSES),
       ),
     );
-    return merged(rows.flat());
+    return merged(rows.flat()).slice(0, query.limit);
+  }
+
+  /** The state of the objects of all providers' keys, by provider: several keys, several entries. */
+  async providers(): Promise<[name: string, LimiterStatus][]> {
+    return Promise.all(
+      (await this.#keyObjects()).map(async ([name, object]) => [name, await this.#statusOf(object)] as const),
+    ) as Promise<[string, LimiterStatus][]>;
+  }
+
+  /** The same of a caller's. */
+  caller(name: string): Promise<LimiterStatus> {
+    return this.#statusOf(new LimiterObject(this.#namespace, async () => `caller:${name}`));
+  }
+
+  #statusOf(object: LimiterObject): Promise<LimiterStatus> {
+    return object.sendWithRetries<LimiterStatus>(() => ({ op: "state" }), PAUSES);
+  }
+
+  /** The objects of all keys, each once, with the name of the first provider that has it. */
+  async #keyObjects(): Promise<[provider: string, LimiterObject][]> {
+    const found = new Map<string, [string, LimiterObject]>();
+    for (const [provider, { objects }] of this.#providers) {
+      for (const object of objects) {
+        const name = await object.name();
+        if (!found.has(name)) found.set(name, [provider, object]);
+      }
+    }
+    return [...found.values()];
   }
 
   /**
@@ -274,8 +325,8 @@ export class Limits {
   }
 
   #unleased(provider: string, id: string): Lease | undefined {
-    const known = this.#providers.get(provider);
-    return known && new Lease(known.object, id, NOTHING);
+    const [object] = this.#providers.get(provider)?.objects ?? [];
+    return object && new Lease(object, id, NOTHING);
   }
 
   /** The name of a key's object. A hash is made once for each key. */
@@ -299,7 +350,7 @@ export class Limits {
   }
 
   async #ask(request: LeaseRequest): Promise<{ lease: Lease; left: Left } | Refusal> {
-    const { object, plan, id, caller, reservation, wait, signal, waitUntil } = request;
+    const { object, plan, id, caller, model, reservation, wait, signal, waitUntil } = request;
     const lease = new Lease(object, id, reservation);
     const { tokens, cost } = reservation;
     let admission: Admission;
@@ -307,7 +358,7 @@ export class Limits {
       const until = Date.now() + wait;
       const queue = this.#queue;
       const message = () =>
-        ({ op: "admit", id, caller, plan, tokens, cost, wait: Math.max(0, until - Date.now()), queue }) as const;
+        ({ op: "admit", id, caller, model, plan, tokens, cost, wait: Math.max(0, until - Date.now()), queue }) as const;
       const asking = object.sendWithRetries<Admission>(message, PAUSES, signal);
       // A worker whose caller leaves lives on for this alone.
       waitUntil?.(asking.catch(() => {}));
@@ -323,7 +374,8 @@ export class Limits {
     }
     if (admission.admitted) return { lease: lease.hold(), left: admission.left };
     const seconds = Math.max(1, Math.ceil(admission.after / 1000));
-    return { refusal: refusal(USED_UP, `${WORDS[admission.reason]} Try again in ${seconds} s.`, seconds) };
+    const words = `${WORDS[admission.reason]} Try again in ${seconds} s.`;
+    return { refusal: refusal(USED_UP, words, seconds), left: admission.left };
   }
 }
 
@@ -355,45 +407,87 @@ export function limitProblem({
   return new Problem(429, "rate_limit_exceeded", message, { headers: { "retry-after": seconds } });
 }
 
-async function problemIn(response: Response): Promise<Problem | undefined> {
-  const { error } = (await response.json()) as { error: { code: string } };
-  return limitProblem({ code: error.code, error, headers: response.headers });
+/** The problem of a caller whose own plan is used up. */
+async function problemIn({ refusal, left }: Refusal): Promise<Problem | undefined> {
+  const { error } = (await refusal.json()) as { error: { code: string } };
+  const problem = limitProblem({ code: error.code, error, headers: refusal.headers });
+  if (problem) Object.assign(problem.headers, limitHeaders(left));
+  return problem;
 }
+
+/** The headers that say what is left of a caller's plan, by the names and in the units of OpenAI's; budgets are in USD. */
+function limitHeaders({ requests, tokens, cost }: Left = {}): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [name, rest] of Object.entries({ requests, tokens })) {
+    if (!rest) continue;
+    headers[`x-ratelimit-limit-${name}`] = String(rest.limit);
+    headers[`x-ratelimit-remaining-${name}`] = String(Math.floor(rest.left));
+    headers[`x-ratelimit-reset-${name}`] = durationOf(rest.reset);
+  }
+  if (cost) {
+    headers["x-chatwire-budget-limit"] = String(cost.limit);
+    headers["x-chatwire-budget-remaining"] = String(Number(cost.left.toFixed(6)));
+    headers["x-chatwire-budget-reset"] = durationOf(cost.reset);
+  }
+  return headers;
+}
+
+/** As OpenAI writes it: `20ms`, `7s`, `1m30s`, `2h0m0s`. */
+function durationOf(ms: number): string {
+  if (ms < 1000) return `${ms}ms`;
+  const seconds = Math.ceil(ms / 1000);
+  const [minutes, hours] = [Math.floor(seconds / 60), Math.floor(seconds / 3600)];
+  if (hours > 0) return `${hours}h${minutes % 60}m${seconds % 60}s`;
+  return minutes > 0 ? `${minutes}m${seconds % 60}s` : `${seconds}s`;
+}
+
+/** The names of all these headers. */
+export const LIMIT_HEADERS: readonly string[] = [
+  ...["requests", "tokens"].flatMap((name) =>
+    ["limit", "remaining", "reset"].map((what) => `x-ratelimit-${what}-${name}`),
+  ),
+  ...["limit", "remaining", "reset"].map((what) => `x-chatwire-budget-${what}`),
+];
 
 /** Says in an answer's headers what is left of the caller's plan. */
 export function withLimits(response: Response, leases: RequestLeases | undefined): Response {
-  const { requests, tokens, cost } = leases?.left ?? {};
-  const headers = {
-    "x-ratelimit-remaining-requests": requests,
-    "x-ratelimit-remaining-tokens": tokens,
-    "x-chatwire-budget-remaining": cost === undefined ? undefined : Number(cost.toFixed(6)),
-  };
-  for (const [name, value] of Object.entries(headers))
-    if (value !== undefined) response.headers.set(name, String(value));
+  for (const [name, value] of Object.entries(limitHeaders(leases?.left))) response.headers.set(name, value);
   return response;
 }
 
-/** Rows of the same day, caller and model added up. */
+/** Rows of the same key added up, in the order of their keys. */
 function merged(rows: readonly UsageRow[]): UsageRow[] {
   const sums = new Map<string, UsageRow>();
   for (const row of rows) {
-    const key = JSON.stringify([row.day, row.caller, row.model]);
+    const key = JSON.stringify(keyOf(row));
     const sum = sums.get(key);
     if (!sum) {
       sums.set(key, { ...row });
       continue;
     }
-    for (const name of [
-      "requests",
-      "promptTokens",
-      "cached",
-      "completionTokens",
-      "tokens",
-      "estimated",
-      "unknown",
-    ] as const)
-      sum[name] += row[name];
+    for (const name of COUNTS) sum[name] += row[name];
     if (row.cost !== null) sum.cost = (sum.cost ?? 0) + row.cost;
   }
-  return [...sums.keys()].sort().map((key) => sums.get(key) as UsageRow);
+  return [...sums.values()].sort((a, b) => compareKeys(keyOf(a), keyOf(b)));
+}
+
+const COUNTS = [
+  ...(["requests", "promptTokens", "cached", "completionTokens", "tokens"] as const),
+  ...(["estimated", "unknown"] as const),
+] as const;
+
+/** The key of a row. */
+export function keyOf({ day, caller, model, tags }: UsageRow): UsageKey {
+  return [day, caller, model, tagsText(tags)];
+}
+
+/** As SQLite compares texts: by their bytes, which is the order of code points, and not of UTF-16 units. */
+function compareKeys(a: UsageKey, b: UsageKey): number {
+  for (const [index, text] of a.entries()) {
+    const [mine, others] = [[...text], [...(b[index] as string)]];
+    const at = mine.findIndex((sign, at) => sign !== others[at]);
+    if (at >= 0) return (mine[at]?.codePointAt(0) ?? 0) - (others[at]?.codePointAt(0) ?? -1);
+    if (mine.length < others.length) return -1;
+  }
+  return 0;
 }

@@ -48,11 +48,18 @@ const NOTHING_SPENT: Spent = { day: "", month: "", inDay: 0, inMonth: 0, inAll: 
 /** The amounts that are set aside for a request. */
 type Reserved = Pick<Reservation, "tokens" | "cost">;
 
-/** The rest of a plan's requests and tokens in this minute, and of its budgets in USD. */
+/** A limit of a plan, how much of it is left, and in how many milliseconds all of it is there again if nothing more is asked. */
+export interface Rest {
+  limit: number;
+  left: number;
+  reset: number;
+}
+
+/** The rest of a plan's requests and tokens in this minute, and of the narrowest of its budgets in USD. */
 export interface Left {
-  requests?: number;
-  tokens?: number;
-  cost?: number;
+  requests?: Rest;
+  tokens?: Rest;
+  cost?: Rest;
 }
 
 interface Running {
@@ -84,6 +91,11 @@ class Window {
       this.#entries.splice(0, this.#first);
       this.#first = 0;
     }
+  }
+
+  /** When none of it counts any more; `undefined` where none does. */
+  get lastFrees(): number | undefined {
+    return this.#first < this.#entries.length ? this.#entries.at(-1)?.frees : undefined;
   }
 
   /** When so much of it counts no more; `undefined` where there is less. */
@@ -237,24 +249,44 @@ export class Meter {
   /** The rest of a plan, as far as it has limits: never below 0. */
   left(plan: Plan, now: number): Left {
     const { requestsPerMinute, tokensPerMinute } = plan;
-    const rest = (limit: number, taken: number) => Math.max(0, limit - taken);
-    const budgets = this.#budgets(plan, now).map(({ limit, spent }) => rest(limit, spent + this.#reservedCost));
+    const rest = (limit: number, taken: number, freed: number): Rest => ({
+      limit,
+      left: Math.max(0, limit - taken),
+      reset: Math.max(0, Math.ceil(freed - now)),
+    });
+    /** A request that still runs counts for a minute after its end at least. */
+    const freed = (window: Window, isGrowing: boolean) =>
+      Math.max(window.lastFrees ?? now, isGrowing ? now + MINUTE : now);
+    const budgets = this.#budgets(plan, now).map(({ limit, spent, at }) => rest(limit, spent + this.#reservedCost, at));
+    const [first, ...others] = budgets;
     return {
       ...(requestsPerMinute !== undefined && {
-        requests: rest(requestsPerMinute, this.#unanswered + this.#answers.sum),
+        requests: rest(
+          requestsPerMinute,
+          this.#unanswered + this.#answers.sum,
+          freed(this.#answers, this.#unanswered > 0),
+        ),
       }),
-      ...(tokensPerMinute !== undefined && { tokens: rest(tokensPerMinute, this.#reserved + this.#used.sum) }),
-      ...(budgets.length > 0 && { cost: Math.min(...budgets) }),
+      ...(tokensPerMinute !== undefined && {
+        tokens: rest(tokensPerMinute, this.#reserved + this.#used.sum, freed(this.#used, this.#reserved > 0)),
+      }),
+      ...(first && { cost: others.reduce((least, one) => (one.left < least.left ? one : least), first) }),
     };
   }
 
-  #budgets(plan: Plan, now: number): { reason: keyof Plan; limit: number; spent: number; at: number }[] {
+  /** USD that were spent in this day and month, and in all. */
+  spent(now: number): { day: number; month: number; total: number } {
     const { day, month, inDay, inMonth, inAll } = this.#spent;
+    return { day: day === dayOf(now) ? inDay : 0, month: month === monthOf(now) ? inMonth : 0, total: inAll };
+  }
+
+  #budgets(plan: Plan, now: number): { reason: keyof Plan; limit: number; spent: number; at: number }[] {
+    const { day, month, total } = this.spent(now);
     const budgets = [
-      { reason: "costPerDay", spent: day === dayOf(now) ? inDay : 0, at: nextDay(now) },
-      { reason: "costPerMonth", spent: month === monthOf(now) ? inMonth : 0, at: nextMonth(now) },
+      { reason: "costPerDay", spent: day, at: nextDay(now) },
+      { reason: "costPerMonth", spent: month, at: nextMonth(now) },
       // A total budget frees only when its limit is raised; no request waits for that.
-      { reason: "costTotal", spent: inAll, at: nextDay(now) },
+      { reason: "costTotal", spent: total, at: nextDay(now) },
     ] as const;
     return budgets.flatMap((budget) => {
       const limit = plan[budget.reason];

@@ -402,6 +402,13 @@ export interface GatewayOptions {
   cache?: CacheOptions;
   /** Code of yours before and after a chat completion: to change, refuse or redact. */
   hooks?: GatewayHooks;
+  /**
+   * Serves a page at `/admin` that shows usage, limits and requests under way to those who enter the token of a caller with
+   * `readsUsage`, and changes nothing. It needs `limiter` and `authorize`; each request then takes a lease, also where no plan
+   * asks for that.
+   * @default false
+   */
+  admin?: boolean;
   /** Origins whose pages may call, or `"*"`. The gateway's own always may. */
   cors?: readonly string[] | "*";
   /**

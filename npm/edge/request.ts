@@ -236,6 +236,7 @@ function capTokens(params: Params, cap: number | undefined, understood: readonly
 
 /** The facts of a request that the limits have to know. */
 export function limitsOf(request: ChatRequest): {
+  model: string;
   provider: string;
   apiKey: ProviderOptions["apiKey"];
   params: Readonly<Record<string, unknown>>;
@@ -244,5 +245,7 @@ export function limitsOf(request: ChatRequest): {
   const [first] = request.route.places;
   const { params } = providerRequestOf(request, first);
   const [key] = keysInOrder(first);
-  return { provider: first.name, apiKey: key?.apiKey, params: params as unknown as Params, prices: pricesOf(request) };
+  const { model } = request;
+  const prices = pricesOf(request);
+  return { model, provider: first.name, apiKey: key?.apiKey, params: params as unknown as Params, prices };
 }

@@ -164,7 +164,7 @@ export class ChatwireStreams {
     void this.#storage.put("entry", entry);
     void this.#storage.setAlarm(entry.startedAt + LOOK_AGAIN);
 
-    const { caller, plan, tags, recordId, requestId } = order;
+    const { caller, plan, tags, recordId, requestId, trace } = order;
     const { signal } = this.#stop;
     // The platform keeps an object alive by what it waits for.
     const waitUntil = () => {};
@@ -182,6 +182,7 @@ export class ChatwireStreams {
         tags,
         request,
         recordId,
+        trace,
         leases,
         waitUntil,
       });

@@ -1,8 +1,8 @@
 /**
- * `GET /v1/usage`: what was used, by caller, model and day.
+ * `GET /v1/usage`: what was used, by caller, model, tags and day; and `GET /v1/limits`: what runs now, and what is left.
  */
-import type { UsageRow } from "./limiter.ts";
-import type { Limits } from "./limits.ts";
+import type { LimiterStatus, UsageKey, UsageQuery, UsageRow } from "./limiter.ts";
+import { keyOf, type Limits } from "./limits.ts";
 import { dayOf, MINUTE } from "./meter.ts";
 import type { Grant } from "./options.ts";
 import { Problem } from "./problem.ts";
@@ -14,6 +14,23 @@ export interface UsageReport {
   from: string;
   to: string;
   data: UsageRow[];
+  /** There are further rows: ask again with `after`. */
+  has_more: boolean;
+  /** The value for `after`; `null` with the last page. */
+  next: string | null;
+}
+
+/** The state of one provider's key, or of one caller, at this moment. */
+export interface LimitsEntry extends LimiterStatus {
+  kind: "provider" | "caller";
+  /** A provider with several keys has several entries. */
+  name: string;
+}
+
+/** The body of an answer of `GET /v1/limits`. */
+export interface LimitsReport {
+  object: "list";
+  data: LimitsEntry[];
 }
 
 const DAY = 24 * 60 * MINUTE;
@@ -22,7 +39,13 @@ const USUAL_DAYS = 30;
 /** A report is small. */
 const MOST_DAYS = 93;
 
-/** @throws {Problem} 400, `from` and `to` are not two days in order; 503, the limiter cannot be reached */
+/** Rows of one page: the usual number, and the most. */
+const USUAL_ROWS = 1000;
+const MOST_ROWS = 10_000;
+/** Callers of `GET /v1/limits`. */
+const MOST_CALLERS = 50;
+
+/** @throws {Problem} 400, the query makes no sense; 503, the limiter cannot be reached */
 export async function usageReport(limits: Limits, grant: Grant, query: URLSearchParams): Promise<UsageReport> {
   const to = dayIn(query, "to") ?? dayOf(Date.now());
   const from = dayIn(query, "from") ?? dayOf(Date.parse(to) - USUAL_DAYS * DAY);
@@ -33,8 +56,48 @@ export async function usageReport(limits: Limits, grant: Grant, query: URLSearch
     });
   }
   const caller = grant.readsUsage ? query.get("caller") : grant.caller;
+  const limit = rowsIn(query);
+  // One more says whether there is another page.
+  const wanted = { from, to, caller, tags: tagsIn(query), after: keyIn(query), limit: limit + 1 };
+  const rows = await reached(limits.usage(wanted));
+  const data = rows.slice(0, limit);
+  const last = data.at(-1);
+  const next = rows.length > limit && last ? cursorOf(keyOf(last)) : null;
+  return { object: "list", from, to, data, has_more: next !== null, next };
+}
+
+/**
+ * @param query `caller` names one; otherwise those with requests under way, and those of this day
+ * @throws {Problem} 503, the limiter cannot be reached
+ */
+export async function limitsReport(limits: Limits, grant: Grant, query: URLSearchParams): Promise<LimitsReport> {
+  if (!grant.readsUsage) return { object: "list", data: [await reached(callerEntry(limits, grant.caller))] };
+  const providers = (await reached(limits.providers())).map(([name, status]) => ({
+    ...({ kind: "provider", name } as const),
+    ...status,
+  }));
+  const named = query.get("caller");
+  const callers = named === null ? await reached(callersOf(limits, providers)) : [named];
+  const entries = await reached(Promise.all(callers.map((name) => callerEntry(limits, name))));
+  return { object: "list", data: [...providers, ...entries] };
+}
+
+async function callerEntry(limits: Limits, name: string): Promise<LimitsEntry> {
+  return { kind: "caller", name, ...(await limits.caller(name)) };
+}
+
+async function callersOf(limits: Limits, providers: readonly LimitsEntry[]): Promise<string[]> {
+  const day = dayOf(Date.now());
+  const today = await limits.usage({ ...EVERYTHING, from: day, to: day });
+  const live = providers.flatMap(({ live }) => live.flatMap(({ caller }) => caller ?? []));
+  return [...new Set([...live, ...today.map(({ caller }) => caller)])].slice(0, MOST_CALLERS);
+}
+
+const EVERYTHING: Omit<UsageQuery, "from" | "to"> = { caller: null, tags: {}, after: null, limit: MOST_ROWS };
+
+async function reached<T>(asked: Promise<T>): Promise<T> {
   try {
-    return { object: "list", from, to, data: await limits.usage(from, to, caller) };
+    return await asked;
   } catch (error) {
     console.error("chatwire/edge: a limiter could not be asked:", (error as Error)?.name);
     throw new Problem(503, "limiter_unavailable", "The usage could not be read. Try again in a moment.");
@@ -44,12 +107,14 @@ export async function usageReport(limits: Limits, grant: Grant, query: URLSearch
 /** Counters of Prometheus, by caller and model, with the sums of all days that are kept. */
 export async function metricsOf(limits: Limits): Promise<string> {
   const now = Date.now();
-  let rows: UsageRow[];
-  try {
-    rows = await limits.usage(dayOf(now - KEPT_DAYS * DAY), dayOf(now), null);
-  } catch (error) {
-    console.error("chatwire/edge: a limiter could not be reached:", (error as Error)?.name);
-    throw new Problem(503, "limiter_unavailable", "The usage could not be read. Try again in a moment.");
+  const query = { ...EVERYTHING, from: dayOf(now - KEPT_DAYS * DAY), to: dayOf(now) };
+  const rows: UsageRow[] = [];
+  for (let after: UsageKey | null = null; ; ) {
+    const page: UsageRow[] = await reached(limits.usage({ ...query, after }));
+    rows.push(...page);
+    const last = page.at(-1);
+    if (page.length < MOST_ROWS || !last) break;
+    after = keyOf(last);
   }
   const sums = new Map<string, UsageRow>();
   for (const row of rows) {
@@ -93,6 +158,50 @@ const KEPT_DAYS = 399;
 /** A value of a label, after the text format of Prometheus. */
 function label(text: string): string {
   return text.replace(/[\\"\n]/g, (sign) => (sign === "\n" ? "\\n" : `\\${sign}`));
+}
+
+function rowsIn(query: URLSearchParams): number {
+  const text = query.get("limit");
+  if (text === null) return USUAL_ROWS;
+  const limit = /^\d{1,6}$/.test(text) ? Number(text) : 0;
+  if (limit >= 1 && limit <= MOST_ROWS) return limit;
+  throw new Problem(400, "invalid_value", `limit is a number from 1 to ${MOST_ROWS}.`, { param: "limit" });
+}
+
+/** `tag=unit:a`, as often as there are tags. */
+function tagsIn(query: URLSearchParams): Record<string, string> {
+  const pairs = query.getAll("tag").map((text) => {
+    const [, name, value] = /^([^:]+):(.*)$/s.exec(text) ?? [];
+    if (name === undefined || value === undefined) {
+      throw new Problem(400, "invalid_value", "tag is a name and a value, such as unit:a.", { param: "tag" });
+    }
+    return [name, value] as const;
+  });
+  return Object.fromEntries(pairs);
+}
+
+/** Where a page ended, as the text that is given as `after`. */
+function cursorOf(key: UsageKey): string {
+  return btoa(String.fromCharCode(...new TextEncoder().encode(JSON.stringify(key))))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replace(/=+$/, "");
+}
+
+function keyIn(query: URLSearchParams): UsageKey | null {
+  const text = query.get("after");
+  if (text === null) return null;
+  try {
+    const bytes = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
+    const json = new TextDecoder().decode(Uint8Array.from(bytes, (sign) => sign.charCodeAt(0)));
+    const key: unknown = JSON.parse(json);
+    if (Array.isArray(key) && key.length === 4 && key.every((part) => typeof part === "string")) {
+      return key as unknown as UsageKey;
+    }
+  } catch {
+    // It is no cursor.
+  }
+  throw new Problem(400, "invalid_value", "after is the `next` of the page before.", { param: "after" });
 }
 
 function dayIn(query: URLSearchParams, param: "from" | "to"): string | undefined {

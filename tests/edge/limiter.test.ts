@@ -18,8 +18,20 @@ function object() {
     clock,
     restart: objects.restart,
     admit: async (id: string, plan: object, { tokens = 0, cost = 0, wait = 0, caller = "any", queue = 100 } = {}) => {
-      const admission = (await tell({ op: "admit", id, caller, plan, tokens, cost, wait, queue })) as Admission;
-      return admission.admitted ? { admitted: true } : admission;
+      const admission = (await tell({
+        op: "admit",
+        id,
+        caller,
+        model: "m",
+        plan,
+        tokens,
+        cost,
+        wait,
+        queue,
+      })) as Admission;
+      if (admission.admitted) return { admitted: true };
+      const { left: _, ...refusal } = admission;
+      return refusal;
     },
     renew: (id: string, answered: number | null = null) => tell({ op: "renew", id, tokens: 0, cost: 0, answered }),
     settle: (id: string, { tokens = 0, answered = null, record = null }: Partial<Settled> = {}) =>
@@ -28,7 +40,10 @@ function object() {
         record: record && ({ recordId: id, ...record } as UsageRecord),
       }),
     cancel: (id: string) => tell({ op: "cancel", id }),
-    usage: async () => (await tell({ op: "usage", from: "2026-01-01", to: "2026-12-31", caller: null })) as object[],
+    usage: async () => {
+      const query = { from: "2026-01-01", to: "2026-12-31", caller: null, tags: {}, after: null, limit: 100 };
+      return (await tell({ op: "usage", query })) as object[];
+    },
   };
 }
 interface Settled {
