@@ -20,7 +20,8 @@ export function reports() {
   };
   const { name, exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const written = new Map();
-  for (const [path, { types }] of Object.entries(exports)) {
+  for (const [path, { types: given }] of Object.entries(exports)) {
+    const types = typeof given === "object" ? given.default : given;
     if (!types) continue;
     const entry = join(name, path);
     const lines = exportsOf(types, read)
