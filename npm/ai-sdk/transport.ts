@@ -8,6 +8,7 @@ import {
   type ChatCompletionMessageParam,
   type ChatStream,
   Chatwire,
+  ChatwireError,
   type ClientOptions,
 } from "chatwire";
 import { toUIMessageStream, type UIMessageStreamOptions } from "./ui.ts";
@@ -62,7 +63,13 @@ export class ChatwireTransport<Message extends UIMessage = UIMessage> implements
   readonly #options: ChatwireTransportOptions;
   readonly #client: Chatwire;
 
+  /** @throws {ChatwireError} the options make no sense, or name no model */
   constructor(options: ChatwireTransportOptions) {
+    if (typeof options?.model !== "string" || options.model === "") {
+      throw new ChatwireError(
+        `The transport has no model: give it one by name, as in new ChatwireTransport({ client, model: "electron" }).`,
+      );
+    }
     this.#options = options;
     this.#client = options.client instanceof Chatwire ? options.client : new Chatwire(options.client);
   }

@@ -4,12 +4,28 @@
  * Follows `semantic-conventions-genai` 0.1.0 (status: development). `@opentelemetry/api` is an optional peer, which only this entry
  * loads. Contents of messages and answers are never recorded: the hooks that it listens to do not have them.
  */
-import { type Attributes, context, metrics, type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+
+import type { Attributes, Span } from "@opentelemetry/api";
+import * as api from "@opentelemetry/api";
 import type { Hooks, RunnableTool } from "chatwire";
+import { ChatwireError } from "chatwire";
 import type { UsageRecord } from "chatwire/edge";
+
+const { context, metrics, SpanKind, SpanStatusCode, trace } = api;
 
 /** The name of the tracer and of the meter. */
 const SCOPE = "chatwire";
+
+/** @throws {ChatwireError} another major version of `@opentelemetry/api` is installed */
+function mustBeOurMajor(): void {
+  const has = (part: object | undefined, name: string) =>
+    typeof (part as Record<string, unknown>)?.[name] === "function";
+  if (has(trace, "getTracer") && has(metrics, "getMeter") && has(context, "active") && SpanKind && SpanStatusCode)
+    return;
+  throw new ChatwireError(
+    "chatwire/otel is for version 1 of @opentelemetry/api, from 1.9 on, and the one that is installed lacks parts of it: install @opentelemetry/api@1.",
+  );
+}
 
 type Told<Name extends keyof Hooks> = Parameters<NonNullable<Hooks[Name]>>[0];
 type Call = Told<"onRequest"> | Told<"onWait"> | Told<"onOutcome">;
@@ -56,6 +72,7 @@ interface Running {
  * ```
  */
 export function telemetry(): Hooks {
+  mustBeOurMajor();
   const tracer = trace.getTracer(SCOPE);
   const instruments = instrumentsOf();
   const running = new Map<string, Running>();
@@ -129,6 +146,7 @@ export function telemetry(): Hooks {
  * ```
  */
 export function traced<Args>(tool: RunnableTool<Args>): RunnableTool<Args> {
+  mustBeOurMajor();
   const tracer = trace.getTracer(SCOPE);
   const duration = metrics.getMeter(SCOPE).createHistogram("gen_ai.execute_tool.duration", { unit: "s" });
   const attributes = { "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": tool.name };
@@ -163,6 +181,7 @@ export function traced<Args>(tool: RunnableTool<Args>): RunnableTool<Args> {
  * ```
  */
 export function usageTelemetry(): (record: UsageRecord) => void {
+  mustBeOurMajor();
   const tracer = trace.getTracer(SCOPE);
   const instruments = instrumentsOf();
   return (record) => {

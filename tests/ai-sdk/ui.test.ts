@@ -206,6 +206,12 @@ describe("ChatwireTransport", () => {
     assert.deepEqual(asked, ["GET /v1/streams/s1", "DELETE /v1/streams/s1"]);
   });
 
+  it("needs the name of a model", () => {
+    for (const options of [{ client: {} }, { client: {}, model: "" }, undefined]) {
+      assert.throws(() => new ChatwireTransport(options as never), { name: "ChatwireError", message: /has no model/ });
+    }
+  });
+
   it("rejects with the server's refusal", async () => {
     const { fetch } = answering('{"error":{"message":"No such plan"}}', { status: 403 });
     const chat = new PlainChat(new ChatwireTransport({ client: clientOf(fetch), model: "m" }));
