@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 /**
  * The command `chatwire`: `chatwire emulator` serves the emulator until it is stopped, `chatwire replay` shows a recording,
- * `chatwire demo` serves the demo page, `chatwire chat` is a conversation in the terminal.
+ * `chatwire demo` serves the demo page, `chatwire chat` is a conversation in the terminal, `chatwire doctor` looks at a project.
  */
 import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { serveDemo } from "./demo.ts";
+import { diagnose } from "./doctor.ts";
 import { createEmulator, type LedgerRecord } from "./emulator/index.ts";
 import { serve } from "./emulator/serve.ts";
 import { KeyCommandError, manageKeys } from "./key-command.ts";
@@ -45,6 +47,11 @@ A conversation in the terminal. With a pipe for input, one question and its answ
   --model NAME              the model (electron)
   --system TEXT             goes before the conversation
   --emulator                talks to the emulator: no key, no network
+
+chatwire doctor [FOLDER]
+
+Says which tool a project is built with, whether the engine will be found there, and the line to write. It ends with 1 where something
+has to be written.
 
 chatwire keys list | create | limit ID | revoke ID
 
@@ -252,7 +259,15 @@ async function keys(args: string[]): Promise<void> {
   });
 }
 
-const COMMANDS: Record<string, (args: string[]) => Promise<void>> = { emulator, replay, demo, chat, keys };
+async function doctor(args: string[]): Promise<void> {
+  const { positionals } = parseArgs({ args, allowPositionals: true });
+  if (positionals.length > 1) throw new UsageError("doctor takes one folder");
+  const { lines, isWell } = diagnose(resolve(positionals[0] ?? "."));
+  console.log(lines.join("\n"));
+  if (!isWell) process.exitCode = 1;
+}
+
+const COMMANDS: Record<string, (args: string[]) => Promise<void>> = { emulator, replay, demo, chat, doctor, keys };
 
 const [command = "", ...rest] = process.argv.slice(2);
 try {

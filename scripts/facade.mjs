@@ -109,7 +109,7 @@ async function writeCommonJS() {
   const { build } = await import("esbuild");
   const outdir = join(dist, "cjs");
   rmSync(outdir, { recursive: true, force: true });
-  const isOfNode = (file) => !/^(cjs|cli|demo|terminal|key-command|entry|static|js)\b/.test(file);
+  const isOfNode = (file) => !/^(cjs|cli|demo|doctor|terminal|key-command|entry|static|js)\b/.test(file);
   const files = filesIn(dist).filter(isOfNode);
   await build({
     entryPoints: [...files.filter((file) => file.endsWith(".js")), join("wasm", "chatwire.js")].map((file) =>

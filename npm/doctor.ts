@@ -1,0 +1,180 @@
+/**
+ * `chatwire doctor`: which tool a project is built with, whether the engine will be found there, and the line to write. It reads
+ * manifests, runs nothing of the project and asks no server. The facts are those of docs/runtimes.md.
+ */
+import { existsSync, readFileSync, realpathSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { BUILD } from "./wasm/chatwire.js";
+
+/** What was found out about a project. */
+export interface Diagnosis {
+  /** One sentence a line. */
+  lines: string[];
+  /** Nothing has to be written or mended. */
+  isWell: boolean;
+}
+
+/** How a tool comes by the engine. */
+interface Tool {
+  name: string;
+  /** The package whose presence in a manifest tells it. */
+  of: string;
+  /** From this major version on. The first that fits counts. */
+  from?: number;
+  found: string;
+  /** What has to be written. */
+  line?: string;
+  /** What may be written, to load less. */
+  option?: string;
+}
+
+const FILE = "the engine is found: the tool ships the file chatwire.wasm.";
+const SPARE =
+  "the engine is found: the tool loses the file chatwire.wasm, and its spare, a script of 130 KB after gzip, is loaded.";
+const COPY =
+  "to load the smaller file, copy node_modules/chatwire/dist/wasm/chatwire.wasm to where the page's scripts look for it";
+
+const TOOLS: Tool[] = [
+  {
+    name: "React Native",
+    of: "react-native",
+    found: "the engine is found as a script, through the condition react-native.",
+    option: 'in a bundler without that condition: import … from "chatwire/js"',
+  },
+  {
+    name: "Next",
+    of: "next",
+    found: SPARE,
+    option: 'in next.config, for its Node routes: serverExternalPackages: ["chatwire"]',
+  },
+  { name: "Angular", of: "@angular/core", found: SPARE },
+  { name: "Vitest", of: "vitest", found: "the engine is found." },
+  {
+    name: "Jest with jsdom",
+    of: "jest-environment-jsdom",
+    found: "the engine is found once jsdom takes Node's entry.",
+    line: 'in the configuration of Jest: testEnvironmentOptions: { customExportConditions: ["node", "node-addons"] }',
+  },
+  { name: "Jest", of: "jest", found: "the engine is found, through CommonJS." },
+  { name: "Vite", of: "vite", from: 8, found: FILE },
+  {
+    name: "Vite",
+    of: "vite",
+    found: `the engine is found: a build ships the file, and the development server uses its spare.`,
+    option: 'in vite.config: optimizeDeps: { exclude: ["chatwire"] } lets the development server use the file',
+  },
+  { name: "wrangler", of: "wrangler", found: "the engine is found: the import is a compiled module." },
+  { name: "webpack", of: "webpack", found: FILE },
+  { name: "Rspack", of: "@rspack/core", found: FILE },
+  {
+    name: "Parcel",
+    of: "parcel",
+    found: SPARE,
+    line: 'for chatwire/emulator and other subpaths, in package.json: "@parcel/resolver-default": { "packageExports": true }',
+  },
+  { name: "Rollup", of: "rollup", found: SPARE, option: COPY },
+  { name: "Rolldown", of: "rolldown", found: SPARE, option: COPY },
+  { name: "esbuild", of: "esbuild", found: SPARE, option: COPY },
+  { name: "tsx", of: "tsx", found: "the engine is found." },
+  { name: "ts-node", of: "ts-node", found: "the engine is found." },
+];
+
+interface Manifest {
+  dependencies?: Record<string, string>;
+  devDependencies?: Record<string, string>;
+  version?: string;
+  "@parcel/resolver-default"?: { packageExports?: boolean };
+}
+
+function read<T>(path: string): T | undefined {
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as T;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The major version of a tool: of what is installed, else of what the manifest asks for. */
+function majorOf(folder: string, name: string, asked: string): number {
+  const { version = asked } = read<Manifest>(join(folder, "node_modules", name, "package.json")) ?? {};
+  return Number(/\d+/.exec(version)?.[0] ?? 0);
+}
+
+/** Looks at the project in a folder. */
+export function diagnose(folder: string): Diagnosis {
+  const lines: string[] = [];
+  let isWell = true;
+  const bad = (line: string): void => {
+    isWell = false;
+    lines.push(line);
+  };
+  const manifest = read<Manifest>(join(folder, "package.json"));
+  if (!manifest)
+    return { lines: ["There is no package.json here: run this in the folder of a project."], isWell: false };
+
+  installation(folder, lines, bad);
+  const packages = { ...manifest.dependencies, ...manifest.devDependencies };
+  const seen = new Set<string>();
+  for (const { name, of, from = 0, found, line, option } of TOOLS) {
+    const asked = packages[of];
+    if (asked === undefined || seen.has(of) || majorOf(folder, of, asked) < from) continue;
+    seen.add(of);
+    if (of === "jest-environment-jsdom") seen.add("jest");
+    const major = majorOf(folder, of, asked);
+    lines.push(`${name}${major ? ` ${major}` : ""}: ${found}`);
+    const isWritten = of === "parcel" && manifest["@parcel/resolver-default"]?.packageExports === true;
+    if (line && !isWritten) bad(`  Write ${line}.`);
+    if (option) lines.push(`  Optional: ${option}.`);
+  }
+  extension(folder, lines, bad);
+  if (seen.size === 0) {
+    lines.push(
+      "No bundler is named in package.json: Node, Bun and Deno find the engine; a page needs an import map, or one of the tools of docs/runtimes.md.",
+    );
+  }
+  return { lines, isWell };
+}
+
+/** The package itself: which copy the project gets, and whether its files are of one build. */
+function installation(folder: string, lines: string[], bad: (line: string) => void): void {
+  const own = join(dirname(fileURLToPath(import.meta.url)), "..");
+  let installed: string | undefined;
+  try {
+    installed = dirname(createRequire(join(folder, "package.json")).resolve("chatwire/package.json"));
+  } catch {
+    bad("chatwire is not installed here: npm install chatwire.");
+  }
+  if (installed) {
+    const { version } = read<Manifest>(join(installed, "package.json")) ?? {};
+    lines.push(`chatwire ${version} is installed.`);
+    if (realpathSync(installed) !== realpathSync(own))
+      lines.push("  This command is another copy: npx chatwire in the project's folder runs the project's own.");
+    const file = join(installed, "dist", "wasm", "chatwire.wasm");
+    if (!existsSync(file)) bad(`  Its file dist/wasm/chatwire.wasm is missing: install it again.`);
+    else if (realpathSync(installed) === realpathSync(own) && !readFileSync(file).includes(BUILD)) {
+      bad("  Its file dist/wasm/chatwire.wasm is of another build than its scripts: install it again.");
+    }
+  }
+  const major = Number(process.versions.node.split(".")[0]);
+  if (major < 20) bad(`Node ${process.versions.node} is too old: chatwire needs 20 or later.`);
+}
+
+/** An extension of a browser: its service worker may not import(), and its policy forbids WebAssembly unless it says otherwise. */
+function extension(folder: string, lines: string[], bad: (line: string) => void): void {
+  for (const place of ["", "public", "src", "extension"]) {
+    const found = read<{ manifest_version?: number; content_security_policy?: { extension_pages?: string } }>(
+      join(folder, place, "manifest.json"),
+    );
+    if (found?.manifest_version !== 3) continue;
+    lines.push(
+      'Browser extension: its service worker may not import(): import … from "chatwire/static" there, with chatwire.wasm copied to wasm/ at its root.',
+    );
+    if (!/wasm-unsafe-eval/.test(found.content_security_policy?.extension_pages ?? "")) {
+      bad(
+        `  Write into manifest.json: "content_security_policy": { "extension_pages": "script-src 'self' 'wasm-unsafe-eval'" }.`,
+      );
+    }
+  }
+}
