@@ -68,7 +68,7 @@ impl Place {
         let last = line.chars().next_back().or_else(|| before.chars().next_back());
         if is_line_start(before, line) {
             Place::LineStart
-        } else if last.is_some_and(|last| "\"'`“‘«„([{<".contains(last)) {
+        } else if last.is_some_and(|last| "\"'`“‘«„([{<".chars().any(|mark| mark == last)) {
             Place::Quoted
         } else {
             Place::InLine

@@ -106,7 +106,7 @@ pub(super) fn full_stop(word: &str, before: &str, is_item: bool, ordinals: bool)
     let is_number = word.as_bytes().iter().all(u8::is_ascii_digit);
     let last = word.chars().next_back().unwrap_or(' ');
     let is_roman = word.as_bytes().iter().all(|byte| matches!(byte, b'i' | b'v' | b'x'));
-    let before = before.trim_start_matches(|c| "([{\"'“„«‘".contains(c));
+    let before = before.trim_start_matches(|c| "([{\"'“„«‘".chars().any(|mark| mark == c));
     if is_item && (is_number && letters <= 3 || is_roman || letters == 1 && last.is_ascii_lowercase()) {
         return Meaning::Part; // the number of a list's item
     }
