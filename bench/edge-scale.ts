@@ -7,7 +7,7 @@
  *
  * workerd runs with real objects, stored on this machine's disk. The sender of the messages runs in the same
  * process, so an object alone can take more than is found here. CPU time is that of the process, by the kernel's
- * books, so Linux is needed.
+ * accounts, so Linux is needed.
  */
 import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
@@ -207,7 +207,7 @@ request; that is not in the table.
 So one key has here up to about ${number(perSecond / perStream)} requests a second of ${LENGTH} seconds each, which is ${most(perSecond)} streams at the same time.
 Cloudflare names ${number(SOFT_LIMIT)} requests a second as what an object takes before it may refuse some: with that, a key has up to ${number(SOFT_LIMIT / perStream)} a second and
 ${most(SOFT_LIMIT)} streams. Providers' plans are far below either. Where no plan is to be kept, a request sends one message, to be entered in the
-books of its provider's object.
+usage records of its provider's object.
 
 ## A thousand keys
 
@@ -237,7 +237,7 @@ ${table(
 - **Renewals are not batched.** One message for all of an isolate's streams would save ${number((1 - together.messages / chosen.messages) * 100)} %, and a request that
   was killed would be renewed by its neighbours.
 - **What was used is not batched either**: it is told with the place, so that it is one message, and none is lost with an isolate.
-- All keys together write ${number(rows)} rows a second for their limits and books, ${number(written, 1)} a request.
+- All keys together write ${number(rows)} rows a second for their limits and usage records, ${number(written, 1)} a request.
 
 ## A log of events
 

@@ -6,7 +6,7 @@
  *     npm run bench:edge -- --json       one minute; prints the figures of each way as JSON, and writes nothing
  *
  * Provider and caller are this process, whose time is not counted. The CPU time of a way is that of the whole
- * process that it runs in, by the kernel's books, so Linux is needed. The ways take turns in one run and share the
+ * process that it runs in, by the kernel's accounts, so Linux is needed. The ways take turns in one run and share the
  * machine's moods.
  */
 import { type ChildProcess, spawn } from "node:child_process";

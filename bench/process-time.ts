@@ -1,4 +1,4 @@
-/** CPU time of another process, from the kernel's own books. Linux only. */
+/** CPU time of another process, from the kernel's own accounts. Linux only. */
 import { readdirSync, readFileSync } from "node:fs";
 
 /** Microseconds of CPU that all threads of a process have had. */

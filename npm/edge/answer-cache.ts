@@ -45,7 +45,7 @@ export class AnswerCache {
     this.#options = options;
   }
 
-  /** The key of a request; `undefined` where it may not be answered from the cache, by route or by the caller's wish. */
+  /** The key of a request; `undefined` where it may not be answered from the cache, by route or because the request says so. */
   async keyOf(request: Cacheable, caller: string, control: string | null): Promise<string | undefined> {
     const { models, shared = false } = this.#options;
     if (models && !models.includes(request.model)) return undefined;

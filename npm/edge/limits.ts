@@ -359,10 +359,10 @@ export class Limits {
       const queue = this.#queue;
       const message = () =>
         ({ op: "admit", id, caller, model, plan, tokens, cost, wait: Math.max(0, until - Date.now()), queue }) as const;
-      const asking = object.sendWithRetries<Admission>(message, PAUSES, signal);
+      const admitting = object.sendWithRetries<Admission>(message, PAUSES, signal);
       // A worker whose caller leaves lives on for this alone.
-      waitUntil?.(asking.catch(() => {}));
-      admission = await asking;
+      waitUntil?.(admitting.catch(() => {}));
+      admission = await admitting;
     } catch (error) {
       // Whether the request was admitted is not known.
       const leaving = lease.cancel();

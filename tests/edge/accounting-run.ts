@@ -18,7 +18,7 @@ import { createEmulator } from "chatwire/emulator";
 import { serve } from "../../npm/emulator/serve.ts";
 import { startWorker } from "../../worker/workerd.ts";
 import { project, root } from "../package/packed.ts";
-import { openBooks } from "./running.ts";
+import { openRecordSink } from "./running.ts";
 import { CHAT, chat, randomFrom } from "./setting.ts";
 
 export const MODES = ["drain", "abort", "durable"] as const;
@@ -102,8 +102,8 @@ export interface Found {
 export async function account(runtime: Runtime, mode: Mode, requests: number, seed = 17): Promise<Found> {
   const emulator = createEmulator({ tokensPerSecond: 3000 });
   const upstream = await serve(emulator);
-  const books = await openBooks();
-  const gateway = await startOn(runtime, { UPSTREAM: upstream.url, BOOKS: books.url, MODE: mode });
+  const sink = await openRecordSink();
+  const gateway = await startOn(runtime, { UPSTREAM: upstream.url, RECORDS: sink.url, MODE: mode });
   const url = new URL(CHAT, gateway.url);
   const random = randomFrom(seed);
   try {
@@ -126,12 +126,12 @@ export async function account(runtime: Runtime, mode: Mode, requests: number, se
     // the request is there: its record says so, and charges nothing.
     const isCounted = ({ outcome, upstreamRequestId }: UsageRecord) =>
       upstreamRequestId !== null || outcome !== "error";
-    for (let waited = 0; waited < 300 && books.records.filter(isCounted).length < emulator.ledger.requests; waited++) {
+    for (let waited = 0; waited < 300 && sink.records.filter(isCounted).length < emulator.ledger.requests; waited++) {
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     await new Promise((resolve) => setTimeout(resolve, 500));
-    const records = books.records.filter(isCounted);
-    const failed = books.records.filter((record) => !isCounted(record));
+    const records = sink.records.filter(isCounted);
+    const failed = sink.records.filter((record) => !isCounted(record));
     assert.ok(
       failed.every(({ tokens, cost }) => tokens === null && cost === null),
       JSON.stringify(failed[0]),
@@ -143,7 +143,7 @@ export async function account(runtime: Runtime, mode: Mode, requests: number, se
       early === 0 || (mode === "abort" && early > 0 && early <= estimates),
       `one record for each request: ${early}`,
     );
-    assert.equal(new Set(books.records.map(({ recordId }) => recordId)).size, books.records.length, "no record twice");
+    assert.equal(new Set(sink.records.map(({ recordId }) => recordId)).size, sink.records.length, "no record twice");
     const entries = new Map(emulator.ledger.records.map((entry) => [entry.requestId, entry]));
     let [tokens, ledger, estimated] = [0, 0, 0];
     for (const record of records) {
@@ -164,7 +164,7 @@ export async function account(runtime: Runtime, mode: Mode, requests: number, se
   } finally {
     await gateway.stop();
     await upstream.close();
-    books.close();
+    sink.close();
   }
 }
 

@@ -1,7 +1,7 @@
 /** The gateway of the accounting run on runtimes that are no workers; the test says where provider and records are. */
 import { ChatwireStreams, gateway } from "chatwire/edge";
 
-const { UPSTREAM, BOOKS, MODE } = globalThis.Deno ? Deno.env.toObject() : process.env;
+const { UPSTREAM, RECORDS, MODE } = globalThis.Deno ? Deno.env.toObject() : process.env;
 
 /** Objects in this process, each with a database in memory. */
 async function streamObjects() {
@@ -42,7 +42,7 @@ const app = gateway({
   onDisconnect: MODE,
   ...(MODE === "durable" && { streams: await streamObjects() }),
   onUsage: async (record) => {
-    await (await fetch(BOOKS, { method: "POST", body: JSON.stringify(record) })).text();
+    await (await fetch(RECORDS, { method: "POST", body: JSON.stringify(record) })).text();
   },
 });
 const fetching = (request) => app.fetch(request);

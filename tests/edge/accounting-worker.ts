@@ -10,7 +10,7 @@ import {
 
 interface Env {
   UPSTREAM: string;
-  BOOKS: string;
+  RECORDS: string;
   MODE: "drain" | "abort" | "durable";
   STREAMS: StreamsNamespace;
   LIMITER: DurableNamespace;
@@ -24,5 +24,5 @@ export default gateway((env: Env) => ({
   streams: env.STREAMS,
   limiter: env.LIMITER,
   onDisconnect: env.MODE,
-  onUsage: (record) => fetch(env.BOOKS, { method: "POST", body: JSON.stringify(record) }),
+  onUsage: (record) => fetch(env.RECORDS, { method: "POST", body: JSON.stringify(record) }),
 }));

@@ -12,28 +12,28 @@ import { createEmulator } from "chatwire/emulator";
 import OpenAI from "openai";
 import { serve } from "../../npm/emulator/serve.ts";
 import type { RunningWorker } from "../../worker/workerd.ts";
-import { openBooks, start, TOKEN } from "./running.ts";
+import { openRecordSink, start, TOKEN } from "./running.ts";
 import { CHAT, chat, until } from "./setting.ts";
 
 const emulator = createEmulator({ tokensPerSecond: 2000 });
 let upstream: Awaited<ReturnType<typeof serve>>;
-let books: Awaited<ReturnType<typeof openBooks>>;
+let sink: Awaited<ReturnType<typeof openRecordSink>>;
 let worker: RunningWorker;
 let baseURL = "";
 
 before(async () => {
   upstream = await serve(emulator);
-  books = await openBooks();
-  worker = await start(upstream.url, books.url, "abort");
+  sink = await openRecordSink();
+  worker = await start(upstream.url, sink.url, "abort");
   baseURL = new URL("/v1", worker.url).href;
 });
 after(async () => {
   await worker?.stop();
   await upstream?.close();
-  books?.close();
+  sink?.close();
 });
 beforeEach(() => {
-  books.records.length = 0;
+  sink.records.length = 0;
 });
 
 const ask = (content: string) => ({ model: "electron", messages: [{ role: "user" as const, content }] });
@@ -64,7 +64,7 @@ describe("openai", { timeout: 60_000 }, () => {
     }
     assert.equal(text, "नमस्ते 👋🏽");
     assert.match(response.headers.get("x-request-id") ?? "", /^[\da-f]{8}-/);
-    assert.equal((await books.recorded(1))[0]?.outcome, "complete");
+    assert.equal((await sink.recorded(1))[0]?.outcome, "complete");
   });
   it("gets the usage it asks for, and the one that is recorded is the same", async () => {
     const stream = await client.chat.completions.create({
@@ -75,7 +75,7 @@ describe("openai", { timeout: 60_000 }, () => {
     let total: number | undefined;
     for await (const { usage } of stream) total = usage?.total_tokens ?? total;
     assert.ok(total);
-    assert.equal((await books.recorded(1))[0]?.tokens, total);
+    assert.equal((await sink.recorded(1))[0]?.tokens, total);
   });
   it("calls tools", async () => {
     const run = client.chat.completions.stream({ ...ask("What's the weather in Mumbai?"), tools: [weather] });
@@ -108,7 +108,7 @@ describe("openai", { timeout: 60_000 }, () => {
   it("aborts, and the provider stops", async () => {
     const stream = await client.chat.completions.create({ ...ask("Tell me a story [emulator: tps=20]"), stream: true });
     for await (const _ of stream) break;
-    const [record] = await books.recorded(1);
+    const [record] = await sink.recorded(1);
     assert.deepEqual([record?.outcome, record?.disconnected, record?.estimated], ["aborted", true, true]);
     // The provider may notice a moment later.
     await until(() => emulator.ledger.open === 0);
@@ -168,7 +168,7 @@ describe("ai", { timeout: 60_000 }, () => {
     const reader = textStream.getReader();
     await reader.read();
     controller.abort();
-    assert.equal((await books.recorded(1))[0]?.outcome, "aborted");
+    assert.equal((await sink.recorded(1))[0]?.outcome, "aborted");
   });
 });
 
@@ -177,7 +177,7 @@ describe("Chatwire itself", { timeout: 60_000 }, () => {
     const stream = new Chatwire({ baseURL, apiKey: TOKEN }).chat.completions.stream(ask("Echo: hi"));
     const { status, text, repairs, requestId } = await stream.outcome();
     assert.deepEqual([status, text, repairs], ["complete", "hi", []]);
-    assert.equal(requestId, (await books.recorded(1))[0]?.requestId);
+    assert.equal(requestId, (await sink.recorded(1))[0]?.requestId);
   });
 });
 
@@ -208,7 +208,7 @@ describe("curl", { timeout: 60_000, skip: hasCurl ? false : "curl is not install
     const killed = spawn("curl", ["-sN", "-H", authorization, `${worker.url.origin}${CHAT}`, "-d", body]);
     await once(killed.stdout, "data");
     killed.kill("SIGKILL");
-    const [record] = await books.recorded(1);
+    const [record] = await sink.recorded(1);
     assert.deepEqual([record?.outcome, record?.disconnected], ["aborted", true]);
     await until(() => emulator.ledger.open === 0);
   });
@@ -219,7 +219,7 @@ describe("a provider that others wrote", { timeout: 60_000 }, () => {
   let own: RunningWorker;
   before(async () => {
     await server.start();
-    own = await start(server.baseUrl, books.url, "drain");
+    own = await start(server.baseUrl, sink.url, "drain");
   });
   after(async () => {
     await own?.stop();
@@ -231,7 +231,7 @@ describe("a provider that others wrote", { timeout: 60_000 }, () => {
     const usage = { prompt_tokens: 11, completion_tokens: 7, total_tokens: 18 };
     server.onMessage("story", { content: "Once upon a time.", usage }, { chunkSize: 3 });
     assert.equal(await client().chat.completions.stream(ask("a story")).finalContent(), "Once upon a time.");
-    const [record] = await books.recorded(1);
+    const [record] = await sink.recorded(1);
     assert.deepEqual([record?.outcome, record?.tokens, record?.estimated], ["complete", 18, false]);
     assert.equal(server.getRequests()[0]?.path, "/waves/v1/chat/completions");
   });
@@ -260,7 +260,7 @@ describe("a provider that others wrote", { timeout: 60_000 }, () => {
     server.onMessage("long", { content: "and so on ".repeat(40), usage }, { chunkSize: 10, latency: 2 });
     const stream = await client().chat.completions.create({ ...ask("long"), stream: true });
     for await (const _ of stream) break;
-    const [record] = await books.recorded(1);
+    const [record] = await sink.recorded(1);
     assert.deepEqual([record?.disconnected, record?.outcome, record?.tokens], [true, "complete", 45]);
   });
 });

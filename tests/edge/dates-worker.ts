@@ -10,7 +10,7 @@ import {
 
 interface Env {
   UPSTREAM: string;
-  BOOKS: string;
+  RECORDS: string;
   BOUND: string;
   STREAMS: StreamsNamespace;
   LIMITER: DurableNamespace;
@@ -24,5 +24,5 @@ export default gateway((env: Env) => ({
   ...(env.BOUND === "bound" && { streams: env.STREAMS, limiter: env.LIMITER }),
   limits: { caller: { concurrent: 20 } },
   onDisconnect: "durable",
-  onUsage: (record) => fetch(env.BOOKS, { method: "POST", body: JSON.stringify(record) }),
+  onUsage: (record) => fetch(env.RECORDS, { method: "POST", body: JSON.stringify(record) }),
 }));

@@ -5,7 +5,7 @@ import { describe, it } from "node:test";
 import { createEmulator } from "chatwire/emulator";
 import { serve } from "../../npm/emulator/serve.ts";
 import { startWorker } from "../../worker/workerd.ts";
-import { openBooks } from "./running.ts";
+import { openRecordSink } from "./running.ts";
 import { asText, bytesOf, CHAT, chat } from "./setting.ts";
 
 const FLAGS = ["enable_request_signal", "durable_object_io_tasks_prevent_eviction"];
@@ -19,12 +19,12 @@ describe("the gateway in workerd", { timeout: 120_000 }, () => {
     it(`keeps streams and counts at ${compatibilityDate}, with objects that are ${bound}`, async () => {
       const emulator = createEmulator({ tokensPerSecond: 2000 });
       const upstream = await serve(emulator);
-      const books = await openBooks();
+      const sink = await openRecordSink();
       const worker = await startWorker({
         entry: join(import.meta.dirname, "dates-worker.ts"),
         compatibility: { compatibilityDate, compatibilityFlags: [...compatibilityFlags] },
         objects: { STREAMS: "ChatwireStreams", LIMITER: "ChatwireLimiter" },
-        bindings: { UPSTREAM: upstream.url, BOOKS: books.url, BOUND: bound },
+        bindings: { UPSTREAM: upstream.url, RECORDS: sink.url, BOUND: bound },
       });
       try {
         const headers = { authorization: "Bearer alice" };
@@ -35,7 +35,7 @@ describe("the gateway in workerd", { timeout: 120_000 }, () => {
         const reader = (left.body as ReadableStream<Uint8Array>).getReader();
         await reader.read();
         await reader.cancel();
-        const records = await books.recorded(2);
+        const records = await sink.recorded(2);
         assert.deepEqual(
           records.map(({ outcome }) => outcome),
           ["complete", "complete"],
@@ -49,7 +49,7 @@ describe("the gateway in workerd", { timeout: 120_000 }, () => {
       } finally {
         await worker.stop();
         await upstream.close();
-        books.close();
+        sink.close();
       }
     });
   }

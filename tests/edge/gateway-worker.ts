@@ -1,9 +1,9 @@
-/** A worker of the tests, as a user would write one; its records go to whoever waits behind `BOOKS`. */
+/** A worker of the tests, as a user would write one; its records go to whoever waits behind `RECORDS`. */
 import { bearerTokens, gateway } from "chatwire/edge";
 
 interface Env {
   UPSTREAM: string;
-  BOOKS: string;
+  RECORDS: string;
   KEY: string;
   TOKEN: string;
   PAGE_SECRET: string;
@@ -21,5 +21,5 @@ export default gateway((env: Env) => ({
   token: { secret: env.PAGE_SECRET, origins: [env.PAGE], models: ["single"], maxTokens: 9 },
   maxBodyBytes: 10_000,
   onDisconnect: env.ON_DISCONNECT,
-  onUsage: (record) => fetch(env.BOOKS, { method: "POST", body: JSON.stringify(record) }),
+  onUsage: (record) => fetch(env.RECORDS, { method: "POST", body: JSON.stringify(record) }),
 }));

@@ -107,7 +107,7 @@ test("a_record_is_told_until_somebody_takes_it_and_is_the_same_one", async (t) =
   const told: string[] = [];
   const setting = objects(({ recordId }) => {
     told.push(recordId);
-    if (told.length < 3) throw new TypeError("the books are closed");
+    if (told.length < 3) throw new TypeError("the record sink is closed");
   });
   await (await setting.chat("Echo: hi")).text();
   await settled();
@@ -131,7 +131,7 @@ test("a_record_that_nobody_takes_in_a_day_is_given_up", async (t) => {
   let told = 0;
   const setting = objects(() => {
     told++;
-    throw new TypeError("the books are closed for ever");
+    throw new TypeError("the record sink is closed for ever");
   });
   await (await setting.chat("Echo: hi")).text();
   await settled();

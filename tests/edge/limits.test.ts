@@ -188,7 +188,7 @@ test("whoever_leaves_the_queue_takes_no_place", async () => {
   assert.deepEqual(await (await last).json(), completion);
   assert.deepEqual(sent, ["first", "last"]);
   await recorded(2);
-  assert.equal(records.length, 2, "what was never sent is in the books");
+  assert.equal(records.length, 2, "what was never sent is recorded");
 });
 
 test("a_lease_is_renewed_for_as_long_as_the_answer_runs", async (context) => {

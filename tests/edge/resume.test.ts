@@ -14,7 +14,7 @@ before(async () => {
 });
 after(() => keeping?.stop());
 beforeEach(async () => {
-  keeping.books.records.length = 0;
+  keeping.sink.records.length = 0;
   line = await cuttable(keeping.worker.url);
 });
 afterEach(() => line.stop());
@@ -46,7 +46,7 @@ describe("a stream of a gateway that keeps it", { timeout: 120_000 }, () => {
     });
     const tokens = await Promise.all(answers);
     assert.ok(line.connections() > 30, `${line.connections()} connections`);
-    const records = await keeping.books.recorded(12);
+    const records = await keeping.sink.recorded(12);
     assert.deepEqual(records.map(({ tokens }) => tokens).sort(), tokens.map(Number).sort());
   });
 
@@ -57,7 +57,7 @@ describe("a stream of a gateway that keeps it", { timeout: 120_000 }, () => {
     while (text.length < 100) text += (await pieces.next()).value ?? "";
     line.close();
     // The provider goes on meanwhile.
-    await keeping.books.recorded(1);
+    await keeping.sink.recorded(1);
     line.open();
     for (let next = await pieces.next(); !next.done; next = await pieces.next()) text += next.value;
     assert.equal(text, words);
@@ -83,7 +83,7 @@ describe("a stream of a gateway that keeps it", { timeout: 120_000 }, () => {
     left.abort();
     await stopped.stop();
     assert.equal((await stopped.outcome()).status, "aborted");
-    const records = await keeping.books.recorded(2);
+    const records = await keeping.sink.recorded(2);
     assert.deepEqual(records.map(({ outcome }) => outcome).sort(), ["aborted", "complete"]);
     await until(() => keeping.emulator.ledger.open === 0);
   });
@@ -95,7 +95,7 @@ describe("a stream of a gateway that keeps it", { timeout: 120_000 }, () => {
     await until(() => keeping.emulator.ledger.requests > requests);
     stream.abort();
     assert.equal((await outcome).status, "aborted");
-    const [record] = await keeping.books.recorded(1);
+    const [record] = await keeping.sink.recorded(1);
     assert.deepEqual([record?.outcome, record?.completionTokens, record?.estimated], ["complete", 2, false]);
   });
 
@@ -108,7 +108,7 @@ describe("a stream of a gateway that keeps it", { timeout: 120_000 }, () => {
       while (!(await pieces.next()).done);
     });
     assert.equal((await stream.outcome()).status, "truncated");
-    const [record] = await keeping.books.recorded(1);
+    const [record] = await keeping.sink.recorded(1);
     assert.deepEqual([record?.outcome, record?.estimated], ["truncated", true]);
   });
 });

@@ -16,7 +16,7 @@ export const PAGE = "https://chat.example.com";
 export const headers = { "content-type": "application/json", authorization: `Bearer ${TOKEN}` };
 
 /** Where the worker sends its records. */
-export async function openBooks() {
+export async function openRecordSink() {
   const records: UsageRecord[] = [];
   const server = createServer(async (incoming, response) => {
     let body = "";
@@ -45,11 +45,11 @@ export async function openBooks() {
 }
 
 /** Starts the gateway before a provider. */
-export const start = (upstream: string, books: string, onDisconnect: "drain" | "abort") =>
+export const start = (upstream: string, sink: string, onDisconnect: "drain" | "abort") =>
   startWorker({
     entry: join(import.meta.dirname, "gateway-worker.ts"),
     bindings: {
-      ...{ UPSTREAM: upstream, BOOKS: books, KEY: "sk-of-this-test", ON_DISCONNECT: onDisconnect },
+      ...{ UPSTREAM: upstream, RECORDS: sink, KEY: "sk-of-this-test", ON_DISCONNECT: onDisconnect },
       ...{ TOKEN, PAGE_SECRET, PAGE },
     },
   });
@@ -58,20 +58,20 @@ export const start = (upstream: string, books: string, onDisconnect: "drain" | "
 export async function startKeeping(tokensPerSecond: number) {
   const emulator = createEmulator({ tokensPerSecond });
   const upstream = await serve(emulator);
-  const books = await openBooks();
+  const sink = await openRecordSink();
   const worker = await startWorker({
     entry: join(import.meta.dirname, "streams-worker.ts"),
     objects: { STREAMS: "Streams", LIMITER: "ChatwireLimiter" },
-    bindings: { UPSTREAM: upstream.url, BOOKS: books.url },
+    bindings: { UPSTREAM: upstream.url, RECORDS: sink.url },
   });
   return {
     emulator,
-    books,
+    sink,
     worker,
     async stop() {
       await worker.stop();
       await upstream.close();
-      books.close();
+      sink.close();
     },
   };
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { it } from "node:test";
 import { startWorker } from "../../worker/workerd.ts";
 import { startUpstream } from "../worker/network.ts";
-import { openBooks } from "./running.ts";
+import { openRecordSink } from "./running.ts";
 import { asText, bytesOf, CHAT, chat, DONE, says, usageEvent } from "./setting.ts";
 
 /** Longer than workerd lets an object be idle, which is ten seconds. */
@@ -12,11 +12,11 @@ const SILENCE = 14_000;
 
 it("a provider may be silent for longer than an object may be idle", { timeout: 60_000 }, async () => {
   const upstream = await startUpstream();
-  const books = await openBooks();
+  const sink = await openRecordSink();
   const worker = await startWorker({
     entry: join(import.meta.dirname, "streams-worker.ts"),
     objects: { STREAMS: "Streams", LIMITER: "ChatwireLimiter" },
-    bindings: { UPSTREAM: upstream.url, BOOKS: books.url },
+    bindings: { UPSTREAM: upstream.url, RECORDS: sink.url },
   });
   try {
     const headers = { authorization: "Bearer alice" };
@@ -31,7 +31,7 @@ it("a provider may be silent for longer than an object may be idle", { timeout: 
     // The test waits to see that nothing happens.
     await new Promise((resolve) => setTimeout(resolve, SILENCE));
     response.end(says("after", "stop") + usageEvent + DONE);
-    const [record] = await books.recorded(1);
+    const [record] = await sink.recorded(1);
     assert.deepEqual([record?.outcome, record?.tokens, record?.estimated], ["complete", 7, false]);
     const url = new URL(`/v1/streams/${answered.get("x-chatwire-stream")}`, worker.url);
     const text = asText(await bytesOf(await fetch(url, { headers })));
@@ -39,6 +39,6 @@ it("a provider may be silent for longer than an object may be idle", { timeout: 
   } finally {
     await worker.stop();
     await upstream.stop();
-    books.close();
+    sink.close();
   }
 });

@@ -1,4 +1,4 @@
-/** The quick part of `npm run soak`: some seconds of mixed calls with faults, and the books that they leave. */
+/** The quick part of `npm run soak`: some seconds of mixed calls with faults, and the records that they leave. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { soak } from "../soak/run.ts";

@@ -1,4 +1,4 @@
-/** A worker of the tests that keeps streams; its records go to whoever waits behind `BOOKS`. */
+/** A worker of the tests that keeps streams; its records go to whoever waits behind `RECORDS`. */
 import {
   bearerTokens,
   ChatwireLimiter,
@@ -11,7 +11,7 @@ import {
 
 interface Env {
   UPSTREAM: string;
-  BOOKS: string;
+  RECORDS: string;
   STREAMS: StreamsNamespace;
   LIMITER: DurableNamespace;
 }
@@ -47,8 +47,8 @@ const app = gateway((env: Env) => ({
   limits: { caller: { concurrent: 200 } },
   onDisconnect: "durable",
   onUsage: async (record) => {
-    const { ok } = await fetch(env.BOOKS, { method: "POST", body: JSON.stringify(record) });
-    if (!ok) throw new Error("the books are closed");
+    const { ok } = await fetch(env.RECORDS, { method: "POST", body: JSON.stringify(record) });
+    if (!ok) throw new Error("the record sink is closed");
   },
 }));
 

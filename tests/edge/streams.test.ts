@@ -12,7 +12,7 @@ before(async () => {
 });
 after(() => keeping?.stop());
 beforeEach(() => {
-  keeping.books.records.length = 0;
+  keeping.sink.records.length = 0;
 });
 
 const as = (caller: string, more: Record<string, string> = {}) => ({ authorization: `Bearer ${caller}`, ...more });
@@ -55,7 +55,7 @@ describe("a kept stream", { timeout: 120_000 }, () => {
       events.map((_, number) => String(number)),
     );
     assert.match(events.at(-1) ?? "", /^data: \[DONE\]\n/);
-    const [record] = await keeping.books.recorded(1);
+    const [record] = await keeping.sink.recorded(1);
     assert.deepEqual([record?.outcome, record?.caller, record?.provider], ["complete", "alice", "own"]);
   });
 
@@ -91,7 +91,7 @@ describe("a kept stream", { timeout: 120_000 }, () => {
       assert.match(text, /data: \[DONE\]\nid: \d+\n\n$/);
     });
     await Promise.all(runs);
-    const records = await keeping.books.recorded(RUNS);
+    const records = await keeping.sink.recorded(RUNS);
     assert.ok(records.every(({ outcome, estimated }) => outcome === "complete" && !estimated));
   });
 
@@ -135,7 +135,7 @@ describe("a kept stream", { timeout: 120_000 }, () => {
     await until(() => keeping.emulator.ledger.open === 0);
     assert.equal(keeping.emulator.ledger.records.filter(({ aborted }) => aborted).length, 1);
     // Whichever is recorded first: a busy machine may be slower to stop one than to count to 300.
-    const [first, second] = (await keeping.books.recorded(2)).sort((a, b) => a.outcome.localeCompare(b.outcome));
+    const [first, second] = (await keeping.sink.recorded(2)).sort((a, b) => a.outcome.localeCompare(b.outcome));
     assert.deepEqual([first?.outcome, first?.estimated], ["aborted", true]);
     assert.deepEqual([second?.outcome, second?.estimated, second?.disconnected], ["complete", false, false]);
     assert.equal(contentOf(asText(await bytesOf(await read(idOf(left))))).split(", ").length, 300);
@@ -155,7 +155,7 @@ describe("a kept stream", { timeout: 120_000 }, () => {
       assert.equal(answer.headers.get("x-chatwire-stream"), null);
     }
     assert.deepEqual(
-      (await keeping.books.recorded(3)).map(({ outcome }) => outcome),
+      (await keeping.sink.recorded(3)).map(({ outcome }) => outcome),
       ["error", "error", "error"],
     );
   });
@@ -175,7 +175,7 @@ describe("the limits of kept streams", { timeout: 120_000 }, () => {
     assert.deepEqual([third.status, (await errorOf(third)).code], [429, "rate_limit_exceeded"]);
     assert.equal(third.headers.get("x-chatwire-stream"), null);
     assert.equal((await read(idOf(left), undefined, "carol", "DELETE")).status, 200);
-    await keeping.books.recorded(1);
+    await keeping.sink.recorded(1);
     let again = await ask();
     // Its place is given back a moment later, when the provider has seen it too.
     while (again.status === 429) {
@@ -185,13 +185,13 @@ describe("the limits of kept streams", { timeout: 120_000 }, () => {
     }
     for (const one of [other, again]) await read(idOf(one), undefined, "carol", "DELETE");
     assert.deepEqual(
-      (await keeping.books.recorded(3)).map(({ caller, outcome }) => [caller, outcome]),
+      (await keeping.sink.recorded(3)).map(({ caller, outcome }) => [caller, outcome]),
       Array(3).fill(["carol", "aborted"]),
     );
   });
 });
 
-describe("the books of kept streams", { timeout: 300_000 }, () => {
+describe("the usage records of kept streams", { timeout: 300_000 }, () => {
   it("are the provider's ledger to the token, whoever left when", async () => {
     const before = { ...keeping.emulator.ledger.tokens };
     const random = randomFrom(8);
@@ -206,12 +206,12 @@ describe("the books of kept streams", { timeout: 300_000 }, () => {
       });
       await Promise.all(all);
     }
-    await keeping.books.recorded(rounds * together);
+    await keeping.sink.recorded(rounds * together);
     const { prompt, cached, completion, total } = keeping.emulator.ledger.tokens;
     let rows = await report("bob");
     const sum = (field: "promptTokens" | "cached" | "completionTokens" | "tokens" | "requests") =>
       rows.reduce((all, row) => all + row[field], 0);
-    // The books are written beside the record.
+    // The usage report is written beside the record.
     while (sum("requests") < rounds * together) {
       await new Promise((resolve) => setTimeout(resolve, 100));
       rows = await report("bob");
@@ -243,7 +243,7 @@ describe("an object that restarts in the middle of a stream", { timeout: 120_000
     assert.ok(log.length > 10_000, `${log.length} characters`);
     assert.equal(log.slice(0, text.length), text.slice(0, log.length));
     assert.doesNotMatch(log, /\[DONE\]/);
-    const [record] = await keeping.books.recorded(1);
+    const [record] = await keeping.sink.recorded(1);
     assert.deepEqual([record?.outcome, record?.estimated, record?.provider], ["truncated", true, "own"]);
     const numbers = contentOf(log).split(", ").length;
     assert.ok((record?.completionTokens ?? 0) >= numbers && (record?.promptTokens ?? 0) > 0);
@@ -253,6 +253,6 @@ describe("an object that restarts in the middle of a stream", { timeout: 120_000
     // Again: what it said stays said.
     await crash(id);
     assert.equal(asText(await bytesOf(await read(id, undefined, "dave"))), log);
-    assert.equal(keeping.books.records.length, 1);
+    assert.equal(keeping.sink.records.length, 1);
   });
 });

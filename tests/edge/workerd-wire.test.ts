@@ -8,16 +8,16 @@ import { SignJWT } from "jose";
 import type { RunningWorker } from "../../worker/workerd.ts";
 import { type Answer, ask, errorOf, startUpstream } from "../worker/network.ts";
 import { hasRecordings, streams, withoutUsage } from "./recordings.ts";
-import { headers, openBooks, PAGE, PAGE_SECRET, start } from "./running.ts";
+import { headers, openRecordSink, PAGE, PAGE_SECRET, start } from "./running.ts";
 import { asText, bytesOf, CHAT, chat, cut, randomFrom, says, until } from "./setting.ts";
 
-let books: Awaited<ReturnType<typeof openBooks>>;
+let sink: Awaited<ReturnType<typeof openRecordSink>>;
 before(async () => {
-  books = await openBooks();
+  sink = await openRecordSink();
 });
-after(() => books?.close());
+after(() => sink?.close());
 beforeEach(() => {
-  books.records.length = 0;
+  sink.records.length = 0;
 });
 
 /** A provider that gives each answer to a function of the test. */
@@ -54,7 +54,7 @@ describe("bytes in workerd", { timeout: 120_000 }, () => {
       }
       response.end();
     });
-    worker = await start(provider.url, books.url, "drain");
+    worker = await start(provider.url, sink.url, "drain");
   });
   after(async () => {
     await worker?.stop();
@@ -94,7 +94,7 @@ describe("a slow reader of workerd", { timeout: 120_000 }, () => {
         isOver ||= response.destroyed;
       }
     });
-    const worker = await start(provider.url, books.url, "abort");
+    const worker = await start(provider.url, sink.url, "abort");
     const socket = connect(Number(worker.url.port), "127.0.0.1");
     try {
       const body = chat("hi", { stream: true }).body as string;
@@ -115,7 +115,7 @@ describe("a slow reader of workerd", { timeout: 120_000 }, () => {
     } finally {
       isOver = true;
       socket.destroy();
-      await books.recorded(1);
+      await sink.recorded(1);
       await worker.stop();
       provider.stop();
     }
@@ -127,7 +127,7 @@ describe("callers of the gateway in workerd", { timeout: 60_000 }, () => {
   let worker: RunningWorker;
   before(async () => {
     upstream = await startUpstream();
-    worker = await start(upstream.url, books.url, "drain");
+    worker = await start(upstream.url, sink.url, "drain");
   });
   after(async () => {
     await worker?.stop();
@@ -240,7 +240,7 @@ describe("callers of the gateway in workerd", { timeout: 60_000 }, () => {
         assert.doesNotMatch(rest.text, /10\.0|db\.internal/);
       }
     }
-    const failed = () => books.records.filter(({ status }) => status === 502);
+    const failed = () => sink.records.filter(({ status }) => status === 502);
     await until(() => failed().length === 6);
     assert.ok(failed().every(({ outcome }) => outcome === "error"));
   });
@@ -273,7 +273,7 @@ describe("callers of the gateway in workerd", { timeout: 60_000 }, () => {
       assert.equal(answer.text.match(/"content":"\w+ "/g)?.length, 5);
     }
     const ids = new Set(all.map(({ headers }) => headers["x-request-id"]));
-    const own = () => books.records.filter(({ requestId }) => ids.has(requestId));
+    const own = () => sink.records.filter(({ requestId }) => ids.has(requestId));
     await until(() => own().length === 4);
     assert.equal(new Set(own().map(({ recordId }) => recordId)).size, 4);
   });

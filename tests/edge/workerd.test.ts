@@ -7,7 +7,7 @@ import { createEmulator } from "chatwire/emulator";
 import { serve } from "../../npm/emulator/serve.ts";
 import type { RunningWorker } from "../../worker/workerd.ts";
 import { ask, startUpstream } from "../worker/network.ts";
-import { headers, openBooks, start } from "./running.ts";
+import { headers, openRecordSink, start } from "./running.ts";
 import { CHAT, chat, DONE, randomFrom, says, usageEvent } from "./setting.ts";
 
 /** A client that is killed once it has read so many bytes. Resolves with whether there were as many. */
@@ -36,17 +36,17 @@ function killedAfter(url: URL, body: string, bytes: number): Promise<boolean> {
 describe("draining in workerd", { timeout: 120_000 }, () => {
   const emulator = createEmulator({ tokensPerSecond: 1500 });
   let upstream: Awaited<ReturnType<typeof serve>>;
-  let books: Awaited<ReturnType<typeof openBooks>>;
+  let sink: Awaited<ReturnType<typeof openRecordSink>>;
   let worker: RunningWorker;
   before(async () => {
     upstream = await serve(emulator);
-    books = await openBooks();
-    worker = await start(upstream.url, books.url, "drain");
+    sink = await openRecordSink();
+    worker = await start(upstream.url, sink.url, "drain");
   });
   after(async () => {
     await worker?.stop();
     await upstream?.close();
-    books?.close();
+    sink?.close();
   });
 
   it("counts what the provider counts, wherever clients are killed", async () => {
@@ -61,7 +61,7 @@ describe("draining in workerd", { timeout: 120_000 }, () => {
       });
       killed += (await Promise.all(some)).filter(Boolean).length;
     }
-    const records = await books.recorded(runs);
+    const records = await sink.recorded(runs);
     assert.ok(killed > runs / 3, `${killed} were killed`);
     assert.equal(records.length, runs);
     for (const { upstreamRequestId, tokens, estimated, outcome } of records) {
@@ -81,17 +81,17 @@ describe("draining in workerd", { timeout: 120_000 }, () => {
 
 describe("the gateway in workerd", { timeout: 60_000 }, () => {
   let upstream: Awaited<ReturnType<typeof startUpstream>>;
-  let books: Awaited<ReturnType<typeof openBooks>>;
+  let sink: Awaited<ReturnType<typeof openRecordSink>>;
   let worker: RunningWorker;
   before(async () => {
     upstream = await startUpstream();
-    books = await openBooks();
-    worker = await start(upstream.url, books.url, "abort");
+    sink = await openRecordSink();
+    worker = await start(upstream.url, sink.url, "abort");
   });
   after(async () => {
     await worker?.stop();
     await upstream?.stop();
-    books?.close();
+    sink?.close();
   });
   const post = (params: Record<string, unknown>) =>
     fetch(new URL(CHAT, worker.url), { ...chat("hi", params), headers } as RequestInit);
@@ -119,7 +119,7 @@ describe("the gateway in workerd", { timeout: 60_000 }, () => {
       rest += decoder.decode(value, { stream: true });
     }
     assert.equal(rest, DONE);
-    const [record] = await books.recorded(1);
+    const [record] = await sink.recorded(1);
     assert.deepEqual(
       [record?.caller, record?.tokens, record?.cached, record?.disconnected],
       ["tester", 7, null, false],
@@ -138,7 +138,7 @@ describe("the gateway in workerd", { timeout: 60_000 }, () => {
     await once(incoming, "data");
     outgoing.socket?.resetAndDestroy();
     await closed;
-    const record = (await books.recorded(2))[1];
+    const record = (await sink.recorded(2))[1];
     assert.deepEqual([record?.outcome, record?.disconnected, record?.estimated], ["aborted", true, true]);
   });
 
@@ -153,7 +153,7 @@ describe("the gateway in workerd", { timeout: 60_000 }, () => {
     second.response.end(JSON.stringify({ choices: [{ message: { content: "hi" }, finish_reason: "stop" }] }));
     assert.equal((await answer).status, 200);
     await (await answer).text();
-    assert.equal((await books.recorded(3))[2]?.provider, "other");
+    assert.equal((await sink.recorded(3))[2]?.provider, "other");
   });
 
   it("breaks off where the provider does", async () => {
@@ -168,7 +168,7 @@ describe("the gateway in workerd", { timeout: 60_000 }, () => {
     await assert.rejects(async () => {
       while (!(await reader.read()).done);
     });
-    assert.equal((await books.recorded(4))[3]?.outcome, "truncated");
+    assert.equal((await sink.recorded(4))[3]?.outcome, "truncated");
   });
 
   it("refuses who has no token", async () => {

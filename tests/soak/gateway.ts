@@ -3,7 +3,7 @@ import { serve } from "@hono/node-server";
 import { gateway } from "chatwire/edge";
 import { tellMemory } from "./memory.ts";
 
-const { UPSTREAM, BOOKS } = process.env;
+const { UPSTREAM, RECORDS } = process.env;
 
 // The server prints each body that breaks off, which is what the faults are for.
 const { error } = console;
@@ -24,7 +24,7 @@ const app = gateway({
   authorize: () => ({ caller: "alice" }),
   onDisconnect: "drain",
   onUsage: async (record) => {
-    await (await fetch(`${BOOKS}`, { method: "POST", body: JSON.stringify(record) })).text();
+    await (await fetch(`${RECORDS}`, { method: "POST", body: JSON.stringify(record) })).text();
   },
 });
 serve({ port: 0, hostname: "127.0.0.1", fetch: (request) => app.fetch(request) }, ({ port }) => {

@@ -1,6 +1,6 @@
 /**
  * `npm run soak -- --minutes N`: mixed calls of clients, through a gateway, to a provider that keeps a ledger, with faults
- * on both ways between them. All calls settle, memory is flat, and the gateway's books have the ledger's numbers.
+ * on both ways between them. All calls settle, memory is flat, and the gateway's usage records have the ledger's numbers.
  *
  * Clients and gateway are processes of their own, so that what they hold is theirs. A line a minute is printed.
  */
@@ -12,7 +12,7 @@ import { parseArgs } from "node:util";
 import type { UsageRecord } from "chatwire/edge";
 import { createEmulator } from "chatwire/emulator";
 import { serve } from "../../npm/emulator/serve.ts";
-import { openBooks } from "../edge/running.ts";
+import { openRecordSink } from "../edge/running.ts";
 import { randomFrom } from "../edge/setting.ts";
 import { FAULTS, type Fault, ofConnections, PHASES, type Plan, startProxy } from "../faults/proxy.ts";
 import type { Held } from "./memory.ts";
@@ -80,17 +80,17 @@ interface Counts {
   wrong: string[];
 }
 
-/** @throws {AssertionError} a call does not settle, memory grows, or the books differ from the ledger */
+/** @throws {AssertionError} a call does not settle, memory grows, or the records differ from the ledger */
 export async function soak(
   minutes: number,
   { seed = 5, samples = Math.max(2, Math.round(minutes)), told = (_: string) => {} } = {},
 ): Promise<Soaked> {
   const emulator = createEmulator({ tokensPerSecond: 400, timeToFirstToken: 20 });
   const upstream = await serve(emulator);
-  const books = await openBooks();
-  // A provider's answer that is cut off has no usage: its record is an estimate. All else leaves the books exact.
+  const sink = await openRecordSink();
+  // A provider's answer that is cut off has no usage: its record is an estimate. All else leaves exact records.
   const behind = await startProxy(upstream.url, faultsFrom(seed));
-  const gateway = start("gateway.ts", { UPSTREAM: behind.url, BOOKS: books.url });
+  const gateway = start("gateway.ts", { UPSTREAM: behind.url, RECORDS: sink.url });
   const url = await ask<string>(gateway, undefined, "url");
   const before = await startProxy(url, faultsFrom(seed + 1));
   const client = start("client.ts", { GATEWAY: before.url, SEED: String(seed) });
@@ -116,20 +116,20 @@ export async function soak(
     // Callers who have left are drained for still, and an answer that stalls is waited for.
     const isNameless = ({ upstreamRequestId }: UsageRecord) => upstreamRequestId === null;
     const missing = () => {
-      const named = new Set(books.records.map(({ upstreamRequestId }) => upstreamRequestId));
+      const named = new Set(sink.records.map(({ upstreamRequestId }) => upstreamRequestId));
       return emulator.ledger.records.filter(({ requestId }) => !named.has(requestId)).length;
     };
     // A request whose answer never came has a record that cannot name it.
-    const isOver = () => emulator.ledger.open === 0 && missing() <= books.records.filter(isNameless).length;
+    const isOver = () => emulator.ledger.open === 0 && missing() <= sink.records.filter(isNameless).length;
     for (let waited = 0; waited < 1200 && !isOver(); waited++) await pause(100);
     assert.ok(isOver(), `${missing()} requests of the ledger are in no book`);
     await pause(1000);
     const entries = new Map(emulator.ledger.records.map((entry) => [entry.requestId, entry]));
     let [tokens, ledger, exact, estimated] = [0, 0, 0, 0];
     const seen = new Set<string>();
-    for (const record of books.records) {
+    for (const record of sink.records) {
       if (record.upstreamRequestId === null) continue;
-      assert.ok(!seen.has(record.upstreamRequestId), `a request is in the books twice: ${record.upstreamRequestId}`);
+      assert.ok(!seen.has(record.upstreamRequestId), `a request is recorded twice: ${record.upstreamRequestId}`);
       seen.add(record.upstreamRequestId);
       const entry = entries.get(record.upstreamRequestId);
       assert.ok(entry, `a record of what the provider does not know: ${record.upstreamRequestId}`);
@@ -160,7 +160,7 @@ export async function soak(
     await before.close();
     await behind.close();
     await upstream.close();
-    books.close();
+    sink.close();
   }
 }
 

@@ -35,7 +35,7 @@ export interface Env extends ProviderEnv, PageEnv, DoorEnv {
   STREAMS?: StreamsNamespace;
   /** `short` logs a line for people in place of each usage record. */
   LOG?: string;
-  /** Keeps the books. */
+  /** Keeps limits and usage. */
   LIMITER?: DurableNamespace;
 }
 
