@@ -7,6 +7,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
 
 const FOLDER = fileURLToPath(new URL("./demo", import.meta.url));
 
@@ -75,14 +77,23 @@ async function give(incoming: IncomingMessage, outgoing: ServerResponse, connect
     outgoing.setHeader("referrer-policy", "no-referrer");
     outgoing.setHeader("cross-origin-opener-policy", "same-origin");
     outgoing.setHeader("cache-control", path.startsWith("assets") ? "public, max-age=31536000, immutable" : "no-cache");
-    if (!path.endsWith(".html")) return void outgoing.end(file);
+    if (!path.endsWith(".html")) return await send(incoming, outgoing, file);
     // The page brings its own policy; a header adds what only headers can say.
     outgoing.setHeader("content-security-policy", "frame-ancestors 'none'");
     const own = "connect-src 'self'";
-    outgoing.end(file.toString().replace(own, [own, ...connect].join(" ")));
+    await send(incoming, outgoing, Buffer.from(file.toString().replace(own, [own, ...connect].join(" "))));
   } catch {
     outgoing.writeHead(404, { "content-type": "text/plain; charset=utf-8" }).end("There is no such file.\n");
   }
+}
+
+/** Sends a file, compressed where the browser takes that. */
+async function send(incoming: IncomingMessage, outgoing: ServerResponse, file: Buffer): Promise<void> {
+  outgoing.setHeader("vary", "accept-encoding");
+  if (!/\bgzip\b/.test(String(incoming.headers["accept-encoding"]))) return void outgoing.end(file);
+  const packed = await promisify(gzip)(file);
+  outgoing.setHeader("content-encoding", "gzip");
+  outgoing.end(packed);
 }
 
 /** A path below the folder; nothing for one that leads out of it. */

@@ -11,5 +11,7 @@ export default defineConfig({
     // The wasm must stay a file: as a data: URL it could neither be compiled while it loads nor pass the page's CSP.
     assetsInlineLimit: 0,
     modulePreload: false,
+    // Bundling the worker takes most of the time; that is no warning.
+    rolldownOptions: { checks: { bundlerTimings: false } },
   },
 });
