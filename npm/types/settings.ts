@@ -21,7 +21,11 @@ export interface Prices {
    * @range 0 to 1,000,000
    */
   output: number;
-  /** Tokens of a prompt up to which these prices hold: the cost of a longer one is null. They hold for all when left out. */
+  /**
+   * Tokens of a prompt up to which these prices hold: the cost of a longer one is null.
+   * @range at least 1
+   * @default any length
+   */
   upTo?: number;
 }
 

@@ -184,7 +184,7 @@ impl<'a> Options<'a> {
             input,
             cached_input: prices.number("cachedInput"),
             output,
-            up_to: prices.number("upTo").map(|most| most as u64),
+            up_to: prices.get("upTo").map(|_| prices.size("upTo", 1) as u64),
         })
     }
 
