@@ -5,6 +5,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { brotliCompressSync, gzipSync } from "node:zlib";
+import { build as bundle } from "esbuild";
 import { build } from "vite";
 import { root } from "./run.mjs";
 
@@ -72,4 +73,27 @@ export async function buildMinimalPage(name, folder = join(root, ".cache", "size
 export function compressed(files) {
   const sum = (compress) => files.reduce((total, { bytes }) => total + compress(bytes).length, 0);
   return { gzip: sum((bytes) => gzipSync(bytes, { level: 9 })), brotli: sum(brotliCompressSync) };
+}
+
+/** The entries that stand on `chatwire`, each for those who import it. */
+const PRODUCTS = ["ag-ui", "ai-sdk", "edge", "emulator", "livekit", "openai", "otel", "prices"];
+
+/** The scripts of each entry by itself, minified: `chatwire` and the package that the entry is for are not counted. */
+export async function entrySizes() {
+  const sizes = {};
+  for (const name of PRODUCTS) {
+    const { outputFiles } = await bundle({
+      entryPoints: [join(root, "dist", name, "index.js")],
+      bundle: true,
+      minify: true,
+      write: false,
+      format: "esm",
+      target: "es2022",
+      packages: "external",
+      external: ["node:*"],
+      logLevel: "error",
+    });
+    sizes[`chatwire/${name}`] = compressed(outputFiles.map(({ contents }) => ({ bytes: contents })));
+  }
+  return sizes;
 }

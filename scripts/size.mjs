@@ -5,7 +5,7 @@
  */
 import { buildEngine } from "./engine.mjs";
 import { buildFacade } from "./facade.mjs";
-import { buildMinimalPage, compressed, missedBars } from "./minimal-page.mjs";
+import { buildMinimalPage, compressed, entrySizes, missedBars } from "./minimal-page.mjs";
 import { setup } from "./setup.mjs";
 
 await setup();
@@ -37,6 +37,8 @@ for (const [name, { gzip, brotli }] of Object.entries({
 })) {
   row(name, gzip, brotli);
 }
+console.log("\nThe scripts of an entry by itself, beside those of chatwire");
+for (const [name, { gzip, brotli }] of Object.entries(await entrySizes())) row(name, gzip, brotli);
 if (process.argv.includes("--parts")) {
   const { partsOfEngine } = await import("./parts.mjs");
   console.log("\n  gzip    raw  part of the engine");

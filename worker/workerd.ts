@@ -70,6 +70,8 @@ async function bundle(entry: string) {
     format: "esm",
     target: "es2022",
     conditions: ["workerd", "worker", "browser"],
+    // Modules of the runtime itself.
+    external: ["cloudflare:*", "node:*"],
     plugins: [wasmModules],
     logLevel: "warning",
   });

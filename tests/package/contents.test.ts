@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, stat, utimes } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, posix } from "node:path";
 import { before, describe, it } from "node:test";
+import { build } from "esbuild";
 import manifest from "../../package.json" with { type: "json" };
 // @ts-expect-error: a script, without types
 import { buildEngine, buildWithNames } from "../../scripts/engine.mjs";
@@ -92,6 +93,33 @@ describe("the package", { timeout: 120_000 }, () => {
       assert.ok(files.includes(`dist/demo/${file}`), file);
     const licences = await readFile(join(root, "dist/demo/LICENSES.txt"), "utf8");
     for (const name of ["openai", "marked", "dompurify"]) assert.match(licences, new RegExp(`^${name} \\d`, "m"));
+  });
+
+  it("has no part of another entry in what a page with `chatwire` loads", async () => {
+    const { metafile } = await build({
+      stdin: { contents: `import { Chatwire } from "chatwire"; new Chatwire();`, resolveDir: root },
+      bundle: true,
+      splitting: true,
+      write: false,
+      metafile: true,
+      outdir: "out",
+      format: "esm",
+      conditions: ["browser"],
+      logLevel: "error",
+    });
+    const loaded = new Set(
+      Object.keys(metafile.outputs).filter((path) => metafile.outputs[path]?.entryPoint === "<stdin>"),
+    );
+    for (const path of loaded)
+      for (const { path: needed, kind } of metafile.outputs[path]?.imports ?? [])
+        if (kind === "import-statement") loaded.add(needed);
+    const inputs = [...loaded].flatMap((path) => Object.keys(metafile.outputs[path]?.inputs ?? {}));
+    assert.ok(inputs.includes("dist/client.js"), "the client is among them");
+    const others = /^dist\/(ag-ui|ai-sdk|edge|emulator|livekit|openai|otel|prices)\//;
+    assert.deepEqual(
+      inputs.filter((path) => others.test(path)),
+      [],
+    );
   });
 
   it("depends on nothing, and every peer is optional", () => {

@@ -74,26 +74,23 @@ describe("recipes", { timeout: 600_000 }, () => {
     await answerOf(page).getByText("Hello there.", { exact: true }).waitFor();
   });
 
-  it("SvelteKit on a worker passes the provider's stream on", async () => {
+  it("SvelteKit on a worker passes the provider's stream on", async (context) => {
     const kit = await installed("recipes/sveltekit", { withPackages: true });
     await run(kit, "npx", ["vite", "build"]);
-    const emulator = createEmulator();
-    const provider = await serve(emulator);
+    const provider = await serve(createEmulator());
+    context.after(() => provider.close());
     const worker = await startWorker({
       entry: join(kit, ".svelte-kit/cloudflare/_worker.js"),
       assets: join(kit, ".svelte-kit/cloudflare"),
       bindings: { SMALLEST_API_KEY: "any", ELECTRON_BASE_URL: `${provider.url}/waves/v1` },
     });
-    try {
-      const page = await (await browser.newContext()).newPage();
-      await page.goto(worker.url.href);
-      await page.waitForLoadState("networkidle");
-      await converse(page, "Echo: Hello there. [emulator: tps=0]");
-      await answerOf(page).getByText("Hello there.", { exact: true }).waitFor();
-      await page.locator("output", { hasText: "complete" }).waitFor();
-    } finally {
-      await worker.stop();
-      await provider.close();
-    }
+    context.after(() => worker.stop());
+    const page = await (await browser.newContext()).newPage();
+    await page.goto(worker.url.href);
+    // The button works once the page's scripts run.
+    await page.locator("button:enabled").waitFor();
+    await converse(page, "Echo: Hello there. [emulator: tps=0]");
+    await answerOf(page).getByText("Hello there.", { exact: true }).waitFor();
+    await page.locator("output", { hasText: "complete" }).waitFor();
   });
 });
