@@ -60,7 +60,7 @@ pub(super) fn behind_analysis(after: &str) -> Option<Behind> {
     if after.starts_with(MESSAGE) {
         return Some(Behind::Message);
     }
-    let is_body = after.chars().next().is_some_and(char::is_uppercase);
+    let is_body = after.chars().next().is_some_and(|first| first.is_ascii_uppercase());
     is_body.then_some(Behind::Body)
 }
 

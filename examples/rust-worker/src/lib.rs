@@ -9,7 +9,12 @@ use worker::{Context, Env, Request, Response, Result, event};
 async fn fetch(mut request: Request, env: Env, _context: Context) -> Result<Response> {
     let key = env.secret("SMALLEST_API_KEY")?.to_string();
     let question = request.text().await?;
-    let client = Client::builder(Provider::electron(key)).build().map_err(in_words)?;
+    let mut provider = Provider::electron(key);
+    // Another server that speaks like Electron: the emulator, while you try this out.
+    if let Ok(url) = env.var("BASE_URL") {
+        provider.base_url = url.to_string().into();
+    }
+    let client = Client::builder(provider).build().map_err(in_words)?;
     let asked = ChatCompletionRequest::new("electron", vec![Message::user(question)]);
     match client.stream(&asked).await {
         // When the visitor leaves, the stream is dropped, and with it the request.
