@@ -94,6 +94,12 @@ impl Marks {
         }
     }
 
+    /// Whether nothing is held back.
+    #[inline]
+    pub(super) fn is_idle(&self) -> bool {
+        self.is_off || self.held.is_empty()
+    }
+
     /// Whether this piece of content has no mark in it.
     #[inline]
     pub(super) fn pass(&self, content: Str<'_>) -> bool {

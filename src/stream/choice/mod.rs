@@ -291,8 +291,11 @@ impl Choice {
     #[inline]
     #[cfg_attr(chatwire_speed, optimize(speed))]
     fn add_content(&mut self, content: Str<'_>, ledger: &mut Ledger) -> Taken<bool> {
-        let is_plain =
-            (self.tags.is_off() || !self.inbox.is_cut() && self.tags.pass(content)) && self.marks.pass(content);
+        // One look at the piece: what a tag may begin with, a mark may, too.
+        let is_plain = match self.tags.is_off() {
+            true => self.marks.pass(content),
+            false => self.marks.is_idle() && !self.inbox.is_cut() && self.tags.pass(content),
+        };
         if !is_plain && !self.content.is_cut() {
             return self.take_tagged(content, ledger);
         }
