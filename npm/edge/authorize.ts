@@ -114,8 +114,8 @@ const SECRET_ALGORITHMS = ["HS256", "HS384", "HS512"];
  * @throws {ChatwireError} the options leave out what makes a token trustworthy
  * @example
  * ```ts
- * authorize: jwt({ jwks: "https://login.example.com/.well-known/jwks.json", issuer: "https://login.example.com", audience:
- * "chat" }),
+ * const issuer = "https://login.example.com";
+ * const authorize = jwt({ jwks: `${issuer}/.well-known/jwks.json`, issuer, audience: "chat" });
  * ```
  */
 export function jwt(options: JwtOptions): Authorize {

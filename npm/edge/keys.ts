@@ -47,8 +47,8 @@ const TABLES = [
  * @example
  * ```ts
  * export { ChatwireKeys } from "chatwire/edge";
- * export default gateway((env) => ({ …, keys: env.KEYS, authorize: bearerTokens({ [env.ADMIN_TOKEN]: { caller: "admin",
- * managesKeys: true } }) }));
+ * const admin = { caller: "admin", managesKeys: true };
+ * export default gateway((env) => ({ …, keys: env.KEYS, authorize: bearerTokens({ [env.ADMIN_TOKEN]: admin }) }));
  * ```
  */
 export class ChatwireKeys {

@@ -16,7 +16,7 @@ import { toStrictJsonSchema } from "./strict-schema.ts";
 /** The value that such a schema makes of another. */
 export type InferStandardOutput<Schema> = Schema extends StandardSchema<infer Output> ? Output : never;
 
-/** The other members of a format. `schema` is for a Standard Schema that cannot say itself as JSON Schema. */
+/** The other members of a format. `schema` is for a Standard Schema that cannot be written as JSON Schema. */
 export type StandardResponseFormatProps = Omit<ResponseFormatJSONSchema.JSONSchema, "schema" | "strict" | "name"> & {
   schema?: object | undefined;
 };

@@ -52,8 +52,8 @@ export function zodResponseFormat<Type extends ZodTypeLike>(
  * A tool whose arguments are a zod schema; with `function`, one that `runTools` can run.
  * @example
  * ```ts
- * const weather = zodFunction({ name: "weather", parameters: z.object({ city: z.string() }), function: ({ city }) =>
- * forecast(city) });
+ * const parameters = z.object({ city: z.string() });
+ * const weather = zodFunction({ name: "weather", parameters, function: ({ city }) => forecast(city) });
  * ```
  */
 export function zodFunction<Parameters extends ZodTypeLike>(options: {

@@ -1,5 +1,5 @@
 /**
- * Schemas as callers have them: JSON Schema, or a Standard Schema (zod, valibot, arktype) that can say itself as one.
+ * Schemas as callers have them: JSON Schema, or a Standard Schema (zod, valibot, arktype) that can be written as one.
  */
 import { ChatwireError } from "../errors.ts";
 import type { JSONSchema } from "../types.ts";
@@ -16,7 +16,7 @@ export function jsonSchemaOf(schema: Schema): JSONSchema {
   const { jsonSchema, vendor } = schema["~standard"];
   if (!jsonSchema) {
     throw new ChatwireError(
-      `This ${vendor} schema cannot say itself as JSON Schema ("~standard.jsonSchema"). Update ${vendor}, or give a JSON Schema.`,
+      `This ${vendor} schema has no JSON Schema ("~standard.jsonSchema"), which the server needs. Update ${vendor}, or give a JSON Schema.`,
     );
   }
   return withoutDialect(jsonSchema.input({ target: "draft-2020-12" }));

@@ -483,7 +483,7 @@ describe("the worker", () => {
     const html = await answer.text();
     const own = /http-equiv="content-security-policy"\s+content="([^"]+)"/.exec(html)?.[1] ?? "";
     const directives = (policy: string) => policy.split(/;\s*/).sort();
-    // A page cannot say itself who may frame it.
+    // A page itself cannot say which sites may frame it.
     const sent = directives(answer.headers.get("content-security-policy") ?? "");
     assert.deepEqual(
       sent.filter((directive) => directive !== "frame-ancestors 'none'"),
