@@ -359,9 +359,16 @@ async function pass(c: Context<Env>, path: string): Promise<Response> {
   const { configuration, env, requestId, waitUntil } = c.env;
   const { signal } = c.req.raw;
   const grant = await admit(configuration, c.req.raw, env);
+  if (configuration.hooks.after && path !== "/embeddings") {
+    // Its answers would pass as they are, past the code that is to see every answer.
+    const message = "This gateway checks answers, and does not read those of this API. Use POST /v1/chat/completions.";
+    throw new Problem(404, "not_found", message);
+  }
   const json = await readJSON(c.req.raw, configuration.maxBodyBytes);
   const request = chatRequestOf(configuration, grant, json, { documented: PASSED[path] });
   checkPlan(configuration, grant);
+  const about = { caller: grant.caller, model: request.model, requestId, endpoint: `/v1${path}` };
+  await runBefore(configuration, request, about);
   const { caller, plan, tags = null } = grant;
   const recordId = crypto.randomUUID();
   const limitRequest = { recordId, caller, plan, ...limitsOf(request), signal, waitUntil };

@@ -327,13 +327,16 @@ export interface HookRequest {
   /** As the caller named it. */
   model: string;
   requestId: string;
+  /** The path that was asked, where it is not `/v1/chat/completions`: the parameters are those of that API. */
+  endpoint?: string;
 }
 
 /** The gateway's own code before and after a chat completion. */
 export interface GatewayHooks {
   /**
    * Called with the parameters of a request that was let in, before limits are asked. The hook gives them back, changed or not
-   * (`undefined` changes nothing), or throws a `Refusal`. Any other error is answered with 500.
+   * (`undefined` changes nothing), or throws a `Refusal`. Any other error is answered with 500. Requests of the APIs that are
+   * passed through come here too, with their `endpoint`.
    */
   before?: (
     params: Readonly<Record<string, unknown>>,
@@ -341,7 +344,8 @@ export interface GatewayHooks {
   ) => Awaitable<Record<string, unknown> | undefined>;
   /**
    * Called with a completion, or with each chunk of a stream, as the provider sent it. The hook gives it back as the caller is
-   * to see it; `null` leaves it out. Usage is counted as the provider sent it. An error ends the answer.
+   * to see it; `null` leaves it out. Usage is counted as the provider sent it. An error ends the answer. With this hook
+   * `/v1/completions` and `/v1/responses` are not served: their answers are not read.
    */
   after?: (answer: Readonly<Record<string, unknown>>, request: HookRequest) => Record<string, unknown> | null;
 }

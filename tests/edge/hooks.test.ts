@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type HookRequest, Refusal } from "chatwire/edge";
 import { limiterObjects, streamObjects } from "./objects.ts";
-import { asText, bytesOf, CHAT, chat, errorOf, until, withEmulator } from "./setting.ts";
+import { asText, bytesOf, CHAT, chat, errorOf, setUp, until, withEmulator } from "./setting.ts";
 
 describe("hooks.before", () => {
   it("changes a request, but not where it goes", async () => {
@@ -39,6 +39,61 @@ describe("hooks.before", () => {
     assert.equal(failed.status, 500);
     assert.doesNotMatch(await failed.text(), /hunter2/);
     assert.equal(emulator.ledger.requests, 0);
+  });
+});
+
+describe("hooks and the other APIs", () => {
+  const paths = {
+    "/v1/embeddings": { input: "a" },
+    "/v1/completions": { prompt: "a" },
+    "/v1/responses": { input: "a" },
+  };
+  const post = (params: object) => ({ method: "POST", body: JSON.stringify({ model: "m", ...params }) });
+
+  it("are not a way past the hook before", async () => {
+    const told: unknown[] = [];
+    const { fetch, emulator } = withEmulator({
+      hooks: {
+        before: (params, { endpoint }) => {
+          told.push([endpoint, params.prompt ?? params.input]);
+          throw new Refusal("This may not be asked.", { status: 403, code: "policy" });
+        },
+      },
+    });
+    for (const [path, params] of Object.entries(paths)) {
+      assert.equal((await fetch(path, post(params))).status, 403, path);
+    }
+    assert.deepEqual(
+      told,
+      Object.keys(paths).map((path) => [path, "a"]),
+    );
+    assert.equal(emulator.ledger.requests, 0);
+  });
+
+  it("are sent as the hook before changes them", async () => {
+    const bodies: unknown[] = [];
+    const { fetch } = setUp(
+      async (_, { body }) => {
+        bodies.push(JSON.parse(body ?? ""));
+        return Response.json({ data: [] });
+      },
+      { hooks: { before: (params) => ({ ...params, user: "gateway", model: "other" }) } },
+    );
+    for (const [path, params] of Object.entries(paths)) await bytesOf(await fetch(path, post(params)));
+    assert.deepEqual(
+      bodies,
+      Object.values(paths).map((params) => ({ model: "m", ...params, user: "gateway" })),
+    );
+  });
+
+  it("are not a way past the hook after", async () => {
+    const { fetch } = setUp(async () => Response.json({ data: [], choices: [{ text: "secret" }] }), {
+      hooks: { after: () => null },
+    });
+    const statuses = await Promise.all(
+      Object.entries(paths).map(async ([path, params]) => (await fetch(path, post(params))).status),
+    );
+    assert.deepEqual(statuses, [200, 404, 404]);
   });
 });
 
