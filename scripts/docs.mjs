@@ -17,11 +17,14 @@ import { root } from "./run.mjs";
 /** The sources of the package's entries, by the name they are imported by. */
 function entries() {
   const { name, exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const typesOf = (target) => target.types ?? target.default?.types;
   return Object.entries(exports)
-    .filter(([, { types }]) => types)
-    .map(([path, { types }]) => [
+    .filter(([, target]) => typesOf(target))
+    .map(([path, target]) => [
       join(name, path),
-      (types.default ?? types).replace(/^\.\/dist\//, "npm/").replace(/\.d\.ts$/, ".ts"),
+      typesOf(target)
+        .replace(/^\.\/dist\//, "npm/")
+        .replace(/\.d\.ts$/, ".ts"),
     ]);
 }
 

@@ -1,7 +1,7 @@
 /**
  * Compiles npm/ into dist/, which is laid out the same. Files that TypeScript cannot write are copied.
  */
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { root, run, say } from "./run.mjs";
 
@@ -130,7 +130,11 @@ async function writeCommonJS() {
   };
   for (const file of files.filter((file) => file.endsWith(".d.ts"))) copy(join(dist, file), file);
   copy(join(sources, "entry", "node.cjs"), join("entry", "node.js"));
-  writeFileSync(join(outdir, "package.json"), `${JSON.stringify({ type: "commonjs" })}\n`);
+  // Files of the copy that import "chatwire" get the copy, wherever the package lies.
+  const own = { ".": "./entry/node.js", "./slim": "./slim.js", "./*": "./*/index.js" };
+  const scope = { name: "chatwire", type: "commonjs", exports: own };
+  writeFileSync(join(outdir, "package.json"), `${JSON.stringify(scope)}\n`);
+  nameDefault(join(outdir, "openai"));
   for (const [file, from] of [
     ["import.mjs", "./entry/node.js"],
     ["import-slim.mjs", "./slim.js"],
@@ -140,6 +144,19 @@ async function writeCommonJS() {
       `// The copy that require() gets, so that a process has one engine.\nexport * from "${from}";\n`,
     );
   }
+}
+
+/** A default export beside others, as TypeScript writes it: tools that read declarations understand no other form. */
+function nameDefault(folder) {
+  const [index, all] = ["index.js", "all.js"].map((file) => join(folder, file));
+  renameSync(index, all);
+  const [, names] = readFileSync(all, "utf8").match(/0\s*&&\s*\(module\.exports\s*=\s*\{([\w,\s]+)\}\)/) ?? [];
+  if (!names) throw new Error("esbuild lists the names of CommonJS otherwise");
+  const lines = ["default", ...names.split(",").filter((name) => name.trim())].map(
+    (name) => `exports.${name}=all.${name};`,
+  );
+  const head = `"use strict";\nObject.defineProperty(exports,"__esModule",{value:true});\nconst all=require("./all.js");`;
+  writeFileSync(index, `${[head, ...lines].join("\n")}\n`);
 }
 
 /** The spare engine is only for what can import() it. */

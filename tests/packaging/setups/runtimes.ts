@@ -159,8 +159,9 @@ export const runtimes: Setup[] = [
   {
     name: "Bun, newest",
     packages: { bun: "latest" },
-    files: { "stream.js": program.esm, "stream.cjs": program.cjs },
+    files: { "stream.js": program.esm, "stream.cjs": program.cjs, "both.cjs": program.both },
     tries: {
+      "require and import, one engine": (project) => project.says("bun", ["both.cjs"]),
       ESM: (project) => project.says("bun", ["stream.js"]),
       require: (project) => project.says("bun", ["stream.cjs"]),
     },
