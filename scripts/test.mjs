@@ -3,7 +3,8 @@
  * running, so that one run shows all there is to mend.
  *
  *     npm test                   everything
- *     npm test -- rust npm       these groups only: lint, rust, npm, openai, wasm, worker, edge, page, package
+ *     npm test -- rust npm       these groups only: lint, rust, npm, openai, wasm, worker, edge, ai-sdk, ag-ui,
+ *                                otel, livekit, examples, page, package
  *
  * The last line counts the tests of all runners; a linter, and the packing of the package, is one test.
  *

@@ -53,7 +53,10 @@ async function say(page: Page, text: string): Promise<void> {
 const answer = (page: Page) => page.locator("[data-role=assistant]").last();
 const settled = (page: Page) => page.locator("output", { hasText: "ready" }).waitFor();
 const ledger = () => emulator.ledger.records.at(-1);
-const words = Array.from({ length: 80 }, (_, at) => `w${at}`).join(" ");
+const wordsOf = (length: number) => Array.from({ length }, (_, at) => `w${at}`).join(" ");
+/** An answer of a few seconds, and one that lasts longer than any test. */
+const words = wordsOf(80);
+const endless = `Echo: ${wordsOf(2000)} [emulator: tps=20]`;
 
 async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 10));
@@ -91,20 +94,20 @@ describe("a page with useChat", { timeout: 120_000 }, () => {
   it("stops the provider when it is told to stop", async () => {
     emulator.ledger.reset();
     const page = await open();
-    await say(page, `Echo: ${words} [emulator: tps=10]`);
+    await say(page, endless);
     await answer(page).getByText("w2").waitFor();
     await page.getByRole("button", { name: "Stop" }).click();
     await settled(page);
     await until(() => ledger()?.endedAt !== null);
     assert.equal(ledger()?.aborted, true);
-    assert.ok(!(await answer(page).textContent())?.includes("w79"));
+    assert.ok(!(await answer(page).textContent())?.includes("w1999"));
     await page.context().close();
   });
 
   it("stops it after a reload too", async () => {
     emulator.ledger.reset();
     const page = await open();
-    await say(page, `Echo: ${words} [emulator: tps=10]`);
+    await say(page, endless);
     await answer(page).getByText("w2").waitFor();
     await page.reload();
     await answer(page).getByText("w2").waitFor();

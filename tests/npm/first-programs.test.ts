@@ -8,7 +8,7 @@ import { PAGES, runFirstProgram } from "./first-programs.ts";
 
 const folder = join(import.meta.dirname, "..", "..", ".cache", "first-programs");
 
-describe("the first program of", { timeout: 120_000 }, () => {
+describe("the first program of", { timeout: 500_000 }, () => {
   before(async () => {
     await rm(folder, { recursive: true, force: true });
     await mkdir(folder, { recursive: true });

@@ -30,7 +30,7 @@ export async function runProgram(folder: string, name: string, program: string):
   const file = join(folder, `${name}.mts`);
   await writeFile(file, program);
   const args = ["--no-warnings", "--import", world, file];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 60_000, cwd: folder });
+  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 180_000, cwd: folder });
   return stdout;
 }
 
