@@ -29,10 +29,10 @@ export interface Traffic {
   starts: Start[];
   held: Partial<Record<"text" | "events" | "client", Held>>;
   /** Bytes of the module's memory after 64 MiB of text. */
-  long?: number;
-  many?: Record<string, number>;
-  framing?: Record<string, number>;
-  edge?: WayFound[];
+  long?: number | undefined;
+  many?: Record<string, number> | undefined;
+  framing?: Record<string, number> | undefined;
+  edge?: WayFound[] | undefined;
 }
 
 /** One bar. A measure that is undefined was left out of the run. */

@@ -16,8 +16,8 @@ import { cut } from "./reads.ts";
 type Controller = ReadableStreamDefaultController<Uint8Array>;
 
 await init();
-const glue: { initSync(): { memory: WebAssembly.Memory } } = await import(new URL("chatwire.js", engine).href);
-const { memory } = glue.initSync();
+const { engineMemory } = await import(new URL("../engine/engine.js", engine).href);
+const memory: WebAssembly.Memory = engineMemory();
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 async function heapBytes(): Promise<number> {
