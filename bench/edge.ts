@@ -184,7 +184,7 @@ const verdict = (more: number) => (more < BAR ? "reached" : "**missed**");
 /** The median of a figure of a way. */
 const middle = (turns: Taken[], field: keyof Taken) => median(turns.map((turn) => turn[field]));
 
-/** What one way came to, by its medians. */
+/** The figures of one way, by its medians. */
 export interface WayFound extends Taken {
   name: string;
   host: "workerd" | "Node";

@@ -111,7 +111,7 @@ function report(what: string, rate: number, tasks: readonly number[]): void {
 /** An answer at full speed; the processor is slowed `rate` times. */
 async function stream(rate: number, what: string, text: string): Promise<void> {
   const { page, session } = await opened();
-  // What is fetched when the page is idle is there, and what is asked is written.
+  // The files that are fetched when the page is idle are there, and the question is written.
   await page.waitForTimeout(2000);
   await page.getByLabel("Message", { exact: true }).fill(`${text} [emulator: tps=${TOKENS_PER_SECOND}]`);
   await page.waitForTimeout(2000);

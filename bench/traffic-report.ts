@@ -8,7 +8,7 @@ import type { Start } from "./start.ts";
 import { digits, spread, table, times } from "./tables.ts";
 import type { Turn } from "./turn.ts";
 
-/** What the contenders of a turn came to in one host. */
+/** The figures of a turn's contenders in one host. */
 type Of<T> = { host: string } & Record<"hand-written JS" | "openai create" | "chatwire textStream", T>;
 
 /** Bytes that an idle stream holds beside the host's own stream, and the engine's among them. */

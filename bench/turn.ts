@@ -8,7 +8,7 @@ import type { ReadSize } from "./inside/reads.ts";
 import { type Figure, figure } from "./race.ts";
 import type { Stream } from "./streams.ts";
 
-/** What a turn takes, in CPU milliseconds. */
+/** The cost of a turn, in CPU milliseconds. */
 export interface Turn {
   first: Figure;
   next: Figure;
@@ -57,7 +57,7 @@ export async function turns<Name extends Contender>(
   return Object.fromEntries(each) as Record<Name, Turn>;
 }
 
-/** What reading a stream takes once, in a process that has read none with this contender: CPU microseconds an event. */
+/** The cost of reading a stream once, in a process that has read none with this contender: CPU microseconds an event. */
 export async function once<Name extends Contender>(
   host: Host,
   stream: Stream,

@@ -1,5 +1,5 @@
 /**
- * `chatwire doctor`: which tool a project is built with, whether the engine will be found there, and the line to write. It reads
+ * `chatwire doctor`: which tool a project is built with, whether the engine will be found there, and the line to write. The command reads
  * manifests, runs nothing of the project and asks no server. The facts are those of docs/runtimes.md.
  */
 import { existsSync, readFileSync, realpathSync } from "node:fs";
@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BUILD } from "./wasm/chatwire.js";
 
-/** What was found out about a project. */
+/** The findings about a project. */
 export interface Diagnosis {
   /** One sentence a line. */
   lines: string[];
@@ -24,9 +24,9 @@ interface Tool {
   /** From this major version on. The first that fits counts. */
   from?: number;
   found: string;
-  /** What has to be written. */
+  /** The line that has to be written. */
   line?: string;
-  /** What may be written, to load less. */
+  /** The line that may be written, to load less. */
   option?: string;
 }
 

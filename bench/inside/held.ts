@@ -1,5 +1,5 @@
 /**
- * What streams hold and what many at once cost, in a process of its own: `node --expose-gc held.ts WHAT`. Prints one line of JSON.
+ * The memory that streams hold and the cost of many at once, in a process of its own: `node --expose-gc held.ts WHAT`. Prints one line of JSON.
  *
  * - `idle text`, `idle events`, `idle client`: bytes that a stream which has begun and waits for more holds, JavaScript's and the
  *   engine's, without what the host's own stream holds

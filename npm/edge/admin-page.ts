@@ -1,5 +1,5 @@
 /**
- * `GET /admin`: a page that shows usage, limits and requests under way, and changes nothing. It holds no data itself: with a token
+ * `GET /admin`: a page that shows usage, limits and requests under way, and changes nothing. The page holds no data itself: with a token
  * that its reader enters, and that it forgets when it is closed, it asks the gateway's own API.
  */
 

@@ -11,7 +11,7 @@ import type { Authorize, Awaitable, Grant } from "./options.ts";
 type Entry = readonly [token: string | undefined, grant: string | Grant | undefined];
 
 /**
- * Lets in whoever sends one of these as `Authorization: Bearer`. All are compared, in constant time.
+ * Lets in callers that send one of these as `Authorization: Bearer`. All are compared, in constant time.
  *
  * @param tokens a list, or an object that says for each token who it is. In a list the caller is named by the
  * first digits of the token's hash.
@@ -110,7 +110,7 @@ const PUBLIC_KEY_ALGORITHMS = [
 const SECRET_ALGORITHMS = ["HS256", "HS384", "HS512"];
 
 /**
- * Lets in whoever sends a JSON Web Token that is signed, not expired, and meant for this gateway.
+ * Lets in callers with a JSON Web Token that is signed, not expired, and meant for this gateway.
  * @throws {ChatwireError} the options leave out what makes a token trustworthy
  * @example
  * ```ts

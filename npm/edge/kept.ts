@@ -56,7 +56,7 @@ const GIVEN_ID = /^[\da-f]{64}$/;
 type Stub = ReturnType<DurableNamespace["get"]>;
 
 /**
- * Has an object send the request and keep its answer. A caller who leaves before the headers has not stopped it.
+ * Has an object send the request and keep its answer. A caller that leaves before the headers does not stop it.
  * @param chosen the id that the caller chose; a second request with it and the same body gets the same stream
  * @throws {Problem} 400, it is no such id
  */

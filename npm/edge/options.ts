@@ -248,7 +248,7 @@ export interface PageTokens {
    * @default 300
    */
   expiresIn?: number;
-  /** The models they open; those of whoever asks for one when left out. */
+  /** The models they open; when left out, those of the caller that asks for the token. */
   models?: readonly string[];
   /**
    * Tokens an answer may have.
@@ -408,7 +408,7 @@ export interface GatewayOptions {
   hooks?: GatewayHooks;
   /**
    * Serves a page at `/admin` that shows usage, limits and requests under way to those who enter the token of a caller with
-   * `readsUsage`, and changes nothing. It needs `limiter` and `authorize`; each request then takes a lease, also where no plan
+   * `readsUsage`, and changes nothing. The page needs `limiter` and `authorize`; each request then takes a lease, also where no plan
    * asks for that.
    * @default false
    */

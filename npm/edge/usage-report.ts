@@ -199,7 +199,7 @@ function keyIn(query: URLSearchParams): UsageKey | null {
       return key as unknown as UsageKey;
     }
   } catch {
-    // It is no cursor.
+    // The text is no cursor.
   }
   throw new Problem(400, "invalid_value", "after is the `next` of the page before.", { param: "after" });
 }

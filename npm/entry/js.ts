@@ -2,7 +2,7 @@
  * `chatwire/js`: for hosts without WebAssembly, such as Hermes in React Native, and pages whose policy forbids it. The engine is a script
  * there, made of the same module. All of it is one file, without `import()` and without an address of its own.
  *
- * It is larger (`npm run size` says by how much) and slower than the module: elsewhere import `chatwire`.
+ * The script is larger (`npm run size` says by how much) and slower than the module: elsewhere import `chatwire`.
  */
 import { Chatwire as Client } from "../client.ts";
 import { setLoader } from "../engine/engine.ts";

@@ -1,5 +1,5 @@
 /**
- * Reading answers and arguments as the JSON they were asked to be: what `zodResponseFormat` and its like carry, and who reads it.
+ * Reading answers and arguments as the JSON they were asked to be: the members that `zodResponseFormat` and its like carry, and their readers.
  *
  * The marks are those of the `openai` package (`$brand`, `$parseRaw`, `$callback`), so that formats and tools that it made
  * work here.

@@ -44,7 +44,7 @@ export function handedOver(response: Response, over: () => void, signal: AbortSi
           if (done) {
             end();
             controller.close();
-            controller.byobRequest?.respond(0); // who reads into a buffer of their own waits for this
+            controller.byobRequest?.respond(0); // a reader with a buffer of its own waits for this
           } else if (bytes?.length === 0) continue;
           else controller.enqueue(bytes as Uint8Array<ArrayBuffer>);
           return;

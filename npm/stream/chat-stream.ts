@@ -25,7 +25,7 @@ import { teeOf } from "./tee.ts";
 /**
  * One streamed answer.
  *
- * **Who reads.** One iterator, once: over the stream itself (chunks), `textStream`, or `events`. If none is taken in the
+ * **The reader.** One iterator, once: over the stream itself (chunks), `textStream`, or `events`. If none is taken in the
  * same synchronous turn, `outcome()` and the finals read the stream themselves; otherwise they wait for the iterator.
  * Leaving a loop early cancels the request.
  *

@@ -1,6 +1,6 @@
 /**
- * Going on elsewhere: an answer that broke after its first token is continued by another server, from the text so far. What is
- * added here is what the decoders of the two cannot know: that both are one answer.
+ * Going on elsewhere: an answer that broke after its first token is continued by another server, from the text so far. The part that is
+ * added here is one that the decoders of the two cannot know: both are one answer.
  */
 import { type Attempt, define, withOutcome } from "../errors.ts";
 import type { ChatCompletionAssistantMessageParam, Outcome, Seam, Usage } from "../types.ts";

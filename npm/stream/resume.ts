@@ -100,7 +100,7 @@ export interface KeptBody {
   kept: Kept;
 }
 
-/** How long, in milliseconds, a server may take to answer one who comes back. */
+/** How long, in milliseconds, a server may take to answer a client that comes back. */
 const RECONNECTING = 10_000;
 
 /** A call as it is sent about the stream that it opened. */

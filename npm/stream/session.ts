@@ -130,7 +130,7 @@ export class Session {
     this.#settle(outcome);
   }
 
-  /** Becomes the one reader, who wants this of each push. */
+  /** Becomes the one reader, and chooses the output of each push. */
   take(kind: OutputKind): void {
     if (this.isTaken) {
       throw new ChatwireError(

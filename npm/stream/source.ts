@@ -1,5 +1,5 @@
 /**
- * The source of a stream: a body, how to read it, and who wants to know. Types only.
+ * The source of a stream: a body, how to read it, and its observers. Types only.
  */
 
 import type { Batch } from "../engine/batch.ts";

@@ -26,7 +26,7 @@ type Opening = [source: Promise<Source>, controller: AbortController];
 export function teeOf(whole: ReadableStream<Uint8Array>, session: Session, maxBehind?: number): [Opening, Opening] {
   const openingOf = ({ body, verdict }: Branch): Opening => {
     const controller = new AbortController();
-    // Once it is read, whoever reads it cancels it.
+    // Once the body is read, its reader cancels it.
     controller.signal.addEventListener("abort", () => body.locked || body.cancel());
     const source = async (): Promise<Source> => {
       await session.opened;

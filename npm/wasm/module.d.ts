@@ -1,4 +1,4 @@
-/** What the bundlers of workerd make of an imported `.wasm`. */
+/** The type of an imported `.wasm`, as the bundlers of workerd make it. */
 declare module "*.wasm" {
   const module: WebAssembly.Module;
   export default module;

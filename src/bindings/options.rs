@@ -15,7 +15,7 @@ pub(super) fn value(json: &[u8]) -> Value {
 }
 
 /// The members of one options object. A value that makes no sense is noted among the problems, and is as if it were not there:
-/// whoever reads the options looks at the problems once, at the end.
+/// the code that reads the options looks at the problems once, at the end.
 #[derive(Clone, Copy)]
 pub(super) struct Options<'a> {
     value: &'a Value,

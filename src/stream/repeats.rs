@@ -23,7 +23,7 @@ const MOST_HELD: usize = 4;
 /// A text shorter than this, in bytes, may well be said twice.
 pub(super) const LONG: usize = 16;
 
-/// Nobody who sends all so far in each delta begins with more than this, in bytes.
+/// No server that sends all so far in each delta begins with more than this, in bytes.
 const LONGEST_START: usize = 4096;
 
 /// A piece to be taken, of the text of a kind.

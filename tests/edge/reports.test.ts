@@ -1,4 +1,4 @@
-/** What callers and operators are told: headers of limits, usage by tags and in pages, what runs now, and the page that shows it. */
+/** Reports to callers and operators: headers of limits, usage by tags and in pages, what runs now, and the page that shows it. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Authorize, GatewayOptions, LimitsReport, UsageReport } from "chatwire/edge";

@@ -49,7 +49,7 @@ export async function mounted(
   return page;
 }
 
-/** What the components of the recipes mount with React. */
+/** Mounts the components of the recipes with React. */
 export const withReact = (file: string, element: string) => `
   import { createRoot } from "react-dom/client";
   import * as recipe from ${JSON.stringify(file)};

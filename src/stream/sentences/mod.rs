@@ -511,7 +511,7 @@ impl Splitter {
             '.' => {
                 let text = self.text.get(self.from..).unwrap_or_default();
                 let token = text.get(open.word..at).unwrap_or_default();
-                // What a quotation leaves out: `[...]`.
+                // The mark of text that a quotation leaves out: `[...]`.
                 if token
                     .strip_prefix('[')
                     .is_some_and(|rest| rest.trim_end_matches('.').is_empty())

@@ -100,7 +100,7 @@ async function streamTurn(
       { signal, sentences: { stripMarkdown: true }, record: true },
     );
     listener.opened(stream);
-    // The gateway keeps the answer for one who comes back; who presses Stop does not.
+    // The gateway keeps the answer for a visitor who comes back; one who presses Stop does not.
     signal.addEventListener("abort", () => void stream.stop().catch(() => {}));
     for await (const event of stream.events) {
       if (event.type === "sentence" && event.choice === 0) speech?.say(event);

@@ -15,7 +15,7 @@ import xml from "highlight.js/lib/languages/xml";
 import yaml from "highlight.js/lib/languages/yaml";
 
 const LANGUAGES = { bash, css, go, java, javascript, json, markdown, python, rust, sql, typescript, xml, yaml };
-/** What models write for them. */
+/** The names that models write for them. */
 const ALIASES: Readonly<Record<string, keyof typeof LANGUAGES>> = {
   cjs: "javascript",
   golang: "go",

@@ -13,7 +13,7 @@ export class Markdown {
   /** The words as they were written, until the renderer is there. */
   readonly #plain = create("p", "words");
   #holders: HTMLElement[] = [];
-  /** What the holders show, and whether that was still open. */
+  /** The blocks that the holders show, and whether the last was still open. */
   #shown: { block: Block; isOpen: boolean; level: number }[] = [];
   #more: HTMLButtonElement | undefined;
   #showsAll = false;
@@ -89,7 +89,7 @@ let loading: Promise<Renderer> | undefined;
 export async function loadRenderer(): Promise<Renderer> {
   if (!loading) {
     loading = import("./render.ts");
-    // What has run once is compiled: the first words of an answer need not wait for that.
+    // Code that has run once is compiled: the first words of an answer need not wait for that.
     const { Blocks, show } = await loading;
     for (const block of new Blocks().update(SAMPLE, true)) show(block, create("div"), true, 1);
   }
