@@ -118,6 +118,101 @@ describe("the look", { timeout: 300_000 }, () => {
     });
   }
 
+  for (const colorScheme of ["light", "dark"] as const) {
+    it(`has nothing for axe to find while it waits, asks and refuses: ${colorScheme}`, async () => {
+      const guest = await visit(browser, new URL(server.url), { ...desktop, colorScheme });
+      const { page } = guest;
+      await page.getByLabel("Tools").check();
+      await say(page, "What time is it in Pune, and can you set the dark theme?");
+      const allow = page.getByRole("button", { name: "Allow" });
+      await allow.waitFor();
+      assert.deepEqual(await axe(page), [], "a tool that asks");
+      await page.getByRole("button", { name: "Do not" }).click();
+      await done(page);
+      await say(page, "Echo: **half** of it [emulator: tps=0; finish=content_filter]");
+      await done(page);
+      assert.deepEqual(await axe(page), [], "an answer that was filtered");
+      await lastAnswer(page).getByRole("button", { name: "edit" }).click();
+      await page.getByRole("button", { name: "Undo" }).waitFor();
+      assert.deepEqual(await axe(page), [], "an undo");
+      await page.getByLabel("Tools").uncheck();
+      await say(page, "Echo: later [emulator: status=429; retry-after=50; times=1]");
+      await page.getByRole("button", { name: "Ask again now" }).waitFor();
+      assert.deepEqual(await axe(page), [], "a wait");
+      await stop(page).click();
+      await done(page);
+      await page.getByRole("button", { name: "Settings" }).click();
+      await page.getByLabel("temperature").fill("3");
+      await page.locator(".wrong").getByText(/2/).waitFor();
+      assert.deepEqual(await axe(page), [], "a wrong value");
+      await page.getByRole("button", { name: "Done" }).click();
+      await page.getByRole("button", { name: "Chats" }).click();
+      await page.locator("#conversations[open]").waitFor();
+      assert.deepEqual(await axe(page), [], "the conversations");
+      await guest.close();
+      assertClean(guest, /429/);
+    });
+  }
+
+  it("keeps its controls visible in forced colours", async () => {
+    const guest = await visit(browser, new URL(server.url), { ...desktop, forcedColors: "active" });
+    const { page } = guest;
+    await say(page, RICH);
+    await done(page);
+    await shoot(page, "forced-colours");
+    // A button, a field and the chosen tab have a border or an outline where backgrounds are taken away.
+    const bare = await page
+      .locator("button:visible, select:visible, textarea:visible, [aria-selected=true]:visible")
+      .evaluateAll((found) =>
+        found
+          .filter((element) => {
+            const framed = element.closest("#composer") ?? element;
+            const { borderTopWidth, borderTopStyle } = getComputedStyle(element);
+            const outer = getComputedStyle(framed);
+            const has = (width: string, style: string) => style !== "none" && Number.parseFloat(width) > 0;
+            return !has(borderTopWidth, borderTopStyle) && !has(outer.borderTopWidth, outer.borderTopStyle);
+          })
+          .map((element) => element.outerHTML.slice(0, 80)),
+      );
+    assert.deepEqual(bare, []);
+    await guest.close();
+    assertClean(guest);
+  });
+
+  for (const [name, viewport, size] of [
+    ["320 px", { width: 320, height: 640 }, 16],
+    ["200 % text", desktop.viewport, 32],
+    ["1,920 px", { width: 1920, height: 1080 }, 16],
+  ] as const) {
+    it(`scrolls no way but down: ${name}`, async (context) => {
+      // The size of the text as the visitor has set it in the browser.
+      const own = await launch([`--blink-settings=defaultFontSize=${size}`]);
+      context.after(() => own.close());
+      const guest = await visit(own, new URL(server.url), { viewport });
+      const { page } = guest;
+      assert.equal(await page.evaluate(() => getComputedStyle(document.documentElement).fontSize), `${size}px`);
+      const isNarrow = () =>
+        page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      await allRead(page);
+      await holds(async () => assert.equal(await isNarrow(), 0));
+      await shoot(page, `wide-${name.replace(/\W/g, "")}-first`);
+      await say(page, RICH);
+      await done(page);
+      await words(page).locator("table").waitFor();
+      await holds(async () => assert.equal(await isNarrow(), 0));
+      const sideways = (box: Element) => box.scrollWidth - box.clientWidth;
+      await holds(async () => assert.equal(await page.locator("#scroller").evaluate(sideways), 0));
+      // The conversation has its share of the window.
+      await holds(async () => {
+        const height = await page.locator("#scroller").evaluate((box) => box.clientHeight);
+        assert.ok(height > viewport.height / 6, `${height} px are left`);
+      });
+      await shoot(page, `wide-${name.replace(/\W/g, "")}-chat`);
+      await guest.close();
+      assertClean(guest);
+    });
+  }
+
   it("has targets that a finger hits", async () => {
     const guest = await visit(browser, new URL(server.url), phone);
     await say(guest.page, "Echo: hello [emulator: tps=0]");

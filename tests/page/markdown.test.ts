@@ -284,6 +284,30 @@ describe("an answer", { timeout: 240_000 }, () => {
     await reads(words(page).getByRole("link").last(), /a\[U\+202E\]b/);
   });
 
+  it("shows Trojan code as it would run: characters that turn it around are written out", async () => {
+    // The kinds of Boucher and Anderson, "Trojan Source", 2021: early return, commenting out, stretched string, invisible function.
+    const trojans = [
+      "/*\u202e } \u2066if (isAdmin)\u2069 \u2066 begin admins only */",
+      'if (level != "user\u202e \u2066// Check if admin\u2069 \u2066") {',
+      "def subtract(account): ''' Subtract \u2067''' ;return",
+      "function is\u200bAdmin() { return true; }",
+    ];
+    await echo(["```c", ...trojans, "```", "", "and `x\u2066y`, and \u202eturned\u202c text"].join("\n"));
+    const code = words(page).locator("pre code");
+    await reads(code, /\/\*\[U\+202E\] \} \[U\+2066\]if/);
+    await reads(code, /user\[U\+202E\] \[U\+2066\]\/\/ Check/);
+    await reads(code, /Subtract \[U\+2067\]/);
+    await reads(code, /is\[U\+200B\]Admin/);
+    const left = await words(page).evaluate((box) => /[\u202a-\u202e\u200b]/.test(box.textContent ?? ""));
+    assert.equal(left, false, "none is left in the page");
+    await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+    await words(page).getByRole("button", { name: "Copy code" }).click();
+    await holds(async () => {
+      const copied = await page.evaluate(() => navigator.clipboard.readText());
+      assert.match(copied, /\[U\+202E\]/, "what is copied is what was seen");
+    });
+  });
+
   it("keeps what piles up within its own turn", async () => {
     await echo(`Z${"\u0300\u0301\u0302\u0303".repeat(400)}algo`);
     const clip = await lastAnswer(page).evaluate(

@@ -15,12 +15,14 @@ export const root = join(import.meta.dirname, "../..");
 export const assets = join(root, "dist/demo");
 const shots = join(root, ".cache/page");
 
-export function launch(): Promise<Browser> {
+/** @param settings further arguments of the browser */
+export function launch(settings: readonly string[] = []): Promise<Browser> {
   return chromium.launch({
     executablePath: process.env.CHROME ?? "/usr/bin/chromium",
     args: [
       ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"],
       ...["--disable-background-networking", "--disable-component-update"],
+      ...settings,
     ],
   });
 }

@@ -4,8 +4,8 @@ import { Painter } from "../page/paint.ts";
 import { drawChart } from "./chart.ts";
 import { type Kind, type Line, WireLog } from "./lines.ts";
 
-/** The height of a line, in CSS pixels; the style sheet has the same. */
-const ROW = 20;
+/** The height of a line, in CSS pixels; the style sheet has the same, of the size of the text. */
+const ROW = 1.25 * Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
 /** Milliseconds between updates: nobody reads lines faster, and the answer beside them is drawn in every frame. */
 const INTERVAL = 100;
 /** Lines drawn above and below those in view. */
