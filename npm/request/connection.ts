@@ -61,7 +61,11 @@ export class Connection {
     const { firstToken } = outcome?.timing ?? {};
     if (typeof firstToken !== "number" || outcome?.attempts.length !== 1) return;
     const part = this.#parts.at(-1);
-    if (part && !part.isBroken) part.call(NOTE_LATENCY, 0, firstToken);
+    try {
+      if (part && !part.isBroken) part.call(NOTE_LATENCY, 0, firstToken);
+    } catch {
+      // The answer is there, and no worse for it.
+    }
   }
 
   /** After how many milliseconds of silence a second request is worth its cost; null while that is not known. */
