@@ -2,6 +2,8 @@
  * The return value of `create`: a promise of the answer that can also give the raw response. Nothing is read until it is asked for.
  */
 
+import { APIConnectionError } from "../errors.ts";
+import { letGoOf } from "../let-go.ts";
 import { handedOver } from "./handed-over.ts";
 
 /** A response whose headers have arrived. */
@@ -58,7 +60,14 @@ export class APIPromise<T> extends Promise<T> {
 
   async #handOver(): Promise<Response> {
     const { response, ended, signal } = await this.#answered;
-    return ended && !response.bodyUsed && !response.body?.locked ? handedOver(response, ended, signal) : response;
+    if (!ended || response.bodyUsed || response.body?.locked) return response;
+    try {
+      return handedOver(response, ended, signal);
+    } catch (cause) {
+      ended();
+      letGoOf(response.body);
+      throw new APIConnectionError("The host gave a response whose body cannot be read.", { cause });
+    }
   }
 
   /** The answer, its response, and the server's id of the request. */

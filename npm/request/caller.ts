@@ -1,6 +1,7 @@
 /**
  * One request through the engine: from what the caller gave to a response whose headers have arrived.
  */
+
 import { type EngineCall, PROVIDER, type ProviderFacts } from "../engine/boundary.ts";
 import { BodyDecoder } from "../engine/decoder.ts";
 import { answer, init, initNow, settingsText } from "../engine/engine.ts";
@@ -14,6 +15,7 @@ import {
   toError,
   unsent,
 } from "../errors.ts";
+import { letGoOf } from "../let-go.ts";
 import { onDemand, priceList } from "../load.ts";
 import type { ClientOptions, Fallback, Hooks, Operation, RequestOptions } from "../options.ts";
 import { Reading } from "../stream/reading.ts";
@@ -341,7 +343,14 @@ export class Caller {
     let conversation: Conversation;
     const answered = (opened: Promise<Opened>) =>
       opened.then(
-        (answer) => this.#answer(answer, body, call, signal, told, conversation, hold, kept),
+        (answer) =>
+          this.#answer(answer, body, call, signal, told, conversation, hold, kept).catch((thrown) => {
+            conversation.free();
+            hold.account(answer.id);
+            hold.release();
+            letGoOf(answer.response.body);
+            throw thrown;
+          }),
         (thrown) => {
           hold.release();
           throw thrown;
@@ -560,5 +569,5 @@ function abortable(opening: Promise<Answer>, signal: AbortSignal): Promise<Answe
 
 async function letGo({ body, ended }: Pick<Answer, "body" | "ended">): Promise<void> {
   ended?.();
-  await body?.cancel();
+  await letGoOf(body);
 }

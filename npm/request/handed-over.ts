@@ -2,6 +2,7 @@
  * A response whose body the caller reads: the same, and whoever has to know hears when its body is over.
  */
 import { asBytes } from "../engine/engine.ts";
+import { letGoOf } from "../let-go.ts";
 import { isBodiless } from "./host-fetch.ts";
 
 /**
@@ -14,6 +15,8 @@ export function handedOver(response: Response, over: () => void, signal: AbortSi
     over();
     return response;
   }
+  // What may fail, before the body is taken.
+  const headers = new Headers([...response.headers]);
   const reader = body.getReader();
   let leave = () => {};
   const end = () => {
@@ -23,7 +26,7 @@ export function handedOver(response: Response, over: () => void, signal: AbortSi
   const letGo = (reason: unknown) => {
     end();
     // Not waited for: not every host's reader settles this.
-    reader.cancel(reason).catch(() => {});
+    letGoOf(reader, reason);
   };
   // One that fails while nobody is reading is over, too.
   reader.closed?.then(end, end);
@@ -57,7 +60,7 @@ export function handedOver(response: Response, over: () => void, signal: AbortSi
     cancel: letGo,
   });
   if (signal?.aborted) leave();
-  const same = new Response(stream, { status, statusText, headers: new Headers([...response.headers]) });
+  const same = new Response(stream, { status, statusText, headers });
   // The properties that `fetch` alone can set.
   for (const [name, value] of Object.entries({ url, redirected, type })) Object.defineProperty(same, name, { value });
   return same;

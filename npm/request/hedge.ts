@@ -5,7 +5,9 @@
  * Both are read by scouts, whose decoders see the first token and hand out nothing; the winner's bytes are then read again from
  * the beginning.
  */
+
 import { type Attempt, aborted, type ErrorDescriptor } from "../errors.ts";
+import { letGoOf } from "../let-go.ts";
 import type { Outcome } from "../types.ts";
 import type { Answer } from "./answer.ts";
 import type { Asking } from "./asking.ts";
@@ -140,7 +142,7 @@ class Tap {
   }
 
   cancel(): void {
-    this.#reader?.cancel().catch(() => {});
+    letGoOf(this.#reader);
   }
 
   /** @param isLast nobody reads after this one: what it leaves is cancelled, what it reads is not kept */

@@ -4,6 +4,7 @@
 
 import { asBytes } from "../engine/engine.ts";
 import { APIConnectionError, aborted, type ChatwireError, define, ProtocolError, StalledError } from "../errors.ts";
+import { letGoOf } from "../let-go.ts";
 import type { WithRequestId } from "../types.ts";
 import type { Answer } from "./answer.ts";
 
@@ -63,7 +64,7 @@ async function textOf({ body, decoder: { timeouts = {}, started = 0 } }: Answer,
     }
     return text + decoder.decode();
   } catch (cause) {
-    reader?.cancel().catch(() => {});
+    letGoOf(reader ?? body);
     if (signal.aborted) throw aborted(signal.reason);
     if (cause instanceof ProtocolError || cause instanceof StalledError) throw cause;
     throw new APIConnectionError("The connection was lost before the whole answer arrived.", { cause });

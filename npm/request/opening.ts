@@ -4,6 +4,7 @@
 import { type Action, type ActionResult, type Broken, type EngineDecoderOptions, STEP } from "../engine/boundary.ts";
 import { answer, asBytes, type Part, put } from "../engine/engine.ts";
 import { ChatwireError, type ErrorDescriptor, reasonOf } from "../errors.ts";
+import { letGoOf } from "../let-go.ts";
 import type { ClientOptions, Hooks } from "../options.ts";
 import type { FetchInit } from "../types.ts";
 
@@ -88,7 +89,7 @@ export class Conversation {
       action = answer<Action>();
     } catch (thrown) {
       this.free();
-      this.#response?.body?.cancel().catch(() => {});
+      letGoOf(this.#response?.body);
       throw thrown;
     }
     for (const [hook, what] of action.told ?? []) this.#told(hook, what);
@@ -106,6 +107,7 @@ export class Conversation {
         result = await this.#act(action);
       } catch (thrown) {
         this.free();
+        letGoOf(this.#response?.body);
         throw thrown;
       }
       action = this.#step(result);
@@ -151,19 +153,29 @@ export class Conversation {
       if (!(Number.isInteger(status) && status >= 200 && status <= 599) || typeof given.headers?.get !== "function") {
         throw "fetch returned something that is not a Response";
       }
-      return given;
+      try {
+        return [given, answered(given)] as const;
+      } catch (thrown) {
+        letGoOf(given.body);
+        throw thrown;
+      }
     });
     if (!("value" in waited)) {
       controller.abort();
       return waited;
     }
-    this.#response = waited.value;
     signal.addEventListener("abort", () => controller.abort());
-    const { status, headers, redirected, url: from } = waited.value;
-    const listed = status < 300 || typeof headers.entries !== "function" ? [] : [...headers.entries()];
-    const requestId = headers.get("x-request-id");
-    return { status, requestId, headers: listed, redirected: redirected === true ? from : null };
+    const [response, result] = waited.value;
+    this.#response = response;
+    return result;
   }
+}
+
+/** What the engine is told of a response. */
+function answered({ status, headers, redirected, url: from }: Response): ActionResult {
+  const listed = status < 300 || typeof headers.entries !== "function" ? [] : [...headers.entries()];
+  const requestId = headers.get("x-request-id");
+  return { status, requestId, headers: listed, redirected: redirected === true ? from : null };
 }
 
 function headersOf(pairs: SentHeaders): Headers {
@@ -216,6 +228,6 @@ async function textOf({ body }: Response, signal: AbortSignal, ms: number): Prom
       text += decoder.decode(bytes.subarray(0, MAX_BODY + 1), { stream: true });
     }
   });
-  reader?.cancel().catch(() => {});
+  letGoOf(reader ?? body);
   return text;
 }

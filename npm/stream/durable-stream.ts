@@ -4,6 +4,7 @@
  * A stream of bytes is passed as it is; of a stream of JSON messages each becomes an event. Offsets are known at the ends of
  * responses alone, so what came of a response that broke is skipped when it is asked for again.
  */
+import { letGoOf } from "../let-go.ts";
 import type { Ask, KeptRequest, KeptStream } from "./resume.ts";
 
 /** Servers answer a long poll after about half a minute, with or without news. */
@@ -46,7 +47,7 @@ export class DurableStream implements KeptStream {
   bodyOf(response: Response, ask: Ask): ReadableStream<Uint8Array> {
     const isRead = response.headers.has("stream-next-offset");
     // The answer says where the stream is.
-    if (!isRead) response.body?.cancel().catch(() => {});
+    if (!isRead) letGoOf(response.body);
     const reading = { isLeft: false };
     const bytes = this.#bytes(isRead ? response : undefined, ask, reading);
     return new ReadableStream<Uint8Array>(
@@ -99,7 +100,7 @@ export class DurableStream implements KeptStream {
       mark = { offset, cursor: headers.get("stream-cursor"), at };
       this.#marks.push(mark);
       response = await ask(this.#after(mark));
-      if (reading.isLeft) return void response.body?.cancel().catch(() => {});
+      if (reading.isLeft) return void letGoOf(response.body);
     }
   }
 }
@@ -130,6 +131,6 @@ async function* contentOf(response: Response): AsyncGenerator<Uint8Array, undefi
       yield value;
     }
   } finally {
-    if (!isOver) reader.cancel().catch(() => {});
+    if (!isOver) letGoOf(reader);
   }
 }

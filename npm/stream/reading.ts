@@ -9,6 +9,7 @@ import { ABORTED, CLOSED, LOST } from "../engine/boundary.ts";
 import type { BodyDecoder } from "../engine/decoder.ts";
 import { asBytes } from "../engine/engine.ts";
 import { define, reasonOf } from "../errors.ts";
+import { letGoOf } from "../let-go.ts";
 import type { Outcome } from "../types.ts";
 import type { BodyReading, Ended, Read } from "./source.ts";
 
@@ -33,6 +34,7 @@ function isStandard(reader: ReadableStreamDefaultReader | undefined): boolean {
 
 export class Reading implements BodyReading {
   readonly #decoder: BodyDecoder;
+  readonly #body: ReadableStream<Uint8Array> | null;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   readonly #signal: AbortSignal;
   readonly #ended: Ended;
@@ -60,6 +62,7 @@ export class Reading implements BodyReading {
     this.#signal = signal;
     this.#ended = ended;
     signal.addEventListener("abort", this.abort);
+    this.#body = body;
     try {
       this.#reader = body?.getReader();
     } catch (cause) {
@@ -121,6 +124,8 @@ export class Reading implements BodyReading {
     // The host's own error, which has the code of what happened.
     const error = this.#decoder.outcome?.error;
     if (error && cause instanceof Error) define(error, "cause", cause);
+    // What has arrived may be whole, and the body open for all that.
+    this.#cancel();
     return batch;
   }
 
@@ -157,12 +162,8 @@ export class Reading implements BodyReading {
     this.#signal.removeEventListener("abort", this.abort);
   }
 
-  async #cancel(): Promise<void> {
-    try {
-      await this.#reader?.cancel();
-    } catch {
-      // The body broke before its answer was over.
-    }
+  #cancel(): void {
+    letGoOf(this.#reader ?? this.#body);
   }
 
   /**
@@ -175,7 +176,7 @@ export class Reading implements BodyReading {
       const last = await this.#reader?.read();
       if (!last?.done) this.#cancel();
     } catch {
-      // The body broke after the answer was over.
+      this.#cancel(); // the body broke after the answer was over
     }
     clearTimeout(this.#timer);
   }

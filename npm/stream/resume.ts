@@ -5,7 +5,9 @@
  * of one that was cut is dropped, and comes again whole. How the gateway of this package keeps streams is here; how others do,
  * in `resume-protocols.ts`.
  */
+
 import type { EngineCall } from "../engine/boundary.ts";
+import { letGoOf } from "../let-go.ts";
 
 /** A stream on a server that keeps it. */
 export interface Kept {
@@ -181,11 +183,14 @@ class UnbrokenBody {
       {
         start: () => this.#listen(true),
         pull: async (controller) => {
-          await this.#pull(controller);
+          await this.#pull(controller).catch((thrown) => {
+            this.#end(() => {});
+            throw thrown;
+          });
         },
         cancel: async (reason) => {
           this.#leave();
-          await this.#reader?.cancel(reason);
+          await letGoOf(this.#reader ?? this.#response?.body, reason);
         },
       },
       { highWaterMark: 0 },
@@ -224,6 +229,7 @@ class UnbrokenBody {
 
   #end(finish: () => void): void {
     this.#listen(false);
+    letGoOf(this.#reader ?? this.#response?.body);
     finish();
   }
 
@@ -251,7 +257,7 @@ class UnbrokenBody {
 
   /** Comes back as soon as there is a way. Gives the gateway's refusal, if there is one. */
   async #reconnect(): Promise<unknown> {
-    this.#reader?.cancel().catch(() => {});
+    letGoOf(this.#reader);
     this.#reader = undefined;
     this.#held = NOTHING;
     this.#hasBrought = false;

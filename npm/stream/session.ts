@@ -8,6 +8,7 @@ import { asBytes } from "../engine/engine.ts";
 import { cutToHeard } from "../engine/heard.ts";
 import { shapeOf } from "../engine/shapes.ts";
 import { APIUserAbortError, aborted, ChatwireError, toError, unopened, withOutcome } from "../errors.ts";
+import { letGoOf } from "../let-go.ts";
 import type { Outcome } from "../types.ts";
 import { Reading } from "./reading.ts";
 import type { BodyReading, Read, Source } from "./source.ts";
@@ -15,7 +16,7 @@ import type { BodyReading, Read, Source } from "./source.ts";
 /** Lets go of an answer that nobody reads any more. */
 function letGo({ body, ended }: Source): void {
   ended?.();
-  body?.cancel().catch(() => {});
+  letGoOf(body);
 }
 
 export class Session {
@@ -118,7 +119,7 @@ export class Session {
       const outcome = unopened(toError(thrown));
       this.#end(outcome);
       source.ended?.(outcome);
-      source.body?.cancel().catch(() => {});
+      letGoOf(source.body);
     }
   }
 

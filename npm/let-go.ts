@@ -1,0 +1,20 @@
+/**
+ * Letting go of what a host gave.
+ */
+
+/** A body, or the reader of one. */
+interface Cancellable {
+  cancel(reason?: unknown): unknown;
+}
+
+/**
+ * Cancels a body, by its reader where it has one. Nobody waits for that, because some readers never settle it; that a host cannot
+ * do it is the host's own affair.
+ */
+export async function letGoOf(body: Cancellable | null | undefined, reason?: unknown): Promise<void> {
+  try {
+    await body?.cancel(reason);
+  } catch {
+    // It broke before, or it cannot be cancelled.
+  }
+}
