@@ -15,7 +15,7 @@ export function handedOver(response: Response, over: () => void, signal: AbortSi
     over();
     return response;
   }
-  // What may fail, before the body is taken.
+  // These may fail: read before the body is taken.
   const headers = new Headers([...response.headers]);
   const reader = body.getReader();
   let leave = () => {};
