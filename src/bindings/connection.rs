@@ -240,8 +240,8 @@ fn read_event(event: &Value) -> Event {
 impl Shared {
     fn write_action(&self, action: Action, out: &mut Writer) {
         match action {
-            Action::Key(timeout) => drop(out.key("key").milliseconds(timeout.map(|ms| ms.max(0.0)))),
-            Action::Wait(ms) => drop(out.key("wait").milliseconds(Some(ms))),
+            Action::Key(timeout) => drop(out.key("key").milliseconds(timeout)),
+            Action::Wait(ms) => drop(out.key("wait").milliseconds(Some(ms.max(0.0)))),
             Action::Read(ms) => drop(out.key("read").milliseconds(Some(ms))),
             Action::Send(request) => {
                 out.key("send")
@@ -249,7 +249,7 @@ impl Shared {
                     .member("url", &request.url)
                     .member("method", request.method);
                 out.key("start").text(request.start.as_deref());
-                out.key("timeout").milliseconds(request.timeout.map(|ms| ms.max(0.0)));
+                out.key("timeout").milliseconds(request.timeout);
                 for (key, pairs) in [("query", &request.query), ("headers", &request.headers)] {
                     out.key(key).raw(b"[");
                     for (name, value) in pairs {

@@ -302,8 +302,9 @@ impl Opening {
             .map_or(f64::INFINITY, |total| total - (at.now - self.call.started))
     }
 
+    /// How long headers, a key or the body of a refusal may take: nothing where the total has run out meanwhile.
     fn headers_timeout(&self, at: Moment) -> Option<f64> {
-        let left = self.left(at);
+        let left = self.left(at).max(0.0);
         match self.timeouts.headers {
             Some(headers) => Some(headers.min(left)),
             None => Some(left).filter(|left| left.is_finite()),

@@ -35,6 +35,21 @@ const quickly = async <T>(promise: Promise<T>): Promise<T> => {
   }
 };
 
+test("a_refusal_that_comes_when_the_total_has_run_out_is_not_waited_for", async () => {
+  const client = clientOf(
+    async () => {
+      // The host was kept from running: its timers come after the answer.
+      for (const from = performance.now(); performance.now() - from < 60; );
+      return serve(['{"error":'], { after: "silence", status: 400, headers: json }).response;
+    },
+    { timeout: { total: 30 } },
+  );
+  for (const asked of [() => client.chat.completions.create(hello), () => client.models.list()]) {
+    const error = await failureOf(quickly(Promise.resolve(asked())));
+    assert.ok(error instanceof ChatwireError, String(error));
+  }
+});
+
 test("a_list_of_models_is_read_within_its_timeouts_and_a_limit", async () => {
   const silent = () => serve(['{"data":['], { after: "silence", headers: json });
   for (const timeout of [{ idle: 30 }, { total: 30 }]) {

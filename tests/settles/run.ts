@@ -16,8 +16,7 @@ export interface Case {
 const TIMEOUTS = { headers: 60, firstToken: 60, idle: 60, keepAlive: 90, total: 250 };
 /** Of the calls after, which are to come to a good end on a machine that is busy with the table. */
 const PATIENT = { headers: 9000, firstToken: 9000, idle: 9000, total: 9000 };
-/** A refusal whose body does not end is read for two seconds, and a batch of two waits for that twice. */
-const IN_TIME = 8000;
+const IN_TIME = 4000;
 const LEFT_AFTER = 8;
 const LET_GO = 2000;
 
