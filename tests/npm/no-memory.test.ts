@@ -25,6 +25,9 @@ WebAssembly.Instance = class extends Instance {
   }
 };
 
+/** Missing from the types of binaryen. */
+const { Function } = binaryen as unknown as { Function: { setBody(reference: number, body: number): void } };
+
 /** The published module with an allocator that fails on demand. */
 function failing(): WebAssembly.Module {
   const module = binaryen.readBinary(readFileSync(join(import.meta.dirname, "../../dist/wasm/chatwire.wasm")));
@@ -58,7 +61,7 @@ function failing(): WebAssembly.Module {
       module.global.set("left", module.i32.sub(now(), module.i32.const(1))),
     );
     const counted = [module.if(module.i32.eqz(now()), fail), count, body];
-    binaryen.Function.setBody(reference, module.block(null, counted, binaryen.i32));
+    Function.setBody(reference, module.block(null, counted, binaryen.i32));
   }
   return new WebAssembly.Module(module.emitBinary() as Uint8Array<ArrayBuffer>);
 }
