@@ -26,7 +26,9 @@ WebAssembly.Instance = class extends Instance {
 };
 
 /** Missing from the types of binaryen. */
-const { Function } = binaryen as unknown as { Function: { setBody(reference: number, body: number): void } };
+const { Function: functionsOf } = binaryen as unknown as {
+  Function: { setBody(reference: number, body: number): void };
+};
 
 /** The published module with an allocator that fails on demand. */
 function failing(): WebAssembly.Module {
@@ -61,7 +63,7 @@ function failing(): WebAssembly.Module {
       module.global.set("left", module.i32.sub(now(), module.i32.const(1))),
     );
     const counted = [module.if(module.i32.eqz(now()), fail), count, body];
-    Function.setBody(reference, module.block(null, counted, binaryen.i32));
+    functionsOf.setBody(reference, module.block(null, counted, binaryen.i32));
   }
   return new WebAssembly.Module(module.emitBinary() as Uint8Array<ArrayBuffer>);
 }
@@ -85,7 +87,7 @@ test("whichever_allocation_fails_the_call_ends_by_name_and_the_next_is_answered"
   await init(failing());
   let failures = 0;
   for (const [name, read] of Object.entries(consumers)) {
-    for (const stay of [0, 1]) {
+    for (const stay of name === "text" ? [0, 1] : [0]) {
       for (let allocation = 0; ; allocation++) {
         const what = `${name}, allocation ${allocation}${stay ? " and all after it" : ""}`;
         const instances = left.length;
