@@ -20,8 +20,8 @@ export function reports() {
   };
   const { name, exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const written = new Map();
-  for (const [path, { types: given }] of Object.entries(exports)) {
-    const types = typeof given === "object" ? given.default : given;
+  for (const [path, target] of Object.entries(exports)) {
+    const types = target.types ?? target.default?.types;
     if (!types) continue;
     const entry = join(name, path);
     const lines = exportsOf(types, read)
