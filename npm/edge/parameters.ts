@@ -45,6 +45,7 @@ export function permitted(given: Params, policies: Policies, documented = DOCUME
     if (given[name] === undefined || given[name] === null || Object.hasOwn(forced, name)) continue;
     if (!isAllowed(name, set, documented)) throw notAllowed(name, "");
     if (name === "tools") checkTools(given.tools, set);
+    if (name === "tool_choice") checkToolChoice(given.tool_choice, set);
   }
   const params: Params = { ...given };
   for (const [name, value] of Object.entries(defaults)) params[name] ??= value;
@@ -62,12 +63,39 @@ function isAllowed(
   return policies.some(({ allow }) => allow === "any" || allow?.includes(name));
 }
 
+/** The members of a tool that runs at the caller: some services take tools of their own by another member. */
+const TOOL_MEMBERS: ReadonlySet<string> = new Set([
+  ...["type", "function", "custom", "name", "description", "parameters", "strict", "format", "cache_control"],
+]);
+
 function checkTools(tools: unknown, policies: readonly ParameterPolicy[]): void {
-  if (!Array.isArray(tools)) return;
-  for (const tool of tools) {
-    const type = (tool as { type?: unknown } | null)?.type;
-    if (OWN_TOOLS.has(type) || isAllowed(`tools.${String(type)}`, policies)) continue;
-    throw notAllowed("tools", ` of type ${JSON.stringify(String(type).slice(0, 40))}`);
+  if (!Array.isArray(tools)) throw new Problem(400, "invalid_type", "tools is a list.", { param: "tools" });
+  for (const tool of tools) checkTool("tools", tool, policies);
+}
+
+/** A choice names a tool, or lists those that may be called. */
+function checkToolChoice(choice: unknown, policies: readonly ParameterPolicy[]): void {
+  if (typeof choice === "string") return;
+  const { type, allowed_tools: allowed, tools } = (choice ?? {}) as Record<string, unknown>;
+  const listed = type === "allowed_tools" ? (tools ?? (allowed as { tools?: unknown } | null)?.tools) : [choice];
+  if (!Array.isArray(listed)) {
+    throw new Problem(400, "invalid_type", "tool_choice lists tools.", { param: "tool_choice" });
+  }
+  for (const tool of listed) checkTool("tool_choice", tool, policies);
+}
+
+function checkTool(param: string, tool: unknown, policies: readonly ParameterPolicy[]): void {
+  if (typeof tool !== "object" || tool === null || Array.isArray(tool)) {
+    throw new Problem(400, "invalid_type", `${param} has tools such as {"type": "function", "function": {…}}.`, {
+      param,
+    });
+  }
+  const { type } = tool as { type?: unknown };
+  if (typeof type === "string" && !OWN_TOOLS.has(type) && isAllowed(`tools.${type}`, policies)) return;
+  if (!OWN_TOOLS.has(type)) throw notAllowed(param, ` of type ${JSON.stringify(String(type).slice(0, 40))}`);
+  const other = Object.keys(tool).find((name) => !TOOL_MEMBERS.has(name));
+  if (other !== undefined && !isAllowed(`tools.${other}`, policies)) {
+    throw notAllowed(param, ` with ${JSON.stringify(other.slice(0, 40))}`);
   }
 }
 

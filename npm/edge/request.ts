@@ -202,7 +202,7 @@ function checkTypes(params: Params): void {
 function checkChoices({ n }: Params, { choices, maxTokens }: RequestLimits): void {
   const most = choices ?? (maxTokens === undefined ? undefined : 1);
   if (most === undefined || n === undefined || n === null) return;
-  if (typeof n === "number" && n <= most) return;
+  if (typeof n === "number" && n >= 1 && n <= most) return;
   throw new Problem(400, "too_many_choices", `n is at most ${most} here.`, { param: "n" });
 }
 
@@ -227,6 +227,10 @@ function checkLengths(params: Params, cap: number): void {
  * a parameter is renamed where the provider knows it by another name only.
  */
 function capTokens(params: Params, cap: number | undefined, understood: readonly string[]): void {
+  const { reasoning } = params as { reasoning?: { max_tokens?: unknown } | null };
+  if (cap !== undefined && typeof reasoning?.max_tokens === "number" && reasoning.max_tokens > cap) {
+    params.reasoning = { ...reasoning, max_tokens: cap };
+  }
   const sent = LENGTH_FIELDS.filter((field) => typeof params[field] === "number");
   if (cap === undefined && (sent.length === 0 || sent.some((field) => understood.includes(field)))) return;
   const lowest = Math.min(...sent.map((field) => params[field] as number), cap ?? Number.POSITIVE_INFINITY);
