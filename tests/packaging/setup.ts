@@ -90,6 +90,11 @@ export class Project {
     }
   }
 
+  /** The text of one of its files. */
+  read(path: string): Promise<string> {
+    return readFile(join(this.folder, path), "utf8");
+  }
+
   /** Runs a command in the project; gives what it printed. */
   run(command: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
     return run(this.folder, command, args, { ...quiet(this.folder), ...env });
