@@ -7,7 +7,6 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { serveDemo } from "./demo.ts";
-import { diagnose } from "./doctor.ts";
 import { createEmulator, type LedgerRecord } from "./emulator/index.ts";
 import { serve } from "./emulator/serve.ts";
 import { KeyCommandError, manageKeys } from "./key-command.ts";
@@ -262,6 +261,7 @@ async function keys(args: string[]): Promise<void> {
 async function doctor(args: string[]): Promise<void> {
   const { positionals } = parseArgs({ args, allowPositionals: true });
   if (positionals.length > 1) throw new UsageError("doctor takes one folder");
+  const { diagnose } = await import("./doctor.ts");
   const { lines, isWell } = diagnose(resolve(positionals[0] ?? "."));
   console.log(lines.join("\n"));
   if (!isWell) process.exitCode = 1;
