@@ -33,7 +33,8 @@ export function elsewhere<Name extends string>(name: Name): NotChat<Name> {
   const refuse = () => {
     throw new OpenAIError(refusal(`client.${name}`));
   };
-  return new Proxy(refuse, {
+  // A part of the client is an object, as it is in openai; what is in it may be called.
+  return new Proxy(name.includes(".") ? refuse : {}, {
     get(target, key) {
       if (parts.has(key)) return parts.get(key);
       if (typeof key === "symbol" || FOREIGN.has(key)) return Reflect.get(Object.prototype, key);

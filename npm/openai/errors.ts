@@ -37,6 +37,8 @@ export class APIError<
   readonly status: TStatus;
   /** Headers of the answer. */
   readonly headers: THeaders;
+  /** The server's id of this request. */
+  readonly requestID: string | null | undefined;
   /** The `error` object of the answer's body, as the server sent it. */
   readonly error: TError;
   /** The server's machine-readable code. */
@@ -45,8 +47,6 @@ export class APIError<
   readonly param: string | null | undefined;
   /** The server's kind of error. */
   readonly type: string | undefined;
-  /** The server's id of this request. */
-  readonly requestID: string | null | undefined;
   /** Every field at fault, where the server lists them (Electron). */
   declare readonly details?: wire.ErrorDetail[];
 
@@ -261,7 +261,8 @@ function converted(thrown: wire.ChatwireError, { cause, response, keyFailure }: 
     return midStream(new TruncatedError({ message: thrown.message }), headers, thrown.cause ?? thrown);
   }
   if (thrown instanceof wire.APIConnectionError) {
-    return withCause(new APIConnectionError({}), cause ?? thrown.cause ?? thrown);
+    const reason = cause ?? thrown.cause ?? thrown;
+    return withCause(isTimeout(reason) ? new APIConnectionTimeoutError() : new APIConnectionError({}), reason);
   }
   if (thrown instanceof wire.APIError) {
     const { status, error } = thrown;
@@ -269,7 +270,8 @@ function converted(thrown: wire.ChatwireError, { cause, response, keyFailure }: 
     // The text of a body that is no JSON is in the message.
     const text = NO_BODY.test(thrown.message) ? undefined : thrown.message.replace(/^\d{3} /, "");
     const own = thrown.headers ?? headers;
-    if (status === undefined) {
+    // The answer had begun: its status was a good one, whatever code the error in it has.
+    if (status === undefined || thrown.outcome) {
       const inner = (body as { error?: object } | undefined)?.error;
       return new APIError(undefined, inner ?? body, text, own);
     }
@@ -279,6 +281,12 @@ function converted(thrown: wire.ChatwireError, { cause, response, keyFailure }: 
     return withCause(new ProtocolError(undefined, undefined, thrown.message, headers), thrown);
   }
   return new OpenAIError(thrown.message, { cause: thrown.cause ?? thrown });
+}
+
+/** Whether the host's `fetch` gave up for want of time, as far as its error says: no class or code is common to all hosts. */
+function isTimeout(reason: unknown): boolean {
+  const { name, cause } = (reason ?? {}) as { name?: unknown; cause?: unknown };
+  return name === "AbortError" || /timed? ?out/i.test(`${reason} ${cause}`);
 }
 
 function withCause<E extends OpenAIError>(error: E, cause: unknown): E {

@@ -38,7 +38,7 @@ function made(schema: Schema, path: string[], root: Schema): Schema {
       if (!required.includes(name) && !isNullable(field as Schema)) {
         const at = [...path, "properties", name].join("/");
         throw new OpenAIError(
-          `Zod field at \`${at}\` uses \`.optional()\` without \`.nullable()\` which is not supported by the API. See: https://platform.openai.com/docs/guides/structured-outputs?api-mode=responses#all-fields-must-be-required`,
+          `Schema field at \`${at}\` uses \`.optional()\` without \`.nullable()\` which is not supported by the API. See: https://platform.openai.com/docs/guides/structured-outputs?api-mode=responses#all-fields-must-be-required`,
         );
       }
     }

@@ -279,7 +279,7 @@ function timeoutsOf(timeout: unknown): Timeouts {
     return { headers: timeout, firstToken: silence, idle: silence };
   }
   throw new OpenAIError(
-    typeof timeout === "number" ? "timeout must be a positive integer" : "timeout must be an integer",
+    Number.isInteger(timeout) ? "timeout must be a positive integer" : "timeout must be an integer",
   );
 }
 

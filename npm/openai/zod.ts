@@ -102,5 +102,8 @@ function strictSchemaOf(type: ZodTypeLike, definitions?: Record<string, ZodTypeL
 }
 
 function read<Type extends ZodTypeLike>(type: Type, text: string): InferZodType<Type> {
-  return parse(type as unknown as $ZodType, readJSON(text)) as InferZodType<Type>;
+  const value = readJSON(text);
+  // Its own method throws zod's public `ZodError`, which programs look for.
+  const own = type as { parse?: (value: unknown) => unknown };
+  return (own.parse ? own.parse(value) : parse(type as unknown as $ZodType, value)) as InferZodType<Type>;
 }

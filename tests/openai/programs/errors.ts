@@ -202,6 +202,36 @@ export const errors: Programs = {
     },
     differs: "an error before the first token",
   },
+  "an error within a stream whose code is a status": async (context) => {
+    context.answers({ events: [...pieces("a").slice(0, 2), { error: { message: "boom", code: 502 } }] });
+    await readAll(context);
+  },
+  "an error within a stream whose code is a status, by stream()": async ({ client, answers, printResult }) => {
+    answers({ events: [...pieces("a").slice(0, 2), { error: { message: "slow down", code: 429, type: "tokens" } }] });
+    await printResult(client().chat.completions.stream(hello).done());
+  },
+  "an error as the first event whose code is a status": async (context) => {
+    context.answers({ events: [{ error: { message: "boom", code: 503 } }] });
+    await readAll(context);
+  },
+  "a fetch that ran out of time": async ({ client, printResult }) => {
+    const reasons = [
+      new Error("connect ETIMEDOUT: timed out"),
+      new TypeError("fetch failed", { cause: new Error("Headers Timeout Error") }),
+      Object.assign(new Error("stopped"), { name: "AbortError" }),
+      new TypeError("fetch failed", { cause: new Error("other side closed") }),
+    ];
+    for (const reason of reasons) {
+      await printResult(client({ fetch: () => Promise.reject(reason) }).chat.completions.create(hello));
+    }
+  },
+  "an error as JSON": async ({ client, answers, print }) => {
+    answers(refuses(404, { code: "model_not_found" }));
+    const error = await client()
+      .chat.completions.create(hello)
+      .catch((thrown) => thrown);
+    print(JSON.stringify({ ...error, headers: undefined }));
+  },
   "an error event": async (context) => {
     const data = JSON.stringify({ error: { message: "Overloaded", type: "overloaded_error", code: "busy" } });
     context.answers({ events: [...pieces("a").slice(0, 2), `event: error\ndata: ${data}\n\n`] });

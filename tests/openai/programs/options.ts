@@ -412,6 +412,30 @@ export const options: Programs = {
       (async () => (await next.getNextPage()).data)().catch((error) => error.constructor.name === "OpenAIError"),
     );
   },
+  "what is not chat is an object": ({ client, print }) => {
+    const openai = client() as unknown as Record<string, object>;
+    for (const name of ["embeddings", "responses", "images", "files", "audio", "beta", "realtime", "fineTuning"]) {
+      print(name, typeof openai[name]);
+    }
+    print(typeof client().responses.create, typeof client().embeddings.create);
+  },
+  "a timeout of a call that makes no sense": async ({ client, answers, printResult }) => {
+    answers(says("Hi"));
+    for (const timeout of [-1, -1.5, 1.5, Number.NaN, "5"]) {
+      await printResult(
+        Promise.resolve().then(() => client().chat.completions.create(hello, { timeout: timeout as number })),
+      );
+    }
+  },
+  "a number of retries of a call that makes no sense": {
+    program: async ({ client, answers, printResult }) => {
+      answers(says("Hi"));
+      for (const maxRetries of [-1, 101]) {
+        await printResult(client().chat.completions.create(hello, { maxRetries }));
+      }
+    },
+    differs: "`maxRetries` of a call below 0 or above 100",
+  },
   "what is not chat": {
     program: async ({ client, printResult }) => {
       await printResult((async () => (client() as unknown as Elsewhere).embeddings.create({ model, input: "a" }))());

@@ -88,6 +88,32 @@ export const parse: Programs = {
     const response_format = lib.zod.zodResponseFormat(city, "city", { description: "A city" });
     print((await client().chat.completions.parse({ ...hello, response_format })).choices[0]?.message.parsed?.people);
   },
+  "zod: the error of a value that does not fit": async ({ client, answers, lib, print }) => {
+    const schema = z.object({ n: z.number().refine((n) => n > 0, "too small") });
+    const response_format = lib.zod.zodResponseFormat(schema, "n");
+    const tools = [lib.zod.zodFunction({ name: "n", parameters: schema })];
+    const say = (error: unknown) => print(error instanceof z.ZodError && error.issues);
+    answers(says('{"n":-1}'));
+    await client()
+      .chat.completions.parse({ ...hello, response_format })
+      .catch(say);
+    answers(streams('{"n":', "-1}"));
+    await client()
+      .chat.completions.stream({ ...hello, response_format })
+      .done()
+      .catch(say);
+    answers(calls(call("n", { n: -1 })));
+    await client()
+      .chat.completions.parse({ ...hello, tools })
+      .catch(say);
+  },
+  "zod: optional, and not null": ({ lib, print }) => {
+    try {
+      lib.zod.zodResponseFormat(z.object({ a: z.string().optional() }), "a");
+    } catch (error) {
+      print((error as Error).message);
+    }
+  },
   "zod: lists and objects within objects": sendsSchema(
     z.object({ steps: z.array(z.object({ say: z.string(), n: z.number().int().min(0).max(9) })), end: z.boolean() }),
     { steps: [{ say: "a", n: 1 }], end: true },
