@@ -20,8 +20,11 @@ export interface Outlet {
   pass(bytes: Uint8Array): Promise<void>;
   close(): void;
   fail(error: Error): void;
-  /** The reader is known to have left: nobody waits for it any more. */
-  abandon(): void;
+  /**
+   * The reader counts as gone: nobody waits for it any more. Where its connection is lost, the server lets go of the body by
+   * itself, and some servers print an error that comes first: so it comes later.
+   */
+  abandon(isLost: boolean): void;
 }
 
 /** workerd's stream without a queue. */
@@ -32,6 +35,8 @@ interface IdentityTransform {
 const { IdentityTransformStream } = globalThis as { IdentityTransformStream?: new () => IdentityTransform };
 
 const READ_BYTES = 64 * 1024;
+/** Milliseconds that a server has to let go of the body of a lost connection. */
+const LET_GO = 1000;
 
 export function inletOf(body: ReadableStream<Uint8Array>): Inlet {
   return (IdentityTransformStream && largeReads(body)) ?? plainReads(body);
@@ -87,6 +92,7 @@ function writtenTo({ readable, writable }: IdentityTransform, leave: () => void)
 function pulled(leave: () => void): Outlet {
   let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   let taken: () => void = () => {};
+  let isLetGo = false;
   const body = new ReadableStream<Uint8Array>(
     {
       start(own) {
@@ -95,7 +101,11 @@ function pulled(leave: () => void): Outlet {
       pull() {
         taken();
       },
-      cancel: leave,
+      cancel() {
+        isLetGo = true;
+        taken();
+        leave();
+      },
     },
     { highWaterMark: 0 },
   );
@@ -110,13 +120,14 @@ function pulled(leave: () => void): Outlet {
     },
     close: () => controller?.close(),
     fail: (error) => controller?.error(error),
-    abandon() {
+    abandon(isLost) {
       taken();
-      try {
-        controller?.error(new TypeError("The reader has left."));
-      } catch {
-        // The stream is closed.
-      }
+      const fail = () => {
+        // Of a body that was let go of there is nothing left to break off.
+        if (!isLetGo) controller?.error(new TypeError("The reader has left."));
+      };
+      if (!isLost) fail();
+      else (setTimeout(fail, LET_GO) as { unref?: () => void }).unref?.();
     },
   };
 }

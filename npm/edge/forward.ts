@@ -15,7 +15,7 @@ const LINGER = 1000;
 /** The same where usage and all finish reasons have come, and `[DONE]` has not. */
 const LINGER_WITHOUT_DONE = 500;
 /** Milliseconds for which an answer is read whose caller has left. Workers get 30 seconds, in which the record must be out. */
-const DRAIN = 25_000;
+export const DRAIN = 25_000;
 /** Milliseconds of silence after which a comment is sent: proxies and phones lose a connection that says nothing. */
 export const HEARTBEAT = 15_000;
 const NOTHING = new Uint8Array(0);
@@ -66,7 +66,7 @@ export interface Ending {
 type Timer = ReturnType<typeof setTimeout>;
 
 /** In Node, an answer that is not read is no reason to keep the program running. */
-function quietly(timer: Timer): Timer {
+export function quietly(timer: Timer): Timer {
   (timer as { unref?: () => void }).unref?.();
   return timer;
 }
@@ -109,7 +109,7 @@ class Passing {
   constructor(passage: Passage) {
     this.#passage = passage;
     const { signal } = passage;
-    if (signal.aborted) this.#leave();
+    if (signal.aborted) this.#leave(true);
     else signal.addEventListener("abort", this.#onAbort);
   }
 
@@ -117,7 +117,7 @@ class Passing {
     return this.#outlet.body;
   }
 
-  readonly #onAbort = () => this.#leave();
+  readonly #onAbort = () => this.#leave(true);
 
   async run(): Promise<Ending> {
     const { answer, isStream, answerTimeout } = this.#passage;
@@ -235,11 +235,11 @@ class Passing {
 
   // ---- Leaving and stalling ------------------------------------------------------------------------------------------
 
-  #leave(): void {
+  #leave(isLost = false): void {
     if (this.#isGone || this.#isOver) return;
     this.#isGone = true;
     this.#giveUpWriting();
-    this.#outlet.abandon();
+    this.#outlet.abandon(isLost);
     if (this.#passage.onDisconnect === "abort") this.#giveUp();
     else this.#draining = setTimeout(() => this.#giveUp(), DRAIN);
   }

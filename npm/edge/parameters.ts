@@ -43,7 +43,10 @@ export function permitted(given: Params, policies: Policies, documented = DOCUME
   const forced = Object.assign({}, ...set.map((policy) => policy.force)) as Params;
   for (const name of Object.keys(given)) {
     if (given[name] === undefined || given[name] === null || Object.hasOwn(forced, name)) continue;
+    // Not to be stored is asked for by those who are careful.
+    if (name === "store" && given.store === false) continue;
     if (!isAllowed(name, set, documented)) throw notAllowed(name, "");
+    if (name === "input") checkItems(given.input, set);
     if (name === "tools") checkTools(given.tools, set);
     if (name === "tool_choice") checkToolChoice(given.tool_choice, set);
   }
@@ -84,6 +87,21 @@ function checkToolChoice(choice: unknown, policies: readonly ParameterPolicy[]):
   for (const tool of listed) checkTool("tool_choice", tool, policies);
 }
 
+/**
+ * The items of a `/v1/responses` input. A reference names what the provider has stored under the gateway's key, whoever asked
+ * for it; some items bring tools.
+ */
+function checkItems(input: unknown, policies: readonly ParameterPolicy[]): void {
+  if (!Array.isArray(input)) return;
+  for (const item of input) {
+    if (typeof item !== "object" || item === null || Array.isArray(item)) continue;
+    const { type = null, role = null, tools } = item as { type?: unknown; role?: unknown; tools?: unknown };
+    const isReference = type === "item_reference" || (type === null && role === null);
+    if (isReference && !isAllowed("input.item_reference", policies)) throw notAllowed("input", " with a reference");
+    if (tools !== undefined && tools !== null) checkTools(tools, policies);
+  }
+}
+
 function checkTool(param: string, tool: unknown, policies: readonly ParameterPolicy[]): void {
   if (typeof tool !== "object" || tool === null || Array.isArray(tool)) {
     throw new Problem(400, "invalid_type", `${param} has tools such as {"type": "function", "function": {…}}.`, {
@@ -101,6 +119,6 @@ function checkTool(param: string, tool: unknown, policies: readonly ParameterPol
 
 function notAllowed(name: string, detail: string): Problem {
   const shown = name.slice(0, 64);
-  const message = `The parameter ${JSON.stringify(shown)}${detail} is not allowed here: this gateway passes the documented chat parameters, and others where its \`params\` allow them. Leave it out.`;
+  const message = `The parameter ${JSON.stringify(shown)}${detail} is not allowed here: this gateway passes the documented parameters that choose no model, price, tool or stored answer, and others where its \`parameters\` allow them. Leave it out.`;
   return new Problem(400, "parameter_not_allowed", message, { param: shown });
 }

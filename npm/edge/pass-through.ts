@@ -5,15 +5,20 @@
 import { joined } from "./bytes.ts";
 import type { Configuration } from "./configuration.ts";
 import { inletOf, outletOf } from "./ends.ts";
+import { DRAIN, quietly } from "./forward.ts";
 import type { RequestLeases } from "./limits.ts";
 import type { UsageRecord } from "./options.ts";
-import { safeHeaders } from "./problem.ts";
+import { Problem, safeHeaders } from "./problem.ts";
+import { patienceOf } from "./relay.ts";
 import { type ChatRequest, providerBodyOf } from "./request.ts";
 import { promptTokensOf, UNITS_PER_TOKEN } from "./reservation.ts";
 import { type Attempt, attempted, keysInOrder, problemOf, type UpstreamKey } from "./upstream.ts";
-import { numbersOf, openRecord } from "./usage-record.ts";
+import { isCount, numbersOf, openRecord } from "./usage-record.ts";
 
-/** The paths, and the parameters of each that choose no model, price, tool or address. */
+/**
+ * The paths, and the parameters of each that choose no model, price, tool or address, and nothing that the provider has stored
+ * under the gateway's key: another caller may have asked for it.
+ */
 export const PASSED: Readonly<Record<string, ReadonlySet<string>>> = {
   "/embeddings": new Set(["model", "input", "encoding_format", "dimensions", "user"]),
   "/completions": new Set([
@@ -32,12 +37,12 @@ export const PASSED: Readonly<Record<string, ReadonlySet<string>>> = {
       "include",
       "stream_options",
     ],
-    ...["store", "previous_response_id", "prompt_cache_key", "safety_identifier"],
+    ...["prompt_cache_key", "safety_identifier"],
   ]),
 };
 
-/** The end of a stream, in which the usage is. */
-const TAIL_BYTES = 64 * 1024;
+/** The end of a stream, in which the usage is: the last event of `/v1/responses` repeats the whole answer. */
+const TAIL_BYTES = 1024 * 1024;
 /** Of a whole answer, so much is read for its usage. */
 const WHOLE_BYTES = 16 * 1024 * 1024;
 
@@ -84,7 +89,10 @@ export async function passThrough(passing: Passing): Promise<Response> {
         .list({ signal, maxRetries: 0, headers: { ...own, ...trace, ...(isId && { "x-request-id": requestId }) } })
         .asResponse(),
     );
+    if (!attempt.response?.body)
+      throw new Problem(502, "upstream_failed", "The provider's answer is empty. Try again.");
   } catch (error) {
+    attempt.release?.();
     key.busy--;
     const problem = problemOf(error);
     const asked = { promptTokens: attempt.isSent && signal.aborted ? promptTokensOf(params) : null, prices };
@@ -92,52 +100,103 @@ export async function passThrough(passing: Passing): Promise<Response> {
     void record.close({ ...numbersOf(asked), status: problem.status, outcome, disconnected: signal.aborted });
     throw problem;
   }
-  const response = attempt.response as Response;
-  const contentType = response.headers.get("content-type") ?? "application/json";
+  const { status, headers } = attempt.response;
+  const contentType = headers.get("content-type") ?? "application/json";
   const isStream = /^text\/event-stream\b/i.test(contentType);
-  const outlet = outletOf(() => {
-    isGone = true;
-  });
-  let isGone = false;
+  const { body: passed, ended } = passedOn(attempt.response.body, isStream, passing, patienceOf(place));
   const run = async () => {
-    const read: Uint8Array[] = [];
-    let bytesRead = 0;
-    let kept = 0;
-    let outcome: UsageRecord["outcome"] = "complete";
-    const inlet = response.body ? inletOf(response.body) : undefined;
-    try {
-      for (let bytes = await inlet?.next(); bytes; bytes = await inlet?.next()) {
-        const piece = bytes.slice();
-        bytesRead += piece.length;
-        read.push(piece);
-        kept += piece.length;
-        while (read.length > 1 && kept > (isStream ? TAIL_BYTES : WHOLE_BYTES)) kept -= read.shift()?.length ?? 0;
-        if (!isGone) await outlet.pass(piece.slice());
-        if (isGone && configuration.onDisconnect === "abort") break;
-      }
-      if (isGone && configuration.onDisconnect === "abort") outcome = "aborted";
-      outlet.close();
-    } catch {
-      outcome = isGone ? "aborted" : "truncated";
-      if (!isGone) outlet.fail(new TypeError("The provider's answer broke off."));
-    }
-    inlet?.cancel();
+    const { outcome, disconnected, text, bytesRead } = await ended;
     attempt.release?.();
     key.busy--;
-    const used = usageIn(new TextDecoder().decode(joined(...read)), isStream);
+    const used = usageIn(text, isStream);
     const estimate = {
       promptTokens: promptTokensOf(params),
       completionTokens:
         path === "/embeddings" ? 0 : Math.ceil(bytesRead / (isStream ? UNITS_PER_EVENT : UNITS_PER_TOKEN)),
     };
-    await record.close({
-      ...numbersOf({ ...(used ?? estimate), prices, isEstimate: !used }),
-      outcome,
-      disconnected: isGone,
-    });
+    await record.close({ ...numbersOf({ ...(used ?? estimate), prices, isEstimate: !used }), outcome, disconnected });
   };
   passing.waitUntil(run());
-  return new Response(outlet.body, { status: response.status, headers: safeHeaders({ "content-type": contentType }) });
+  return new Response(passed, { status, headers: safeHeaders({ "content-type": contentType }) });
+}
+
+interface PassedOn {
+  outcome: UsageRecord["outcome"];
+  disconnected: boolean;
+  /** The answer, or its end. */
+  text: string;
+  bytesRead: number;
+}
+
+/** Passes bytes on as they are, within the times that hold for all answers. `ended` never rejects. */
+function passedOn(
+  body: ReadableStream<Uint8Array>,
+  isStream: boolean,
+  { configuration, signal }: Passing,
+  { firstToken, idle }: { firstToken: number; idle: number },
+): { body: ReadableStream<Uint8Array>; ended: Promise<PassedOn> } {
+  const { onDisconnect, writeTimeout, answerTimeout } = configuration;
+  const inlet = inletOf(body);
+  let outcome: UsageRecord["outcome"] = "complete";
+  let isGone = false;
+  let draining: ReturnType<typeof setTimeout> | undefined;
+  let giveUpWriting = () => {};
+  const end = (how: UsageRecord["outcome"]) => {
+    outcome = how;
+    giveUpWriting();
+    inlet.cancel();
+  };
+  const leave = (isLost: boolean) => {
+    if (isGone) return;
+    isGone = true;
+    giveUpWriting();
+    outlet.abandon(isLost);
+    if (onDisconnect === "abort") end("aborted");
+    else draining = setTimeout(() => end("aborted"), DRAIN);
+  };
+  const onAbort = () => leave(true);
+  const outlet = outletOf(onAbort);
+  const within = async <T>(ms: number, late: () => void, work: Promise<T>): Promise<T> => {
+    const timer = ms === Number.POSITIVE_INFINITY ? undefined : quietly(setTimeout(late, ms));
+    return work.finally(() => clearTimeout(timer));
+  };
+  const write = (bytes: Uint8Array) => {
+    const isTaken = new Promise<void>((resolve) => {
+      giveUpWriting = resolve;
+      void outlet.pass(bytes).then(resolve);
+    });
+    return within(writeTimeout, () => leave(false), isTaken);
+  };
+  const run = async (): Promise<PassedOn> => {
+    const longest = quietly(setTimeout(() => end("stalled"), answerTimeout));
+    const read: Uint8Array[] = [];
+    let bytesRead = 0;
+    let kept = 0;
+    try {
+      for (;;) {
+        const patience = isStream && bytesRead > 0 ? idle : firstToken;
+        const bytes = await within(patience, () => end("stalled"), inlet.next());
+        if (!bytes) break;
+        const piece = bytes.slice();
+        bytesRead += piece.length;
+        read.push(piece);
+        kept += piece.length;
+        while (read.length > 1 && kept > (isStream ? TAIL_BYTES : WHOLE_BYTES)) kept -= read.shift()?.length ?? 0;
+        if (!isGone) await write(piece.slice());
+      }
+    } catch {
+      if (outcome === "complete") outcome = "truncated";
+    }
+    for (const timer of [longest, draining]) clearTimeout(timer);
+    signal.removeEventListener("abort", onAbort);
+    inlet.cancel();
+    if (!isGone && outcome === "complete") outlet.close();
+    else if (!isGone) outlet.fail(new TypeError("The provider's answer broke off."));
+    return { outcome, disconnected: isGone, text: new TextDecoder().decode(joined(...read)), bytesRead };
+  };
+  if (signal.aborted) onAbort();
+  else signal.addEventListener("abort", onAbort);
+  return { body: outlet.body, ended: run() };
 }
 
 /** Bytes of an event, about, which brings a token. */
@@ -156,11 +215,13 @@ function usageIn(
       const usage = value.usage ?? value.response?.usage;
       if (!usage) continue;
       const details = usage.prompt_tokens_details ?? usage.input_tokens_details;
-      return {
-        promptTokens: usage.prompt_tokens ?? usage.input_tokens ?? 0,
-        completionTokens: usage.completion_tokens ?? usage.output_tokens ?? 0,
-        ...(details?.cached_tokens !== undefined && { cached: details.cached_tokens }),
-      };
+      const promptTokens = usage.prompt_tokens ?? usage.input_tokens;
+      const completionTokens = usage.completion_tokens ?? usage.output_tokens ?? 0;
+      const cached = details?.cached_tokens ?? undefined;
+      // A provider may say anything: what cannot be is estimated.
+      if (!isCount(promptTokens) || !isCount(completionTokens)) return undefined;
+      if (cached !== undefined && !(isCount(cached) && cached <= promptTokens)) return undefined;
+      return { promptTokens, completionTokens, ...(cached !== undefined && { cached }) };
     } catch {
       // A part of an event, at the beginning of the tail.
     }

@@ -282,7 +282,8 @@ function askedOf(place: Upstream, { params, model }: ProviderRequest): Asked {
   return { params: () => params as unknown as Record<string, unknown>, prices: place.priceOf(model) };
 }
 
-function patienceOf({ options }: Upstream): { firstToken: number; idle: number } {
+/** Milliseconds to wait for a provider's first token, and for its next bytes. */
+export function patienceOf({ options }: Upstream): { firstToken: number; idle: number } {
   const { timeout, provider } = options;
   const own: Timeouts = typeof timeout === "object" ? timeout : {};
   const usual = provider === "electron" ? FIRST_TOKEN_OF_ELECTRON : FIRST_TOKEN;

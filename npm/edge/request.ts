@@ -8,6 +8,7 @@ import { type ExactJSON, parseExactly } from "./exact-json.ts";
 import type { Grant, ProviderOptions, RequestLimits } from "./options.ts";
 import { permitted } from "./parameters.ts";
 import { Problem } from "./problem.ts";
+import { promptsIn } from "./reservation.ts";
 import { keysInOrder, type Upstream } from "./upstream.ts";
 
 /** A request that may be sent. */
@@ -199,9 +200,16 @@ function checkTypes(params: Params): void {
   }
 }
 
-function checkChoices({ n }: Params, { choices, maxTokens }: RequestLimits): void {
+function checkChoices(params: Params, { choices, maxTokens }: RequestLimits): void {
+  const { n } = params;
   const most = choices ?? (maxTokens === undefined ? undefined : 1);
-  if (most === undefined || n === undefined || n === null) return;
+  if (most === undefined) return;
+  const prompts = promptsIn(params);
+  if (prompts > most || (typeof n === "number" && n <= most && n * prompts > most)) {
+    const message = `A request has at most ${most} answers here: send fewer prompts, or a smaller n.`;
+    throw new Problem(400, "too_many_choices", message, { param: "prompt" });
+  }
+  if (n === undefined || n === null) return;
   if (typeof n === "number" && n >= 1 && n <= most) return;
   throw new Problem(400, "too_many_choices", `n is at most ${most} here.`, { param: "n" });
 }

@@ -28,14 +28,21 @@ type Params = Readonly<Record<string, unknown>>;
 /** @param prices of the places that may be asked: the dearest counts */
 export function reservationOf(params: Params, prices: readonly (Prices | undefined)[]): Reservation {
   const promptTokens = promptTokensOf(params);
-  const cap = Math.max(positive(params.max_tokens), positive(params.max_completion_tokens));
-  const choices = Math.max(1, positive(params.n));
+  const { max_tokens, max_completion_tokens, max_output_tokens } = params;
+  const cap = Math.max(...[max_tokens, max_completion_tokens, max_output_tokens].map(positive));
+  const choices = Math.max(1, positive(params.n)) * promptsIn(params);
   const expected = (cap > 0 ? cap : USUAL_ANSWER) * choices;
   return {
     promptTokens,
     tokens: promptTokens + Math.ceil(cap * choices),
     cost: Math.max(0, ...prices.map((own) => costOf(own, promptTokens, expected))),
   };
+}
+
+/** `/v1/completions` answers each of a list of prompts; a list of numbers is one prompt, in tokens. */
+export function promptsIn({ prompt }: Params): number {
+  const isList = Array.isArray(prompt) && prompt.some((one) => typeof one !== "number");
+  return isList ? prompt.length : 1;
 }
 
 function positive(value: unknown): number {

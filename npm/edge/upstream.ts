@@ -153,6 +153,9 @@ function heldBack(attempt: Attempt, response: Response): Response {
         controller.close();
       };
     },
+    cancel() {
+      attempt.release = () => {};
+    },
   });
   return new Response(body, { status: response.status, headers: response.headers });
 }

@@ -145,6 +145,7 @@ export interface Asked {
   prices: Prices | undefined;
 }
 
-function isCount(value: unknown): boolean {
+/** Whether a provider's number of tokens is one that can be. */
+export function isCount(value: unknown): value is number {
   return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= MAX_TOKENS;
 }

@@ -1,0 +1,202 @@
+/** What hostile callers and providers can do by way of the APIs that are passed through. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { GatewayOptions } from "chatwire/edge";
+import { limiterObjects } from "./objects.ts";
+import { asText, bytesOf, encode, errorOf, event, setUp, until } from "./setting.ts";
+
+let hosts = 0;
+
+function passing(answer: () => Response | Promise<Response>, options: Partial<GatewayOptions> = {}) {
+  const sent: Record<string, unknown>[] = [];
+  const fetch = async (_url: string, init: { body?: string }) => {
+    sent.push(JSON.parse(init.body ?? "{}"));
+    return answer();
+  };
+  const upstream = {
+    baseURL: `https://passing-${++hosts}.example.com/v1`,
+    apiKey: "k",
+    maxRetries: 0,
+    prices: { input: 1e3, output: 1e3 },
+    fetch,
+  };
+  const own = setUp(fetch as never, { providers: { upstream: upstream as never }, ...options });
+  const ask = (path: string, body: object, signal?: AbortSignal) =>
+    own.fetch(`/v1/${path}`, { method: "POST", body: JSON.stringify(body), ...(signal && { signal }) });
+  return { ...own, ask, sent };
+}
+const used = () => Response.json({ usage: { input_tokens: 1, output_tokens: 1 } });
+
+/** A stream that says this and then nothing. */
+function silentAfter(text: string) {
+  const seen = { isCancelled: false };
+  const body = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(encode(text)),
+    cancel: () => {
+      seen.isCancelled = true;
+    },
+  });
+  return { seen, response: new Response(body, { headers: { "content-type": "text/event-stream" } }) };
+}
+
+describe("what a provider has stored under the gateway's key", () => {
+  const message = { role: "user", content: "a" };
+  const naming: [string, object][] = [
+    ["previous_response_id", { previous_response_id: "resp_of_another" }],
+    ["conversation", { conversation: "conv_of_another" }],
+    ["conversation", { conversation: { id: "conv_of_another" } }],
+    ["store", { store: true }],
+    ["store", { store: "false" }],
+    ["prompt", { prompt: { id: "pmpt_of_another" } }],
+    ["background", { background: true }],
+    ["input", { input: [message, { type: "item_reference", id: "msg_of_another" }] }],
+    ["input", { input: [message, { id: "msg_of_another" }] }],
+    ["input", { input: [message, { type: null, id: "msg_of_another" }] }],
+    ["tools", { input: [message, { type: "tool_search_output", tools: [{ type: "mcp", server_url: "http://a" }] }] }],
+  ];
+  for (const [param, body] of naming) {
+    it(`is named by no caller: ${JSON.stringify(body)}`, async () => {
+      const { ask, sent } = passing(used);
+      const answer = await ask("responses", { model: "m", input: "a", ...body });
+      const error = await errorOf(answer);
+      assert.deepEqual([answer.status, error.code, error.param], [400, "parameter_not_allowed", param]);
+      assert.doesNotMatch(error.message, /another/);
+      assert.equal(sent.length, 0);
+    });
+  }
+  it("is named where the configuration allows it, and nothing is in the way of those who name nothing", async () => {
+    const allow = ["previous_response_id", "store", "conversation", "input.item_reference"];
+    const { ask, sent } = passing(used, { parameters: { allow } });
+    const input = [message, { type: "item_reference", id: "msg_1" }];
+    const stored = { model: "m", input, previous_response_id: "resp_1", store: true, conversation: "conv_1" };
+    const own = {
+      model: "m",
+      store: false,
+      previous_response_id: null,
+      input: [
+        message,
+        { type: "reasoning", id: "rs_1", summary: [], encrypted_content: "e" },
+        { type: "function_call", call_id: "c", name: "f", arguments: "{}" },
+        { type: "function_call_output", call_id: "c", output: "1" },
+      ],
+    };
+    await bytesOf(await ask("responses", stored));
+    const strict = passing(used);
+    assert.equal((await strict.ask("responses", own)).status, 200);
+    assert.deepEqual([sent[0]?.previous_response_id, sent[0]?.input, strict.sent[0]], ["resp_1", input, own]);
+  });
+});
+
+describe("an API that is passed through, with a cap", () => {
+  it("answers no more prompts than there may be answers", async () => {
+    const { ask, sent } = passing(used, { limits: { maxTokens: 5, choices: 4 } });
+    for (const [status, body] of [
+      [400, { prompt: ["a", "b", "c", "d", "e"] }],
+      [400, { prompt: ["a", "b"], n: 3 }],
+      [400, { prompt: [[1], [2], [3]], n: 2 }],
+      [200, { prompt: ["a", "b"], n: 2 }],
+      [200, { prompt: [1, 2, 3, 4, 5, 6] }],
+    ] as const) {
+      assert.equal((await ask("completions", { model: "m", ...body })).status, status, JSON.stringify(body));
+    }
+    assert.equal(sent.length, 2);
+  });
+  it("has its budget reserved for the answer that is wished for", async () => {
+    let answer: (response: Response) => void = () => {};
+    const { ask, sent } = passing(
+      () =>
+        new Promise<Response>((resolve) => {
+          answer = resolve;
+        }),
+      { limits: { caller: { costPerDay: 3 } }, limiter: limiterObjects().namespace },
+    );
+    const body = { model: "m", input: "a", max_output_tokens: 2000 };
+    const first = ask("responses", body);
+    await until(() => sent.length === 1);
+    assert.equal((await ask("responses", body)).status, 429);
+    answer(used());
+    assert.equal((await first).status, 200);
+  });
+});
+
+describe("a hostile provider behind an API that is passed through", () => {
+  for (const usage of [
+    { input_tokens: -5, output_tokens: 1 },
+    { input_tokens: 1, output_tokens: 1e308 },
+    { input_tokens: "1", output_tokens: 1 },
+    { input_tokens: 1, output_tokens: 1, input_tokens_details: { cached_tokens: 7 } },
+    {},
+    5,
+  ]) {
+    it(`is not believed impossible usage: ${JSON.stringify(usage)}`, async () => {
+      const { ask, recorded } = passing(() => Response.json({ usage }));
+      await bytesOf(await ask("responses", { model: "m", input: "x".repeat(400) }));
+      const [record] = await recorded(1);
+      assert.deepEqual([record?.promptTokens, record?.estimated, Number(record?.cost) > 0], [100, true, true]);
+    });
+  }
+  it("has the usage of a long answer read, whose last event repeats it", async () => {
+    const response = { output: "x".repeat(300_000), usage: { input_tokens: 6, output_tokens: 7 } };
+    const text = event({ type: "response.completed", response });
+    const { ask, recorded } = passing(() => new Response(text, { headers: { "content-type": "text/event-stream" } }));
+    const answer = await ask("responses", { model: "m", input: "a", stream: true });
+    assert.equal(asText(await bytesOf(answer)), text);
+    const [record] = await recorded(1);
+    assert.deepEqual([record?.promptTokens, record?.completionTokens, record?.estimated], [6, 7, false]);
+  });
+  for (const status of [204, 205, 302, 304]) {
+    it(`answers with ${status}, which is no answer`, async () => {
+      const { ask, recorded } = passing(() => new Response(null, { status, headers: { location: "http://a.local" } }));
+      const answer = await ask("responses", { model: "m", input: "a" });
+      assert.deepEqual([answer.status, (await errorOf(answer)).type], [502, "server_error"]);
+      assert.equal((await recorded(1))[0]?.outcome, "error");
+    });
+  }
+  it("falls silent: the answer breaks off and is recorded", async (context) => {
+    context.mock.timers.enable({ apis: ["setTimeout"] });
+    const { seen, response } = silentAfter("data: {}\n\n");
+    const { ask, records } = passing(() => response);
+    const answer = await ask("responses", { model: "m", input: "a", stream: true });
+    const reader = answer.body?.getReader();
+    await reader?.read();
+    const broken = assert.rejects(async () => reader?.read());
+    await until(() => {
+      context.mock.timers.tick(5000);
+      return records.length === 1;
+    });
+    await broken;
+    assert.deepEqual([records[0]?.outcome, seen.isCancelled], ["stalled", true]);
+  });
+});
+
+describe("a caller of an API that is passed through", () => {
+  it("who leaves a silent provider has it let go of at once where the gateway aborts", async () => {
+    const { seen, response } = silentAfter("data: {}\n\n");
+    const { ask, recorded } = passing(() => response, { onDisconnect: "abort" });
+    const caller = new AbortController();
+    const answer = await ask("responses", { model: "m", input: "a", stream: true }, caller.signal);
+    await answer.body?.getReader().read();
+    caller.abort();
+    const [record] = await recorded(1);
+    assert.deepEqual([record?.outcome, record?.disconnected, seen.isCancelled], ["aborted", true, true]);
+  });
+  for (const onDisconnect of ["abort", "drain"] as const) {
+    it(`who lets go of the answer without reading it is recorded (${onDisconnect})`, async () => {
+      const { ask, recorded } = passing(used, { onDisconnect });
+      const answer = await ask("responses", { model: "m", input: "a" });
+      await answer.body?.cancel();
+      const [record] = await recorded(1);
+      assert.equal(record?.disconnected, true);
+    });
+  }
+  it("who reads nothing counts as gone after a while", async (context) => {
+    context.mock.timers.enable({ apis: ["setTimeout"] });
+    const { ask, records } = passing(used, { onDisconnect: "abort" });
+    await ask("responses", { model: "m", input: "a" });
+    await until(() => {
+      context.mock.timers.tick(5000);
+      return records.length === 1;
+    });
+    assert.deepEqual([records[0]?.outcome, records[0]?.disconnected], ["aborted", true]);
+  });
+});
