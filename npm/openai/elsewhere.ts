@@ -17,7 +17,20 @@ export function toFile(..._: unknown[]): Promise<never> {
 
 /** @throws {OpenAIError} always: files are not for chat */
 export function toStreamingFile(..._: unknown[]): never {
-  throw new OpenAIError(refusal("toStreamingFile"));
+  return refuse("toStreamingFile");
+}
+
+/** Not here: use the `openai` package for it. */
+export class BedrockOpenAI {
+  /** @throws {OpenAIError} always */
+  constructor(..._: unknown[]) {
+    refuse("BedrockOpenAI");
+  }
+}
+
+/** @throws {OpenAIError} always, for something that is not here under this name */
+export function refuse(name: string): never {
+  throw new OpenAIError(refusal(name));
 }
 
 function refusal(name: string): string {
@@ -30,11 +43,8 @@ const FOREIGN = new Set(["then", "toJSON", "constructor", "prototype", "inspect"
 /** Something that is not here, under this name. */
 export function elsewhere<Name extends string>(name: Name): NotChat<Name> {
   const parts = new Map<PropertyKey, unknown>();
-  const refuse = () => {
-    throw new OpenAIError(refusal(`client.${name}`));
-  };
   // A part of the client is an object, as it is in openai; what is in it may be called.
-  return new Proxy(name.includes(".") ? refuse : {}, {
+  return new Proxy(name.includes(".") ? () => refuse(`client.${name}`) : {}, {
     get(target, key) {
       if (parts.has(key)) return parts.get(key);
       if (typeof key === "symbol" || FOREIGN.has(key)) return Reflect.get(Object.prototype, key);

@@ -6,7 +6,7 @@
 export { APIPromise } from "./api-promise.ts";
 export { type AzureClientOptions, AzureOpenAI } from "./azure.ts";
 export { OpenAI, OpenAI as default } from "./client.ts";
-export { toFile, toStreamingFile } from "./elsewhere.ts";
+export { BedrockOpenAI, toFile, toStreamingFile } from "./elsewhere.ts";
 export {
   APIConnectionError,
   APIConnectionTimeoutError,

@@ -2,6 +2,7 @@
  * Formats and tools made of Standard Schemas (https://standardschema.dev), for `parse`, `stream` and `runTools`.
  */
 import type { StandardSchema } from "chatwire";
+import { refuse } from "./elsewhere.ts";
 import { OpenAIError } from "./errors.ts";
 import {
   type AutoParseableResponseFormat,
@@ -52,6 +53,16 @@ export function standardFunction<Parameters extends StandardSchema>(options: {
     { type: "function", function: { name, ...strict, ...(description && { description }) } },
     { callback: options.function, parser: (text) => read(parameters, text) },
   );
+}
+
+/** @throws {OpenAIError} always: not for chat */
+export function standardTextFormat(..._: unknown[]): never {
+  return refuse("standardTextFormat");
+}
+
+/** @throws {OpenAIError} always: not for chat */
+export function standardResponsesFunction(..._: unknown[]): never {
+  return refuse("standardResponsesFunction");
 }
 
 function strictSchemaOf(standard: StandardSchema, given: object | undefined): Record<string, unknown> {

@@ -2,6 +2,7 @@
  * Formats and tools made of zod schemas, for `parse`, `stream` and `runTools`. Needs zod 4.
  */
 import { type $ZodType, parse, registry, toJSONSchema } from "zod/v4/core";
+import { refuse } from "./elsewhere.ts";
 import { OpenAIError } from "./errors.ts";
 import {
   type AutoParseableResponseFormat,
@@ -77,6 +78,21 @@ export function zodFunction<Parameters extends ZodTypeLike>(options: {
     { type: "function", function: definition },
     { callback: options.function, parser: (text) => read(parameters, text) },
   );
+}
+
+/** @throws {OpenAIError} always: not for chat */
+export function zodTextFormat(..._: unknown[]): never {
+  return refuse("zodTextFormat");
+}
+
+/** @throws {OpenAIError} always: not for chat */
+export function zodResponsesFunction(..._: unknown[]): never {
+  return refuse("zodResponsesFunction");
+}
+
+/** @throws {OpenAIError} always: not for chat */
+export function zodRealtimeFunction(..._: unknown[]): never {
+  return refuse("zodRealtimeFunction");
 }
 
 function strictSchemaOf(type: ZodTypeLike, definitions?: Record<string, ZodTypeLike>): Record<string, unknown> {

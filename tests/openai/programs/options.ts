@@ -1,4 +1,5 @@
 /** Settings of clients and calls, the environment, and Azure. */
+import { z } from "zod";
 import type { Programs } from "../compare.ts";
 import { hello, model, refuses, says, streams } from "../said.ts";
 
@@ -439,6 +440,23 @@ export const options: Programs = {
   "what is not chat": {
     program: async ({ client, printResult }) => {
       await printResult((async () => (client() as unknown as Elsewhere).embeddings.create({ model, input: "a" }))());
+    },
+    differs: "what is not chat",
+  },
+  "helpers for what is not chat": {
+    program: async ({ lib, printResult }) => {
+      const { zodTextFormat, zodResponsesFunction, zodRealtimeFunction } = lib.zod;
+      const { standardTextFormat, standardResponsesFunction } = lib.standard;
+      const parameters = z.object({ a: z.string() });
+      const helpers = [
+        () => zodTextFormat(parameters, "a"),
+        () => zodResponsesFunction({ name: "a", parameters }),
+        () => zodRealtimeFunction({ name: "a", parameters }),
+        () => standardTextFormat(parameters, "a"),
+        () => standardResponsesFunction({ name: "a", parameters }),
+        () => new lib.main.BedrockOpenAI({ apiKey: "sk", awsRegion: "us-east-1" }),
+      ];
+      for (const helper of helpers) await printResult((async () => typeof helper())());
     },
     differs: "what is not chat",
   },
