@@ -500,7 +500,7 @@ describe("the worker", () => {
 describe("a server that asks for its access token", { timeout: 60_000 }, () => {
   it("is given it once", async () => {
     const guarded = await startWorker({ assets, bindings: { ACCESS_TOKEN: "open-sesame" } });
-    const { page, close } = await visitWith(browser, guarded.url);
+    const { page, close } = await visit({}, guarded.url);
     try {
       await say(page, "Echo: let me in");
       const problem = lastAnswer(page).getByRole("alert");
