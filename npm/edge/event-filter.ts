@@ -18,7 +18,7 @@ const SEAM_BYTES = 3;
 
 /** Signs of an event that is more than a piece of the answer. Inside a JSON string their quotes would be escaped. */
 const OF_INTEREST =
-  /"(?:error|errors|detail|message|msg|base_resp)"\s*:|"usage"\s*:\s*\{|"finish_reason"\s*:\s*"|(?:^|\n|\r)event/;
+  /"(?:errors?|error_message|detail|message|msg|title|reason|base_resp)"\s*:|(?:^|\n|\r)data:\s*\[\s*\{|"usage"\s*:\s*\{|"finish_reason"\s*:\s*"|(?:^|\n|\r)event/;
 
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
@@ -115,6 +115,8 @@ export class EventFilter {
     if (!this.#change && !OF_INTEREST.test(text)) return bytes;
     const value = dataOf(text);
     if (value === undefined) return bytes;
+    // Some services list their errors.
+    if (Array.isArray(value)) return value.some(isChunk) ? bytes : this.#shown(value, text);
     const choices = Array.isArray(value.choices) ? (value.choices as unknown[]) : [];
     for (const choice of choices) {
       const { index, finish_reason } = (choice ?? {}) as { index?: unknown; finish_reason?: unknown };
@@ -122,29 +124,34 @@ export class EventFilter {
     }
     const hasUsage = typeof value.usage === "object" && value.usage !== null;
     if (hasUsage) this.#hasUsage = true;
-    if (isError(value, choices.length)) {
-      const shown = publicValue(value, this.#secrets);
-      const [type = ""] = /^event:[^\r\n]*/m.exec(text) ?? [];
-      return encoder.encode(`${type && `${type}\n`}data: ${JSON.stringify(shown)}\n\n`);
-    }
+    if (isError(value, choices.length)) return this.#shown(value, text);
     if (hasUsage && choices.length === 0 && this.#hidesUsage) return NOTHING;
     if (!this.#change) return bytes;
     const changed = this.#change(value);
     return changed === null ? NOTHING : encoder.encode(`data: ${JSON.stringify(changed)}\n\n`);
   }
+
+  /** An error, as callers may read it. */
+  #shown(error: unknown, text: string): Uint8Array {
+    const shown = publicValue(error, this.#secrets);
+    const [type = ""] = /^event:[^\r\n]*/m.exec(text) ?? [];
+    return encoder.encode(`${type && `${type}\n`}data: ${JSON.stringify(shown)}\n\n`);
+  }
 }
 
-/** The value of an event's data, where that is an object. */
-function dataOf(text: string): Record<string, unknown> | undefined {
+/** The value of an event's data, where that is an object or a list. */
+function dataOf(text: string): Record<string, unknown> | unknown[] | undefined {
   const lines = [...text.matchAll(/^\ufeff?data:? ?(.*)$/gm)].map(([, line = ""]) => line.replace(/\r$/, ""));
   try {
     const value: unknown = JSON.parse(lines.length > 0 ? lines.join("\n") : text);
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined;
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown> | unknown[]) : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isChunk(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "choices" in value;
 }
 
 /** An error says so, or has words and no answer. */
@@ -152,7 +159,9 @@ function isError(value: Record<string, unknown>, choices: number): boolean {
   const { error, errors } = value;
   if ((error !== undefined && error !== null && error !== false) || Array.isArray(errors)) return true;
   if (choices > 0 || value.usage) return false;
-  return ["detail", "message", "msg", "base_resp"].some((name) => value[name] !== undefined && value[name] !== null);
+  return ["error_message", "detail", "message", "msg", "title", "reason", "base_resp"].some(
+    (name) => value[name] !== undefined && value[name] !== null,
+  );
 }
 
 /** The last bytes of all pieces. */

@@ -294,8 +294,11 @@ function publicCode(code: unknown): string | undefined {
   return typeof code === "string" && /^[\w.-]{1,64}$/.test(code) ? code : undefined;
 }
 
+/** A time to wait, or a date, and no other words of the provider. */
+const WAIT = /^\d{1,12}(?:\.\d+)?$|^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} [\d:]{8} GMT$/;
+
 /** The headers that say when to come back. */
 function waits({ headers }: APIError): Record<string, string> {
-  const names = ["retry-after", "retry-after-ms"];
-  return Object.fromEntries(names.flatMap((name) => (headers?.get(name) ? [[name, headers.get(name) as string]] : [])));
+  const said = ["retry-after", "retry-after-ms"].map((name) => [name, headers?.get(name) ?? ""] as const);
+  return Object.fromEntries(said.filter(([, value]) => WAIT.test(value)));
 }

@@ -32,7 +32,7 @@ const KEY = new RegExp(
 
 /**
  * The sentence in an error's body, in whatever envelope: OpenAI's `{ error: { message } }` and what the client makes of it,
- * FastAPI's `{ detail }` (a text, or a list with `msg`), TGI's and Ollama's `{ error: "…" }`, Mistral's `{ message }`.
+ * OpenRouter's, which quotes another's body in `metadata.raw`, FastAPI's `{ detail }` (a text, or a list with `msg`), TGI's and Ollama's `{ error: "…" }`, Mistral's `{ message }`.
  */
 export function wordsIn(body: unknown, depth = 0): string | undefined {
   if (typeof body === "string") return body.trim() === "" ? undefined : body;
@@ -41,11 +41,23 @@ export function wordsIn(body: unknown, depth = 0): string | undefined {
     const all = body.flatMap((one) => wordsIn(one, depth + 1) ?? []);
     return all.length > 0 ? all.join("; ") : undefined;
   }
+  const { message, metadata } = body as { message?: unknown; metadata?: { raw?: unknown } | null };
+  const raw = typeof message === "string" && typeof metadata?.raw === "string" ? rawWords(metadata.raw) : undefined;
+  if (raw !== undefined) return `${message}: ${raw}`;
   for (const name of ["message", "msg", "error", "errors", "detail", "error_message", "title", "reason"]) {
     const found = wordsIn((body as Record<string, unknown>)[name], depth + 1);
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** The sentence in a body that is quoted. */
+function rawWords(raw: string): string | undefined {
+  try {
+    return wordsIn(JSON.parse(raw), 1);
+  } catch {
+    return raw.trim() === "" || raw.includes("<") ? undefined : raw;
+  }
 }
 
 /** A copy of a value whose texts callers may read. */

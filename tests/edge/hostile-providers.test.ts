@@ -172,6 +172,8 @@ describe("an error", () => {
     ["Ollama", { error: "context too long" }],
     ["vLLM", { object: "error", message: "context too long", type: "BadRequestError", code: 400 }],
     ["Mistral", { message: "context too long", request_id: "r" }],
+    ["Gemini", [{ error: { code: 400, message: "context too long", status: "INVALID_ARGUMENT" } }]],
+    ["Azure", { error: { message: "context too long", innererror: { code: "x" } } }],
   ] as [string, object][]) {
     it(`keeps its words in the envelope of ${what}`, async () => {
       const { fetch } = before({ one: () => Response.json(body, { status: 400 }) });
@@ -203,6 +205,10 @@ describe("an error", () => {
         `event: error\n${event({ message })}`,
         event({ error: message }),
         event({ code: 500, msg: message }),
+        event({ title: message, status: 500 }),
+        event({ error_message: message }),
+        event([{ error: { code: 500, message, status: "INTERNAL" } }]),
+        event([{ detail: message }]),
       ];
       for (const shape of shapes) {
         for (const most of [1, 7, 4000]) {
@@ -217,6 +223,24 @@ describe("an error", () => {
         const text = await (await fetch(CHAT, ask())).text();
         assert.ok(!text.includes(secret), text);
       }
+    }
+  });
+  it("keeps the words that OpenRouter quotes", async () => {
+    for (const raw of [JSON.stringify({ error: { message: "too long for 10.0.0.7" } }), "too long for 10.0.0.7"]) {
+      const error = { message: "Provider returned error", code: 400, metadata: { raw, provider_name: "x" } };
+      const { fetch } = before({ one: () => Response.json({ error }, { status: 400 }) });
+      const { message } = await errorOf(await fetch(CHAT, ask()));
+      assert.equal(message, "Provider returned error: too long for [address]");
+    }
+  });
+  it("says when to come back, and nothing else in that place", async () => {
+    for (const [said, passed] of [
+      ["7", "7"],
+      ["see http://10.0.0.7/", null],
+    ] as const) {
+      const headers = { "retry-after": said };
+      const { fetch } = before({ one: () => Response.json({ error: "failed" }, { status: 500, headers }) });
+      assert.equal((await fetch(CHAT, ask())).headers.get("retry-after"), passed);
     }
   });
   it("is no reason to change what a model says", () => {
