@@ -115,7 +115,7 @@ export interface OutcomeFields {
   completion: ChatCompletion | null;
   /** The assistant's turn, to append to `messages` and send back. */
   message: ChatCompletionAssistantMessageParam | null;
-  /** Text of choice 0. */
+  /** Text of choice 0, or of the only choice. */
   text: string;
   /** The model's thinking, choice 0. */
   reasoning: string;

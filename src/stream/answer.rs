@@ -94,6 +94,14 @@ impl Answer {
         self.choices.iter().find(|choice| choice.index == index)
     }
 
+    /// The choice that is the answer: the one with index 0, or the only one, whatever its index.
+    pub(super) fn main_choice(&self) -> Option<&Choice> {
+        match self.choices.as_slice() {
+            [only] => Some(only),
+            _ => self.choice(0),
+        }
+    }
+
     #[inline]
     pub(super) fn choice_mut(&mut self, index: u64) -> Option<&mut Choice> {
         self.choices.iter_mut().find(|choice| choice.index == index)
@@ -142,6 +150,11 @@ impl Answer {
             let mut index = choice.index.unwrap_or(at as u64);
             if chunk.more.is_empty() {
                 index = self.index_of_only(index, chunk.id, ledger)?;
+            }
+            if expects_messages && choice.whole && self.choice(index).is_some_and(Choice::is_whole) {
+                // A second completion in one body: the first is the answer.
+                ledger.repair(index, Repair::Repeated)?;
+                continue;
             }
             progress |= self.take_choice(choice, index, ledger)?;
         }

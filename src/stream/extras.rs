@@ -9,6 +9,10 @@ use crate::json::{Str, Writer};
 #[derive(Debug, Default)]
 pub(super) struct Extras {
     members: Vec<Member>,
+    /// The server is not known to send everything once.
+    watches: bool,
+    /// A text in fragments was sent again, since that was last asked for.
+    repeated: bool,
 }
 
 #[derive(Debug)]
@@ -25,6 +29,26 @@ struct Member {
 pub(super) const MAX_NAMES: usize = 256;
 
 impl Extras {
+    /// None yet. `watches`: texts that come in fragments may be sent again.
+    pub(super) fn new(watches: bool) -> Self {
+        Extras {
+            watches,
+            ..Extras::default()
+        }
+    }
+
+    /// Whether a text in fragments was sent again, since that was last asked for.
+    pub(super) fn take_repeated(&mut self) -> bool {
+        std::mem::take(&mut self.repeated)
+    }
+
+    /// Nothing more comes: settles which texts were sent again.
+    pub(super) fn end(&mut self) {
+        for fragments in self.members.iter_mut().filter_map(|member| member.fragments.as_mut()) {
+            self.repeated |= fragments.end();
+        }
+    }
+
     /// Takes the members of one delta. Gives by how many bytes what is held grew. `repeats`: a list that equals all that is
     /// kept is that list again; without it even such a list is joined.
     pub(super) fn keep(&mut self, extras: &[Extra<'_>], repeats: bool) -> usize {
@@ -59,7 +83,7 @@ impl Extras {
                 if self.members.len() < MAX_NAMES {
                     grown += name.len() + value.len();
                     let fragments = items.map(|items| {
-                        let mut fragments = Fragments::default();
+                        let mut fragments = Fragments::new(self.watches);
                         fragments.take(items);
                         fragments
                     });
@@ -81,7 +105,9 @@ impl Extras {
             }
             if let Some(fragments) = &mut member.fragments {
                 if let Some(items) = items {
-                    grown += fragments.take(items);
+                    let (more, repeated) = fragments.take(items);
+                    grown += more;
+                    self.repeated |= repeated;
                     continue;
                 }
                 // From here on it is a list, or a value, like any other.

@@ -1,7 +1,9 @@
 //! Lists whose items come in fragments: objects that say by their `index` which item of the list they are more of.
 
+use super::repeats::{CERTAIN, LONG, MOST_HELD, is_blank, is_multiple, is_telling};
 use super::scan::Extra;
 use crate::json::{Reader, Writer, integer};
+use crate::text::lossy;
 
 /// The members of an item that grow. All others, a signature among them, are replaced.
 const TEXTS: [&[u8]; 9] = [
@@ -18,11 +20,37 @@ const TEXTS: [&[u8]; 9] = [
 
 /// A list put together from its fragments.
 #[derive(Debug, Default)]
-pub(super) struct Fragments(Vec<Item>);
+pub(super) struct Fragments {
+    items: Vec<Item>,
+    /// The server is not known to send everything once.
+    watches: bool,
+}
 
 #[derive(Debug, Default)]
 struct Item {
-    members: Vec<(Box<[u8]>, Vec<u8>)>,
+    members: Vec<Member>,
+}
+
+#[derive(Debug)]
+struct Member {
+    name: Box<[u8]>,
+    value: Vec<u8>,
+    growth: Growth,
+}
+
+/// The pieces that a text has grown by, as far as they tell whether each is all so far. Nothing of it has been handed out, so
+/// the text is joined until that is certain.
+#[derive(Debug)]
+struct Growth {
+    /// The bytes of the first piece.
+    first: usize,
+    /// The bytes of the last piece, which the text ends with.
+    last: usize,
+    /// How often a piece was all before it and more.
+    steps: u8,
+    is_cumulative: bool,
+    /// Pieces are simply new, from here on.
+    is_over: bool,
 }
 
 /// The items of a list, if each of them is an object with an index.
@@ -56,28 +84,45 @@ fn member<'a>(members: &[Extra<'a>], name: &[u8]) -> Option<&'a [u8]> {
 }
 
 impl Fragments {
-    /// Takes fragments; gives by how many bytes what is held grew at the most.
-    pub(super) fn take(&mut self, items: Vec<Vec<Extra<'_>>>) -> usize {
-        let mut grown = 0;
+    /// A list that has no items yet. `watches`: texts in it may be sent again.
+    pub(super) fn new(watches: bool) -> Self {
+        Fragments {
+            items: Vec::new(),
+            watches,
+        }
+    }
+
+    /// Takes fragments; gives by how many bytes what is held grew at the most, and whether something was sent again.
+    pub(super) fn take(&mut self, items: Vec<Vec<Extra<'_>>>) -> (usize, bool) {
+        let (mut grown, mut repeated) = (0, false);
         for members in items {
-            let at = self.0.iter().rposition(|item| item.is_same(&members));
+            let at = self.items.iter().rposition(|item| item.is_same(&members));
             let at = at.unwrap_or_else(|| {
-                self.0.push(Item::default());
-                self.0.len() - 1
+                self.items.push(Item::default());
+                self.items.len() - 1
             });
-            if let Some(item) = self.0.get_mut(at) {
-                grown += item.take(&members);
+            if let Some(item) = self.items.get_mut(at) {
+                grown += item.take(&members, self.watches, &mut repeated);
             }
         }
-        grown
+        (grown, repeated)
+    }
+
+    /// Nothing more comes: whether a text had been sent again.
+    pub(super) fn end(&mut self) -> bool {
+        let mut repeated = false;
+        for member in self.items.iter_mut().flat_map(|item| &mut item.members) {
+            repeated |= self.watches && member.growth.end(&mut member.value);
+        }
+        repeated
     }
 
     pub(super) fn write(&self, out: &mut Writer) {
         out.raw(b"[");
-        for item in &self.0 {
+        for item in &self.items {
             out.comma().raw(b"{");
-            for (name, value) in &item.members {
-                out.spelled_key(name).raw(value);
+            for member in &item.members {
+                out.spelled_key(&member.name).raw(&member.value);
             }
             out.raw(b"}");
         }
@@ -89,8 +134,8 @@ impl Item {
     fn get(&self, name: &[u8]) -> Option<&[u8]> {
         self.members
             .iter()
-            .find(|(known, _)| **known == *name)
-            .map(|(_, value)| value.as_slice())
+            .find(|member| *member.name == *name)
+            .map(|member| member.value.as_slice())
     }
 
     /// Whether a fragment is more of this item: of the same index, and of the same type where both name one.
@@ -102,25 +147,31 @@ impl Item {
         self.get(b"index") == member(fragment, b"index") && !other_type
     }
 
-    fn take(&mut self, fragment: &[Extra<'_>]) -> usize {
+    fn take(&mut self, fragment: &[Extra<'_>], watches: bool, repeated: &mut bool) -> usize {
         let mut grown = 0;
         for (name, value) in fragment {
-            let Some((_, kept)) = self.members.iter_mut().find(|(known, _)| **known == **name) else {
+            let Some(member) = self.members.iter_mut().find(|known| *known.name == **name) else {
                 grown += name.len() + value.len();
-                self.members.push((Box::from(*name), value.to_vec()));
+                self.members.push(Member {
+                    name: Box::from(*name),
+                    value: value.to_vec(),
+                    growth: Growth::new(value, watches),
+                });
                 continue;
             };
+            let kept = &mut member.value;
             match (kept.last(), *value) {
                 (_, b"null") => {}
-                (Some(b'"'), [b'"', more @ ..]) if TEXTS.contains(name) => {
-                    kept.pop();
-                    kept.extend_from_slice(more);
-                    grown += more.len();
+                (Some(b'"'), [b'"', more @ .., b'"']) if TEXTS.contains(name) => {
+                    let before = kept.len();
+                    *repeated |= member.growth.take(kept, more);
+                    grown += kept.len().saturating_sub(before);
                 }
                 _ => {
                     grown += value.len().saturating_sub(kept.len());
                     kept.clear();
                     kept.extend_from_slice(value);
+                    member.growth = Growth::new(value, watches);
                 }
             }
         }
@@ -128,15 +179,90 @@ impl Item {
     }
 }
 
+impl Growth {
+    /// That of a text which is one piece, a JSON string.
+    fn new(text: &[u8], watches: bool) -> Self {
+        let length = text.len().saturating_sub(2);
+        Growth {
+            first: length,
+            last: length,
+            steps: 0,
+            is_cumulative: false,
+            is_over: !watches,
+        }
+    }
+
+    /// Adds a piece to a text, a JSON string; gives whether it was sent before.
+    fn take(&mut self, text: &mut Vec<u8>, piece: &[u8]) -> bool {
+        if piece.is_empty() {
+            return false;
+        }
+        let own = text.get(1..text.len().saturating_sub(1)).unwrap_or_default();
+        if own.is_empty() {
+            self.first = piece.len();
+        }
+        if self.is_cumulative && !self.is_over {
+            if piece.starts_with(own) {
+                put(text, piece);
+                return true;
+            }
+            if own.starts_with(piece) {
+                return true;
+            }
+            self.is_over = true;
+        } else if !self.is_over && !own.is_empty() {
+            let last = own.get(own.len().saturating_sub(self.last)..).unwrap_or_default();
+            let is_said_often = own.len() > MOST_HELD * piece.len();
+            self.is_over = is_said_often || is_blank(last) || !piece.starts_with(last) || is_multiple(piece, last);
+            self.steps += u8::from(!self.is_over && piece.len() > last.len());
+            if !self.is_over && self.steps >= CERTAIN {
+                self.is_cumulative = true;
+                put(text, piece);
+                return true;
+            }
+        }
+        self.last = piece.len();
+        text.pop();
+        text.extend_from_slice(piece);
+        text.push(b'"');
+        false
+    }
+
+    /// Nothing more comes: whether the last piece was all of the text.
+    fn end(&mut self, text: &mut Vec<u8>) -> bool {
+        let own = text.get(1..text.len().saturating_sub(1)).unwrap_or_default();
+        let start = own.len().saturating_sub(self.last);
+        let (before, last) = own.split_at_checked(start).unwrap_or_default();
+        let is_all = match self.is_over {
+            true => before == last,
+            false => !self.is_cumulative && self.first >= LONG && !before.is_empty(),
+        };
+        let is_again = is_all && (self.last > self.first && !self.is_over || is_telling(&lossy(last)));
+        if is_again {
+            let last = last.to_vec();
+            put(text, &last);
+        }
+        is_again
+    }
+}
+
+/// Makes a text, a JSON string, this one.
+fn put(text: &mut Vec<u8>, piece: &[u8]) {
+    text.truncate(1);
+    text.extend_from_slice(piece);
+    text.push(b'"');
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn joined(lists: &[&str]) -> String {
-        let mut fragments = Fragments::default();
+        let mut fragments = Fragments::new(true);
         for list in lists {
             fragments.take(indexed(list.as_bytes()).expect("a list with an index"));
         }
+        fragments.end();
         let mut out = Writer::default();
         fragments.write(&mut out);
         out.into_string()
@@ -153,6 +279,52 @@ mod tests {
             ]),
             r#"[{"type":"reasoning.text","text":"a\nb","index":0,"signature":"t"},{"type":"reasoning.encrypted","data":"x","index":0},{"index":1,"summary":"cd"}]"#
         );
+    }
+
+    /// The text that pieces become.
+    fn text(pieces: &[&str]) -> String {
+        let lists: Vec<String> = pieces
+            .iter()
+            .map(|piece| format!(r#"[{{"index":0,"text":"{piece}"}}]"#))
+            .collect();
+        let all = joined(&lists.iter().map(String::as_str).collect::<Vec<_>>());
+        all.trim_start_matches(r#"[{"index":0,"text":""#)
+            .trim_end_matches(r#""}]"#)
+            .to_owned()
+    }
+
+    #[test]
+    fn a_text_that_is_all_so_far_in_each_fragment_is_taken_once() {
+        for pieces in [
+            &["The sky", "The sky is", "The sky is blue."][..],
+            &["", "The sky", "The sky", "The sky is", "The sky is blue.", "The sky"],
+            &["The sky is blue,", "The sky is blue."],
+            &["The sky is blue", "The sky is blue."],
+            &["The sky is blue.", "The sky is blue."],
+            &["The sky ", "is blue.", "The sky is blue."],
+        ] {
+            let expected = match pieces.len() {
+                2 if pieces[0] == "The sky is blue," => "The sky is blue,The sky is blue.",
+                2 if pieces[0].len() < LONG => "The sky is blueThe sky is blue.",
+                _ => "The sky is blue.",
+            };
+            assert_eq!(text(pieces), expected, "{pieces:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_text_says_twice_is_kept() {
+        for pieces in [
+            &["ha", "ha", "haha", " ok"][..],
+            &["very ", "very good"],
+            &["1", "10", " and 100"],
+            &["\\n", "\\n", "\\nHello"],
+            &["ha"; 100],
+            &["The sky is blue."; 9],
+            &["The sky is blue.", "The sky is blue.", " Indeed."],
+        ] {
+            assert_eq!(text(pieces), pieces.concat(), "{pieces:?}");
+        }
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub struct Outcome {
     /// The assistant turn of choice 0, as this server wants it sent back.
     #[serde(deserialize_with = "typed_if_possible")]
     pub message: Option<Message>,
-    /// The text of choice 0.
+    /// The text of choice 0, or of the only choice.
     pub text: String,
     /// The reasoning of choice 0.
     pub reasoning: String,
@@ -158,7 +158,7 @@ impl Account<'_> {
         out.raw(b"{").member("status", ending.status.as_str());
         out.key("completion");
         self.answer.write_completion(out);
-        let first = self.answer.choice(0);
+        let first = self.answer.main_choice();
         out.key("message");
         match first {
             Some(choice) => {
@@ -249,7 +249,7 @@ impl Account<'_> {
         out.key("timing").raw(b"{");
         out.key("firstByte").milliseconds(since(clock.first_byte));
         out.key("firstToken").milliseconds(since(clock.first_token));
-        let first = self.answer.choice(0);
+        let first = self.answer.main_choice();
         let first_sentence = first.and_then(|choice| choice.speech.as_ref()?.first);
         out.key("firstSentence").milliseconds(since(first_sentence));
         out.key("total").milliseconds(since(clock.ended));

@@ -10,15 +10,16 @@ use crate::text::lossy;
 pub(super) enum Kind {
     Content,
     Reasoning,
+    Refusal,
 }
 
-const KINDS: [Kind; 2] = [Kind::Content, Kind::Reasoning];
+const KINDS: [Kind; 3] = [Kind::Content, Kind::Reasoning, Kind::Refusal];
 
 /// So often must a piece have been all before it and more, until each is taken for that.
-const CERTAIN: u8 = 2;
+pub(super) const CERTAIN: u8 = 2;
 
 /// So many pieces are held back at most: one that is said again and again is text.
-const MOST_HELD: usize = 4;
+pub(super) const MOST_HELD: usize = 4;
 
 /// A text shorter than this, in bytes, may well be said twice.
 pub(super) const LONG: usize = 16;
@@ -41,7 +42,7 @@ struct Seen {
 
 #[derive(Debug)]
 pub(super) struct Repeats {
-    seen: [Seen; 2],
+    seen: [Seen; 3],
     /// How often a piece was all before it and more.
     steps: u8,
     is_cumulative: bool,
@@ -180,7 +181,7 @@ impl Repeats {
 }
 
 /// Whether a string, as it is spelled, is white space.
-fn is_blank(piece: &[u8]) -> bool {
+pub(super) fn is_blank(piece: &[u8]) -> bool {
     let mut rest = piece;
     while let Some((byte, after)) = rest.split_first() {
         rest = match (byte, after.first()) {
@@ -193,7 +194,7 @@ fn is_blank(piece: &[u8]) -> bool {
 }
 
 /// Whether a piece is nothing but the one before, several times.
-fn is_multiple(piece: &[u8], last: &[u8]) -> bool {
+pub(super) fn is_multiple(piece: &[u8], last: &[u8]) -> bool {
     piece.len() > last.len()
         && piece.len().is_multiple_of(last.len())
         && piece.chunks(last.len()).all(|part| part == last)

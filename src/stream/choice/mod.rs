@@ -121,7 +121,7 @@ impl Choice {
             extras: Extras::default(),
             audio: None,
             empty_field: None,
-            delta_extras: Extras::default(),
+            delta_extras: Extras::new(is_unknown),
         }
     }
 
@@ -138,6 +138,11 @@ impl Choice {
     /// Whether more deltas have to come: it was not sent as a message, and has no finish reason.
     pub(super) fn is_cut(&self) -> bool {
         !self.has_message && self.finish_reason.is_none()
+    }
+
+    /// Whether it came all at once, with its finish reason.
+    pub(super) fn is_whole(&self) -> bool {
+        self.has_message && !self.has_deltas && self.finish_reason.is_some()
     }
 
     pub(super) fn reasoning(&self) -> &str {
@@ -249,12 +254,10 @@ impl Choice {
             Field::Absent => {}
             Field::Str(refusal) => {
                 self.has_refusal = true;
-                let from = self.refusal.as_str().len();
-                self.refusal.push(refusal);
-                let piece = self.refusal.as_str().get(from..).unwrap_or_default();
-                ledger.output.text_event("refusal", self.index, piece);
-                ledger.hold(piece.len())?;
-                progress |= !refusal.is_empty();
+                progress |= match self.is_doubtful(refusal, self.refusal.as_str()) {
+                    true => self.take_doubtful(repeats::Kind::Refusal, refusal, ledger)?,
+                    false => self.push_refusal(refusal, ledger)?,
+                };
             }
             _ => self.has_refusal = true,
         }
@@ -268,6 +271,7 @@ impl Choice {
         }
         if !delta.extras.is_empty() {
             ledger.hold(self.delta_extras.keep(&delta.extras, true))?;
+            self.note_repeated_extras(ledger)?;
         }
         if let Some(audio) = delta.audio {
             let has_news = self.audio.get_or_insert_default().take(audio, self.index, ledger)?;
@@ -544,6 +548,8 @@ impl Choice {
             self.tell_finish(ledger)?;
         }
         self.end_repeats(complete, ledger)?;
+        self.delta_extras.end();
+        self.note_repeated_extras(ledger)?;
         self.flush(ledger)?;
         self.inbox.move_half_to(&mut self.content);
         let from = self.content.as_str().len();

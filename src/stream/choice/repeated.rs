@@ -23,6 +23,7 @@ impl Choice {
         let text = match kind {
             repeats::Kind::Content => &self.content,
             repeats::Kind::Reasoning => &self.reasoning,
+            repeats::Kind::Refusal => &self.refusal,
         };
         let is_first = self.again.iter().all(|(held, _)| *held != kind);
         if is_first && self.repeats.may_end_so() && is_again(text, piece) {
@@ -58,6 +59,7 @@ impl Choice {
         match kind {
             repeats::Kind::Content => self.add_content(piece, ledger),
             repeats::Kind::Reasoning => self.push_reasoning(piece, ledger).map(|()| !piece.is_empty()),
+            repeats::Kind::Refusal => self.push_refusal(piece, ledger),
         }
     }
 
@@ -80,6 +82,22 @@ impl Choice {
             self.add(kind, &piece, ledger)?;
         }
         Ok(())
+    }
+
+    pub(super) fn push_refusal(&mut self, text: Str<'_>, ledger: &mut Ledger) -> Taken<bool> {
+        let from = self.refusal.as_str().len();
+        self.refusal.push(text);
+        let piece = self.refusal.as_str().get(from..).unwrap_or_default();
+        ledger.output.text_event("refusal", self.index, piece);
+        ledger.hold(piece.len())?;
+        Ok(!text.is_empty())
+    }
+
+    pub(super) fn note_repeated_extras(&mut self, ledger: &mut Ledger) -> Taken {
+        match self.delta_extras.take_repeated() {
+            true => ledger.repair(self.index, Repair::Repeated),
+            false => Ok(()),
+        }
     }
 }
 
