@@ -117,7 +117,11 @@ export async function authorized(configuration: Configuration, request: Request,
       "The caller could not be authenticated. Try again in a moment.",
     );
   }
-  if (typeof grant !== "object" || grant === null || typeof grant.caller !== "string") return unknown();
+  if (typeof grant !== "object" || grant === null || typeof grant.caller !== "string") {
+    const isRefusal = [null, undefined, false].includes(grant as null | undefined | false);
+    if (!isRefusal) console.error("chatwire/edge: authorize gave no grant such as { caller }, and lets nobody in.");
+    return unknown();
+  }
   const checked = checkedGrant(grant);
   return checked.expiresAt !== undefined && checked.expiresAt <= Date.now() ? unknown() : checked;
 }

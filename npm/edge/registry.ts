@@ -2,6 +2,7 @@
  * The gateways of this worker, by number. A Durable Object runs in another isolate of the same worker, which has made the
  * same ones in the same order; so it finds the settings of the one that sent it a request.
  */
+import { isObject } from "./checks.ts";
 import type { Configuration } from "./configuration.ts";
 import type { Environment, GatewayOptions } from "./options.ts";
 
@@ -24,6 +25,7 @@ export function configurationOf(gateway: number, env: Environment, exports: Expo
 
 /** The options, with the objects that the worker exports in place of bindings that are not named. */
 export function withExports(options: GatewayOptions, exports: Exports): GatewayOptions {
+  isObject("options", options);
   const found = <T extends object>(name: string): T | undefined => {
     const own = exports?.[name] as { idFromName?: unknown } | undefined;
     return typeof own?.idFromName === "function" ? (own as T) : undefined;
