@@ -130,7 +130,9 @@ async function compiled(source: URL | string | Response): Promise<CompiledModule
   if (type === "application/wasm" && typeof WebAssembly.compileStreaming === "function") {
     return WebAssembly.compileStreaming(response);
   }
-  return WebAssembly.compile(await response.arrayBuffer());
+  // Outside of the call: Next wraps the call in a function that is not async, for its edge routes in development.
+  const bytes = await response.arrayBuffer();
+  return WebAssembly.compile(bytes);
 }
 
 /** Loads the engine now if this runtime can do so without waiting. Says whether it is loaded. */

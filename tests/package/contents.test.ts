@@ -122,6 +122,20 @@ describe("the package", { timeout: 120_000 }, () => {
     );
   });
 
+  it("awaits nothing within a call of WebAssembly: Next moves such a call into a function that is not async", async () => {
+    const scripts = files.filter((file) => file.endsWith(".js"));
+    const found = await Promise.all(
+      scripts.map(async (file) =>
+        /WebAssembly\.(compile|instantiate)\(\s*await\b/.test(await readFile(join(root, file), "utf8")),
+      ),
+    );
+    assert.ok(scripts.length > 0);
+    assert.deepEqual(
+      scripts.filter((_, index) => found[index]),
+      [],
+    );
+  });
+
   it("depends on nothing, and every peer is optional", () => {
     assert.deepEqual(
       Object.keys(manifest).filter((key) => /dependencies$/i.test(key)),

@@ -121,22 +121,21 @@ const astro: Setup = {
 
 const route = `import { answer } from "../../answer.js";\nexport const dynamic = "force-dynamic";\nexport const GET = () => ${respond};\n`;
 
-/** The flags by which a major version takes each of its bundlers. */
-const next = (major: string, flags: Record<"webpack" | "Turbopack", string[]>): Setup => {
+/** With one of its bundlers. Next's own defect: 16.4 with webpack fails with every edge route, one without chatwire too. */
+const next = (major: string, bundler: "webpack" | "Turbopack", flag: string[], hasEdge = true): Setup => {
   const tries: Setup["tries"] = {};
-  const paths = { client: "", "Node route": "node", "edge route": "edge" };
-  for (const [bundler, flag] of Object.entries(flags)) {
-    for (const [what, path] of Object.entries(paths)) {
-      const start = (port: string): [string, ...string[]] => ["next", "start", "-p", port, "-H", "127.0.0.1"];
-      tries[`${bundler}, ${what}`] = builtThenServes(["next", "build", ...flag], start, path);
-    }
-    for (const [what, path] of Object.entries(paths)) {
-      tries[`${bundler}, dev, ${what}`] = (project) =>
-        serves(project, (port) => ["next", "dev", ...flag, "-p", port, "-H", "127.0.0.1"], path);
-    }
+  const edge: Record<string, string> = hasEdge ? { "edge route": "edge" } : {};
+  const paths = { client: "", "Node route": "node", ...edge };
+  for (const [what, path] of Object.entries(paths)) {
+    const start = (port: string): [string, ...string[]] => ["next", "start", "-p", port, "-H", "127.0.0.1"];
+    tries[`build, ${what}`] = builtThenServes(["next", "build", ...flag], start, path);
+  }
+  for (const [what, path] of Object.entries(paths)) {
+    tries[`dev, ${what}`] = (project) =>
+      serves(project, (port) => ["next", "dev", ...flag, "-p", port, "-H", "127.0.0.1"], path);
   }
   return {
-    name: `Next ${major}`,
+    name: `Next ${major}, ${bundler}`,
     packages: { next: major, react: "19", "react-dom": "19" },
     files: {
       "next.config.mjs": `const root = import.meta.dirname;\nexport default { outputFileTracingRoot: root, turbopack: { root } };\n`,
@@ -148,7 +147,7 @@ const next = (major: string, flags: Record<"webpack" | "Turbopack", string[]>): 
         import { answer } from "../answer.js";
         export default function Page() { useEffect(() => { ${show} }, []); return null; }`,
       "app/node/route.js": route,
-      "app/edge/route.js": `${route}export const runtime = "edge";\n`,
+      ...(hasEdge ? { "app/edge/route.js": `${route}export const runtime = "edge";\n` } : {}),
     },
     tries,
   };
@@ -280,8 +279,15 @@ const angular: Setup = {
 };
 
 export const frameworks: Setup[] = [
-  next("15", { webpack: [], Turbopack: ["--turbopack"] }),
-  next("16", { webpack: ["--webpack"], Turbopack: ["--turbopack"] }),
+  next("15", "webpack", []),
+  next("15", "Turbopack", ["--turbopack"]),
+  next("16", "webpack", ["--webpack"], false),
+  {
+    name: "Next 16, webpack, edge",
+    tries: { "edge route": () => Promise.resolve("") },
+    notRun: "Next 16.4.6 builds no edge route with webpack, one without chatwire neither",
+  },
+  next("16", "Turbopack", ["--turbopack"]),
   kit,
   astro,
   nuxt,
