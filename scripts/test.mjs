@@ -67,7 +67,7 @@ const steps = [
     count: cargoCounts,
   },
   nodeTests("worker"),
-  nodeTests("edge"),
+  nodeTests("edge", 2), // its tests wait for clocks and sockets more than they compute
   nodeTests("ai-sdk"),
   nodeTests("ag-ui"),
   nodeTests("otel"),
@@ -77,12 +77,20 @@ const steps = [
   nodeTests("package"),
 ];
 
-function nodeTests(group) {
+/** `files`: how many test files run at once. */
+function nodeTests(group, files = 1) {
   return {
     name: `tests/${group}`,
     groups: [group],
     // No test waits for long; one that hangs is to fail. Cargo builds in some of them.
-    command: ["node", "--test", "--test-timeout=600000", "--test-reporter=spec", `tests/${group}/*.test.ts`],
+    command: [
+      "node",
+      "--test",
+      `--test-concurrency=${files}`,
+      "--test-timeout=600000",
+      "--test-reporter=spec",
+      `tests/${group}/*.test.ts`,
+    ],
     count: nodeCounts,
     again: runAgain,
   };
