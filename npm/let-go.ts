@@ -15,6 +15,6 @@ export async function letGoOf(body: Cancellable | null | undefined, reason?: unk
   try {
     await body?.cancel(reason);
   } catch {
-    // It broke before, or it cannot be cancelled.
+    // The body broke before, or the host cannot cancel it.
   }
 }

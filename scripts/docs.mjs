@@ -84,7 +84,7 @@ const TASKS = {
   ],
   events: [
     "Events and outcome",
-    "What a stream says, whatever the dialect of its server, and how it ended.",
+    "The events of a stream, the same for every server's dialect, and the outcome, which says how the stream ended.",
     {
       "npm/types/outcome.ts": [
         "ChatEvent",

@@ -171,7 +171,7 @@ export class Conversation {
   }
 }
 
-/** What the engine is told of a response. */
+/** The parts of a response that the engine decides by. */
 function answered({ status, headers, redirected, url: from }: Response): ActionResult {
   const listed = status < 300 || typeof headers.entries !== "function" ? [] : [...headers.entries()];
   const requestId = headers.get("x-request-id");

@@ -124,7 +124,7 @@ export class Reading implements BodyReading {
     // The host's own error, which has the code of what happened.
     const error = this.#decoder.outcome?.error;
     if (error && cause instanceof Error) define(error, "cause", cause);
-    // What has arrived may be whole, and the body open for all that.
+    // The connection may be open still: the error can come from a reader whose body goes on.
     this.#cancel();
     return batch;
   }

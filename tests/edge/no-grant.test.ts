@@ -1,4 +1,4 @@
-/** What `authorize` and the options' function give in place of a grant and of options. */
+/** Values that `authorize` and the options' function return in place of a grant and of options. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { gateway } from "chatwire/edge";

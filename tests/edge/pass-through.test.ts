@@ -1,4 +1,4 @@
-/** What hostile callers and providers can do by way of the APIs that are passed through. */
+/** Attacks of hostile callers and providers by way of the APIs that are passed through. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { GatewayOptions } from "chatwire/edge";

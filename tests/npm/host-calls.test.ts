@@ -12,7 +12,7 @@ import { type End, ends } from "../settles/ends.ts";
 import { type Failure, failingHost } from "../settles/host-calls.ts";
 import { nameOf, trouble } from "../settles/run.ts";
 
-/** What each consumer is answered, well and badly. */
+/** The answers that each consumer gets, good and bad. */
 const answers = ["good", "truncated", "a document", "models", "refused", "call"];
 
 const { SETTLES, SEED } = process.env;

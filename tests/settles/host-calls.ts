@@ -19,11 +19,11 @@ const OBJECTS = ["headers", "body", "getReader"];
 /** The same answer from a host whose call number `at` fails. */
 export function failingHost(end: End, at: number, how: Failure): Host {
   const calls: string[] = [];
-  /** What a call gives in place of its result, where it is the one that fails. */
+  /** The failure that the chosen call gives in place of its result; undefined for all other calls. */
   const failed = (name: string, served: Served): Promise<never> | undefined => {
     const isIt = calls.length === at;
     calls.push(name);
-    // What gives no promise can only throw.
+    // A call without a promise can only throw.
     if (!isIt || (how === "rejects" && !/(fetch|read|cancel)$/.test(name))) return undefined;
     // A body that cannot be let go of is the host's own.
     if (name.endsWith("cancel")) served.isOver = true;
