@@ -6,6 +6,10 @@ use chatwire::stream::{Decoder, Options, OutputKind, PartialValues};
 use serde_json::{Value, json};
 
 use super::settings;
+use live::Live;
+
+#[path = "../../../tests/live/mod.rs"]
+mod live;
 
 /// The scanner takes what the host's parser takes, and reads the same out of it.
 pub fn json_scanner(bytes: &[u8]) {
@@ -49,46 +53,6 @@ pub fn json_scanner(bytes: &[u8]) {
     let _ = Str::spelled(bytes).to_text();
 }
 
-/// A live value, put together from edits as the documentation says.
-struct Live {
-    root: Value,
-    places: Vec<Option<String>>,
-}
-
-impl Live {
-    fn apply(&mut self, event: &Value) {
-        for (at, edit) in event["edits"].as_array().expect("edits").iter().enumerate() {
-            if at > 0 {
-                self.places.pop().expect("a place to close");
-            }
-            match (self.top(), edit) {
-                (Value::Array(list), Value::Array(more)) => list.extend(more.iter().cloned()),
-                (Value::Object(object), Value::Object(more)) => object.extend(more.clone()),
-                (Value::String(text), Value::String(more)) => text.push_str(more),
-                (place, edit) => panic!("{edit} is no edit of {place}"),
-            }
-        }
-        for step in event["open"].as_array().expect("open") {
-            self.places.push(step.as_str().map(str::to_owned));
-            self.top();
-        }
-    }
-
-    fn top(&mut self) -> &mut Value {
-        let mut place = &mut self.root;
-        for step in &self.places {
-            place = match step {
-                Some(key) => place.get_mut(key).expect("a member that is open"),
-                None => place
-                    .as_array_mut()
-                    .and_then(|list| list.last_mut())
-                    .expect("an element that is open"),
-            };
-        }
-        place
-    }
-}
-
 /// The live value of a text that comes in these pieces, or `None` where a parser of Rust cannot follow.
 fn lived(pieces: &[&str]) -> Option<Option<Value>> {
     let mut decoder = Decoder::new(Options {
@@ -97,10 +61,7 @@ fn lived(pieces: &[&str]) -> Option<Option<Value>> {
         reasoning: ReasoningPlace::None,
         ..Options::default()
     });
-    let mut live = Live {
-        root: json!([]),
-        places: Vec::new(),
-    };
+    let mut live = Live::new();
     let done = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
     let chunks = pieces.iter().map(|piece| {
         format!(
@@ -116,7 +77,7 @@ fn lived(pieces: &[&str]) -> Option<Option<Value>> {
             live.apply(event);
         }
     }
-    Some(live.root.get(0).cloned())
+    Some(live.value().cloned())
 }
 
 /// Each edit fits the value it is for, however the text was cut; of whole JSON the live value is the value.
