@@ -2,6 +2,8 @@
 import { draw } from "../page/dom.ts";
 import type { WireLog } from "./lines.ts";
 
+/** How many names of marks stand below each other: byte, token, sentence, repair, gap and end. */
+const ROWS = 6;
 const [WIDTH, HEIGHT, LEFT, TOP, BOTTOM] = [420, 150, 34, 30, 18];
 
 /** Draws the chart anew. */
@@ -25,7 +27,7 @@ export function drawChart(svg: SVGSVGElement, { points, marks, gaps, lines }: Wi
   for (const [i, { at, name, kind }] of marks.entries()) {
     // Names of near marks stand below each other.
     const near = marks.slice(0, i).filter((mark) => x(at) - x(mark.at) < 44).length;
-    const row = near % 3;
+    const row = near % ROWS;
     parts.push(
       draw("line", { class: `mark ${kind}`, x1: x(at), x2: x(at), y1: TOP - 20 + 9 * row, y2: HEIGHT - BOTTOM }),
     );
