@@ -134,7 +134,7 @@ export class Completions {
     },
     { schemaInMessages, ...options }: ParseOptions = {},
   ): APIPromise<WithRequestId<ParsedChatCompletion<T>>> {
-    const parsing = onDemand().then(({ parse }) => {
+    const parsing = this.#caller.loadMore().then(({ parse }) => {
       const create = (sent: ChatCompletionCreateParamsNonStreaming) => this.create(sent, options).withResponse();
       const isStrict = (options.decoding ?? this.#caller.decoding) === "strict";
       const knowsSchemas = async () => (await this.#caller.provider()).jsonSchema;
@@ -162,7 +162,7 @@ export class Completions {
     list: readonly ChatCompletionCreateParamsNonStreaming[],
     options: BatchOptions = {},
   ): Promise<BatchResult[]> {
-    const { runBatch } = await onDemand();
+    const { runBatch } = await this.#caller.loadMore();
     return runBatch((params, settings) => this.create(params, settings), list, options);
   }
 
@@ -176,7 +176,8 @@ export class Completions {
    */
   runTools(params: ToolRunParams, options: ToolRunOptions = {}): ToolRun {
     const stream = (turn: ChatCompletionCreateParamsBase, settings: RequestOptions) => this.stream(turn, settings);
-    return new ToolRun(params, options, stream, async () => (await this.#caller.provider()).streamUsage);
+    const takesUsage = async () => (await this.#caller.provider()).streamUsage;
+    return new ToolRun(params, options, stream, takesUsage, () => this.#caller.loadMore());
   }
 }
 

@@ -168,6 +168,24 @@ fn a_base_url_that_cannot_be_one_says_why() {
 }
 
 #[test]
+fn a_port_has_one_to_five_digits() {
+    for port in ["1", "80", "443", "3000", "8080", "11434", "54321", "65535"] {
+        for host in ["localhost", "127.0.0.1", "[::1]", "api.example.com"] {
+            let text = format!("http://{host}:{port}/v1");
+            let base = BaseUrl::parse(&text, None).unwrap();
+            assert_eq!((base.as_str(), base.host()), (text.as_str(), host));
+            assert_eq!(base.origin(), format!("http://{host}:{port}"));
+        }
+    }
+    for port in ["65536", "99999", "123456", "-1", "8o80", " 80"] {
+        assert!(
+            BaseUrl::parse(&format!("http://localhost:{port}/v1"), None).is_err(),
+            "{port}"
+        );
+    }
+}
+
+#[test]
 fn a_relative_base_url_is_resolved_against_the_page() {
     let page = Some("https://app.example.com:8443/chat/index.html?q=/a#/b");
     for (base, url) in [

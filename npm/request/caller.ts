@@ -189,6 +189,12 @@ export class Caller {
     }
   }
 
+  /** Loads the parts that few calls need, and the prices at the same time. */
+  loadMore(): ReturnType<typeof onDemand> {
+    this.loadPrices().catch(() => {}); // the request asks again, and says so
+    return onDemand();
+  }
+
   /** Starts a call. Every error of the call rejects `answer`. */
   start(target: Target, options: RequestOptions): Call {
     const controller = new AbortController();

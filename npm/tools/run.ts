@@ -3,7 +3,7 @@
  * The loop itself is in loop.ts, which is loaded when the first run starts.
  */
 import { aborted, ChatwireError, completed, toError, unopened } from "../errors.ts";
-import { onDemand } from "../load.ts";
+import type { onDemand } from "../load.ts";
 import { asyncDispose } from "../symbols.ts";
 import type {
   ChatCompletion,
@@ -56,6 +56,7 @@ export function tool<Args>(definition: RunnableTool<Args>): RunnableTool<Args> {
 export class ToolRun implements AsyncIterable<ToolRunEvent> {
   readonly controller = new AbortController();
   readonly #state: ToolRunState;
+  readonly #load: typeof onDemand;
   readonly #ended: Promise<ToolRunOutcome>;
   #settle: (outcome: ToolRunOutcome) => void = () => {};
   #isTaken = false;
@@ -70,7 +71,9 @@ export class ToolRun implements AsyncIterable<ToolRunEvent> {
     options: ToolRunOptions,
     open: ToolRunState["open"],
     takesUsage: ToolRunState["takesUsage"],
+    load: typeof onDemand,
   ) {
+    this.#load = load;
     const messages = Array.isArray(params?.messages) ? [...params.messages] : [];
     this.#state = { params, options, messages, steps: [], added: [], controller: this.controller, open, takesUsage };
     this.#ended = new Promise((resolve) => {
@@ -106,7 +109,7 @@ export class ToolRun implements AsyncIterable<ToolRunEvent> {
   async *#run(): AsyncGenerator<ToolRunEvent, void, void> {
     this.#isBegun = true;
     const { steps, messages } = this.#state;
-    const { toolLoop } = await onDemand().catch((thrown) => {
+    const { toolLoop } = await this.#load().catch((thrown) => {
       const error = toError(thrown);
       this.#settle({ ...unopened(error), steps, messages });
       throw error;

@@ -9,8 +9,22 @@ import { clientOf, DONE, failureOf, hello, says, serve, until } from "./serving.
 
 /** The part that cannot be loaded. */
 let missing = "";
+/** The modules that were asked for. */
+const asked = new Set<string>();
+let release = () => {};
+/** The module of parts waits for it, as one does that comes over a slow line. */
+const arrives = new Promise<void>((resolve) => {
+  release = resolve;
+});
+Object.assign(globalThis, { onDemandArrives: arrives });
 registerHooks({
+  load(url, context, next) {
+    const loaded = next(url, context);
+    if (!url.endsWith("/on-demand.js")) return loaded;
+    return { ...loaded, source: `${loaded.source}\nawait globalThis.onDemandArrives;` };
+  },
   resolve(specifier, context, next) {
+    asked.add(specifier.replace(/^.*\/(?=prices|on-demand)/, ""));
     if (missing && specifier.endsWith(`/${missing}.js`)) throw new TypeError("Failed to fetch a module");
     return next(specifier, context);
   },
@@ -32,6 +46,21 @@ const uses: [part: string, served: string[], use: (client: Chatwire) => Promise<
   ],
   ["on-demand", ['{"data":[]}'], ({ models }) => models.list()],
 ];
+
+// First: a module is loaded once in a process.
+test("a_call_with_tools_asks_for_all_its_parts_at_once", async () => {
+  let isSent = false;
+  const fetch = async () => {
+    isSent = true;
+    return serve(streamed).response;
+  };
+  const client = clientOf(fetch, { prices: { m: { input: 1, output: 1 } } });
+  const answer = client.chat.completions.runTools({ ...hello, tools: [] }).finalContent();
+  await until(() => asked.has("on-demand.js") && [...asked].some((name) => name.startsWith("prices/")));
+  assert.equal(isSent, false);
+  release();
+  assert.equal(await answer, "{}");
+});
 
 for (const [part, parts, use] of uses) {
   test(`without_a_part_a_call_fails_by_name_and_the_next_one_is_free: ${part}, ${use}`, async () => {
