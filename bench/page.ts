@@ -22,6 +22,11 @@ const MARKDOWN = Array.from(
     `## Part ${i}\n\nA paragraph with **bold**, *soft* and \`code\` words, and [a link](https://example.org/${i}).\n\n- one\n- two\n  - three\n\n\`\`\`js\nfor (let i = 0; i < ${i}; i++) console.log(i, "of ${i}"); // ${i}\n\`\`\`\n\n| a | b |\n|---|--:|\n| ${i} | ${i * i} |\n`,
 ).join("\n");
 
+interface Frame {
+  url?: string;
+  processId?: number;
+}
+
 interface TraceEvent {
   name: string;
   pid: number;
@@ -29,7 +34,7 @@ interface TraceEvent {
   ts: number;
   dur?: number;
   tdur?: number;
-  args: { name?: string };
+  args: { name?: string; data?: Frame & { frames?: Frame[] } };
 }
 
 const server = await serveDemo({ port: 0, connect: [] });
@@ -63,6 +68,12 @@ async function send(page: Page, count: number): Promise<void> {
   await page.getByRole("button", { name: "Send" }).waitFor();
 }
 
+/** The process that shows the page: the browser's own pages have tasks, too. */
+function processOf(events: readonly TraceEvent[]): number {
+  const frames = events.flatMap(({ args: { data } }) => [...(data?.frames ?? []), ...(data?.url ? [data] : [])]);
+  return frames.findLast(({ url = "", processId }) => processId && url.startsWith(server.url))?.processId ?? Number.NaN;
+}
+
 /** The tasks of the page's main thread while `run` runs, in milliseconds of the processor, the longest first. */
 async function tasksOf(session: CDPSession, run: () => Promise<void>): Promise<number[]> {
   const events: TraceEvent[] = [];
@@ -75,9 +86,10 @@ async function tasksOf(session: CDPSession, run: () => Promise<void>): Promise<n
   await run();
   await session.send("Tracing.end");
   await over;
+  const page = processOf(events);
   const main = new Set(
     events
-      .filter(({ name, args }) => name === "thread_name" && args.name === "CrRendererMain")
+      .filter(({ name, pid, args }) => name === "thread_name" && args.name === "CrRendererMain" && pid === page)
       .map(({ pid, tid }) => `${pid}/${tid}`),
   );
   const tasks = events.filter(({ name, pid, tid }) => name === "RunTask" && main.has(`${pid}/${tid}`));

@@ -58,7 +58,7 @@ async function axe(page: Page): Promise<string[]> {
 
 /** Waits until each column of the first view has read the stream itself. */
 async function allRead(page: Page): Promise<void> {
-  await page.locator(".column.chatwire[data-state=whole]").waitFor();
+  await page.locator(".column.chatwire[data-state=whole]", { hasNotText: "recorded result" }).waitFor();
   for (const name of ["openai", "by-hand"])
     await page.locator(`.column.${name}[data-state=lost]`, { hasNotText: "recorded result" }).waitFor();
 }
@@ -267,7 +267,7 @@ describe("the look", { timeout: 300_000 }, () => {
       look();
     });
     await page.reload();
-    await page.locator(".column.chatwire[data-state=whole]").waitFor();
+    await allRead(page);
     const seen = await page.evaluate(() => (window as unknown as { seen: Set<string> }).seen.size);
     // With motion, there are thirty and more in three seconds.
     assert.ok(seen <= 6, `${seen} different texts were shown`);

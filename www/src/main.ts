@@ -1,381 +1,49 @@
-/** The page: ties what the visitor does to the conversation, and the conversation to what is seen of it. */
-import { ChatStream, init, type UsageTotals } from "chatwire";
-import { offerConversations } from "./chat/conversations.ts";
-import { Follower } from "./chat/follow.ts";
-import type { Progress } from "./chat/progress.ts";
-import { Settings } from "./chat/settings.ts";
-import { type Asking, Talk } from "./chat/talk.ts";
-import { sparkOf } from "./inspector/chart.ts";
-import { Inspector, type TabName } from "./inspector/inspector.ts";
-import { showRecorded } from "./inspector/recorded.ts";
-import { entries, totalsOf } from "./inspector/totals.ts";
-import { WireTab } from "./inspector/wire.ts";
-import { loadRenderer } from "./markdown/markdown.ts";
+/**
+ * The first view: three clients read one broken stream. The conversation, the inspector and all else are fetched once the
+ * page is idle, or when the visitor does something.
+ */
+import type { App } from "./app.ts";
+import { KEPT_ITEM } from "./chat/kept.ts";
 import { copy } from "./page/copy.ts";
-import { at, button } from "./page/dom.ts";
+import { at } from "./page/dom.ts";
+import { holdEarlyActs } from "./page/early.ts";
 import { whenIdle } from "./page/idle.ts";
-import { warmUp } from "./sources/in-page.ts";
-import { type Connection, connect, fetchProviders, SOURCES, type Source } from "./sources/sources.ts";
-import { offerListening } from "./voice/listen.ts";
-import { canSpeak } from "./voice/speech.ts";
 import { showColumns } from "./window/columns.ts";
-import { offerExperiments } from "./window/experiments.ts";
 
-const TOKEN_ITEM = "chatwire-access-token";
+let loading: Promise<App> | undefined;
 
-const picker = at<HTMLSelectElement>("source");
-const model = at<HTMLInputElement>("model");
-const tools = at<HTMLInputElement>("tools");
-const voice = at<HTMLInputElement>("voice");
-const message = at<HTMLTextAreaElement>("message");
-const send = at<HTMLButtonElement>("send");
-const stop = at<HTMLButtonElement>("stop");
-const follower = new Follower(at("scroller"), at("latest"));
-
-// ---- The inspector --------------------------------------------------------------------------------------------------
-
-let lastStream: ChatStream | undefined;
-let program = "";
-const onOpened: { [Tab in TabName]?: () => void } = {};
-
-const wire = new WireTab(
-  saveRecording,
-  (file) => void openRecording(file),
-  (log) => {
-    at("spark").firstElementChild?.setAttribute("points", sparkOf(log));
-  },
-);
-
-const lazy = {
-  trouble: once(async () => new (await import("./inspector/trouble.ts")).TroubleTab((text) => void ask(text))),
-  race: once(async () => new (await import("./inspector/race.ts")).RaceTab()),
-  cost: once(async () => new (await import("./inspector/cost.ts")).CostTab()),
-  code: once(async () => new (await import("./inspector/code.ts")).CodeTab()),
-};
-
-const inspector = new Inspector((tab, panel) => {
-  if (tab === "wire") panel.append(wire.element);
-  else {
-    void lazy[tab]().then(({ element }) => {
-      panel.append(element);
-      onOpened[tab]?.();
-    });
+async function fetched(): Promise<App> {
+  try {
+    const { start } = await import("./app.ts");
+    const app = await start(firstView);
+    letGo();
+    return app;
+  } catch (error) {
+    loading = undefined;
+    at("undo").textContent = "The chat could not be fetched. Once you are online, your next key or click tries again.";
+    throw error;
   }
-});
-let isCostShown = false;
-onOpened.cost = () => {
-  isCostShown = true;
-  showCost();
-};
-let isCodeShown = false;
-onOpened.code = () => {
-  isCodeShown = true;
-  showProgram();
-};
-
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
 }
 
-function showCost(): void {
-  const recent = sent.filter((time) => time > Date.now() - 60_000).length;
-  const totals = totalsOf(usages(), recent);
-  inspector.foot.replaceChildren(...entries(totals.slice(0, 4)));
-  if (isCostShown) void lazy.cost().then((tab) => tab.update(totals, recent));
+function load(): Promise<App> {
+  loading ??= fetched();
+  return loading;
 }
 
-function showProgram(): void {
-  if (program && isCodeShown) void lazy.code().then((tab) => tab.update(program));
-}
-
-async function saveRecording(): Promise<void> {
-  const recording = await lastStream?.recording().catch(() => undefined);
-  if (!recording) return offerUndo("There is no recording yet: ask something first.");
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([recording], { type: "text/plain" }));
-  link.download = "answer.chatwire";
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-}
-
-async function openRecording(file: File): Promise<void> {
-  const text = await file.text();
-  await init();
-  wire.log.clear();
-  showRecorded(text, wire.log);
-  talk.replay(file.name, () => ChatStream.fromRecording(text));
-}
-
-// ---- Sources --------------------------------------------------------------------------------------------------------
-
-const settings = new Settings(() => connections.clear());
-let connections = new Map<Source, Connection>();
-/** The totals of earlier clients, when others have taken their place. */
-const spent: UsageTotals[] = [];
-/** When requests went out, in milliseconds since 1970. */
-const sent: number[] = [];
-let current: Progress | undefined;
-/** How many characters the answer under way has. */
-let answered = 0;
-/** The length of the answer that an experiment waits for. */
-let awaited = { length: Number.POSITIVE_INFINITY, reached: () => {} };
-
-const chosen = (): Source => SOURCES.find(({ id }) => id === picker.value) ?? (SOURCES[0] as Source);
-
-function usages(): UsageTotals[] {
-  return [...spent, ...[...connections.values()].map(({ client }) => client.usage)];
-}
-
-/** One client for each source, so that all its requests share what it has learned of its server. */
-function connectionTo(source: Source, isFresh: boolean): Connection {
-  const known = connections.get(source);
-  if (known && !isFresh) return known;
-  if (known) spent.push(known.client.usage);
-  const access = { token: sessionStorage.getItem(TOKEN_ITEM), own: settings.own, hasLimits: settings.hasLimits };
-  const connection = connect(source, access, wire.log, {
-    onRequest: (request) => {
-      current?.hooks.onRequest(request);
-      sent.push(Date.now());
-    },
-    onResponse: (response) => current?.hooks.onResponse(response),
-    onRetry: (retry) => current?.hooks.onRetry(retry),
-    onWait: (wait) => current?.hooks.onWait(wait),
-    onResume: (resume) => current?.hooks.onResume(resume),
-    onResumed: (resumed) => current?.hooks.onResumed(resumed),
-  });
-  connections.set(source, connection);
-  return connection;
-}
-
-let isPicked = false;
-
-async function offerSources(): Promise<void> {
-  const known = await fetchProviders(sessionStorage.getItem(TOKEN_ITEM)).catch(() => []);
-  const emulated = new Map(known.map(({ id, emulated }) => [id, emulated]));
-  const groups = new Map<string, HTMLOptGroupElement>();
-  const before = picker.value;
-  for (const { id, label, group, provider } of SOURCES) {
-    if (group === "This page's server" && !emulated.has(provider ?? "")) continue;
-    const box = groups.get(group) ?? document.createElement("optgroup");
-    box.label = group;
-    groups.set(group, box);
-    const isEmulated = group === "This page's server" && emulated.get(provider ?? "");
-    box.append(new Option(`${label}${isEmulated ? " (emulated)" : ""}`, id));
-  }
-  picker.replaceChildren(...groups.values());
-  // A server with a key of its own is asked first.
-  const real = known.find((each) => !each.emulated);
-  if (isPicked) picker.value = before;
-  else if (real)
-    picker.value =
-      SOURCES.find(({ provider, group }) => provider === real.id && group === "This page's server")?.id ?? "page";
-  showModels();
-}
-
-function showModels(): void {
-  const { models } = chosen();
-  model.hidden = models.length < 2;
-  model.value = models[0] ?? "";
-  at("models").replaceChildren(...models.filter(Boolean).map((name) => new Option(name)));
-}
-
-function use(id: string): void {
-  picker.value = id;
-  isPicked = true;
-  showModels();
-}
-
-// ---- The conversation -----------------------------------------------------------------------------------------------
-
-const talk = new Talk({
-  log: at("log"),
-  asking(progress, isFresh): Asking {
-    current = progress;
-    const source = chosen();
-    answered = 0;
-    wire.log.clear();
-    return {
-      client: connectionTo(source, isFresh).client,
-      params: { model: model.value.trim() || (source.models[0] ?? ""), ...settings.params },
-      system: settings.system,
-      withTools: tools.checked,
-    };
-  },
-  isSpoken: () => voice.checked,
-  running(isRunning) {
-    const hadFocus = document.activeElement === stop || document.activeElement === document.body;
-    send.hidden = isRunning;
-    stop.hidden = !isRunning;
-    if (hadFocus && matchMedia("(hover: hover)").matches) message.focus();
-  },
-  grown: () => follower.grown(),
-  changed: ({ turns }) => {
-    at("welcome").hidden = turns.length > 0;
-    follower.toEnd();
-  },
-  asked: (asking) => {
-    const question = talk.conversation.turns.at(-1)?.question ?? "";
-    void import("./inspector/code.ts").then(({ programOf }) => {
-      program = programOf(chosen(), asking, question, voice.checked);
-      showProgram();
-    });
-  },
-  opened: (stream) => {
-    lastStream = stream;
-  },
-  event: (event) => {
-    if (event.type === "text") answered += event.text.length;
-    if (answered >= awaited.length) awaited.reached();
-  },
-  ended: ({ status }) => {
-    awaited.reached();
-    wire.log.ended(status);
-    at("sheet-state").textContent = status;
-    showCost();
-  },
-  useToken(token) {
-    sessionStorage.setItem(TOKEN_ITEM, token);
-    connections = new Map();
-    void offerSources();
-  },
-  edit(text) {
-    message.value = text;
-    fit();
-    message.focus();
-  },
-  code: () => inspector.open("code"),
-  undoable: offerUndo,
-});
-
-async function ask(text: string): Promise<void> {
-  if (!talk.ask(text)) return;
-  await talk.idle();
-}
-
-function offerUndo(what: string, undo?: () => void): void {
-  const line = at("undo");
-  line.replaceChildren(what);
-  const clear = () => line.replaceChildren();
-  if (undo) {
-    line.append(
-      button("Undo", "chip small", () => {
-        clear();
-        undo();
-      }),
-    );
-  }
-  setTimeout(clear, 15_000);
-}
-
-// ---- Keyboard and buttons -------------------------------------------------------------------------------------------
-
-/** Lets the field grow with what is written, up to the height its style allows. */
-function fit(): void {
-  message.style.height = "auto";
-  message.style.height = `${message.scrollHeight}px`;
-}
-
-function submit(): void {
-  const text = message.value;
-  if (!talk.ask(text)) return;
-  message.value = "";
-  fit();
-}
-
-message.addEventListener("input", () => {
-  fit();
-  // A visitor who writes has heard enough.
-  if (talk.isSpeaking) talk.stop();
-});
-message.addEventListener("keydown", (key) => {
-  // An Enter that ends the composition of a character is not one that sends.
-  if (key.key !== "Enter" || key.shiftKey || key.isComposing) return;
-  key.preventDefault();
-  submit();
-});
-document.addEventListener("keydown", (key) => {
-  if (key.key === "Escape" && !document.querySelector("dialog[open]")) talk.stop();
-});
-at("composer").addEventListener("submit", (event) => {
-  event.preventDefault();
-  submit();
-});
-stop.addEventListener("click", () => talk.stop());
-at("new-chat").addEventListener("click", () => {
-  talk.show();
-  message.focus();
-});
+const letGo = holdEarlyActs(() => void load().catch(() => {}));
 at("install").addEventListener("click", () => void copy("npm i chatwire"));
-voice.addEventListener("change", () => {
-  if (!voice.checked) talk.mute();
-});
-// A browser would go on speaking to nobody.
-addEventListener("pagehide", () => talk.stop());
-picker.addEventListener("change", () => use(picker.value));
-at("speaks").hidden = !canSpeak;
-addEventListener("dragover", (drag) => drag.preventDefault());
-addEventListener("drop", (drop) => {
-  drop.preventDefault();
-  const [file] = drop.dataTransfer?.files ?? [];
-  if (file) void openRecording(file);
-});
-offerListening(at("listen"), {
-  heard(text, isFinal) {
-    message.value = text;
-    fit();
-    if (isFinal) submit();
-  },
-  spoke: () => talk.isSpeaking && talk.stop(),
-});
+const firstView = showColumns(() => void load().then((app) => app.compareAll()));
 
-showCost();
-offerConversations(talk);
-// The wire of the first view is for those who see it.
-const isWireSeen = !location.hash && getComputedStyle(at("sheet")).display === "none";
-showColumns(isWireSeen ? wire.log : undefined, () => {
-  inspector.open("trouble");
-  void lazy.trouble().then((tab) => tab.runAll());
-});
-void offerSources().then(async () => {
-  // A page that is opened again goes on where it was.
-  const { list } = await import("./chat/store.ts");
-  const [latest] = location.hash ? [] : await list();
-  if (latest && talk.conversation.turns.length === 0) talk.show(latest);
-  offerExperiments({
-    use,
-    tools: (isOn) => (tools.checked = isOn),
-    speak: (isOn) => (voice.checked = isOn && canSpeak),
-    ask,
-    written: (length) =>
-      new Promise((reached) => {
-        awaited = { length, reached };
-      }),
-    cut: (downFor) => connections.get(chosen())?.line.cut(downFor),
-    inspect: (tab) => inspector.choose(tab),
-    compare: (trouble) => void lazy.trouble().then((tab) => tab.run(trouble)),
-    race: () => void lazy.race().then((tab) => tab.run()),
-  });
-});
-// One after the other, so that each is short.
-whenIdle(async () => {
-  await init().catch(() => {});
-  whenIdle(async () => {
-    await loadRenderer().catch(() => {});
-    whenIdle(async () => {
-      warmUp();
-      // They are there when the network is not.
-      await Promise.allSettled([
-        import("./chat/exchange.ts"),
-        import("./chat/advice.ts"),
-        import("./chat/settings-dialog.ts"),
-        import("./inspector/code.ts"),
-      ]);
-    });
-  });
-});
+/** A visitor of an experiment, and one who was here before, came for the rest of the page. */
+function isAwaited(): boolean {
+  try {
+    return location.hash !== "" || localStorage.getItem(KEPT_ITEM) !== null;
+  } catch {
+    return false;
+  }
+}
+
 // On a touch screen, focus would put a keyboard over half of the page.
-if (matchMedia("(hover: hover)").matches) message.focus({ preventScroll: true });
+if (matchMedia("(hover: hover)").matches) at("message").focus({ preventScroll: true });
+if (isAwaited()) void load().catch(() => {});
+else whenIdle(() => load().catch(() => {}));

@@ -1,6 +1,7 @@
 /** Conversations, kept in the browser's database. A browser without one keeps them until the page is closed. */
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
 import type { Conversation } from "./conversation.ts";
+import { KEPT_ITEM } from "./kept.ts";
 
 interface Schema extends DBSchema {
   conversations: { key: string; value: Conversation; indexes: { updatedAt: number } };
@@ -32,6 +33,11 @@ export async function save(conversation: Conversation): Promise<void> {
   await db.put("conversations", structuredClone(conversation));
   const keys = await db.getAllKeysFromIndex("conversations", "updatedAt");
   for (const key of keys.slice(0, Math.max(0, keys.length - MOST))) await db.delete("conversations", key);
+  try {
+    localStorage.setItem(KEPT_ITEM, "yes");
+  } catch {
+    // The next visit then waits until its page is idle.
+  }
 }
 
 /** All that are kept, the latest first. */

@@ -22,6 +22,7 @@ export class Inspector {
   readonly #panels = new Map<TabName, HTMLElement>();
   readonly #fill: (tab: TabName, panel: HTMLElement) => void;
   readonly #filled = new Set<TabName>();
+  #onSeen: () => void = () => {};
 
   /** `fill` puts a tab's content into its panel, when it is opened first. */
   constructor(fill: (tab: TabName, panel: HTMLElement) => void) {
@@ -55,7 +56,7 @@ export class Inspector {
   /** Opens a tab, and the inspector where it is a sheet. */
   open(name: TabName): void {
     this.#choose(name);
-    if (getComputedStyle(at("sheet")).display !== "none") this.#show(true);
+    if (isSheet()) this.#show(true);
   }
 
   /** Chooses a tab; where the inspector is a sheet, it stays as it is. */
@@ -63,7 +64,17 @@ export class Inspector {
     this.#choose(name);
   }
 
+  /** Runs it as soon as the visitor sees the inspector: now, or where it is a sheet, once that is up. */
+  onceSeen(run: () => void): void {
+    if (isSheet()) this.#onSeen = run;
+    else run();
+  }
+
   #show(isShown: boolean): void {
+    if (isShown) {
+      this.#onSeen();
+      this.#onSeen = () => {};
+    }
     document.body.classList.toggle("inspecting", isShown);
     at("sheet").ariaExpanded = String(isShown);
   }
@@ -91,3 +102,5 @@ export class Inspector {
     this.#tabs.get(next)?.focus();
   }
 }
+
+const isSheet = (): boolean => getComputedStyle(at("sheet")).display !== "none";

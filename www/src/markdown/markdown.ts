@@ -1,11 +1,18 @@
 /** An element whose content follows a growing Markdown text. Notices can stand between its blocks. */
 import { create } from "../page/dom.ts";
+import { idle } from "../page/idle.ts";
 import type { Block, Blocks } from "./render.ts";
 
 /** How much of a text is rendered, in UTF-16 units, until its reader asks for all of it. */
 const MAX_LENGTH = 60_000;
 
-const SAMPLE = "A **word**, `code`.\n\n- [a](https://chatwire.invalid/)\n\n```\ncode\n```\n\n| a |\n|---|\n| 1 |";
+const SAMPLES = [
+  "A word.",
+  "A **word**, `code`.",
+  "- [a](https://chatwire.invalid/)",
+  "```\ncode\n```",
+  "| a |\n|---|\n| 1 |",
+];
 
 export class Markdown {
   readonly element = create("div", "markdown");
@@ -87,12 +94,16 @@ let loading: Promise<Renderer> | undefined;
 
 /** Fetches what renders. The page does so when it is idle; an answer that comes before is shown as it was written. */
 export async function loadRenderer(): Promise<Renderer> {
-  if (!loading) {
-    loading = import("./render.ts");
-    // Code that has run once is compiled: the first words of an answer need not wait for that.
-    const { Blocks, show } = await loading;
-    for (const block of new Blocks().update(SAMPLE, true)) show(block, create("div"), true, 1);
-  }
+  loading ??= import("./render.ts");
   renderer = await loading;
   return renderer;
+}
+
+/** Code that has run once is compiled: the first words of an answer need not wait for that. Each block has its own task. */
+export async function warmUpRenderer(): Promise<void> {
+  const { Blocks, show } = await loadRenderer();
+  for (const sample of SAMPLES) {
+    await idle();
+    for (const block of new Blocks().update(sample, true)) show(block, create("div"), true, 1);
+  }
 }

@@ -6,3 +6,9 @@ export function whenIdle(run: () => unknown): void {
   if ("requestIdleCallback" in globalThis) requestIdleCallback(() => run(), { timeout: 3000 });
   else setTimeout(run, 1500);
 }
+
+/** Resolves when the page is idle. */
+export const idle = (): Promise<void> => new Promise((resolve) => whenIdle(() => resolve()));
+
+/** Resolves in a task of its own, so that what was done before it and what comes after do not hold up the page together. */
+export const nextTask = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));

@@ -1,7 +1,7 @@
 /**
  * The first view: one recorded stream with one broken event, read by three clients at the same time, for real.
  *
- * The other two are fetched when the page is idle. Until then their columns show what `npm run compare` has recorded, and say so.
+ * The clients are fetched when the page is idle. Until then the columns show what `npm run compare` has recorded, and say so.
  */
 
 import { init } from "chatwire";
@@ -11,7 +11,7 @@ import { CLIENTS, type ClientName, type Reading } from "../compare/names.ts";
 import { readWithChatwire } from "../compare/read.ts";
 import type { WireLog } from "../inspector/lines.ts";
 import { at, button, create } from "../page/dom.ts";
-import { whenIdle } from "../page/idle.ts";
+import { nextTask, whenIdle } from "../page/idle.ts";
 import { Painter } from "../page/paint.ts";
 import { tap } from "../sources/tap.ts";
 import recorded from "./recorded.json" with { type: "json" };
@@ -61,7 +61,7 @@ class Column {
     this.#write("");
     this.#verdict.textContent = "reading …";
     const onText = (text: string) => this.#write(text);
-    // The first one is read in the page, which has the engine: the others, and a worker for them, are fetched when it is idle.
+    // The first one is read in the page, which has the engine; the others, and a worker for them, are fetched now.
     const reading =
       this.#name === "chatwire"
         ? readWithChatwire({ fetch: replaying(stream, speed), content: "", onText })
@@ -100,15 +100,19 @@ function scoreBoard(compareAll: () => void): HTMLElement {
   return board;
 }
 
-/**
- * Draws the columns and runs them. `log` sees the bytes go by, in step with the first column; `compareAll` runs the other
- * troubles.
- */
-export function showColumns(log: WireLog | undefined, compareAll: () => void): void {
+/** The first view, for the rest of the page. */
+export interface FirstView {
+  /** Lets a log see the bytes go by, now and with each further run. */
+  watch(log: WireLog): void;
+}
+
+/** Draws the columns, and runs them once the page is idle. `compareAll` runs the other troubles. */
+export function showColumns(compareAll: () => void): FirstView {
   const columns = CLIENTS.map((name) => [name, new Column(name)] as const);
-  at("columns").append(...columns.map(([, { element }]) => element));
+  for (const [name, column] of columns) column.show(recorded.readings[name]);
+  at("columns").replaceChildren(...columns.map(([, { element }]) => element));
   const speed = matchMedia("(prefers-reduced-motion: reduce)").matches ? Number.POSITIVE_INFINITY : 1;
-  for (const [name, column] of columns) if (name !== "chatwire") column.show(recorded.readings[name]);
+  let log: WireLog | undefined;
   const runAll = () => Promise.all([log && show(log, speed), ...columns.map(([, column]) => column.run(speed))]);
   const lines = create("details", "program");
   const pre = create("pre", "", handwritten);
@@ -116,16 +120,22 @@ export function showColumns(log: WireLog | undefined, compareAll: () => void): v
   pre.setAttribute("role", "region");
   pre.ariaLabel = "The 25 lines";
   lines.append(create("summary", "", "The 25 lines"), pre);
-  at("again").after(scoreBoard(compareAll));
-  void columns[0]?.[1].run(speed);
-  if (log) void show(log, speed);
-  whenIdle(() => {
-    for (const [name, column] of columns) if (name !== "chatwire") void column.run(speed);
-  });
   at("again").append(
     button("Run it again", "chip", () => void runAll()),
     lines,
   );
+  at("again").after(scoreBoard(compareAll));
+  whenIdle(async () => {
+    await init().catch(() => {});
+    await nextTask();
+    for (const [, column] of columns) void column.run(speed);
+  });
+  return {
+    watch(seen) {
+      log = seen;
+      void show(seen, speed);
+    },
+  };
 }
 
 /** Shows the stream's bytes on the wire. */
