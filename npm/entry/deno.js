@@ -1,7 +1,8 @@
-// Deno: a compiled module, which needs no permission to read files. Not TypeScript, which cannot say this yet.
-
+// Deno: a compiled module, which needs no permission to read files. Before Deno 2.6, which brought `import source`, it is made of the
+// spare. Not TypeScript, which cannot say this yet.
 import { setLoader } from "../engine/engine.js";
-import source module from "../wasm/chatwire.wasm";
+
+const { default: module } = await import("./deno-source.js").catch(() => import("./deno-spare.js"));
 
 setLoader(() => module);
 

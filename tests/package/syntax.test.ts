@@ -10,8 +10,8 @@ import { transform } from "esbuild";
 import { root, run } from "./packed.ts";
 
 const dist = join(root, "dist");
-/** `import source`, which is Deno's own. */
-const NOT_FOR_BROWSERS = ["entry/deno.js"];
+/** `import source`, for Deno. */
+const NOT_FOR_BROWSERS = ["entry/deno-source.js"];
 
 test("scripts_are_es2022", async () => {
   const files = readdirSync(dist, { recursive: true })

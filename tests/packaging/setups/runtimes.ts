@@ -152,7 +152,7 @@ export const runtimes: Setup[] = [
   },
   {
     name: "Deno, oldest",
-    packages: { deno: "2.6.0" },
+    packages: { deno: "2.0.0" },
     files: { "stream.js": program.esm },
     tries: { "no permission": (project) => project.says("deno", ["run", "--no-prompt", "stream.js"]) },
   },
