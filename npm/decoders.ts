@@ -226,6 +226,20 @@ export interface EventStreamEvent {
   unfinished?: true;
 }
 
+/** Where the events of a stream lie. */
+export interface EventStreamPositions {
+  /**
+   * The events that these bytes complete: each from its first line to the end of its blank line, in bytes from the beginning of
+   * the stream. Comments and empty lines between two events belong to neither.
+   */
+  events: { start: number; end: number }[];
+  /**
+   * Where the last blank line so far ends, in bytes from the beginning of the stream: later bytes change nothing before it.
+   * Where a read ends between CR and LF, the LF comes behind.
+   */
+  whole: number;
+}
+
 /** How an event stream is framed. */
 export interface EventStreamDecoderOptions {
   /**
@@ -251,6 +265,9 @@ export class EventStreamDecoder {
   #engine: Part | undefined;
   #lastEventId = "";
   #reconnectionTime: number | undefined;
+  /** How many bytes the engine has had, and where the last blank line in them ends. */
+  #fed = 0;
+  #whole = 0;
 
   /** @throws {ChatwireError} the engine is not loaded yet, or the limit is not a positive number */
   constructor(options: EventStreamDecoderOptions = {}) {
@@ -278,22 +295,39 @@ export class EventStreamDecoder {
    * @throws {ChatwireError} after the end
    */
   feed(bytes: Uint8Array | ArrayBuffer): EventStreamEvent[] {
-    const chunk = requireBytes(bytes);
     const events: EventStreamEvent[] = [];
-    for (let at = 0; at < chunk.length; at += INPUT_BYTES) {
-      const slice = chunk.subarray(at, at + INPUT_BYTES);
-      const found = this.#call((engine) => {
-        place(slice);
-        engine.call(FEED, slice.length);
-      });
+    this.#feed<EventStreamEvent>(bytes, 0, (found) => {
       for (const event of found) events.push(event);
-    }
+    });
     return events;
+  }
+
+  /**
+   * Takes the next bytes, as `feed` does, and gives where the events lie that they complete: for a reader that passes events on as
+   * they were sent. Read a stream with one of the two, not with both.
+   * @throws {ProtocolError} an event grew past `maxEventBytes`; the decoder is then spent
+   * @throws {ChatwireError} after the end
+   * @example
+   * ```ts
+   * const { events, whole } = decoder.locate(bytes);
+   * for (const { start, end } of events) pass(stream.subarray(start, end));
+   * ```
+   */
+  locate(bytes: Uint8Array | ArrayBuffer): EventStreamPositions {
+    const events: EventStreamPositions["events"] = [];
+    this.#feed<[start: number, end: number]>(bytes, 1, (found, whole) => {
+      for (const [start, end] of found) {
+        // The first line of an event that began in earlier bytes stands behind the blank line before it.
+        events.push({ start: start === 0 ? this.#whole : this.#fed + start, end: this.#fed + end });
+      }
+      if (whole > 0) this.#whole = this.#fed + whole;
+    });
+    return { events, whole: this.#whole };
   }
 
   /** Ends the stream. Gives the event it stopped inside, if any, marked `unfinished`. */
   end(): EventStreamEvent[] {
-    const events = this.#call((engine) => engine.call(FINISH));
+    const { events } = this.#call<EventStreamEvent>((engine) => engine.call(FINISH));
     this.free();
     return events;
   }
@@ -308,19 +342,32 @@ export class EventStreamDecoder {
     this.free();
   }
 
-  #call(step: (engine: Part) => void): EventStreamEvent[] {
+  #feed<Event>(bytes: unknown, locates: number, take: (events: Event[], whole: number) => void): void {
+    const chunk = requireBytes(bytes);
+    for (let at = 0; at < chunk.length; at += INPUT_BYTES) {
+      const slice = chunk.subarray(at, at + INPUT_BYTES);
+      const { events, whole = 0 } = this.#call<Event>((engine) => {
+        place(slice);
+        engine.call(FEED, slice.length, locates);
+      });
+      take(events, whole);
+      this.#fed += slice.length;
+    }
+  }
+
+  #call<Event>(step: (engine: Part) => void): Pick<EventStreamAnswer<Event>, "events" | "whole"> {
     if (!this.#engine) throw new ChatwireError("This EventStreamDecoder has ended: use a new one for each stream.");
     step(this.#engine);
     const text = output();
-    if (text === "") return [];
-    const { events, lastEventId, reconnectionTime, error }: EventStreamAnswer<EventStreamEvent> = JSON.parse(text);
+    if (text === "") return { events: [] };
+    const { events, whole, lastEventId, reconnectionTime, error }: EventStreamAnswer<Event> = JSON.parse(text);
     this.#lastEventId = lastEventId;
     this.#reconnectionTime = reconnectionTime;
     if (error) {
       this.free();
       throw toError(error);
     }
-    return events;
+    return { events, ...(whole !== undefined && { whole }) };
   }
 }
 

@@ -8,6 +8,7 @@ export type {
   DecoderOutput,
   EventStreamDecoderOptions,
   EventStreamEvent,
+  EventStreamPositions,
 } from "./decoders.ts";
 export { ChatDecoder, EventStreamDecoder, EventStreamDecoderStream } from "./decoders.ts";
 export { init, type WasmSource } from "./engine/engine.ts";

@@ -142,6 +142,8 @@ impl Decoder {
             at: 0,
             held: None,
             start: None,
+            whole: 0,
+            lines: 0..0,
         }
     }
 
@@ -276,6 +278,10 @@ pub struct Events<'d, 'i> {
     held: Option<Range<usize>>,
     /// Where the event handed out last begins in `input`, if all of it lies there.
     start: Option<usize>,
+    /// Where the last blank line ends in `input`; 0 before the first.
+    whole: usize,
+    /// The lines in `input` from one blank line to the end of the next: those of the event handed out last.
+    lines: Range<usize>,
 }
 
 impl<'i> Events<'_, 'i> {
@@ -309,10 +315,32 @@ impl<'i> Events<'_, 'i> {
             let line = self.at..self.at + length;
             self.decoder.after_cr = self.input[line.end] == b'\r';
             self.at = line.end + 1;
+            if line.is_empty() && self.decoder.line.is_empty() {
+                self.end_lines();
+            }
             if self.take_line(line) {
                 return Some(Ok(self.dispatch()));
             }
         }
+    }
+
+    /// Where the event handed out last lies in the bytes just fed: its lines, and the blank line that ends it. An event that
+    /// began in bytes fed before begins at 0 here. An LF that is fed later than its CR lies before the next lines.
+    pub fn position(&self) -> Range<usize> {
+        self.lines.clone()
+    }
+
+    /// Where the last blank line so far ends in the bytes just fed: later bytes change nothing before it. 0 if there is none.
+    pub fn whole(&self) -> usize {
+        self.whole
+    }
+
+    /// A blank line has been read.
+    fn end_lines(&mut self) {
+        let ends_with_lf = self.decoder.after_cr && self.input.get(self.at) == Some(&b'\n');
+        let end = self.at + usize::from(ends_with_lf);
+        self.lines = self.whole..end;
+        self.whole = end;
     }
 
     /// The bytes not looked at yet, if the next of them starts an event. For a reader that knows what to expect there.

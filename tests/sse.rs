@@ -420,3 +420,84 @@ proptest! {
         prop_assert_eq!(run(stream.chunks(1), limit), whole);
     }
 }
+
+/// Where the events of a stream lie that comes in these pieces, in bytes from its beginning, and where its last blank line ends.
+fn positions<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<std::ops::Range<usize>>, usize) {
+    let mut decoder = Decoder::new();
+    let mut lie = Vec::new();
+    let (mut fed, mut whole) = (0, 0);
+    for piece in pieces {
+        let mut events = decoder.feed(piece);
+        while let Some(event) = events.next() {
+            event.expect("no event is too long");
+            let position = events.position();
+            let start = if position.start == 0 {
+                whole
+            } else {
+                fed + position.start
+            };
+            lie.push(start..fed + position.end);
+        }
+        if events.whole() > 0 {
+            whole = fed + events.whole();
+        }
+        fed += piece.len();
+    }
+    (lie, whole)
+}
+
+#[test]
+fn an_event_lies_from_one_blank_line_to_the_end_of_the_next_at_every_cut() {
+    let blocks: [(&str, bool); 7] = [
+        ("\u{feff}data: a\n\n", true),
+        (": a comment\nretry: 5\n\n", false),
+        ("event: x\n: and one inside\ndata: b\ndata: c\nid: 7\n\n", true),
+        ("\n", false),
+        ("data\n\n", true),
+        ("\n\n", false),
+        ("data: unfinished", false),
+    ];
+    for line_break in ["\n", "\r", "\r\n"] {
+        let blocks = blocks.map(|(text, is_event)| (text.replace('\n', line_break), is_event));
+        let stream: String = blocks.iter().map(|(text, _)| text.as_str()).collect();
+        let mut expected = Vec::new();
+        let mut at = 0;
+        for (text, is_event) in &blocks {
+            if *is_event {
+                expected.push(at..at + text.len());
+            }
+            at += text.len();
+        }
+        let stream = stream.as_bytes();
+        let end = at - "data: unfinished".len();
+        assert_eq!(positions([stream]), (expected.clone(), end));
+        for cut in 0..=stream.len() {
+            let (left, right) = stream.split_at(cut);
+            // Between CR and LF nobody knows of the LF.
+            let lf = line_break == "\r\n" && right.first() == Some(&b'\n');
+            let seen = |end: usize| end - usize::from(lf && end == cut + 1);
+            let expected = expected.iter().map(|one| {
+                let start = if one.start == cut + 1 {
+                    seen(one.start)
+                } else {
+                    one.start
+                };
+                start..seen(one.end)
+            });
+            assert_eq!(
+                positions([left, right]),
+                (expected.collect(), seen(end)),
+                "cut at {cut}"
+            );
+        }
+        let (bytes, _) = positions(stream.chunks(1));
+        for (one, whole) in bytes.iter().zip(&expected) {
+            assert_eq!(
+                at_every_cut(&stream[one.clone()], NO_LIMIT).events.len(),
+                1,
+                "{one:?} of {whole:?}"
+            );
+        }
+        assert_eq!(bytes.len(), expected.len());
+    }
+}

@@ -4,6 +4,10 @@
  *
  * Events are told apart by blank lines, as WHATWG HTML §9.2.6 says, and otherwise passed as they were sent. Nearly all of
  * them hold nothing of interest, which one search over the read finds; only the others are parsed.
+ *
+ * This file looks for blank lines itself, where the rest of the package asks `EventStreamDecoder`: every read of every stream passes
+ * here, most with one event, and a call into the engine took four times as long as the search does. `tests/edge/event-filter.test.ts`
+ * holds that both find the same lines.
  */
 import { joined } from "./bytes.ts";
 import { publicValue } from "./words.ts";

@@ -1,89 +1,57 @@
 /**
  * An event stream that is kept: its events numbered as they come, for any number of readers from any point.
  */
+import { EventStreamDecoder } from "chatwire";
 import { joined } from "./bytes.ts";
 import { COMMENT, HEARTBEAT } from "./forward.ts";
 
-const LF = 10;
-const CR = 13;
-const D = 100;
 /** The most bytes that a reader is handed at a time. */
 const MOST_BYTES = 64 * 1024;
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
- * Cuts an event stream into its events, as WHATWG HTML §9.2.6 divides them, and gives each its number as `id`.
+ * Cuts an event stream into its events, and gives each its number as `id`.
  *
  * Blocks that are no event (comments, which keep a connection awake) are left out.
  */
 export class Numbering {
   /** The number of the next event. */
   next = 0;
-  /** The pieces so far of an event that is not over. */
+  readonly #decoder = new EventStreamDecoder();
+  /** The pieces so far of lines that no blank line ends yet, and where in the stream they begin. */
   #held: Uint8Array[] = [];
-  /** Bytes of the line under way. */
-  #line = 0;
-  #last = LF;
+  #start = 0;
 
   /** Takes a read and gives the events it completes. */
   push(bytes: Uint8Array): Uint8Array[] {
-    const ends = this.#last === CR || bytes.includes(CR) ? this.#endsOfAnyLines(bytes) : this.#ends(bytes);
-    this.#last = bytes.at(-1) ?? this.#last;
-    const blocks: Uint8Array[] = [];
-    let from = 0;
-    for (const end of ends) {
-      const block = trimmed(joined(...this.#held, bytes.subarray(from, end)));
-      this.#held = [];
-      if (hasData(block)) blocks.push(block);
-      from = end;
+    const { events, whole } = this.#decoder.locate(bytes);
+    if (whole === this.#start) {
+      this.#held.push(bytes.slice());
+      return [];
     }
-    if (from < bytes.length) this.#held.push(bytes.slice(from));
+    const all = joined(...this.#held, bytes);
+    const blocks = events.map(({ start, end }) => trimmed(all.subarray(start - this.#start, end - this.#start)));
+    this.#held = [all.slice(whole - this.#start)];
+    this.#start = whole;
     return this.#numbered(blocks);
   }
 
   /** The body is over. Its last event may lack its blank line, but not its end. */
   end(): Uint8Array[] {
-    const block = trimmed(joined(...this.#held));
-    this.#held = [];
-    const [, data = ""] = /^data: ?(.*)$/s.exec(decoder.decode(block)) ?? [];
+    const [event] = this.#decoder.end();
+    if (!event) return [];
     try {
-      if (data !== "[DONE]") JSON.parse(data);
+      if (event.data !== "[DONE]") JSON.parse(event.data);
     } catch {
       return [];
     }
-    return this.#numbered([block]);
+    return this.#numbered([trimmed(joined(...this.#held))]);
   }
 
-  /** Where blank lines end, in a stream of line feeds. */
-  #ends(bytes: Uint8Array): number[] {
-    const ends: number[] = [];
-    let at = 0;
-    for (let end = bytes.indexOf(LF); end >= 0; end = bytes.indexOf(LF, at)) {
-      if (this.#line + end - at === 0) ends.push(end + 1);
-      this.#line = 0;
-      at = end + 1;
-    }
-    this.#line += bytes.length - at;
-    return ends;
-  }
-
-  /** The same where lines end with carriage returns, or both. */
-  #endsOfAnyLines(bytes: Uint8Array): number[] {
-    const ends: number[] = [];
-    let last = this.#last;
-    for (let at = 0; at < bytes.length; at++) {
-      const byte = bytes[at] as number;
-      if (byte !== LF && byte !== CR) {
-        this.#line++;
-      } else if (byte === CR || last !== CR) {
-        if (this.#line === 0) ends.push(at + 1);
-        this.#line = 0;
-      }
-      last = byte;
-    }
-    return ends;
+  /** Lets go of the engine's memory. Not needed after `end`. */
+  free(): void {
+    this.#decoder.free();
   }
 
   /** All of them in one piece of memory. */
@@ -104,14 +72,9 @@ export class Numbering {
 /** `\nid: `, a whole number and two line feeds. */
 const MOST_OF_AN_ID = 24;
 
-/** Whether a block of lines is an event: most begin with their data. */
-function hasData(block: Uint8Array): boolean {
-  return block[0] === D || /^(?:\ufeff)?data/m.test(decoder.decode(block));
-}
-
 /** Without the line ends around it. */
 function trimmed(block: Uint8Array): Uint8Array {
-  const isEnd = (byte: number | undefined) => byte === LF || byte === CR;
+  const isEnd = (byte: number | undefined) => byte === 10 || byte === 13;
   let [from, to] = [0, block.length];
   while (from < to && isEnd(block[from])) from++;
   while (to > from && isEnd(block[to - 1])) to--;
@@ -120,15 +83,10 @@ function trimmed(block: Uint8Array): Uint8Array {
 
 /** Numbered events put together, as the ones that they were. */
 export function eventsIn(bytes: Uint8Array): Uint8Array[] {
-  const events: Uint8Array[] = [];
-  let from = 0;
-  for (let at = bytes.indexOf(LF); at >= 0; at = bytes.indexOf(LF, at + 1)) {
-    if (bytes[at + 1] !== LF) continue;
-    events.push(bytes.subarray(from, at + 2));
-    from = at + 2;
-    at++;
-  }
-  return events;
+  const decoder = new EventStreamDecoder();
+  const { events } = decoder.locate(bytes);
+  decoder.free();
+  return events.map(({ start, end }) => bytes.subarray(start, end));
 }
 
 /** Events in memory, the oldest of which are dropped when there are too many. */

@@ -5,7 +5,7 @@
  * The object owns the connection to the provider from the start, since a connection cannot be handed over. The request is written
  * down before it is sent; if the object restarts meanwhile, the log so far is all there will be, since nothing is sent twice.
  */
-import { ChatDecoder } from "chatwire";
+import { ChatDecoder, init } from "chatwire";
 import type { Configuration, Route } from "./configuration.ts";
 import { inletOf } from "./ends.ts";
 import { parseExactly } from "./exact-json.ts";
@@ -220,6 +220,7 @@ export class ChatwireStreams {
       for (let bytes = await inlet.next(); bytes; bytes = await inlet.next()) this.#add(numbering.push(bytes));
       this.#add(numbering.end());
     } catch {
+      numbering.free();
       entry.isCut = !this.#stop.signal.aborted;
       this.#isChanged = true;
     }
@@ -302,6 +303,7 @@ export class ChatwireStreams {
     const entry = this.#entry;
     if (!entry) return;
     const rows = [...this.#storage.sql.exec("SELECT first, events FROM log WHERE first >= 0 ORDER BY first")];
+    await init();
     const first = Number(rows[0]?.first ?? 0);
     this.#log.first = first;
     for (const { events } of rows) this.#log.push(eventsIn(new Uint8Array(events as ArrayBuffer)));

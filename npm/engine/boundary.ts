@@ -78,7 +78,7 @@ export const OUTCOME = 5; // length of the request's body, or 0; 1 for the rest
 export const COMPLETION = 6;
 
 /** Of an event stream: both put out an `EventStreamAnswer`; `FEED` puts out nothing where nothing is new. */
-export const FEED = 7; // length
+export const FEED = 7; // length, 1 for where events lie in place of what they say
 export const FINISH = 8;
 
 /** Of an opening: takes an `ActionResult` and puts out an `Action`. */
@@ -109,6 +109,8 @@ export type Refusal = { error: object; variable?: never } | { variable: string; 
 
 export interface EventStreamAnswer<Event> {
   events: Event[];
+  /** Where the last blank line ends in the input, if there is one. */
+  whole?: number;
   lastEventId: string;
   reconnectionTime?: number;
   /** The decoder is spent. */

@@ -29,9 +29,9 @@ export class DurableStream implements KeptStream {
     this.id = id;
   }
 
-  passed(bytes: Uint8Array, text: string): boolean {
-    this.#passed += bytes.length;
-    return /^data/m.test(text);
+  passed(pieces: readonly Uint8Array[], events: number): boolean {
+    for (const { length } of pieces) this.#passed += length;
+    return events > 0;
   }
 
   rest(): KeptRequest {

@@ -6,11 +6,6 @@
 import { DurableStream } from "./durable-stream.ts";
 import type { KeptStream, ResumeProtocol } from "./resume.ts";
 
-/** Whether there is anything but comments. */
-function hasEvent(text: string): boolean {
-  return /^(?:data|event|id|retry)/m.test(text);
-}
-
 const isPlainId = (id: string) => /^[\w.~-]{1,256}$/.test(id) && !/^\.{1,2}$/.test(id);
 
 /**
@@ -27,9 +22,9 @@ const LLAMA_SERVER: ResumeProtocol = {
     const path = `/stream/${id}`;
     return {
       id,
-      passed(whole, text) {
-        bytes += whole.length;
-        return hasEvent(text);
+      passed(pieces, events) {
+        for (const { length } of pieces) bytes += length;
+        return events > 0;
       },
       rest: () => ({ path, query: { from: String(bytes) } }),
       stop: () => ({ method: "DELETE", path }),
@@ -46,9 +41,9 @@ const CLOUDFLARE: ResumeProtocol = {
     let events = 0;
     return {
       id,
-      passed(_, text) {
-        events += text.match(/\n\r?\n/g)?.length ?? 0;
-        return hasEvent(text);
+      passed(_, count) {
+        events += count;
+        return count > 0;
       },
       rest: () => ({ path: `/run/${id}/resume`, query: { from: String(events) } }),
       stateOf: () => "ended",

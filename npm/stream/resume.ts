@@ -6,7 +6,9 @@
  * in `resume-protocols.ts`.
  */
 
-import type { EngineCall } from "../engine/boundary.ts";
+import { type EngineCall, EVENT_STREAM, type EventStreamAnswer, FEED } from "../engine/boundary.ts";
+import { make, output, type Part, place } from "../engine/engine.ts";
+import { toError } from "../errors.ts";
 import { letGoOf } from "../let-go.ts";
 
 /** A stream on a server that keeps it. */
@@ -37,8 +39,11 @@ export interface KeptStream {
   readonly id: string;
   /** Milliseconds after which the server says something, if only a comment; undefined where it promises nothing. */
   readonly heartbeat?: number;
-  /** Whole events have passed to the reader. Gives whether there were any beside comments. */
-  passed(bytes: Uint8Array, text: string): boolean;
+  /**
+   * These bytes pass to the reader, and so many whole events in them; `lastEventId` is the last of the response under way.
+   * Gives whether there was an event that this server counts.
+   */
+  passed(pieces: readonly Uint8Array[], events: number, lastEventId: string): boolean;
   /** The request for what comes after them. */
   rest(): KeptRequest;
   /** The request that ends it, where there is one. */
@@ -80,11 +85,10 @@ export const GATEWAY: ResumeProtocol = {
     return {
       id,
       heartbeat: HEARTBEAT,
-      passed(_, text) {
-        // The number of the last event, which comments may follow.
-        const numbers = /\nid: (\d+)\n\n(?:(?::[^\n]*\n)+\n)*$/.exec(text);
-        if (numbers) last = numbers[1];
-        return numbers !== null;
+      passed(_, events, lastEventId) {
+        const isNumbered = events > 0 && /^\d+$/.test(lastEventId);
+        if (isNumbered) last = lastEventId;
+        return isNumbered;
       },
       rest: () => ({ path, headers: last === undefined ? {} : { "last-event-id": last } }),
       stop: () => ({ method: "DELETE", path }),
@@ -142,10 +146,8 @@ const LATENESS = 2000;
 /** `timeout.idle` where nothing else is said, in milliseconds. */
 const IDLE = 120_000;
 
-const LF = 10;
-const CR = 13;
-const NOTHING = new Uint8Array(0);
-const decoder = new TextDecoder();
+/** The most bytes that one event may have. */
+const MAX_EVENT_BYTES = 16 * 1024 * 1024;
 
 /** The events by which a host says when a connection may have been lost, or can be had again. */
 type Signals = Pick<typeof globalThis, "addEventListener" | "removeEventListener">;
@@ -160,7 +162,10 @@ class UnbrokenBody {
   /** The response that is read now. Its body is not touched before the first read. */
   #response: Response | undefined;
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
-  #held: Uint8Array = NOTHING;
+  /** Frames the response under way. */
+  #framing: Part | undefined;
+  /** The bytes of an event that is not whole yet. */
+  #held: Uint8Array[] = [];
   /** The last of what passed ended the stream. */
   #isDone = false;
   /** The response under way has brought an event. */
@@ -200,6 +205,7 @@ class UnbrokenBody {
   #leave(): void {
     this.#isLeft = true;
     this.#listen(false);
+    this.#drop();
     this.#wake();
   }
 
@@ -212,8 +218,9 @@ class UnbrokenBody {
       } catch (error) {
         failure = error;
       }
-      const passed = bytes ? this.#wholeEvents(bytes) : NOTHING;
-      if (passed.length > 0) return controller.enqueue(passed);
+      const passed = bytes ? this.#wholeEvents(bytes) : [];
+      for (const piece of passed) controller.enqueue(piece);
+      if (passed.length > 0) return;
       if (bytes) continue;
       if (this.#isDone) return this.#end(() => controller.close());
       // A stream that has ended at the server ends here in the same way, once nothing more comes of it.
@@ -229,6 +236,7 @@ class UnbrokenBody {
 
   #end(finish: () => void): void {
     this.#listen(false);
+    this.#drop();
     letGoOf(this.#reader ?? this.#response?.body);
     finish();
   }
@@ -259,7 +267,7 @@ class UnbrokenBody {
   async #reconnect(): Promise<unknown> {
     letGoOf(this.#reader);
     this.#reader = undefined;
-    this.#held = NOTHING;
+    this.#drop();
     this.#hasBrought = false;
     for (let attempt = 1; !this.#isLeft; attempt++) {
       this.#told("onResume", { attempt, delay: this.#pause });
@@ -304,30 +312,27 @@ class UnbrokenBody {
     listen((globalThis as { document?: Partial<Signals> }).document, "visibilitychange");
   }
 
-  #wholeEvents(bytes: Uint8Array): Uint8Array {
+  /** The bytes up to the last blank line that has come. Those behind it are held. */
+  #wholeEvents(bytes: Uint8Array): Uint8Array[] {
     this.#pause = 0;
-    let all = bytes;
-    if (this.#held.length > 0) {
-      all = new Uint8Array(this.#held.length + bytes.length);
-      all.set(this.#held);
-      all.set(bytes, this.#held.length);
-    }
-    const end = endOfEvents(all);
-    this.#held = all.slice(end);
-    if (end === 0) return NOTHING;
-    const whole = all.subarray(0, end);
-    const text = decoder.decode(whole);
-    this.#hasBrought = this.#kept.passed(whole, text) || this.#hasBrought;
-    this.#isDone ||= /(?:^|\n)data: ?\[DONE\]\r?\n/.test(text.slice(-128));
-    return whole;
+    this.#framing ??= make(EVENT_STREAM, MAX_EVENT_BYTES);
+    place(bytes);
+    this.#framing.call(FEED, bytes.length);
+    const framed: Partial<EventStreamAnswer<{ data: string }>> = JSON.parse(output() || "{}");
+    const { events = [], whole = 0, lastEventId = "", error } = framed;
+    if (error) throw toError(error);
+    const passed = whole > 0 ? [...this.#held.splice(0), bytes.subarray(0, whole)] : [];
+    // A copy, because the next read may use the same memory.
+    if (whole < bytes.length) this.#held.push(bytes.slice(whole));
+    this.#hasBrought = this.#kept.passed(passed, events.length, lastEventId) || this.#hasBrought;
+    this.#isDone ||= events.at(-1)?.data === "[DONE]";
+    return passed;
   }
-}
 
-/** Where the last whole event ends: after a blank line, whose own end may have a carriage return. 0 where there is none. */
-function endOfEvents(bytes: Uint8Array): number {
-  for (let at = bytes.lastIndexOf(LF); at > 0; at = bytes.lastIndexOf(LF, at - 1)) {
-    const before = bytes[at - 1] === CR ? at - 2 : at - 1;
-    if (bytes[before] === LF) return at + 1;
+  /** Forgets the event that the response under way has not ended. */
+  #drop(): void {
+    this.#framing?.free();
+    this.#framing = undefined;
+    this.#held = [];
   }
-  return 0;
 }

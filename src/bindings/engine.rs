@@ -107,7 +107,7 @@ impl Part {
             (Part::Decoder(decoder), operations::LACKS_USAGE) => memory::say(decoder.lacks_usage()),
             (Part::Decoder(decoder), operations::OUTCOME) => decoder.outcome(length, a > 0.0),
             (Part::Decoder(decoder), operations::COMPLETION) => decoder.completion(),
-            (Part::EventStream(stream), operations::FEED) => stream.feed(length),
+            (Part::EventStream(stream), operations::FEED) => stream.feed(length, a > 0.0),
             (Part::EventStream(stream), operations::FINISH) => stream.end(),
             (Part::Opening(opening), operations::STEP) => opening.step(length, a, b, c),
             (Part::Connection(connection), operations::ACCOUNT) => connection.account(length, a as usize),

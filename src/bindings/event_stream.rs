@@ -24,22 +24,31 @@ impl EventStream {
 
     /// Takes bytes from the input buffer. The output is a JSON object: `events` that are complete, `lastEventId`, and
     /// `reconnectionTime` or `error` where there is one; nothing where nothing of it is new, as with most of many short reads.
-    pub(super) fn feed(&mut self, length: usize) {
+    /// `whole` is where the last blank line ends in the input, if there is one. With `locates`, an event is where it lies there:
+    /// `[start,end]`.
+    pub(super) fn feed(&mut self, length: usize, locates: bool) {
         memory::write(|out| {
             out.raw(b"{\"events\":[");
             let before = out.bytes.len();
-            let ended = memory::input(length, |bytes| {
+            let fed = memory::input(length, |bytes| {
                 let mut events = self.decoder.feed(bytes);
                 while let Some(event) = events.next() {
-                    write(&event?, out);
+                    let event = event?;
+                    if locates {
+                        let lies = events.position();
+                        out.comma().raw(b"[").integer(lies.start as u64);
+                        out.comma().integer(lies.end as u64).raw(b"]");
+                    } else {
+                        write(&event, out);
+                    }
                 }
-                Ok::<(), Overflow>(())
+                Ok::<usize, Overflow>(events.whole())
             });
             let (id, time) = (self.decoder.last_event_id(), self.decoder.reconnection_time());
-            if ended.is_ok() && out.bytes.len() == before && self.told.0 == id && self.told.1 == time {
+            if fed == Ok(0) && out.bytes.len() == before && self.told.0 == id && self.told.1 == time {
                 out.bytes.clear();
             } else {
-                self.close(out, ended.is_err());
+                self.close(out, fed.unwrap_or(0), fed.is_err());
             }
         });
     }
@@ -51,16 +60,19 @@ impl EventStream {
             if let Some(event) = self.decoder.end() {
                 write(&event, out);
             }
-            self.close(out, false);
+            self.close(out, 0, false);
         });
     }
 
-    fn close(&mut self, out: &mut Writer, overflow: bool) {
+    fn close(&mut self, out: &mut Writer, whole: usize, overflow: bool) {
         self.told = (
             self.decoder.last_event_id().to_owned(),
             self.decoder.reconnection_time(),
         );
         out.raw(b"]").member("lastEventId", &self.told.0);
+        if whole > 0 {
+            out.key("whole").integer(whole as u64);
+        }
         if let Some(ms) = self.told.1 {
             out.key("reconnectionTime").integer(ms);
         }

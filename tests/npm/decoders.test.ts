@@ -148,6 +148,56 @@ test("an_event_stream_decoder_is_spent_after_an_overflow", () => {
   }
 });
 
+test("an_event_stream_decoder_says_where_events_lie_at_every_split", () => {
+  const long = `data: ${"é".repeat(70_000)}\n\n`;
+  const blocks: [text: string, isEvent: boolean][] = [
+    ["\ufeffdata: a\n\n", true],
+    [": a comment\n\n", false],
+    ["event: x\n: and one inside\ndata: b\ndata: c\nid: 7\n\n", true],
+    ["\n", false],
+    ["data: d\n\n", true],
+  ];
+  for (const lineBreak of ["\n", "\r", "\r\n"]) {
+    const pieces = blocks.map(([text, isEvent]) => ({ bytes: encode(text.replaceAll("\n", lineBreak)), isEvent }));
+    const events: { start: number; end: number }[] = [];
+    let whole = 0;
+    for (const { bytes, isEvent } of pieces) {
+      if (isEvent) events.push({ start: whole, end: whole + bytes.length });
+      whole += bytes.length;
+    }
+    const stream = encode(`${blocks.map(([text]) => text).join("")}data: unfinished`.replaceAll("\n", lineBreak));
+    for (let cut = 0; cut <= stream.length; cut++) {
+      // Of a line that ends with CR and LF, the bytes before the cut have the CR, and count as its end.
+      const seen = (end: number) => (lineBreak === "\r\n" && end === cut + 1 ? cut : end);
+      const decoder = new EventStreamDecoder();
+      const [first, second] = [stream.subarray(0, cut), stream.subarray(cut)].map((bytes) => decoder.locate(bytes));
+      assert.deepEqual(
+        [...(first?.events ?? []), ...(second?.events ?? [])],
+        events.map(({ start, end }) => ({ start: seen(start), end: seen(end) })),
+        `cut at ${cut}`,
+      );
+      assert.equal(second?.whole, seen(whole));
+      assert.equal(decoder.lastEventId, "7");
+      assert.deepEqual(decoder.end(), [{ event: "message", data: "unfinished", id: "7", unfinished: true }]);
+    }
+  }
+  const decoder = new EventStreamDecoder();
+  const bytes = encode(`${long}${long}`);
+  const end = bytes.length / 2;
+  assert.deepEqual(decoder.locate(bytes), {
+    events: [
+      { start: 0, end },
+      { start: end, end: 2 * end },
+    ],
+    whole: 2 * end,
+  });
+  assert.deepEqual(decoder.locate(encode("")), { events: [], whole: 2 * end });
+  decoder.free();
+  const tight = new EventStreamDecoder({ maxEventBytes: 5 });
+  assert.throws(() => tight.locate(encode("data: too long for it\n\n")), ProtocolError);
+  assert.throws(() => tight.locate(encode("\n\n")), ChatwireError);
+});
+
 test("an_event_stream_can_be_piped_through", async () => {
   const text = `data: ${"é".repeat(70_000)}\n\nevent: end\ndata: 1\n\ndata: cut`;
   const pieces = encode(text);

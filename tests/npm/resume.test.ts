@@ -255,6 +255,24 @@ describe("a kept stream", () => {
     assert.equal(seen[0]?.last, "1");
   });
 
+  for (const lineBreak of ["\r", "\r\n"]) {
+    it(`is whole where its lines end with ${JSON.stringify(lineBreak)}`, async () => {
+      const encoded = new TextEncoder().encode(events.join("").replaceAll("\n", lineBreak));
+      for (const length of [1, 90, 250, encoded.length - 1]) {
+        const { stream, seen } = gateway(
+          () => new Response(encoded.slice(0, length)).body as ReadableStream<Uint8Array>,
+          ({ last }) => {
+            const left = events.slice(last === null ? 0 : Number(last) + 1).join("");
+            return new Response(left.replaceAll("\n", lineBreak), { headers: { "x-chatwire-stream-state": "ended" } });
+          },
+        );
+        const { status, text } = await stream().outcome();
+        assert.deepEqual([status, text], ["complete", words.join("")], `cut after ${length} bytes`);
+        assert.ok(seen.length <= 1, "no event was asked for twice");
+      }
+    });
+  }
+
   it("has the id that the call chose, before its headers", async () => {
     const resumeId = "an-id-of-this-test-0001";
     let sent: string | null = null;

@@ -1,0 +1,35 @@
+/** The gateway's filter and the engine find the same events, wherever a stream is cut. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { EventStreamDecoder } from "chatwire";
+import { EventFilter } from "../../npm/edge/event-filter.ts";
+import { asText, cut, DONE, encode, randomFrom, says, usageEvent } from "./setting.ts";
+
+const CR = 13;
+const LF = 10;
+
+test("the_filter_passes_what_the_engine_says_is_whole_at_every_split", () => {
+  const stream = `${says("a")}: a comment\n\nevent: x\n${says("नमस्ते", "stop")}${usageEvent}retry: 5\n\n${DONE}data: unfinished`;
+  for (const lineBreak of ["\n", "\r", "\r\n"]) {
+    const bytes = encode(stream.replaceAll("\n", lineBreak));
+    const random = randomFrom(7);
+    const splits = [...bytes].map((_, at) => [bytes.slice(0, at), bytes.slice(at)]);
+    for (const pieces of [...splits, ...[1, 3, 40].map((most) => cut(bytes, most, random))]) {
+      const filter = new EventFilter();
+      const decoder = new EventStreamDecoder();
+      let passed = "";
+      let fed = 0;
+      for (const piece of pieces) {
+        const { whole } = decoder.locate(piece);
+        passed += asText(filter.push(piece));
+        fed += piece.length;
+        // The filter waits for no LF either, and passes one that comes later by itself.
+        const isLateLineFeed = whole < fed && bytes[whole] === LF && bytes[whole - 1] === CR;
+        const length = encode(passed).length;
+        assert.ok(length === whole || (isLateLineFeed && length === whole + 1), `${length} of ${whole} bytes`);
+      }
+      decoder.free();
+      assert.equal(passed + asText(filter.end()), asText(bytes));
+    }
+  }
+});
