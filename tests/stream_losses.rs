@@ -318,6 +318,40 @@ fn json_lines_that_stop_between_two_lines_are_not_complete() {
 }
 
 #[test]
+fn json_lines_are_handed_out_as_they_come() {
+    let line = |choice: Value| format!("{}\n", json!({"id": "c", "choices": [choice]}));
+    let first = line(json!({"index": 0, "delta": {"content": "a"}}));
+    let last = line(json!({"index": 0, "delta": {"content": "b"}, "finish_reason": "stop"}));
+    for (kind, handed_out) in [
+        (OutputKind::Text, "a"),
+        (OutputKind::Chunks, &*format!("[{}]", first.trim())),
+    ] {
+        let mut decoder = Decoder::new(options(kind));
+        let (start, end) = first.split_at(30);
+        decoder.push(start.as_bytes(), 0.0, 1.0);
+        assert!(matches!(decoder.output(), b"" | b"[]"));
+        decoder.push(end.as_bytes(), 1.0, 5.0);
+        assert_eq!(String::from_utf8_lossy(decoder.output()), handed_out);
+        assert!(decoder.has_token());
+        decoder.push(last.as_bytes(), 5.0, 6.0);
+        decoder.end(End::Closed, 7.0);
+        let outcome = outcome(&decoder);
+        assert_eq!(
+            (&outcome["status"], &outcome["text"]),
+            (&json!("complete"), &json!("ab"))
+        );
+        assert_eq!(outcome["timing"]["firstToken"], 5.0);
+    }
+    // A completion on a line of its own is a document, whose bytes are kept as they are.
+    let whole = "{\"choices\":[{\"message\":{\"content\":\"a\"}}],  \"x\":1}\n";
+    let mut decoder = Decoder::new(options(OutputKind::Text));
+    decoder.push(whole.as_bytes(), 0.0, 1.0);
+    decoder.end(End::Closed, 2.0);
+    assert_eq!(outcome(&decoder)["status"], "complete");
+    assert_eq!(decoder.completion_json(), whole);
+}
+
+#[test]
 fn an_answer_that_is_said_again_as_a_message_is_taken_once() {
     let message = "data: {\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"Hello\"},\
                    \"finish_reason\":\"stop\"}]}\n\n";

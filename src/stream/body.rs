@@ -1,6 +1,7 @@
-//! The kind of a body, told by its first byte, and the values of a body that is a JSON document.
+//! The kind of a body, told by its first byte or its first line, and the values of a body that is a JSON document.
 
 use super::ending::{Ending, Taken};
+use super::scan::{Choice, Chunk};
 use crate::json::{self, Reader};
 use crate::server_error::html_title;
 use crate::text::{cut, joined, lossy};
@@ -12,6 +13,9 @@ pub(super) enum Body {
     EventStream,
     /// JSON, kept until it is whole.
     Document(Vec<u8>),
+    /// JSON lines, each of them an event: the line that has not ended. A body is taken for a document once its first line is no
+    /// chunk of several.
+    Lines(Vec<u8>),
     /// The start of a page.
     Html(Vec<u8>),
 }
@@ -41,6 +45,16 @@ impl Body {
             _ => None,
         }
     }
+}
+
+/// Whether a first line of JSON is a chunk that others follow, not a whole completion or a part of one.
+pub(super) fn is_first_of_lines(line: &[u8]) -> bool {
+    let mut reader = Reader::new(line);
+    let Ok(chunk) = Chunk::read(&mut reader, 1) else {
+        return false;
+    };
+    let is_whole = |choice: &Choice<'_>| choice.whole && chunk.extra("done") != Some(b"false");
+    chunk.has_choices && !chunk.first.as_ref().is_some_and(is_whole) && reader.finish().is_ok()
 }
 
 /// Whether a document is one object with choices in a list, as a caller expects it.
@@ -153,7 +167,7 @@ mod tests {
         let name = |bytes: &[u8]| match Body::sniff(bytes) {
             (Body::Unknown, at) => ("unknown", at),
             (Body::EventStream, at) => ("event stream", at),
-            (Body::Document(_), at) => ("document", at),
+            (Body::Document(_) | Body::Lines(_), at) => ("document", at),
             (Body::Html(_), at) => ("page", at),
         };
         assert_eq!(name(b" \r\n\xEF\xBB\xBF"), ("unknown", 6));

@@ -16,8 +16,8 @@
 //!
 //! `body` tells from the first byte what the body is. Of an event stream, the framing (`sse`) gives events; `event` says what
 //! an event says; `intake` takes that into the `answer`, whose `choice`s put text, reasoning and `tool_calls` together. All of
-//! them write into one `ledger`: the batch, the repairs, the bytes held. A document or a page is kept, and taken when the body
-//! ends. `clock` knows the times. How a stream ends is a value (`ending`) that each of them may return; only the decoder here
+//! them write into one `ledger`: the batch, the repairs, the bytes held. Each line of JSON lines is an event, too. A document or a
+//! page is kept, and taken when the body ends. `clock` knows the times. How a stream ends is a value (`ending`) that each of them may return; only the decoder here
 //! acts on it, once, and `outcome` is written from what they hold then.
 //!
 //! # What is clever, and has to change together
@@ -63,7 +63,7 @@ mod speech;
 mod tool_calls;
 
 pub use crate::attempt::Attempt;
-use crate::json::{Reader, Writer, typed};
+use crate::json::{Reader, Writer, is_json, typed};
 use crate::sse;
 use crate::text::{joined, lossy, push_number};
 pub use crate::usage::{TokenPrices, Tokens};
@@ -322,16 +322,19 @@ impl Decoder {
     #[cfg_attr(chatwire_speed, optimize(speed))]
     fn take(&mut self, mut bytes: &[u8], now: f64) -> Taken {
         if matches!(self.body, Body::Unknown) {
-            let (body, start) = Body::sniff(bytes);
+            let (mut body, start) = Body::sniff(bytes);
+            if matches!(body, Body::Document(_) | Body::Html(_)) {
+                bytes = bytes.get(start..).unwrap_or_default();
+            }
             match (&body, self.options.document) {
-                (Body::Document(_), false) => self.intake.ledger.repair(0, Repair::Json)?,
+                (Body::Document(_), false) => {
+                    self.intake.ledger.repair(0, Repair::Json)?;
+                    body = Body::Lines(Vec::new());
+                }
                 (Body::EventStream, true) => self.intake.ledger.repair(0, Repair::EventStream)?,
                 _ => {}
             }
             self.body = body;
-            if matches!(self.body, Body::Document(_) | Body::Html(_)) {
-                bytes = bytes.get(start..).unwrap_or_default();
-            }
         }
         match &mut self.body {
             Body::Unknown | Body::EventStream => self.intake.take_events(&mut self.sse, bytes, now),
@@ -342,11 +345,46 @@ impl Decoder {
                 }
                 Ok(())
             }
+            Body::Lines(_) => self.take_lines(bytes, now),
             Body::Html(page) => {
                 body::grow_page(page, bytes);
                 Ok(())
             }
         }
+    }
+
+    /// Takes the lines of JSON that these bytes complete. The first of them may show that the body is a document.
+    #[inline(never)]
+    fn take_lines(&mut self, mut bytes: &[u8], now: f64) -> Taken {
+        while let Body::Lines(line) = &mut self.body {
+            let end = memchr::memchr(b'\n', bytes);
+            let part = end.map_or(bytes, |at| bytes.get(..=at).unwrap_or_default());
+            body::grow_document(line, part, self.options.limits.max_event_bytes)?;
+            let is_first = self.intake.ledger.event == 0;
+            let Some(end) = end else {
+                if is_first {
+                    self.intake.clock.document_grew();
+                }
+                return Ok(());
+            };
+            bytes = bytes.get(end + 1..).unwrap_or_default();
+            let line = std::mem::take(line);
+            if is_first && !body::is_first_of_lines(&line) {
+                self.body = Body::Document(line);
+                return self.take(bytes, now);
+            }
+            let data = line.trim_ascii();
+            if !data.is_empty() {
+                let event = sse::Event {
+                    event: "message",
+                    data,
+                    id: "",
+                    unfinished: false,
+                };
+                self.intake.take_event(&event, now)?;
+            }
+        }
+        Ok(())
     }
 
     fn end_body(&mut self, reason: End, lost_because: &str, now: f64) {
@@ -366,6 +404,17 @@ impl Decoder {
 
     /// How the stream ends now that its body is over: takes what was kept until then.
     fn take_end(&mut self, is_lost: bool, now: f64) -> Box<Ending> {
+        let mut end_unsaid = Some(Repair::NoDone);
+        if let Body::Lines(line) = &mut self.body {
+            end_unsaid = None;
+            if self.intake.ledger.event == 0 {
+                self.body = Body::Document(std::mem::take(line));
+            } else if (is_done(line.trim_ascii()) || is_json(line))
+                && let Err(ending) = self.take_lines(b"\n", now)
+            {
+                return ending;
+            }
+        }
         let taken = match &mut self.body {
             Body::Document(document) => {
                 // A character cut short at the very end is the end of the document, and no damage.
@@ -384,11 +433,13 @@ impl Decoder {
                 return self.intake.take_document(document, is_lost, now);
             }
             Body::Html(page) => return body::html(page),
-            Body::Unknown | Body::EventStream => self.take_last_event(now).and_then(|()| self.intake.settle(now)),
+            Body::Unknown | Body::EventStream | Body::Lines(_) => {
+                self.take_last_event(now).and_then(|()| self.intake.settle(now))
+            }
         };
         match taken {
             Err(ending) => ending,
-            Ok(()) if self.intake.answer.is_finished() => self.intake.complete(Some(Repair::NoDone)),
+            Ok(()) if self.intake.answer.is_finished() => self.intake.complete(end_unsaid),
             Ok(()) if is_lost => Ending::lost(),
             Ok(()) if self.intake.is_empty() => Ending::empty(),
             Ok(()) => Ending::truncated(),

@@ -263,6 +263,29 @@ test("an_aborted_json_completion_rejects_with_what_had_arrived", async () => {
   assert.equal(served.cancelled, true);
 });
 
+test("json_lines_stream_as_they_come_and_are_truncated_where_they_are_cut_or_reset", async () => {
+  const headers = { "content-type": "application/x-ndjson" };
+  const line = (content: string, finish: string | null = null) => says(content, finish).slice(6, -1);
+  const first = await clientOf(serve([line("a")], { after: "silence", headers })).chat.completions.create({
+    ...hello,
+    stream: true,
+  });
+  const { value } = await first[Symbol.asyncIterator]().next();
+  assert.equal(value?.choices[0]?.delta.content, "a");
+  first.controller.abort();
+
+  for (const [rest, status, text] of [
+    [[line("b", "stop")], "complete", "ab"],
+    [[line("b").slice(0, 20)], "truncated", "a"],
+    [[], "truncated", "a"],
+    [[{ error: new TypeError("reset") }], "truncated", "a"],
+  ] as const) {
+    const served = serve([line("a"), ...rest], { headers });
+    const outcome = await clientOf(served).chat.completions.stream(hello).outcome();
+    assert.deepEqual([outcome.status, outcome.text], [status, text]);
+  }
+});
+
 test("an_error_thrown_from_a_stream_carries_its_outcome_out_of_sight", async () => {
   const { stream } = open([says("half an ans")]);
   const error = await failureOf(collect(stream));
