@@ -2,7 +2,7 @@
  * `stream()` and `runTools({ stream: true })`: chunks as they arrive, the completion as it grows, and an event for everything
  * that happens to it.
  */
-import type { OpenAI } from "./client.ts";
+import type { CompletionsClient } from "./client-parts.ts";
 import { APIError, OpenAIError } from "./errors.ts";
 import type { RequestOptions } from "./options.ts";
 import type {
@@ -177,7 +177,7 @@ export class ChatCompletionStream<ParsedT = null>
 
   /** Asks for a stream. */
   static createChatCompletion<ParsedT>(
-    client: OpenAI,
+    client: CompletionsClient,
     params: ChatCompletionStreamParams,
     options: RequestOptions = {},
   ): ChatCompletionStream<ParsedT> {
@@ -208,13 +208,13 @@ export class ChatCompletionStream<ParsedT = null>
     return linesOf(() => this[Symbol.asyncIterator](), this.controller);
   }
 
-  protected override _runTools(client: OpenAI, params: RunParams, options?: RunnerOptions): Promise<void> {
+  protected override _runTools(client: CompletionsClient, params: RunParams, options?: RunnerOptions): Promise<void> {
     this.#failsUnfinished = true; // before a tool is called with half of its arguments
     return super._runTools(client, params, options);
   }
 
   protected override async _createChatCompletion(
-    client: OpenAI,
+    client: CompletionsClient,
     params: ChatCompletionCreateParams,
     options: RequestOptions,
   ): Promise<ParsedChatCompletion<ParsedT>> {
@@ -388,7 +388,7 @@ export class ChatCompletionStreamingRunner<ParsedT = null>
 
   /** Starts a run. */
   static runTools<ParsedT = null>(
-    client: OpenAI,
+    client: CompletionsClient,
     params: RunParams,
     options?: RunnerOptions,
   ): ChatCompletionStreamingRunner<ParsedT> {

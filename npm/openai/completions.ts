@@ -3,10 +3,17 @@
  */
 import type { APIPromise } from "./api-promise.ts";
 import { ChatCompletionStream, ChatCompletionStreamingRunner, type ChatCompletionStreamParams } from "./chat-stream.ts";
-import type { OpenAI } from "./client.ts";
+import type { ResourceClient } from "./client-parts.ts";
 import { OpenAIError } from "./errors.ts";
 import type { RequestOptions } from "./options.ts";
-import { CursorPage, Page, type PagePromise, pagesOf } from "./pages.ts";
+import {
+  type ChatCompletionStoreMessagesPage,
+  type ChatCompletionsPage,
+  CursorPage,
+  Page,
+  type PagePromise,
+  pagesOf,
+} from "./pages.ts";
 import type * as params from "./params.ts";
 import { type ExtractParsedContentFromParams, parseChatCompletion, validateInputTools } from "./parsing.ts";
 import type * as runnable from "./runnable.ts";
@@ -69,18 +76,15 @@ import type {
   ParsedFunctionToolCall,
 } from "./types.ts";
 
-/** Completions page by page. */
-export type ChatCompletionsPage = CursorPage<shapes.ChatCompletion>;
-/** Messages of a stored completion, page by page. */
-export type ChatCompletionStoreMessagesPage = CursorPage<shapes.ChatCompletionStoreMessage>;
+export type { ChatCompletionStoreMessagesPage, ChatCompletionsPage };
 
 const CHAT = "/chat/completions";
 
 /** The part of a client that its resources use. */
 class Resource {
-  protected readonly _client: OpenAI;
+  protected readonly _client: ResourceClient;
 
-  constructor(client: OpenAI) {
+  constructor(client: ResourceClient) {
     this._client = client;
     Object.defineProperty(this, "_client", { enumerable: false });
   }
@@ -354,7 +358,7 @@ export declare namespace Models {
 }
 
 function listed<Page, Item>(
-  client: OpenAI,
+  client: ResourceClient,
   path: string,
   Class: Parameters<typeof pagesOf<Page, Item>>[0],
   query: object | null | undefined,

@@ -3,6 +3,7 @@
  */
 import { APIPromise, type WithRequestID } from "./api-promise.ts";
 import { OpenAIError } from "./errors.ts";
+import type { ChatCompletion, ChatCompletionStoreMessage } from "./shapes.ts";
 
 /** A list, as a server gives it. */
 export interface PageResponse<Item> {
@@ -116,3 +117,8 @@ export function pagesOf<Page, Item>(
     },
   });
 }
+
+/** Completions page by page. */
+export type ChatCompletionsPage = CursorPage<ChatCompletion>;
+/** Messages of a stored completion, page by page. */
+export type ChatCompletionStoreMessagesPage = CursorPage<ChatCompletionStoreMessage>;

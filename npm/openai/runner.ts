@@ -2,13 +2,12 @@
  * A conversation that goes on by itself, with the events and finals of the `openai` package: what `stream()` and `runTools()`
  * share, and `runTools()` without streams.
  */
-import type { OpenAI } from "./client.ts";
+import type { CompletionsClient } from "./client-parts.ts";
 import { type BaseEvents, EventStream } from "./emitter.ts";
 import { OpenAIError } from "./errors.ts";
 import type { RequestOptions } from "./options.ts";
 import type { ChatCompletionCreateParams, ParsedChatCompletion } from "./params.ts";
 import { isAutoParsableTool, type ParsingParams, parseChatCompletion } from "./parsing.ts";
-import type { AnyTool } from "./runnable.ts";
 import type {
   ChatCompletion,
   ChatCompletionAssistantMessageParam,
@@ -57,9 +56,15 @@ export interface AbstractChatCompletionRunnerEvents extends BaseEvents {
   totalUsage: (usage: CompletionUsage) => void;
 }
 
+/** A tool as the loop of a run sees it. `runnable.ts` has the types by which callers write one. */
+export interface RunTool {
+  type: string;
+  function: object;
+}
+
 /** Parameters of a run, as its loop sees them. */
 export type RunParams = Omit<ChatCompletionCreateParams, "tools"> & {
-  tools: readonly AnyTool[];
+  tools: readonly RunTool[];
   toolContext?: unknown;
 };
 
@@ -194,7 +199,7 @@ export class AbstractChatCompletionRunner<
 
   /** Asks for one answer. */
   protected async _createChatCompletion(
-    client: OpenAI,
+    client: CompletionsClient,
     params: ChatCompletionCreateParams,
     options: RequestOptions,
   ): Promise<ParsedChatCompletion<ParsedT>> {
@@ -206,7 +211,7 @@ export class AbstractChatCompletionRunner<
   }
 
   /** Answer after answer, with the tools that they call, until one calls none. */
-  protected async _runTools(client: OpenAI, params: RunParams, options: RunnerOptions = {}): Promise<void> {
+  protected async _runTools(client: CompletionsClient, params: RunParams, options: RunnerOptions = {}): Promise<void> {
     const { maxChatCompletions = MAX_COMPLETIONS, afterCompletion, ...request } = options;
     const { tool_choice = "auto", stream: _, toolContext, ...rest } = params;
     const given = params.tools;
@@ -322,7 +327,11 @@ export class ChatCompletionRunner<ParsedT = null> extends AbstractChatCompletion
   ParsedT
 > {
   /** Starts a run. */
-  static runTools<ParsedT>(client: OpenAI, params: RunParams, options?: RunnerOptions): ChatCompletionRunner<ParsedT> {
+  static runTools<ParsedT>(
+    client: CompletionsClient,
+    params: RunParams,
+    options?: RunnerOptions,
+  ): ChatCompletionRunner<ParsedT> {
     const runner = new ChatCompletionRunner<ParsedT>();
     runner._run(() => runner._runTools(client, params, options));
     return runner;
@@ -352,7 +361,7 @@ function assertSingle({ n }: { n?: number | null }): void {
 }
 
 /** The functions by name. */
-function runnablesOf(tools: readonly AnyTool[]): Map<string, Runnable> {
+function runnablesOf(tools: readonly RunTool[]): Map<string, Runnable> {
   const runnables = new Map<string, Runnable>();
   for (const tool of tools) {
     const definition = definitionOf(tool);
@@ -374,7 +383,7 @@ function runnablesOf(tools: readonly AnyTool[]): Map<string, Runnable> {
 }
 
 /** A tool as it is sent. */
-function definitionOf(tool: AnyTool): ChatCompletionTool {
+function definitionOf(tool: RunTool): ChatCompletionTool {
   if (tool.type !== "function") return tool as ChatCompletionTool;
   const isMade = isAutoParsableTool(tool);
   const {

@@ -6,7 +6,7 @@
  */
 import { type ChatStream, Chatwire, type Timeouts, type RequestOptions as WireOptions } from "chatwire";
 import { APIPromise, withRequestID } from "./api-promise.ts";
-import type { OpenAI } from "./client.ts";
+import type { RequestSettings } from "./client-parts.ts";
 import { type FailedCall, OpenAIError, toOpenAIError } from "./errors.ts";
 import { type Fetch, loggerOf, mergedHeaders, type RequestOptions } from "./options.ts";
 import type { ChatCompletion, ChatCompletionChunk } from "./shapes.ts";
@@ -35,14 +35,14 @@ export interface TransportSettings {
 }
 
 export class Transport {
-  readonly #client: OpenAI;
+  readonly #client: RequestSettings;
   readonly #settings: TransportSettings;
   readonly #sending = new Map<string, Sending>();
   #next = 0;
   #inner: { made: string; chatwire: Chatwire } | undefined;
   #keyFailure: unknown;
 
-  constructor(client: OpenAI, settings: TransportSettings) {
+  constructor(client: RequestSettings, settings: TransportSettings) {
     this.#client = client;
     this.#settings = settings;
   }

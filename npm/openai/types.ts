@@ -1,7 +1,7 @@
 /**
  * Every type of Chat Completions by its name, from one place. Types only.
  */
-export type { ChatCompletionsPage } from "./completions.ts";
+export type { ChatCompletionsPage } from "./pages.ts";
 export type {
   ChatCompletionAudioParam,
   ChatCompletionCreateParams,
