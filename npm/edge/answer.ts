@@ -20,7 +20,7 @@ export const EVENT_STREAM = "text/event-stream";
 const BLANK = 32;
 const MAX_BLANK_BYTES = 64 * 1024;
 /** An error is no longer than this, and a completion says sooner that it is one. */
-const MAX_PEEKED_BYTES = 64 * 1024;
+const MAX_PEEKED_BYTES = 1024 * 1024;
 /** The most bytes that may come before the first token. */
 const MAX_PRELUDE_BYTES = 1024 * 1024;
 
@@ -30,7 +30,7 @@ const TRIED = { headers: { "x-should-retry": "false" } };
  * An event stream is not waited for: its first bytes may take as long as the model thinks.
  * @throws {Problem} 502, it is a page, an error or nothing
  */
-export async function answerOf(response: Response): Promise<Answer> {
+export async function answerOf(response: Response, secrets: readonly string[] = []): Promise<Answer> {
   if (!response.body) throw nothing();
   const inlet = inletOf(response.body);
   const contentType = response.headers.get("content-type") ?? "";
@@ -49,22 +49,24 @@ export async function answerOf(response: Response): Promise<Answer> {
     );
   }
   // An error says so first, or has no choices.
-  while (!/"choices"\s*:/.test(text) && some.length < MAX_PEEKED_BYTES) {
-    const bytes = await inlet.next();
+  while (!HAS_CHOICES.test(text)) {
+    const bytes = some.length < MAX_PEEKED_BYTES ? await inlet.next() : undefined;
     if (!bytes) {
-      // The answer has no choices. One without words of an error is passed as it is.
-      if (!/"(?:error|errors|detail|message|msg|base_resp)"\s*:/.test(text)) break;
-      throw errorIn(text);
+      inlet.cancel();
+      throw errorIn(text, secrets);
     }
     some = joined(some, bytes).slice();
     text = new TextDecoder().decode(some).trimStart();
   }
   if (/^\{\s*"error"\s*:\s*[^n\s]/.test(text)) {
     inlet.cancel();
-    throw errorIn(text);
+    throw errorIn(text, secrets);
   }
   return { inlet, first: some, contentType: "application/json" };
 }
+
+/** A list of choices: a completion has one, and what has none is an error, whatever else is in it. */
+const HAS_CHOICES = /"choices"\s*:\s*\[/;
 
 /** The first bytes that say something. Blanks, as some send to keep a connection open, do not. */
 async function readSome(inlet: Inlet): Promise<Uint8Array> {
@@ -82,10 +84,10 @@ function nothing(): Problem {
   return new Problem(502, "upstream_sent_nothing", "The provider answered with nothing. Try again in a moment.", TRIED);
 }
 
-function errorIn(text: string): Problem {
+function errorIn(text: string, secrets: readonly string[]): Problem {
   let words: string | undefined;
   try {
-    words = publicWords(wordsIn(JSON.parse(text)));
+    words = publicWords(wordsIn(JSON.parse(text)), secrets);
   } catch {
     // The text is cut off, and its beginning may be misleading.
   }
@@ -127,7 +129,12 @@ export class FirstToken {
  * @param patience milliseconds to wait for it
  * @throws {Problem} 502, the answer failed or ended before; 504, it did not come in time
  */
-export async function untilFirstToken(answer: Answer, options: DecoderOptions, patience: number): Promise<Answer> {
+export async function untilFirstToken(
+  answer: Answer,
+  options: DecoderOptions,
+  patience: number,
+  secrets: readonly string[],
+): Promise<Answer> {
   const { inlet } = answer;
   const decoder = new ChatDecoder({ ...options, output: "events" });
   const read: Uint8Array[] = answer.first ? [answer.first] : [];
@@ -152,7 +159,7 @@ export async function untilFirstToken(answer: Answer, options: DecoderOptions, p
         if (status === "complete" && finishReason !== null) return { ...answer, first: joined(...read) };
         inlet.cancel();
         if (isLate) throw new Problem(504, "upstream_timeout", "The provider did not answer in time.", TRIED);
-        const words = publicWords(wordsIn((error as { error?: unknown } | undefined)?.error));
+        const words = publicWords(wordsIn((error as { error?: unknown } | undefined)?.error), secrets);
         throw new Problem(502, "upstream_failed", words ?? "The provider's answer failed before it began.", TRIED);
       }
       bytes = undefined;

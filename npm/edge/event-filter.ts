@@ -10,19 +10,41 @@
  * holds that both find the same lines.
  */
 import { joined } from "./bytes.ts";
-import { publicValue } from "./words.ts";
+import { parseExactly } from "./exact-json.ts";
+import { publicText, publicValue, WORDS, wordsIn } from "./words.ts";
 
 const LF = 10;
 const CR = 13;
 const NOTHING = new Uint8Array(0);
 /** An event that is longer than this is no part of a chat. */
-const MAX_EVENT_BYTES = 16 * 1024 * 1024;
+export const MAX_EVENT_BYTES = 16 * 1024 * 1024;
 /** Bytes of the read before in which a blank line can have begun. */
 const SEAM_BYTES = 3;
 
-/** Signs of an event that is more than a piece of the answer. Inside a JSON string their quotes would be escaped. */
+/** Signs of a chunk that is more than a piece of the answer. Inside a JSON string their quotes would be escaped. */
 const OF_INTEREST =
-  /"(?:errors?|error_message|detail|message|msg|title|reason|base_resp)"\s*:|(?:^|\n|\r)data:\s*\[\s*\{|"usage"\s*:\s*\{|"finish_reason"\s*:\s*"|(?:^|\n|\r)event/;
+  /"(?:(?:errors?|error_message|details?|message|msg|title|reason|base_resp)"\s*:|usage"\s*:\s*\{|finish_reason"\s*:\s*")/;
+/** A part of each of these signs: most reads have none, and searching for parts that are rare takes a fraction of the time. */
+const HINTS = /rror|etail|essage"|msg"|title"|reason"\s*:\s*"|base_resp"|usage"\s*:\s*\{/;
+/** The beginning of a chunk, whole or not. */
+const CHUNK = /^\s*\{[\s\S]*"choices"\s*:\s*\[\s*\{/;
+
+/** Whether a text is made of nothing but chunks with choices, each in one line of data. Others are not the model's words. */
+function hasChunksOnly(text: string): boolean {
+  for (let at = 0; at < text.length; ) {
+    const line = text.indexOf("\n", at);
+    const end = line < 0 ? text.length : line;
+    if (end > at && !(text.startsWith("data:", at) && hasChoices(text, at, end))) return false;
+    at = end + 1;
+  }
+  return true;
+}
+
+function hasChoices(text: string, from: number, to: number): boolean {
+  const at = text.indexOf('choices":[{', from);
+  if (at > 0 && at < to) return text[at - 1] === '"';
+  return /^data: ?(?:\[DONE\]\r?$|\{.*"choices"\s*:\s*\[\s*\{)/.test(text.slice(from, to));
+}
 
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
@@ -84,6 +106,20 @@ export class EventFilter {
     return this.#passed(whole);
   }
 
+  /**
+   * A whole answer in JSON, as it may pass.
+   * @throws {SyntaxError} it is to be changed, and is no JSON
+   */
+  whole(bytes: Uint8Array): Uint8Array {
+    const text = decoder.decode(bytes);
+    if (!this.#change && !OF_INTEREST.test(text) && !this.#namesSecret(text)) return bytes;
+    const { value, print } = parseExactly(text);
+    const shown = this.#shown(value);
+    if (!this.#change && shown === value) return bytes;
+    const passed = this.#change && isObject(shown) ? this.#change(shown) : shown;
+    return encoder.encode((isObject(passed) ? print(passed) : undefined) ?? JSON.stringify(passed));
+  }
+
   /** The body is over: what is left of it. */
   end(): Uint8Array {
     const rest = joined(...this.#held);
@@ -103,7 +139,7 @@ export class EventFilter {
     const isHalfTakenOut = this.#isTakenOut;
     this.#last = whole.at(-1) ?? 0;
     this.#isTakenOut = false;
-    if (!isHalfTakenOut && !this.#change && !OF_INTEREST.test(decoder.decode(whole))) return whole;
+    if (!isHalfTakenOut && !this.#change && !this.#isOfInterest(decoder.decode(whole))) return whole;
     const passed: Uint8Array[] = isHalfTakenOut ? [] : [half];
     for (const event of eventsOf(whole.subarray(half.length))) {
       const own = this.#event(event);
@@ -116,56 +152,159 @@ export class EventFilter {
   /** One event, as it may pass. */
   #event(bytes: Uint8Array): Uint8Array {
     const text = decoder.decode(bytes);
-    if (!this.#change && !OF_INTEREST.test(text)) return bytes;
-    const value = dataOf(text);
-    if (value === undefined) return bytes;
-    // Some services list their errors.
-    if (Array.isArray(value)) return value.some(isChunk) ? bytes : this.#shown(value, text);
-    const choices = Array.isArray(value.choices) ? (value.choices as unknown[]) : [];
-    for (const choice of choices) {
+    if (!this.#change && !this.#isOfInterest(text)) return bytes;
+    const data = dataOf(text);
+    const value = objectIn(data);
+    if (value === undefined) return this.#text(text, data, bytes);
+    const isList = Array.isArray(value);
+    const all = isList ? value : [value];
+    for (const one of all) this.#note(one);
+    const [only] = all;
+    if (!isList && this.#hidesUsage && isUsageAlone(only)) return NOTHING;
+    const shown = all.map((one) => this.#shown(one));
+    const passed = this.#change ? shown.flatMap((one) => this.#changed(one) ?? []) : shown;
+    if (passed.length === 0 && all.length > 0) return NOTHING;
+    const isSame = passed.every((one, at) => one === all[at]) && this.#around(text) === text;
+    // An error that stands there by itself becomes an event.
+    const isEvent = /^\ufeff?data:/m.test(text) || !all.some((one) => isObject(one) && isFailure(one));
+    if (isSame && isEvent && !this.#change) return bytes;
+    const [type = ""] = (this.#change ? /^event: ?[\w.-]*$/m : /^event:[^\r\n]*/m).exec(this.#around(text)) ?? [];
+    return encoder.encode(`${type && `${type}\n`}data: ${JSON.stringify(isList ? passed : passed[0])}\n\n`);
+  }
+
+  #isOfInterest(text: string): boolean {
+    return (HINTS.test(text) && OF_INTEREST.test(text)) || !hasChunksOnly(text) || this.#namesSecret(text);
+  }
+
+  #namesSecret(text: string): boolean {
+    return this.#secrets.some((secret) => text.includes(secret));
+  }
+
+  /** Whether a choice has ended, and the usage has come. */
+  #note(value: unknown): void {
+    if (!isObject(value)) return;
+    for (const choice of choicesOf(value)) {
       const { index, finish_reason } = (choice ?? {}) as { index?: unknown; finish_reason?: unknown };
       if (typeof finish_reason === "string") this.#finished.add(index ?? 0);
     }
-    const hasUsage = typeof value.usage === "object" && value.usage !== null;
-    if (hasUsage) this.#hasUsage = true;
-    if (isError(value, choices.length)) return this.#shown(value, text);
-    if (hasUsage && choices.length === 0 && this.#hidesUsage) return NOTHING;
-    if (!this.#change) return bytes;
-    const changed = this.#change(value);
-    return changed === null ? NOTHING : encoder.encode(`data: ${JSON.stringify(changed)}\n\n`);
+    if (isObject(value.usage)) this.#hasUsage = true;
   }
 
-  /** An error, as callers may read it. */
-  #shown(error: unknown, text: string): Uint8Array {
-    const shown = publicValue(error, this.#secrets);
-    const [type = ""] = /^event:[^\r\n]*/m.exec(text) ?? [];
-    return encoder.encode(`${type && `${type}\n`}data: ${JSON.stringify(shown)}\n\n`);
+  /** An event without a value is nobody's answer, but for a chunk that is cut off: its words are the provider's. */
+  #text(text: string, data: string, bytes: Uint8Array): Uint8Array {
+    // The hook sees objects: nothing else passes beside it.
+    if (this.#change) return data.trim() === "[DONE]" ? encoder.encode("data: [DONE]\n\n") : NOTHING;
+    const around = this.#around(text);
+    const shown = CHUNK.test(data)
+      ? around
+      : around.replace(/^(\ufeff?data:)([^\r\n]*)/gm, (_, field: string, words: string) => {
+          return field + publicText(words, this.#secrets);
+        });
+    return shown === text ? bytes : encoder.encode(shown);
+  }
+
+  /** The text of an event whose comments and fields callers may read; its data are left alone. */
+  #around(text: string): string {
+    return text.replace(
+      /^(?!\ufeff?data:|retry: ?\d+$)((?:event|id)?:)?([^\r\n]+)/gm,
+      (_, field = "", words: string) => {
+        return field + publicText(words, this.#secrets);
+      },
+    );
+  }
+
+  /** A value as callers may read it: the same one where nothing is hidden in it. */
+  #shown(value: unknown): unknown {
+    if (!isObject(value)) return publicValue(value, this.#secrets);
+    const choices = choicesOf(value);
+    const isAnswer = choices.length > 0 || (("choices" in value || isObject(value.usage)) && !isFailure(value));
+    const shown = isAnswer ? this.#withPublicWords(value, choices) : publicValue(value, this.#secrets);
+    return JSON.stringify(shown) === JSON.stringify(value) ? value : shown;
+  }
+
+  /** A chunk, in which only an error's words are the provider's. The provider's key is nobody's word. */
+  #withPublicWords(value: Record<string, unknown>, choices: readonly unknown[]): unknown {
+    const own = (given: Record<string, unknown>) =>
+      Object.fromEntries(
+        Object.entries(given).map(([name, member]) => [
+          name,
+          WORDS.includes(name) ? publicValue(member, this.#secrets) : member,
+        ]),
+      );
+    const shown = {
+      ...own(value),
+      ...(choices.length > 0 && { choices: choices.map((one) => (isObject(one) ? withPublicError(one, own) : one)) }),
+    };
+    if (!this.#namesSecret(JSON.stringify(shown))) return shown;
+    return withoutSecrets(shown, this.#secrets);
+  }
+
+  /** The value as the hook leaves it; `undefined` where it leaves it out. An error without an answer is told in few words. */
+  #changed(value: unknown): unknown {
+    if (!isObject(value)) return undefined;
+    const isError = choicesOf(value).length === 0 && !isObject(value.usage);
+    return (isError ? errorAlone(value) : undefined) ?? this.#change?.(value) ?? undefined;
   }
 }
 
-/** The value of an event's data, where that is an object or a list. */
-function dataOf(text: string): Record<string, unknown> | unknown[] | undefined {
+/** The data of an event; of a text that is no event, all of it. */
+function dataOf(text: string): string {
   const lines = [...text.matchAll(/^\ufeff?data:? ?(.*)$/gm)].map(([, line = ""]) => line.replace(/\r$/, ""));
+  return lines.length > 0 ? lines.join("\n") : /^\s*[[{]/.test(text) ? text : "";
+}
+
+/** The object or the list that a text stands for. */
+function objectIn(data: string): Record<string, unknown> | unknown[] | undefined {
   try {
-    const value: unknown = JSON.parse(lines.length > 0 ? lines.join("\n") : text);
+    const value: unknown = JSON.parse(data);
     return typeof value === "object" && value !== null ? (value as Record<string, unknown> | unknown[]) : undefined;
   } catch {
     return undefined;
   }
 }
 
-function isChunk(value: unknown): boolean {
-  return typeof value === "object" && value !== null && "choices" in value;
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** An error says so, or has words and no answer. */
-function isError(value: Record<string, unknown>, choices: number): boolean {
-  const { error, errors } = value;
-  if ((error !== undefined && error !== null && error !== false) || Array.isArray(errors)) return true;
-  if (choices > 0 || value.usage) return false;
-  return ["error_message", "detail", "message", "msg", "title", "reason", "base_resp"].some(
-    (name) => value[name] !== undefined && value[name] !== null,
-  );
+function choicesOf({ choices }: Record<string, unknown>): readonly unknown[] {
+  return Array.isArray(choices) ? choices : [];
+}
+
+function isUsageAlone(value: unknown): boolean {
+  return isObject(value) && isObject(value.usage) && choicesOf(value).length === 0 && !isFailure(value);
+}
+
+function isFailure({ error, errors }: Record<string, unknown>): boolean {
+  return (error !== undefined && error !== null && error !== false) || Array.isArray(errors);
+}
+
+/** A choice, whose `error` is the provider's; a `message` in it is the model's. */
+function withPublicError(
+  choice: Record<string, unknown>,
+  own: (given: Record<string, unknown>) => Record<string, unknown>,
+): Record<string, unknown> {
+  return "error" in choice ? { ...choice, ...own({ error: choice.error }) } : choice;
+}
+
+/** A copy of a value in which the gateway's keys are no more. */
+function withoutSecrets(value: unknown, secrets: readonly string[]): unknown {
+  if (typeof value === "string") return secrets.reduce((text, secret) => text.replaceAll(secret, "[key]"), value);
+  if (Array.isArray(value)) return value.map((one) => withoutSecrets(one, secrets));
+  if (!isObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, own]) => [name, withoutSecrets(own, secrets)]));
+}
+
+/** An error without what services quote of an answer in it (`failed_generation`). */
+function errorAlone(value: Record<string, unknown>): Record<string, unknown> | undefined {
+  if (!isObject(value.error)) {
+    const words = wordsIn(value);
+    return words === undefined
+      ? undefined
+      : { error: { message: words, type: "server_error", param: null, code: null } };
+  }
+  const { message, type, param, code } = value.error;
+  return { error: { message, type, param, code } };
 }
 
 /** The last bytes of all pieces. */

@@ -6,7 +6,7 @@ import { ChatDecoder, type DecoderOptions, type Outcome } from "chatwire";
 import { type Answer, FirstToken } from "./answer.ts";
 import { joined } from "./bytes.ts";
 import { type Inlet, outletOf } from "./ends.ts";
-import { EventFilter, type EventFilterOptions } from "./event-filter.ts";
+import { EventFilter, type EventFilterOptions, MAX_EVENT_BYTES } from "./event-filter.ts";
 import type { Problem } from "./problem.ts";
 import type { Asked } from "./usage-record.ts";
 
@@ -101,8 +101,9 @@ class Passing {
   /** When the caller last took bytes while others waited, or the first of them began to wait; and the one timer of all writes. */
   #writingSince = 0;
   #writing: Timer | undefined;
-  /** The bytes so far of a JSON answer that is to be changed. */
+  /** The bytes so far of a JSON answer. */
   readonly #whole: Uint8Array[] = [];
+  #wholeBytes = 0;
   /** The functions that wait for the caller to take bytes. */
   #giveUpWriting: () => void = () => {};
 
@@ -127,9 +128,10 @@ class Passing {
     try {
       const open = answer instanceof Promise ? await answer : answer;
       this.#start(open);
-      if (open.contentType !== "application/json") filter = new EventFilter({ ...this.#passage.filter, ...open });
+      const own = new EventFilter({ ...this.#passage.filter, ...open });
+      if (open.contentType !== "application/json") filter = own;
       await this.#pass(open, filter);
-      this.#passChanged();
+      if (!filter) await this.#passWhole(own);
     } catch (error) {
       if (this.#inlet) {
         if (this.#reason === "closed") this.#reason = "lost";
@@ -177,7 +179,7 @@ class Passing {
         this.#readingSince = 0;
         if (!bytes) return;
       }
-      const passed = filter ? filter.push(bytes) : this.#heldForChange(bytes);
+      const passed = filter ? filter.push(bytes) : this.#hold(bytes);
       if (passed.length > 0) this.#passage.passed?.(passed);
       const isTaken = this.#isGone || passed.length === 0 ? undefined : this.#write(passed);
       this.#account(bytes, contentType, idle);
@@ -194,20 +196,20 @@ class Passing {
     }
   }
 
-  /** A JSON answer that is to be changed is passed on when it is whole. */
-  #heldForChange(bytes: Uint8Array): Uint8Array {
-    if (!this.#passage.filter.change) return bytes;
+  /** A JSON answer is passed on when it is whole: an error may stand at its end, and the hook may change it. */
+  #hold(bytes: Uint8Array): Uint8Array {
+    this.#wholeBytes += bytes.length;
+    if (this.#wholeBytes > MAX_EVENT_BYTES) throw new RangeError("An answer is too long.");
     this.#whole.push(bytes.slice());
     return NOTHING;
   }
 
-  #passChanged(): void {
-    const { change } = this.#passage.filter;
-    if (!change || this.#whole.length === 0 || this.#isGone) return;
-    const changed = change(JSON.parse(new TextDecoder().decode(joined(...this.#whole))));
-    const bytes = new TextEncoder().encode(JSON.stringify(changed));
+  async #passWhole(filter: EventFilter): Promise<void> {
+    clearTimeout(this.#reading);
+    if (this.#whole.length === 0 || this.#isGone) return;
+    const bytes = filter.whole(joined(...this.#whole));
     this.#passage.passed?.(bytes);
-    void this.#outlet.pass(bytes);
+    await this.#write(bytes);
   }
 
   #account(bytes: Uint8Array, contentType: string, idle: number): void {

@@ -17,7 +17,7 @@ import { Problem, Refusal, safeHeaders } from "./problem.ts";
 import { type Exports, register, withExports } from "./registry.ts";
 import { relay } from "./relay.ts";
 import { type ChatRequest, chatRequestOf, limitsOf, modelsFor, readJSON } from "./request.ts";
-import { keysInOrder, problemOf, type UpstreamKey } from "./upstream.ts";
+import { keysInOrder, problemOf, secretsOf, type UpstreamKey } from "./upstream.ts";
 import { openRecord } from "./usage-record.ts";
 import { limitsReport, metricsOf, usageReport } from "./usage-report.ts";
 
@@ -219,7 +219,9 @@ async function modelsOf(c: Context<Env>): Promise<ModelList> {
   if (names)
     return { object: "list", data: names.map((id) => ({ id, object: "model", created: 0, owned_by: "gateway" })) };
   const [key] = keysInOrder(configuration.anyModel.places[0]) as [UpstreamKey];
-  return key.client.models.list({ signal: c.req.raw.signal }).catch(rethrown);
+  return key.client.models.list({ signal: c.req.raw.signal }).catch((error: unknown) => {
+    throw problemOf(error, secretsOf(configuration.anyModel.places));
+  });
 }
 
 async function giveToken(c: Context<Env>): Promise<Response> {
@@ -412,8 +414,4 @@ async function resume(c: Context<Env>): Promise<Response> {
   const id = c.req.param("id") ?? "";
   if (c.req.method === "DELETE") return stopKept(configuration.streams, id, caller);
   return readKept(configuration.streams, id, caller, c.req.header("last-event-id"));
-}
-
-function rethrown(error: unknown): never {
-  throw problemOf(error);
 }

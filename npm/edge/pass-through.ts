@@ -12,7 +12,7 @@ import { Problem, safeHeaders } from "./problem.ts";
 import { patienceOf } from "./relay.ts";
 import { type ChatRequest, providerBodyOf } from "./request.ts";
 import { promptTokensOf, UNITS_PER_TOKEN } from "./reservation.ts";
-import { type Attempt, attempted, keysInOrder, problemOf, type UpstreamKey } from "./upstream.ts";
+import { type Attempt, attempted, keysInOrder, problemOf, secretsOf, type UpstreamKey } from "./upstream.ts";
 import { isCount, numbersOf, openRecord } from "./usage-record.ts";
 
 /**
@@ -94,7 +94,7 @@ export async function passThrough(passing: Passing): Promise<Response> {
   } catch (error) {
     attempt.release?.();
     key.busy--;
-    const problem = problemOf(error);
+    const problem = problemOf(error, secretsOf(request.route.places));
     const asked = { promptTokens: attempt.isSent && signal.aborted ? promptTokensOf(params) : null, prices };
     const outcome = signal.aborted ? "aborted" : "error";
     void record.close({ ...numbersOf(asked), status: problem.status, outcome, disconnected: signal.aborted });

@@ -19,6 +19,7 @@ import {
   mayAskNext,
   problemOf,
   refusesStreamOptions,
+  secretsOf,
   type Upstream,
   type UpstreamKey,
 } from "./upstream.ts";
@@ -88,7 +89,7 @@ export async function relay(admitted: Admitted): Promise<Relayed> {
       signal,
       writeTimeout,
       answerTimeout,
-      problemOf,
+      problemOf: (error) => problemOf(error, secretsOf(request.route.places)),
       passed: admitted.gathering?.add,
     });
     void ended.then((ending) => {
@@ -102,7 +103,7 @@ export async function relay(admitted: Admitted): Promise<Relayed> {
     return { response: new Response(body, { headers }), record: record.value };
   } catch (error) {
     opening.end();
-    const problem = problemOf(error);
+    const problem = problemOf(error, secretsOf(request.route.places));
     const isAborted = error instanceof APIUserAbortError;
     const isUnanswered = isAborted || problem.status === 504;
     void record.close({
@@ -173,7 +174,7 @@ class Opening {
     let open = answer;
     for (;;) {
       try {
-        return { ...open, ...(await untilFirstToken(open, open.decoder, open.firstToken)) };
+        return { ...open, ...(await untilFirstToken(open, open.decoder, open.firstToken, open.secrets)) };
       } catch (error) {
         if (this.#isLast || !mayAskNext(error)) throw error;
         open = await this.#open();
@@ -244,10 +245,9 @@ class Opening {
       upstreamModel: place.model ?? (request.model || null),
       upstreamRequestId: publicId(response.headers.get("x-request-id")),
     });
-    const answer = await answerOf(response);
+    const answer = await answerOf(response, [...key.secrets]);
     const { firstToken, idle } = patienceOf(place);
     const decoder = { ...this.#decoderOf(place, provider), started: this.#started };
-    const { apiKey } = key;
     const asked = askedOf(place, provider);
     return {
       ...answer,
@@ -255,7 +255,7 @@ class Opening {
       asked,
       firstToken,
       idle,
-      secrets: typeof apiKey === "string" && apiKey ? [apiKey] : [],
+      secrets: [...key.secrets],
     };
   }
 

@@ -22,7 +22,7 @@ import { type Limits, limitProblem, type RequestLeases } from "./limits.ts";
 import type { LengthField, ProviderOptions } from "./options.ts";
 import { type PriceOf, priceList } from "./prices.ts";
 import { Problem } from "./problem.ts";
-import { publicWords, wordsIn } from "./words.ts";
+import { publicText, publicWords, wordsIn } from "./words.ts";
 
 /** A provider, ready to be asked for one of its models. */
 export interface Upstream {
@@ -47,6 +47,8 @@ export interface UpstreamKey {
   weight: number;
   /** Answers under way. */
   busy: number;
+  /** The texts that its requests are authenticated with: no caller may read them. */
+  secrets: ReadonlySet<string>;
 }
 
 /** A provider's keys, the least busy first. */
@@ -102,9 +104,11 @@ export function upstreamOf(
   const options: ClientOptions = { ...own, ...(prices && { prices }) };
   const keyOf = (apiKey: ProviderOptions["apiKey"], weight: number): UpstreamKey => {
     const cooldowns = new Cooldowns(cooldown);
+    const secrets = new Set<string>();
     const send: Fetch = (url, init) => {
       const attempt = attempts.get(init.headers.get(ATTEMPT_HEADER) ?? "");
       init.headers.delete(ATTEMPT_HEADER);
+      keepSecrets(secrets, init.headers);
       const target = targetOf(attempt, url, init);
       const request = async (own: FetchInit) => {
         const cooling = attempt && cooldowns.refusal(attempt.model ?? "");
@@ -123,7 +127,7 @@ export function upstreamOf(
       return limits.attempt(from, init, attempt?.pass?.params, request);
     };
     const made = { ...options, fetch: send, ...(apiKey !== undefined && { apiKey }) };
-    return { client: new Chatwire(made), apiKey, weight, busy: 0 };
+    return { client: new Chatwire(made), apiKey, weight, busy: 0, secrets };
   };
   return {
     name,
@@ -140,12 +144,38 @@ export function upstreamOf(
 
 type FetchInit = Parameters<Fetch>[1];
 
+/** Headers in which services take keys. */
+const KEY_HEADERS = ["authorization", "api-key", "x-api-key", "x-goog-api-key", "cf-aig-authorization"];
+/** Shorter ones are words of many texts. */
+const SECRET_LENGTH = 8;
+/** Keys that a function gives change, and the last ones may still be spoken of. */
+const MOST_SECRETS = 8;
+
+function keepSecrets(secrets: Set<string>, headers: Headers): void {
+  for (const name of KEY_HEADERS) {
+    const secret = headers.get(name)?.replace(/^\w+ +/, "");
+    if (!secret || secret.length < SECRET_LENGTH || secrets.has(secret)) continue;
+    secrets.add(secret);
+    for (const oldest of secrets) {
+      if (secrets.size <= MOST_SECRETS) break;
+      secrets.delete(oldest);
+    }
+  }
+}
+
+/** The keys of providers that a request may have been sent with. */
+export function secretsOf(places: readonly Upstream[]): string[] {
+  return places.flatMap(({ keys }) => keys.flatMap(({ secrets }) => [...secrets]));
+}
+
 /**
  * Keeps a good answer for the gateway, which reads it as the host gave it. The client gets one of the same headers, whose body
  * ends with it: until then the call counts towards the client's limits.
  */
 function heldBack(attempt: Attempt, response: Response): Response {
   attempt.response = response;
+  // A response with such a status has no body, and can have none.
+  if (response.body === null) return new Response(null, { status: response.status, headers: response.headers });
   const body = new ReadableStream({
     start(controller) {
       attempt.release = () => {
@@ -223,7 +253,7 @@ const TRIED = { "x-should-retry": "false" };
  * The problem that the caller is told for a failure before the answer. The provider's words pass only where they are about the
  * request.
  */
-export function problemOf(error: unknown): Problem {
+export function problemOf(error: unknown, secrets: readonly string[] = []): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof InvalidRequestError) {
     const [detail] = error.details;
@@ -241,16 +271,16 @@ export function problemOf(error: unknown): Problem {
   }
   if (!(error instanceof APIError) || error.status === undefined) {
     if (error instanceof RateLimitError)
-      return limited(error, "The plan of this gateway's key is used up for the moment.");
+      return limited(error, secrets, "The plan of this gateway's key is used up for the moment.");
     // Errors of the package hold no secret; of others only the name is known to.
     console.error("chatwire/edge: a request could not be sent:", nameOf(error));
     const message = "The gateway could not send this request. Its log says why.";
     return new Problem(500, "gateway_failed", message, { headers: TRIED });
   }
-  return refusalOf(error, error.status);
+  return refusalOf(error, error.status, secrets);
 }
 
-function refusalOf(error: APIError, status: number): Problem {
+function refusalOf(error: APIError, status: number, secrets: readonly string[]): Problem {
   if (status === 401 || status === 403) {
     // The provider's own words may quote a part of the key, and the caller's token is not what was refused.
     const message = "The provider refused this gateway's key. The gateway's operator must check its secrets.";
@@ -260,28 +290,29 @@ function refusalOf(error: APIError, status: number): Problem {
   if (ours) return ours;
   const seconds = error.code === COOLING ? error.headers?.get(COOLING_HEADER) : undefined;
   if (seconds) {
-    const message = publicWords(wordsIn(error.error)) ?? "The provider is asked too often.";
+    const message = publicWords(wordsIn(error.error), secrets) ?? "The provider is asked too often.";
     return new Problem(429, "rate_limit_exceeded", message, { headers: { "retry-after": seconds, ...TRIED } });
   }
-  if (error instanceof RateLimitError) return limited(error, "The provider is asked too often. Try again later.");
+  if (error instanceof RateLimitError)
+    return limited(error, secrets, "The provider is asked too often. Try again later.");
   if (status < 400 || status >= 500) {
     const message = "The provider failed. Try again in a moment.";
     return new Problem(502, "upstream_failed", message, { headers: { ...waits(error), ...TRIED } });
   }
-  const message = publicWords(wordsIn(error.error)) ?? "The provider refused this request.";
-  return new Problem(status, publicCode(error.code) ?? "upstream_refused", message, {
+  const message = publicWords(wordsIn(error.error), secrets) ?? "The provider refused this request.";
+  return new Problem(status, publicCode(error.code, secrets) ?? "upstream_refused", message, {
     headers: TRIED,
-    ...(error.param && { param: publicWords(error.param) ?? "" }),
+    ...(error.param && { param: publicWords(error.param, secrets) ?? "" }),
   });
 }
 
-function limited(error: RateLimitError, otherwise: string): Problem {
+function limited(error: RateLimitError, secrets: readonly string[], otherwise: string): Problem {
   const headers: Record<string, string> = { ...waits(error), ...TRIED };
   if (error.retryAt !== undefined && !headers["retry-after"]) {
     headers["retry-after"] = String(Math.max(1, Math.ceil((error.retryAt - Date.now()) / 1000)));
   }
-  const message = publicWords(wordsIn(error.error)) ?? otherwise;
-  return new Problem(429, publicCode(error.code) ?? "rate_limit_exceeded", message, { headers });
+  const message = publicWords(wordsIn(error.error), secrets) ?? otherwise;
+  return new Problem(429, publicCode(error.code, secrets) ?? "rate_limit_exceeded", message, { headers });
 }
 
 function nameOf(error: unknown): string {
@@ -289,9 +320,10 @@ function nameOf(error: unknown): string {
 }
 
 /** A provider's code, where it is one and not a sentence. */
-function publicCode(code: unknown): string | undefined {
+function publicCode(code: unknown, secrets: readonly string[]): string | undefined {
   if (typeof code === "number") return String(code);
-  return typeof code === "string" && /^[\w.-]{1,64}$/.test(code) ? code : undefined;
+  const isCode = typeof code === "string" && /^[\w.-]{1,64}$/.test(code) && publicText(code, secrets) === code;
+  return isCode ? code : undefined;
 }
 
 /** A time to wait, or a date, and no other words of the provider. */

@@ -60,18 +60,31 @@ function rawWords(raw: string): string | undefined {
   }
 }
 
+/** Members of an object that hold words of whoever sends it, and no answer of a model. */
+export const WORDS: readonly string[] = [
+  ...["error", "errors", "error_message", "detail", "details", "message", "msg", "title", "reason", "base_resp"],
+];
+
+/** A text as callers may read it. */
+export function publicText(text: string, secrets: readonly string[] = []): string {
+  return scrubbed(text, secrets);
+}
+
 /** A copy of a value whose texts callers may read. */
 export function publicValue(value: unknown, secrets: readonly string[] = []): unknown {
   if (typeof value === "string") return scrubbed(value, secrets);
   if (Array.isArray(value)) return value.map((one) => publicValue(one, secrets));
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, own]) => [name, publicValue(own, secrets)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, own]) => [scrubbed(name, secrets), publicValue(own, secrets)]),
+  );
 }
 
 /** `undefined` where there are none. */
-export function publicWords(words: unknown): string | undefined {
+export function publicWords(words: unknown, secrets: readonly string[] = []): string | undefined {
   if (typeof words !== "string" || words.trim() === "") return undefined;
-  return scrubbed(words.slice(0, MAX_LENGTH), []);
+  // Scrubbed before it is cut: half a key is not known again.
+  return scrubbed(words.slice(0, 4 * MAX_LENGTH), secrets).slice(0, MAX_LENGTH);
 }
 
 function scrubbed(words: string, secrets: readonly string[]): string {

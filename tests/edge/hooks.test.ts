@@ -3,7 +3,20 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type HookRequest, Refusal } from "chatwire/edge";
 import { limiterObjects, streamObjects } from "./objects.ts";
-import { asText, bytesOf, CHAT, chat, errorOf, setUp, until, withEmulator } from "./setting.ts";
+import {
+  asText,
+  bytesOf,
+  CHAT,
+  chat,
+  DONE,
+  errorOf,
+  event,
+  says,
+  setUp,
+  streamOf,
+  until,
+  withEmulator,
+} from "./setting.ts";
 
 describe("hooks.before", () => {
   it("changes a request, but not where it goes", async () => {
@@ -116,6 +129,34 @@ describe("hooks.after", () => {
         assert.deepEqual([record?.tokens, record?.outcome], [emulator.ledger.tokens.total, "complete"]);
       });
     }
+  }
+});
+
+describe("a provider's words", () => {
+  const redact = (answer: Readonly<Record<string, unknown>>) =>
+    JSON.parse(JSON.stringify(answer).replaceAll("secret", "[redacted]")) as Record<string, unknown>;
+  const chunk = { choices: [{ index: 0, delta: { content: "a secret" }, finish_reason: null }] };
+  for (const [what, said] of [
+    ["in a list", event([chunk, chunk])],
+    ["that are no JSON", "data: a secret\n\n"],
+    ["that are a text in JSON", event("a secret")],
+    ["in a chunk that is cut off", 'data: {"choices":[{"delta":{"content":"a secret\n\n'],
+    ["in a comment", ": a secret\n\n"],
+    ["in a line that is no field", "a secret\n\n"],
+    ["in the type of an event", `event: a secret\n${event(chunk)}`],
+    ["in an error with an answer", event({ error: { message: "no" }, ...chunk })],
+    ["in an error that quotes the answer", event({ error: { message: "no", failed_generation: "a secret" } })],
+    ["in two members of one name", `data: {"choices":[{"delta":{"content":"a secret"}}],"choices":[]}\n\n`],
+    ["in an object that is no chunk", event({ output: "a secret" })],
+  ] as const) {
+    it(`do not pass beside hooks.after: ${what}`, async () => {
+      const { fetch } = setUp(async () => streamOf([says("begun"), said, says("", "stop"), DONE]), {
+        hooks: { after: redact },
+      });
+      const text = asText(await bytesOf(await fetch(CHAT, chat("hi", { stream: true }))));
+      assert.doesNotMatch(text, /secret/);
+      assert.match(text, /begun[\s\S]*\[DONE\]/);
+    });
   }
 });
 

@@ -99,6 +99,10 @@ describe("what fails inside a 200 before its first token", () => {
     ["an error as JSON", () => Response.json({ error: { message: "no capacity" } })],
     ["an error as FastAPI's JSON", () => Response.json({ detail: "no capacity" })],
     ["nothing as JSON", () => streamOf([""], "application/json")],
+    ["an error as problem+json", () => Response.json({ title: "no capacity", status: 503 })],
+    ["an object that is no completion", () => Response.json({ status: "queued", info: "no capacity" })],
+    ["a 204", () => new Response(null, { status: 204 })],
+    ["a 205", () => new Response(null, { status: 205 })],
   ] as [string, () => Response][]) {
     it(`is answered by the next provider: ${what}`, async () => {
       const { fetch, asked, recorded } = before({ one: first, two: whole });
@@ -141,6 +145,13 @@ describe("what fails inside a 200 before its first token", () => {
     assert.match(asText(await answer), /data: {"error":{"message":"The provider did not answer in time/);
     assert.equal((await recorded(1))[0]?.outcome, "error");
   });
+  for (const status of [204, 205]) {
+    it(`is said to be nothing, and not that nobody was reached: ${status}`, async () => {
+      const { fetch } = before({ one: () => new Response(null, { status }) });
+      const answer = await fetch(CHAT, ask());
+      assert.deepEqual([answer.status, (await errorOf(answer)).code], [502, "upstream_sent_nothing"]);
+    });
+  }
   it("is a 502 where there is no other provider and nothing was sent", async () => {
     const { fetch } = before({ one: () => streamOf([]), two: () => Response.json({ detail: "no capacity" }) });
     const answer = await fetch(CHAT, ask({ stream: true }));
@@ -209,10 +220,20 @@ describe("an error", () => {
         event({ error_message: message }),
         event([{ error: { code: 500, message, status: "INTERNAL" } }]),
         event([{ detail: message }]),
+        event({ status: "failed", info: message }),
+        event({ type: "about:blank", title: "Oops", instance: message }),
+        event({ id: "c", choices: [{ index: 0, delta: {}, error: { message }, finish_reason: "error" }] }),
+        event(message),
+        `data: ${message}\n\n`,
+        `event: error\ndata: ${message}\ndata: ${message}\n\n`,
+        `: ${message}\n\n`,
+        `event: ${message}\ndata: {}\n\n`,
+        `${message}\n\n`,
       ];
       for (const shape of shapes) {
         for (const most of [1, 7, 4000]) {
-          const { fetch } = before({ one: () => streamOf(cut(encode(says("a") + shape), most, random)) });
+          const reads = [...cut(encode(says("a")), most, random), ...cut(encode(shape), most, random)];
+          const { fetch } = before({ one: () => streamOf(reads) });
           const text = asText(await bytesOf(await fetch(CHAT, ask({ stream: true }))));
           assert.ok(!text.includes(secret), `${shape} in reads of ${most}`);
           assert.match(text, /failed at \[(address|key)\]/);
@@ -222,6 +243,49 @@ describe("an error", () => {
         const { fetch } = before({ one: () => Response.json({ error: { message } }, { status }) });
         const text = await (await fetch(CHAT, ask())).text();
         assert.ok(!text.includes(secret), text);
+      }
+    }
+  });
+  it("holds neither in a 200 that is no completion, whatever its envelope", async () => {
+    for (const secret of secrets) {
+      const message = `failed at ${secret} again`;
+      for (const [envelope, type] of [
+        [{ title: message }, "application/problem+json"],
+        [{ type: "about:blank", title: "Failed", status: 500, instance: message }, "application/problem+json"],
+        [{ status: "error", data: message }],
+        [{ error: null, choices: null, detail: message }],
+        [{ object: "error", message }],
+        [{ success: false, errors: [{ message }] }],
+        [{ choices: [], error: { message } }],
+        [{ choices: [{ index: 0, error: { message }, message: { content: "" }, finish_reason: "error" }] }],
+      ] as [object, string?][]) {
+        const { fetch } = before({
+          one: () => Response.json(envelope, { headers: { "content-type": type ?? "application/json" } }),
+        });
+        const text = await (await fetch(CHAT, ask())).text();
+        assert.ok(!text.includes(secret), text);
+      }
+    }
+  });
+  it("holds no key of the gateway, whatever the key looks like and wherever it stands", async () => {
+    const apiKey = "correct horse battery";
+    const says = (words: string) => ({
+      choices: [{ index: 0, delta: { content: words }, message: { content: words }, finish_reason: "stop" }],
+    });
+    for (const answer of [
+      () => Response.json({ error: { message: `no such key: ${apiKey}` } }, { status: 400 }),
+      () => Response.json({ error: { message: "no", code: apiKey, param: apiKey } }, { status: 422 }),
+      () => Response.json({ error: { message: `${"x".repeat(990)}${apiKey}` } }, { status: 429 }),
+      () => Response.json({ title: apiKey }),
+      () => Response.json({ ...says(`Your headers: Bearer ${apiKey}`), debug: { authorization: apiKey } }),
+      () => streamOf([event({ ...says(`Your headers: ${apiKey}`), debug: apiKey }), DONE]),
+      () => streamOf([event({ error: apiKey })]),
+      () => streamOf([says.name, `: ${apiKey}\n\n`]),
+    ] as (() => Response)[]) {
+      for (const stream of [true, false]) {
+        const { fetch } = before({ one: answer }, {}, { apiKey: () => apiKey });
+        const text = await (await fetch(CHAT, ask({ stream }))).text();
+        assert.doesNotMatch(text, /correct horse|battery/);
       }
     }
   });
@@ -248,6 +312,13 @@ describe("an error", () => {
     assert.equal(asText(new EventFilter().push(encode(said))), said);
     const failed = says("at 10.0.0.7", "error");
     assert.equal(asText(new EventFilter().push(encode(failed))), failed);
+    for (const harmless of [
+      ": OPENROUTER PROCESSING\n\n",
+      "retry: 10000\nid: 12345\n\n",
+      event({ choices: [], prompt_filter_results: [] }),
+    ]) {
+      assert.equal(asText(new EventFilter().push(encode(harmless))), harmless);
+    }
   });
 });
 
