@@ -68,7 +68,8 @@ export interface ProviderOptions
 export interface ParameterPolicy {
   /**
    * Parameters that pass beside the documented ones of the chat API; `"any"` lets every one pass. Tools that run at the
-   * provider are allowed by their type, as `"tools.web_search"`.
+   * provider are allowed by their type, as `"tools.web_search"`; ids of what the provider has stored by the parameter and the
+   * name they stand under, as `"messages.file_id"`; addresses of the provider's network as `"messages.url"`.
    */
   allow?: readonly string[] | "any";
   /** Parameters that are refused, documented or not. */

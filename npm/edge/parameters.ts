@@ -8,6 +8,7 @@
 
 import type { ParameterPolicy } from "./options.ts";
 import { Problem } from "./problem.ts";
+import { checkDepth, MAX_DEPTH, referenceIn } from "./references.ts";
 
 type Params = Record<string, unknown>;
 
@@ -21,6 +22,11 @@ const DOCUMENTED: ReadonlySet<string> = new Set([
   ...["safety_identifier", "prompt_cache_key", "prompt_cache_retention"],
   ...["top_k", "min_p", "top_a", "repetition_penalty"],
   ...["reasoning", "reasoning_delta_field", "reasoning_content_compat"],
+]);
+
+/** Parameters with schemas and labels, in which a name is the caller's own. Tools have a check of their own. */
+const UNSEARCHED: ReadonlySet<string> = new Set([
+  ...["tools", "functions", "response_format", "text", "metadata", "logit_bias", "tool_choice", "function_call"],
 ]);
 
 /** Tools that run at the caller. Others run at the provider: they cost money, and some connect to any address they are given. */
@@ -46,7 +52,9 @@ export function permitted(given: Params, policies: Policies, documented = DOCUME
     // Not to be stored is asked for by those who are careful.
     if (name === "store" && given.store === false) continue;
     if (!isAllowed(name, set, documented)) throw notAllowed(name, "");
-    if (name === "input") checkItems(given.input, set);
+    if (name === "input" || name === "messages") checkItems(given[name], set);
+    if (!documented.has(name) || UNSEARCHED.has(name)) nested(name, () => checkDepth(given[name]));
+    else checkReferences(name, given[name], set);
     if (name === "tools") checkTools(given.tools, set);
     if (name === "tool_choice") checkToolChoice(given.tool_choice, set);
   }
@@ -87,17 +95,32 @@ function checkToolChoice(choice: unknown, policies: readonly ParameterPolicy[]):
   for (const tool of listed) checkTool("tool_choice", tool, policies);
 }
 
-/**
- * The items of a `/v1/responses` input. A reference names what the provider has stored under the gateway's key, whoever asked
- * for it; some items bring tools.
- */
-function checkItems(input: unknown, policies: readonly ParameterPolicy[]): void {
-  if (!Array.isArray(input)) return;
-  for (const item of input) {
-    if (typeof item !== "object" || item === null || Array.isArray(item)) continue;
-    const { type = null, role = null, tools } = item as { type?: unknown; role?: unknown; tools?: unknown };
-    const isReference = type === "item_reference" || (type === null && role === null);
-    if (isReference && !isAllowed("input.item_reference", policies)) throw notAllowed("input", " with a reference");
+/** @throws {Problem} 400, the parameter names something outside of the request */
+function checkReferences(param: string, value: unknown, policies: readonly ParameterPolicy[]): void {
+  const found = nested(param, () => referenceIn(value, (name) => isAllowed(`${param}.${name}`, policies)));
+  if (found === undefined) return;
+  throw notAllowed(
+    param,
+    ` with ${found === "item_reference" ? "a reference" : JSON.stringify(found.slice(0, 64))}`,
+    `${param}.${found}`,
+  );
+}
+
+/** @throws {Problem} 400, a value is nested too deeply */
+function nested<T>(param: string, look: () => T): T {
+  try {
+    return look();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new Problem(400, "invalid_value", `Values are nested at most ${MAX_DEPTH} deep here.`, { param });
+  }
+}
+
+/** Some items of a conversation bring tools. */
+function checkItems(items: unknown, policies: readonly ParameterPolicy[]): void {
+  if (!Array.isArray(items)) return;
+  for (const item of items) {
+    const { tools } = (typeof item === "object" && item !== null ? item : {}) as { tools?: unknown };
     if (tools !== undefined && tools !== null) checkTools(tools, policies);
   }
 }
@@ -109,7 +132,10 @@ function checkTool(param: string, tool: unknown, policies: readonly ParameterPol
     });
   }
   const { type } = tool as { type?: unknown };
-  if (typeof type === "string" && !OWN_TOOLS.has(type) && isAllowed(`tools.${type}`, policies)) return;
+  if (typeof type === "string" && !OWN_TOOLS.has(type) && isAllowed(`tools.${type}`, policies)) {
+    if (param === "tools") checkReferences(param, tool, policies);
+    return;
+  }
   if (!OWN_TOOLS.has(type)) throw notAllowed(param, ` of type ${JSON.stringify(String(type).slice(0, 40))}`);
   const other = Object.keys(tool).find((name) => !TOOL_MEMBERS.has(name));
   if (other !== undefined && !isAllowed(`tools.${other}`, policies)) {
@@ -117,8 +143,8 @@ function checkTool(param: string, tool: unknown, policies: readonly ParameterPol
   }
 }
 
-function notAllowed(name: string, detail: string): Problem {
+function notAllowed(name: string, detail: string, entry = name): Problem {
   const shown = name.slice(0, 64);
-  const message = `The parameter ${JSON.stringify(shown)}${detail} is not allowed here: this gateway passes the documented parameters that choose no model, price, tool or stored answer, and others where its \`parameters\` allow them. Leave it out.`;
+  const message = `The parameter ${JSON.stringify(shown)}${detail} is not allowed here: this gateway passes the documented parameters that choose no model, price or tool and name nothing that the provider has stored, and others where its \`parameters\` allow them (${JSON.stringify(entry.slice(0, 100))}). Leave it out.`;
   return new Problem(400, "parameter_not_allowed", message, { param: shown });
 }
