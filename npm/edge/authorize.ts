@@ -4,7 +4,7 @@
 import { ChatwireError } from "chatwire";
 import { createLocalJWKSet, createRemoteJWKSet, type JWTPayload, jwtVerify } from "jose";
 import { bearerOf } from "./admission.ts";
-import { isGrant } from "./checks.ts";
+import { isGrant, isName } from "./checks.ts";
 import type { Authorize, Awaitable, Grant } from "./options.ts";
 
 /** Each token, in the order given, and whom it stands for. */
@@ -166,5 +166,5 @@ function isRefusal(error: unknown): boolean {
 }
 
 function bySubject({ sub }: Claims): Grant | null {
-  return sub ? { caller: sub } : null;
+  return isName(sub) ? { caller: sub } : null;
 }

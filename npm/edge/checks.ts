@@ -27,6 +27,15 @@ export const isBoolean: Check = (where, value) => {
 export const isText: Check = (where, value) => {
   if (typeof value !== "string" || value === "") not(where, value, "a text that is not empty");
 };
+const LONGEST_NAME = 256;
+/** A name stands in records, logs and labels, each of one line. */
+export function isName(value: unknown): value is string {
+  return typeof value === "string" && value.length <= LONGEST_NAME && /^[^\p{Cc}\p{Cs}\u2028\u2029]+$/u.test(value);
+}
+export const isNameText: Check = (where, value) => {
+  isText(where, value);
+  if (!isName(value)) wrong(`${where} is a text of at most ${LONGEST_NAME} characters in one line`);
+};
 export const isFunction: Check = (where, value) => {
   if (typeof value !== "function") not(where, value, "a function");
 };
@@ -122,8 +131,10 @@ export const isPolicy: Check = (where, value) => {
 
 export const isPrices = objectOf({ input: isPrice, cachedInput: isPrice, output: isPrice }, ["input", "output"]);
 
+const MOST_TAGS = 32;
+
 const GRANT: Readonly<Record<keyof Grant, Check>> = {
-  caller: isText,
+  caller: isNameText,
   models: isListOfTexts,
   maxTokens: isWhole,
   tools: isBoolean,
@@ -132,7 +143,12 @@ const GRANT: Readonly<Record<keyof Grant, Check>> = {
   readsUsage: isBoolean,
   managesKeys: isBoolean,
   expiresAt: isWhole,
-  tags: recordOf(isText),
+  tags: (where, value) => {
+    recordOf(isNameText)(where, value);
+    const names = Object.keys(value as object);
+    for (const name of names) isNameText(`the name of a tag in ${where}`, name);
+    if (names.length > MOST_TAGS) wrong(`${where} has at most ${MOST_TAGS} tags`);
+  },
 };
 /** @throws {ChatwireError} the grant is malformed: it would let its caller do something else than its author meant */
 export const isGrant = objectOf(GRANT, ["caller"]);

@@ -26,6 +26,9 @@ const OF_INTEREST =
   /"(?:(?:errors?|error_message|details?|message|msg|title|reason|base_resp)"\s*:|usage"\s*:\s*\{|finish_reason"\s*:\s*")/;
 /** A part of each of these signs: most reads have none, and searching for parts that are rare takes a fraction of the time. */
 const HINTS = /rror|etail|essage"|msg"|title"|reason"\s*:\s*"|base_resp"|usage"\s*:\s*\{/;
+/** Events of an API that is passed through which tell of an answer, and an error in one. */
+const PASSED_EVENTS = /^(?:(?:event: ?response\.[\w.]+\r?\n)?data: ?\{"type"\s*:\s*"response\.[\w.]+".*\r?\n\r?\n)+$/;
+const ERROR = /"errors?"\s*:\s*[^n\s]/;
 /** The beginning of a chunk, whole or not. */
 const CHUNK = /^\s*\{[\s\S]*"choices"\s*:\s*\[\s*\{/;
 
@@ -57,6 +60,8 @@ export interface EventFilterOptions {
   hidesUsage?: boolean;
   /** Keys that must not show in an error. */
   secrets?: readonly string[];
+  /** The events are those of an API that is passed through. Default false. */
+  isPassedThrough?: boolean;
   /** Changes each chunk; `null` leaves it out. */
   change?: ((chunk: Record<string, unknown>) => Record<string, unknown> | null) | undefined;
 }
@@ -66,6 +71,7 @@ export class EventFilter {
   readonly #hidesUsage: boolean;
   readonly #secrets: readonly string[];
   readonly #change: EventFilterOptions["change"];
+  readonly #isPassedThrough: boolean;
   /** Pieces of an event that has not ended. */
   #held: Uint8Array[] = [];
   #heldBytes = 0;
@@ -76,7 +82,14 @@ export class EventFilter {
   readonly #finished = new Set<unknown>();
   #hasUsage = false;
 
-  constructor({ choices = 1, hidesUsage = false, secrets = [], change }: EventFilterOptions = {}) {
+  constructor({
+    choices = 1,
+    hidesUsage = false,
+    secrets = [],
+    isPassedThrough = false,
+    change,
+  }: EventFilterOptions = {}) {
+    this.#isPassedThrough = isPassedThrough;
     this.#change = change;
     this.#choices = choices;
     this.#hidesUsage = hidesUsage;
@@ -173,6 +186,7 @@ export class EventFilter {
   }
 
   #isOfInterest(text: string): boolean {
+    if (this.#isPassedThrough) return !PASSED_EVENTS.test(text) || ERROR.test(text) || this.#namesSecret(text);
     return (HINTS.test(text) && OF_INTEREST.test(text)) || !hasChunksOnly(text) || this.#namesSecret(text);
   }
 
@@ -217,7 +231,10 @@ export class EventFilter {
   #shown(value: unknown): unknown {
     if (!isObject(value)) return publicValue(value, this.#secrets);
     const choices = choicesOf(value);
-    const isAnswer = choices.length > 0 || (("choices" in value || isObject(value.usage)) && !isFailure(value));
+    const isAnswer =
+      choices.length > 0 ||
+      (("choices" in value || isObject(value.usage)) && !isFailure(value)) ||
+      (this.#isPassedThrough && isPassedAnswer(value));
     const shown = isAnswer ? this.#withPublicWords(value, choices) : publicValue(value, this.#secrets);
     return JSON.stringify(shown) === JSON.stringify(value) ? value : shown;
   }
@@ -234,6 +251,7 @@ export class EventFilter {
     const shown = {
       ...own(value),
       ...(choices.length > 0 && { choices: choices.map((one) => (isObject(one) ? withPublicError(one, own) : one)) }),
+      ...(isObject(value.response) && { response: own(value.response) }),
     };
     if (!this.#namesSecret(JSON.stringify(shown))) return shown;
     return withoutSecrets(shown, this.#secrets);
@@ -273,6 +291,11 @@ function choicesOf({ choices }: Record<string, unknown>): readonly unknown[] {
 
 function isUsageAlone(value: unknown): boolean {
   return isObject(value) && isObject(value.usage) && choicesOf(value).length === 0 && !isFailure(value);
+}
+
+/** An answer of `/v1/responses` or `/v1/embeddings`, or an event of one. */
+function isPassedAnswer({ type, output, data }: Record<string, unknown>): boolean {
+  return (typeof type === "string" && type.startsWith("response.")) || Array.isArray(output) || Array.isArray(data);
 }
 
 function isFailure({ error, errors }: Record<string, unknown>): boolean {

@@ -11,7 +11,7 @@ import type { Problem } from "./problem.ts";
 import type { Asked } from "./usage-record.ts";
 
 /** Milliseconds that a provider's connection may stay open after the last event. */
-const LINGER = 1000;
+export const LINGER = 1000;
 /** The same where usage and all finish reasons have come, and `[DONE]` has not. */
 const LINGER_WITHOUT_DONE = 500;
 /** Milliseconds for which an answer is read whose caller has left. Workers get 30 seconds, in which the record must be out. */

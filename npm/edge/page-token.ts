@@ -6,7 +6,7 @@
  * too, until the token expires.
  */
 import { jwtVerify, SignJWT } from "jose";
-import { type Check, isBoolean, isListOfTexts, isPlan, isText, isWhole, objectOf } from "./checks.ts";
+import { type Check, isBoolean, isListOfTexts, isNameText, isPlan, isWhole, objectOf } from "./checks.ts";
 import { askKeys } from "./key-management.ts";
 import type { DurableNamespace, Grant, PageTokens, ParameterPolicy, Plan } from "./options.ts";
 import { Problem } from "./problem.ts";
@@ -47,7 +47,7 @@ export interface TokenRequest {
 }
 
 const isTokenRequest = objectOf({
-  user: isText,
+  user: isNameText,
   plan: isPlan,
   models: isListOfTexts,
   maxTokens: isWhole,
@@ -183,7 +183,7 @@ export async function verifyPageToken(
     if (await askKeys<boolean>(keys, { op: "isRevoked", subjects, issuedAt: made_at ?? 0 })) throw invalid();
   }
   return {
-    caller: user === undefined ? sub : `${sub}/${user}`,
+    caller: user === undefined ? sub : `${sub}/${userPart(user)}`,
     ...(models && { models }),
     ...(maxTokens !== undefined && { maxTokens }),
     ...(tools !== undefined && { tools }),
@@ -192,6 +192,11 @@ export async function verifyPageToken(
     ...(tags && { tags }),
     ...(exp !== undefined && { expiresAt: exp * 1000 }),
   };
+}
+
+/** The user in the caller's name: without a slash, or `team` would have users who are those of `team/a`. */
+function userPart(user: string): string {
+  return user.replace(/[%/]/g, encodeURIComponent);
 }
 
 interface PageClaims {

@@ -5,9 +5,10 @@
 import { joined } from "./bytes.ts";
 import type { Configuration } from "./configuration.ts";
 import { inletOf, outletOf } from "./ends.ts";
-import { DRAIN, quietly } from "./forward.ts";
+import { DRAIN, LINGER, quietly } from "./forward.ts";
 import type { RequestLeases } from "./limits.ts";
 import type { UsageRecord } from "./options.ts";
+import { PassedAnswer } from "./passed-answer.ts";
 import { Problem, safeHeaders } from "./problem.ts";
 import { patienceOf } from "./relay.ts";
 import { type ChatRequest, providerBodyOf } from "./request.ts";
@@ -46,6 +47,9 @@ const TAIL_BYTES = 1024 * 1024;
 /** Of a whole answer, so much is read for its usage. */
 const WHOLE_BYTES = 16 * 1024 * 1024;
 
+/** Types of an answer: a page is none. */
+const ANSWER = /^(?:text\/event-stream|application\/(?:[\w.-]+\+)?json|text\/plain)\b/i;
+
 /** A request that was let in. */
 export interface Passing {
   configuration: Configuration;
@@ -71,7 +75,6 @@ export async function passThrough(passing: Passing): Promise<Response> {
   const known = { recordId, requestId, caller, ...(tags && { tags }), endpoint: `/v1${path}`, model: request.model };
   const record = openRecord(configuration, leases, known);
   passing.waitUntil(record.closed);
-  record.note({ provider: place.name, upstreamModel: model });
   const prices = place.priceOf(model);
   const attempt: Attempt = {
     body,
@@ -91,19 +94,30 @@ export async function passThrough(passing: Passing): Promise<Response> {
     );
     if (!attempt.response?.body)
       throw new Problem(502, "upstream_failed", "The provider's answer is empty. Try again.");
+    if (!ANSWER.test(attempt.response.headers.get("content-type") ?? "application/json")) {
+      void attempt.response.body.cancel().catch(() => {});
+      const message = "The provider answered with something that is no answer of this API.";
+      throw new Problem(502, "upstream_not_an_answer", message);
+    }
   } catch (error) {
     attempt.release?.();
     key.busy--;
     const problem = problemOf(error, secretsOf(request.route.places));
-    const asked = { promptTokens: attempt.isSent && signal.aborted ? promptTokensOf(params) : null, prices };
+    const isUnanswered = attempt.isSent && (signal.aborted || problem.status === 504);
+    // A request that was refused is nobody's usage, whatever model it named.
+    if (isUnanswered) record.note({ provider: place.name, upstreamModel: model });
+    const asked = { promptTokens: isUnanswered ? promptTokensOf(params) : null, prices };
     const outcome = signal.aborted ? "aborted" : "error";
     void record.close({ ...numbersOf(asked), status: problem.status, outcome, disconnected: signal.aborted });
     throw problem;
   }
+  record.note({ provider: place.name, upstreamModel: model });
   const { status, headers } = attempt.response;
   const contentType = headers.get("content-type") ?? "application/json";
   const isStream = /^text\/event-stream\b/i.test(contentType);
-  const { body: passed, ended } = passedOn(attempt.response.body, isStream, passing, patienceOf(place));
+  const { body: passed, ended } = passedOn(attempt.response.body, isStream, passing, patienceOf(place), [
+    ...key.secrets,
+  ]);
   const run = async () => {
     const { outcome, disconnected, text, bytesRead } = await ended;
     attempt.release?.();
@@ -134,9 +148,11 @@ function passedOn(
   isStream: boolean,
   { configuration, signal }: Passing,
   { firstToken, idle }: { firstToken: number; idle: number },
+  secrets: readonly string[],
 ): { body: ReadableStream<Uint8Array>; ended: Promise<PassedOn> } {
   const { onDisconnect, writeTimeout, answerTimeout } = configuration;
   const inlet = inletOf(body);
+  const answer = new PassedAnswer(isStream, secrets);
   let outcome: UsageRecord["outcome"] = "complete";
   let isGone = false;
   let draining: ReturnType<typeof setTimeout> | undefined;
@@ -174,25 +190,31 @@ function passedOn(
     let kept = 0;
     try {
       for (;;) {
-        const patience = isStream && bytesRead > 0 ? idle : firstToken;
-        const bytes = await within(patience, () => end("stalled"), inlet.next());
+        const patience = answer.isOver ? LINGER : isStream && bytesRead > 0 ? idle : firstToken;
+        const late = () => (answer.isOver ? inlet.cancel() : end("stalled"));
+        const bytes = await within(patience, late, inlet.next());
         if (!bytes) break;
         const piece = bytes.slice();
         bytesRead += piece.length;
         read.push(piece);
         kept += piece.length;
         while (read.length > 1 && kept > (isStream ? TAIL_BYTES : WHOLE_BYTES)) kept -= read.shift()?.length ?? 0;
-        if (!isGone) await write(piece.slice());
+        const passed = answer.push(piece.slice());
+        if (!isGone && passed.length > 0) await write(passed.slice());
       }
+      const rest = answer.end();
+      if (!isGone && rest.length > 0) await write(rest.slice());
     } catch {
-      if (outcome === "complete") outcome = "truncated";
+      if (outcome === "complete" && !answer.isOver) outcome = "truncated";
     }
+    const text = new TextDecoder().decode(joined(...read));
+    if (outcome === "complete") outcome = answer.outcome(kept === bytesRead ? text : undefined);
     for (const timer of [longest, draining]) clearTimeout(timer);
     signal.removeEventListener("abort", onAbort);
     inlet.cancel();
-    if (!isGone && outcome === "complete") outlet.close();
+    if (!isGone && (outcome === "complete" || outcome === "error")) outlet.close();
     else if (!isGone) outlet.fail(new TypeError("The provider's answer broke off."));
-    return { outcome, disconnected: isGone, text: new TextDecoder().decode(joined(...read)), bytesRead };
+    return { outcome, disconnected: isGone, text, bytesRead };
   };
   if (signal.aborted) onAbort();
   else signal.addEventListener("abort", onAbort);

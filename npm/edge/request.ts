@@ -3,6 +3,7 @@
  */
 import type { ChatCompletionCreateParamsBase, Prices } from "chatwire";
 import { joined } from "./bytes.ts";
+import { isName } from "./checks.ts";
 import type { Configuration, Route } from "./configuration.ts";
 import { type ExactJSON, parseExactly } from "./exact-json.ts";
 import type { Grant, ProviderOptions, RequestLimits } from "./options.ts";
@@ -162,6 +163,10 @@ function routeFor(configuration: Configuration, grant: Grant, given: unknown): {
   const names = modelsFor(configuration, grant);
   const name = given ?? names?.[0] ?? "";
   if (typeof name !== "string") throw new Problem(400, "invalid_type", "model is a string.", { param: "model" });
+  if (name !== "" && !isName(name)) {
+    const message = "model is a name of at most 256 characters, in one line.";
+    throw new Problem(400, "invalid_value", message, { param: "model" });
+  }
   const route = configuration.routes ? configuration.routes.get(name) : configuration.anyModel;
   if (route && (names === null || names.includes(name))) return { model: name, route };
   const advice = names?.length ? `Use one of these: ${names.join(", ")}.` : "None is allowed for this token.";

@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { type GatewayOptions, gateway } from "chatwire/edge";
-import { createEmulator } from "chatwire/emulator";
 import { reservationOf } from "../../npm/edge/reservation.ts";
 import { limiterObjects, streamObjects } from "./objects.ts";
 import { bytesOf, CHAT, chat, errorOf, KEY, says, setUp, streamOf, until, withEmulator } from "./setting.ts";
@@ -489,63 +488,6 @@ describe("what is reserved", () => {
   });
 });
 
-describe("what authorize gives", () => {
-  for (const [what, grant] of [
-    ["models as a text", { caller: "me", models: "electron" }],
-    ["a cap below 1", { caller: "me", maxTokens: -1 }],
-    ["a cap that is a text", { caller: "me", maxTokens: "5" }],
-    ["a cap that is no number", { caller: "me", maxTokens: Number.NaN }],
-    ["an empty caller", { caller: "" }],
-    ["tools as a text", { caller: "me", tools: "no" }],
-    ["a plan of nothing", { caller: "me", plan: { requestsPerMinute: 0 } }],
-    ["a plan with a misspelt limit", { caller: "me", plan: { requestPerMinute: 5 } }],
-    ["a member that is not known", { caller: "me", maxToken: 5 }],
-    ["readsUsage as a number", { caller: "me", readsUsage: 1 }],
-    ["a policy with a misspelt list", { caller: "me", parameters: { allowed: ["x"] } }],
-  ] as [string, object][]) {
-    it(`is checked: ${what}`, async (context) => {
-      const logged = context.mock.method(console, "error", () => {});
-      const { fetch, bodies } = listening({ authorize: () => grant as never });
-      for (const [path, init] of [
-        [CHAT, chat("hi")],
-        ["/v1/models", {}],
-      ] as const) {
-        const answer = await fetch(path, init);
-        assert.deepEqual([answer.status, (await errorOf(answer)).code], [500, "gateway_misconfigured"]);
-      }
-      assert.match(String(logged.mock.calls[0]?.arguments.join(" ")), /malformed grant: .*authorize's grant/);
-      assert.deepEqual(bodies, []);
-    });
-  }
-});
-
-describe("options that are not known", () => {
-  const fetch = createEmulator().fetch;
-  const upstream = { provider: "electron", apiKey: "any", fetch };
-  const base = { providers: { upstream } };
-  for (const [what, options] of [
-    ["at the top", { ...base, limit: { maxTokens: 5 } }],
-    ["in limits", { ...base, limits: { maxToken: 5 } }],
-    ["in a provider", { providers: { upstream: { ...upstream, maxRetry: 0 } } }],
-    ["in a provider that is not the first", { providers: { upstream, other: { ...upstream, fallback: [] } } }],
-    ["in a route", { ...base, models: { a: { to: "upstream/electron", maxToken: 5 } } }],
-    [
-      "in a token",
-      { ...base, public: true, token: { secret: "x".repeat(32), origins: ["https://a.example.com"], expires: 5 } },
-    ],
-    ["in parameters", { ...base, parameters: { allowed: [] } }],
-    ["in a plan", { ...base, limits: { caller: { requestPerMinute: 1 } } }],
-    ["in prices", { providers: { upstream: { ...upstream, prices: { input: 1, output: 1, cached: 1 } } } }],
-  ] as [string, object][]) {
-    it(`are errors: ${what}`, async (context) => {
-      const logged = context.mock.method(console, "error", () => {});
-      const app = gateway(options as GatewayOptions);
-      assert.equal((await app.fetch(new Request("http://localhost/healthz"))).status, 500);
-      assert.match(String(logged.mock.calls[0]?.arguments.join(" ")), /has no option "|is a number/);
-    });
-  }
-});
-
 describe("a request", () => {
   it("keeps its numbers", async () => {
     const { fetch, texts } = listening();
@@ -558,6 +500,16 @@ describe("a request", () => {
     assert.ok(texts[0]?.includes(schema), texts[0]);
     assert.ok(texts[0]?.includes(content));
     assert.ok(texts[0]?.includes('"seed":9223372036854775807'));
+  });
+  it("names a model in one short line, also where every name will do", async () => {
+    const { fetch, bodies } = listening();
+    for (const model of ["m\n", "m\r\nx: y", "m\0", "m".repeat(257), "\ud800", 5, ["m"], { id: "m" }]) {
+      for (const path of [CHAT, "/v1/embeddings"]) {
+        const answer = await fetch(path, chat("hi", { model, input: "a", ...(path !== CHAT && { messages: null }) }));
+        assert.deepEqual([answer.status, (await errorOf(answer)).param], [400, "model"], JSON.stringify(model));
+      }
+    }
+    assert.deepEqual(bodies, []);
   });
   it("says stream with a boolean", async () => {
     const { fetch, bodies } = listening();

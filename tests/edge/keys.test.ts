@@ -112,6 +112,22 @@ describe("keys of callers", () => {
 });
 
 describe("a page's token for an end user", () => {
+  it("is of a user whose name cannot be taken for another maker's user", async () => {
+    const { token, ask, recorded } = setting();
+    for (const user of ["a/ann", "a%2Fann", "ann"]) {
+      const answer = await ask((await token({ user })).token, { max_tokens: 1 }, { origin: page });
+      await bytesOf(answer);
+    }
+    const callers = (await recorded(3)).map(({ caller }) => caller);
+    assert.deepEqual(callers.sort(), ["team/a%252Fann", "team/a%2Fann", "team/ann"]);
+  });
+  it("has a user whose name is short and of one line", async () => {
+    const { fetch } = setting();
+    for (const user of ["a\nb", "a".repeat(257), "\ud800", ""]) {
+      const init = { method: "POST", headers: bearer("of-team"), body: JSON.stringify({ user }) };
+      assert.equal((await fetch("/v1/token", init)).status, 400);
+    }
+  });
   it("is that user's own, and allows no more than its maker may", async () => {
     const { token, ask, recorded } = setting();
     const { token: given, models } = await token({ user: "ann", models: ["small", "other"], maxTokens: 4 });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { GatewayOptions } from "chatwire/edge";
 import { limiterObjects } from "./objects.ts";
-import { asText, bytesOf, encode, errorOf, event, setUp, until } from "./setting.ts";
+import { asText, bytesOf, encode, errorOf, event, setUp, streamOf, until } from "./setting.ts";
 
 let hosts = 0;
 
@@ -25,6 +25,7 @@ function passing(answer: () => Response | Promise<Response>, options: Partial<Ga
     own.fetch(`/v1/${path}`, { method: "POST", body: JSON.stringify(body), ...(signal && { signal }) });
   return { ...own, ask, sent };
 }
+const asked = (path: string) => (path === "completions" ? { prompt: "a" } : { input: "a" });
 const used = () => Response.json({ usage: { input_tokens: 1, output_tokens: 1 } });
 
 /** A stream that says this and then nothing. */
@@ -143,6 +144,107 @@ describe("a hostile provider behind an API that is passed through", () => {
     assert.equal(asText(await bytesOf(answer)), text);
     const [record] = await recorded(1);
     assert.deepEqual([record?.promptTokens, record?.completionTokens, record?.estimated], [6, 7, false]);
+  });
+  const delta = event({ type: "response.output_text.delta", delta: 'a "type":"response.completed" at 10.0.0.7' });
+  const usage = { input_tokens: 1, output_tokens: 2 };
+  const completed = event({ type: "response.completed", response: { error: null, usage } });
+  const failed = event({ type: "response.failed", response: { error: { code: "x", message: "at 10.0.0.7" }, usage } });
+  for (const [path, what, reads, outcome] of [
+    ["responses", "a stream that ends early", [delta], "truncated"],
+    ["responses", "a stream of nothing", [], "truncated"],
+    ["responses", "a stream that is cut in its last event", [delta, completed.slice(0, 40)], "truncated"],
+    ["responses", "a stream that is whole", [delta, `event: response.completed\n${completed}`], "complete"],
+    [
+      "responses",
+      "an answer that is at its cap",
+      [delta, event({ type: "response.incomplete", response: { usage } })],
+      "complete",
+    ],
+    ["responses", "an answer that failed", [delta, failed], "error"],
+    ["responses", "an error", [delta, event({ type: "error", message: "at 10.0.0.7" })], "error"],
+    [
+      "completions",
+      "a stream that ends early",
+      [event({ choices: [{ index: 0, text: "a", finish_reason: null }] })],
+      "truncated",
+    ],
+    [
+      "completions",
+      "a stream without a mark of its end",
+      [event({ choices: [{ index: 0, text: "a", finish_reason: "stop" }] })],
+      "complete",
+    ],
+    [
+      "completions",
+      "a stream that is whole",
+      [event({ choices: [{ index: 0, text: "a" }] }), "data: [DONE]\n\n"],
+      "complete",
+    ],
+    ["completions", "an error", [event({ error: { message: "at 10.0.0.7" } })], "error"],
+  ] as const) {
+    it(`is taken for what it is: ${path}, ${what}`, async () => {
+      const { ask, recorded } = passing(() => streamOf(reads));
+      const answer = await ask(path, { model: "m", ...asked(path), stream: true });
+      const text = bytesOf(answer).then(asText);
+      if (outcome === "truncated") await assert.rejects(text);
+      else assert.doesNotMatch((await text).replaceAll(delta, ""), /10\.0/);
+      assert.equal((await recorded(1))[0]?.outcome, outcome);
+    });
+  }
+  it("is over after its last event, also when the connection stays open", async () => {
+    const { response } = silentAfter(delta + completed);
+    const { ask, recorded } = passing(() => response);
+    const answer = await ask("responses", { model: "m", input: "a", stream: true });
+    assert.equal(asText(await bytesOf(answer)), delta + completed);
+    assert.deepEqual(
+      (await recorded(1)).map((record) => [record.outcome, record.completionTokens]),
+      [["complete", 2]],
+    );
+  });
+  it("is over with JSON that is whole", async () => {
+    for (const [text, outcome] of [
+      [JSON.stringify({ object: "response", output: [], error: null, usage }), "complete"],
+      ['{"object":"response","output":[{"text":"abc', "truncated"],
+    ] as const) {
+      const { ask, recorded } = passing(() => streamOf([text], "application/json"));
+      const read = bytesOf(await ask("responses", { model: "m", input: "a" })).then(asText);
+      if (outcome === "complete") assert.equal(await read, text);
+      else await assert.rejects(read);
+      assert.equal((await recorded(1))[0]?.outcome, outcome);
+    }
+  });
+  it("sends no key and no inner address outside of an answer's own words", async () => {
+    const message = "failed at http://10.0.0.7/ with sk-proj-abcdefgh12345678 again";
+    const own = event({ type: "response.output_text.delta", delta: message });
+    for (const [path, reads, type] of [
+      ["responses", [failed, own, event({ type: "error", message })], "text/event-stream"],
+      ["responses", [own, event({ type: "response.failed", response: { error: { message } } })], "text/event-stream"],
+      ["responses", [`event: error\n${event({ error: { message } })}`, own], "text/event-stream"],
+      ["responses", [own, `: ${message}\n\ndata: ${message}\n\n`, event({ detail: message })], "text/event-stream"],
+      ["responses", [own + event({ type: "response.failed", response: { error: { message } } })], "text/event-stream"],
+      ["responses", [JSON.stringify({ object: "response", output: [], error: { message } })], "application/json"],
+      ["responses", [JSON.stringify({ title: message, status: 500 })], "application/problem+json"],
+      ["embeddings", [JSON.stringify({ error: { message } })], "application/json"],
+      ["embeddings", [JSON.stringify({ detail: message })], "application/json"],
+      ["completions", [event({ choices: [], error: { message } })], "text/event-stream"],
+    ] as const) {
+      const { ask } = passing(() => streamOf(reads, type));
+      const answer = await ask(path, { model: "m", ...asked(path), stream: type === "text/event-stream" });
+      const text = await answer.text().catch(() => "");
+      assert.doesNotMatch(text.replaceAll(own, ""), /10\.0\.0|sk-proj/, `${path} ${reads}`);
+    }
+    const { ask } = passing(() => streamOf([own, failed]));
+    const text = asText(await bytesOf(await ask("responses", { model: "m", input: "a", stream: true })));
+    assert.ok(text.startsWith(own), "the model's words are left alone");
+  });
+  it("sends a page, which is no answer", async () => {
+    const { ask, recorded } = passing(() => streamOf(["<html>"], "text/html; charset=utf-8"));
+    const answer = await ask("embeddings", { model: "m", input: "a" });
+    assert.deepEqual([answer.status, (await errorOf(answer)).code], [502, "upstream_not_an_answer"]);
+    assert.deepEqual(
+      (await recorded(1)).map((record) => [record.outcome, record.provider]),
+      [["error", null]],
+    );
   });
   for (const status of [204, 205, 302, 304]) {
     it(`answers with ${status}, which is no answer`, async () => {
