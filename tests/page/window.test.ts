@@ -327,6 +327,29 @@ describe("what is kept", { timeout: 120_000 }, () => {
     await words(page).getByText("first").waitFor();
   });
 
+  it("does not hold on to what it has sent: each question has all before it", async () => {
+    const QUESTIONS = 8;
+    for (let question = 1; question <= QUESTIONS; question++) {
+      await say(page, `Echo: question ${question} [emulator: tps=0]`);
+      await counts(answers(page), question);
+      await done(page);
+    }
+    const session = await page.context().newCDPSession(page);
+    await holds(async () => {
+      // A snapshot has what can be reached, after a collection.
+      let snapshot = "";
+      const onChunk = ({ chunk }: { chunk: string }) => {
+        snapshot += chunk;
+      };
+      session.on("HeapProfiler.addHeapSnapshotChunk", onChunk);
+      await session.send("HeapProfiler.takeHeapSnapshot");
+      session.off("HeapProfiler.addHeapSnapshotChunk", onChunk);
+      const { strings } = JSON.parse(snapshot) as { strings: string[] };
+      const bodies = strings.filter((text) => text.startsWith('{"model":"electron","messages":['));
+      assert.ok(bodies.length <= QUESTIONS / 2, `${bodies.length} requests are still in memory`);
+    });
+  });
+
   it("edits a question, and takes the edit back", async () => {
     await say(page, "Echo: one [emulator: tps=0]");
     await done(page);

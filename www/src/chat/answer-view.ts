@@ -4,6 +4,7 @@ import { withoutOverrides } from "../markdown/links.ts";
 import { Markdown } from "../markdown/markdown.ts";
 import { announce } from "../page/announce.ts";
 import { button, create, icon } from "../page/dom.ts";
+import { nextTask } from "../page/idle.ts";
 import { Painter } from "../page/paint.ts";
 import type { Advice } from "./advice.ts";
 import { type Answer, resultOf, type ShownCall, type Step } from "./conversation.ts";
@@ -52,11 +53,12 @@ class Part {
   readonly calls = new Map<number | string, ShownCall>();
   /** Calls whose arguments are all there. */
   readonly #done = new Set<ShownCall>();
-  readonly markdown = new Markdown();
+  readonly markdown: Markdown;
   #thinking: { box: HTMLDetailsElement; summary: HTMLElement; words: HTMLElement } | undefined;
   #tools: HTMLElement | undefined;
 
-  constructor() {
+  constructor(onPaint: () => void) {
+    this.markdown = new Markdown(onPaint);
     this.element.append(this.markdown.element);
   }
 
@@ -131,6 +133,7 @@ export class AnswerView {
   readonly #facts = create("ul", "facts");
   readonly #painter: Painter;
   readonly #answer: Answer;
+  readonly #onPaint: () => void;
   #part: Part | undefined;
   #isLive = true;
   /** The words were cut to those that were heard. */
@@ -139,6 +142,7 @@ export class AnswerView {
   /** Shows `answer`, and keeps it up to date. `onPaint` is told after each update of the page. */
   constructor(answer: Answer, onPaint: () => void) {
     this.#answer = answer;
+    this.#onPaint = onPaint;
     this.#painter = new Painter(() => {
       this.#part?.paint(this.#isLive);
       onPaint();
@@ -153,7 +157,7 @@ export class AnswerView {
   static of(answer: Answer, actions: AnswerActions): AnswerView {
     const view = new AnswerView(answer, () => {});
     for (const step of answer.steps) {
-      const part = new Part();
+      const part = new Part(() => {});
       Object.assign(part.step, step);
       for (const [i, call] of step.calls.entries()) part.calls.set(i, call);
       part.paint(false);
@@ -164,7 +168,7 @@ export class AnswerView {
       view.#below.append(
         problemBox(answer.problem.name, answer.problem.title, answer.problem.text, answer.problem.detail),
       );
-    view.finish(actions);
+    view.#offer(actions);
     return view;
   }
 
@@ -188,7 +192,7 @@ export class AnswerView {
 
   start(): void {
     this.#part?.paint(false);
-    this.#part = new Part();
+    this.#part = new Part(this.#onPaint);
     this.#answer.steps.push(this.#part.step);
     this.#parts.append(this.#part.element);
     this.#painter.request();
@@ -316,11 +320,17 @@ export class AnswerView {
   }
 
   /** The answer is over: draws what is left, the facts, and what can be done now. */
-  finish(actions: AnswerActions): void {
+  async finish(actions: AnswerActions): Promise<void> {
+    await nextTask();
     this.#isLive = false;
-    this.element.ariaBusy = null;
     this.#painter.request();
     this.#painter.flush();
+    await this.#part?.markdown.whole();
+    this.#offer(actions);
+  }
+
+  #offer(actions: AnswerActions): void {
+    this.element.ariaBusy = null;
     this.#facts.replaceChildren(...factItems(factsOf(this.#answer.results)));
     const last = this.#answer.results.at(-1);
     const act = (path: string, label: string, run: () => void) => {

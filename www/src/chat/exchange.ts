@@ -87,6 +87,8 @@ async function streamTurn(
   const prompt = [withTools ? TOOLS_PROMPT : "", system].filter(Boolean).join("\n\n");
   const first: ChatCompletionMessageParam[] = prompt ? [{ role: "system", content: prompt }] : [];
   listener.start();
+  // A signal that is kept must not keep the stream, which has all the messages before it.
+  const over = new AbortController();
   let outcome: Outcome | undefined;
   try {
     const stream = await client.chat.completions.create(
@@ -101,7 +103,7 @@ async function streamTurn(
     );
     listener.opened(stream);
     // The gateway keeps the answer for a visitor who comes back; one who presses Stop does not.
-    signal.addEventListener("abort", () => void stream.stop().catch(() => {}));
+    signal.addEventListener("abort", () => void stream.stop().catch(() => {}), { signal: over.signal });
     for await (const event of stream.events) {
       if (event.type === "sentence" && event.choice === 0) speech?.say(event);
       listener.event(event);
@@ -117,6 +119,7 @@ async function streamTurn(
     if (error instanceof ChatwireError) outcome = error.outcome;
     if (!signal.aborted) throw error;
   } finally {
+    over.abort();
     if (outcome) {
       const turn = isInterrupted(speech, signal) ? heardTurn(outcome) : keep(outcome);
       if (turn) messages.push(turn);

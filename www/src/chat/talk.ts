@@ -7,6 +7,7 @@ import type { ChatCompletionMessageParam, ChatEvent, ChatStream, Outcome } from 
 import { announce } from "../page/announce.ts";
 import { copy } from "../page/copy.ts";
 import { create } from "../page/dom.ts";
+import { nextTask } from "../page/idle.ts";
 import { Speech } from "../voice/speech.ts";
 import type { Advice } from "./advice.ts";
 import { type AnswerActions, AnswerView, userTurn } from "./answer-view.ts";
@@ -35,8 +36,8 @@ export interface TalkHost {
   isSpoken(): boolean;
   /** An answer is under way, or over. */
   running(isRunning: boolean): void;
-  /** The content has changed. */
-  grown(): void;
+  /** The content has changed. Answers keep it: it must hold on to nothing of one question. */
+  grown: () => void;
   /** The conversation is another one, or has another first message. */
   changed(conversation: Conversation): void;
   asked(asking: Asking): void;
@@ -253,6 +254,7 @@ export class Talk {
       const asking = this.#host.asking(progress, isFresh);
       this.#host.asked(asking);
       const { exchange } = await import("./exchange.ts");
+      await nextTask();
       await exchange({ ...asking, speech, signal }, messages, listener);
     };
   }
@@ -265,7 +267,7 @@ export class Talk {
     const answer = newAnswer();
     const before = history(conversation, conversation.turns.indexOf(turn));
     turn.answers.push(answer);
-    const view = new AnswerView(answer, () => host.grown());
+    const view = new AnswerView(answer, host.grown);
     const progress = new Progress(PATIENCE, () => controller.abort(NOW));
     view.attach(progress.element);
     const box = this.#boxOf(turn);
@@ -312,7 +314,7 @@ export class Talk {
     } finally {
       answer.messages = messages.slice(length);
       progress.end();
-      view.finish(this.#actions(turn, answer));
+      await view.finish(this.#actions(turn, answer));
       box.classList.toggle("left-out", isLeftOut(turn));
       if (this.#running === running) {
         this.#running = undefined;

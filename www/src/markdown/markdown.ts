@@ -1,6 +1,7 @@
 /** An element whose content follows a growing Markdown text. Notices can stand between its blocks. */
 import { create } from "../page/dom.ts";
 import { idle } from "../page/idle.ts";
+import { Painter } from "../page/paint.ts";
 import type { Block, Blocks } from "./render.ts";
 
 /** How much of a text is rendered, in UTF-16 units, until its reader asks for all of it. */
@@ -14,8 +15,19 @@ const SAMPLES = [
   "| a |\n|---|\n| 1 |",
 ];
 
+/** How long one update may take, in milliseconds, before what is left waits for the next frame. */
+const SLICE = 8;
+
 export class Markdown {
   readonly element = create("div", "markdown");
+  readonly #onGrown: () => void;
+  /** Shows what the last update had no time for. */
+  readonly #rest = new Painter(() => {
+    this.update(this.#text, this.#isLive);
+    this.#onGrown();
+  });
+  #isBehind = false;
+  #caughtUp: () => void = () => {};
   #blocks: Blocks | undefined;
   /** The words as they were written, until the renderer is there. */
   readonly #plain = create("p", "words");
@@ -27,7 +39,21 @@ export class Markdown {
   #text = "";
   #isLive = false;
 
-  /** Shows `text`, which is all of it and not what was added. */
+  /** `onGrown` is told of each update that was not asked for. */
+  constructor(onGrown: () => void = () => {}) {
+    this.#onGrown = onGrown;
+  }
+
+  /** Resolves once all of the text is shown. */
+  async whole(): Promise<void> {
+    while (this.#isBehind) {
+      await new Promise<void>((resolve) => {
+        this.#caughtUp = resolve;
+      });
+    }
+  }
+
+  /** Shows `text`, which is all of it and not what was added: as much as there is time for now, and the rest soon after. */
   update(text: string, isLive: boolean): void {
     this.#text = text;
     this.#isLive = isLive;
@@ -49,16 +75,24 @@ export class Markdown {
       this.#plain.remove();
     }
     const blocks = this.#blocks.update(text, isLive);
+    const until = performance.now() + SLICE;
+    this.#isBehind = false;
     for (const [i, block] of blocks.entries()) {
       const isOpen = isLive && i === blocks.length - 1;
       const before = this.#shown[i];
       if (before && before.isOpen === isOpen && (before.block === block || before.block.raw === block.raw)) continue;
+      if (performance.now() > until) {
+        this.#isBehind = true;
+        this.#rest.request();
+        return;
+      }
       const above = this.#shown[i - 1]?.level ?? 1;
       const level = show(block, this.#holders[i] ?? this.#add(), isOpen, above);
       this.#shown[i] = { block, isOpen, level };
     }
     for (const holder of this.#holders.splice(blocks.length)) holder.remove();
     this.#shown.length = blocks.length;
+    this.#caughtUp();
   }
 
   #add(): HTMLElement {

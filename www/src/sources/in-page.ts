@@ -53,6 +53,7 @@ export const fetchInPage: Fetch = (url, { method, headers, body, signal }) => {
                 tell("pull");
               }),
             cancel() {
+              signal?.removeEventListener("abort", leave);
               tell("leave");
               port.close();
             },

@@ -9,6 +9,8 @@ const emulator = createEmulator({ timeToFirstToken: 180, tokensPerSecond: 70 });
 
 /** How much is read before the page asks for it, in bytes. */
 const READ_AHEAD = 64 * 1024;
+/** How much the page is given at a time, in bytes, so that it does other things between: a network's packets are no larger. */
+const PACKET = 12 * 1024;
 
 type Handler = (request: Request) => Promise<Response>;
 
@@ -36,10 +38,16 @@ export async function serve({ url, method, headers, body }: Posted, port: Messag
   function give(): void {
     if (!isWanted || (heldBytes === 0 && !end)) return;
     isWanted = false;
-    if (heldBytes > 0) tell({ bytes: joined(held.splice(0), heldBytes) });
-    else tell(end as Answered);
-    heldBytes = 0;
-    goOn();
+    if (heldBytes === 0) {
+      tell(end as Answered);
+      return;
+    }
+    let [count, length] = [0, 0];
+    while (count < held.length && (count === 0 || length + (held[count]?.length ?? 0) <= PACKET))
+      length += held[count++]?.length ?? 0;
+    heldBytes -= length;
+    tell({ bytes: joined(held.splice(0, count), length) });
+    if (heldBytes <= READ_AHEAD) goOn();
   }
 
   /** Reads ahead of a page that is busy, as a network does, up to a limit. */
