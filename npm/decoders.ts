@@ -5,7 +5,6 @@
  * `await init()` first.
  */
 
-import type { Batch } from "./engine/batch.ts";
 import {
   ABORTED,
   CHUNKS,
@@ -23,6 +22,7 @@ import {
 } from "./engine/boundary.ts";
 import { BodyDecoder } from "./engine/decoder.ts";
 import { asBytes, init, make, output, type Part, place, requireNow } from "./engine/engine.ts";
+import type { PushOutput } from "./engine/push-output.ts";
 import { shapeOf } from "./engine/shapes.ts";
 import { ChatwireError, toError } from "./errors.ts";
 import { dispose } from "./symbols.ts";
@@ -123,7 +123,7 @@ export class ChatDecoder<Output extends keyof DecoderOutput = "events"> {
   readonly #decoder: BodyDecoder;
   readonly #kind: keyof DecoderOutput;
   #isClosed = false;
-  #rest: Batch = "";
+  #rest: PushOutput = "";
 
   /**
    * @throws {ChatwireError} the engine is not loaded yet, or an option makes no sense
@@ -208,9 +208,9 @@ export class ChatDecoder<Output extends keyof DecoderOutput = "events"> {
     if (this.#isClosed) throw new ChatwireError("This ChatDecoder has ended: use a new one for each answer.");
   }
 
-  #given(batch: Batch): DecoderOutput[Output] {
+  #given(pushed: PushOutput): DecoderOutput[Output] {
     if (this.#kind === "none") return undefined as DecoderOutput[Output];
-    return (batch === "" && this.#kind !== "text" ? [] : batch) as DecoderOutput[Output];
+    return (pushed === "" && this.#kind !== "text" ? [] : pushed) as DecoderOutput[Output];
   }
 }
 

@@ -2,19 +2,19 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
-use chatwire::policy::limits::{LOST_MS, Limiter, Turn, WINDOW_MS, limits};
-use chatwire::provider::{Limits, Provider};
+use chatwire::policy::limits::{Admission, LOST_MS, Limiter, WINDOW_MS, limits};
+use chatwire::provider::{PlanLimits, Provider};
 use proptest::prelude::*;
 
 fn limiter(requests_per_minute: Option<u32>, concurrent: Option<u32>) -> Limiter {
-    Limiter::new(Limits {
+    Limiter::new(PlanLimits {
         requests_per_minute,
         concurrent,
     })
 }
 
-fn is_ready(turn: Turn) -> bool {
-    turn == Turn::Ready
+fn is_ready(turn: Admission) -> bool {
+    turn == Admission::Ready
 }
 
 #[test]
@@ -25,7 +25,7 @@ fn the_eleventh_request_of_a_minute_waits_for_the_first_to_free() {
         limiter.answered(id, 100.0 * id as f64);
         limiter.release(id, 100.0 * id as f64);
     }
-    assert_eq!(limiter.acquire(10, 1_000.0), Turn::WaitUntil(WINDOW_MS));
+    assert_eq!(limiter.acquire(10, 1_000.0), Admission::WaitUntil(WINDOW_MS));
     assert!(!is_ready(limiter.acquire(10, WINDOW_MS - 1.0)));
     assert!(is_ready(limiter.acquire(10, WINDOW_MS)));
 }
@@ -35,12 +35,12 @@ fn the_minute_runs_from_the_response_headers_and_not_from_the_end_of_the_answer(
     let mut limiter = limiter(Some(1), None);
     assert!(is_ready(limiter.acquire(1, 0.0)));
     assert!(
-        matches!(limiter.acquire(2, 0.0), Turn::WaitUntil(_)),
+        matches!(limiter.acquire(2, 0.0), Admission::WaitUntil(_)),
         "unanswered: no time is known"
     );
     limiter.answered(1, 5_000.0);
     limiter.release(1, 30_000.0);
-    assert_eq!(limiter.acquire(2, 31_000.0), Turn::WaitUntil(65_000.0));
+    assert_eq!(limiter.acquire(2, 31_000.0), Admission::WaitUntil(65_000.0));
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn a_request_that_failed_still_counts() {
     let mut limiter = limiter(Some(1), None);
     assert!(is_ready(limiter.acquire(1, 0.0)));
     limiter.release(1, 2_000.0);
-    assert_eq!(limiter.acquire(2, 2_000.0), Turn::WaitUntil(62_000.0));
+    assert_eq!(limiter.acquire(2, 2_000.0), Admission::WaitUntil(62_000.0));
 }
 
 #[test]
@@ -155,7 +155,7 @@ proptest! {
                     if ended { limiter.release(id, now); running -= 1 } else { limiter.answered(id, now) }
                 }
                 (Some((now, id)), _) => match limiter.acquire(id as u64, now) {
-                    Turn::Ready => {
+                    Admission::Ready => {
                         looks[id] = None;
                         running += 1;
                         prop_assert!(running <= concurrent);
@@ -165,7 +165,7 @@ proptest! {
                         events.push((now + until_headers, id as u64, false));
                         events.push((now + until_headers + length, id as u64, true));
                     }
-                    Turn::WaitUntil(at) => {
+                    Admission::WaitUntil(at) => {
                         prop_assert!(at > now, "a waiter must not spin");
                         looks[id] = Some(at);
                     }

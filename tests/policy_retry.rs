@@ -20,8 +20,8 @@ fn headers(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
         .collect()
 }
 
-fn attempt((trouble, hints): (Trouble, Hints)) -> Attempt {
-    Attempt {
+fn attempt((trouble, hints): (Trouble, Hints)) -> FailedAttempt {
+    FailedAttempt {
         number: 1,
         max_retries: 2,
         trouble,
@@ -99,7 +99,7 @@ fn the_server_may_overrule_the_status() {
 #[test]
 fn no_more_than_the_retries_allowed() {
     for (number, max_retries, retried) in [(1, 0, false), (1, 1, true), (2, 1, false), (2, 2, true), (3, 2, false)] {
-        let decision = decide(&Attempt {
+        let decision = decide(&FailedAttempt {
             number,
             max_retries,
             ..attempt(CONNECTION)
@@ -170,7 +170,7 @@ fn a_wait_beyond_a_minute_or_the_budget_fails_at_once_and_says_when() {
             retry_at: Some(NOW + 180_000.0)
         }
     );
-    let short = Attempt {
+    let short = FailedAttempt {
         remaining_budget_ms: 1_999.0,
         ..attempt(status(429, &[("retry-after", "2")]))
     };
@@ -181,13 +181,13 @@ fn a_wait_beyond_a_minute_or_the_budget_fails_at_once_and_says_when() {
         }
     );
     assert!(matches!(
-        decide(&Attempt {
+        decide(&FailedAttempt {
             remaining_budget_ms: 2_000.0,
             ..short
         }),
         Decision::Retry { .. }
     ));
-    let backoff = Attempt {
+    let backoff = FailedAttempt {
         remaining_budget_ms: 249.0,
         ..attempt(CONNECTION)
     };
@@ -196,7 +196,7 @@ fn a_wait_beyond_a_minute_or_the_budget_fails_at_once_and_says_when() {
         Decision::Fail { retry_at: None },
         "our own back-off is no promise of the server"
     );
-    let last = Attempt {
+    let last = FailedAttempt {
         number: 3,
         ..attempt(status(429, &[("retry-after", "2")]))
     };
@@ -236,7 +236,7 @@ fn an_absurd_wait_is_taken_for_a_day() {
 fn a_known_cooldown_stands_in_for_a_wait_that_a_429_does_not_name() {
     let cooldown_ms = Provider::named("electronhub").unwrap().cooldown_ms;
     let decide = |failure| {
-        decide(&Attempt {
+        decide(&FailedAttempt {
             cooldown_ms,
             ..attempt(failure)
         })
@@ -290,7 +290,7 @@ proptest! {
     #[test]
     fn no_header_makes_the_decision_unsafe(text in "\\PC{0,30}", code in 0u16..1000, random in any::<f64>(), budget in any::<f64>()) {
         let failure = status(code, &[("retry-after", &text), ("retry-after-ms", &text)]);
-        match decide(&Attempt { random, remaining_budget_ms: budget, ..attempt(failure) }) {
+        match decide(&FailedAttempt { random, remaining_budget_ms: budget, ..attempt(failure) }) {
             Decision::Retry { after_ms } => prop_assert!((0.0..=LONGEST_WAIT_MS).contains(&after_ms) && after_ms <= budget),
             Decision::Fail { retry_at } => prop_assert!(retry_at.is_none_or(|at| (NOW..=NOW + LONGEST_NAMED_MS).contains(&at))),
         }

@@ -2,7 +2,7 @@
 //!
 //! Long because it is the table of all ends of a stream, each with its stream written out.
 
-use chatwire::stream::{Attempt, Decoder, End, Limits, Options, OutputKind, Status, Timeouts, TokenPrices};
+use chatwire::stream::{Attempt, Bounds, Decoder, End, Options, OutputKind, Status, Timeouts, TokenPrices};
 use serde_json::{Value, json};
 
 fn event(chunk: &Value) -> String {
@@ -520,19 +520,19 @@ fn a_document_that_keeps_coming_is_no_stall() {
     assert_eq!(stalled(&decoder), "timeout.firstToken");
 }
 
-// Limits.
+// Bounds.
 
-fn limited(change: impl FnOnce(&mut Limits)) -> Options {
-    let mut limits = Limits::default();
+fn limited(change: impl FnOnce(&mut Bounds)) -> Options {
+    let mut limits = Bounds::default();
     change(&mut limits);
     Options {
-        limits,
+        bounds: limits,
         ..Options::default()
     }
 }
 
 /// The outcome for the stream at this limit, which has to be the same in one piece and byte by byte.
-fn at_limit(change: impl Fn(&mut Limits), stream: &str) -> Value {
+fn at_limit(change: impl Fn(&mut Bounds), stream: &str) -> Value {
     let whole = decode(limited(&change), stream, End::Closed);
     let mut decoder = Decoder::new(limited(&change));
     for byte in stream.as_bytes() {

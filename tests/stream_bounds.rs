@@ -6,7 +6,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use chatwire::stream::{Decoder, End, Limits, Options, OutputKind, PartialValues, SentenceOptions, Status};
+use chatwire::stream::{Bounds, Decoder, End, Options, OutputKind, PartialValues, SentenceOptions, Status};
 
 /// Counts what each thread holds. Tests of one binary run in threads of their own.
 struct Counting;
@@ -51,7 +51,7 @@ static COUNTING: Counting = Counting;
 
 const KIB: usize = 1024;
 
-const LIMITS: Limits = Limits {
+const LIMITS: Bounds = Bounds {
     max_event_bytes: 32 * KIB,
     max_tool_call_bytes: 128 * KIB,
     max_stream_bytes: 256 * KIB,
@@ -86,7 +86,7 @@ fn fed(options: &Options, piece: &dyn Fn(u64) -> Vec<u8>, bytes: usize) -> (usiz
 fn options(kind: OutputKind) -> Options {
     Options {
         output: kind,
-        limits: LIMITS,
+        bounds: LIMITS,
         ..Options::default()
     }
 }

@@ -18,7 +18,7 @@ import {
   recordOf,
   wrong,
 } from "./checks.ts";
-import { Limits } from "./limits.ts";
+import { LimiterClient } from "./limits.ts";
 import type {
   DurableNamespace,
   GatewayLimits,
@@ -48,7 +48,7 @@ const QUEUE = 1000;
 /** Where one model goes. */
 export interface Route {
   /** The provider that is asked first, and those after it, in order. */
-  places: readonly [Upstream, ...Upstream[]];
+  upstreams: readonly [Upstream, ...Upstream[]];
   limits: Pick<ModelRoute, "maxTokens" | "tools">;
   parameters: ParameterPolicy | undefined;
   params: ModelRoute["params"];
@@ -65,7 +65,7 @@ export interface Configuration {
   limits: RequestLimits;
   parameters: ParameterPolicy | undefined;
   /** Those that all isolates keep together. */
-  shared: Limits | undefined;
+  shared: LimiterClient | undefined;
   /** Whether every model has a price, so that a budget can be kept. */
   isPriced: boolean;
   writeTimeout: number;
@@ -179,13 +179,13 @@ export function configure(options: GatewayOptions): Configuration {
     wrong("admin needs limiter, which knows the usage, and authorize, which says who may see it");
   }
   const shared = sharedLimits(options.limiter, limits, providers, options.admin);
-  const place: Placing = (name, model, prices) => placed(providers, name, model, shared, prices);
+  const make: UpstreamMaker = (name, model, prices) => upstreamFor(providers, name, model, shared, prices);
   // A provider without a route is made, too, so that its mistakes are found.
-  const all = Object.keys(providers).map((name) => place(name, null));
+  const all = Object.keys(providers).map((name) => make(name, null));
   const [first] = all;
-  const anyModel: Route = { places: [first as Upstream], limits: {}, parameters: undefined, params: undefined };
-  const routes = options.models === undefined ? null : routesOf(options.models, providers, place);
-  const reachable = routes ? [...routes.values()].flatMap(({ places }) => places) : all;
+  const anyModel: Route = { upstreams: [first as Upstream], limits: {}, parameters: undefined, params: undefined };
+  const routes = options.models === undefined ? null : routesOf(options.models, providers, make);
+  const reachable = routes ? [...routes.values()].flatMap(({ upstreams }) => upstreams) : all;
   checkBudgets(limits, reachable);
 
   return {
@@ -214,19 +214,19 @@ export function configure(options: GatewayOptions): Configuration {
 
 type Providers = GatewayOptions["providers"];
 /** Makes the client of a provider, to be asked for one of its models. */
-type Placing = (name: string, model: string | null, prices?: ModelRoute["prices"]) => Upstream;
+type UpstreamMaker = (name: string, model: string | null, prices?: ModelRoute["prices"]) => Upstream;
 
 function routesOf(
   models: NonNullable<GatewayOptions["models"]>,
   providers: Providers,
-  place: Placing,
+  make: UpstreamMaker,
 ): ReadonlyMap<string, Route> {
   if (isList(models)) {
     const [first = ""] = Object.keys(providers);
     return new Map(
       models.map((name) => [
         name,
-        { places: [place(first, name)], limits: {}, parameters: undefined, params: undefined },
+        { upstreams: [make(first, name)], limits: {}, parameters: undefined, params: undefined },
       ]),
     );
   }
@@ -240,20 +240,20 @@ function routesOf(
         if (!Object.hasOwn(providers, provider)) {
           wrong(`models.${name} leads to "provider/model", with a provider of ${Object.keys(providers).join(", ")}`);
         }
-        return place(provider, model, prices);
+        return make(provider, model, prices);
       });
       if (!first) return wrong(`models.${name} leads nowhere`);
       const limits = { ...(maxTokens !== undefined && { maxTokens }), ...(tools !== undefined && { tools }) };
-      return [name, { places: [first, ...others], limits, parameters, params }];
+      return [name, { upstreams: [first, ...others], limits, parameters, params }];
     }),
   );
 }
 
-function placed(
+function upstreamFor(
   providers: Providers,
   name: string,
   model: string | null,
-  shared: Limits | undefined,
+  shared: LimiterClient | undefined,
   prices?: ModelRoute["prices"],
 ): Upstream {
   if (name === "" || name.includes("/")) wrong(`a provider's name has no "/": rename "${name}"`);
@@ -265,7 +265,7 @@ function sharedLimits(
   { caller, providers: plans = {}, wait = 0, queue = QUEUE }: GatewayLimits,
   providers: Providers,
   isWatched = false,
-): Limits | undefined {
+): LimiterClient | undefined {
   if (!(wait >= 0 && wait <= LONGEST_WAIT)) wrong(`limits.wait is a number of milliseconds, at most ${LONGEST_WAIT}`);
   for (const name of Object.keys(plans)) {
     if (!Object.hasOwn(providers, name)) {
@@ -275,7 +275,7 @@ function sharedLimits(
   if (limiter) {
     if (typeof limiter.idFromName !== "function") wrong("limiter is the binding of ChatwireLimiter, as env.LIMITER");
     const known = Object.entries(providers).map(([name, options]) => [name, { options, plan: plans[name] }]);
-    return new Limits(limiter, caller, Object.fromEntries(known), wait, queue, isWatched);
+    return new LimiterClient(limiter, caller, Object.fromEntries(known), wait, queue, isWatched);
   }
   if (caller || wait > 0 || Object.keys(plans).length > 0) {
     wrong("limits.caller, limits.providers and limits.wait need limiter, the binding of ChatwireLimiter");
@@ -288,17 +288,19 @@ export function hasBudget(plan: Plan | undefined): boolean {
   return plan?.costPerDay !== undefined || plan?.costPerMonth !== undefined || plan?.costTotal !== undefined;
 }
 
-/** The first place without a price, as `provider/model`. */
-function unpriced(places: readonly Upstream[], provider?: string): string | undefined {
-  const found = places.find((place) => (provider === undefined || place.name === provider) && !isPriced(place));
+/** The first upstream without a price, as `provider/model`. */
+function unpriced(upstreams: readonly Upstream[], provider?: string): string | undefined {
+  const found = upstreams.find(
+    (upstream) => (provider === undefined || upstream.name === provider) && !isPriced(upstream),
+  );
   return found && `${found.name}/${found.model ?? "*"}`;
 }
 
 /** A budget over requests whose cost nobody knows would never be used up. */
-function checkBudgets({ caller, providers = {} }: GatewayLimits, places: readonly Upstream[]): void {
+function checkBudgets({ caller, providers = {} }: GatewayLimits, upstreams: readonly Upstream[]): void {
   const check = (where: string, plan: Plan | undefined, provider?: string) => {
     for (const name of ["costPerDay", "costPerMonth", "costTotal"] as const) {
-      const found = plan?.[name] === undefined ? undefined : unpriced(places, provider);
+      const found = plan?.[name] === undefined ? undefined : unpriced(upstreams, provider);
       if (found) wrong(`${where}.${name} needs the prices of all models that can be asked: ${found} has none`);
     }
   };

@@ -9,7 +9,7 @@ import type { CachedAnswer } from "./answer-cache.ts";
 import { type Configuration, configure, hasBudget } from "./configuration.ts";
 import { openKept, readKept, STREAM_HEADER, stopKept } from "./kept.ts";
 import { createKey, limitKey, listKeys, revokeKey } from "./key-management.ts";
-import { type Limits, withLimits } from "./limits.ts";
+import { type LimiterClient, withLimits } from "./limits.ts";
 import type { DurableNamespace, Environment, GatewayOptions, Grant, HookRequest, UsageRecord } from "./options.ts";
 import { issuePageToken, revokePageTokens, type TokenRequest } from "./page-token.ts";
 import { PASSED, passThrough } from "./pass-through.ts";
@@ -218,9 +218,9 @@ async function modelsOf(c: Context<Env>): Promise<ModelList> {
   const names = modelsFor(configuration, grant);
   if (names)
     return { object: "list", data: names.map((id) => ({ id, object: "model", created: 0, owned_by: "gateway" })) };
-  const [key] = keysInOrder(configuration.anyModel.places[0]) as [UpstreamKey];
+  const [key] = keysInOrder(configuration.anyModel.upstreams[0]) as [UpstreamKey];
   return key.client.models.list({ signal: c.req.raw.signal }).catch((error: unknown) => {
-    throw problemOf(error, secretsOf(configuration.anyModel.places));
+    throw problemOf(error, secretsOf(configuration.anyModel.upstreams));
   });
 }
 
@@ -261,7 +261,7 @@ async function bodyOf(c: Context<Env>): Promise<Record<string, unknown>> {
 
 async function reportUsage(
   c: Context<Env>,
-  report: (limits: Limits, grant: Grant, query: URLSearchParams) => Promise<object>,
+  report: (limits: LimiterClient, grant: Grant, query: URLSearchParams) => Promise<object>,
 ): Promise<Response> {
   const { configuration, env } = c.env;
   const { shared, authorize } = configuration;

@@ -5,7 +5,7 @@ export { bearerTokens, type Claims, type JwtOptions, jwt } from "./authorize.ts"
 export { type Gateway, gateway, type WorkerContext } from "./gateway.ts";
 export { type CallerKey, ChatwireKeys, type KeysState } from "./keys.ts";
 export { ChatwireLimiter, type LimiterState, type LimiterStatus, type LiveRequest, type UsageRow } from "./limiter.ts";
-export type { Left, Rest } from "./meter.ts";
+export type { Left, Remaining } from "./meter.ts";
 export type {
   Authorize,
   Awaitable,

@@ -163,8 +163,8 @@ export class RequestLeases {
   }
 }
 
-/** The limits of one gateway. */
-export class Limits {
+/** The way of one gateway to the limiter objects of its callers and its providers' keys. */
+export class LimiterClient {
   readonly #namespace: DurableNamespace;
   readonly #callerPlan: Plan | undefined;
   readonly #wait: number;

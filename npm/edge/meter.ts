@@ -49,7 +49,7 @@ const NOTHING_SPENT: Spent = { day: "", month: "", inDay: 0, inMonth: 0, inAll: 
 type Reserved = Pick<Reservation, "tokens" | "cost">;
 
 /** A limit of a plan, how much of it is left, and in how many milliseconds all of it is there again if nothing more is asked. */
-export interface Rest {
+export interface Remaining {
   limit: number;
   left: number;
   reset: number;
@@ -57,9 +57,9 @@ export interface Rest {
 
 /** The rest of a plan's requests and tokens in this minute, and of the narrowest of its budgets in USD. */
 export interface Left {
-  requests?: Rest;
-  tokens?: Rest;
-  cost?: Rest;
+  requests?: Remaining;
+  tokens?: Remaining;
+  cost?: Remaining;
 }
 
 interface Running {
@@ -249,7 +249,7 @@ export class Meter {
   /** The rest of a plan, as far as it has limits: never below 0. */
   left(plan: Plan, now: number): Left {
     const { requestsPerMinute, tokensPerMinute } = plan;
-    const rest = (limit: number, taken: number, freed: number): Rest => ({
+    const rest = (limit: number, taken: number, freed: number): Remaining => ({
       limit,
       left: Math.max(0, limit - taken),
       reset: Math.max(0, Math.ceil(freed - now)),

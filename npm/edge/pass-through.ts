@@ -13,7 +13,7 @@ import { Problem, safeHeaders } from "./problem.ts";
 import { patienceOf } from "./relay.ts";
 import { type ChatRequest, providerBodyOf } from "./request.ts";
 import { promptTokensOf, UNITS_PER_TOKEN } from "./reservation.ts";
-import { type Attempt, attempted, keysInOrder, problemOf, secretsOf, type UpstreamKey } from "./upstream.ts";
+import { keysInOrder, type ProviderCall, problemOf, secretsOf, type UpstreamKey, withCall } from "./upstream.ts";
 import { isCount, numbersOf, openRecord } from "./usage-record.ts";
 
 /**
@@ -69,14 +69,14 @@ export interface Passing {
 /** @throws {Problem} there is no answer */
 export async function passThrough(passing: Passing): Promise<Response> {
   const { configuration, signal, requestId, caller, tags, path, request, recordId, trace, leases } = passing;
-  const [place] = request.route.places;
-  const [key] = keysInOrder(place) as [UpstreamKey];
-  const { params, body, model } = providerBodyOf({ ...request, path }, place);
+  const [upstream] = request.route.upstreams;
+  const [key] = keysInOrder(upstream) as [UpstreamKey];
+  const { params, body, model } = providerBodyOf({ ...request, path }, upstream);
   const known = { recordId, requestId, caller, ...(tags && { tags }), endpoint: `/v1${path}`, model: request.model };
   const record = openRecord(configuration, leases, known);
   passing.waitUntil(record.closed);
-  const prices = place.priceOf(model);
-  const attempt: Attempt = {
+  const prices = upstream.priceOf(model);
+  const attempt: ProviderCall = {
     body,
     leases,
     isSent: false,
@@ -84,10 +84,10 @@ export async function passThrough(passing: Passing): Promise<Response> {
     prices,
     pass: { path, params, isStream: request.isStream },
   };
-  const isId = place.options.requestId !== false;
+  const isId = upstream.options.requestId !== false;
   key.busy++;
   try {
-    await attempted(attempt, (own) =>
+    await withCall(attempt, (own) =>
       key.client.models
         .list({ signal, maxRetries: 0, headers: { ...own, ...trace, ...(isId && { "x-request-id": requestId }) } })
         .asResponse(),
@@ -102,20 +102,20 @@ export async function passThrough(passing: Passing): Promise<Response> {
   } catch (error) {
     attempt.release?.();
     key.busy--;
-    const problem = problemOf(error, secretsOf(request.route.places));
+    const problem = problemOf(error, secretsOf(request.route.upstreams));
     const isUnanswered = attempt.isSent && (signal.aborted || problem.status === 504);
     // A request that was refused is nobody's usage, whatever model it named.
-    if (isUnanswered) record.note({ provider: place.name, upstreamModel: model });
+    if (isUnanswered) record.note({ provider: upstream.name, upstreamModel: model });
     const asked = { promptTokens: isUnanswered ? promptTokensOf(params) : null, prices };
     const outcome = signal.aborted ? "aborted" : "error";
     void record.close({ ...numbersOf(asked), status: problem.status, outcome, disconnected: signal.aborted });
     throw problem;
   }
-  record.note({ provider: place.name, upstreamModel: model });
+  record.note({ provider: upstream.name, upstreamModel: model });
   const { status, headers } = attempt.response;
   const contentType = headers.get("content-type") ?? "application/json";
   const isStream = /^text\/event-stream\b/i.test(contentType);
-  const { body: passed, ended } = passedOn(attempt.response.body, isStream, passing, patienceOf(place), [
+  const { body: passed, ended } = passedOn(attempt.response.body, isStream, passing, patienceOf(upstream), [
     ...key.secrets,
   ]);
   const run = async () => {

@@ -25,7 +25,7 @@ function isFlat(prices: ModelPrices): prices is Prices {
   return typeof prices.input === "number";
 }
 
-/** Whether every model that can be asked of a place has a price. */
+/** Whether every model that can be asked of an upstream has a price. */
 export function isPriced({ model, priceOf }: { model: string | null; priceOf: PriceOf }): boolean {
   return priceOf(model) !== undefined;
 }

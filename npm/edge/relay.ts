@@ -11,17 +11,17 @@ import type { UsageRecord } from "./options.ts";
 import { Problem, safeHeaders } from "./problem.ts";
 import { type ChatRequest, type ProviderRequest, providerRequestOf } from "./request.ts";
 import {
-  type Attempt,
-  attempted,
   decoderOptions,
   isKeyRefused,
   keysInOrder,
   mayAskNext,
+  type ProviderCall,
   problemOf,
   refusesStreamOptions,
   secretsOf,
   type Upstream,
   type UpstreamKey,
+  withCall,
 } from "./upstream.ts";
 import { type Asked, type OpenRecord, openRecord, usageOf } from "./usage-record.ts";
 
@@ -89,7 +89,7 @@ export async function relay(admitted: Admitted): Promise<Relayed> {
       signal,
       writeTimeout,
       answerTimeout,
-      problemOf: (error) => problemOf(error, secretsOf(request.route.places)),
+      problemOf: (error) => problemOf(error, secretsOf(request.route.upstreams)),
       passed: admitted.gathering?.add,
     });
     void ended.then((ending) => {
@@ -103,7 +103,7 @@ export async function relay(admitted: Admitted): Promise<Relayed> {
     return { response: new Response(body, { headers }), record: record.value };
   } catch (error) {
     opening.end();
-    const problem = problemOf(error, secretsOf(request.route.places));
+    const problem = problemOf(error, secretsOf(request.route.upstreams));
     const isAborted = error instanceof APIUserAbortError;
     const isUnanswered = isAborted || problem.status === 504;
     void record.close({
@@ -130,7 +130,7 @@ class Opening {
   /** The providers that have not been asked. */
   #next = 0;
   /** The last request that was sent, and its provider. */
-  #sent: { place: Upstream; request: ProviderRequest; attempt: Attempt } | undefined;
+  #sent: { upstream: Upstream; request: ProviderRequest; attempt: ProviderCall } | undefined;
 
   constructor(admitted: Admitted, record: OpenRecord) {
     this.#admitted = admitted;
@@ -166,7 +166,7 @@ class Opening {
   }
 
   get #isLast(): boolean {
-    return this.#next >= this.#admitted.request.route.places.length;
+    return this.#next >= this.#admitted.request.route.upstreams.length;
   }
 
   /** Waits for the first token, and asks the next provider where it does not come. */
@@ -185,11 +185,11 @@ class Opening {
 
   /** Asks one provider after the other until one answers. */
   async #open(): Promise<OpenAnswer> {
-    const { places } = this.#admitted.request.route;
+    const { upstreams } = this.#admitted.request.route;
     for (;;) {
-      const place = places[this.#next++] as Upstream;
+      const upstream = upstreams[this.#next++] as Upstream;
       try {
-        return await this.#askWithAnyKey(place);
+        return await this.#askWithAnyKey(upstream);
       } catch (error) {
         if (this.#isLast || !mayAskNext(error)) throw error;
       }
@@ -197,43 +197,43 @@ class Opening {
   }
 
   /** Asks with the least busy key, and with the next one where that is refused or used up. */
-  async #askWithAnyKey(place: Upstream): Promise<OpenAnswer> {
-    const keys = keysInOrder(place);
+  async #askWithAnyKey(upstream: Upstream): Promise<OpenAnswer> {
+    const keys = keysInOrder(upstream);
     for (;;) {
       const key = keys.shift() as UpstreamKey;
       try {
-        return await this.#ask(place, key);
+        return await this.#ask(upstream, key);
       } catch (error) {
         if (keys.length === 0 || !(mayAskNext(error) || isKeyRefused(error))) throw error;
       }
     }
   }
 
-  async #ask(place: Upstream, key: UpstreamKey): Promise<OpenAnswer> {
+  async #ask(upstream: Upstream, key: UpstreamKey): Promise<OpenAnswer> {
     key.busy++;
     try {
-      const answer = await this.#send(place, key);
+      const answer = await this.#send(upstream, key);
       this.#ended.push(() => key.busy--);
       return answer;
     } catch (error) {
       key.busy--;
-      if (!place.takesStreamOptions || !refusesStreamOptions(error)) throw error;
-      place.takesStreamOptions = false;
-      return this.#ask(place, key);
+      if (!upstream.takesStreamOptions || !refusesStreamOptions(error)) throw error;
+      upstream.takesStreamOptions = false;
+      return this.#ask(upstream, key);
     }
   }
 
-  async #send(place: Upstream, key: UpstreamKey): Promise<OpenAnswer> {
+  async #send(upstream: Upstream, key: UpstreamKey): Promise<OpenAnswer> {
     const { request, leases, requestId, trace } = this.#admitted;
-    const provider = providerRequestOf(request, place);
+    const provider = providerRequestOf(request, upstream);
     const { model, body } = provider;
-    const attempt: Attempt = { body, leases, isSent: false, model, prices: place.priceOf(model) };
-    this.#sent = { place, request: provider, attempt };
-    await attempted(attempt, (own) =>
+    const attempt: ProviderCall = { body, leases, isSent: false, model, prices: upstream.priceOf(model) };
+    this.#sent = { upstream, request: provider, attempt };
+    await withCall(attempt, (own) =>
       key.client.chat.completions
         .create(provider.params, {
           signal: this.#controller.signal,
-          headers: { ...own, ...trace, ...(place.options.requestId !== false && { "x-request-id": requestId }) },
+          headers: { ...own, ...trace, ...(upstream.options.requestId !== false && { "x-request-id": requestId }) },
         })
         .asResponse(),
     );
@@ -241,14 +241,14 @@ class Opening {
     const { response } = attempt;
     if (!response) throw new Problem(502, "upstream_failed", "The provider gave no answer. Try again in a moment.");
     this.#record.note({
-      provider: place.name,
-      upstreamModel: place.model ?? (request.model || null),
+      provider: upstream.name,
+      upstreamModel: upstream.model ?? (request.model || null),
       upstreamRequestId: publicId(response.headers.get("x-request-id")),
     });
     const answer = await answerOf(response, [...key.secrets]);
-    const { firstToken, idle } = patienceOf(place);
-    const decoder = { ...this.#decoderOf(place, provider), started: this.#started };
-    const asked = askedOf(place, provider);
+    const { firstToken, idle } = patienceOf(upstream);
+    const decoder = { ...this.#decoderOf(upstream, provider), started: this.#started };
+    const asked = askedOf(upstream, provider);
     return {
       ...answer,
       decoder,
@@ -259,18 +259,18 @@ class Opening {
     };
   }
 
-  #decoderOf(place: Upstream, { model, params }: ProviderRequest): OpenAnswer["decoder"] {
-    return { ...decoderOptions(place, model), prompt: () => JSON.stringify(params) };
+  #decoderOf(upstream: Upstream, { model, params }: ProviderRequest): OpenAnswer["decoder"] {
+    return { ...decoderOptions(upstream, model), prompt: () => JSON.stringify(params) };
   }
 
   /** The usage of a request that was sent and not answered: its prompt, by estimate. */
   estimate(): Partial<UsageRecord> {
     if (!this.#sent?.attempt.isSent) return {};
-    const { place, request } = this.#sent;
-    const known = { provider: place.name, upstreamModel: place.model ?? (this.#admitted.request.model || null) };
+    const { upstream, request } = this.#sent;
+    const known = { provider: upstream.name, upstreamModel: upstream.model ?? (this.#admitted.request.model || null) };
     try {
-      const decoder = new ChatDecoder({ ...this.#decoderOf(place, request), output: "none" });
-      return { ...known, ...usageOf(decoder.end("aborted"), askedOf(place, request)) };
+      const decoder = new ChatDecoder({ ...this.#decoderOf(upstream, request), output: "none" });
+      return { ...known, ...usageOf(decoder.end("aborted"), askedOf(upstream, request)) };
     } catch (error) {
       console.error("chatwire/edge: a prompt cannot be counted:", (error as Error)?.name);
       return known;
@@ -278,8 +278,8 @@ class Opening {
   }
 }
 
-function askedOf(place: Upstream, { params, model }: ProviderRequest): Asked {
-  return { params: () => params as unknown as Record<string, unknown>, prices: place.priceOf(model) };
+function askedOf(upstream: Upstream, { params, model }: ProviderRequest): Asked {
+  return { params: () => params as unknown as Record<string, unknown>, prices: upstream.priceOf(model) };
 }
 
 /** Milliseconds to wait for a provider's first token, and for its next bytes. */

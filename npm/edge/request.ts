@@ -103,7 +103,7 @@ export function chatRequestOf(
   const isStream = params.stream === true;
   return {
     route,
-    model: model || (route.places[0].model ?? ""),
+    model: model || (route.upstreams[0].model ?? ""),
     json,
     params,
     maxTokens: limits.maxTokens,
@@ -113,14 +113,14 @@ export function chatRequestOf(
 }
 
 /** The request for one provider: its name of the model, caps in the parameters it understands, and usage asked for. */
-export function providerRequestOf(request: ChatRequest, place: Upstream): ProviderRequest {
+export function providerRequestOf(request: ChatRequest, upstream: Upstream): ProviderRequest {
   const { json, model, maxTokens, isStream } = request;
   const params: Params = { ...request.params };
   // A server that knows one model only may be asked without a name.
-  const named = place.model ?? (model === "" ? undefined : model);
+  const named = upstream.model ?? (model === "" ? undefined : model);
   if (named !== undefined) params.model = named;
-  capTokens(params, maxTokens, place.lengthFields);
-  if (!place.takesStreamOptions) delete params.stream_options;
+  capTokens(params, maxTokens, upstream.lengthFields);
+  if (!upstream.takesStreamOptions) delete params.stream_options;
   else if (isStream) params.stream_options = { ...(params.stream_options as object | null), include_usage: true };
   return {
     params: params as unknown as ChatCompletionCreateParamsBase,
@@ -132,11 +132,11 @@ export function providerRequestOf(request: ChatRequest, place: Upstream): Provid
 /** The same for an API that is passed through: only the model's name and the caps are the gateway's. */
 export function providerBodyOf(
   request: ChatRequest & { path?: string },
-  place: Upstream,
+  upstream: Upstream,
 ): { params: Params; body: string; model: string | null } {
   const { json, maxTokens, model } = request;
   const params: Params = { ...request.params };
-  const named = place.model ?? (model === "" ? undefined : model);
+  const named = upstream.model ?? (model === "" ? undefined : model);
   if (named !== undefined) params.model = named;
   if (maxTokens !== undefined) {
     for (const field of LENGTH_FIELDS) {
@@ -150,7 +150,7 @@ export function providerBodyOf(
 
 /** Prices of the models that a request may end at. */
 export function pricesOf({ route, model }: ChatRequest): (Prices | undefined)[] {
-  return route.places.map((place) => place.priceOf(place.model ?? model));
+  return route.upstreams.map((upstream) => upstream.priceOf(upstream.model ?? model));
 }
 
 /** The models this caller may use, the default first; `null` for any. */
@@ -259,7 +259,7 @@ export function limitsOf(request: ChatRequest): {
   params: Readonly<Record<string, unknown>>;
   prices: readonly (Prices | undefined)[];
 } {
-  const [first] = request.route.places;
+  const [first] = request.route.upstreams;
   const { params } = providerRequestOf(request, first);
   const [key] = keysInOrder(first);
   const { model } = request;

@@ -25,7 +25,7 @@ const USUAL_ANSWER = 1000;
 
 type Params = Readonly<Record<string, unknown>>;
 
-/** @param prices of the places that may be asked: the dearest counts */
+/** @param prices of the upstreams that may be asked: the dearest counts */
 export function reservationOf(params: Params, prices: readonly (Prices | undefined)[]): Reservation {
   const promptTokens = promptTokensOf(params);
   const { max_tokens, max_completion_tokens, max_output_tokens } = params;

@@ -342,14 +342,14 @@ export class ChatwireStreams {
   #estimate({ answer, ...order }: Entry): Partial<UsageRecord> {
     try {
       const route = this.#route(this.#configuration(order.gateway), order.model);
-      const place = route.places.find(({ name }) => name === answer?.provider) ?? route.places[0];
+      const upstream = route.upstreams.find(({ name }) => name === answer?.provider) ?? route.upstreams[0];
       const parts = [...this.#storage.sql.exec("SELECT events FROM log WHERE first < 0 ORDER BY first DESC")];
       const body = parts.map(({ events }) => String(events)).join("");
-      const { model, params } = providerRequestOf(requestIn(order, body, route), place);
-      const options = { ...decoderOptions(place, model), output: "none", prompt: () => body };
+      const { model, params } = providerRequestOf(requestIn(order, body, route), upstream);
+      const options = { ...decoderOptions(upstream, model), output: "none", prompt: () => body };
       const reader = new ChatDecoder(options as ConstructorParameters<typeof ChatDecoder>[0]);
       reader.push(this.#log.bytes());
-      const asked = { params: () => params as unknown as Record<string, unknown>, prices: place.priceOf(model) };
+      const asked = { params: () => params as unknown as Record<string, unknown>, prices: upstream.priceOf(model) };
       return entryOf({ outcome: reader.end("lost"), asked, disconnected: false, stalled: false });
     } catch (error) {
       console.error("chatwire/edge: the usage of a lost stream cannot be estimated:", (error as Error)?.name);

@@ -18,7 +18,7 @@ import {
   RateLimitError,
 } from "chatwire";
 import { COOLING, COOLING_HEADER, Cooldowns } from "./cooldowns.ts";
-import { type Limits, limitProblem, type RequestLeases } from "./limits.ts";
+import { type LimiterClient, limitProblem, type RequestLeases } from "./limits.ts";
 import type { LengthField, ProviderOptions } from "./options.ts";
 import { type PriceOf, priceList } from "./prices.ts";
 import { Problem } from "./problem.ts";
@@ -57,7 +57,7 @@ export function keysInOrder({ keys }: Upstream): UpstreamKey[] {
 }
 
 /** One call of a provider's client. The client hands its requests to `fetch`, which finds here what it needs beside them. */
-export interface Attempt {
+export interface ProviderCall {
   /** The body, where it is not what `JSON.stringify` gives. */
   body: string | undefined;
   leases: RequestLeases | undefined;
@@ -76,10 +76,13 @@ export interface Attempt {
 
 /** Names an attempt to `fetch`; it goes no further. */
 const ATTEMPT_HEADER = "x-chatwire-attempt";
-const attempts = new Map<string, Attempt>();
+const attempts = new Map<string, ProviderCall>();
 
 /** Runs a call whose requests carry these headers, so that they are known as the attempt's. */
-export async function attempted<T>(attempt: Attempt, run: (headers: Record<string, string>) => Promise<T>): Promise<T> {
+export async function withCall<T>(
+  attempt: ProviderCall,
+  run: (headers: Record<string, string>) => Promise<T>,
+): Promise<T> {
   const id = crypto.randomUUID();
   attempts.set(id, attempt);
   try {
@@ -94,7 +97,7 @@ export function upstreamOf(
   name: string,
   provider: ProviderOptions,
   model: string | null,
-  limits?: Limits,
+  limits?: LimiterClient,
   routePrices?: Prices,
 ): Upstream {
   const { lengthFields, streamOptions = true, requestId: _, prices: __, keys, cooldown, ...own } = provider;
@@ -172,7 +175,7 @@ export function secretsOf(places: readonly Upstream[]): string[] {
  * Keeps a good answer for the gateway, which reads it as the host gave it. The client gets one of the same headers, whose body
  * ends with it: until then the call counts towards the client's limits.
  */
-function heldBack(attempt: Attempt, response: Response): Response {
+function heldBack(attempt: ProviderCall, response: Response): Response {
   attempt.response = response;
   // A response with such a status has no body, and can have none.
   if (response.body === null) return new Response(null, { status: response.status, headers: response.headers });
@@ -192,7 +195,7 @@ function heldBack(attempt: Attempt, response: Response): Response {
 
 /** Where a client's request really goes: the client knows of chat completions and models alone. */
 function targetOf(
-  attempt: Attempt | undefined,
+  attempt: ProviderCall | undefined,
   url: string,
   init: FetchInit,
 ): { url: string; changes: Partial<FetchInit> } {

@@ -2,7 +2,7 @@
  * `GET /v1/usage`: what was used, by caller, model, tags and day; and `GET /v1/limits`: what runs now, and what is left.
  */
 import type { LimiterStatus, UsageKey, UsageQuery, UsageRow } from "./limiter.ts";
-import { keyOf, type Limits } from "./limits.ts";
+import { keyOf, type LimiterClient } from "./limits.ts";
 import { dayOf, MINUTE } from "./meter.ts";
 import type { Grant } from "./options.ts";
 import { Problem } from "./problem.ts";
@@ -46,7 +46,7 @@ const MOST_ROWS = 10_000;
 const MOST_CALLERS = 50;
 
 /** @throws {Problem} 400, the query makes no sense; 503, the limiter cannot be reached */
-export async function usageReport(limits: Limits, grant: Grant, query: URLSearchParams): Promise<UsageReport> {
+export async function usageReport(limits: LimiterClient, grant: Grant, query: URLSearchParams): Promise<UsageReport> {
   const to = dayIn(query, "to") ?? dayOf(Date.now());
   const from = dayIn(query, "from") ?? dayOf(Date.parse(to) - USUAL_DAYS * DAY);
   const days = (Date.parse(to) - Date.parse(from)) / DAY + 1;
@@ -70,7 +70,7 @@ export async function usageReport(limits: Limits, grant: Grant, query: URLSearch
  * @param query `caller` names one; otherwise those with requests under way, and those of this day
  * @throws {Problem} 503, the limiter cannot be reached
  */
-export async function limitsReport(limits: Limits, grant: Grant, query: URLSearchParams): Promise<LimitsReport> {
+export async function limitsReport(limits: LimiterClient, grant: Grant, query: URLSearchParams): Promise<LimitsReport> {
   if (!grant.readsUsage) return { object: "list", data: [await reached(callerEntry(limits, grant.caller))] };
   const providers = (await reached(limits.providers())).map(([name, status]) => ({
     ...({ kind: "provider", name } as const),
@@ -82,11 +82,11 @@ export async function limitsReport(limits: Limits, grant: Grant, query: URLSearc
   return { object: "list", data: [...providers, ...entries] };
 }
 
-async function callerEntry(limits: Limits, name: string): Promise<LimitsEntry> {
+async function callerEntry(limits: LimiterClient, name: string): Promise<LimitsEntry> {
   return { kind: "caller", name, ...(await limits.caller(name)) };
 }
 
-async function callersOf(limits: Limits, providers: readonly LimitsEntry[]): Promise<string[]> {
+async function callersOf(limits: LimiterClient, providers: readonly LimitsEntry[]): Promise<string[]> {
   const day = dayOf(Date.now());
   const today = await limits.usage({ ...EVERYTHING, from: day, to: day });
   const live = providers.flatMap(({ live }) => live.flatMap(({ caller }) => caller ?? []));
@@ -105,7 +105,7 @@ async function reached<T>(asked: Promise<T>): Promise<T> {
 }
 
 /** Counters of Prometheus, by caller and model, with the sums of all days that are kept. */
-export async function metricsOf(limits: Limits): Promise<string> {
+export async function metricsOf(limits: LimiterClient): Promise<string> {
   const now = Date.now();
   const query = { ...EVERYTHING, from: dayOf(now - KEPT_DAYS * DAY), to: dayOf(now) };
   const rows: UsageRow[] = [];

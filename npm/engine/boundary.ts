@@ -59,7 +59,7 @@ export const EVENT_STREAM = 2;
 // The operations of the engine's parts, with the arguments of `call` that each takes.
 
 /**
- * Of a decoder. Each of the first three puts out a batch, leaves the deadlines in the report, and says whether the outcome is
+ * Of a decoder. Each of the first three puts out text or a list, leaves the deadlines in the report, and says whether the outcome is
  * decided.
  */
 export const PUSH = 0; // length, readStarted, now

@@ -1,7 +1,7 @@
 /**
  * Chunks as the engine hands them out: whole, or as the few values in which they differ from the one before.
  *
- * A batch is a flat list. `null` says that a chunk follows as it was sent; a list of strings is the JSON text around the
+ * The output of a push is a flat list. `null` says that a chunk follows as it was sent; a list of strings is the JSON text around the
  * holes of the chunks to come; anything else is the value of a hole. Each chunk is a fresh object, what `JSON.parse` would
  * have made of its text, and shares nothing with another.
  */
@@ -19,20 +19,20 @@ export class ChunkParts {
   #make: Make | undefined;
   #holes = 0;
 
-  /** The chunks of one batch. */
-  chunks(batch: unknown[]): unknown[] {
+  /** The chunks of one push. */
+  chunks(pushed: unknown[]): unknown[] {
     const chunks: unknown[] = [];
-    for (let at = 0; at < batch.length; ) {
-      const item = batch[at];
+    for (let at = 0; at < pushed.length; ) {
+      const item = pushed[at];
       if (item === null) {
-        chunks.push(batch[at + 1]);
+        chunks.push(pushed[at + 1]);
         at += 2;
       } else if (Array.isArray(item)) {
         this.#make = makerOf(item);
         this.#holes = item.length - 1;
         at++;
       } else {
-        chunks.push(this.#make?.(batch, at));
+        chunks.push(this.#make?.(pushed, at));
         at += this.#holes;
       }
     }

@@ -1,12 +1,11 @@
 /**
- * One decoder of the engine, owned: bytes of any number in, batches out, freed as soon as its outcome is known.
+ * One decoder of the engine, owned: bytes of any number in, what each push puts out, freed as soon as its outcome is known.
  *
  * Reads nothing and waits for nothing; reading.ts and decoders.ts do, each in its own way.
  */
 
 import { type ErrorDescriptor, outcomeOf, toError, withOutcome } from "../errors.ts";
 import type { Outcome } from "../types.ts";
-import { type Batch, joined } from "./batch.ts";
 import {
   COMPLETION,
   DECODER,
@@ -23,6 +22,7 @@ import {
   TICK,
 } from "./boundary.ts";
 import { due, hasToken, make, output, type Part, place, put, says, settingsText } from "./engine.ts";
+import { joined, type PushOutput } from "./push-output.ts";
 import type { Shape } from "./shapes.ts";
 
 /** The outcome, which comes in parts when it is long; in the input is so much of the request's body. */
@@ -62,8 +62,8 @@ export class BodyDecoder {
   #prompt: (() => string) | undefined;
 
   readonly #recorder: Notes | undefined;
-  /** The batch from before the first token, where that is held back. */
-  #held: Batch | undefined;
+  /** The output from before the first token, where that is held back. */
+  #held: PushOutput | undefined;
 
   /**
    * @param recorder notes all that is done with it
@@ -113,24 +113,24 @@ export class BodyDecoder {
   }
 
   /** Takes bytes. Once `outcome` is there, more of them change nothing. */
-  push(chunk: Uint8Array, readStarted: number, now: number): Batch {
+  push(chunk: Uint8Array, readStarted: number, now: number): PushOutput {
     this.#recorder?.note(["read", readStarted, now], chunk);
     if (chunk.length <= INPUT_BYTES) return this.#push(chunk, readStarted, now);
-    let batch: Batch = "";
+    let pushed: PushOutput = "";
     for (let at = 0; at < chunk.length && this.#engine; at += INPUT_BYTES) {
-      batch = joined(batch, this.#push(chunk.subarray(at, at + INPUT_BYTES), readStarted, now));
+      pushed = joined(pushed, this.#push(chunk.subarray(at, at + INPUT_BYTES), readStarted, now));
     }
-    return batch;
+    return pushed;
   }
 
   /** As `#do`, without a closure for each network chunk. */
-  #push(slice: Uint8Array, readStarted: number, now: number): Batch {
+  #push(slice: Uint8Array, readStarted: number, now: number): PushOutput {
     const engine = this.#engine;
     if (!engine) return "";
     try {
       place(slice);
       engine.call(PUSH, slice.length, readStarted, now, 0);
-      return this.#batch(engine);
+      return this.#pushed(engine);
     } catch (thrown) {
       this.#settle(this.#salvaged(engine), thrown);
       return "";
@@ -138,20 +138,20 @@ export class BodyDecoder {
   }
 
   /** The body is over; `why` in the host's words, where it gave any. */
-  end(reason: EndReason, now: number, why = ""): Batch {
+  end(reason: EndReason, now: number, why = ""): PushOutput {
     this.#recorder?.noteEnd(reason, now, why);
     return this.#do((engine) => {
       engine.call(END, put(why), reason, now);
-      return this.#batch(engine);
+      return this.#pushed(engine);
     });
   }
 
   /** Time has passed: a read has been pending since `readStarted`. */
-  tick(readStarted: number, now: number): Batch {
+  tick(readStarted: number, now: number): PushOutput {
     this.#recorder?.note(["tick", readStarted, now]);
     return this.#do((engine) => {
       engine.call(TICK, 0, readStarted, now);
-      return this.#batch(engine);
+      return this.#pushed(engine);
     });
   }
 
@@ -173,17 +173,17 @@ export class BodyDecoder {
   }
 
   /** Takes the engine's output; at the end, the outcome too. */
-  #batch(engine: Part): Batch {
+  #pushed(engine: Part): PushOutput {
     this.#noteDeadline();
     const isDecided = says();
     const text = output();
-    let batch: Batch = this.#shape && text !== "" ? this.#shape(text) : text;
+    let pushed: PushOutput = this.#shape && text !== "" ? this.#shape(text) : text;
     this.hasToken ||= hasToken();
     if (this.#held !== undefined) {
-      batch = joined(this.#held, batch);
+      pushed = joined(this.#held, pushed);
       const isHeld = !this.hasToken && !isDecided;
-      this.#held = isHeld ? batch : undefined;
-      if (isHeld) batch = "";
+      this.#held = isHeld ? pushed : undefined;
+      if (isHeld) pushed = "";
     }
     if (isDecided) {
       const outcome = this.#report(engine);
@@ -194,7 +194,7 @@ export class BodyDecoder {
       }
       this.#settle(outcome, outcome.error);
     }
-    return batch;
+    return pushed;
   }
 
   #settle(outcome: Outcome, error: unknown): void {
@@ -205,7 +205,7 @@ export class BodyDecoder {
   }
 
   /** Does something in the engine, while there is an engine. A failure of the engine itself is an outcome too. */
-  #do(work: (engine: Part) => Batch): Batch {
+  #do(work: (engine: Part) => PushOutput): PushOutput {
     const engine = this.#engine;
     if (!engine) return "";
     try {

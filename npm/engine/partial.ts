@@ -1,6 +1,6 @@
 /**
  * Grows one live JSON value in place by the edits of the engine's `partial` events: no JSON is read here, the host's parser
- * has done that with the batch. The meaning of the edits is in the engine's `partial_json` module.
+ * has done that with the output. The meaning of the edits is in the engine's `partial_json` module.
  */
 
 /** The content of one `partial` event of the engine. */

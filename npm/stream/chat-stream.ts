@@ -17,7 +17,7 @@ import type {
   Usage,
 } from "../types.ts";
 import { type Frame, frames } from "./frames.ts";
-import { BatchIterator, readThrough } from "./iterator.ts";
+import { OutputIterator, readThrough } from "./iterator.ts";
 import { Session } from "./session.ts";
 import type { Source } from "./source.ts";
 import { teeOf } from "./tee.ts";
@@ -67,7 +67,7 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
    */
   // TypeScript before 5.6 knows one parameter of AsyncIterableIterator.
   [Symbol.asyncIterator](): AsyncIterator<ChatCompletionChunk, undefined> & AsyncIterable<ChatCompletionChunk> {
-    return new BatchIterator(this.#session, CHUNKS);
+    return new OutputIterator(this.#session, CHUNKS);
   }
 
   /**
@@ -78,7 +78,7 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
    * ```
    */
   get textStream(): AsyncIterable<string> {
-    return { [Symbol.asyncIterator]: () => new BatchIterator(this.#session, TEXT) };
+    return { [Symbol.asyncIterator]: () => new OutputIterator(this.#session, TEXT) };
   }
 
   /**
@@ -89,7 +89,7 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
    * ```
    */
   get events(): AsyncIterable<ChatEvent> {
-    return { [Symbol.asyncIterator]: () => new BatchIterator(this.#session, EVENTS) };
+    return { [Symbol.asyncIterator]: () => new OutputIterator(this.#session, EVENTS) };
   }
 
   /**
@@ -226,7 +226,7 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
    * ```
    */
   frames(): AsyncGenerator<Frame, void, void> {
-    const events = new BatchIterator<ChatEvent>(this.#session, EVENTS);
+    const events = new OutputIterator<ChatEvent>(this.#session, EVENTS);
     const ended = () => this.outcome();
     return frames(events, ended);
   }

@@ -4,8 +4,8 @@
  * Written by hand: an async generator would cost two more promises per network chunk.
  */
 
-import type { Batch } from "../engine/batch.ts";
 import { NONE, type OutputKind } from "../engine/boundary.ts";
+import type { PushOutput } from "../engine/push-output.ts";
 import { errorOf } from "../errors.ts";
 import { asyncDispose } from "../symbols.ts";
 import type { Outcome } from "../types.ts";
@@ -14,7 +14,7 @@ import type { BodyReading, Read } from "./source.ts";
 
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
-export class BatchIterator<T> implements AsyncIterator<T, undefined>, AsyncIterable<T> {
+export class OutputIterator<T> implements AsyncIterator<T, undefined>, AsyncIterable<T> {
   readonly #session: Session;
   /** Of whom the last read was asked: another answer may have taken its place since. */
   #reading: BodyReading | undefined;
@@ -119,13 +119,13 @@ export class BatchIterator<T> implements AsyncIterator<T, undefined>, AsyncItera
     return this.#give(result ? reading.taken(result) : reading.lost(cause));
   }
 
-  #give(batch: Batch): IteratorYieldResult<T> | undefined {
-    if (batch.length === 0 || this.#isOver) return undefined;
+  #give(pushed: PushOutput): IteratorYieldResult<T> | undefined {
+    if (pushed.length === 0 || this.#isOver) return undefined;
     this.#isReading = false;
-    if (typeof batch === "string") return { done: false, value: batch as T };
-    this.#items = batch;
+    if (typeof pushed === "string") return { done: false, value: pushed as T };
+    this.#items = pushed;
     this.#at = 1;
-    return { done: false, value: batch[0] as T };
+    return { done: false, value: pushed[0] as T };
   }
 
   #finish(): IteratorReturnResult<undefined> {
@@ -143,7 +143,7 @@ export function readThrough(session: Session): Promise<Outcome> {
   if (!session.isTaken && !session.outcome) {
     // A later turn by a promise of its own: tests that fake the host's timers fake queueMicrotask too.
     Promise.resolve().then(() => {
-      if (!session.isTaken) new BatchIterator(session, NONE).next().catch(() => {});
+      if (!session.isTaken) new OutputIterator(session, NONE).next().catch(() => {});
     });
   }
   return session.ended;

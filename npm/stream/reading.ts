@@ -4,10 +4,10 @@
  * Decides nothing: when to give up, what bytes mean and how the body ended are the engine's answers.
  */
 
-import { type Batch, joined } from "../engine/batch.ts";
 import { ABORTED, CLOSED, LOST } from "../engine/boundary.ts";
 import type { BodyDecoder } from "../engine/decoder.ts";
 import { asBytes } from "../engine/engine.ts";
+import { joined, type PushOutput } from "../engine/push-output.ts";
 import { define, reasonOf } from "../errors.ts";
 import { letGoOf } from "../let-go.ts";
 import type { Outcome } from "../types.ts";
@@ -38,8 +38,8 @@ export class Reading implements BodyReading {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   readonly #signal: AbortSignal;
   readonly #ended: Ended;
-  /** The batch that came out of the engine between two reads, on a timeout or an abort. */
-  #rest: Batch = "";
+  /** The output that came out of the engine between two reads, on a timeout or an abort. */
+  #rest: PushOutput = "";
   #readStarted = IDLE;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = NEVER;
@@ -98,7 +98,7 @@ export class Reading implements BodyReading {
   }
 
   /** Takes the result of a read. Look at the decoder's outcome afterwards: once it is there, nothing more comes. */
-  taken(read: Read): Batch {
+  taken(read: Read): PushOutput {
     const now = performance.now();
     const started = this.#readStarted;
     this.#readStarted = IDLE;
@@ -110,23 +110,23 @@ export class Reading implements BodyReading {
     if (done) return this.#after(this.#decoder.end(CLOSED, now));
     const bytes = asBytes(value);
     if (!bytes) return this.lost(`The body gave ${typeof value} in place of bytes.`);
-    const batch = this.#after(this.#decoder.push(bytes, started, now));
+    const pushed = this.#after(this.#decoder.push(bytes, started, now));
     const { outcome } = this.#decoder;
     if (outcome?.status === "complete") this.#linger();
-    return batch;
+    return pushed;
   }
 
   /** The connection broke. */
-  lost(cause: unknown): Batch {
+  lost(cause: unknown): PushOutput {
     if (this.#outcome) return this.#after("");
     const why = reasonOf(cause);
-    const batch = this.#after(this.#decoder.end(LOST, performance.now(), why));
+    const pushed = this.#after(this.#decoder.end(LOST, performance.now(), why));
     // The host's own error, which has the code of what happened.
     const error = this.#decoder.outcome?.error;
     if (error && cause instanceof Error) define(error, "cause", cause);
     // The connection may be open still: the error can come from a reader whose body goes on.
     this.#cancel();
-    return batch;
+    return pushed;
   }
 
   /** Ends it as the caller's wish; without effect once it has ended. */
@@ -136,14 +136,14 @@ export class Reading implements BodyReading {
     this.#awaken(WOKEN);
   };
 
-  /** The batch of a timeout or an abort, for a reader that had no read pending. */
-  rest(): Batch {
+  /** The output of a timeout or an abort, for a reader that had no read pending. */
+  rest(): PushOutput {
     const rest = this.#rest;
     this.#rest = "";
     return rest;
   }
 
-  #after(batch: Batch): Batch {
+  #after(pushed: PushOutput): PushOutput {
     const outcome = this.#outcome;
     if (outcome && !this.#isSettled) {
       this.#isSettled = true;
@@ -154,7 +154,7 @@ export class Reading implements BodyReading {
         return "";
       }
     }
-    return this.#rest.length > 0 ? joined(this.rest(), batch) : batch;
+    return this.#rest.length > 0 ? joined(this.rest(), pushed) : pushed;
   }
 
   #release(): void {

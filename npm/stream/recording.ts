@@ -7,9 +7,9 @@
  */
 
 import type { DecoderOptions } from "../decoders.ts";
-import type { Batch } from "../engine/batch.ts";
 import { ABORTED, CLOSED, type EndReason, type EngineDecoderOptions, LOST } from "../engine/boundary.ts";
 import type { BodyDecoder } from "../engine/decoder.ts";
+import type { PushOutput } from "../engine/push-output.ts";
 import { ChatwireError } from "../errors.ts";
 import type { SentHeaders } from "../request/opening.ts";
 import type { Outcome } from "../types.ts";
@@ -212,12 +212,12 @@ class Replay implements BodyReading {
     return Promise.resolve(recorded ? { done: false, value: recorded.bytes ?? new Uint8Array() } : { done: true });
   }
 
-  taken(): Batch {
+  taken(): PushOutput {
     const recorded = this.#steps[this.#at++];
     return this.#after(recorded ? this.#do(recorded) : this.#decoder.end(CLOSED, this.#now));
   }
 
-  #do({ step, bytes = new Uint8Array() }: Recorded): Batch {
+  #do({ step, bytes = new Uint8Array() }: Recorded): PushOutput {
     this.#now = (step[0] === "read" || step[0] === "tick" ? step[2] : step[1]) as number;
     switch (step[0]) {
       case "read":
@@ -233,7 +233,7 @@ class Replay implements BodyReading {
     }
   }
 
-  lost(): Batch {
+  lost(): PushOutput {
     return this.taken();
   }
 
@@ -241,15 +241,15 @@ class Replay implements BodyReading {
     if (!this.#decoder.outcome) this.#after(this.#decoder.end(ABORTED, this.#now));
   };
 
-  rest(): Batch {
+  rest(): PushOutput {
     return "";
   }
 
-  #after(batch: Batch): Batch {
+  #after(pushed: PushOutput): PushOutput {
     if (this.#decoder.outcome) {
       this.#signal.removeEventListener("abort", this.#abort);
       this.#ended(this.#decoder.outcome);
     }
-    return batch;
+    return pushed;
   }
 }

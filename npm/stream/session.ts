@@ -70,7 +70,7 @@ export class Session {
       this.source?.ended?.(broken);
     } catch (thrown) {
       const error = toError(thrown);
-      // The batches from before the caller left stay.
+      // The output from before the caller left stays.
       const outcome = broken?.text ? withLeft(broken, error) : unopened(error);
       // Those who were asked before the last.
       if (outcome.attempts.length === 0) outcome.attempts = broken?.attempts ?? [];
@@ -154,7 +154,7 @@ export class Session {
     await this.opened;
     for (;;) {
       const { reading, source, decoder } = this;
-      // The batches of an answer that broke are dropped.
+      // The output of an answer that broke is dropped.
       if (this.#bytesOf !== reading && !this.outcome) this.#bytes = [];
       this.#bytesOf = reading;
       if (!source?.holds || decoder?.hasToken || this.outcome) {

@@ -2,9 +2,9 @@
  * The source of a stream: a body, how to read it, and its observers. Types only.
  */
 
-import type { Batch } from "../engine/batch.ts";
 import type { EngineDecoderOptions } from "../engine/boundary.ts";
 import type { BodyDecoder, Notes } from "../engine/decoder.ts";
+import type { PushOutput } from "../engine/push-output.ts";
 import type { Outcome } from "../types.ts";
 import type { Kept } from "./resume.ts";
 
@@ -20,9 +20,9 @@ export type Ended = (outcome: Outcome) => boolean;
 /** A reader of a body, step by step: `read`, then `taken` or `lost`, until its decoder has an outcome. */
 export interface BodyReading {
   read(): Promise<Read>;
-  taken(read: Read): Batch;
-  lost(cause: unknown): Batch;
-  rest(): Batch;
+  taken(read: Read): PushOutput;
+  lost(cause: unknown): PushOutput;
+  rest(): PushOutput;
 }
 
 /** A body and how to read it. */

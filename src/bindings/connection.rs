@@ -10,7 +10,7 @@ use super::settings::{self, WANTS_VARIABLE};
 use crate::chat::view::{Value, View};
 use crate::error::Error;
 use crate::json::Writer;
-use crate::policy::accounts::Place;
+use crate::policy::accounts::Slot;
 use crate::policy::hedge::Latencies;
 use crate::policy::opening::{self, Action, Broken, Event, Moment, Settings};
 use crate::usage::{self, TokenPrices, Tokens, charged};
@@ -34,9 +34,9 @@ struct Shared {
     held: RefCell<Vec<Option<Held>>>,
 }
 
-/// A call under way: its place within a plan's limits, and the prices of its model.
+/// A call under way: its slot within a plan's limits, and the prices of its model.
 struct Held {
-    _place: Option<Place>,
+    _slot: Option<Slot>,
     prices: Option<TokenPrices>,
 }
 
@@ -134,7 +134,7 @@ impl Connection {
         });
     }
 
-    /// Adds a call that is over to the totals, by the `usage` of its outcome in the input, and frees its place.
+    /// Adds a call that is over to the totals, by the `usage` of its outcome in the input, and frees its slot.
     pub(super) fn account(&self, length: usize, id: usize) {
         let held = self
             .0
@@ -262,9 +262,9 @@ impl Shared {
             }
             Action::Open(answer) => {
                 let prices = answer.decoder.prices;
-                let id = if answer.place.is_some() || prices != self.settings.prices {
-                    let _place = answer.place;
-                    self.keep(Held { _place, prices })
+                let id = if answer.slot.is_some() || prices != self.settings.prices {
+                    let _slot = answer.slot;
+                    self.keep(Held { _slot, prices })
                 } else {
                     0
                 };

@@ -11,7 +11,7 @@ use crate::stream::Decoder;
 /// The most bytes that one push takes; a larger read is pushed in slices.
 const INPUT_BYTES: usize = 65_536;
 
-/// A buffer that one large batch has grown past this is given back.
+/// A buffer that one large output has grown past this is given back.
 const KEPT_CAPACITY: usize = 512 * 1024;
 
 /// State that would need a lock where there are threads.

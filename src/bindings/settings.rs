@@ -12,7 +12,7 @@ use crate::policy::opening::{Call, Settings};
 use crate::policy::timeouts::{Setting, TimeoutOption, Timeouts};
 use crate::policy::{Validation, limits, retry};
 use crate::problem::Problem;
-use crate::provider::{BaseUrl, Limits, Provider, Range, ReasoningPlace};
+use crate::provider::{BaseUrl, PlanLimits, Provider, Range, ReasoningPlace};
 use crate::redact::check_header;
 use crate::stream;
 use crate::usage;
@@ -171,7 +171,7 @@ fn read_timeout(options: &Options<'_>) -> TimeoutOption {
     }
 }
 
-fn read_limits(options: &Options<'_>, provider: &Provider) -> Option<Limits> {
+fn read_limits(options: &Options<'_>, provider: &Provider) -> Option<PlanLimits> {
     match options.get("limits")? {
         Value::Bool(false) => None,
         Value::String(plan) => options.checked(provider.plan(plan)),
@@ -229,7 +229,7 @@ pub(super) fn decoder(options: &Value) -> Result<stream::Options, Error> {
     let prices = options.prices().or(provider.and_then(|provider| provider.prices));
     let prices = prices.and_then(|prices| options.all_checked(usage::token_prices(&prices)));
     let (limits, timeouts) = (options.of("limits"), options.of("timeouts"));
-    let default = stream::Limits::default();
+    let default = stream::Bounds::default();
     let read = stream::Options {
         document: options.flag("document").unwrap_or(false),
         returns_reasoning: options.flag("returnsReasoning").unwrap_or(true),
@@ -252,7 +252,7 @@ pub(super) fn decoder(options: &Value) -> Result<stream::Options, Error> {
             keep_alive: timeouts.number("keepAlive"),
             total: timeouts.number("total"),
         },
-        limits: stream::Limits {
+        bounds: stream::Bounds {
             max_event_bytes: limits.size("maxEventBytes", default.max_event_bytes),
             max_tool_call_bytes: limits.size("maxToolCallBytes", default.max_tool_call_bytes),
             max_stream_bytes: limits.size("maxStreamBytes", default.max_stream_bytes),

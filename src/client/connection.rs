@@ -11,7 +11,7 @@ use web_sys::AbortSignal;
 
 use super::host::{self, Lost, Sent};
 use crate::error::{Error, MAX_BODY_BYTES};
-use crate::policy::accounts::Place;
+use crate::policy::accounts::Slot;
 use crate::policy::opening::{Action, Event, Moment, Opening, Request, Settings};
 use crate::stream;
 use crate::usage::{Tokens, Totals};
@@ -25,8 +25,8 @@ pub(crate) struct Opened {
     /// Dropped, it ends the response's body.
     pub(crate) sent: Sent,
     pub(crate) decoder: stream::Options,
-    /// The request's place within the plan's limits, to be given back when the answer is over.
-    pub(crate) place: Option<Place>,
+    /// The request's slot within the plan's limits, to be given back when the answer is over.
+    pub(crate) slot: Option<Slot>,
     /// If it breaks before anything of it was handed out, the same server may be asked again.
     pub(crate) again: bool,
 }
@@ -88,7 +88,7 @@ impl Connection {
                         response,
                         sent,
                         decoder: opened.decoder,
-                        place: opened.place,
+                        slot: opened.slot,
                         again: opened.again,
                     });
                 }

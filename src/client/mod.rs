@@ -37,7 +37,7 @@ use crate::policy::keys::{Environment, GivenKey, Key, KeyChoice, KeyQuestion, MI
 use crate::policy::opening::{Event, Settings};
 use crate::policy::timeouts::{TimeoutOption, Timeouts};
 use crate::policy::{Validation, retry};
-use crate::provider::{BaseUrl, Limits, Provider};
+use crate::provider::{BaseUrl, PlanLimits, Provider};
 use crate::redact::check_header;
 use crate::usage;
 pub use asking::CallOptions;
@@ -66,7 +66,7 @@ pub struct ClientBuilder {
     query: Vec<(String, Option<String>)>,
     max_retries: u32,
     timeout: TimeoutOption,
-    limits: Option<Limits>,
+    limits: Option<PlanLimits>,
     validation: Validation,
     strict: bool,
     key: Option<Function>,
@@ -235,9 +235,9 @@ impl ClientBuilder {
         Self { timeout, ..self }
     }
 
-    /// Limits to keep within, shared by all clients of the same key at the same server.
+    /// PlanLimits to keep within, shared by all clients of the same key at the same server.
     #[must_use]
-    pub fn limits(self, limits: Limits) -> Self {
+    pub fn limits(self, limits: PlanLimits) -> Self {
         Self {
             limits: Some(limits),
             ..self

@@ -18,7 +18,7 @@ use crate::attempt::Attempt;
 use crate::chat::{ChatCompletion, ChatCompletionChunk};
 use crate::error::{Error, ErrorKind};
 use crate::json::{elements, typed};
-use crate::policy::accounts::Place;
+use crate::policy::accounts::Slot;
 use crate::policy::opening::{Broken, Event};
 use crate::stream::{self, Decoder, End, Outcome, OutputKind};
 use crate::text::lossy;
@@ -50,7 +50,7 @@ pub struct ChatStream {
     /// The error that the stream has yet to end with.
     error: Option<Error>,
     /// Given back with the stream.
-    place: Option<Place>,
+    slot: Option<Slot>,
     /// The call; `None` while it is asked again.
     asking: Option<Asking>,
     /// The next answer on its way.
@@ -73,7 +73,7 @@ impl ChatStream {
             outcome: None,
             has_settled: false,
             error: None,
-            place: None,
+            slot: None,
             coming: None,
             may_go_on: false,
             client: asking.asked(),
@@ -89,7 +89,7 @@ impl ChatStream {
         self.sent = Some(opened.sent);
         self.decoder = Decoder::new(opened.decoder);
         self.decoder.set_output(OutputKind::Chunks);
-        self.place = opened.place;
+        self.slot = opened.slot;
         let body = opened.response.body();
         let has_body = body.is_some();
         self.reader = host::reader(body);
@@ -233,7 +233,7 @@ impl ChatStream {
         match (self.may_go_on, broken, self.asking.take()) {
             (true, Some(broken), Some(mut asking)) => {
                 self.release();
-                self.place = None;
+                self.slot = None;
                 if let Some(used) = self.decoder.used() {
                     asking.answering().account(Some(used), self.decoder.charged());
                 }

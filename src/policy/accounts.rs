@@ -7,8 +7,8 @@ use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
 
 use super::breaker::{Breaker, Gate};
-use super::limits::{Limiter, Turn};
-use crate::provider::Limits;
+use super::limits::{Admission, Limiter};
+use crate::provider::PlanLimits;
 
 /// So many accounts are remembered; a gateway may see a new key with every request.
 const MAX_ACCOUNTS: usize = 1024;
@@ -17,7 +17,7 @@ const MAX_ACCOUNTS: usize = 1024;
 struct Account {
     id: u64,
     breaker: Breaker,
-    plans: Vec<(Limits, Limiter)>,
+    plans: Vec<(PlanLimits, Limiter)>,
 }
 
 /// A list, for it is short almost everywhere, and a hash table is more code than all that is done with it.
@@ -26,7 +26,7 @@ type Accounts = Vec<Account>;
 thread_local! {
     /// Lives as long as its thread, and has nothing to give back but memory.
     static ACCOUNTS: RefCell<ManuallyDrop<Accounts>> = const { RefCell::new(ManuallyDrop::new(Vec::new())) };
-    static LAST_PLACE: Cell<u64> = const { Cell::new(0) };
+    static LAST_SLOT: Cell<u64> = const { Cell::new(0) };
     /// The last time that was told, and how far clocks have been put back since the first.
     static CLOCK: Cell<(f64, f64)> = const { Cell::new((f64::NEG_INFINITY, 0.0)) };
 }
@@ -49,7 +49,7 @@ fn with(id: u64, now: Option<f64>, run: &mut dyn FnMut(&mut Account)) {
         if let (None, Some(now)) = (at, now) {
             if accounts.len() >= MAX_ACCOUNTS {
                 accounts.retain_mut(|account| {
-                    let busy = |(_, limiter): &mut (Limits, Limiter)| !limiter.is_idle(now);
+                    let busy = |(_, limiter): &mut (PlanLimits, Limiter)| !limiter.is_idle(now);
                     account.breaker.gate(now, 0.0) != Gate::Open || account.plans.iter_mut().any(busy)
                 });
             }
@@ -66,38 +66,38 @@ fn with(id: u64, now: Option<f64>, run: &mut dyn FnMut(&mut Account)) {
     });
 }
 
-/// A request's place within the limits of a plan, or in the queue for one. Given back when dropped.
-pub(crate) struct Place {
+/// A request's slot within the limits of a plan, or in the queue for one. Given back when dropped.
+pub(crate) struct Slot {
     account: u64,
-    limits: Limits,
+    limits: PlanLimits,
     id: u64,
     /// The time it was last looked at, in milliseconds since 1970.
     pub(crate) seen: f64,
 }
 
-impl Place {
-    /// A place at the end of the queue.
-    pub(crate) fn new(account: u64, limits: Limits, now: f64) -> Self {
+impl Slot {
+    /// A slot at the end of the queue.
+    pub(crate) fn new(account: u64, limits: PlanLimits, now: f64) -> Self {
         with(account, Some(now + put_back(now)), &mut |account| {
             if !account.plans.iter().any(|(plan, _)| *plan == limits) {
                 account.plans.push((limits, Limiter::new(limits)));
             }
         });
-        LAST_PLACE.set(LAST_PLACE.get() + 1);
-        Place {
+        LAST_SLOT.set(LAST_SLOT.get() + 1);
+        Slot {
             account,
             limits,
-            id: LAST_PLACE.get(),
+            id: LAST_SLOT.get(),
             seen: now,
         }
     }
 
     /// When to look again; `None` when it is this request's turn.
-    pub(crate) fn turn(&self) -> Option<f64> {
+    pub(crate) fn admission(&self) -> Option<f64> {
         let back = put_back(self.seen);
         let mut due = None;
         self.with(&mut |limiter| {
-            if let Turn::WaitUntil(at) = limiter.acquire(self.id, self.seen + back) {
+            if let Admission::WaitUntil(at) = limiter.acquire(self.id, self.seen + back) {
                 due = Some(at - back);
             }
         });
@@ -119,7 +119,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
         // Last seen, which may be long ago: no clock is read here.
         let now = self.seen + CLOCK.get().1;

@@ -4,7 +4,7 @@
 //! on its own timer, and one that stops asking is passed over.
 
 use crate::problem::Problem;
-use crate::provider::Limits;
+use crate::provider::PlanLimits;
 
 /// How long a request counts against the limit per minute once its response headers are there, in milliseconds.
 pub const WINDOW_MS: f64 = 60_000.0;
@@ -19,30 +19,30 @@ pub const LOOK_AT_LEAST_MS: f64 = 5_000.0;
 /// How late a waiter may be before others pass it: its timer may be throttled in a hidden tab, in milliseconds.
 pub const LATE_MS: f64 = 2_000.0;
 
-/// How long a place is held for a request or a waiter that was never heard of again (its worker was killed), in
+/// How long a slot is held for a request or a waiter that was never heard of again (its worker was killed), in
 /// milliseconds.
 pub const LOST_MS: f64 = 900_000.0;
 
 /// A plan's limits and who is using them.
 ///
 /// ```
-/// use chatwire::{policy::limits::{Limiter, Turn}, provider::Limits};
+/// use chatwire::{policy::limits::{Limiter, Admission}, provider::PlanLimits};
 ///
-/// let mut limiter = Limiter::new(Limits { requests_per_minute: Some(1), concurrent: None });
-/// assert_eq!(limiter.acquire(1, 0.0), Turn::Ready);
+/// let mut limiter = Limiter::new(PlanLimits { requests_per_minute: Some(1), concurrent: None });
+/// assert_eq!(limiter.acquire(1, 0.0), Admission::Ready);
 /// limiter.answered(1, 500.0);
 /// limiter.release(1, 900.0);
-/// assert_eq!(limiter.acquire(2, 1_000.0), Turn::WaitUntil(60_500.0));
-/// assert_eq!(limiter.acquire(2, 60_500.0), Turn::Ready);
+/// assert_eq!(limiter.acquire(2, 1_000.0), Admission::WaitUntil(60_500.0));
+/// assert_eq!(limiter.acquire(2, 60_500.0), Admission::Ready);
 /// ```
 #[derive(Debug, Clone)]
 pub struct Limiter {
-    limits: Limits,
+    limits: PlanLimits,
     /// Requests that count against the number at once.
     running: Vec<Request>,
     /// Requests that count against the minute until their headers are there, and a minute more.
     unanswered: Vec<Request>,
-    /// When the places of answered requests free, in order.
+    /// When the slots of answered requests free, in order.
     frees: Vec<Request>,
     /// In the order they came; each with the time when it was told to look again.
     waiting: Vec<Request>,
@@ -64,7 +64,7 @@ fn remove(requests: &mut Vec<Request>, goes: &dyn Fn(&Request) -> bool) -> bool 
 
 /// Whether a request may go.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Turn {
+pub enum Admission {
     /// Now.
     Ready,
     /// Not yet: ask again at this time.
@@ -74,7 +74,7 @@ pub enum Turn {
 impl Limiter {
     /// Nobody asked yet.
     #[must_use]
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: PlanLimits) -> Self {
         Self {
             limits,
             running: Vec::new(),
@@ -84,8 +84,8 @@ impl Limiter {
         }
     }
 
-    /// Asks for a place for the request `id`, which waits its turn until it gets one or [leaves](Self::leave).
-    pub fn acquire(&mut self, id: u64, now: f64) -> Turn {
+    /// Asks for a slot for the request `id`, which waits its turn until it gets one or [leaves](Self::leave).
+    pub fn acquire(&mut self, id: u64, now: f64) -> Admission {
         self.forget(now);
         let position = self.waiting.iter().position(|waiter| waiter.id == id);
         let before = position.unwrap_or(self.waiting.len());
@@ -100,7 +100,7 @@ impl Limiter {
             remove(&mut self.waiting, &|request| request.id == id);
             self.running.push(Request { id, time: now });
             self.unanswered.push(Request { id, time: now });
-            return Turn::Ready;
+            return Admission::Ready;
         }
         let at_once = f64::from(self.limits.concurrent.unwrap_or(10));
         let look = (LOOK_AGAIN_MS * (1.0 + ahead as f64 / at_once)).min(LOOK_AT_LEAST_MS);
@@ -114,7 +114,7 @@ impl Limiter {
             Some(waiter) => waiter.time = due,
             None => self.waiting.push(Request { id, time: due }),
         }
-        Turn::WaitUntil(due)
+        Admission::WaitUntil(due)
     }
 
     /// The waiter `id` gave up.
@@ -122,7 +122,7 @@ impl Limiter {
         remove(&mut self.waiting, &|request| request.id == id);
     }
 
-    /// The response headers of request `id` arrived: its place in the minute frees 60 seconds from now.
+    /// The response headers of request `id` arrived: its slot in the minute frees 60 seconds from now.
     pub fn answered(&mut self, id: u64, now: f64) {
         if remove(&mut self.unanswered, &|request| request.id == id) {
             let last = self.frees.last().map_or(now, |last| last.time);
@@ -182,7 +182,7 @@ impl Limiter {
 ///
 /// # Errors
 /// A [`Problem`] for each that is no whole number from 1 to 1,000,000.
-pub fn limits(requests_per_minute: Option<f64>, concurrent: Option<f64>) -> Result<Limits, Vec<Problem>> {
+pub fn limits(requests_per_minute: Option<f64>, concurrent: Option<f64>) -> Result<PlanLimits, Vec<Problem>> {
     let mut problems = Vec::new();
     let mut whole = |name: &str, number: Option<f64>| {
         let number = number?;
@@ -193,7 +193,7 @@ pub fn limits(requests_per_minute: Option<f64>, concurrent: Option<f64>) -> Resu
         problems.push(Problem::refused("invalid_limit", &["limits", name], message));
         None
     };
-    let limits = Limits {
+    let limits = PlanLimits {
         requests_per_minute: whole("requestsPerMinute", requests_per_minute),
         concurrent: whole("concurrent", concurrent),
     };

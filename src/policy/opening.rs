@@ -6,7 +6,7 @@
 
 use std::rc::Rc;
 
-use super::accounts::{self, Place};
+use super::accounts::{self, Slot};
 use super::breaker::{Gate, account};
 use super::keys::Key;
 use super::quota::GAIN;
@@ -96,8 +96,8 @@ pub(crate) enum Action {
 /// A good response, and how to read it.
 pub(crate) struct Answer {
     pub(crate) decoder: stream::Options,
-    /// The request's place within the limits, to be kept until the answer is over.
-    pub(crate) place: Option<Place>,
+    /// The request's slot within the limits, to be kept until the answer is over.
+    pub(crate) slot: Option<Slot>,
     /// If it breaks before anything of it was handed out, the same server may be asked again: [`Event::Broken`] says.
     pub(crate) again: bool,
 }
@@ -128,7 +128,7 @@ pub(crate) struct Opening {
     earlier: usize,
     key: Option<String>,
     account: u64,
-    place: Option<Place>,
+    slot: Option<Slot>,
     /// Where the last response came from, if the request was redirected.
     redirected: Option<String>,
     /// Tokens of the quota that the last retry cost.
@@ -153,7 +153,7 @@ impl Opening {
             timeouts: Timeouts::default(),
             key: None,
             account: 0,
-            place: None,
+            slot: None,
             redirected: None,
             spent: None,
             told_until: 0.0,
@@ -165,11 +165,11 @@ impl Opening {
     /// The next action. After [`Action::Fail`] there is nothing more, and after
     /// [`Action::Open`] nothing but [`Event::Broken`].
     pub(crate) fn step(&mut self, event: Event, at: Moment) -> Action {
-        if let Some(place) = &mut self.place {
-            place.seen = at.wall;
+        if let Some(slot) = &mut self.slot {
+            slot.seen = at.wall;
         }
         self.advance(event, at).unwrap_or_else(|mut error| {
-            self.place = None;
+            self.slot = None;
             error.attempts = std::mem::take(&mut self.call.attempts);
             Action::Fail(error)
         })
@@ -384,7 +384,7 @@ impl Opening {
         self.call.max_retries.unwrap_or(self.settings.max_retries)
     }
 
-    /// Waits for a cooldown to pass and for a place within the limits, as far as the caller's patience goes.
+    /// Waits for a cooldown to pass and for a slot within the limits, as far as the caller's patience goes.
     fn enter(&mut self, at: Moment) -> Step {
         let patience = self.left(at);
         let cooldown = match accounts::gate(self.cooled(), at.wall, patience) {
@@ -399,15 +399,15 @@ impl Opening {
         };
         let turn = match (cooldown, self.settings.limits) {
             (None, Some(limits)) => self
-                .place
-                .get_or_insert_with(|| Place::new(self.account, limits, at.wall))
-                .turn(),
+                .slot
+                .get_or_insert_with(|| Slot::new(self.account, limits, at.wall))
+                .admission(),
             _ => None,
         };
         match (cooldown, turn) {
             (None, None) => self.send(at),
             (None, Some(due)) if due - at.wall > patience => {
-                let message = "No place within the plan's limits would be free within `timeout.total`.";
+                let message = "No slot within the plan's limits would be free within `timeout.total`.";
                 self.held_back("limits", message, due)
             }
             (Some(due), _) => Ok(self.wait("cooldown", due, at)),
@@ -416,7 +416,7 @@ impl Opening {
     }
 
     fn wait(&mut self, reason: &str, until: f64, at: Moment) -> Action {
-        /// A place in a queue is looked at again and again; an observer wants to hear of changes.
+        /// A slot in a queue is looked at again and again; an observer wants to hear of changes.
         const NEWS_MS: f64 = 500.0;
         self.state = State::Entering;
         let delay = (until - at.wall).max(1.0);
@@ -461,8 +461,8 @@ impl Opening {
         headers: Vec<(String, String)>,
         at: Moment,
     ) -> Action {
-        if let Some(place) = &self.place {
-            place.answered();
+        if let Some(slot) = &self.slot {
+            slot.answered();
         }
         let told_id = request_id.clone().map(|id| scrub(id, self.key.as_deref()));
         self.tell("onResponse")
@@ -476,7 +476,7 @@ impl Opening {
             self.state = State::Opened;
             return Action::Open(Box::new(Answer {
                 decoder: self.decoder(request_id),
-                place: self.place.take(),
+                slot: self.slot.take(),
                 again: self.call.view.is_some() && self.number() as u32 <= self.max_retries() + 1,
             }));
         }
@@ -492,8 +492,8 @@ impl Opening {
     /// The last attempt has failed, and is noted.
     fn failed(&mut self, mut error: Error, hints: Hints, at: Moment) -> Step {
         let number = self.number() - 1;
-        self.place = None;
-        let made = retry::Attempt {
+        self.slot = None;
+        let made = retry::FailedAttempt {
             number: number as u32,
             max_retries: self.max_retries(),
             trouble: error.trouble,

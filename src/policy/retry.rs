@@ -114,7 +114,7 @@ fn bounded(wait: Option<f64>) -> Option<f64> {
 
 /// An attempt that failed, and what may still be spent.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Attempt {
+pub struct FailedAttempt {
     /// Which attempt this was, from 1.
     pub number: u32,
     /// How many may follow the first.
@@ -153,7 +153,7 @@ pub enum Decision {
 /// Asked again is where the trouble may pass ([`Trouble::is_passing`]), and whatever `x-should-retry` says. A wait beyond the
 /// caller's budget, or beyond a minute, fails at once: calls into a cooldown prolong it.
 #[must_use]
-pub fn decide(attempt: &Attempt) -> Decision {
+pub fn decide(attempt: &FailedAttempt) -> Decision {
     let named = named_wait(attempt);
     let fail = Decision::Fail {
         retry_at: named.map(|wait| attempt.now_ms + wait),
@@ -174,7 +174,7 @@ pub fn decide(attempt: &Attempt) -> Decision {
 
 /// How long the server asked to wait, or is known to refuse everything; `None` when neither is known.
 #[must_use]
-pub fn named_wait(attempt: &Attempt) -> Option<f64> {
+pub fn named_wait(attempt: &FailedAttempt) -> Option<f64> {
     let cooldown = attempt.cooldown_ms.filter(|_| attempt.trouble == Trouble::Limit);
     attempt.hints.wait_ms.or(cooldown)
 }

@@ -10,7 +10,7 @@ use crate::attempt::Attempt;
 use crate::chat::view::View;
 use crate::error::Error;
 use crate::json::Writer;
-use crate::provider::{BaseUrl, Limits, Provider, authorization, is_own_host};
+use crate::provider::{BaseUrl, PlanLimits, Provider, authorization, is_own_host};
 use crate::redact::{check_header, scrub};
 use crate::text::{find, joined};
 use crate::usage::TokenPrices;
@@ -27,7 +27,7 @@ pub(crate) struct Settings {
     pub(crate) query: Vec<Pair>,
     pub(crate) max_retries: u32,
     pub(crate) timeout: TimeoutOption,
-    pub(crate) limits: Option<Limits>,
+    pub(crate) limits: Option<PlanLimits>,
     pub(crate) validation: Validation,
     pub(crate) strict: bool,
     pub(crate) prices: Option<TokenPrices>,

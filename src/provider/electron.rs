@@ -3,7 +3,7 @@
 //! The comments name the line of the reference page that a value comes from ("page"), of its OpenAPI part ("spec"), or
 //! the section of the overview.
 
-use super::facts::{Capabilities, Defaults, Limits, Plan, ReasoningPlace};
+use super::facts::{Capabilities, Defaults, Plan, PlanLimits, ReasoningPlace};
 use super::rules::{Check, MessageRules, Rule};
 use crate::usage::Prices;
 
@@ -97,14 +97,14 @@ pub(super) const DATA: Defaults = Defaults {
     plans: &[
         (
             Plan::Standard,
-            Limits {
+            PlanLimits {
                 requests_per_minute: Some(10),
                 concurrent: Some(3),
             },
         ),
         (
             Plan::Enterprise,
-            Limits {
+            PlanLimits {
                 requests_per_minute: Some(200),
                 concurrent: Some(20),
             },

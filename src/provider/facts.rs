@@ -16,7 +16,7 @@ pub(super) struct Defaults {
     pub(super) nullable: bool,
     pub(super) messages: MessageRules,
     pub(super) prices: Option<Prices>,
-    pub(super) plans: &'static [(Plan, Limits)],
+    pub(super) plans: &'static [(Plan, PlanLimits)],
     pub(super) context_tokens: Option<u64>,
     pub(super) reasoning: ReasoningPlace,
     pub(super) takes_reasoning: bool,
@@ -47,7 +47,7 @@ pub enum Plan {
 
 /// How much may be asked at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct PlanLimits {
     /// Requests within any 60 seconds.
     pub requests_per_minute: Option<u32>,
     /// Requests being answered at one time.

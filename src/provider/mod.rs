@@ -15,7 +15,7 @@ use std::fmt;
 
 pub use base_url::BaseUrl;
 use facts::Defaults;
-pub use facts::{Capabilities, Endpoint, Limits, Plan, ReasoningPlace};
+pub use facts::{Capabilities, Endpoint, Plan, PlanLimits, ReasoningPlace};
 pub use rules::{Check, MessageRules, Range, Rule};
 
 use crate::chat::view::{Value, View};
@@ -61,7 +61,7 @@ pub struct Provider {
     /// The prices of a million tokens; `None` where unknown.
     pub prices: Option<Prices>,
     /// The plans it sells.
-    pub plans: &'static [(Plan, Limits)],
+    pub plans: &'static [(Plan, PlanLimits)],
     /// Most input and output tokens together.
     pub context_tokens: Option<u64>,
     /// Where reasoning appears, unless a request says otherwise.
@@ -248,7 +248,7 @@ impl Provider {
     ///
     /// # Errors
     /// A [`Problem`] at `limits` when this provider documents no such plan.
-    pub fn plan(&self, name: &str) -> Result<Limits, Problem> {
+    pub fn plan(&self, name: &str) -> Result<PlanLimits, Problem> {
         let plan = match name {
             "standard" => Some(Plan::Standard),
             "enterprise" => Some(Plan::Enterprise),

@@ -210,7 +210,7 @@ impl Answer {
         }
         let at = match self.choices.iter().position(|kept| kept.index >= index) {
             Some(at) if self.choices[at].index == index => at,
-            _ if self.choices.len() >= ledger.limits.max_choices => {
+            _ if self.choices.len() >= ledger.bounds.max_choices => {
                 return Err(too_many_choices());
             }
             place => {

@@ -106,7 +106,7 @@ impl Intake {
     /// Takes events for as long as each is the one before with other values in its holes.
     #[cfg_attr(chatwire_speed, optimize(speed))]
     fn take_run(&mut self, events: &mut sse::Events<'_, '_>, now: f64) -> Taken {
-        let limit = self.ledger.limits.max_event_bytes;
+        let limit = self.ledger.bounds.max_event_bytes;
         let mut start = events.at_event_start();
         while let Some(event) = start.and_then(|rest| self.template.read(rest)) {
             if event.length > limit {
@@ -182,7 +182,7 @@ impl Intake {
     }
 
     fn max_choices(&self) -> usize {
-        self.ledger.limits.max_choices
+        self.ledger.bounds.max_choices
     }
 
     #[inline(never)]

@@ -1,7 +1,7 @@
-//! The ledger that every part of a decoder writes into: the batch to hand out, the repairs, and the account of the bytes held.
+//! The ledger that every part of a decoder writes into: the output of the push, the repairs, and the account of the bytes held.
 
 use super::ending::{Ending, Taken};
-use super::options::{Limits, Options, PartialValues};
+use super::options::{Bounds, Options, PartialValues};
 use super::output::Output;
 use super::repairs::{Repair, Repairs};
 use crate::json::Writer;
@@ -16,7 +16,7 @@ const MOST_TOLD: u32 = 256;
 pub(super) struct Ledger {
     pub(super) output: Output,
     pub(super) repairs: Repairs,
-    pub(super) limits: Limits,
+    pub(super) bounds: Bounds,
     /// Ordinal of the event at hand.
     pub(super) event: u64,
     /// Whether text and reasoning are kept for the outcome.
@@ -37,7 +37,7 @@ impl Ledger {
         let mut ledger = Ledger {
             output: Output::new(options.output),
             repairs: Repairs::default(),
-            limits: options.limits,
+            bounds: options.bounds,
             event: 0,
             accumulate: options.accumulate,
             strict: options.strict,
@@ -94,7 +94,7 @@ impl Ledger {
     #[inline]
     pub(super) fn hold(&mut self, bytes: usize) -> Taken {
         self.held_bytes += bytes;
-        if self.held_bytes > self.limits.max_stream_bytes {
+        if self.held_bytes > self.bounds.max_stream_bytes {
             return Err(Ending::refused(
                 "limit.stream_bytes",
                 "The answer grew past `limits.maxStreamBytes`.",

@@ -34,7 +34,7 @@ const LONGEST: usize = 48;
 
 /// The text that is held back, once nothing more comes.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Rest {
+pub(super) enum HeldText {
     /// Control tokens: none of the answer.
     Tokens,
     /// Text that only began like one.
@@ -55,7 +55,7 @@ pub(super) struct Marks {
 
 /// Where in the text a `<` stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Position {
     LineStart,
     /// Behind a word or a space.
     InLine,
@@ -63,15 +63,15 @@ enum Place {
     Quoted,
 }
 
-impl Place {
+impl Position {
     fn behind(before: &str, line: &str) -> Self {
         let last = line.chars().next_back().or_else(|| before.chars().next_back());
         if is_line_start(before, line) {
-            Place::LineStart
+            Position::LineStart
         } else if last.is_some_and(|last| "\"'`“‘«„([{<".chars().any(|mark| mark == last)) {
-            Place::Quoted
+            Position::Quoted
         } else {
-            Place::InLine
+            Position::InLine
         }
     }
 }
@@ -138,7 +138,7 @@ impl Marks {
                 break;
             }
             let line = whole.get(from..at).unwrap_or_default();
-            match mark_at(mark, Place::behind(before, line)) {
+            match mark_at(mark, Position::behind(before, line)) {
                 Mark::Token(length) => {
                     tokens.get_or_insert(at);
                     at += length;
@@ -185,36 +185,36 @@ impl Marks {
     }
 
     /// Nothing more comes.
-    pub(super) fn end(&mut self) -> Option<Rest> {
+    pub(super) fn end(&mut self) -> Option<HeldText> {
         let held = std::mem::take(&mut self.held);
         let tokens = std::mem::take(&mut self.tokens);
         if held.is_empty() {
             return None;
         }
         Some(if std::mem::take(&mut self.is_call) {
-            Rest::Call(held)
+            HeldText::Call(held)
         } else if tokens == held.len() {
-            Rest::Tokens
+            HeldText::Tokens
         } else {
-            Rest::Text(held)
+            HeldText::Text(held)
         })
     }
 }
 
 /// The kind of `text`, which starts with `<`.
-fn mark_at(text: &str, place: Place) -> Mark {
+fn mark_at(text: &str, place: Position) -> Mark {
     let is_special = text.starts_with("<|") || text.starts_with("<｜");
     if text.starts_with('[') {
-        let is_call = TOKEN_CALLS.iter().any(|call| text.starts_with(call)) && place != Place::Quoted;
+        let is_call = TOKEN_CALLS.iter().any(|call| text.starts_with(call)) && place != Position::Quoted;
         return if is_call { Mark::Call } else { Mark::None };
     }
     for call in CALLS {
         let Some(after) = text.strip_prefix(call) else { continue };
         // Within a line, only what follows tells it from a tag that the answer talks about.
         return match after.trim_ascii_start().bytes().next() {
-            _ if is_special || place == Place::LineStart => Mark::Call,
-            None if place == Place::InLine => Mark::Start,
-            Some(b'{' | b'[' | b'<') if place == Place::InLine => Mark::Call,
+            _ if is_special || place == Position::LineStart => Mark::Call,
+            None if place == Position::InLine => Mark::Start,
+            Some(b'{' | b'[' | b'<') if place == Position::InLine => Mark::Call,
             _ => Mark::None,
         };
     }
@@ -224,7 +224,7 @@ fn mark_at(text: &str, place: Place) -> Mark {
         }
     }
     let begins = |word: &&str| word.starts_with(text);
-    if TOKENS.iter().any(begins) || place != Place::Quoted && CALLS.iter().any(begins) {
+    if TOKENS.iter().any(begins) || place != Position::Quoted && CALLS.iter().any(begins) {
         return Mark::Start;
     }
     let Some(name) = text.strip_prefix("<|") else {
@@ -265,7 +265,7 @@ fn is_in_code(before: &str, line: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn split(text: &str, cuts: &[usize], with_call: bool) -> (String, Option<Rest>) {
+    fn split(text: &str, cuts: &[usize], with_call: bool) -> (String, Option<HeldText>) {
         let (mut out, mut marks) = (String::new(), Marks::default());
         let mut from = 0;
         for cut in cuts.iter().copied().chain([text.len()]) {
@@ -281,12 +281,12 @@ mod tests {
 
     #[test]
     fn marks_are_told_from_text_at_every_cut() {
-        let call = |text: &str| Some(Rest::Call(text.to_owned()));
-        let text = |text: &str| Some(Rest::Text(text.to_owned()));
+        let call = |text: &str| Some(HeldText::Call(text.to_owned()));
+        let text = |text: &str| Some(HeldText::Text(text.to_owned()));
         let cases = [
             ("a < b, a <b> c", "a < b, a <b> c", None),
-            ("Hi<|im_end|>", "Hi", Some(Rest::Tokens)),
-            ("Hi<|im_end|>\n<|endoftext|></s>", "Hi", Some(Rest::Tokens)),
+            ("Hi<|im_end|>", "Hi", Some(HeldText::Tokens)),
+            ("Hi<|im_end|>\n<|endoftext|></s>", "Hi", Some(HeldText::Tokens)),
             ("Hi<|im_end|> and on", "Hi<|im_end|> and on", None),
             ("Hi <|im_", "Hi ", text("<|im_")),
             ("Hi <|", "Hi ", text("<|")),

@@ -1,4 +1,4 @@
-//! One chat stream: bytes in, a batch of text, chunks or events out after each push, and exactly one outcome at the end.
+//! One chat stream: bytes in, text, chunks or events out after each push, and exactly one outcome at the end.
 //!
 //! ```
 //! use chatwire::stream::{Decoder, Options, OutputKind, Status};
@@ -16,7 +16,7 @@
 //!
 //! `body` tells from the first byte what the body is. Of an event stream, the framing (`sse`) gives events; `event` says what
 //! an event says; `intake` takes that into the `answer`, whose `choice`s put text, reasoning and `tool_calls` together. All of
-//! them write into one `ledger`: the batch, the repairs, the bytes held. Each line of JSON lines is an event, too. A document or a
+//! them write into one `ledger`: the output, the repairs, the bytes held. Each line of JSON lines is an event, too. A document or a
 //! page is kept, and taken when the body ends. `clock` knows the times. How a stream ends is a value (`ending`) that each of them may return; only the decoder here
 //! acts on it, once, and `outcome` is written from what they hold then.
 //!
@@ -73,7 +73,7 @@ pub use ending::Status;
 use ending::{Ending, Taken};
 use event::is_done;
 use intake::Intake;
-pub use options::{End, Limits, Options, PartialValues, Timeouts};
+pub use options::{Bounds, End, Options, PartialValues, Timeouts};
 use outcome::Account;
 pub use outcome::{Outcome, OutcomeError, RepairCount, Timing, ToolCallSummary};
 pub use output::OutputKind;
@@ -90,10 +90,10 @@ const BLANK_LINE_MS: f64 = 100.0;
 /// - **Set up**: [`new`](Self::new), then [`set_output`](Self::set_output) at most once, before the first push.
 /// - **Input**: [`push`](Self::push) for bytes, [`tick`](Self::tick) when a deadline has passed, and once
 ///   [`end`](Self::end) or [`lose`](Self::lose) when the body is over. `now` must not go back from one to the next. Each of them
-///   starts a new batch and may end the stream; after the end each does nothing but start an empty batch.
-/// - **Output**, to be taken after each input: [`output`](Self::output) is the batch of the last input.
+///   starts a new output and may end the stream; after the end each does nothing but start an empty output.
+/// - **Output**, to be taken after each input: [`output`](Self::output) is that of the last input.
 ///   [`deadline`](Self::deadline) and [`patience`](Self::patience) say when the next tick is due, and hold until the next input.
-///   [`take_output`](Self::take_output) and [`lend_buffer`](Self::lend_buffer) move the buffer of the batch, for a host that has
+///   [`take_output`](Self::take_output) and [`lend_buffer`](Self::lend_buffer) move the buffer of the output, for a host that has
 ///   one buffer for many decoders.
 /// - **State**, at any time: [`has_ended`](Self::has_ended), [`repairs`](Self::repairs), [`used`](Self::used). They change with
 ///   inputs only, and no more after the end; but [`set_prompt_tokens`](Self::set_prompt_tokens) changes what an estimate says.
@@ -112,7 +112,7 @@ pub struct Decoder {
 impl Decoder {
     /// A decoder at the start of a body.
     pub fn new(options: Options) -> Self {
-        let mut sse = sse::Decoder::with_limit(options.limits.max_event_bytes);
+        let mut sse = sse::Decoder::with_limit(options.bounds.max_event_bytes);
         sse.set_lenient();
         Decoder {
             sse,
@@ -189,7 +189,7 @@ impl Decoder {
         (patience, due.min(self.intake.answer.sentence_due()))
     }
 
-    /// The batch of the last call: UTF-8 text, or a JSON array.
+    /// The output of the last call: UTF-8 text, or a JSON array.
     pub fn output(&self) -> &[u8] {
         self.intake.ledger.output.bytes()
     }
@@ -339,7 +339,7 @@ impl Decoder {
         match &mut self.body {
             Body::Unknown | Body::EventStream => self.intake.take_events(&mut self.sse, bytes, now),
             Body::Document(document) => {
-                body::grow_document(document, bytes, self.options.limits.max_event_bytes)?;
+                body::grow_document(document, bytes, self.options.bounds.max_event_bytes)?;
                 if !bytes.trim_ascii().is_empty() {
                     self.intake.clock.document_grew();
                 }
@@ -359,7 +359,7 @@ impl Decoder {
         while let Body::Lines(line) = &mut self.body {
             let end = memchr::memchr(b'\n', bytes);
             let part = end.map_or(bytes, |at| bytes.get(..=at).unwrap_or_default());
-            body::grow_document(line, part, self.options.limits.max_event_bytes)?;
+            body::grow_document(line, part, self.options.bounds.max_event_bytes)?;
             let is_first = self.intake.ledger.event == 0;
             let Some(end) = end else {
                 if is_first {
@@ -539,7 +539,7 @@ impl Decoder {
         self.ending = Some(ending);
     }
 
-    /// Closes the batch of this call.
+    /// Closes the output of this call.
     #[cfg_attr(chatwire_speed, optimize(speed))]
     fn close_batch(&mut self, now: f64) {
         let Intake { answer, ledger, .. } = &mut self.intake;

@@ -23,7 +23,7 @@ pub struct Timeouts {
 
 /// Bounds on what one stream may hold. Past one the stream ends with a `ProtocolError` whose code names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct Bounds {
     /// Bytes of one event, or of a JSON document: 16 MiB.
     pub max_event_bytes: usize,
     /// Bytes of the arguments of one tool call: 16 MiB.
@@ -34,10 +34,10 @@ pub struct Limits {
     pub max_choices: usize,
 }
 
-impl Default for Limits {
+impl Default for Bounds {
     fn default() -> Self {
         const MIB: usize = 1024 * 1024;
-        Limits {
+        Bounds {
             max_event_bytes: sse::DEFAULT_MAX_EVENT_BYTES,
             max_tool_call_bytes: 16 * MIB,
             max_stream_bytes: 64 * MIB,
@@ -61,7 +61,7 @@ pub enum PartialValues {
 /// The options of a decoder, given before the first byte.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The kind of batch that each push hands out.
+    /// The kind of output that each push hands out.
     pub output: OutputKind,
     /// One JSON completion is expected, not an event stream.
     pub document: bool,
@@ -89,8 +89,8 @@ pub struct Options {
     pub prices: Option<TokenPrices>,
     /// How long to wait.
     pub timeouts: Timeouts,
-    /// Limits on the bytes and items held.
-    pub limits: Limits,
+    /// Bounds on the bytes and items held.
+    pub bounds: Bounds,
     /// When the request was sent.
     pub started: f64,
     /// The attempts made until this answer came.
@@ -117,7 +117,7 @@ impl Default for Options {
             predict: true,
             prices: None,
             timeouts: Timeouts::default(),
-            limits: Limits::default(),
+            bounds: Bounds::default(),
             started: 0.0,
             attempts: Vec::new(),
             redirection: None,

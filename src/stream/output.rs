@@ -1,8 +1,8 @@
-//! The batch that one push hands out: text, chunks or events, whichever the reader asked for.
+//! The output that one push hands out: text, chunks or events, whichever the reader asked for.
 
 use crate::json::Writer;
 
-/// The kind of batch that a reader wants of each network chunk.
+/// The kind of output that a reader wants of each network chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OutputKind {
     /// Nothing: only the outcome counts.
@@ -36,7 +36,7 @@ impl Output {
         }
     }
 
-    /// Starts the batch of the next push.
+    /// Starts the output of the next push.
     #[inline]
     pub(super) fn begin(&mut self) {
         self.writer.bytes.clear();
@@ -45,7 +45,7 @@ impl Output {
         }
     }
 
-    /// Closes the batch.
+    /// Closes the output.
     #[inline]
     pub(super) fn close(&mut self) {
         if self.is_list() {

@@ -53,7 +53,7 @@ impl Speech {
         }
     }
 
-    /// Tells what time it is, once a batch.
+    /// Tells what time it is, once a push.
     pub(super) fn note_time(&mut self, now: f64) {
         if std::mem::take(&mut self.is_fresh) {
             self.since = now;

@@ -3,7 +3,7 @@
 use chatwire::json::{is_json, with_whole_surrogates};
 use chatwire::provider::ReasoningPlace;
 use chatwire::stream::{
-    Decoder, End, Limits, Options, OutputKind, PartialValues, SentenceOptions, Timeouts, TokenPrices,
+    Bounds, Decoder, End, Options, OutputKind, PartialValues, SentenceOptions, Timeouts, TokenPrices,
 };
 use serde_json::Value;
 
@@ -52,9 +52,9 @@ fn options([flags, place, kind, limit]: [u8; 4]) -> Options {
             output: 1_600_000,
             up_to: None,
         }),
-        limits: match limit {
-            0 => Limits::default(),
-            limit => Limits {
+        bounds: match limit {
+            0 => Bounds::default(),
+            limit => Bounds {
                 max_event_bytes: usize::from(limit) * 8,
                 max_tool_call_bytes: usize::from(limit) * 2,
                 max_stream_bytes: usize::from(limit) * 16,

@@ -2,7 +2,7 @@
 
 use chatwire::chat::view::View;
 use chatwire::json::{Str, is_json};
-use chatwire::policy::retry::{Attempt, Decision, Hints, LONGEST_NAMED_MS, LONGEST_WAIT_MS, decide};
+use chatwire::policy::retry::{Decision, FailedAttempt, Hints, LONGEST_NAMED_MS, LONGEST_WAIT_MS, decide};
 use chatwire::policy::validate;
 use chatwire::provider::{BaseUrl, Provider};
 use chatwire::trouble::Trouble;
@@ -131,7 +131,7 @@ pub fn retry(bytes: &[u8]) {
         let hints = Hints::read_all(&headers, body, trouble, epoch);
         let is_wait = |wait: f64| (0.0..=LONGEST_NAMED_MS).contains(&wait);
         assert!(hints.wait_ms.is_none_or(is_wait), "{hints:?}");
-        let attempt = Attempt {
+        let attempt = FailedAttempt {
             number: u32::from(number),
             max_retries: 2,
             trouble,

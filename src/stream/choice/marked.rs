@@ -3,7 +3,7 @@
 use super::{Choice, hand_out};
 use crate::stream::ending::Taken;
 use crate::stream::ledger::Ledger;
-use crate::stream::marks::Rest;
+use crate::stream::marks::HeldText;
 use crate::stream::reasoning::Tags;
 use crate::stream::repairs::Repair;
 
@@ -47,9 +47,9 @@ impl Choice {
         self.flush_tags(ledger)?;
         match self.marks.end() {
             None => Ok(()),
-            Some(Rest::Tokens) => ledger.repair(self.index, Repair::TemplateMarks),
-            Some(Rest::Text(text)) => self.add_text(&text, true, ledger),
-            Some(Rest::Call(text)) => self.add_text(&text, false, ledger),
+            Some(HeldText::Tokens) => ledger.repair(self.index, Repair::TemplateMarks),
+            Some(HeldText::Text(text)) => self.add_text(&text, true, ledger),
+            Some(HeldText::Call(text)) => self.add_text(&text, false, ledger),
         }
     }
 

@@ -361,7 +361,7 @@ impl ToolCalls {
             ledger.repair(self.choice, Repair::ToolArgumentsMended)?;
         }
         let size = call.arguments.size();
-        if call.arguments.length() > ledger.limits.max_tool_call_bytes {
+        if call.arguments.length() > ledger.bounds.max_tool_call_bytes {
             return Err(Ending::refused(
                 "limit.tool_call_bytes",
                 "A tool call's arguments grew past `limits.maxToolCallBytes`.",

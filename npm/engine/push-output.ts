@@ -3,10 +3,10 @@
  */
 
 /** The text of one push, or its chunks or events. No output is an empty string, for lists too. */
-export type Batch = string | unknown[];
+export type PushOutput = string | unknown[];
 
-/** Two batches of the same kind, in order. */
-export function joined(first: Batch, second: Batch): Batch {
+/** The outputs of two pushes of the same kind, in order. */
+export function joined(first: PushOutput, second: PushOutput): PushOutput {
   if (first.length === 0) return second;
   if (typeof first === "string") return first + (second as string);
   for (const item of second) first.push(item);
