@@ -75,8 +75,10 @@ async function bundleStatic() {
 async function bundleScript() {
   const { build } = await import("esbuild");
   const entry = join(dist, "entry", "js.js");
+  const host = join(dist, "entry", "js-host.js");
   await build({
     entryPoints: [entry],
+    inject: [host],
     outfile: join(dist, "js", "index.js"),
     bundle: true,
     format: "esm",
@@ -85,7 +87,7 @@ async function bundleScript() {
     plugins: [growingMemory],
     logLevel: "warning",
   });
-  rmSync(entry);
+  for (const file of [entry, host, host.replace(/js$/, "d.ts")]) rmSync(file);
 }
 
 /** Memory that grows is another buffer. WebAssembly empties the old one, which the engine looks at; a script cannot. */

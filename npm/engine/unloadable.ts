@@ -112,7 +112,7 @@ function finding(words: string): Finding {
     return { trouble: "no-address", why: "a script of this format (iife, CommonJS) does not know its own address" };
   }
   if (/^the server answered|ENOENT|no such file|NotFound/i.test(reason)) return { trouble: "missing", why: reason };
-  if (/magic|expected|malformed|compile|section|doesn't parse|extends past/i.test(reason)) {
+  if (/magic|expected|malformed|compile|section|doesn't parse|extends past|validation error/i.test(reason)) {
     return { trouble: "missing", why: `what is there is no WebAssembly (${reason})` };
   }
   return { trouble: "other", why: reason };

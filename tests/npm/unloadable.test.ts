@@ -73,6 +73,13 @@ const said: [what: string, words: string, source: unknown, isGiven: boolean, mes
     /is no WebAssembly.*Give init/,
   ],
   [
+    "half of the file, in Firefox",
+    "wasm validation error: at offset 117017: function body length too big",
+    undefined,
+    true,
+    /is no WebAssembly.*Give init/,
+  ],
+  [
     "an endless reason",
     "because ".repeat(1000),
     `https://user:secret@127.0.0.1:9/${"long/".repeat(900)}?key=secret`,

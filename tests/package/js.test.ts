@@ -8,6 +8,8 @@ import { program, project, run } from "./packed.ts";
 /** Refuses WebAssembly, as Hermes and pages with a strict policy do. */
 const without = `delete globalThis.WebAssembly;\n`;
 
+const bare = `delete globalThis.ReadableStream; delete globalThis.TransformStream;\n`;
+
 const whole = `
 import { Chatwire } from "chatwire/js";
 const events = ["Hello", " there"].map((content) => ({ choices: [{ index: 0, delta: { content }, finish_reason: null }] }));
@@ -46,6 +48,7 @@ describe("chatwire/js", { timeout: 120_000 }, () => {
   before(async () => {
     folder = await project("js", {
       "without.js": without,
+      "bare.js": bare,
       "stream.js": program.esm.replace('from "chatwire"', 'from "chatwire/js"'),
       "whole.js": whole,
       "grows.js": grows,
@@ -69,6 +72,17 @@ describe("chatwire/js", { timeout: 120_000 }, () => {
   it("reads a response without a stream whole, and says so", async () => {
     const said = JSON.parse(await says("whole.js"));
     assert.deepEqual(said, ["complete", "Hello there", [{ code: "body.whole", at: 0, count: 1 }], []]);
+  });
+
+  it("is loaded where the host has no streams, as React Native's has none", async () => {
+    const said = JSON.parse(await run(folder, process.execPath, ["--import", "./bare.js", "whole.js"]));
+    assert.deepEqual(said.slice(0, 3), ["complete", "Hello there", [{ code: "body.whole", at: 0, count: 1 }]]);
+  });
+
+  it("names the global that the host lacks, and the line to write", async () => {
+    const asked = `delete globalThis.TextDecoder; import("chatwire/js").catch((error) => console.log(error.message));`;
+    const said = await run(folder, process.execPath, ["--input-type=module", "-e", asked]);
+    assert.match(said, /^This host has no TextDecoder, .* import "fast-text-encoding", before chatwire is imported\.$/);
   });
 
   it("works on when its memory grows", async () => {

@@ -8,7 +8,7 @@ import { after, before, describe, it } from "node:test";
 import type { Browser } from "playwright-core";
 import { launchChromium } from "../chromium.ts";
 import { project } from "./packed.ts";
-import { pageCases, titleOf } from "./pages.ts";
+import { inChromium, pageCases, titleOf } from "./pages.ts";
 
 describe("a page without a bundler", { timeout: 300_000 }, () => {
   let installed: string;
@@ -23,7 +23,7 @@ describe("a page without a bundler", { timeout: 300_000 }, () => {
 
   for (const page of pageCases.filter(({ isQuick }) => isQuick || process.env.PAGES === "all")) {
     it(page.name, async () => {
-      const title = await titleOf(page, installed, browser);
+      const title = await titleOf(page, installed, inChromium(browser));
       assert.match(title, page.title);
       assert.ok(title.length <= 1024 && !title.includes("secret"), title);
     });

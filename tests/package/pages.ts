@@ -1,6 +1,6 @@
 /**
  * Pages without a bundler that import the packed package, each served in one way that servers have, right or wrong; and
- * what has to come of it in Chromium.
+ * what has to come of it in a browser.
  */
 
 import { readFile } from "node:fs/promises";
@@ -9,6 +9,7 @@ import type { AddressInfo } from "node:net";
 import { join, normalize } from "node:path";
 import { build } from "esbuild";
 import type { Browser } from "playwright-core";
+import type { Browser as Firefox } from "puppeteer-core";
 import { program } from "./packed.ts";
 
 /** How one page is served. */
@@ -27,6 +28,8 @@ export interface PageCase {
   isQuick?: boolean;
   /** The title that the page has to have. */
   title: RegExp;
+  /** The same in Firefox, where its words are others. */
+  titleInFirefox?: RegExp;
 }
 
 interface Origins {
@@ -114,6 +117,7 @@ export const pageCases: PageCase[] = [
     policy: strict,
     title:
       /a Content-Security-Policy forbids WebAssembly, in its directive "script-src 'self' 'nonce-a'.*'wasm-unsafe-eval'/,
+    titleInFirefox: /a Content-Security-Policy forbids WebAssembly\. Write 'wasm-unsafe-eval' into its script-src/,
   },
   {
     name: "a strict policy that does not, with chatwire/js",
@@ -145,6 +149,7 @@ export const pageCases: PageCase[] = [
     name: "no server",
     script: () => withInit("chatwire/slim", `"http://127.0.0.1:9/chatwire.wasm"`),
     title: /the network failed \(Failed to fetch\)/,
+    titleInFirefox: /the network failed \(NetworkError /,
   },
   {
     name: "two copies in one page",
@@ -173,8 +178,8 @@ function typed(type: string): NonNullable<PageCase["serve"]> {
 /** The types that servers give. */
 const TYPES: Record<string, string> = { js: "text/javascript", wasm: "application/wasm", html: "text/html" };
 
-/** Opens a page of one case in the browser, and gives its title once it has one. */
-export async function titleOf(page: PageCase, installed: string, browser: Browser): Promise<string> {
+/** Serves a page of one case, opens it, and gives its title once it has one. */
+export async function titleOf(page: PageCase, installed: string, open: Open): Promise<string> {
   const bundle = page.bundle ? await bundled(installed) : "";
   const servers: Server[] = [];
   const listen = async (handle: (path: string, response: ServerResponse) => unknown): Promise<string> => {
@@ -213,17 +218,48 @@ export async function titleOf(page: PageCase, installed: string, browser: Browse
          <script nonce="a" type="module">${page.script?.({ own, other }) ?? program.page}</script>`;
     return response.writeHead(200, { "content-type": "text/html" }).end(`<!doctype html><title></title>${script}`);
   });
-  const context = await browser.newContext();
   try {
-    const opened = await context.newPage();
-    await opened.goto(`${own}/`);
-    await opened.waitForFunction(() => document.title !== "", undefined, { timeout: 20_000 });
-    return await opened.title();
+    return await open(`${own}/`);
   } finally {
-    await context.close();
     for (const server of servers) server.close();
   }
 }
+
+/** Opens an address, and gives the page's title once it has one. */
+export type Open = (address: string) => Promise<string>;
+
+const isTitled = (): boolean => document.title !== "";
+const limit = { timeout: 20_000 };
+
+/** In Chromium, through Playwright. */
+export const inChromium =
+  (browser: Browser): Open =>
+  async (address) => {
+    const context = await browser.newContext();
+    try {
+      const page = await context.newPage();
+      await page.goto(address);
+      await page.waitForFunction(isTitled, undefined, limit);
+      return await page.title();
+    } finally {
+      await context.close();
+    }
+  };
+
+/** In Firefox, through Puppeteer. */
+export const inFirefox =
+  (browser: Firefox): Open =>
+  async (address) => {
+    const context = await browser.createBrowserContext();
+    try {
+      const page = await context.newPage();
+      await page.goto(address);
+      await page.waitForFunction(isTitled, limit);
+      return await page.title();
+    } finally {
+      await context.close();
+    }
+  };
 
 /** A plain script of one file: `iife`, which has no address of its own. */
 async function bundled(installed: string): Promise<string> {

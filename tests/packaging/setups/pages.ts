@@ -1,25 +1,35 @@
-/** Pages without a bundler, as tests/package/pages.ts has them. */
+/** Pages without a bundler, as tests/package/pages.ts has them, in Chromium and in Firefox. */
 import { join } from "node:path";
+import puppeteer from "puppeteer-core";
 import { launchChromium } from "../../chromium.ts";
-import { pageCases, titleOf } from "../../package/pages.ts";
+import { inChromium, inFirefox, type Open, type PageCase, pageCases, titleOf } from "../../package/pages.ts";
 import { OK, type Setup } from "../setup.ts";
 
-export const pages: Setup[] = [
-  {
-    name: "A page in Chromium",
+/** Each browser is launched once. Both end with the process. */
+const browsers: Record<string, () => Promise<Open>> = {
+  Chromium: async () => inChromium(await launchChromium()),
+  Firefox: async () => {
+    const executablePath = process.env.FIREFOX ?? "/usr/bin/firefox-esr";
+    return inFirefox(await puppeteer.launch({ browser: "firefox", executablePath, headless: true }));
+  },
+};
+
+/** The title that the page has to have: browsers word their errors each in its own way. */
+const titleIn = (name: string, page: PageCase): RegExp => (name === "Firefox" && page.titleInFirefox) || page.title;
+
+export const pages: Setup[] = Object.entries(browsers).map(([name, launch]) => {
+  let opening: Promise<Open> | undefined;
+  return {
+    name: `A page in ${name}`,
     tries: Object.fromEntries(
       pageCases.map((page) => [
         page.name,
         async (project) => {
-          const browser = await launchChromium();
-          try {
-            const title = await titleOf(page, join(project.folder, "node_modules", "chatwire"), browser);
-            return page.title.test(title) ? OK : title;
-          } finally {
-            await browser.close();
-          }
+          opening ??= launch();
+          const title = await titleOf(page, join(project.folder, "node_modules", "chatwire"), await opening);
+          return titleIn(name, page).test(title) ? OK : title;
         },
       ]),
     ),
-  },
-];
+  };
+});

@@ -1,6 +1,7 @@
 /** Runtimes that need no bundler, or bring their own. */
 import { chromium } from "playwright-core";
 import { nextPort, type Project, program, type Setup } from "../setup.ts";
+import { hermes } from "./hermes.ts";
 
 /** The program as a module that gives what it would print. */
 const answer = program.esm.replace("answer().then(console.log)", "export const said = answer().catch(String)");
@@ -222,6 +223,7 @@ export const runtimes: Setup[] = [
     tries: { "its service worker": inExtension },
     recipe: `\`import … from "chatwire/static"\`, \`chatwire.wasm\` copied to \`wasm/\` beside the scripts' folder or at its root, \`'wasm-unsafe-eval'\` in the manifest`,
   },
+  hermes,
   {
     name: "Vercel, Safari, phones",
     tries: { "": async () => "" },
