@@ -167,8 +167,8 @@ function keepSecrets(secrets: Set<string>, headers: Headers): void {
 }
 
 /** The keys of providers that a request may have been sent with. */
-export function secretsOf(places: readonly Upstream[]): string[] {
-  return places.flatMap(({ keys }) => keys.flatMap(({ secrets }) => [...secrets]));
+export function secretsOf(upstreams: readonly Upstream[]): string[] {
+  return upstreams.flatMap(({ keys }) => keys.flatMap(({ secrets }) => [...secrets]));
 }
 
 /**
