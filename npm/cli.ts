@@ -241,7 +241,7 @@ async function keys(args: string[]): Promise<void> {
   try {
     more = JSON.parse(values.grant);
   } catch {
-    throw new UsageError(`--grant is JSON such as {"plan":{"costPerDay":2}}`);
+    throw new UsageError(`--grant must be JSON such as {"plan":{"costPerDay":2}}`);
   }
   const grant = {
     ...more,
@@ -260,7 +260,7 @@ async function keys(args: string[]): Promise<void> {
 
 async function doctor(args: string[]): Promise<void> {
   const { positionals } = parseArgs({ args, allowPositionals: true });
-  if (positionals.length > 1) throw new UsageError("doctor takes one folder");
+  if (positionals.length > 1) throw new UsageError("doctor takes at most one folder");
   const { diagnose } = await import("./doctor.ts");
   const { lines, isWell } = diagnose(resolve(positionals[0] ?? "."));
   console.log(lines.join("\n"));

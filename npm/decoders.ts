@@ -274,7 +274,7 @@ export class EventStreamDecoder {
     requireNow("EventStreamDecoder");
     const { maxEventBytes = MAX_EVENT_BYTES } = options;
     if (!(maxEventBytes >= 1 && maxEventBytes < 2 ** 32)) {
-      throw new ChatwireError("maxEventBytes is a number of bytes from 1 to 2^32 - 1.");
+      throw new ChatwireError("maxEventBytes must be a number of bytes from 1 to 2^32 - 1.");
     }
     this.#engine = make(EVENT_STREAM, maxEventBytes);
   }

@@ -79,7 +79,7 @@ export function createChatwire(options: (ClientOptions & ChatwireProviderSetting
   };
   const model = (modelId: string | undefined = service === "electron" ? "electron" : undefined) => {
     if (typeof modelId === "string" && modelId !== "") return new ChatwireLanguageModel(modelId, shared);
-    throw noSuchModel(String(modelId), "languageModel", `A model needs its name, as in chatwire("gpt-5").`);
+    throw noSuchModel(String(modelId), "languageModel", `A model needs a name, as in chatwire("gpt-5").`);
   };
   const none = (modelType: string) => (modelId: string) => {
     throw noSuchModel(

@@ -76,7 +76,7 @@ function settingsOf({ providerOptions }: CallOptions, warnings: Warning[]): Call
   const own = (providerOptions?.[NAMESPACE] ?? {}) as Record<string, unknown>;
   for (const name of Object.keys(own)) {
     if (SETTINGS.includes(name)) continue;
-    const message = `providerOptions.chatwire.${name} is not an option and is ignored. What the server is to get goes into providerOptions.chatwire.params.`;
+    const message = `providerOptions.chatwire.${name} is not an option and is ignored. Parameters for the server go into providerOptions.chatwire.params.`;
     warnings.push({ type: "other", message });
   }
   return own as CallSettings;

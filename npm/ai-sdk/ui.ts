@@ -126,7 +126,7 @@ function* toolInputs({ toolCalls }: Outcome): Generator<UIMessageChunk> {
   for (const { id: toolCallId, name: toolName, arguments: input, complete } of toolCalls) {
     if (complete) yield { type: "tool-input-available", toolCallId, toolName, input: JSON.parse(input) };
     else {
-      const errorText = "The arguments of this call were cut short: it is not run.";
+      const errorText = "The arguments of this call are incomplete, so it was not run.";
       yield { type: "tool-input-error", toolCallId, toolName, input, errorText };
     }
   }

@@ -119,7 +119,10 @@ export async function authorized(configuration: Configuration, request: Request,
   }
   if (typeof grant !== "object" || grant === null || typeof grant.caller !== "string") {
     const isRefusal = [null, undefined, false].includes(grant as null | undefined | false);
-    if (!isRefusal) console.error("chatwire/edge: authorize gave no grant such as { caller }, and lets nobody in.");
+    if (!isRefusal)
+      console.error(
+        "chatwire/edge: authorize gave no grant such as { caller }, so the request got a 401. Return a grant, or null.",
+      );
     return unknown();
   }
   const checked = checkedGrant(grant);
@@ -139,7 +142,11 @@ export function checkedGrant(grant: Grant): Grant {
     return grant;
   } catch (error) {
     console.error("chatwire/edge: authorize gave a malformed grant:", (error as Error).message);
-    throw new Problem(500, "gateway_misconfigured", "This gateway is not set up correctly. Its log says why.");
+    throw new Problem(
+      500,
+      "gateway_misconfigured",
+      "The gateway's options are not valid, so it cannot answer. Its log names the option.",
+    );
   }
 }
 

@@ -44,7 +44,7 @@ export async function answerOf(response: Response, secrets: readonly string[] = 
     throw new Problem(
       502,
       "upstream_not_a_completion",
-      "The provider answered with something that is no completion.",
+      "The provider's response is not a chat completion. Check the provider's base URL.",
       TRIED,
     );
   }
@@ -81,7 +81,7 @@ async function readSome(inlet: Inlet): Promise<Uint8Array> {
 }
 
 function nothing(): Problem {
-  return new Problem(502, "upstream_sent_nothing", "The provider answered with nothing. Try again in a moment.", TRIED);
+  return new Problem(502, "upstream_sent_nothing", "The provider's response is empty. Try again in a moment.", TRIED);
 }
 
 function errorIn(text: string, secrets: readonly string[]): Problem {

@@ -30,7 +30,7 @@ export function bearerTokens(
     entries.length === 0 ||
     entries.some(([token]) => typeof token !== "string" || token === "" || token === "undefined")
   ) {
-    throw new ChatwireError("bearerTokens has no token, or an empty one: is the secret set?");
+    throw new ChatwireError("bearerTokens has no token, or an empty one. Set the secret that holds it.");
   }
   for (const [, given] of entries) if (typeof given === "object") isGrant("a grant of bearerTokens", given);
   // Hashed in the first request: nothing runs before one in a worker.
@@ -120,9 +120,12 @@ const SECRET_ALGORITHMS = ["HS256", "HS384", "HS512"];
  */
 export function jwt(options: JwtOptions): Authorize {
   const { jwks, secret, issuer, audience, tolerance = 5, grant = bySubject } = options;
-  if ((jwks === undefined) === (secret === undefined)) throw new ChatwireError("jwt needs one of jwks and secret.");
+  if ((jwks === undefined) === (secret === undefined))
+    throw new ChatwireError("jwt needs a key to check signatures: give either jwks or secret.");
   if (!issuer?.length || !audience?.length)
-    throw new ChatwireError("jwt needs issuer and audience: who signs, and for whom.");
+    throw new ChatwireError(
+      "jwt needs issuer and audience: the service that signs the tokens, and the service that they are for.",
+    );
   if (secret !== undefined && secret.length < 32)
     throw new ChatwireError("jwt needs a secret of at least 32 characters.");
   const verify = verifier(jwks, secret, { issuer, audience, clockTolerance: tolerance, requiredClaims: ["exp"] });

@@ -8,7 +8,7 @@ import type { Grant, ParameterPolicy, Plan } from "./options.ts";
 
 /** @throws {ChatwireError} always; `problem` names the option, and holds no secret */
 export function wrong(problem: string): never {
-  throw new ChatwireError(`The gateway's options make no sense: ${problem}.`);
+  throw new ChatwireError(`The gateway's options are not valid: ${problem}.`);
 }
 
 /** A check of one value; `where` is its name in the options. */
@@ -34,7 +34,7 @@ export function isName(value: unknown): value is string {
 }
 export const isNameText: Check = (where, value) => {
   isText(where, value);
-  if (!isName(value)) wrong(`${where} is a text of at most ${LONGEST_NAME} characters in one line`);
+  if (!isName(value)) wrong(`${where} must be a text of at most ${LONGEST_NAME} characters in one line`);
 };
 export const isFunction: Check = (where, value) => {
   if (typeof value !== "function") not(where, value, "a function");
@@ -43,13 +43,14 @@ export const isObject: Check = (where, value) => {
   if (typeof value !== "object" || value === null || Array.isArray(value)) not(where, value, "an object");
 };
 export const isWhole: Check = (where, value) => {
-  if (!(Number.isSafeInteger(value) && (value as number) > 0)) wrong(`${where} is a whole number above 0`);
+  if (!(Number.isSafeInteger(value) && (value as number) > 0)) wrong(`${where} must be a whole number above 0`);
 };
 export const isPositive: Check = (where, value) => {
-  if (!(typeof value === "number" && value > 0 && Number.isFinite(value))) wrong(`${where} is a number above 0`);
+  if (!(typeof value === "number" && value > 0 && Number.isFinite(value))) wrong(`${where} must be a number above 0`);
 };
 export const isPrice: Check = (where, value) => {
-  if (!(typeof value === "number" && value >= 0 && Number.isFinite(value))) wrong(`${where} is a number from 0 up`);
+  if (!(typeof value === "number" && value >= 0 && Number.isFinite(value)))
+    wrong(`${where} must be a number of at least 0`);
 };
 /** Accepts everything: another part of the package checks it. */
 export const isAnything: Check = () => {};
@@ -90,7 +91,7 @@ export const objectOf =
       const check = Object.hasOwn(members, name) ? members[name] : undefined;
       if (!check) {
         const known = Object.keys(members);
-        return wrong(`${where} has no option ${JSON.stringify(name.slice(0, 64))}. It has ${known.join(", ")}`);
+        return wrong(`${where} has no option ${JSON.stringify(name.slice(0, 64))}. Known options: ${known.join(", ")}`);
       }
       check(where === "options" ? name : `${where}.${name}`, own);
     }
@@ -147,7 +148,7 @@ const GRANT: Readonly<Record<keyof Grant, Check>> = {
     recordOf(isNameText)(where, value);
     const names = Object.keys(value as object);
     for (const name of names) isNameText(`the name of a tag in ${where}`, name);
-    if (names.length > MOST_TAGS) wrong(`${where} has at most ${MOST_TAGS} tags`);
+    if (names.length > MOST_TAGS) wrong(`${where} must have at most ${MOST_TAGS} tags`);
   },
 };
 /** @throws {ChatwireError} the grant is malformed: it would let its caller do something else than its author meant */

@@ -107,10 +107,10 @@ const PROVIDER: Readonly<Record<keyof ProviderOptions, Check>> & Record<string, 
   lengthFields: (where, value) => {
     isListOfTexts(where, value);
     for (const field of value as string[]) oneOf("max_tokens", "max_completion_tokens")(`each of ${where}`, field);
-    if ((value as string[]).length === 0) wrong(`${where} names at least one parameter`);
+    if ((value as string[]).length === 0) wrong(`${where} must name at least one parameter`);
   },
   keys: (where, value) => {
-    if (!Array.isArray(value) || value.length === 0) wrong(`${where} lists at least one key`);
+    if (!Array.isArray(value) || value.length === 0) wrong(`${where} must list at least one key`);
     for (const key of value as unknown[]) {
       either(isText, objectOf({ apiKey: isText, weight: isPositive }, ["apiKey"]))(`each of ${where}`, key);
     }
@@ -167,16 +167,16 @@ export function configure(options: GatewayOptions): Configuration {
     wrong('onDisconnect: "durable" needs streams, the binding of ChatwireStreams, as env.STREAMS');
   }
   if (options.keys && typeof options.keys.idFromName !== "function") {
-    wrong("keys is the binding of ChatwireKeys, as env.KEYS");
+    wrong("keys must be the binding of ChatwireKeys, such as env.KEYS");
   }
-  if (options.keys && !authorize) wrong("keys needs authorize, which says who may manage them");
+  if (options.keys && !authorize) wrong("keys needs authorize, whose grants say which callers may manage keys");
   const limits = options.limits ?? {};
   if (token) checkToken(token, authorize !== undefined || options.public === true);
 
   const [name] = Object.keys(providers);
   if (name === undefined) wrong('providers names at least one: { electron: { provider: "electron", apiKey } }');
   if (options.admin && !(options.limiter && authorize)) {
-    wrong("admin needs limiter, which knows the usage, and authorize, which says who may see it");
+    wrong("admin needs limiter, which counts the usage, and authorize, whose grants say which callers may read it");
   }
   const shared = sharedLimits(options.limiter, limits, providers, options.admin);
   const make: UpstreamMaker = (name, model, prices) => upstreamFor(providers, name, model, shared, prices);
@@ -238,7 +238,9 @@ function routesOf(
       const [first, ...others] = (isList(own.to) ? own.to : [own.to]).map((text) => {
         const [, provider = "", model = ""] = /^([^/]+)\/(.+)$/s.exec(text) ?? [];
         if (!Object.hasOwn(providers, provider)) {
-          wrong(`models.${name} leads to "provider/model", with a provider of ${Object.keys(providers).join(", ")}`);
+          wrong(
+            `models.${name} must name "provider/model", with one of the providers ${Object.keys(providers).join(", ")}`,
+          );
         }
         return make(provider, model, prices);
       });
@@ -256,7 +258,7 @@ function upstreamFor(
   shared: LimiterClient | undefined,
   prices?: ModelRoute["prices"],
 ): Upstream {
-  if (name === "" || name.includes("/")) wrong(`a provider's name has no "/": rename "${name}"`);
+  if (name === "" || name.includes("/")) wrong(`the name of a provider must not contain "/": rename "${name}"`);
   return upstreamOf(name, providers[name] as ProviderOptions, model, shared, prices);
 }
 
@@ -266,14 +268,16 @@ function sharedLimits(
   providers: Providers,
   isWatched = false,
 ): LimiterClient | undefined {
-  if (!(wait >= 0 && wait <= LONGEST_WAIT)) wrong(`limits.wait is a number of milliseconds, at most ${LONGEST_WAIT}`);
+  if (!(wait >= 0 && wait <= LONGEST_WAIT))
+    wrong(`limits.wait must be a number of milliseconds, at most ${LONGEST_WAIT}`);
   for (const name of Object.keys(plans)) {
     if (!Object.hasOwn(providers, name)) {
-      wrong(`limits.providers.${name} is the plan of a provider of ${Object.keys(providers).join(", ")}`);
+      wrong(`limits.providers.${name} must name one of the providers ${Object.keys(providers).join(", ")}`);
     }
   }
   if (limiter) {
-    if (typeof limiter.idFromName !== "function") wrong("limiter is the binding of ChatwireLimiter, as env.LIMITER");
+    if (typeof limiter.idFromName !== "function")
+      wrong("limiter is the binding of ChatwireLimiter, such as env.LIMITER");
     const known = Object.entries(providers).map(([name, options]) => [name, { options, plan: plans[name] }]);
     return new LimiterClient(limiter, caller, Object.fromEntries(known), wait, queue, isWatched);
   }
@@ -301,7 +305,10 @@ function checkBudgets({ caller, providers = {} }: GatewayLimits, upstreams: read
   const check = (where: string, plan: Plan | undefined, provider?: string) => {
     for (const name of ["costPerDay", "costPerMonth", "costTotal"] as const) {
       const found = plan?.[name] === undefined ? undefined : unpriced(upstreams, provider);
-      if (found) wrong(`${where}.${name} needs the prices of all models that can be asked: ${found} has none`);
+      if (found)
+        wrong(
+          `${where}.${name} needs the price of every model: ${found} has none. Give the provider or the route prices`,
+        );
     }
   };
   check("limits.caller", caller);
@@ -310,11 +317,12 @@ function checkBudgets({ caller, providers = {} }: GatewayLimits, upstreams: read
 
 function checkToken(token: PageTokens, isGuarded: boolean): void {
   if (typeof token.secret !== "string" || token.secret.length < SECRET_LENGTH) {
-    wrong(`token.secret has at least ${SECRET_LENGTH} characters, such as 32 random bytes in base64`);
+    wrong(`token.secret must have at least ${SECRET_LENGTH} characters, such as 32 random bytes in base64`);
   }
-  if (!isList(token.origins) || token.origins.length === 0) wrong("token.origins names the pages that may use a token");
+  if (!isList(token.origins) || token.origins.length === 0)
+    wrong("token.origins must name the origins whose pages may use a token");
   originsOf("token.origins", token.origins);
-  if (!isGuarded) wrong("token needs authorize, which says who may have one");
+  if (!isGuarded) wrong("token needs authorize, whose grants say which callers may request a page token");
 }
 
 /** Origins as browsers write them. */
@@ -322,7 +330,7 @@ export function originsOf(where: string, origins: readonly string[] | "*"): Read
   if (origins === "*") return "*";
   for (const origin of isList(origins) ? origins : [origins as unknown]) {
     if (typeof origin !== "string" || !URL.canParse(origin) || new URL(origin).origin !== origin) {
-      wrong(`${where} lists origins such as "https://chat.example.com", without a path`);
+      wrong(`${where} must list origins such as "https://chat.example.com", without a path`);
     }
   }
   return new Set(origins);

@@ -34,7 +34,7 @@ export class Cooldowns {
     const until = this.#until.get(model);
     const now = Date.now();
     if (until === undefined) return undefined;
-    if (until > now) return refusal(until - now, "The provider has asked to wait.");
+    if (until > now) return refusal(until - now, "The provider has asked to wait, so nothing was sent.");
     // This one tries; what it is answered decides for the others.
     this.#until.set(model, now + Math.min(TRIAL, this.#ceiling));
     return undefined;
@@ -62,7 +62,7 @@ async function wordsOf(response: Response): Promise<string> {
   } catch {
     // The body has no words.
   }
-  return "The provider is asked too often.";
+  return "The provider's rate limit is reached.";
 }
 
 function refusal(wait: number, message: string): Response {

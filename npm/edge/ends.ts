@@ -124,7 +124,7 @@ function pulled(leave: () => void): Outlet {
       taken();
       const fail = () => {
         // Of a body that was let go of there is nothing left to break off.
-        if (!isLetGo) controller?.error(new TypeError("The reader has left."));
+        if (!isLetGo) controller?.error(new TypeError("The reader has disconnected."));
       };
       if (!isLost) fail();
       else (setTimeout(fail, LET_GO) as { unref?: () => void }).unref?.();

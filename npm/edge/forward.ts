@@ -232,7 +232,7 @@ class Passing {
       void this.#outlet.pass(rest);
     }
     if (this.#reason === "closed" || this.#decoder?.ended || filter?.isAnswered) this.#outlet.close();
-    else this.#outlet.fail(new TypeError("The provider's answer broke off."));
+    else this.#outlet.fail(new TypeError("The provider ended its answer before it was complete."));
   }
 
   // ---- Leaving and stalling ------------------------------------------------------------------------------------------

@@ -116,7 +116,7 @@ function misconfigured(error: unknown): Response {
   // The package's words about options hold no secret; those of other errors may.
   const what = error instanceof ChatwireError ? error.message : (error as Error)?.name;
   console.error("chatwire/edge: the gateway cannot start:", what);
-  const message = "This gateway is not set up correctly. Its log says why.";
+  const message = "The gateway's options are not valid, so it cannot answer. Its log names the option.";
   return new Problem(500, "gateway_misconfigured", message).toResponse();
 }
 
@@ -155,7 +155,7 @@ function routes(): Hono<Env> {
   for (const path of ADMIN_PATHS) {
     app.get(path, (c) => {
       if (c.env.configuration.hasAdminPage) return adminFile(path);
-      throw new Problem(404, "not_found", "This gateway has no page for its operators: it needs `admin`.");
+      throw new Problem(404, "not_found", "This gateway has no operators' page. Its option `admin` serves one.");
     });
   }
   app.get("/metrics", showMetrics);
@@ -207,7 +207,12 @@ async function listModels(c: Context<Env>): Promise<Response> {
 async function oneModel(c: Context<Env>): Promise<Response> {
   const id = (c.req.param("id") ?? "").replace(/\/+$/, "");
   const found = (await modelsOf(c)).data.find((model) => model.id === id);
-  if (!found) throw new Problem(404, "model_not_found", "There is no such model here. GET /v1/models lists them.");
+  if (!found)
+    throw new Problem(
+      404,
+      "model_not_found",
+      "This gateway has no model of this name, or this token may not use it. GET /v1/models lists them.",
+    );
   return Response.json(found, { headers: safeHeaders() });
 }
 
@@ -227,7 +232,8 @@ async function modelsOf(c: Context<Env>): Promise<ModelList> {
 async function giveToken(c: Context<Env>): Promise<Response> {
   const { configuration, env } = c.env;
   const { token, keys } = configuration;
-  if (!token) throw new Problem(404, "not_found", "This gateway gives no tokens.");
+  if (!token)
+    throw new Problem(404, "not_found", "This gateway issues no page tokens. Its option `token` allows them.");
   const grant = await authorized(configuration, c.req.raw, env);
   const wanted = (await bodyOf(c)) as TokenRequest;
   return Response.json(await issuePageToken({ token, keys }, grant, wanted), { headers: safeHeaders() });
@@ -236,7 +242,8 @@ async function giveToken(c: Context<Env>): Promise<Response> {
 async function revokeTokens(c: Context<Env>): Promise<Response> {
   const { configuration, env } = c.env;
   const { token, keys } = configuration;
-  if (!token) throw new Problem(404, "not_found", "This gateway gives no tokens.");
+  if (!token)
+    throw new Problem(404, "not_found", "This gateway issues no page tokens. Its option `token` allows them.");
   const grant = await authorized(configuration, c.req.raw, env);
   return Response.json(await revokePageTokens(token, keys, grant, await bodyOf(c)), { headers: safeHeaders() });
 }
@@ -247,9 +254,11 @@ async function manageKeys(
   run: (keys: DurableNamespace, id: string) => Promise<object>,
 ): Promise<Response> {
   const { configuration, env } = c.env;
-  if (!configuration.keys) throw new Problem(404, "not_found", "This gateway keeps no keys: it needs `keys`.");
+  if (!configuration.keys)
+    throw new Problem(404, "not_found", "This gateway manages no keys. Its option `keys` allows that.");
   const { managesKeys } = await authorized(configuration, c.req.raw, env);
-  if (!managesKeys) throw new Problem(403, "not_allowed", "This token may not manage keys.");
+  if (!managesKeys)
+    throw new Problem(403, "not_allowed", "This token may not manage keys. Use one whose grant has `managesKeys`.");
   return Response.json(await run(configuration.keys, c.req.param("id") ?? ""), { headers: safeHeaders() });
 }
 
@@ -266,7 +275,11 @@ async function reportUsage(
   const { configuration, env } = c.env;
   const { shared, authorize } = configuration;
   if (!shared || !authorize) {
-    throw new Problem(404, "not_found", "This gateway keeps no usage: it needs `limiter` and `authorize`.");
+    throw new Problem(
+      404,
+      "not_found",
+      "This gateway counts no usage. Its options `limiter` and `authorize` allow that.",
+    );
   }
   const grant = await authorized(configuration, c.req.raw, env);
   return Response.json(await report(shared, grant, new URL(c.req.url).searchParams), { headers: safeHeaders() });
@@ -277,10 +290,19 @@ async function showMetrics(c: Context<Env>): Promise<Response> {
   const { configuration, env } = c.env;
   const { shared, authorize } = configuration;
   if (!shared || !authorize) {
-    throw new Problem(404, "not_found", "This gateway keeps no usage: it needs `limiter` and `authorize`.");
+    throw new Problem(
+      404,
+      "not_found",
+      "This gateway counts no usage. Its options `limiter` and `authorize` allow that.",
+    );
   }
   const { readsUsage } = await authorized(configuration, c.req.raw, env);
-  if (!readsUsage) throw new Problem(403, "not_allowed", "This token may not read everybody's usage.");
+  if (!readsUsage)
+    throw new Problem(
+      403,
+      "not_allowed",
+      "This token may not read the usage of all callers. Use one whose grant has `readsUsage`.",
+    );
   const headers = safeHeaders({ "content-type": "text/plain; version=0.0.4; charset=utf-8" });
   return new Response(await metricsOf(shared), { headers });
 }
@@ -352,7 +374,11 @@ async function runBefore({ hooks }: Configuration, request: ChatRequest, about: 
   } catch (error) {
     if (error instanceof Refusal) throw new Problem(error.status, error.code, error.message);
     console.error("chatwire/edge: hooks.before failed:", (error as Error)?.name);
-    throw new Problem(500, "gateway_failed", "The gateway could not check this request. Its log says why.");
+    throw new Problem(
+      500,
+      "gateway_failed",
+      "The hook `before` failed, so the request was not sent. The gateway's log says why.",
+    );
   }
 }
 
@@ -363,7 +389,8 @@ async function pass(c: Context<Env>, path: string): Promise<Response> {
   const grant = await admit(configuration, c.req.raw, env);
   if (configuration.hooks.after && path !== "/embeddings") {
     // Its answers would pass as they are, past the code that is to see every answer.
-    const message = "This gateway checks answers, and does not read those of this API. Use POST /v1/chat/completions.";
+    const message =
+      "This gateway checks each answer, and cannot check those of this API. Use POST /v1/chat/completions.";
     throw new Problem(404, "not_found", message);
   }
   const json = await readJSON(c.req.raw, configuration.maxBodyBytes);
@@ -397,20 +424,29 @@ function wantsUsage(request: Request): boolean {
 function checkPlan({ shared, isPriced }: Configuration, { plan }: Grant): void {
   const trouble =
     plan && !shared
-      ? "a grant has a plan, and there is no `limiter` to keep it"
+      ? "a grant has a plan, which needs the option `limiter`"
       : hasBudget(plan) && !isPriced
-        ? "a grant has a budget, and a model that its caller can ask for has no price"
+        ? "a grant has a budget, which needs the price of every model that its caller may use"
         : undefined;
   if (!trouble) return;
   console.error(`chatwire/edge: ${trouble}`);
-  throw new Problem(500, "gateway_misconfigured", "This gateway is not set up correctly. Its log says why.");
+  throw new Problem(
+    500,
+    "gateway_misconfigured",
+    "The gateway's options are not valid, so it cannot answer. Its log names the option.",
+  );
 }
 
 /** A kept stream, from after the event that the caller had last; a DELETE stops it. */
 async function resume(c: Context<Env>): Promise<Response> {
   const { configuration, env } = c.env;
   const { caller } = await admit(configuration, c.req.raw, env);
-  if (!configuration.streams) throw new Problem(404, "not_found", "This gateway keeps no streams.");
+  if (!configuration.streams)
+    throw new Problem(
+      404,
+      "not_found",
+      'This gateway keeps no streams. Its option `onDisconnect: "durable"` keeps them.',
+    );
   const id = c.req.param("id") ?? "";
   if (c.req.method === "DELETE") return stopKept(configuration.streams, id, caller);
   return readKept(configuration.streams, id, caller, c.req.header("last-event-id"));

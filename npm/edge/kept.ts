@@ -67,7 +67,7 @@ export async function openKept(
   waitUntil: (promise: Promise<unknown>) => void,
 ): Promise<Response> {
   if (chosen !== undefined && (!CHOSEN_ID.test(chosen) || GIVEN_ID.test(chosen))) {
-    const message = `${STREAM_HEADER} is an id of 16 to 128 letters, digits, "-" and "_", such as a UUID.`;
+    const message = `${STREAM_HEADER} must be an id of 16 to 128 letters, digits, "-" and "_", such as a UUID.`;
     throw new Problem(400, "invalid_value", message, { param: STREAM_HEADER });
   }
   const id = chosen === undefined ? streams.newUniqueId() : streams.idFromName(nameOf(order.caller, chosen));
@@ -113,7 +113,11 @@ function stubOf(streams: StreamsNamespace, id: string, caller: string): Stub {
 
 /** The same for streams that are gone and for those of other callers. */
 export function noSuchStream(): Problem {
-  return new Problem(404, "stream_not_found", "There is no such stream, or it is no longer kept.");
+  return new Problem(
+    404,
+    "stream_not_found",
+    "There is no stream with this id, or it was deleted. Streams are kept for ten minutes after their end.",
+  );
 }
 
 function passed(response: Response, id: string): Response {

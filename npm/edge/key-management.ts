@@ -61,7 +61,7 @@ export async function createKey(namespace: DurableNamespace, body: unknown): Pro
 export async function listKeys(namespace: DurableNamespace, query: URLSearchParams): Promise<object> {
   const limit = Number(query.get("limit") ?? MOST_LISTED);
   if (!(Number.isInteger(limit) && limit >= 1 && limit <= MOST_LISTED)) {
-    throw new Problem(400, "invalid_value", `limit is a number from 1 to ${MOST_LISTED}.`, { param: "limit" });
+    throw new Problem(400, "invalid_value", `limit must be a number from 1 to ${MOST_LISTED}.`, { param: "limit" });
   }
   const after = query.get("after") ?? "";
   const data = await askKeys<CallerKey[]>(namespace, { op: "list", after, limit: limit + 1 });
@@ -92,13 +92,13 @@ function wantedOf(body: unknown): { grant: Grant; expiresAt: number | null } {
     throw new Problem(
       400,
       "invalid_value",
-      `A key is a grant such as {"caller": "team", "models": ["small"]}: ${message}`,
+      `The body must be a grant such as {"caller": "team", "models": ["small"]}: ${message}`,
     );
   }
   const reserved = RESERVED.find((name) => grant[name] !== undefined);
   if (reserved) throw new Problem(400, "invalid_value", `A key cannot have ${reserved}.`, { param: reserved });
   if (expiresIn !== null && !(Number.isSafeInteger(expiresIn) && (expiresIn as number) > 0)) {
-    throw new Problem(400, "invalid_value", "expiresIn is a number of seconds.", { param: "expiresIn" });
+    throw new Problem(400, "invalid_value", "expiresIn must be a number of seconds.", { param: "expiresIn" });
   }
   const { expiresAt, ...rest } = grant as unknown as Grant;
   const end = expiresIn === null ? (expiresAt ?? null) : Date.now() + (expiresIn as number) * 1000;

@@ -367,7 +367,7 @@ export class LimiterClient {
       // Whether the request was admitted is not known.
       const leaving = lease.cancel();
       waitUntil?.(leaving);
-      if (signal?.aborted) throw new Problem(499, "caller_left", "The caller left.");
+      if (signal?.aborted) throw new Problem(499, "caller_left", "The caller disconnected.");
       console.error("chatwire/edge: a limiter could not be reached:", (error as Error)?.name);
       const message = "The limits could not be checked, so nothing was sent. Try again in a moment.";
       return { refusal: refusal(UNREACHABLE, message) };

@@ -175,10 +175,16 @@ export class Log {
             const words = isEnding ? undefined : last();
             isEnding = true;
             if (words) return controller.enqueue(words);
-            if (this.isCut && !wasCut) return controller.error(new TypeError("The provider's answer broke off."));
+            if (this.isCut && !wasCut)
+              return controller.error(new TypeError("The provider ended its answer before it was complete."));
             return controller.close();
           }
-          if (next < this.first) return controller.error(new RangeError("The reader is too slow for this log."));
+          if (next < this.first)
+            return controller.error(
+              new RangeError(
+                "The reader is too slow: the events that it reads next were dropped. Resume the stream, or read faster.",
+              ),
+            );
           const taken: Uint8Array[] = [];
           for (let length = 0; next < this.end && length < MOST_BYTES; next++) {
             const event = this.#events[next - this.first] as Uint8Array;

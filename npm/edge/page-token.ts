@@ -71,7 +71,7 @@ export async function issuePageToken(
     throw new Problem(
       400,
       "invalid_value",
-      `A token may be asked for with {"user", "plan", "models", "maxTokens"}: ${words}`,
+      `The body may have "user", "plan", "models", "maxTokens" and "expiresIn": ${words}`,
     );
   }
   const { secret } = tokens;
@@ -125,7 +125,7 @@ export async function revokePageTokens(
   maker: Grant,
   wanted: { id?: unknown; user?: unknown },
 ): Promise<object> {
-  if (!keys) throw new Problem(404, "not_found", "This gateway revokes no tokens: it needs `keys`.");
+  if (!keys) throw new Problem(404, "not_found", "This gateway cannot revoke tokens. Its option `keys` allows that.");
   const { id, user } = wanted;
   const subject =
     typeof id === "string" && id !== ""
@@ -163,7 +163,11 @@ export async function verifyPageToken(
     throw invalid();
   }
   if (!tokens.origins.includes(pageOf(request))) {
-    throw new Problem(403, "origin_not_allowed", "This token is for pages of another origin.");
+    throw new Problem(
+      403,
+      "origin_not_allowed",
+      "This token is for pages of other origins. Request one for this page's origin.",
+    );
   }
   const {
     sub = "",
@@ -214,7 +218,7 @@ interface PageClaims {
 }
 
 function invalid(): Problem {
-  return new Problem(401, "invalid_page_token", "This page's token has expired or is not valid: get a new one.", {
+  return new Problem(401, "invalid_page_token", "This page's token has expired or is not valid. Request a new one.", {
     headers: { "www-authenticate": "Bearer" },
   });
 }

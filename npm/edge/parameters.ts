@@ -80,7 +80,7 @@ const TOOL_MEMBERS: ReadonlySet<string> = new Set([
 ]);
 
 function checkTools(tools: unknown, policies: readonly ParameterPolicy[]): void {
-  if (!Array.isArray(tools)) throw new Problem(400, "invalid_type", "tools is a list.", { param: "tools" });
+  if (!Array.isArray(tools)) throw new Problem(400, "invalid_type", "tools must be a list.", { param: "tools" });
   for (const tool of tools) checkTool("tools", tool, policies);
 }
 
@@ -90,7 +90,7 @@ function checkToolChoice(choice: unknown, policies: readonly ParameterPolicy[]):
   const { type, allowed_tools: allowed, tools } = (choice ?? {}) as Record<string, unknown>;
   const listed = type === "allowed_tools" ? (tools ?? (allowed as { tools?: unknown } | null)?.tools) : [choice];
   if (!Array.isArray(listed)) {
-    throw new Problem(400, "invalid_type", "tool_choice lists tools.", { param: "tool_choice" });
+    throw new Problem(400, "invalid_type", "tool_choice must list tools.", { param: "tool_choice" });
   }
   for (const tool of listed) checkTool("tool_choice", tool, policies);
 }
@@ -112,7 +112,9 @@ function nested<T>(param: string, look: () => T): T {
     return look();
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new Problem(400, "invalid_value", `Values are nested at most ${MAX_DEPTH} deep here.`, { param });
+    throw new Problem(400, "invalid_value", `A value is nested too deeply: at most ${MAX_DEPTH} levels pass.`, {
+      param,
+    });
   }
 }
 
@@ -127,7 +129,7 @@ function checkItems(items: unknown, policies: readonly ParameterPolicy[]): void 
 
 function checkTool(param: string, tool: unknown, policies: readonly ParameterPolicy[]): void {
   if (typeof tool !== "object" || tool === null || Array.isArray(tool)) {
-    throw new Problem(400, "invalid_type", `${param} has tools such as {"type": "function", "function": {…}}.`, {
+    throw new Problem(400, "invalid_type", `${param} must list tools such as {"type": "function", "function": {…}}.`, {
       param,
     });
   }

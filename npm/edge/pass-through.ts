@@ -96,7 +96,7 @@ export async function passThrough(passing: Passing): Promise<Response> {
       throw new Problem(502, "upstream_failed", "The provider's answer is empty. Try again.");
     if (!ANSWER.test(attempt.response.headers.get("content-type") ?? "application/json")) {
       void attempt.response.body.cancel().catch(() => {});
-      const message = "The provider answered with something that is no answer of this API.";
+      const message = "The provider's response is not an answer of this API. Check the provider's base URL.";
       throw new Problem(502, "upstream_not_an_answer", message);
     }
   } catch (error) {
@@ -213,7 +213,7 @@ function passedOn(
     signal.removeEventListener("abort", onAbort);
     inlet.cancel();
     if (!isGone && (outcome === "complete" || outcome === "error")) outlet.close();
-    else if (!isGone) outlet.fail(new TypeError("The provider's answer broke off."));
+    else if (!isGone) outlet.fail(new TypeError("The provider ended its answer before it was complete."));
     return { outcome, disconnected: isGone, text, bytesRead };
   };
   if (signal.aborted) onAbort();

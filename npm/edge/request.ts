@@ -162,15 +162,20 @@ export function modelsFor({ routes }: Configuration, grant: Grant): string[] | n
 function routeFor(configuration: Configuration, grant: Grant, given: unknown): { model: string; route: Route } {
   const names = modelsFor(configuration, grant);
   const name = given ?? names?.[0] ?? "";
-  if (typeof name !== "string") throw new Problem(400, "invalid_type", "model is a string.", { param: "model" });
+  if (typeof name !== "string") throw new Problem(400, "invalid_type", "model must be a string.", { param: "model" });
   if (name !== "" && !isName(name)) {
-    const message = "model is a name of at most 256 characters, in one line.";
+    const message = "model must be a name of at most 256 characters, in one line.";
     throw new Problem(400, "invalid_value", message, { param: "model" });
   }
   const route = configuration.routes ? configuration.routes.get(name) : configuration.anyModel;
   if (route && (names === null || names.includes(name))) return { model: name, route };
-  const advice = names?.length ? `Use one of these: ${names.join(", ")}.` : "None is allowed for this token.";
-  throw new Problem(404, "model_not_found", `There is no such model here. ${advice}`, { param: "model" });
+  const advice = names?.length ? `Use one of these: ${names.join(", ")}.` : "This token may use no model.";
+  throw new Problem(
+    404,
+    "model_not_found",
+    `This gateway has no model of this name, or this token may not use it. ${advice}`,
+    { param: "model" },
+  );
 }
 
 /** The narrowest of what the gateway, the caller's token and the model allow. */
@@ -198,10 +203,10 @@ function refuseTools(params: Params): void {
 function checkTypes(params: Params): void {
   const { stream, stream_options: options } = params;
   if (stream !== undefined && stream !== null && typeof stream !== "boolean") {
-    throw new Problem(400, "invalid_type", "stream is true or false.", { param: "stream" });
+    throw new Problem(400, "invalid_type", "stream must be true or false.", { param: "stream" });
   }
   if (options !== undefined && options !== null && (typeof options !== "object" || Array.isArray(options))) {
-    throw new Problem(400, "invalid_type", "stream_options is an object.", { param: "stream_options" });
+    throw new Problem(400, "invalid_type", "stream_options must be an object.", { param: "stream_options" });
   }
 }
 
@@ -211,12 +216,12 @@ function checkChoices(params: Params, { choices, maxTokens }: RequestLimits): vo
   if (most === undefined) return;
   const prompts = promptsIn(params);
   if (prompts > most || (typeof n === "number" && n <= most && n * prompts > most)) {
-    const message = `A request has at most ${most} answers here: send fewer prompts, or a smaller n.`;
+    const message = `The request asks for too many answers: at most ${most} are allowed. Send fewer prompts, or a smaller n.`;
     throw new Problem(400, "too_many_choices", message, { param: "prompt" });
   }
   if (n === undefined || n === null) return;
   if (typeof n === "number" && n >= 1 && n <= most) return;
-  throw new Problem(400, "too_many_choices", `n is at most ${most} here.`, { param: "n" });
+  throw new Problem(400, "too_many_choices", `n must be at most ${most} on this gateway.`, { param: "n" });
 }
 
 /** Parameters for the longest answer, under all names that servers are known to have for it. */
@@ -231,7 +236,7 @@ function checkLengths(params: Params, cap: number): void {
     if (wanted === undefined || wanted === null) continue;
     // Some servers read -1, or a text, as "no limit".
     if (typeof wanted === "number" && wanted >= 1) continue;
-    throw new Problem(400, "invalid_value", `${field} is a number from 1 to ${cap}.`, { param: field });
+    throw new Problem(400, "invalid_value", `${field} must be a number from 1 to ${cap}.`, { param: field });
   }
 }
 

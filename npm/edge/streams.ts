@@ -145,7 +145,7 @@ export class ChatwireStreams {
     if (this.#entry) {
       const { caller, isChosen } = this.#entry;
       if (isChosen && order.isChosen && caller === order.caller && digest === this.#entry.digest) return this.#read(0);
-      throw new Problem(409, "stream_exists", "There is a stream with this id already. Use another id.");
+      throw new Problem(409, "stream_exists", "A stream with this id exists already. Use another id.");
     }
     const configuration = this.#configuration(order.gateway);
     const route = this.#route(configuration, order.model);
@@ -230,9 +230,14 @@ export class ChatwireStreams {
   }
 
   #read(from: number): Response {
-    if (!Number.isSafeInteger(from)) throw new Problem(400, "invalid_value", "last-event-id is an event's number.");
+    if (!Number.isSafeInteger(from))
+      throw new Problem(400, "invalid_value", "last-event-id must be the number of an event.");
     if (from < this.#log.first) {
-      throw new Problem(410, "stream_log_exceeded", "The stream has grown too long to be read from there.");
+      throw new Problem(
+        410,
+        "stream_log_exceeded",
+        "The stream is longer than its log, and these events were dropped. Read it from a later event.",
+      );
     }
     const headers = safeHeaders({
       "content-type": "text/event-stream",
@@ -402,13 +407,20 @@ export class ChatwireStreams {
 
   #configuration(gateway: number): Configuration {
     const configuration = configurationOf(gateway, this.#env, this.#exports);
-    if (!configuration) throw new Problem(503, "gateway_changed", "This gateway has just changed. Try again.");
+    if (!configuration)
+      throw new Problem(503, "gateway_changed", "The gateway was deployed anew during this request. Try again.");
     return configuration;
   }
 
   #route({ routes, anyModel }: Configuration, model: string): Route {
     const route = routes ? routes.get(model) : anyModel;
-    if (!route) throw new Problem(404, "model_not_found", "There is no such model here.", { param: "model" });
+    if (!route)
+      throw new Problem(
+        404,
+        "model_not_found",
+        "This gateway has no model of this name, or this token may not use it.",
+        { param: "model" },
+      );
     return route;
   }
 }

@@ -263,7 +263,7 @@ export function problemOf(error: unknown, secrets: readonly string[] = []): Prob
     return new Problem(400, detail?.code ?? "invalid_request", error.message, { param: detail?.path.join(".") ?? "" });
   }
   // The body is read by no one.
-  if (error instanceof APIUserAbortError) return new Problem(499, "caller_left", "The caller left.");
+  if (error instanceof APIUserAbortError) return new Problem(499, "caller_left", "The caller disconnected.");
   if (error instanceof APIConnectionTimeoutError) {
     const message = "The provider did not answer in time. Try again in a moment.";
     return new Problem(504, "upstream_timeout", message, { headers: TRIED });
@@ -274,7 +274,7 @@ export function problemOf(error: unknown, secrets: readonly string[] = []): Prob
   }
   if (!(error instanceof APIError) || error.status === undefined) {
     if (error instanceof RateLimitError)
-      return limited(error, secrets, "The plan of this gateway's key is used up for the moment.");
+      return limited(error, secrets, "The plan of the gateway's key is used up. Try again later.");
     // Errors of the package hold no secret; of others only the name is known to.
     console.error("chatwire/edge: a request could not be sent:", nameOf(error));
     const message = "The gateway could not send this request. Its log says why.";
@@ -293,16 +293,16 @@ function refusalOf(error: APIError, status: number, secrets: readonly string[]):
   if (ours) return ours;
   const seconds = error.code === COOLING ? error.headers?.get(COOLING_HEADER) : undefined;
   if (seconds) {
-    const message = publicWords(wordsIn(error.error), secrets) ?? "The provider is asked too often.";
+    const message = publicWords(wordsIn(error.error), secrets) ?? "The provider's rate limit is reached.";
     return new Problem(429, "rate_limit_exceeded", message, { headers: { "retry-after": seconds, ...TRIED } });
   }
   if (error instanceof RateLimitError)
-    return limited(error, secrets, "The provider is asked too often. Try again later.");
+    return limited(error, secrets, "The provider's rate limit is reached. Try again later.");
   if (status < 400 || status >= 500) {
     const message = "The provider failed. Try again in a moment.";
     return new Problem(502, "upstream_failed", message, { headers: { ...waits(error), ...TRIED } });
   }
-  const message = publicWords(wordsIn(error.error), secrets) ?? "The provider refused this request.";
+  const message = publicWords(wordsIn(error.error), secrets) ?? "The provider refused this request and gave no reason.";
   return new Problem(status, publicCode(error.code, secrets) ?? "upstream_refused", message, {
     headers: TRIED,
     ...(error.param && { param: publicWords(error.param, secrets) ?? "" }),

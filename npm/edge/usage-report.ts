@@ -51,9 +51,14 @@ export async function usageReport(limits: LimiterClient, grant: Grant, query: UR
   const from = dayIn(query, "from") ?? dayOf(Date.parse(to) - USUAL_DAYS * DAY);
   const days = (Date.parse(to) - Date.parse(from)) / DAY + 1;
   if (!(days >= 1 && days <= MOST_DAYS)) {
-    throw new Problem(400, "invalid_value", `from is a day before to, and a report has at most ${MOST_DAYS} days.`, {
-      param: "from",
-    });
+    throw new Problem(
+      400,
+      "invalid_value",
+      `from must be a day before to, and a report covers at most ${MOST_DAYS} days.`,
+      {
+        param: "from",
+      },
+    );
   }
   const caller = grant.readsUsage ? query.get("caller") : grant.caller;
   const limit = rowsIn(query);
@@ -165,7 +170,7 @@ function rowsIn(query: URLSearchParams): number {
   if (text === null) return USUAL_ROWS;
   const limit = /^\d{1,6}$/.test(text) ? Number(text) : 0;
   if (limit >= 1 && limit <= MOST_ROWS) return limit;
-  throw new Problem(400, "invalid_value", `limit is a number from 1 to ${MOST_ROWS}.`, { param: "limit" });
+  throw new Problem(400, "invalid_value", `limit must be a number from 1 to ${MOST_ROWS}.`, { param: "limit" });
 }
 
 /** `tag=unit:a`, as often as there are tags. */
@@ -173,7 +178,7 @@ function tagsIn(query: URLSearchParams): Record<string, string> {
   const pairs = query.getAll("tag").map((text) => {
     const [, name, value] = /^([^:]+):(.*)$/s.exec(text) ?? [];
     if (name === undefined || value === undefined) {
-      throw new Problem(400, "invalid_value", "tag is a name and a value, such as unit:a.", { param: "tag" });
+      throw new Problem(400, "invalid_value", "tag must be a name and a value, such as unit:a.", { param: "tag" });
     }
     return [name, value] as const;
   });
@@ -201,7 +206,7 @@ function keyIn(query: URLSearchParams): UsageKey | null {
   } catch {
     // The text is no cursor.
   }
-  throw new Problem(400, "invalid_value", "after is the `next` of the page before.", { param: "after" });
+  throw new Problem(400, "invalid_value", "after must be the `next` of the previous page.", { param: "after" });
 }
 
 function dayIn(query: URLSearchParams, param: "from" | "to"): string | undefined {
@@ -209,5 +214,5 @@ function dayIn(query: URLSearchParams, param: "from" | "to"): string | undefined
   if (text === null) return undefined;
   const time = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : Number.NaN;
   if (!Number.isNaN(time)) return text;
-  throw new Problem(400, "invalid_value", `${param} is a day such as ${dayOf(0)}.`, { param });
+  throw new Problem(400, "invalid_value", `${param} must be a day such as ${dayOf(0)}.`, { param });
 }

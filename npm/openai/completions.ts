@@ -372,7 +372,7 @@ function listed<Page, Item>(
 function segment(value: string): string {
   const text = String(value).replace(/[^\w\-.~!$&'()*+,;=:@]+/g, encodeURIComponent);
   if (value === undefined || value === null || /^(\.|%2e){0,2}$/i.test(text)) {
-    throw new OpenAIError(`Path parameters must be a name: ${JSON.stringify(value)} is none.`);
+    throw new OpenAIError(`A path parameter must be a name: ${JSON.stringify(value)} is not one.`);
   }
   return text;
 }

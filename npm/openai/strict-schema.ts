@@ -89,5 +89,5 @@ function referred(ref: string, root: Schema): Schema {
     place = isSchema(place) ? place[name] : undefined;
   }
   if (isSchema(place)) return place;
-  throw new OpenAIError(`The reference ${JSON.stringify(ref)} leads nowhere in the schema.`);
+  throw new OpenAIError(`The schema has no definition for the reference ${JSON.stringify(ref)}.`);
 }

@@ -98,7 +98,7 @@ export function zodRealtimeFunction(..._: unknown[]): never {
 function strictSchemaOf(type: ZodTypeLike, definitions?: Record<string, ZodTypeLike>): Record<string, unknown> {
   if (!type || typeof type !== "object" || !("_zod" in type)) {
     throw new OpenAIError(
-      "This is no schema of zod 4. Import z from a zod 4 (`zod` or `zod/v4`), or give a JSON Schema.",
+      "The value is not a schema of zod 4. Import z from a zod 4 (`zod` or `zod/v4`), or give a JSON Schema.",
     );
   }
   const metadata = registry<{ id: string }>();

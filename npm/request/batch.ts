@@ -59,9 +59,9 @@ export async function runBatch(
   options: BatchOptions,
 ): Promise<BatchResult[]> {
   const { concurrency = CONCURRENCY, maxWait = MAX_WAIT, onProgress, ...settings } = options;
-  if (!Array.isArray(list)) throw unsent("invalid_type", "a batch is a list of parameters");
-  if (!(concurrency >= 1)) throw unsent("invalid_type", "concurrency is a number, at least 1", "concurrency");
-  if (!(maxWait >= 0)) throw unsent("invalid_type", "maxWait is a number of milliseconds, 0 or more", "maxWait");
+  if (!Array.isArray(list)) throw unsent("invalid_type", "a batch must be a list of parameters");
+  if (!(concurrency >= 1)) throw unsent("invalid_type", "concurrency must be at least 1", "concurrency");
+  if (!(maxWait >= 0)) throw unsent("invalid_type", "maxWait must be at least 0 milliseconds", "maxWait");
 
   const results: BatchResult[] = new Array(list.length);
   let next = 0;

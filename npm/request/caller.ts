@@ -59,7 +59,7 @@ function plainParameters(params: unknown): Named["parameters"] {
 
 /** The caller's parameters as JSON. A value that JSON cannot say is a named error here. */
 function toBody(params: unknown, stream: boolean): string {
-  let message = `parameters are an object such as { messages: [{ role: "user", content: "Hello" }] }`;
+  let message = `parameters must be an object such as { messages: [{ role: "user", content: "Hello" }] }`;
   if (typeof params === "object" && params !== null && !Array.isArray(params)) {
     try {
       return wellFormed(JSON.stringify(stream ? { ...params, stream } : params));
@@ -105,11 +105,11 @@ export class Caller {
     }
     const isFallback = (one?: Fallback) => one && callers.has(one.client) && typeof one.model === "string";
     if (options.fallback && !(Array.isArray(options.fallback) && options.fallback.every(isFallback))) {
-      throw new ChatwireError("fallback is a list of { client, model }, each client another Chatwire.");
+      throw new ChatwireError("fallback must be a list of { client, model }, each client another Chatwire.");
     }
     const { resume = "chatwire" } = options;
     if (!RESUME_PROTOCOLS.includes(resume)) {
-      throw new ChatwireError(`resume is one of ${RESUME_PROTOCOLS.join(", ")}.`);
+      throw new ChatwireError(`resume must be one of ${RESUME_PROTOCOLS.join(", ")}.`);
     }
     const { fetch } = options;
     this.#given = options;
@@ -218,7 +218,7 @@ export class Caller {
       const list = body === undefined ? undefined : this.#options.fallback;
       const hedge = body === undefined ? false : (options.hedge ?? this.#options.hedge ?? false);
       if (typeof hedge !== "boolean" && !(hedge > 0)) {
-        throw unsent("invalid_option", "hedge is true, false or a number of milliseconds", "hedge");
+        throw unsent("invalid_option", "hedge must be true, false or a number of milliseconds", "hedge");
       }
       const [loaded] = await Promise.all([
         isRecorded || list || hedge || options.continueWith || this.#usesOther ? onDemand() : undefined,
@@ -324,7 +324,7 @@ export class Caller {
 
   #keptBy(id: unknown): KeptStream {
     if (typeof id === "string" && this.#protocol.isId(id)) return this.#protocol.at(id);
-    throw new ChatwireError("resume takes the resumeId of a stream, and this is none: ask again with stream().");
+    throw new ChatwireError("resume takes the resumeId of a stream, which this is not: start again with stream().");
   }
 
   /**
@@ -505,7 +505,7 @@ const KNOWN = new Set<string>([
 function unknownOption(name: string): InvalidRequestError {
   const plain = (name: string) => name.toLowerCase().replace(/[^a-z]/g, "");
   const meant = [...KNOWN].find((known) => plain(known) === plain(name));
-  const message = `the client has no option ${name}${meant ? `: ${meant} is meant` : ""}`;
+  const message = `unknown option ${name}${meant ? `: ${meant} is meant` : ""}`;
   return new InvalidRequestError(`The client was not made: ${message}.`, {
     details: [{ code: "unknown_option", message, path: [name] }],
   });
@@ -525,7 +525,7 @@ function standard(fetch: Fetch): Fetch {
 function follow(signal: AbortSignal | null | undefined, controller: AbortController): () => void {
   if (!signal) return () => {};
   if (typeof signal.addEventListener !== "function") {
-    throw unsent("invalid_type", "signal is an AbortSignal", "signal");
+    throw unsent("invalid_type", "signal must be an AbortSignal", "signal");
   }
   const leave = () => controller.abort(signal.reason);
   if (signal.aborted) leave();

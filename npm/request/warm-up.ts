@@ -24,7 +24,7 @@ export async function openConnection(
   { signal, timeout = PATIENCE }: WarmUpOptions,
 ): Promise<void> {
   if (!(typeof timeout === "number" && timeout > 0 && timeout <= MOST)) {
-    throw unsent("invalid_option", `timeout is a number of milliseconds, at most ${MOST}`, "timeout");
+    throw unsent("invalid_option", `timeout must be at most ${MOST} milliseconds`, "timeout");
   }
   const url = `${baseURL}/chat/completions`;
   if (signal?.aborted) throw aborted(signal.reason);

@@ -33,7 +33,7 @@ function wholeBody(response: Response): WholeBody {
   const body: WholeBody = {
     locked: false,
     getReader() {
-      if (body.locked) throw new TypeError("The body is read by someone else.");
+      if (body.locked) throw new TypeError("Another reader holds the body.");
       body.locked = true;
       return {
         async read() {

@@ -124,7 +124,7 @@ function parse(text: string): { options: EngineDecoderOptions; steps: Recorded[]
   const [first = "", ...lines] = text.replace(/\s+$/, "").split("\n");
   const head = jsonOf(first) as { chatwire?: unknown; version?: unknown; options?: unknown } | undefined;
   if (head?.chatwire !== FORMAT)
-    throw new ChatwireError("This is no recording of chatwire: its first line does not say so.");
+    throw new ChatwireError("This is no recording of chatwire: its first line is not that of one.");
   if (head.version !== VERSION) {
     throw new ChatwireError(
       `This recording is of version ${JSON.stringify(head.version)}, and this chatwire reads version ${VERSION}: use the chatwire that wrote it.`,
@@ -140,7 +140,7 @@ function parse(text: string): { options: EngineDecoderOptions; steps: Recorded[]
   });
   if (steps.length === 0 || steps.at(-1)) {
     throw new ChatwireError(
-      "This recording is cut off: its last line is missing. Record again, or send the whole file.",
+      "This recording is cut off: its last line is missing. Record again, or read the whole file.",
     );
   }
   return { options: head.options, steps: steps.filter((step) => step !== undefined) };

@@ -35,7 +35,7 @@ interface Tool {
 }
 
 /** The result that the model is told of a call that was not run. */
-const NOT_RUN: Result = failed("This call was not run: the run was left before.");
+const NOT_RUN: Result = failed("This call was not run: the run was aborted first.");
 
 /** How a run ended: the model answered, its reader left, or something went wrong. */
 type End = ChatwireError | "answered" | "left";
@@ -249,7 +249,7 @@ function namesOf(tools: ReadonlyMap<string, Tool>): string {
  */
 function toolsOf({ params }: ToolRunState): Map<string, Tool> {
   const given: unknown = params?.tools;
-  if (!Array.isArray(given)) throw wrong("runTools takes tools: a list of tools with an execute function");
+  if (!Array.isArray(given)) throw wrong("tools must be a list of tools with an execute function");
   const tools = new Map<string, Tool>();
   for (const [at, one] of given.entries()) {
     const tool = toTool(one, String(at));

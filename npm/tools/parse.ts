@@ -176,7 +176,7 @@ async function readAnswer<T>(
   if (finishReason === "content_filter") {
     return { problem: "The answer was cut by the server's content filter, so its JSON is not whole." };
   }
-  if (text === "") return { problem: "The answer is empty: the JSON that was asked for is missing." };
+  if (text === "") return { problem: "The answer is empty: it has no JSON. Ask again." };
   let problems: SchemaProblem[] | undefined;
   for (const candidate of candidates(text)) {
     const all = [...repairs, ...candidate.repairs];
@@ -192,7 +192,7 @@ async function readAnswer<T>(
     return { value: checked.value, repairs: all };
   }
   if (problems) return { problem: `The answer does not fit the schema. ${inWords(problems)}` };
-  return { problem: "The answer is not the JSON that was asked for. Say in the messages that JSON is wanted." };
+  return { problem: "The answer is not the JSON that was requested. Request JSON in the messages." };
 }
 
 /** The text of an answer, and what was put right to find it. */

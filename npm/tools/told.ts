@@ -26,7 +26,7 @@ export function told(value: unknown): Result {
   const isMute = content === "{}" && !isRecord(value) && !(value instanceof Map);
   if (content === undefined || isMute) {
     const kind = typeof value === "object" ? (value?.constructor?.name ?? "object") : typeof value;
-    return failed(`The tool returned a ${kind}, which JSON cannot say.`);
+    return failed(`The tool returned a ${kind}, which JSON cannot represent.`);
   }
   return { content: wellFormed(content), failed: false };
 }

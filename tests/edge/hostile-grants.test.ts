@@ -67,7 +67,7 @@ describe("options that are not known", () => {
       const logged = context.mock.method(console, "error", () => {});
       const app = gateway(options as GatewayOptions);
       assert.equal((await app.fetch(new Request("http://localhost/healthz"))).status, 500);
-      assert.match(String(logged.mock.calls[0]?.arguments.join(" ")), /has no option "|is a number/);
+      assert.match(String(logged.mock.calls[0]?.arguments.join(" ")), /has no option "|must be a number/);
     });
   }
 });

@@ -429,9 +429,9 @@ test("whatever_a_tool_returns_says_something_to_the_model", async () => {
     [new Map([["a", new Set([1])]]), '{"a":[1]}'],
     [new Map(), "{}"],
     [{ failed: new TypeError("x") }, '{"failed":{"name":"TypeError","message":"x"}}'],
-    [new Hidden(), "Error: The tool returned a Hidden, which JSON cannot say."],
-    [new WeakMap(), "Error: The tool returned a WeakMap, which JSON cannot say."],
-    [() => 1, "Error: The tool returned a function, which JSON cannot say."],
+    [new Hidden(), "Error: The tool returned a Hidden, which JSON cannot represent."],
+    [new WeakMap(), "Error: The tool returned a WeakMap, which JSON cannot represent."],
+    [() => 1, "Error: The tool returned a function, which JSON cannot represent."],
     ["half \uD83D", "half \uFFFD"],
     ["whole \u{1F600}", "whole \u{1F600}"],
   ] as const) {

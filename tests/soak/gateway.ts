@@ -8,7 +8,7 @@ const { UPSTREAM, RECORDS } = process.env;
 // The server prints each body that breaks off, which is what the faults are for.
 const { error } = console;
 console.error = (...said: unknown[]) => {
-  if (!/broke off|has left|terminated|aborted/.test(String(said[0]))) error(...said);
+  if (!/ended its answer|has disconnected|terminated|aborted/.test(String(said[0]))) error(...said);
 };
 
 const app = gateway({
