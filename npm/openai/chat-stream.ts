@@ -122,6 +122,18 @@ export type ChatCompletionStreamParams = Omit<ChatCompletionCreateParamsBase, "s
 /** A message among the chunks of a run that is passed on: a chunk without choices, to those who do not know it. */
 const MESSAGE = "chat.completion.chunk.message:";
 
+/** A chunk as servers may send it, in which a choice that goes on need not say so. */
+type SentChunk = Omit<ChatCompletionChunk, "choices"> & {
+  choices: (Omit<ChatCompletionChunk.Choice, "finish_reason"> &
+    Partial<Pick<ChatCompletionChunk.Choice, "finish_reason">>)[];
+};
+
+/** A line of `toReadableStream()`: a chunk, or a message of a run among them. */
+export type ChatCompletionReadableStreamItem =
+  | SentChunk
+  | { type: "message"; message: ChatCompletionMessageParam; tool_call_ids?: string[] }
+  | (Pick<ChatCompletionChunk, "id" | "created" | "model"> & { choices: []; object: `${typeof MESSAGE}${string}` });
+
 interface PassedMessage {
   type: "message";
   message: ChatCompletionMessageParam;

@@ -4,6 +4,7 @@
  */
 import type { APIPromise } from "./api-promise.ts";
 import type { FetchOptions, HeadersLike, Logger, LogLevel, RequestOptions } from "./options.ts";
+import type { AbstractPage, PageClass, PagePromise } from "./pages.ts";
 import type {
   ChatCompletionCreateParamsBase,
   ChatCompletionCreateParamsNonStreaming,
@@ -53,4 +54,9 @@ export interface ResourceClient extends CompletionsClient {
   get<Rsp>(path: string, opts?: RequestOptions): APIPromise<Rsp>;
   post<Rsp>(path: string, opts?: RequestOptions): APIPromise<Rsp>;
   delete<Rsp>(path: string, opts?: RequestOptions): APIPromise<Rsp>;
+  getAPIList<Item, PageOf extends AbstractPage<Item> = AbstractPage<Item>>(
+    path: string,
+    Class: PageClass<PageOf>,
+    opts?: RequestOptions,
+  ): PagePromise<PageOf, Item>;
 }

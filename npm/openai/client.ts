@@ -7,7 +7,16 @@ import { elsewhere, type NotChat, toFile, toStreamingFile } from "./elsewhere.ts
 import * as errors from "./errors.ts";
 import type { RequestOptions as Options } from "./options.ts";
 import * as options from "./options.ts";
-import { CursorPage, type CursorPageResponse, Page, type PageResponse } from "./pages.ts";
+import {
+  type AbstractPage,
+  CursorPage,
+  type CursorPageResponse,
+  Page,
+  type PageClass,
+  type PagePromise,
+  type PageResponse,
+  pageOf,
+} from "./pages.ts";
 import { Transport } from "./transport.ts";
 import type {
   AllModels,
@@ -56,27 +65,36 @@ import type {
   ChatCompletionUpdateParams,
   ChatCompletionUserMessageParam,
   ChatModel,
+  ComparisonFilter,
   CompletionUsage,
+  CompoundFilter,
   CursorPageParams,
   CustomToolInputFormat,
+  DecisionInputJSON,
+  DecisionQuestionInputImage,
+  DecisionQuestionInputPart,
+  DecisionQuestionInputText,
   ErrorObject,
   FunctionDefinition,
   FunctionParameters,
   Metadata,
   Model,
   ModelDeleted,
+  OAuthErrorCode,
   ParsedChatCompletion,
   ParsedChatCompletionMessage,
   ParsedChatCompletionMessageToolCall,
   ParsedChoice,
   ParsedFunction,
   ParsedFunctionToolCall,
+  Reasoning,
   ReasoningEffort,
   ResponseFormatJSONObject,
   ResponseFormatJSONSchema,
   ResponseFormatText,
   ResponseFormatTextGrammar,
   ResponseFormatTextPython,
+  ResponsesModel,
 } from "./types.ts";
 
 const OPENAI = "https://api.openai.com/v1";
@@ -251,6 +269,23 @@ export class OpenAI {
       return this._transport.chat(path, { ...body, stream: true }, opts) as unknown as APIPromise<Rsp>;
     }
     return this._transport.request<Rsp>(method, path, opts);
+  }
+
+  /** A GET of any path that is answered with a list, page by page. */
+  getAPIList<Item, PageOf extends AbstractPage<Item> = AbstractPage<Item>>(
+    path: string,
+    Class: PageClass<PageOf>,
+    opts?: options.RequestOptions,
+  ): PagePromise<PageOf, Item> {
+    return this.requestAPIList<Item, PageOf>(Class, { method: "get", path, ...opts });
+  }
+
+  /** Any request that is answered with a list, page by page. */
+  requestAPIList<Item = unknown, PageOf extends AbstractPage<Item> = AbstractPage<Item>>(
+    Class: PageClass<PageOf>,
+    options: options.FinalRequestOptions,
+  ): PagePromise<PageOf, Item> {
+    return pageOf<PageOf, Item>(this, Class, options);
   }
 
   /** Not here: use the `openai` package for it. */
@@ -429,11 +464,17 @@ export declare namespace OpenAI {
     type ChatCompletionUpdateParams,
     type ChatCompletionUserMessageParam,
     type ChatModel,
+    type ComparisonFilter,
     type CompletionUsage,
+    type CompoundFilter,
     CursorPage,
     type CursorPageParams,
     type CursorPageResponse,
     type CustomToolInputFormat,
+    type DecisionInputJSON,
+    type DecisionQuestionInputImage,
+    type DecisionQuestionInputPart,
+    type DecisionQuestionInputText,
     type ErrorObject,
     type FunctionDefinition,
     type FunctionParameters,
@@ -442,6 +483,7 @@ export declare namespace OpenAI {
     type ModelDeleted,
     Models,
     type ModelsPage,
+    type OAuthErrorCode,
     Page,
     type PageResponse,
     type ParsedChatCompletion,
@@ -450,12 +492,14 @@ export declare namespace OpenAI {
     type ParsedChoice,
     type ParsedFunction,
     type ParsedFunctionToolCall,
+    type Reasoning,
     type ReasoningEffort,
     type ResponseFormatJSONObject,
     type ResponseFormatJSONSchema,
     type ResponseFormatText,
     type ResponseFormatTextGrammar,
     type ResponseFormatTextPython,
+    type ResponsesModel,
   };
 }
 

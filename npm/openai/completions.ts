@@ -12,7 +12,6 @@ import {
   CursorPage,
   Page,
   type PagePromise,
-  pagesOf,
 } from "./pages.ts";
 import type * as params from "./params.ts";
 import { type ExtractParsedContentFromParams, parseChatCompletion, validateInputTools } from "./parsing.ts";
@@ -99,8 +98,12 @@ export class Messages extends Resource {
     options: RequestOptions = {},
   ): PagePromise<ChatCompletionStoreMessagesPage, shapes.ChatCompletionStoreMessage> {
     const path = `${CHAT}/${segment(completionID)}/messages`;
-    return listed(this._client, path, CursorPage<shapes.ChatCompletionStoreMessage>, query, options);
+    return this._client.getAPIList(path, CursorPage<shapes.ChatCompletionStoreMessage>, { query, ...options });
   }
+}
+
+export declare namespace Messages {
+  export type { MessageListParams };
 }
 
 /** `client.chat.completions`. */
@@ -155,7 +158,7 @@ export class Completions extends Resource {
     query: params.ChatCompletionListParams | null | undefined = {},
     options: RequestOptions = {},
   ): PagePromise<ChatCompletionsPage, shapes.ChatCompletion> {
-    return listed(this._client, CHAT, CursorPage<shapes.ChatCompletion>, query, options);
+    return this._client.getAPIList(CHAT, CursorPage<shapes.ChatCompletion>, { query, ...options });
   }
 
   /** Deletes a stored completion. */
@@ -343,8 +346,8 @@ export class Models extends Resource {
   }
 
   /** The models the server lists. */
-  list(options: RequestOptions = {}): PagePromise<ModelsPage, params.Model> {
-    return listed(this._client, "/models", Page<params.Model>, {}, options);
+  list(options?: RequestOptions): PagePromise<ModelsPage, params.Model> {
+    return this._client.getAPIList("/models", Page<params.Model>, options);
   }
 
   /** Deletes a fine-tuned model. */
@@ -355,17 +358,6 @@ export class Models extends Resource {
 
 export declare namespace Models {
   export type { Model, ModelDeleted, ModelsPage };
-}
-
-function listed<Page, Item>(
-  client: ResourceClient,
-  path: string,
-  Class: Parameters<typeof pagesOf<Page, Item>>[0],
-  query: object | null | undefined,
-  options: RequestOptions,
-): PagePromise<Page, Item> {
-  const ask = (asked: Record<string, unknown>) => client.get<{ data?: Item[] }>(path, { query: asked, ...options });
-  return pagesOf<Page, Item>(Class, ask, { ...query });
 }
 
 /** A part of a path. */

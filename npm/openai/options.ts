@@ -5,13 +5,21 @@
 /** A header's value; null takes a header away, undefined says nothing. */
 export type HeaderValue = string | undefined | null;
 
+/**
+ * Headers that `openai` has merged already: `values`, a `Headers`, and `nulls`, a `Set` of the names that are taken away. Not for
+ * programs to make.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: in openai the type has a key that has no name outside
+export type NullableHeaders = { values: any; nulls: any };
+
 /** Headers, whichever way they are written. */
 export type HeadersLike =
   | Headers
   | readonly HeaderValue[][]
   | Record<string, HeaderValue | readonly HeaderValue[]>
   | undefined
-  | null;
+  | null
+  | NullableHeaders;
 
 /** Hears what happens. */
 export interface Logger {
@@ -33,7 +41,7 @@ export type FetchOptions = Omit<RequestInit, "body" | "headers" | "method" | "si
 };
 
 /** In place of the global `fetch`: called with a string URL, and the parts of a request. */
-export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
+export type Fetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
 
 /** Gives the key for each attempt. */
 export type ApiKeySetter = () => Promise<string>;
@@ -135,6 +143,12 @@ export interface RequestOptions {
   defaultBaseURL?: string | undefined;
 }
 
+/** Settings of a request that says where it goes. */
+export type FinalRequestOptions = RequestOptions & {
+  method: NonNullable<RequestOptions["method"]>;
+  path: string;
+};
+
 /** The value of an environment variable; undefined where there is none, it is blank, or we may not know. */
 export function readEnv(name: string): string | undefined {
   try {
@@ -164,6 +178,12 @@ export function mergedHeaders(...all: HeadersLike[]): Record<string, string | nu
 
 function* pairsOf(headers: HeadersLike): Generator<[string, HeaderValue]> {
   if (!headers) return;
+  const { values, nulls } = headers as { values?: unknown; nulls?: unknown };
+  if (values instanceof Headers && nulls instanceof Set) {
+    for (const name of nulls) yield [String(name), null];
+    yield* values;
+    return;
+  }
   const entries: Iterable<readonly unknown[]> =
     typeof (headers as Headers)[Symbol.iterator] === "function" ? (headers as Headers) : Object.entries(headers);
   for (const [name, ...values] of entries) {

@@ -80,14 +80,6 @@ export declare namespace CustomToolInputFormat {
 /** A model by name. */
 export type AllModels = (string & {}) | ChatModel;
 
-/** The `error` object of a refusal. */
-export interface ErrorObject {
-  code: string | null;
-  message: string;
-  param: string | null;
-  type: string;
-}
-
 /** Tokens used. */
 export interface CompletionUsage {
   prompt_tokens: number;
@@ -144,15 +136,15 @@ interface ModerationResult {
   category_scores: { [key: string]: number };
 }
 
-interface ModerationResults {
+interface ModeratedResults {
   type: "moderation_results";
   model: string;
   results: ModerationResult[];
 }
 
 interface Moderated {
-  input: ModerationResults | ModerationError;
-  output: ModerationResults | ModerationError;
+  input: ModeratedResults | ModerationError;
+  output: ModeratedResults | ModerationError;
 }
 
 // ---- Answers --------------------------------------------------------------------------------------------------------
@@ -182,6 +174,13 @@ export declare namespace ChatCompletion {
     type Logprobs = TokenLogprobs;
   }
   type Moderation = Moderated;
+  namespace Moderation {
+    type Error = ModerationError;
+    type ModerationResults = ModeratedResults;
+    namespace ModerationResults {
+      type Result = ModerationResult;
+    }
+  }
 }
 
 /** The assistant's message. */
@@ -330,6 +329,13 @@ export declare namespace ChatCompletionChunk {
     type Logprobs = TokenLogprobs;
   }
   type Moderation = Moderated;
+  namespace Moderation {
+    type Error = ModerationError;
+    type ModerationResults = ModeratedResults;
+    namespace ModerationResults {
+      type Result = ModerationResult;
+    }
+  }
 }
 
 /** The author. */

@@ -4,6 +4,13 @@
 import { EventStreamDecoder, init, type Outcome } from "chatwire";
 import { APIError, OpenAIError } from "./errors.ts";
 
+/** An event of an event stream: its type, its data, and the lines it was read from. */
+export interface ServerSentEvent {
+  event: string | null;
+  data: string;
+  raw: string[];
+}
+
 /**
  * Items as they arrive, to be read once. Leaving the loop early aborts the request.
  * @example

@@ -63,7 +63,6 @@ export type {
   ChatModel,
   CompletionUsage,
   CustomToolInputFormat,
-  ErrorObject,
   FunctionDefinition,
   FunctionParameters,
   Metadata,
@@ -74,3 +73,15 @@ export type {
   ResponseFormatTextGrammar,
   ResponseFormatTextPython,
 } from "./shapes.ts";
+export type {
+  ComparisonFilter,
+  CompoundFilter,
+  DecisionInputJSON,
+  DecisionQuestionInputImage,
+  DecisionQuestionInputPart,
+  DecisionQuestionInputText,
+  ErrorObject,
+  OAuthErrorCode,
+  Reasoning,
+  ResponsesModel,
+} from "./shared.ts";

@@ -14,8 +14,14 @@ const ELSEWHERE: Record<string, RegExp> = {
   "/helpers/standard-schema": /^standard(ResponsesFunction|TextFormat)$/,
   "/lib/ChatCompletionStream": /^makeChatCompletionReadableStreamMessageChunk$/,
   "/lib/parser": /^(makeParseableTextFormat|assertToolCallsAreChatCompletionFunctionToolCalls)$/,
+  // Completions are those of an earlier API there.
   "/resources": /^(?!Chat$|Models$)/,
 };
+/** Our own: errors that have no counterpart there, and a few that are one path away. */
+const OURS = new Set([
+  ...["ProtocolError", "StalledError", "TruncatedError"],
+  ...["ContentFilterFinishReasonError", "LengthFinishReasonError", "Messages"],
+]);
 const SAME: Record<string, string> = {
   "/index": "",
   "/core/streaming": "/streaming",
@@ -40,6 +46,8 @@ for (const path of PATHS) {
     const elsewhere = ELSEWHERE[SAME[path] ?? path];
     const missing = theirs.filter((name) => !(name in ours) && !elsewhere?.test(name));
     assert.deepEqual(missing, []);
+    const more = Object.keys(ours).filter((name) => !theirs.includes(name) && !OURS.has(name));
+    assert.deepEqual(more, []);
     if (path === "") return;
     for (const suffix of [".js", ".mjs"]) {
       assert.deepEqual(Object.keys(await import(`chatwire/openai${path}${suffix}`)), Object.keys(ours));

@@ -1,1 +1,1 @@
-export { Stream } from "../stream.ts";
+export { type ServerSentEvent, Stream } from "../stream.ts";

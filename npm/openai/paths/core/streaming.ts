@@ -1,1 +1,1 @@
-export { Stream } from "../../stream.ts";
+export * from "../streaming.ts";

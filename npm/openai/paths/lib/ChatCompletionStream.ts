@@ -1,1 +1,17 @@
-export * from "../../chat-stream.ts";
+export {
+  type ChatCompletionReadableStreamItem,
+  type ChatCompletionSnapshot,
+  ChatCompletionStream,
+  type ChatCompletionStreamEvents,
+  type ChatCompletionStreamParams,
+  type ContentDeltaEvent,
+  type ContentDoneEvent,
+  type FunctionToolCallArgumentsDeltaEvent,
+  type FunctionToolCallArgumentsDoneEvent,
+  type LogProbsContentDeltaEvent,
+  type LogProbsContentDoneEvent,
+  type LogProbsRefusalDeltaEvent,
+  type LogProbsRefusalDoneEvent,
+  type RefusalDeltaEvent,
+  type RefusalDoneEvent,
+} from "../../chat-stream.ts";

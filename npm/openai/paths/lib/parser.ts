@@ -1,1 +1,17 @@
-export * from "../../parsing.ts";
+export {
+  type AutoParseableResponseFormat,
+  type AutoParseableTool,
+  type ExtractParsedContentFromParams,
+  hasAutoParseableInput,
+  isAutoParsableResponseFormat,
+  isAutoParsableTool,
+  isChatCompletionFunctionTool,
+  isParseableResponseFormat,
+  makeParseableResponseFormat,
+  makeParseableTool,
+  maybeParseChatCompletion,
+  parseChatCompletion,
+  parseResponseFormatContent,
+  shouldParseToolCall,
+  validateInputTools,
+} from "../../parsing.ts";

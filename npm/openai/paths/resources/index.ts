@@ -1,2 +1,2 @@
-export { Chat, Completions, Models, type ModelsPage } from "../../completions.ts";
+export { Chat, type ChatCompletionStoreMessagesPage, Models, type ModelsPage } from "../../completions.ts";
 export type * from "../../types.ts";
