@@ -135,7 +135,7 @@ export class Completions extends Resource {
     body: params.ChatCompletionCreateParamsBase,
     options: RequestOptions = {},
   ): APIPromise<Stream<shapes.ChatCompletionChunk> | shapes.ChatCompletion> {
-    const sent = (options.body ?? body) as object;
+    const sent = (options?.body ?? body) as object; // null stands for no options, too
     return this._client._transport.chat(this._client._pathOf(CHAT, sent), sent, options);
   }
 

@@ -58,9 +58,21 @@ export class Transport {
     const isStream = (params as { stream?: unknown })?.stream === true;
     // The types differ in what chatwire allows beside.
     const asked = completions.create(params as Parameters<typeof completions.create>[0], settings);
+    let raw: Promise<Response> | undefined;
     return this.#promise<ChatCompletion | Stream<ChatCompletionChunk>>(id, sending, {
-      response: () => asked.asResponse(),
+      response: () => {
+        raw ??= asked.asResponse();
+        return raw;
+      },
       read: async () => {
+        if (raw) {
+          // The response was handed out, and is what there is to read.
+          const response = await raw;
+          const data = isStream
+            ? Stream.fromSSEResponse<ChatCompletionChunk>(response, new AbortController())
+            : ((await contentOf(response)) as ChatCompletion);
+          return { data, response };
+        }
         const { data, response } = await asked.withResponse();
         return { data: isStream ? streamOf(data as ChatStream, sending) : (data as ChatCompletion), response };
       },
@@ -126,7 +138,7 @@ export class Transport {
     options: RequestOptions,
   ): { sending: Sending; id: string; settings: WireOptions } {
     const client = this.#client;
-    const { signal, headers, query, maxRetries, timeout, fetchOptions, idempotencyKey, defaultBaseURL } = options;
+    const { signal, headers, query, maxRetries, timeout, fetchOptions, idempotencyKey, defaultBaseURL } = options ?? {};
     const id = String(++this.#next);
     const sending: Sending = {
       method,
@@ -276,7 +288,8 @@ const SILENCE = 600_000;
 function timeoutsOf(timeout: unknown): Timeouts {
   if (typeof timeout === "number" && Number.isInteger(timeout) && timeout >= 0) {
     const silence = Math.max(timeout, SILENCE);
-    return { headers: timeout, firstToken: silence, idle: silence };
+    // With 0 there is no time at all.
+    return { headers: Math.max(timeout, 1), firstToken: silence, idle: silence };
   }
   throw new OpenAIError(
     Number.isInteger(timeout) ? "timeout must be a positive integer" : "timeout must be an integer",

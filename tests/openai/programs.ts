@@ -6,9 +6,23 @@ import { corners } from "./programs/corners.ts";
 import { create } from "./programs/create.ts";
 import { emitter } from "./programs/emitter.ts";
 import { errors } from "./programs/errors.ts";
+import { habits } from "./programs/habits.ts";
 import { options } from "./programs/options.ts";
 import { parse } from "./programs/parse.ts";
+import { requests } from "./programs/requests.ts";
+import { streaming } from "./programs/streaming.ts";
 import { tools } from "./programs/tools.ts";
 
 /** All of them, by group. */
-export const programs: Record<string, Programs> = { create, corners, emitter, errors, options, parse, tools };
+export const programs: Record<string, Programs> = {
+  create,
+  corners,
+  emitter,
+  errors,
+  habits,
+  options,
+  parse,
+  requests,
+  streaming,
+  tools,
+};
