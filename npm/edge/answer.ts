@@ -28,14 +28,30 @@ const TRIED = { headers: { "x-should-retry": "false" } };
 
 /**
  * An event stream is not waited for: its first bytes may take as long as the model thinks.
- * @throws {Problem} 502, it is a page, an error or nothing
+ * @param patience milliseconds to wait until another answer says what it is
+ * @throws {Problem} 502, it is a page, an error or nothing; 504, it did not say in time
  */
-export async function answerOf(response: Response, secrets: readonly string[] = []): Promise<Answer> {
+export async function answerOf(response: Response, patience: number, secrets: readonly string[]): Promise<Answer> {
   if (!response.body) throw nothing();
   const inlet = inletOf(response.body);
   const contentType = response.headers.get("content-type") ?? "";
   if (/^text\/event-stream\b/i.test(contentType)) return { inlet, first: undefined, contentType };
+  let isLate = false;
+  const late = () => {
+    isLate = true;
+    inlet.cancel();
+  };
+  const timer = Number.isFinite(patience) ? setTimeout(late, patience) : undefined;
+  try {
+    return await wordsOrAnswer(inlet, secrets);
+  } catch (error) {
+    throw isLate ? new Problem(504, "upstream_timeout", "The provider did not answer in time.", TRIED) : error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
+async function wordsOrAnswer(inlet: Inlet, secrets: readonly string[]): Promise<Answer> {
   let some = await readSome(inlet);
   let text = new TextDecoder().decode(some).trimStart();
   if (/^(data|event|id|retry)?:/.test(text)) return { inlet, first: some, contentType: EVENT_STREAM };

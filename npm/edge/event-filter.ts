@@ -46,7 +46,7 @@ function hasChunksOnly(text: string): boolean {
 function hasChoices(text: string, from: number, to: number): boolean {
   const at = text.indexOf('choices":[{', from);
   if (at > 0 && at < to) return text[at - 1] === '"';
-  return /^data: ?(?:\[DONE\]\r?$|\{.*"choices"\s*:\s*\[\s*\{)/.test(text.slice(from, to));
+  return /^data: ?\{.*"choices"\s*:\s*\[\s*\{/.test(text.slice(from, to));
 }
 
 const decoder = new TextDecoder();
@@ -81,6 +81,8 @@ export class EventFilter {
   #last = 0;
   readonly #finished = new Set<unknown>();
   #hasUsage = false;
+  /** `[DONE]` has passed: whatever follows is no part of the answer, and nobody counts it. */
+  #isDone = false;
 
   constructor({
     choices = 1,
@@ -106,6 +108,7 @@ export class EventFilter {
    * @throws {RangeError} an event is too long
    */
   push(bytes: Uint8Array): Uint8Array {
+    if (this.#isDone) return this.#restOfLineEnd(bytes);
     const seam = tailOf(this.#held, SEAM_BYTES);
     const end = endOfEvents(seam.length > 0 ? joined(seam, bytes) : bytes) - seam.length;
     if (end <= 0) {
@@ -137,7 +140,14 @@ export class EventFilter {
   end(): Uint8Array {
     const rest = joined(...this.#held);
     this.#held = [];
-    return rest.length > 0 ? this.#passed(rest) : NOTHING;
+    return rest.length > 0 && !this.#isDone ? this.#passed(rest) : NOTHING;
+  }
+
+  /** The line feed that the carriage return before it has announced. */
+  #restOfLineEnd(bytes: Uint8Array): Uint8Array {
+    if (this.#last !== CR || bytes[0] !== LF) return NOTHING;
+    this.#last = LF;
+    return bytes.subarray(0, 1);
   }
 
   #hold(bytes: Uint8Array): void {
@@ -155,6 +165,7 @@ export class EventFilter {
     if (!isHalfTakenOut && !this.#change && !this.#isOfInterest(decoder.decode(whole))) return whole;
     const passed: Uint8Array[] = isHalfTakenOut ? [] : [half];
     for (const event of eventsOf(whole.subarray(half.length))) {
+      if (this.#isDone) break;
       const own = this.#event(event);
       this.#isTakenOut = own.length === 0;
       passed.push(own);
@@ -207,7 +218,8 @@ export class EventFilter {
   /** An event without a value is nobody's answer, but for a chunk that is cut off: its words are the provider's. */
   #text(text: string, data: string, bytes: Uint8Array): Uint8Array {
     // The hook sees objects: nothing else passes beside it.
-    if (this.#change) return data.trim() === "[DONE]" ? encoder.encode("data: [DONE]\n\n") : NOTHING;
+    if (data.trim() === "[DONE]") this.#isDone = true;
+    if (this.#change) return this.#isDone ? encoder.encode("data: [DONE]\n\n") : NOTHING;
     const around = this.#around(text);
     const shown = CHUNK.test(data)
       ? around

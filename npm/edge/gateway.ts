@@ -20,6 +20,7 @@ import { type ChatRequest, chatRequestOf, limitsOf, modelsFor, readJSON } from "
 import { keysInOrder, problemOf, secretsOf, type UpstreamKey } from "./upstream.ts";
 import { openRecord } from "./usage-record.ts";
 import { limitsReport, metricsOf, usageReport } from "./usage-report.ts";
+import { publicValue } from "./words.ts";
 
 /** The part of a worker's context that the gateway uses. */
 export interface WorkerContext {
@@ -223,10 +224,23 @@ async function modelsOf(c: Context<Env>): Promise<ModelList> {
   const names = modelsFor(configuration, grant);
   if (names)
     return { object: "list", data: names.map((id) => ({ id, object: "model", created: 0, owned_by: "gateway" })) };
-  const [key] = keysInOrder(configuration.anyModel.upstreams[0]) as [UpstreamKey];
-  return key.client.models.list({ signal: c.req.raw.signal }).catch((error: unknown) => {
-    throw problemOf(error, secretsOf(configuration.anyModel.upstreams));
+  const { upstreams } = configuration.anyModel;
+  const [key] = keysInOrder(upstreams[0]) as [UpstreamKey];
+  try {
+    return publicModels(await key.client.models.list({ signal: c.req.raw.signal }), secretsOf(upstreams));
+  } catch (error) {
+    throw problemOf(error, secretsOf(upstreams));
+  }
+}
+
+/** A provider's list, of models alone, in which callers find no key and no inner address. */
+function publicModels({ data }: ModelList, secrets: readonly string[]): ModelList {
+  if (!Array.isArray(data)) throw new Problem(502, "upstream_failed", "The provider's answer is no list of models.");
+  const models = (data as unknown[]).filter((one): one is ModelList["data"][number] => {
+    return typeof (one as { id?: unknown } | null)?.id === "string";
   });
+  const shown = models.map((one) => ({ ...(publicValue(one, secrets) as object), id: one.id }));
+  return { object: "list", data: shown as ModelList["data"] };
 }
 
 async function giveToken(c: Context<Env>): Promise<Response> {
@@ -371,6 +385,8 @@ async function runBefore({ hooks }: Configuration, request: ChatRequest, about: 
     const { stream, model } = request.params;
     // Decisions that used them have been made.
     request.params = { ...((await hooks.before(request.params, about)) ?? request.params), stream, model };
+    // A value that is no JSON is found before anything is reserved for it.
+    JSON.stringify(request.params);
   } catch (error) {
     if (error instanceof Refusal) throw new Problem(error.status, error.code, error.message);
     console.error("chatwire/edge: hooks.before failed:", (error as Error)?.name);
@@ -410,7 +426,8 @@ async function pass(c: Context<Env>, path: string): Promise<Response> {
 /** W3C Trace Context, as far as it is well-formed. */
 function traceOf(request: Request): Record<string, string> {
   const parent = request.headers.get("traceparent") ?? "";
-  if (!/^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/.test(parent)) return {};
+  // Ids of zeros, and the version ff, are none.
+  if (!/^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}$/.test(parent)) return {};
   const state = request.headers.get("tracestate") ?? "";
   return { traceparent: parent, ...(/^[\x20-\x7e]{1,512}$/.test(state) && { tracestate: state }) };
 }

@@ -131,7 +131,10 @@ export async function passThrough(passing: Passing): Promise<Response> {
     await record.close({ ...numbersOf({ ...(used ?? estimate), prices, isEstimate: !used }), outcome, disconnected });
   };
   passing.waitUntil(run());
-  return new Response(passed, { status, headers: safeHeaders({ "content-type": contentType }) });
+  return new Response(passed, {
+    status,
+    headers: safeHeaders({ "content-type": contentType, ...(isStream && { "x-accel-buffering": "no" }) }),
+  });
 }
 
 interface PassedOn {

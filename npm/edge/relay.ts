@@ -245,8 +245,8 @@ class Opening {
       upstreamModel: upstream.model ?? (request.model || null),
       upstreamRequestId: publicId(response.headers.get("x-request-id")),
     });
-    const answer = await answerOf(response, [...key.secrets]);
     const { firstToken, idle } = patienceOf(upstream);
+    const answer = await answerOf(response, firstToken, [...key.secrets]);
     const decoder = { ...this.#decoderOf(upstream, provider), started: this.#started };
     const asked = askedOf(upstream, provider);
     return {

@@ -39,6 +39,9 @@ export interface ProviderRequest {
 
 type Params = Record<string, unknown>;
 
+/** Milliseconds that a request's body may take to arrive. */
+const BODY_TIME = 120_000;
+
 /**
  * @param empty what an empty body stands for, if it may be empty
  * @throws {Problem} 413, it is longer than allowed; 400, it is not a JSON object
@@ -69,17 +72,28 @@ async function readBytes(request: Request, limit: number): Promise<Uint8Array> {
   if (Number(request.headers.get("content-length")) > limit) throw tooLarge();
   const pieces: Uint8Array[] = [];
   let length = 0;
+  let isLate = false;
   const reader = request.body?.getReader();
-  for (;;) {
-    const { done, value } = (await reader?.read()) ?? { done: true };
-    if (done || !value) break;
-    length += value.byteLength;
-    if (length > limit) {
-      reader?.cancel().catch(() => {});
-      throw tooLarge();
+  const letGo = () => void reader?.cancel().catch(() => {});
+  const timer = setTimeout(() => {
+    isLate = true;
+    letGo();
+  }, BODY_TIME);
+  try {
+    for (;;) {
+      const { done, value } = (await reader?.read()) ?? { done: true };
+      if (done || !value) break;
+      length += value.byteLength;
+      if (length > limit) {
+        letGo();
+        throw tooLarge();
+      }
+      pieces.push(value);
     }
-    pieces.push(value);
+  } finally {
+    clearTimeout(timer);
   }
+  if (isLate) throw new Problem(408, "body_too_slow", "The request's body did not arrive in time. Send it again.");
   return joined(...pieces);
 }
 
@@ -98,7 +112,7 @@ export function chatRequestOf(
   const policies = [configuration.parameters, route.parameters, grant.parameters];
   const params = Object.assign(permitted(given, policies, documented), route.params);
   checkChoices(params, limits);
-  if (limits.maxTokens !== undefined) checkLengths(params, limits.maxTokens);
+  checkLengths(params, limits.maxTokens);
   const asked = params.stream_options as { include_usage?: unknown } | null | undefined;
   const isStream = params.stream === true;
   return {
@@ -210,18 +224,21 @@ function checkTypes(params: Params): void {
   }
 }
 
+/** Servers read a number that is a text, or none, each in its own way: they would do more than was reserved. */
 function checkChoices(params: Params, { choices, maxTokens }: RequestLimits): void {
-  const { n } = params;
-  const most = choices ?? (maxTokens === undefined ? undefined : 1);
-  if (most === undefined) return;
-  const prompts = promptsIn(params);
-  if (prompts > most || (typeof n === "number" && n <= most && n * prompts > most)) {
-    const message = `The request asks for too many answers: at most ${most} are allowed. Send fewer prompts, or a smaller n.`;
-    throw new Problem(400, "too_many_choices", message, { param: "prompt" });
+  const n = params.n ?? 1;
+  const most = choices ?? (maxTokens === undefined ? Number.POSITIVE_INFINITY : 1);
+  const isWhole = Number.isSafeInteger(n) && (n as number) >= 1;
+  if (!isWhole || (n as number) > most) {
+    const message =
+      most === Number.POSITIVE_INFINITY
+        ? "n must be a whole number, 1 or more."
+        : `n must be at most ${most} on this gateway.`;
+    throw new Problem(400, isWhole ? "too_many_choices" : "invalid_value", message, { param: "n" });
   }
-  if (n === undefined || n === null) return;
-  if (typeof n === "number" && n >= 1 && n <= most) return;
-  throw new Problem(400, "too_many_choices", `n must be at most ${most} on this gateway.`, { param: "n" });
+  if ((n as number) * promptsIn(params) <= most) return;
+  const message = `The request asks for too many answers: at most ${most} are allowed. Send fewer prompts, or a smaller n.`;
+  throw new Problem(400, "too_many_choices", message, { param: "prompt" });
 }
 
 /** Parameters for the longest answer, under all names that servers are known to have for it. */
@@ -230,13 +247,14 @@ const LENGTH_FIELDS = [
   ...["max_length", "max_gen_len", "max_gen_toks"],
 ] as const;
 
-function checkLengths(params: Params, cap: number): void {
+/** Without a cap, numbers below 1 pass: some servers read them as "no limit". */
+function checkLengths(params: Params, cap: number | undefined): void {
   for (const field of LENGTH_FIELDS) {
     const wanted = params[field];
     if (wanted === undefined || wanted === null) continue;
-    // Some servers read -1, or a text, as "no limit".
-    if (typeof wanted === "number" && wanted >= 1) continue;
-    throw new Problem(400, "invalid_value", `${field} must be a number from 1 to ${cap}.`, { param: field });
+    if (typeof wanted === "number" && Number.isFinite(wanted) && (cap === undefined || wanted >= 1)) continue;
+    const message = cap === undefined ? `${field} must be a number.` : `${field} must be a number from 1 to ${cap}.`;
+    throw new Problem(400, "invalid_value", message, { param: field });
   }
 }
 

@@ -49,30 +49,62 @@ function positive(value: unknown): number {
   return typeof value === "number" && value > 0 && Number.isFinite(value) ? value : 0;
 }
 
-/** Tokens of everything a model reads: messages, tools and schemas. */
-export function promptTokensOf({ messages, prompt, input, tools, functions, response_format }: Params): number {
+/** Parts of a message that are no text, by the member that holds them. */
+const ATTACHMENTS: ReadonlySet<unknown> = new Set([
+  ...["image_url", "input_image", "image", "input_audio", "audio_url", "video_url", "input_video"],
+]);
+const FILES: ReadonlySet<unknown> = new Set(["file", "input_file", "document"]);
+/** The members of such a part that hold its contents: others are counted as text. */
+const CONTENTS: ReadonlySet<string> = new Set([
+  ...[
+    "type",
+    "image_url",
+    "image",
+    "input_audio",
+    "audio_url",
+    "video_url",
+    "input_video",
+    "file",
+    "file_data",
+    "source",
+  ],
+]);
+
+/** Tokens of everything a model reads: messages, instructions, tools, schemas, and a text that it is to repeat. */
+export function promptTokensOf(params: Params): number {
+  const { messages, input, prompt, instructions, suffix, prediction, tools, functions, response_format, text } = params;
   let units = 0;
   let attachments = 0;
-  const list = Array.isArray(messages) ? messages : [];
-  for (const message of list) {
-    const { content, ...rest } = (typeof message === "object" && message !== null ? message : {}) as Params;
-    units += lengthOf(rest);
-    if (!Array.isArray(content)) {
-      units += lengthOf(content);
+  for (const item of [messages, input].flatMap((list) => (Array.isArray(list) ? list : [list]))) {
+    if (typeof item !== "object" || item === null || Array.isArray(item)) {
+      units += lengthOf(item);
       continue;
     }
-    for (const part of content) {
-      const { type, file, text, ...others } = (typeof part === "object" && part !== null ? part : {}) as Params;
-      if (type === "image_url" || type === "input_audio" || type === "video_url") attachments++;
-      else if (type === "file") attachments += Math.ceil(lengthOf(file) / FILE_UNITS_PER_TOKEN) / TOKENS_PER_ATTACHMENT;
-      else units += lengthOf(text) + lengthOf(others);
+    const { content, output, result, ...rest } = item as Params;
+    units += lengthOf(rest);
+    if (result !== undefined) attachments++; // an image that was made
+    for (const part of [content, output].flatMap((parts) => (Array.isArray(parts) ? parts : [parts]))) {
+      const { type, ...members } = (typeof part === "object" && part !== null ? part : { text: part }) as Params;
+      const isFile = FILES.has(type);
+      const isAttachment = isFile || ATTACHMENTS.has(type);
+      const words = Object.entries(members).filter(([name]) => !isAttachment || !CONTENTS.has(name));
+      units += words.reduce((length, [, own]) => length + lengthOf(own), 0);
+      const { file, file_data, source } = members;
+      const fileUnits = lengthOf(file) + lengthOf(file_data) + lengthOf(source);
+      if (isFile) attachments += Math.ceil(fileUnits / FILE_UNITS_PER_TOKEN) / TOKENS_PER_ATTACHMENT;
+      else if (isAttachment) attachments++;
     }
   }
-  for (const own of [prompt, input, tools, functions, response_format]) units += lengthOf(own);
+  for (const own of [prompt, instructions, suffix, prediction, tools, functions, response_format, text]) {
+    units += lengthOf(own);
+  }
   return Math.ceil(units / UNITS_PER_TOKEN) + Math.ceil(attachments * TOKENS_PER_ATTACHMENT);
 }
 
 function lengthOf(value: unknown): number {
   if (value === undefined || value === null) return 0;
+  // A prompt may come as its tokens.
+  if (typeof value === "number") return UNITS_PER_TOKEN;
+  if (Array.isArray(value)) return value.reduce((length: number, one) => length + lengthOf(one), 0);
   return typeof value === "string" ? value.length : JSON.stringify(value).length;
 }

@@ -113,7 +113,7 @@ export class ChatwireStreams {
       const path = new URL(request.url).pathname;
       if (path === "/open") return await this.#open((await request.json()) as Order);
       if (this.#entry?.caller !== decodeURIComponent(request.headers.get("x-caller") ?? "")) throw noSuchStream();
-      if (path === "/read") return this.#read(Number(request.headers.get("last-event-id") ?? "-1") + 1);
+      if (path === "/read") return this.#read(numberAfter(request.headers.get("last-event-id") ?? ""));
       this.#stop.abort();
       return Response.json({ object: "stream", stopped: true }, { headers: safeHeaders() });
     } catch (error) {
@@ -230,8 +230,7 @@ export class ChatwireStreams {
   }
 
   #read(from: number): Response {
-    if (!Number.isSafeInteger(from))
-      throw new Problem(400, "invalid_value", "last-event-id must be the number of an event.");
+    if (Number.isNaN(from)) throw new Problem(400, "invalid_value", "last-event-id must be the number of an event.");
     if (from < this.#log.first) {
       throw new Problem(
         410,
@@ -244,8 +243,10 @@ export class ChatwireStreams {
       "x-accel-buffering": "no",
       [STATE_HEADER]: this.#log.isOver ? (this.#log.isCut ? "cut" : "ended") : "open",
     });
+    // Where there was no answer the entry is soon forgotten, and its readers are told all the same.
+    const entry = this.#entry;
     const failure = () => {
-      const { status, code, message } = this.#entry?.failure ?? {};
+      const { status, code, message } = entry?.failure ?? {};
       return status && code && message ? new Problem(status, code, message).toEvent() : undefined;
     };
     return new Response(
@@ -435,4 +436,10 @@ function requestIn({ model, maxTokens, hidesUsage }: Omit<Order, "body">, body: 
 async function digestOf(text: string): Promise<string> {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** The number of the event that comes after the one with this number; from the beginning where none is named. */
+function numberAfter(last: string): number {
+  if (last === "") return 0;
+  return /^\d{1,15}$/.test(last) ? Number(last) + 1 : Number.NaN;
 }

@@ -15,9 +15,12 @@ import {
   type Fetch,
   InvalidRequestError,
   type Prices,
+  ProtocolError,
   RateLimitError,
 } from "chatwire";
+import { joined } from "./bytes.ts";
 import { COOLING, COOLING_HEADER, Cooldowns } from "./cooldowns.ts";
+import { inletOf } from "./ends.ts";
 import { type LimiterClient, limitProblem, type RequestLeases } from "./limits.ts";
 import type { LengthField, ProviderOptions } from "./options.ts";
 import { type PriceOf, priceList } from "./prices.ts";
@@ -119,7 +122,7 @@ export function upstreamOf(
         if (attempt) attempt.isSent = true;
         // A redirect is not followed: it would carry the key to an address that is not configured.
         const sent: FetchInit & RequestInit = { ...own, ...target.changes, redirect: "manual" };
-        const response = await host(target.url, sent);
+        const response = await shortRefusal(await host(target.url, sent));
         if (!attempt) return response;
         const seen = await cooldowns.seen(attempt.model ?? "", response);
         return response.ok ? heldBack(attempt, response) : seen;
@@ -191,6 +194,31 @@ function heldBack(attempt: ProviderCall, response: Response): Response {
     },
   });
   return new Response(body, { status: response.status, headers: response.headers });
+}
+
+/** Bytes of a refusal that are read, and the milliseconds for them: a refusal is no reason to wait. */
+const REFUSAL_BYTES = 64 * 1024;
+const REFUSAL_TIME = 5000;
+
+/** A refusal whose body has come as far as it is read. */
+async function shortRefusal(response: Response): Promise<Response> {
+  if (response.ok || !response.body) return response;
+  const inlet = inletOf(response.body);
+  const late = setTimeout(() => inlet.cancel(), REFUSAL_TIME);
+  let bytes: Uint8Array = new Uint8Array(0);
+  try {
+    while (bytes.length < REFUSAL_BYTES) {
+      const more = await inlet.next();
+      if (!more) break;
+      bytes = joined(bytes, more).slice();
+    }
+  } catch {
+    // The words that have come will do.
+  }
+  clearTimeout(late);
+  inlet.cancel();
+  const { status, headers } = response;
+  return new Response(bytes.slice(), { status, headers });
 }
 
 /** Where a client's request really goes: the client knows of chat completions and models alone. */
@@ -268,6 +296,10 @@ export function problemOf(error: unknown, secrets: readonly string[] = []): Prob
     const message = "The provider did not answer in time. Try again in a moment.";
     return new Problem(504, "upstream_timeout", message, { headers: TRIED });
   }
+  if (error instanceof ProtocolError) {
+    const message = "The provider answered with something that is no answer of this API.";
+    return new Problem(502, "upstream_failed", message, { headers: TRIED });
+  }
   if (error instanceof APIConnectionError) {
     const message = "The provider could not be reached. Try again in a moment.";
     return new Problem(502, "upstream_unreachable", message, { headers: TRIED });
@@ -330,10 +362,18 @@ function publicCode(code: unknown, secrets: readonly string[]): string | undefin
 }
 
 /** A time to wait, or a date, and no other words of the provider. */
-const WAIT = /^\d{1,12}(?:\.\d+)?$|^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} [\d:]{8} GMT$/;
+const SECONDS = /^\d{1,12}(?:\.\d+)?$/;
+const DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} [\d:]{8} GMT$/;
+/** The longest that a caller is told to wait, in milliseconds: a client may believe a year. */
+const LONGEST_WAIT = 24 * 60 * 60_000;
 
 /** The headers that say when to come back. */
 function waits({ headers }: APIError): Record<string, string> {
-  const said = ["retry-after", "retry-after-ms"].map((name) => [name, headers?.get(name) ?? ""] as const);
-  return Object.fromEntries(said.filter(([, value]) => WAIT.test(value)));
+  const waits: Record<string, string> = {};
+  const after = headers?.get("retry-after") ?? "";
+  if (SECONDS.test(after)) waits["retry-after"] = String(Math.min(Number(after), LONGEST_WAIT / 1000));
+  else if (DATE.test(after) && Date.parse(after) - Date.now() <= LONGEST_WAIT) waits["retry-after"] = after;
+  const inMs = headers?.get("retry-after-ms") ?? "";
+  if (SECONDS.test(inMs)) waits["retry-after-ms"] = String(Math.min(Number(inMs), LONGEST_WAIT));
+  return waits;
 }

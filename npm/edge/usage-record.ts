@@ -87,7 +87,9 @@ type Numbers = Pick<UsageRecord, "promptTokens" | "cached" | "completionTokens" 
  */
 export function usageOf({ usage, cost, text, reasoning }: Outcome, asked: Asked): Numbers {
   if (!usage) return UNKNOWN;
-  const { prompt_tokens: prompt, completion_tokens: completion, total_tokens: total } = usage;
+  const { prompt_tokens: prompt, completion_tokens: completion } = usage;
+  // Reasoning may come on top of its parts, but a sum is not less than they are.
+  const total = Math.max(usage.total_tokens, prompt + completion);
   const cached = usage.prompt_tokens_details?.cached_tokens ?? null;
   const isPossible = [prompt, completion, total, cached ?? 0].every(isCount) && (cached ?? 0) <= prompt;
   if (!isPossible) {

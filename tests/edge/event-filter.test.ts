@@ -3,13 +3,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EventStreamDecoder } from "chatwire";
 import { EventFilter } from "../../npm/edge/event-filter.ts";
-import { asText, cut, DONE, encode, randomFrom, says, usageEvent } from "./setting.ts";
+import { asText, cut, encode, randomFrom, says, usageEvent } from "./setting.ts";
 
 const CR = 13;
 const LF = 10;
 
 test("the_filter_passes_what_the_engine_says_is_whole_at_every_split", () => {
-  const stream = `${says("a")}: a comment\n\nevent: x\n${says("नमस्ते", "stop")}${usageEvent}retry: 5\n\n${DONE}data: unfinished`;
+  const stream = `${says("a")}: a comment\n\nevent: x\n${says("नमस्ते", "stop")}${usageEvent}retry: 5\n\n${says("b")}data: unfinished`;
   for (const lineBreak of ["\n", "\r", "\r\n"]) {
     const bytes = encode(stream.replaceAll("\n", lineBreak));
     const random = randomFrom(7);
