@@ -451,8 +451,8 @@ test("limits_that_make_no_sense_are_found_at_the_start", async (context) => {
     [{ limiter, limits: { caller: { concurrent: 0 } } }, /limits\.caller\.concurrent must be a whole number above 0/],
     [{ limiter, limits: { caller: { costPerDay: -1 } } }, /limits\.caller\.costPerDay must be a number above 0/],
     [{ limiter, limits: { providers: { nobody: {} } } }, /limits\.providers\.nobody .* own, priceless/],
-    [{ limiter, limits: { providers: { priceless: { costPerDay: 1 } } } }, /needs the prices/],
-    [{ limiter, limits: { caller: { costPerDay: 1 } } }, /needs the prices/],
+    [{ limiter, limits: { providers: { priceless: { costPerDay: 1 } } } }, /needs the price/],
+    [{ limiter, limits: { caller: { costPerDay: 1 } } }, /needs the price/],
     [{ limiter, limits: { wait: -1 } }, /limits\.wait/],
   ];
   for (const [options, message] of cases) {
