@@ -145,11 +145,13 @@ impl<'a> Judge<'a> {
         self.leave();
     }
 
+    /// Not inlined: the function around it is generic, and compiled once for each rule.
     #[inline(never)]
     fn enter(&mut self, name: &'a str) {
         self.path.push(Part::Name(name));
     }
 
+    /// Not inlined, as [`enter`](Self::enter).
     #[inline(never)]
     fn leave(&mut self) {
         self.path.pop();

@@ -289,7 +289,7 @@ impl Answer {
 
     /// Hands out what becomes due at the end of each call: values that grew. And notes the time for sentences.
     #[inline]
-    pub(super) fn close_batch(&mut self, now: f64, ledger: &mut Ledger) {
+    pub(super) fn close_output(&mut self, now: f64, ledger: &mut Ledger) {
         if self.sentences.is_some() {
             for speech in self
                 .choices

@@ -185,6 +185,7 @@ impl Intake {
         self.ledger.bounds.max_choices
     }
 
+    /// Not inlined: most events are chunks, whose way stays short.
     #[inline(never)]
     fn take_line(&mut self, line: Line<'_>, now: f64) -> Taken {
         match line {
@@ -223,7 +224,8 @@ impl Intake {
         }
     }
 
-    /// Looks whether the indexes of chunks count them. True where this chunk is held back.
+    /// Looks whether the indexes of chunks count them. True where this chunk is held back. Not inlined: only the first chunks of a
+    /// stream come here.
     #[inline(never)]
     fn look_at_index(&mut self, data: &[u8], chunk: &Chunk<'_>, is_error: bool, now: f64) -> Taken<bool> {
         let says = match is_error {

@@ -14,10 +14,11 @@
 //!
 //! # The way of a push
 //!
-//! `body` tells from the first byte what the body is. Of an event stream, the framing (`sse`) gives events; `event` says what
-//! an event says; `intake` takes that into the `answer`, whose `choice`s put text, reasoning and `tool_calls` together. All of
-//! them write into one `ledger`: the output, the repairs, the bytes held. Each line of JSON lines is an event, too. A document or a
-//! page is kept, and taken when the body ends. `clock` knows the times. How a stream ends is a value (`ending`) that each of them may return; only the decoder here
+//! `body` tells from the first byte what the body is, and `source` frames it by that. Of an event stream, the framing (`sse`) gives
+//! events; `event` says what an event says; `intake` takes that into the `answer`, whose `choice`s put text, reasoning and
+//! `tool_calls` together. All of them write into one `ledger`: the output, the repairs, the bytes held. Each line of JSON lines is
+//! an event, too. A document or a page is kept, and taken when the body ends. `clock` knows the times. How a stream ends is a
+//! value (`ending`) that each of them may return; only the decoder here
 //! acts on it, once, and `outcome` is written from what they hold then.
 //!
 //! # What is clever, and has to change together
@@ -59,19 +60,17 @@ mod repairs;
 mod repeats;
 mod scan;
 mod sentences;
+mod source;
 mod speech;
 mod tool_calls;
 
 pub use crate::attempt::Attempt;
-use crate::json::{Reader, Writer, is_json, typed};
-use crate::sse;
+use crate::json::{Writer, typed};
 use crate::text::{joined, lossy, push_number};
 pub use crate::usage::{TokenPrices, Tokens};
-use body::Body;
 use clock::{RanOut, Timeout};
+use ending::Ending;
 pub use ending::Status;
-use ending::{Ending, Taken};
-use event::is_done;
 use intake::Intake;
 pub use options::{Bounds, End, Options, PartialValues, Timeouts};
 use outcome::Account;
@@ -79,6 +78,7 @@ pub use outcome::{Outcome, OutcomeError, RepairCount, Timing, ToolCallSummary};
 pub use output::OutputKind;
 pub use repairs::{Count, Repair, Repairs};
 pub use sentences::{Sentence, SentenceOptions, Splitter, heard};
+use source::Source;
 
 /// How long a server that has said `[DONE]`, and keeps the connection open, may take for the blank line after it.
 const BLANK_LINE_MS: f64 = 100.0;
@@ -102,8 +102,7 @@ const BLANK_LINE_MS: f64 = 100.0;
 #[derive(Debug)]
 pub struct Decoder {
     options: Options,
-    sse: sse::Decoder,
-    body: Body,
+    source: Source,
     intake: Intake,
     /// `None` while the stream goes on.
     ending: Option<Box<Ending>>,
@@ -112,11 +111,8 @@ pub struct Decoder {
 impl Decoder {
     /// A decoder at the start of a body.
     pub fn new(options: Options) -> Self {
-        let mut sse = sse::Decoder::with_limit(options.bounds.max_event_bytes);
-        sse.set_lenient();
         Decoder {
-            sse,
-            body: Body::Unknown,
+            source: Source::new(&options),
             intake: Intake::new(&options),
             ending: None,
             options,
@@ -135,12 +131,12 @@ impl Decoder {
         self.intake.ledger.output.begin();
         if self.ending.is_none() {
             self.intake.clock.read(bytes, read_started, now);
-            match self.take(bytes, now) {
+            match self.source.take(bytes, &mut self.intake, now) {
                 Ok(()) => self.check_timeouts(0.0, now),
                 Err(ending) => self.conclude(ending, now),
             }
         }
-        self.close_batch(now);
+        self.close_output(now);
         self.has_ended()
     }
 
@@ -156,7 +152,7 @@ impl Decoder {
 
     /// Looks at the clock while a read has been pending since `read_started`. True once the stream has ended.
     pub fn tick(&mut self, read_started: f64, now: f64) -> bool {
-        if self.awaits_blank_line() && now - read_started >= BLANK_LINE_MS {
+        if self.source.awaits_blank_line() && now - read_started >= BLANK_LINE_MS {
             self.end(End::Closed, now);
             return true;
         }
@@ -165,7 +161,7 @@ impl Decoder {
             self.check_timeouts(now - read_started, now);
         }
         self.intake.answer.tick_sentences(now, &mut self.intake.ledger);
-        self.close_batch(now);
+        self.close_output(now);
         self.has_ended()
     }
 
@@ -182,7 +178,7 @@ impl Decoder {
         if self.ending.is_some() {
             return (f64::INFINITY, f64::INFINITY);
         }
-        if self.awaits_blank_line() {
+        if self.source.awaits_blank_line() {
             return (BLANK_LINE_MS, f64::INFINITY);
         }
         let (patience, due) = self.intake.clock.patience(self.intake.answer.is_finished());
@@ -272,7 +268,7 @@ impl Decoder {
     /// The completion as JSON text: a JSON document as the server sent it, if it is one completion with choices, else what was
     /// accumulated.
     pub fn completion_json(&self) -> String {
-        if let Some(document) = self.body.document().filter(|document| body::is_completion(document)) {
+        if let Some(document) = self.source.document().filter(|document| body::is_completion(document)) {
             return lossy(document);
         }
         let mut out = Writer::default();
@@ -319,159 +315,19 @@ impl Decoder {
         }
     }
 
-    #[cfg_attr(chatwire_speed, optimize(speed))]
-    fn take(&mut self, mut bytes: &[u8], now: f64) -> Taken {
-        if matches!(self.body, Body::Unknown) {
-            let (mut body, start) = Body::sniff(bytes);
-            if matches!(body, Body::Document(_) | Body::Html(_)) {
-                bytes = bytes.get(start..).unwrap_or_default();
-            }
-            match (&body, self.options.document) {
-                (Body::Document(_), false) => {
-                    self.intake.ledger.repair(0, Repair::Json)?;
-                    body = Body::Lines(Vec::new());
-                }
-                (Body::EventStream, true) => self.intake.ledger.repair(0, Repair::EventStream)?,
-                _ => {}
-            }
-            self.body = body;
-        }
-        match &mut self.body {
-            Body::Unknown | Body::EventStream => self.intake.take_events(&mut self.sse, bytes, now),
-            Body::Document(document) => {
-                body::grow_document(document, bytes, self.options.bounds.max_event_bytes)?;
-                if !bytes.trim_ascii().is_empty() {
-                    self.intake.clock.document_grew();
-                }
-                Ok(())
-            }
-            Body::Lines(_) => self.take_lines(bytes, now),
-            Body::Html(page) => {
-                body::grow_page(page, bytes);
-                Ok(())
-            }
-        }
-    }
-
-    /// Takes the lines of JSON that these bytes complete. The first of them may show that the body is a document.
-    #[inline(never)]
-    fn take_lines(&mut self, mut bytes: &[u8], now: f64) -> Taken {
-        while let Body::Lines(line) = &mut self.body {
-            let end = memchr::memchr(b'\n', bytes);
-            let part = end.map_or(bytes, |at| bytes.get(..=at).unwrap_or_default());
-            body::grow_document(line, part, self.options.bounds.max_event_bytes)?;
-            let is_first = self.intake.ledger.event == 0;
-            let Some(end) = end else {
-                if is_first {
-                    self.intake.clock.document_grew();
-                }
-                return Ok(());
-            };
-            bytes = bytes.get(end + 1..).unwrap_or_default();
-            let line = std::mem::take(line);
-            if is_first && !body::is_first_of_lines(&line) {
-                self.body = Body::Document(line);
-                return self.take(bytes, now);
-            }
-            let data = line.trim_ascii();
-            if !data.is_empty() {
-                let event = sse::Event {
-                    event: "message",
-                    data,
-                    id: "",
-                    unfinished: false,
-                };
-                self.intake.take_event(&event, now)?;
-            }
-        }
-        Ok(())
-    }
-
     fn end_body(&mut self, reason: End, lost_because: &str, now: f64) {
         self.intake.ledger.output.begin();
         if self.ending.is_none() {
             let mut ending = match reason {
                 End::Aborted => Ending::aborted(),
-                End::Closed | End::Lost => self.take_end(reason == End::Lost, now),
+                End::Closed | End::Lost => self.source.end(reason == End::Lost, &mut self.intake, now),
             };
             if let (Status::Truncated, Some(failure)) = (ending.status, &mut ending.failure) {
                 failure.add_reason(lost_because);
             }
             self.conclude(ending, now);
         }
-        self.close_batch(now);
-    }
-
-    /// How the stream ends now that its body is over: takes what was kept until then.
-    fn take_end(&mut self, is_lost: bool, now: f64) -> Box<Ending> {
-        let mut end_unsaid = Some(Repair::NoDone);
-        if let Body::Lines(line) = &mut self.body {
-            end_unsaid = None;
-            if self.intake.ledger.event == 0 {
-                self.body = Body::Document(std::mem::take(line));
-            } else if (is_done(line.trim_ascii()) || is_json(line))
-                && let Err(ending) = self.take_lines(b"\n", now)
-            {
-                return ending;
-            }
-        }
-        let taken = match &mut self.body {
-            Body::Document(document) => {
-                // A character cut short at the very end is the end of the document, and no damage.
-                if std::str::from_utf8(document).is_err_and(|error| error.error_len().is_some()) {
-                    *document = lossy(document).into_bytes();
-                    if let Err(refusal) = self.intake.ledger.repair(0, Repair::InvalidUtf8) {
-                        return refusal;
-                    }
-                }
-                if let Some(finite) = body::with_finite_numbers(document) {
-                    *document = finite;
-                    if let Err(refusal) = self.intake.ledger.repair(0, Repair::NotFinite) {
-                        return refusal;
-                    }
-                }
-                return self.intake.take_document(document, is_lost, now);
-            }
-            Body::Html(page) => return body::html(page),
-            Body::Unknown | Body::EventStream | Body::Lines(_) => {
-                self.take_last_event(now).and_then(|()| self.intake.settle(now))
-            }
-        };
-        match taken {
-            Err(ending) => ending,
-            Ok(()) if self.intake.answer.is_finished() => self.intake.complete(end_unsaid),
-            Ok(()) if is_lost => Ending::lost(),
-            Ok(()) if self.intake.is_empty() => Ending::empty(),
-            Ok(()) => Ending::truncated(),
-        }
-    }
-
-    /// Takes the event that no blank line has closed, as far as that can be meant.
-    fn take_last_event(&mut self, now: f64) -> Taken {
-        let Some(event) = self.sse.end() else {
-            if self.intake.ledger.event == 0 && self.sse.saw_unknown_field() {
-                return Err(Ending::refused(
-                    "body.not_an_event_stream",
-                    "The server answered something that is neither an event stream nor JSON. Check the base URL.",
-                ));
-            }
-            return Ok(());
-        };
-        // Half an event of a cut stream is no repair, but the end. Where blank lines are missing, what is whole counts.
-        let data = event.data.trim_ascii();
-        let starts_whole = Reader::new(data).value().is_ok();
-        if event.event == "error" && (starts_whole || data.first() != Some(&b'{')) {
-            self.intake.take_event(&event, now)?;
-        } else if is_done(data) || starts_whole {
-            self.intake.ledger.repair(0, Repair::UnfinishedEvent)?;
-            self.intake.take_event(&event, now)?;
-        }
-        Ok(())
-    }
-
-    /// Whether `[DONE]` is there, all but the blank line after it.
-    fn awaits_blank_line(&self) -> bool {
-        self.sse.pending().is_some_and(|data| is_done(data.trim_ascii()))
+        self.close_output(now);
     }
 
     #[cfg_attr(chatwire_speed, optimize(speed))]
@@ -535,15 +391,15 @@ impl Decoder {
             failure.message.push_str(note);
         }
         clock.end(now);
-        self.sse = sse::Decoder::default();
+        self.source.close();
         self.ending = Some(ending);
     }
 
     /// Closes the output of this call.
     #[cfg_attr(chatwire_speed, optimize(speed))]
-    fn close_batch(&mut self, now: f64) {
+    fn close_output(&mut self, now: f64) {
         let Intake { answer, ledger, .. } = &mut self.intake;
-        answer.close_batch(now, ledger);
+        answer.close_output(now, ledger);
         ledger.output.close();
     }
 }

@@ -315,6 +315,7 @@ impl Choice {
         Ok(!content.is_empty())
     }
 
+    /// Takes content that may have tags of reasoning in it. Not inlined: most content has none, and its way stays short.
     #[inline(never)]
     fn take_tagged(&mut self, content: Str<'_>, ledger: &mut Ledger) -> Taken<bool> {
         self.inbox.push(content);

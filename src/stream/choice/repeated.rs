@@ -17,7 +17,7 @@ impl Choice {
         !self.repeats.is_over() || piece.raw.len() + SLACK >= before.len().max(LONG) || !self.again.is_empty()
     }
 
-    /// Takes a piece that may have been sent before.
+    /// Takes a piece that may have been sent before. Not inlined: hardly a piece is, and the way of the others stays short.
     #[inline(never)]
     pub(super) fn take_doubtful(&mut self, kind: repeats::Kind, piece: Str<'_>, ledger: &mut Ledger) -> Taken<bool> {
         let text = match kind {
