@@ -53,6 +53,14 @@ export class Transport {
     params: object,
     options: RequestOptions,
   ): APIPromise<ChatCompletion | Stream<ChatCompletionChunk>> {
+    return rejecting(() => this.#chat(path, params, options));
+  }
+
+  #chat(
+    path: string,
+    params: object,
+    options: RequestOptions,
+  ): APIPromise<ChatCompletion | Stream<ChatCompletionChunk>> {
     const { sending, id, settings } = this.#begin("POST", path, options);
     const { completions } = this.#chatwire().chat;
     const isStream = (params as { stream?: unknown })?.stream === true;
@@ -81,6 +89,10 @@ export class Transport {
 
   /** Any other request, for JSON. */
   request<T>(method: string, path: string, options: RequestOptions): APIPromise<T> {
+    return rejecting(() => this.#request<T>(method, path, options));
+  }
+
+  #request<T>(method: string, path: string, options: RequestOptions): APIPromise<T> {
     const verb = method.toUpperCase();
     const { sending, id, settings } = this.#begin(verb, path, options);
     const { body } = options;
@@ -187,10 +199,11 @@ export class Transport {
 
   async #key(): Promise<string> {
     const key = this.#settings.key();
-    if (typeof key !== "function") return key as string;
+    // A key from a file often has the line break at the end of that file.
+    if (typeof key !== "function") return (key as string).trim();
     try {
       const given: unknown = await key();
-      if (typeof given === "string" && given !== "") return given;
+      if (typeof given === "string" && given !== "") return given.trim();
       throw new OpenAIError(`Expected 'apiKey' function argument to return a string but it returned ${given}`);
     } catch (error) {
       this.#keyFailure = error;
@@ -219,7 +232,7 @@ export class Transport {
     logger.debug(`[${log}] sending request`, { method, url: redacted(url), headers: readable(headers) });
     try {
       const fetch = this.#settings.fetch ?? globalThis.fetch;
-      const response = await fetch(url, sent);
+      const response = await asResponse(await fetch(url, sent));
       if (sending) sending.response = response;
       const said = `${response.ok ? "succeeded" : "failed"} with status ${response.status}`;
       logger.info(`[${log}${retry}] ${where} ${said} in ${Date.now() - started}ms`);
@@ -234,13 +247,49 @@ export class Transport {
   }
 }
 
+/** A call whose failure at once is a promise's, as any other. */
+function rejecting<T>(call: () => APIPromise<T>): APIPromise<T> {
+  try {
+    return call();
+  } catch (thrown) {
+    const failure = toOpenAIError(thrown);
+    return new APIPromise<T>({ response: () => Promise.reject(failure), read: () => Promise.reject(failure) });
+  }
+}
+
+/** What a `fetch` of the program's own gave, as a response of the host: tests give plain objects, and packages for Node a body of Node. */
+async function asResponse(given: Response): Promise<Response> {
+  const { body, status = 200, headers } = given as { body?: unknown; status?: number; headers?: HeadersInit };
+  if (body === null || typeof (body as ReadableStream | undefined)?.getReader === "function") return given;
+  const init = { status, headers: new Headers(headers ?? { "content-type": "application/json" }) };
+  const pieces = (body as AsyncIterable<Uint8Array> | undefined)?.[Symbol.asyncIterator]?.();
+  if (!pieces) {
+    return new Response(given.text ? await given.text() : JSON.stringify(await given.json()), init);
+  }
+  const read = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { done, value } = await pieces.next();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    async cancel() {
+      await pieces.return?.();
+    },
+  });
+  return new Response(read, init);
+}
+
 /** The chunks of a stream of `chatwire`, with the errors of this entry. */
 function streamOf(stream: ChatStream, call: FailedCall): Stream<ChatCompletionChunk> {
   // By hand: an async generator would cost two more promises a chunk.
   const iterate = once(() => {
     const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<ChatCompletionChunk, undefined>;
-    const given = (result: IteratorResult<ChatCompletionChunk, undefined>) => {
-      if (!result.done) normalise(result.value);
+    type Result = IteratorResult<ChatCompletionChunk, undefined>;
+    const given = (result: Result): Result | Promise<Result> => {
+      if (result.done) return result;
+      // Such a chunk is the error that comes next, and no chunk.
+      if ((result.value as { error?: unknown } | null)?.error) return chunks.next().then(given, failed);
+      normalise(result.value);
       return result;
     };
     const failed = (thrown: unknown): never => {

@@ -4,6 +4,7 @@
 import type { Programs } from "./compare.ts";
 import { corners } from "./programs/corners.ts";
 import { create } from "./programs/create.ts";
+import { doubles } from "./programs/doubles.ts";
 import { emitter } from "./programs/emitter.ts";
 import { errors } from "./programs/errors.ts";
 import { habits } from "./programs/habits.ts";
@@ -16,6 +17,7 @@ import { tools } from "./programs/tools.ts";
 /** All of them, by group. */
 export const programs: Record<string, Programs> = {
   create,
+  doubles,
   corners,
   emitter,
   errors,
