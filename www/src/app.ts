@@ -21,7 +21,7 @@ import { type Connection, connect, fetchProviders, SOURCES, type Source } from "
 import { offerListening } from "./voice/listen.ts";
 import { canSpeak } from "./voice/speech.ts";
 import type { FirstView } from "./window/columns.ts";
-import { offerExperiments } from "./window/experiments.ts";
+import { isExperiment, offerExperiments } from "./window/experiments.ts";
 
 const TOKEN_ITEM = "chatwire-access-token";
 
@@ -220,6 +220,7 @@ const talk = new Talk({
     follower.toEnd();
   },
   asked: (asking) => {
+    at("sheet-state").textContent = "answering …";
     const question = talk.conversation.turns.at(-1)?.question ?? "";
     void import("./inspector/code.ts").then(({ programOf }) => {
       program = programOf(chosen(), asking, question, voice.checked);
@@ -267,6 +268,8 @@ function offerUndo(what: string, undo?: () => void): void {
       button("Undo", "chip small", () => {
         clear();
         undo();
+        // The button is gone, and the focus with it.
+        message.focus();
       }),
     );
   }
@@ -355,7 +358,7 @@ export async function start(firstView: FirstView): Promise<App> {
   showCost();
   await nextTask();
   // The wire of the first view is for those who see it: on a phone, once the sheet is up.
-  if (!location.hash) inspector.onceSeen(() => talk.conversation.turns.length === 0 && firstView.watch(wire.log));
+  if (!isExperiment()) inspector.onceSeen(() => talk.conversation.turns.length === 0 && firstView.watch(wire.log));
   const sourced = offerSources().then(offerWhatNeedsSources);
   void settleIn();
   await sourced;
@@ -364,7 +367,7 @@ export async function start(firstView: FirstView): Promise<App> {
 
 async function offerWhatNeedsSources(): Promise<void> {
   // A page that is opened again goes on where it was.
-  const [latest] = location.hash ? [] : await import("./chat/store.ts").then(({ list }) => list()).catch(() => []);
+  const [latest] = isExperiment() ? [] : await import("./chat/store.ts").then(({ list }) => list()).catch(() => []);
   if (latest && talk.conversation.turns.length === 0) talk.show(latest);
   offerExperiments({
     use,
@@ -378,7 +381,11 @@ async function offerWhatNeedsSources(): Promise<void> {
     cut: (downFor) => connections.get(chosen())?.line.cut(downFor),
     inspect: (tab) => inspector.choose(tab),
     compare: (trouble) => void lazy.trouble().then((tab) => tab.run(trouble)),
-    race: () => void lazy.race().then((tab) => tab.run()),
+    race: () => {
+      // On a phone there is nothing else to see of it.
+      inspector.open("race");
+      void lazy.race().then((tab) => tab.run());
+    },
   });
 }
 

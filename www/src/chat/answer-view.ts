@@ -282,7 +282,10 @@ export class AnswerView {
         button("Do not", "chip", () => settle(false)),
       );
       signal.addEventListener("abort", () => settle(false), { once: true });
-      allow.focus();
+      // The buttons come next. A visitor who is writing must not press one of them with the next word.
+      box.tabIndex = -1;
+      const { activeElement } = document;
+      if (!(activeElement instanceof HTMLTextAreaElement && activeElement.value)) box.focus();
     });
   }
 

@@ -12,7 +12,17 @@ const WORDS: Readonly<Record<string, string>> = {
   "tool_call.finish_reason": "The server gave another finish reason than tool_calls. The tools were called.",
 };
 
+/** The end of the same stream with the other clients of the first view, as `npm run compare` has it. */
+const OTHERS: Readonly<Record<string, string>> = {
+  "chunk.malformed": "openai and the 25 lines by hand end here, with an error",
+  "body.json": "openai and the 25 lines by hand show nothing here, as if all were well",
+};
+
 /** The words for a repair, and its code. */
 export function nameOfRepair(code: string): [text: string, detail: string] {
-  return [WORDS[code] ?? "The server did something differently. It was put right.", code];
+  const others = OTHERS[code];
+  return [
+    WORDS[code] ?? "The server did something differently. It was put right.",
+    others ? `${code} · ${others}` : code,
+  ];
 }

@@ -17,7 +17,7 @@ export function drawChart(svg: SVGSVGElement, { points, marks, gaps, lines }: Wi
     const width = Math.max(2, x(to ?? end) - x(from));
     parts.push(draw("rect", { class: "gap", x: x(from), y: TOP, width, height: HEIGHT - TOP - BOTTOM }));
     const seconds = (((to ?? end) - from) / 1000).toFixed(1);
-    parts.push(draw("text", { class: "gap", x: x(from) + 3, y: TOP + 10 }, `lost ${seconds} s`));
+    parts.push(draw("text", { class: "gap", x: x(from) + 3, y: HEIGHT - BOTTOM - 5 }, `lost ${seconds} s`));
   }
   for (const part of [0, 0.5, 1]) {
     const pieces = Math.round(most * part);

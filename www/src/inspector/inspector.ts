@@ -46,17 +46,23 @@ export class Inspector {
       bar.append(tab);
       panels.append(panel);
     }
-    at("inspector").append(bar, panels, this.foot);
+    at("inspector").append(create("h2", "unseen", "Inspector"), bar, panels, this.foot);
     this.#choose("wire");
     const sheet = at<HTMLButtonElement>("sheet");
     sheet.addEventListener("click", () => this.#show(!document.body.classList.contains("inspecting")));
-    document.addEventListener("keydown", ({ key }) => key === "Escape" && this.#show(false));
+    document.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !document.body.classList.contains("inspecting")) return;
+      // The answer behind the sheet goes on.
+      event.stopImmediatePropagation();
+      this.#show(false);
+    });
   }
 
-  /** Opens a tab, and the inspector where it is a sheet. */
+  /** Opens a tab, and the inspector where it is a sheet, and goes there. */
   open(name: TabName): void {
     this.#choose(name);
     if (isSheet()) this.#show(true);
+    this.#tabs.get(name)?.focus();
   }
 
   /** Chooses a tab; where the inspector is a sheet, it stays as it is. */
@@ -75,8 +81,13 @@ export class Inspector {
       this.#onSeen();
       this.#onSeen = () => {};
     }
+    const isThere = at("inspector").contains(document.activeElement);
     document.body.classList.toggle("inspecting", isShown);
     at("sheet").ariaExpanded = String(isShown);
+    // The conversation is behind the sheet: no key reaches it there.
+    at("talk").inert = isShown;
+    if (isShown) at("inspector").querySelector<HTMLElement>("[aria-selected=true]")?.focus();
+    else if (isThere) at("sheet").focus();
   }
 
   #choose(name: TabName): void {
@@ -93,11 +104,11 @@ export class Inspector {
   }
 
   #move(key: KeyboardEvent): void {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[key.key];
-    if (!step) return;
-    key.preventDefault();
     const now = TABS.findIndex((name) => this.#tabs.get(name)?.ariaSelected === "true");
-    const next = TABS[(now + step + TABS.length) % TABS.length] as TabName;
+    const wanted = { ArrowRight: now + 1, ArrowLeft: now - 1, Home: 0, End: -1 }[key.key];
+    if (wanted === undefined) return;
+    key.preventDefault();
+    const next = TABS[(wanted + TABS.length) % TABS.length] as TabName;
     this.#choose(next);
     this.#tabs.get(next)?.focus();
   }

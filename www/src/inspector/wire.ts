@@ -43,6 +43,7 @@ export class WireTab {
     this.#box.ariaLabel = "Lines of the wire; the arrow keys choose one";
     this.#detail.tabIndex = 0;
     this.#detail.hidden = true;
+    this.#detail.ariaLive = "polite";
     this.#space.append(this.#rows);
     this.#box.append(this.#space);
     // An update scrolls, too: it has drawn what is in view.
@@ -173,7 +174,7 @@ class Row {
 function shortened(raw: string): string {
   return raw
     .slice(0, 600)
-    .replace(/^(data: \{)"id":.*?"model":"[^"]*",/, "$1… ")
-    .replace('"choices":[{"index":0,"delta":', "")
-    .replace(/,"finish_reason":null\}\](?:,"usage":null)?\}$/, " …}");
+    .replace(/^(data: \{)"id":.*?"model":"[^"]*",/, "$1…")
+    .replace(/…"choices":\[\{"index":0,"delta":\{/, "…")
+    .replace(/\},"finish_reason":null\}\](?:,"usage":null)?\}$/, "}");
 }

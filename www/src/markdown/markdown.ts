@@ -112,6 +112,9 @@ export class Markdown {
       button.type = "button";
       button.addEventListener("click", () => {
         this.#showsAll = true;
+        // The button goes, but not its visitor.
+        this.element.tabIndex = -1;
+        this.element.focus({ preventScroll: true });
         this.update(this.#text, false);
       });
       this.#more = button;

@@ -92,11 +92,12 @@ function scoreBoard(compareAll: () => void): HTMLElement {
   const list = create("dl");
   for (const name of CLIENTS) {
     const entry = create("div", silent[name] > 0 ? "bad" : "good");
-    entry.append(create("dt", "", TITLES[name]), create("dd", "", String(silent[name])));
+    entry.append(create("dt", "", name), create("dd", "", String(silent[name])));
     list.append(entry);
   }
-  const words = `${troubles} ways for a stream to go wrong. In how many of them does a client lose words, or wait, and not say so?`;
-  board.append(create("p", "", words), list, button("Compare all, here", "chip", compareAll));
+  const words = create("p", "", `Silent losses in ${troubles} troubles:`);
+  words.title = "In so many of them a client loses words, or waits, and does not say so.";
+  board.append(words, list, button("Compare all, here", "chip", compareAll));
   return board;
 }
 
@@ -123,8 +124,8 @@ export function showColumns(compareAll: () => void): FirstView {
   at("again").append(
     button("Run it again", "chip", () => void runAll()),
     lines,
+    scoreBoard(compareAll),
   );
-  at("again").after(scoreBoard(compareAll));
   whenIdle(async () => {
     await init().catch(() => {});
     await nextTask();

@@ -14,9 +14,10 @@ export interface Bench {
   /** Cuts the connection under way, for a time in milliseconds. */
   cut(downFor: number): void;
   /** Opens a tab of the inspector. */
-  inspect(tab: "wire" | "trouble" | "race"): void;
+  inspect(tab: "wire" | "trouble"): void;
   /** Compares the three clients on a trouble, by the emulator's name for it. */
   compare(trouble: string): void;
+  /** Opens the race, and starts it. */
   race(): void;
 }
 
@@ -57,7 +58,6 @@ const EXPERIMENTS: readonly Experiment[] = [
     strong: "Race",
     rest: "three clients",
     run(bench) {
-      bench.inspect("race");
       bench.race();
     },
   },
@@ -94,6 +94,9 @@ const EXPERIMENTS: readonly Experiment[] = [
     },
   },
 ];
+
+/** Whether the address names one. */
+export const isExperiment = (): boolean => EXPERIMENTS.some(({ id }) => location.hash === `#${id}`);
 
 /** Offers the experiments, and runs the one that the address names. */
 export function offerExperiments(bench: Bench): void {
