@@ -269,7 +269,7 @@ export function trafficReport(found: Traffic): string {
   const { command, hosts, races, turns, once, load, many, framing, edge, held } = found;
   const [before, after] = load.map((value) => value.toFixed(1));
   const sections = [
-    `By \`${command}\` on ${new Date().toISOString().slice(0, 10)}; ${cpus()[0]?.model}, ${cpus().length} cores; ${hosts.map(({ name, version }) => `${name} ${version}`).join(", ")}; engine of ${engineBytes().length.toLocaleString("en")} bytes. Read ratios, not times. The machine's load average was ${before} before and ${after} after; much above 1 before means that others used it too. What is known of the bars that are missed is in [performance.md](performance.md#real-traffic).`,
+    `By \`${command}\` on ${new Date().toISOString().slice(0, 10)}; ${cpus()[0]?.model}, ${cpus().length} cores; ${hosts.map(({ name, version }) => `${name} ${version}`).join(", ")}; engine of ${engineBytes().length.toLocaleString("en")} bytes. Read ratios, not times. The machine's load average was ${before} before and ${after} after; much above 1 before means that others used it too. The bars that are missed are explained in [performance.md](performance.md#real-traffic).`,
     barTable(found),
     races.length > 0
       ? `Electron-shaped stream of 10,000 events; CPU of the whole process. A page slowed four times counts the time it is held up too.\n\n${raceTable(races)}`

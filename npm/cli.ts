@@ -49,7 +49,7 @@ A conversation in the terminal. With a pipe for input, one question and its answ
 
 chatwire doctor [FOLDER]
 
-Says which tool a project is built with, whether the engine will be found there, and the line to write. It ends with 1 where something
+Says which tool a project is built with, whether the engine will be found there, and the line to write. The command ends with 1 where something
 has to be written.
 
 chatwire keys list | create | limit ID | revoke ID

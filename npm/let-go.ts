@@ -8,7 +8,7 @@ interface Cancellable {
 }
 
 /**
- * Cancels a body, by its reader where it has one. Nobody waits for that, because some readers never settle it; that a host cannot
+ * Cancels a body, by its reader where it has one. The promise is not awaited, because some readers never settle it; that a host cannot
  * do it is the host's own affair.
  */
 export async function letGoOf(body: Cancellable | null | undefined, reason?: unknown): Promise<void> {

@@ -80,7 +80,7 @@ fn outcome_in_any_way(stream: &str) -> Value {
     whole
 }
 
-/// The index of the choice that an outcome is of: the only one's, else 0. What is handed out keeps the index as it was sent.
+/// The index of the choice that an outcome is of: the only one's, else 0. The output keeps the index as it was sent.
 fn main_choice(outcome: &Value) -> u64 {
     match outcome["completion"]["choices"].as_array().map(Vec::as_slice) {
         Some([only]) => only["index"].as_u64().unwrap_or(0),

@@ -186,7 +186,7 @@ function assistantTurns({ parts }: UIMessage): object[] {
       text += part.text;
     } else if (part.type.startsWith("tool-") || part.type === "dynamic-tool") {
       const { toolCallId: id, input, output, errorText, state } = part as unknown as ToolPart;
-      // A call whose arguments never came is none.
+      // A tool call whose arguments never came is left out.
       if (state === "input-streaming") continue;
       const name = part.type === "dynamic-tool" ? (part as { toolName: string }).toolName : part.type.slice(5);
       const content = errorText ?? (output === undefined ? "This call was not run." : textOf(output));

@@ -15,7 +15,7 @@ type Entry = readonly [token: string | undefined, grant: string | Grant | undefi
  *
  * @param tokens a list, or an object that says for each token who it is. In a list the caller is named by the
  * first digits of the token's hash.
- * @throws {ChatwireError} there is none, or one is empty, as a secret is that was not set
+ * @throws {ChatwireError} no token is given, or one is empty, as from a secret that was not set
  * @example
  * ```ts
  * authorize: bearerTokens([env.ACCESS_TOKEN]),
@@ -74,10 +74,10 @@ export interface Claims {
 
 /** Which JSON Web Tokens are let in. One of `jwks` and `secret` is needed. */
 export interface JwtOptions {
-  /** The public keys of whoever signs: where they are published, or the key set itself. */
+  /** The public keys of the service that signs: the URL of its key set, or the key set itself. */
   jwks?: string | URL | { keys: object[] };
   /**
-   * The secret shared with whoever signs (HS256, HS384, HS512), at least 32 characters.
+   * The secret shared with the service that signs (HS256, HS384, HS512), at least 32 characters.
    * @range at least 32 characters
    */
   secret?: string;
@@ -90,7 +90,7 @@ export interface JwtOptions {
    * @default 5
    */
   tolerance?: number;
-  /** The caller that the claims stand for; `null` lets nobody in. By default `{ caller: sub }`. */
+  /** The caller that the claims stand for; `null` refuses the request. By default `{ caller: sub }`. */
   grant?: (claims: Claims) => Awaitable<Grant | null>;
 }
 

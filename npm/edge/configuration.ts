@@ -300,7 +300,7 @@ function unpriced(upstreams: readonly Upstream[], provider?: string): string | u
   return found && `${found.name}/${found.model ?? "*"}`;
 }
 
-/** A budget over requests whose cost nobody knows would never be used up. */
+/** A budget needs prices: requests of unknown cost would never use it up. */
 function checkBudgets({ caller, providers = {} }: GatewayLimits, upstreams: readonly Upstream[]): void {
   const check = (where: string, plan: Plan | undefined, provider?: string) => {
     for (const name of ["costPerDay", "costPerMonth", "costTotal"] as const) {

@@ -21,7 +21,7 @@ export interface Outlet {
   close(): void;
   fail(error: Error): void;
   /**
-   * The reader counts as gone: nobody waits for it any more. Where its connection is lost, the server lets go of the body by
+   * The reader counts as disconnected, and no write waits for it any more. Where its connection is lost, the server lets go of the body by
    * itself, and some servers print an error that comes first: so it comes later.
    */
   abandon(isLost: boolean): void;

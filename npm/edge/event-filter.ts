@@ -81,7 +81,7 @@ export class EventFilter {
   #last = 0;
   readonly #finished = new Set<unknown>();
   #hasUsage = false;
-  /** `[DONE]` has passed: whatever follows is no part of the answer, and nobody counts it. */
+  /** `[DONE]` has passed: events that follow are not part of the answer, and are not counted. */
   #isDone = false;
 
   constructor({
@@ -215,7 +215,7 @@ export class EventFilter {
     if (isObject(value.usage)) this.#hasUsage = true;
   }
 
-  /** An event without a value is nobody's answer, but for a chunk that is cut off: its words are the provider's. */
+  /** An event without a JSON value is not part of an answer, except for a chunk that is cut off: its text is the provider's. */
   #text(text: string, data: string, bytes: Uint8Array): Uint8Array {
     // The hook sees objects: nothing else passes beside it.
     if (data.trim() === "[DONE]") this.#isDone = true;
@@ -251,7 +251,7 @@ export class EventFilter {
     return JSON.stringify(shown) === JSON.stringify(value) ? value : shown;
   }
 
-  /** A chunk, in which only an error's words are the provider's. The provider's key is nobody's word. */
+  /** A chunk, in which only an error's words are the provider's. The provider's key never passes. */
   #withPublicWords(value: Record<string, unknown>, choices: readonly unknown[]): unknown {
     const own = (given: Record<string, unknown>) =>
       Object.fromEntries(

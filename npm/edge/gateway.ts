@@ -426,7 +426,7 @@ async function pass(c: Context<Env>, path: string): Promise<Response> {
 /** W3C Trace Context, as far as it is well-formed. */
 function traceOf(request: Request): Record<string, string> {
   const parent = request.headers.get("traceparent") ?? "";
-  // Ids of zeros, and the version ff, are none.
+  // Ids of zeros, and the version ff, are not valid.
   if (!/^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}$/.test(parent)) return {};
   const state = request.headers.get("tracestate") ?? "";
   return { traceparent: parent, ...(/^[\x20-\x7e]{1,512}$/.test(state) && { tracestate: state }) };

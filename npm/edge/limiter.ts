@@ -100,7 +100,7 @@ export interface UsageRow {
   cost: number | null;
   /** How many of the requests have estimated numbers. */
   estimated: number;
-  /** How many of the requests have no numbers: nobody knows. */
+  /** How many of the requests have no known numbers. */
   unknown: number;
 }
 

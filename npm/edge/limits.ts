@@ -1,5 +1,5 @@
 /**
- * A gateway's limits that all isolates keep together: which leases a request needs, and what is answered when there is none.
+ * A gateway's limits that all isolates keep together: which leases a request needs, and the answer where a lease is not to be had.
  *
  * The state that requests share here is plain data; every message is sent by the request that it is about.
  */

@@ -200,7 +200,7 @@ export class Meter {
   /**
    * A request is over, however it ended.
    * @param answered when its headers arrived; one that never had any counts from now, for its server may have counted it
-   * @param tokens what it used; `null` where nobody knows, and what was reserved counts
+   * @param tokens what it used; `null` where that is not known, and the reserved amount counts
    */
   settle(id: string, answered: number | null, tokens: number | null, now: number): void {
     const known = this.#running.get(id);

@@ -227,7 +227,7 @@ export interface Grant {
 
 /**
  * Finds the caller of a request, or `null` if there is none known. The function gets the request without its body.
- * An error that it throws is answered with 503, and a grant that is malformed with 500: a failure lets nobody in.
+ * An error that it throws is answered with 503, and a grant that is malformed with 500: a failure admits no caller.
  */
 export type Authorize = (request: Request, env: Environment) => Awaitable<Grant | null>;
 

@@ -63,7 +63,7 @@ export function permitted(given: Params, policies: Policies, documented = DOCUME
   return Object.assign(params, forced);
 }
 
-/** Denied by nobody; and documented, or allowed by somebody. */
+/** Denied by no policy; and documented, or allowed by one. */
 function isAllowed(
   name: string,
   policies: readonly ParameterPolicy[],

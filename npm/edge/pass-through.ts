@@ -47,7 +47,7 @@ const TAIL_BYTES = 1024 * 1024;
 /** Of a whole answer, so much is read for its usage. */
 const WHOLE_BYTES = 16 * 1024 * 1024;
 
-/** Types of an answer: a page is none. */
+/** Content types of an answer, which a web page does not have. */
 const ANSWER = /^(?:text\/event-stream|application\/(?:[\w.-]+\+)?json|text\/plain)\b/i;
 
 /** A request that was let in. */
@@ -104,7 +104,7 @@ export async function passThrough(passing: Passing): Promise<Response> {
     key.busy--;
     const problem = problemOf(error, secretsOf(request.route.upstreams));
     const isUnanswered = attempt.isSent && (signal.aborted || problem.status === 504);
-    // A request that was refused is nobody's usage, whatever model it named.
+    // A refused request counts as no usage, whatever model it named.
     if (isUnanswered) record.note({ provider: upstream.name, upstreamModel: model });
     const asked = { promptTokens: isUnanswered ? promptTokensOf(params) : null, prices };
     const outcome = signal.aborted ? "aborted" : "error";

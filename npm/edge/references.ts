@@ -1,8 +1,8 @@
 /**
- * What a request names outside of itself: things that the provider has stored under the gateway's key, and addresses of its
+ * The references of a request to things outside of it: things that the provider has stored under the gateway's key, and addresses of its
  * network.
  *
- * All callers share that key. A file, a recording or an answer that one of them has stored is found by whoever sends its id, so
+ * All callers share that key. Any caller can read a file, a recording or an answer that another one has stored, by sending its id, so
  * ids are told apart from everything else by the names of their members, wherever they stand: `file_id`, `vector_store_ids`,
  * `audio: { id }`, an item that is nothing but its `id`. Schemas of tools and answers are not searched: names in them are the
  * caller's own.

@@ -135,7 +135,7 @@ class Opening {
   constructor(admitted: Admitted, record: OpenRecord) {
     this.#admitted = admitted;
     this.#record = record;
-    // When draining, a caller who leaves early has asked all the same.
+    // When draining, the request of a caller that disconnects early is still sent.
     if (admitted.configuration.onDisconnect !== "abort") return;
     if (admitted.signal.aborted) this.#leave();
     else admitted.signal.addEventListener("abort", this.#leave);

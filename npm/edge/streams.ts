@@ -316,7 +316,7 @@ export class ChatwireStreams {
     if (entry.endedAt === null) entry.isCut = true;
     this.#log.close(entry);
     if (entry.endedAt === null) await this.#close(entry, this.#lost(entry));
-    // Not told here: nobody is answered before this is done.
+    // The record is not handed over here, because no request is answered before this is done.
     if (!entry.isTold) await this.#storage.setAlarm(Date.now());
   }
 

@@ -60,7 +60,7 @@ function rawWords(raw: string): string | undefined {
   }
 }
 
-/** Members of an object that hold words of whoever sends it, and no answer of a model. */
+/** Members of an object that hold words of its sender, and not a model's answer. */
 export const WORDS: readonly string[] = [
   ...["error", "errors", "error_message", "detail", "details", "message", "msg", "title", "reason", "base_resp"],
 ];

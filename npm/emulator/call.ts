@@ -9,7 +9,7 @@ import type { Service } from "./ledger.ts";
 export interface Call {
   method: string;
   path: string;
-  /** `null` for a path that is nobody's. */
+  /** `null` for an unknown path. */
   service: Service | null;
   resource: "chat/completions" | "models" | null;
   headers: Headers;

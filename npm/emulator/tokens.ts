@@ -1,5 +1,5 @@
 /**
- * A simple, honest tokenizer: it is nobody's real vocabulary, and says so.
+ * A simple, honest tokenizer: its vocabulary is no real model's.
  *
  * Latin words of up to eight letters cost one token, longer ones one per five letters; with spaces and punctuation that
  * is about four characters a token. Cyrillic, Greek, Arabic and Hebrew cost one per three letters, Indic scripts one per

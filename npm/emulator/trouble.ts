@@ -74,7 +74,7 @@ export interface Trouble {
   "in-band-error"?: "data" | "event";
   /** No `[DONE]`. */
   "no-done"?: boolean;
-  /** The finish reason, whatever the answer was: `content_filter`, or one nobody has heard of. */
+  /** The finish reason, whatever the answer was: `content_filter`, or an unknown one. */
   finish?: string;
   /** No chunk with a finish reason. */
   "no-finish"?: boolean;

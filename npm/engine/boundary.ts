@@ -41,7 +41,7 @@ export interface EngineDecoderOptions {
   limits?: object;
   started?: number;
   attempts?: readonly object[];
-  /** Gives the request's body, asked for where nobody has counted its tokens. */
+  /** Gives the request's body. Called where the server has not counted its tokens. */
   prompt?: () => string;
   /** How many tokens the prompt has, where it is known and `prompt` is not. */
   promptTokens?: number;
@@ -67,7 +67,7 @@ export const END = 1; // length of what the host says of it, reason, now
 export const TICK = 2; // 0, readStarted, now
 /** Chooses what a push puts out, and leaves the deadlines in the report. */
 export const SET_OUTPUT = 3; // kind
-/** Says whether nobody has counted the prompt's tokens. Then `OUTCOME` estimates them, if it gets the request's body. */
+/** Says whether the prompt's tokens are still uncounted. Then `OUTCOME` estimates them, if it gets the request's body. */
 export const LACKS_USAGE = 4;
 /**
  * Puts out the outcome; before the end, its `usage` and `cost` so far. A long one comes in parts: says whether there is more, and

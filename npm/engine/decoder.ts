@@ -105,7 +105,7 @@ export class BodyDecoder {
 
   /** The outcome; before the end, what was used so far. */
   #report(engine: Part): Outcome {
-    // The request is read only where nobody else has counted its tokens, and once.
+    // The request is read only where the server has not counted its tokens, and once.
     if (this.#prompt) engine.call(LACKS_USAGE);
     const length = this.#prompt && says() ? put(this.#prompt()) : 0;
     this.#prompt = undefined;

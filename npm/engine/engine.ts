@@ -115,7 +115,7 @@ async function load(from: WasmSource | undefined): Promise<void> {
   }
 }
 
-/** The module of the spare; nothing where there is none. */
+/** The module of the spare; `undefined` where the entry has no spare. */
 async function spareModule(): Promise<CompiledModule | undefined> {
   const text = (await loadSpare?.())?.default;
   if (!text) return undefined;

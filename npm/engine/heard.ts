@@ -6,7 +6,7 @@ import type { ChatCompletionAssistantMessageParam, Outcome } from "../types.ts";
 import { heardOf } from "./engine.ts";
 
 /**
- * Cuts `outcome.message` after the last word that was heard whole. Tool calls come after the text: nobody heard them.
+ * Cuts `outcome.message` after the last word that was heard whole. Tool calls come after the text and are not spoken.
  * @param heard UTF-16 units of the text; below 0 or not a number stands for nothing
  */
 export function cutToHeard(outcome: Outcome, heard: number): void {

@@ -176,7 +176,7 @@ class Answer extends llm.LLMStream {
     return {
       model,
       messages: await this.chatCtx.toProviderFormat("openai"),
-      // Without it nobody knows what the answer cost.
+      // Without it the cost of the answer stays unknown.
       stream_options: { include_usage: true },
       ...(tools.length > 0 && {
         tools,

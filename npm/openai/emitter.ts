@@ -35,7 +35,7 @@ interface Listening {
 /**
  * Runs in the background from the next turn of the event loop on, so that listeners added at once hear everything.
  *
- * An error that nobody listens for, by `error` or by a promise such as `done()`, is an unhandled rejection.
+ * An error without a listener, for `error` or by a promise such as `done()`, is an unhandled rejection.
  */
 export class EventStream<Events extends BaseEvents> {
   /** Aborts the request. */

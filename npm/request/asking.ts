@@ -32,7 +32,7 @@ export class Asking {
 
   /**
    * The first good response.
-   * @throws {ErrorDescriptor} nobody gave one
+   * @throws {ErrorDescriptor} no server gave one
    */
   open(): Promise<Answer> {
     return this.#orElse(this.#talk.open());
@@ -43,7 +43,7 @@ export class Asking {
     return again || this.#others?.hasMore === true;
   }
 
-  /** An answer broke before anything of it was handed out. Gives the next; nothing where nobody else is asked. */
+  /** An answer broke before anything of it was handed out. Gives the next; `undefined` where no other server is asked. */
   again(outcome: Outcome): Promise<Answer> | undefined {
     const last = outcome.attempts.at(-1);
     if (last && outcome.error) last.reason = outcome.error.name;

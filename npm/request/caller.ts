@@ -303,7 +303,7 @@ export class Caller {
         return { asking: new Asking(this.#talk(body, call, own.signal, named, chosen), others), controller: own };
       };
       const answer = await loaded.race({ begin, after, scout, signal });
-      // Its first token is there: nobody takes its place any more.
+      // After its first token no other answer can take its place.
       return { ...prepared(answer), holds: false, again: undefined };
     } catch (thrown) {
       unlink();
@@ -458,7 +458,7 @@ export class Caller {
     }
   }
 
-  /** Says what looks wrong with a request where nobody else is told: each kind once. */
+  /** Says what looks wrong with a request on the console, where no hook takes it: each kind once. */
   #warn(warnings: readonly ErrorDetail[] = []): void {
     for (const { code, path, message } of warnings) {
       if (this.#warned.has(code)) continue;

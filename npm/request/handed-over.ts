@@ -1,5 +1,5 @@
 /**
- * A response whose body the caller reads: the same, and whoever has to know hears when its body is over.
+ * A response whose body the caller reads: the same response, with a callback for the end of its body.
  */
 import { asBytes } from "../engine/engine.ts";
 import { letGoOf } from "../let-go.ts";
@@ -28,7 +28,7 @@ export function handedOver(response: Response, over: () => void, signal: AbortSi
     // Not waited for: not every host's reader settles this.
     letGoOf(reader, reason);
   };
-  // One that fails while nobody is reading is over, too.
+  // A body that fails while no read is pending is over, too.
   reader.closed?.then(end, end);
   const stream = new ReadableStream({
     type: "bytes",

@@ -145,7 +145,7 @@ class Tap {
     letGoOf(this.#reader);
   }
 
-  /** @param isLast nobody reads after this one: what it leaves is cancelled, what it reads is not kept */
+  /** @param isLast no read follows this one: what it leaves is cancelled, what it reads is not kept */
   body(isLast: boolean): ReadableStream<Uint8Array> | null {
     const reader = this.#reader;
     if (!reader) return null;

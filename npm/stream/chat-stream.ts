@@ -196,7 +196,7 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
   /**
    * The stream as it came, byte for byte with its timing, as the text of a file: for `ChatStream.fromRecording`,
    * `npx chatwire replay`, and bug reports. A recording has the answer, and nothing of the request; keys are blotted out. Waits for
-   * the end, and reads the stream itself if nobody does.
+   * the end, and reads the stream itself if no loop does.
    * @throws {ChatwireError} the call was not made with `record: true`, or never had an answer
    * @example
    * ```ts

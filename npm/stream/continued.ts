@@ -9,7 +9,7 @@ import type { ChatCompletionAssistantMessageParam, Outcome, Seam, Usage } from "
 export function canContinue({ status, text, toolCalls, finishReason, completion, error }: Outcome): boolean {
   const isBroken = status === "truncated" || status === "stalled" || status === "error";
   const isOne = (completion?.choices.length ?? 1) <= 1;
-  // Nobody has time left after that.
+  // The time is up after that.
   const hasTime = error?.code !== "timeout.total";
   return isBroken && hasTime && isOne && text !== "" && toolCalls.length === 0 && finishReason === null;
 }

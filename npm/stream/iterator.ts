@@ -138,7 +138,7 @@ export class OutputIterator<T> implements AsyncIterator<T, undefined>, AsyncIter
   }
 }
 
-/** Has a stream read to its end: by whoever takes it in this turn, or else by itself. */
+/** Reads a stream to its end: by the consumer that takes it in this turn of the event loop, or else by itself. */
 export function readThrough(session: Session): Promise<Outcome> {
   if (!session.isTaken && !session.outcome) {
     // A later turn by a promise of its own: tests that fake the host's timers fake queueMicrotask too.

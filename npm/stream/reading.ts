@@ -20,7 +20,7 @@ const NEVER = Number.POSITIVE_INFINITY;
 const LINGER = 100;
 /** Milliseconds by which a timer is late where its host has slept, or was kept from running. */
 const JUMP = 5000;
-/** `#readStarted` while nobody waits for bytes. */
+/** `#readStarted` while no read is pending. */
 const IDLE = -1;
 /** In place of bytes: time has brought something out of the engine, and the read goes on. */
 const WOKEN: Read = { done: false };
@@ -167,7 +167,7 @@ export class Reading implements BodyReading {
   }
 
   /**
-   * The last event has come; nobody waits any more. A body that ends with it leaves its connection to the next request,
+   * The last event has come, and no read is pending any more. A body that ends with it leaves its connection to the next request,
    * one that the server keeps open is closed.
    */
   async #linger(): Promise<void> {
@@ -194,7 +194,7 @@ export class Reading implements BodyReading {
     this.#timerAt = NEVER;
     if (this.#outcome || this.#readStarted === IDLE) return; // nobody waits: a slow consumer is not a stall
     if (isLate && !this.#hasJumped) {
-      // Nobody was there to read what came meanwhile: the read gets its time once more.
+      // The process was suspended and could not read: the read gets its time once more.
       this.#hasJumped = true;
       this.#readStarted = now;
     }

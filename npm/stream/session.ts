@@ -13,7 +13,7 @@ import type { Outcome } from "../types.ts";
 import { Reading } from "./reading.ts";
 import type { BodyReading, Read, Source } from "./source.ts";
 
-/** Lets go of an answer that nobody reads any more. */
+/** Lets go of an answer that has no reader any more. */
 function letGo({ body, ended }: Source): void {
   ended?.();
   letGoOf(body);

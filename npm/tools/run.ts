@@ -94,7 +94,7 @@ export class ToolRun implements AsyncIterable<ToolRunEvent> {
     if (this.#isTaken) throw new ChatwireError("This run already has its one reader.");
     this.#isTaken = true;
     const events = this.#run();
-    // A generator that is left before its first step runs nothing, so nobody else would settle the outcome.
+    // A generator that is left before its first step runs nothing, so nothing else would settle the outcome.
     const leave = events.return;
     events.return = (value) => {
       const { steps, messages } = this.#state;
@@ -131,7 +131,7 @@ export class ToolRun implements AsyncIterable<ToolRunEvent> {
     this.#state.added.push(message);
   }
 
-  /** How it ended; never rejects. Runs by itself if nobody iterates. */
+  /** How it ended; never rejects. Runs by itself without a loop. */
   outcome(): Promise<ToolRunOutcome> {
     if (!this.#isTaken) {
       Promise.resolve().then(() => {

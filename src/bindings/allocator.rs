@@ -20,7 +20,7 @@ struct Blocks {
     end: Cell<usize>,
 }
 
-// SAFETY: this module is built for wasm32 without threads, so there is nobody to share it with.
+// SAFETY: this module is built for wasm32 without threads, so no other thread shares it.
 unsafe impl Sync for Blocks {}
 
 #[global_allocator]

@@ -17,7 +17,7 @@ const KEPT_CAPACITY: usize = 512 * 1024;
 /// State that would need a lock where there are threads.
 pub(super) struct Unshared<T>(pub(super) T);
 
-// SAFETY: this module is built for wasm32 without threads, so there is nobody to share it with.
+// SAFETY: this module is built for wasm32 without threads, so no other thread shares it.
 unsafe impl<T> Sync for Unshared<T> {}
 
 static INPUT: Unshared<UnsafeCell<[u8; INPUT_BYTES]>> = Unshared(UnsafeCell::new([0; INPUT_BYTES]));

@@ -139,7 +139,7 @@ impl Client {
     ) -> Result<ChatStream, Error> {
         let mut request = request.clone();
         request.stream = Some(true);
-        // Without it nobody knows what the answer cost.
+        // Without it the cost of the answer stays unknown.
         request.stream_options.get_or_insert_with(|| StreamOptions {
             include_usage: Some(true),
             ..StreamOptions::default()

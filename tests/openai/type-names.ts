@@ -139,7 +139,7 @@ export class Names {
     this.#root = root;
   }
 
-  /** What a path exports, such as `resources/chat`. Namespaces are entered as far as `enters` says. */
+  /** The exports of a path, such as `resources/chat`. Namespaces are entered as far as `enters` says. */
   at(path: string, enters: (name: TypeName) => boolean = () => true): TypeName[] {
     return [...this.#exportsOf(this.#scope(resolve(this.#root, path)), "", enters, 0)].sort((a, b) =>
       a.name < b.name ? -1 : 1,
@@ -157,7 +157,7 @@ export class Names {
 
   *#exportsOf(scope: Scope, prefix: string, enters: (name: TypeName) => boolean, depth: number): Generator<TypeName> {
     for (const from of scope.all) {
-      // What a file exports by name counts before what it passes on.
+      // The names that a file exports itself count before those that it re-exports.
       const isOwn = ({ name }: TypeName) => scope.exported.has(name.slice(prefix.length).split(".")[0] as string);
       const passed = this.#exportsOf(this.#scope(resolve(dirname(scope.file), from)), prefix, enters, depth);
       for (const one of passed) if (!isOwn(one)) yield one;

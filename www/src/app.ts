@@ -339,7 +339,7 @@ function listen(): void {
   });
 }
 
-/** What the first view asks of the rest. */
+/** The requests of the first view to the rest of the page. */
 export interface App {
   /** Compares the clients in all troubles. */
   compareAll(): void;
