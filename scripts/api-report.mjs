@@ -1,7 +1,7 @@
 /**
  * `npm run api`: writes tests/package/api/, the declarations of all that the package's entries export, without comments and
  * without what is private. A test compares it with what is built, so that a change of the public types is seen where it is made:
- * a line that is gone, or has changed, breaks somebody's program and belongs into the changelog.
+ * a line that is gone, or has changed, breaks programs that use it, and belongs into the changelog.
  *
  *     npm run api                 into tests/package/api, after a build
  */

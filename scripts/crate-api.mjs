@@ -1,6 +1,6 @@
 /**
  * `npm run api:crate`: compares the public API of the crate with the report in tests/package/api/crate.txt. A line
- * that is gone breaks somebody's program: it fails, and the version has to say so (a minor version below 1.0, a
+ * that is gone breaks programs that use it: it fails, and the version has to say so (a minor version below 1.0, a
  * major one above).
  *
  *     npm run api:crate               compares; minutes, because rustdoc reads the crate anew

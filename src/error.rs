@@ -327,7 +327,7 @@ impl Error {
         self.kind.name()
     }
 
-    /// Whether somebody else may answer where this server did not.
+    /// Whether another server may answer where this one did not.
     #[must_use]
     pub fn may_fall_back(&self) -> bool {
         self.trouble.fallback().is_some()

@@ -206,8 +206,8 @@ impl Trouble {
         matches!(self, Connection | Timeout | Server | Limit | Broken)
     }
 
-    /// By which word somebody else is asked: `connection`, `server`, `limit`, `quota`, `model`, `region` or `broken`. `None`
-    /// where nobody can help.
+    /// The word of `fallback[].on` for this trouble: `connection`, `server`, `limit`, `quota`, `model`, `region` or `broken`. `None`
+    /// where no other server can help.
     #[must_use]
     pub fn fallback(self) -> Option<&'static str> {
         Some(match self {

@@ -1,7 +1,7 @@
 //! Where a server writes how long to wait, and in which unit.
 //!
 //! `Retry-After` is a standard that few keep. The same time is written in headers that count a limit down, in a field of the
-//! error, in the headers of somebody else's answer that the error quotes, or in the sentence for people. All of it is read
+//! error, in the headers of another server's answer that the error quotes, or in the sentence for people. All of it is read
 //! here; [`Hints`](crate::policy::retry::Hints) puts it in order.
 
 use crate::json::{Kind, Malformed, Reader};

@@ -35,7 +35,7 @@ fn class(size: usize) -> u32 {
     (usize::BITS - (size - 1).leading_zeros()).max(SMALLEST)
 }
 
-// SAFETY: a block belongs to whoever it was given to until it is given back, then to its list; no two blocks overlap, since
+// SAFETY: a block belongs to its owner from `alloc` to `dealloc`, then to its list; no two blocks overlap, since
 // fresh memory is handed out once. Blocks are as strictly aligned as the largest alignment asked for anywhere, 16.
 unsafe impl GlobalAlloc for Blocks {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -54,7 +54,7 @@ unsafe impl GlobalAlloc for Blocks {
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         if let Some(list) = self.free.get(class(layout.size()) as usize) {
-            // SAFETY: the block is nobody's any more, and large enough for an address.
+            // SAFETY: the block has no owner any more, and is large enough for an address.
             unsafe { *block.cast::<*mut u8>() = list.get() };
             list.set(block);
         }
@@ -87,7 +87,7 @@ unsafe impl GlobalAlloc for Blocks {
 }
 
 impl Blocks {
-    /// Memory that nobody has had.
+    /// Memory that was never handed out.
     #[cold]
     fn fresh(&self, size: usize) -> *mut u8 {
         let mut start = self.fresh.get();

@@ -65,7 +65,7 @@ impl Decoder {
         self.put_out();
     }
 
-    /// Whether nobody has counted the prompt's tokens: then `outcome` estimates them from the request's body.
+    /// Whether the prompt's tokens are still uncounted: then `outcome` estimates them from the request's body.
     pub(super) fn lacks_usage(&self) -> bool {
         self.stream.lacks_usage()
     }

@@ -55,7 +55,7 @@ impl<'a> Options<'a> {
         ));
     }
 
-    /// Notes a problem that somebody else found.
+    /// Notes a problem that another part found.
     pub(super) fn note(&self, problem: Problem) {
         self.problems.borrow_mut().push(problem);
     }

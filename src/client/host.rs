@@ -101,7 +101,7 @@ pub(crate) async fn fetch(call: Call<'_>) -> Result<(web_sys::Response, Sent), L
     }
 }
 
-/// The reader of a body that is a stream and that nobody else reads.
+/// The reader of a body that is a stream without another reader.
 pub(crate) fn reader(body: Option<ReadableStream>) -> Option<ReadableStreamDefaultReader> {
     let body = body?;
     let can_read = Reflect::get(&body, &"getReader".into()).is_ok_and(|get_reader| get_reader.is_function());

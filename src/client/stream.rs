@@ -55,7 +55,7 @@ pub struct ChatStream {
     asking: Option<Asking>,
     /// The next answer on its way.
     coming: Option<Coming>,
-    /// Somebody may be asked once more, so nothing is handed out before the first token.
+    /// Another attempt may follow, so nothing is handed out before the first token.
     may_go_on: bool,
     client: Rc<Connection>,
 }
@@ -96,7 +96,7 @@ impl ChatStream {
         if has_body && self.reader.is_none() {
             return Err(Error::new(
                 ErrorKind::Protocol,
-                "The response's body is no stream, or somebody else reads it.",
+                "The response's body is not a stream, or has another reader.",
             ));
         }
         if self.reader.is_none() {
@@ -200,7 +200,7 @@ impl ChatStream {
                 }
                 Err(Lost::Failed(reason)) => self.decoder.lose(&reason, now),
                 Err(Lost::Aborted) => self.decoder.end(End::Aborted, now),
-                // The host has slept, and nobody was there to read what came: the same read gets its time once more.
+                // The host was suspended and could not read: the same read gets its time once more.
                 Err(Lost::TimedOut) if self.is_late(started, now) => {
                     self.has_jumped = true;
                     if let Some((promise, ..)) = read {
@@ -276,7 +276,7 @@ impl ChatStream {
         self.chunks.clear();
     }
 
-    /// Nobody answers any more. Where nobody was asked once more, the last answer stands as it is.
+    /// No server answers any more. Without another attempt, the last answer stands as it is.
     fn give_up(&mut self, error: Error) {
         if error.kind == ErrorKind::UserAbort {
             self.may_go_on = false;

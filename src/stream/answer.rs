@@ -172,7 +172,7 @@ impl Answer {
     /// The choice that an index means when it stands alone in its chunk. The index is a count of chunks where it is higher than any choice
     /// has, or goes up by one together with a new id while there is one choice.
     fn index_of_only(&mut self, index: u64, id: Field<'_>, ledger: &mut Ledger) -> Taken<u64> {
-        /// Nobody is asked for more choices.
+        /// No request asks for more choices.
         const MOST_CHOICES: u64 = 128;
         let before = std::mem::replace(&mut self.last_index, index);
         if !self.index_counts {

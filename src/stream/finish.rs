@@ -36,7 +36,7 @@ impl Finish {
     }
 }
 
-/// Whether a finish reason says that the server failed, in whatever spelling. Reasons nobody knows are none of these.
+/// Whether a finish reason says that the server failed, in whatever spelling. Unknown reasons are not among these.
 pub(super) fn is_failure(reason: &str) -> bool {
     const WORDS: [&str; 9] = [
         "error",

@@ -14,7 +14,7 @@ pub struct Totals {
     pub cached: u64,
     /// Output tokens.
     pub completion: u64,
-    /// Calls whose tokens nobody counted.
+    /// Calls whose tokens were not counted.
     pub uncounted: u64,
     /// Calls whose tokens are an estimate.
     pub estimated: u64,

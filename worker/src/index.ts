@@ -31,7 +31,7 @@ import {
 export interface Env extends ProviderEnv, PageEnv, DoorEnv {
   /** The largest request body in bytes, 4 MiB when it is left out. */
   MAX_BODY_BYTES?: string;
-  /** Keeps answers. Without it, whoever leaves has stopped theirs. */
+  /** Keeps answers. Without it, a page that disconnects has stopped its answer. */
   STREAMS?: StreamsNamespace;
   /** `short` logs a line for people in place of each usage record. */
   LOG?: string;
@@ -55,7 +55,7 @@ function gatewayTo(id: ProviderName, variant: Variant): Gateway {
       ...(authorize && { authorize }),
       ...(maxBodyBytes && { maxBodyBytes }),
       ...(limiter && { limiter }),
-      // A page whose network failed comes back; whoever presses Stop says so.
+      // A page whose network failed resumes its stream; a page whose user pressed Stop says so.
       ...(streams ? { streams, onDisconnect: "durable" } : { onDisconnect: "abort" }),
       onUsage: (record) => console.log(env.LOG === "short" ? lineOf(record) : JSON.stringify(record)),
     };

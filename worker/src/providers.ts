@@ -57,7 +57,7 @@ export function settingsOf(env: ProviderEnv, id: ProviderName, variant: Variant)
   return {
     provider: id,
     ...(isHub && { endpoint: variant }),
-    // The page, or whoever calls, tries again.
+    // The page, or another caller, retries.
     maxRetries: 0,
     ...(apiKey
       ? { apiKey, ...(url && { baseURL: isHub ? `${url}/${variant}` : url }) }

@@ -319,7 +319,7 @@ function listen(): void {
   voice.addEventListener("change", () => {
     if (!voice.checked) talk.mute();
   });
-  // A browser would go on speaking to nobody.
+  // The browser would go on speaking after the page is gone.
   addEventListener("pagehide", () => talk.stop());
   picker.addEventListener("change", () => use(picker.value));
   at("speaks").hidden = !canSpeak;

@@ -361,7 +361,7 @@ fn is_whole(text: &str) -> bool {
 
 /// JSON that a tool can use in place of text that is none, or a string that holds it.
 fn better(text: &str) -> Option<String> {
-    /// Nobody encodes JSON more often than this.
+    /// No server encodes JSON more often than this.
     const MOST: u8 = 4;
     if is_whole(text) {
         return None;

@@ -227,7 +227,7 @@ impl ToolCalls {
         let is_blank = item.is_blank();
         let at = match self.find(&item, &id, &name) {
             Some(at) => at,
-            // Nothing of a call that nobody heard of.
+            // Nothing of a call that was never handed out.
             None if is_blank => return Ok(false),
             None => self.open(item.index, ledger)?,
         };
