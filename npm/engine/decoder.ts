@@ -50,6 +50,8 @@ export class BodyDecoder {
 
   /** Once the first text, reasoning or tool call has come. */
   hasToken = false;
+  /** Is told of it, unless the body is a document. */
+  onToken: (() => void) | undefined;
 
   #engine: Part | undefined;
   #patience = Number.POSITIVE_INFINITY;
@@ -178,7 +180,10 @@ export class BodyDecoder {
     const isDecided = says();
     const text = output();
     let pushed: PushOutput = this.#shape && text !== "" ? this.#shape(text) : text;
-    this.hasToken ||= hasToken();
+    if (!this.hasToken && hasToken()) {
+      this.hasToken = true;
+      if (!this.isDocument) this.onToken?.();
+    }
     if (this.#held !== undefined) {
       pushed = joined(this.#held, pushed);
       const isHeld = !this.hasToken && !isDecided;

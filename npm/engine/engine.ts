@@ -181,6 +181,11 @@ class Instance {
   report = new Uint32Array(0);
   deadlines = new Float64Array(0);
   isBroken = false;
+  /** Frees the parts whose owners are gone. */
+  readonly forgotten =
+    typeof FinalizationRegistry === "undefined"
+      ? undefined
+      : new FinalizationRegistry<number>((number) => freeIn(this, number));
 
   constructor(make: Make) {
     this.#make = make;
@@ -271,10 +276,14 @@ export function place(chunk: Uint8Array): void {
 }
 
 const encoder = new TextEncoder();
+/** Holds what is put, where it is short: a buffer of its own for each would be garbage at once. */
+const short = new Uint8Array(4096);
 
 /** Gives text to the next engine call, and says how many bytes it is. */
 export function put(text: string): number {
-  pending = encoder.encode(text);
+  // A UTF-16 unit is three bytes at the most.
+  pending =
+    text.length * 3 > short.length ? encoder.encode(text) : short.subarray(0, encoder.encodeInto(text, short).written);
   return pending.length;
 }
 
@@ -295,12 +304,6 @@ export function answer<T>(): T {
   return JSON.parse(output()) as T;
 }
 
-/** Frees the parts whose owners are gone. */
-const forgotten =
-  typeof FinalizationRegistry === "undefined"
-    ? undefined
-    : new FinalizationRegistry<[Instance, number]>(([instance, number]) => freeIn(instance, number));
-
 function freeIn(instance: Instance, number: number): void {
   try {
     instance.exports.free(number);
@@ -317,7 +320,7 @@ export class Part {
   constructor(instance: Instance, number: number) {
     this.#instance = instance;
     this.#number = number;
-    forgotten?.register(this, [instance, number], this);
+    instance.forgotten?.register(this, number, this);
   }
 
   /** Its instance has trapped: a new part is the better one. */
@@ -343,7 +346,7 @@ export class Part {
   }
 
   free(): void {
-    forgotten?.unregister(this);
+    this.#instance.forgotten?.unregister(this);
     freeIn(this.#instance, this.#number);
     this.#number = 0;
   }

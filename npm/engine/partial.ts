@@ -63,7 +63,8 @@ interface PartialEvent extends PartialEdits {
 
 /** The values of one stream: of each choice's content, and of the arguments of each tool call. */
 export class PartialValues {
-  readonly #values = new Map<string, PartialValue>();
+  /** Made for the first: most streams have none. */
+  #values: Map<string, PartialValue> | undefined;
 
   /** Puts values in the place of their edits, and the event in the place of a text alone. */
   grow(events: unknown[]): unknown[] {
@@ -76,6 +77,7 @@ export class PartialValues {
 
   #apply({ type, edits, open, ...where }: PartialEvent): object {
     const key = `${where.choice}:${where.index}`;
+    this.#values ??= new Map();
     const value = this.#values.get(key) ?? new PartialValue();
     this.#values.set(key, value);
     return { type, ...where, value: value.apply({ edits, open }) };

@@ -406,7 +406,9 @@ export class Caller {
     const requestId = decoder.requestId ?? null;
     // A body that the host could only read whole says so.
     const { verdict } = (response.body ?? {}) as Pick<Answer, "verdict">;
-    const answer = { response, requestId, body: response.body, decoder, sent, holds, ended, left, signal, verdict };
+    const settled = () => conversation.free();
+    const read = { body: response.body, decoder, sent, holds, settled, ended, left, signal, verdict };
+    const answer = { response, requestId, ...read };
     const stream = call.stream ? this.#keptIn(response, known) : undefined;
     if (!stream) return answer;
     const kept = keep(
@@ -537,10 +539,14 @@ function follow(signal: AbortSignal | null | undefined, controller: AbortControl
 function scout(answer: Answer, body: Answer["body"], signal: AbortSignal): Promise<Outcome | undefined> {
   return new Promise((resolve, reject) => {
     const decoder = new BodyDecoder(answer.decoder);
-    const reading = new Reading(body, decoder, signal, (outcome) => {
+    const leave = () => reading.abort();
+    signal.addEventListener("abort", leave);
+    const reading = new Reading(body, decoder, (outcome) => {
+      signal.removeEventListener("abort", leave);
       resolve(outcome);
       return false;
     });
+    if (signal.aborted) leave();
     const read = async () => {
       while (!decoder.outcome) {
         const [result, cause] = await reading.read().then(

@@ -3,7 +3,7 @@
  */
 import { type Action, type ActionResult, type Broken, type EngineDecoderOptions, STEP } from "../engine/boundary.ts";
 import { answer, asBytes, type Part, put } from "../engine/engine.ts";
-import { ChatwireError, type ErrorDescriptor, reasonOf } from "../errors.ts";
+import { aborted, ChatwireError, type ErrorDescriptor, reasonOf } from "../errors.ts";
 import { letGoOf } from "../let-go.ts";
 import type { ClientOptions, Hooks } from "../options.ts";
 import type { FetchInit } from "../types.ts";
@@ -105,6 +105,8 @@ export class Conversation {
       let result: ActionResult;
       try {
         result = await this.#act(action);
+        // The caller has left meanwhile, and the engine's part is gone.
+        if (this.isFree) throw aborted(this.#signal.reason);
       } catch (thrown) {
         this.free();
         letGoOf(this.#response?.body);

@@ -47,11 +47,7 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
    * A stream is made by `create` and `stream`, `ChatStream.fromReadableStream` and `ChatStream.fromRecording`.
    * @internal
    */
-  constructor(
-    source: Source | Promise<Source>,
-    controller: AbortController = new AbortController(),
-    resumeId: string | null = null,
-  ) {
+  constructor(source: Source | Promise<Source>, controller?: AbortController, resumeId: string | null = null) {
     this.#session = new Session(source, controller);
     this.#resumeId = resumeId;
   }

@@ -36,7 +36,6 @@ export class Reading implements BodyReading {
   readonly #decoder: BodyDecoder;
   readonly #body: ReadableStream<Uint8Array> | null;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
-  readonly #signal: AbortSignal;
   readonly #ended: Ended;
   /** The output that came out of the engine between two reads, on a timeout or an abort. */
   #rest: PushOutput = "";
@@ -49,19 +48,16 @@ export class Reading implements BodyReading {
   readonly #isWoken: boolean;
   /** The read that goes on, and how to wake its reader. */
   #pending: Promise<Read> | undefined;
-  #awaken: (read: Read) => void = () => {};
+  #awaken: ((read: Read) => void) | undefined;
   #isSettled = false;
 
   /**
    * @param decoder is freed at the end
-   * @param signal aborts the reading; listened to until the end
    * @param ended is told once how it ended
    */
-  constructor(body: ReadableStream<Uint8Array> | null, decoder: BodyDecoder, signal: AbortSignal, ended: Ended) {
+  constructor(body: ReadableStream<Uint8Array> | null, decoder: BodyDecoder, ended: Ended) {
     this.#decoder = decoder;
-    this.#signal = signal;
     this.#ended = ended;
-    signal.addEventListener("abort", this.abort);
     this.#body = body;
     try {
       this.#reader = body?.getReader();
@@ -70,7 +66,6 @@ export class Reading implements BodyReading {
     }
     // Silence brings sentences out while a read goes on. Else only the end does, and a standard reader's cancel settles its read.
     this.#isWoken = decoder.speaks || !isStandard(this.#reader);
-    if (signal.aborted) this.abort();
   }
 
   get #outcome(): Outcome | undefined {
@@ -133,7 +128,7 @@ export class Reading implements BodyReading {
   readonly abort = (): void => {
     if (this.#isSettled) return;
     this.#rest = this.#after(this.#decoder.end(ABORTED, performance.now()));
-    this.#awaken(WOKEN);
+    this.#awaken?.(WOKEN);
   };
 
   /** The output of a timeout or an abort, for a reader that had no read pending. */
@@ -147,7 +142,7 @@ export class Reading implements BodyReading {
     const outcome = this.#outcome;
     if (outcome && !this.#isSettled) {
       this.#isSettled = true;
-      this.#release();
+      clearTimeout(this.#timer);
       if (outcome.status !== "complete") this.#cancel();
       if (this.#ended(outcome)) {
         this.#rest = "";
@@ -155,11 +150,6 @@ export class Reading implements BodyReading {
       }
     }
     return this.#rest.length > 0 ? joined(this.rest(), pushed) : pushed;
-  }
-
-  #release(): void {
-    clearTimeout(this.#timer);
-    this.#signal.removeEventListener("abort", this.abort);
   }
 
   #cancel(): void {
@@ -202,7 +192,7 @@ export class Reading implements BodyReading {
     if (this.#decoder.deadline(started) <= now) {
       this.#rest = this.#after(this.#decoder.tick(started, now));
       if (this.#outcome) this.#cancel();
-      if (this.#outcome || this.#rest.length > 0) this.#awaken(WOKEN);
+      if (this.#outcome || this.#rest.length > 0) this.#awaken?.(WOKEN);
     }
     const due = this.#decoder.deadline(started);
     if (due < NEVER) this.#wakeAt(due, now);

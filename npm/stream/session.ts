@@ -11,7 +11,7 @@ import { APIUserAbortError, aborted, ChatwireError, toError, unopened, withOutco
 import { letGoOf } from "../let-go.ts";
 import type { Outcome } from "../types.ts";
 import { Reading } from "./reading.ts";
-import type { BodyReading, Read, Source } from "./source.ts";
+import type { BodyReading, Ended, Read, Source } from "./source.ts";
 
 /** Lets go of an answer that has no reader any more. */
 function letGo({ body, ended }: Source): void {
@@ -20,7 +20,6 @@ function letGo({ body, ended }: Source): void {
 }
 
 export class Session {
-  readonly controller: AbortController;
   /** There once the answer's headers are, as are `decoder` and `reading`. */
   source: Source | undefined;
   decoder: BodyDecoder | undefined;
@@ -28,10 +27,13 @@ export class Session {
   outcome: Outcome | undefined;
   /** Resolves once `outcome` is there, or `reading` and what its reader needs. */
   opened: Promise<void> | undefined;
-  /** Resolves with the outcome; never rejects. */
-  readonly ended: Promise<Outcome>;
 
-  #settle: (outcome: Outcome) => void = () => {};
+  /** Made where somebody asks for it, as is the promise of the outcome: most streams need neither. */
+  #controller: AbortController | undefined;
+  /** Ends what goes on: the opening, or the reading. */
+  #leave: (() => void) | undefined;
+  #ended: Promise<Outcome> | undefined;
+  #settle: ((outcome: Outcome) => void) | undefined;
   /** The stream has its one reader. */
   isTaken = false;
   #kind: OutputKind | undefined;
@@ -42,13 +44,36 @@ export class Session {
   #bytes: Uint8Array[] = [];
   #bytesOf: BodyReading | undefined;
 
-  constructor(source: Source | Promise<Source>, controller: AbortController) {
-    this.controller = controller;
-    this.ended = new Promise((resolve) => {
-      this.#settle = resolve;
-    });
+  /** @param controller its abort leaves the stream; without one the stream has its own */
+  constructor(source: Source | Promise<Source>, controller?: AbortController) {
+    if (controller) this.#listenTo(controller);
     if (source instanceof Promise) this.opened = this.#open(source);
     else this.#begin(source);
+  }
+
+  /** Its abort leaves the stream. */
+  get controller(): AbortController {
+    return this.#controller ?? this.#listenTo(new AbortController());
+  }
+
+  #listenTo(controller: AbortController): AbortController {
+    this.#controller = controller;
+    controller.signal.addEventListener("abort", this);
+    return controller;
+  }
+
+  /** Leaves if the signal was aborted. */
+  handleEvent(): void {
+    if (this.#controller?.signal.aborted) this.#leave?.();
+  }
+
+  /** Resolves with the outcome; never rejects. */
+  get ended(): Promise<Outcome> {
+    this.#ended ??= new Promise((resolve) => {
+      this.#settle = resolve;
+      if (this.outcome) resolve(this.outcome);
+    });
+    return this.#ended;
   }
 
   /**
@@ -56,13 +81,10 @@ export class Session {
    * @param broken how the source ended that this one takes the place of
    */
   async #open(source: Promise<Source | undefined>, broken?: Outcome): Promise<void> {
-    const { signal } = this.controller;
-    let leave = () => {};
     const left = new Promise<never>((_, reject) => {
-      leave = () => reject(aborted(signal.reason));
-      signal.addEventListener("abort", leave);
+      this.#leave = () => reject(aborted(this.controller.signal.reason));
     });
-    if (signal.aborted) leave();
+    this.handleEvent();
     try {
       const next = await Promise.race([source, left]);
       if (next) return this.#begin(next);
@@ -80,8 +102,6 @@ export class Session {
         (late) => late && letGo(late),
         () => {},
       );
-    } finally {
-      signal.removeEventListener("abort", leave);
     }
   }
 
@@ -107,13 +127,14 @@ export class Session {
       return false;
     };
     this.source = source;
-    const { signal } = this.controller;
     try {
       const decoder = new BodyDecoder(source.decoder, source.recorder, source.holds);
       this.decoder = decoder;
       this.#output?.(decoder);
       if (source.preamble && this.#kind === EVENTS) decoder.begin(source.preamble);
-      const reading = source.reading?.(decoder, signal, ended) ?? new Reading(source.body, decoder, signal, ended);
+      decoder.onToken = source.settled;
+      this.#leave = undefined;
+      const reading = source.reading?.(decoder, this.controller.signal, ended) ?? this.#read(source, decoder, ended);
       if (!isOver || this.outcome) this.reading = reading;
     } catch (thrown) {
       const outcome = unopened(toError(thrown));
@@ -123,12 +144,21 @@ export class Session {
     }
   }
 
+  /** Reads the body by the engine's own loop. */
+  #read({ body }: Source, decoder: BodyDecoder, ended: Ended): Reading {
+    const reading = new Reading(body, decoder, ended);
+    if (!decoder.outcome) this.#leave = reading.abort;
+    this.handleEvent();
+    return reading;
+  }
+
   #end(outcome: Outcome): void {
     if (this.outcome) return;
+    this.#leave = undefined;
     if (this.#heard !== undefined) cutToHeard(outcome, this.#heard);
     outcome.resumed = this.source?.kept?.resumed ?? 0;
     this.outcome = outcome;
-    this.#settle(outcome);
+    this.#settle?.(outcome);
   }
 
   /** Becomes the one reader, and chooses the output of each push. */
@@ -187,8 +217,7 @@ export class Session {
 
   /** Leaves. The request is cancelled, the outcome is `aborted`; without effect once it has ended. */
   abort(reason?: unknown): void {
-    if (this.outcome) return;
-    this.controller.abort(reason);
+    if (!this.outcome) this.controller.abort(reason);
   }
 }
 

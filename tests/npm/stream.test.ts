@@ -491,3 +491,39 @@ test("leaving_the_frames_cancels_and_an_error_comes_after_the_last_frame", async
   assert.ok(error instanceof TruncatedError);
   assert.equal(texts.at(-1), "half");
 });
+
+test("a_stream_of_a_body_is_left_by_its_controller_whenever_that_is_asked_for", async () => {
+  alive.clear(); // those that other tests have left
+  for (const when of ["before it is open", "in a read"] as const) {
+    const { response } = serve([says("a")], { after: "silence" });
+    const stream = ChatStream.fromReadableStream(response.body as ReadableStream<Uint8Array>);
+    const texts: string[] = [];
+    const read = (async () => {
+      for await (const text of stream.textStream) texts.push(text);
+    })();
+    if (when === "in a read") await until(() => texts.length > 0);
+    stream.controller.abort();
+    await read;
+    assert.equal((await stream.outcome()).status, "aborted", when);
+    assert.equal(stream.controller.signal.aborted, true);
+  }
+  const { response } = serve([says("a")], { after: "silence" });
+  const left = ChatStream.fromReadableStream(response.body as ReadableStream<Uint8Array>);
+  left.abort();
+  assert.equal((await left.outcome()).status, "aborted");
+  assert.equal(left.controller.signal.aborted, true);
+  await until(() => alive.size === 0);
+});
+
+test("what_could_ask_again_is_let_go_of_with_the_first_token", async () => {
+  alive.clear();
+  const { stream } = open([": nothing yet\n\n", says("a")], "silence");
+  const seen: number[] = [];
+  for await (const _ of stream.textStream) {
+    seen.push(alive.size);
+    break;
+  }
+  // The decoder alone; the client's own part lives on.
+  assert.deepEqual(seen, [1]);
+  await stream.outcome();
+});
