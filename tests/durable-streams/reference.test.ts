@@ -29,7 +29,8 @@ async function breakingLine(to: number) {
   const server = createServer((near) => {
     connections++;
     const far = connect(to, "127.0.0.1");
-    let left = 1500 + random(9000);
+    // Longer each time: an offset leads to the end of a response alone, so a response has to come whole at last.
+    let left = 1500 + random(9000) + 200 * connections;
     for (const socket of [near, far]) {
       socket.on("error", () => {});
       socket.on("close", () => {
