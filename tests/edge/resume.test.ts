@@ -99,6 +99,26 @@ describe("a stream of a gateway that keeps it", { timeout: 120_000 }, () => {
     assert.deepEqual([record?.outcome, record?.completionTokens, record?.estimated], ["complete", 2, false]);
   });
 
+  it("is found by an id that its page has chosen, after a reload that came before the headers", async () => {
+    const requests = keeping.emulator.ledger.requests;
+    const resumeId = crypto.randomUUID();
+    const page = clientOf().chat.completions.stream(ask("Echo: one two three [emulator: slow-headers=1500]"), {
+      resumeId,
+    });
+    const left = page.outcome();
+    await until(() => keeping.emulator.ledger.requests > requests);
+    page.abort();
+    assert.equal((await left).status, "aborted");
+    const outcomes = [clientOf(), clientOf()].map((client) => client.chat.completions.resume(resumeId).outcome());
+    for (const { status, text } of await Promise.all(outcomes)) {
+      assert.deepEqual([status, text], ["complete", "one two three"]);
+    }
+    const { error } = await clientOf("bob").chat.completions.resume(resumeId).outcome();
+    assert.ok(error instanceof NotFoundError);
+    assert.equal(keeping.emulator.ledger.requests, requests + 1);
+    assert.equal((await keeping.sink.recorded(1))[0]?.outcome, "complete");
+  });
+
   it("is truncated when the gateway's object restarts", async () => {
     const stream = clientOf().chat.completions.stream(ask("Count to 1000 [emulator: tps=200]"));
     const pieces = stream.textStream[Symbol.asyncIterator]();

@@ -238,7 +238,7 @@ it("a_location_elsewhere_is_not_followed", async () => {
 it("a_protocol_that_is_not_known_is_refused_when_the_client_is_made", () => {
   assert.throws(
     () => new Chatwire({ baseURL: "/v1", resume: "durable" as never }),
-    /resume is one of chatwire, llama-server/,
+    /resume must be one of chatwire, llama-server/,
   );
 });
 
