@@ -36,13 +36,14 @@ const SPARE =
 const COPY =
   "to load the smaller file, copy node_modules/chatwire/dist/wasm/chatwire.wasm to where the page's scripts look for it";
 
+const WITH_VITE = "the engine is found: pages get it as Vite gives it, and the server reads the file in the package.";
+const SCRIPT = "the engine is found as a script, through the condition react-native.";
+const POLYFILL = 'where the host has no TextDecoder, before chatwire: import "fast-text-encoding"';
+const POLICY = "where a page has a Content-Security-Policy, in its script-src: 'wasm-unsafe-eval'";
+
 const TOOLS: Tool[] = [
-  {
-    name: "React Native",
-    of: "react-native",
-    found: "the engine is found as a script, through the condition react-native.",
-    option: 'in a bundler without that condition: import … from "chatwire/js"',
-  },
+  { name: "Expo", of: "expo", found: SCRIPT, option: POLYFILL },
+  { name: "React Native", of: "react-native", found: SCRIPT, option: POLYFILL },
   {
     name: "Next",
     of: "next",
@@ -50,6 +51,28 @@ const TOOLS: Tool[] = [
     option: 'in next.config, for its Node routes: serverExternalPackages: ["chatwire"]',
   },
   { name: "Angular", of: "@angular/core", found: SPARE },
+  { name: "SvelteKit", of: "@sveltejs/kit", found: WITH_VITE },
+  { name: "Astro", of: "astro", found: WITH_VITE },
+  { name: "React Router", of: "@react-router/dev", found: WITH_VITE },
+  { name: "Remix", of: "@remix-run/dev", found: WITH_VITE },
+  {
+    name: "Nuxt",
+    of: "nuxt",
+    found: WITH_VITE,
+    option: "for Cloudflare, in nuxt.config: nitro: { experimental: { wasm: true } }",
+  },
+  {
+    name: "Nitro",
+    of: "nitropack",
+    found: "the engine is found.",
+    option: "for Cloudflare, in nitro.config: experimental: { wasm: true }",
+  },
+  {
+    name: "Electron",
+    of: "electron",
+    found: "the engine is found in its main process, as in Node; a page gets it as its bundler gives it.",
+    option: POLICY,
+  },
   { name: "Vitest", of: "vitest", found: "the engine is found." },
   {
     name: "Jest with jsdom",
@@ -77,6 +100,11 @@ const TOOLS: Tool[] = [
   { name: "Rollup", of: "rollup", found: SPARE, option: COPY },
   { name: "Rolldown", of: "rolldown", found: SPARE, option: COPY },
   { name: "esbuild", of: "esbuild", found: SPARE, option: COPY },
+  {
+    name: "Bun",
+    of: "@types/bun",
+    found: "the engine is found: Bun reads the file, and what bun build makes has its spare.",
+  },
   { name: "tsx", of: "tsx", found: "the engine is found." },
   { name: "ts-node", of: "ts-node", found: "the engine is found." },
 ];
@@ -111,6 +139,9 @@ export function diagnose(folder: string): Diagnosis {
     lines.push(line);
   };
   const manifest = read<Manifest>(join(folder, "package.json"));
+  const isOfDeno = ["deno.json", "deno.jsonc"].some((name) => existsSync(join(folder, name)));
+  if (isOfDeno) lines.push("Deno: the engine is found, and no permission is needed for it.");
+  if (!manifest && isOfDeno) return { lines, isWell };
   if (!manifest)
     return { lines: ["There is no package.json here: run this in the folder of a project."], isWell: false };
 
@@ -128,8 +159,14 @@ export function diagnose(folder: string): Diagnosis {
     if (line && !isWritten) bad(`  Write ${line}.`);
     if (option) lines.push(`  Optional: ${option}.`);
   }
+  const isOfBun = ["bun.lock", "bun.lockb", "bunfig.toml"].some((name) => existsSync(join(folder, name)));
+  if (isOfBun && !seen.has("@types/bun")) {
+    seen.add("@types/bun");
+    lines.push(`Bun: ${TOOLS.find(({ name }) => name === "Bun")?.found}`);
+  }
   extension(folder, lines, bad);
-  if (seen.size === 0) {
+  tauri(folder, lines, bad);
+  if (seen.size === 0 && !isOfDeno) {
     lines.push(
       "No bundler is named in package.json: Node, Bun and Deno find the engine; a page needs an import map, or one of the tools of docs/runtimes.md.",
     );
@@ -176,5 +213,18 @@ function extension(folder: string, lines: string[], bad: (line: string) => void)
         `  Write into manifest.json: "content_security_policy": { "extension_pages": "script-src 'self' 'wasm-unsafe-eval'" }.`,
       );
     }
+  }
+}
+
+/** A window of Tauri is a page, whose policy is in the configuration; without one there is none. */
+function tauri(folder: string, lines: string[], bad: (line: string) => void): void {
+  const found = read<{ app?: { security?: { csp?: unknown } } }>(join(folder, "src-tauri", "tauri.conf.json"));
+  if (!found) return;
+  lines.push("Tauri: its windows get the engine as the bundler of the page gives it.");
+  const policy = found.app?.security?.csp;
+  if (policy && !/wasm-unsafe-eval/.test(JSON.stringify(policy))) {
+    bad(
+      "  Write into src-tauri/tauri.conf.json, in app.security.csp: script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' and the server's origin.",
+    );
   }
 }

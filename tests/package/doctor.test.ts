@@ -61,6 +61,65 @@ const cases: [what: string, files: Record<string, object>, isWell: boolean, said
     true,
     /Browser extension/,
   ],
+  [
+    "SvelteKit",
+    { "package.json": { devDependencies: { "@sveltejs/kit": "^3.2.0", vite: "8" } } },
+    true,
+    /SvelteKit 3: .*as Vite gives it.*\nVite 8/,
+  ],
+  ["Astro", { "package.json": { dependencies: { astro: "^7" } } }, true, /Astro 7: the engine is found/],
+  [
+    "React Router",
+    { "package.json": { devDependencies: { "@react-router/dev": "8.4.0" } } },
+    true,
+    /React Router 8: the engine is found/,
+  ],
+  ["Remix", { "package.json": { devDependencies: { "@remix-run/dev": "^2" } } }, true, /Remix 2: the engine is found/],
+  [
+    "Nuxt",
+    { "package.json": { dependencies: { nuxt: "^4" } } },
+    true,
+    /Nuxt 4: .*\n {2}Optional: for Cloudflare, in nuxt\.config: nitro: \{ experimental: \{ wasm: true \} \}/,
+  ],
+  [
+    "Nitro",
+    { "package.json": { devDependencies: { nitropack: "^2" } } },
+    true,
+    /Nitro 2: .*\n {2}Optional: for Cloudflare, in nitro\.config: experimental/,
+  ],
+  ["Angular", { "package.json": { dependencies: { "@angular/core": "^22" } } }, true, /Angular 22: .*its spare/],
+  [
+    "Expo",
+    { "package.json": { dependencies: { expo: "~57.0.0", "react-native": "0.90.0" } } },
+    true,
+    /Expo 57: .*as a script.*\n {2}Optional: .*import "fast-text-encoding"/,
+  ],
+  [
+    "React Native",
+    { "package.json": { dependencies: { "react-native": "0.90.0" } } },
+    true,
+    /React Native: the engine is found as a script/,
+  ],
+  ["Electron", { "package.json": { devDependencies: { electron: "42" } } }, true, /Electron 42: .*main process/],
+  ["Bun", { "package.json": {}, "bun.lock": {} }, true, /Bun: the engine is found/],
+  ["Bun by its types", { "package.json": { devDependencies: { "@types/bun": "1" } } }, true, /Bun 1: /],
+  ["Deno", { "deno.json": {} }, true, /^Deno: the engine is found, and no permission/],
+  ["Deno with a manifest", { "deno.json": {}, "package.json": {} }, true, /Deno: .*\nchatwire \S+ is installed/],
+  [
+    "Tauri whose policy forbids WebAssembly",
+    {
+      "package.json": { devDependencies: { vite: "8" } },
+      "src-tauri/tauri.conf.json": { app: { security: { csp: "default-src 'self'" } } },
+    },
+    false,
+    /Tauri: .*\n {2}Write into src-tauri\/tauri\.conf\.json.*wasm-unsafe-eval/,
+  ],
+  [
+    "Tauri without a policy",
+    { "package.json": {}, "src-tauri/tauri.conf.json": { app: { security: { csp: null } } } },
+    true,
+    /Tauri: /,
+  ],
   ["no project", {}, false, /There is no package\.json here/],
 ];
 
@@ -82,7 +141,7 @@ describe("chatwire doctor", { timeout: 120_000 }, () => {
   for (const [index, [what, files, isWell, said]] of cases.entries()) {
     it(what, async () => {
       const where = join(folder, `case-${index}`);
-      await mkdir(join(where, "public"), { recursive: true });
+      for (const part of ["public", "src-tauri"]) await mkdir(join(where, part), { recursive: true });
       for (const [path, content] of Object.entries(files)) await writeFile(join(where, path), JSON.stringify(content));
       const found = await doctor(where);
       assert.match(found.said, said);

@@ -174,6 +174,29 @@ const nuxt: Setup = {
   },
 };
 
+const nitro: Setup = {
+  name: "Nitro on Cloudflare",
+  packages: { nitropack: "2", wrangler: "4" },
+  files: {
+    "nitro.config.js": `export default { srcDir: "server", compatibilityDate: "2026-01-01", experimental: { wasm: true } };`,
+    "server/answer.js": answer,
+    "server/routes/index.js": `import { answer } from "../answer.js";\nexport default defineEventHandler(() => answer().catch(String));`,
+  },
+  tries: {
+    "build, worker": async (project) => {
+      await project.run("nitropack", ["build", "--preset", "cloudflare_module"]);
+      const [port, inspector] = [String(nextPort()), String(nextPort())];
+      const ports = ["--port", port, "--inspector-port", inspector, "--compatibility-date", "2026-01-01"];
+      return project.serving(
+        ["wrangler", "dev", ".output/server/index.mjs", "--assets", ".output/public", ...ports],
+        `http://127.0.0.1:${port}/`,
+        async (url) => (await fetch(url)).text(),
+      );
+    },
+  },
+  recipe: "in nitro.config: `experimental: { wasm: true }`; in nuxt.config: `nitro: { experimental: { wasm: true } }`",
+};
+
 const reactRouter: Setup = {
   name: "React Router",
   packages: {
@@ -291,6 +314,7 @@ export const frameworks: Setup[] = [
   kit,
   astro,
   nuxt,
+  nitro,
   reactRouter,
   angular,
 ];
