@@ -45,7 +45,7 @@ export interface HookCall {
 }
 
 /**
- * Told what happens, with keys, queries and message contents left out. Exceptions of a hook are ignored.
+ * Told what happens, with keys, queries and message contents left out, but for `onContents`. Exceptions of a hook are ignored.
  *
  * A client's hooks hear of the requests that it sends, `onOutcome` of the calls made with it: one that a fallback answered
  * is told there, with all attempts, while its requests are told to the fallback's own hooks.
@@ -86,6 +86,11 @@ export interface Hooks {
         error: { name: string; code: string | null } | null;
       },
   ) => void;
+  /**
+   * The contents of a call that is over, told just before `onOutcome`: the request's parameters as JSON text (null of a stream that
+   * was taken up by its id), and the whole outcome. The one hook that hears them: give it only where contents may be kept.
+   */
+  onContents?: (contents: HookCall & { request: string | null; outcome: Outcome }) => void;
 }
 
 /**

@@ -90,6 +90,7 @@ const TASKS = {
         "ChatEvent",
         "Outcome",
         "OutcomeFields",
+        "AnswerHead",
         "Usage",
         "Timing",
         "ToolCall",

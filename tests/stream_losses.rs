@@ -218,6 +218,21 @@ fn no_written_object_has_a_member_twice() {
 }
 
 #[test]
+fn the_names_of_an_answer_are_known_from_its_first_chunk_on() {
+    let mut decoder = Decoder::new(options(OutputKind::Events));
+    let names = |decoder: &Decoder| {
+        let used: serde_json::Value = serde_json::from_str(&decoder.used_json()).unwrap();
+        used["completion"].to_string()
+    };
+    assert_eq!(names(&decoder), "null");
+    decoder.push(b": a comment\n\n", 0.0, 1.0);
+    assert_eq!(names(&decoder), "null");
+    let chunk = br#"data: {"id":"c","created":7,"model":"m","choices":[{"index":0,"delta":{"content":"a"}}]}"#;
+    decoder.push(&[chunk.as_slice(), b"\n\n"].concat(), 1.0, 2.0);
+    assert_eq!(names(&decoder), r#"{"created":7,"id":"c","model":"m"}"#);
+}
+
+#[test]
 fn of_two_equal_names_in_a_chunk_the_last_counts() {
     let stream = [
         "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"no\"}}],\

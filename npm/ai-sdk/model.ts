@@ -1,7 +1,7 @@
 /**
  * One language model for the AI SDK, behind a chatwire client.
  */
-import type { ChatStream, Chatwire, Outcome } from "chatwire";
+import type { AnswerHead, ChatStream, Chatwire, Outcome } from "chatwire";
 import { callError } from "./errors.ts";
 import { filesOf, Parts, reasoningFieldOf, sourcesOf, toolCallsOf, turnMetadata } from "./parts.ts";
 import { type Capabilities, type Request, toRequest } from "./request.ts";
@@ -27,6 +27,9 @@ export interface Shared {
 
 /** Chat completions answer under this path. */
 const PATH = "/chat/completions";
+
+/** Before how many events it is asked what the server calls the answer. Some servers never say. */
+const MOST_LOOKS = 8;
 
 export class ChatwireLanguageModel implements LanguageModel {
   readonly specificationVersion = "v4";
@@ -66,7 +69,7 @@ export class ChatwireLanguageModel implements LanguageModel {
         usage: toUsage(outcome.usage),
         providerMetadata: toMetadata(outcome),
         request: { body: params },
-        response: { ...responseOf(outcome), headers: Object.fromEntries(response.headers), body: data },
+        response: { ...responseOf(outcome.completion), headers: Object.fromEntries(response.headers), body: data },
         warnings: [...warnings, ...repaired],
       };
     } catch (thrown) {
@@ -111,8 +114,21 @@ export class ChatwireLanguageModel implements LanguageModel {
       const parts = new Parts(put);
       put({ type: "stream-start", warnings });
       const rawly = raw && tellRaw(raw, put);
+      let told = "";
+      const tell = (answer: Parameters<typeof responseOf>[0]) => {
+        const response = responseOf(answer);
+        // Again at the end, where more of it is known.
+        if (told === JSON.stringify(response)) return;
+        told = JSON.stringify(response);
+        put({ type: "response-metadata", ...response });
+      };
+      let looks = 0;
       try {
-        for await (const event of whole.events) parts.take(event);
+        for await (const event of whole.events) {
+          const { head } = told === "" && looks++ < MOST_LOOKS ? whole : { head: null };
+          if (head) tell(head);
+          parts.take(event);
+        }
       } catch {
         // The outcome says why.
       }
@@ -124,7 +140,7 @@ export class ChatwireLanguageModel implements LanguageModel {
         controller.error(call.abortSignal?.reason ?? new DOMException("The call was aborted.", "AbortError"));
         return;
       }
-      if (outcome.completion) put({ type: "response-metadata", ...responseOf(outcome) });
+      if (outcome.completion) tell(outcome.completion);
       parts.end(outcome, formatOf(params), this.#url, params);
       controller.close();
     };
@@ -177,7 +193,7 @@ async function tellRaw(stream: ChatStream, put: (part: StreamPart) => void): Pro
   }
 }
 
-function responseOf({ completion }: Outcome): { id?: string; modelId?: string; timestamp?: Date } {
+function responseOf(completion: Partial<AnswerHead> | null): { id?: string; modelId?: string; timestamp?: Date } {
   const { id, model, created } = completion ?? {};
   return {
     ...(id && { id }),

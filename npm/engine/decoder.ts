@@ -5,7 +5,7 @@
  */
 
 import { type ErrorDescriptor, outcomeOf, toError, withOutcome } from "../errors.ts";
-import type { Outcome } from "../types.ts";
+import type { AnswerHead, Outcome } from "../types.ts";
 import {
   COMPLETION,
   DECODER,
@@ -24,6 +24,11 @@ import {
 import { due, hasToken, make, output, type Part, place, put, says, settingsText } from "./engine.ts";
 import { joined, type PushOutput } from "./push-output.ts";
 import type { Shape } from "./shapes.ts";
+
+/** The part of an outcome that is known while the answer arrives. */
+export interface SoFar extends Pick<Outcome, "usage" | "cost"> {
+  completion: AnswerHead | null;
+}
 
 /** The outcome, which comes in parts when it is long; in the input is so much of the request's body. */
 function told(engine: Part, length: number): Outcome {
@@ -95,9 +100,9 @@ export class BodyDecoder {
     this.#held = [item];
   }
 
-  /** The usage so far, and its cost. */
-  used(): Pick<Outcome, "usage" | "cost"> {
-    let used: Pick<Outcome, "usage" | "cost"> = { usage: null, cost: null };
+  /** The usage so far, its cost, and what the server calls the answer. */
+  used(): SoFar {
+    let used: SoFar = { usage: null, cost: null, completion: null };
     this.#do((engine) => {
       used = this.#report(engine);
       return "";

@@ -2,7 +2,7 @@
  * `chatwire/otel`: spans and metrics of OpenTelemetry, by its conventions for generative AI.
  *
  * Follows `semantic-conventions-genai` 0.1.0 (status: development). `@opentelemetry/api` is an optional peer, which only this entry
- * loads. Contents of messages and answers are never recorded: the hooks that it listens to do not have them.
+ * loads. Contents of messages and answers are recorded only where `contents` is true.
  */
 
 import type { Attributes, Span } from "@opentelemetry/api";
@@ -10,6 +10,7 @@ import * as api from "@opentelemetry/api";
 import type { Hooks, RunnableTool } from "chatwire";
 import { ChatwireError } from "chatwire";
 import type { UsageRecord } from "chatwire/edge";
+import { answerOf, asJson, messagesOf } from "./contents.ts";
 
 const { context, metrics, SpanKind, SpanStatusCode, trace } = api;
 
@@ -28,7 +29,7 @@ function mustBeOurMajor(): void {
 }
 
 type Told<Name extends keyof Hooks> = Parameters<NonNullable<Hooks[Name]>>[0];
-type Call = Told<"onRequest"> | Told<"onWait"> | Told<"onOutcome">;
+type Call = Told<"onRequest"> | Told<"onWait"> | Told<"onContents"> | Told<"onOutcome">;
 
 /** How many calls may be under way. A call whose response its caller reads (`asResponse`) never ends for the hooks. */
 const MOST_RUNNING = 10_000;
@@ -47,6 +48,16 @@ const PARAMETERS: Readonly<Record<string, string>> = {
   stream: "gen_ai.request.stream",
 };
 
+/** Settings of `telemetry` and of `traced`. */
+export interface TelemetryOptions {
+  /**
+   * Records what is said: of calls `gen_ai.input.messages`, `gen_ai.output.messages` and `gen_ai.tool.definitions`, of tools their
+   * arguments and results, each as JSON text, in spans. They may have personal data in them, and be long.
+   * @default false
+   */
+  contents?: boolean;
+}
+
 /** The state of a call under way. */
 interface Running {
   span: Span;
@@ -64,6 +75,7 @@ interface Running {
  * | events | `chatwire.retry`, `chatwire.wait`, `chatwire.resume`: each with its reason and delay |
  * | metrics | `gen_ai.client.inference.duration`, `.time_to_first_chunk`, `.time_per_output_chunk` (s), `.usage.*` (tokens) |
  *
+ * @throws {ChatwireError} `@opentelemetry/api` is of another major version
  * @example
  * ```ts
  * import { telemetry } from "chatwire/otel";
@@ -71,7 +83,7 @@ interface Running {
  * const client = new Chatwire({ provider: "electron", apiKey, hooks: telemetry() });
  * ```
  */
-export function telemetry(): Hooks {
+export function telemetry({ contents = false }: TelemetryOptions = {}): Hooks {
   mustBeOurMajor();
   const tracer = trace.getTracer(SCOPE);
   const instruments = instrumentsOf();
@@ -129,6 +141,12 @@ export function telemetry(): Hooks {
     onResume({ call, attempt, delay }) {
       running.get(call)?.span.addEvent("chatwire.resume", { attempt, delay });
     },
+    ...(contents && {
+      onContents(told) {
+        const { request, outcome } = told;
+        begin(told)?.span.setAttributes({ ...messagesOf(request), ...answerOf(outcome) });
+      },
+    }),
     onOutcome(outcome) {
       const call = begin(outcome);
       if (!call) return;
@@ -145,7 +163,10 @@ export function telemetry(): Hooks {
  * const run = client.chat.completions.runTools({ messages, tools: [traced(weather)] });
  * ```
  */
-export function traced<Args>(tool: RunnableTool<Args>): RunnableTool<Args> {
+export function traced<Args>(
+  tool: RunnableTool<Args>,
+  { contents = false }: TelemetryOptions = {},
+): RunnableTool<Args> {
   mustBeOurMajor();
   const tracer = trace.getTracer(SCOPE);
   const duration = metrics.getMeter(SCOPE).createHistogram("gen_ai.execute_tool.duration", { unit: "s" });
@@ -154,8 +175,11 @@ export function traced<Args>(tool: RunnableTool<Args>): RunnableTool<Args> {
     tracer.startActiveSpan(`execute_tool ${tool.name}`, { attributes }, async (span) => {
       const started = performance.now();
       const failed: Attributes = {};
+      if (contents) span.setAttribute("gen_ai.tool.call.arguments", asJson(args));
       try {
-        return await tool.execute(args, given);
+        const result = await tool.execute(args, given);
+        if (contents) span.setAttribute("gen_ai.tool.call.result", asJson(result));
+        return result;
       } catch (error) {
         failed["error.type"] = error instanceof Error ? error.name : "_OTHER";
         span.setStatus({ code: SpanStatusCode.ERROR });

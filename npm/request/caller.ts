@@ -271,7 +271,7 @@ export class Caller {
           unlink();
           answer.ended?.(outcome);
           this.#connection.noteLatency(outcome);
-          if (outcome) this.#tellOutcome(outcome, named);
+          if (outcome) this.#tellOutcome(outcome, named, body);
         },
       });
       const goingOn = async (answer: Answer, broken: Outcome): Promise<Answer | undefined> => {
@@ -308,7 +308,7 @@ export class Caller {
     } catch (thrown) {
       unlink();
       const error = toError(thrown);
-      if (body !== undefined) this.#tellOutcome(outcomeOf(error), named);
+      if (body !== undefined) this.#tellOutcome(outcomeOf(error), named, body);
       throw error;
     }
   }
@@ -469,12 +469,14 @@ export class Caller {
     }
   }
 
-  #tellOutcome(outcome: Outcome, named: Named): void {
+  #tellOutcome(outcome: Outcome, named: Named, request: string | null = null): void {
     const { status, finishReason, usage, cost, timing, attempts, requestId, resumed, completion, error } = outcome;
     const answered = completion && { id: completion.id, model: completion.model };
     const failed = error ? { name: error.name, code: (error as { code?: string | null }).code ?? null } : null;
     const told = { status, finishReason, usage, cost, timing, attempts, requestId, resumed };
-    tell(this.#options.hooks, "onOutcome", { ...named, ...told, completion: answered, error: failed });
+    const { hooks } = this.#options;
+    tell(hooks, "onContents", { ...named, request, outcome });
+    tell(hooks, "onOutcome", { ...named, ...told, completion: answered, error: failed });
   }
 
   /** Refuses new calls; those under way go on. */

@@ -4,11 +4,13 @@
 
 import type { DecoderOptions } from "../decoders.ts";
 import { CHUNKS, EVENTS, NONE, TEXT } from "../engine/boundary.ts";
+import type { SoFar } from "../engine/decoder.ts";
 import { init } from "../engine/engine.ts";
 import { ChatwireError, completed, errorOf, rethrow } from "../errors.ts";
 import { onDemand } from "../load.ts";
 import { asyncDispose } from "../symbols.ts";
 import type {
+  AnswerHead,
   ChatCompletion,
   ChatCompletionAssistantMessageParam,
   ChatCompletionChunk,
@@ -117,9 +119,23 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
     return this.#used().cost;
   }
 
-  #used(): Pick<Outcome, "usage" | "cost"> {
+  /**
+   * The id, the model and the time of the answer, in the server's words, from its first chunk on; null before, and where the server
+   * names neither id nor model.
+   * @example
+   * ```ts
+   * for await (const event of stream.events) console.log(stream.head?.model, event.type);
+   * ```
+   */
+  get head(): AnswerHead | null {
+    const { completion } = this.#used();
+    if (!completion?.id && !completion?.model) return null;
+    return { id: completion.id, model: completion.model, created: completion.created };
+  }
+
+  #used(): SoFar {
     const { outcome, decoder } = this.#session;
-    return outcome ?? decoder?.used() ?? { usage: null, cost: null };
+    return outcome ?? decoder?.used() ?? { usage: null, cost: null, completion: null };
   }
 
   /**

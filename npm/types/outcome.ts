@@ -79,6 +79,14 @@ export interface Seam {
 
 // ---- Outcome --------------------------------------------------------------------------------------------------------
 
+/** What the server calls an answer: an id or a model that it does not name is the empty text. */
+export interface AnswerHead {
+  id: string;
+  model: string;
+  /** Seconds since 1970, where the server says it. */
+  created?: number | undefined;
+}
+
 /** A tool call as it stood at the end. */
 export interface ToolCall {
   id: string;

@@ -338,6 +338,18 @@ impl Answer {
         self.write_as("chat.completion.chunk", "delta", out);
     }
 
+    /// `{"id":…,"created":…,"model":…}` as far as chunks have named them; `null` before one has.
+    pub(super) fn write_head(&self, out: &mut Writer) {
+        if self.id.is_empty() && self.model.is_empty() {
+            return drop(out.raw(b"null"));
+        }
+        out.raw(b"{").member("id", &self.id);
+        if let Some(created) = &self.created {
+            out.key("created").raw(created);
+        }
+        out.member("model", &self.model).raw(b"}");
+    }
+
     fn write_as(&self, object: &str, member: &str, out: &mut Writer) {
         out.raw(b"{").member("id", &self.id).member("object", object);
         if let Some(created) = &self.created {

@@ -276,11 +276,14 @@ impl Decoder {
         out.into_string()
     }
 
-    /// Usage and cost so far, as JSON text: `{"usage":…,"cost":…}`, as in an outcome.
+    /// Usage and cost so far, and the names of the answer, as JSON text: `{"usage":…,"cost":…,"completion":…}`, as in an outcome.
+    /// Of the completion there are `id`, `created` and `model`; it is null until a chunk has named one of the two texts.
     pub fn used_json(&self) -> String {
         let mut out = Writer::default();
         out.raw(b"{");
         self.account().write_used(&mut out);
+        out.key("completion");
+        self.intake.answer.write_head(&mut out);
         out.raw(b"}");
         out.into_string()
     }

@@ -227,6 +227,7 @@ describe("a stream", () => {
     const types = parts.map(({ type }) => type).filter((type, at, all) => type !== all[at - 1]);
     assert.deepEqual(types, [
       "stream-start",
+      "response-metadata",
       "reasoning-start",
       "reasoning-delta",
       "reasoning-end",
@@ -236,7 +237,6 @@ describe("a stream", () => {
       "tool-input-start",
       "tool-input-delta",
       "tool-input-end",
-      "response-metadata",
       "tool-call",
       "finish",
     ]);

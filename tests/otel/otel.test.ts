@@ -140,6 +140,97 @@ describe("a call", () => {
     assert.deepEqual(await typesOf(silent, true), [undefined, SpanStatusCode.UNSET]);
   });
 
+  it("has its contents where they were asked for, by the conventions", async () => {
+    const messages = [
+      { role: "system" as const, content: "Be brief." },
+      {
+        role: "user" as const,
+        content: [
+          { type: "text" as const, text: "What is this?" },
+          { type: "image_url" as const, image_url: { url: "data:image/png;base64,AAAA" } },
+          { type: "image_url" as const, image_url: { url: "https://pictures.example/1.png" } },
+        ],
+      },
+      {
+        role: "assistant" as const,
+        content: null,
+        tool_calls: [{ id: "c1", type: "function" as const, function: { name: "look", arguments: '{"at":1}' } }],
+      },
+      { role: "tool" as const, tool_call_id: "c1", content: "a bird" },
+    ];
+    const delta = {
+      reasoning_content: "Hm.",
+      tool_calls: [{ index: 0, id: "c2", type: "function", function: { name: "look", arguments: '{"at":2}' } }],
+    };
+    const answer = [
+      event({ id: "c", model: "m-1", choices: [{ index: 0, delta }] }),
+      says("A bird.", "tool_calls"),
+      DONE,
+    ];
+    const tools = [{ type: "function" as const, function: { name: "look", parameters: { type: "object" } } }];
+    const client = clientOf(async () => serve(answer).response, { hooks: telemetry({ contents: true }) });
+    for (const stream of [true, false]) {
+      spans.reset();
+      if (stream) await client.chat.completions.stream({ model: "m", messages, tools }).outcome();
+      else await client.chat.completions.create({ model: "m", messages, tools });
+      const { attributes } = spans.getFinishedSpans()[0] ?? assert.fail("no span");
+      const valueOf = (name: string) => JSON.parse(String(attributes[name]));
+      assert.deepEqual(valueOf("gen_ai.input.messages"), [
+        { role: "system", parts: [{ type: "text", content: "Be brief." }] },
+        {
+          role: "user",
+          parts: [
+            { type: "text", content: "What is this?" },
+            { type: "blob", modality: "image", mime_type: "image/png", content: "AAAA" },
+            { type: "uri", modality: "image", uri: "https://pictures.example/1.png" },
+          ],
+        },
+        { role: "assistant", parts: [{ type: "tool_call", id: "c1", name: "look", arguments: { at: 1 } }] },
+        { role: "tool", parts: [{ type: "tool_call_response", id: "c1", response: "a bird" }] },
+      ]);
+      assert.deepEqual(valueOf("gen_ai.output.messages"), [
+        {
+          role: "assistant",
+          parts: [
+            { type: "reasoning", content: "Hm." },
+            { type: "text", content: "A bird." },
+            { type: "tool_call", id: "c2", name: "look", arguments: { at: 2 } },
+          ],
+          finish_reason: "tool_calls",
+        },
+      ]);
+      assert.deepEqual(valueOf("gen_ai.tool.definitions"), [
+        { type: "function", name: "look", parameters: { type: "object" } },
+      ]);
+    }
+  });
+
+  it("has its question where no answer came, and what came of an answer that broke off", async () => {
+    const hooks = telemetry({ contents: true });
+    const refused = clientOf(async () => new Response('{"error":{"message":"no"}}', { status: 400 }), { hooks });
+    await refused.chat.completions.stream(hello).outcome();
+    const broken = clientOf(async () => serve([says("Hal")]).response, { hooks });
+    await broken.chat.completions.stream(hello).outcome();
+    const [first, second] = spans.getFinishedSpans().map(({ attributes }) => attributes);
+    assert.match(String(first?.["gen_ai.input.messages"]), /"role":"user"/);
+    assert.equal(first?.["gen_ai.output.messages"], undefined);
+    assert.deepEqual(JSON.parse(String(second?.["gen_ai.output.messages"])), [
+      { role: "assistant", parts: [{ type: "text", content: "Hal" }], finish_reason: "error" },
+    ]);
+  });
+
+  it("has a tool's arguments and result where they were asked for", async () => {
+    const look = tool({ name: "look", execute: async ({ at }: { at: number }) => ({ bird: at }) });
+    for (const contents of [false, true]) {
+      spans.reset();
+      const { signal } = new AbortController();
+      await traced(look, { contents }).execute({ at: 2 }, { signal } as never);
+      const { attributes } = spans.getFinishedSpans()[0] ?? assert.fail("no span");
+      assert.equal(attributes["gen_ai.tool.call.arguments"], contents ? '{"at":2}' : undefined);
+      assert.equal(attributes["gen_ai.tool.call.result"], contents ? '{"bird":2}' : undefined);
+    }
+  });
+
   it("has no contents, no key and no address's query in it", async () => {
     const client = clientOf(async () => serve([says("a-secret-answer"), ...good]).response, {
       apiKey: "sk-secret-key",
