@@ -174,8 +174,8 @@ describe("a call", () => {
       if (stream) await client.chat.completions.stream({ model: "m", messages, tools }).outcome();
       else await client.chat.completions.create({ model: "m", messages, tools });
       const { attributes } = spans.getFinishedSpans()[0] ?? assert.fail("no span");
-      const valueOf = (name: string) => JSON.parse(String(attributes[name]));
-      assert.deepEqual(valueOf("gen_ai.input.messages"), [
+      const said = (name: string) => JSON.parse(String(attributes[name]));
+      assert.deepEqual(said("gen_ai.input.messages"), [
         { role: "system", parts: [{ type: "text", content: "Be brief." }] },
         {
           role: "user",
@@ -188,7 +188,7 @@ describe("a call", () => {
         { role: "assistant", parts: [{ type: "tool_call", id: "c1", name: "look", arguments: { at: 1 } }] },
         { role: "tool", parts: [{ type: "tool_call_response", id: "c1", response: "a bird" }] },
       ]);
-      assert.deepEqual(valueOf("gen_ai.output.messages"), [
+      assert.deepEqual(said("gen_ai.output.messages"), [
         {
           role: "assistant",
           parts: [
@@ -199,7 +199,7 @@ describe("a call", () => {
           finish_reason: "tool_calls",
         },
       ]);
-      assert.deepEqual(valueOf("gen_ai.tool.definitions"), [
+      assert.deepEqual(said("gen_ai.tool.definitions"), [
         { type: "function", name: "look", parameters: { type: "object" } },
       ]);
     }
