@@ -341,7 +341,8 @@ impl Answer {
     /// `{"id":…,"created":…,"model":…}` as far as chunks have named them; `null` before one has.
     pub(super) fn write_head(&self, out: &mut Writer) {
         if self.id.is_empty() && self.model.is_empty() {
-            return drop(out.raw(b"null"));
+            out.raw(b"null");
+            return;
         }
         out.raw(b"{").member("id", &self.id);
         if let Some(created) = &self.created {
