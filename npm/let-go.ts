@@ -18,3 +18,9 @@ export async function letGoOf(body: Cancellable | null | undefined, reason?: unk
     // The body broke before, or the host cannot cancel it.
   }
 }
+
+/** Lets go of an answer that nobody reads any more: its place, and its body. */
+export function letGo({ body, ended }: { body: Cancellable | null; ended?: (() => void) | undefined }): void {
+  ended?.();
+  letGoOf(body);
+}

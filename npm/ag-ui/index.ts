@@ -48,23 +48,38 @@ export interface AGUIOptions {
  *
  * An answer that breaks off ends with `RUN_ERROR` after all that came, one that was aborted with the outcome `cancelled`.
  * Calls that are left to the reader to run are in `pendingToolCallIds`; one that was cut short is not among them.
+ * @throws {ChatwireError} at once, for a source that has its one reader already
  * @example
  * ```ts
  * const stream = client.chat.completions.stream({ model: "electron", messages });
  * for await (const event of toAGUI(stream, { threadId: "t1" })) send(`data: ${JSON.stringify(event)}\n\n`);
  * ```
  */
-export async function* toAGUI(
+export function toAGUI(source: ChatStream | ToolRun, options: AGUIOptions = {}): AsyncGenerator<AGUIEvent, void, void> {
+  // Taken here, not at the first step: an outcome() that is asked for in the same turn waits for this reader.
+  const events: AsyncIterator<ChatEvent | ToolRunEvent> =
+    source instanceof ChatStream ? source.events[Symbol.asyncIterator]() : source[Symbol.asyncIterator]();
+  const told = eventsOf(source, events, options);
+  const leave = told.return;
+  told.return = (value) => {
+    // A generator that has not begun, or that waits, does nothing about its `return` yet.
+    events.return?.().catch(() => {});
+    return leave.call(told, value);
+  };
+  return told;
+}
+
+async function* eventsOf(
   source: ChatStream | ToolRun,
-  options: AGUIOptions = {},
+  events: AsyncIterator<ChatEvent | ToolRunEvent>,
+  options: AGUIOptions,
 ): AsyncGenerator<AGUIEvent, void, void> {
   const { threadId = crypto.randomUUID(), runId = crypto.randomUUID() } = options;
   yield { type: "RUN_STARTED", threadId, runId };
   const messages = new Messages(runId);
-  const events: AsyncIterable<ChatEvent | ToolRunEvent> = source instanceof ChatStream ? source.events : source;
   const answered = new Set<string>();
   try {
-    for await (const event of events) {
+    for await (const event of { [Symbol.asyncIterator]: () => events }) {
       if (event.type === "tool_result") {
         yield* messages.close();
         answered.add(event.id);

@@ -41,6 +41,7 @@ const HEADERS = {
  *
  * An answer that breaks off ends with an `error` chunk after all that came; one that was aborted with an `abort` chunk.
  * A tool call that was cut short is a `tool-input-error`.
+ * @throws {ChatwireError} at once, for a stream that has its one reader already
  * @example
  * ```ts
  * const stream = client.chat.completions.stream({ model: "electron", messages });
@@ -51,7 +52,8 @@ export function toUIMessageStream(
   stream: ChatStream,
   options: UIMessageStreamOptions = {},
 ): ReadableStream<UIMessageChunk> {
-  const chunks = chunksOf(stream, options);
+  // Taken here, not at the first read: an outcome() that is asked for in the same turn waits for this reader.
+  const chunks = chunksOf(stream, stream.events[Symbol.asyncIterator](), options);
   return new ReadableStream<UIMessageChunk>({
     async pull(controller) {
       const { done, value } = await chunks.next();
@@ -92,6 +94,7 @@ export function toUIMessageStreamResponse(
 
 async function* chunksOf(
   stream: ChatStream,
+  events: AsyncIterator<ChatEvent>,
   options: UIMessageStreamOptions,
 ): AsyncGenerator<UIMessageChunk, void, void> {
   const { messageId, sendReasoning = true, sendSources = true, onError = ({ message }) => message } = options;
@@ -99,7 +102,7 @@ async function* chunksOf(
   yield { type: "start-step" };
   const blocks = new Blocks(sendReasoning);
   try {
-    for await (const event of stream.events) yield* blocks.take(event);
+    for await (const event of { [Symbol.asyncIterator]: () => events }) yield* blocks.take(event);
   } catch {
     // The outcome says why.
   }

@@ -103,17 +103,28 @@ export class EventStream<Events extends BaseEvents> {
     return this;
   }
 
-  /** The next such event as a promise; rejects with an error that comes before it. */
+  /** The next such event as a promise; rejects with an error that comes before it, and when the run ends without it. */
   emitted<Name extends keyof Events>(event: Name): Promise<EventValue<EventParameters<Events, Name>>> {
     this.#isAwaited = true;
-    return new Promise((resolve, reject) => {
+    type Value = EventValue<EventParameters<Events, Name>>;
+    const emitted = new Promise<Value>((resolve, reject) => {
+      const over = () => {
+        if (event === "end") return resolve(undefined as Value);
+        // An event that does not come is news to those alone who wait for it.
+        Promise.resolve().then(() => emitted.catch(() => {}));
+        reject(this.#failure?.error ?? new OpenAIError(`The run ended without the event "${String(event)}".`));
+      };
+      if (this.#isEnded) return over();
       if (event !== "error") this.#add("error", reject as AnyListener, true);
+      if (event !== "end") this.#add("end", over, true);
       const heard = (...args: unknown[]) => {
         if (event !== "error") this.off("error", reject as never);
-        resolve((args.length > 1 ? args : args[0]) as EventValue<EventParameters<Events, Name>>);
+        this.off("end", over as never);
+        resolve((args.length > 1 ? args : args[0]) as Value);
       };
       this.#add(event, heard, true);
     });
+    return emitted;
   }
 
   /** Every such event, to be iterated. */

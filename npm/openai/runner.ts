@@ -23,6 +23,9 @@ import { newCallId } from "./snapshot.ts";
 
 const MAX_COMPLETIONS = 10;
 
+/** How long, in milliseconds, an aborted run waits for the caller's functions, whose results belong into the conversation. */
+const MAX_LATE = 1000;
+
 /** The actions that a callback may take on the run. */
 export interface ChatCompletionRunnerContext {
   /** The conversation so far; messages may be added before the next request. */
@@ -235,7 +238,8 @@ export class AbstractChatCompletionRunner<
       let args: unknown = text;
       if (runnable.parse) {
         try {
-          args = await runnable.parse(text);
+          const { parse } = runnable;
+          args = await this.#patiently(async () => parse(text));
         } catch (error) {
           this.#failIfAborted();
           return tell(error instanceof Error ? error.message : String(error));
@@ -243,7 +247,7 @@ export class AbstractChatCompletionRunner<
       }
       this.#failIfAborted();
       try {
-        return tell(toText(await runnable.run(args, this, toolContext)), true);
+        return tell(toText(await this.#patiently(async () => runnable.run(args, this, toolContext))), true);
       } catch (error) {
         if (signal.aborted && Object.is(error, signal.reason)) throw this._userAbortError();
         throw error;
@@ -253,7 +257,7 @@ export class AbstractChatCompletionRunner<
     const callBack = async (completion: ChatCompletion) => {
       if (!afterCompletion) return;
       this.#hasCalledBack = true;
-      await afterCompletion(completion, this);
+      await this.#patiently(async () => afterCompletion(completion, this));
       this.#failIfAborted();
     };
 
@@ -286,6 +290,24 @@ export class AbstractChatCompletionRunner<
       await callBack(completion);
       if (isOver) return;
     }
+  }
+
+  /** Settles with a caller's own function. Once the run is aborted, a function that does not settle is not waited for. */
+  #patiently<T>(work: () => Promise<T>): Promise<T> {
+    const { signal } = this.controller;
+    return new Promise((resolve, reject) => {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const leave = () => {
+        timer = setTimeout(() => reject(this._userAbortError()), MAX_LATE);
+      };
+      signal.addEventListener("abort", leave);
+      if (signal.aborted) leave();
+      const over = () => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", leave);
+      };
+      work().then(resolve, reject).finally(over);
+    });
   }
 
   #failIfAborted(): void {

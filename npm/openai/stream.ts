@@ -38,7 +38,7 @@ export class Stream<Item> implements AsyncIterable<Item> {
   /** The JSON events of a response, until `[DONE]`. */
   static fromSSEResponse<Item>(response: Response, controller: AbortController): Stream<Item> {
     return new Stream(
-      once(() => events<Item>(response, controller)),
+      once(() => leavable(events<Item>(response, controller), response.body, controller)),
       controller,
     );
   }
@@ -46,7 +46,7 @@ export class Stream<Item> implements AsyncIterable<Item> {
   /** Reads what `toReadableStream` wrote: one JSON value a line. */
   static fromReadableStream<Item>(readable: ReadableStream, controller: AbortController): Stream<Item> {
     return new Stream(
-      once(() => lines<Item>(readable, controller)),
+      once(() => leavable(lines<Item>(readable, controller), readable, controller)),
       controller,
     );
   }
@@ -135,6 +135,33 @@ export function once<Item>(start: () => AsyncIterator<Item>): () => AsyncIterato
   };
 }
 
+/** The items, which can be left before they are begun and while one is waited for: generators know neither. */
+function leavable<Item>(
+  items: AsyncGenerator<Item, void, void>,
+  body: ReadableStream | null,
+  controller: AbortController,
+): AsyncIterator<Item> {
+  return {
+    next: () => items.next(),
+    return: async () => {
+      controller.abort();
+      // Once it is read, its reader lets go of it.
+      if (!body?.locked) letGoOf(body);
+      items.return().catch(() => {});
+      return { done: true, value: undefined };
+    },
+  };
+}
+
+/** Not waited for: not every host's reader settles this. */
+async function letGoOf(body: { cancel(): Promise<void> } | null): Promise<void> {
+  try {
+    await body?.cancel();
+  } catch {
+    // The body broke before, or the host cannot cancel it.
+  }
+}
+
 function failing(error: Error): AsyncIterator<never> {
   return { next: () => Promise.reject(error) };
 }
@@ -178,16 +205,24 @@ async function* bytesOf(
 ): AsyncGenerator<Uint8Array | string, void, void> {
   const reader = body.getReader();
   const { signal } = controller;
-  const leave = () => reader.cancel().catch(() => {});
+  let wake = () => {};
+  const leave = () => {
+    letGoOf(reader);
+    wake();
+  };
   signal.addEventListener("abort", leave);
   let isOver = false;
   try {
     while (!signal.aborted) {
-      const { done, value } = await reader.read();
+      // A reader whose cancel does not settle its read keeps nobody.
+      const { done, value } = await new Promise<ReadableStreamReadResult<Uint8Array | string>>((resolve, reject) => {
+        wake = () => resolve({ done: true, value: undefined });
+        reader.read().then(resolve, reject);
+      });
       if (done) break;
       yield value;
     }
-    isOver = true;
+    isOver = !signal.aborted;
   } catch (error) {
     isOver = true;
     if (!signal.aborted) throw error;

@@ -7,6 +7,7 @@
 import { type ChatStream, Chatwire, type Timeouts, type RequestOptions as WireOptions } from "chatwire";
 import { APIPromise, withRequestID } from "./api-promise.ts";
 import type { RequestSettings } from "./client-parts.ts";
+import { contentOf } from "./content.ts";
 import { type FailedCall, OpenAIError, toOpenAIError } from "./errors.ts";
 import { type Fetch, loggerOf, mergedHeaders, type RequestOptions } from "./options.ts";
 import type { ChatCompletion, ChatCompletionChunk } from "./shapes.ts";
@@ -105,7 +106,8 @@ export class Transport {
       response: raw,
       read: async () => {
         const response = await raw();
-        return { data: (await contentOf(response)) as T, response };
+        const { idle } = settings.timeout as Timeouts;
+        return { data: (await contentOf(response, settings.signal, idle as number)) as T, response };
       },
     });
   }
@@ -306,19 +308,6 @@ function streamOf(stream: ChatStream, call: FailedCall): Stream<ChatCompletionCh
 /** Has a chunk's choices say that they have no finish reason. */
 function normalise(chunk: ChatCompletionChunk): void {
   if (Array.isArray(chunk?.choices)) for (const choice of chunk.choices) choice.finish_reason ??= null;
-}
-
-async function contentOf(response: Response): Promise<unknown> {
-  if (response.status === 204) return null;
-  const kind = response.headers.get("content-type")?.split(";")[0]?.trim() ?? "";
-  const text = await response.text();
-  if (!/json$/i.test(kind)) return text;
-  if (text === "") return undefined;
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new OpenAIError("The server answered with something that is not JSON.", { cause });
-  }
 }
 
 function jsonOf(body: unknown): string {

@@ -24,6 +24,8 @@ export type Answer = Answered &
     sent: SentHeaders;
     /** Another took its place: frees its place, and counts what it used. */
     left?: (outcome: Outcome) => void;
+    /** It ended badly, and it is not known yet whether another takes its place: frees its place. */
+    broke?: (outcome: Outcome) => void;
   };
 
 /** A call under way. */

@@ -2,7 +2,7 @@
  * One request through the engine: from what the caller gave to a response whose headers have arrived.
  */
 
-import { type EngineCall, PROVIDER, type ProviderFacts } from "../engine/boundary.ts";
+import { type EngineCall, NONE, PROVIDER, type ProviderFacts } from "../engine/boundary.ts";
 import { BodyDecoder } from "../engine/decoder.ts";
 import { answer, init, initNow, settingsText } from "../engine/engine.ts";
 import {
@@ -15,7 +15,7 @@ import {
   toError,
   unsent,
 } from "../errors.ts";
-import { letGoOf } from "../let-go.ts";
+import { letGo, letGoOf } from "../let-go.ts";
 import { onDemand, priceList } from "../load.ts";
 import type { ClientOptions, Fallback, Hooks, Operation, RequestOptions } from "../options.ts";
 import { Reading } from "../stream/reading.ts";
@@ -387,9 +387,16 @@ export class Caller {
     known?: KeptStream | string,
   ): Promise<Answer> {
     let isOpen = true;
+    // No call has the number 0.
+    let held = id;
     const account = (usage: Usage | null | undefined) => {
-      if (isOpen) hold.account(id, usage);
+      if (isOpen) hold.account(held, usage);
       isOpen = false;
+    };
+    const broke = ({ usage }: Outcome) => {
+      if (usage) return account(usage);
+      hold.account(held);
+      held = 0;
     };
     const ended = (outcome?: Outcome) => {
       conversation.free();
@@ -407,7 +414,7 @@ export class Caller {
     // A body that the host could only read whole says so.
     const { verdict } = (response.body ?? {}) as Pick<Answer, "verdict">;
     const settled = () => conversation.free();
-    const read = { body: response.body, decoder, sent, holds, settled, ended, left, signal, verdict };
+    const read = { body: response.body, decoder, sent, holds, settled, ended, left, broke, signal, verdict };
     const answer = { response, requestId, ...read };
     const stream = call.stream ? this.#keptIn(response, known) : undefined;
     if (!stream) return answer;
@@ -541,6 +548,8 @@ function follow(signal: AbortSignal | null | undefined, controller: AbortControl
 function scout(answer: Answer, body: Answer["body"], signal: AbortSignal): Promise<Outcome | undefined> {
   return new Promise((resolve, reject) => {
     const decoder = new BodyDecoder(answer.decoder);
+    // Its timeouts are known from here on.
+    decoder.setOutput(NONE);
     const leave = () => reading.abort();
     signal.addEventListener("abort", leave);
     const reading = new Reading(body, decoder, (outcome) => {
@@ -579,9 +588,4 @@ function abortable(opening: Promise<Answer>, signal: AbortSignal): Promise<Answe
     signal.addEventListener("abort", leave);
     opening.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
   });
-}
-
-async function letGo({ body, ended }: Pick<Answer, "body" | "ended">): Promise<void> {
-  ended?.();
-  await letGoOf(body);
 }

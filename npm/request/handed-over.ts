@@ -49,7 +49,8 @@ export function handedOver(response: Response, over: () => void, signal: AbortSi
             controller.close();
             controller.byobRequest?.respond(0); // a reader with a buffer of its own waits for this
           } else if (bytes?.length === 0) continue;
-          else controller.enqueue(bytes as Uint8Array<ArrayBuffer>);
+          // A copy: a stream of bytes takes the buffer away, which the host may need for more than this.
+          else controller.enqueue(new Uint8Array(bytes as Uint8Array));
           return;
         }
       } catch (error) {

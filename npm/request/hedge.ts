@@ -6,7 +6,7 @@
  * the beginning.
  */
 
-import { type Attempt, aborted, type ErrorDescriptor } from "../errors.ts";
+import { type Attempt, aborted, define, type ErrorDescriptor } from "../errors.ts";
 import { letGoOf } from "../let-go.ts";
 import type { Outcome } from "../types.ts";
 import type { Answer } from "./answer.ts";
@@ -69,9 +69,13 @@ export async function race({ begin, after, scout, signal }: Race): Promise<Answe
     tellOf(finish, attemptsOf(loser, name?.provider));
     letGo(loser);
   }
-  const { answer, tap, error } = finish;
+  const { answer, tap, outcome, error } = finish;
   if (!answer || !tap) throw error;
-  return { ...answer, body: tap.body(true) };
+  if (!outcome) return { ...answer, body: tap.body(true) };
+  // How it ended is known, and its body was let go of.
+  outcome.attempts = (answer.decoder.attempts ?? []) as Attempt[];
+  if (outcome.error) define(outcome.error, "attempts", outcome.attempts);
+  return { ...answer, body: null, verdict: () => answer.verdict?.(outcome) ?? outcome };
 }
 
 /** The reason in `attempts` of the one that was cancelled, and of its abort. */
@@ -89,8 +93,10 @@ async function run({ asking, controller }: Contender, scout: Scout): Promise<Fin
       const outcome = await scout(answer, tap.body(false), controller.signal);
       if (!outcome || outcome.status === "complete") return { answer, tap };
       const next = outcome.status === "aborted" ? undefined : asking.again(outcome);
-      if (next || outcome.status === "aborted") tap.cancel();
+      tap.cancel();
       if (!next) {
+        // Its place may be the one that the other waits for.
+        answer.broke?.(outcome);
         answer.decoder.attempts = outcome.attempts;
         return { answer, tap, outcome };
       }

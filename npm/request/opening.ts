@@ -125,7 +125,7 @@ export class Conversation {
       return "timedOut" in waited ? {} : (waited as ActionResult);
     }
     if (key === undefined)
-      throw new ChatwireError("The engine said nothing of what to do next: this is a mistake in chatwire.");
+      throw new ChatwireError("The engine named no next step: a mistake in chatwire.");
     const given = await wait(signal, key, async () => (this.#options.apiKey as () => unknown)());
     if (!("value" in given)) return given;
     return typeof given.value === "string" ? { key: given.value } : { failed: "it gave no string" };
@@ -136,7 +136,7 @@ export class Conversation {
     const signal = this.#signal;
     const body = this.#body;
     const controller = new AbortController();
-    const waited = await wait(signal, timeout, async () => {
+    const send = async () => {
       let headers: Headers | undefined;
       const init = {
         method: this.#verb,
@@ -161,9 +161,16 @@ export class Conversation {
         letGoOf(given.body);
         throw thrown;
       }
+    };
+    let sent: ReturnType<typeof send> | undefined;
+    const waited = await wait(signal, timeout, () => {
+      sent = send();
+      return sent;
     });
     if (!("value" in waited)) {
       controller.abort();
+      // A host that does not heed its signal may still answer.
+      sent?.then(([late]) => letGoOf(late.body)).catch(() => {});
       return waited;
     }
     signal.addEventListener("abort", () => controller.abort());

@@ -2,6 +2,7 @@
  * Opening the connection to a server before there is anything to ask, so that the first question does not wait for it.
  */
 import { APIConnectionError, APIConnectionTimeoutError, aborted, reasonOf, unsent } from "../errors.ts";
+import { letGoOf } from "../let-go.ts";
 import type { WarmUpOptions } from "../options.ts";
 import type { Fetch, FetchInit } from "../types.ts";
 
@@ -42,7 +43,7 @@ export async function openConnection(
   });
   const ask = async () => {
     const response = await (fetch ?? globalThis.fetch)(url, init);
-    await readOut(response?.body);
+    await readOut(response?.body, controller.signal);
   };
   const answered = ask().catch((thrown) => {
     throw new APIConnectionError(`${url} was not reached (${reasonOf(thrown)}): check the address and the network.`);
@@ -58,10 +59,14 @@ export async function openConnection(
   }
 }
 
-async function readOut(body: unknown): Promise<void> {
+/** Nobody waits for the rest of a body once the signal is aborted, and a host may not heed that signal. */
+async function readOut(body: unknown, signal: AbortSignal): Promise<void> {
   const stream = body as Partial<ReadableStream<Uint8Array>> | null | undefined;
   if (typeof stream?.getReader !== "function") return;
   const reader = stream.getReader();
+  const leave = () => letGoOf(reader);
+  if (signal.aborted) return leave();
+  signal.addEventListener("abort", leave);
   for (let read = 0; read < MOST_READ; ) {
     const { done, value } = await reader.read();
     if (done) return;

@@ -10,6 +10,19 @@ import type { Ask, KeptRequest, KeptStream } from "./resume.ts";
 /** Servers answer a long poll after about half a minute, with or without news. */
 const PATIENCE = 90_000;
 
+/** Milliseconds between an answer without news and the next poll. */
+const PAUSE = 250;
+/** How long the messages of one answer may be, in UTF-16 units. */
+const MAX_JSON = 16 * 1024 * 1024;
+
+/** Where the reading of a chain of responses stands. */
+interface Reading {
+  /** Nobody reads any more. */
+  isLeft: boolean;
+  /** The reader of the response that is read now. */
+  reader?: ReadableStreamDefaultReader<Uint8Array> | undefined;
+}
+
 /** An offset, and how many bytes of the stream come before it. */
 interface Mark {
   offset: string;
@@ -48,7 +61,7 @@ export class DurableStream implements KeptStream {
     const isRead = response.headers.has("stream-next-offset");
     // The answer says where the stream is.
     if (!isRead) letGoOf(response.body);
-    const reading = { isLeft: false };
+    const reading: Reading = { isLeft: false };
     const bytes = this.#bytes(isRead ? response : undefined, ask, reading);
     return new ReadableStream<Uint8Array>(
       {
@@ -58,8 +71,9 @@ export class DurableStream implements KeptStream {
           else controller.enqueue(value);
         },
         cancel() {
-          // A poll under way is not waited for.
+          // A poll or a read under way is not waited for.
           reading.isLeft = true;
+          letGoOf(reading.reader);
           void bytes.return(undefined).catch(() => {});
         },
       },
@@ -73,18 +87,15 @@ export class DurableStream implements KeptStream {
   }
 
   /** The offset after all that has passed. */
-  async *#bytes(
-    first: Response | undefined,
-    ask: Ask,
-    reading: { isLeft: boolean },
-  ): AsyncGenerator<Uint8Array, undefined> {
+  async *#bytes(first: Response | undefined, ask: Ask, reading: Reading): AsyncGenerator<Uint8Array, undefined> {
     let mark = this.#marks[0] as Mark;
     let skipped = this.#passed - mark.at;
     let response = first ?? (await ask(this.rest()));
     for (;;) {
+      if (reading.isLeft) return void letGoOf(response.body);
       this.#hasMessages ||= isJSON(response);
       let { at } = mark;
-      for await (const bytes of contentOf(response)) {
+      for await (const bytes of contentOf(response, reading)) {
         at += bytes.length;
         const from = Math.min(skipped, bytes.length);
         skipped -= from;
@@ -97,10 +108,12 @@ export class DurableStream implements KeptStream {
       if (isClosed && this.#hasMessages) yield encoder.encode("data: [DONE]\n\n");
       // A server that says nothing of offsets has given all there is.
       if (offset === null || isClosed) return;
+      // A server that answers at once without news is not asked without end.
+      if (at === mark.at) await new Promise((resolve) => setTimeout(resolve, PAUSE));
+      if (reading.isLeft) return;
       mark = { offset, cursor: headers.get("stream-cursor"), at };
       this.#marks.push(mark);
       response = await ask(this.#after(mark));
-      if (reading.isLeft) return void letGoOf(response.body);
     }
   }
 }
@@ -111,20 +124,27 @@ function isJSON({ headers }: Response): boolean {
   return /^application\/json\b/i.test(headers.get("content-type") ?? "");
 }
 
-async function* contentOf(response: Response): AsyncGenerator<Uint8Array, undefined> {
-  if (!response.body) return;
-  if (isJSON(response)) {
-    const text = await response.text();
-    const messages: unknown = text === "" ? [] : JSON.parse(text);
-    for (const one of Array.isArray(messages) ? messages : [messages]) {
-      yield encoder.encode(`data: ${typeof one === "string" ? one : JSON.stringify(one)}\n\n`);
-    }
-    return;
+async function* contentOf(response: Response, reading: Reading): AsyncGenerator<Uint8Array, undefined> {
+  if (!isJSON(response)) return yield* piecesOf(response, reading);
+  const text = new TextDecoder();
+  let json = "";
+  for await (const piece of piecesOf(response, reading)) {
+    json += text.decode(piece, { stream: true });
+    if (json.length > MAX_JSON) throw new TypeError(`The server gave messages of more than ${MAX_JSON} characters.`);
   }
-  const reader = response.body.getReader();
+  if (reading.isLeft || json === "") return;
+  const messages: unknown = JSON.parse(json);
+  for (const one of Array.isArray(messages) ? messages : [messages]) {
+    yield encoder.encode(`data: ${typeof one === "string" ? one : JSON.stringify(one)}\n\n`);
+  }
+}
+
+async function* piecesOf({ body }: Response, reading: Reading): AsyncGenerator<Uint8Array, undefined> {
+  const reader = body?.getReader();
+  reading.reader = reader;
   let isOver = false;
   try {
-    for (;;) {
+    while (reader && !reading.isLeft) {
       const { done, value } = await reader.read();
       isOver = done;
       if (done) return;

@@ -189,24 +189,18 @@ class UnbrokenBody {
         start: () => this.#listen(true),
         pull: async (controller) => {
           await this.#pull(controller).catch((thrown) => {
-            this.#end(() => {});
+            this.#end();
             throw thrown;
           });
         },
-        cancel: async (reason) => {
-          this.#leave();
-          await letGoOf(this.#reader ?? this.#response?.body, reason);
+        cancel: (reason) => {
+          this.#isLeft = true;
+          this.#end(reason);
+          this.#wake();
         },
       },
       { highWaterMark: 0 },
     );
-  }
-
-  #leave(): void {
-    this.#isLeft = true;
-    this.#listen(false);
-    this.#drop();
-    this.#wake();
   }
 
   async #pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
@@ -222,23 +216,28 @@ class UnbrokenBody {
       for (const piece of passed) controller.enqueue(piece);
       if (passed.length > 0) return;
       if (bytes) continue;
-      if (this.#isDone) return this.#end(() => controller.close());
+      if (this.#isDone) {
+        this.#end();
+        return controller.close();
+      }
       // A stream that has ended at the server ends here in the same way, once nothing more comes of it.
       const state = this.#hasBrought || !this.#response ? undefined : this.#kept.stateOf(this.#response);
-      if (state === "ended" && failure === undefined) return this.#end(() => controller.close());
-      if (state === "cut") return this.#end(() => controller.error(failure ?? new TypeError("The stream was cut.")));
-      const refusal = await this.#reconnect();
-      if (refusal) {
-        return this.#end(() => (failure === undefined ? controller.close() : controller.error(failure)));
+      const isOver = state === "cut" || (state === "ended" && failure === undefined);
+      if (state === "cut") failure ??= new TypeError("The stream was cut.");
+      // Its end may be missing, or it is no event: the decoder knows.
+      const rest = this.#held;
+      if (isOver || (await this.#reconnect())) {
+        this.#end();
+        for (const piece of rest) controller.enqueue(piece);
+        return failure === undefined ? controller.close() : controller.error(failure);
       }
     }
   }
 
-  #end(finish: () => void): void {
+  #end(reason?: unknown): void {
     this.#listen(false);
     this.#drop();
-    letGoOf(this.#reader ?? this.#response?.body);
-    finish();
+    letGoOf(this.#reader ?? this.#response?.body, reason);
   }
 
   /** The next bytes; fails where the connection is silent for too long, or the host says that it may be lost. */
@@ -314,7 +313,6 @@ class UnbrokenBody {
 
   /** The bytes up to the last blank line that has come. Those behind it are held. */
   #wholeEvents(bytes: Uint8Array): Uint8Array[] {
-    this.#pause = 0;
     this.#framing ??= make(EVENT_STREAM, MAX_EVENT_BYTES);
     place(bytes);
     this.#framing.call(FEED, bytes.length);
@@ -324,7 +322,11 @@ class UnbrokenBody {
     const passed = whole > 0 ? [...this.#held.splice(0), bytes.subarray(0, whole)] : [];
     // A copy, because the next read may use the same memory.
     if (whole < bytes.length) this.#held.push(bytes.slice(whole));
-    this.#hasBrought = this.#kept.passed(passed, events.length, lastEventId) || this.#hasBrought;
+    if (this.#kept.passed(passed, events.length, lastEventId)) {
+      this.#hasBrought = true;
+      // Not for comments: a server that says no more than those is not asked again at once.
+      this.#pause = 0;
+    }
     this.#isDone ||= events.at(-1)?.data === "[DONE]";
     return passed;
   }

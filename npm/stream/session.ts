@@ -8,16 +8,10 @@ import { asBytes } from "../engine/engine.ts";
 import { cutToHeard } from "../engine/heard.ts";
 import { shapeOf } from "../engine/shapes.ts";
 import { APIUserAbortError, aborted, ChatwireError, toError, unopened, withOutcome } from "../errors.ts";
-import { letGoOf } from "../let-go.ts";
+import { letGo, letGoOf } from "../let-go.ts";
 import type { Outcome } from "../types.ts";
 import { Reading } from "./reading.ts";
 import type { BodyReading, Ended, Read, Source } from "./source.ts";
-
-/** Lets go of an answer that has no reader any more. */
-function letGo({ body, ended }: Source): void {
-  ended?.();
-  letGoOf(body);
-}
 
 export class Session {
   /** There once the answer's headers are, as are `decoder` and `reading`. */
@@ -98,10 +92,7 @@ export class Session {
       if (outcome.attempts.length === 0) outcome.attempts = broken?.attempts ?? [];
       this.#end(outcome);
       this.source?.ended?.(outcome);
-      source.then(
-        (late) => late && letGo(late),
-        () => {},
-      );
+      source.then((late) => late && letGo(late)).catch(() => {});
     }
   }
 

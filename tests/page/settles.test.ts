@@ -19,12 +19,18 @@ const types: Record<string, string> = { ".js": "text/javascript", ".wasm": "appl
 
 let browser: Browser;
 let script: string;
+/** A page whose products are made of this entry. */
+const pageOf = (entry: string) => {
+  const map = JSON.stringify({ imports: { chatwire: `/dist/${entry}` } });
+  return `<!doctype html><title>Settles</title><script type="importmap">${map}</script>`;
+};
 const server = createServer(async ({ url = "/" }, response) => {
-  const path = normalize(new URL(url, "http://page").pathname);
+  const { pathname, searchParams } = new URL(url, "http://page");
+  const path = normalize(pathname);
   try {
     const content =
       path === "/"
-        ? "<!doctype html><title>Settles</title>"
+        ? pageOf(searchParams.get("entry") ?? "")
         : path === "/run.js"
           ? script
           : await readFile(join(root, path));
@@ -70,7 +76,11 @@ async function runIn(page: Page, entry: string, names: string[]): Promise<string
       async ([entry, names]) => {
         const from = (path: string) => import(path);
         const chatwire = await from(`/dist/${entry}`);
-        const { run, casesOf, nameOf } = await from("/run.js");
+        const { run, casesOf, nameOf, loaded } = await from("/run.js");
+        const [openai, aiSDK, agUI] = await Promise.all(
+          ["openai", "ai-sdk", "ag-ui"].map((product) => from(`/dist/${product}/index.js`)),
+        );
+        Object.assign(loaded, { openai, aiSDK, agUI });
         if (entry === "slim.js") await chatwire.init("/dist/wasm/chatwire.wasm");
         const wanted = new Set(names as string[]);
         const cases = casesOf((one: unknown) => wanted.has(nameOf(one)));
@@ -92,7 +102,7 @@ for (const entry of ["entry/default.js", "static/default.js", "slim.js"]) {
     const names = chosen(entry);
     t.diagnostic(`${names.length} of ${casesOf().length} cases, SEED=${seed}`);
     const page = await browser.newPage();
-    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/?entry=${entry}`);
     assert.deepEqual(await runIn(page, entry, names), []);
     await page.close();
   });

@@ -1,7 +1,7 @@
 /**
  * Every way to consume an answer that the package offers, and every way to leave it.
  */
-import type { ChatStream, Chatwire, ToolRun } from "chatwire";
+import type { ChatStream, Chatwire, ClientOptions, RequestOptions, ToolRun } from "chatwire";
 
 export const hello = { model: "m", messages: [{ role: "user" as const, content: "Hello!" }] };
 
@@ -19,15 +19,23 @@ export interface Started {
   leave?(): unknown;
 }
 
+/** The server of a case, for consumers that bring a client of their own. */
+export interface Host {
+  baseURL: string;
+  fetch: NonNullable<ClientOptions["fetch"]>;
+}
+
 export interface Consumer {
   ways: readonly Way[];
   /** Reads what has no timeouts: only ends that come by themselves settle it. */
   isRaw?: boolean;
-  start(client: Chatwire, signal: AbortSignal, way: Way): Started;
+  /** Whether an error is one that this consumer promises; those of chatwire where it is left out. */
+  isOwn?(error: unknown): boolean;
+  start(client: Chatwire, signal: AbortSignal, way: Way, host: Host): Started;
 }
 
 /** Reads an iterable: to its end, to its first item, or, for `never`, not at all. */
-function reading(items: AsyncIterable<unknown>, way: Way): Pick<Started, "done" | "leave"> {
+export function reading(items: AsyncIterable<unknown>, way: Way): Pick<Started, "done" | "leave"> {
   const iterator = items[Symbol.asyncIterator]();
   const same = { [Symbol.asyncIterator]: () => iterator };
   const read = async () => {
@@ -44,18 +52,40 @@ function reading(items: AsyncIterable<unknown>, way: Way): Pick<Started, "done" 
 }
 
 type Handle = ChatStream | ToolRun;
-const handles = (stream: Handle) => ({ abort: () => stream.abort(), dispose: () => stream[Symbol.asyncDispose]() });
+export const handles = (stream: Handle) => ({
+  abort: () => stream.abort(),
+  dispose: () => stream[Symbol.asyncDispose](),
+});
 
-const LOOPS = ways;
+export const LOOPS: readonly Way[] = ways;
 const PROMISES: readonly Way[] = ["whole", "abort", "signal", "dispose"];
 const CALLS: readonly Way[] = ["whole", "signal"];
 
 /** A loop over a stream. */
-const loop = (itemsOf: (stream: ChatStream) => AsyncIterable<unknown>): Consumer => ({
+const loop = (itemsOf: (stream: ChatStream) => AsyncIterable<unknown>, options: RequestOptions = {}): Consumer => ({
   ways: LOOPS,
   start(client, signal, way) {
-    const stream = client.chat.completions.stream(hello, { signal });
+    const stream = client.chat.completions.stream(hello, { signal, ...options });
     return { ...handles(stream), ...reading(itemsOf(stream), way) };
+  },
+});
+
+/** The same by another client, with these options. */
+const other = (optionsOf: (client: Chatwire) => ClientOptions): Consumer => ({
+  ways: LOOPS,
+  start(client, signal, way) {
+    const stream = client.withOptions(optionsOf(client)).chat.completions.stream(hello, { signal });
+    return { ...handles(stream), ...reading(stream.textStream, way) };
+  },
+});
+
+/** A stream that is taken up, by one of the protocols for that. */
+const resumed = (resume: NonNullable<ClientOptions["resume"]>): Consumer => ({
+  ways: LOOPS,
+  start(client, signal, way) {
+    const own = resume === "chatwire" ? client : client.withOptions({ resume });
+    const stream = own.chat.completions.resume("abc", { signal });
+    return { ...handles(stream), ...reading(stream.textStream, way) };
   },
 });
 
@@ -74,7 +104,7 @@ const called = (call: (client: Chatwire, signal: AbortSignal) => PromiseLike<unk
   start: (client, signal) => ({ done: Promise.resolve(call(client, signal)) }),
 });
 
-const drain = async (items: AsyncIterable<unknown>) => {
+export const drain = async (items: AsyncIterable<unknown>) => {
   for await (const _ of items);
 };
 const drainBytes = async (stream: ReadableStream<Uint8Array>, way: Way) => {
@@ -183,6 +213,8 @@ export const consumers: Record<string, Consumer> = {
   asResponse: {
     ...called(async (client, signal) => (await client.chat.completions.create(hello, { signal }).asResponse()).text()),
     isRaw: true,
+    // The host's own.
+    isOwn: () => true,
   },
   "asResponse, cancelled": called(async (client, signal) => {
     const response = await client.chat.completions.create({ ...hello, stream: true }, { signal }).asResponse();
@@ -191,13 +223,37 @@ export const consumers: Record<string, Consumer> = {
   parse: called((client, signal) => client.chat.completions.parse({ ...hello, response_format: format }, { signal })),
   "models.list": called((client, signal) => client.models.list({ signal })),
   batch: called((client, signal) => client.chat.completions.batch([hello, hello], { signal })),
-  resume: {
-    ways: LOOPS,
-    start(client, signal, way) {
-      const stream = client.chat.completions.resume("abc", { signal });
-      return { ...handles(stream), ...reading(stream.textStream, way) };
+  warmUp: called((client, signal) => client.warmUp({ signal, timeout: 60 })),
+  "replay of a recording": {
+    ways: ["whole", "abort", "signal", "dispose"],
+    start(client, signal) {
+      const stream = client.chat.completions.stream(hello, { signal, record: true });
+      const Stream = stream.constructor as typeof ChatStream;
+      const replayed = async () => {
+        const file = await stream.recording();
+        return drain(Stream.fromRecording(file).textStream);
+      };
+      return { ...handles(stream), done: replayed() };
     },
   },
+  hedged: loop((stream) => stream.textStream, { hedge: 3 }),
+  "with a fallback": other((client) => ({ fallback: [{ client, model: "n" }] })),
+  "asked again": other(() => ({ maxRetries: 2 })),
+  "continued elsewhere": {
+    ways: LOOPS,
+    start(client, signal, way) {
+      const continueWith = [
+        { client: client.withOptions({ provider: { baseURL: client.baseURL, prefill: true } }), model: "n" },
+      ];
+      const stream = client.chat.completions.stream(hello, { signal, continueWith });
+      return { ...handles(stream), ...reading(stream.events, way) };
+    },
+  },
+  resume: resumed("chatwire"),
+  "resume, llama-server": resumed("llama-server"),
+  "resume, cloudflare-ai-gateway": resumed("cloudflare-ai-gateway"),
+  "resume, durable-streams": resumed("durable-streams"),
+  "a stream that llama-server keeps": other(() => ({ resume: "llama-server" })),
   runTools: ran(() => ({})),
   "runTools, approved": ran((way) => ({ approve: unlessLeft(soon)(way) })),
   "runTools, a tool": ran(() => ({ toolTimeout: 50 }), { execute: never }),

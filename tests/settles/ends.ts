@@ -154,6 +154,10 @@ export const ends: Record<string, End> = {
     served.isOver = true;
     return undefined as unknown as Response;
   },
+  "late headers, deaf": async (served, signal) => {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    return (ends["open after done"] as End)(served, signal);
+  },
   "open, no headers": (served, signal) =>
     new Promise((_, reject) => {
       signal.addEventListener("abort", () => {

@@ -3,8 +3,11 @@
  * leaves nothing behind: no place within the limits, no open body, no rejection that nobody handles.
  */
 import type * as Package from "chatwire";
-import { type Consumer, consumers, hello, type Way } from "./consumers.ts";
+import { type Consumer, consumers, type Host, hello, type Way } from "./consumers.ts";
 import { type End, ends, good, type Served } from "./ends.ts";
+import { loaded, products } from "./products.ts";
+
+export { loaded };
 
 export interface Case {
   consumer: string;
@@ -20,13 +23,17 @@ const IN_TIME = 4000;
 const LEFT_AFTER = 8;
 const LET_GO = 2000;
 
-export function casesOf(isWanted: (one: Case) => boolean = () => true): Case[] {
+const all = { ...consumers, ...products };
+
+/** @param table all consumers; else those of the package itself, for entries whose classes the products do not know */
+export function casesOf(isWanted: (one: Case) => boolean = () => true, table = all): Case[] {
   const cases: Case[] = [];
-  for (const [consumer, { ways, isRaw }] of Object.entries(consumers)) {
+  for (const [consumer, { ways, isRaw }] of Object.entries(table)) {
     for (const end of Object.keys(ends)) {
       for (const way of ways) {
-        // A body that is read past chatwire has no timeouts.
-        if (isRaw && way === "whole" && end.startsWith("open")) continue;
+        // A body that is read past chatwire has no timeouts; headers and refusals have.
+        const isLeft = way !== "whole" && way !== "break" && way !== "throw";
+        if (isRaw && !isLeft && end.startsWith("open") && !/headers|refusal/.test(end)) continue;
         if (isWanted({ consumer, end, way })) cases.push({ consumer, end, way });
       }
     }
@@ -62,22 +69,25 @@ export async function trouble(
   const wrong: string[] = [];
   const served: Served[] = [];
   let isAfter = false;
+  const baseURL = `https://settles-${++servers}.test/v1`;
+  const fetch: Host["fetch"] = (_, init) => {
+    const own: Served = { isOver: false };
+    served.push(own);
+    const end = isAfter ? good : answer;
+    return end(own, init?.signal as AbortSignal);
+  };
   const client = new Chatwire({
-    baseURL: `https://settles-${++servers}.test/v1`,
+    baseURL,
     maxRetries: 0,
     timeout: TIMEOUTS,
     limits: { concurrent: 1 },
     validate: false,
-    fetch: (_, init) => {
-      const own: Served = { isOver: false };
-      served.push(own);
-      const end = isAfter ? good : answer;
-      return end(own, init?.signal as AbortSignal);
-    },
+    fetch,
   });
   const controller = new AbortController();
-  const { start, isRaw } = consumers[one.consumer] as Consumer;
-  const { done, abort, dispose, leave } = start(client, controller.signal, one.way);
+  const consumer = all[one.consumer] as Consumer;
+  const isOwn = consumer.isOwn ?? ((error: unknown) => error instanceof ChatwireError);
+  const { done, abort, dispose, leave } = consumer.start(client, controller.signal, one.way, { baseURL, fetch });
   const settled = done.then(
     () => undefined,
     (error) => ({ error }),
@@ -91,7 +101,7 @@ export async function trouble(
   }
   const result = await within(settled, IN_TIME);
   if (result === LATE) wrong.push("does not settle");
-  else if (result && !isRaw && !(result.error instanceof ChatwireError)) wrong.push(`throws ${String(result.error)}`);
+  else if (result && !isOwn(result.error)) wrong.push(`throws ${String(result.error)}`);
   for (let left = LET_GO; left > 0 && served.some(({ isOver }) => !isOver); left -= TICK) await after(TICK);
   if (served.some(({ isOver }) => !isOver)) wrong.push("the body is not let go of");
   isAfter = true;

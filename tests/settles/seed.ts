@@ -1,6 +1,7 @@
 /**
  * Which cases are run: all with SETTLES=all, those whose name contains ONLY, else one in sixteen, chosen by SEED.
  */
+import type { Consumer } from "./consumers.ts";
 import { type Case, casesOf, nameOf } from "./run.ts";
 
 const { SETTLES, ONLY, SEED } = process.env;
@@ -12,8 +13,8 @@ function chance(text: string): boolean {
   return (hash >>> 8) % 16 === 0;
 }
 
-/** The names of the cases for one entry of the package. */
-export function chosen(entry: string): string[] {
+/** The names of the cases for one entry of the package; of all consumers, or of those in `table`. */
+export function chosen(entry: string, table?: Record<string, Consumer>): string[] {
   const isWanted = (name: string) => (ONLY ? name.includes(ONLY) : SETTLES === "all" || chance(`${entry} ${name}`));
-  return casesOf((one: Case) => isWanted(nameOf(one))).map(nameOf);
+  return casesOf((one: Case) => isWanted(nameOf(one)), table).map(nameOf);
 }

@@ -107,7 +107,7 @@ export const errors: Programs = {
   },
   "a timeout is tried again": async ({ client, answers, print, run }) => {
     answers({ wait: Number.POSITIVE_INFINITY }, { wait: Number.POSITIVE_INFINITY }, says("Hi"));
-    const answer = await client({ timeout: 250, maxRetries: 2 }).chat.completions.create(hello);
+    const answer = await client({ timeout: 1500, maxRetries: 2 }).chat.completions.create(hello);
     print(answer.choices[0]?.message.content, run.asked.length);
   },
   "a timeout of one call": async ({ client, answers, printResult }) => {
