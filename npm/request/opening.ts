@@ -124,8 +124,7 @@ export class Conversation {
       const waited = await wait(signal, ms, () => new Promise<void>(() => {}));
       return "timedOut" in waited ? {} : (waited as ActionResult);
     }
-    if (key === undefined)
-      throw new ChatwireError("The engine named no next step: a mistake in chatwire.");
+    if (key === undefined) throw new ChatwireError("The engine named no next step: a mistake in chatwire.");
     const given = await wait(signal, key, async () => (this.#options.apiKey as () => unknown)());
     if (!("value" in given)) return given;
     return typeof given.value === "string" ? { key: given.value } : { failed: "it gave no string" };
