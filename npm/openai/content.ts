@@ -1,7 +1,14 @@
 /**
  * The content of an answer that is not a chat completion, read within limits: the server may stop in the middle, or never.
  */
-import { APIConnectionError, APIUserAbortError, ProtocolError, StalledError } from "chatwire";
+import {
+  APIConnectionError,
+  APIUserAbortError,
+  ProtocolError,
+  type RequestOptions,
+  StalledError,
+  type Timeouts,
+} from "chatwire";
 import { OpenAIError } from "./errors.ts";
 
 /** How many bytes such an answer may have. */
@@ -11,18 +18,15 @@ const LONGEST_DELAY = 2 ** 31 - 1;
 
 /**
  * JSON as its value, all else as text.
- * @param silence milliseconds without a byte after which the server is not waited for
+ * @param settings those of the call: after `timeout.idle` milliseconds without a byte the server is not waited for
  * @throws {ChatwireError} the answer did not come whole, or is too large
  * @throws {OpenAIError} it is not the JSON that it is said to be
  */
-export async function contentOf(
-  response: Response,
-  signal: AbortSignal | null | undefined,
-  silence: number,
-): Promise<unknown> {
+export async function contentOf(response: Response, { signal, timeout }: RequestOptions): Promise<unknown> {
   if (response.status === 204) return null;
   const kind = response.headers.get("content-type")?.split(";")[0]?.trim() ?? "";
-  const text = await textOf(response, signal, silence);
+  const { idle } = timeout as Timeouts;
+  const text = await textOf(response, signal, idle as number);
   if (!/json$/i.test(kind)) return text;
   if (text === "") return undefined;
   try {

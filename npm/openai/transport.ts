@@ -79,7 +79,7 @@ export class Transport {
           const response = await raw;
           const data = isStream
             ? Stream.fromSSEResponse<ChatCompletionChunk>(response, new AbortController())
-            : ((await contentOf(response)) as ChatCompletion);
+            : ((await contentOf(response, settings)) as ChatCompletion);
           return { data, response };
         }
         const { data, response } = await asked.withResponse();
@@ -106,8 +106,7 @@ export class Transport {
       response: raw,
       read: async () => {
         const response = await raw();
-        const { idle } = settings.timeout as Timeouts;
-        return { data: (await contentOf(response, settings.signal, idle as number)) as T, response };
+        return { data: (await contentOf(response, settings)) as T, response };
       },
     });
   }
