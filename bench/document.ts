@@ -3,34 +3,35 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const file = join(import.meta.dirname, "../docs/benchmarks.md");
-/** Where the parts of `npm run bench:traffic` and `npm run bench:edge` begin; what `npm run bench` writes comes before them. */
-const HEADINGS = ["\n## Where the real traffic is\n", "\n## The edge gateway\n"];
+/** The headings of the sections of `npm run bench:traffic` and `npm run bench:edge`; all other sections are of `npm run bench`. */
+const TRAFFIC = "## Where the real traffic is";
+const EDGE = "## The edge gateway";
 
-/** The three parts, each with its heading. */
-function divided(): string[] {
-  const text = readFileSync(file, "utf8");
-  const starts = HEADINGS.map((heading) => text.indexOf(heading)).map((at) => (at < 0 ? text.length : at));
-  const ends = [0, ...starts, text.length];
-  return ends.slice(1).map((end, part) => text.slice(Math.min(ends[part] ?? 0, end), end));
-}
-
-function write(part: number, text: string): void {
-  const parts = divided();
-  parts[part] = text;
-  writeFileSync(file, parts.join(""));
+/** Replaces what one command writes, wherever its section stood; each section stands once, in the same order. */
+function write(own: string | undefined, text: string): void {
+  // A section goes from its heading to the next of its level.
+  const sections = readFileSync(file, "utf8")
+    .trimEnd()
+    .split(/\n+(?=## )/);
+  const headingOf = (section: string) => [TRAFFIC, EDGE].find((heading) => section.startsWith(`${heading}\n`));
+  const kept = (heading: string | undefined) => sections.filter((section) => headingOf(section) === heading);
+  const written = (heading: string | undefined) =>
+    heading === own ? [heading ? `${heading}\n\n${text}` : text] : kept(heading).slice(0, heading ? 1 : undefined);
+  const all = [undefined, TRAFFIC, EDGE].flatMap(written);
+  writeFileSync(file, `${all.map((section) => section.trim()).join("\n\n")}\n`);
 }
 
 /** Replaces what `npm run bench` writes. */
 export function writeClients(text: string): void {
-  write(0, text);
+  write(undefined, text);
 }
 
 /** Replaces what `npm run bench:traffic` writes, which is a section without its heading. */
 export function writeTraffic(text: string): void {
-  write(1, `${HEADINGS[0]}\n${text}`);
+  write(TRAFFIC, text);
 }
 
 /** Replaces what `npm run bench:edge` writes, which is a section without its heading. */
 export function writeEdge(text: string): void {
-  write(2, `${HEADINGS[1]}\n${text}`);
+  write(EDGE, text);
 }

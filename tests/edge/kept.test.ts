@@ -143,6 +143,29 @@ test("a_record_that_nobody_takes_in_a_day_is_given_up", async (t) => {
   assert.deepEqual([told, setting.storage.size], [2, 0]);
 });
 
+test("events_are_written_down_when_a_reader_leaves_so_that_a_restart_loses_none_that_the_reader_had", async (t) => {
+  // Neither the time nor the size of a batch is reached: this test's batches never become due.
+  const { setTimeout } = globalThis;
+  const never = (work: () => void, ms?: number, ...more: unknown[]) =>
+    ms === 1000 ? 0 : setTimeout(work as (...more: unknown[]) => void, ms, ...more);
+  t.mock.method(globalThis, "setTimeout", never as unknown as typeof setTimeout);
+  const setting = objects(() => {});
+  const answer = await setting.chat("Count to 20000 [emulator: tps=300]");
+  const reader = (answer.body as ReadableStream<Uint8Array>).getReader();
+  let text = "";
+  while (text.length < 2000) text += asText((await reader.read()).value as Uint8Array);
+  const written = () => {
+    const rows = setting.storage.get("id1")?.database.prepare("SELECT events FROM log WHERE first >= 0 ORDER BY first");
+    return (rows?.all() ?? []).map(({ events }) => asText(events as Uint8Array)).join("");
+  };
+  assert.equal(written(), "");
+  await reader.cancel();
+  await until(() => written().length > 0);
+  assert.ok(written().startsWith(text));
+  setting.open("id1");
+  assert.equal((await setting.ask("/v1/streams/id1", { method: "DELETE" })).status, 200);
+});
+
 test("a_stream_is_forgotten_ten_minutes_after_its_end", async (t) => {
   t.mock.timers.enable({ apis: ["Date"], now: Date.UTC(2026, 10, 21) });
   const setting = objects(() => {});
