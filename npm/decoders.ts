@@ -35,6 +35,11 @@ export interface DecoderOptions {
    * @default `"tolerant"`
    */
   decoding?: "tolerant" | "strict";
+  /**
+   * How many choices were asked for: the request's `n`. With 1, the first choice that comes is choice 0, whatever index it has.
+   * @default unknown: a first choice of another index is held back for 8 chunks, until it is plain that there is no choice 0
+   */
+  n?: number;
   /** The provider whose dialect the answer has; only known ones change anything. */
   provider?: string;
   /** ElectronHub: which of its paths answered. */

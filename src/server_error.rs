@@ -7,6 +7,8 @@ use crate::text::{find, lossy};
 #[derive(Default)]
 pub(crate) struct Said {
     pub(crate) message: String,
+    /// The words in place of a message, where there is none.
+    reason: String,
     pub(crate) code: String,
     pub(crate) param: String,
     pub(crate) error_type: String,
@@ -53,6 +55,7 @@ impl Said {
                 while let Some(name) = reader.member(&mut first)? {
                     self.member(name, reader, level)?;
                 }
+                note(&mut self.message, std::mem::take(&mut self.reason));
             }
             Kind::Array => {
                 reader.array()?;
@@ -75,7 +78,7 @@ impl Said {
         plain.retain(|byte| *byte != b'_');
         let name = plain.as_slice();
         let field = match_bytes!(name, {
-            b"error" | b"errors" | b"detail"
+            b"error" | b"errors" | b"detail" | b"fault"
                 if level < 3 && matches!(kind, Kind::Object | Kind::Array | Kind::String) =>
             {
                 let mut raw = reader.clone();
@@ -91,11 +94,12 @@ impl Said {
                 note(&mut self.details, lossy(reader.value()?));
                 return Ok(());
             },
-            b"message" | b"msg" | b"errordescription" | b"errormsg" | b"errormessage" | b"errmsg" => {
+            b"message" | b"msg" | b"errordescription" | b"errormsg" | b"errormessage" | b"errmsg" | b"faultstring" => {
                 &mut self.message
             },
             b"response" if kind == Kind::Object && level < 3 => return self.read(reader, level + 1),
-            b"code" | b"errorcode" | b"errcode" => &mut self.code,
+            b"code" | b"errorcode" | b"errcode" | b"errno" | b"retcode" => &mut self.code,
+            b"reason" => &mut self.reason,
             b"param" => &mut self.param,
             b"type" => &mut self.error_type,
             b"requestid" => &mut self.request_id,

@@ -218,7 +218,8 @@ proptest! {
     ) {
         let stream = stream_of(&completion, size, &turns);
         // Text that happens to start like a tag is text here.
-        let options = |output| Options { output, reasoning: ReasoningPlace::from_name("reasoning").unwrap(), ..Options::default() };
+        let choices = completion["choices"].as_array().map(|choices| choices.len() as u64);
+        let options = |output| Options { output, choices, reasoning: ReasoningPlace::from_name("reasoning").unwrap(), ..Options::default() };
         let whole = outcome(stream.as_bytes(), usize::MAX, options(OutputKind::None));
         prop_assert_eq!(&whole["completion"], &completion, "{}", stream);
         prop_assert_eq!(&whole["repairs"], &json!([]));

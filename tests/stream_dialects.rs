@@ -11,7 +11,7 @@
 //! | `+ ` | one chunk whose only choice has this delta |
 //! | `. ` | one chunk whose only choice finishes so |
 //! | `$` | `[DONE]` |
-//! | `? ` | options: `document`, `reasoning=PLACE`, `end=lost`, `end=aborted` |
+//! | `? ` | options: `document`, `n=COUNT`, `reasoning=PLACE`, `end=lost`, `end=aborted` |
 //!
 //! Of the outcome, `status` (`complete`), `text` (empty), `reasoning` (empty), `tools` (none: `name arguments`, `…` after
 //! incomplete ones), `finish` (none), `repairs` (none) and `error` (none: class and code) are looked at in every case
@@ -150,6 +150,7 @@ fn run<'a>(case: &Case, pieces: impl IntoIterator<Item = &'a [u8]>, change: impl
     let mut options = Options {
         output: OutputKind::Events,
         document: case.options.iter().any(|option| option == "document"),
+        choices: case.option("n").map(|count| count.parse().expect("a count")),
         reasoning: case.option("reasoning").map_or(ReasoningPlace::Detect, |place| {
             ReasoningPlace::from_name(place).expect("a place")
         }),
@@ -382,10 +383,16 @@ fn prediction_and_the_kind_of_output_change_no_outcome() {
     }
 }
 
-/// The index of the choice that an outcome is of: the only one's, else 0.
+/// The index of the choice that an outcome is of: the only one's with anything in it, else 0.
 fn main_choice(outcome: &Value) -> u64 {
+    let is_silent = |choice: &Value| {
+        let message = choice["message"].as_object().into_iter().flatten();
+        let mut said = message.filter(|(name, value)| *name != "role" && !value.is_null() && **value != "");
+        choice["finish_reason"].is_null() && said.next().is_none()
+    };
     match outcome["completion"]["choices"].as_array().map(Vec::as_slice) {
         Some([only]) => only["index"].as_u64().unwrap_or(0),
+        Some([silent, only]) if is_silent(silent) => only["index"].as_u64().unwrap_or(0),
         _ => 0,
     }
 }

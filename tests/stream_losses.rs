@@ -80,10 +80,16 @@ fn outcome_in_any_way(stream: &str) -> Value {
     whole
 }
 
-/// The index of the choice that an outcome is of: the only one's, else 0. The output keeps the index as it was sent.
+/// The index of the choice that an outcome is of: the only one's with anything in it, else 0.
 fn main_choice(outcome: &Value) -> u64 {
+    let is_silent = |choice: &Value| {
+        let message = choice["message"].as_object().into_iter().flatten();
+        let mut said = message.filter(|(name, value)| *name != "role" && !value.is_null() && **value != "");
+        choice["finish_reason"].is_null() && said.next().is_none()
+    };
     match outcome["completion"]["choices"].as_array().map(Vec::as_slice) {
         Some([only]) => only["index"].as_u64().unwrap_or(0),
+        Some([silent, only]) if is_silent(silent) => only["index"].as_u64().unwrap_or(0),
         _ => 0,
     }
 }

@@ -27,6 +27,8 @@ export type EndReason = typeof CLOSED | typeof LOST | typeof ABORTED;
 export interface EngineDecoderOptions {
   /** The body is one JSON completion (`stream: false`). */
   document?: boolean;
+  /** How many choices were asked for. */
+  n?: number;
   provider?: string;
   endpoint?: string;
   reasoning?: string;

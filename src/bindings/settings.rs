@@ -232,6 +232,7 @@ pub(super) fn decoder(options: &Value) -> Result<stream::Options, Error> {
     let default = stream::Bounds::default();
     let read = stream::Options {
         document: options.flag("document").unwrap_or(false),
+        choices: options.number("n").map(|choices| choices as u64),
         returns_reasoning: options.flag("returnsReasoning").unwrap_or(true),
         reasoning: options
             .reasoning()
@@ -284,6 +285,9 @@ pub(super) fn write_decoder(options: &stream::Options, out: &mut Writer) {
     out.member("decoding", if options.strict { "strict" } else { "tolerant" })
         .key("accumulate")
         .bool(options.accumulate);
+    if let Some(choices) = options.choices {
+        out.key("n").integer(choices);
+    }
     if let Some(prices) = &options.prices {
         out.key("prices").raw(b"{");
         for (name, price) in [

@@ -414,7 +414,8 @@ pub(crate) fn with_finite_numbers(json: &[u8]) -> Option<Vec<u8>> {
     respelled(json, &[&NUMBERS])
 }
 
-/// The same for a text that a model wrote: also with the words of Python as JSON has them, and without a comma too many.
+/// The same for a text that a model wrote: also with the words and the strings of Python as JSON has them, and without a comma
+/// too many.
 #[cold]
 pub(crate) fn with_plain_literals(json: &[u8]) -> Option<Vec<u8>> {
     respelled(json, &[&NUMBERS, &LITERALS])
@@ -423,9 +424,11 @@ pub(crate) fn with_plain_literals(json: &[u8]) -> Option<Vec<u8>> {
 fn respelled(json: &[u8], words: &[&[Word]]) -> Option<Vec<u8>> {
     let mut plain = Vec::new();
     let (mut from, mut at) = (0, 0);
+    // Within a string in single quotes.
+    let mut is_quoted = false;
     while let Some(&byte) = json.get(at) {
         let rest = json.get(at..)?;
-        if byte == b'"' {
+        if byte == b'"' && !is_quoted {
             at += string_body(rest.get(1..)?)?.raw.len() + 2;
             continue;
         }
@@ -438,14 +441,25 @@ fn respelled(json: &[u8], words: &[&[Word]]) -> Option<Vec<u8>> {
             _ => rest.starts_with(word).then_some(word.len()),
         };
         let mut known = words.iter().copied().flatten();
-        match known.find_map(|(word, json)| Some((length(word)?, *json))) {
-            Some((length, word)) => {
-                plain.extend_from_slice(json.get(from..at)?);
-                plain.extend_from_slice(word);
-                at += length;
-                from = at;
+        let (length, word): (usize, &[u8]) = match (rest, is_quoted) {
+            ([b'\'', ..], _) if words.len() > 1 => {
+                is_quoted = !is_quoted;
+                (1, b"\"")
             }
-            None => at += 1,
+            ([b'\\', b'\'', ..], true) => (2, b"'"),
+            ([b'"', ..], true) => (1, b"\\\""),
+            (_, true) => (0, b""),
+            (_, false) => known
+                .find_map(|(word, json)| Some((length(word)?, *json)))
+                .unwrap_or_default(),
+        };
+        if length > 0 {
+            plain.extend_from_slice(json.get(from..at)?);
+            plain.extend_from_slice(word);
+            at += length;
+            from = at;
+        } else {
+            at += 1 + usize::from(is_quoted && byte == b'\\');
         }
     }
     plain.extend_from_slice(json.get(from..)?);

@@ -25,6 +25,10 @@ pub(super) struct Answer {
     /// By their index.
     choices: Vec<Choice>,
     has_chunk: bool,
+    /// The index, as it is sent, of the choice that is the answer.
+    main: u64,
+    /// One choice was asked for: the first that comes is the answer.
+    is_lone: bool,
     /// The index of the only choice counts up with each chunk, and means nothing.
     index_counts: bool,
     /// The index in the chunk before.
@@ -45,6 +49,8 @@ impl Answer {
             extras: Extras::default(),
             choices: Vec::new(),
             has_chunk: false,
+            main: 0,
+            is_lone: options.choices.is_some_and(|choices| choices <= 1),
             index_counts: false,
             last_index: 0,
             reasoning: options.reasoning,
@@ -94,10 +100,11 @@ impl Answer {
         self.choices.iter().find(|choice| choice.index == index)
     }
 
-    /// The choice that is the answer: the one with index 0, or the only one, whatever its index.
+    /// The choice that is the answer: the one with index 0, or the only one with anything in it, whatever its index.
     pub(super) fn main_choice(&self) -> Option<&Choice> {
         match self.choices.as_slice() {
             [only] => Some(only),
+            [silent, only] if silent.is_silent() => Some(only),
             _ => self.choice(0),
         }
     }
@@ -147,9 +154,18 @@ impl Answer {
             if choice.whole && !expects_messages || chunk.is_foreign {
                 ledger.repair(0, Repair::MessageForDelta)?;
             }
-            let mut index = choice.index.unwrap_or(at as u64);
+            let mut index = at as u64;
+            if let Some(sent) = choice.index {
+                let is_lone = self.is_lone && chunk.more.is_empty();
+                index = match self.choices.as_slice() {
+                    [] if self.is_lone => self.be_main(sent),
+                    [only] if is_lone && only.is_silent() => self.be_main(sent),
+                    [only] if is_lone && choice.is_end() => only.index,
+                    _ => self.number(sent),
+                };
+            }
             if chunk.more.is_empty() {
-                index = self.index_of_only(index, chunk.id, ledger)?;
+                index = self.index_of_only(choice.index.unwrap_or(0), index, chunk.id, ledger)?;
             }
             if expects_messages && choice.whole && self.choice(index).is_some_and(Choice::is_whole) {
                 // A second completion in one body: the first is the answer.
@@ -169,9 +185,9 @@ impl Answer {
         Ok(progress)
     }
 
-    /// The choice that an index means when it stands alone in its chunk. The index is a count of chunks where it is higher than any choice
-    /// has, or goes up by one together with a new id while there is one choice.
-    fn index_of_only(&mut self, index: u64, id: Field<'_>, ledger: &mut Ledger) -> Taken<u64> {
+    /// The number of the choice that an index means when it stands alone in its chunk: `number`, unless the index counts chunks. That
+    /// it does where it is higher than any choice has, or goes up by one together with a new id while there is one choice.
+    fn index_of_only(&mut self, index: u64, number: u64, id: Field<'_>, ledger: &mut Ledger) -> Taken<u64> {
         /// No request asks for more choices.
         const MOST_CHOICES: u64 = 128;
         let before = std::mem::replace(&mut self.last_index, index);
@@ -188,7 +204,7 @@ impl Answer {
             };
         }
         if !self.index_counts {
-            return Ok(index);
+            return Ok(number);
         }
         ledger.repair(0, Repair::IndexCounts)?;
         Ok(0)
@@ -197,6 +213,21 @@ impl Answer {
     /// Whether a chunk with this id is of this answer, as far as that tells.
     pub(super) fn is_of(&self, id: Field<'_>) -> bool {
         id.text().is_none_or(|id| self.id.is_empty() || id.to_text() == self.id)
+    }
+
+    /// The number here of the choice with this index: the answer has 0, whatever its index.
+    pub(super) fn number(&self, index: u64) -> u64 {
+        match index {
+            0 => self.main,
+            index if index == self.main => 0,
+            index => index,
+        }
+    }
+
+    /// The choice with this index is the answer; gives its number.
+    pub(super) fn be_main(&mut self, index: u64) -> u64 {
+        self.main = index;
+        0
     }
 
     /// The index of the only choice counts the chunks.
@@ -237,7 +268,9 @@ impl Answer {
 
     /// Takes what the server counted so far. The last count stands.
     pub(super) fn take_usage(&mut self, usage: &[u8], ledger: &mut Ledger) -> Taken {
-        if usage.first() != Some(&b'{') {
+        // Nothing but zeros after a count counts nothing.
+        let is_nothing = || self.usage.is_some() && !usage.iter().any(|byte| matches!(byte, b'1'..=b'9'));
+        if usage.first() != Some(&b'{') || is_nothing() {
             return Ok(());
         }
         if is_renamed(usage) {

@@ -1,9 +1,10 @@
-//! Whether the index of the only choice counts the chunks of one answer whose chunks all have the same id.
+//! The meaning of the indexes of choices, where the first chunks do not tell: whether they count the chunks of one answer whose
+//! chunks all have the same id, and whether a choice that is not choice 0 is the only one.
 //!
 //! Choices that a caller asked for come back to each index, have their roles alike and end each for itself. An index that
 //! counts comes once, and goes up by one with each chunk from the first on. Chunks are held back until that is certain.
 
-use super::scan::{Choice, Chunk, Field};
+use super::scan::{Chunk, Field};
 
 /// So many chunks with indexes from 0 on, none of which comes again, are one answer.
 const CERTAIN: u64 = 4;
@@ -11,15 +12,28 @@ const CERTAIN: u64 = 4;
 /// The same where the first has a role and no other has: choices have one each, or none.
 const CERTAIN_BY_ROLE: u64 = 3;
 
+/// So many chunks of a choice before choice 0 has any, and there is none.
+const LONE: usize = 8;
+
 #[derive(Debug, Default)]
 pub(super) struct Counting {
     /// The question is decided.
     is_over: bool,
-    /// The index of the next chunk, if they count.
-    next: u64,
+    /// It is not known how many choices were asked for.
+    is_unknown: bool,
+    /// The index of the first chunk.
+    first: u64,
+    /// How many chunks there are, if they count.
+    count: u64,
+    /// The index of the last of them.
+    last: u64,
     first_has_role: bool,
+    /// Others than the first have a role.
+    has_roles: bool,
     /// The last chunk held back has a finish reason, and is the first that has.
     has_finished: bool,
+    /// All chunks have the index of the first, and count nothing.
+    is_same: bool,
     /// Chunks held back, as they came.
     held: Vec<Vec<u8>>,
 }
@@ -33,11 +47,22 @@ pub(super) enum Says {
     Perhaps,
     /// Their indexes count.
     Counts,
+    /// They are of this choice, and there is no other.
+    Lone(u64),
     /// Their indexes are those of choices.
     Choices,
 }
 
 impl Counting {
+    /// For so many choices as were asked for, if that is known.
+    pub(super) fn new(choices: Option<u64>) -> Self {
+        Counting {
+            is_over: choices > Some(1),
+            is_unknown: choices.is_none(),
+            ..Counting::default()
+        }
+    }
+
     /// Whether the next chunk may yet change what this one is.
     pub(super) fn is_open(&self) -> bool {
         !self.is_over
@@ -50,19 +75,45 @@ impl Counting {
         };
         let ends = !matches!(choice.finish_reason, Field::Absent | Field::Null);
         let has_role = choice.delta.as_ref().is_some_and(|delta| delta.role.text().is_some());
-        let goes_on = choice.index == Some(self.next) && chunk.more.is_empty() && !choice.whole && is_of_answer;
-        if !goes_on || self.has_finished || self.next == 0 && ends || self.next > 0 && has_role {
-            self.is_over = true;
-            return Says::Choices;
-        }
-        self.next += 1;
-        if self.next == 1 {
+        let is_one = chunk.more.is_empty() && !choice.whole;
+        if self.count == 0 && !self.is_same {
+            self.first = choice.index.unwrap_or(0);
             self.first_has_role = has_role;
-            return Says::Nothing;
         }
-        let certain = if self.first_has_role { CERTAIN_BY_ROLE } else { CERTAIN };
+        let is_next = match (choice.index, self.is_unknown) {
+            (Some(index), false) if self.count > 0 => index > self.last,
+            (index, _) => index == Some(self.first + self.count),
+        };
+        let goes_on = is_next && is_one && is_of_answer && !self.is_same;
+        let is_odd_role = self.count > 0 && has_role && !self.first_has_role;
+        if !goes_on || self.has_finished || self.count == 0 && ends || is_odd_role {
+            self.is_same = self.count <= 1 && is_one && choice.index.unwrap_or(self.first) == self.first;
+            let may_go_on = self.is_same && self.may_be_lone();
+            self.is_over = !may_go_on || self.held.len() + 1 >= LONE;
+            return match (may_go_on, self.is_over) {
+                (false, _) => Says::Choices,
+                (true, true) => Says::Lone(self.first),
+                (true, false) => Says::Perhaps,
+            };
+        }
+        self.count += 1;
+        self.last = choice.index.unwrap_or(0);
+        if self.count == 1 {
+            return if self.may_be_lone() {
+                Says::Perhaps
+            } else {
+                Says::Nothing
+            };
+        }
+        self.has_roles |= has_role;
+        let certain = match (self.first_has_role, self.has_roles) {
+            (true, false) => CERTAIN_BY_ROLE,
+            // So many choices may begin.
+            (_, true) if self.is_unknown => u64::MAX,
+            _ => CERTAIN,
+        };
         // A choice is not its end alone.
-        if self.next >= certain || ends && is_blank(choice) {
+        if self.count >= certain || choice.is_end() {
             self.is_over = true;
             return Says::Counts;
         }
@@ -81,21 +132,21 @@ impl Counting {
         std::mem::take(&mut self.held)
     }
 
-    /// Whether chunks held back count, now that nothing follows them: one of several choices would have ended alone.
-    pub(super) fn counts_at_end(&self) -> bool {
-        self.has_finished
+    /// Whether the first choice may be the only one, as far as its index tells.
+    fn may_be_lone(&self) -> bool {
+        self.is_unknown && self.first > 0
     }
-}
 
-/// Whether the delta of a choice has nothing in it.
-fn is_blank(choice: &Choice<'_>) -> bool {
-    choice.delta.as_ref().is_none_or(|delta| {
-        let is_nothing = |field: &Field<'_>| field.is_blank() || field.some().is_none();
-        is_nothing(&delta.content)
-            && delta.reasoning.iter().all(is_nothing)
-            && delta.tool_calls.is_none()
-            && delta.function_call.is_none()
-    })
+    /// The verdict on chunks held back, now that nothing follows them. They count if the last is an end: one of several choices
+    /// would have ended alone.
+    pub(super) fn at_end(&self) -> Says {
+        match self.held.is_empty() {
+            true => Says::Nothing,
+            false if self.has_finished => Says::Counts,
+            false if self.may_be_lone() && (self.is_same || self.count == 1) => Says::Lone(self.first),
+            false => Says::Choices,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -103,16 +154,22 @@ mod tests {
     use super::*;
     use crate::json::Reader;
 
-    /// The verdict of each of these choices, one a chunk; at the end whether those held back count.
-    fn said(choices: &[&str]) -> (Vec<Says>, bool) {
-        let mut counting = Counting::default();
+    /// The verdict of each of these choices, one a chunk, and the one at the end.
+    fn said(choices: &[&str]) -> (Vec<Says>, Says) {
+        let mut counting = Counting::new(None);
         let mut says = Vec::new();
         for choice in choices {
             let json = ["{\"choices\":[{", choice, "}]}"].concat();
             let chunk = Chunk::read(&mut Reader::new(json.as_bytes()), 8).unwrap();
-            says.push(counting.look(&chunk, true));
+            let verdict = counting.look(&chunk, true);
+            match verdict {
+                Says::Perhaps => counting.hold(json.as_bytes()),
+                Says::Nothing => {}
+                _ => drop(counting.release()),
+            }
+            says.push(verdict);
         }
-        (says, counting.counts_at_end())
+        (says, counting.at_end())
     }
 
     const ROLE: &str = r#""index":0,"delta":{"role":"assistant","content":""}"#;
@@ -124,6 +181,8 @@ mod tests {
     ];
     const END: &str = r#""index":2,"delta":{},"finish_reason":"stop""#;
 
+    const END3: &str = r#""index":3,"delta":{},"finish_reason":"stop""#;
+
     #[test]
     fn an_index_that_comes_once_counts() {
         use Says::{Choices, Counts, Nothing, Perhaps};
@@ -131,14 +190,36 @@ mod tests {
         assert_eq!(said(&[ROLE, A[1], A[2]]).0, [Nothing, Perhaps, Counts]);
         assert_eq!(said(&[A[0], A[1], END]).0, [Nothing, Perhaps, Counts]);
         let last = r#""index":1,"delta":{"content":"b"},"finish_reason":"stop""#;
-        assert_eq!(said(&[A[0], last]), (vec![Nothing, Perhaps], true));
-        assert_eq!(said(&[A[0], A[1]]), (vec![Nothing, Perhaps], false));
+        assert_eq!(said(&[A[0], last]), (vec![Nothing, Perhaps], Counts));
+        assert_eq!(said(&[A[0], A[1]]), (vec![Nothing, Perhaps], Choices));
         assert_eq!(said(&[A[0], A[1], A[0]]).0, [Nothing, Perhaps, Choices]);
         assert_eq!(said(&[A[0], A[1], A[2], A[0]]).0, [Nothing, Perhaps, Perhaps, Choices]);
         let head = r#""index":1,"delta":{"role":"assistant","content":"b"}"#;
-        assert_eq!(said(&[ROLE, head]).0, [Nothing, Choices]);
+        assert_eq!(said(&[ROLE, head, ROLE]).0, [Nothing, Perhaps, Choices]);
+        let third = r#""index":2,"delta":{"role":"assistant","content":"b"}"#;
+        assert_eq!(said(&[ROLE, head, third, END3]).0, [Nothing, Perhaps, Perhaps, Counts]);
         assert_eq!(said(&[A[0], A[0]]).0, [Nothing, Choices]);
         let whole = r#""index":0,"delta":{"content":"a"},"finish_reason":"stop""#;
         assert_eq!(said(&[whole, last]).0, [Choices, Nothing]);
+    }
+    #[test]
+    fn a_choice_alone_is_the_answer_whatever_its_index() {
+        use Says::{Choices, Counts, Lone, Nothing, Perhaps};
+        let last = r#""index":1,"delta":{},"finish_reason":"stop""#;
+        assert_eq!(said(&[A[1], A[1], last]), (vec![Perhaps, Perhaps, Perhaps], Lone(1)));
+        assert_eq!(said(&[A[1]]), (vec![Perhaps], Lone(1)));
+        assert_eq!(said(&[last]), (vec![Perhaps], Lone(1)));
+        assert_eq!(said(&[A[1]; LONE]).0.last(), Some(&Lone(1)));
+        assert_eq!(said(&[A[1], A[1], A[0]]).0, [Perhaps, Perhaps, Choices]);
+        assert_eq!(said(&[A[1], A[1], A[2]]).0, [Perhaps, Perhaps, Choices]);
+        assert_eq!(said(&[A[1], A[0]]).0, [Perhaps, Choices]);
+        assert_eq!(
+            said(&[A[1], A[2], A[3], r#""index":4,"delta":{"content":"e"}"#]).0[3],
+            Counts
+        );
+        let mut known = Counting::new(Some(2));
+        let json = ["{\"choices\":[{", A[1], "}]}"].concat();
+        let chunk = Chunk::read(&mut Reader::new(json.as_bytes()), 8).unwrap();
+        assert_eq!(known.look(&chunk, true), Nothing);
     }
 }

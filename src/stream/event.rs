@@ -107,7 +107,7 @@ fn other<'a>(event_type: &str, data: &'a [u8], max_choices: usize) -> Event<'a> 
     } else if is_done(rest) {
         let repair = (is_padded || rest != b"[DONE]").then_some(Repair::PaddedDone);
         Event::of(repair, Says::Done)
-    } else if event_type == "error" {
+    } else if event_type == "error" || is_word_of_error(rest) {
         Event::of(None, Says::Error(as_json(rest)))
     } else {
         let is_message = event_type == "message";
@@ -183,9 +183,31 @@ pub(super) fn is_done(data: &[u8]) -> bool {
         .eq_ignore_ascii_case(b"[DONE]")
 }
 
+/// Text in place of JSON that begins with the word error: `[ERROR] …`, `error: …`.
+fn is_word_of_error(data: &[u8]) -> bool {
+    let word = data.strip_prefix(b"[").unwrap_or(data);
+    matches!(word.split_at_checked(5), Some((word, [b']' | b':', ..])) if word.eq_ignore_ascii_case(b"error"))
+}
+
 /// The error that a chunk is or has in it.
 pub(super) fn error_in<'a>(data: &'a [u8], chunk: &Chunk<'a>) -> Option<&'a [u8]> {
     chunk.error.or_else(|| is_bare_error(chunk).then_some(data))
+}
+
+/// The error in an envelope of any name, where an object has nothing else: marked as one, or words and a code.
+#[cold]
+pub(super) fn error_within<'a>(chunk: &Chunk<'a>) -> Option<&'a [u8]> {
+    let objects = chunk.extras.iter().map(|(_, value)| *value);
+    objects.filter(|value| value.first() == Some(&b'{')).find_map(|value| {
+        let inner = Chunk::read(&mut Reader::new(value), 1).ok()?;
+        let is_error = Signs::of(&inner)
+            == Signs {
+                has_words: true,
+                has_bad_code: true,
+                has_good_code: false,
+            };
+        inner.error.or(Some(value).filter(|_| is_error))
+    })
 }
 
 /// Whether an object has what makes it a chunk.
@@ -204,29 +226,42 @@ fn is_bare_error(chunk: &Chunk<'_>) -> bool {
     if chunk.first.is_some() || chunk.usage.is_some() {
         return false;
     }
-    let mut has_words = false;
-    let mut has_bad_code = false;
-    let mut has_good_code = false;
-    for (name, value) in &chunk.extras {
-        // However they are spelled: `error_code`, `errorCode`, `ErrorCode`.
-        let mut plain = name.to_ascii_lowercase();
-        plain.retain(|byte| *byte != b'_');
-        let name = plain.as_slice();
-        match_bytes!(name, {
-            b"message" | b"msg" | b"detail" | b"errors" | b"errormsg" | b"errormessage" | b"errmsg" | b"errordescription" => {
-                let starts: &[u8] = match_bytes!(name, { b"detail" => b"\"[{", b"errors" => b"[{", _ => b"\"" });
-                has_words |= value.first().is_some_and(|first| starts.contains(first)) && !is_blank(value);
-            },
-            b"code" | b"errorcode" | b"errcode" | b"statuscode" => {
-                has_good_code |= is_good_code(value);
-                has_bad_code |= !is_good_code(value);
-            },
-            b"success" => has_bad_code |= *value == b"false",
-            b"status" => has_bad_code |= matches!(*value, b"\"error\"" | b"\"failed\"" | b"\"fail\""),
-            _ => {}
-        })
+    let signs = Signs::of(chunk);
+    signs.has_bad_code || signs.has_words && !signs.has_good_code
+}
+
+/// The signs of an error, or of none, among the members of an object.
+#[derive(Default, PartialEq)]
+struct Signs {
+    has_words: bool,
+    has_bad_code: bool,
+    has_good_code: bool,
+}
+
+impl Signs {
+    fn of(chunk: &Chunk<'_>) -> Self {
+        let mut signs = Signs::default();
+        for (name, value) in &chunk.extras {
+            // However they are spelled: `error_code`, `errorCode`, `ErrorCode`.
+            let mut plain = name.to_ascii_lowercase();
+            plain.retain(|byte| *byte != b'_');
+            let name = plain.as_slice();
+            match_bytes!(name, {
+                b"message" | b"msg" | b"detail" | b"errors" | b"fault" | b"errormsg" | b"errormessage" | b"errmsg" | b"errordescription" => {
+                    let starts: &[u8] = match_bytes!(name, { b"detail" | b"fault" => b"\"[{", b"errors" => b"[{", _ => b"\"" });
+                    signs.has_words |= value.first().is_some_and(|first| starts.contains(first)) && !is_blank(value);
+                },
+                b"code" | b"errorcode" | b"errcode" | b"statuscode" | b"errno" | b"retcode" => {
+                    signs.has_good_code |= is_good_code(value);
+                    signs.has_bad_code |= !is_good_code(value);
+                },
+                b"success" | b"ok" => signs.has_bad_code |= *value == b"false",
+                b"status" | b"result" => signs.has_bad_code |= is_word(value, &[b"error", b"failed", b"fail", b"failure"]),
+                _ => {}
+            })
+        }
+        signs
     }
-    has_bad_code || has_words && !has_good_code
 }
 
 /// Whether a value says nothing.
@@ -236,12 +271,16 @@ fn is_blank(value: &[u8]) -> bool {
 
 /// Whether a code stands for success.
 fn is_good_code(value: &[u8]) -> bool {
+    is_word(value, &[b"", b"0", b"200", b"null", b"ok", b"success"])
+}
+
+/// Whether a value is one of these words, in quotes or not.
+fn is_word(value: &[u8], words: &[&[u8]]) -> bool {
     let word = value
         .strip_prefix(b"\"")
         .and_then(|value| value.strip_suffix(b"\""))
         .unwrap_or(value);
-    let words: [&[u8]; 6] = [b"", b"0", b"200", b"null", b"ok", b"success"];
-    words.iter().any(|good| word.eq_ignore_ascii_case(good))
+    words.iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
 /// Whether a status object names a code that is not 0.

@@ -1,8 +1,9 @@
-//! Lists whose items come in fragments: objects that say by their `index` which item of the list they are more of.
+//! Lists whose items come in fragments: objects that say by their `index` which item of the list they are more of. Parts of
+//! reasoning come in fragments also without it: the first of a list is more of the last part, until that has its signature.
 
 use super::repeats::{CERTAIN, LONG, MOST_HELD, is_blank, is_multiple, is_telling};
 use super::scan::Extra;
-use crate::json::{Reader, Writer, integer};
+use crate::json::{Reader, Writer, count};
 use crate::text::lossy;
 
 /// The members of an item that grow. All others, a signature among them, are replaced.
@@ -53,7 +54,7 @@ struct Growth {
     is_over: bool,
 }
 
-/// The items of a list, if each of them is an object with an index.
+/// The items of a list, if each of them is an object with an index, or a part of reasoning by its type.
 pub(super) fn indexed(list: &[u8]) -> Option<Vec<Vec<Extra<'_>>>> {
     let mut reader = Reader::new(list);
     let mut items = Vec::new();
@@ -70,10 +71,18 @@ pub(super) fn indexed(list: &[u8]) -> Option<Vec<Vec<Extra<'_>>>> {
                 None => members.push((name, value)),
             }
         }
-        integer(member(&members, b"index")?)?;
+        match member(&members, b"index") {
+            Some(index) => drop(count(index)?),
+            None => drop(member(&members, b"type").filter(|kind| is_reasoning(kind))?),
+        }
         items.push(members);
     }
     Some(items).filter(|items| !items.is_empty())
+}
+
+/// Whether a type is that of a part of reasoning: `thinking`, `redacted_thinking`, `reasoning.text`.
+fn is_reasoning(kind: &[u8]) -> bool {
+    kind.ends_with(b"thinking\"") || kind.starts_with(b"\"reasoning")
 }
 
 fn member<'a>(members: &[Extra<'a>], name: &[u8]) -> Option<&'a [u8]> {
@@ -95,9 +104,13 @@ impl Fragments {
     /// Takes fragments; gives by how many bytes what is held grew at the most, and whether something was sent again.
     pub(super) fn take(&mut self, items: Vec<Vec<Extra<'_>>>) -> (usize, bool) {
         let (mut grown, mut repeated) = (0, false);
-        for members in items {
-            let at = self.items.iter().rposition(|item| item.is_same(&members));
-            let at = at.unwrap_or_else(|| {
+        for (place, members) in items.into_iter().enumerate() {
+            let has_index = member(&members, b"index").is_some();
+            let mut known = self.items.iter().rposition(|item| item.is_same(&members));
+            if !has_index {
+                known = known.filter(|at| place == 0 && at + 1 == self.items.len() && self.items[*at].is_open());
+            }
+            let at = known.unwrap_or_else(|| {
                 self.items.push(Item::default());
                 self.items.len() - 1
             });
@@ -145,6 +158,13 @@ impl Item {
             _ => false,
         };
         self.get(b"index") == member(fragment, b"index") && !other_type
+    }
+
+    /// Whether more of it may come: it is neither signed nor encrypted.
+    fn is_open(&self) -> bool {
+        [b"signature".as_slice(), b"data"]
+            .iter()
+            .all(|name| matches!(self.get(name), None | Some(b"\"\"" | b"null")))
     }
 
     fn take(&mut self, fragment: &[Extra<'_>], watches: bool, repeated: &mut bool) -> usize {
@@ -325,6 +345,23 @@ mod tests {
         ] {
             assert_eq!(text(pieces), pieces.concat(), "{pieces:?}");
         }
+    }
+
+    #[test]
+    fn parts_of_reasoning_without_an_index_go_on_until_they_are_signed() {
+        assert_eq!(
+            joined(&[
+                r#"[{"type":"thinking","thinking":"a","signature":""}]"#,
+                r#"[{"type":"thinking","thinking":"b","signature":""}]"#,
+                r#"[{"type":"thinking","thinking":"","signature":"s"}]"#,
+                r#"[{"type":"redacted_thinking","data":"x"},{"type":"redacted_thinking","data":"y"}]"#,
+                r#"[{"type":"thinking","thinking":"c","signature":"t"}]"#,
+                r#"[{"type":"thinking","thinking":"d","signature":"u"}]"#,
+            ]),
+            r#"[{"type":"thinking","thinking":"ab","signature":"s"},{"type":"redacted_thinking","data":"x"},{"type":"redacted_thinking","data":"y"},{"type":"thinking","thinking":"c","signature":"t"},{"type":"thinking","thinking":"d","signature":"u"}]"#
+        );
+        let details = r#"[{"type":"reasoning.text","text":"a","index":"0"}]"#;
+        assert_eq!(joined(&[details, details]), details.replace("\"a\"", "\"aa\""));
     }
 
     #[test]

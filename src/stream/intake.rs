@@ -33,7 +33,7 @@ impl Intake {
             answer: Answer::new(options),
             clock: Clock::new(options.timeouts, options.started),
             ledger: Ledger::new(options),
-            counting: Counting::default(),
+            counting: Counting::new(options.choices),
             template: Template::default(),
             predict: options.predict,
             expects_document: options.document,
@@ -205,7 +205,10 @@ impl Intake {
 
     fn take_chunk(&mut self, data: &[u8], chunk: &Chunk<'_>, now: f64) -> Taken<Option<Marks>> {
         let repairs = self.ledger.repairs.total();
-        let error = event::error_in(data, chunk);
+        let mut error = event::error_in(data, chunk);
+        if error.is_none() && !chunk.has_choices && self.is_empty() {
+            error = event::error_within(chunk);
+        }
         if self.counting.is_open() && self.look_at_index(data, chunk, error.is_some(), now)? {
             return Ok(None);
         }
@@ -219,7 +222,14 @@ impl Intake {
             Some(error) => Err(Ending::in_band(error, data)),
             // The next chunk may be of another choice, or of the same.
             None if self.counting.is_open() => Ok(None),
-            None if self.ledger.repairs.total() == repairs => Ok(Marks::new(data, chunk)),
+            None if self.ledger.repairs.total() == repairs => {
+                let index = chunk.first.as_ref().and_then(|choice| choice.index);
+                Ok(Marks::new(
+                    data,
+                    chunk,
+                    index.map_or(0, |index| self.answer.number(index)),
+                ))
+            }
             None => Ok(None),
         }
     }
@@ -229,7 +239,7 @@ impl Intake {
     #[inline(never)]
     fn look_at_index(&mut self, data: &[u8], chunk: &Chunk<'_>, is_error: bool, now: f64) -> Taken<bool> {
         let says = match is_error {
-            true => Indexes::Choices,
+            true => self.counting.at_end(),
             false => self.counting.look(chunk, self.answer.is_of(chunk.id)),
         };
         match says {
@@ -241,6 +251,9 @@ impl Intake {
                 return Ok(true);
             }
             Indexes::Counts => self.answer.set_index_counts(),
+            Indexes::Lone(index) => {
+                self.answer.be_main(index);
+            }
             Indexes::Choices => {}
         }
         self.take_held(now)?;
@@ -249,8 +262,12 @@ impl Intake {
 
     /// Nothing more comes: takes the chunks held back.
     pub(super) fn settle(&mut self, now: f64) -> Taken {
-        if self.counting.counts_at_end() {
-            self.answer.set_index_counts();
+        match self.counting.at_end() {
+            Indexes::Counts => self.answer.set_index_counts(),
+            Indexes::Lone(index) => {
+                self.answer.be_main(index);
+            }
+            _ => {}
         }
         self.take_held(now)
     }
@@ -332,7 +349,8 @@ impl Intake {
         {
             return self.take_document_value(&plain, now);
         }
-        if let Some(error) = event::error_in(value, &chunk) {
+        let within = || event::error_within(&chunk).filter(|_| !chunk.has_choices && self.is_empty());
+        if let Some(error) = event::error_in(value, &chunk).or_else(within) {
             return Err(Ending::in_band(error, value));
         }
         for choice in chunk.first.iter_mut().chain(&mut chunk.more) {

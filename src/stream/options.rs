@@ -65,6 +65,8 @@ pub struct Options {
     pub output: OutputKind,
     /// One JSON completion is expected, not an event stream.
     pub document: bool,
+    /// How many choices the request asked for, its `n`; `None` where the request is not known.
+    pub choices: Option<u64>,
     /// Where to look for reasoning.
     pub reasoning: ReasoningPlace,
     /// The server takes reasoning back: the turn to send back has it. Without, it is left out.
@@ -108,6 +110,7 @@ impl Default for Options {
         Options {
             output: OutputKind::None,
             document: false,
+            choices: None,
             reasoning: ReasoningPlace::Detect,
             returns_reasoning: true,
             strict: false,

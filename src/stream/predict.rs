@@ -336,15 +336,16 @@ pub(super) struct Marks {
 }
 
 impl Marks {
-    /// The marks of a chunk that is fit to predict from. `data` is the event data it was read from.
-    pub(super) fn new(data: &[u8], chunk: &Chunk<'_>) -> Option<Self> {
+    /// The marks of a chunk that is fit to predict from. `data` is the event data it was read from, `choice` the number of its
+    /// first choice.
+    pub(super) fn new(data: &[u8], chunk: &Chunk<'_>, choice: u64) -> Option<Self> {
         let (slot, live) = live_string(chunk)?;
         let text = |field: Field<'_>| field.text().map(|text| Address::of(text.raw));
         // Only the first that is no zero counts.
         let is_time = |created: &&[u8]| matches!(created.first(), Some(b'1'..=b'9'));
         let is_object = |usage: &&[u8]| usage.first() == Some(&b'{');
         Some(Marks {
-            choice: chunk.first.as_ref().and_then(|choice| choice.index).unwrap_or(0),
+            choice,
             slot,
             data: Address::of(data),
             live: Address::of(live.raw),

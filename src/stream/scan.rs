@@ -157,6 +157,18 @@ impl<'a> Choice<'a> {
         Ok(choice)
     }
 
+    /// Whether it is the end of a choice and nothing else.
+    pub(super) fn is_end(&self) -> bool {
+        let is_nothing = |field: &Field<'_>| field.is_blank() || field.some().is_none();
+        let is_blank = |delta: &Delta<'_>| {
+            is_nothing(&delta.content)
+                && delta.reasoning.iter().all(is_nothing)
+                && delta.tool_calls.is_none()
+                && delta.function_call.is_none()
+        };
+        self.finish_reason.some().is_some() && self.delta.as_ref().is_none_or(is_blank)
+    }
+
     /// Takes the message, where there is one, in place of the delta.
     pub(super) fn prefer_message(&mut self) -> Result<(), Malformed> {
         if let Some(message) = self.message {

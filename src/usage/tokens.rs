@@ -60,7 +60,7 @@ impl Counts {
             let number = count(reader.value()?);
             let some = number.unwrap_or(0);
             match_bytes!(key, {
-                b"cached_tokens" | b"prompt_cache_hit_tokens" | b"cachedContentTokenCount"
+                b"cached_tokens" | b"num_cached_tokens" | b"prompt_cache_hit_tokens" | b"cachedContentTokenCount"
                 | b"cached_content_token_count" => self.cached = self.cached.max(some),
                 b"reasoning_tokens" => self.reasoning = self.reasoning.max(some),
                 _ => {}
@@ -79,8 +79,8 @@ impl Counts {
                 | b"candidates_token_count" => self.output = number.or(self.output),
                 b"totalTokens" | b"totalTokenCount" | b"total_token_count" => self.sum = number.or(self.sum),
                 b"thoughtsTokenCount" | b"thoughts_token_count" => self.thoughts = some,
-                b"cache_read_input_tokens" => self.cache_read = some,
-                b"cache_creation_input_tokens" => self.cache_write = some,
+                b"cache_read_input_tokens" | b"cacheReadInputTokens" => self.cache_read = some,
+                b"cache_creation_input_tokens" | b"cacheWriteInputTokens" => self.cache_write = some,
                 _ => {}
             })
         }

@@ -74,3 +74,37 @@ test("an_envelope_of_a_gateway_is_its_error", async () => {
     message: /token expired/,
   });
 });
+
+test("the_only_choice_is_choice_0_for_every_reader", async () => {
+  const one = (delta: object, finish: string | null = null) =>
+    event({ id: "c", choices: [{ index: 1, delta, finish_reason: finish }] });
+  const words = [..."abcdefghijkl"];
+  const body = words.map((content) => one({ content })).join("") + one({}, "stop") + DONE;
+  const fetch = async () => serve([body]).response;
+  const client = new Chatwire({ baseURL: "https://kinds.test/v1", apiKey: null, fetch, maxRetries: 0 });
+  const asked = () => client.chat.completions.create({ ...hello, stream: true });
+  const given = () => ChatStream.fromReadableStream(serve([body]).response.body as ReadableStream<Uint8Array>);
+  for (const open of [asked, async () => given()]) {
+    let text = "";
+    for await (const piece of (await open()).textStream) text += piece;
+    assert.equal(text, words.join(""));
+    let told = "";
+    for await (const event of (await open()).events) if (event.type === "text" && event.choice === 0) told += event.text;
+    assert.equal(told, words.join(""));
+    let last = "";
+    for await (const view of (await open()).frames()) last = view.text;
+    assert.equal(last, words.join(""));
+    const whole = await open();
+    assert.equal((await whole.outcome()).text, words.join(""));
+    assert.equal((await whole.finalChatCompletion()).choices[0]?.index, 0);
+    for await (const chunk of await open()) assert.equal(chunk.choices?.[0]?.index, 1);
+  }
+  // The first word comes at once where the request is known, and after eight where it is not.
+  const known = new ChatDecoder({ n: 1, output: "text" });
+  assert.equal(known.push(encode(one({ content: "a" }))), "a");
+  const unknown = new ChatDecoder({ output: "text" });
+  const pushed = words.map((content) => unknown.push(encode(one({ content }))));
+  assert.deepEqual(pushed, ["", "", "", "", "", "", "", "abcdefgh", "i", "j", "k", "l"]);
+  const two = new ChatDecoder({ n: 2, output: "text" });
+  assert.equal(two.push(encode(one({ content: "a" }))), "");
+});

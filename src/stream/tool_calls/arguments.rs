@@ -38,6 +38,8 @@ pub(super) struct Arguments {
     /// Each piece may have all that came before it: only the end tells.
     is_doubtful: bool,
     has_ended: bool,
+    /// They came whole, in one piece: the next may be the same object with more in it.
+    is_one_piece: bool,
     /// How long the text was before a word that JSON does not know.
     plain: usize,
 }
@@ -124,6 +126,7 @@ impl Arguments {
         match self.shape.state {
             State::Escape => self.text.len().saturating_sub(1),
             State::Hex(digits) => self.text.len().saturating_sub(usize::from(digits) + 2),
+            _ if self.is_one_piece => stem(&self.text).len(),
             _ => self.text.len(),
         }
     }
@@ -136,7 +139,7 @@ impl Arguments {
         };
     }
 
-    /// Adds a piece. `of_call`: it came without a name, so it can be no other call.
+    /// Adds a piece. `of_call`: it came without a name, or with the id of the call, so that it is hardly another call.
     pub(super) fn push(&mut self, piece: Str<'_>, of_call: bool) -> Taken {
         self.inbox.push(piece);
         let mut inbox = std::mem::take(&mut self.inbox);
@@ -164,8 +167,10 @@ impl Arguments {
             self.clear();
             taken.mended = true;
         }
+        let is_first = self.text.is_empty();
         let rest = self.append(piece, &mut taken);
         if self.shape.is_closed() {
+            self.is_one_piece |= is_first;
             self.last = None;
         }
         self.follow(rest, of_call, &mut taken);
@@ -293,6 +298,12 @@ impl Arguments {
                 self.again.clear();
             } else if of_call && self.is_empty_object() && self.again.starts_with('{') {
                 self.replace_empty(taken);
+            } else if of_call && self.is_one_piece && self.again.starts_with(stem(&self.text)) {
+                // All so far, closed each time.
+                let value = std::mem::take(&mut self.again);
+                self.restart();
+                self.append(&value, taken);
+                taken.repeated = true;
             } else {
                 taken.other = Some(std::mem::take(&mut self.again) + rest);
                 return;
@@ -341,6 +352,12 @@ impl Arguments {
         }
         taken
     }
+}
+
+/// A whole value without the quotation mark and the brackets that close it: the start of the same value with more in it.
+fn stem(text: &str) -> &str {
+    let end = text.bytes().rposition(|byte| !b"}]\" \n".contains(&byte));
+    text.get(..end.map_or(0, |end| end + 1)).unwrap_or_default()
 }
 
 /// Whether the text of arguments is a word for nothing.
@@ -490,6 +507,12 @@ mod tests {
             ("{\"a\":1}}", "{\"a\":1}", true),
             ("{\"a\":1}<|call|>", "{\"a\":1}", true),
             ("```json\n{\"a\":1}\n```", "{\"a\":1}", true),
+            (
+                "{'a': 'it\\'s', 'b': [None, \"x'\", 'say \"y\"\\n']}",
+                "{\"a\": \"it's\", \"b\": [null, \"x'\", \"say \\\"y\\\"\\n\"]}",
+                true,
+            ),
+            ("{'a': 'x}", "{'a': 'x}", false),
             (
                 "{\"a\":NaN,\"b\":[None, true]}",
                 "{\"a\":null,\"b\":[null, true]}",

@@ -203,7 +203,7 @@ pub(super) fn items(raw: &[u8]) -> impl Iterator<Item = Item<'_>> {
 /// The name of a function without the marks that a template puts around it: `functions.f`, `f<|channel|>commentary`,
 /// `<|channel|>commentary to=functions.f`.
 pub(super) fn plain_name(name: &str) -> &str {
-    const MARKS: [&str; 2] = ["<|", "<｜"];
+    const MARKS: [&str; 3] = ["<|", "<｜", "</"];
     let mut name = name.trim_ascii();
     if let Some((_, recipient)) = split_at_mark(name, "to=") {
         name = recipient.trim_ascii_start();
@@ -218,7 +218,14 @@ pub(super) fn plain_name(name: &str) -> &str {
     for mark in MARKS {
         name = split_at_mark(name, mark).map_or(name, |(before, _)| before);
     }
-    name = name.strip_prefix("functions.").unwrap_or(name);
+    if let Some(plain) = name.strip_prefix("functions.") {
+        // The number of the call, which belongs to its id.
+        let is_number = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_digit());
+        name = match split_at_mark(plain, ":") {
+            Some((name, number)) if is_number(number) => name,
+            _ => plain,
+        };
+    }
     let is_around = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_whitespace() || b"\"'`".contains(byte));
     while is_around(name.as_bytes().first()) {
         name = &name[1..];
@@ -248,6 +255,8 @@ mod tests {
             "assistant to=get_weather<|channel|>json",
             "functions.get_weather<|message|>",
             "get_weather<｜tool▁sep｜>",
+            "get_weather</s>",
+            "functions.get_weather:0",
         ] {
             assert_eq!(plain_name(name), "get_weather", "{name}");
         }

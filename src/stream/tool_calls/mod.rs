@@ -241,7 +241,8 @@ impl ToolCalls {
         let Some(call) = self.calls.get_mut(at) else {
             return Ok(false);
         };
-        if item.index.is_some() && !call.has_index(item.index) {
+        let is_own_index = item.index.is_none() || call.has_index(item.index);
+        if !is_own_index {
             call.tail_index = item.index;
             ledger.repair(self.choice, Repair::ToolIndexReused)?;
         }
@@ -287,16 +288,17 @@ impl ToolCalls {
         call.done &= is_blank;
         let held = call.arguments.size();
         let is_nameless = item.name.text().is_none();
+        let of_call = is_nameless || is_own_index && !id.is_empty() && call.is_called(&id);
         let taken = match item.arguments {
             Field::Str(piece) if call.is_custom && !is_nameless && call.arguments.is(piece) => Taken {
                 // The whole call once more.
                 repeated: !piece.is_empty(),
                 ..Taken::default()
             },
-            Field::Str(piece) => call.arguments.push(piece, is_nameless),
+            Field::Str(piece) => call.arguments.push(piece, of_call),
             Field::Other(raw) => {
                 ledger.repair(self.choice, Repair::ToolArgumentsNotText)?;
-                call.arguments.push_text(&crate::text::lossy(raw), is_nameless)
+                call.arguments.push_text(&crate::text::lossy(raw), of_call)
             }
             Field::Null => {
                 ledger.repair(self.choice, Repair::ToolArgumentsNotText)?;

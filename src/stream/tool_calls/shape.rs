@@ -27,7 +27,7 @@ pub(super) struct Shape {
     depth: u32,
     /// The last that was seen between strings is followed by a value: `[`, `,` or `:`.
     pub(super) wants_value: bool,
-    /// A word between strings that JSON does not know has begun: `NaN`, `Infinity`, `None`.
+    /// A word or a string that JSON does not know has begun: `NaN`, `Infinity`, `None`, `'text'`.
     pub(super) has_odd_word: bool,
 }
 
@@ -58,6 +58,7 @@ impl Shape {
                         b'"' => self.state = State::InString,
                         b'{' | b'[' => self.depth += 1,
                         b'A'..=b'Z' => self.has_odd_word |= self.wants_value,
+                        b'\'' => self.has_odd_word = true,
                         b'}' | b']' => {
                             self.depth -= 1;
                             if self.depth == 0 {
