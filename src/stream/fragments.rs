@@ -1,5 +1,5 @@
-//! Lists whose items come in fragments: objects that say by their `index` which item of the list they are more of. Parts of
-//! reasoning come in fragments also without it: the first of a list is more of the last part, until that has its signature.
+//! Lists whose items come in fragments: objects that say by their `index` which item of the list they are more of. Blocks of
+//! thinking come in fragments also without it: the first of a list is more of the last block, until that has its signature.
 
 use super::repeats::{CERTAIN, LONG, MOST_HELD, is_blank, is_multiple, is_telling};
 use super::scan::Extra;
@@ -54,7 +54,8 @@ struct Growth {
     is_over: bool,
 }
 
-/// The items of a list, if each of them is an object with an index, or a part of reasoning by its type.
+/// The items of a list, if each of them is an object with an index, or a block of thinking by its type: `thinking`,
+/// `redacted_thinking`.
 pub(super) fn indexed(list: &[u8]) -> Option<Vec<Vec<Extra<'_>>>> {
     let mut reader = Reader::new(list);
     let mut items = Vec::new();
@@ -73,16 +74,11 @@ pub(super) fn indexed(list: &[u8]) -> Option<Vec<Vec<Extra<'_>>>> {
         }
         match member(&members, b"index") {
             Some(index) => drop(count(index)?),
-            None => drop(member(&members, b"type").filter(|kind| is_reasoning(kind))?),
+            None => drop(member(&members, b"type").filter(|kind| kind.ends_with(b"thinking\""))?),
         }
         items.push(members);
     }
     Some(items).filter(|items| !items.is_empty())
-}
-
-/// Whether a type is that of a part of reasoning: `thinking`, `redacted_thinking`, `reasoning.text`.
-fn is_reasoning(kind: &[u8]) -> bool {
-    kind.ends_with(b"thinking\"") || kind.starts_with(b"\"reasoning")
 }
 
 fn member<'a>(members: &[Extra<'a>], name: &[u8]) -> Option<&'a [u8]> {
@@ -348,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_of_reasoning_without_an_index_go_on_until_they_are_signed() {
+    fn blocks_of_thinking_without_an_index_go_on_until_they_are_signed() {
         assert_eq!(
             joined(&[
                 r#"[{"type":"thinking","thinking":"a","signature":""}]"#,
