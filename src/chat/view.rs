@@ -161,6 +161,12 @@ impl View {
         self.root.set(field)
     }
 
+    /// How many choices are asked for.
+    #[must_use]
+    pub fn choices(&self) -> u64 {
+        self.get("n").and_then(Value::as_number).unwrap_or(1.0) as u64
+    }
+
     /// The model's name.
     #[must_use]
     pub fn model(&self) -> Option<&str> {

@@ -15,7 +15,7 @@ pub(crate) use super::sending::{Call, Request, Settings};
 use super::timeouts::Timeouts;
 use super::validate::{Validation, validate};
 use crate::attempt::Attempt;
-use crate::chat::view::{Value, View};
+use crate::chat::view::View;
 use crate::error::{Error, ErrorKind, header, is_host_limit};
 use crate::json::Writer;
 use crate::problem::{Problem, write_problems};
@@ -566,7 +566,7 @@ impl Opening {
         };
         stream::Options {
             document: !self.call.stream,
-            choices: self.call.view.as_ref().map(choices),
+            choices: self.call.view.as_ref().map(View::choices),
             reasoning,
             returns_reasoning: self.settings.provider.takes_reasoning,
             strict: self.call.strict.unwrap_or(self.settings.strict),
@@ -596,9 +596,4 @@ impl Drop for Opening {
             self.settings.quota.set(quota);
         }
     }
-}
-
-/// How many choices a request asks for.
-fn choices(view: &View) -> u64 {
-    view.get("n").and_then(Value::as_number).unwrap_or(1.0) as u64
 }

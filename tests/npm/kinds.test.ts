@@ -89,7 +89,8 @@ test("the_only_choice_is_choice_0_for_every_reader", async () => {
     for await (const piece of (await open()).textStream) text += piece;
     assert.equal(text, words.join(""));
     let told = "";
-    for await (const event of (await open()).events) if (event.type === "text" && event.choice === 0) told += event.text;
+    for await (const event of (await open()).events)
+      if (event.type === "text" && event.choice === 0) told += event.text;
     assert.equal(told, words.join(""));
     let last = "";
     for await (const view of (await open()).frames()) last = view.text;

@@ -145,17 +145,6 @@ impl Choice {
         self.has_message && !self.has_deltas && self.finish_reason.is_some()
     }
 
-    /// Whether it has nothing, but perhaps a role.
-    pub(super) fn is_silent(&self) -> bool {
-        self.text().is_empty()
-            && self.reasoning().is_empty()
-            && self.refusal.as_str().is_empty()
-            && self.tool_calls.calls().is_empty()
-            && self.delta_extras.is_empty()
-            && self.audio.is_none()
-            && self.finish_reason.is_none()
-    }
-
     pub(super) fn reasoning(&self) -> &str {
         self.reasoning.as_str()
     }

@@ -6,6 +6,17 @@ use crate::stream::reasoning::PAIRS;
 use crate::stream::scan::REASONING_FIELDS;
 
 impl Choice {
+    /// Whether it has nothing, but perhaps a role.
+    pub(in crate::stream) fn is_silent(&self) -> bool {
+        self.text().is_empty()
+            && self.reasoning().is_empty()
+            && self.refusal.as_str().is_empty()
+            && self.tool_calls.calls().is_empty()
+            && self.delta_extras.is_empty()
+            && self.audio.is_none()
+            && self.finish_reason.is_none()
+    }
+
     /// The choice of the accumulated completion; `member` is `message`, or `delta` where the completion goes out as a chunk.
     pub(in crate::stream) fn write(&self, member: &str, out: &mut Writer) {
         out.comma()
