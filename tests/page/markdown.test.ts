@@ -196,7 +196,7 @@ describe("an answer", { timeout: 240_000 }, () => {
   });
 
   it("shows a very long text on demand", async () => {
-    await say(page, "Write 14000 words [emulator: tps=0]");
+    await say(page, "Write 12000 words [emulator: tps=0]");
     await done(page);
     const shown = (await read(words(page))).length;
     assert.ok(shown < 70_000, `${shown} characters are shown`);

@@ -9,7 +9,7 @@ const ROW = 1.25 * Number.parseFloat(getComputedStyle(document.documentElement).
 /** Milliseconds between updates: nobody reads lines faster, and the answer beside them is drawn in every frame. */
 const INTERVAL = 100;
 /** Lines drawn above and below those in view. */
-const MARGIN = 8;
+const MARGIN = 4;
 
 export class WireTab {
   readonly element = create("div", "wire");

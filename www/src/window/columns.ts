@@ -128,8 +128,10 @@ export function showColumns(compareAll: () => void): FirstView {
   );
   whenIdle(async () => {
     await init().catch(() => {});
-    await nextTask();
-    for (const [, column] of columns) void column.run(speed);
+    for (const [, column] of columns) {
+      await nextTask();
+      void column.run(speed);
+    }
   });
   return {
     watch(seen) {

@@ -9,8 +9,8 @@ const emulator = createEmulator({ timeToFirstToken: 180, tokensPerSecond: 70 });
 
 /** How much is read before the page asks for it, in bytes. */
 const READ_AHEAD = 64 * 1024;
-/** How much the page is given at a time, in bytes, so that it does other things between: a network's packets are no larger. */
-const PACKET = 12 * 1024;
+/** How much the page is given at a time, in bytes, so that it does other things between: 80 events. */
+const PACKET = 16 * 1024;
 
 type Handler = (request: Request) => Promise<Response>;
 
