@@ -1,7 +1,7 @@
 /**
  * `npm run test:openai`: `chatwire/openai` beside `openai`. The table of programs, the examples, and the packages
- * that are given a client (LangSmith, Braintrust, LangChain, OpenAI's Agents SDK, LiveKit), which are installed for
- * it. Apart from `npm test` because these are half a gigabyte; the table of programs is in both.
+ * that are given a client or change its class (LangSmith, Braintrust, LangChain, OpenAI's Agents SDK, LiveKit, Langfuse,
+ * Instructor, OpenInference, Traceloop), which are installed for it. Apart from `npm test` because these are half a gigabyte; the table of programs is in both.
  */
 import { join } from "node:path";
 import { buildEngine } from "./engine.mjs";

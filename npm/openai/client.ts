@@ -3,7 +3,7 @@
  */
 import type { APIPromise } from "./api-promise.ts";
 import { Chat, Models, type ModelsPage } from "./completions.ts";
-import { elsewhere, type NotChat, toFile, toStreamingFile } from "./elsewhere.ts";
+import { classElsewhere, elsewhere, NOT_CHAT, type NotChat, toFile, toStreamingFile } from "./elsewhere.ts";
 import * as errors from "./errors.ts";
 import type { RequestOptions as Options } from "./options.ts";
 import * as options from "./options.ts";
@@ -413,6 +413,8 @@ export class OpenAI {
 
 // In the namespace they have their types too.
 Object.assign(OpenAI, { Chat, Models, Page, CursorPage });
+// Instrumentation puts its own `create` into the prototypes of all parts, of those that are not here too.
+for (const name of NOT_CHAT) Object.defineProperty(OpenAI, name, { value: classElsewhere(name), configurable: true });
 
 export declare namespace OpenAI {
   export type RequestOptions = Options;

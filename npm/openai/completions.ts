@@ -175,9 +175,12 @@ export class Completions extends Resource {
     options?: RequestOptions,
   ): APIPromise<params.ParsedChatCompletion<ParsedT>> {
     validateInputTools(body.tools);
-    return this._client.chat.completions
-      .create(body, options)
-      ._thenUnwrap((completion) => parseChatCompletion<ParsedT>(completion, body));
+    const parsed = (completion: shapes.ChatCompletion) => parseChatCompletion<ParsedT>(completion, body);
+    const created = this._client.chat.completions.create(body, options);
+    // Instrumentation may have put a `create` in place that gives a plain promise.
+    return created._thenUnwrap
+      ? created._thenUnwrap(parsed)
+      : (Promise.resolve(created).then(parsed) as APIPromise<params.ParsedChatCompletion<ParsedT>>);
   }
 
   /** Lets the model use tools: calls them, tells it what they gave, and goes on until it answers. */
@@ -337,6 +340,10 @@ export declare namespace Chat {
 
 /** Models page by page. */
 export type ModelsPage = Page<params.Model>;
+
+// In the namespaces they have their types too.
+Object.assign(Completions, { Messages });
+Object.assign(Chat, { Completions });
 
 /** `client.models`. */
 export class Models extends Resource {

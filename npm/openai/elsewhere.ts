@@ -66,3 +66,20 @@ export function elsewhere<Name extends string>(name: Name): NotChat<Name> {
     },
   }) as unknown as NotChat<Name>;
 }
+
+/** The classes of `openai` that are not of chat. */
+export const NOT_CHAT = (
+  "Admin Audio Batches Beta Completions Containers ContentProvenanceChecks Conversations Decisions Embeddings Evals Files " +
+  "FineTuning Graders Images Live Moderations Realtime Responses Safety Skills Uploads VectorStores Videos Webhooks"
+).split(" ");
+
+/** The methods that instrumentation looks for. */
+const METHODS = "create retrieve update list delete cancel parse stream generate edit createVariation".split(" ");
+
+/** The class of a part that is not here: its methods can be looked at, and changed. */
+export function classElsewhere(name: string): () => never {
+  const Class = () => refuse(name);
+  const part = `${name[0]?.toLowerCase()}${name.slice(1)}`;
+  const methods = METHODS.map((method) => [method, () => refuse(`client.${part}.${method}`)]);
+  return Object.assign(Class, { prototype: Object.fromEntries(methods) });
+}

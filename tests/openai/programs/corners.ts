@@ -1,6 +1,20 @@
 /** Corners: reasons of aborts, streams left in other ways, callbacks that fail, odd answers. */
 import type { Program, Programs } from "../compare.ts";
-import { call, calls, chunk, completion, end, hello, model, pieces, refuses, says, start, streams } from "../said.ts";
+import {
+  call,
+  calls,
+  chunk,
+  completion,
+  end,
+  hello,
+  model,
+  pieces,
+  refuses,
+  says,
+  start,
+  streams,
+  until,
+} from "../said.ts";
 
 const parameters = { type: "object" as const, properties: {} };
 const tool = (run: (...args: never[]) => unknown) => ({
@@ -67,7 +81,7 @@ export const corners: Programs = {
     const reader = stream.toReadableStream().getReader();
     await reader.read();
     await reader.cancel();
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    await until(() => run.left > 0);
     print(stream.controller.signal.aborted, run.left);
   },
   "toReadableStream of a stream(), cancelled": async ({ client, answers, print, printResult }) => {

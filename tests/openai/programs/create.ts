@@ -1,6 +1,6 @@
 /** Calls of `create`, whole and streamed, and what can be had of them. */
 import type { Programs } from "../compare.ts";
-import { chunk, completion, hello, messages, model, pieces, says, streams, usageChunk } from "../said.ts";
+import { chunk, completion, hello, messages, model, pieces, says, streams, until, usageChunk } from "../said.ts";
 
 export const create: Programs = {
   "an answer": async ({ client, answers, printResult }) => {
@@ -158,7 +158,7 @@ export const create: Programs = {
       print(one.choices[0]?.delta.content);
       if (one.choices[0]?.delta.content === "b") break;
     }
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await until(() => run.left > 0);
     print(stream.controller.signal.aborted, run.left);
   },
   "a stream aborted by its controller": async ({ client, answers, print }) => {

@@ -1,6 +1,7 @@
 /** Errors, and how a program sees them. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Context, Program, Programs } from "../compare.ts";
-import { chunk, completion, hello, pieces, refuses, says, streams } from "../said.ts";
+import { chunk, completion, hello, pieces, refuses, says, silentFetch, streams } from "../said.ts";
 
 /** A refusal with this status. */
 const refused =
@@ -99,28 +100,40 @@ export const errors: Programs = {
       print(cause?.code, cause?.message);
     }
   },
-  "a timeout": async ({ client, answers, printResult, lib, print }) => {
-    answers({ wait: Number.POSITIVE_INFINITY });
-    const promise = client({ timeout: 250 }).chat.completions.create(hello);
+  "a timeout": async ({ client, printResult, lib, print }) => {
+    const { fetch, asked } = silentFetch(1);
+    const promise = client({ timeout: 250, fetch }).chat.completions.create(hello);
     await printResult(promise);
-    await promise.catch((error) => print(error instanceof lib.main.OpenAI.APIConnectionTimeoutError));
+    await promise.catch((error) => print(error instanceof lib.main.OpenAI.APIConnectionTimeoutError, asked()));
   },
-  "a timeout is tried again": async ({ client, answers, print, run }) => {
-    answers({ wait: Number.POSITIVE_INFINITY }, { wait: Number.POSITIVE_INFINITY }, says("Hi"));
-    const answer = await client({ timeout: 1500, maxRetries: 2 }).chat.completions.create(hello);
-    print(answer.choices[0]?.message.content, run.asked.length);
+  "a timeout is tried again": async ({ client, print }) => {
+    const { fetch, asked } = silentFetch(2, () => Response.json(completion({ content: "Hi" })));
+    const answer = await client({ timeout: 250, maxRetries: 2, fetch }).chat.completions.create(hello);
+    print(answer.choices[0]?.message.content, asked());
   },
-  "a timeout of one call": async ({ client, answers, printResult }) => {
-    answers({ wait: Number.POSITIVE_INFINITY });
-    await printResult(client().chat.completions.create(hello, { timeout: 250 }));
+  "a timeout of one call": async ({ client, print, printResult }) => {
+    const { fetch, asked } = silentFetch(1);
+    await printResult(client({ fetch }).chat.completions.create(hello, { timeout: 250 }));
+    print(asked());
   },
-  "a timeout ends with the headers": async (context) => {
-    context.answers({ events: pieces("a", "b", "c"), pace: 80 });
-    await readAll(context, { timeout: 250 });
+  "a timeout ends with the headers": async ({ client, print }) => {
+    const events = [...pieces("a", "b", "c").map((one) => `data: ${JSON.stringify(one)}\n\n`), "data: [DONE]\n\n"];
+    const body = new ReadableStream({
+      async pull(controller) {
+        await sleep(80);
+        const event = events.shift();
+        if (event === undefined) controller.close();
+        else controller.enqueue(new TextEncoder().encode(event));
+      },
+    });
+    const { fetch } = silentFetch(0, () => new Response(body, { headers: { "content-type": "text/event-stream" } }));
+    const stream = await client({ fetch, timeout: 250 }).chat.completions.create({ ...hello, stream: true });
+    for await (const one of stream) print(one.choices[0]?.delta);
   },
-  "a timeout of a stream": async (context) => {
-    context.answers({ wait: Number.POSITIVE_INFINITY });
-    await readAll(context, { timeout: 250 });
+  "a timeout of a stream": async ({ client, print, printResult }) => {
+    const { fetch, asked } = silentFetch(1);
+    await printResult(client({ fetch, timeout: 250 }).chat.completions.create({ ...hello, stream: true }));
+    print(asked());
   },
   "retries until it works": async ({ client, answers, print, run }) => {
     answers(refuses(500, {}, { "retry-after-ms": "1" }), refuses(429, {}, { "retry-after-ms": "1" }), says("Hi"));

@@ -1,7 +1,7 @@
 /** How programs handle promises, errors, clients and responses: habits that hold for any library, seen in issues and examples. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Programs } from "../compare.ts";
-import { completion, hello, messages, model, refuses, says, streams } from "../said.ts";
+import { completion, hello, messages, model, refuses, says, silentFetch, streams } from "../said.ts";
 
 /** A response as tests of programs make it. */
 const answered = (json: unknown, init: ResponseInit = {}) =>
@@ -244,30 +244,31 @@ export const habits: Programs = {
     const openai = client(nothing as never);
     print(openai.timeout, openai.maxRetries, openai.logLevel, (await openai.chat.completions.create(hello)).id);
   },
-  "a timeout of 0": async ({ client, answers, printResult }) => {
-    answers({ ...says("Hi"), wait: 200 });
-    await printResult(client().chat.completions.create(hello, { timeout: 0 }));
+  "a timeout of 0": async ({ client, print, printResult }) => {
+    const { fetch, asked } = silentFetch(1);
+    await printResult(client({ fetch }).chat.completions.create(hello, { timeout: 0 }));
+    print(asked());
   },
-  "AbortSignal.timeout": async ({ client, answers, printResult }) => {
-    answers({ wait: Number.POSITIVE_INFINITY });
-    await printResult(client().chat.completions.create(hello, { signal: AbortSignal.timeout(30) }));
+  "AbortSignal.timeout": async ({ client, printResult }) => {
+    const { fetch } = silentFetch(1);
+    await printResult(client({ fetch }).chat.completions.create(hello, { signal: AbortSignal.timeout(30) }));
   },
-  "AbortSignal.any": async ({ client, answers, printResult }) => {
-    answers({ wait: Number.POSITIVE_INFINITY });
+  "AbortSignal.any": async ({ client, printResult }) => {
+    const { fetch } = silentFetch(1);
     const own = new AbortController();
     setTimeout(() => own.abort(), 20);
     const signal = AbortSignal.any([own.signal, new AbortController().signal]);
-    await printResult(client().chat.completions.create(hello, { signal }));
+    await printResult(client({ fetch }).chat.completions.create(hello, { signal }));
   },
-  "one signal for many calls": async ({ client, answers, print }) => {
-    answers({ wait: Number.POSITIVE_INFINITY });
-    const { signal, ...own } = (() => {
-      const controller = new AbortController();
-      return { signal: controller.signal, abort: () => controller.abort() };
-    })();
-    const all = [1, 2, 3].map(() => client().chat.completions.create(hello, { signal }));
-    setTimeout(own.abort, 30);
-    for (const { status } of await Promise.allSettled(all)) print(status);
+  "one signal for many calls": async ({ client, print }) => {
+    const { fetch, asked } = silentFetch(3);
+    const controller = new AbortController();
+    const { signal } = controller;
+    const all = [1, 2, 3].map(() => client({ fetch }).chat.completions.create(hello, { signal }));
+    const settled = Promise.allSettled(all);
+    while (asked() < 3) await sleep(5);
+    controller.abort();
+    for (const { status } of await settled) print(status);
   },
   "waits that a server gives": async ({ client, answers, print }) => {
     for (const headers of [{ "retry-after-ms": "5" }, { "retry-after": "0" }, { "retry-after": "0.01" }]) {
@@ -310,6 +311,25 @@ export const habits: Programs = {
     print(OpenAI.DEFAULT_TIMEOUT, OpenAI.OpenAI === OpenAI, (lib.main as { default?: unknown }).default === OpenAI);
     print(OpenAI.APIError === lib.main.APIError, OpenAI.APIError === lib.error.APIError, OpenAI.name);
     print(typeof OpenAI.Chat, typeof OpenAI.Models, typeof OpenAI.Page, typeof OpenAI.CursorPage);
+  },
+  "a create that instrumentation puts into the prototype": async ({ lib, client, answers, print }) => {
+    const { prototype } = lib.main.OpenAI.Chat.Completions;
+    const { create } = prototype;
+    const seen: unknown[] = [];
+    prototype.create = function (this: typeof prototype, ...args: unknown[]) {
+      if (args[1] === "mark") seen.push((args[0] as { model: string }).model);
+      return (create as (...all: unknown[]) => never).apply(this, args[1] === "mark" ? [args[0]] : args);
+    } as never;
+    try {
+      answers(says("Hi"));
+      print((await client().chat.completions.create(hello, "mark" as never)).id, seen);
+    } finally {
+      prototype.create = create;
+    }
+    const { OpenAI } = lib.main as unknown as { OpenAI: Record<string, { prototype: Record<string, unknown> }> };
+    for (const name of ["Embeddings", "Responses", "Completions", "Images", "Moderations"]) {
+      print(typeof OpenAI[name], typeof OpenAI[name]?.prototype[name === "Images" ? "generate" : "create"]);
+    }
   },
   "two clients side by side": async ({ client, answers }) => {
     answers(says("Hi"));

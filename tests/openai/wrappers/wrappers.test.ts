@@ -185,3 +185,46 @@ test("LiveKit: an error says its status", async () => {
   // The plugin asks its own copy of openai what is an APIError, so that it takes the refusal for a lost connection.
   assert.match(String((seen.at(-1) as Error)?.message), /400/);
 });
+
+/** Asks whole and streamed. */
+async function asks(openai: OpenAI): Promise<string[]> {
+  const whole = await openai.chat.completions.create({ model: "gpt-4o", messages });
+  let text = "";
+  const stream = await openai.chat.completions.create({ model: "gpt-4o", messages, stream: true });
+  for await (const chunk of stream) text += chunk.choices[0]?.delta.content ?? "";
+  return [whole.choices[0]?.message.content ?? "", text];
+}
+
+test("Langfuse: observeOpenAI", async () => {
+  const { observeOpenAI } = await import("@langfuse/openai");
+  assert.deepEqual(await asks(observeOpenAI(client())), ["hello there", "hello there"]);
+});
+
+test("Instructor: an answer of a shape", async () => {
+  const { default: Instructor } = await import("@instructor-ai/instructor");
+  const { z } = await import("zod");
+  const instructor = Instructor({ client: client(), mode: "MD_JSON" });
+  const answer = await instructor.chat.completions.create({
+    model: "gpt-4o",
+    messages: [{ role: "user", content: 'Echo: {"name":"Ann"}' }],
+    // Its types are those of zod 3.
+    response_model: { name: "User", schema: z.object({ name: z.string() }) as never },
+  });
+  assert.equal((answer as { name?: string }).name, "Ann");
+});
+
+for (const name of ["@arizeai/openinference-instrumentation-openai", "@traceloop/instrumentation-openai"]) {
+  test(`${name}: instrumentation of the class`, async () => {
+    const { OpenAIInstrumentation } = await import(name);
+    const { create } = OpenAI.Chat.Completions.prototype;
+    new OpenAIInstrumentation().manuallyInstrument(OpenAI);
+    try {
+      assert.notEqual(OpenAI.Chat.Completions.prototype.create, create);
+      assert.deepEqual(await asks(openai()), ["hello there", "hello there"]);
+      const parsed = await openai().chat.completions.parse({ model: "gpt-4o", messages });
+      assert.equal(parsed.choices[0]?.message.content, "hello there");
+    } finally {
+      OpenAI.Chat.Completions.prototype.create = create;
+    }
+  });
+}
