@@ -78,12 +78,12 @@ function exportsOf(path, read) {
 function declarationOf(name, local, file) {
   const found = file.declarations.get(local);
   if (!found) throw new Error(`${file.path} exports ${local} and does not declare it`);
-  const said = found.map(({ node, start, end }) => plain(file.text, start, end, node));
+  const said = found.map(({ node, start, end }) => withoutComments(file.text, start, end, node));
   return `${name === local ? "" : `// ${local}, as ${name}\n`}${said.join("\n")}`;
 }
 
 /** The text of a declaration without comments, private members and blank lines. */
-function plain(text, start, end, node) {
+function withoutComments(text, start, end, node) {
   const members = node.type === "ClassDeclaration" ? node.body.body : [];
   const isInternal = ({ start }) => {
     const before = text.slice(0, start).trimEnd();

@@ -1,5 +1,5 @@
 //! The sort of trouble that a call is in, by all that a server says of it: whether asking again may help, and whether asking
-//! somebody else may.
+//! another server may.
 //!
 //! Statuses alone do not tell: a 429 may say that the money is gone, a 400 that the server failed, a 413 that the minute is
 //! used up. So the server's own code and kind count first, then its words, then the status.

@@ -58,7 +58,7 @@ export async function unloadable(
   const findings = [finding(cause), ...(spare === undefined ? [] : [finding(spare)])];
   const told = findings.find(({ trouble }) => trouble !== "other" && trouble !== "missing");
   const { trouble, why } = told ?? (await lookAgain(address)) ?? finding(cause);
-  const where = address ? ` from ${plain(address)}` : "";
+  const where = address ? ` from ${withoutSecrets(address)}` : "";
   const lost = spare !== undefined && !told ? "; its spare, wasm/spare.js, could not be loaded either" : "";
   const text = `The WebAssembly of chatwire (chatwire.wasm) could not be loaded${where}: ${why}${lost}. ${remedy(trouble, address, isGiven)}`;
   return text.slice(0, LONGEST);
@@ -72,7 +72,7 @@ function addressOf(source: unknown): string | undefined {
 }
 
 /** An address without what may be secret in it, and not longer than a line. */
-function plain(address: string): string {
+function withoutSecrets(address: string): string {
   if (/^(data|blob):/.test(address)) return `a ${address.slice(0, 5).replace(":", "")} address`;
   return address
     .replace(/[?#].*$/s, "")

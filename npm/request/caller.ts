@@ -50,11 +50,11 @@ function nameOf(target: Target): Named {
 
 /** The numbers and switches of a request: what says nothing of its contents. */
 function plainParameters(params: unknown): Named["parameters"] {
-  const plain: Named["parameters"] = {};
+  const scalars: Named["parameters"] = {};
   for (const [name, value] of Object.entries(params ?? {})) {
-    if (typeof value === "number" || typeof value === "boolean") plain[name] = value;
+    if (typeof value === "number" || typeof value === "boolean") scalars[name] = value;
   }
-  return plain;
+  return scalars;
 }
 
 /** The caller's parameters as JSON. A value that JSON cannot say is a named error here. */
@@ -230,7 +230,7 @@ export class Caller {
       if (signal.aborted) throw aborted(signal.reason);
       this.#findProtocol(loaded);
       const taken = "resume" in target ? this.#keptBy(target.resume) : undefined;
-      const { path, query: ownQuery, headers: ownHeaders }: KeptRequest = taken?.rest() ?? target;
+      const { path, query: ownQuery, headers: ownHeaders }: KeptRequest = taken?.resumption() ?? target;
       // Of two requests with one made-up name, some servers would end the first.
       const isMadeUp = this.#protocol.needsName && hedge === false;
       const chosen =
@@ -514,8 +514,8 @@ const KNOWN = new Set<string>([
 ]);
 
 function unknownOption(name: string): InvalidRequestError {
-  const plain = (name: string) => name.toLowerCase().replace(/[^a-z]/g, "");
-  const meant = [...KNOWN].find((known) => plain(known) === plain(name));
+  const letters = (name: string) => name.toLowerCase().replace(/[^a-z]/g, "");
+  const meant = [...KNOWN].find((known) => letters(known) === letters(name));
   const message = `unknown option ${name}${meant ? `: ${meant} is meant` : ""}`;
   return new InvalidRequestError(`The client was not made: ${message}.`, {
     details: [{ code: "unknown_option", message, path: [name] }],

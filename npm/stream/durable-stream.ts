@@ -47,7 +47,7 @@ export class DurableStream implements KeptStream {
     return events > 0;
   }
 
-  rest(): KeptRequest {
+  resumption(): KeptRequest {
     while (this.#marks.length > 1 && (this.#marks[1] as Mark).at <= this.#passed) this.#marks.shift();
     this.#marks.length = 1;
     return this.#after(this.#marks[0] as Mark);
@@ -90,7 +90,7 @@ export class DurableStream implements KeptStream {
   async *#bytes(first: Response | undefined, ask: Ask, reading: Reading): AsyncGenerator<Uint8Array, undefined> {
     let mark = this.#marks[0] as Mark;
     let skipped = this.#passed - mark.at;
-    let response = first ?? (await ask(this.rest()));
+    let response = first ?? (await ask(this.resumption()));
     for (;;) {
       if (reading.isLeft) return void letGoOf(response.body);
       this.#hasMessages ||= isJSON(response);

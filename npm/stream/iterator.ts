@@ -110,7 +110,7 @@ export class OutputIterator<T> implements AsyncIterator<T, undefined>, AsyncIter
       const given = this.#step(result, cause);
       if (given) return given;
     }
-    return this.#give(session.reading?.rest() ?? "") ?? this.#finish();
+    return this.#give(session.reading?.takeUnread() ?? "") ?? this.#finish();
   }
 
   /** The result of one read: its items, or its failure. */

@@ -38,7 +38,7 @@ export class Reading implements BodyReading {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   readonly #ended: Ended;
   /** The output that came out of the engine between two reads, on a timeout or an abort. */
-  #rest: PushOutput = "";
+  #unread: PushOutput = "";
   #readStarted = IDLE;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = NEVER;
@@ -98,7 +98,7 @@ export class Reading implements BodyReading {
     const started = this.#readStarted;
     this.#readStarted = IDLE;
     if (this.#outcome) return this.#after("");
-    if (read === WOKEN) return this.rest();
+    if (read === WOKEN) return this.takeUnread();
     this.#pending = undefined;
     this.#hasJumped = false;
     const { done, value } = read;
@@ -127,15 +127,15 @@ export class Reading implements BodyReading {
   /** Ends it as the caller's wish; without effect once it has ended. */
   readonly abort = (): void => {
     if (this.#isSettled) return;
-    this.#rest = this.#after(this.#decoder.end(ABORTED, performance.now()));
+    this.#unread = this.#after(this.#decoder.end(ABORTED, performance.now()));
     this.#awaken?.(WOKEN);
   };
 
   /** The output of a timeout or an abort, for a reader that had no read pending. */
-  rest(): PushOutput {
-    const rest = this.#rest;
-    this.#rest = "";
-    return rest;
+  takeUnread(): PushOutput {
+    const unread = this.#unread;
+    this.#unread = "";
+    return unread;
   }
 
   #after(pushed: PushOutput): PushOutput {
@@ -145,11 +145,11 @@ export class Reading implements BodyReading {
       clearTimeout(this.#timer);
       if (outcome.status !== "complete") this.#cancel();
       if (this.#ended(outcome)) {
-        this.#rest = "";
+        this.#unread = "";
         return "";
       }
     }
-    return this.#rest.length > 0 ? joined(this.rest(), pushed) : pushed;
+    return this.#unread.length > 0 ? joined(this.takeUnread(), pushed) : pushed;
   }
 
   #cancel(): void {
@@ -190,9 +190,9 @@ export class Reading implements BodyReading {
     }
     const started = this.#readStarted;
     if (this.#decoder.deadline(started) <= now) {
-      this.#rest = this.#after(this.#decoder.tick(started, now));
+      this.#unread = this.#after(this.#decoder.tick(started, now));
       if (this.#outcome) this.#cancel();
-      if (this.#outcome || this.#rest.length > 0) this.#awaken?.(WOKEN);
+      if (this.#outcome || this.#unread.length > 0) this.#awaken?.(WOKEN);
     }
     const due = this.#decoder.deadline(started);
     if (due < NEVER) this.#wakeAt(due, now);

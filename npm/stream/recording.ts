@@ -241,7 +241,7 @@ class Replay implements BodyReading {
     if (!this.#decoder.outcome) this.#after(this.#decoder.end(ABORTED, this.#now));
   };
 
-  rest(): PushOutput {
+  takeUnread(): PushOutput {
     return "";
   }
 

@@ -26,7 +26,7 @@ const LLAMA_SERVER: ResumeProtocol = {
         for (const { length } of pieces) bytes += length;
         return events > 0;
       },
-      rest: () => ({ path, query: { from: String(bytes) } }),
+      resumption: () => ({ path, query: { from: String(bytes) } }),
       stop: () => ({ method: "DELETE", path }),
       stateOf: () => "ended",
     };
@@ -45,7 +45,7 @@ const CLOUDFLARE: ResumeProtocol = {
         events += count;
         return count > 0;
       },
-      rest: () => ({ path: `/run/${id}/resume`, query: { from: String(events) } }),
+      resumption: () => ({ path: `/run/${id}/resume`, query: { from: String(events) } }),
       stateOf: () => "ended",
     };
   },

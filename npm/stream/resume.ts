@@ -45,10 +45,10 @@ export interface KeptStream {
    */
   passed(pieces: readonly Uint8Array[], events: number, lastEventId: string): boolean;
   /** The request for what comes after them. */
-  rest(): KeptRequest;
+  resumption(): KeptRequest;
   /** The request that ends it, where there is one. */
   stop?(): KeptRequest;
-  /** The bytes that an answer to `rest` brings, where they are not its body. */
+  /** The bytes that an answer to `resumption` brings, where they are not its body. */
   bodyOf?(response: Response, ask: Ask): ReadableStream<Uint8Array>;
   /** `ended`: once nothing more comes of this response, the stream is over; `cut`: the same, and it is not whole. */
   stateOf(response: Response): string | null;
@@ -90,7 +90,7 @@ export const GATEWAY: ResumeProtocol = {
         if (isNumbered) last = lastEventId;
         return isNumbered;
       },
-      rest: () => ({ path, headers: last === undefined ? {} : { "last-event-id": last } }),
+      resumption: () => ({ path, headers: last === undefined ? {} : { "last-event-id": last } }),
       stop: () => ({ method: "DELETE", path }),
       stateOf: ({ headers }) => headers.get(STATE_HEADER),
     };
@@ -278,7 +278,7 @@ class UnbrokenBody {
       this.#pause = Math.min(Math.max(this.#pause * 2, FIRST_PAUSE), LONGEST_PAUSE);
       if (this.#isLeft) break;
       try {
-        this.#response = await this.#ask(this.#kept.rest());
+        this.#response = await this.#ask(this.#kept.resumption());
         this.resumed++;
         this.#told("onResumed", { attempt });
         return undefined;

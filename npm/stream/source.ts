@@ -22,7 +22,7 @@ export interface BodyReading {
   read(): Promise<Read>;
   taken(read: Read): PushOutput;
   lost(cause: unknown): PushOutput;
-  rest(): PushOutput;
+  takeUnread(): PushOutput;
 }
 
 /** A body and how to read it. */

@@ -229,11 +229,11 @@ function turnOf(
 function toolFor(name: string, tools: ReadonlyMap<string, Tool>): Tool | undefined {
   const exact = tools.get(name);
   if (exact) return exact;
-  const plain = (text: string) => text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
+  const letters = (text: string) => text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
   // functions.add, default_api:add, tools/add
   const bare = name.split(/[.:/]/).at(-1) ?? name;
-  for (const wanted of [plain(name), plain(bare)]) {
-    const alike = [...tools.values()].filter((tool) => plain(tool.name) === wanted);
+  for (const wanted of [letters(name), letters(bare)]) {
+    const alike = [...tools.values()].filter((tool) => letters(tool.name) === wanted);
     if (alike.length === 1) return alike[0];
   }
   return undefined;

@@ -22,7 +22,7 @@ export function told(value: unknown): Result {
   if (value instanceof Error) return failed(value.message || value.name);
   if (value === undefined) return { content: "The tool ran and returned nothing.", failed: false };
   if (typeof value === "string") return { content: wellFormed(value), failed: false };
-  const content = JSON.stringify(value, (_, inner) => plain(inner));
+  const content = JSON.stringify(value, (_, inner) => representable(inner));
   const isMute = content === "{}" && !isRecord(value) && !(value instanceof Map);
   if (content === undefined || isMute) {
     const kind = typeof value === "object" ? (value?.constructor?.name ?? "object") : typeof value;
@@ -31,7 +31,7 @@ export function told(value: unknown): Result {
   return { content: wellFormed(content), failed: false };
 }
 
-function plain(value: unknown): unknown {
+function representable(value: unknown): unknown {
   if (value instanceof Map) return Object.fromEntries(value);
   if (value instanceof Set) return [...value];
   if (value instanceof Error) return { name: value.name, message: value.message };

@@ -49,7 +49,7 @@ pub(super) fn arguments<'de, D: Deserializer<'de>>(deserializer: D) -> Result<St
 /// Writes `1`, not `1.0`: what a JavaScript client sends for the same setting, and what came in.
 pub(super) fn number<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
     match value {
-        Some(value) => plain(*value, serializer),
+        Some(value) => whole_or_float(*value, serializer),
         None => serializer.serialize_none(),
     }
 }
@@ -59,19 +59,19 @@ pub(super) fn numbers<S: Serializer>(
     values: &Option<std::collections::BTreeMap<String, f64>>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    struct Plain(f64);
-    impl serde::Serialize for Plain {
+    struct Number(f64);
+    impl serde::Serialize for Number {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            plain(self.0, serializer)
+            whole_or_float(self.0, serializer)
         }
     }
     match values {
-        Some(values) => serializer.collect_map(values.iter().map(|(key, value)| (key, Plain(*value)))),
+        Some(values) => serializer.collect_map(values.iter().map(|(key, value)| (key, Number(*value)))),
         None => serializer.serialize_none(),
     }
 }
 
-fn plain<S: Serializer>(value: f64, serializer: S) -> Result<S::Ok, S::Error> {
+fn whole_or_float<S: Serializer>(value: f64, serializer: S) -> Result<S::Ok, S::Error> {
     const EXACT: f64 = 9_007_199_254_740_992.0; // 2^53
     if value.trunc() == value && value.abs() < EXACT {
         serializer.serialize_i64(value as i64)
