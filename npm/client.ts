@@ -138,7 +138,7 @@ export class Completions {
       const create = (sent: ChatCompletionCreateParamsNonStreaming) => this.create(sent, options).withResponse();
       const isStrict = (options.decoding ?? this.#caller.decoding) === "strict";
       const knowsSchemas = async () => (await this.#caller.provider()).jsonSchema;
-      return parse<T>(params, create, knowsSchemas, { isStrict, schemaInMessages });
+      return parse<T>(params, create, knowsSchemas, { isStrict, schemaInMessages, signal: options.signal });
     });
     return new APIPromise(parsing, async () => (await parsing).data);
   }

@@ -178,7 +178,9 @@ export class ChatwireLanguageModel implements LanguageModel {
     if (!outcome || !this.#shared.onUsage) return;
     const { status, usage, cost, timing, attempts, requestId, repairs } = outcome;
     try {
-      this.#shared.onUsage({ modelId: this.modelId, status, usage, cost, timing, attempts, requestId, repairs });
+      const used = { modelId: this.modelId, status, usage, cost, timing, attempts, requestId, repairs };
+      const told: unknown = this.#shared.onUsage(used);
+      Promise.resolve(told).catch(() => {});
     } catch {
       // An observer's failure is not the stream's.
     }

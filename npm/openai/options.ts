@@ -219,7 +219,14 @@ export function levelOf(word: string | undefined, source: string, logger: Logger
 /** The logger as far as its level goes. */
 export function loggerOf({ logger, logLevel }: { logger: Logger; logLevel: LogLevel | undefined }): Logger {
   const most = LEVELS.indexOf(logLevel ?? "off");
-  const say = (level: Exclude<LogLevel, "off">) =>
-    LEVELS.indexOf(level) <= most ? logger[level].bind(logger) : () => {};
+  // An observer's failure is not the call's.
+  const say = (level: Exclude<LogLevel, "off">): Logger[typeof level] => {
+    if (LEVELS.indexOf(level) > most) return () => {};
+    return (...said) => {
+      try {
+        Promise.resolve(logger[level](...said) as unknown).catch(() => {});
+      } catch {}
+    };
+  };
   return { error: say("error"), warn: say("warn"), info: say("info"), debug: say("debug") };
 }

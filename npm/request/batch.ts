@@ -75,7 +75,8 @@ export async function runBatch(
       done++;
       if (result.status === "rejected") failed++;
       try {
-        onProgress?.({ done, failed, total: list.length, index, result });
+        const told: unknown = onProgress?.({ done, failed, total: list.length, index, result });
+        Promise.resolve(told).catch(() => {});
       } catch {}
     }
   };

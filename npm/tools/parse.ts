@@ -1,7 +1,7 @@
 /**
  * Structured answers: asks for JSON of a shape, and checks what came. Loaded with the first `parse`.
  */
-import { ProtocolError, withOutcome } from "../errors.ts";
+import { aborted, ProtocolError, withOutcome } from "../errors.ts";
 import type { RequestOptions } from "../options.ts";
 import type { Answered } from "../request/api-promise.ts";
 import type {
@@ -40,6 +40,13 @@ export interface ParseOptions extends RequestOptions {
   schemaInMessages?: boolean;
 }
 
+/** How the answer is asked for and read. */
+interface Reading {
+  isStrict: boolean;
+  schemaInMessages?: boolean | undefined;
+  signal?: AbortSignal | null | undefined;
+}
+
 /** The parts that `APIPromise` is made of. */
 interface Parsed<T> extends Answered {
   data: WithRequestId<ParsedChatCompletion<T>>;
@@ -55,7 +62,7 @@ export async function parse<T>(
     sent: ChatCompletionCreateParamsNonStreaming,
   ) => Promise<{ data: WithRequestId<ChatCompletion>; response: Response; request_id: string | null }>,
   knowsSchemas: () => Promise<boolean>,
-  { isStrict, schemaInMessages = true }: { isStrict: boolean; schemaInMessages?: boolean | undefined },
+  { isStrict, schemaInMessages = true, signal }: Reading,
 ): Promise<Parsed<T>> {
   const wanted = wantedOf<T>(params?.response_format, await knowsSchemas());
   const { messages } = (params ?? {}) as { messages?: unknown };
@@ -68,7 +75,18 @@ export async function parse<T>(
     ...(wanted.format && { response_format: wanted.format }),
   };
   const { data, response, request_id } = await create(sent as ChatCompletionCreateParamsNonStreaming);
-  return { data: await parsed<T>(data, wanted, isStrict), response, requestId: request_id };
+  const answer = await unlessAborted(parsed<T>(data, wanted, isStrict), signal);
+  return { data: answer, response, requestId: request_id };
+}
+
+/** Settles with the work, or rejects once the call is aborted: a schema's check may take for ever. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | null | undefined): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const leave = () => reject(aborted(signal?.reason));
+    signal?.addEventListener("abort", leave);
+    if (signal?.aborted) leave();
+    work.then(resolve, reject).finally(() => signal?.removeEventListener("abort", leave));
+  });
 }
 
 /** The messages with what the server cannot be told otherwise. */

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ChatDecoder, type Chatwire, type Outcome } from "chatwire";
 import { toAGUI } from "chatwire/ag-ui";
-import { toUIMessageStream } from "chatwire/ai-sdk";
+import { createChatwire, toUIMessageStream } from "chatwire/ai-sdk";
 import { OpenAI } from "chatwire/openai";
 import { clientOf, DONE, event, hello, says, serve } from "./serving.ts";
 
@@ -259,4 +259,37 @@ test("an_answer_of_openai_that_is_no_completion_ends_by_name_and_within_a_limit"
     .then(undefined, (error) => error);
   assert.match(String(large.message), /more than \d+ bytes/);
   assert.ok(sent < 100, `${sent} MiB`);
+});
+
+test("callers_functions_that_reject_or_never_settle_are_no_failure_of_the_call", async () => {
+  const unhandled: unknown[] = [];
+  const note = (error: unknown) => unhandled.push(error);
+  process.on("unhandledRejection", note);
+  const whole = JSON.stringify({ id: "1", choices: [{ index: 0, message: { content: "{}" }, finish_reason: "stop" }] });
+  const answer = async () => new Response(whole, { headers: { "content-type": "application/json" } });
+  const failing = (): never => Promise.reject(new Error("the caller's own")) as never;
+  const throwing = (): never => {
+    throw new Error("the caller's own");
+  };
+  for (const own of [failing, throwing]) {
+    const [result] = await soon(clientOf(answer).chat.completions.batch([hello], { onProgress: own }));
+    assert.equal(result?.status, "fulfilled");
+    const model = createChatwire({ client: clientOf(answer), onUsage: own })("m");
+    const prompt = [{ role: "user" as const, content: [{ type: "text" as const, text: "Hello!" }] }];
+    assert.equal((await soon(model.doGenerate({ prompt }))).content.length, 1);
+    const logger = { debug: own, info: own, warn: own, error: own };
+    const settings = { apiKey: "k", baseURL: "https://readers.test/v1", logLevel: "debug" as const, logger };
+    const logging = new OpenAI({ ...settings, fetch: answer as never });
+    assert.equal((await soon(logging.chat.completions.create(params))).choices.length, 1);
+  }
+  const jsonSchema = { input: () => ({ type: "object" }), output: () => ({ type: "object" }) };
+  const schema = { "~standard": { version: 1, vendor: "own", validate: never, jsonSchema } } as const;
+  const controller = new AbortController();
+  const { signal } = controller;
+  const parsing = clientOf(answer).chat.completions.parse({ ...hello, response_format: schema }, { signal });
+  setTimeout(() => controller.abort(), 50);
+  await assert.rejects(soon(parsing), { name: "APIUserAbortError" });
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  process.off("unhandledRejection", note);
+  assert.deepEqual(unhandled, []);
 });
