@@ -4,7 +4,7 @@
 import { writeSync } from "node:fs";
 import { isMainThread, Worker, workerData } from "node:worker_threads";
 
-/** How long, in milliseconds, the loop may stand still. */
+/** How long, in milliseconds of the process's own CPU time, the loop may stand still: a busy machine keeps it waiting for longer. */
 const STILL = 5000;
 
 /** Starts to watch this thread. Say with `at` what it is at; `end` ends the watching. */
@@ -27,12 +27,15 @@ export function watch(names: readonly string[]): { at(index: number): void; end(
 if (!isMainThread && workerData?.shared) {
   const { shared, names } = workerData as { shared: Int32Array; names: string[] };
   let last = -1;
+  let since = process.cpuUsage();
   setInterval(() => {
     const now = Atomics.load(shared, 0);
-    if (now === last) {
+    const { user, system } = process.cpuUsage(since);
+    if (now === last && (user + system) / 1000 > STILL) {
       writeSync(2, `The event loop stands still, at or near: ${names[Atomics.load(shared, 1)]}\n`);
       process.kill(process.pid, "SIGKILL");
     }
+    if (now !== last) since = process.cpuUsage();
     last = now;
-  }, STILL);
+  }, 500);
 }
