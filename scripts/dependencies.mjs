@@ -12,6 +12,7 @@ const SOURCES = {
   "Tools of the package": () => npmDependencies("devDependencies"),
   "The tool that makes the glue": () => cargoDependencies("scripts/bindgen/Cargo.toml"),
   "The fuzzer": () => cargoDependencies("fuzz/Cargo.toml").filter((name) => name !== "chatwire"),
+  "The benchmark of framing": () => cargoDependencies("bench/framing/Cargo.toml").filter((name) => name !== "chatwire"),
 };
 
 function npmDependencies(kind) {

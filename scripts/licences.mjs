@@ -88,6 +88,7 @@ export const MANIFESTS = [
   "Cargo.toml",
   "scripts/bindgen/Cargo.toml",
   "examples/Cargo.toml",
+  "bench/framing/Cargo.toml",
   "bench/sentences/Cargo.toml",
   "fuzz/Cargo.toml",
 ];

@@ -38,6 +38,11 @@ const steps = [
     groups: ["lint"],
     command: ["cargo", "fmt", "--check", "--manifest-path", "fuzz/Cargo.toml"],
   },
+  {
+    name: "Rust: format of the benchmark of framing",
+    groups: ["lint"],
+    command: ["cargo", "fmt", "--check", "--manifest-path", "bench/framing/Cargo.toml"],
+  },
   { name: "Rust: lint", groups: ["lint"], command: ["cargo", "clippy", "--all-targets", "--", "-Dwarnings"] },
   {
     name: "Rust: lint for WebAssembly",
