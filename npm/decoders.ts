@@ -37,6 +37,7 @@ export interface DecoderOptions {
   decoding?: "tolerant" | "strict";
   /**
    * How many choices were asked for: the request's `n`. With 1, the first choice that comes is choice 0, whatever index it has.
+   * @range at least 1
    * @default unknown: a first choice of another index is held back for 8 chunks, until it is plain that there is no choice 0
    */
   n?: number;

@@ -198,7 +198,7 @@ export interface ClientOptions {
    * and is in `attempts` as `hedged` and in `usage`. After so many milliseconds, or with `true` after the time that 95 of 100 of
    * this client's last calls took for their first token, once ten are known. Each second request costs a second prompt.
    * `create` then resolves with the first token, and is not for `asResponse`.
-   * @range more than 0
+   * @range more than 0, at most 2,147,483,647
    * @default false
    */
   hedge?: boolean | number;
@@ -256,7 +256,7 @@ export interface RequestOptions {
   timeout?: number | Timeouts;
   /**
    * In place of the client's.
-   * @range more than 0
+   * @range more than 0, at most 2,147,483,647
    * @default the client's
    */
   hedge?: boolean | number;

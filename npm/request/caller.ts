@@ -36,6 +36,9 @@ export interface Named {
   parameters: Record<string, number | boolean>;
 }
 
+/** The longest time that a host's timer takes, in milliseconds. */
+const LONGEST_MS = 2 ** 31 - 1;
+
 /** How many calls were made. */
 let calls = 0;
 
@@ -217,8 +220,8 @@ export class Caller {
       const isRecorded = options.record && stream;
       const list = body === undefined ? undefined : this.#options.fallback;
       const hedge = body === undefined ? false : (options.hedge ?? this.#options.hedge ?? false);
-      if (typeof hedge !== "boolean" && !(hedge > 0)) {
-        throw unsent("invalid_option", "hedge must be true, false or a number of milliseconds", "hedge");
+      if (typeof hedge !== "boolean" && !(hedge > 0 && hedge <= LONGEST_MS)) {
+        throw unsent("invalid_option", `hedge must be true, false or milliseconds up to ${LONGEST_MS}`, "hedge");
       }
       const [loaded] = await Promise.all([
         isRecorded || list || hedge || options.continueWith || this.#usesOther ? onDemand() : undefined,
@@ -242,15 +245,19 @@ export class Caller {
       };
       const read = { decoding, accumulate, sentences };
       const call = { ...pairs, path, timeout, maxRetries, ...read, stream, now: performance.now() };
-      const ask = (client: object, body: string, call: EngineCall, model: string) => {
+      const askFor = (signal: AbortSignal) => (client: object, body: string, call: EngineCall, model: string) => {
         const other = callers.get(client) as Caller;
         other.#connection.mustBeOpen();
         other.#findProtocol(loaded);
         return other.#talk(body, call, signal, { ...named, model });
       };
       const goOn = body === undefined || !stream ? [] : [...(options.continueWith ?? [])];
-      const others = list && loaded?.othersOf(list, body as string, call, ask);
-      const asking = new Asking(this.#talk(body, call, signal, named, taken ?? chosen), others);
+      const left = list && [...list];
+      const askingFor = (signal: AbortSignal, kept?: KeptStream | string) => {
+        const others = left && loaded?.othersOf(left, body as string, call, askFor(signal));
+        return new Asking(this.#talk(body, call, signal, named, kept), others);
+      };
+      const asking = askingFor(signal, taken ?? chosen);
       const prepared = (answer: Answer): Answer => ({
         ...answer,
         holds: asking.holds(answer.holds === true),
@@ -282,7 +289,7 @@ export class Caller {
           const { attempts } = broken;
           const own = { ...call, headers: undefined, query: undefined, attempts };
           try {
-            const more = await ask(next.client, sent, own, next.model).open();
+            const more = await askFor(signal)(next.client, sent, own, next.model).open();
             answer.left?.(broken);
             answer.ended?.();
             const seam = loaded.seamOf(broken, (more.decoder.attempts ?? []) as Attempt[]);
@@ -300,7 +307,7 @@ export class Caller {
       const begin = () => {
         const own = new AbortController();
         follow(signal, own);
-        return { asking: new Asking(this.#talk(body, call, own.signal, named, chosen), others), controller: own };
+        return { asking: askingFor(own.signal, chosen), controller: own };
       };
       const answer = await loaded.race({ begin, after, scout, signal });
       // After its first token no other answer can take its place.

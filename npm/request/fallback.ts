@@ -9,16 +9,18 @@ import type { Others, Talk } from "./asking.ts";
 /** Begins to ask another client. */
 type Ask = (client: object, body: string, call: EngineCall, model: string) => Talk;
 
-/** Those on a list, each asked once, while what the engine says of a failure is what they are there for. */
-export function othersOf(list: readonly Fallback[], body: string, call: EngineCall, ask: Ask): Others {
-  let at = 0;
+/**
+ * Those on a list, each asked once, while what the engine says of a failure is what they are there for.
+ * @param left loses each as it is asked: the two requests of a hedged call share it
+ */
+export function othersOf(left: Fallback[], body: string, call: EngineCall, ask: Ask): Others {
   return {
     get hasMore() {
-      return at < list.length;
+      return left.length > 0;
     },
     next({ fallback: trouble, attempts }: ErrorDescriptor): Talk | undefined {
-      while (trouble && at < list.length) {
-        const { client, model, params, on } = list[at++] as Fallback;
+      while (trouble && left.length > 0) {
+        const { client, model, params, on } = left.shift() as Fallback;
         if (on && !(on as readonly string[]).includes(trouble)) continue;
         const sent = JSON.parse(body);
         // Headers and query of the call may hold what is for the first server's eyes only.

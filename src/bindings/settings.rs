@@ -232,7 +232,7 @@ pub(super) fn decoder(options: &Value) -> Result<stream::Options, Error> {
     let default = stream::Bounds::default();
     let read = stream::Options {
         document: options.flag("document").unwrap_or(false),
-        choices: options.number("n").map(|choices| choices as u64),
+        choices: options.number("n").map(|_| options.size("n", 1) as u64),
         returns_reasoning: options.flag("returnsReasoning").unwrap_or(true),
         reasoning: options
             .reasoning()

@@ -164,7 +164,7 @@ impl View {
     /// How many choices are asked for.
     #[must_use]
     pub fn choices(&self) -> u64 {
-        self.get("n").and_then(Value::as_number).unwrap_or(1.0) as u64
+        self.get("n").and_then(Value::as_number).map_or(1.0, |n| n.max(1.0)) as u64
     }
 
     /// The model's name.

@@ -543,6 +543,26 @@ test("hedged_calls_fail_and_are_left_as_others_are", async () => {
   await until(() => alive.size === 0);
 });
 
+test("the_one_that_is_too_late_is_cancelled_at_its_fallback_too", async () => {
+  let isCancelled = false;
+  const other = clientOf((_, { signal }) => {
+    signal.addEventListener("abort", () => {
+      isCancelled = true;
+    });
+    return new Promise<Response>(() => {});
+  });
+  const refused = () => new Promise<Response>((resolve) => setTimeout(() => resolve(refusing(500, {})), 60));
+  const { client } = asked([refused, () => late(150, "second")], {
+    hedge: 20,
+    maxRetries: 0,
+    fallback: [{ client: other, model: "m" }],
+  });
+  const outcome = await client.chat.completions.stream(hello, { timeout: { total: 10_000 } }).outcome();
+  assert.deepEqual([outcome.text, isCancelled], ["second", true]);
+  assert.deepEqual(reasons(outcome.attempts), ["500 InternalServerError", "null hedged", "200 ok"]);
+  await until(() => alive.size === 0);
+});
+
 test("how_long_to_wait_is_learnt_from_the_calls_before", async () => {
   let ms = 1;
   const { client, counter } = asked([() => late(ms, "x")], { hedge: true });
