@@ -249,7 +249,7 @@ export class Caller {
         const other = callers.get(client) as Caller;
         other.#connection.mustBeOpen();
         other.#findProtocol(loaded);
-        return other.#talk(body, call, signal, { ...named, model });
+        return other.#talk(wellFormed(body), call, signal, { ...named, model });
       };
       const goOn = body === undefined || !stream ? [] : [...(options.continueWith ?? [])];
       const left = list && [...list];

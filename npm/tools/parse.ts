@@ -167,8 +167,9 @@ async function parsed<T>(
         Object.assign(call.function, { parsed_arguments: argumentsOf(call.function.arguments) });
       }
     }
-    const answer = textOf(message, index === 0 ? outcome : undefined);
-    const read = await readAnswer(answer, message, finish_reason, wanted, isStrict);
+    const own = index === 0 ? outcome : undefined;
+    const isCalling = Boolean(message.tool_calls?.length || own?.toolCalls.length);
+    const read = await readAnswer(textOf(message, own), message, finish_reason, wanted, { isStrict, isCalling });
     if ("problem" in read) {
       const error = new ProtocolError(read.problem);
       throw outcome ? withOutcome(error, outcome) : error;
@@ -185,9 +186,12 @@ async function readAnswer<T>(
   message: ChatCompletionMessage,
   finishReason: string | null | undefined,
   { schema, isJSON }: Wanted<T>,
-  isStrict: boolean,
+  { isStrict, isCalling }: { isStrict: boolean; isCalling: boolean },
 ): Promise<{ value: unknown; repairs: JSONRepair[] } | { problem: string }> {
-  if (!isJSON || message.refusal || (text === "" && message.tool_calls?.length)) return { value: null, repairs: [] };
+  const none = { value: null, repairs: [] };
+  if (!isJSON || message.refusal) return none;
+  // The thinking before a call is no answer.
+  if (isCalling && (text === "" || repairs.includes("parse.reasoning"))) return none;
   if (finishReason === "length") {
     return { problem: "The answer was cut at the token limit, so its JSON is not whole. Raise max_tokens." };
   }
@@ -209,6 +213,8 @@ async function readAnswer<T>(
     }
     return { value: checked.value, repairs: all };
   }
+  // Words beside calls ("Let me look.") announce them.
+  if (isCalling) return none;
   if (problems) return { problem: `The answer does not fit the schema. ${inWords(problems)}` };
   return { problem: "The answer is not the JSON that was requested. Request JSON in the messages." };
 }
@@ -234,8 +240,13 @@ function textOf(message: ChatCompletionMessage, outcome: Outcome | undefined): T
     const texts = content.map((part: { text?: unknown } | null) => (typeof part?.text === "string" ? part.text : ""));
     return { text: texts.join(""), repairs: ["parse.parts"] };
   }
-  const thought = typeof reasoning_content === "string" && reasoning_content ? reasoning_content : reasoning;
-  if (typeof thought === "string" && thought.trim() !== "") return { text: thought, repairs: ["parse.reasoning"] };
+  // One part that is in no list, or an object that was to be JSON text.
+  if (typeof content === "object" && content !== null) {
+    return { text: outcome?.text || JSON.stringify(content), repairs: ["parse.parts"] };
+  }
+  const field = typeof reasoning_content === "string" && reasoning_content ? reasoning_content : reasoning;
+  const thought = typeof field === "string" && field.trim() !== "" ? field : (outcome?.reasoning ?? "");
+  if (thought.trim() !== "") return { text: thought, repairs: ["parse.reasoning"] };
   return { text: "", repairs: [] };
 }
 

@@ -14,27 +14,33 @@ export function failed(message: string): Result {
 }
 
 /**
- * The return value of a tool as text: text as it is, all else as JSON. An `Error` is a failure, a `Map` an object, a `Set` a
- * list; nothing at all is said in words, and what JSON would make `{}` of is a failure that names it.
+ * The return value of a tool as text: text as it is, all else as JSON. An `Error` is a failure, a `Map` an object (or, where its
+ * keys are no text, a list of pairs), a `Set` and an array of numbers a list, `NaN` and the infinities their names; nothing at
+ * all is said in words, and what JSON would make `{}` of is a failure that names it.
  * @throws {TypeError} JSON cannot say it: a BigInt, an object that contains itself
  */
 export function told(value: unknown): Result {
   if (value instanceof Error) return failed(value.message || value.name);
   if (value === undefined) return { content: "The tool ran and returned nothing.", failed: false };
-  if (typeof value === "string") return { content: wellFormed(value), failed: false };
+  if (typeof value === "string") return { content: value.replace(/\p{Surrogate}/gu, "\uFFFD"), failed: false };
   const content = JSON.stringify(value, (_, inner) => representable(inner));
   const isMute = content === "{}" && !isRecord(value) && !(value instanceof Map);
   if (content === undefined || isMute) {
-    const kind = typeof value === "object" ? (value?.constructor?.name ?? "object") : typeof value;
+    const kind = typeof value === "object" ? value?.constructor?.name || "object" : typeof value;
     return failed(`The tool returned a ${kind}, which JSON cannot represent.`);
   }
   return { content: wellFormed(content), failed: false };
 }
 
 function representable(value: unknown): unknown {
-  if (value instanceof Map) return Object.fromEntries(value);
+  if (value instanceof Map) {
+    const pairs = [...value];
+    return pairs.every(([key]) => typeof key !== "object") ? Object.fromEntries(pairs) : pairs;
+  }
   if (value instanceof Set) return [...value];
   if (value instanceof Error) return { name: value.name, message: value.message };
+  if (ArrayBuffer.isView(value) && Symbol.iterator in value) return [...(value as Uint8Array)];
+  if (typeof value === "number" && !Number.isFinite(value)) return String(value);
   return value;
 }
 
@@ -43,7 +49,7 @@ function isRecord(value: unknown): boolean {
   return prototype === null || prototype === Object.prototype;
 }
 
-/** Half a surrogate pair is U+FFFD, which every server takes. */
-function wellFormed(text: string): string {
-  return text.replace(/\p{Surrogate}/gu, "\uFFFD");
+/** Half a surrogate pair, an escape in JSON, is U+FFFD, which every server takes: some read the result as JSON. */
+function wellFormed(json: string): string {
+  return json.replace(/\\(?:u(d[89a-f]..)|.)/gs, (escaped, half) => (half ? "\uFFFD" : escaped));
 }

@@ -433,6 +433,12 @@ test("whatever_a_tool_returns_says_something_to_the_model", async () => {
     [new WeakMap(), "Error: The tool returned a WeakMap, which JSON cannot represent."],
     [() => 1, "Error: The tool returned a function, which JSON cannot represent."],
     ["half \uD83D", "half \uFFFD"],
+    [{ "\uD83D": ["\uD83D", "\\ud83d", "\u{1F600}"] }, '{"\uFFFD":["\uFFFD","\\\\ud83d","\u{1F600}"]}'],
+    [new Map([[{ id: 1 }, "a"]]), '[[{"id":1},"a"]]'],
+    [new Uint8Array([1, 2]), "[1,2]"],
+    [Number.NaN, '"NaN"'],
+    [{ least: Number.NEGATIVE_INFINITY }, '{"least":"-Infinity"}'],
+    [(function* () {})(), "Error: The tool returned a object, which JSON cannot represent."],
     ["whole \u{1F600}", "whole \u{1F600}"],
   ] as const) {
     const gives = tool({ name: "gives", execute: () => value });
@@ -573,6 +579,16 @@ test("half_a_surrogate_pair_is_sent_as_a_replacement_character", async () => {
   const expected = ["half \uFFFD", "\uFFFD\uFFFD", "whole \u{1F600}", "\\ud83d as text", "\\\uFFFD"].join("|");
   assert.equal(sent[0]?.messages[0]?.content, expected);
   assert.deepEqual(sent[1]?.messages[0]?.content, [{ type: "text", text: expected }]);
+  // So it is in what a fallback is sent beside.
+  let told = "";
+  const other = clientOf(async (_, { body }) => {
+    told = body ?? "";
+    return new Response("no", { status: 400 });
+  });
+  const fallback = [{ client: other, model: "m", params: { user: "half \uD83D" } }];
+  const broken = clientOf(async () => new Response("no", { status: 500 }), { maxRetries: 0, fallback });
+  await failureOf(broken.chat.completions.create(hello));
+  assert.equal(JSON.parse(told).user, "half \uFFFD");
 });
 
 test("a_run_that_makes_no_sense_is_named", async () => {
@@ -780,7 +796,11 @@ test("json_is_taken_from_wherever_a_model_has_put_it_and_the_repair_is_recorded"
       },
       ["parse.parts"],
     ],
+    [{ content: { type: "text", text: '{"n":1}' } }, ["parse.parts"]],
+    [{ content: { n: 1 } }, ["parse.parts"]],
     [{ content: null, reasoning_content: '{"n":1}' }, ["parse.reasoning"]],
+    [{ content: null, reasoning_text: '{"n":1}' }, ["parse.reasoning"]],
+    [{ content: "", thinking: '{"n":1}' }, ["parse.reasoning"]],
     [{ content: "", reasoning: `So: ${fenced}` }, ["parse.reasoning", "parse.fence"]],
   ] as const) {
     const answered = clientOf(async () =>
@@ -793,6 +813,23 @@ test("json_is_taken_from_wherever_a_model_has_put_it_and_the_repair_is_recorded"
     assert.deepEqual(repairs, codes, JSON.stringify(message));
     const strict = answered.parse({ ...hello, response_format: wantsN }, { decoding: "strict" });
     if (codes.length > 0) assert.ok((await failureOf(strict)) instanceof ProtocolError, JSON.stringify(message));
+  }
+});
+
+test("words_or_thinking_beside_calls_are_no_answer", async () => {
+  const tool_calls = [{ id: "c", type: "function", function: { name: "look", arguments: '{"n":2}' } }];
+  for (const [message, parsed] of [
+    [{ content: "Let me look.", tool_calls }, null],
+    [{ content: null, reasoning_content: 'I look, then say {"n":1}.', tool_calls }, null],
+    [{ content: null, function_call: { name: "look", arguments: "{}" } }, null],
+    [{ content: '{"n":1}', tool_calls }, 1],
+  ] as const) {
+    const { chat } = clientOf(async () =>
+      Response.json({ choices: [{ index: 0, message: { role: "assistant", ...message }, finish_reason: "stop" }] }),
+    );
+    const { choices } = await chat.completions.parse({ ...hello, response_format: wantsN });
+    const read = choices[0]?.message.parsed as { n: number } | null;
+    assert.equal(read?.n ?? null, parsed, JSON.stringify(message));
   }
 });
 
