@@ -65,6 +65,8 @@ const QUOTA: &[&str] = &[
     "insufficientbalance",
     "exceeded_current_quota",
     "billing",
+    "budget_exceeded",
+    "freetieronly",
     "arrear",
     "payment_required",
 ];
@@ -78,7 +80,16 @@ const QUOTA_SAID: &[&str] = &[
     "balance is insufficient",
     "out of credit",
     "no credits",
-    "check your plan and billing",
+    "enough credits",
+    "included credits",
+    "available credits",
+    "account balance",
+    "billing hard limit",
+    "billing details",
+    "spend limit",
+    "spending limit",
+    "余额不足",
+    "欠费",
 ];
 const MODEL: &[&str] = &[
     "model_not_found",
@@ -89,6 +100,7 @@ const MODEL: &[&str] = &[
     "model_decommissioned",
     "model_deprecated",
     "model_not_available",
+    "model_not_supported",
     "deploymentnotfound",
 ];
 const PLACES: &[&str] = &["country", "region", "territory", "location"];
@@ -112,6 +124,8 @@ const SERVER: &[&str] = &[
     "gateway_timeout",
     "request_timeout",
 ];
+/// The request is at fault even where the status says that the server is.
+const FULL_OR_FILTERED: &[&str] = &["content_filter", "content_policy", "context_length"];
 /// In an error within a stream that names no status: the request is at fault.
 const REQUEST: &[&str] = &[
     "invalid",
@@ -161,8 +175,11 @@ impl Trouble {
                 "unavailable",
                 "not allowed",
                 "restricted",
+                "blocked",
             ];
-            any(&code, PLACES) || says(PLACES) && says(&refused)
+            // An allocation is no location.
+            let is_place = |text: &str| any(text, PLACES) && find(text, "allocation").is_none();
+            is_place(&code) || is_place(&message) && says(&refused)
         };
         if status == Some(451) || is(&[400, 403]) && is_elsewhere() {
             return Self::Region;
@@ -184,6 +201,13 @@ impl Trouble {
         let names_model = || named(&["model", "deployment"]) || says(&["model", "deployment", "endpoints found"]);
         if matches!(status, Some(404 | 410)) && names_model() || is(&[400, 403, 422]) && is_gone() {
             return Self::Model;
+        }
+        // Gateways with many servers behind them say both with a status of their own.
+        if any(&code, &["model_not_found"]) {
+            return Self::Model;
+        }
+        if matches!(status, Some(500..)) && (named(FULL_OR_FILTERED) || says(&["context length", "context window"])) {
+            return Self::Request;
         }
         match status {
             Some(429 | 498) => Self::Limit,

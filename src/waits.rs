@@ -79,7 +79,8 @@ fn duration(text: &str, bare: Option<f64>) -> Option<(f64, usize)> {
         };
         let Some((unit, ms)) = UNITS.iter().find(is_unit) else {
             // Nor are they five seconds.
-            let is_bare = parts == 0 && !word.starts_with(is_letter);
+            let is_clock = matches!(word.as_bytes(), [b':', b'0'..=b'9', ..]);
+            let is_bare = parts == 0 && !word.starts_with(is_letter) && !is_clock;
             return bare.filter(|_| is_bare).map(|bare| (value * bare, length));
         };
         total += value * ms;
@@ -240,19 +241,24 @@ fn longer(one: Option<f64>, other: Option<f64>) -> Option<f64> {
 
 /// Words after which a time to wait stands, in an error's text or as the name of one of its fields.
 const BEFORE_WAIT: &[&str] = &[
-    "try again in",
-    "try again after",
+    "again in",
+    "again after",
     "retry in",
     "retry after",
+    "request after",
     "retrydelay",
     "retry_delay",
     "retry-after",
     "retry_after",
     "retryafter",
-    "available again in",
+    "available in",
     "resets in",
+    "resets_in",
     "reset in",
-    "please wait",
+    "reset after",
+    "back off for",
+    "cooldown",
+    "wait",
 ];
 
 /// How long to wait by an error's text, in milliseconds: a field of it or a sentence. A number without a unit counts seconds.
@@ -285,7 +291,7 @@ pub fn in_text(text: &str) -> Option<f64> {
                     break;
                 }
             }
-            let rest = rest.trim_start_matches([' ', '"', '\\', ':', '~', '=', '\'']);
+            let rest = rest.trim_start_matches([' ', '"', '\\', ':', '~', '=', '\'', '*', '`']);
             let rest = ["for ", "about ", "approximately ", "at least ", "another "]
                 .iter()
                 .find_map(|word| rest.strip_prefix(word))

@@ -194,6 +194,146 @@ fn a_refusal_is_told_by_code_words_and_status_in_that_order() {
 }
 
 #[test]
+fn money_models_and_full_contexts_are_told_whatever_the_status() {
+    for (status, body, expected) in [
+        (
+            429,
+            r#"{"error":{"message":"Billing hard limit has been reached"}}"#,
+            Trouble::Quota,
+        ),
+        (
+            429,
+            r#"{"error":{"message":"Insufficient account balance"}}"#,
+            Trouble::Quota,
+        ),
+        (
+            429,
+            r#"{"error":{"message":"Your account is not active, please check your billing details."}}"#,
+            Trouble::Quota,
+        ),
+        (
+            429,
+            r#"{"error":{"message":"You've reached your monthly spend limit"}}"#,
+            Trouble::Quota,
+        ),
+        (
+            429,
+            r#"{"error":{"message":"You have not enough credits"}}"#,
+            Trouble::Quota,
+        ),
+        (
+            429,
+            r#"{"code":1113,"message":"余额不足或无可用资源包,请充值。"}"#,
+            Trouble::Quota,
+        ),
+        (
+            429,
+            r#"{"error":{"message":"Spending limit: try again in 20s"}}"#,
+            Trouble::Limit,
+        ),
+        (
+            400,
+            r#"{"error":{"message":"Max budget: 1","type":"budget_exceeded"}}"#,
+            Trouble::Quota,
+        ),
+        (
+            403,
+            r#"{"error":{"message":"Your team has used all available credits.","code":"permission-denied"}}"#,
+            Trouble::Quota,
+        ),
+        // No place.
+        (
+            403,
+            r#"{"error":{"message":"No more","code":"AllocationQuota.FreeTierOnly"}}"#,
+            Trouble::Quota,
+        ),
+        (
+            403,
+            r#"{"error":{"message":"No more","code":"AllocationQuota"}}"#,
+            Trouble::Request,
+        ),
+        (
+            403,
+            r#"{"error":{"message":"Access from your country is blocked"}}"#,
+            Trouble::Region,
+        ),
+        (
+            503,
+            r#"{"error":{"message":"No available channel for model m","code":"model_not_found"}}"#,
+            Trouble::Model,
+        ),
+        (
+            400,
+            r#"{"error":{"message":"m is not supported","code":"model_not_supported"}}"#,
+            Trouble::Model,
+        ),
+        (
+            400,
+            r#"{"error":{"message":"'max_tokens' is not supported with this model"}}"#,
+            Trouble::Request,
+        ),
+        (
+            500,
+            r#"{"error":{"message":"Too long","code":"context_length_exceeded"}}"#,
+            Trouble::Request,
+        ),
+        (
+            500,
+            r#"{"error":{"message":"This exceeds the maximum context length"}}"#,
+            Trouble::Request,
+        ),
+        (
+            503,
+            r#"{"error":{"message":"No","type":"content_filter"}}"#,
+            Trouble::Request,
+        ),
+        (
+            500,
+            r#"{"error":{"message":"No","type":"invalid_request_error"}}"#,
+            Trouble::Server,
+        ),
+    ] {
+        assert_eq!(trouble(status, body), expected, "{status} {body}");
+    }
+}
+
+#[test]
+fn the_wait_is_found_in_other_words_and_units() {
+    let epoch = (NOW / 1e3 + 120.0).to_string();
+    for retry_after in ["120", "120s", "2m0s", &epoch, "2026-11-21T12:02:00Z"] {
+        assert_eq!(
+            wait(429, &[("Retry-After", retry_after)], ""),
+            Some(120_000.0),
+            "{retry_after}"
+        );
+    }
+    for words in [
+        "You must wait 90s before retrying",
+        "wait_seconds: 90",
+        "Your limit will be reset after 90s",
+        r#"{"resets_in_seconds":90}"#,
+        "Please try your request again in 90 seconds",
+        "Please retry your request after 90 seconds",
+        "Available in 90s",
+        "back off for 90 seconds",
+        r#"{"cooldown":"1m30s"}"#,
+        "try again in **90 seconds**",
+        "try again in `90s`",
+    ] {
+        assert_eq!(in_text(words), Some(90_000.0), "{words}");
+    }
+    // Neither nothing nor a second.
+    for words in [
+        "try again in 00:01:30",
+        "wait 3 turns",
+        "Wait for it.",
+        "available in 2 regions",
+    ] {
+        assert_eq!(in_text(words), None, "{words}");
+    }
+}
+
+#[test]
 fn an_error_without_a_status_is_told_by_its_words() {
     for (code, error_type, message, expected) in [
         ("rate_limit_exceeded", "", "", Trouble::Limit),

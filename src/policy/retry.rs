@@ -45,8 +45,8 @@ pub struct Hints {
 }
 
 impl Hints {
-    /// Reads `x-should-retry`, `retry-after-ms` and `Retry-After` (seconds or a date, RFC 9110 §10.2.3). A value that is
-    /// neither is as if it were not there.
+    /// Reads `x-should-retry`, `retry-after-ms` and `Retry-After`: seconds or a date (RFC 9110 §10.2.3), or what else
+    /// [`until_reset`](waits::until_reset) reads. Any other value is as if it were not there.
     ///
     /// `epoch_ms` is the time since 1970 in milliseconds, for dates.
     ///
@@ -64,12 +64,7 @@ impl Hints {
             _ => None,
         };
         let exact = header(headers, "retry-after-ms").and_then(waits::decimal);
-        let wait = exact.or_else(|| {
-            let text = header(headers, "retry-after")?;
-            waits::decimal(text)
-                .map(|seconds| seconds * 1e3)
-                .or_else(|| Some((waits::http_date(text)? - epoch_ms).max(0.0)))
-        });
+        let wait = exact.or_else(|| waits::until_reset(header(headers, "retry-after")?, epoch_ms));
         Self {
             should_retry,
             wait_ms: bounded(wait),
