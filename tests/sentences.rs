@@ -69,6 +69,40 @@ fn each_script_is_cut_where_its_sentences_end() {
 }
 
 #[test]
+fn lists_on_one_line_and_more_abbreviations_are_cut_where_they_end() {
+    for (locale, text) in [
+        ("", "1. Foo‖ 2. Bar‖ 3. Baz"),
+        ("", "Here it is: 1. Foo‖ 2. Bar"),
+        ("", "9. Milk and tea‖ 10. Eggs.‖ Enjoy!"),
+        // No numbers of items.
+        ("", "1. Boil for 2.‖\n2. Add 2.5 g."),
+        ("", "1. It costs Rs. 2.‖ Pay now."),
+        ("", "I have 1.‖ You have 2.‖ She has 3."),
+        ("", "1. Treffen am 2. Mai.‖ Bitte kommen."),
+        ("de", "1. Treffen 2. Mai.‖ Bitte kommen."),
+        ("", "Kum. Asha and Er. Singh came.‖ Good."),
+        ("", "Wg. Cdr. Abhinandan and Maj. Gen. Bakshi spoke.‖ Ok."),
+        ("", "Tel. No. 020-2567, Ref. No. 12.‖ Regd. Office is in Mumbai."),
+        ("", "श्री. राम और श्रीमती. सीता आए।‖ ठीक है।"),
+        ("", "इं. राजेश का मो. नं. 98765 है।‖ फ़ोन करें।"),
+        ("", "म.प्र. में कि.ग्रा. और कि.मी. लिखते हैं।‖ अच्छा है।"),
+        ("", "यह है.‖ वह नहीं."),
+        ("", "ThS. Lan và TS. Minh đến TP. Huế.‖ Họ vui."),
+        ("", "Có táo, cam, v.v.‖ Tôi thích táo."),
+        ("", "Write it in TS.‖ Then compile."),
+    ] {
+        let options = SentenceOptions {
+            locale: locale.to_owned(),
+            ..SentenceOptions::default()
+        };
+        let bare = text.replace('‖', "");
+        let want: Vec<_> = text.split('‖').collect();
+        assert_eq!(sentences(&options, letters(&bare)), want);
+        assert_eq!(sentences(&options, [bare.as_str()]), want);
+    }
+}
+
+#[test]
 fn a_sentence_is_out_as_soon_as_it_is_certain() {
     for (so_far, out) in [
         ("नमस्ते।", "नमस्ते।"),

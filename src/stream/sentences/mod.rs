@@ -32,8 +32,8 @@ use letters::{
 };
 use markdown::Stripper;
 use tokens::{
-    BULLETS, FIRST_LETTER, among_bytes, ends_quotation, first_word, has_but_begun, is_quote, is_small, item_letter,
-    item_number,
+    BULLETS, FIRST_LETTER, among_bytes, ends_quotation, first_word, has_but_begun, is_next_on_line, is_quote, is_small,
+    item_letter, item_number,
 };
 use words::Meaning;
 
@@ -449,7 +449,7 @@ impl Splitter {
         let last = open.last.replace(c);
         open.units += c.len_utf16();
         open.half_flag = matches!(c, '\u{1F1E6}'..='\u{1F1FF}') && !open.half_flag;
-        let item = open.item.take().filter(|_| is_space(c));
+        let item = open.item.take().filter(|_| is_space(c) && !is_line_end(c));
         if item.is_some() {
             return item;
         }
@@ -550,6 +550,10 @@ impl Splitter {
                 }
                 match words::full_stop(word, before.trim_ascii(), is_item, self.has_ordinals) {
                     Meaning::Part => return None,
+                    Meaning::End if is_next_on_line(lead, self.item, word) => {
+                        open.item = Some(lead.trim_end().len());
+                        return None;
+                    }
                     meaning => Kind::Full(meaning),
                 }
             }

@@ -2,21 +2,21 @@
 
 /// Never at the end of a sentence: titles, and what stands before a name.
 const BEFORE_NAME: &str = "mr mrs ms mx dr med prof st skt mt gen rep sen gov col capt cpt cmdr lt sgt maj adm rev hon fr supt \
-    messrs vs e.g i.e cf viz esp smt shri adv opp dist jl jln gg \
+    messrs tel telp regd qty wg cdr vs e.g i.e cf viz esp smt shri adv opp dist jl jln gg \
     bpk sdr sdri yth drs ir kab kec prov ths pgs gs pgs.ts gs.ts kath \
     sr sra srta dra d.ª ud uds ee av exmo profa hr bzw bspw napr evtl ggf inkl vgl dhr mevr bijv \
     mme mlle mm mgr sig sig.ra dott ing avv arch dir amm psicol им ул вул Вул пл Пл просп проф Проф акад св тов гр пгт напр чл журн Вид Δρ \
-    डॉ श्री प्रो प्रा स्व नं सं पृ क्र रु रू पं कु सुश्री डा ডা ড ডঃ মো মোঃ திரு டாக்டர் பேரா డా శ్రీ ಡಾ ശ്രീ ഡോ പ്രൊ ਡਾ ਰੁ ડૉ રૂ রু";
+    डॉ श्री प्रो प्रा स्व नं सं पृ क्र रु रू पं कु सुश्री श्रीमती डा इं मो ডা ড ডঃ মো মোঃ திரு டாக்டர் பேரா డా శ్రీ ಡಾ ശ്രീ ഡോ പ്രൊ ਡਾ ਰੁ ડૉ રૂ রু";
 
 /// The same, in capitals as here: other words where they are small.
-const BEFORE_NAME_EXACTLY: &str = "PT TP Tn Ny M/s";
+const BEFORE_NAME_EXACTLY: &str = "PT TP Tn Ny M/s Kum Er Eng Ref Mob";
 
 /// Not at the end before a number: `No. 5`, `Jan. 3`.
-const BEFORE_NUMBER: &str = "no nos nr str rs rp tgl pk pkl telp hlm hal rt rw ph mar lb oz ft n.º núm pp pg vol fig figs art sec ch chap ed eq jan feb apr jun jul aug sep sept oct \
-    nov dec ca approx tel ext abs abb kap bd стр стор рис гл табл кв Кв ок год хв";
+const BEFORE_NUMBER: &str = "no nos nr str rs rp tgl pk pkl hlm hal rt rw ph mar lb oz ft n.º núm pp pg vol fig figs art sec ch chap ed eq jan feb apr jun jul aug sep sept oct \
+    nov dec ca approx ext abs abb kap bd стр стор рис гл табл кв Кв ок год хв";
 
 /// At the end only if the next word begins one.
-const ANYWHERE: &str = "etc inc ltd pvt govt cr tbk dll dsb dst dkk co corp llc plc bros jr sr al est ave blvd rd bldg dept univ assn usw u.a \
+const ANYWHERE: &str = "etc inc ltd pvt govt cr tbk dll dsb dst dkk ts bs ks cn co corp llc plc bros jr sr al est ave blvd rd bldg dept univ assn usw u.a \
     m.d b.a m.a s.a usf sog geb др гг тыс млн млрд руб эт लि";
 
 /// Abbreviations with full stops inside that no name follows: degrees.
@@ -37,7 +37,7 @@ const STARTERS: &str = "Mr Mrs Ms Dr The This That These Those There Then It Its
     However Also After Before While Since Some Many Most All Each Every No Not Yes Please Let Now Here One Once Another \
     Der Die Das Ein Eine Es Er Sie Wir Ich Und Aber Dann Wenn Im Am Le La Les Il Elle Nous Vous Je Un Une Et Mais Ce L C \
     El Los Las Una Y Pero Este Esta O Os As Ele Ela Um Uma E Mas Lo Gli Ma De Het Een Он Она Оно Они Это Я Мы Вы Но И А В На Потом \
-    Затем Yang Ini Itu Dan Saya Kami Dia Untuk";
+    Затем Tôi Họ Yang Ini Itu Dan Saya Kami Dia Untuk";
 
 /// Before an ordinal number in German, whose full stop ends nothing.
 const BEFORE_ORDINAL: &str = "der die das dem den des am im vom zum zur beim";
@@ -141,7 +141,8 @@ pub(super) fn full_stop(word: &str, before: &str, is_item: bool, ordinals: bool)
     let is_short = |c: char| {
         run = if c == '.' { 0 } else { run + 1 };
         dots += usize::from(c == '.');
-        run <= 2 && !c.is_ascii_digit()
+        // `म.प्र.` counts its signs too.
+        run <= if is_indic { 4 } else { 2 } && !c.is_ascii_digit()
     };
     let is_dotted = word.chars().all(is_short) && dots > 0;
     if is_initial || is_dotted || listed(ANYWHERE, word, false) {
