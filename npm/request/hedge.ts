@@ -139,37 +139,49 @@ function attemptsOf({ outcome, error }: Finish, provider = ""): Attempt[] {
 
 /** A body that is read twice: as far as its scout came, and then all of it. */
 class Tap {
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  readonly #body: ReadableStream<Uint8Array> | null;
+  #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   /** The reads of the scout, until they are read again. */
   readonly #reads: (Promise<ReadableStreamReadResult<Uint8Array>> | undefined)[] = [];
 
   constructor(body: ReadableStream<Uint8Array> | null) {
-    this.#reader = body?.getReader();
+    this.#body = body;
   }
 
-  cancel(): void {
-    letGoOf(this.#reader);
+  cancel(reason?: unknown): Promise<void> {
+    return letGoOf(this.#reader ?? this.#body, reason);
   }
 
   /** @param isLast no read follows this one: what it leaves is cancelled, what it reads is not kept */
   body(isLast: boolean): ReadableStream<Uint8Array> | null {
-    const reader = this.#reader;
-    if (!reader) return null;
+    const body = this.#body;
+    if (!body) return null;
     let at = 0;
     return new ReadableStream<Uint8Array>(
       {
         pull: async (controller) => {
-          const read = this.#reads[at] ?? reader.read();
+          const read = this.#reads[at] ?? this.#read(body);
           this.#reads[at++] = isLast ? undefined : read;
           const { done, value } = await read;
           if (done) controller.close();
           else controller.enqueue(value);
         },
         cancel: async (reason) => {
-          if (isLast) await reader.cancel(reason);
+          if (isLast) await this.cancel(reason);
         },
       },
       { highWaterMark: 0 },
     );
+  }
+
+  /** One read. Nobody can cancel a stream that has failed, so that the body is let go of here. */
+  async #read(body: ReadableStream<Uint8Array>): Promise<ReadableStreamReadResult<Uint8Array>> {
+    try {
+      this.#reader ??= body.getReader();
+      return await this.#reader.read();
+    } catch (thrown) {
+      this.cancel();
+      throw thrown;
+    }
   }
 }

@@ -63,7 +63,13 @@ export async function openConnection(
 async function readOut(body: unknown, signal: AbortSignal): Promise<void> {
   const stream = body as Partial<ReadableStream<Uint8Array>> | null | undefined;
   if (typeof stream?.getReader !== "function") return;
-  const reader = stream.getReader();
+  let reader: ReadableStreamDefaultReader<Uint8Array>;
+  try {
+    reader = stream.getReader();
+  } catch (thrown) {
+    letGoOf(stream as ReadableStream);
+    throw thrown;
+  }
   const leave = () => letGoOf(reader);
   if (signal.aborted) return leave();
   signal.addEventListener("abort", leave);

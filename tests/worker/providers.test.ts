@@ -10,6 +10,9 @@ import { ask, call, errorOf, startUpstream } from "./network.ts";
 
 const KEY = "sk-of-this-test";
 const BODY = JSON.stringify({ model: "electron", messages: [{ role: "user", content: "नमस्ते 👋🏽" }], stream: true });
+const COMPLETION = JSON.stringify({
+  choices: [{ index: 0, message: { role: "assistant", content: "Hi" }, finish_reason: "stop" }],
+});
 const JSON_TYPE = { "content-type": "application/json" };
 
 let upstream: Awaited<ReturnType<typeof startUpstream>>;
@@ -50,8 +53,8 @@ describe("a request on its way to the provider", { timeout: 60_000 }, () => {
     };
     const answer = ask(chat, { method: "POST", headers, body: BODY });
     const received = await upstream.next();
-    received.response.end("{}");
-    assert.equal((await answer).text, "{}");
+    received.response.end(COMPLETION);
+    assert.equal((await answer).text, COMPLETION);
     assert.equal(received.method, "POST");
     assert.equal(received.url, "/waves/v1/chat/completions");
     assert.deepEqual(JSON.parse(received.body), { ...JSON.parse(BODY), stream_options: { include_usage: true } });
@@ -72,7 +75,7 @@ describe("a request on its way to the provider", { timeout: 60_000 }, () => {
     it(`goes to ElectronHub's ${expected} from ${path} ${JSON.stringify(headers)}`, async () => {
       const answer = ask(new URL(path, worker.url), { method: "POST", headers, body: BODY });
       const received = await upstream.next();
-      received.response.end("{}");
+      received.response.end(COMPLETION);
       assert.equal((await answer).status, 200);
       assert.equal(received.url, expected);
       assert.equal(received.headers.authorization, `Bearer ${KEY}-hub`);
@@ -105,7 +108,7 @@ describe("a request on its way to the provider", { timeout: 60_000 }, () => {
     const body = JSON.stringify({ ...JSON.parse(BODY), user: "" });
     const padded = body.replace('"user":""', `"user":"${"x".repeat(1000 - Buffer.byteLength(body))}"`);
     const answer = ask(chat, { method: "POST", body: padded });
-    (await upstream.next()).response.end("{}");
+    (await upstream.next()).response.end(COMPLETION);
     assert.equal((await answer).status, 200);
 
     const refused = await ask(chat, { method: "POST", body: `${padded} ` });
@@ -166,8 +169,8 @@ describe("a client who leaves", { timeout: 60_000 }, () => {
     const { response } = await upstream.next();
     client.reset();
     await left.closed;
-    response.end("{}");
-    assert.equal((await stayed).text, "{}");
+    response.end(COMPLETION);
+    assert.equal((await stayed).text, COMPLETION);
   });
 });
 
