@@ -25,7 +25,7 @@ import type { Answer, Call, Target } from "./answer.ts";
 import { Asking, type Talk } from "./asking.ts";
 import { Connection, type Hold, isByModel, SETTINGS } from "./connection.ts";
 import { standard as asStandard } from "./host-fetch.ts";
-import { Conversation, type Opened, type Told, tell } from "./opening.ts";
+import { Conversation, LONGEST_DELAY, type Opened, type Told, tell } from "./opening.ts";
 import { plainHeaders, texts } from "./texts.ts";
 
 /** The values that tie together all that hooks hear of one call. */
@@ -35,9 +35,6 @@ export interface Named {
   operation: Operation;
   parameters: Record<string, number | boolean>;
 }
-
-/** The longest time that a host's timer takes, in milliseconds. */
-const LONGEST_MS = 2 ** 31 - 1;
 
 /** How many calls were made. */
 let calls = 0;
@@ -220,8 +217,8 @@ export class Caller {
       const isRecorded = options.record && stream;
       const list = body === undefined ? undefined : this.#options.fallback;
       const hedge = body === undefined ? false : (options.hedge ?? this.#options.hedge ?? false);
-      if (typeof hedge !== "boolean" && !(hedge > 0 && hedge <= LONGEST_MS)) {
-        throw unsent("invalid_option", `hedge must be true, false or milliseconds up to ${LONGEST_MS}`, "hedge");
+      if (typeof hedge !== "boolean" && !(hedge > 0 && hedge <= LONGEST_DELAY)) {
+        throw unsent("invalid_option", `hedge must be true, false or milliseconds up to ${LONGEST_DELAY}`, "hedge");
       }
       const [loaded] = await Promise.all([
         isRecorded || list || hedge || options.continueWith || this.#usesOther ? onDemand() : undefined,
@@ -282,11 +279,11 @@ export class Caller {
         },
       });
       const goingOn = async (answer: Answer, broken: Outcome): Promise<Answer | undefined> => {
+        let { attempts } = broken;
         for (let next = goOn.shift(); next && loaded; next = goOn.shift()) {
           const turn = callers.get(next.client)?.prefill;
           if (!turn) continue;
           const sent = loaded.continuation(body as string, { ...next, turn }, broken.text);
-          const { attempts } = broken;
           const own = { ...call, headers: undefined, query: undefined, attempts };
           try {
             const more = await askFor(signal)(next.client, sent, own, next.model).open();
@@ -296,10 +293,12 @@ export class Caller {
             const verdict = (own: Outcome) => loaded.joinedOutcome(broken, own, seam);
             const preamble = { type: "seam", choice: 0, ...seam };
             return { ...prepared(more), holds: false, again: undefined, verdict, preamble };
-          } catch {
-            if (signal.aborted) return undefined;
+          } catch (thrown) {
+            attempts = (thrown as { attempts?: Attempt[] }).attempts ?? attempts;
+            if (signal.aborted) break;
           }
         }
+        broken.attempts = attempts;
         return undefined;
       };
       const after = typeof hedge === "number" ? hedge : hedge ? this.#connection.hedgeAfter() : null;

@@ -23,8 +23,8 @@ export interface Opened {
   sent: SentHeaders;
 }
 
-/** The longest delay a timer can hold. */
-const LONGEST_DELAY = 2 ** 31 - 1;
+/** The longest delay a timer can hold, in milliseconds. */
+export const LONGEST_DELAY = 2 ** 31 - 1;
 /** How much of an error body is worth reading, in UTF-16 units. */
 const MAX_BODY = 65_536;
 

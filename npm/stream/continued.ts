@@ -3,7 +3,8 @@
  * added here is one that the decoders of the two cannot know: both are one answer.
  */
 import { type Attempt, define, withOutcome } from "../errors.ts";
-import type { ChatCompletionAssistantMessageParam, Outcome, Seam, Usage } from "../types.ts";
+import type { ChatCompletionAssistantMessageParam, Outcome, Seam } from "../types.ts";
+import { bothUsages } from "./both-usages.ts";
 
 /** Whether another server could go on: text was said, and nothing but text. */
 export function canContinue({ status, text, toolCalls, finishReason, completion, error }: Outcome): boolean {
@@ -47,7 +48,7 @@ export function joinedOutcome(first: Outcome, second: Outcome, seam: Seam): Outc
     reasoning,
     message: withText(second.message ?? first.message, text),
     completion: second.completion ?? first.completion,
-    usage: sum(first.usage, second.usage),
+    usage: first.usage && second.usage ? bothUsages(first.usage, second.usage) : (first.usage ?? second.usage),
     cost: first.cost === null || second.cost === null ? null : first.cost + second.cost,
     timing: { ...second.timing, ...pick(first.timing) },
     repairs: [...first.repairs, ...second.repairs],
@@ -70,13 +71,4 @@ function withText(message: Outcome["message"], content: string): ChatCompletionA
 
 function pick({ firstByte, firstToken, firstSentence }: Outcome["timing"]): Partial<Outcome["timing"]> {
   return { firstByte, firstToken, ...(firstSentence === null ? {} : { firstSentence }) };
-}
-
-/** The usage of both; an estimate if one of them is. */
-function sum(first: Usage | null, second: Usage | null): Usage | null {
-  if (!first || !second) return first ?? second;
-  const prompt_tokens = first.prompt_tokens + second.prompt_tokens;
-  const completion_tokens = first.completion_tokens + second.completion_tokens;
-  const estimated = first.estimated || second.estimated;
-  return { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens, estimated } as Usage;
 }

@@ -4,6 +4,7 @@
  * Loaded when the first run starts, so that pages without tools do not carry it.
  */
 import { aborted, ChatwireError, errorOf, toError, unopened, unsent, withOutcome } from "../errors.ts";
+import { bothUsages } from "../stream/both-usages.ts";
 import type {
   ChatCompletionAssistantMessageParam,
   ChatCompletionFunctionTool,
@@ -371,20 +372,7 @@ function sumOf({ steps, messages, controller: { signal } }: ToolRunState, end: E
 /** Every number of the streams' usage, added up. */
 function totalUsageOf(steps: readonly Outcome[]): Usage | null {
   const known = steps.flatMap(({ usage }) => (usage ? [usage] : []));
-  return known.length > 0 ? known.reduce((a, b) => added(a, b) as Usage) : null;
-}
-
-function added(a: object, b: object): object {
-  const sum: Record<string, unknown> = { ...a };
-  for (const [name, value] of Object.entries(b)) {
-    const before = sum[name];
-    if (typeof value === "number" && typeof before === "number") sum[name] = before + value;
-    else if (typeof value === "object" && value && typeof before === "object" && before)
-      sum[name] = added(before, value);
-    else if (typeof value === "boolean") sum[name] = value || before === true;
-    else sum[name] ??= value;
-  }
-  return sum;
+  return known.length > 0 ? known.reduce(bothUsages) : null;
 }
 
 /** In USD; null once one of them is not known. */

@@ -623,6 +623,36 @@ test("a_broken_answer_is_continued_elsewhere_from_what_was_said", async () => {
   }
 });
 
+test("a_server_that_refused_to_go_on_is_among_the_attempts", async () => {
+  const refuses = prefilling([() => refusing(500, {})]);
+  const second = prefilling([goesOn]);
+  for (const [others, expected] of [
+    [
+      [refuses, second],
+      ["200 TruncatedError", "500 InternalServerError", "200 ok"],
+    ],
+    [[refuses], ["200 ok", "500 InternalServerError"]],
+  ] as const) {
+    const continueWith = others.map(({ client }) => ({ client, model: "m" }));
+    const { client } = asked([cutShort]);
+    const outcome = await client.chat.completions.stream(hello, { continueWith }).outcome();
+    assert.deepEqual(reasons(outcome.attempts), expected);
+  }
+});
+
+test("the_usage_of_both_has_its_details", async () => {
+  const counted = (cached_tokens: number) =>
+    event({ choices: [], usage: { ...usage, prompt_tokens_details: { cached_tokens } } });
+  const { client } = asked([() => serve([says("Once upon"), counted(1)]).response]);
+  const second = prefilling([() => serve([says(" a time", "stop"), counted(2), DONE]).response]);
+  const continueWith = [{ client: second.client, model: "m" }];
+  const outcome = await client.chat.completions.stream(hello, { continueWith }).outcome();
+  assert.deepEqual(
+    [outcome.text, outcome.usage?.total_tokens, outcome.usage?.prompt_tokens_details?.cached_tokens],
+    ["Once upon a time", 2 * usage.total_tokens, 3],
+  );
+});
+
 test("texts_and_chunks_go_on_across_the_seam", async () => {
   for (const read of [
     async (stream: ReturnType<Chatwire["chat"]["completions"]["stream"]>) =>
