@@ -3,7 +3,7 @@
  *
  * Loaded when the first run starts, so that pages without tools do not carry it.
  */
-import { aborted, ChatwireError, errorOf, toError, unopened, unsent, withOutcome } from "../errors.ts";
+import { aborted, ChatwireError, define, errorOf, toError, unopened, unsent, withOutcome } from "../errors.ts";
 import { bothUsages } from "../stream/both-usages.ts";
 import type {
   ChatCompletionAssistantMessageParam,
@@ -94,7 +94,8 @@ async function* turns(state: ToolRunState): AsyncGenerator<ToolRunEvent, void, v
   const asked = asksUsage ? { stream_options: { include_usage: true } } : {};
   for (let step = 0; step < maxSteps; step++) {
     messages.push(...added.splice(0));
-    const prepare = async () => prepareStep?.({ step, steps: [...steps], messages: [...messages] });
+    const prepare = () =>
+      own("prepareStep", async () => prepareStep?.({ step, steps: [...steps], messages: [...messages] }));
     const prepared = prepareStep && (await within(undefined, signal, prepare));
     const params = { ...asked, ...paramsOf(state, [...tools.values()], step, prepared ?? {}) };
     const stream = state.open(params, { ...request, signal });
@@ -116,7 +117,7 @@ async function* turns(state: ToolRunState): AsyncGenerator<ToolRunEvent, void, v
     const ids = uniqueIds(toolCalls, messages);
     if (outcome.message) {
       at = messages.length;
-      messages.push(toolCalls.length > 0 ? turnOf(outcome.message, toolCalls, ids) : outcome.message);
+      messages.push(toolCalls.length > 0 ? turnOf(outcome.message, toolCalls, ids, tools) : outcome.message);
     }
     if (toolCalls.length === 0) {
       if (added.length > 0) continue;
@@ -139,7 +140,8 @@ async function* turns(state: ToolRunState): AsyncGenerator<ToolRunEvent, void, v
     }
     if (signal.aborted) throw aborted(signal.reason);
     const conditions = typeof stopWhen === "function" ? [stopWhen] : stopWhen;
-    const met = async () => Promise.all(conditions.map((condition) => condition({ steps: [...steps] })));
+    const met = () =>
+      own("stopWhen", async () => Promise.all(conditions.map((condition) => condition({ steps: [...steps] }))));
     if ((await within(undefined, signal, met)).some(Boolean)) return;
   }
   throw new ChatwireError(
@@ -171,21 +173,39 @@ async function* turns(state: ToolRunState): AsyncGenerator<ToolRunEvent, void, v
   }
 }
 
+/** Calls a function of the caller's. Its failure is told by its name: it is none of this package. */
+async function own<T>(name: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    if (thrown instanceof ChatwireError) throw thrown;
+    const words = thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
+    const error = new ChatwireError(`${name} failed: ${words}`);
+    define(error, "cause", thrown);
+    throw error;
+  }
+}
+
 /** The parameters of one turn. */
 function paramsOf(
   { params, messages }: ToolRunState,
   tools: readonly Tool[],
   step: number,
-  { activeTools, ...changed }: PreparedStep,
+  { activeTools, ...prepared }: PreparedStep,
 ): ToolRunState["params"] & { messages: ChatCompletionMessageParam[]; tools?: ChatCompletionFunctionTool[] } {
   const { tools: _, tool_choice, parallel_tool_calls, ...rest } = params;
   const active = tools.filter(({ name }) => activeTools?.includes(name) ?? true);
   const definitions = active.map(({ definition }) => definition);
   // A choice that was forced has been made: forced again, the model would never answer.
-  const choice = step === 0 ? tool_choice : unforced(tool_choice);
+  const { tool_choice: chosen, parallel_tool_calls: inParallel, ...changed } = prepared;
+  const wanted = chosen ?? (step === 0 ? tool_choice : unforced(tool_choice));
+  // No server takes a choice that names a tool which the turn does not have.
+  const forced = (wanted as { function?: { name?: string } } | undefined)?.function?.name;
+  const choice = forced === undefined || active.some(({ name }) => name === forced) ? wanted : undefined;
+  const parallel = inParallel ?? parallel_tool_calls;
   const forTools = {
     ...(choice !== undefined && { tool_choice: choice }),
-    ...(parallel_tool_calls !== undefined && { parallel_tool_calls }),
+    ...(parallel !== undefined && { parallel_tool_calls: parallel }),
     tools: definitions,
   };
   const turn = { ...rest, messages: [...messages], ...(definitions.length > 0 && forTools), ...changed };
@@ -212,16 +232,20 @@ function uniqueIds(calls: readonly ToolCall[], messages: readonly ChatCompletion
   });
 }
 
-/** The model's turn as it is sent back: its calls by these ids, and JSON for arguments that were none. */
+/** The model's turn as it is sent back: its calls by these ids and by names that servers take, and JSON for arguments that were none. */
 function turnOf(
   message: ChatCompletionAssistantMessageParam,
   calls: readonly ToolCall[],
   ids: readonly string[],
+  tools: ReadonlyMap<string, Tool>,
 ): ChatCompletionAssistantMessageParam {
   const sent = message.tool_calls?.map((call, at) => {
     const isWhole = calls[at]?.complete !== false;
-    const own = { ...call, id: ids[at] ?? call.id };
-    return isWhole || !("function" in own) ? own : { ...own, function: { ...own.function, arguments: "{}" } };
+    const sent = { ...call, id: ids[at] ?? call.id };
+    if (!("function" in sent)) return sent;
+    const { name } = sent.function;
+    const known = toolFor(name, tools)?.name ?? (name.replace(/[^\w-]/g, "_").slice(0, 64) || "unknown");
+    return { ...sent, function: { ...sent.function, name: known, ...(!isWhole && { arguments: "{}" }) } };
   });
   return { ...message, ...(sent && { tool_calls: sent }) } as ChatCompletionAssistantMessageParam;
 }

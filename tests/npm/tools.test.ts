@@ -412,6 +412,51 @@ test("a_name_that_is_nearly_right_finds_its_tool_and_another_hears_what_there_is
   }
 });
 
+test("a_turn_goes_back_with_names_that_servers_take", async () => {
+  for (const [name, expected] of [
+    ["functions.add", "add"],
+    ["Add", "add"],
+    ["subtract", "subtract"],
+    ["math.subtract two", "math_subtract_two"],
+    ["", "unknown"],
+  ] as const) {
+    const { client, sent } = turns(calls(call("c", { a: 1, b: 2 }, name)), answer("ok"));
+    await client.chat.completions.runTools({ ...hello, tools: [add] }).finalContent();
+    const [, turn] = (sent[1]?.messages ?? []) as { tool_calls?: { function: { name: string } }[] }[];
+    assert.equal(turn?.tool_calls?.[0]?.function.name, expected, name);
+  }
+});
+
+test("a_turn_forces_no_tool_that_it_does_not_have", async () => {
+  const other = tool({ name: "other", execute: () => 1 });
+  const named = { type: "function", function: { name: "add" } } as const;
+  for (const [choice, prepared] of [
+    [named, { activeTools: ["other"] }],
+    [undefined, { activeTools: ["other"], tool_choice: named }],
+    [undefined, { activeTools: [], tool_choice: "required", parallel_tool_calls: false }],
+  ] as const) {
+    const { client, sent } = turns(answer("ok"));
+    const params = { ...hello, tools: [add, other], ...(choice && { tool_choice: choice }) };
+    await client.chat.completions.runTools(params, { prepareStep: () => prepared }).finalContent();
+    const { tool_choice, parallel_tool_calls } = sent[0] as { tool_choice?: unknown; parallel_tool_calls?: unknown };
+    assert.deepEqual([tool_choice, parallel_tool_calls], [undefined, undefined]);
+  }
+});
+
+test("a_function_of_the_caller_that_throws_is_named", async () => {
+  const cause = new Error("mine");
+  const throws = () => {
+    throw cause;
+  };
+  for (const name of ["prepareStep", "stopWhen"]) {
+    const { client } = turns(calls(call("c", { a: 1, b: 2 })), answer("ok"));
+    const run = client.chat.completions.runTools({ ...hello, tools: [add] }, { [name]: throws });
+    const { error } = await run.outcome();
+    assert.deepEqual([error?.message, error?.cause], [`${name} failed: mine`, cause]);
+    assertValid(run.messages);
+  }
+});
+
 test("whatever_a_tool_returns_says_something_to_the_model", async () => {
   class Hidden {
     #secret = 1;
