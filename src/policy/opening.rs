@@ -124,6 +124,9 @@ pub(crate) struct Opening {
     call: Call,
     state: State,
     timeouts: Timeouts,
+    /// Whether what is waited for may take as long as `total` has left, so that `total` runs out before `headers` does. A host's
+    /// timer may be early, and the clock does not tell.
+    is_total_next: bool,
     /// How many attempts others made before.
     earlier: usize,
     key: Option<String>,
@@ -148,6 +151,7 @@ impl Opening {
         Opening {
             settings,
             earlier: call.attempts.len(),
+            is_total_next: false,
             call,
             state: State::New,
             timeouts: Timeouts::default(),
@@ -235,7 +239,7 @@ impl Opening {
     /// Time ran out: which.
     fn late(&self, at: Moment) -> Error {
         match (self.timeouts.headers, self.timeouts.total) {
-            (_, Some(total)) if self.left(at) < 1.0 => Error::timeout("total", total),
+            (_, Some(total)) if self.is_total_next || self.left(at) < 1.0 => Error::timeout("total", total),
             (headers, _) => Error::timeout("headers", headers.unwrap_or_default()),
         }
     }
@@ -303,8 +307,9 @@ impl Opening {
     }
 
     /// How long headers, a key or the body of a refusal may take: nothing where the total has run out meanwhile.
-    fn headers_timeout(&self, at: Moment) -> Option<f64> {
+    fn headers_timeout(&mut self, at: Moment) -> Option<f64> {
         let left = self.left(at).max(0.0);
+        self.is_total_next = self.timeouts.headers.is_none_or(|headers| headers >= left);
         match self.timeouts.headers {
             Some(headers) => Some(headers.min(left)),
             None => Some(left).filter(|left| left.is_finite()),

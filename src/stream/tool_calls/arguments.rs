@@ -40,6 +40,10 @@ pub(super) struct Arguments {
     has_ended: bool,
     /// They came whole, in one piece: the next may be the same object with more in it.
     is_one_piece: bool,
+    /// The server sends objects in place of text.
+    is_object: bool,
+    /// What was handed out, whole, has turned out to be less than all: no more of it can be handed out before the end.
+    is_outdated: bool,
     /// How long the text was before a word that JSON does not know.
     plain: usize,
 }
@@ -56,6 +60,11 @@ impl Arguments {
     /// They are plain text, not JSON.
     pub(super) fn set_plain(&mut self) {
         self.is_plain = true;
+    }
+
+    /// They come as objects, each of which may be the one before with more in it.
+    pub(super) fn set_object(&mut self) {
+        self.is_object = true;
     }
 
     /// Whether they are a whole JSON value.
@@ -114,6 +123,9 @@ impl Arguments {
 
     /// How many bytes stay as they are, whatever comes.
     pub(super) fn settled(&self) -> usize {
+        if self.is_outdated {
+            return 0;
+        }
         if self.is_plain || self.has_ended {
             return self.text.len();
         }
@@ -126,7 +138,7 @@ impl Arguments {
         match self.shape.state {
             State::Escape => self.text.len().saturating_sub(1),
             State::Hex(digits) => self.text.len().saturating_sub(usize::from(digits) + 2),
-            _ if self.is_one_piece => stem(&self.text).len(),
+            _ if self.is_one_piece && self.is_object => stem(&self.text).len(),
             _ => self.text.len(),
         }
     }
@@ -303,6 +315,7 @@ impl Arguments {
                 let value = std::mem::take(&mut self.again);
                 self.restart();
                 self.append(&value, taken);
+                self.is_outdated |= !self.is_object;
                 taken.repeated = true;
             } else {
                 taken.other = Some(std::mem::take(&mut self.again) + rest);

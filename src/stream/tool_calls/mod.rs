@@ -298,6 +298,7 @@ impl ToolCalls {
             Field::Str(piece) => call.arguments.push(piece, of_call),
             Field::Other(raw) => {
                 ledger.repair(self.choice, Repair::ToolArgumentsNotText)?;
+                call.arguments.set_object();
                 call.arguments.push_text(&crate::text::lossy(raw), of_call)
             }
             Field::Null => {
