@@ -124,8 +124,6 @@ const SERVER: &[&str] = &[
     "gateway_timeout",
     "request_timeout",
 ];
-/// The request is at fault even where the status says that the server is.
-const FULL_OR_FILTERED: &[&str] = &["content_filter", "content_policy", "context_length"];
 /// In an error within a stream that names no status: the request is at fault.
 const REQUEST: &[&str] = &[
     "invalid",
@@ -206,7 +204,9 @@ impl Trouble {
         if any(&code, &["model_not_found"]) {
             return Self::Model;
         }
-        if matches!(status, Some(500..)) && (named(FULL_OR_FILTERED) || says(&["context length", "context window"])) {
+        if matches!(status, Some(500..))
+            && (named(&["content_", "context_length"]) || says(&["context length", "context window"]))
+        {
             return Self::Request;
         }
         match status {

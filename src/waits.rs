@@ -11,7 +11,8 @@ use crate::text::{find, joined, lossy, split_at_mark};
 pub(crate) fn decimal(text: &str) -> Option<f64> {
     let text = text.trim_ascii();
     let (value, length) = number(text.as_bytes())?;
-    (length == text.len()).then_some(value)
+    // `120, 120`: a proxy has sent the header again.
+    matches!(text.as_bytes().get(length..), Some([] | [b',', b' ', ..])).then_some(value)
 }
 
 /// The number at the beginning, and how many bytes it is.

@@ -300,13 +300,23 @@ fn money_models_and_full_contexts_are_told_whatever_the_status() {
 #[test]
 fn the_wait_is_found_in_other_words_and_units() {
     let epoch = (NOW / 1e3 + 120.0).to_string();
-    for retry_after in ["120", "120s", "2m0s", &epoch, "2026-11-21T12:02:00Z"] {
+    for retry_after in [
+        "120",
+        "120s",
+        "2m0s",
+        "120, 120",
+        &epoch,
+        "2026-11-21T12:02:00Z",
+        "Sat, 21 Nov 2026 12:02:00 GMT",
+    ] {
         assert_eq!(
             wait(429, &[("Retry-After", retry_after)], ""),
             Some(120_000.0),
             "{retry_after}"
         );
     }
+    let twice = [("x-ratelimit-reset-requests", "120, 120")];
+    assert_eq!(wait(429, &twice, ""), Some(120_000.0));
     for words in [
         "You must wait 90s before retrying",
         "wait_seconds: 90",
