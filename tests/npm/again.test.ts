@@ -704,3 +704,30 @@ test("what_cannot_be_continued_ends_as_it_would_have", async () => {
   assert.deepEqual([status, text], ["aborted", "Once upon"]);
   await until(() => alive.size === 0);
 });
+
+/** A server that says it is there every 50 ms, and answers after so many times. */
+const keepsAlive = (times: number) => () => {
+  let sent = 0;
+  const body = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        const last = sent++ === times;
+        controller.enqueue(new TextEncoder().encode(last ? says("after all", "stop") + DONE : ": still here\n\n"));
+        if (last) controller.close();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  return new Response(body, { headers: { "content-type": "text/event-stream" } });
+};
+
+test("silence_with_keep_alives_may_last_longer_than_silence_without", async () => {
+  const { client: patient } = asked([keepsAlive(30)], { timeout: { firstToken: 1000 }, maxRetries: 0 });
+  const outcome = await patient.chat.completions.stream(hello).outcome();
+  assert.deepEqual([outcome.status, outcome.text], ["complete", "after all"]);
+
+  const { client: short } = asked([keepsAlive(1000)], { timeout: { firstToken: 100, keepAlive: 200 }, maxRetries: 0 });
+  assert.equal((await short.chat.completions.stream(hello).outcome()).status, "stalled");
+  await until(() => alive.size === 0);
+});
