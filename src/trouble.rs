@@ -56,94 +56,16 @@ pub struct Refusal<'a> {
 }
 
 /// Codes and kinds by which servers say that the money is gone.
-const QUOTA: &[&str] = &[
-    "insufficient_quota",
-    "insufficient_balance",
-    "insufficient_credit",
-    "insufficient_fund",
-    "insufficient_user_quota",
-    "insufficientbalance",
-    "exceeded_current_quota",
-    "billing",
-    "budget_exceeded",
-    "freetieronly",
-    "arrear",
-    "payment_required",
-];
+const QUOTA: &str = "insufficient_quota|insufficient_balance|insufficient_credit|insufficient_fund|insufficient_user_quota|insufficientbalance|exceeded_current_quota|billing|budget_exceeded|freetieronly|arrear|payment_required";
 /// The same in words. They count only where the server does not say when to come back.
-const QUOTA_SAID: &[&str] = &[
-    "insufficient balance",
-    "insufficient credit",
-    "insufficient quota",
-    "insufficient fund",
-    "balance is too low",
-    "balance is insufficient",
-    "out of credit",
-    "no credits",
-    "enough credits",
-    "included credits",
-    "available credits",
-    "account balance",
-    "billing hard limit",
-    "billing details",
-    "spend limit",
-    "spending limit",
-    "余额不足",
-    "欠费",
-];
-const MODEL: &[&str] = &[
-    "model_not_found",
-    "modelnotfound",
-    "model_not_exist",
-    "invalid_model",
-    "unknown_model",
-    "model_decommissioned",
-    "model_deprecated",
-    "model_not_available",
-    "model_not_supported",
-    "deploymentnotfound",
-];
-const PLACES: &[&str] = &["country", "region", "territory", "location"];
-const LIMIT: &[&str] = &[
-    "rate_limit",
-    "ratelimit",
-    "too_many_requests",
-    "toomanyrequests",
-    "throttl",
-    "resource_exhausted",
-];
-const SERVER: &[&str] = &[
-    "server_error",
-    "internal_error",
-    "internalerror",
-    "internal_server",
-    "overloaded",
-    "unavailable",
-    "upstream_error",
-    "bad_gateway",
-    "gateway_timeout",
-    "request_timeout",
-];
+const QUOTA_SAID: &str = "insufficient balance|insufficient credit|insufficient quota|insufficient fund|balance is too low|balance is insufficient|out of credit|no credits|enough credits|included credits|available credits|account balance|billing hard limit|billing details|spend limit|spending limit|余额不足|欠费";
+const MODEL: &str = "model_not_found|modelnotfound|model_not_exist|invalid_model|unknown_model|model_decommissioned|model_deprecated|model_not_available|model_not_supported|deploymentnotfound";
+const PLACES: &str = "country|region|territory|location";
+const LIMIT: &str = "rate_limit|ratelimit|too_many_requests|toomanyrequests|throttl|resource_exhausted";
+const SERVER: &str = "server_error|internal_error|internalerror|internal_server|overloaded|unavailable|upstream_error|bad_gateway|gateway_timeout|request_timeout";
 /// In an error within a stream that names no status: the request is at fault.
-const REQUEST: &[&str] = &[
-    "invalid",
-    "content_filter",
-    "content_policy",
-    "moderation",
-    "context_length",
-    "authentication",
-    "permission",
-    "unsupported",
-    "unauthorized",
-    "forbidden",
-];
-const REQUEST_SAID: &[&str] = &[
-    "context length",
-    "context window",
-    "api key",
-    "unauthorized",
-    "invalid request",
-];
+const REQUEST: &str = "invalid|content_filter|content_policy|moderation|context_length|authentication|permission|unsupported|unauthorized|forbidden";
+const REQUEST_SAID: &str = "context length|context window|api key|unauthorized|invalid request";
 
 impl Trouble {
     /// The sort of trouble that a refusal stands for.
@@ -156,9 +78,9 @@ impl Trouble {
     #[must_use]
     pub fn told(refusal: Refusal<'_>, names_wait: bool) -> Self {
         let [code, kind, message] = [refusal.code, refusal.error_type, refusal.message].map(str::to_ascii_lowercase);
-        let any = |text: &str, words: &[&str]| words.iter().any(|word| find(text, word).is_some());
-        let named = |words: &[&str]| any(&code, words) || any(&kind, words);
-        let says = |words: &[&str]| any(&message, words);
+        let any = |text: &str, words: &str| words.split('|').any(|word| find(text, word).is_some());
+        let named = |words: &str| any(&code, words) || any(&kind, words);
+        let says = |words: &str| any(&message, words);
         let status = refusal.status;
         let is = |statuses: &[u16]| status.is_none_or(|status| statuses.contains(&status));
 
@@ -166,46 +88,27 @@ impl Trouble {
             return Self::Quota;
         }
         let is_elsewhere = || {
-            let refused = [
-                "not support",
-                "unsupported",
-                "not available",
-                "unavailable",
-                "not allowed",
-                "restricted",
-                "blocked",
-            ];
+            let refused = "not support|unsupported|not available|unavailable|not allowed|restricted|blocked";
             // An allocation is no location.
             let is_place = |text: &str| any(text, PLACES) && find(text, "allocation").is_none();
-            is_place(&code) || is_place(&message) && says(&refused)
+            is_place(&code) || is_place(&message) && says(refused)
         };
         if status == Some(451) || is(&[400, 403]) && is_elsewhere() {
             return Self::Region;
         }
         let is_gone = || {
-            let gone = [
-                "not exist",
-                "not found",
-                "not a valid model",
-                "unknown model",
-                "decommissioned",
-                "not have access",
-                "no longer",
-            ];
-            named(MODEL)
-                || says(&["model", "deployment"]) && says(&gone)
-                || says(&["invalid model", "no endpoints found"])
+            let gone = "not exist|not found|not a valid model|unknown model|decommissioned|not have access|no longer";
+            named(MODEL) || says("model|deployment") && says(gone) || says("invalid model|no endpoints found")
         };
-        let names_model = || named(&["model", "deployment"]) || says(&["model", "deployment", "endpoints found"]);
+        let names_model = || named("model|deployment") || says("model|deployment|endpoints found");
         if matches!(status, Some(404 | 410)) && names_model() || is(&[400, 403, 422]) && is_gone() {
             return Self::Model;
         }
         // Gateways with many servers behind them say both with a status of their own.
-        if any(&code, &["model_not_found"]) {
+        if any(&code, "model_not_found") {
             return Self::Model;
         }
-        if matches!(status, Some(500..))
-            && (named(&["content_", "context_length"]) || says(&["context length", "context window"]))
+        if matches!(status, Some(500..)) && (named("content_|context_length") || says("context length|context window"))
         {
             return Self::Request;
         }
@@ -216,7 +119,7 @@ impl Trouble {
             Some(401 | 403) => Self::Request,
             Some(400..) if named(SERVER) => Self::Server,
             Some(_) => Self::Request,
-            None if named(LIMIT) || says(&["rate limit", "too many requests"]) => Self::Limit,
+            None if named(LIMIT) || says("rate limit|too many requests") => Self::Limit,
             None if named(SERVER) => Self::Server,
             None if named(REQUEST) || says(REQUEST_SAID) => Self::Request,
             None => Self::Broken,
