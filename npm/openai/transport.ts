@@ -229,6 +229,8 @@ export class Transport {
       ...init,
       method: method as string,
       ...(body !== undefined && { body }),
+      // A host takes `Authorization` away on the way to another origin, and no header of this name.
+      ...(headers.has("api-key") && { redirect: "manual" as const }),
     };
     logger.debug(`[${log}] sending request`, { method, url: redacted(url), headers: readable(headers) });
     try {

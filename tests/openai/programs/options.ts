@@ -298,6 +298,29 @@ export const options: Programs = {
     }
     print(azure.baseURL, azure.apiVersion, azure.deploymentName);
   },
+  "Azure: a redirect to another origin": async ({ lib, answers, printResult, baseURL, run }) => {
+    const location = `${baseURL.replace("127.0.0.1", "localhost")}/openai/chat/completions`;
+    answers({ status: 307, headers: { location }, json: {} }, says("Hi"));
+    const redirect = { fetchOptions: { redirect: "follow" as const } };
+    const azure = new lib.main.AzureOpenAI({ endpoint: baseURL, apiKey: "k", apiVersion: "v", maxRetries: 0 });
+    await printResult(azure.chat.completions.create(hello, redirect));
+    if (run.asked.length !== 1) throw new Error("the key went to another origin");
+  },
+  "Azure: a redirect with a token": async ({ lib, answers, print, baseURL }) => {
+    const location = `${baseURL.replace("127.0.0.1", "localhost")}/openai/chat/completions`;
+    answers({ status: 307, headers: { location }, json: {} }, says("Hi"));
+    const azureADTokenProvider = async () => "token";
+    const azure = new lib.main.AzureOpenAI({ endpoint: baseURL, azureADTokenProvider, apiVersion: "v", maxRetries: 0 });
+    print((await azure.chat.completions.create(hello)).id);
+  },
+  "a redirect with an api-key of the program's own": {
+    differs: "a redirect with `api-key`",
+    program: async ({ client, answers, printResult, baseURL }) => {
+      const location = `${baseURL.replace("127.0.0.1", "localhost")}/chat/completions`;
+      answers({ status: 307, headers: { location }, json: {} }, says("Hi"));
+      await printResult(client({ defaultHeaders: { "api-key": "k" } }).chat.completions.create(hello));
+    },
+  },
   "Azure by model": async ({ lib, answers, print, baseURL }) => {
     answers(says("Hi"));
     const azure = new lib.main.AzureOpenAI({ endpoint: baseURL, apiKey: "k", apiVersion: "v" });
