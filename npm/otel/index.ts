@@ -28,6 +28,24 @@ function mustBeOurMajor(): void {
   );
 }
 
+/** Does what OpenTelemetry is asked for. A processor or an exporter that throws takes nothing from the call that is observed. */
+function quietly(act: () => void): void {
+  try {
+    act();
+  } catch {
+    // The span or the metric is lost, and nothing else.
+  }
+}
+
+/** A span, or one that records nothing where a processor refuses it. */
+function begun(start: () => Span): Span {
+  try {
+    return start();
+  } catch {
+    return trace.wrapSpanContext(api.INVALID_SPAN_CONTEXT);
+  }
+}
+
 type Told<Name extends keyof Hooks> = Parameters<NonNullable<Hooks[Name]>>[0];
 type Call = Told<"onRequest"> | Told<"onWait"> | Told<"onContents"> | Told<"onOutcome">;
 
@@ -63,6 +81,8 @@ interface Running {
   span: Span;
   /** The attributes that its metrics are told apart by. */
   dimensions: Attributes;
+  /** The provider, the model and the address that were asked last. */
+  asked?: string;
 }
 
 /**
@@ -72,7 +92,7 @@ interface Running {
  * | | |
  * |---|---|
  * | span | `chat {model}`, kind CLIENT; child of the span that is active when the call begins |
- * | events | `chatwire.retry`, `chatwire.wait`, `chatwire.resume`: each with its reason and delay |
+ * | events | `chatwire.retry`, `chatwire.wait`, `chatwire.resume` with reason and delay; `chatwire.fallback` with provider and model |
  * | metrics | `gen_ai.client.inference.duration`, `.time_to_first_chunk`, `.time_per_output_chunk` (s), `.usage.*` (tokens) |
  *
  * @throws {ChatwireError} `@opentelemetry/api` is of another major version
@@ -103,29 +123,38 @@ export function telemetry({ contents = false }: TelemetryOptions = {}): Hooks {
       if (attribute && !(name === "stream" && value === false) && !(name === "n" && value === 1))
         attributes[attribute] = value;
     }
-    const span = tracer.startSpan(spanName(call), { kind: SpanKind.CLIENT, attributes }, context.active());
-    const begun = { span, dimensions };
-    running.set(call.call, begun);
+    const options = { kind: SpanKind.CLIENT, attributes };
+    const started: Running = {
+      span: begun(() => tracer.startSpan(spanName(call), options, context.active())),
+      dimensions,
+    };
+    running.set(call.call, started);
     const [oldest] = running;
     if (running.size > MOST_RUNNING && oldest) {
       running.delete(oldest[0]);
-      oldest[1].span.end();
+      quietly(() => oldest[1].span.end());
     }
-    return begun;
+    return started;
   };
 
   return {
     onRequest(request) {
       const call = begin(request);
       if (!call) return;
-      const { hostname, port, protocol } = new URL(request.url);
+      const { provider, model, url, method } = request;
+      // A kept answer is taken up again with GET, at an address of its own.
+      const asked = method === "POST" ? JSON.stringify([provider, model, url]) : call.asked;
+      if (call.asked !== undefined && asked !== call.asked)
+        call.span.addEvent("chatwire.fallback", { provider, ...(model !== null && { model }) });
+      if (asked !== undefined) call.asked = asked;
+      const { hostname, port, protocol } = new URL(url);
       const number = Number(port) || (protocol === "http:" ? 80 : 443);
       // The last one that was asked: of a fallback, the server that answered.
-      call.dimensions["gen_ai.provider.name"] = request.provider;
+      call.dimensions["gen_ai.provider.name"] = provider;
       call.dimensions["server.address"] = hostname;
       call.dimensions["server.port"] = number;
       call.span.setAttributes({
-        "gen_ai.provider.name": request.provider,
+        "gen_ai.provider.name": provider,
         "server.address": hostname,
         "server.port": number,
       });
@@ -157,7 +186,8 @@ export function telemetry({ contents = false }: TelemetryOptions = {}): Hooks {
 }
 
 /**
- * A tool whose runs are spans `execute_tool {name}`, with their duration as `gen_ai.execute_tool.duration`.
+ * A tool whose runs are spans `execute_tool {name}`, with their duration as `gen_ai.execute_tool.duration`. A processor that throws
+ * changes neither the run nor its result.
  * @example
  * ```ts
  * const run = client.chat.completions.runTools({ messages, tools: [traced(weather)] });
@@ -171,25 +201,32 @@ export function traced<Args>(
   const tracer = trace.getTracer(SCOPE);
   const duration = metrics.getMeter(SCOPE).createHistogram("gen_ai.execute_tool.duration", { unit: "s" });
   const attributes = { "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": tool.name };
-  const execute: RunnableTool<Args>["execute"] = (args, given) =>
-    tracer.startActiveSpan(`execute_tool ${tool.name}`, { attributes }, async (span) => {
-      const started = performance.now();
-      const failed: Attributes = {};
-      if (contents) span.setAttribute("gen_ai.tool.call.arguments", asJson(args));
-      try {
-        const result = await tool.execute(args, given);
-        if (contents) span.setAttribute("gen_ai.tool.call.result", asJson(result));
-        return result;
-      } catch (error) {
-        failed["error.type"] = error instanceof Error ? error.name : "_OTHER";
-        span.setStatus({ code: SpanStatusCode.ERROR });
-        throw error;
-      } finally {
-        span.setAttributes(failed);
-        span.end();
-        duration.record((performance.now() - started) / 1000, { ...attributes, ...failed });
-      }
-    });
+  const execute: RunnableTool<Args>["execute"] = async (args, given) => {
+    const span = begun(() => tracer.startSpan(`execute_tool ${tool.name}`, { attributes }, context.active()));
+    const started = performance.now();
+    const failed: Attributes = {};
+    let running: Promise<Awaited<ReturnType<typeof tool.execute>>> | undefined;
+    // Once, with the span active or without it.
+    const run = () => {
+      running ??= (async () => tool.execute(args, given))();
+      return running;
+    };
+    if (contents) quietly(() => span.setAttribute("gen_ai.tool.call.arguments", asJson(args)));
+    quietly(() => void context.with(trace.setSpan(context.active(), span), run));
+    try {
+      const result = await run();
+      if (contents) quietly(() => span.setAttribute("gen_ai.tool.call.result", asJson(result)));
+      return result;
+    } catch (error) {
+      failed["error.type"] = error instanceof Error ? error.name : "_OTHER";
+      quietly(() => span.setStatus({ code: SpanStatusCode.ERROR }));
+      throw error;
+    } finally {
+      quietly(() => span.setAttributes(failed));
+      quietly(() => span.end());
+      quietly(() => duration.record((performance.now() - started) / 1000, { ...attributes, ...failed }));
+    }
+  };
   return { ...tool, execute };
 }
 
@@ -213,19 +250,19 @@ export function usageTelemetry(): (record: UsageRecord) => void {
       record;
     const dimensions: Attributes = { "gen_ai.operation.name": "chat", "gen_ai.request.model": model };
     if (provider !== null) dimensions["gen_ai.provider.name"] = provider;
-    const span = tracer.startSpan(`chat ${model}`, {
-      kind: SpanKind.CLIENT,
-      attributes: dimensions,
-      startTime: startedAt,
-    });
-    if (record.upstreamModel !== null) span.setAttribute("gen_ai.response.model", record.upstreamModel);
+    const options = { kind: SpanKind.CLIENT, attributes: dimensions, startTime: startedAt };
+    const span = begun(() => tracer.startSpan(`chat ${model}`, options));
     const failed =
       outcome === "complete" || outcome === "aborted" ? undefined : status >= 400 ? String(status) : outcome;
     const known = promptTokens !== null && completionTokens !== null;
     finish(
       { span, dimensions },
       {
-        attributes: { "chatwire.status": outcome, ...(cost !== null && { "chatwire.cost": cost }) },
+        attributes: {
+          "chatwire.status": outcome,
+          ...(cost !== null && { "chatwire.cost": cost }),
+          ...(record.upstreamModel !== null && { "gen_ai.response.model": record.upstreamModel }),
+        },
         failed,
         firstToken: timing.firstToken,
         total: timing.total,
@@ -288,16 +325,8 @@ function end(call: Running, outcome: Told<"onOutcome">, to: ReturnType<typeof in
 function finish({ span, dimensions }: Running, finished: Finish, to: ReturnType<typeof instrumentsOf>): void {
   const { attributes, failed, firstToken, total, tokensPerSecond, tokens, estimated } = finished;
   const tags = failed ? { ...dimensions, "error.type": failed } : dimensions;
-  if (failed) {
-    attributes["error.type"] = failed;
-    span.setStatus({ code: SpanStatusCode.ERROR });
-  }
-  if (firstToken !== null) {
-    attributes["gen_ai.response.time_to_first_chunk"] = firstToken / 1000;
-    to.firstChunk.record(firstToken / 1000, tags);
-  }
-  if (total !== null) to.duration.record(total / 1000, tags);
-  if (tokensPerSecond) to.perChunk.record(1 / tokensPerSecond, tags);
+  if (failed) attributes["error.type"] = failed;
+  if (firstToken !== null) attributes["gen_ai.response.time_to_first_chunk"] = firstToken / 1000;
   if (tokens) {
     const { input, output, cached, reasoning } = tokens;
     attributes["gen_ai.usage.input_tokens"] = input;
@@ -305,11 +334,21 @@ function finish({ span, dimensions }: Running, finished: Finish, to: ReturnType<
     if (cached) attributes["gen_ai.usage.cache_read.input_tokens"] = cached;
     if (reasoning) attributes["gen_ai.usage.reasoning.output_tokens"] = reasoning;
     if (estimated) attributes["chatwire.usage.estimated"] = true;
+  }
+  quietly(() => {
+    if (firstToken !== null) to.firstChunk.record(firstToken / 1000, tags);
+    if (total !== null) to.duration.record(total / 1000, tags);
+    if (tokensPerSecond) to.perChunk.record(1 / tokensPerSecond, tags);
+    if (!tokens) return;
+    const { input, output, cached, reasoning } = tokens;
     to.input.add(input, tags);
     to.output.add(output, tags);
     if (cached) to.cached.add(cached, tags);
     if (reasoning) to.reasoning.add(reasoning, tags);
-  }
-  span.setAttributes(attributes);
-  span.end();
+  });
+  quietly(() => {
+    if (failed) span.setStatus({ code: SpanStatusCode.ERROR });
+    span.setAttributes(attributes);
+    span.end();
+  });
 }

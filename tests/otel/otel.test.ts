@@ -2,7 +2,7 @@
  * `chatwire/otel` with OpenTelemetry's own exporters: one span a call, whatever became of it, and its metrics.
  */
 import assert from "node:assert/strict";
-import { beforeEach, describe, it } from "node:test";
+import { after, before, beforeEach, describe, it } from "node:test";
 import { metrics, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import {
   AggregationTemporality,
@@ -18,7 +18,8 @@ import { telemetry, traced, usageTelemetry } from "chatwire/otel";
 import { DONE, event, hello, says, serve } from "../npm/serving.ts";
 
 const spans = new InMemorySpanExporter();
-trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] }));
+const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] });
+trace.setGlobalTracerProvider(provider);
 const exporter = new InMemoryMetricExporter(AggregationTemporality.DELTA);
 const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 1e9 });
 metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
@@ -46,6 +47,13 @@ const clientOf = (fetch: ClientOptions["fetch"], more: ClientOptions = {}) =>
     fetch,
     ...more,
   } as ClientOptions);
+
+const asking = (path: string, params: object) =>
+  new Request(`http://localhost${path}`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(params),
+  });
 
 async function measured(): Promise<Record<string, number>> {
   await reader.forceFlush();
@@ -121,6 +129,35 @@ describe("a call", () => {
     assert.equal(span.attributes["server.address"], "other.example");
     assert.equal(span.attributes["chatwire.attempts"], 3);
     assert.equal(span.status.code, SpanStatusCode.UNSET);
+  });
+
+  it("has the way to its fallback as an event, also without a retry", async () => {
+    const hooks = telemetry();
+    const other = clientOf(async () => serve(good).response, { hooks, baseURL: "https://other.example/v1" });
+    const down = async () => new Response("down", { status: 503 });
+    const client = clientOf(down, { hooks, maxRetries: 0, fallback: [{ client: other, model: "m-2" }] });
+    await client.chat.completions.stream(hello).outcome();
+    const [span] = spans.getFinishedSpans();
+    const told = (span?.events ?? []).filter(({ name }) => name === "chatwire.fallback");
+    assert.deepEqual(
+      told.map(({ attributes }) => attributes),
+      [{ provider: "other.example", model: "m-2" }],
+    );
+    spans.reset();
+    let asked = 0;
+    const again = clientOf(
+      async () =>
+        asked++ === 0 ? new Response("", { status: 503, headers: { "retry-after-ms": "1" } }) : serve(good).response,
+      { hooks, maxRetries: 1 },
+    );
+    await again.chat.completions.stream(hello).outcome();
+    assert.deepEqual(
+      spans
+        .getFinishedSpans()[0]
+        ?.events.map(({ name }) => name)
+        .filter((name) => name !== "chatwire.wait"),
+      ["chatwire.retry"],
+    );
   });
 
   it("that breaks off, fails or is refused says its kind of error; one that was left says none", async () => {
@@ -286,14 +323,7 @@ describe("around a call", () => {
       onUsage: usageTelemetry(),
       providers: { electron: { provider: "electron", apiKey: "k", fetch: createEmulator().fetch } },
     });
-    const response = await app.fetch(
-      new Request("http://localhost/v1/chat/completions", {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify({ ...hello, model: "electron", stream: true }),
-      }),
-      {},
-    );
+    const response = await app.fetch(asking("/v1/chat/completions", { ...hello, model: "electron", stream: true }), {});
     assert.match(await response.text(), /\[DONE\]/);
     while (spans.getFinishedSpans().length === 0) await new Promise(setImmediate);
     const [span] = spans.getFinishedSpans();
@@ -301,3 +331,87 @@ describe("around a call", () => {
     assert.ok(Number(span?.attributes["gen_ai.usage.output_tokens"]) > 0);
   });
 });
+
+/** A processor that throws, at the place that is named. */
+const throwing = (at: "onStart" | "onEnd") => {
+  let calls = 0;
+  const fail = () => {
+    calls++;
+    throw new Error("no collector");
+  };
+  const none = () => {};
+  const processor = {
+    ...{ onStart: at === "onStart" ? fail : none, onEnd: at === "onEnd" ? fail : none },
+    ...{ forceFlush: async () => {}, shutdown: async () => {} },
+  };
+  return { processor, calls: () => calls };
+};
+
+for (const at of ["onStart", "onEnd"] as const) {
+  describe(`a processor that throws in ${at}`, () => {
+    let calls: () => number;
+    before(() => {
+      const broken = throwing(at);
+      calls = broken.calls;
+      trace.disable();
+      trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors: [broken.processor] }));
+    });
+    after(() => {
+      trace.disable();
+      trace.setGlobalTracerProvider(provider);
+    });
+
+    it("changes no answer, and the call is measured once", async () => {
+      const earlier = calls();
+      const client = clientOf(async () => serve(good).response);
+      assert.equal(await client.chat.completions.stream(hello).finalContent(), "Hi");
+      assert.equal((await client.chat.completions.create(hello)).choices[0]?.message.content, "Hi");
+      assert.equal(calls() - earlier, 2);
+      assert.equal((await measured())["gen_ai.client.inference.duration"], 2);
+    });
+
+    it("changes neither a tool's result nor its exception, and it runs once", async () => {
+      const earlier = calls();
+      const own = new RangeError("the tool's own");
+      let runs = 0;
+      const execute = async ({ bad }: { bad: boolean }) => {
+        runs++;
+        if (bad) throw own;
+        return "a result";
+      };
+      for (const contents of [false, true]) {
+        runs = 0;
+        const look = traced(tool({ name: "look", execute }), { contents });
+        const { signal } = new AbortController();
+        assert.equal(await look.execute({ bad: false }, { signal } as never), "a result");
+        await assert.rejects(async () => look.execute({ bad: true }, { signal } as never), own);
+        assert.equal(runs, 2);
+      }
+      assert.equal(calls() - earlier, 4);
+    });
+
+    it("makes no gateway tell its record again", async () => {
+      const earlier = calls();
+      const observe = usageTelemetry();
+      let told = 0;
+      let ended = () => {};
+      const settled = new Promise<void>((resolve) => {
+        ended = resolve;
+      });
+      const app = gateway({
+        public: true,
+        onUsage: (record) => {
+          told++;
+          observe(record);
+          ended();
+        },
+        providers: { electron: { provider: "electron", apiKey: "k", fetch: createEmulator().fetch } },
+      });
+      await (await app.fetch(asking("/v1/chat/completions", { ...hello, model: "electron" }), {})).text();
+      await settled;
+      assert.equal(told, 1);
+      assert.equal(calls() - earlier, 1);
+      assert.equal((await measured())["gen_ai.client.inference.duration"], 1);
+    });
+  });
+}
