@@ -1,14 +1,17 @@
 /**
  * One language model for the AI SDK, behind a chatwire client.
  */
-import type { AnswerHead, ChatStream, Chatwire, Outcome } from "chatwire";
+import { type AnswerHead, APIError, type ChatStream, type Chatwire, ChatwireError, type Outcome } from "chatwire";
 import { callError } from "./errors.ts";
 import { filesOf, Parts, reasoningFieldOf, sourcesOf, toolCallsOf, turnMetadata } from "./parts.ts";
 import { type Capabilities, type Request, toRequest } from "./request.ts";
 import type { CallOptions, Content, GenerateResult, LanguageModel, StreamPart, StreamResult } from "./spec.ts";
 import { toFinishReason, toMetadata, toUsage } from "./usage.ts";
 
-/** The usage of one call, also one that was aborted or broke off. */
+/**
+ * The usage of one call, also one that was aborted, broke off or was refused. `usage` and `cost` are `null` where nothing is known
+ * of them: a call that failed before an answer began has neither, and no times.
+ */
 export interface CallUsage
   extends Pick<Outcome, "status" | "usage" | "cost" | "timing" | "attempts" | "requestId" | "repairs"> {
   modelId: string;
@@ -63,7 +66,7 @@ export class ChatwireLanguageModel implements LanguageModel {
       const repaired = outcome.repairs.map(({ code, count }) => {
         return { type: "compatibility" as const, feature: code, details: `The answer was repaired ${count} times.` };
       });
-      return {
+      const result: GenerateResult = {
         content,
         finishReason: toFinishReason(outcome),
         usage: toUsage(outcome.usage),
@@ -72,11 +75,11 @@ export class ChatwireLanguageModel implements LanguageModel {
         response: { ...responseOf(outcome.completion), headers: Object.fromEntries(response.headers), body: data },
         warnings: [...warnings, ...repaired],
       };
-    } catch (thrown) {
-      outcome ??= (thrown as { outcome?: Outcome } | null)?.outcome;
-      throw callError(thrown, this.#url, params);
-    } finally {
       this.#account(outcome);
+      return result;
+    } catch (thrown) {
+      this.#account(outcome ?? ofFailure(thrown));
+      throw callError(thrown, this.#url, params);
     }
   }
 
@@ -97,7 +100,7 @@ export class ChatwireLanguageModel implements LanguageModel {
         response: { headers: Object.fromEntries(response.headers) },
       };
     } catch (thrown) {
-      this.#account((thrown as { outcome?: Outcome } | null)?.outcome);
+      this.#account(ofFailure(thrown));
       throw callError(thrown, this.#url, sent);
     }
   }
@@ -174,9 +177,8 @@ export class ChatwireLanguageModel implements LanguageModel {
     if (field) this.#shared.reasoningFields.set(this.modelId, field);
   }
 
-  #account(outcome: Outcome | undefined): void {
-    if (!outcome || !this.#shared.onUsage) return;
-    const { status, usage, cost, timing, attempts, requestId, repairs } = outcome;
+  #account({ status, usage, cost, timing, attempts, requestId, repairs }: Omit<CallUsage, "modelId">): void {
+    if (!this.#shared.onUsage) return;
     try {
       const used = { modelId: this.modelId, status, usage, cost, timing, attempts, requestId, repairs };
       const told: unknown = this.#shared.onUsage(used);
@@ -185,6 +187,21 @@ export class ChatwireLanguageModel implements LanguageModel {
       // An observer's failure is not the stream's.
     }
   }
+}
+
+/** What is known of a call that failed: all that had arrived, or how often it was tried. */
+function ofFailure(thrown: unknown): Omit<CallUsage, "modelId"> {
+  const error = thrown instanceof ChatwireError ? thrown : undefined;
+  if (error?.outcome) return error.outcome;
+  return {
+    status: error?.name === "APIUserAbortError" ? "aborted" : "error",
+    usage: null,
+    cost: null,
+    timing: { firstByte: null, firstToken: null, firstSentence: null, total: null, tokensPerSecond: null },
+    attempts: [...(error?.attempts ?? [])],
+    requestId: (error instanceof APIError ? error.requestID : undefined) ?? null,
+    repairs: [],
+  };
 }
 
 async function tellRaw(stream: ChatStream, put: (part: StreamPart) => void): Promise<void> {

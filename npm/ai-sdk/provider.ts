@@ -16,7 +16,7 @@ export interface ChatwireProviderSettings extends Partial<Capabilities> {
    * @default `"chatwire"`
    */
   name?: string;
-  /** Told the usage of each call, also of one that was aborted or broke off. Its exceptions are ignored. */
+  /** Told once what each call used, also one that was aborted, broke off or was refused. Its exceptions are ignored. */
   onUsage?: (used: CallUsage) => void;
 }
 

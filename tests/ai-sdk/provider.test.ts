@@ -359,6 +359,35 @@ describe("leaving, and what it used", () => {
     assert.equal(used[0]?.usage?.estimated, true);
   });
 
+  for (const way of ["doGenerate", "doStream"] as const) {
+    it(`${way} that is aborted before its answer, or refused, reaches the callback once`, async () => {
+      const used: CallUsage[] = [];
+      const controller = new AbortController();
+      const silent = (_: unknown, init?: RequestInit) =>
+        new Promise<Response>((_, reject) => {
+          init?.signal?.addEventListener("abort", () => reject(init.signal?.reason));
+          setTimeout(() => controller.abort(), 5);
+        });
+      const onUsage = (usage: CallUsage) => used.push(usage);
+      const left = chatwire(silent as never, { onUsage })("m")[way]({ ...hello, abortSignal: controller.signal });
+      await assert.rejects(async () => left, { name: "AbortError" });
+      const { timing: _, ...aborted } = used[0] as CallUsage;
+      const nothing = { modelId: "m", usage: null, cost: null, repairs: [] };
+      assert.equal(used.length, 1);
+      assert.deepEqual({ ...aborted, attempts: [] }, { ...nothing, status: "aborted", attempts: [], requestId: null });
+
+      const { fetch } = answering('{"error":{"message":"Not in your plan"}}', {
+        status: 403,
+        headers: { "content-type": "application/json", "x-request-id": "req-9" },
+      });
+      await assert.rejects(async () => chatwire(fetch, { onUsage })("m")[way](hello), { name: "AI_APICallError" });
+      const { timing: __, attempts, ...refused } = used[1] as CallUsage;
+      assert.equal(used.length, 2);
+      assert.deepEqual(refused, { ...nothing, status: "error", requestId: "req-9" });
+      assert.equal(attempts[0]?.status, 403);
+    });
+  }
+
   it("cancelling the stream ends the request", async () => {
     let upstream: AbortSignal | null | undefined;
     const fetch = async (_: unknown, init?: RequestInit) => {
