@@ -1,7 +1,8 @@
 /**
  * A language model of `@livekit/agents`, behind a chatwire client.
  */
-import { DEFAULT_API_CONNECT_OPTIONS, llm, version } from "@livekit/agents";
+// As a whole, so that a version without one of these names is told by its number, not by a missing export.
+import * as agents from "@livekit/agents";
 import {
   type ChatCompletionCreateParamsBase,
   Chatwire,
@@ -15,6 +16,8 @@ import { livekitError } from "./errors.ts";
 
 /** The version of `@livekit/agents` that this is written for. */
 const MAJOR = "1";
+// Before the first class of another version is extended.
+mustBeOurMajor();
 
 /** Options of the language model. */
 export interface LLMOptions {
@@ -35,7 +38,7 @@ export interface LLMOptions {
 }
 
 /** The options of one call, as LiveKit gives them. */
-type Call = Parameters<llm.LLM["chat"]>[0];
+type Call = Parameters<agents.llm.LLM["chat"]>[0];
 type Connect = NonNullable<Call["connOptions"]>;
 
 /**
@@ -54,15 +57,14 @@ type Connect = NonNullable<Call["connOptions"]>;
  * const session = new voice.AgentSession({ llm: new LLM({ client: { provider: "electron" }, model: "electron" }) });
  * ```
  */
-export class LLM extends llm.LLM {
+export class LLM extends agents.llm.LLM {
   readonly #options: LLMOptions;
   readonly #client: Chatwire;
 
   /**
-   * @throws {ChatwireError} the options make no sense, or `@livekit/agents` is of another major version
+   * @throws {ChatwireError} the options make no sense
    */
   constructor(options: LLMOptions) {
-    mustBeOurMajor();
     const { client, model } = options ?? {};
     if (typeof model !== "string" || model === "") {
       throw new ChatwireError(
@@ -90,8 +92,8 @@ export class LLM extends llm.LLM {
   }
 
   /** Begins to answer. An error of the request ends the stream, and is told as `error` by this model. */
-  override chat(call: Call): llm.LLMStream {
-    const connect = call.connOptions ?? DEFAULT_API_CONNECT_OPTIONS;
+  override chat(call: Call): agents.llm.LLMStream {
+    const connect = call.connOptions ?? agents.DEFAULT_API_CONNECT_OPTIONS;
     return new Answer(this, { ...call, connOptions: connect }, this.#client, this.#options);
   }
 
@@ -103,12 +105,13 @@ export class LLM extends llm.LLM {
 
 /** @throws {ChatwireError} another major version of `@livekit/agents` is installed */
 function mustBeOurMajor(): void {
+  const { version } = agents;
   if (String(version).split(".")[0] === MAJOR) return;
   const found = `chatwire/livekit is for version ${MAJOR} of @livekit/agents, and version ${version} is installed`;
   throw new ChatwireError(`${found}: install @livekit/agents@${MAJOR}.`);
 }
 
-class Answer extends llm.LLMStream {
+class Answer extends agents.llm.LLMStream {
   readonly #call: Call & { connOptions: Connect };
   readonly #client: Chatwire;
   readonly #options: LLMOptions;
@@ -161,7 +164,7 @@ class Answer extends llm.LLMStream {
     if (usage) this.queue.put({ id, usage });
   }
 
-  #put(id: string, delta: Omit<NonNullable<llm.ChatChunk["delta"]>, "role">): void {
+  #put(id: string, delta: Omit<NonNullable<agents.llm.ChatChunk["delta"]>, "role">): void {
     this.queue.put({ id, delta: { role: "assistant", ...delta } });
   }
 
@@ -169,7 +172,7 @@ class Answer extends llm.LLMStream {
     const { parallelToolCalls, toolChoice, extraKwargs } = this.#call;
     const { model, params, strictToolSchema = false } = this.#options;
     const tools = Object.values(this.toolCtx?.functionTools ?? {}).map(({ name, description, parameters }) => {
-      const { $schema: _, ...schema } = llm.toJsonSchema(parameters, true, strictToolSchema);
+      const { $schema: _, ...schema } = agents.llm.toJsonSchema(parameters, true, strictToolSchema);
       const own = { name, description, parameters: schema, ...(strictToolSchema && { strict: true }) };
       return { type: "function" as const, function: own };
     });
@@ -203,17 +206,23 @@ function extraOf(from: unknown): Record<string, unknown> | undefined {
   return typeof extra === "object" && extra !== null ? (extra as Record<string, unknown>) : undefined;
 }
 
-function toolCallsOf({ message, toolCalls }: Outcome): llm.FunctionCall[] {
+function toolCallsOf({ message, toolCalls }: Outcome): agents.llm.FunctionCall[] {
   const sent = ((message as { tool_calls?: { id: string }[] } | null)?.tool_calls ?? []) as { id: string }[];
   return toolCalls.map(({ id, name, arguments: args }, at) => {
     const extra = extraOf(sent.find((one) => one.id === id) ?? sent[at]) ?? {};
     const google = extra.google as { thoughtSignature?: string; thought_signature?: string } | undefined;
     const thoughtSignature = google?.thoughtSignature ?? google?.thought_signature;
-    return llm.FunctionCall.create({ callId: id, name, args, extra, ...(thoughtSignature && { thoughtSignature }) });
+    return agents.llm.FunctionCall.create({
+      callId: id,
+      name,
+      args,
+      extra,
+      ...(thoughtSignature && { thoughtSignature }),
+    });
   });
 }
 
-function usageOf({ usage }: Outcome): llm.CompletionUsage | undefined {
+function usageOf({ usage }: Outcome): agents.llm.CompletionUsage | undefined {
   if (!usage) return undefined;
   const details = usage.prompt_tokens_details as { cached_tokens?: number; cache_write_tokens?: number } | undefined;
   return {
