@@ -1,5 +1,7 @@
 //! Asking again: what a refusal is about, where the wait is written, and how much may be asked again. Tables of what servers
 //! send, most of them as they were seen in public reports.
+//!
+//! Long because each table of refusals and waits is read whole.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 

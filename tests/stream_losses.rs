@@ -84,7 +84,9 @@ fn outcome_in_any_way(stream: &str) -> Value {
 fn main_choice(outcome: &Value) -> u64 {
     let is_silent = |choice: &Value| {
         let message = choice["message"].as_object().into_iter().flatten();
-        let mut said = message.filter(|(name, value)| *name != "role" && !value.is_null() && **value != "");
+        let mut said = message.filter(|(name, value)| {
+            *name != "role" && !value.is_null() && **value != "" && **value != json!([]) && **value != json!({})
+        });
         choice["finish_reason"].is_null() && said.next().is_none()
     };
     match outcome["completion"]["choices"].as_array().map(Vec::as_slice) {
@@ -134,7 +136,15 @@ fn said_alike(events: &[Value], outcome: &Value) {
             .collect();
         // Arguments that never came are `{}`.
         if !arguments.is_empty() || call["arguments"] != "{}" {
-            assert_eq!(arguments, call["arguments"], "the arguments of call {at}");
+            // What was handed out whole, and has proved less than all, is not taken back.
+            let is_outdated = events
+                .iter()
+                .any(|event| event["code"] == "tool_call.arguments_repeated")
+                && serde_json::from_str::<Value>(&arguments).is_ok();
+            assert!(
+                is_outdated || arguments == call["arguments"],
+                "the arguments of call {at}: {arguments}, {call}"
+            );
         }
     }
 }

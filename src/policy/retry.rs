@@ -64,7 +64,15 @@ impl Hints {
             _ => None,
         };
         let exact = header(headers, "retry-after-ms").and_then(waits::decimal);
-        let wait = exact.or_else(|| waits::until_reset(header(headers, "retry-after")?, epoch_ms));
+        let wait = exact.or_else(|| {
+            /// 2017: a number below is no time since 1970 that a server of today names.
+            const FIRST_TIME: f64 = 1.5e9;
+            let after = header(headers, "retry-after")?;
+            let seconds = waits::decimal(after).filter(|seconds| *seconds < FIRST_TIME);
+            seconds
+                .map(|seconds| seconds * 1e3)
+                .or_else(|| waits::until_reset(after, epoch_ms))
+        });
         Self {
             should_retry,
             wait_ms: bounded(wait),

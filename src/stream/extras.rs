@@ -134,6 +134,12 @@ impl Extras {
         self.members.is_empty()
     }
 
+    /// Whether none of them says anything.
+    pub(super) fn are_silent(&self) -> bool {
+        const NOTHING: [&[u8]; 4] = [b"null", b"\"\"", b"[]", b"{}"];
+        self.members.iter().all(|member| NOTHING.contains(&&*member.value))
+    }
+
     pub(super) fn write(&self, out: &mut Writer) {
         for member in &self.members {
             out.spelled_key(&member.name);

@@ -275,8 +275,9 @@ test("a_key_function_is_asked_for_each_attempt", async () => {
 
 test("a_page_does_not_get_to_show_a_providers_key", async () => {
   const page = { window: { document: {} }, location: { href: "https://site.test/chat/" } };
-  const asPage = async (make: () => Chatwire) => {
+  const asPage = async (make: () => Chatwire, userAgent = "Mozilla/5.0") => {
     Object.assign(globalThis, page);
+    Object.assign(page.window, { navigator: { userAgent } });
     try {
       return await make().chat.completions.create(hello);
     } finally {
@@ -297,6 +298,10 @@ test("a_page_does_not_get_to_show_a_providers_key", async () => {
   await asPage(() => new Chatwire({ provider: "electron", apiKey: KEY, fetch, dangerouslyAllowBrowser: true }));
   await asPage(() => new Chatwire({ baseURL: "/v1", fetch }));
   assert.equal(urls[1], "https://site.test/v1/chat/completions");
+  for (const userAgent of ["Mozilla/5.0 (linux) AppleWebKit/537.36 jsdom/26.1.0", "Mozilla/5.0 HappyDOM/20.0.0"]) {
+    await asPage(() => new Chatwire({ provider: "electron", apiKey: KEY, fetch }), userAgent);
+  }
+  assert.equal(urls.length, 4);
 });
 
 test("models_are_listed_as_the_server_lists_them", async () => {

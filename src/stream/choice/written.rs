@@ -12,7 +12,7 @@ impl Choice {
             && self.reasoning().is_empty()
             && self.refusal.as_str().is_empty()
             && self.tool_calls.calls().is_empty()
-            && self.delta_extras.is_empty()
+            && self.delta_extras.are_silent()
             && self.audio.is_none()
             && self.finish_reason.is_none()
     }
