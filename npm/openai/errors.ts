@@ -217,6 +217,9 @@ for (const [name, Class] of Object.entries({
 /** How `chatwire` says that a refusal had no body. */
 const NO_BODY = /\(no reason given\)/;
 
+/** How `chatwire` says that a request was not sent. */
+const HELD_BACK = new Set(["cooldown", "limits"]);
+
 /** The facts about the call that failed. */
 export interface FailedCall {
   /** The value that the host's `fetch` threw last. */
@@ -270,6 +273,11 @@ function converted(thrown: wire.ChatwireError, { cause, response, keyFailure }: 
     // The text of a body that is no JSON is in the message.
     const text = NO_BODY.test(thrown.message) ? undefined : thrown.message.replace(/^\d{3} /, "");
     const own = thrown.headers ?? headers;
+    // Nothing was sent, since an earlier refusal still holds: programs look for that one's class and status.
+    if (HELD_BACK.has(thrown.attempts?.at(-1)?.reason ?? "")) {
+      const held = APIError.generate(429, undefined, text, own ?? new Headers());
+      return Object.assign(held, { code: thrown.code });
+    }
     // The answer had begun: its status was a good one, whatever code the error in it has.
     if (status === undefined || thrown.outcome) {
       const inner = (body as { error?: object } | undefined)?.error;

@@ -20,8 +20,8 @@ const CALL = "x-chatwire-call";
 interface Sending extends FailedCall {
   method: string;
   url: string;
-  /** In place of what `chatwire` would send. */
-  body: string | undefined;
+  /** In place of what `chatwire` would send; `null` for nothing. */
+  body: string | null | undefined;
   fetchOptions: object;
   log: string;
   attempts: number;
@@ -97,10 +97,10 @@ export class Transport {
     const verb = method.toUpperCase();
     const { sending, id, settings } = this.#begin(verb, path, options);
     const { body } = options;
-    if (body !== undefined) sending.body = jsonOf(body);
-    const { chat, models } = this.#chatwire();
-    // With a body, or without one.
-    const asked = body === undefined ? models.list(settings) : chat.completions.create({ messages: [] }, settings);
+    sending.body = body === undefined ? null : jsonOf(body);
+    // A refusal holds for the calls of one model, or else of one path.
+    const model = String((body as { model?: unknown } | null | undefined)?.model ?? path);
+    const asked = this.#chatwire().chat.completions.create({ model, messages: [] }, settings);
     const raw = () => asked.asResponse();
     return this.#promise<T>(id, sending, {
       response: raw,
@@ -218,6 +218,7 @@ export class Transport {
     headers.delete(CALL);
     this.#settings.authorize?.(headers);
     const sending = this.#sending.get(id);
+    if (sending?.body === null) headers.delete("content-type");
     const { url, method, body, fetchOptions, log = "log" } = sending ?? { url: address, method: init.method };
     const logger = loggerOf(this.#client);
     const started = Date.now();

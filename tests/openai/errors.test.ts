@@ -63,6 +63,42 @@ test("a_refusal_says_when_to_come_back_and_what_was_tried", async () => {
   );
 });
 
+test("a_call_that_is_not_sent_since_an_earlier_one_was_refused_is_a_rate_limit_too", async () => {
+  const run = await newRun();
+  run.answers = [refuses(429, {}, { "retry-after": "120" })];
+  const client = new OpenAI({ apiKey: "sk-cooldown", baseURL: run.baseURL, maxRetries: 0 });
+  await assert.rejects(client.chat.completions.create(hello), OpenAI.RateLimitError);
+  const error = await client.chat.completions.create(hello).then(
+    () => undefined,
+    (thrown: Error) => thrown,
+  );
+  assert.ok(error instanceof OpenAI.RateLimitError);
+  assert.equal(error.status, 429);
+  assert.equal(error.code, "cooldown");
+  assert.ok(error.headers instanceof Headers);
+  assert.ok(Math.abs((error.retryAt ?? 0) - Date.now() - 120_000) < 5000);
+  assert.match(error.message, /^429 The server has asked to wait/);
+  assert.equal(run.asked.length, 1);
+});
+
+test("a_refusal_of_one_path_holds_for_no_other", async () => {
+  const run = await newRun();
+  const refusal = refuses(429, {}, { "retry-after": "120" });
+  run.answers = [refusal, refusal, refusal, { json: { ok: true } }];
+  const client = new OpenAI({ apiKey: "sk-paths", baseURL: run.baseURL, maxRetries: 0 });
+  await assert.rejects(client.post("/a", { body: {} }), { status: 429 });
+  await assert.rejects(client.post("/a", { body: { model: "m" } }), { status: 429 });
+  await assert.rejects(client.get("/b"), { status: 429 });
+  assert.deepEqual(await client.get("/c"), { ok: true });
+  assert.deepEqual(await client.post("/d", { body: {} }), { ok: true });
+  assert.deepEqual(await client.post("/a", { body: { model: "other" } }), { ok: true });
+  await client.models.list();
+  assert.equal(run.asked.length, 7);
+  await assert.rejects(client.get("/b"), { code: "cooldown" });
+  await assert.rejects(client.chat.completions.create({ ...hello, model: "m" }), { code: "cooldown" });
+  assert.equal(run.asked.length, 7);
+});
+
 test("the_key_reaches_no_error_and_no_log", async () => {
   const lines: unknown[] = [];
   const say = (...all: unknown[]) => lines.push(all);
