@@ -117,6 +117,7 @@ export function telemetry({ contents = false }: TelemetryOptions = {}): Hooks {
     if (call.model !== null) attributes["gen_ai.request.model"] = call.model;
     if ("provider" in call) attributes["gen_ai.provider.name"] = call.provider;
     const dimensions = { ...attributes };
+    if (call.operation === "resume") attributes["gen_ai.request.stream"] = true;
     for (const [name, value] of Object.entries(call.parameters)) {
       const attribute = PARAMETERS[name];
       // By the conventions these are only there where they say something.
@@ -170,12 +171,13 @@ export function telemetry({ contents = false }: TelemetryOptions = {}): Hooks {
     onResume({ call, attempt, delay }) {
       running.get(call)?.span.addEvent("chatwire.resume", { attempt, delay });
     },
-    ...(contents && {
-      onContents(told) {
-        const { request, outcome } = told;
-        begin(told)?.span.setAttributes({ ...messagesOf(request), ...answerOf(outcome) });
-      },
-    }),
+    // Heard without `contents` too: only here `stream()` is told from `create`.
+    onContents(told) {
+      const { request, outcome } = told;
+      const call = begin(told);
+      if (isStreamed(request)) call?.span.setAttribute("gen_ai.request.stream", true);
+      if (contents) call?.span.setAttributes({ ...messagesOf(request), ...answerOf(outcome) });
+    },
     onOutcome(outcome) {
       const call = begin(outcome);
       if (!call) return;
@@ -232,7 +234,8 @@ export function traced<Args>(
 
 /**
  * Makes spans and metrics of a gateway's usage records: its `onUsage`. A gateway passes bytes on, so its clients' hooks never
- * hear of the end of an answer.
+ * hear of the end of an answer. A record's `endpoint` names the operation; an answer from the gateway's cache asked no model, and
+ * is in neither.
  * @example
  * ```ts
  * import { gateway } from "chatwire/edge";
@@ -248,10 +251,12 @@ export function usageTelemetry(): (record: UsageRecord) => void {
   return (record) => {
     const { model, provider, outcome, startedAt, timing, promptTokens, completionTokens, cached, cost, status } =
       record;
-    const dimensions: Attributes = { "gen_ai.operation.name": "chat", "gen_ai.request.model": model };
+    const operation = OPERATIONS[record.endpoint ?? "/v1/chat/completions"];
+    if (!operation || record.saved) return;
+    const dimensions: Attributes = { "gen_ai.operation.name": operation, "gen_ai.request.model": model };
     if (provider !== null) dimensions["gen_ai.provider.name"] = provider;
     const options = { kind: SpanKind.CLIENT, attributes: dimensions, startTime: startedAt };
-    const span = begun(() => tracer.startSpan(`chat ${model}`, options));
+    const span = begun(() => tracer.startSpan(`${operation} ${model}`, options));
     const failed =
       outcome === "complete" || outcome === "aborted" ? undefined : status >= 400 ? String(status) : outcome;
     const known = promptTokens !== null && completionTokens !== null;
@@ -267,13 +272,26 @@ export function usageTelemetry(): (record: UsageRecord) => void {
         firstToken: timing.firstToken,
         total: timing.total,
         tokensPerSecond: null,
-        tokens: known ? { input: promptTokens, output: completionTokens, cached: cached ?? 0, reasoning: 0 } : null,
+        tokens: known
+          ? { input: promptTokens, output: completionTokens, cached: cached ?? 0, written: 0, reasoning: 0 }
+          : null,
         estimated: record.estimated,
       },
       instruments,
     );
   };
 }
+
+/** Whether a client's `stream()` made a request: it adds this as the last of the parameters. Those that the caller gave are known. */
+const isStreamed = (request: string | null) => request?.endsWith(',"stream":true}') === true;
+
+/** The operations of a gateway's records, by their `endpoint`. Records of any other have no span. */
+const OPERATIONS: Readonly<Record<string, string>> = {
+  "/v1/chat/completions": "chat",
+  "/v1/completions": "text_completion",
+  "/v1/embeddings": "embeddings",
+  "/v1/responses": "generate_content",
+};
 
 const spanName = ({ model }: Call) => (model === null ? "chat" : `chat ${model}`);
 
@@ -288,6 +306,7 @@ function instrumentsOf() {
     input: tokens("input_tokens"),
     output: tokens("output_tokens"),
     cached: tokens("cache_read.input_tokens"),
+    written: tokens("cache_write.input_tokens"),
     reasoning: tokens("reasoning.output_tokens"),
   };
 }
@@ -300,7 +319,7 @@ interface Finish {
   firstToken: number | null;
   total: number | null;
   tokensPerSecond: number | null;
-  tokens: { input: number; output: number; cached: number; reasoning: number } | null;
+  tokens: { input: number; output: number; cached: number; written: number; reasoning: number } | null;
   estimated: boolean;
 }
 
@@ -317,6 +336,7 @@ function end(call: Running, outcome: Told<"onOutcome">, to: ReturnType<typeof in
     input: usage.prompt_tokens,
     output: usage.completion_tokens,
     cached: usage.prompt_tokens_details?.cached_tokens ?? 0,
+    written: usage.prompt_tokens_details?.cache_write_tokens ?? 0,
     reasoning: usage.completion_tokens_details?.reasoning_tokens ?? 0,
   };
   finish(call, { attributes, failed, ...timing, tokens, estimated: usage?.estimated === true }, to);
@@ -328,10 +348,11 @@ function finish({ span, dimensions }: Running, finished: Finish, to: ReturnType<
   if (failed) attributes["error.type"] = failed;
   if (firstToken !== null) attributes["gen_ai.response.time_to_first_chunk"] = firstToken / 1000;
   if (tokens) {
-    const { input, output, cached, reasoning } = tokens;
+    const { input, output, cached, written, reasoning } = tokens;
     attributes["gen_ai.usage.input_tokens"] = input;
     attributes["gen_ai.usage.output_tokens"] = output;
     if (cached) attributes["gen_ai.usage.cache_read.input_tokens"] = cached;
+    if (written) attributes["gen_ai.usage.cache_write.input_tokens"] = written;
     if (reasoning) attributes["gen_ai.usage.reasoning.output_tokens"] = reasoning;
     if (estimated) attributes["chatwire.usage.estimated"] = true;
   }
@@ -340,10 +361,11 @@ function finish({ span, dimensions }: Running, finished: Finish, to: ReturnType<
     if (total !== null) to.duration.record(total / 1000, tags);
     if (tokensPerSecond) to.perChunk.record(1 / tokensPerSecond, tags);
     if (!tokens) return;
-    const { input, output, cached, reasoning } = tokens;
+    const { input, output, cached, written, reasoning } = tokens;
     to.input.add(input, tags);
     to.output.add(output, tags);
     if (cached) to.cached.add(cached, tags);
+    if (written) to.written.add(written, tags);
     if (reasoning) to.reasoning.add(reasoning, tags);
   });
   quietly(() => {

@@ -12,7 +12,7 @@ import {
 } from "@opentelemetry/sdk-metrics";
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base";
 import { Chatwire, type ClientOptions, tool } from "chatwire";
-import { gateway } from "chatwire/edge";
+import { gateway, type UsageRecord } from "chatwire/edge";
 import { createEmulator } from "chatwire/emulator";
 import { telemetry, traced, usageTelemetry } from "chatwire/otel";
 import { DONE, event, hello, says, serve } from "../npm/serving.ts";
@@ -67,6 +67,16 @@ async function measured(): Promise<Record<string, number>> {
   );
 }
 
+/** The operations that a metric was recorded of, and its value for each. */
+async function pointsOf(name: string): Promise<unknown[][]> {
+  await reader.forceFlush();
+  const all = exporter.getMetrics().flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(({ metrics }) => metrics));
+  const points = all
+    .filter(({ descriptor }) => descriptor.name === `gen_ai.client.inference.${name}`)
+    .flatMap(({ dataPoints }): { attributes: Record<string, unknown>; value: unknown }[] => dataPoints);
+  return points.map(({ attributes, value }) => [attributes["gen_ai.operation.name"], value]);
+}
+
 describe("a call", () => {
   it("is one span, with what the conventions ask for", async () => {
     const client = clientOf(async () => serve(good).response);
@@ -85,6 +95,7 @@ describe("a call", () => {
       "gen_ai.request.temperature": 0.5,
       "gen_ai.request.max_tokens": 9,
       "gen_ai.request.choice.count": 2,
+      "gen_ai.request.stream": true,
       "server.address": "models.example",
       "server.port": 8443,
       "gen_ai.response.id": "chatcmpl-1",
@@ -175,6 +186,32 @@ describe("a call", () => {
     assert.deepEqual(await typesOf(refused), ["PermissionDeniedError", SpanStatusCode.ERROR]);
     const silent = clientOf(async () => serve([], { after: "silence" }).response);
     assert.deepEqual(await typesOf(silent, true), [undefined, SpanStatusCode.UNSET]);
+  });
+
+  it("says that it streams, by whatever method, and where it does not says nothing", async () => {
+    const whole = () => Response.json({ id: "c", model: "m", choices: [{ index: 0, message: { content: "Hi" } }] });
+    const streamed = clientOf(async () => serve(good).response).chat.completions;
+    const plain = clientOf(async () => whole()).chat.completions;
+    const refused = clientOf(async () => new Response("", { status: 403 })).chat.completions;
+    await streamed.stream(hello).outcome();
+    for await (const _ of await streamed.create({ ...hello, stream: true }));
+    await refused.stream(hello).outcome();
+    await plain.create(hello);
+    await plain.create({ ...hello, user: ',"stream":true}' });
+    assert.deepEqual(
+      spans.getFinishedSpans().map(({ attributes }) => attributes["gen_ai.request.stream"]),
+      [true, true, true, undefined, undefined],
+    );
+  });
+
+  it("has the tokens that were written to a cache", async () => {
+    const written = { ...usage, prompt_tokens_details: { cached_tokens: 4, cache_write_tokens: 3 } };
+    const answer = [says("Hi", "stop"), event({ id: "c", model: "m-1", choices: [], usage: written }), DONE];
+    await clientOf(async () => serve(answer).response)
+      .chat.completions.stream(hello)
+      .outcome();
+    assert.equal(spans.getFinishedSpans()[0]?.attributes["gen_ai.usage.cache_write.input_tokens"], 3);
+    assert.equal((await measured())["gen_ai.client.inference.usage.cache_write.input_tokens"], 3);
   });
 
   it("has its contents where they were asked for, by the conventions", async () => {
@@ -329,6 +366,58 @@ describe("around a call", () => {
     const [span] = spans.getFinishedSpans();
     assert.equal(span?.name, "chat electron");
     assert.ok(Number(span?.attributes["gen_ai.usage.output_tokens"]) > 0);
+  });
+
+  it("the gateway's other APIs are operations of their own, and its cached answers are none", async () => {
+    const records: UsageRecord[] = [];
+    const observe = usageTelemetry();
+    const counts = { prompt_tokens: 5, completion_tokens: 2, total_tokens: 7 };
+    const fetch = async (url: string | URL | Request) => {
+      const { pathname } = new URL(url instanceof Request ? url.url : url);
+      if (pathname.endsWith("/responses"))
+        return Response.json({ id: "r", model: "m", output: [], usage: { input_tokens: 5, output_tokens: 2 } });
+      const message = { role: "assistant", content: "Hi" };
+      const choices = [{ index: 0, message, finish_reason: "stop" }];
+      return Response.json({
+        id: "c",
+        model: "m",
+        ...(!pathname.endsWith("/embeddings") && { choices }),
+        usage: counts,
+      });
+    };
+    const app = gateway({
+      public: true,
+      cache: { ttl: 60, shared: true },
+      onUsage: (record) => {
+        observe(record);
+        records.push(record);
+      },
+      providers: { own: { baseURL: "https://operations.example/v1", apiKey: "k", fetch } },
+    });
+    const chat = "/v1/chat/completions";
+    for (const path of [chat, chat, "/v1/completions", "/v1/embeddings", "/v1/responses"]) {
+      const said =
+        path === chat ? { messages: hello.messages } : path === "/v1/completions" ? { prompt: "a" } : { input: "a" };
+      const before = records.length;
+      const response = await app.fetch(asking(path, { model: "m", ...said }), {});
+      assert.equal(response.status, 200, await response.text());
+      while (records.length === before) await new Promise(setImmediate);
+    }
+    assert.deepEqual(
+      records.map(({ saved }) => saved !== undefined),
+      [false, true, false, false, false],
+    );
+    const operations = ["chat", "text_completion", "embeddings", "generate_content"];
+    assert.deepEqual(
+      spans.getFinishedSpans().map(({ name, attributes }) => [name, attributes["gen_ai.operation.name"]]),
+      operations.map((operation) => [`${operation} m`, operation]),
+    );
+    assert.deepEqual(
+      await pointsOf("usage.input_tokens"),
+      operations.map((operation) => [operation, 5]),
+    );
+    // Records of the other APIs have no times.
+    assert.equal((await pointsOf("duration")).length, 1);
   });
 });
 
