@@ -64,7 +64,8 @@ export class ChatwireLanguageModel implements LanguageModel {
       if (text) content.push({ type: "text", text, ...turn });
       content.push(...toolCallsOf(outcome), ...sourcesOf(outcome), ...filesOf(outcome, formatOf(params)));
       const repaired = outcome.repairs.map(({ code, count }) => {
-        return { type: "compatibility" as const, feature: code, details: `The answer was repaired ${count} times.` };
+        const details = `The answer was repaired ${count === 1 ? "once" : `${count} times`}.`;
+        return { type: "compatibility" as const, feature: code, details };
       });
       const result: GenerateResult = {
         content,

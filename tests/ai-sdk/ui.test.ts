@@ -3,11 +3,19 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { AbstractChat, type ChatTransport, DefaultChatTransport, readUIMessageStream, type UIMessage } from "ai";
+import {
+  AbstractChat,
+  type ChatTransport,
+  convertToModelMessages,
+  DefaultChatTransport,
+  readUIMessageStream,
+  streamText,
+  type UIMessage,
+} from "ai";
 import { Chatwire } from "chatwire";
 import { ChatwireTransport, toChatMessages, toUIMessageStream, toUIMessageStreamResponse } from "chatwire/ai-sdk";
 import { createEmulator } from "chatwire/emulator";
-import { answering, streamOf } from "./wire.ts";
+import { answering, chatwire, streamOf } from "./wire.ts";
 
 /** A chat without a framework. */
 class PlainChat extends AbstractChat<UIMessage> {
@@ -90,6 +98,38 @@ describe("toUIMessageStream", () => {
     await chat.sendMessage({ text: "Hello" });
     assert.equal(chat.text, "Hi there.");
     assert.equal(chat.status, "ready");
+  });
+
+  it("a chat reads the provider's answers as the AI SDK serves them", async () => {
+    const deltas = [{ reasoning_content: "Greet. " }, { content: "Hi" }, { content: " there." }];
+    const { fetch, asked } = answering(streamOf(deltas));
+    const chat = new PlainChat(
+      new DefaultChatTransport({
+        api: "https://page.example/api/chat",
+        fetch: async (_, init) => {
+          const { messages } = JSON.parse(String(init?.body)) as { messages: UIMessage[] };
+          const prompt = await convertToModelMessages(messages);
+          return streamText({ model: chatwire(fetch)("m"), messages: prompt }).toUIMessageStreamResponse();
+        },
+      }),
+    );
+    await chat.sendMessage({ text: "Hello" });
+    await chat.sendMessage({ text: "And?" });
+    assert.equal(chat.status, "ready");
+    assert.equal(chat.error, undefined);
+    assert.deepEqual(
+      chat.messages.map(({ role }) => role),
+      ["user", "assistant", "user", "assistant"],
+    );
+    const types = chat.messages.at(-1)?.parts.map(({ type }) => type);
+    assert.deepEqual(types, ["step-start", "reasoning", "text"]);
+    assert.equal(chat.text, "Hi there.");
+    const sent = asked[1]?.body.messages as { role: string; content: unknown }[];
+    assert.deepEqual(
+      sent.map(({ role }) => role),
+      ["user", "assistant", "user"],
+    );
+    assert.equal(sent[1]?.content, "Hi there.");
   });
 
   it("ends the request when its reader leaves", async () => {
