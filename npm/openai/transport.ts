@@ -65,6 +65,7 @@ export class Transport {
     const { sending, id, settings } = this.#begin("POST", path, options);
     const { completions } = this.#chatwire().chat;
     const isStream = (params as { stream?: unknown })?.stream === true;
+    if (!isStream) settings.timeout = wholeWithin(settings.timeout as Timeouts);
     // The types differ in what chatwire allows beside.
     const asked = completions.create(params as Parameters<typeof completions.create>[0], settings);
     let raw: Promise<Response> | undefined;
@@ -97,6 +98,7 @@ export class Transport {
     const verb = method.toUpperCase();
     const { sending, id, settings } = this.#begin(verb, path, options);
     const { body } = options;
+    settings.timeout = wholeWithin(settings.timeout as Timeouts);
     sending.body = body === undefined ? null : jsonOf(body);
     // A refusal holds for the calls of one model, or else of one path.
     const model = String((body as { model?: unknown } | null | undefined)?.model ?? path);
@@ -322,7 +324,7 @@ function jsonOf(body: unknown): string {
 const SILENCE = 600_000;
 
 /**
- * A number is for the headers of each attempt. A stream that says nothing new for so long, and for 10 minutes, has stalled.
+ * A number is for the headers of each attempt, and for the body of a whole answer. A stream that says nothing new for so long, and for 10 minutes, has stalled.
  * @throws {OpenAIError} it is no such number
  */
 function timeoutsOf(timeout: unknown): Timeouts {
@@ -334,6 +336,11 @@ function timeoutsOf(timeout: unknown): Timeouts {
   throw new OpenAIError(
     Number.isInteger(timeout) ? "timeout must be a positive integer" : "timeout must be an integer",
   );
+}
+
+/** The body of an answer that is no stream has as much time as its headers; when that is over the engine asks again. */
+function wholeWithin({ headers = SILENCE }: Timeouts): Timeouts {
+  return { headers, firstToken: headers, idle: headers, keepAlive: headers };
 }
 
 const SECRET = /key|token|secret|sig|auth|password|cookie|session/i;

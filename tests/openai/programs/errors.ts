@@ -70,6 +70,68 @@ export const errors: Programs = {
     if (!(error instanceof lib.main.RateLimitError)) throw error;
     print(error.headers.get("x-ratelimit-remaining-requests"), error.requestID);
   },
+  "a whole answer that stops": {
+    differs: "the timeout of a whole answer",
+    program: async ({ client, answers, printResult, run }) => {
+      const headers = { "content-type": "application/json" };
+      answers({ events: ['{"id":'], after: "silence", headers });
+      await printResult(client({ timeout: 300, maxRetries: 1 }).chat.completions.create(hello));
+      await printResult(client({ timeout: 300 }).get("/x"));
+      if (run.asked.length < 3) throw new Error("it was not asked for again");
+    },
+  },
+  "80 calls that fail at once": {
+    differs: "80 calls that fail at once",
+    program: async ({ client, answers, print, run }) => {
+      answers(refuses(500));
+      const openai = client({ maxRetries: 2 });
+      await Promise.allSettled(Array.from({ length: 80 }, () => openai.chat.completions.create(hello)));
+      print(run.asked.length > 200 ? "all asked thrice" : "fewer");
+    },
+  },
+  "a whole answer that says nothing": {
+    differs: "a whole answer that says nothing",
+    program: async ({ client, answers, printResult }) => {
+      answers({ json: completion({ content: null }, {}, { finish_reason: null }) });
+      await printResult(client().chat.completions.create(hello));
+    },
+  },
+  "overrides in a subclass": {
+    differs: "overrides in a subclass",
+    program: async ({ lib, baseURL, answers, print, printResult }) => {
+      class Own extends lib.main.OpenAI {
+        override makeStatusError(...all: Parameters<InstanceType<typeof lib.main.OpenAI>["makeStatusError"]>) {
+          print("makeStatusError");
+          return super.makeStatusError(...all);
+        }
+      }
+      answers(refuses(400));
+      await printResult(new Own({ apiKey: "k", baseURL, maxRetries: 0 }).chat.completions.create(hello));
+    },
+  },
+  "an iterator that nobody reads": {
+    differs: "an iterator that nobody reads",
+    program: async ({ client, answers, print }) => {
+      answers(streams("a"));
+      const stream = await client().chat.completions.create({ ...hello, stream: true });
+      stream[Symbol.asyncIterator]();
+      for await (const one of stream) print(one.choices[0]?.delta.content);
+    },
+  },
+  "timeout: undefined": {
+    differs: "`timeout: undefined` of a call",
+    program: async ({ client, answers, printResult }) => {
+      answers(says("Hi"));
+      await printResult(client().chat.completions.create(hello, { timeout: undefined } as object));
+    },
+  },
+  "a timeout longer than a timer can hold": {
+    differs: "a `timeout` above 2147483647",
+    program: async ({ client, answers, printResult }) => {
+      answers({ ...says("Hi"), wait: 100 });
+      await printResult(client({ timeout: 2 ** 31 }).chat.completions.create(hello));
+    },
+  },
   "a server that is not there": async ({ client, print, printError, lib }) => {
     try {
       await client({ baseURL: "http://127.0.0.1:1/v1" }).chat.completions.create(hello);
