@@ -708,9 +708,10 @@ mod same_for_all {
             let options = |output, predict| Options { predict, strict, ..options(output) };
             let whole = read(&bytes, usize::MAX, options(OutputKind::Events, true));
             let json = whole.decoder.outcome_json().expect("the stream has ended");
-            let value: Value = serde_json::from_str(&chatwire::json::with_whole_surrogates(&json)).or_else(|_| {
+            let readable = chatwire::json::with_whole_surrogates(&json);
+            let value: Value = serde_json::from_str(&readable).or_else(|_| {
                 // Numbers out of range are for the typed outcome only.
-                serde_json::from_str(&json.replace("1e999", "1"))
+                serde_json::from_str(&readable.replace("1e999", "1"))
             }).expect("an outcome is JSON");
             let main = main_choice(&value);
             for output in [OutputKind::Events, OutputKind::EventParts, OutputKind::Chunks, OutputKind::ChunkParts, OutputKind::Text, OutputKind::None] {
