@@ -1,16 +1,15 @@
 /** The page without a mouse: each thing that a visitor can do, done by keys, and where the focus is afterwards. */
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
-import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
-import { type DemoServer, serveDemo } from "../../dist/demo.js";
+import { describe, it } from "node:test";
+import type { BrowserContextOptions, Locator, Page } from "playwright-core";
 import {
   answers,
   assertClean,
   counts,
+  demo,
   done,
   holds,
   lastAnswer,
-  launch,
   message,
   reads,
   say,
@@ -20,25 +19,14 @@ import {
   words,
 } from "./visit.ts";
 
-let browser: Browser;
-let server: DemoServer;
-
-before(async () => {
-  server = await serveDemo({ port: 0, connect: [] });
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
+const site = demo();
 
 const desktop = { viewport: { width: 1440, height: 900 } };
 const narrow = { viewport: { width: 390, height: 800 } };
 
 /** A visit to the whole page: the part that comes when it is idle is there. */
 async function visited(options: BrowserContextOptions, path = ""): Promise<Visit> {
-  const guest = await visit(browser, new URL(path, server.url), options);
+  const guest = await visit(site.browser, new URL(path, site.server.url), options);
   await guest.page.locator("#experiments a").first().waitFor();
   return guest;
 }
@@ -284,7 +272,7 @@ describe("keys alone", { timeout: 180_000 }, () => {
   });
 
   it("are not lost while the page is not whole yet", async () => {
-    const guest = await visit(browser, new URL("about:blank"), desktop);
+    const guest = await visit(site.browser, new URL("about:blank"), desktop);
     const { page } = guest;
     let release = () => {};
     const released = new Promise<void>((resolve) => {
@@ -294,7 +282,7 @@ describe("keys alone", { timeout: 180_000 }, () => {
       await released;
       await route.continue();
     });
-    await page.goto(server.url);
+    await page.goto(site.server.url);
     await page.locator(".column").first().waitFor();
     await say(page, "Echo: early [emulator: tps=0]");
     await tabTo(page.getByRole("button", { name: "Settings" }));

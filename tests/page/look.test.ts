@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { after, before, describe, it } from "node:test";
-import type { Browser, Page } from "playwright-core";
-import { type DemoServer, serveDemo } from "../../dist/demo.js";
+import { describe, it } from "node:test";
+import type { Page } from "playwright-core";
 import {
   assertClean,
+  demo,
   done,
   holds,
   lastAnswer,
@@ -22,18 +22,7 @@ import {
 
 const axeSource = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-let browser: Browser;
-let server: DemoServer;
-
-before(async () => {
-  server = await serveDemo({ port: 0, connect: [] });
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
+const site = demo();
 
 interface Finding {
   id: string;
@@ -77,7 +66,7 @@ describe("the look", { timeout: 300_000 }, () => {
     ["phone-dark", { ...phone, colorScheme: "dark" }],
   ] as const) {
     it(`fits its window, follows the colour scheme, and axe finds nothing: ${name}`, async () => {
-      const guest = await visit(browser, new URL(server.url), options);
+      const guest = await visit(site.browser, new URL(site.server.url), options);
       const { page } = guest;
       await allRead(page);
       await shoot(page, `${name}-first`);
@@ -120,7 +109,7 @@ describe("the look", { timeout: 300_000 }, () => {
 
   for (const colorScheme of ["light", "dark"] as const) {
     it(`has nothing for axe to find while it waits, asks and refuses: ${colorScheme}`, async () => {
-      const guest = await visit(browser, new URL(server.url), { ...desktop, colorScheme });
+      const guest = await visit(site.browser, new URL(site.server.url), { ...desktop, colorScheme });
       const { page } = guest;
       await page.getByLabel("Tools").check();
       await say(page, "What time is it in Pune, and can you set the dark theme?");
@@ -155,7 +144,7 @@ describe("the look", { timeout: 300_000 }, () => {
   }
 
   it("keeps its controls visible in forced colours", async () => {
-    const guest = await visit(browser, new URL(server.url), { ...desktop, forcedColors: "active" });
+    const guest = await visit(site.browser, new URL(site.server.url), { ...desktop, forcedColors: "active" });
     const { page } = guest;
     await say(page, RICH);
     await done(page);
@@ -185,10 +174,10 @@ describe("the look", { timeout: 300_000 }, () => {
     ["1,920 px", { width: 1920, height: 1080 }, 16],
   ] as const) {
     it(`scrolls no way but down: ${name}`, async (context) => {
-      // The size of the text as the visitor has set it in the browser.
+      // The size of the text as the visitor has set it in the site.browser.
       const own = await launch([`--blink-settings=defaultFontSize=${size}`]);
       context.after(() => own.close());
-      const guest = await visit(own, new URL(server.url), { viewport });
+      const guest = await visit(own, new URL(site.server.url), { viewport });
       const { page } = guest;
       assert.equal(await page.evaluate(() => getComputedStyle(document.documentElement).fontSize), `${size}px`);
       const isNarrow = () =>
@@ -214,7 +203,7 @@ describe("the look", { timeout: 300_000 }, () => {
   }
 
   it("has targets that a finger hits", async () => {
-    const guest = await visit(browser, new URL(server.url), phone);
+    const guest = await visit(site.browser, new URL(site.server.url), phone);
     await say(guest.page, "Echo: hello [emulator: tps=0]");
     await done(guest.page);
     await guest.page.locator(".fact").first().waitFor();
@@ -232,7 +221,7 @@ describe("the look", { timeout: 300_000 }, () => {
   });
 
   it("leaves room for the conversation at 400 % zoom, and scrolls one way only", async () => {
-    const guest = await visit(browser, new URL(server.url), { viewport: { width: 320, height: 256 } });
+    const guest = await visit(site.browser, new URL(site.server.url), { viewport: { width: 320, height: 256 } });
     const { page } = guest;
     await say(page, "Write 400 words [emulator: tps=0]");
     await done(page);
@@ -246,7 +235,7 @@ describe("the look", { timeout: 300_000 }, () => {
   });
 
   it("has one scrollbar beside the conversation", async () => {
-    const guest = await visit(browser, new URL(server.url), desktop);
+    const guest = await visit(site.browser, new URL(site.server.url), desktop);
     await say(guest.page, "Write 800 words [emulator: tps=0]");
     await done(guest.page);
     const below = () => document.documentElement.scrollHeight - document.documentElement.clientHeight;
@@ -255,7 +244,7 @@ describe("the look", { timeout: 300_000 }, () => {
   });
 
   it("shows the whole stream at once to those who want no motion", async () => {
-    const guest = await visit(browser, new URL(server.url), { ...desktop, reducedMotion: "reduce" });
+    const guest = await visit(site.browser, new URL(site.server.url), { ...desktop, reducedMotion: "reduce" });
     const { page } = guest;
     await page.addInitScript(() => {
       const seen = new Set<string>();
@@ -277,7 +266,7 @@ describe("the look", { timeout: 300_000 }, () => {
 
 describe("the keyboard", { timeout: 120_000 }, () => {
   it("does everything: asks, scrolls, interrupts, chooses a tab", async () => {
-    const guest = await visit(browser, new URL(server.url), desktop);
+    const guest = await visit(site.browser, new URL(site.server.url), desktop);
     const { page } = guest;
     await page.keyboard.type("Write 900 words [emulator: tps=0]");
     await page.keyboard.press("Enter");
@@ -303,7 +292,7 @@ describe("the keyboard", { timeout: 120_000 }, () => {
   });
 
   it("hears each sentence once, and no figures in its place", async () => {
-    const guest = await visit(browser, new URL(server.url), desktop);
+    const guest = await visit(site.browser, new URL(site.server.url), desktop);
     const { page } = guest;
     await say(page, "Echo: One sentence. Another one. And a third. [emulator: tps=20]");
     await done(page);

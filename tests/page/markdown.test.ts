@@ -1,18 +1,17 @@
 /** Answers as Markdown: complete while they stream, safe whatever they say, and steady under their reader. */
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { afterEach, beforeEach, describe, it } from "node:test";
 import { Lexer } from "marked";
-import type { Browser, Page } from "playwright-core";
-import { type DemoServer, serveDemo } from "../../dist/demo.js";
+import type { Page } from "playwright-core";
 import { type Block, Blocks } from "../../www/src/markdown/blocks.ts";
 import { hostBehind, targetOf, withoutInvisible } from "../../www/src/markdown/links.ts";
 import {
   assertClean,
   counts,
+  demo,
   done,
   holds,
   lastAnswer,
-  launch,
   read,
   reads,
   say,
@@ -132,23 +131,12 @@ describe("links", () => {
 });
 
 describe("an answer", { timeout: 240_000 }, () => {
-  let browser: Browser;
-  let server: DemoServer;
+  const site = demo();
   let guest: Visit;
   let page: Page;
 
-  before(async () => {
-    server = await serveDemo({ port: 0, connect: [] });
-    browser = await launch();
-  });
-
-  after(async () => {
-    await browser?.close();
-    await server?.close();
-  });
-
   beforeEach(async () => {
-    guest = await visit(browser, new URL(server.url));
+    guest = await visit(site.browser, new URL(site.server.url));
     page = guest.page;
   });
 

@@ -5,7 +5,9 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { after, before } from "node:test";
 import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from "playwright-core";
+import { type DemoServer, serveDemo } from "../../dist/demo.js";
 import { holds } from "./holds.ts";
 
 export { holds } from "./holds.ts";
@@ -25,6 +27,20 @@ export function launch(settings: readonly string[] = []): Promise<Browser> {
       ...settings,
     ],
   });
+}
+
+/** The demo page's server and a browser, while the tests run of the file or the block that calls this. */
+export function demo(): { browser: Browser; server: DemoServer } {
+  const running = {} as { browser: Browser; server: DemoServer };
+  before(async () => {
+    running.server = await serveDemo({ port: 0, connect: [] });
+    running.browser = await launch();
+  });
+  after(async () => {
+    await running.browser?.close();
+    await running.server?.close();
+  });
+  return running;
 }
 
 /** A page, and what must not have happened in it. */

@@ -5,18 +5,17 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, afterEach, before, beforeEach, describe, it } from "node:test";
-import type { Browser, Page } from "playwright-core";
-import { type DemoServer, serveDemo } from "../../dist/demo.js";
+import { afterEach, beforeEach, describe, it } from "node:test";
+import type { Page } from "playwright-core";
 import {
   answers,
   assertClean,
   counts,
+  demo,
   done,
   facts,
   holds,
   lastAnswer,
-  launch,
   message,
   read,
   reads,
@@ -30,23 +29,12 @@ import {
   words,
 } from "./visit.ts";
 
-let browser: Browser;
-let server: DemoServer;
+const site = demo();
 let guest: Visit;
 let page: Page;
 
-before(async () => {
-  server = await serveDemo({ port: 0, connect: [] });
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
-
 beforeEach(async () => {
-  guest = await visit(browser, new URL(server.url));
+  guest = await visit(site.browser, new URL(site.server.url));
   page = guest.page;
   await page.addInitScript(keepStatus);
   await page.evaluate(keepStatus);
@@ -79,7 +67,7 @@ async function told(line: RegExp): Promise<void> {
 /** Opens an experiment by its address. */
 async function experiment(name: string): Promise<void> {
   await page.goto("about:blank");
-  await page.goto(`${server.url}/#${name}`);
+  await page.goto(`${site.server.url}/#${name}`);
 }
 
 describe("the first view", { timeout: 120_000 }, () => {
