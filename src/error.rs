@@ -237,7 +237,12 @@ impl Error {
         let mut message = String::from("The server did not answer within ");
         push_number(&mut message, ms.max(0.0));
         message.push_str(&joined(&[" ms (timeout.", setting, ")."]));
-        Self::new(ErrorKind::ConnectionTimeout, message)
+        let mut error = Self::new(ErrorKind::ConnectionTimeout, message);
+        if setting == "total" {
+            // No time is left for another try.
+            error.trouble = Trouble::Request;
+        }
+        error
     }
 
     /// The host's own `fetch` gave up by a limit of its own, which `reason` names.

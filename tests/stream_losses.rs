@@ -136,7 +136,7 @@ fn said_alike(events: &[Value], outcome: &Value) {
             .collect();
         // Arguments that never came are `{}`.
         if !arguments.is_empty() || call["arguments"] != "{}" {
-            // What was handed out whole, and has proved less than all, is not taken back.
+            // A whole value that was handed out, and to which the server added later, is not taken back.
             let is_outdated = events
                 .iter()
                 .any(|event| event["code"] == "tool_call.arguments_repeated")

@@ -190,7 +190,7 @@ export class ChatwireLanguageModel implements LanguageModel {
   }
 }
 
-/** What is known of a call that failed: all that had arrived, or how often it was tried. */
+/** The usage report of a call that failed: its outcome, where an answer had begun; else its attempts alone. */
 function ofFailure(thrown: unknown): Omit<CallUsage, "modelId"> {
   const error = thrown instanceof ChatwireError ? thrown : undefined;
   if (error?.outcome) return error.outcome;

@@ -263,7 +263,10 @@ function rejecting<T>(call: () => APIPromise<T>): APIPromise<T> {
   }
 }
 
-/** What a `fetch` of the program's own gave, as a response of the host: tests give plain objects, and packages for Node a body of Node. */
+/**
+ * The result of a `fetch` of the program's own, as a `Response` of the host. Such a `fetch` in a test may give a plain object, and one of a
+ * package for Node a response whose body is a stream of Node.
+ */
 async function asResponse(given: Response): Promise<Response> {
   const { body, status = 200, headers } = given as { body?: unknown; status?: number; headers?: HeadersInit };
   if (body === null || typeof (body as ReadableStream | undefined)?.getReader === "function") return given;
@@ -324,7 +327,8 @@ function jsonOf(body: unknown): string {
 const SILENCE = 600_000;
 
 /**
- * A number is for the headers of each attempt, and for the body of a whole answer. A stream that says nothing new for so long, and for 10 minutes, has stalled.
+ * A number is for the headers of each attempt, and for the body of a whole answer. A stream has stalled once it has said nothing new
+ * for as long, and for 10 minutes at least.
  * @throws {OpenAIError} it is no such number
  */
 function timeoutsOf(timeout: unknown): Timeouts {

@@ -1,5 +1,6 @@
 /**
- * What was said in a call, as the conventions for generative AI have it: messages of parts, as JSON text. Only where it was asked for.
+ * The messages and tools of a call as attributes of its span, by the conventions for generative AI: lists of messages, each of
+ * parts, as JSON text. `telemetry` records these attributes only with `contents: true`.
  */
 import type { Attributes } from "@opentelemetry/api";
 import type { Outcome } from "chatwire";

@@ -22,9 +22,9 @@ export interface Target {
 export type Answer = Answered &
   Source & {
     sent: SentHeaders;
-    /** Another took its place: frees its place, and counts what it used. */
+    /** Another answer is used in place of this one: frees the slot of this answer, and counts its usage. */
     left?: (outcome: Outcome) => void;
-    /** It ended badly, and it is not known yet whether another takes its place: frees its place. */
+    /** The answer ended badly, and another server may yet be asked: frees the answer's slot within the plan's limits. */
     broke?: (outcome: Outcome) => void;
   };
 

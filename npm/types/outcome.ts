@@ -79,7 +79,7 @@ export interface Seam {
 
 // ---- Outcome --------------------------------------------------------------------------------------------------------
 
-/** What the server calls an answer: an id or a model that it does not name is the empty text. */
+/** The names that the server gives an answer. An id or a model that the server does not name is the empty text. */
 export interface AnswerHead {
   id: string;
   model: string;

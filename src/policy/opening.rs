@@ -244,6 +244,7 @@ impl Opening {
             (headers, _) => Error::timeout("headers", headers.unwrap_or_default()),
         }
     }
+
     fn refused(&mut self, status: u16, headers: Vec<(String, String)>, body: &str, at: Moment) -> Step {
         let location = header(&headers, "location").filter(|_| (300..400).contains(&status));
         if let Some(location) = location {

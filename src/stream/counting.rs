@@ -19,7 +19,7 @@ const LONE: usize = 8;
 pub(super) struct Counting {
     /// The question is decided.
     is_over: bool,
-    /// It is not known how many choices were asked for.
+    /// The number of choices that were asked for is unknown.
     is_unknown: bool,
     /// The index of the first chunk.
     first: u64,
@@ -202,6 +202,7 @@ mod tests {
         let whole = r#""index":0,"delta":{"content":"a"},"finish_reason":"stop""#;
         assert_eq!(said(&[whole, last]).0, [Choices, Nothing]);
     }
+
     #[test]
     fn a_choice_alone_is_the_answer_whatever_its_index() {
         use Says::{Choices, Counts, Lone, Nothing, Perhaps};

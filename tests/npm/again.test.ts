@@ -395,6 +395,20 @@ test("a_number_as_timeout_is_for_the_headers_of_each_attempt_and_the_error_names
   assert.equal((await stream.outcome()).status, "complete");
 });
 
+test("a_timer_that_is_early_is_the_end_of_total_and_no_reason_to_ask_again", async () => {
+  const { setTimeout: real } = globalThis;
+  // What a busy event loop does: its timers count from a time that has passed already.
+  const early = (act: () => void, ms = 0) => real(act, ms > 50 ? ms - 40 : ms);
+  Object.assign(globalThis, { setTimeout: early });
+  try {
+    const { client, counter } = asked([() => new Promise<Response>(() => {})], { timeout: { total: 150 } });
+    assert.match((await failureOf(client.chat.completions.create(hello))).message, /150 ms \(timeout\.total\)/);
+    assert.equal(counter.requests, 1);
+  } finally {
+    Object.assign(globalThis, { setTimeout: real });
+  }
+});
+
 test("a_cooldown_holds_the_model_that_was_refused", async () => {
   const limited = () => refusing(429, {}, { "retry-after": "600" });
   const { client, counter } = asked([limited, () => whole("x")], { maxRetries: 0 });

@@ -50,6 +50,37 @@ test("a_hedged_call_to_a_silent_server_stalls_by_its_timeouts", async () => {
   assert.equal(first.cancelled, true);
 });
 
+for (const [name, broken] of Object.entries({
+  whose_reader_cannot_be_had: {
+    getReader() {
+      throw new TypeError("no reader");
+    },
+  },
+  whose_reads_throw: {
+    read() {
+      throw new TypeError("no read");
+    },
+  },
+  whose_reads_reject: { read: () => Promise.reject(new TypeError("no read")) },
+})) {
+  test(`a_hedged_call_lets_go_of_a_body_${name}`, async () => {
+    let cancelled = 0;
+    const cancel = async () => {
+      cancelled++;
+    };
+    const reader = { releaseLock() {}, cancel, ...broken };
+    const body = { cancel, getReader: () => reader, ...broken };
+    const answer = { ok: true, status: 200, headers: new Headers({ "content-type": "text/event-stream" }), body };
+    const client = clientOf(async () => answer as unknown as Response, { limits: { concurrent: 1 } });
+    for (let call = 0; call < 2; call++) {
+      const outcome = await soon(client.chat.completions.stream(hello, { hedge: 5000 }).outcome());
+      assert.equal(outcome.status, "truncated");
+    }
+    await until(() => cancelled >= 2);
+    assert.ok(cancelled >= 2, "both bodies are let go of");
+  });
+}
+
 test("a_response_that_comes_after_its_call_was_over_is_let_go_of", async () => {
   const served = serve([says("Hello")], { after: "silence" });
   const client = clientOf(

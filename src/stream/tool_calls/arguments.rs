@@ -42,7 +42,7 @@ pub(super) struct Arguments {
     is_one_piece: bool,
     /// The server sends objects in place of text.
     is_object: bool,
-    /// What was handed out, whole, has turned out to be less than all: no more of it can be handed out before the end.
+    /// The arguments that were handed out were a whole value, and the server has since sent more: no delta can add to them.
     is_outdated: bool,
     /// How long the text was before a word that JSON does not know.
     plain: usize,
