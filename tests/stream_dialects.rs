@@ -387,7 +387,8 @@ fn prediction_and_the_kind_of_output_change_no_outcome() {
 fn main_choice(outcome: &Value) -> u64 {
     let is_silent = |choice: &Value| {
         let message = choice["message"].as_object().into_iter().flatten();
-        let mut said = message.filter(|(name, value)| *name != "role" && !value.is_null() && **value != "");
+        let nothing = [Value::Null, json!(""), json!([]), json!({})];
+        let mut said = message.filter(|(name, value)| *name != "role" && !nothing.contains(value));
         choice["finish_reason"].is_null() && said.next().is_none()
     };
     match outcome["completion"]["choices"].as_array().map(Vec::as_slice) {

@@ -237,7 +237,7 @@ describe("a kept stream", () => {
     assert.equal(asText(await bytesOf(await from("0"))), whole.slice(whole.indexOf("\n\n") + 2));
   });
   it("that got no answer tells so to everybody who waits for it", async () => {
-    let refuse: (response: Response) => void = () => {};
+    let refuse: ((response: Response) => void) | undefined;
     const { fetch } = setUp(
       () =>
         new Promise((resolve) => {
@@ -247,6 +247,7 @@ describe("a kept stream", () => {
     );
     const headers = { "x-chatwire-stream": crypto.randomUUID() };
     const first = fetch(CHAT, chat("hi", { stream: true, headers }));
+    await until(() => refuse !== undefined);
     let second: Response | undefined;
     await until(() => {
       void fetch(CHAT, chat("hi", { stream: true, headers })).then((response) => {
@@ -254,7 +255,7 @@ describe("a kept stream", () => {
       });
       return second !== undefined;
     });
-    refuse(Response.json({ error: { message: "too long" } }, { status: 400 }));
+    refuse?.(Response.json({ error: { message: "too long" } }, { status: 400 }));
     assert.equal((await first).status, 400);
     assert.match(asText(await bytesOf(second as Response)), /too long/);
   });
