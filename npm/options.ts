@@ -40,7 +40,10 @@ export interface HookCall {
   /** The model asked for; of a fallback's requests, the fallback's. Null where the request names none. */
   model: string | null;
   operation: Operation;
-  /** The request's numbers and switches, such as `temperature`, `max_tokens` and `stream`. No texts. */
+  /**
+   * The request's numbers and switches, such as `temperature` and `max_tokens`; `stream` is true of every answer that comes as a
+   * stream, whatever method asked for it. No texts.
+   */
   parameters: Readonly<Record<string, number | boolean>>;
 }
 

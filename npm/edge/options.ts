@@ -302,7 +302,10 @@ export interface UsageRecord {
   estimated: boolean;
   /** When the request came, in milliseconds since 1970. */
   startedAt: number;
-  /** Milliseconds since the request was sent on. */
+  /**
+   * Milliseconds since the request was sent on. `firstToken` is `null` where `endpoint` is set: those answers are passed through, and
+   * the gateway does not look for tokens in them.
+   */
   timing: { firstByte: number | null; firstToken: number | null; total: number | null };
 }
 

@@ -86,6 +86,7 @@ export async function passThrough(passing: Passing): Promise<Response> {
   };
   const isId = upstream.options.requestId !== false;
   key.busy++;
+  const sent = performance.now();
   try {
     await withCall(attempt, (own) =>
       key.client.models
@@ -115,11 +116,17 @@ export async function passThrough(passing: Passing): Promise<Response> {
   const { status, headers } = attempt.response;
   const contentType = headers.get("content-type") ?? "application/json";
   const isStream = /^text\/event-stream\b/i.test(contentType);
-  const { body: passed, ended } = passedOn(attempt.response.body, isStream, passing, patienceOf(upstream), [
-    ...key.secrets,
-  ]);
+  const secrets = [...key.secrets];
+  const { body: passed, ended } = passedOn(
+    attempt.response.body,
+    isStream,
+    passing,
+    patienceOf(upstream),
+    secrets,
+    sent,
+  );
   const run = async () => {
-    const { outcome, disconnected, text, bytesRead } = await ended;
+    const { text, bytesRead, ...end } = await ended;
     attempt.release?.();
     key.busy--;
     const used = usageIn(text, isStream);
@@ -128,7 +135,7 @@ export async function passThrough(passing: Passing): Promise<Response> {
       completionTokens:
         path === "/embeddings" ? 0 : Math.ceil(bytesRead / (isStream ? UNITS_PER_EVENT : UNITS_PER_TOKEN)),
     };
-    await record.close({ ...numbersOf({ ...(used ?? estimate), prices, isEstimate: !used }), outcome, disconnected });
+    await record.close({ ...numbersOf({ ...(used ?? estimate), prices, isEstimate: !used }), ...end });
   };
   passing.waitUntil(run());
   return new Response(passed, {
@@ -137,21 +144,23 @@ export async function passThrough(passing: Passing): Promise<Response> {
   });
 }
 
-interface PassedOn {
-  outcome: UsageRecord["outcome"];
-  disconnected: boolean;
+interface PassedOn extends Pick<UsageRecord, "outcome" | "disconnected" | "timing"> {
   /** The answer, or its end. */
   text: string;
   bytesRead: number;
 }
 
-/** Passes bytes on as they are, within the times that hold for all answers. `ended` never rejects. */
+/**
+ * Passes bytes on as they are, within the times that hold for all answers. `ended` never rejects.
+ * @param sent when the request was sent, on the clock of `performance.now()`
+ */
 function passedOn(
   body: ReadableStream<Uint8Array>,
   isStream: boolean,
   { configuration, signal }: Passing,
   { firstToken, idle }: { firstToken: number; idle: number },
   secrets: readonly string[],
+  sent: number,
 ): { body: ReadableStream<Uint8Array>; ended: Promise<PassedOn> } {
   const { onDisconnect, writeTimeout, answerTimeout } = configuration;
   const inlet = inletOf(body);
@@ -191,18 +200,22 @@ function passedOn(
     const read: Uint8Array[] = [];
     let bytesRead = 0;
     let kept = 0;
+    let firstByte: number | null = null;
+    let over: number | undefined;
     try {
       for (;;) {
         const patience = answer.isOver ? LINGER : isStream && bytesRead > 0 ? idle : firstToken;
         const late = () => (answer.isOver ? inlet.cancel() : end("stalled"));
         const bytes = await within(patience, late, inlet.next());
         if (!bytes) break;
+        firstByte ??= performance.now() - sent;
         const piece = bytes.slice();
         bytesRead += piece.length;
         read.push(piece);
         kept += piece.length;
         while (read.length > 1 && kept > (isStream ? TAIL_BYTES : WHOLE_BYTES)) kept -= read.shift()?.length ?? 0;
         const passed = answer.push(piece.slice());
+        if (answer.isOver) over ??= performance.now();
         if (!isGone && passed.length > 0) await write(passed.slice());
       }
       const rest = answer.end();
@@ -217,7 +230,8 @@ function passedOn(
     inlet.cancel();
     if (!isGone && (outcome === "complete" || outcome === "error")) outlet.close();
     else if (!isGone) outlet.fail(new TypeError("The provider ended its answer before it was complete."));
-    return { outcome, disconnected: isGone, text, bytesRead };
+    const timing = { firstByte, firstToken: null, total: (over ?? performance.now()) - sent };
+    return { outcome, disconnected: isGone, timing, text, bytesRead };
   };
   if (signal.aborted) onAbort();
   else signal.addEventListener("abort", onAbort);

@@ -85,7 +85,7 @@ function parsed(input: unknown): unknown {
   }
 }
 
-/** A part of a message. Files inside of it are bytes, those elsewhere have an address. */
+/** A part of a message. A file inside the message is a `blob`, a file elsewhere a `uri`. */
 function partOf(part: unknown): Json {
   const { type, ...rest } = (part ?? {}) as Json;
   switch (type) {

@@ -28,7 +28,7 @@ function mustBeOurMajor(): void {
   );
 }
 
-/** Does what OpenTelemetry is asked for. A processor or an exporter that throws takes nothing from the call that is observed. */
+/** Asks OpenTelemetry for something. A processor or an exporter that throws takes nothing from the call that is observed. */
 function quietly(act: () => void): void {
   try {
     act();
@@ -47,7 +47,7 @@ function begun(start: () => Span): Span {
 }
 
 type Told<Name extends keyof Hooks> = Parameters<NonNullable<Hooks[Name]>>[0];
-type Call = Told<"onRequest"> | Told<"onWait"> | Told<"onContents"> | Told<"onOutcome">;
+type Call = Told<"onRequest"> | Told<"onRetry"> | Told<"onWait"> | Told<"onContents"> | Told<"onOutcome">;
 
 /** How many calls may be under way. A call whose response its caller reads (`asResponse`) never ends for the hooks. */
 const MOST_RUNNING = 10_000;
@@ -69,8 +69,8 @@ const PARAMETERS: Readonly<Record<string, string>> = {
 /** Settings of `telemetry` and of `traced`. */
 export interface TelemetryOptions {
   /**
-   * Records what is said: of calls `gen_ai.input.messages`, `gen_ai.output.messages` and `gen_ai.tool.definitions`, of tools their
-   * arguments and results, each as JSON text, in spans. They may have personal data in them, and be long.
+   * Records contents in spans, each as JSON text: of calls `gen_ai.input.messages`, `gen_ai.output.messages` and
+   * `gen_ai.tool.definitions`, of tools their arguments and results. Contents may be long, and have personal data in them.
    * @default false
    */
   contents?: boolean;
@@ -117,10 +117,9 @@ export function telemetry({ contents = false }: TelemetryOptions = {}): Hooks {
     if (call.model !== null) attributes["gen_ai.request.model"] = call.model;
     if ("provider" in call) attributes["gen_ai.provider.name"] = call.provider;
     const dimensions = { ...attributes };
-    if (call.operation === "resume") attributes["gen_ai.request.stream"] = true;
     for (const [name, value] of Object.entries(call.parameters)) {
       const attribute = PARAMETERS[name];
-      // By the conventions these are only there where they say something.
+      // The conventions leave out `stream: false` and a single choice.
       if (attribute && !(name === "stream" && value === false) && !(name === "n" && value === 1))
         attributes[attribute] = value;
     }
@@ -150,7 +149,7 @@ export function telemetry({ contents = false }: TelemetryOptions = {}): Hooks {
       if (asked !== undefined) call.asked = asked;
       const { hostname, port, protocol } = new URL(url);
       const number = Number(port) || (protocol === "http:" ? 80 : 443);
-      // The last one that was asked: of a fallback, the server that answered.
+      // The server that was asked last: after a fallback, the one that answered.
       call.dimensions["gen_ai.provider.name"] = provider;
       call.dimensions["server.address"] = hostname;
       call.dimensions["server.port"] = number;
@@ -162,7 +161,7 @@ export function telemetry({ contents = false }: TelemetryOptions = {}): Hooks {
     },
     onRetry(retry) {
       const { attempt, reason, delay, provider } = retry;
-      begin(retry as never)?.span.addEvent("chatwire.retry", { attempt, reason, delay, provider });
+      begin(retry)?.span.addEvent("chatwire.retry", { attempt, reason, delay, provider });
     },
     onWait(wait) {
       const { reason, delay, provider } = wait;
@@ -171,13 +170,11 @@ export function telemetry({ contents = false }: TelemetryOptions = {}): Hooks {
     onResume({ call, attempt, delay }) {
       running.get(call)?.span.addEvent("chatwire.resume", { attempt, delay });
     },
-    // Heard without `contents` too: only here `stream()` is told from `create`.
-    onContents(told) {
-      const { request, outcome } = told;
-      const call = begin(told);
-      if (isStreamed(request)) call?.span.setAttribute("gen_ai.request.stream", true);
-      if (contents) call?.span.setAttributes({ ...messagesOf(request), ...answerOf(outcome) });
-    },
+    ...(contents && {
+      onContents(told) {
+        begin(told)?.span.setAttributes({ ...messagesOf(told.request), ...answerOf(told.outcome) });
+      },
+    }),
     onOutcome(outcome) {
       const call = begin(outcome);
       if (!call) return;
@@ -208,7 +205,7 @@ export function traced<Args>(
     const started = performance.now();
     const failed: Attributes = {};
     let running: Promise<Awaited<ReturnType<typeof tool.execute>>> | undefined;
-    // Once, with the span active or without it.
+    // The tool runs once, whether or not its span could be made the active one.
     const run = () => {
       running ??= (async () => tool.execute(args, given))();
       return running;
@@ -234,8 +231,8 @@ export function traced<Args>(
 
 /**
  * Makes spans and metrics of a gateway's usage records: its `onUsage`. A gateway passes bytes on, so its clients' hooks never
- * hear of the end of an answer. A record's `endpoint` names the operation; an answer from the gateway's cache asked no model, and
- * is in neither.
+ * hear of the end of an answer. A record's `endpoint` names the operation. An answer from the gateway's cache has no span and
+ * counts in no metric: no model was asked.
  * @example
  * ```ts
  * import { gateway } from "chatwire/edge";
@@ -282,10 +279,7 @@ export function usageTelemetry(): (record: UsageRecord) => void {
   };
 }
 
-/** Whether a client's `stream()` made a request: it adds this as the last of the parameters. Those that the caller gave are known. */
-const isStreamed = (request: string | null) => request?.endsWith(',"stream":true}') === true;
-
-/** The operations of a gateway's records, by their `endpoint`. Records of any other have no span. */
+/** The operations of a gateway's records, by their `endpoint`. A record of any other endpoint has no span. */
 const OPERATIONS: Readonly<Record<string, string>> = {
   "/v1/chat/completions": "chat",
   "/v1/completions": "text_completion",

@@ -40,12 +40,13 @@ export interface Named {
 let calls = 0;
 
 function nameOf(target: Target): Named {
-  const { path, params } = target;
+  const { path, params, stream } = target;
   const model = (params as { model?: unknown } | undefined)?.model;
   const operation = path === "/models" ? "models" : "resume" in target ? "resume" : "chat";
   calls++;
   const call = `${calls}-${Math.random().toString(36).slice(2, 10)}`;
-  return { call, model: typeof model === "string" ? model : null, operation, parameters: plainParameters(params) };
+  const parameters = plainParameters(stream ? { ...(params as object), stream } : params);
+  return { call, model: typeof model === "string" ? model : null, operation, parameters };
 }
 
 /** The numbers and switches of a request: what says nothing of its contents. */

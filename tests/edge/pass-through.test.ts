@@ -191,6 +191,18 @@ describe("a hostile provider behind an API that is passed through", () => {
       assert.equal((await recorded(1))[0]?.outcome, outcome);
     });
   }
+  it("takes its time, and the record says how much", async () => {
+    for (const path of ["responses", "completions", "embeddings"]) {
+      const { ask, recorded } = passing(used);
+      await bytesOf(await ask(path, { model: "m", ...asked(path) }));
+      const { firstByte, firstToken, total } = (await recorded(1))[0]?.timing ?? assert.fail("no record");
+      assert.equal(firstToken, null);
+      assert.ok(firstByte !== null && total !== null && firstByte >= 0 && total >= firstByte, `${firstByte} ${total}`);
+    }
+    const { ask, recorded } = passing(() => new Response(null, { status: 503 }));
+    await ask("embeddings", { model: "m", input: "a" });
+    assert.deepEqual((await recorded(1))[0]?.timing, { firstByte: null, firstToken: null, total: null });
+  });
   it("is over after its last event, also when the connection stays open", async () => {
     const { response } = silentAfter(delta + completed);
     const { ask, recorded } = passing(() => response);

@@ -198,6 +198,25 @@ test("all_that_is_told_of_a_call_has_its_id_its_model_and_its_operation", async 
   assert.deepEqual([first.told.at(-1)?.data.operation, first.told.at(-1)?.data.model], ["models", null]);
 });
 
+test("the_parameters_say_that_an_answer_streams_whatever_method_asked_for_it", async () => {
+  const { told, hooks } = recorder();
+  const whole = () => Response.json({ id: "c", model: "m", choices: [{ index: 0, message: { content: "Hi" } }] });
+  const { completions } = clientWith([answering, answering, answering, whole, whole], { hooks }).chat;
+  await completions.stream({ ...asked, stream: false, temperature: 0.5 }).outcome();
+  await collect((await completions.create({ ...asked, stream: true })).textStream);
+  await completions.resume("s1").outcome();
+  await completions.create(asked);
+  await completions.create({ ...asked, stream: false });
+  const ofCalls = new Map(told.map(({ data }) => [data.call, [] as unknown[]]));
+  for (const { data } of told) ofCalls.get(data.call)?.push(data.parameters);
+  const expected = [{ stream: true, temperature: 0.5 }, { stream: true }, { stream: true }, {}, { stream: false }];
+  for (const [at, parameters] of [...ofCalls.values()].entries()) {
+    assert.ok(parameters.length >= 2);
+    for (const one of parameters) assert.deepEqual(one, expected[at]);
+  }
+  assert.equal(ofCalls.size, expected.length);
+});
+
 test("a_wait_before_anything_is_sent_is_told", async () => {
   const { told, hooks } = recorder();
   const client = clientWith([() => refusing(429, { "retry-after-ms": "60" }), answering, answering, answering], {
