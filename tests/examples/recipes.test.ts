@@ -1,9 +1,10 @@
-/** The recipes whose packages are here: a Hono route, and a component in React. The others are in slow/. */
+/** The recipes whose packages are here: the Hono routes, and a component in React. The others are in slow/. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, it, type TestContext } from "node:test";
+import { EventSchema } from "@ag-ui/core/schemas";
 import type { UIMessage } from "ai";
-import { createEmulator } from "chatwire/emulator";
+import { createEmulator, type EmulatorOptions } from "chatwire/emulator";
 import type { Browser } from "playwright-core";
 import { launchChromium } from "../chromium.ts";
 import { installed } from "./installed.ts";
@@ -20,32 +21,60 @@ describe("recipes", { timeout: 120_000 }, () => {
   });
   after(() => browser?.close());
 
-  it("a Hono route serves useChat's protocol, and a reader who leaves ends the provider's work", async (context) => {
-    const emulator = createEmulator({ trouble: ({ number }) => (number === 1 ? undefined : "tps=20") });
+  /** A path of the Hono recipe, whose provider is an emulator: its first answer comes at once, the others slowly. */
+  async function routed(context: TestContext, path: string) {
+    const trouble: EmulatorOptions["trouble"] = ({ number }) => (number === 1 ? undefined : "tps=20");
+    const emulator = createEmulator({ trouble });
     const { fetch } = globalThis;
     globalThis.fetch = emulator.fetch as typeof fetch;
     context.after(() => {
       globalThis.fetch = fetch;
     });
     const { app } = await import(join(folder, "hono-route.ts"));
-    const ask = (text: string, signal?: AbortSignal) =>
-      app.request(
-        "/api/chat",
-        { method: "POST", body: JSON.stringify({ messages: question(text) }), ...(signal && { signal }) },
-        { SMALLEST_API_KEY: "any" },
-      ) as Promise<Response>;
-    const response = await ask("Echo: Hello there.");
+    const ask = (body: object): Promise<Response> =>
+      app.request(path, { method: "POST", body: JSON.stringify(body) }, { SMALLEST_API_KEY: "any" });
+    return { emulator, ask };
+  }
+
+  /** Leaves an answer after its first read, and waits until the provider knows. */
+  async function leave({ ledger }: ReturnType<typeof createEmulator>, { body }: Response) {
+    const reader = (body as ReadableStream<Uint8Array>).getReader();
+    await reader.read();
+    await reader.cancel();
+    while (ledger.open > 0) await new Promise(setImmediate);
+    assert.equal(ledger.records.at(-1)?.aborted, true);
+  }
+
+  it("a Hono route serves useChat's protocol, and a reader who leaves ends the provider's work", async (context) => {
+    const { emulator, ask } = await routed(context, "/api/chat");
+    const response = await ask({ messages: question("Echo: Hello there.") });
     assert.equal(response.headers.get("x-vercel-ai-ui-message-stream"), "v1");
     const text = await response.text();
     assert.match(text, /"type":"text-delta"/);
     assert.match(text, /data: \[DONE\]\n\n$/);
+    await leave(emulator, await ask({ messages: question("Write 300 words") }));
+  });
 
-    const leaving = await ask("Write 300 words");
-    const reader = (leaving.body as ReadableStream<Uint8Array>).getReader();
-    await reader.read();
-    await reader.cancel();
-    while (emulator.ledger.open > 0) await new Promise(setImmediate);
-    assert.equal(emulator.ledger.records[1]?.aborted, true);
+  it("the other Hono route serves AG-UI's events, and a reader who leaves ends the provider's work", async (context) => {
+    const { emulator, ask } = await routed(context, "/api/ag-ui");
+    const run = (content: unknown) =>
+      ask({ threadId: "t1", runId: "r1", messages: [{ id: "1", role: "user", content }] });
+    const response = await run([{ type: "text", text: "Echo: Hello there." }]);
+    assert.match(response.headers.get("content-type") ?? "", /^text\/event-stream/);
+    const events = [...(await response.text()).matchAll(/^data: (.*)\n\n/gm)].map(([, data = ""]) =>
+      EventSchema.parse(JSON.parse(data)),
+    );
+    assert.deepEqual(
+      [events[0], events.at(-1)].map((event) => event && [event.type, "threadId" in event && event.threadId]),
+      [
+        ["RUN_STARTED", "t1"],
+        ["RUN_FINISHED", "t1"],
+      ],
+    );
+    const text = events.map((event) => (event.type === "TEXT_MESSAGE_CONTENT" ? event.delta : "")).join("");
+    assert.equal(text, "Hello there.");
+    assert.equal((await ask({ messages: [] })).status, 400);
+    await leave(emulator, await run("Write 300 words"));
   });
 
   it("a component in React shows frames, and stops", async () => {
