@@ -37,7 +37,7 @@ export type AGUIEvent =
     }
   | { type: "RUN_ERROR"; message: string; code: string; usage?: AGUITokenUsage[] };
 
-/** Names of what is told; made up where they are left out. */
+/** The ids of the thread and of the run; made up where they are left out. */
 export interface AGUIOptions {
   threadId?: string;
   runId?: string;

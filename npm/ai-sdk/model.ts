@@ -31,7 +31,7 @@ export interface Shared {
 /** Chat completions answer under this path. */
 const PATH = "/chat/completions";
 
-/** Before how many events it is asked what the server calls the answer. Some servers never say. */
+/** Before how many events `stream.head` is read, for the answer's id and model. Some servers never name them. */
 const MOST_LOOKS = 8;
 
 export class ChatwireLanguageModel implements LanguageModel {
@@ -121,7 +121,7 @@ export class ChatwireLanguageModel implements LanguageModel {
       let told = "";
       const tell = (answer: Parameters<typeof responseOf>[0]) => {
         const response = responseOf(answer);
-        // Again at the end, where more of it is known.
+        // Told again at the end only where more of the response is known by then.
         if (told === JSON.stringify(response)) return;
         told = JSON.stringify(response);
         put({ type: "response-metadata", ...response });

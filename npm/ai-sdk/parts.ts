@@ -47,7 +47,7 @@ export function turnMetadata(outcome: Outcome): { providerMetadata?: ProviderMet
   return metadata(message ? { message } : {});
 }
 
-/** Where the answer says that it comes from: `citations` beside it, and `annotations` of its message. */
+/** The sources that an answer names: `citations` of the completion, and `annotations` of its message. */
 export function sourcesOf({ completion }: Outcome): Extract<Content, { type: "source" }>[] {
   const { citations } = (completion ?? {}) as { citations?: unknown };
   const { annotations } = (completion?.choices[0]?.message ?? {}) as { annotations?: unknown };
@@ -110,7 +110,7 @@ export class Parts {
   end(outcome: Outcome, format: string, url: string, body: unknown): void {
     const calls = toolCallsOf(outcome);
     const turn = turnMetadata(outcome);
-    // Once is enough: with the text, or else with the first call.
+    // The turn's own metadata is put once: with the text, or else with the first call.
     const isText = this.#open?.type === "text";
     this.#close(isText ? turn : {});
     calls.forEach((call, at) => {

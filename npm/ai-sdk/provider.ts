@@ -26,9 +26,9 @@ export interface ChatwireProvider {
   languageModel(modelId?: string): LanguageModel;
   /** The same as `languageModel`. */
   chat(modelId?: string): LanguageModel;
-  /** @throws a `NoSuchModelError`: chat completions have none */
+  /** @throws a `NoSuchModelError`: chat completions have no embeddings */
   embeddingModel(modelId: string): never;
-  /** @throws a `NoSuchModelError`: chat completions have none */
+  /** @throws a `NoSuchModelError`: chat completions have no models for images */
   imageModel(modelId: string): never;
   readonly specificationVersion: "v4";
   /** The client behind it, for its totals and whatever else the AI SDK has no word for. */

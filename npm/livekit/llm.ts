@@ -1,7 +1,7 @@
 /**
  * A language model of `@livekit/agents`, behind a chatwire client.
  */
-// As a whole, so that a version without one of these names is told by its number, not by a missing export.
+// Imported as a whole: of a version that lacks one of these names, the error then says the version, not the missing export.
 import * as agents from "@livekit/agents";
 import {
   type ChatCompletionCreateParamsBase,
@@ -16,7 +16,7 @@ import { livekitError } from "./errors.ts";
 
 /** The version of `@livekit/agents` that this is written for. */
 const MAJOR = "1";
-// Before the first class of another version is extended.
+// The check runs before a class of another version is extended.
 mustBeOurMajor();
 
 /** Options of the language model. */
@@ -25,7 +25,7 @@ export interface LLMOptions {
   client: Chatwire | ClientOptions;
   /** The model's name. */
   model: string;
-  /** Parameters of every request, such as `temperature`. Those of one call (`extraKwargs`) come before them. */
+  /** Parameters of every request, such as `temperature`. Those of one call (`extraKwargs`) win over them. */
   params?: Partial<ChatCompletionCreateParamsBase>;
   /**
    * Gives the text in whole sentences, each as soon as it is complete, cut as for `sentences` of a stream; `false` gives each piece
@@ -139,7 +139,7 @@ class Answer extends agents.llm.LLMStream {
     const asked = this.#client.chat.completions.create(params, this.#requestOptions(signal));
     const { data: stream, request_id } = await asked.withResponse();
     const spoken = sentences === false ? "text" : "sentence";
-    // LiveKit writes it into its traces, to be found in the provider's logs.
+    // LiveKit writes this id into its traces, and the provider into its logs.
     const id = request_id ?? crypto.randomUUID();
     for await (const event of stream.events) {
       if (event.choice !== 0) continue;
