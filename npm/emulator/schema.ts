@@ -36,7 +36,7 @@ export function mentionsIn(message: string): Mentions {
 
 /** A value that fits `schema`; `nth` chooses among several mentioned names. */
 export function valueFor(schema: Schema, mentions: Mentions, nth = 0): unknown {
-  return make(schema, "", nth, { said: mentions, root: schema, budget: 1000 });
+  return make(schema, "", nth, { said: mentions, root: schema, budget: 1000, open: ["#"] });
 }
 
 interface Making {
@@ -44,13 +44,20 @@ interface Making {
   root: Schema;
   /** How many more values may be made: a schema may refer to itself. */
   budget: number;
+  /** The references that the value being made lies within: a list of the same, or a choice of it, ends there. */
+  open: readonly string[];
 }
 
 /** Schemas come from the caller and may hold anything, so every keyword is looked at before it is believed. */
 function make(schema: unknown, name: string, nth: number, making: Making): unknown {
   if (!isSchema(schema) || making.budget-- <= 0) return null;
   const { said, root } = making;
-  if (typeof schema.$ref === "string") return make(resolve(schema.$ref, root), name, nth, making);
+  if (typeof schema.$ref === "string") {
+    const within = { ...making, open: [...making.open, schema.$ref] };
+    const value = make(resolve(schema.$ref, root), name, nth, within);
+    making.budget = within.budget;
+    return value;
+  }
   if (schema.const !== undefined) return schema.const;
   if (Array.isArray(schema.enum)) {
     const spoken = said.message.toLowerCase();
@@ -58,13 +65,12 @@ function make(schema: unknown, name: string, nth: number, making: Making): unkno
   }
   if (Array.isArray(schema.allOf)) return make(merge(schema), name, nth, making);
   const branches = schema.anyOf ?? schema.oneOf;
-  if (Array.isArray(branches))
-    return make(
-      branches.find((each) => each?.type !== "null"),
-      name,
-      nth,
-      making,
-    );
+  if (Array.isArray(branches)) {
+    const values = branches.filter((each) => each?.type !== "null");
+    const branch =
+      values.find((each) => !isOpen(each, making)) ?? (values.length < branches.length ? { type: "null" } : values[0]);
+    return make(branch, name, nth, making);
+  }
 
   const types = [schema.type].flat();
   switch (types.find((type) => type !== "null") ?? (schema.properties ? "object" : undefined)) {
@@ -108,8 +114,14 @@ function isMentioned(key: string, schema: Schema, message: string): boolean {
 function makeArray(schema: Schema, name: string, nth: number, making: Making): unknown[] {
   const { items, minItems } = schema;
   const named = isSchema(items) && items.type === "string" && !items.enum ? making.said.names.length : 0;
-  const length = Math.min(Math.max(Number(minItems) || 1, named), 100);
+  const least = Number(minItems) || (isOpen(items, making) ? 0 : 1);
+  const length = Math.min(Math.max(least, named), 100);
   return Array.from({ length }, (_, index) => make(items ?? {}, name, named > 0 ? index : nth, making));
+}
+
+/** A value of this schema would lie within one of the same. */
+function isOpen(schema: unknown, { open }: Making): boolean {
+  return isSchema(schema) && typeof schema.$ref === "string" && open.includes(schema.$ref);
 }
 
 function makeNumber({ type, minimum, maximum }: Schema, wanted: unknown): number {

@@ -208,6 +208,31 @@ test("arguments follow the schema", () => {
     ],
     [{ type: "string", maxLength: 3 }, "Jai"],
     [{ $ref: "#", type: "object" }, null],
+    // A schema that contains itself: the lists and the choices of it end.
+    [
+      {
+        properties: {
+          a: { const: 1 },
+          more: { type: "array", items: { $ref: "#" } },
+          next: { anyOf: [{ $ref: "#" }, { type: "null" }] },
+        },
+        required: ["a", "more", "next"],
+      },
+      { a: 1, more: [], next: null },
+    ],
+    [
+      {
+        $ref: "#/$defs/n",
+        $defs: {
+          n: {
+            type: "object",
+            properties: { more: { type: "array", items: { $ref: "#/$defs/n" } } },
+            required: ["more"],
+          },
+        },
+      },
+      { more: [] },
+    ],
   ];
   for (const [schema, value] of cases) assert.deepEqual(valueFor(schema, said), value);
 });
