@@ -20,9 +20,10 @@ export interface ServerSentEvent {
  * ```
  */
 export class Stream<Item> implements AsyncIterable<Item> {
+  /** Starts the reading. Instrumentation puts its own in place, as it does with `openai`'s. */
+  private iterator: () => AsyncIterator<Item>;
   /** Aborts the request. */
   controller: AbortController;
-  readonly #iterator: () => AsyncIterator<Item>;
   readonly #outcome: (() => Promise<Outcome>) | undefined;
 
   /**
@@ -30,7 +31,7 @@ export class Stream<Item> implements AsyncIterable<Item> {
    * @param outcome tells how it ended, where that is known
    */
   constructor(iterator: () => AsyncIterator<Item>, controller: AbortController, outcome?: () => Promise<Outcome>) {
-    this.#iterator = iterator;
+    this.iterator = iterator;
     this.controller = controller;
     this.#outcome = outcome;
   }
@@ -52,7 +53,7 @@ export class Stream<Item> implements AsyncIterable<Item> {
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Item> {
-    return this.#iterator();
+    return this.iterator();
   }
 
   /**
@@ -66,7 +67,7 @@ export class Stream<Item> implements AsyncIterable<Item> {
 
   /** Two streams of one, each read at its own pace: what the slower one has not read yet is kept. */
   tee(): [Stream<Item>, Stream<Item>] {
-    const source = this.#iterator();
+    const source = this.iterator();
     const queues: Promise<IteratorResult<Item>>[][] = [[], []];
     const left = new Set<number>();
     const branch = (own: number) => () => ({
@@ -90,7 +91,7 @@ export class Stream<Item> implements AsyncIterable<Item> {
 
   /** The items as newline-separated JSON, for `fromReadableStream` on the other side. */
   toReadableStream(): ReadableStream<Uint8Array> {
-    return linesOf(this.#iterator, this.controller);
+    return linesOf(() => this.iterator(), this.controller);
   }
 }
 
@@ -124,7 +125,7 @@ export function linesOf<Item>(
 /** An iterator that can be had once. */
 export function once<Item>(start: () => AsyncIterator<Item>): () => AsyncIterator<Item> {
   let isTaken = false;
-  return () => {
+  const iterator = () => {
     if (isTaken) {
       return failing(
         new OpenAIError("Cannot iterate over a consumed stream, use `.tee()` to split the stream."),
@@ -133,6 +134,7 @@ export function once<Item>(start: () => AsyncIterator<Item>): () => AsyncIterato
     isTaken = true;
     return start();
   };
+  return iterator;
 }
 
 /** The items, which can be left before they are begun and while one is waited for: generators know neither. */

@@ -331,6 +331,25 @@ export const habits: Programs = {
       print(typeof OpenAI[name], typeof OpenAI[name]?.prototype[name === "Images" ? "generate" : "create"]);
     }
   },
+  "an iterator that instrumentation puts into a stream": async ({ client, answers, print }) => {
+    answers(streams("Hi", "there"));
+    const stream = await client().chat.completions.create({ model, messages, stream: true });
+    const patched = stream as unknown as { iterator: () => AsyncIterator<{ id: string }> };
+    const { iterator } = patched;
+    let seen = 0;
+    patched.iterator = function (this: unknown) {
+      const items = iterator.call(this);
+      const next = async () => {
+        const item = await items.next();
+        if (!item.done) seen++;
+        return item;
+      };
+      return { ...items, next };
+    };
+    let read = 0;
+    for await (const _ of stream) read++;
+    print(Object.keys(stream), read > 0, seen === read);
+  },
   "two clients side by side": async ({ client, answers }) => {
     answers(says("Hi"));
     const [one, other] = [client({ apiKey: "one" }), client({ apiKey: "other", organization: "org" })];
