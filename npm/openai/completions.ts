@@ -185,19 +185,19 @@ export class Completions extends Resource {
 
   /** Lets the model use tools: calls them, tells it what they gave, and goes on until it answers. */
   runTools<ToolContext, ParsedT = null>(
-    body: runnable.ChatCompletionToolRunnerParamsWithContext<runnable.BaseFunctionsArgs, ToolContext>,
+    body: runnable.RunBodyWithContext<params.ChatCompletionCreateParamsNonStreaming, ToolContext>,
     options?: RunnerOptions,
   ): ChatCompletionRunner<ParsedT>;
   runTools<ToolContext, ParsedT = null>(
-    body: runnable.ChatCompletionStreamingToolRunnerParamsWithContext<runnable.BaseFunctionsArgs, ToolContext>,
+    body: runnable.RunBodyWithContext<params.ChatCompletionCreateParamsStreaming, ToolContext>,
     options?: RunnerOptions,
   ): ChatCompletionStreamingRunner<ParsedT>;
   runTools<
-    Params extends runnable.ChatCompletionToolRunnerParamsWithoutContext,
+    Params extends runnable.RunBody<params.ChatCompletionCreateParamsNonStreaming>,
     ParsedT = ExtractParsedContentFromParams<Params>,
   >(body: Params, options?: RunnerOptions): ChatCompletionRunner<ParsedT>;
   runTools<
-    Params extends runnable.ChatCompletionStreamingToolRunnerParamsWithoutContext,
+    Params extends runnable.RunBody<params.ChatCompletionCreateParamsStreaming>,
     ParsedT = ExtractParsedContentFromParams<Params>,
   >(body: Params, options?: RunnerOptions): ChatCompletionStreamingRunner<ParsedT>;
   runTools(

@@ -1,14 +1,29 @@
 /**
  * Tools with what they do, as `runTools` of the `openai` package takes them, and its parameters. Types, and two small tests.
  */
-import type { ChatCompletionStreamingRunner } from "./chat-stream.ts";
 import type { ChatCompletionCreateParamsNonStreaming, ChatCompletionCreateParamsStreaming } from "./params.ts";
-import type { ChatCompletionRunner } from "./runner.ts";
+import type { AbstractChatCompletionRunner, AbstractChatCompletionRunnerEvents as RunEvents } from "./runner.ts";
 import type { ChatCompletionFunctionTool } from "./shapes.ts";
 
 type Awaitable<T> = T | Promise<T>;
-// A method's argument: runners of any kind of answer fit.
-type AnyRunner = ChatCompletionRunner<unknown> | ChatCompletionStreamingRunner<unknown>;
+/** Arguments as `JSON.parse` gives them, for functions whose arguments nothing else tells. */
+type FromJSON = ReturnType<JSON["parse"]>;
+
+type Listened = "on" | "once" | "off";
+type PublicPart = Exclude<keyof AbstractChatCompletionRunner<RunEvents, unknown>, Listened | `_${string}`>;
+
+/**
+ * The run as a tool's function is given it: all that both kinds of runner have, and no private field, so that a runner of another
+ * package of the same shape fits too.
+ */
+export interface GivenRunner extends Pick<AbstractChatCompletionRunner<RunEvents, unknown>, PublicPart> {
+  /** Adds a listener. */
+  on<Event extends keyof RunEvents>(event: Event, listener: RunEvents[Event]): this;
+  /** Adds a listener for the next time only. */
+  once<Event extends keyof RunEvents>(event: Event, listener: RunEvents[Event]): this;
+  /** Removes a listener once. */
+  off<Event extends keyof RunEvents>(event: Event, listener: RunEvents[Event]): this;
+}
 
 /** The members of any tool's function beside the function itself. */
 interface Described {
@@ -23,13 +38,14 @@ interface Described {
 
 /** A function that takes its arguments as `parse` made them. */
 export interface RunnableFunctionWithParse<Args extends object, ToolContext = unknown> extends Described {
-  function: (args: Args, runner: AnyRunner, toolContext: ToolContext) => Awaitable<unknown>;
+  // Methods, here and below, so that functions fit that say more exactly what they take.
+  function(args: Args, runner: GivenRunner, toolContext: ToolContext): Awaitable<unknown>;
   parse: (input: string) => Awaitable<Args>;
 }
 
 /** A function that takes its arguments as the text the model wrote. */
 export interface RunnableFunctionWithoutParse<ToolContext = unknown> extends Described {
-  function: (args: string, runner: AnyRunner, toolContext: ToolContext) => Awaitable<unknown>;
+  function(args: string, runner: GivenRunner, toolContext: ToolContext): Awaitable<unknown>;
   parse?: undefined;
 }
 
@@ -63,8 +79,7 @@ export type RunnableToolFunction<Args extends object | string, ToolContext = unk
 export interface RunnableToolFunctionWithContext<ToolContext> {
   type: "function";
   function: Described & {
-    // Methods, so that functions of any one argument fit.
-    function(args: never, runner: AnyRunner, toolContext: ToolContext): Awaitable<unknown>;
+    function(args: FromJSON, runner: GivenRunner, toolContext: ToolContext): Awaitable<unknown>;
     parse?(input: string): Awaitable<unknown>;
   };
 }
@@ -73,71 +88,95 @@ export interface RunnableToolFunctionWithContext<ToolContext> {
 export type BaseFunctionsArgs = readonly (object | string)[];
 
 /** Functions by what they take. */
-export type RunnableFunctions<FunctionsArgs extends BaseFunctionsArgs, ToolContext = unknown> = {
-  [Index in keyof FunctionsArgs]: FunctionsArgs[Index] extends object | string
-    ? RunnableFunction<FunctionsArgs[Index], ToolContext>
-    : FunctionsArgs[Index];
-};
+export type RunnableFunctions<FunctionsArgs extends BaseFunctionsArgs, ToolContext = unknown> = [unknown[]] extends [
+  FunctionsArgs,
+]
+  ? readonly RunnableFunction<FromJSON, ToolContext>[]
+  : {
+      [Index in keyof FunctionsArgs]: FunctionsArgs[Index] extends object | string
+        ? RunnableFunction<FunctionsArgs[Index], ToolContext>
+        : FunctionsArgs[Index];
+    };
 
 /** Tools by what their functions take. */
-export type RunnableTools<FunctionsArgs extends BaseFunctionsArgs, ToolContext = unknown> = {
-  [Index in keyof FunctionsArgs]: FunctionsArgs[Index] extends object | string
-    ? RunnableToolFunction<FunctionsArgs[Index], ToolContext>
-    : FunctionsArgs[Index];
-};
+export type RunnableTools<FunctionsArgs extends BaseFunctionsArgs, ToolContext = unknown> = [unknown[]] extends [
+  FunctionsArgs,
+]
+  ? readonly RunnableToolFunction<FromJSON, ToolContext>[]
+  : {
+      [Index in keyof FunctionsArgs]: FunctionsArgs[Index] extends object | string
+        ? RunnableToolFunction<FunctionsArgs[Index], ToolContext>
+        : FunctionsArgs[Index];
+    };
 
 /** A tool, whichever way it was made. */
 export type AnyTool<ToolContext = unknown> = RunnableToolFunctionWithContext<ToolContext> | MadeTool;
 
 /** A tool of `zodFunction` or its like, of any arguments. */
 export interface MadeTool extends ChatCompletionFunctionTool {
+  /** For the compiler only, as the next two. */
+  __arguments: unknown;
+  __name: FromJSON;
+  __hasFunction: true;
   $brand: "auto-parseable-tool";
-  $callback: ((args: never) => unknown) | undefined;
+  $callback: ((args: FromJSON) => unknown) | undefined;
   $parseRaw(args: string): unknown;
 }
 
 type WithoutTools<Params> = Omit<Params, "tools">;
 
+interface WithContext<Tools, ToolContext> {
+  tools: Tools;
+  /** Given to each function; never sent. */
+  toolContext: ToolContext;
+}
+
+interface WithoutContext<Tools> {
+  tools: Tools;
+  toolContext?: never;
+}
+
+/** Tools of one kind or the other. */
+type Tools<Args extends BaseFunctionsArgs, ToolContext = unknown> = RunnableTools<Args, ToolContext> | MadeTool[];
+
+/** What `runTools` takes: tools of both kinds may stand in one list. */
+export type RunBody<Params> = WithoutTools<Params> & { tools: readonly AnyTool[]; toolContext?: undefined };
+
+/** The same with a context. */
+export type RunBodyWithContext<Params, ToolContext> = WithoutTools<Params> &
+  WithContext<readonly AnyTool<ToolContext>[], ToolContext>;
+
 /** Parameters of a run without a context. */
-export type ChatCompletionToolRunnerParamsWithoutContext<_Args extends BaseFunctionsArgs = BaseFunctionsArgs> =
-  WithoutTools<ChatCompletionCreateParamsNonStreaming> & { tools: readonly AnyTool[]; toolContext?: undefined };
+export type ChatCompletionToolRunnerParamsWithoutContext<Args extends BaseFunctionsArgs> =
+  WithoutTools<ChatCompletionCreateParamsNonStreaming> & WithoutContext<Tools<Args>>;
 
 /** Parameters of a run whose tools are given a context. */
 export type ChatCompletionToolRunnerParamsWithContext<
-  _Args extends BaseFunctionsArgs = BaseFunctionsArgs,
-  ToolContext = unknown,
-> = WithoutTools<ChatCompletionCreateParamsNonStreaming> & {
-  tools: readonly AnyTool<ToolContext>[];
-  /** Given to each function; never sent. */
-  toolContext: ToolContext;
-};
+  Args extends BaseFunctionsArgs,
+  ToolContext,
+> = WithoutTools<ChatCompletionCreateParamsNonStreaming> & WithContext<Tools<Args, ToolContext>, ToolContext>;
 
 /** Parameters of a run. */
-export type ChatCompletionToolRunnerParams<Args extends BaseFunctionsArgs = BaseFunctionsArgs, ToolContext = never> = [
+export type ChatCompletionToolRunnerParams<Args extends BaseFunctionsArgs, ToolContext = never> = [
   ToolContext,
 ] extends [never]
   ? ChatCompletionToolRunnerParamsWithoutContext<Args>
   : ChatCompletionToolRunnerParamsWithContext<Args, ToolContext>;
 
 /** Parameters of a streaming run without a context. */
-export type ChatCompletionStreamingToolRunnerParamsWithoutContext<_Args extends BaseFunctionsArgs = BaseFunctionsArgs> =
-  WithoutTools<ChatCompletionCreateParamsStreaming> & { tools: readonly AnyTool[]; toolContext?: undefined };
+export type ChatCompletionStreamingToolRunnerParamsWithoutContext<Args extends BaseFunctionsArgs> =
+  WithoutTools<ChatCompletionCreateParamsStreaming> & WithoutContext<Tools<Args>>;
 
 /** Parameters of a streaming run whose tools are given a context. */
 export type ChatCompletionStreamingToolRunnerParamsWithContext<
-  _Args extends BaseFunctionsArgs = BaseFunctionsArgs,
-  ToolContext = unknown,
-> = WithoutTools<ChatCompletionCreateParamsStreaming> & {
-  tools: readonly AnyTool<ToolContext>[];
-  /** Given to each function; never sent. */
-  toolContext: ToolContext;
-};
+  Args extends BaseFunctionsArgs,
+  ToolContext,
+> = WithoutTools<ChatCompletionCreateParamsStreaming> & WithContext<Tools<Args, ToolContext>, ToolContext>;
 
 /** Parameters of a streaming run. */
-export type ChatCompletionStreamingToolRunnerParams<
-  Args extends BaseFunctionsArgs = BaseFunctionsArgs,
-  ToolContext = never,
-> = [ToolContext] extends [never]
+export type ChatCompletionStreamingToolRunnerParams<Args extends BaseFunctionsArgs, ToolContext = never> = [
+  ToolContext,
+] extends [never]
   ? ChatCompletionStreamingToolRunnerParamsWithoutContext<Args>
   : ChatCompletionStreamingToolRunnerParamsWithContext<Args, ToolContext>;
 

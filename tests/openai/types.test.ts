@@ -27,8 +27,6 @@ const CHAT =
 /** Types that are not of chat: pages of other lists, files, the format of the Responses API. */
 const ELSEWHERE =
   /^((Conversation|Next)Cursor|Token)Page|^(Uploadable|StreamingFile|StreamingFileInput|ToFileInput|AutoParseableTextFormat)$/;
-/** Types of functions that are given a runner, a class: see docs/from-openai.md, "fields of the classes". */
-const WITH_CLASS = /^Runnable(Tool)?Function|^Runnable(Functions|Tools)$|ToolRunnerParams/;
 
 const last = (name: string) => name.split(".").at(-1) as string;
 
@@ -40,7 +38,7 @@ function lineOf({ name, arguments: taken, isClass }: TypeName, at: number): stri
   // Private fields keep one class from being another. Its public members are there.
   if (isClass)
     return `is<Fits<Exclude<keyof ${theirs}${args}, "buildRequest" | "fetchWithTimeout" | \`_${"$"}{string}\`>, keyof ${ours}${args}>>();`;
-  if (WITH_CLASS.test(last(name)) || last(name).endsWith("Page")) return `is<Fits<${ours}${args}, unknown>>();`;
+  if (last(name).endsWith("Page")) return `is<Fits<${ours}${args}, unknown>>();`;
   return `is<Fits<${ours}${args}, ${theirs}${args}>>(), is<Fits<${theirs}${args}, ${ours}${args}>>();`;
 }
 
