@@ -20,7 +20,8 @@ export type EventParameters<Events, Name extends keyof Events> = Events[Name] ex
   : never;
 
 /** The same as one value: nothing, the only argument, or all of them. */
-type EventValue<Args extends unknown[]> = Args extends [] ? undefined : Args extends [infer One] ? One : Args;
+// biome-ignore lint/suspicious/noConfusingVoidType: as in openai, whose runners fit ours
+export type EventValue<Args extends unknown[]> = Args extends [] ? void : Args extends [infer One] ? One : Args;
 
 /** How many events an iterator holds for a reader who does not come. */
 const MAX_HELD = 65_536;

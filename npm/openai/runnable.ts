@@ -1,6 +1,7 @@
 /**
  * Tools with what they do, as `runTools` of the `openai` package takes them, and its parameters. Types, and two small tests.
  */
+import type { EventValue } from "./emitter.ts";
 import type { ChatCompletionCreateParamsNonStreaming, ChatCompletionCreateParamsStreaming } from "./params.ts";
 import type { AbstractChatCompletionRunner, AbstractChatCompletionRunnerEvents as RunEvents } from "./runner.ts";
 import type { ChatCompletionFunctionTool } from "./shapes.ts";
@@ -9,8 +10,17 @@ type Awaitable<T> = T | Promise<T>;
 /** Arguments as `JSON.parse` gives them, for functions whose arguments nothing else tells. */
 type FromJSON = ReturnType<JSON["parse"]>;
 
-type Listened = "on" | "once" | "off";
+type Listened = "on" | "once" | "off" | "emitted" | "events";
 type PublicPart = Exclude<keyof AbstractChatCompletionRunner<RunEvents, unknown>, Listened | `_${string}`>;
+
+/** One signature for each event: a generic one would fit no other package's. */
+type ForEach<Signatures> = (Signatures extends unknown ? (one: Signatures) => void : never) extends (
+  all: infer All,
+) => void
+  ? All
+  : never;
+type Emitted = { [Event in keyof RunEvents]: (event: Event) => Promise<EventValue<Parameters<RunEvents[Event]>>> };
+type EventsOf = { [Event in keyof RunEvents]: (event: Event) => AsyncIterableIterator<Parameters<RunEvents[Event]>> };
 
 /**
  * The run as a tool's function is given it: all that both kinds of runner have, and no private field, so that a runner of another
@@ -23,6 +33,10 @@ export interface GivenRunner extends Pick<AbstractChatCompletionRunner<RunEvents
   once<Event extends keyof RunEvents>(event: Event, listener: RunEvents[Event]): this;
   /** Removes a listener once. */
   off<Event extends keyof RunEvents>(event: Event, listener: RunEvents[Event]): this;
+  /** The next such event as a promise. */
+  emitted: ForEach<Emitted[keyof RunEvents]>;
+  /** Each such event, in a loop. */
+  events: ForEach<EventsOf[keyof RunEvents]>;
 }
 
 /** The members of any tool's function beside the function itself. */

@@ -49,8 +49,9 @@ export async function outputOf(args: string[], settings: { azure?: boolean } = {
     said
       .replace(/"?created"?: ?\d+/g, "created: 0")
       .replaceAll(`127.0.0.1:${port}`, "SERVER")
-      // docs/from-openai.md, "console.log of a stream".
+      // docs/from-openai.md, "`console.log` of a stream".
       .replace("[AsyncGeneratorFunction: iterator]", "[Function: iterator]")
+      .replace(/,\n {2}Symbol\(Symbol\.asyncIterator\): \[AsyncGeneratorFunction: \w+\]/, "")
   );
 }
 
