@@ -9,7 +9,14 @@ import { type ChatEvent, ChatStream, type Outcome, type ToolRun, type ToolRunEve
 export interface AGUITokenUsage {
   inputTokens: number;
   outputTokens: number;
+  /** The sum of both. */
   totalTokens: number;
+  /** A part of `inputTokens`. */
+  cachedInputTokens?: number;
+  /** A part of `inputTokens`. */
+  cacheWriteInputTokens?: number;
+  /** A part of `outputTokens`. */
+  reasoningTokens?: number;
   model?: string;
 }
 
@@ -78,15 +85,17 @@ async function* eventsOf(
   yield { type: "RUN_STARTED", threadId, runId };
   const messages = new Messages(runId);
   const answered = new Set<string>();
+  let results = 0;
   try {
     for await (const event of { [Symbol.asyncIterator]: () => events }) {
       if (event.type === "tool_result") {
         yield* messages.close();
-        answered.add(event.id);
+        const toolCallId = messages.idOf(event);
+        answered.add(toolCallId);
         yield {
           type: "TOOL_CALL_RESULT",
-          messageId: `${runId}-result-${answered.size}`,
-          toolCallId: event.id,
+          messageId: `${runId}-result-${++results}`,
+          toolCallId,
           content: event.content,
           role: "tool",
         };
@@ -96,7 +105,7 @@ async function* eventsOf(
     // The outcome says why.
   }
   const outcome: Outcome = await source.outcome();
-  yield* messages.close();
+  yield* messages.end();
   const usage = usageOf(outcome);
   const { status } = outcome;
   if (status === "truncated" || status === "stalled" || status === "error") {
@@ -104,7 +113,9 @@ async function* eventsOf(
     yield { type: "RUN_ERROR", message: outcome.error.message, code, ...usage };
     return;
   }
-  const pending = outcome.toolCalls.filter(({ id, complete }) => complete && !answered.has(id)).map(({ id }) => id);
+  const pending = outcome.toolCalls
+    .flatMap(({ id, complete }) => (complete ? [messages.idOf({ id })] : []))
+    .filter((id) => !answered.has(id));
   yield {
     type: "RUN_FINISHED",
     threadId,
@@ -119,24 +130,57 @@ async function* eventsOf(
 
 function usageOf({ usage, completion }: Outcome): { usage?: AGUITokenUsage[] } {
   if (!usage) return {};
-  const { prompt_tokens: inputTokens, completion_tokens: outputTokens, total_tokens: totalTokens } = usage;
-  return { usage: [{ inputTokens, outputTokens, totalTokens, ...(completion?.model && { model: completion.model }) }] };
+  const { prompt_tokens: inputTokens, completion_tokens: outputTokens } = usage;
+  const { cached_tokens: cached, cache_write_tokens: written } = usage.prompt_tokens_details ?? {};
+  const { reasoning_tokens: reasoned } = usage.completion_tokens_details ?? {};
+  const counts: AGUITokenUsage = {
+    inputTokens,
+    outputTokens,
+    totalTokens: inputTokens + outputTokens,
+    ...(cached && { cachedInputTokens: cached }),
+    ...(written && { cacheWriteInputTokens: written }),
+    ...(reasoned && { reasoningTokens: reasoned }),
+    ...(completion?.model && { model: completion.model }),
+  };
+  return { usage: [counts] };
 }
 
-/** Text and reasoning as messages of their own, one open at a time, and the arguments of calls as they come. */
+/**
+ * Text and reasoning as messages of their own, one open at a time, and the arguments of calls as they come.
+ *
+ * Readers keep one call of an id, and one message of the calls that have the same parent. So the calls of a step have one parent, and
+ * an id that a server gave in an earlier step already is told with the step's number after it.
+ */
 class Messages {
   readonly #runId: string;
   #count = 0;
   #open: { type: "text" | "reasoning"; messageId: string } | undefined;
-  readonly #calls = new Map<string, string>();
+  #step = 0;
+  /** The message that the calls of this step belong to: the step's text, or one of their own. */
+  #parent: string | undefined;
+  /** The ids of this step's calls as they are told, by those of the server and by their indices. */
+  #ids = new Map<string | number, string>();
+  readonly #told = new Set<string>();
+  readonly #running = new Set<string>();
 
   constructor(runId: string) {
     this.#runId = runId;
   }
 
+  /** A call of the current step, by the id that readers know it by. */
+  idOf({ id }: { id: string }): string {
+    return this.#ids.get(id) ?? id;
+  }
+
   *take(event: ChatEvent & { step?: number }): Generator<AGUIEvent> {
     if (event.choice !== 0) return;
-    const step = event.step ?? 0;
+    const { step = 0 } = event;
+    if (step !== this.#step) {
+      yield* this.end();
+      this.#step = step;
+      this.#parent = undefined;
+      this.#ids = new Map();
+    }
     switch (event.type) {
       case "text":
       case "refusal":
@@ -146,21 +190,29 @@ class Messages {
         yield* this.#say("reasoning", event.text);
         break;
       case "tool_call.start": {
-        const parent = this.#open?.type === "text" ? { parentMessageId: this.#open.messageId } : {};
         yield* this.close();
-        this.#calls.set(`${step}.${event.index}`, event.id);
-        yield { type: "TOOL_CALL_START", toolCallId: event.id, toolCallName: event.name, ...parent };
+        const toolCallId = this.#told.has(event.id) ? `${event.id}-${step}` : event.id;
+        this.#told.add(toolCallId);
+        this.#running.add(toolCallId);
+        this.#ids.set(event.id, toolCallId).set(event.index, toolCallId);
+        this.#parent ??= `${this.#runId}-calls-${this.#count++}`;
+        const parentMessageId = this.#parent;
+        yield { type: "TOOL_CALL_START", toolCallId, toolCallName: event.name, parentMessageId };
         break;
       }
       case "tool_call.delta": {
-        const toolCallId = this.#calls.get(`${step}.${event.index}`);
+        const toolCallId = this.#ids.get(event.index);
         if (toolCallId !== undefined) yield { type: "TOOL_CALL_ARGS", toolCallId, delta: event.arguments };
         break;
       }
       case "tool_call.done":
-        yield { type: "TOOL_CALL_END", toolCallId: event.id };
+        yield* this.#endCall(this.idOf(event));
         break;
     }
+  }
+
+  *#endCall(toolCallId: string): Generator<AGUIEvent> {
+    if (this.#running.delete(toolCallId)) yield { type: "TOOL_CALL_END", toolCallId };
   }
 
   *#say(type: "text" | "reasoning", delta: string): Generator<AGUIEvent> {
@@ -169,8 +221,10 @@ class Messages {
       yield* this.close();
       const messageId = `${this.#runId}-${type}-${this.#count++}`;
       this.#open = { type, messageId };
-      if (type === "text") yield { type: "TEXT_MESSAGE_START", messageId, role: "assistant" };
-      else {
+      if (type === "text") {
+        this.#parent ??= messageId;
+        yield { type: "TEXT_MESSAGE_START", messageId, role: "assistant" };
+      } else {
         yield { type: "REASONING_START", messageId };
         yield { type: "REASONING_MESSAGE_START", messageId, role: "reasoning" };
       }
@@ -179,6 +233,7 @@ class Messages {
     yield { type: type === "text" ? "TEXT_MESSAGE_CONTENT" : "REASONING_MESSAGE_CONTENT", messageId, delta };
   }
 
+  /** Ends the message that is open. */
   *close(): Generator<AGUIEvent> {
     if (!this.#open) return;
     const { type, messageId } = this.#open;
@@ -188,5 +243,11 @@ class Messages {
       yield { type: "REASONING_MESSAGE_END", messageId };
       yield { type: "REASONING_END", messageId };
     }
+  }
+
+  /** Ends all that is open, also calls whose arguments were cut short: no reader takes the end of a run before. */
+  *end(): Generator<AGUIEvent> {
+    yield* this.close();
+    for (const toolCallId of [...this.#running]) yield* this.#endCall(toolCallId);
   }
 }

@@ -18,20 +18,30 @@ const clientOf = (...parts: string[]) =>
   });
 
 /** All events of a source, each accepted by the schemas; starts and ends in pairs. */
-async function eventsOf(source: ChatStream | ToolRun): Promise<AGUIEvent[]> {
+async function eventsOf(source: ChatStream | ToolRun, see?: (event: AGUIEvent) => unknown): Promise<AGUIEvent[]> {
   const events: AGUIEvent[] = [];
   const open = new Set<string>();
+  const started = new Set<string>();
+  let over = false;
   for await (const event of toAGUI(source, { threadId: "t1", runId: "r1" })) {
     EventSchema.parse(event);
+    assert.ok(!over, `${event.type} after the end`);
+    over = /^RUN_(FINISHED|ERROR)$/.test(event.type);
+    // Readers take no end of a run before the ends of all that it started.
+    if (over) assert.deepEqual([...open], [], "what was started is ended");
     const id = "toolCallId" in event ? event.toolCallId : "messageId" in event ? event.messageId : "";
     const kind = event.type.replace(/_(START|CONTENT|ARGS|END)$/, "");
-    if (event.type.endsWith("_START")) open.add(kind + id);
-    else if (event.type.endsWith("_END")) assert.ok(open.delete(kind + id), `${event.type} without a start`);
+    if (event.type.endsWith("_START")) {
+      assert.ok(!started.has(kind + id), `${event.type} of an id that was there before`);
+      started.add(kind + id);
+      open.add(kind + id);
+    } else if (event.type.endsWith("_END")) assert.ok(open.delete(kind + id), `${event.type} without a start`);
     else if (/_(CONTENT|ARGS)$/.test(event.type))
       assert.ok(open.has(kind + id), `${event.type} outside of its message`);
     events.push(event);
+    see?.(event);
   }
-  assert.deepEqual([...open], [], "what was started is ended");
+  assert.ok(over, "the run has an end");
   return events;
 }
 
@@ -107,6 +117,90 @@ describe("toAGUI", () => {
       if (one.type === "TEXT_MESSAGE_CONTENT") break;
     await new Promise(setImmediate);
     assert.equal(other.cancelled, true);
+  });
+
+  const call = (index: number, id: string, input: string, name = "look") => ({
+    tool_calls: [{ index, id, type: "function", function: { name, arguments: input } }],
+  });
+  const of = <Type extends AGUIEvent["type"]>(events: readonly AGUIEvent[], type: Type) =>
+    events.filter((one): one is Extract<AGUIEvent, { type: Type }> => one.type === type);
+
+  it("ends a call that was cut short, however the answer ended, and leaves it to nobody", async () => {
+    const started = delta(call(0, "c1", '{"ci'));
+    for (const parts of [[started], [started, delta({}, "length"), DONE]]) {
+      const events = await eventsOf(clientOf(...parts).chat.completions.stream(hello));
+      assert.deepEqual(
+        of(events, "TOOL_CALL_END").map(({ toolCallId }) => toolCallId),
+        ["c1"],
+      );
+      const [finished] = of(events, "RUN_FINISHED");
+      if (finished) assert.deepEqual(finished.outcome, { type: "success" });
+    }
+    const served = serve([started], { after: "silence" });
+    const client = new Chatwire({ baseURL: "https://a.example/v1", fetch: async () => served.response });
+    const stream = client.chat.completions.stream(hello);
+    const events = eventsOf(stream, ({ type }) => type === "TOOL_CALL_ARGS" && stream.abort());
+    assert.deepEqual(types(await events).slice(-3), ["TOOL_CALL_ARGS", "TOOL_CALL_END", "RUN_FINISHED"]);
+  });
+
+  it("tells the calls of one turn under one message", async () => {
+    const calls = [delta(call(0, "c1", "{}")), delta(call(1, "c2", "{}")), delta({}, "tool_calls"), DONE];
+    for (const before of [[], [says("One moment.")], [says("One moment."), delta({ reasoning_content: "Hm." })]]) {
+      const events = await eventsOf(clientOf(...before, ...calls).chat.completions.stream(hello));
+      const parents = of(events, "TOOL_CALL_START").map(({ parentMessageId }) => parentMessageId);
+      assert.equal(parents.length, 2);
+      assert.ok(parents[0] !== undefined && parents[0] === parents[1], parents.join());
+      const [text] = of(events, "TEXT_MESSAGE_START");
+      if (text) assert.equal(parents[0], text.messageId);
+    }
+  });
+
+  it("tells calls apart that have the same id in two steps of a run", async () => {
+    const turns = [
+      [delta(call(0, "call_0", '{"a":1}')), delta({}, "tool_calls"), DONE],
+      [delta(call(0, "call_0", '{"a":2}')), delta(call(1, "call_1", "{}", "other")), delta({}, "tool_calls"), DONE],
+      [says("Done."), delta({}, "stop"), DONE],
+    ];
+    const fetch = async () => serve(turns.shift() ?? []).response;
+    const client = new Chatwire({ baseURL: "https://a.example/v1", apiKey: null, fetch });
+    const look = tool({ name: "look", execute: (input) => JSON.stringify(input) });
+    const other = tool({ name: "other", execute: () => "2" });
+    const events = await eventsOf(client.chat.completions.runTools({ ...hello, tools: [look, other] }));
+    const args = new Map(of(events, "TOOL_CALL_ARGS").map(({ toolCallId, delta }) => [toolCallId, delta]));
+    const results = of(events, "TOOL_CALL_RESULT");
+    assert.equal(args.size, 3);
+    assert.deepEqual(
+      results.map(({ toolCallId, content }) => [args.get(toolCallId), content]),
+      [
+        ['{"a":1}', '{"a":1}'],
+        ['{"a":2}', '{"a":2}'],
+        ["{}", "2"],
+      ],
+    );
+    assert.equal(new Set(results.map(({ messageId }) => messageId)).size, 3);
+    const [finished] = of(events, "RUN_FINISHED");
+    assert.deepEqual(finished?.outcome, { type: "success" });
+  });
+
+  it("counts tokens as AG-UI does: details are parts of the sums", async () => {
+    const usage = {
+      prompt_tokens: 10,
+      completion_tokens: 5,
+      total_tokens: 99,
+      prompt_tokens_details: { cached_tokens: 4, cache_write_tokens: 2 },
+      completion_tokens_details: { reasoning_tokens: 3 },
+    };
+    const client = clientOf(says("Hi"), delta({}, "stop"), event({ choices: [], usage }), DONE);
+    const [finished] = of(await eventsOf(client.chat.completions.stream(hello)), "RUN_FINISHED");
+    const [{ model: _, ...counts } = {}] = finished?.usage ?? [];
+    assert.deepEqual(counts, {
+      inputTokens: 10,
+      outputTokens: 5,
+      totalTokens: 15,
+      cachedInputTokens: 4,
+      cacheWriteInputTokens: 2,
+      reasoningTokens: 3,
+    });
   });
 
   it("tells a run with tools as one run", async () => {
