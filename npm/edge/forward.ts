@@ -19,6 +19,7 @@ export const DRAIN = 25_000;
 /** Milliseconds of silence after which a comment is sent: proxies and phones lose a connection that says nothing. */
 export const HEARTBEAT = 15_000;
 const NOTHING = new Uint8Array(0);
+const DONE = new TextEncoder().encode("data: [DONE]\n\n");
 /** A comment, which is no event. */
 export const COMMENT = new TextEncoder().encode(": keep-alive\n\n");
 
@@ -88,6 +89,8 @@ class Passing {
   #isGone = false;
   #isOver = false;
   #isStalled = false;
+  /** The answer has come, and the provider has neither said so nor closed it in time. */
+  #isKeptOpen = false;
   #reason: "closed" | "lost" | "aborted" = "closed";
   /** Milliseconds that a read may take, and when the one under way began. */
   #patience = Number.POSITIVE_INFINITY;
@@ -148,8 +151,11 @@ class Passing {
     this.#passage.signal.removeEventListener("abort", this.#onAbort);
     this.#firstToken?.free();
     this.#inlet?.cancel();
-    if (!this.#isGone && !wasOver) this.#finish(filter);
+    const isEnded = this.#decoder?.ended || filter?.isAnswered;
     const outcome = this.#decoder?.end(filter?.isAnswered && this.#reason === "lost" ? "closed" : this.#reason) ?? null;
+    // A body that was closed before the answer's end is no better than one that broke off: most clients cannot tell.
+    const isWhole = isEnded || (this.#reason === "closed" && outcome?.status !== "truncated");
+    if (!this.#isGone && !wasOver) this.#finish(filter, isWhole);
     return { outcome, asked: this.#asked, disconnected: this.#isGone, stalled: this.#isStalled };
   }
 
@@ -225,13 +231,15 @@ class Passing {
   }
 
   /** The words for a caller that is still connected. */
-  #finish(filter: EventFilter | undefined): void {
-    const rest = filter?.end();
+  #finish(filter: EventFilter | undefined, isWhole: boolean | undefined): void {
+    const last = filter?.end();
+    // Where the gateway ends the answer it says so, for callers who wait for that.
+    const rest = this.#isKeptOpen && last?.length === 0 ? DONE : last;
     if (rest && rest.length > 0) {
       this.#passage.passed?.(rest);
       void this.#outlet.pass(rest);
     }
-    if (this.#reason === "closed" || this.#decoder?.ended || filter?.isAnswered) this.#outlet.close();
+    if (isWhole) this.#outlet.close();
     else this.#outlet.fail(new TypeError("The provider ended its answer before it was complete."));
   }
 
@@ -265,8 +273,10 @@ class Passing {
     const wait = this.#readingSince === 0 ? this.#patience : this.#readingSince + this.#patience - performance.now();
     if (wait === Number.POSITIVE_INFINITY) this.#reading = undefined;
     else if (wait > 0) this.#reading = quietly(setTimeout(() => this.#watch(), wait));
-    else if (this.#passage.isStream && this.#patience <= LINGER) this.#inlet?.cancel();
-    else this.#stall();
+    else if (this.#passage.isStream && this.#patience <= LINGER) {
+      this.#isKeptOpen = !this.#decoder?.ended;
+      this.#inlet?.cancel();
+    } else this.#stall();
   }
 
   // ---- Writing -------------------------------------------------------------------------------------------------------

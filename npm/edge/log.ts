@@ -151,14 +151,16 @@ export class Log {
    * The stream of events fails if events are dropped before they are read, and at the end of a stream that is cut while it is read.
    * @param last what is said at the end
    * @param left is told that the reader left before the end
+   * @param isAnswer the reader knows of no kept streams: one that was cut before fails too
    */
   read(
     from: number,
     last: () => Uint8Array | undefined = () => undefined,
     left: () => void = () => {},
+    isAnswer = false,
   ): ReadableStream<Uint8Array> {
-    // The reader of one that was cut before is told so by a header.
-    const wasCut = this.isCut;
+    // The header of a resumption says that the stream was cut before.
+    const wasCut = this.isCut && !isAnswer;
     let next = from;
     let isLeft = false;
     let isEnding = false;

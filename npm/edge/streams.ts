@@ -144,7 +144,8 @@ export class ChatwireStreams {
     const digest = await digestOf(body);
     if (this.#entry) {
       const { caller, isChosen } = this.#entry;
-      if (isChosen && order.isChosen && caller === order.caller && digest === this.#entry.digest) return this.#read(0);
+      if (isChosen && order.isChosen && caller === order.caller && digest === this.#entry.digest)
+        return this.#read(0, true);
       throw new Problem(409, "stream_exists", "A stream with this id exists already. Use another id.");
     }
     const configuration = this.#configuration(order.gateway);
@@ -206,7 +207,7 @@ export class ChatwireStreams {
     if (!isStream) this.#log.close({ isCut: false });
     if (!isStream) return new Response(await response.arrayBuffer(), response);
     void this.#fill(entry, response.body as ReadableStream<Uint8Array>);
-    const answer = this.#read(0);
+    const answer = this.#read(0, true);
     const id = response.headers.get("x-upstream-request-id");
     if (id) answer.headers.set("x-upstream-request-id", id);
     return withLimits(answer, this.#leases);
@@ -229,7 +230,8 @@ export class ChatwireStreams {
     this.#log.close(entry);
   }
 
-  #read(from: number): Response {
+  /** @param isAnswer to a request for a completion, whose caller takes a body that is closed for a whole one */
+  #read(from: number, isAnswer = false): Response {
     if (Number.isNaN(from)) throw new Problem(400, "invalid_value", "last-event-id must be the number of an event.");
     if (from < this.#log.first) {
       throw new Problem(
@@ -250,7 +252,7 @@ export class ChatwireStreams {
       return status && code && message ? new Problem(status, code, message).toEvent() : undefined;
     };
     return new Response(
-      this.#log.read(from, failure, () => this.#write()),
+      this.#log.read(from, failure, () => this.#write(), isAnswer),
       { headers },
     );
   }

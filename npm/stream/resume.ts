@@ -222,7 +222,7 @@ class UnbrokenBody {
       }
       // A stream that has ended at the server ends here in the same way, once nothing more comes of it.
       const state = this.#hasBrought || !this.#response ? undefined : this.#kept.stateOf(this.#response);
-      const isOver = state === "cut" || (state === "ended" && failure === undefined);
+      const isOver = failure === undefined && (state === "cut" || state === "ended");
       if (state === "cut") failure ??= new TypeError("The stream was cut.");
       // Its end may be missing, or it is no event: the decoder knows.
       const rest = this.#held;

@@ -235,7 +235,7 @@ describe("an error", () => {
         // Each shape in reads of each size, over all secrets.
         const most = [1, 7, 4000][turn++ % 3] ?? 1;
         const reads = [...cut(encode(says("a")), most, random), ...cut(encode(shape), most, random)];
-        const { fetch } = before({ one: () => streamOf(reads) });
+        const { fetch } = before({ one: () => streamOf([...reads, DONE]) });
         const text = asText(await bytesOf(await fetch(CHAT, ask({ stream: true }))));
         assert.ok(!text.includes(secret), `${shape} in reads of ${most}`);
         assert.match(text, /failed at \[(address|key)\]/);
@@ -469,48 +469,81 @@ describe("time", () => {
     await read;
     assert.ok(text.endsWith(DONE));
   });
-  it("after the last finish reason and the usage is short", async () => {
+  it("after the last finish reason and the usage is short, and the end is said", async (context) => {
+    const pass = mockTime(context);
     const { response, write } = written();
-    const { fetch, recorded } = before({ one: () => response });
+    const { fetch, records } = before({ one: () => response });
     write(says("a", "stop") + usageEvent);
-    const started = performance.now();
-    await bytesOf(await fetch(CHAT, ask({ stream: true })));
-    assert.ok(performance.now() - started < 900);
-    const [record] = await recorded(1);
-    assert.deepEqual([record?.outcome, record?.tokens], ["complete", 7]);
+    await pass(1000); // the clock begins at 0
+    const read = fetch(CHAT, ask({ stream: true })).then(bytesOf);
+    await pass(900);
+    assert.equal(asText(await read), says("a", "stop") + DONE);
+    assert.deepEqual(
+      records.map(({ outcome, tokens }) => [outcome, tokens]),
+      [["complete", 7]],
+    );
   });
 });
 
 describe("an answer that the provider broke off", () => {
-  for (const onDisconnect of ["drain", "abort", "durable"] as const) {
-    it(`breaks off for every client (${onDisconnect})`, async () => {
-      const streams = streamObjects();
-      const options: Partial<GatewayOptions> = { onDisconnect, streams: streams.namespace };
-      const { fetch, recorded } = before({ one: () => errored([says("half")]) }, options);
-      const answer = await fetch(CHAT, ask({ stream: true }));
-      await assert.rejects(bytesOf(answer));
-      assert.equal((await recorded(1))[0]?.outcome, "truncated");
-      const id = answer.headers.get("x-chatwire-stream");
-      if (!id) return;
-      const again = await fetch(`/v1/streams/${id}`);
-      assert.equal(again.headers.get("x-chatwire-stream-state"), "cut");
-      assert.match(asText(await bytesOf(again)), /half/);
-    });
+  const usageAlone = event({ choices: [], usage: { prompt_tokens: 3, completion_tokens: 4, total_tokens: 7 } });
+  const halves: [string, () => Response][] = [
+    ["by a reset", () => errored([says("half")])],
+    ["by closing it", () => streamOf([says("half")])],
+    ["by closing it after the usage", () => streamOf([says("half"), usageAlone])],
+    ["by closing it within an event", () => streamOf([says("half"), says("rest", "stop").slice(0, 60)])],
+  ];
+  for (const [how, half] of halves) {
+    for (const onDisconnect of ["drain", "abort", "durable"] as const) {
+      it(`breaks off for every client: ${how} (${onDisconnect})`, async () => {
+        const streams = streamObjects();
+        const options: Partial<GatewayOptions> = { onDisconnect, streams: streams.namespace };
+        const { fetch, recorded, asked } = before({ one: half }, options);
+        const own = "of-this-test-".padEnd(20, onDisconnect);
+        const sent = ask({ stream: true, headers: { "x-chatwire-stream": own } });
+        const answer = await fetch(CHAT, sent);
+        await assert.rejects(bytesOf(answer));
+        assert.equal((await recorded(1))[0]?.outcome, "truncated");
+        if (!answer.headers.has("x-chatwire-stream")) return;
+        const again = await fetch(`/v1/streams/${own}`);
+        assert.equal(again.headers.get("x-chatwire-stream-state"), "cut");
+        assert.match(asText(await bytesOf(again)), /half/);
+        await assert.rejects(bytesOf(await fetch(CHAT, sent)), "the same request again is not told of a whole answer");
+        assert.equal(asked.length, 1);
+      });
+    }
+    for (const onDisconnect of ["drain", "durable"] as const) {
+      it(`is truncated for a Chatwire client: ${how} (${onDisconnect})`, async () => {
+        const streams = streamObjects();
+        const { fetch } = before({ one: half }, { onDisconnect, streams: streams.namespace });
+        const client = new Chatwire({
+          baseURL: "http://localhost/v1",
+          apiKey: null,
+          maxRetries: 0,
+          fetch: (url, init) => fetch(url, init as RequestInit),
+        });
+        for (let time = 0; time < 2; time++) {
+          const outcome = await client.chat.completions
+            .stream({ model: "m", messages: [{ role: "user", content: "hi" }] }, { resumeId: "chosen-by-the-test" })
+            .outcome();
+          assert.deepEqual([outcome.status, outcome.text], ["truncated", "half"]);
+        }
+      });
+    }
   }
-  it("is truncated for a Chatwire client whose gateway keeps streams", async () => {
-    const streams = streamObjects();
-    const options: Partial<GatewayOptions> = { onDisconnect: "durable", streams: streams.namespace };
-    const { fetch } = before({ one: () => errored([says("half")]) }, options);
-    const client = new Chatwire({
-      baseURL: "http://localhost/v1",
-      apiKey: null,
-      maxRetries: 0,
-      fetch: (url, init) => fetch(url, init as RequestInit),
+  it("breaks off where it is JSON", async () => {
+    const { fetch, recorded } = before({
+      one: () => streamOf(['{"choices":[{"index":0,"message":{"role":"assistant","content":"ha'], "application/json"),
     });
-    const outcome = await client.chat.completions
-      .stream({ model: "m", messages: [{ role: "user", content: "hi" }] })
-      .outcome();
-    assert.deepEqual([outcome.status, outcome.text], ["truncated", "half"]);
+    await assert.rejects(bytesOf(await fetch(CHAT, ask())));
+    assert.equal((await recorded(1))[0]?.outcome, "truncated");
+  });
+  it("is whole where only [DONE], or only the finish reason, is missing", async () => {
+    for (const reads of [[says("a", "stop")], [says("a"), DONE], [says("a", "stop"), usageEvent]]) {
+      const { fetch, recorded } = before({ one: () => streamOf(reads) });
+      await bytesOf(await fetch(CHAT, ask({ stream: true })));
+      assert.equal((await recorded(1))[0]?.outcome, "complete");
+    }
   });
 });
 
