@@ -1,5 +1,6 @@
 /**
- * Formats and tools made of zod schemas, for `parse`, `stream` and `runTools`. Needs zod 4.
+ * Formats and tools made of zod schemas, for `parse`, `stream` and `runTools`: of zod 4, and of zod 3 as it is in
+ * the package from version 3.25 on.
  */
 import { type $ZodType, parse, registry, toJSONSchema } from "zod/v4/core";
 import { refuse } from "./elsewhere.ts";
@@ -13,14 +14,17 @@ import {
 } from "./parsing.ts";
 import type { ResponseFormatJSONSchema } from "./shapes.ts";
 import { toStrictJsonSchema } from "./strict-schema.ts";
+import { strictSchemaOfZod3, type Zod3Type } from "./zod3.ts";
 
-/** A schema of zod. */
-export interface ZodTypeLike<Output = unknown> {
-  _zod: { output: Output };
-}
+/** A schema of zod: of its version 3, or 4. */
+export type ZodTypeLike<Output = unknown> = Zod3Type<Output> | { _zod: { output: Output } };
 
 /** The value that such a schema makes of another. */
-export type InferZodType<Type> = Type extends { _zod: { output: infer Output } } ? Output : never;
+export type InferZodType<Type> = Type extends { _output: infer Output }
+  ? Output
+  : Type extends { _zod: { output: infer Output } }
+    ? Output
+    : never;
 
 /** The other members of a format. */
 export type ZodResponseFormatProps = Omit<ResponseFormatJSONSchema.JSONSchema, "schema" | "strict" | "name"> & {
@@ -44,7 +48,7 @@ export function zodResponseFormat<Type extends ZodTypeLike>(
 ): AutoParseableResponseFormat<InferZodType<Type>> {
   const format: ResponseFormatJSONSchema = {
     type: "json_schema",
-    json_schema: { ...props, name, strict: true, schema: strictSchemaOf(zodObject, schemaDefinitions) },
+    json_schema: { ...props, name, strict: true, schema: strictSchemaOf(zodObject, name, schemaDefinitions) },
   };
   return makeParseableResponseFormat(format, (content) => read(zodObject, content));
 }
@@ -70,7 +74,7 @@ export function zodFunction<Parameters extends ZodTypeLike>(options: {
   const { name, parameters, description } = options;
   const definition = {
     name,
-    parameters: strictSchemaOf(parameters),
+    parameters: strictSchemaOf(parameters, name),
     strict: true,
     ...(description && { description }),
   };
@@ -95,11 +99,15 @@ export function zodRealtimeFunction(..._: unknown[]): never {
   return refuse("zodRealtimeFunction");
 }
 
-function strictSchemaOf(type: ZodTypeLike, definitions?: Record<string, ZodTypeLike>): Record<string, unknown> {
+function strictSchemaOf(
+  type: ZodTypeLike,
+  name: string,
+  definitions?: Record<string, ZodTypeLike>,
+): Record<string, unknown> {
   if (!type || typeof type !== "object" || !("_zod" in type)) {
-    throw new OpenAIError(
-      "The value is not a schema of zod 4. Import z from a zod 4 (`zod` or `zod/v4`), or give a JSON Schema.",
-    );
+    const typeName = (type as { _def?: { typeName?: unknown } } | null | undefined)?._def?.typeName;
+    if (typeof typeName === "string") return strictSchemaOfZod3(type, name, definitions as Record<string, Zod3Type>);
+    throw new OpenAIError("The value is not a schema of zod. Make one with the `z` of zod, or give a JSON Schema.");
   }
   const metadata = registry<{ id: string }>();
   for (const [id, one] of Object.entries(definitions ?? {})) metadata.add(one as unknown as $ZodType, { id });

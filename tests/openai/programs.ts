@@ -13,6 +13,7 @@ import { parse } from "./programs/parse.ts";
 import { requests } from "./programs/requests.ts";
 import { streaming } from "./programs/streaming.ts";
 import { tools } from "./programs/tools.ts";
+import { zod3 } from "./programs/zod3.ts";
 
 /** All of them, by group. */
 export const programs: Record<string, Programs> = {
@@ -27,4 +28,5 @@ export const programs: Record<string, Programs> = {
   requests,
   streaming,
   tools,
+  zod3,
 };
