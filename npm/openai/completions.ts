@@ -89,16 +89,53 @@ class Resource {
   }
 }
 
+/** Options of a call that may stand in the place of a list's query. */
+export type ListOptions = Pick<
+  RequestOptions,
+  "headers" | "maxRetries" | "timeout" | "signal" | "idempotencyKey" | "query"
+>;
+
+const LIST_OPTIONS = new Set(["headers", "maxRetries", "timeout", "signal", "idempotencyKey", "query"]);
+const OTHER_OPTIONS = new Set(["method", "path", "body", "stream", "fetchOptions", "defaultBaseURL"]);
+
+/**
+ * The options of a list. Where its query is left out, they may be in that place.
+ * @throws {TypeError} one argument is both, or says where the request goes
+ */
+function listing(query: object | null | undefined, options: RequestOptions | undefined): RequestOptions {
+  const given = Object.entries(query ?? {}).filter(([, value]) => value !== undefined);
+  const names = given.map(([name]) => name);
+  const isOption = (name: string) => LIST_OPTIONS.has(name) || OTHER_OPTIONS.has(name);
+  if (!names.some(isOption)) return { query, ...options };
+  if (options !== undefined || !names.every(isOption)) {
+    throw new TypeError(
+      "A list has its query and its options in one argument. Give them as two: list(query, options).",
+    );
+  }
+  const other = names.find((name) => OTHER_OPTIONS.has(name));
+  if (other) throw new TypeError(`The option ${other} of a list has to be in its second argument, after the query.`);
+  return Object.fromEntries(given);
+}
+
 /** `client.chat.completions.messages`. */
 export class Messages extends Resource {
   /** The messages of a stored completion. */
   list(
     completionID: string,
-    query: params.MessageListParams | null | undefined = {},
-    options: RequestOptions = {},
+    query?: params.MessageListParams | null | undefined,
+    options?: RequestOptions,
+  ): PagePromise<ChatCompletionStoreMessagesPage, shapes.ChatCompletionStoreMessage>;
+  list(
+    completionID: string,
+    options?: ListOptions,
+  ): PagePromise<ChatCompletionStoreMessagesPage, shapes.ChatCompletionStoreMessage>;
+  list(
+    completionID: string,
+    query?: object | null,
+    options?: RequestOptions,
   ): PagePromise<ChatCompletionStoreMessagesPage, shapes.ChatCompletionStoreMessage> {
     const path = `${CHAT}/${segment(completionID)}/messages`;
-    return this._client.getAPIList(path, CursorPage<shapes.ChatCompletionStoreMessage>, { query, ...options });
+    return this._client.getAPIList(path, CursorPage<shapes.ChatCompletionStoreMessage>, listing(query, options));
   }
 }
 
@@ -155,10 +192,12 @@ export class Completions extends Resource {
 
   /** Stored completions. */
   list(
-    query: params.ChatCompletionListParams | null | undefined = {},
-    options: RequestOptions = {},
-  ): PagePromise<ChatCompletionsPage, shapes.ChatCompletion> {
-    return this._client.getAPIList(CHAT, CursorPage<shapes.ChatCompletion>, { query, ...options });
+    query?: params.ChatCompletionListParams | null | undefined,
+    options?: RequestOptions,
+  ): PagePromise<ChatCompletionsPage, shapes.ChatCompletion>;
+  list(options?: ListOptions): PagePromise<ChatCompletionsPage, shapes.ChatCompletion>;
+  list(query?: object | null, options?: RequestOptions): PagePromise<ChatCompletionsPage, shapes.ChatCompletion> {
+    return this._client.getAPIList(CHAT, CursorPage<shapes.ChatCompletion>, listing(query, options));
   }
 
   /** Deletes a stored completion. */

@@ -422,6 +422,25 @@ export const options: Programs = {
     for await (const { id, role } of completions.messages.list("one", { limit: 5 })) print(id, role);
     print(await completions.delete("one"));
   },
+  "options in the place of a list's query": async ({ client, answers, print }) => {
+    answers({ json: { object: "list", data: [], has_more: false } });
+    const { completions } = client().chat;
+    const pages = [
+      () => completions.list({ headers: { "x-own": "1" }, query: { limit: 3 } }),
+      () => completions.messages.list("c1", { headers: { "x-own": "2" }, timeout: 60_000 }),
+      () => completions.list(null, { headers: { "x-own": "3" } }),
+      () => completions.list({ limit: 1, timeout: 60_000 } as object),
+      () => completions.list({ timeout: 60_000 } as object, {}),
+      () => completions.list({ fetchOptions: {} } as object),
+    ];
+    for (const page of pages) {
+      try {
+        print((await page()).data);
+      } catch (error) {
+        print(error instanceof TypeError);
+      }
+    }
+  },
   "pages by hand": async ({ client, answers, print, printResult }) => {
     answers(
       { json: { object: "list", data: [{ id: "one" }], has_more: true } },
