@@ -61,6 +61,8 @@ const QUOTA: &str = "insufficient_quota|insufficient_balance|insufficient_credit
 const QUOTA_SAID: &str = "insufficient balance|insufficient credit|insufficient quota|insufficient fund|balance is too low|balance is insufficient|out of credit|no credits|enough credits|included credits|available credits|account balance|billing hard limit|billing details|spend limit|spending limit|余额不足|欠费";
 const MODEL: &str = "model_not_found|modelnotfound|model_not_exist|invalid_model|unknown_model|model_decommissioned|model_deprecated|model_not_available|model_not_supported|deploymentnotfound";
 const PLACES: &str = "country|region|territory|location";
+/// Words of sentences about the request's fields.
+const FIELDS: &str = "field|parameter|propert|'region'|`region`|_location";
 const LIMIT: &str = "rate_limit|ratelimit|too_many_requests|toomanyrequests|throttl|resource_exhausted";
 const SERVER: &str = "server_error|internal_error|internalerror|internal_server|overloaded|unavailable|upstream_error|bad_gateway|gateway_timeout|request_timeout";
 /// In an error within a stream that names no status: the request is at fault.
@@ -91,7 +93,8 @@ impl Trouble {
             let refused = "not support|unsupported|not available|unavailable|not allowed|restricted|blocked";
             // An allocation is no location.
             let is_place = |text: &str| any(text, PLACES) && find(text, "allocation").is_none();
-            is_place(&code) || is_place(&message) && says(refused)
+            // Nor is a field of the request that is called so.
+            is_place(&code) || is_place(&message) && says(refused) && !says(FIELDS)
         };
         if status == Some(451) || is(&[400, 403]) && is_elsewhere() {
             return Self::Region;

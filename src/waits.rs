@@ -32,24 +32,16 @@ fn number(text: &[u8]) -> Option<(f64, usize)> {
     (length > 0).then_some((value / scale, length))
 }
 
-/// Units by their first letters; the longer ones first.
+/// Units by their first letters, without the `s` of the plural; the longer ones first.
 const UNITS: &[(&str, f64)] = &[
-    ("milliseconds", 1.0),
     ("millisecond", 1.0),
-    ("millis", 1.0),
-    ("minutes", 60e3),
+    ("milli", 1.0),
     ("minute", 60e3),
-    ("seconds", 1e3),
     ("second", 1e3),
-    ("hours", 3600e3),
     ("hour", 3600e3),
-    ("days", 86_400e3),
     ("day", 86_400e3),
-    ("mins", 60e3),
-    ("secs", 1e3),
     ("min", 60e3),
     ("sec", 1e3),
-    ("hrs", 3600e3),
     ("hr", 3600e3),
     ("ms", 1.0),
     ("µs", 1e-3),
@@ -59,6 +51,17 @@ const UNITS: &[(&str, f64)] = &[
     ("m", 60e3),
     ("s", 1e3),
     ("d", 86_400e3),
+    ("秒钟", 1e3),
+    ("秒", 1e3),
+    ("초", 1e3),
+    ("分钟", 60e3),
+    ("分鐘", 60e3),
+    ("分", 60e3),
+    ("분", 60e3),
+    ("小时", 3600e3),
+    ("小時", 3600e3),
+    ("時間", 3600e3),
+    ("시간", 3600e3),
 ];
 
 /// Any letter, and whatever else is not ASCII: the tables of what is a letter there are 2 KB of the npm module.
@@ -74,11 +77,14 @@ fn duration(text: &str, bare: Option<f64>) -> Option<(f64, usize)> {
         let after = text.get(at + length..)?;
         let spaces = after.len() - after.trim_start_matches(' ').len();
         let word = after.get(spaces..)?;
-        let is_unit = |(unit, _): &&(&str, f64)| {
-            // `5 users` are no five microseconds.
-            word.strip_prefix(unit).is_some_and(|rest| !rest.starts_with(is_letter))
+        let unit = |(unit, ms): &(&str, f64)| {
+            let rest = word.strip_prefix(unit)?;
+            let rest = rest.strip_prefix('s').unwrap_or(rest);
+            // `5 users` are no five microseconds. Chinese has no spaces.
+            let is_whole = unit.bytes().next() > Some(127) || !rest.starts_with(is_letter);
+            is_whole.then_some((rest, *ms))
         };
-        let Some((unit, ms)) = UNITS.iter().find(is_unit) else {
+        let Some((rest, ms)) = UNITS.iter().find_map(unit) else {
             // Nor are they five seconds.
             let is_clock = matches!(word.as_bytes(), [b':', b'0'..=b'9', ..]);
             let is_bare = parts == 0 && !word.starts_with(is_letter) && !is_clock;
@@ -86,8 +92,7 @@ fn duration(text: &str, bare: Option<f64>) -> Option<(f64, usize)> {
         };
         total += value * ms;
         parts += 1;
-        at += length + spaces + unit.len();
-        let rest = text.get(at..)?;
+        at = text.len() - rest.len();
         let next = rest.trim_start_matches([' ', ',']);
         let next = next.strip_prefix("and ").unwrap_or(next);
         if !next.starts_with(|first: char| first.is_ascii_digit()) {
@@ -218,10 +223,15 @@ pub(crate) fn of_limits(headers: &[(String, String)], epoch_ms: f64) -> Option<f
             }
             continue;
         }
-        let Some(wait) = until_reset(value, epoch_ms) else {
+        // `x-ratelimit-reset-ms: 1500`
+        let in_ms = name
+            .strip_suffix("-ms")
+            .filter(|_| decimal(value).is_some_and(|ms| ms < 1e9));
+        let Some(wait) = until_reset(value, epoch_ms).map(|wait| if in_ms.is_some() { wait / 1e3 } else { wait })
+        else {
             continue;
         };
-        let (before, after) = split_at_mark(&name, "reset").unwrap_or_default();
+        let (before, after) = split_at_mark(in_ms.unwrap_or(&name), "reset").unwrap_or_default();
         let remaining = joined(&[before, "remaining", after]);
         let left = headers.iter().find(|(other, _)| other.eq_ignore_ascii_case(&remaining));
         match left.map(|(_, left)| decimal(left)) {
@@ -257,6 +267,13 @@ const BEFORE_WAIT: &[&str] = &[
     "resets_in",
     "reset in",
     "reset after",
+    "reset at",
+    "resets at",
+    "reset_at",
+    "resets_at",
+    "resetat",
+    "resetsat",
+    "reset_time",
     "back off for",
     "cooldown",
     "wait",
@@ -273,6 +290,11 @@ const BEFORE_WAIT: &[&str] = &[
 /// ```
 #[must_use]
 pub fn in_text(text: &str) -> Option<f64> {
+    in_text_at(text, 0.0)
+}
+
+/// The same for texts that may name a time: `"resets_at": 1795262430`, `"retry_after": "2026-11-21T12:00:30Z"`.
+pub(crate) fn in_text_at(text: &str, epoch_ms: f64) -> Option<f64> {
     let lower = text.to_ascii_lowercase();
     for words in BEFORE_WAIT {
         let mut at = 0;
@@ -292,22 +314,55 @@ pub fn in_text(text: &str) -> Option<f64> {
                     break;
                 }
             }
-            let rest = rest.trim_start_matches([' ', '"', '\\', ':', '~', '=', '\'', '*', '`']);
+            let rest = opened(rest);
             let rest = ["for ", "about ", "approximately ", "at least ", "another "]
                 .iter()
                 .find_map(|word| rest.strip_prefix(word))
                 .unwrap_or(rest);
             // `{"seconds": 36}`
-            let rest = rest
-                .strip_prefix("{\"seconds\"")
-                .unwrap_or(rest)
-                .trim_start_matches([' ', ':', '"']);
-            if let Some((wait, _)) = duration(rest, bare) {
-                return Some(wait);
+            let rest = rest.strip_prefix("{\"seconds\"").unwrap_or(rest);
+            let rest = opened(rest);
+            let is_of_date = |byte| matches!(byte, b'0'..=b'9' | b'-' | b':' | b'.' | b'+' | b't' | b'z');
+            let end = rest.bytes().position(|byte| !is_of_date(byte)).unwrap_or(rest.len());
+            // A time since 1970 or a date: both are longer than any wait.
+            let wait = if end > 9 {
+                let time = text.get(text.len() - rest.len()..)?.get(..end)?;
+                until_reset(time.strip_suffix('.').unwrap_or(time), epoch_ms)
+            } else {
+                duration(rest, bare).map(|(wait, _)| wait)
+            };
+            if wait.is_some() {
+                return wait;
             }
         }
     }
+    after_that_time(text)
+}
+
+/// `20 秒后`, `3分钟後`, `20초 후`: a time and a word for "after it", as Chinese, Japanese and Korean have them behind the number.
+/// `60秒内` is a limit's own minute, and no wait.
+fn after_that_time(text: &str) -> Option<f64> {
+    let mut is_within = false;
+    for (at, byte) in text.bytes().enumerate() {
+        let is_number = byte.is_ascii_digit() || byte == b'.';
+        if is_number && !is_within {
+            let rest = text.get(at..)?;
+            if let Some((wait, length)) = duration(rest, None) {
+                let rest = opened(rest.get(length..)?);
+                if ["后", "後", "之后", "후"].iter().any(|after| rest.starts_with(after)) {
+                    return Some(wait);
+                }
+            }
+        }
+        is_within = is_number;
+    }
     None
+}
+
+/// Without the marks between a word and its value.
+#[inline(never)]
+fn opened(text: &str) -> &str {
+    text.trim_start_matches([' ', '"', '\\', ':', '~', '=', '\'', '*', '`'])
 }
 
 /// The headers of another server's answer that an error quotes: the members of every object called `headers`.

@@ -182,6 +182,22 @@ fn a_refusal_is_told_by_code_words_and_status_in_that_order() {
             Trouble::Region,
         ),
         (451, "", Trouble::Region),
+        // A field of the request, and no place that is refused.
+        (
+            400,
+            r#"{"error":{"message":"Field 'region' is not supported for this model."}}"#,
+            Trouble::Request,
+        ),
+        (
+            400,
+            r#"{"error":{"message":"Unsupported parameter: web_search_options.user_location"}}"#,
+            Trouble::Request,
+        ),
+        (
+            400,
+            r#"{"error":{"message":"extra_body.user_location is not supported"}}"#,
+            Trouble::Request,
+        ),
         (403, r#"{"error":{"message":"no"}}"#, Trouble::Request),
         (
             401,
@@ -334,8 +350,22 @@ fn the_wait_is_found_in_other_words_and_units() {
     ] {
         assert_eq!(in_text(words), Some(90_000.0), "{words}");
     }
+    for words in [
+        "请求过于频繁，请在 90 秒后重试",
+        "请等待90秒钟后再试",
+        "已达到速率限制，1.5分钟之后恢复",
+        "請於90秒後再試",
+        "90秒後に再試行してください",
+        "90초 후에 다시 시도해 주세요",
+    ] {
+        assert_eq!(in_text(words), Some(90_000.0), "{words}");
+    }
     // Neither nothing nor a second.
     for words in [
+        "60秒内最多请求3次",
+        "请稍后重试",
+        "第 3 次后停止",
+        "秒后",
         "try again in 00:01:30",
         "wait 3 turns",
         "Wait for it.",
@@ -343,6 +373,42 @@ fn the_wait_is_found_in_other_words_and_units() {
     ] {
         assert_eq!(in_text(words), None, "{words}");
     }
+}
+
+#[test]
+fn the_wait_is_found_as_a_moment_and_in_milliseconds() {
+    for body in [
+        format!(
+            r#"{{"error":{{"type":"usage_limit_reached","resets_at":{}}}}}"#,
+            (NOW / 1e3 + 90.0)
+        ),
+        format!(r#"{{"error":{{"message":"no","reset_at":"{}"}}}}"#, NOW + 90e3),
+        r#"{"error":{"message":"no","resetAt":"2026-11-21T12:01:30Z"}}"#.to_owned(),
+        r#"{"error":{"message":"no","retry_after":"2026-11-21T12:01:30Z"}}"#.to_owned(),
+        format!("Please retry after {}", NOW / 1e3 + 90.0),
+        r#"{"error":{"message":"no","reset_time":"2026-11-21T14:01:30+02:00"}}"#.to_owned(),
+        "Your limit resets at 2026-11-21T12:01:30Z.".to_owned(),
+    ] {
+        assert_eq!(wait(429, &[], &body), Some(90_000.0), "{body}");
+    }
+    for body in [
+        "The limit resets at midnight",
+        "it resets at 12:30",
+        "reset at",
+        "a dataset at 5",
+    ] {
+        assert_eq!(wait(429, &[], body), None, "{body}");
+    }
+    let past = r#"{"error":{"resets_at":1700000000}}"#;
+    assert_eq!(wait(429, &[], past), Some(0.0), "a time that has passed");
+    assert_eq!(wait(429, &[("x-ratelimit-reset-ms", "1500")], ""), Some(1_500.0));
+    assert_eq!(
+        wait(429, &[("X-RateLimit-Reset-Ms", &(NOW + 1500.0).to_string())], ""),
+        Some(1_500.0),
+        "a time since 1970"
+    );
+    let left = [("x-ratelimit-remaining", "5"), ("x-ratelimit-reset-ms", "1500")];
+    assert_eq!(wait(429, &left, ""), None, "another limit than the one that was hit");
 }
 
 #[test]

@@ -354,7 +354,7 @@ fn what_says_nothing_is_no_progress() {
             outcome(&decoder)["error"]["message"]
                 .as_str()
                 .unwrap()
-                .contains("500 ms")
+                .contains("500 ms (timeout.keepAlive), only keep-alives")
         );
 
         let mut decoder = timed(Some(100.0), Some(100.0), None);

@@ -7,7 +7,7 @@ use crate::chat::view::{Value, View};
 use crate::problem::Problem;
 use crate::provider::{Prices, ReasoningPlace};
 use crate::stream::SentenceOptions;
-use crate::text::joined;
+use crate::text::{find, joined};
 
 /// Reads JSON text that the facade wrote. Members that cannot be meant were made into lists, which no option is.
 pub(super) fn value(json: &[u8]) -> Value {
@@ -136,6 +136,19 @@ impl<'a> Options<'a> {
         found
     }
 
+    /// Notes the members that these options do not have: a slip of the pen would be an option without effect. Each name stands
+    /// between a space and a comma.
+    #[inline(never)]
+    pub(super) fn only(&self, names: &str) {
+        if let Value::Object(members) = self.value {
+            for (name, _) in members {
+                if find(names, &joined(&[" ", name, ","])).is_none() {
+                    self.wrong(name, &joined(&["is unknown: there are", names, " and no others"]));
+                }
+            }
+        }
+    }
+
     /// `decoding`: whether it is strict.
     pub(super) fn strict(&self) -> Option<bool> {
         self.one_of("decoding", &["tolerant", "strict"]).map(|word| word == 1)
@@ -156,6 +169,7 @@ impl<'a> Options<'a> {
             _ => self.wrong("sentences", "must be true, false or an object"),
         }
         let own = self.of("sentences");
+        own.only(" locale, minLength, maxLength, eager, quietMs, stripMarkdown,");
         let default = SentenceOptions::default();
         Some(SentenceOptions {
             locale: own.text("locale").unwrap_or_default().to_owned(),

@@ -21,6 +21,7 @@ use crate::usage;
 pub(super) fn connect(options: &Options<'_>) -> Option<Settings> {
     let location = options.text("location");
     let own = options.of("provider");
+    own.only(" baseURL, name, prices, ranges, reasoning, takesReasoning, prefill,");
     let mut provider = read_provider(options)?;
     if let Some(base_url) = options.text("baseURL") {
         provider.move_to(&options.checked(BaseUrl::parse(base_url, location))?);
@@ -155,6 +156,9 @@ fn read_timeout(options: &Options<'_>) -> TimeoutOption {
             Setting::Default
         }
     };
+    options
+        .of("timeout")
+        .only(" headers, firstToken, idle, keepAlive, total,");
     match options.get("timeout") {
         Some(Value::Bool(false)) => TimeoutOption::OFF,
         Some(object @ Value::Object(_)) => TimeoutOption {
@@ -177,6 +181,7 @@ fn read_limits(options: &Options<'_>, provider: &Provider) -> Option<PlanLimits>
         Value::String(plan) => options.checked(provider.plan(plan)),
         Value::Object(_) => {
             let own = options.of("limits");
+            own.only(" requestsPerMinute, concurrent,");
             let limits = limits::limits(own.number("requestsPerMinute"), own.number("concurrent"));
             options.all_checked(limits)
         }
@@ -229,6 +234,8 @@ pub(super) fn decoder(options: &Value) -> Result<stream::Options, Error> {
     let prices = options.prices().or(provider.and_then(|provider| provider.prices));
     let prices = prices.and_then(|prices| options.all_checked(usage::token_prices(&prices)));
     let (limits, timeouts) = (options.of("limits"), options.of("timeouts"));
+    limits.only(" maxEventBytes, maxToolCallBytes, maxStreamBytes, maxChoices,");
+    timeouts.only(" firstToken, idle, keepAlive, total,");
     let default = stream::Bounds::default();
     let read = stream::Options {
         document: options.flag("document").unwrap_or(false),

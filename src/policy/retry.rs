@@ -97,7 +97,7 @@ impl Hints {
         if is_told || !matches!(trouble, Trouble::Limit | Trouble::Server | Trouble::Quota) {
             return hints;
         }
-        let mut wait = waits::in_text(body);
+        let mut wait = waits::in_text_at(body, epoch_ms);
         if wait.is_none() && trouble != Trouble::Server {
             let quoted = waits::quoted_headers(body);
             wait = Self::read(&quoted, epoch_ms)

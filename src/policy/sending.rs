@@ -103,7 +103,13 @@ impl Call {
                     .unwrap_or(to.len()),
             )
             .unwrap_or(to);
-        let to = scrub(to.to_owned(), key);
+        // `Location: /v2/chat/completions` is on the server that named it.
+        let start = match to.as_bytes() {
+            [b'/', b'/', ..] => "",
+            [b'/', ..] => settings.base.origin(),
+            _ => "",
+        };
+        let to = scrub(joined(&[start, to]), key);
         let path = joined(&["/", self.path.trim_start_matches('/')]);
         let base = to.strip_suffix(&*path).unwrap_or(&to);
         let is_elsewhere = find(&to, "://").is_some() && !to.starts_with(settings.base.origin());

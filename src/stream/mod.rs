@@ -362,12 +362,12 @@ impl Decoder {
         };
         let mut message = before.to_owned();
         push_number(&mut message, ran_out.ms);
-        let after = if ran_out.was_kept_alive {
-            ", only keep-alives"
-        } else {
-            ""
+        // The code tells the phase, the words the setting that ran out.
+        let (setting, after) = match ran_out.was_kept_alive {
+            true => ("timeout.keepAlive", ", only keep-alives"),
+            false => (code, ""),
         };
-        message.push_str(&joined(&[" ms (", code, ")", after, "."]));
+        message.push_str(&joined(&[" ms (", setting, ")", after, "."]));
         Ending::stalled(code, &message)
     }
 

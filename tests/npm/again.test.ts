@@ -366,6 +366,10 @@ test("a_redirect_that_lost_the_request_is_named_with_what_to_set", async () => {
       () => new Response(null, { status: 302, headers: { location: "https://new.test/login" } }),
       /redirected to https:\/\/new\.test\/login/,
     ],
+    [
+      () => new Response(null, { status: 307, headers: { location: "/v2/chat/completions?x=1" } }),
+      /redirected to https?:\/\/[^/]+\/v2\/chat\/completions: a POST .*baseURL to https?:\/\/[^/]+\/v2 /,
+    ],
   ] as const) {
     const { client } = asked([answer], { apiKey: "sk-redirected-key" });
     const error = await failureOf(client.chat.completions.create(hello));

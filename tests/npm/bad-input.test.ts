@@ -59,6 +59,13 @@ test("settings_that_make_no_sense_are_named", async () => {
     ["retries that are no number", { baseURL: "https://server.test", maxRetries: "2" }, /maxRetries/],
     ["a negative timeout", { baseURL: "https://server.test", timeout: -1 }, /timeout/],
     ["a timeout that is NaN", { baseURL: "https://server.test", timeout: { idle: Number.NaN } }, /timeout|idle/],
+    [
+      "a limit of another name",
+      { baseURL: "https://server.test", limits: { concurrency: 3 } },
+      /concurrency is unknown: there are requestsPerMinute, concurrent, and no others/,
+    ],
+    ["a timeout of another name", { baseURL: "https://server.test", timeout: { firsttoken: 3 } }, /firsttoken is unk/],
+    ["a provider's member of another name", { provider: { baseURL: "https://server.test", key: "a" } }, /key is unknown/],
     ["a decoding that does not exist", { baseURL: "https://server.test", decoding: "loose" }, /decoding/],
   ];
   const { OPENAI_API_KEY: _, ...env } = process.env;
@@ -113,6 +120,8 @@ test("options_that_cannot_be_meant_are_named", async () => {
     { headers: { "bad name": "1" } },
     { headers: { "x-a": "1\n" } },
     { decoding: "loose" },
+    { timeout: { wait: 1 } },
+    { sentences: { minlength: 1 } },
   ]) {
     assertNamed(await failureOf(completions.create(hello, options as never)), JSON.stringify(options));
     assertNamed(await failureOf(collect(completions.stream(hello, options as never))), JSON.stringify(options));
