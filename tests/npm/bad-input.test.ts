@@ -65,7 +65,11 @@ test("settings_that_make_no_sense_are_named", async () => {
       /concurrency is unknown: there are requestsPerMinute, concurrent, and no others/,
     ],
     ["a timeout of another name", { baseURL: "https://server.test", timeout: { firsttoken: 3 } }, /firsttoken is unk/],
-    ["a provider's member of another name", { provider: { baseURL: "https://server.test", key: "a" } }, /key is unknown/],
+    [
+      "a provider's member of another name",
+      { provider: { baseURL: "https://server.test", key: "a" } },
+      /key is unknown/,
+    ],
     ["a decoding that does not exist", { baseURL: "https://server.test", decoding: "loose" }, /decoding/],
   ];
   const { OPENAI_API_KEY: _, ...env } = process.env;
