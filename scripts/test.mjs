@@ -78,7 +78,7 @@ const steps = [
   nodeTests("otel"),
   nodeTests("livekit"),
   nodeTests("examples"),
-  nodeTests("page"),
+  nodeTests("page", 2), // each file has a server and a browser of its own
   nodeTests("package"),
 ];
 

@@ -43,8 +43,12 @@ after(async () => {
 });
 
 /** A visit, with the server's emulated Electron chosen. */
-async function visit(options: BrowserContextOptions = {}, url = worker.url): Promise<Visit> {
-  const guest = await visitWith(browser, url, options);
+async function visit(
+  options: BrowserContextOptions = {},
+  url = worker.url,
+  scripts: readonly (() => void)[] = [],
+): Promise<Visit> {
+  const guest = await visitWith(browser, url, options, scripts);
   await choose(guest.page, "electron");
   return guest;
 }
@@ -318,16 +322,24 @@ describe("the page", { timeout: 240_000 }, () => {
   });
 });
 
+/** Runs in the page, before its own scripts: a recognition that hears what the test says it hears. */
+function replaceRecognition(): void {
+  class Recognition {
+    start() {
+      Object.assign(window, { listening: this });
+    }
+    stop() {}
+  }
+  Object.assign(window, { SpeechRecognition: Recognition });
+}
+
 describe("the voice", { timeout: 120_000 }, () => {
   let guest: Visit;
   let page: Page;
 
   beforeEach(async () => {
-    guest = await visit();
+    guest = await visit({}, worker.url, [replaceSynthesiser, replaceRecognition]);
     page = guest.page;
-    await page.addInitScript(replaceSynthesiser);
-    await page.reload();
-    await choose(page, "electron");
     await page.getByLabel("Speak").check();
   });
 
@@ -436,18 +448,6 @@ describe("the voice", { timeout: 120_000 }, () => {
   });
 
   it("is interrupted by talking, and hears what is said", async () => {
-    await page.addInitScript(() => {
-      class Recognition {
-        start() {
-          Object.assign(window, { listening: this });
-        }
-        stop() {}
-      }
-      Object.assign(window, { SpeechRecognition: Recognition });
-    });
-    await page.reload();
-    await choose(page, "electron");
-    await page.getByLabel("Speak").check();
     await page.getByRole("button", { name: "Dictate" }).click();
     await say(page, "Echo: One two. Three four. [emulator: tps=0]");
     await isSpoken(2);

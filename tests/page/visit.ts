@@ -53,7 +53,13 @@ export interface Visit {
   close(): Promise<void>;
 }
 
-export async function visit(browser: Browser, url: URL, options: BrowserContextOptions = {}): Promise<Visit> {
+/** @param scripts run in the page before its own, at each load */
+export async function visit(
+  browser: Browser,
+  url: URL,
+  options: BrowserContextOptions = {},
+  scripts: readonly (() => void)[] = [],
+): Promise<Visit> {
   const context = await browser.newContext(options);
   context.setDefaultTimeout(20_000);
   const page = await context.newPage();
@@ -65,6 +71,7 @@ export async function visit(browser: Browser, url: URL, options: BrowserContextO
     if (new URL(request.url()).origin !== url.origin && !request.url().startsWith("blob:"))
       strangers.push(request.url());
   });
+  for (const script of scripts) await page.addInitScript(script);
   await page.goto(url.href);
   return { page, errors, strangers, close: () => context.close() };
 }

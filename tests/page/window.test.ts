@@ -33,12 +33,10 @@ const site = demo();
 let guest: Visit;
 let page: Page;
 
-beforeEach(async () => {
-  guest = await visit(site.browser, new URL(site.server.url));
+async function arrive(path = ""): Promise<void> {
+  guest = await visit(site.browser, new URL(path, site.server.url), {}, [keepStatus]);
   page = guest.page;
-  await page.addInitScript(keepStatus);
-  await page.evaluate(keepStatus);
-});
+}
 
 afterEach(async () => {
   await guest.close();
@@ -64,13 +62,9 @@ async function told(line: RegExp): Promise<void> {
   );
 }
 
-/** Opens an experiment by its address. */
-async function experiment(name: string): Promise<void> {
-  await page.goto("about:blank");
-  await page.goto(`${site.server.url}/#${name}`);
-}
-
 describe("the first view", { timeout: 120_000 }, () => {
+  beforeEach(() => arrive());
+
   it("lets three clients read one broken stream, for real", async () => {
     const { text } = JSON.parse(await readFile(join(root, "www/src/window/recorded.json"), "utf8")) as { text: string };
     const column = (name: string) => page.locator(".column").filter({ has: page.getByRole("heading", { name }) });
@@ -106,7 +100,7 @@ describe("the first view", { timeout: 120_000 }, () => {
 
 describe("the experiments", { timeout: 240_000 }, () => {
   it("cut: the answer goes on where the connection was lost", async () => {
-    await experiment("cut");
+    await arrive("#cut");
     await told(/^Connection lost, try \d/);
     await lastAnswer(page)
       .locator(".notice")
@@ -118,7 +112,7 @@ describe("the experiments", { timeout: 240_000 }, () => {
   });
 
   it("break: the answer is whole, and the others are compared", async () => {
-    await experiment("break");
+    await arrive("#break");
     await done(page);
     const card = page.locator(".card").filter({ has: page.getByRole("heading", { name: "One event is broken JSON" }) });
     await card.locator("dd.told").nth(1).waitFor();
@@ -133,7 +127,7 @@ describe("the experiments", { timeout: 240_000 }, () => {
   });
 
   it("race: measures each client in a worker", async () => {
-    await experiment("race");
+    await arrive("#race");
     const cells = page.locator("#panel-race td");
     await page.waitForFunction(
       () => {
@@ -148,7 +142,7 @@ describe("the experiments", { timeout: 240_000 }, () => {
   });
 
   it("tool: asks before it changes the page", async () => {
-    await experiment("tool");
+    await arrive("#tool");
     const asked = page.getByRole("group", { name: "The model wants to use set_theme" });
     await asked.getByRole("button", { name: "Allow" }).click();
     await done(page);
@@ -159,7 +153,7 @@ describe("the experiments", { timeout: 240_000 }, () => {
   });
 
   it("tool: a call that is not allowed is not run, and the model is told", async () => {
-    await experiment("tool");
+    await arrive("#tool");
     await page.getByRole("button", { name: "Do not" }).click();
     await done(page);
     await reads(words(page), /did not allow/);
@@ -167,7 +161,7 @@ describe("the experiments", { timeout: 240_000 }, () => {
   });
 
   it("scripts: each in its own direction", async () => {
-    await experiment("scripts");
+    await arrive("#scripts");
     await answers(page).nth(2).locator(".facts").waitFor();
     await done(page);
     const direction = (element: Element) => getComputedStyle(element).direction;
@@ -178,6 +172,8 @@ describe("the experiments", { timeout: 240_000 }, () => {
 });
 
 describe("the status line", { timeout: 120_000 }, () => {
+  beforeEach(() => arrive());
+
   it("counts down to the next try, which can be made now", async () => {
     await say(page, "Echo: at last [emulator: status=429; retry-after=27; times=1]");
     await told(/^Refused \(429\), asked again in 2\d s$/);
@@ -211,6 +207,8 @@ describe("the status line", { timeout: 120_000 }, () => {
 });
 
 describe("the inspector", { timeout: 120_000 }, () => {
+  beforeEach(() => arrive());
+
   it("shows the lines of the wire and what became of them", async () => {
     await say(page, "Echo: One two. Three [emulator: tps=0; malformed=json; comments]");
     await done(page);
@@ -271,6 +269,8 @@ describe("the inspector", { timeout: 120_000 }, () => {
 });
 
 describe("what is kept", { timeout: 120_000 }, () => {
+  beforeEach(() => arrive());
+
   /** Waits until the browser's database has an answer with this word, and how it ended. */
   const isKept = (word: string) =>
     holds(async () => {

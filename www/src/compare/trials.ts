@@ -16,17 +16,19 @@ export async function compare(
   fetch: Fetch,
   clients: readonly ClientName[] = CLIENTS,
 ): Promise<Trial> {
-  const readings = {} as Record<ClientName, Reading>;
-  for (const name of clients) {
+  const read = async (name: ClientName) => {
     // Each client has counts of its own.
     const wish = trouble.name.includes("times=") ? `${trouble.name}; id=${name}-${++trials}` : trouble.name;
     const content = `Echo: ${ANSWER} [emulator: ${wish === "cut-between" ? "" : `${wish}; `}tps=0]`;
     // A client that still waits when it is asked no more leaves nothing running.
     const over = new AbortController();
     const troubled = wish === "cut-between" ? cutBetween(fetch) : fetch;
-    readings[name] = await READERS[name]({ content, fetch: leftWith(over.signal, troubled) });
+    const reading = await READERS[name]({ content, fetch: leftWith(over.signal, troubled) });
     over.abort();
-  }
+    return [name, reading] as const;
+  };
+  // At the same time: a client may wait as long as the others together.
+  const readings = Object.fromEntries(await Promise.all(clients.map(read))) as Record<ClientName, Reading>;
   return { trouble, readings };
 }
 

@@ -15,38 +15,40 @@ export const fetchInPage: Fetch = (url, { method, headers, body, signal }) => {
   const { port1: port, port2 } = new MessageChannel();
   const tell = (message: Asked) => port.postMessage(message);
   return new Promise<Response>((resolve, reject) => {
-    let settle: { done(bytes?: Uint8Array<ArrayBuffer>): void; failed(error: unknown): void } | undefined;
+    let pulled: { settle(answer: { bytes: Uint8Array<ArrayBuffer> } | "end" | { error: unknown }): void } | undefined;
     const fail = (error: unknown) => {
       reject(error);
-      settle?.failed(error);
+      pulled?.settle({ error });
+    };
+    const hangUp = () => {
+      tell("leave");
+      // A message that was on its way may still be delivered after the port was closed.
+      port.onmessage = null;
+      port.close();
     };
     const leave = () => {
-      tell("leave");
-      port.close();
+      hangUp();
       fail(signal?.reason);
     };
     port.onmessage = ({ data }: MessageEvent<Answered>) => {
       if ("failed" in data) fail(new TypeError(data.failed));
-      else if ("bytes" in data) settle?.done(data.bytes);
-      else if ("end" in data) settle?.done();
+      else if ("bytes" in data) pulled?.settle({ bytes: data.bytes });
+      else if ("end" in data) pulled?.settle("end");
       else {
         const { status, headers, hasBody } = data.head;
         const stream = new ReadableStream<Uint8Array<ArrayBuffer>>(
           {
             pull: (controller) =>
               new Promise<void>((next) => {
-                settle = {
-                  done(bytes) {
-                    if (bytes) controller.enqueue(bytes);
-                    else {
+                pulled = {
+                  settle(answer) {
+                    pulled = undefined;
+                    if (answer === "end") {
                       signal?.removeEventListener("abort", leave);
                       port.close();
                       controller.close();
-                    }
-                    next();
-                  },
-                  failed(error) {
-                    controller.error(error);
+                    } else if ("bytes" in answer) controller.enqueue(answer.bytes);
+                    else controller.error(answer.error);
                     next();
                   },
                 };
@@ -54,8 +56,7 @@ export const fetchInPage: Fetch = (url, { method, headers, body, signal }) => {
               }),
             cancel() {
               signal?.removeEventListener("abort", leave);
-              tell("leave");
-              port.close();
+              hangUp();
             },
           },
           { highWaterMark: 0 },
