@@ -98,8 +98,10 @@ function pulled(leave: () => void): Outlet {
       start(own) {
         controller = own;
       },
+      // Nothing is left of what was handed on before.
       pull() {
         taken();
+        taken = () => {};
       },
       cancel() {
         isLetGo = true;
@@ -112,8 +114,12 @@ function pulled(leave: () => void): Outlet {
   return {
     body,
     pass(bytes) {
+      const before = taken;
       const isTaken = new Promise<void>((resolve) => {
-        taken = resolve;
+        taken = () => {
+          before();
+          resolve();
+        };
       });
       controller?.enqueue(bytes);
       return isTaken;

@@ -9,6 +9,7 @@ import { type Inlet, outletOf } from "./ends.ts";
 import { EventFilter, type EventFilterOptions, MAX_EVENT_BYTES } from "./event-filter.ts";
 import type { Problem } from "./problem.ts";
 import type { Asked } from "./usage-record.ts";
+import { quietly, Writes } from "./writes.ts";
 
 /** Milliseconds that a provider's connection may stay open after the last event. */
 export const LINGER = 1000;
@@ -16,12 +17,8 @@ export const LINGER = 1000;
 const LINGER_WITHOUT_DONE = 500;
 /** Milliseconds for which an answer is read whose caller has left. Workers get 30 seconds, in which the record must be out. */
 export const DRAIN = 25_000;
-/** Milliseconds of silence after which a comment is sent: proxies and phones lose a connection that says nothing. */
-export const HEARTBEAT = 15_000;
 const NOTHING = new Uint8Array(0);
 const DONE = new TextEncoder().encode("data: [DONE]\n\n");
-/** A comment, which is no event. */
-export const COMMENT = new TextEncoder().encode(": keep-alive\n\n");
 
 /** An answer, and what is known of the provider that gives it. */
 export interface OpenAnswer extends Answer {
@@ -66,12 +63,6 @@ export interface Ending {
 
 type Timer = ReturnType<typeof setTimeout>;
 
-/** In Node, an answer that is not read is no reason to keep the program running. */
-export function quietly(timer: Timer): Timer {
-  (timer as { unref?: () => void }).unref?.();
-  return timer;
-}
-
 /** Starts to pass an answer on. `ended` never rejects. */
 export function forward(passage: Passage): { body: ReadableStream<Uint8Array>; ended: Promise<Ending> } {
   const passing = new Passing(passage);
@@ -81,6 +72,7 @@ export function forward(passage: Passage): { body: ReadableStream<Uint8Array>; e
 class Passing {
   readonly #passage: Passage;
   readonly #outlet = outletOf(() => this.#leave());
+  readonly #writes: Writes;
   #inlet: Inlet | undefined;
   #asked: Asked | undefined;
   #decoder: ChatDecoder<"none"> | undefined;
@@ -97,22 +89,14 @@ class Passing {
   #readingSince = 0;
   #reading: Timer | undefined;
   #draining: Timer | undefined;
-  #heartbeat: Timer | undefined;
-  #lastPassed = performance.now();
-  /** How many writes are under way: two where a comment and bytes come together. */
-  #writes = 0;
-  /** When the caller last took bytes while others waited, or the first of them began to wait; and the one timer of all writes. */
-  #writingSince = 0;
-  #writing: Timer | undefined;
   /** The bytes so far of a JSON answer. */
   readonly #whole: Uint8Array[] = [];
   #wholeBytes = 0;
-  /** The functions that wait for the caller to take bytes. */
-  #giveUpWriting: () => void = () => {};
 
   constructor(passage: Passage) {
     this.#passage = passage;
-    const { signal } = passage;
+    const { signal, writeTimeout } = passage;
+    this.#writes = new Writes(this.#outlet, writeTimeout, () => this.#leave());
     if (signal.aborted) this.#leave(true);
     else signal.addEventListener("abort", this.#onAbort);
   }
@@ -126,7 +110,7 @@ class Passing {
   async run(): Promise<Ending> {
     const { answer, isStream, answerTimeout } = this.#passage;
     const longest = quietly(setTimeout(() => this.#stall(), answerTimeout));
-    if (isStream) this.#beat();
+    if (isStream) this.#writes.beat();
     let filter: EventFilter | undefined;
     try {
       const open = answer instanceof Promise ? await answer : answer;
@@ -147,7 +131,8 @@ class Passing {
     }
     const wasOver = this.#isOver;
     this.#isOver = true;
-    for (const timer of [longest, this.#reading, this.#draining, this.#heartbeat, this.#writing]) clearTimeout(timer);
+    this.#writes.stop();
+    for (const timer of [longest, this.#reading, this.#draining]) clearTimeout(timer);
     this.#passage.signal.removeEventListener("abort", this.#onAbort);
     this.#firstToken?.free();
     this.#inlet?.cancel();
@@ -187,7 +172,7 @@ class Passing {
       }
       const passed = filter ? filter.push(bytes) : this.#hold(bytes);
       if (passed.length > 0) this.#passage.passed?.(passed);
-      const isTaken = this.#isGone || passed.length === 0 ? undefined : this.#write(passed);
+      const isTaken = this.#isGone || passed.length === 0 ? undefined : this.#writes.write(passed);
       this.#account(bytes, contentType, idle);
       bytes = undefined;
       if (isTaken) await isTaken;
@@ -215,7 +200,7 @@ class Passing {
     if (this.#whole.length === 0 || this.#isGone) return;
     const bytes = filter.whole(joined(...this.#whole));
     this.#passage.passed?.(bytes);
-    await this.#write(bytes);
+    await this.#writes.write(bytes);
   }
 
   #account(bytes: Uint8Array, contentType: string, idle: number): void {
@@ -248,7 +233,8 @@ class Passing {
   #leave(isLost = false): void {
     if (this.#isGone || this.#isOver) return;
     this.#isGone = true;
-    this.#giveUpWriting();
+    this.#writes.giveUp();
+    this.#writes.stop();
     this.#outlet.abandon(isLost);
     if (this.#passage.onDisconnect === "abort") this.#giveUp();
     else this.#draining = setTimeout(() => this.#giveUp(), DRAIN);
@@ -264,7 +250,7 @@ class Passing {
       this.#isStalled = true;
       this.#reason = "lost";
     }
-    this.#giveUpWriting();
+    this.#writes.giveUp();
     this.#inlet?.cancel();
   }
 
@@ -277,47 +263,5 @@ class Passing {
       this.#isKeptOpen = !this.#decoder?.ended;
       this.#inlet?.cancel();
     } else this.#stall();
-  }
-
-  // ---- Writing -------------------------------------------------------------------------------------------------------
-
-  /** Hands bytes to the caller, who counts as gone when they are not taken in time. */
-  #write(bytes: Uint8Array): Promise<void> {
-    if (this.#writes++ === 0) this.#writingSince = performance.now();
-    if (!this.#writing) this.#watchWriting();
-    return new Promise((resolve) => {
-      const written = () => {
-        this.#writes--;
-        this.#writingSince = performance.now();
-        this.#lastPassed = this.#writingSince;
-        resolve();
-      };
-      this.#giveUpWriting = resolve;
-      void this.#outlet.pass(bytes).then(written);
-    });
-  }
-
-  /** Writes come and go without touching the timer; it looks where things stand when it fires. */
-  #watchWriting(): void {
-    this.#writing = undefined;
-    if (this.#writes === 0 || this.#isOver) return;
-    const wait = this.#writingSince + this.#passage.writeTimeout - performance.now();
-    if (wait > 0) this.#writing = quietly(setTimeout(() => this.#watchWriting(), wait));
-    else this.#leave();
-  }
-
-  /** Sends a comment whenever nothing else was sent for a while. */
-  #beat(): void {
-    const wait = this.#lastPassed + HEARTBEAT - performance.now();
-    const next = () => {
-      if (this.#isGone || this.#isOver) return;
-      const isQuiet = performance.now() - this.#lastPassed >= HEARTBEAT - 1;
-      if (isQuiet && this.#writes === 0) {
-        this.#lastPassed = performance.now();
-        void this.#write(COMMENT);
-      }
-      this.#beat();
-    };
-    this.#heartbeat = quietly(setTimeout(next, Math.max(1000, wait)));
   }
 }

@@ -3,7 +3,7 @@
  */
 import { EventStreamDecoder } from "chatwire";
 import { joined } from "./bytes.ts";
-import { COMMENT, HEARTBEAT } from "./forward.ts";
+import { COMMENT, HEARTBEAT } from "./writes.ts";
 
 /** The most bytes that a reader is handed at a time. */
 const MOST_BYTES = 64 * 1024;

@@ -1,11 +1,11 @@
 /**
  * `/v1/embeddings`, `/v1/completions` and `/v1/responses`: authenticated, limited and metered, and otherwise passed through.
- * The answer's bytes are the provider's. There is no fallback and no repair: the gateway does not know these answers.
+ * The answer's bytes are the provider's, beside comments where a stream is silent. There is no fallback and no repair: the gateway does not know these answers.
  */
 import { joined } from "./bytes.ts";
 import type { Configuration } from "./configuration.ts";
 import { inletOf, outletOf } from "./ends.ts";
-import { DRAIN, LINGER, quietly } from "./forward.ts";
+import { DRAIN, LINGER } from "./forward.ts";
 import type { RequestLeases } from "./limits.ts";
 import type { UsageRecord } from "./options.ts";
 import { PassedAnswer } from "./passed-answer.ts";
@@ -15,6 +15,7 @@ import { type ChatRequest, providerBodyOf } from "./request.ts";
 import { promptTokensOf, UNITS_PER_TOKEN } from "./reservation.ts";
 import { keysInOrder, type ProviderCall, problemOf, secretsOf, type UpstreamKey, withCall } from "./upstream.ts";
 import { isCount, numbersOf, openRecord } from "./usage-record.ts";
+import { quietly, Writes } from "./writes.ts";
 
 /**
  * The paths, and the parameters of each that choose no model, price, tool or address, and nothing that the provider has stored
@@ -168,35 +169,30 @@ function passedOn(
   let outcome: UsageRecord["outcome"] = "complete";
   let isGone = false;
   let draining: ReturnType<typeof setTimeout> | undefined;
-  let giveUpWriting = () => {};
   const end = (how: UsageRecord["outcome"]) => {
     outcome = how;
-    giveUpWriting();
+    writes.giveUp();
     inlet.cancel();
   };
   const leave = (isLost: boolean) => {
     if (isGone) return;
     isGone = true;
-    giveUpWriting();
+    writes.giveUp();
+    writes.stop();
     outlet.abandon(isLost);
     if (onDisconnect === "abort") end("aborted");
     else draining = setTimeout(() => end("aborted"), DRAIN);
   };
   const onAbort = () => leave(true);
   const outlet = outletOf(onAbort);
+  const writes = new Writes(outlet, writeTimeout, () => leave(false));
   const within = async <T>(ms: number, late: () => void, work: Promise<T>): Promise<T> => {
     const timer = ms === Number.POSITIVE_INFINITY ? undefined : quietly(setTimeout(late, ms));
     return work.finally(() => clearTimeout(timer));
   };
-  const write = (bytes: Uint8Array) => {
-    const isTaken = new Promise<void>((resolve) => {
-      giveUpWriting = resolve;
-      void outlet.pass(bytes).then(resolve);
-    });
-    return within(writeTimeout, () => leave(false), isTaken);
-  };
   const run = async (): Promise<PassedOn> => {
     const longest = quietly(setTimeout(() => end("stalled"), answerTimeout));
+    if (isStream) writes.beat();
     const read: Uint8Array[] = [];
     let bytesRead = 0;
     let kept = 0;
@@ -216,15 +212,16 @@ function passedOn(
         while (read.length > 1 && kept > (isStream ? TAIL_BYTES : WHOLE_BYTES)) kept -= read.shift()?.length ?? 0;
         const passed = answer.push(piece.slice());
         if (answer.isOver) over ??= performance.now();
-        if (!isGone && passed.length > 0) await write(passed.slice());
+        if (!isGone && passed.length > 0) await writes.write(passed.slice());
       }
       const rest = answer.end();
-      if (!isGone && rest.length > 0) await write(rest.slice());
+      if (!isGone && rest.length > 0) await writes.write(rest.slice());
     } catch {
       if (outcome === "complete" && !answer.isOver) outcome = "truncated";
     }
     const text = new TextDecoder().decode(joined(...read));
     if (outcome === "complete") outcome = answer.outcome(kept === bytesRead ? text : undefined);
+    writes.stop();
     for (const timer of [longest, draining]) clearTimeout(timer);
     signal.removeEventListener("abort", onAbort);
     inlet.cancel();

@@ -5,7 +5,7 @@ import { APIUserAbortError, ChatDecoder, type Timeouts } from "chatwire";
 import { answerOf, EVENT_STREAM, untilFirstToken } from "./answer.ts";
 import type { Gathering } from "./answer-cache.ts";
 import type { Configuration } from "./configuration.ts";
-import { type Ending, forward, HEARTBEAT, type OpenAnswer } from "./forward.ts";
+import { type Ending, forward, type OpenAnswer } from "./forward.ts";
 import type { RequestLeases } from "./limits.ts";
 import type { UsageRecord } from "./options.ts";
 import { Problem, safeHeaders } from "./problem.ts";
@@ -24,6 +24,7 @@ import {
   withCall,
 } from "./upstream.ts";
 import { type Asked, type OpenRecord, openRecord, usageOf } from "./usage-record.ts";
+import { HEARTBEAT } from "./writes.ts";
 
 /** A request that was let in. */
 export interface Admitted {

@@ -1,6 +1,6 @@
 /** Providers that break off, lie about numbers, refuse what others take, and say what callers must not read. */
 import assert from "node:assert/strict";
-import { describe, it, type TestContext } from "node:test";
+import { describe, it } from "node:test";
 import { Chatwire } from "chatwire";
 import { type GatewayOptions, gateway } from "chatwire/edge";
 import { createEmulator } from "chatwire/emulator";
@@ -17,6 +17,7 @@ import {
   errorOf,
   event,
   KEY,
+  mockTime,
   randomFrom,
   says,
   setUp,
@@ -62,23 +63,6 @@ const errored = (reads: (string | Uint8Array)[]) => {
     { highWaterMark: 0 },
   );
   return new Response(body, { headers: { "content-type": "text/event-stream" } });
-};
-const mockTime = ({ mock }: TestContext) => {
-  mock.timers.enable({ apis: ["Date", "setTimeout"], now: Date.UTC(2026, 0, 31, 12) });
-  const clock = mock.method(performance, "now", () => Date.now() - Date.UTC(2026, 0, 31, 12));
-  const turns = async () => {
-    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
-  };
-  return Object.assign(
-    async (ms: number) => {
-      await turns();
-      for (let left = ms; left > 0; left -= 1000) {
-        mock.timers.tick(Math.min(1000, left));
-        await turns();
-      }
-    },
-    { clock },
-  );
 };
 
 describe("what fails inside a 200 before its first token", () => {

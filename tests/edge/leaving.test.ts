@@ -1,11 +1,11 @@
-/** Callers who lose their connection to a gateway in Node: it goes on without a word. */
+/** Callers who lose their connection to a gateway in Node: it goes on without a word. A caller who reads slowly has not lost it. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, connect } from "node:net";
 import { it } from "node:test";
 import { serve } from "@hono/node-server";
 import { gateway } from "chatwire/edge";
-import { CHAT, chat, encode, KEY, says, until } from "./setting.ts";
+import { asText, CHAT, chat, DONE, encode, KEY, mockTime, says, setUp, until, usageEvent } from "./setting.ts";
 
 for (const onDisconnect of ["drain", "abort"] as const) {
   for (const path of [CHAT, "/v1/responses"]) {
@@ -66,3 +66,46 @@ for (const onDisconnect of ["drain", "abort"] as const) {
     });
   }
 }
+
+it("a caller who reads a comment and bytes together, later, is still there", async (context) => {
+  const pass = mockTime(context);
+  let say: (text: string) => void = () => {};
+  const body = new ReadableStream<Uint8Array>({
+    start: (controller) => {
+      say = (text) => controller.enqueue(encode(text));
+    },
+  });
+  const { fetch, records } = setUp(
+    async () => new Response(body, { headers: { "content-type": "text/event-stream" } }),
+  );
+  await pass(1000);
+  const answer = await fetch(CHAT, chat("hi", { stream: true }));
+  const reader = (answer.body as ReadableStream<Uint8Array>).getReader();
+  let text = "";
+  const read = async () => {
+    const { done, value } = await reader.read();
+    if (value) text += asText(value);
+    return !done;
+  };
+  say(says("a"));
+  await read();
+  const second = read();
+  await pass(16_000);
+  await second;
+  // The caller has the comment, and reads nothing while more comes.
+  say(says("b"));
+  await pass(1000);
+  const rest = (async () => {
+    while (await read());
+  })();
+  await pass(100_000);
+  say(says("c", "stop") + usageEvent + DONE);
+  await pass(2000);
+  await rest;
+  assert.ok(text.replaceAll(": keep-alive\n\n", "").endsWith(says("b") + says("c", "stop") + DONE), text);
+  assert.ok(text.split("keep-alive").length > 6, "silence is broken");
+  assert.deepEqual(
+    records.map(({ outcome, disconnected }) => [outcome, disconnected]),
+    [["complete", false]],
+  );
+});

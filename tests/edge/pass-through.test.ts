@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { GatewayOptions } from "chatwire/edge";
 import { limiterObjects } from "./objects.ts";
-import { asText, bytesOf, encode, errorOf, event, setUp, streamOf, until } from "./setting.ts";
+import { asText, bytesOf, encode, errorOf, event, mockTime, setUp, streamOf, until } from "./setting.ts";
 
 let hosts = 0;
 
@@ -284,6 +284,61 @@ describe("a hostile provider behind an API that is passed through", () => {
 });
 
 describe("a caller of an API that is passed through", () => {
+  for (const [path, first, last] of [
+    ["responses", event({ type: "response.created" }), event({ type: "response.completed", response: {} })],
+    ["completions", event({ choices: [{ index: 0, text: "a" }] }), "data: [DONE]\n\n"],
+  ] as const) {
+    it(`has the silence of a stream broken by comments, between whole events: ${path}`, async (context) => {
+      const pass = mockTime(context);
+      let write: (text: string) => void = () => {};
+      let close: () => void = () => {};
+      const body = new ReadableStream<Uint8Array>({
+        start(controller) {
+          write = (text) => controller.enqueue(encode(text));
+          close = () => controller.close();
+        },
+      });
+      const { ask, records } = passing(() => new Response(body, { headers: { "content-type": "text/event-stream" } }));
+      const answer = await ask(path, { model: "m", ...asked(path), stream: true });
+      let text = "";
+      const read = (async () => {
+        for await (const bytes of answer.body as unknown as AsyncIterable<Uint8Array>) text += asText(bytes);
+      })();
+      write(first.slice(0, 20));
+      await pass(31_000);
+      const comment = ": keep-alive\n\n";
+      assert.equal(text, comment.repeat(2));
+      write(first.slice(20));
+      await pass(14_000);
+      assert.equal(text, comment.repeat(2) + first);
+      await pass(2000);
+      assert.equal(text, comment.repeat(2) + first + comment);
+      write(last);
+      close();
+      await read;
+      assert.equal(text, comment.repeat(2) + first + comment + last);
+      await until(() => records.length === 1);
+      assert.deepEqual([records[0]?.outcome, records[0]?.disconnected], ["complete", false]);
+    });
+  }
+  it("has no comment in an answer that is no stream", async (context) => {
+    const pass = mockTime(context);
+    let write: (text: string) => void = () => {};
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        write = (text) => {
+          controller.enqueue(encode(text));
+          controller.close();
+        };
+      },
+    });
+    const { ask } = passing(() => new Response(body, { headers: { "content-type": "application/json" } }));
+    const text = ask("embeddings", { model: "m", input: "a" }).then(bytesOf).then(asText);
+    await pass(40_000);
+    write('{"data":[]}');
+    await pass(10);
+    assert.equal(await text, '{"data":[]}');
+  });
   it("who leaves a silent provider has it let go of at once where the gateway aborts", async () => {
     const { seen, response } = silentAfter("data: {}\n\n");
     const { ask, recorded } = passing(() => response, { onDisconnect: "abort" });
@@ -304,13 +359,10 @@ describe("a caller of an API that is passed through", () => {
     });
   }
   it("who reads nothing counts as gone after a while", async (context) => {
-    context.mock.timers.enable({ apis: ["setTimeout"] });
+    const pass = mockTime(context);
     const { ask, records } = passing(used, { onDisconnect: "abort" });
     await ask("responses", { model: "m", input: "a" });
-    await until(() => {
-      context.mock.timers.tick(5000);
-      return records.length === 1;
-    });
+    await pass(65_000);
     assert.deepEqual([records[0]?.outcome, records[0]?.disconnected], ["aborted", true]);
   });
 });

@@ -1,4 +1,5 @@
 /** A gateway between a provider whose every byte the test decides and callers that may leave; no network. */
+import type { TestContext } from "node:test";
 import { type GatewayOptions, gateway, type UsageRecord } from "chatwire/edge";
 import { createEmulator } from "chatwire/emulator";
 
@@ -147,4 +148,21 @@ export async function until(isSo: () => boolean): Promise<void> {
       else pause(resolve, 2);
     });
   }
+}
+
+/** A clock that the test moves: gives the function that lets so many milliseconds pass, a second at a time. */
+export function mockTime({ mock }: TestContext): (ms: number) => Promise<void> {
+  const start = Date.UTC(2026, 0, 31, 12);
+  mock.timers.enable({ apis: ["Date", "setTimeout"], now: start });
+  mock.method(performance, "now", () => Date.now() - start);
+  const turns = async () => {
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+  };
+  return async (ms) => {
+    await turns();
+    for (let left = ms; left > 0; left -= 1000) {
+      mock.timers.tick(Math.min(1000, left));
+      await turns();
+    }
+  };
 }
