@@ -74,6 +74,12 @@ function nameBuild(folder) {
   writeFileSync(module, Buffer.concat([Buffer.from([0, content.length]), content]), { flag: "a" });
 }
 
+/** The module as it is before it is shrunk, with the names of its functions: all that is in the shrunk one is in it. */
+export async function unshrunkWithNames(folder) {
+  await run("chatwire-bindgen", [await compile(root), folder, "--keep-names"]);
+  return readFileSync(join(folder, "chatwire_bg.wasm"));
+}
+
 /** Builds the module of the crate in another folder, in that folder, and gives its bytes. */
 export async function buildElsewhere(folder) {
   await bindAndShrink(await compile(folder), folder);

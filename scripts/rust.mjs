@@ -1,6 +1,6 @@
 /**
  * `npm run test:rust`: the examples in Rust compile, each with its own lock file, and the worker runs in workerd. Apart from `npm test`,
- * which compiles the page and the worker, because the frameworks need some four hundred crates, which take minutes the first time.
+ * which compiles the page alone, because the worker and the frameworks need some four hundred crates, which take minutes the first time.
  */
 import { join } from "node:path";
 import { buildEngine } from "./engine.mjs";

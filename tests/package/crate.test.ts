@@ -19,15 +19,17 @@ describe("a crate that depends on chatwire", { timeout: 600_000 }, () => {
 
   before(async () => {
     const folder = join(import.meta.dirname, "dependent");
-    const target = join(root, "target", "dependent");
-    // The versions of this project, so that wasm-bindgen is that of the tool.
+    // The versions and the target folder of this project: wasm-bindgen is that of the tool, and what the tests of the crate have
+    // compiled for WebAssembly is not compiled again.
+    const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
     await cp(join(root, "Cargo.lock"), join(folder, "Cargo.lock"));
     const built = ["build", "--target", "wasm32-unknown-unknown", "--target-dir", target];
     await run(folder, "cargo", built);
     const compiled = join(target, "wasm32-unknown-unknown", "debug", "dependent.wasm");
-    await run(folder, "wasm-bindgen", [compiled, "--target", "web", "--out-dir", join(target, "bound")]);
-    glue = await import(join(target, "bound", "dependent.js"));
-    glue.initSync({ module: await readFile(join(target, "bound", "dependent_bg.wasm")) });
+    const bound = join(target, "dependent");
+    await run(folder, "wasm-bindgen", [compiled, "--target", "web", "--out-dir", bound]);
+    glue = await import(join(bound, "dependent.js"));
+    glue.initSync({ module: await readFile(join(bound, "dependent_bg.wasm")) });
   });
 
   it("exports its own functions only", () => {

@@ -125,9 +125,11 @@ const cases: [what: string, files: Record<string, object>, isWell: boolean, said
 
 describe("chatwire doctor", { timeout: 120_000 }, () => {
   let folder: string;
+  let diagnose: (folder: string) => { lines: string[]; isWell: boolean };
 
   before(async () => {
     folder = await project("doctor", {});
+    ({ diagnose } = await import(join(folder, "node_modules", "chatwire", "dist", "doctor.js")));
   });
 
   const doctor = (where: string): Promise<{ code: number; said: string }> =>
@@ -143,11 +145,19 @@ describe("chatwire doctor", { timeout: 120_000 }, () => {
       const where = join(folder, `case-${index}`);
       for (const part of ["public", "src-tauri"]) await mkdir(join(where, part), { recursive: true });
       for (const [path, content] of Object.entries(files)) await writeFile(join(where, path), JSON.stringify(content));
-      const found = await doctor(where);
-      assert.match(found.said, said);
-      assert.equal(found.code, isWell ? 0 : 1, found.said);
+      const found = diagnose(where);
+      assert.match(found.lines.join("\n"), said);
+      assert.equal(found.isWell, isWell, found.lines.join("\n"));
     });
   }
+
+  it("is a command that prints the lines, and ends with 1 where something has to be written", async () => {
+    for (const isWell of [true, false]) {
+      const index = cases.findIndex((one) => one[2] === isWell);
+      const where = join(folder, `case-${index}`);
+      assert.deepEqual(await doctor(where), { code: isWell ? 0 : 1, said: `${diagnose(where).lines.join("\n")}\n` });
+    }
+  });
 
   it("says where the file is missing", async () => {
     const copy = join(folder, "broken", "node_modules", "chatwire");

@@ -4,9 +4,12 @@
  * `npm run build` comes first, as in `npm test`: what is packed here is dist/ as it stands.
  */
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
+import manifest from "../../package.json" with { type: "json" };
 
 export const root = join(import.meta.dirname, "..", "..");
 const work = join(root, ".cache", "package");
@@ -23,7 +26,7 @@ export async function run(cwd: string, command: string, args: string[], env: Nod
   }
 }
 
-/** Packs the package; gives the tarball's path and the files in it. */
+/** Packs the package; gives the tarball's path, in a folder of its own, and the files in it. */
 export async function pack(): Promise<{ tarball: string; files: string[] }> {
   await mkdir(work, { recursive: true });
   const folder = await mkdtemp(join(work, "tarball-"));
@@ -32,18 +35,73 @@ export async function pack(): Promise<{ tarball: string; files: string[] }> {
   return { tarball: join(folder, packed.filename), files: packed.files.map(({ path }) => path) };
 }
 
-/** Writes a fresh project with these files and installs the package in it; gives its folder. */
+/** The package as it was packed and installed once, for all test files that find the same dist/. */
+export interface Installed {
+  tarball: string;
+  /** The files in the tarball. */
+  files: string[];
+  /** What `npm install` made of it. */
+  modules: string;
+}
+
+/** Packs and installs the package, unless that was done with files of the same times. */
+export async function installed(): Promise<Installed> {
+  const place = join(work, `installed-${await stateOfFiles()}`);
+  const list = join(place, "files.json");
+  if (!existsSync(list)) {
+    const { tarball, files } = await pack();
+    const fresh = dirname(tarball);
+    const packed = join(fresh, "chatwire.tgz");
+    await rename(tarball, packed);
+    await writeManifest(fresh, "installed", packed);
+    await run(fresh, "npm", ["install", "--offline", "--no-audit", "--no-fund", "--loglevel=error"]);
+    await writeFile(join(fresh, "files.json"), JSON.stringify(files));
+    for (const name of await readdir(work)) {
+      if (name.startsWith("installed-") && name !== basename(place))
+        await rm(join(work, name), { recursive: true, force: true });
+    }
+    await rename(fresh, place).catch(async (error) => {
+      if (!existsSync(list)) throw error; // else another process was first
+      await rm(fresh, { recursive: true });
+    });
+  }
+  const files: string[] = JSON.parse(await readFile(list, "utf8"));
+  return { tarball: join(place, "chatwire.tgz"), files, modules: join(place, "node_modules") };
+}
+
+/** A name for all that may be in the tarball, as it stands: paths, sizes and times. */
+async function stateOfFiles(): Promise<string> {
+  const parts = ["package.json", "README.md", "docs", ...manifest.files.filter((path) => !/[!*]/.test(path))];
+  const paths: string[] = [...parts];
+  for (const part of parts) {
+    if (!(await stat(join(root, part))).isDirectory()) continue;
+    paths.push(...(await readdir(join(root, part), { recursive: true })).map((name) => join(part, name)));
+  }
+  const hash = createHash("sha256");
+  for (const path of paths.sort()) {
+    const { size, mtimeMs } = await stat(join(root, path));
+    hash.update(`${path} ${size} ${mtimeMs}\n`);
+  }
+  return hash.digest("hex").slice(0, 16);
+}
+
+async function writeManifest(folder: string, name: string, tarball: string): Promise<void> {
+  const manifest = { name, private: true, type: "module", dependencies: { chatwire: `file:${tarball}` } };
+  await writeFile(join(folder, "package.json"), JSON.stringify(manifest));
+}
+
+/** Writes a fresh project with these files, and the package as npm installed it from its tarball; gives its folder. */
 export async function project(name: string, files: Record<string, string>): Promise<string> {
   const folder = join(work, name);
   await rm(folder, { recursive: true, force: true });
-  const { tarball } = await pack();
-  const manifest = { name, private: true, type: "module", dependencies: { chatwire: `file:${tarball}` } };
-  for (const [file, text] of Object.entries({ "package.json": JSON.stringify(manifest), ...files })) {
+  await mkdir(folder, { recursive: true });
+  const { tarball, modules } = await installed();
+  await writeManifest(folder, name, tarball);
+  await cp(modules, join(folder, "node_modules"), { recursive: true, verbatimSymlinks: true });
+  for (const [file, text] of Object.entries(files)) {
     await mkdir(dirname(join(folder, file)), { recursive: true });
     await writeFile(join(folder, file), text);
   }
-  await run(folder, "npm", ["install", "--offline", "--no-audit", "--no-fund", "--loglevel=error"]);
-  await rm(dirname(tarball), { recursive: true });
   return folder;
 }
 

@@ -44,6 +44,6 @@ describe("the packed package", { timeout: 120_000 }, () => {
   });
 
   it("has a command", async () => {
-    assert.match(await run(folder, "npx", ["--no-install", "chatwire", "--help"]), /chatwire emulator/);
+    assert.match(await run(folder, join(folder, "node_modules", ".bin", "chatwire"), ["--help"]), /chatwire emulator/);
   });
 });

@@ -46,7 +46,7 @@ describe("a bundle without the file", { timeout: 120_000 }, () => {
     assert.equal(await run(folder, process.execPath, [join(folder, "out", "print.js", "print.js")]), "true");
   });
 
-  it("runs in a page, whether the server has no such file or answers with a page of its own", async () => {
+  it("runs in a page, whether the server has no such file or answers with a page of its own", async (context) => {
     const { outputFiles = [] } = await build({
       entryPoints: [join(folder, "page.js")],
       bundle: true,
@@ -56,6 +56,8 @@ describe("a bundle without the file", { timeout: 120_000 }, () => {
       write: false,
     });
     const scripts = new Map(outputFiles.map(({ path, text }) => [path.split("/").at(-1), text]));
+    const browser = await launchChromium();
+    context.after(() => browser.close());
     for (const missing of [404, 200]) {
       const server = createServer((request, response) => {
         const script = scripts.get(request.url?.slice(1));
@@ -64,14 +66,12 @@ describe("a bundle without the file", { timeout: 120_000 }, () => {
         else if (request.url === "/") response.writeHead(200, { "content-type": "text/html" }).end(page);
         else response.writeHead(missing, { "content-type": "text/html" }).end("<!doctype html><title>Not here</title>");
       }).listen(0, "127.0.0.1");
-      const browser = await launchChromium();
       try {
         const page = await browser.newPage();
         await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
         await page.waitForFunction(() => document.title !== "");
         assert.equal(await page.title(), "true");
       } finally {
-        await browser.close();
         server.close();
       }
     }

@@ -4,8 +4,9 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { basename, join } from "node:path";
-import { before, describe, it } from "node:test";
+import { after, before, describe, it } from "node:test";
 import { build } from "esbuild";
+import type { Browser } from "playwright-core";
 import { launchChromium } from "../chromium.ts";
 import { project, run } from "./packed.ts";
 
@@ -37,8 +38,12 @@ const prints = "stream,tools,parse,batch,recorded,true";
 
 describe("chatwire/static", { timeout: 120_000 }, () => {
   let folder: string;
+  let browser: Browser;
+
+  after(() => browser?.close());
 
   before(async () => {
+    browser = await launchChromium();
     folder = await project("static", {
       "uses.js": uses,
       "node.js": `import { Chatwire } from "chatwire/static"; import { useAll } from "./uses.js"; console.log(await useAll(Chatwire));`,
@@ -124,9 +129,9 @@ describe("chatwire/static", { timeout: 120_000 }, () => {
       response.writeHead(url in files ? 200 : 404, { "content-type": type }).end(body);
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const browser = await launchChromium();
+    const context = await browser.newContext();
     try {
-      const page = await browser.newPage();
+      const page = await context.newPage();
       await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
       return await page.evaluate(async () => {
         const answered = new Promise((resolve) => {
@@ -138,7 +143,7 @@ describe("chatwire/static", { timeout: 120_000 }, () => {
         return answered;
       });
     } finally {
-      await browser.close();
+      await context.close();
       server.close();
     }
   }
