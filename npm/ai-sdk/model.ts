@@ -22,6 +22,8 @@ export interface Shared {
   client: Chatwire;
   provider: string;
   capabilities: Omit<Capabilities, "reasoningField">;
+  /** The names of the provider and of its service. */
+  names: readonly string[];
   /** Where each model's reasoning was found, to send it back there. */
   reasoningFields: Map<string, string>;
   reasoningField: string;
@@ -167,9 +169,9 @@ export class ChatwireLanguageModel implements LanguageModel {
   }
 
   #request(call: CallOptions): Request {
-    const { capabilities, reasoningFields, reasoningField } = this.#shared;
+    const { capabilities, names, reasoningFields, reasoningField } = this.#shared;
     const field = reasoningFields.get(this.modelId) ?? reasoningField;
-    return toRequest(this.modelId, call, { ...capabilities, reasoningField: field });
+    return toRequest(this.modelId, call, { ...capabilities, names, reasoningField: field });
   }
 
   /** Remembers where this model's reasoning is expected. */

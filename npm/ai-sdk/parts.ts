@@ -31,11 +31,14 @@ function extrasOf(object: unknown, known: ReadonlySet<string>, reasoning = ""): 
 const metadata = (own: Json): { providerMetadata?: ProviderMetadata } =>
   Object.keys(own).length > 0 ? { providerMetadata: { [NAMESPACE]: own } as ProviderMetadata } : {};
 
-/** The tool calls of an outcome that can be run, and what has to go back with each. */
+/**
+ * The tool calls of an outcome for the AI SDK, with the fields that have to go back with each. A call that was cut short is not among
+ * them. A whole answer's call whose arguments are not JSON is: the AI SDK does not run it, but repairs it, or tells the model.
+ */
 export function toolCallsOf(outcome: Outcome): Extract<Content, { type: "tool-call" }>[] {
   const sent = ((outcome.message as Json | null)?.tool_calls ?? []) as Json[];
   return outcome.toolCalls.flatMap(({ id, name, arguments: input, complete }, at) => {
-    if (!complete) return [];
+    if (!complete && (outcome.status !== "complete" || outcome.finishReason === "length")) return [];
     const call = extrasOf(sent.find((one) => one.id === id) ?? sent[at], new Set(["id", "type", "function", "index"]));
     return [{ type: "tool-call" as const, toolCallId: id, toolName: name, input, ...metadata(call ? { call } : {}) }];
   });

@@ -18,33 +18,37 @@ function kept(part: { providerOptions?: unknown }, name: "message" | "call"): Js
   return (own?.[name] as Json | undefined) ?? {};
 }
 
-/**
- * @param reasoningField where the server expects a turn's reasoning when it is sent back
- * @throws an `UnsupportedFunctionalityError` for a file that chat completions have no place for
- */
-export function toMessages(prompt: Prompt, reasoningField: string): ChatCompletionMessageParam[] {
+/** The facts about the server that messages depend on. */
+export interface Reader {
+  /** The field in which the server expects a turn's reasoning when it is sent back. */
+  reasoningField: string;
+  /** The names under which a reference to an uploaded file may give the server's id of the file, the first that is there. */
+  names: readonly string[];
+}
+
+/** @throws an `UnsupportedFunctionalityError` for a file that chat completions have no place for */
+export function toMessages(prompt: Prompt, reader: Reader): ChatCompletionMessageParam[] {
   return prompt.flatMap((message) => {
     const extra = kept(message, "message");
-    return convert(message, reasoningField).map((one) => ({
-      ...one,
-      ...extra,
-    })) as unknown as ChatCompletionMessageParam[];
+    return convert(message, reader).map((one) => ({ ...one, ...extra })) as unknown as ChatCompletionMessageParam[];
   });
 }
 
-function convert(message: PromptMessage, reasoningField: string): Json[] {
+function convert(message: PromptMessage, reader: Reader): Json[] {
   switch (message.role) {
     case "system":
       return [{ role: "system", content: message.content }];
     case "user": {
       const parts = message.content.map((part) =>
-        part.type === "text" ? { type: "text", text: part.text, ...kept(part, "message") } : filePart(part),
+        part.type === "text"
+          ? { type: "text", text: part.text, ...kept(part, "message") }
+          : { ...filePart(part, reader), ...kept(part, "message") },
       );
       const isText = parts.every((part) => part.type === "text" && Object.keys(part).length === 2);
       return [{ role: "user", content: isText ? parts.map((part) => (part as Json).text).join("") : parts }];
     }
     case "assistant":
-      return [assistant(message, reasoningField)];
+      return [assistant(message, reader)];
     case "tool":
       // A server's own approvals have no place on the wire.
       return message.content.flatMap((part) =>
@@ -55,7 +59,7 @@ function convert(message: PromptMessage, reasoningField: string): Json[] {
   }
 }
 
-function assistant(message: Extract<PromptMessage, { role: "assistant" }>, reasoningField: string): Json {
+function assistant(message: Extract<PromptMessage, { role: "assistant" }>, { reasoningField }: Reader): Json {
   let text = "";
   let reasoning = "";
   let extra: Json = {};
@@ -65,8 +69,7 @@ function assistant(message: Extract<PromptMessage, { role: "assistant" }>, reaso
     if (part.type === "text") text += part.text;
     else if (part.type === "reasoning") reasoning += part.text;
     else if (part.type === "tool-call") {
-      const input = typeof part.input === "string" ? part.input : JSON.stringify(part.input ?? {});
-      const called = { name: part.toolName, arguments: input };
+      const called = { name: part.toolName, arguments: argumentsOf(part.input) };
       calls.push({ id: part.toolCallId, type: "function", function: called, ...kept(part, "call") });
     }
   }
@@ -77,6 +80,32 @@ function assistant(message: Extract<PromptMessage, { role: "assistant" }>, reaso
     ...(calls.length > 0 && { tool_calls: calls }),
     ...extra,
   };
+}
+
+/** The input of a call as JSON. Text that is JSON already stays, as a call that was repaired has it; other text is a JSON string. */
+function argumentsOf(input: unknown): string {
+  if (typeof input !== "string") return jsonOf(input ?? {});
+  try {
+    JSON.parse(input);
+    return input;
+  } catch {
+    return JSON.stringify(input);
+  }
+}
+
+/** JSON of a value that a tool made: a BigInt is its digits as text, and an object inside of itself is named as that. */
+function jsonOf(value: unknown): string {
+  const path: unknown[] = [];
+  const json = JSON.stringify(value, function (_name, member: unknown) {
+    if (typeof member === "bigint") return String(member);
+    if (typeof member !== "object" || member === null) return member;
+    // `this` holds the member: what comes after it on the path was written before.
+    path.length = path.indexOf(this) + 1;
+    if (path.includes(member)) return "[circular]";
+    path.push(member);
+    return member;
+  });
+  return json ?? "null";
 }
 
 /** The result of a tool as text: the model reads nothing else. */
@@ -90,9 +119,9 @@ function resultText(output: ToolResult["output"]): string {
     case "content":
       return output.value.every((part) => part.type === "text")
         ? output.value.map((part) => (part as { text: string }).text).join("\n")
-        : JSON.stringify(output.value);
+        : jsonOf(output.value);
     default:
-      return JSON.stringify(output.value) ?? "null";
+      return jsonOf(output.value);
   }
 }
 
@@ -103,33 +132,48 @@ const AUDIO: Record<string, string> = {
   "audio/mp3": "mp3",
 };
 
-function filePart({ data, mediaType, filename }: FilePart): Json {
+/** The beginnings of files in base64, for a media type without its second half. */
+const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
+  [/^iVBORw/, "image/png"],
+  [/^\/9j\//, "image/jpeg"],
+  [/^R0lGOD/, "image/gif"],
+  [/^UklGR.{7}RUJQ/, "image/webp"],
+  [/^UklGR.{7}QVZF/, "audio/wav"],
+  [/^(SUQz|\/\/[I-Po-v])/, "audio/mpeg"],
+  [/^JVBERi/, "application/pdf"],
+];
+
+function filePart({ data, mediaType, filename }: FilePart, { names }: Reader): Json {
   if (data.type === "text") return { type: "text", text: data.text };
-  const [kind] = mediaType.split("/");
   if (data.type === "reference") {
-    const id = Object.values(data.reference)[0];
-    return { type: "file", file: { file_id: id } };
+    const name = names.find((one) => Object.hasOwn(data.reference, one));
+    if (name === undefined) throw unsupported(`a file that was uploaded to ${Object.keys(data.reference).join()}`);
+    return { type: "file", file: { file_id: data.reference[name] } };
   }
-  if (kind === "image") {
-    const type = mediaType === "image" || mediaType === "image/*" ? "image/jpeg" : mediaType;
-    const url = data.type === "url" ? String(data.url) : `data:${type};base64,${base64(data.data)}`;
-    return { type: "image_url", image_url: { url } };
+  const [kind] = mediaType.split("/");
+  if (data.type === "url") {
+    if (kind !== "image") throw unsupported(`${mediaType} by its address`);
+    return { type: "image_url", image_url: { url: String(data.url) } };
   }
-  if (data.type === "url") throw unsupported(`${mediaType} by its address`);
-  if (kind === "text") {
-    const text =
-      typeof data.data === "string"
-        ? new TextDecoder().decode(bytesOf(data.data))
-        : new TextDecoder().decode(data.data);
-    return { type: "text", text };
-  }
-  const format = AUDIO[mediaType];
-  if (format) return { type: "input_audio", input_audio: { data: base64(data.data), format } };
-  if (mediaType === "application/pdf") {
-    const file_data = `data:application/pdf;base64,${base64(data.data)}`;
+  const bytes = base64(data.data);
+  const type = fullType(mediaType, bytes);
+  if (kind === "image") return { type: "image_url", image_url: { url: `data:${type};base64,${bytes}` } };
+  if (kind === "text") return { type: "text", text: new TextDecoder().decode(bytesOf(bytes)) };
+  const format = AUDIO[type];
+  if (format) return { type: "input_audio", input_audio: { data: bytes, format } };
+  if (type === "application/pdf") {
+    const file_data = `data:application/pdf;base64,${bytes}`;
     return { type: "file", file: { filename: filename ?? "document.pdf", file_data } };
   }
   throw unsupported(`file part of type ${mediaType}`);
+}
+
+/** A media type with both halves, of the file's first bytes where only the first half is named. */
+function fullType(mediaType: string, bytes: string): string {
+  const [kind, half = "*"] = mediaType.split("/");
+  if (half !== "*") return mediaType;
+  const found = BEGINNINGS.find(([beginning, type]) => type.startsWith(`${kind}/`) && beginning.test(bytes));
+  return found?.[1] ?? (kind === "image" ? "image/jpeg" : mediaType);
 }
 
 function bytesOf(base64: string): Uint8Array {

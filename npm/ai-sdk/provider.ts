@@ -68,6 +68,7 @@ export function createChatwire(options: (ClientOptions & ChatwireProviderSetting
   const shared: Shared = {
     client: client ?? new Chatwire(settings),
     provider: name ?? "chatwire",
+    names: [name ?? "chatwire", service],
     capabilities: {
       structuredOutputs: structuredOutputs ?? known.structuredOutputs ?? true,
       topK: topK ?? known.topK ?? false,

@@ -2,7 +2,7 @@
  * A call of the AI SDK as parameters of a chat completion.
  */
 import type { ChatCompletionCreateParamsBase, RequestOptions } from "chatwire";
-import { NAMESPACE, toMessages } from "./prompt.ts";
+import { NAMESPACE, type Reader, toMessages } from "./prompt.ts";
 import type { CallOptions, Warning } from "./spec.ts";
 
 /** Features that the server is known to support. */
@@ -22,8 +22,8 @@ export interface CallSettings extends Pick<RequestOptions, "timeout" | "maxRetri
   /** Added to the request as they are: what the AI SDK has no setting for. */
   params?: Record<string, unknown>;
   /**
-   * `strict` of a JSON schema and of tools.
-   * @default true for schemas
+   * `strict` of the JSON schema of a structured output. A tool has a `strict` of its own.
+   * @default true
    */
   strictJsonSchema?: boolean;
 }
@@ -37,10 +37,10 @@ export interface Request {
   warnings: Warning[];
 }
 
-export function toRequest(modelId: string, call: CallOptions, server: Capabilities): Request {
+export function toRequest(modelId: string, call: CallOptions, server: Capabilities & Reader): Request {
   const warnings: Warning[] = [];
   const settings = settingsOf(call, warnings);
-  const messages = toMessages(call.prompt, server.reasoningField);
+  const messages = toMessages(call.prompt, server);
   const { tools, tool_choice } = toTools(call, warnings);
   if (call.topK !== undefined && !server.topK) warnings.push({ type: "unsupported", feature: "topK" });
   const params: Record<string, unknown> = {
@@ -79,7 +79,11 @@ function settingsOf({ providerOptions }: CallOptions, warnings: Warning[]): Call
     const message = `providerOptions.chatwire.${name} is not an option and is ignored. Parameters for the server go into providerOptions.chatwire.params.`;
     warnings.push({ type: "other", message });
   }
-  return own as CallSettings;
+  const { params, ...others } = own;
+  if (params === undefined || (typeof params === "object" && !Array.isArray(params))) return own as CallSettings;
+  const message = "providerOptions.chatwire.params is not an object of parameters for the server and is ignored.";
+  warnings.push({ type: "other", message });
+  return others as CallSettings;
 }
 
 /** The AI SDK's levels are those of `reasoning_effort`, but for one. */

@@ -4,14 +4,17 @@
 
 import type { ChatTransport, UIMessage, UIMessageChunk } from "ai";
 import {
+  APIConnectionError,
   type ChatCompletionCreateParamsBase,
   type ChatCompletionMessageParam,
   type ChatStream,
   Chatwire,
   ChatwireError,
   type ClientOptions,
+  type RequestOptions,
+  StreamError,
 } from "chatwire";
-import { toUIMessageStream, type UIMessageStreamOptions } from "./ui.ts";
+import { chunkStream, toUIMessageStream, type UIMessageStreamOptions } from "./ui.ts";
 
 /** Where the ids of streams that can be taken up again are kept: `sessionStorage`, or something like it. */
 export interface StreamStore {
@@ -91,23 +94,35 @@ export class ChatwireTransport<Message extends UIMessage = UIMessage> implements
       ...body,
       stream: true as const,
     };
-    const stream = await this.#client.chat.completions.create(sent, {
-      ...(abortSignal && { signal: abortSignal }),
-      ...(headers && { headers: headers instanceof Headers ? headers : new Headers(headers) }),
-    });
+    const stream = await this.#client.chat.completions.create(sent, requestOptions(abortSignal, headers));
     stopWith(abortSignal, stream);
     const id = stream.resumeId;
     if (id) this.#store?.setItem(keyOf(chatId), id);
-    return this.#forgetting(toUIMessageStream(stream, this.#options), chatId, id);
+    return this.#forgetting(toUIMessageStream(stream, this.#options), stream, chatId, id);
   }
 
-  /** Goes on with the answer that was under way, from its beginning; null where there is none. */
-  async reconnectToStream({ chatId, abortSignal }: ReconnectOptions): Promise<ReadableStream<UIMessageChunk> | null> {
+  /** Goes on with the answer that was under way, from its beginning; null where there is none, or where it is no longer kept. */
+  async reconnectToStream({
+    chatId,
+    abortSignal,
+    headers,
+  }: ReconnectOptions): Promise<ReadableStream<UIMessageChunk> | null> {
     const id = this.#store?.getItem(keyOf(chatId));
     if (!id) return null;
-    const stream = this.#client.chat.completions.resume(id, abortSignal ? { signal: abortSignal } : {});
+    const stream = this.#client.chat.completions.resume(id, requestOptions(abortSignal, headers));
     stopWith(abortSignal, stream);
-    return this.#forgetting(toUIMessageStream(stream, this.#options), chatId, id);
+    const events = stream.events[Symbol.asyncIterator]();
+    let first: ReturnType<typeof events.next> | undefined = events.next();
+    if (await isGone(first)) {
+      this.#forget(chatId, id);
+      return null;
+    }
+    const next = () => {
+      const asked = first ?? events.next();
+      first = undefined;
+      return asked;
+    };
+    return this.#forgetting(chunkStream(stream, { next }, this.#options), stream, chatId, id);
   }
 
   get #store(): StreamStore | undefined {
@@ -120,18 +135,52 @@ export class ChatwireTransport<Message extends UIMessage = UIMessage> implements
     }
   }
 
-  /** Nothing is left to take up once the answer has ended. */
+  /** Nothing is left to take up once the answer has ended. An answer whose connection broke may go on at the gateway. */
   #forgetting(
     chunks: ReadableStream<UIMessageChunk>,
+    stream: ChatStream,
     chatId: string,
     id: string | null,
   ): ReadableStream<UIMessageChunk> {
     if (!id) return chunks;
-    const flush = () => {
-      if (this.#store?.getItem(keyOf(chatId)) === id) this.#store.removeItem(keyOf(chatId));
+    const flush = async () => {
+      const { error } = await stream.outcome();
+      if (!(error instanceof APIConnectionError || error instanceof StreamError)) this.#forget(chatId, id);
     };
     return chunks.pipeThrough(new TransformStream<UIMessageChunk, UIMessageChunk>({ flush }));
   }
+
+  /** The id of a later answer stays. */
+  #forget(chatId: string, id: string): void {
+    if (this.#store?.getItem(keyOf(chatId)) === id) this.#store.removeItem(keyOf(chatId));
+  }
+}
+
+/** How long `reconnectToStream` looks whether an answer is still kept, in milliseconds. An answer may be silent for longer. */
+const LOOK = 2_000;
+
+/** Whether a gateway says within a moment that it no longer keeps this stream. */
+async function isGone(first: Promise<unknown>): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const later = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, LOOK);
+  });
+  try {
+    await Promise.race([first, later]);
+    return false;
+  } catch (error) {
+    const { status } = (error ?? {}) as { status?: unknown };
+    return status === 404 || status === 410;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function requestOptions(signal: AbortSignal | null | undefined, headers: ReconnectOptions["headers"]): RequestOptions {
+  return {
+    ...(signal && { signal }),
+    ...(headers && { headers: headers instanceof Headers ? headers : new Headers(headers) }),
+  };
 }
 
 /** Stopping is not leaving: a gateway that keeps the stream is told to end it. A reload aborts nothing. */

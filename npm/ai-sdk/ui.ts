@@ -53,7 +53,16 @@ export function toUIMessageStream(
   options: UIMessageStreamOptions = {},
 ): ReadableStream<UIMessageChunk> {
   // Taken here, not at the first read: an outcome() that is asked for in the same turn waits for this reader.
-  const chunks = chunksOf(stream, stream.events[Symbol.asyncIterator](), options);
+  return chunkStream(stream, stream.events[Symbol.asyncIterator](), options);
+}
+
+/** The chunks of a stream whose events come from its one reader. */
+export function chunkStream(
+  stream: ChatStream,
+  events: AsyncIterator<ChatEvent>,
+  options: UIMessageStreamOptions,
+): ReadableStream<UIMessageChunk> {
+  const chunks = chunksOf(stream, events, options);
   return new ReadableStream<UIMessageChunk>({
     async pull(controller) {
       const { done, value } = await chunks.next();

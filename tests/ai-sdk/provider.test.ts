@@ -189,6 +189,111 @@ describe("what is sent", () => {
     });
   });
 
+  it("has the media type of a file by its first bytes, where only the first half is named", async () => {
+    const base64 = (...bytes: (number | string)[]) =>
+      Buffer.concat(
+        bytes.map((one) => (typeof one === "number" ? Buffer.of(one) : Buffer.from(one, "latin1"))),
+      ).toString("base64");
+    const size = String.fromCharCode(1, 2, 3, 4);
+    const files = {
+      "image/png": base64(0x89, "PNG\r\n"),
+      "image/jpeg": base64(0xff, 0xd8, 0xff, 0xe0),
+      "image/gif": base64("GIF89a"),
+      "image/webp": base64("RIFF", size, "WEBPVP8 "),
+      "audio/wav": base64("RIFF", size, "WAVEfmt "),
+      "audio/mpeg": base64("ID3", 4),
+      "application/pdf": base64("%PDF-1.7"),
+    };
+    for (const [type, bytes] of Object.entries(files)) {
+      const [kind = ""] = type.split("/");
+      for (const mediaType of [kind, `${kind}/*`]) {
+        for (const data of [bytes, new Uint8Array(Buffer.from(bytes, "base64"))]) {
+          const of = async (mediaType: string) => {
+            const file = { type: "file" as const, mediaType, data: { type: "data" as const, data } };
+            return (await sentFor({ prompt: [{ role: "user", content: [file] }] })).body.messages;
+          };
+          assert.deepEqual(await of(mediaType), await of(type), `${mediaType} of ${type}`);
+        }
+      }
+    }
+  });
+
+  it("has a file that was uploaded here by its id, and refuses one that was uploaded elsewhere", async () => {
+    const prompt = (reference: Record<string, string>): CallOptions["prompt"] => [
+      {
+        role: "user",
+        content: [{ type: "file", mediaType: "application/pdf", data: { type: "reference", reference } }],
+      },
+    ];
+    const { body } = await sentFor({ prompt: prompt({ other: "f-1", chatwire: "f-2" }) });
+    assert.deepEqual(body.messages, [{ role: "user", content: [{ type: "file", file: { file_id: "f-2" } }] }]);
+    await assert.rejects(sentFor({ prompt: prompt({ other: "f-1" }) }), (error) => {
+      return UnsupportedFunctionalityError.isInstance(error) && error.functionality.includes("other");
+    });
+  });
+
+  it("says whatever a tool was given and gave as JSON", async () => {
+    const circular: Record<string, unknown> = { name: "loop", one: { two: [1] }, same: [] };
+    circular.self = circular;
+    circular.again = circular.one;
+    const called = (input: unknown, value: unknown): CallOptions["prompt"] => [
+      { role: "assistant", content: [{ type: "tool-call", toolCallId: "c1", toolName: "look", input }] },
+      {
+        role: "tool",
+        content: [
+          { type: "tool-result", toolCallId: "c1", toolName: "look", output: { type: "json", value: value as never } },
+        ],
+      },
+    ];
+    const said = async (input: unknown, value: unknown) => {
+      const { body } = await sentFor({ prompt: called(input, value) });
+      const [call, result] = body.messages as [
+        { tool_calls: { function: { arguments: string } }[] },
+        { content: string },
+      ];
+      return [call.tool_calls[0]?.function.arguments, result.content].map((json) => JSON.parse(json ?? ""));
+    };
+    assert.deepEqual(await said({ n: 10n }, [10n]), [{ n: "10" }, ["10"]]);
+    assert.deepEqual(await said("no JSON", undefined), ["no JSON", null]);
+    assert.deepEqual(await said('{"a":1}', "text"), [{ a: 1 }, "text"]);
+    const plain = { name: "loop", one: { two: [1] }, same: [], self: "[circular]", again: { two: [1] } };
+    assert.deepEqual(await said(circular, circular), [plain, plain]);
+  });
+
+  it("has the fields of a message and of its parts that a caller adds", async () => {
+    const own = (message: object) => ({ providerOptions: { chatwire: { message } } }) as object;
+    const { body } = await sentFor({
+      prompt: [
+        { role: "system", content: "Be short.", ...own({ cache_control: { type: "ephemeral" } }) },
+        {
+          role: "user",
+          content: [
+            { type: "text", text: "See", ...own({ cache_control: 1 }) },
+            { type: "file", mediaType: "image/png", data: { type: "data", data: "AAAA" }, ...own({ detail: "low" }) },
+          ],
+        },
+      ],
+    });
+    assert.deepEqual(body.messages, [
+      { role: "system", content: "Be short.", cache_control: { type: "ephemeral" } },
+      {
+        role: "user",
+        content: [
+          { type: "text", text: "See", cache_control: 1 },
+          { type: "image_url", image_url: { url: "data:image/png;base64,AAAA" }, detail: "low" },
+        ],
+      },
+    ]);
+  });
+
+  it("has no parameters that are no object, with a warning", async () => {
+    for (const params of ["stop", ["a"], 4, null]) {
+      const { body, warnings } = await sentFor({ providerOptions: { chatwire: { params } } as never });
+      assert.deepEqual(Object.keys(body).sort(), ["messages", "model", "stream", "stream_options"]);
+      assert.equal(warnings.length, params === null ? 0 : 1, JSON.stringify(warnings));
+    }
+  });
+
   it("sends reasoning back where this server has it", async () => {
     const { fetch, asked } = answering(streamOf([{ reasoning: "Hm." }, { content: "Hi" }]));
     const model = chatwire(fetch)("m");
@@ -268,6 +373,24 @@ describe("a stream", () => {
     assert.equal(providerMetadata?.chatwire?.status, "truncated");
     assert.deepEqual(ofType(parts, "tool-call"), []);
     assert.equal(summary(parts).text, "Hal");
+  });
+
+  it("that is whole hands over a call whose arguments are no JSON, for the AI SDK to repair; one cut short it does not", async () => {
+    const call = { index: 0, id: "c1", type: "function", function: { name: "weather", arguments: "{city}" } };
+    const handedOver = async (finish: string) => {
+      const streamed = await partsOf(chatwire(answering(streamOf([{ tool_calls: [call] }], finish)).fetch)("m"));
+      const message = { role: "assistant", content: null, tool_calls: [call] };
+      const whole = JSON.stringify({ choices: [{ index: 0, message, finish_reason: finish }] });
+      const { content } = await chatwire(answering(whole).fetch)("m").doGenerate(hello);
+      const inputs = [ofType(streamed, "tool-call"), content].map((parts) =>
+        parts.flatMap((part) => (part.type === "tool-call" ? [part.input] : [])),
+      );
+      assert.deepEqual(inputs[0], inputs[1]);
+      return inputs[0];
+    };
+    assert.deepEqual(await handedOver("tool_calls"), ["{city}"]);
+    assert.deepEqual(await handedOver("stop"), ["{city}"]);
+    assert.deepEqual(await handedOver("length"), []);
   });
 
   it("that fails on the way has an error part and all that came before", async () => {

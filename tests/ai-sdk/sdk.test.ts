@@ -61,6 +61,43 @@ describe("the AI SDK on chatwire", () => {
     assert.ok((await streamed.text).length > 0);
   });
 
+  it("a call whose arguments are no JSON is repaired by the AI SDK, or told to the model", async () => {
+    const call = { index: 0, id: "c1", type: "function", function: { name: "weather", arguments: "{city: Pune}" } };
+    const calling = answering(streamOf([{ tool_calls: [call] }], "tool_calls"));
+    const saying = answering(streamOf([{ content: "31 degrees." }]));
+    const asked: string[] = [];
+    const weather = tool({
+      inputSchema: city,
+      execute: async ({ city }) => {
+        asked.push(city);
+        return { celsius: 31 };
+      },
+    });
+    const repaired = { type: "tool-call" as const, toolCallId: "c1", toolName: "weather", input: '{"city":"Pune"}' };
+    for (const repairToolCall of [async () => repaired, undefined]) {
+      let number = 0;
+      const fetch = (async (...given: Parameters<typeof globalThis.fetch>) =>
+        number++ === 0 ? calling.fetch(...given) : saying.fetch(...given)) as typeof globalThis.fetch;
+      const result = streamText({
+        model: createChatwire({ baseURL: "https://a.example/v1", apiKey: null, fetch: fetch as never })("m"),
+        tools: { weather },
+        stopWhen: isStepCount(3),
+        prompt: "What is the weather in Pune?",
+        ...(repairToolCall && { repairToolCall }),
+      });
+      await result.consumeStream();
+      assert.equal(await result.text, "31 degrees.");
+      const messages = (saying.asked.at(-1)?.body.messages ?? []) as {
+        tool_calls?: { function: { arguments: string } }[];
+        content: string;
+      }[];
+      assert.equal(messages.at(-1)?.content.includes("31"), repairToolCall !== undefined);
+      for (const { tool_calls = [] } of messages)
+        for (const { function: called } of tool_calls) assert.doesNotThrow(() => JSON.parse(called.arguments));
+    }
+    assert.deepEqual(asked, ["Pune"]);
+  });
+
   it("structured output fits its schema", async () => {
     const { fetch, asked } = answering(
       JSON.stringify({ choices: [{ message: { content: '{"city":"Pune"}' }, finish_reason: "stop" }] }),

@@ -149,6 +149,23 @@ describe("toUIMessageStream", () => {
   });
 });
 
+/** A transport after a reload of the page: an answer of the chat `chat-1` was under way. `asked` has the header `x-user` of each request. */
+function reloaded(answer: () => Promise<Response>) {
+  const asked: (string | null)[] = [];
+  const fetch = async (_: string, { headers }: { headers: HeadersInit }) => {
+    asked.push(new Headers(headers).get("x-user"));
+    return answer();
+  };
+  const store = new Map([["chatwire:stream:chat-1", "s1"]]);
+  const kept = {
+    getItem: (key: string) => store.get(key) ?? null,
+    setItem: (key: string, value: string) => void store.set(key, value),
+    removeItem: (key: string) => void store.delete(key),
+  };
+  const transport = new ChatwireTransport({ client: clientOf(fetch), model: "m", store: kept });
+  return { transport, store, asked };
+}
+
 describe("ChatwireTransport", () => {
   it("chats with an endpoint, without a route", async () => {
     const transport = new ChatwireTransport({
@@ -213,6 +230,59 @@ describe("ChatwireTransport", () => {
     assert.equal(store.size, 0, "an answer that has ended is not taken up again");
     assert.equal(await transportOf().reconnectToStream({ chatId: "chat-1" }), null);
     await before.stop();
+  });
+
+  it("has nothing to go on with where the gateway no longer keeps the answer, and says so without an error", async () => {
+    for (const status of [404, 410]) {
+      const { transport, store, asked } = reloaded(async () =>
+        Response.json({ error: { message: "gone" } }, { status }),
+      );
+      const chat = new PlainChat(transport, "chat-1");
+      await chat.resumeStream();
+      assert.deepEqual([chat.error, chat.status, chat.messages], [undefined, "ready", []]);
+      assert.deepEqual([asked.length, store.size], [1, 0]);
+    }
+  });
+
+  it("goes on with the headers of the chat, and again after a connection that broke", async () => {
+    let isUp = false;
+    const { transport, store, asked } = reloaded(async () => {
+      if (!isUp) throw new TypeError("fetch failed");
+      return new Response(streamOf([{ content: "Once" }]), { headers: { "content-type": "text/event-stream" } });
+    });
+    const read = async () => {
+      const stream = await transport.reconnectToStream({ chatId: "chat-1", headers: { "x-user": "u" } });
+      const types: string[] = [];
+      for await (const { type } of stream ?? []) types.push(type);
+      return types;
+    };
+    assert.ok((await read()).includes("error"));
+    assert.equal(store.size, 1);
+    isUp = true;
+    assert.ok(!(await read()).includes("error"));
+    assert.equal(store.size, 0);
+    assert.deepEqual(new Set(asked), new Set(["u"]));
+  });
+
+  it("goes on with an answer that is silent at first", async () => {
+    let say: (text: string) => void = () => {};
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        say = (text) => {
+          controller.enqueue(new TextEncoder().encode(text));
+          controller.close();
+        };
+      },
+    });
+    const { transport } = reloaded(
+      async () => new Response(body, { headers: { "content-type": "text/event-stream" } }),
+    );
+    const chat = new PlainChat(transport, "chat-1");
+    const resumed = chat.resumeStream();
+    while (chat.status !== "submitted") await new Promise((resolve) => setTimeout(resolve, 20));
+    say(streamOf([{ content: "At last." }]));
+    await resumed;
+    assert.equal(chat.text, "At last.");
   });
 
   it("stopping tells a gateway that keeps the stream to end it, also after a reload", async () => {
