@@ -23,7 +23,8 @@ describe("the package", { timeout: 120_000 }, () => {
   });
 
   it("has every file its manifest leads to", () => {
-    const wanted = [...targets(manifest.exports), ...targets(manifest.bin)].map((path) => path.replace(/^\.\//, ""));
+    const all = [manifest.exports, manifest.bin, manifest.typesVersions].flatMap(targets);
+    const wanted = all.map((path) => path.replace(/^\.\//, ""));
     const isThere = (path: string) => {
       const [before = "", after] = path.split("*");
       return files.some(
@@ -34,6 +35,14 @@ describe("the package", { timeout: 120_000 }, () => {
       wanted.filter((path) => !isThere(path)),
       [],
     );
+  });
+
+  it("has types of every path for compilers that read no exports", () => {
+    const code = Object.keys(manifest.exports).filter(
+      (path) => path !== "." && !/\.(wasm(\?module)?|json)$/.test(path),
+    );
+    const typed = Object.keys(manifest.typesVersions["*"]);
+    assert.deepEqual(typed.sort(), code.map((path) => path.slice(2)).sort());
   });
 
   it("leaves no condition without a default: tools such as Vite 7 look no further than the first that matches", () => {

@@ -4,6 +4,14 @@ import { OK, type Project, type Setup } from "../setup.ts";
 const consumer = `
 import { type ChatCompletionChunk, Chatwire, RateLimitError } from "chatwire";
 import { createEmulator } from "chatwire/emulator";
+import OpenAI from "chatwire/openai";
+import { APIError } from "chatwire/openai/error.js";
+import type { ChatCompletionMessageParam } from "chatwire/openai/resources/chat/completions";
+
+const message: ChatCompletionMessageParam = { role: "user", content: "Hi" };
+// Fails where a message is any.
+const isAnyMessage: 0 extends 1 & typeof message ? true : false = false;
+export const openai = [new OpenAI({ apiKey: "any" }).chat.completions, APIError, isAnyMessage];
 
 const client = new Chatwire({ provider: "electron", apiKey: "any", fetch: createEmulator().fetch });
 
