@@ -136,7 +136,7 @@ async function writeCommonJS() {
   const own = { ".": "./entry/node.js", "./slim": "./slim.js", "./*": "./*/index.js" };
   const scope = { name: "chatwire", type: "commonjs", exports: own };
   writeFileSync(join(outdir, "package.json"), `${JSON.stringify(scope)}\n`);
-  nameDefault(join(outdir, "openai"));
+  writeRequired(join(outdir, "openai"));
   for (const [file, from] of [
     ["import.mjs", "./entry/node.js"],
     ["import-slim.mjs", "./slim.js"],
@@ -148,8 +148,11 @@ async function writeCommonJS() {
   }
 }
 
-/** A default export beside others, as TypeScript writes it: tools that read declarations understand no other form. */
-function nameDefault(folder) {
+/**
+ * `chatwire/openai` for `require()`. As with `openai`, that gives the class itself, which needs no `new`, and has all names of the
+ * module. Each name is assigned, `default` among them, as TypeScript does it: tools that read CommonJS understand no other form.
+ */
+function writeRequired(folder) {
   const [index, all] = ["index.js", "all.js"].map((file) => join(folder, file));
   renameSync(index, all);
   const [, names] = readFileSync(all, "utf8").match(/0\s*&&\s*\(module\.exports\s*=\s*\{([\w,\s]+)\}\)/) ?? [];
@@ -157,8 +160,18 @@ function nameDefault(folder) {
   const lines = ["default", ...names.split(",").filter((name) => name.trim())].map(
     (name) => `exports.${name}=all.${name};`,
   );
-  const head = `"use strict";\nObject.defineProperty(exports,"__esModule",{value:true});\nconst all=require("./all.js");`;
-  writeFileSync(index, `${[head, ...lines].join("\n")}\n`);
+  const text = (from) => `"use strict";
+const all=require("${from}");
+const Class=all.OpenAI;
+function OpenAI(...settings){return Reflect.construct(Class,settings,new.target??Class);}
+OpenAI.prototype=Class.prototype;
+exports=module.exports=Object.setPrototypeOf(OpenAI,Class);
+Object.defineProperty(exports,"__esModule",{value:true});
+${lines.join("\n")}
+`;
+  writeFileSync(index, text("./all.js"));
+  // The same over the modules, for a Node whose require() takes those.
+  writeFileSync(join(dist, "openai", "required.cjs"), text("./index.js"));
 }
 
 /** The spare engine is only for what can import() it. */

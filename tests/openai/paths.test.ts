@@ -55,11 +55,28 @@ for (const path of PATHS) {
   });
 }
 
-test("can be required, where Node can require modules", () => {
+test("can be required: the class itself, as openai gives it", async () => {
   const require = createRequire(import.meta.url);
-  const { OpenAI, default: Default } = require("chatwire/openai");
-  assert.equal(Default, OpenAI);
-  assert.equal(require("chatwire/openai/error").APIError, OpenAI.APIError);
+  const modules = await import("chatwire/openai");
+  // The copy for a Node whose require() takes no modules has classes of its own.
+  const copy = require("../../dist/cjs/openai/index.js");
+  for (const name of ["openai", "chatwire/openai", "the copy"]) {
+    const OpenAI = name === "the copy" ? copy : require(name);
+    const made = [new OpenAI({ apiKey: "k" }), OpenAI({ apiKey: "k" }), new OpenAI.OpenAI({ apiKey: "k" })];
+    for (const client of made) {
+      assert.equal(typeof client.chat.completions.create, "function", name);
+      assert.ok(client instanceof OpenAI && client instanceof OpenAI.default, name);
+    }
+    const Own = class extends OpenAI {} as typeof OpenAI;
+    assert.ok(new Own({ apiKey: "k" }) instanceof Own, name);
+    assert.equal(OpenAI.APIError, OpenAI.default.APIError, name);
+    assert.equal(OpenAI.__esModule, true, name);
+    assert.equal(typeof OpenAI.AzureOpenAI, "function", name);
+  }
+  const required = require("chatwire/openai");
+  for (const [name, value] of Object.entries(modules)) assert.equal(required[name], value, name);
+  assert.deepEqual(Object.keys(copy).sort(), Object.keys(modules).sort());
+  assert.equal(require("chatwire/openai/error").APIError, modules.APIError);
 });
 
 test("what is not chat can be looked at, and names the package when it is called", async () => {

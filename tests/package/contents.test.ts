@@ -58,7 +58,8 @@ describe("the package", { timeout: 120_000 }, () => {
 
   it("has its licences and readme, what dist/ holds for its users, and nothing else", () => {
     const isGuide = (path: string) => /^(docs|skills)\/.*\.md$/.test(path);
-    const isOfPage = (path: string) => /^dist\/(demo\/|cjs\/(package\.json|import[\w-]*\.mjs)$)/.test(path);
+    const isOfPage = (path: string) =>
+      /^dist\/(demo\/|openai\/required\.cjs$|cjs\/(package\.json|import[\w-]*\.mjs)$)/.test(path);
     const beside = files
       .filter((path) => !isGuide(path) && !isOfPage(path) && !/^dist\/.*(\.js|\.d\.ts|\.wasm)$/.test(path))
       .sort();
