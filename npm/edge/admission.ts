@@ -7,7 +7,7 @@
  */
 import { isGrant } from "./checks.ts";
 import type { Configuration } from "./configuration.ts";
-import { grantOfKey, isCallerKey } from "./key-management.ts";
+import { type Admitted, grantOfKey, isCallerKey } from "./key-management.ts";
 import { LIMIT_HEADERS } from "./limits.ts";
 import type { Environment, Grant } from "./options.ts";
 import { isPageToken, verifyPageToken } from "./page-token.ts";
@@ -100,7 +100,7 @@ export async function admit(configuration: Configuration, request: Request, env:
 }
 
 /** The same without tokens of pages: a page cannot make itself another. */
-export async function authorized(configuration: Configuration, request: Request, env: Environment): Promise<Grant> {
+export async function authorized(configuration: Configuration, request: Request, env: Environment): Promise<Admitted> {
   const { authorize, keys } = configuration;
   if (!authorize) return ANYBODY;
   const given = bearerOf(request);

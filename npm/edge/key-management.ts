@@ -2,7 +2,7 @@
  * `/v1/keys`: the keys of callers, for whose grants `managesKeys` is set; and the lookup of a key that a caller sends.
  */
 import { isGrant } from "./checks.ts";
-import type { CallerKey, KeysMessage } from "./keys.ts";
+import type { CallerKey, GoodKey, KeysMessage } from "./keys.ts";
 import type { DurableNamespace, Grant } from "./options.ts";
 import { Problem } from "./problem.ts";
 
@@ -33,13 +33,17 @@ export async function askKeys<Answer>(namespace: DurableNamespace, message: Keys
   }
 }
 
+/** The grant of a caller who was let in; `keyId` is that of its key, where it sent one of `/v1/keys`. */
+export type Admitted = Grant & { keyId?: string };
+
 /** The grant of a key; `null` where it is not known, has expired or was revoked. */
-export async function grantOfKey(namespace: DurableNamespace, token: string): Promise<Grant | null> {
-  const found = await askKeys<{ grant: Grant; expiresAt: number | null } | null>(namespace, {
-    op: "find",
-    digest: await digestOf(token),
-  });
-  return found && { ...found.grant, ...(found.expiresAt !== null && { expiresAt: found.expiresAt }) };
+export async function grantOfKey(namespace: DurableNamespace, token: string): Promise<Admitted | null> {
+  const found = await askKeys<GoodKey | null>(namespace, { op: "find", digest: await digestOf(token) });
+  return found && { ...grantOf(found), keyId: found.id };
+}
+
+export function grantOf({ grant, expiresAt }: GoodKey): Grant {
+  return { ...grant, ...(expiresAt !== null && { expiresAt }) };
 }
 
 /** The new key is in `key`, this once. */

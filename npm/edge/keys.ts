@@ -32,7 +32,20 @@ export type KeysMessage =
   | { op: "limit"; id: string; grant: Grant; expiresAt: number | null }
   | { op: "revoke"; id: string }
   | { op: "revokeToken"; subject: string; until: number }
-  | { op: "isRevoked"; subjects: string[]; issuedAt: number };
+  | { op: "checkToken"; subjects: string[]; issuedAt: number; key: string | null };
+
+/** A key that opens: its grant as it is now. */
+export interface GoodKey {
+  id: string;
+  grant: Grant;
+  expiresAt: number | null;
+}
+
+/** Whether a page's token was revoked, and the key that it was made with; `null` where that is gone, or there was none. */
+export interface TokenCheck {
+  isRevoked: boolean;
+  key: GoodKey | null;
+}
 
 const TABLES = [
   `CREATE TABLE IF NOT EXISTS keys (
@@ -81,9 +94,7 @@ export class ChatwireKeys {
       }
       case "find": {
         const [row] = this.#sql.exec("SELECT * FROM keys WHERE digest = ?", message.digest);
-        const key = row && keyOf(row);
-        const isGood = key && key.revokedAt === null && (key.expiresAt === null || key.expiresAt > now);
-        return isGood ? { grant: key.grant, expiresAt: key.expiresAt } : null;
+        return goodKey(row && keyOf(row), now);
       }
       case "list": {
         const rows = this.#sql.exec(
@@ -105,11 +116,15 @@ export class ChatwireKeys {
         this.#run("DELETE FROM revoked WHERE until < ?", now);
         this.#run("INSERT OR REPLACE INTO revoked VALUES (?, ?, ?)", message.subject, now, message.until);
         return { revoked: true };
-      case "isRevoked":
-        return message.subjects.some((subject) => {
+      case "checkToken": {
+        const { subjects, issuedAt, key } = message;
+        const isRevoked = subjects.some((subject) => {
           const [row] = this.#sql.exec("SELECT at FROM revoked WHERE subject = ?", subject);
-          return row !== undefined && Number(row.at) >= message.issuedAt;
+          return row !== undefined && Number(row.at) >= issuedAt;
         });
+        const check: TokenCheck = { isRevoked, key: key === null ? null : goodKey(this.#one(key), now) };
+        return check;
+      }
     }
   }
 
@@ -121,6 +136,13 @@ export class ChatwireKeys {
   #run(query: string, ...values: unknown[]): void {
     for (const _ of this.#sql.exec(query, ...values));
   }
+}
+
+/** The key, unless it was revoked or has expired. */
+function goodKey(key: CallerKey | null | undefined, now: number): GoodKey | null {
+  if (!key || key.revokedAt !== null || (key.expiresAt !== null && key.expiresAt <= now)) return null;
+  const { id, grant, expiresAt } = key;
+  return { id, grant, expiresAt };
 }
 
 function keyOf(row: Record<string, unknown>): CallerKey {

@@ -2,12 +2,14 @@
  * Tokens for pages: short-lived, for one end user, some models, some tokens an answer and the pages of some origins.
  *
  * A token carries all that it allows, signed (JWT, HS256), so that no gateway has to remember it; only those that were revoked
- * are kept. That a page is of the right origin is what its browser says; another program that gets hold of a token can say so
+ * are kept. One that was made with a key of `/v1/keys` names the key, and allows no more than the key does when the token is used:
+ * nothing once the key is revoked. That a page is of the right origin is what its browser says; another program that gets hold of a token can say so
  * too, until the token expires.
  */
 import { jwtVerify, SignJWT } from "jose";
 import { type Check, isBoolean, isListOfTexts, isNameText, isPlan, isWhole, objectOf } from "./checks.ts";
-import { askKeys } from "./key-management.ts";
+import { type Admitted, askKeys, grantOf } from "./key-management.ts";
+import type { TokenCheck } from "./keys.ts";
 import type { DurableNamespace, Grant, PageTokens, ParameterPolicy, Plan } from "./options.ts";
 import { Problem } from "./problem.ts";
 
@@ -61,7 +63,7 @@ const isTokenRequest = objectOf({
  */
 export async function issuePageToken(
   { token: tokens, keys }: { token: PageTokens; keys: DurableNamespace | undefined },
-  maker: Grant,
+  maker: Admitted,
   wanted: TokenRequest,
 ): Promise<IssuedToken> {
   try {
@@ -94,6 +96,7 @@ export async function issuePageToken(
     ...(maker.parameters && { parameters: maker.parameters }),
     ...(maker.tags && { tags: maker.tags }),
     ...(wanted.user !== undefined && { user: wanted.user }),
+    ...(maker.keyId !== undefined && { key: maker.keyId }),
     // Revocation compares times in milliseconds.
     made_at: Date.now(),
   };
@@ -181,13 +184,10 @@ export async function verifyPageToken(
     parameters,
     tags,
     made_at,
+    key = null,
   } = claims;
-  if (keys) {
-    const subjects = [subjectOf(sub, "id", jti), ...(user === undefined ? [] : [subjectOf(sub, "user", user)])];
-    if (await askKeys<boolean>(keys, { op: "isRevoked", subjects, issuedAt: made_at ?? 0 })) throw invalid();
-  }
-  return {
-    caller: user === undefined ? sub : `${sub}/${userPart(user)}`,
+  const grant: Grant = {
+    caller: sub,
     ...(models && { models }),
     ...(maxTokens !== undefined && { maxTokens }),
     ...(tools !== undefined && { tools }),
@@ -195,6 +195,37 @@ export async function verifyPageToken(
     ...(parameters && { parameters }),
     ...(tags && { tags }),
     ...(exp !== undefined && { expiresAt: exp * 1000 }),
+  };
+  let maker: Grant = grant;
+  if (keys) {
+    const subjects = [subjectOf(sub, "id", jti), ...(user === undefined ? [] : [subjectOf(sub, "user", user)])];
+    const check = await askKeys<TokenCheck>(keys, { op: "checkToken", subjects, issuedAt: made_at ?? 0, key });
+    if (check.isRevoked) throw invalid();
+    if (check.key) maker = grantOf(check.key);
+    else if (key !== null) throw invalid();
+  } else if (key !== null) throw invalid();
+  // The key may be another caller's by now.
+  if (maker.caller !== sub) throw invalid();
+  return { ...narrowed(grant, maker), caller: user === undefined ? sub : `${sub}/${userPart(user)}` };
+}
+
+/** The grant of a token, no wider than that of its maker is now. */
+function narrowed(grant: Grant, maker: Grant): Grant {
+  if (grant === maker) return grant;
+  const { caller, expiresAt } = grant;
+  const models = narrower(grant.models, maker.models);
+  const maxTokens = lower(grant.maxTokens, maker.maxTokens);
+  const plan = lowerPlan(grant.plan, maker.plan);
+  const { parameters, tags } = maker;
+  return {
+    caller,
+    ...(expiresAt !== undefined && { expiresAt }),
+    ...(models && { models }),
+    ...(maxTokens && { maxTokens }),
+    ...((grant.tools === false || maker.tools === false) && { tools: false }),
+    ...(plan && { plan }),
+    ...(parameters && { parameters }),
+    ...(tags && { tags }),
   };
 }
 
@@ -215,6 +246,8 @@ interface PageClaims {
   parameters?: ParameterPolicy;
   tags?: Record<string, string>;
   made_at?: number;
+  /** The id of the key that it was made with. */
+  key?: string;
 }
 
 function invalid(): Problem {

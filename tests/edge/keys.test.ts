@@ -28,8 +28,11 @@ function setting(options: Partial<GatewayOptions> = {}) {
   const create = async (body: object): Promise<CallerKey & { key: string }> => (await manage("POST", "", body)).json();
   const ask = (token: string, params = {}, headers: Record<string, string> = {}) =>
     own.fetch(CHAT, chat("Tell me a story", { model: "small", ...params, headers: bearer(token, headers) }));
-  const token = async (body?: object): Promise<{ token: string; id: string; expires_in: number; models: string[] }> => {
-    const init = { method: "POST", headers: bearer("of-team"), ...(body && { body: JSON.stringify(body) }) };
+  const token = async (
+    body?: object,
+    maker = "of-team",
+  ): Promise<{ token: string; id: string; expires_in: number; models: string[] }> => {
+    const init = { method: "POST", headers: bearer(maker), ...(body && { body: JSON.stringify(body) }) };
     return (await own.fetch("/v1/token", init)).json();
   };
   return { ...own, manage, create, ask, token };
@@ -187,6 +190,59 @@ describe("a page's token for an end user", () => {
       "a new one opens again",
     );
     assert.equal(await revoke({}), 400);
+  });
+  it("opens nothing once the key that it was made with is revoked", async () => {
+    const { create, manage, token, ask } = setting();
+    const { key, id } = await create({ caller: "app" });
+    const other = await create({ caller: "app" });
+    const made = [await token({ user: "ann" }, key), await token(undefined, key)];
+    const kept = await token({ user: "ann" }, other.key);
+    const status = async ({ token: own }: { token: string }) => (await ask(own, {}, { origin: page })).status;
+    assert.deepEqual(await Promise.all([...made, kept].map(status)), [200, 200, 200]);
+    assert.equal((await manage("DELETE", `/${id}`)).status, 200);
+    assert.deepEqual(await Promise.all([...made, kept].map(status)), [401, 401, 200]);
+  });
+  it("opens nothing once the key that it was made with has expired, or is another caller's", async (context) => {
+    context.mock.timers.enable({ apis: ["Date"], now: Date.now() });
+    const { create, manage, token, ask } = setting({ keys: keysObject(() => Date.now()) });
+    const status = async ({ token: own }: { token: string }) => (await ask(own, {}, { origin: page })).status;
+    const [first, second] = [await create({ caller: "app" }), await create({ caller: "app" })];
+    const [one, two] = [await token({}, first.key), await token({}, second.key)];
+    await manage("PATCH", `/${first.id}`, { caller: "app", expiresIn: 60 });
+    await manage("PATCH", `/${second.id}`, { caller: "other" });
+    assert.deepEqual([await status(one), await status(two)], [200, 401]);
+    context.mock.timers.tick(61_000);
+    assert.equal(await status(one), 401);
+  });
+  it("allows no more than the key that it was made with does now", async () => {
+    const { create, manage, token, ask, recorded } = setting();
+    const { key, id } = await create({ caller: "app", models: ["small", "large"], maxTokens: 9, tags: { unit: "a" } });
+    const given = await token({ user: "ann" }, key);
+    const used = async (params = {}) => {
+      const answer = await ask(given.token, params, { origin: page });
+      return answer.status === 200 ? (await answer.json()).usage.completion_tokens : answer.status;
+    };
+    assert.deepEqual([await used(), await used({ model: "large" })], [9, 9]);
+    const tools = [{ type: "function", function: { name: "f" } }];
+    const narrow = { caller: "app", models: ["small"], maxTokens: 2, tools: false, tags: { unit: "b" } };
+    await manage("PATCH", `/${id}`, { ...narrow, plan: { requestsPerMinute: 1 } });
+    assert.deepEqual([await used({ model: "large" }), await used({ tools }), await used()], [404, 400, 2]);
+    assert.equal(await used(), 429, "the new plan");
+    assert.deepEqual((await recorded(3))[2]?.tags, { unit: "b" });
+    await manage("PATCH", `/${id}`, { caller: "app", maxTokens: 20 });
+    assert.equal(await used(), 9, "no more than it was made with");
+  });
+  it("opens nothing, made with a key, where the gateway knows of no keys", async () => {
+    const { create, token } = setting();
+    const given = await token({}, (await create({ caller: "app" })).key);
+    const plain = setting({ authorize: () => ({ caller: "team" }) });
+    const without = withEmulator({
+      authorize: bearerTokens(["a"]),
+      token: { secret: "x".repeat(32), origins: [page], expiresIn: 600 },
+    });
+    const sent = (own: string) => chat("hi", { headers: bearer(own, { origin: page }) });
+    assert.equal((await without.fetch(CHAT, sent(given.token))).status, 401);
+    assert.equal((await without.fetch(CHAT, sent((await plain.token()).token))).status, 200);
   });
   it("is asked for with what makes sense", async () => {
     const { fetch } = setting();
