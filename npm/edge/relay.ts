@@ -261,7 +261,7 @@ class Opening {
   }
 
   #decoderOf(upstream: Upstream, { model, params }: ProviderRequest): OpenAnswer["decoder"] {
-    return { ...decoderOptions(upstream, model), prompt: () => JSON.stringify(params) };
+    return { ...decoderOptions(upstream, model), n: Number(params.n) || 1, prompt: () => JSON.stringify(params) };
   }
 
   /** The usage of a request that was sent and not answered: its prompt, by estimate. */

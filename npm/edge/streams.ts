@@ -354,7 +354,8 @@ export class ChatwireStreams {
       const parts = [...this.#storage.sql.exec("SELECT events FROM log WHERE first < 0 ORDER BY first DESC")];
       const body = parts.map(({ events }) => String(events)).join("");
       const { model, params } = providerRequestOf(requestIn(order, body, route), upstream);
-      const options = { ...decoderOptions(upstream, model), output: "none", prompt: () => body };
+      const n = Number(params.n) || 1;
+      const options = { ...decoderOptions(upstream, model), n, output: "none", prompt: () => body };
       const reader = new ChatDecoder(options as ConstructorParameters<typeof ChatDecoder>[0]);
       reader.push(this.#log.bytes());
       const asked = { params: () => params as unknown as Record<string, unknown>, prices: upstream.priceOf(model) };

@@ -284,11 +284,12 @@ export class ChatCompletionStream<ParsedT = null>
 
   #add(chunk: ChatCompletionChunk): void {
     if (this.ended || !this.#accumulator) return;
-    const snapshot = this.#accumulator.add(chunk);
+    const accumulator = this.#accumulator;
+    const snapshot = accumulator.add(chunk);
     const emitter = this as unknown as EmitterOf<ChatCompletionStreamEvents<ParsedT>>;
     emitter._emit("chunk", chunk, snapshot);
     for (const said of chunk.choices ?? []) {
-      const choice = snapshot.choices[said.index];
+      const choice = snapshot.choices[accumulator.indexOf(said)];
       if (choice) this.#tell(said, choice, emitter);
     }
   }

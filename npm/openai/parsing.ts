@@ -21,6 +21,7 @@ import type {
 export interface ParsingParams {
   response_format?: ChatCompletionCreateParamsBase["response_format"] | undefined;
   tools?: readonly unknown[] | undefined;
+  n?: number | null | undefined;
 }
 
 /** The type of `parsed`. */

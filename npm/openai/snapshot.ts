@@ -104,6 +104,8 @@ export class Accumulator {
   readonly #failsUnfinished: boolean;
   /** How much of a text was there when it was last read as JSON. */
   readonly #read = new WeakMap<object, number>();
+  /** The index under which the server sends the only choice that was asked for, once it has said something. */
+  #only: number | undefined;
   /** Choices whose last chunk only said when their sound expires, which ends them. */
   readonly #spoken = new Set<number>();
 
@@ -127,9 +129,33 @@ export class Accumulator {
     return this.snapshot;
   }
 
+  /**
+   * The index of a choice in the snapshot: where one choice was asked for, the first that says something is choice 0, whatever the
+   * server counts, and an end under an index of its own is the end of that choice.
+   */
+  indexOf(said: ChatCompletionChunk.Choice): number {
+    if (this.#only === undefined || !this.snapshot) return said.index;
+    if (said.index === this.#only) return 0;
+    const index = said.index === 0 ? this.#only : said.index;
+    return this.snapshot.choices[index] || saysMore(said.delta) ? index : 0;
+  }
+
+  #decide(choices: Choice[], said: ChatCompletionChunk.Choice): void {
+    const isAlone = this.#params !== null && (this.#params.n ?? 1) === 1;
+    if (!isAlone || this.#only !== undefined || !(said.finish_reason || saysMore(said.delta))) return;
+    this.#only = said.index;
+    if (said.index === 0) return;
+    const own = choices[said.index];
+    delete choices[said.index];
+    // A choice 0 that was there has said no more than its role.
+    if (own) choices[0] = { ...own, index: 0 };
+  }
+
   #addChoice(choices: Choice[], said: ChatCompletionChunk.Choice): void {
-    const { delta, finish_reason, index, logprobs, ...other } = said;
-    if (!isIndex(index)) throw new OpenAIError(`Chat completion stream contains an invalid choice index: ${index}`);
+    const { delta, finish_reason, index: sent, logprobs, ...other } = said;
+    if (!isIndex(sent)) throw new OpenAIError(`Chat completion stream contains an invalid choice index: ${sent}`);
+    this.#decide(choices, said);
+    const index = this.indexOf(said);
     choices[index] ??= { finish_reason: finish_reason ?? null, index, message: {}, logprobs: null, ...other };
     const choice = choices[index];
     if (logprobs) {
@@ -228,7 +254,11 @@ export class Accumulator {
   finish(): ChatCompletion {
     const { snapshot } = this;
     if (!snapshot) throw new OpenAIError("request ended without sending any chunks");
-    const { id, choices, created, model, system_fingerprint, ...rest } = snapshot;
+    const { id, choices: counted, created, model, system_fingerprint, ...rest } = snapshot;
+    const choices = counted.filter(Boolean);
+    // Where the request is not known, a choice that came alone was the only one.
+    const [only, another] = choices;
+    if (only && !another && this.#params === null) only.index = 0;
     return {
       ...rest,
       id,
@@ -269,6 +299,11 @@ export class Accumulator {
 
 function isIndex(index: unknown): index is number {
   return Number.isSafeInteger(index) && (index as number) >= 0 && (index as number) < MOST;
+}
+
+/** Whether a delta has more than a role. */
+function saysMore(delta: ChatCompletionChunk.Choice.Delta | undefined): boolean {
+  return Object.entries(delta ?? {}).some(([name, value]) => name !== "role" && value != null && value !== "");
 }
 
 /** Which call a piece belongs to. Some servers leave the number out: a new id begins a new call. */

@@ -214,3 +214,25 @@ test("an_answer_that_is_json_although_a_stream_was_asked_for_is_passed_and_count
   assert.equal(((await answer.json()) as { object: string }).object, "chat.completion");
   assert.equal((await recorded(1))[0]?.completionTokens, 2);
 });
+
+test("the_first_token_of_the_only_choice_is_known_whatever_its_index", async () => {
+  let leave: () => void = () => {};
+  const { fetch, recorded } = setUp(async () => {
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        controller.enqueue(encode(says("a word", null, 1)));
+        leave = () => controller.close();
+      },
+    });
+    return new Response(body, { headers: { "content-type": "text/event-stream" } });
+  });
+  const answer = await fetch(CHAT, chat("hi", { stream: true }));
+  const reader = (answer.body as ReadableStream<Uint8Array>).getReader();
+  assert.match(asText((await reader.read()).value as Uint8Array), /a word/);
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  leave();
+  await reader.read().catch(() => {});
+  const [record] = await recorded(1);
+  const { firstToken, total } = record?.timing ?? {};
+  assert.ok(typeof firstToken === "number" && typeof total === "number" && total - firstToken >= 100, "at once");
+});
