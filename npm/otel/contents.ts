@@ -16,13 +16,20 @@ export function asJson(value: unknown): string {
   }
 }
 
-/** The attributes of a request: its messages, and its tools where it has any. */
-export function messagesOf(request: string | null): Attributes {
+/** The attributes of a request: its messages, its tools, and its other texts, as far as it has them. */
+export function requestOf(request: string | null): Attributes {
   if (request === null) return {};
-  const { messages, tools } = JSON.parse(request) as { messages?: unknown; tools?: unknown };
+  const { messages, tools, stop, reasoning_effort, response_format, modalities } = JSON.parse(request) as Json;
+  const format = (response_format as Json | undefined | null)?.type;
+  const hasSpeech = Array.isArray(modalities) && modalities.includes("audio");
+  const type = hasSpeech ? "speech" : typeof format === "string" ? format.replace(/^json_.*/, "json") : undefined;
+  const stops = (Array.isArray(stop) ? stop : [stop]).filter((one) => typeof one === "string");
   return {
     ...(Array.isArray(messages) && { "gen_ai.input.messages": asJson(messages.map(messageOf)) }),
     ...(Array.isArray(tools) && { "gen_ai.tool.definitions": asJson(tools.map(definitionOf)) }),
+    ...(stops.length > 0 && { "gen_ai.request.stop_sequences": stops }),
+    ...(typeof reasoning_effort === "string" && { "gen_ai.request.reasoning.level": reasoning_effort }),
+    ...(type !== undefined && { "gen_ai.output.type": type }),
   };
 }
 

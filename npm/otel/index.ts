@@ -10,7 +10,7 @@ import * as api from "@opentelemetry/api";
 import type { Hooks, RunnableTool } from "chatwire";
 import { ChatwireError } from "chatwire";
 import type { UsageRecord } from "chatwire/edge";
-import { answerOf, asJson, messagesOf } from "./contents.ts";
+import { answerOf, asJson, requestOf } from "./contents.ts";
 
 const { context, metrics, SpanKind, SpanStatusCode, trace } = api;
 
@@ -69,8 +69,9 @@ const PARAMETERS: Readonly<Record<string, string>> = {
 /** Settings of `telemetry` and of `traced`. */
 export interface TelemetryOptions {
   /**
-   * Records contents in spans, each as JSON text: of calls `gen_ai.input.messages`, `gen_ai.output.messages` and
-   * `gen_ai.tool.definitions`, of tools their arguments and results. Contents may be long, and have personal data in them.
+   * Records contents in spans, as JSON text: of calls `gen_ai.input.messages`, `gen_ai.output.messages` and
+   * `gen_ai.tool.definitions`, of tools their arguments and results. Contents may be long, and have personal data in them. With them
+   * come the request's other texts: `gen_ai.request.stop_sequences`, `gen_ai.request.reasoning.level` and `gen_ai.output.type`.
    * @default false
    */
   contents?: boolean;
@@ -81,6 +82,10 @@ interface Running {
   span: Span;
   /** The attributes that its metrics are told apart by. */
   dimensions: Attributes;
+  /** The answer comes as a stream. */
+  streams: boolean;
+  /** When the span began, on the clock of `performance.now()`. */
+  since: number;
   /** The provider, the model and the address that were asked last. */
   asked?: string;
 }
@@ -93,7 +98,7 @@ interface Running {
  * |---|---|
  * | span | `chat {model}`, kind CLIENT; child of the span that is active when the call begins |
  * | events | `chatwire.retry`, `chatwire.wait`, `chatwire.resume` with reason and delay; `chatwire.fallback` with provider and model |
- * | metrics | `gen_ai.client.inference.duration`, `.time_to_first_chunk`, `.time_per_output_chunk` (s), `.usage.*` (tokens) |
+ * | metrics | `gen_ai.client.inference.duration`, of streams `.time_to_first_chunk` and `.time_per_output_chunk` (s), `.usage.*` (tokens) |
  *
  * @throws {ChatwireError} `@opentelemetry/api` is of another major version
  * @example
@@ -116,6 +121,8 @@ export function telemetry({ contents = false }: TelemetryOptions = {}): Hooks {
     const attributes: Attributes = { "gen_ai.operation.name": "chat" };
     if (call.model !== null) attributes["gen_ai.request.model"] = call.model;
     if ("provider" in call) attributes["gen_ai.provider.name"] = call.provider;
+    // Samplers see the attributes that a span begins with.
+    if ("url" in call) Object.assign(attributes, serverOf(call.url));
     const dimensions = { ...attributes };
     for (const [name, value] of Object.entries(call.parameters)) {
       const attribute = PARAMETERS[name];
@@ -127,6 +134,8 @@ export function telemetry({ contents = false }: TelemetryOptions = {}): Hooks {
     const started: Running = {
       span: begun(() => tracer.startSpan(spanName(call), options, context.active())),
       dimensions,
+      streams: call.parameters.stream === true,
+      since: performance.now(),
     };
     running.set(call.call, started);
     const [oldest] = running;
@@ -147,17 +156,10 @@ export function telemetry({ contents = false }: TelemetryOptions = {}): Hooks {
       if (call.asked !== undefined && asked !== call.asked)
         call.span.addEvent("chatwire.fallback", { provider, ...(model !== null && { model }) });
       if (asked !== undefined) call.asked = asked;
-      const { hostname, port, protocol } = new URL(url);
-      const number = Number(port) || (protocol === "http:" ? 80 : 443);
       // The server that was asked last: after a fallback, the one that answered.
-      call.dimensions["gen_ai.provider.name"] = provider;
-      call.dimensions["server.address"] = hostname;
-      call.dimensions["server.port"] = number;
-      call.span.setAttributes({
-        "gen_ai.provider.name": provider,
-        "server.address": hostname,
-        "server.port": number,
-      });
+      const server = { "gen_ai.provider.name": provider, ...serverOf(url) };
+      Object.assign(call.dimensions, server);
+      call.span.setAttributes(server);
     },
     onRetry(retry) {
       const { attempt, reason, delay, provider } = retry;
@@ -172,7 +174,7 @@ export function telemetry({ contents = false }: TelemetryOptions = {}): Hooks {
     },
     ...(contents && {
       onContents(told) {
-        begin(told)?.span.setAttributes({ ...messagesOf(told.request), ...answerOf(told.outcome) });
+        begin(told)?.span.setAttributes({ ...requestOf(told.request), ...answerOf(told.outcome) });
       },
     }),
     onOutcome(outcome) {
@@ -198,10 +200,18 @@ export function traced<Args>(
 ): RunnableTool<Args> {
   mustBeOurMajor();
   const tracer = trace.getTracer(SCOPE);
-  const duration = metrics.getMeter(SCOPE).createHistogram("gen_ai.execute_tool.duration", { unit: "s" });
-  const attributes = { "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": tool.name };
+  const duration = metrics.getMeter(SCOPE).createHistogram("gen_ai.execute_tool.duration", SECONDS);
+  const { name, description } = tool;
+  const dimensions = {
+    "gen_ai.operation.name": "execute_tool",
+    "gen_ai.tool.name": name,
+    "gen_ai.tool.type": "function",
+  };
   const execute: RunnableTool<Args>["execute"] = async (args, given) => {
-    const span = begun(() => tracer.startSpan(`execute_tool ${tool.name}`, { attributes }, context.active()));
+    const attributes: Attributes = { ...dimensions };
+    if (description) attributes["gen_ai.tool.description"] = description;
+    if (given?.id) attributes["gen_ai.tool.call.id"] = given.id;
+    const span = begun(() => tracer.startSpan(`execute_tool ${name}`, { attributes }, context.active()));
     const started = performance.now();
     const failed: Attributes = {};
     let running: Promise<Awaited<ReturnType<typeof tool.execute>>> | undefined;
@@ -223,7 +233,7 @@ export function traced<Args>(
     } finally {
       quietly(() => span.setAttributes(failed));
       quietly(() => span.end());
-      quietly(() => duration.record((performance.now() - started) / 1000, { ...attributes, ...failed }));
+      quietly(() => duration.record((performance.now() - started) / 1000, { ...dimensions, ...failed }));
     }
   };
   return { ...tool, execute };
@@ -258,7 +268,7 @@ export function usageTelemetry(): (record: UsageRecord) => void {
       outcome === "complete" || outcome === "aborted" ? undefined : status >= 400 ? String(status) : outcome;
     const known = promptTokens !== null && completionTokens !== null;
     finish(
-      { span, dimensions },
+      { span, dimensions, streams: true },
       {
         attributes: {
           "chatwire.status": outcome,
@@ -266,7 +276,8 @@ export function usageTelemetry(): (record: UsageRecord) => void {
           ...(record.upstreamModel !== null && { "gen_ai.response.model": record.upstreamModel }),
         },
         failed,
-        firstToken: timing.firstToken,
+        // An answer that comes whole has its first token at its end.
+        firstToken: timing.firstToken === timing.total ? null : timing.firstToken,
         total: timing.total,
         tokensPerSecond: null,
         tokens: known
@@ -289,9 +300,19 @@ const OPERATIONS: Readonly<Record<string, string>> = {
 
 const spanName = ({ model }: Call) => (model === null ? "chat" : `chat ${model}`);
 
+/** The limits of the buckets that the conventions give for durations, in seconds: each is twice the one before. */
+const LIMITS = Array.from({ length: 14 }, (_, at) => 2 ** at / 100);
+const SECONDS = { unit: "s", advice: { explicitBucketBoundaries: LIMITS } };
+
+/** The attributes of the server that an address names. */
+function serverOf(url: string): Attributes {
+  const { hostname, port, protocol } = new URL(url);
+  return { "server.address": hostname, "server.port": Number(port) || (protocol === "http:" ? 80 : 443) };
+}
+
 function instrumentsOf() {
   const meter = metrics.getMeter(SCOPE);
-  const seconds = (name: string) => meter.createHistogram(`gen_ai.client.inference.${name}`, { unit: "s" });
+  const seconds = (name: string) => meter.createHistogram(`gen_ai.client.inference.${name}`, SECONDS);
   const tokens = (name: string) => meter.createCounter(`gen_ai.client.inference.usage.${name}`, { unit: "{token}" });
   return {
     duration: seconds("duration"),
@@ -322,7 +343,8 @@ function end(call: Running, outcome: Told<"onOutcome">, to: ReturnType<typeof in
   const attributes: Attributes = { "chatwire.status": status, "chatwire.attempts": attempts.length };
   if (completion?.id) attributes["gen_ai.response.id"] = completion.id;
   if (completion?.model) attributes["gen_ai.response.model"] = completion.model;
-  if (finishReason) attributes["gen_ai.response.finish_reasons"] = [finishReason];
+  // An answer that broke off, or was left, has no reason of its own.
+  if (finishReason || completion) attributes["gen_ai.response.finish_reasons"] = [finishReason ?? "error"];
   if (cost !== null) attributes["chatwire.cost"] = cost;
   // A caller that leaves has not failed.
   const failed = status === "complete" || status === "aborted" ? undefined : (error?.code ?? error?.name ?? status);
@@ -333,14 +355,23 @@ function end(call: Running, outcome: Told<"onOutcome">, to: ReturnType<typeof in
     written: usage.prompt_tokens_details?.cache_write_tokens ?? 0,
     reasoning: usage.completion_tokens_details?.reasoning_tokens ?? 0,
   };
-  finish(call, { attributes, failed, ...timing, tokens, estimated: usage?.estimated === true }, to);
+  // A call that was refused has no times of its own.
+  const total = timing.total ?? performance.now() - call.since;
+  finish(call, { attributes, failed, ...timing, total, tokens, estimated: usage?.estimated === true }, to);
 }
 
-function finish({ span, dimensions }: Running, finished: Finish, to: ReturnType<typeof instrumentsOf>): void {
+function finish(
+  { span, dimensions, streams }: Omit<Running, "since">,
+  finished: Finish,
+  to: ReturnType<typeof instrumentsOf>,
+): void {
   const { attributes, failed, firstToken, total, tokensPerSecond, tokens, estimated } = finished;
-  const tags = failed ? { ...dimensions, "error.type": failed } : dimensions;
+  const model = attributes["gen_ai.response.model"];
+  const tags: Attributes = { ...dimensions, ...(model !== undefined && { "gen_ai.response.model": model }) };
   if (failed) attributes["error.type"] = failed;
-  if (firstToken !== null) attributes["gen_ai.response.time_to_first_chunk"] = firstToken / 1000;
+  // Only a stream has a first chunk, and chunks after it.
+  const first = streams && firstToken !== null ? firstToken / 1000 : null;
+  if (first !== null) attributes["gen_ai.response.time_to_first_chunk"] = first;
   if (tokens) {
     const { input, output, cached, written, reasoning } = tokens;
     attributes["gen_ai.usage.input_tokens"] = input;
@@ -351,16 +382,18 @@ function finish({ span, dimensions }: Running, finished: Finish, to: ReturnType<
     if (estimated) attributes["chatwire.usage.estimated"] = true;
   }
   quietly(() => {
-    if (firstToken !== null) to.firstChunk.record(firstToken / 1000, tags);
-    if (total !== null) to.duration.record(total / 1000, tags);
-    if (tokensPerSecond) to.perChunk.record(1 / tokensPerSecond, tags);
+    if (first !== null) to.firstChunk.record(first, tags);
+    if (total !== null) to.duration.record(total / 1000, { ...tags, ...(failed && { "error.type": failed }) });
+    if (streams && tokensPerSecond) to.perChunk.record(1 / tokensPerSecond, tags);
     if (!tokens) return;
     const { input, output, cached, written, reasoning } = tokens;
-    to.input.add(input, tags);
-    to.output.add(output, tags);
-    if (cached) to.cached.add(cached, tags);
-    if (written) to.written.add(written, tags);
-    if (reasoning) to.reasoning.add(reasoning, tags);
+    // Servers of chat completions seldom say which tokens are text, and which are pictures or sound.
+    const counted = { ...tags, "gen_ai.token.modality": "unknown" };
+    to.input.add(input, counted);
+    to.output.add(output, counted);
+    if (cached) to.cached.add(cached, counted);
+    if (written) to.written.add(written, counted);
+    if (reasoning) to.reasoning.add(reasoning, counted);
   });
   quietly(() => {
     if (failed) span.setStatus({ code: SpanStatusCode.ERROR });

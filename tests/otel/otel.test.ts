@@ -1,5 +1,7 @@
 /**
  * `chatwire/otel` with OpenTelemetry's own exporters: one span a call, whatever became of it, and its metrics.
+ *
+ * Long because all cases read the same exporters: OpenTelemetry takes one provider of each kind for a process.
  */
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
@@ -10,7 +12,12 @@ import {
   MeterProvider,
   PeriodicExportingMetricReader,
 } from "@opentelemetry/sdk-metrics";
-import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base";
+import {
+  BasicTracerProvider,
+  InMemorySpanExporter,
+  SamplingDecision,
+  SimpleSpanProcessor,
+} from "@opentelemetry/sdk-trace-base";
 import { Chatwire, type ClientOptions, tool } from "chatwire";
 import { gateway, type UsageRecord } from "chatwire/edge";
 import { createEmulator } from "chatwire/emulator";
@@ -67,13 +74,18 @@ async function measured(): Promise<Record<string, number>> {
   );
 }
 
-/** The operations that a metric was recorded of, and its value for each. */
-async function pointsOf(name: string): Promise<unknown[][]> {
+/** All points of a metric of inference. */
+async function allOf(name: string): Promise<{ attributes: Record<string, unknown>; value: unknown }[]> {
   await reader.forceFlush();
   const all = exporter.getMetrics().flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(({ metrics }) => metrics));
-  const points = all
-    .filter(({ descriptor }) => descriptor.name === `gen_ai.client.inference.${name}`)
+  return all
+    .filter(({ descriptor }) => descriptor.name === name)
     .flatMap(({ dataPoints }): { attributes: Record<string, unknown>; value: unknown }[] => dataPoints);
+}
+
+/** The operations that a metric was recorded of, and its value for each. */
+async function pointsOf(name: string): Promise<unknown[][]> {
+  const points = await allOf(`gen_ai.client.inference.${name}`);
   return points.map(({ attributes, value }) => [attributes["gen_ai.operation.name"], value]);
 }
 
@@ -203,6 +215,106 @@ describe("a call", () => {
       spans.getFinishedSpans().map(({ attributes }) => attributes["gen_ai.request.stream"]),
       [true, true, true, true, undefined, undefined],
     );
+  });
+
+  it("that comes whole has no first chunk, and no chunks after it", async () => {
+    const choices = [{ index: 0, message: { role: "assistant", content: "Hi" }, finish_reason: "stop" }];
+    const client = clientOf(async () => Response.json({ id: "c", model: "m-1", choices, usage }));
+    await client.chat.completions.create(hello);
+    const { attributes } = spans.getFinishedSpans()[0] ?? assert.fail("no span");
+    assert.equal(attributes["gen_ai.response.time_to_first_chunk"], undefined);
+    const names = Object.keys(await measured()).map((name) => name.replace("gen_ai.client.inference.", ""));
+    assert.deepEqual(
+      names.filter((name) => !name.startsWith("usage.")),
+      ["duration"],
+    );
+  });
+
+  it("has metrics with the conventions' attributes and buckets", async () => {
+    await clientOf(async () => serve(good).response)
+      .chat.completions.stream(hello)
+      .outcome();
+    await clientOf(async () => new Response("", { status: 403 }))
+      .chat.completions.stream(hello)
+      .outcome();
+    const server = { "server.address": "models.example", "server.port": 8443 };
+    const named = { "gen_ai.provider.name": "models.example", "gen_ai.request.model": "m" };
+    const common = { "gen_ai.operation.name": "chat", ...named, ...server };
+    const answered = { ...common, "gen_ai.response.model": "m" };
+    const of = async (name: string) => allOf(`gen_ai.client.inference.${name}`);
+    const durations = await of("duration");
+    assert.deepEqual(
+      durations.map(({ attributes }) => attributes),
+      [answered, { ...common, "error.type": "PermissionDeniedError" }],
+    );
+    const [tokens, ...more] = await of("usage.input_tokens");
+    assert.deepEqual([tokens?.attributes, more], [{ ...answered, "gen_ai.token.modality": "unknown" }, []]);
+    const limits = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
+    for (const { value } of [...durations, ...(await of("time_to_first_chunk"))])
+      assert.deepEqual((value as { buckets: { boundaries: number[] } }).buckets.boundaries, limits);
+  });
+
+  it("begins with all that a sampler may ask for", async () => {
+    const seen: unknown[] = [];
+    const sampling = new BasicTracerProvider({
+      sampler: {
+        shouldSample: (_context, _id, name, _kind, attributes) => {
+          seen.push([name, attributes]);
+          return { decision: SamplingDecision.NOT_RECORD };
+        },
+        toString: () => "seeing",
+      },
+    });
+    trace.disable();
+    trace.setGlobalTracerProvider(sampling);
+    try {
+      await clientOf(async () => serve(good).response)
+        .chat.completions.stream(hello)
+        .outcome();
+    } finally {
+      trace.disable();
+      trace.setGlobalTracerProvider(provider);
+    }
+    const [[name, attributes]] = seen as [[string, object]];
+    assert.equal(name, "chat m");
+    assert.deepEqual(attributes, {
+      "gen_ai.operation.name": "chat",
+      "gen_ai.provider.name": "models.example",
+      "gen_ai.request.model": "m",
+      "gen_ai.request.stream": true,
+      "server.address": "models.example",
+      "server.port": 8443,
+    });
+  });
+
+  it("has the reason for its end, and an error where it broke off", async () => {
+    const reasonsOf = async (...parts: string[]) => {
+      spans.reset();
+      await clientOf(async () => serve(parts).response)
+        .chat.completions.stream(hello)
+        .outcome();
+      return spans.getFinishedSpans()[0]?.attributes["gen_ai.response.finish_reasons"];
+    };
+    assert.deepEqual(await reasonsOf(says("Hi", "length"), DONE), ["length"]);
+    assert.deepEqual(await reasonsOf(says("Hi")), ["error"]);
+    assert.equal(await reasonsOf(), undefined);
+  });
+
+  it("has the other texts of a request with its contents, and not without", async () => {
+    const params = { ...hello, reasoning_effort: "low", response_format: { type: "json_object" } } as const;
+    for (const contents of [true, false]) {
+      for (const stop of ["END", ["END", "STOP"]]) {
+        spans.reset();
+        const client = clientOf(async () => serve(good).response, { hooks: telemetry({ contents }) });
+        await client.chat.completions.stream({ ...params, stop }).outcome();
+        const { attributes } = spans.getFinishedSpans()[0] ?? assert.fail("no span");
+        const names = ["request.stop_sequences", "request.reasoning.level", "output.type"];
+        assert.deepEqual(
+          names.map((name) => attributes[`gen_ai.${name}`]),
+          contents ? [[stop].flat(), "low", "json"] : [undefined, undefined, undefined],
+        );
+      }
+    }
   });
 
   it("has the tokens that were written to a cache", async () => {
@@ -352,6 +464,14 @@ describe("around a call", () => {
       .finalContent();
     const names = spans.getFinishedSpans().map(({ name }) => name);
     assert.deepEqual(names, ["chat electron", "execute_tool get_weather", "chat electron"]);
+    const { "gen_ai.tool.call.id": id, ...attributes } = spans.getFinishedSpans()[1]?.attributes ?? {};
+    assert.match(String(id), /./);
+    assert.deepEqual(attributes, {
+      "gen_ai.operation.name": "execute_tool",
+      "gen_ai.tool.name": "get_weather",
+      "gen_ai.tool.type": "function",
+      "gen_ai.tool.description": "The weather in a city",
+    });
     assert.equal((await measured())["gen_ai.execute_tool.duration"], 1);
   });
 
