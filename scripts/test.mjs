@@ -1,6 +1,7 @@
 /**
  * `npm test`: every check of the project, the quick ones first. A step that fails does not keep the others from
- * running, so that one run shows all there is to mend.
+ * running, so that one run shows all there is to mend. Cargo's steps run one after the other, and so do Node's; the two
+ * rows run side by side, since neither keeps two cores busy.
  *
  *     npm test                   everything
  *     npm test -- rust npm       these groups only: lint, rust, npm, openai, wasm, worker, edge, ai-sdk, ag-ui,
@@ -151,7 +152,14 @@ const totals = [0, 0, 0];
 /** The tests that passed only when they ran a second time. */
 const unsteady = [];
 let isBroken = needsBrowser && browser === undefined;
-for (const { name, command, env, count, again } of chosen) {
+const isCargo = ({ command }) => command[0] === "cargo";
+await Promise.all([inOrder(chosen.filter((step) => isCargo(step))), inOrder(chosen.filter((step) => !isCargo(step)))]);
+
+async function inOrder(row) {
+  for (const step of row) await take(step);
+}
+
+async function take({ name, command, env, count, again }) {
   say(name);
   const started = performance.now();
   const [program, ...args] = command;
