@@ -42,7 +42,9 @@ const app = gateway({
   onDisconnect: MODE,
   ...(MODE === "durable" && { streams: await streamObjects() }),
   onUsage: async (record) => {
-    await (await fetch(RECORDS, { method: "POST", body: JSON.stringify(record) })).text();
+    const answer = await fetch(RECORDS, { method: "POST", body: JSON.stringify(record) });
+    await answer.text();
+    if (!answer.ok) throw new Error(`The record was not taken: ${answer.status}`);
   },
 });
 const fetching = (request) => app.fetch(request);

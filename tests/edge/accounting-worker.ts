@@ -24,5 +24,8 @@ export default gateway((env: Env) => ({
   streams: env.STREAMS,
   limiter: env.LIMITER,
   onDisconnect: env.MODE,
-  onUsage: (record) => fetch(env.RECORDS, { method: "POST", body: JSON.stringify(record) }),
+  onUsage: async (record) => {
+    const { ok, status } = await fetch(env.RECORDS, { method: "POST", body: JSON.stringify(record) });
+    if (!ok) throw new Error(`The record was not taken: ${status}`);
+  },
 }));

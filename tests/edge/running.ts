@@ -15,13 +15,18 @@ export const PAGE = "https://chat.example.com";
 /** The parameters that callers send. */
 export const headers = { "content-type": "application/json", authorization: `Bearer ${TOKEN}` };
 
-/** Where the worker sends its records. */
-export async function openRecordSink() {
+/** Where the worker sends its records. One that is refused is answered with 503, and counts as not sent. */
+export async function openRecordSink(isRefused: (record: UsageRecord) => boolean = () => false) {
   const records: UsageRecord[] = [];
   const server = createServer(async (incoming, response) => {
     let body = "";
     for await (const piece of incoming.setEncoding("utf8")) body += piece;
-    records.push(JSON.parse(body));
+    const record = JSON.parse(body) as UsageRecord;
+    if (isRefused(record)) {
+      response.writeHead(503).end();
+      return;
+    }
+    records.push(record);
     response.end();
     server.emit("record");
   });

@@ -1,4 +1,5 @@
 /** The memory of a process of the soak, told to its parent whenever that asks. */
+import { init } from "chatwire";
 import { memory } from "../npm/engine-memory.ts";
 
 /** In MiB, after a collection. */
@@ -13,12 +14,14 @@ export interface Held {
 }
 
 export function tellMemory(): void {
-  process.on("message", (message) => {
+  process.on("message", async (message) => {
     if (message !== "memory") return;
+    // On a busy machine the question may come before the first call has loaded the engine.
+    await init();
     (globalThis as { gc?: () => void }).gc?.();
     const { heapUsed, external, rss } = process.memoryUsage();
     const mib = (bytes: number) => Math.round(bytes / 104_857.6) / 10;
-    const engine = memory()?.buffer.byteLength ?? 0;
+    const engine = memory().buffer.byteLength;
     const held: Held = { heap: mib(heapUsed), external: mib(external), engine: mib(engine), resident: mib(rss) };
     process.send?.({ held });
   });
