@@ -202,6 +202,10 @@ export class OpenAI {
       authorize: difference.authorize,
       // A key that is set on the client afterwards counts.
       key: () => (typeof apiKey === "function" ? apiKey : this.apiKey),
+      preparing: () => ({
+        options: this.prepareOptions === unprepared.options ? undefined : async (all) => this.prepareOptions(all),
+        request: this.prepareRequest === unprepared.request ? undefined : async (...of) => this.prepareRequest(...of),
+      }),
     });
     for (const name of ["_options", "_transport", "_pathOf"]) Object.defineProperty(this, name, { enumerable: false });
     this.chat = new Chat(this);
@@ -215,6 +219,15 @@ export class OpenAI {
     const own = { baseURL, maxRetries, timeout, logger, logLevel, fetchOptions, organization, project };
     return new Class({ ...this._options, ...own, ...changed });
   }
+
+  /** Called with the options of each call before it begins, to change them. For subclasses. */
+  protected async prepareOptions(_: options.FinalRequestOptions): Promise<void> {}
+
+  /** Called with each request before it is sent, retries among them, to change it or its headers. For subclasses. */
+  protected async prepareRequest(
+    _request: RequestInit,
+    _of: { url: string; options: options.FinalRequestOptions },
+  ): Promise<void> {}
 
   /** Added to every URL. */
   protected defaultQuery(): Record<string, string | undefined> | undefined {
@@ -553,6 +566,12 @@ function joined(base: string, path: string): URL {
   if (query) for (const [name, value] of new URLSearchParams(query)) url.searchParams.set(name, value);
   return url;
 }
+
+/** The methods that change nothing: those of a client that no subclass changes. */
+const unprepared = {
+  options: Reflect.get(OpenAI.prototype, "prepareOptions"),
+  request: Reflect.get(OpenAI.prototype, "prepareRequest"),
+};
 
 const made = new WeakMap<object, Map<string, unknown>>();
 

@@ -5,11 +5,11 @@
  * right in the `fetch` that `chatwire` calls: retries, waits, timeouts, keys and errors are those of `chatwire` for all of them.
  */
 import { type ChatStream, Chatwire, type Timeouts, type RequestOptions as WireOptions } from "chatwire";
-import { APIPromise, withRequestID } from "./api-promise.ts";
+import { APIPromise, type WithRequestID, withRequestID } from "./api-promise.ts";
 import type { RequestSettings } from "./client-parts.ts";
 import { contentOf } from "./content.ts";
 import { type FailedCall, OpenAIError, toOpenAIError } from "./errors.ts";
-import { type Fetch, loggerOf, mergedHeaders, type RequestOptions } from "./options.ts";
+import { type Fetch, type FinalRequestOptions, loggerOf, mergedHeaders, type RequestOptions } from "./options.ts";
 import type { ChatCompletion, ChatCompletionChunk } from "./shapes.ts";
 import { once, Stream } from "./stream.ts";
 
@@ -25,6 +25,15 @@ interface Sending extends FailedCall {
   fetchOptions: object;
   log: string;
   attempts: number;
+  options: FinalRequestOptions;
+  /** The error of `prepareRequest`, in a list of one. */
+  unprepared?: [unknown];
+}
+
+/** The methods of a subclass that change calls and requests, where it has them. */
+export interface Preparing {
+  options?: ((options: FinalRequestOptions) => Promise<void>) | undefined;
+  request?: ((request: RequestInit, of: { url: string; options: FinalRequestOptions }) => Promise<void>) | undefined;
 }
 
 /** Where a client keeps what only this file may know. */
@@ -33,6 +42,7 @@ export interface TransportSettings {
   /** Puts the key into the headers of a request, where that is not `Authorization`. */
   authorize?: ((headers: Headers) => void) | undefined;
   key: () => string | null | (() => Promise<string>);
+  preparing: () => Preparing;
 }
 
 export class Transport {
@@ -54,7 +64,9 @@ export class Transport {
     params: object,
     options: RequestOptions,
   ): APIPromise<ChatCompletion | Stream<ChatCompletionChunk>> {
-    return rejecting(() => this.#chat(path, params, options));
+    return this.#prepared({ ...options, method: "post", path, body: params }, (prepared) => {
+      return this.#chat(prepared.path, (prepared.body ?? params) as object, prepared);
+    });
   }
 
   #chat(
@@ -91,7 +103,24 @@ export class Transport {
 
   /** Any other request, for JSON. */
   request<T>(method: string, path: string, options: RequestOptions): APIPromise<T> {
-    return rejecting(() => this.#request<T>(method, path, options));
+    const verb = method as FinalRequestOptions["method"];
+    return this.#prepared({ ...options, method: verb, path }, (prepared) => {
+      return this.#request<T>(prepared.method, prepared.path, prepared);
+    });
+  }
+
+  /** Begins a call, which a subclass may change before. */
+  #prepared<T>(options: FinalRequestOptions, begin: (options: FinalRequestOptions) => APIPromise<T>): APIPromise<T> {
+    const prepare = this.#settings.preparing().options;
+    if (!prepare) return rejecting(() => begin(options));
+    // Within an object, because the call is a promise itself.
+    const begun = prepare(options).then(() => ({ call: rejecting(() => begin(options)) }));
+    // Whoever awaits the call hears of it.
+    begun.catch(() => {});
+    return new APIPromise<T>({
+      response: async () => (await begun).call.asResponse(),
+      read: async () => (await (await begun).call.withResponse()) as { data: WithRequestID<T>; response: Response },
+    });
   }
 
   #request<T>(method: string, path: string, options: RequestOptions): APIPromise<T> {
@@ -125,6 +154,7 @@ export class Transport {
       try {
         return await work();
       } catch (thrown) {
+        if (sending.unprepared) throw sending.unprepared[0];
         throw toOpenAIError(thrown, this.#failed(sending));
       } finally {
         this.#sending.delete(id);
@@ -164,6 +194,7 @@ export class Transport {
         .toString(16)
         .padStart(6, "0")}`,
       attempts: 0,
+      options: options as FinalRequestOptions,
     };
     this.#sending.set(id, sending);
     const settings: WireOptions = {
@@ -235,6 +266,16 @@ export class Transport {
       // A host takes `Authorization` away on the way to another origin, and no header of this name.
       ...(headers.has("api-key") && { redirect: "manual" as const }),
     };
+    const prepare = sending && this.#settings.preparing().request;
+    if (prepare) {
+      try {
+        await prepare(sent, { url, options: sending.options });
+      } catch (error) {
+        // A refusal that is not tried again: the call fails with this error.
+        sending.unprepared = [error];
+        return new Response(null, { status: 400, headers: { "x-should-retry": "false" } });
+      }
+    }
     logger.debug(`[${log}] sending request`, { method, url: redacted(url), headers: readable(headers) });
     try {
       const fetch = this.#settings.fetch ?? globalThis.fetch;

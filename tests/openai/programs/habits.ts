@@ -350,6 +350,63 @@ export const habits: Programs = {
     for await (const _ of stream) read++;
     print(Object.keys(stream), read > 0, seen === read);
   },
+  "a class that prepares calls and requests": async ({ lib, baseURL, answers, print, printResult }) => {
+    class Signing extends lib.main.OpenAI {
+      protected override async prepareOptions(options: {
+        path: string;
+        headers?: unknown;
+        query?: unknown;
+        body?: unknown;
+      }) {
+        print("options", options.path, options.body !== undefined);
+        options.headers = { ...(options.headers as object), "x-prepared": "yes" };
+        options.query = { ...(options.query as object), prepared: 1 };
+        if (options.body) options.body = { ...options.body, user: "me" };
+      }
+      protected override async prepareRequest(
+        request: RequestInit,
+        { url, options }: { url: string; options: object },
+      ) {
+        print("request", url, request.method?.toUpperCase(), (options as { path: string }).path);
+        (request.headers as Headers).set("x-signed", String(String(request.body ?? "").length));
+      }
+    }
+    const signing = new Signing({ apiKey: "k", baseURL, maxRetries: 0 });
+    answers(says("Hi"), streams("a", "b"), { json: { some: "JSON" } }, refuses(400));
+    await printResult(signing.chat.completions.create(hello, { headers: { "x-own": "1" } }));
+    print(await signing.chat.completions.stream(hello).finalContent());
+    await printResult(signing.get("/some"));
+    await printResult(signing.chat.completions.create(hello));
+    print((await signing.models.list().asResponse()).status);
+  },
+  "preparing again for a retry": async ({ lib, baseURL, answers, print, printResult }) => {
+    let signed = 0;
+    class Signing extends lib.main.OpenAI {
+      protected override async prepareRequest(request: RequestInit) {
+        (request.headers as Headers).set("x-signed", String(++signed));
+      }
+    }
+    answers(refuses(500, {}, { "retry-after-ms": "1" }), says("Hi"));
+    await printResult(new Signing({ apiKey: "k", baseURL, maxRetries: 1 }).chat.completions.create(hello));
+    print(signed);
+  },
+  "preparing that fails": async ({ lib, baseURL, answers, print }) => {
+    answers(says("Hi"));
+    const fail = async () => {
+      throw new RangeError("not prepared");
+    };
+    for (const name of ["prepareOptions", "prepareRequest"]) {
+      const signing = new lib.main.OpenAI({ apiKey: "k", baseURL, maxRetries: 2 });
+      Object.assign(signing, { [name]: fail });
+      const thrown = await signing.chat.completions.create(hello).catch((error) => error);
+      print(name, thrown instanceof RangeError, thrown.message);
+      const streamed = await signing.chat.completions
+        .stream(hello)
+        .done()
+        .catch((error) => error);
+      print(name, streamed instanceof lib.main.OpenAIError, streamed.message);
+    }
+  },
   "two clients side by side": async ({ client, answers }) => {
     answers(says("Hi"));
     const [one, other] = [client({ apiKey: "one" }), client({ apiKey: "other", organization: "org" })];
