@@ -3,7 +3,7 @@
  *
  * Loaded when the first run starts, so that pages without tools do not carry it.
  */
-import { aborted, ChatwireError, define, errorOf, toError, unopened, unsent, withOutcome } from "../errors.ts";
+import { aborted, ChatwireError, errorOf, toError, unopened, unsent, withOutcome } from "../errors.ts";
 import { bothUsages } from "../stream/both-usages.ts";
 import type {
   ChatCompletionAssistantMessageParam,
@@ -13,7 +13,7 @@ import type {
   ToolCall,
   Usage,
 } from "../types.ts";
-import { check, inWords, jsonSchemaOf } from "./schema.ts";
+import { check, inWords, jsonSchemaOf, own, wordsOf } from "./schema.ts";
 import type { Schema } from "./schema-shapes.ts";
 import type { PreparedStep, RunnableTool, ToolRunEvent, ToolRunOutcome, ToolRunState } from "./shapes.ts";
 import { failed, type Result, told } from "./told.ts";
@@ -160,29 +160,19 @@ async function* turns(state: ToolRunState): AsyncGenerator<ToolRunEvent, void, v
       const verdict = await within(undefined, signal, async () => {
         const checked = await check(tool.schema, call.custom ? call.arguments : tool.parse(call.arguments));
         if ("problems" in checked) return failed(`The arguments do not fit. ${inWords(checked.problems)}`);
-        const leave = (await approve?.({ id, name: tool.name, arguments: checked.value, step })) ?? true;
-        return leave === true ? checked : failed(`This call was not allowed. ${leave || ""}`.trim());
+        // A function that gives nothing has not allowed it.
+        const leave = !approve || (await approve({ id, name: tool.name, arguments: checked.value, step }));
+        return leave === true
+          ? checked
+          : failed(`This call was not allowed. ${typeof leave === "string" ? leave : ""}`.trim());
       });
       if ("failed" in verdict) return verdict;
       return await within(tool.timeout ?? toolTimeout, signal, async (own) =>
         told(await tool.execute(verdict.value, { id, step, signal: own })),
       );
     } catch (error) {
-      return failed(error instanceof Error ? error.message || error.name : String(error));
+      return failed(wordsOf(error));
     }
-  }
-}
-
-/** Calls a function of the caller's. Its failure is told by its name: it is none of this package. */
-async function own<T>(name: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (thrown) {
-    if (thrown instanceof ChatwireError) throw thrown;
-    const words = thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
-    const error = new ChatwireError(`${name} failed: ${words}`);
-    define(error, "cause", thrown);
-    throw error;
   }
 }
 

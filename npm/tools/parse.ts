@@ -1,7 +1,7 @@
 /**
  * Structured answers: asks for JSON of a shape, and checks what came. Loaded with the first `parse`.
  */
-import { aborted, ProtocolError, withOutcome } from "../errors.ts";
+import { aborted, type ChatwireError, ProtocolError, withOutcome } from "../errors.ts";
 import type { RequestOptions } from "../options.ts";
 import type { Answered } from "../request/api-promise.ts";
 import type {
@@ -169,7 +169,11 @@ async function parsed<T>(
     }
     const own = index === 0 ? outcome : undefined;
     const isCalling = Boolean(message.tool_calls?.length || own?.toolCalls.length);
-    const read = await readAnswer(textOf(message, own), message, finish_reason, wanted, { isStrict, isCalling });
+    const reading = readAnswer(textOf(message, own), message, finish_reason, wanted, { isStrict, isCalling });
+    // The answer is there, though its check failed.
+    const read = await reading.catch((error: ChatwireError) => {
+      throw outcome ? withOutcome(error, outcome) : error;
+    });
     if ("problem" in read) {
       const error = new ProtocolError(read.problem);
       throw outcome ? withOutcome(error, outcome) : error;

@@ -1,7 +1,7 @@
 /**
  * Schemas as callers have them: JSON Schema, or a Standard Schema (zod, valibot, arktype) that can be written as one.
  */
-import { ChatwireError } from "../errors.ts";
+import { ChatwireError, define } from "../errors.ts";
 import type { JSONSchema } from "../types.ts";
 import { problemsOf } from "./json-schema.ts";
 import type { Schema, SchemaProblem, StandardSchema } from "./schema-shapes.ts";
@@ -19,7 +19,11 @@ export function jsonSchemaOf(schema: Schema): JSONSchema {
       `This ${vendor} schema has no JSON Schema ("~standard.jsonSchema"), which the server needs. Update ${vendor}, or give a JSON Schema.`,
     );
   }
-  return withoutDialect(jsonSchema.input({ target: "draft-2020-12" }));
+  try {
+    return withoutDialect(jsonSchema.input({ target: "draft-2020-12" }));
+  } catch (thrown) {
+    throw failure("The schema's jsonSchema.input", thrown);
+  }
 }
 
 /** Without `$schema`, which several servers refuse. */
@@ -36,16 +40,41 @@ export async function check<T>(
     const problems = problemsOf(schema, value);
     return problems.length > 0 ? { problems } : { value: value as T };
   }
-  const result = await schema["~standard"].validate(value);
-  if (!result.issues) return { value: result.value };
-  const problems = result.issues.map(({ message, path = [] }) => ({
-    message,
-    path: path.map((part) => {
-      const key = typeof part === "object" ? part.key : part;
-      return typeof key === "number" ? key : String(key);
-    }),
-  }));
-  return { problems };
+  return own("The schema's check", async () => {
+    const result = await schema["~standard"].validate(value);
+    if (typeof result !== "object" || result === null) throw new TypeError("it gave no result");
+    if (!result.issues) return { value: result.value };
+    const problems = result.issues.map(({ message, path = [] }) => ({
+      message: String(message),
+      path: path.map((part) => {
+        const key = typeof part === "object" ? part.key : part;
+        return typeof key === "number" ? key : String(key);
+      }),
+    }));
+    return { problems };
+  });
+}
+
+/** Calls a function of the caller's. Its failure is told by its name: it is none of this package. */
+export async function own<T>(name: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    throw thrown instanceof ChatwireError ? thrown : failure(name, thrown);
+  }
+}
+
+function failure(name: string, thrown: unknown): ChatwireError {
+  return define(new ChatwireError(`${name} failed: ${wordsOf(thrown)}`), "cause", thrown);
+}
+
+/** The words of anything that was thrown. */
+export function wordsOf(thrown: unknown): string {
+  try {
+    return thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
+  } catch {
+    return "no words";
+  }
 }
 
 /** Problems in one line. */

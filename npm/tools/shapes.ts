@@ -86,7 +86,7 @@ export interface ToolRunOptions extends RequestOptions {
    * @default none
    */
   toolTimeout?: number;
-  /** Asked before each call: `false`, or a reason in words, keeps it from running, and the model is told. */
+  /** Asked before each call: all but `true`, such as `false` or a reason in words, keeps it from running, and the model is told. */
   approve?: (call: PendingCall) => boolean | string | Promise<boolean | string>;
   /**
    * Ends the run after a turn whose tools have run: one condition, or several of which one is enough. The run is then
