@@ -31,6 +31,10 @@ function extrasOf(object: unknown, known: ReadonlySet<string>, reasoning = ""): 
 const metadata = (own: Json): { providerMetadata?: ProviderMetadata } =>
   Object.keys(own).length > 0 ? { providerMetadata: { [NAMESPACE]: own } as ProviderMetadata } : {};
 
+/** Whether the end of an answer is not where the model wanted it. */
+const isCut = ({ status, finishReason }: Outcome) =>
+  status !== "complete" || finishReason === "length" || finishReason === "content_filter";
+
 /**
  * The tool calls of an outcome for the AI SDK, with the fields that have to go back with each. A call that was cut short is not among
  * them. A whole answer's call whose arguments are not JSON is: the AI SDK does not run it, but repairs it, or tells the model.
@@ -38,7 +42,7 @@ const metadata = (own: Json): { providerMetadata?: ProviderMetadata } =>
 export function toolCallsOf(outcome: Outcome): Extract<Content, { type: "tool-call" }>[] {
   const sent = ((outcome.message as Json | null)?.tool_calls ?? []) as Json[];
   return outcome.toolCalls.flatMap(({ id, name, arguments: input, complete }, at) => {
-    if (!complete && (outcome.status !== "complete" || outcome.finishReason === "length")) return [];
+    if (!complete && isCut(outcome)) return [];
     const call = extrasOf(sent.find((one) => one.id === id) ?? sent[at], new Set(["id", "type", "function", "index"]));
     return [{ type: "tool-call" as const, toolCallId: id, toolName: name, input, ...metadata(call ? { call } : {}) }];
   });

@@ -149,10 +149,12 @@ class Answer extends agents.llm.LLMStream {
     }
     const outcome = await stream.outcome();
     if (outcome.status === "aborted") return;
+    const { finishReason } = outcome;
+    // LiveKit mends arguments that are not JSON, or tells the model. Mended, those that were cut short would be run.
     const cut = outcome.toolCalls.find(({ complete }) => !complete);
-    if (cut) {
+    if (cut && (finishReason === "length" || finishReason === "content_filter")) {
       throw new ChatwireError(
-        `The arguments of the tool call ${cut.name} were cut short (${outcome.finishReason}), so no tool was run: raise max_tokens.`,
+        `The arguments of the tool call ${cut.name} were cut short (${finishReason}), so no tool was run: raise max_tokens.`,
       );
     }
     const toolCalls = toolCallsOf(outcome);

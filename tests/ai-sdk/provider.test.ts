@@ -92,7 +92,7 @@ describe("a stream", () => {
     };
     assert.deepEqual(await handedOver("tool_calls"), ["{city}"]);
     assert.deepEqual(await handedOver("stop"), ["{city}"]);
-    assert.deepEqual(await handedOver("length"), []);
+    for (const finish of ["length", "content_filter"]) assert.deepEqual(await handedOver(finish), []);
   });
 
   it("that fails on the way has an error part and all that came before", async () => {

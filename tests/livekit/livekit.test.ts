@@ -201,6 +201,37 @@ describe("tools", () => {
     assert.deepEqual(chunks, []);
   });
 
+  it("whose arguments are not JSON are LiveKit's to mend, where the answer is whole", async () => {
+    const call = {
+      index: 0,
+      id: "c1",
+      type: "function",
+      function: { name: "get_weather", arguments: '{city: "Pune"}' },
+    };
+    const events = [
+      event({ id: "1", choices: [{ index: 0, delta: { tool_calls: [call] } }] }),
+      says("", "tool_calls"),
+      DONE,
+    ];
+    const chunks = await chunksOf(answered(events).chat({ chatCtx: question("Hello") }));
+    const calls = chunks.flatMap(({ delta }) => delta?.toolCalls ?? []);
+    assert.deepEqual(
+      calls.map(({ name, args }) => [name, args]),
+      [["get_weather", '{city: "Pune"}']],
+    );
+    const answers = [events, [says("31 degrees.", "stop"), DONE]];
+    const fetch: ClientOptions["fetch"] = async (_, { method }) =>
+      serve(method === "POST" ? (answers.shift() ?? []) : []).response;
+    const model = new LLM({ client: { baseURL: "https://voice.test/v1", fetch }, model: "m" });
+    const session = new voice.AgentSession({ llm: model });
+    await session.start({ agent: new voice.Agent({ instructions: "Be brief.", tools: [weather] }) });
+    const run = session.run({ userInput: "What is the weather in Pune?" });
+    await run.wait();
+    const [output] = run.events.flatMap((one) => (one.type === "function_call_output" ? [one.item.output] : []));
+    assert.match(String(output), /31 degrees in Pune/);
+    await session.close();
+  });
+
   it("run in an agent's session", async () => {
     const { model } = emulated();
     const session = new voice.AgentSession({ llm: model });
@@ -234,6 +265,16 @@ describe("errors are LiveKit's own, told once", () => {
     const { model: mended } = emulated("status=503; times=1");
     const { text } = await mended.chat({ chatCtx: question("Echo: Hello."), connOptions }).collect();
     assert.equal(text, "Hello.");
+  });
+
+  it("LiveKit's own fallback asks the next model", async () => {
+    const { model: down, emulator } = emulated("status=503");
+    const { model } = emulated();
+    const adapter = new llm.FallbackAdapter({ llms: [down, model], maxRetryPerLLM: 0 });
+    const { text } = await adapter.chat({ chatCtx: question("Echo: Hello."), connOptions: once }).collect();
+    assert.equal(text, "Hello.");
+    assert.ok(emulator.ledger.requests >= 1);
+    await adapter.aclose();
   });
 
   it("no connection", async () => {
