@@ -12,7 +12,11 @@ type Json = Record<string, unknown>;
 /** The name under which chatwire keeps what is its own in `providerOptions` and `providerMetadata`. */
 export const NAMESPACE = "chatwire";
 
-/** The extra fields of a part that is given back: fields of the message or the call that the server wants to see again. */
+/**
+ * The extra fields of a part that is given back: fields of the message or the call that the server wants to see again. They come from
+ * where the conversation was kept, which may be a browser, so they go before the fields that say who speaks and what: none of those is
+ * overridden.
+ */
 function kept(part: { providerOptions?: unknown }, name: "message" | "call"): Json {
   const own = (part.providerOptions as Record<string, Json> | undefined)?.[NAMESPACE];
   return (own?.[name] as Json | undefined) ?? {};
@@ -30,7 +34,7 @@ export interface Reader {
 export function toMessages(prompt: Prompt, reader: Reader): ChatCompletionMessageParam[] {
   return prompt.flatMap((message) => {
     const extra = kept(message, "message");
-    return convert(message, reader).map((one) => ({ ...one, ...extra })) as unknown as ChatCompletionMessageParam[];
+    return convert(message, reader).map((one) => ({ ...extra, ...one })) as unknown as ChatCompletionMessageParam[];
   });
 }
 
@@ -41,8 +45,8 @@ function convert(message: PromptMessage, reader: Reader): Json[] {
     case "user": {
       const parts = message.content.map((part) =>
         part.type === "text"
-          ? { type: "text", text: part.text, ...kept(part, "message") }
-          : { ...filePart(part, reader), ...kept(part, "message") },
+          ? { ...kept(part, "message"), type: "text", text: part.text }
+          : { ...kept(part, "message"), ...filePart(part, reader) },
       );
       const isText = parts.every((part) => part.type === "text" && Object.keys(part).length === 2);
       return [{ role: "user", content: isText ? parts.map((part) => (part as Json).text).join("") : parts }];
@@ -70,15 +74,15 @@ function assistant(message: Extract<PromptMessage, { role: "assistant" }>, { rea
     else if (part.type === "reasoning") reasoning += part.text;
     else if (part.type === "tool-call") {
       const called = { name: part.toolName, arguments: argumentsOf(part.input) };
-      calls.push({ id: part.toolCallId, type: "function", function: called, ...kept(part, "call") });
+      calls.push({ ...kept(part, "call"), id: part.toolCallId, type: "function", function: called });
     }
   }
   return {
+    ...extra,
     role: "assistant",
     content: text || (calls.length > 0 ? null : ""),
     ...(reasoning && { [reasoningField]: reasoning }),
     ...(calls.length > 0 && { tool_calls: calls }),
-    ...extra,
   };
 }
 
