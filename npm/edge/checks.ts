@@ -6,9 +6,16 @@
 import { ChatwireError } from "chatwire";
 import type { Grant, ParameterPolicy, Plan } from "./options.ts";
 
+const NOT_VALID = "The gateway's options are not valid: ";
+
 /** @throws {ChatwireError} always; `problem` names the option, and holds no secret */
 export function wrong(problem: string): never {
-  throw new ChatwireError(`The gateway's options are not valid: ${problem}.`);
+  throw new ChatwireError(`${NOT_VALID}${problem}.`);
+}
+
+/** What a check said, for a value that was sent and is no option. */
+export function problemIn(error: unknown): string {
+  return (error as Error).message.replace(NOT_VALID, "");
 }
 
 /** A check of one value; `where` is its name in the options. */

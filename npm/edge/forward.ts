@@ -139,7 +139,8 @@ class Passing {
     const isEnded = this.#decoder?.ended || filter?.isAnswered;
     const outcome = this.#decoder?.end(filter?.isAnswered && this.#reason === "lost" ? "closed" : this.#reason) ?? null;
     // A body that was closed before the answer's end is no better than one that broke off: most clients cannot tell.
-    const isWhole = isEnded || (this.#reason === "closed" && outcome?.status !== "truncated");
+    const isCut = outcome?.status === "truncated" && (filter !== undefined || !isJSON(this.#whole));
+    const isWhole = isEnded || (this.#reason === "closed" && !isCut);
     if (!this.#isGone && !wasOver) this.#finish(filter, isWhole);
     return { outcome, asked: this.#asked, disconnected: this.#isGone, stalled: this.#isStalled };
   }
@@ -263,5 +264,14 @@ class Passing {
       this.#isKeptOpen = !this.#decoder?.ended;
       this.#inlet?.cancel();
     } else this.#stall();
+  }
+}
+
+function isJSON(pieces: readonly Uint8Array[]): boolean {
+  try {
+    JSON.parse(new TextDecoder().decode(joined(...pieces)));
+    return true;
+  } catch {
+    return false;
   }
 }

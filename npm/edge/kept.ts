@@ -2,7 +2,7 @@
  * The gateway's side of kept streams: has an object open one, reads from it, stops it.
  */
 import { LIMIT_HEADERS } from "./limits.ts";
-import type { DurableNamespace, Plan, StreamsNamespace, UsageRecord } from "./options.ts";
+import type { Plan, StreamsNamespace, UsageRecord } from "./options.ts";
 import { Problem, safeHeaders } from "./problem.ts";
 
 /** A stream's id, as a caller may choose it in its request and finds it in the answer. */
@@ -53,7 +53,8 @@ const CHOSEN_ID = /^[\w-]{16,128}$/;
 /** An id that the platform gave. */
 const GIVEN_ID = /^[\da-f]{64}$/;
 
-type Stub = ReturnType<DurableNamespace["get"]>;
+/** What objects answer with; the platform's own words are other texts. */
+const OWN = /^(?:text\/event-stream|application\/(?:[\w.-]+\+)?json)\b/i;
 
 /**
  * Has an object send the request and keep its answer. A caller that leaves before the headers does not stop it.
@@ -71,11 +72,31 @@ export async function openKept(
     throw new Problem(400, "invalid_value", message, { param: STREAM_HEADER });
   }
   const id = chosen === undefined ? streams.newUniqueId() : streams.idFromName(nameOf(order.caller, chosen));
-  const stub = streams.get(id as never);
   const body = JSON.stringify({ ...order, isChosen: chosen !== undefined });
-  const opened = stub.fetch(`${NOWHERE}/open`, { method: "POST", body });
+  // Under a chosen id the request can be sent again, for nothing is asked twice; without one the provider may have been asked.
+  const init = { method: "POST", body };
+  const opened = ask(streams, id, "/open", init, chosen === undefined ? { "x-should-retry": "false" } : {});
   waitUntil(opened.catch(() => {}));
   return passed(await opened, chosen ?? String(id));
+}
+
+/** Asks the object of a stream. @throws {Problem} 503, it cannot be reached, or fails */
+async function ask(
+  streams: StreamsNamespace,
+  id: object,
+  path: string,
+  init: RequestInit,
+  headers: Record<string, string> = {},
+): Promise<Response> {
+  try {
+    const response = await streams.get(id as never).fetch(NOWHERE + path, init);
+    if (OWN.test(response.headers.get("content-type") ?? "")) return response;
+    throw new Error("the object of a stream failed");
+  } catch (error) {
+    console.error("chatwire/edge: the object of a stream could not be reached:", (error as Error)?.name);
+    const message = "The stream could not be reached. Try again in a moment.";
+    throw new Problem(503, "streams_unavailable", message, { headers });
+  }
 }
 
 /** Ids are chosen by callers without knowing of each other's. */
@@ -91,21 +112,20 @@ export async function readKept(
   last: string | undefined,
 ): Promise<Response> {
   const headers = { "x-caller": encodeURIComponent(caller), ...(last !== undefined && { "last-event-id": last }) };
-  return passed(await stubOf(streams, id, caller).fetch(`${NOWHERE}/read`, { headers }), id);
+  return passed(await ask(streams, idOf(streams, id, caller), "/read", { headers }), id);
 }
 
 /** Stops a kept stream, and its provider with it. */
 export async function stopKept(streams: StreamsNamespace, id: string, caller: string): Promise<Response> {
   const headers = { "x-caller": encodeURIComponent(caller) };
-  return passed(await stubOf(streams, id, caller).fetch(`${NOWHERE}/stop`, { method: "POST", headers }), id);
+  return passed(await ask(streams, idOf(streams, id, caller), "/stop", { method: "POST", headers }), id);
 }
 
 /** @throws {Problem} 404, it is no id of a stream */
-function stubOf(streams: StreamsNamespace, id: string, caller: string): Stub {
+function idOf(streams: StreamsNamespace, id: string, caller: string): object {
+  if (CHOSEN_ID.test(id) && !GIVEN_ID.test(id)) return streams.idFromName(nameOf(caller, id));
   try {
-    const own =
-      CHOSEN_ID.test(id) && !GIVEN_ID.test(id) ? streams.idFromName(nameOf(caller, id)) : streams.idFromString(id);
-    return streams.get(own as never);
+    return streams.idFromString(id);
   } catch {
     throw noSuchStream();
   }

@@ -1,7 +1,7 @@
 /**
  * `/v1/keys`: the keys of callers, for whose grants `managesKeys` is set; and the lookup of a key that a caller sends.
  */
-import { isGrant } from "./checks.ts";
+import { isGrant, problemIn } from "./checks.ts";
 import type { CallerKey, GoodKey, KeysMessage } from "./keys.ts";
 import type { DurableNamespace, Grant } from "./options.ts";
 import { Problem } from "./problem.ts";
@@ -92,11 +92,10 @@ function wantedOf(body: unknown): { grant: Grant; expiresAt: number | null } {
   try {
     isGrant("the key", grant);
   } catch (error) {
-    const message = (error as Error).message.replace(/^.*?make no sense: /, "");
     throw new Problem(
       400,
       "invalid_value",
-      `The body must be a grant such as {"caller": "team", "models": ["small"]}: ${message}`,
+      `The body must be a grant such as {"caller": "team", "models": ["small"]}: ${problemIn(error)}`,
     );
   }
   const reserved = RESERVED.find((name) => grant[name] !== undefined);

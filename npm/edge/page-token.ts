@@ -7,7 +7,7 @@
  * too, until the token expires.
  */
 import { jwtVerify, SignJWT } from "jose";
-import { type Check, isBoolean, isListOfTexts, isNameText, isPlan, isWhole, objectOf } from "./checks.ts";
+import { type Check, isBoolean, isListOfTexts, isNameText, isPlan, isWhole, objectOf, problemIn } from "./checks.ts";
 import { type Admitted, askKeys, grantOf } from "./key-management.ts";
 import type { TokenCheck } from "./keys.ts";
 import type { DurableNamespace, Grant, PageTokens, ParameterPolicy, Plan } from "./options.ts";
@@ -69,11 +69,10 @@ export async function issuePageToken(
   try {
     isTokenRequest("the token", wanted);
   } catch (error) {
-    const words = (error as Error).message.replace(/^.*?make no sense: /, "");
     throw new Problem(
       400,
       "invalid_value",
-      `The body may have "user", "plan", "models", "maxTokens" and "expiresIn": ${words}`,
+      `The body may have "user", "plan", "models", "maxTokens", "tools" and "expiresIn": ${problemIn(error)}`,
     );
   }
   const { secret } = tokens;

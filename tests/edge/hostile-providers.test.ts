@@ -522,6 +522,12 @@ describe("an answer that the provider broke off", () => {
     await assert.rejects(bytesOf(await fetch(CHAT, ask())));
     assert.equal((await recorded(1))[0]?.outcome, "truncated");
   });
+  it("is whole where it is JSON without an answer in it", async () => {
+    for (const whole of ['{"choices":[]}', '{"choices":[{"index":0,"message":{"role":"assistant"}}]}']) {
+      const { fetch } = before({ one: () => streamOf([whole], "application/json") });
+      assert.equal(asText(await bytesOf(await fetch(CHAT, ask()))), whole);
+    }
+  });
   it("is whole where only [DONE], or only the finish reason, is missing", async () => {
     for (const reads of [[says("a", "stop")], [says("a"), DONE], [says("a", "stop"), usageEvent]]) {
       const { fetch, recorded } = before({ one: () => streamOf(reads) });

@@ -14,8 +14,10 @@ import {
   DONE,
   encode,
   errorOf,
+  KEY,
   randomFrom,
   says,
+  setUp,
   until,
   usageEvent,
 } from "./setting.ts";
@@ -216,6 +218,40 @@ test("an_answer_that_is_not_streamed_is_not_kept", async () => {
   );
   assert.equal(((await asJSON.json()) as { object: string }).object, "chat.completion");
 });
+
+for (const [how, failing] of Object.entries({
+  "is reset": () => Promise.reject(new Error(`reset with ${KEY}`)),
+  "is overloaded": async () => new Response(`internal error ${KEY}`, { status: 500 }),
+  "answers with a page": async () => new Response("<html>", { headers: { "content-type": "text/html" } }),
+  "cannot be had": undefined,
+})) {
+  test(`an_object_that_${how.replaceAll(" ", "_")}_is_no_stream_that_was_deleted`, async (t) => {
+    const logged: string[] = [];
+    t.mock.method(console, "error", (...words: unknown[]) => logged.push(words.join(" ")));
+    const get = () => {
+      if (!failing) throw new Error(`no object ${KEY}`);
+      return { fetch: failing };
+    };
+    const streams = { ...streamObjects().namespace, idFromString: (id: string) => ({ id }), get };
+    const { fetch } = setUp(async () => new Response(), { streams, onDisconnect: "durable" });
+    const chosen = { "x-chatwire-stream": "chosen-by-the-caller" };
+    for (const [path, init, retry] of [
+      [CHAT, chat("hi", { stream: true }), "false"],
+      [CHAT, chat("hi", { stream: true, headers: chosen }), null],
+      ["/v1/streams/chosen-by-the-caller", {}, null],
+      ["/v1/streams/chosen-by-the-caller", { method: "DELETE" }, null],
+      [`/v1/streams/${"a".repeat(64)}`, {}, null],
+    ] as const) {
+      const answer = await fetch(path, init as RequestInit);
+      assert.deepEqual([answer.status, answer.headers.get("x-should-retry")], [503, retry], path);
+      const { code, message } = await errorOf(answer);
+      assert.equal(code, "streams_unavailable");
+      assert.doesNotMatch(message, /secret/);
+    }
+    assert.doesNotMatch(logged.join(), /secret/);
+    assert.equal(logged.length, 5);
+  });
+}
 
 test("a_stream_has_the_id_that_its_caller_chose", async () => {
   const setting = objects(() => {});
