@@ -97,7 +97,9 @@ export async function project(name: string, files: Record<string, string>): Prom
   await mkdir(folder, { recursive: true });
   const { tarball, modules } = await installed();
   await writeManifest(folder, name, tarball);
-  await cp(modules, join(folder, "node_modules"), { recursive: true, verbatimSymlinks: true });
+  // Without npm's own record, which names the tarball where it was: npm looks at the folders if more is installed here.
+  const filter = (path: string): boolean => basename(path) !== ".package-lock.json";
+  await cp(modules, join(folder, "node_modules"), { recursive: true, verbatimSymlinks: true, filter });
   for (const [file, text] of Object.entries(files)) {
     await mkdir(dirname(join(folder, file)), { recursive: true });
     await writeFile(join(folder, file), text);
