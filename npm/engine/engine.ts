@@ -154,7 +154,8 @@ async function unloadable(cause: unknown, source: unknown, isGiven: boolean, spa
   const why = reasonOf(cause);
   const text = await import("./unloadable.ts").then(
     (part) => part.unloadable(why, source, isGiven, spare),
-    () => `The WebAssembly of chatwire could not be loaded from ${source}: ${why}`.slice(0, 900),
+    // Where import() is forbidden, or that part is missing too.
+    () => `${`chatwire.wasm could not be loaded from ${source}: ${why}`.slice(0, 900)}. Use chatwire/static.`,
   );
   return new ChatwireError(text, { cause });
 }

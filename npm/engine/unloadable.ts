@@ -203,7 +203,7 @@ const TOOLS: [RegExp, line: string][] = [
   ],
   [
     /^(chrome|moz|safari-web)-extension:/,
-    'This is an extension. Put dist/wasm/chatwire.wasm beside its scripts; for a page of the web, name it in manifest.json under "web_accessible_resources".',
+    'This is an extension. Copy chatwire/dist/wasm/chatwire.wasm to this place of it; for a page of the web, name it in manifest.json under "web_accessible_resources".',
   ],
 ];
 

@@ -8,13 +8,14 @@ import * as chatwire from "chatwire";
 import * as agUI from "chatwire/ag-ui";
 import * as aiSDK from "chatwire/ai-sdk";
 import * as openai from "chatwire/openai";
-import * as whole from "chatwire/static";
 import { consumers } from "../settles/consumers.ts";
 import { loaded as products } from "../settles/products.ts";
 import { casesOf, nameOf, run } from "../settles/run.ts";
 import { chosen, seed } from "../settles/seed.ts";
 import { watch } from "../settles/watch.ts";
 
+// By its path: Node's own name for it leads to the modules of `chatwire`.
+const whole: typeof chatwire = await import(new URL("../../dist/static/node.js", import.meta.url).href);
 const packages = { chatwire, "chatwire/static": whole };
 Object.assign(products, { openai, aiSDK, agUI });
 

@@ -145,12 +145,19 @@ export const program = {
   cjs: requires + streams + prints,
   /** `require` and `import` in one process: with two engines, the classes of one would be strangers to the other. */
   both: `${requires + streams}
-const required = { ...require("chatwire/openai"), ...require("chatwire/slim"), ...require("chatwire") };
-Promise.all(["chatwire/openai", "chatwire/slim", "chatwire"].map((path) => import(path))).then(async (imported) => {
-  const one = Object.assign({}, ...imported);
-  const isOne = ["Chatwire", "ChatwireError", "ChatStream", "init"].every((name) => one[name] === required[name]);
+const paths = ["chatwire", "chatwire/static", "chatwire/slim"];
+const required = paths.map((path) => require(path));
+Promise.all(paths.map((path) => import(path))).then(async (imported) => {
+  const names = ["Chatwire", "ChatwireError", "APIError", "ChatStream", "init"];
+  const isOne = [...imported, ...required].every((from) => names.every((name) => !(name in from) || from[name] === required[0][name]));
   console.log(isOne ? await answer() : "two engines");
 });
+`,
+  /** The names of both entries in one process. */
+  entries: `${imports + streams}
+import * as one from "chatwire/static";
+if (one.Chatwire === Chatwire) answer().then(console.log);
+else console.log("two engines");
 `,
   page: `${imports + streams}\nanswer().then((text) => { document.title = text; }, (error) => { document.title = String(error); });\n`,
   prints: "complete, all of it",

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { before, describe, it } from "node:test";
 import { program, project, root, run } from "./packed.ts";
 
+const deno = { DENO_DIR: join(root, ".cache", "deno"), DENO_NO_UPDATE_CHECK: "1" };
+
 describe("the packed package", { timeout: 120_000 }, () => {
   let folder: string;
 
@@ -12,6 +14,7 @@ describe("the packed package", { timeout: 120_000 }, () => {
       "stream.js": program.esm,
       "stream.cjs": program.cjs,
       "both.cjs": program.both,
+      "entries.js": program.entries,
     });
   });
 
@@ -35,12 +38,19 @@ describe("the packed package", { timeout: 120_000 }, () => {
   });
 
   it("streams in Deno without any permission", async () => {
-    const env = { DENO_DIR: join(root, ".cache", "deno"), DENO_NO_UPDATE_CHECK: "1" };
-    assert.equal(await run(folder, "deno", ["run", "--no-prompt", "stream.js"], env), program.prints);
+    assert.equal(await run(folder, "deno", ["run", "--no-prompt", "stream.js"], deno), program.prints);
   });
 
   it("streams in Bun", async () => {
     assert.equal(await run(folder, "bun", ["run", "stream.js"]), program.prints);
+  });
+
+  it("has one engine in Node, Deno and Bun where chatwire/static is imported too", async () => {
+    assert.equal(await run(folder, process.execPath, ["entries.js"]), program.prints);
+    const flag = "--no-experimental-require-module";
+    assert.equal(await run(folder, process.execPath, [flag, "entries.js"]), program.prints);
+    assert.equal(await run(folder, "deno", ["run", "--no-prompt", "entries.js"], deno), program.prints);
+    assert.equal(await run(folder, "bun", ["run", "entries.js"]), program.prints);
   });
 
   it("has a command", async () => {

@@ -71,7 +71,7 @@ describe("chatwire/static", { timeout: 120_000 }, () => {
             await completions.batch([{ messages }]).catch(why),
             await completions.stream({ messages }, { record: true }).finalContent().catch(why),
           ];
-          source.postMessage([await completions.stream({ messages }).finalContent(), ...refused]);
+          source.postMessage([await completions.stream({ messages }).finalContent().catch(why), ...refused]);
         });
       `,
       "single.js": `
@@ -106,6 +106,14 @@ describe("chatwire/static", { timeout: 120_000 }, () => {
     }
   });
 
+  it("is what chatwire names there where the file is missing, with the address and the answer", async () => {
+    const [message] = (await toldByServiceWorker(await bundle("default.js"), false)) as string[];
+    assert.match(
+      String(message),
+      /could not be loaded from http:\S+\/wasm\/chatwire\.wasm: the server answered 404 .*Use chatwire\/static\. Sent: 0$/,
+    );
+  });
+
   it("does all in a script of one file, which has no address of its own", async () => {
     const script = await built("single.js", "iife");
     const path = join(folder, "single", "script.cjs");
@@ -116,12 +124,12 @@ describe("chatwire/static", { timeout: 120_000 }, () => {
   });
 
   /** The answer of a service worker of the project to a message. */
-  async function toldByServiceWorker(script: string | Map<string, string>): Promise<unknown> {
+  async function toldByServiceWorker(script: string | Map<string, string>, hasFile = true): Promise<unknown> {
     const scripts = typeof script === "string" ? new Map([["worker.js", script]]) : script;
     const wasm = await readFile(join(folder, "node_modules/chatwire/dist/wasm/chatwire.wasm"));
     const files: Record<string, [type: string, body: string | Uint8Array]> = {
       "/": ["text/html", "<!doctype html>"],
-      "/wasm/chatwire.wasm": ["application/wasm", wasm],
+      ...(hasFile && { "/wasm/chatwire.wasm": ["application/wasm", wasm] }),
     };
     for (const [name, text] of scripts) files[`/${name}`] = ["text/javascript", text];
     const server = createServer(({ url = "" }, response) => {
