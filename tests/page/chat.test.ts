@@ -116,6 +116,7 @@ describe("the page", { timeout: 240_000 }, () => {
     await page.keyboard.press("Escape");
     await done(page);
     await reads(lastAnswer(page).locator(".note"), "Stopped.");
+    await states(page, "stopped");
   });
 
   it("breaks the line at Shift+Enter and grows with it", async () => {
@@ -146,6 +147,10 @@ describe("the page", { timeout: 240_000 }, () => {
     await say(page, "Echo: second time lucky [emulator: status=400; times=1]");
     const problem = lastAnswer(page).getByRole("alert");
     await reads(problem, /The request was refused[\s\S]*BadRequestError/);
+    // A refused request has its outcome in the facts, on the wire and in the bar of a phone, too.
+    await states(page, "error");
+    await page.locator("#panel-wire").getByText("outcome: error").waitFor();
+    await holds(async () => assert.equal(await page.locator("#sheet-state").textContent(), "error"));
     await problem.getByRole("button", { name: "Try again" }).click();
     await done(page);
     await reads(words(page), "second time lucky");
@@ -203,7 +208,7 @@ describe("the page", { timeout: 240_000 }, () => {
   it("keeps the cut answer when it is tried again, and can go on from it", async () => {
     await say(page, "Count to 40 [emulator: tps=0; cut=3000; times=1]");
     const problem = lastAnswer(page).getByRole("alert");
-    await reads(problem, /What arrived stays here/);
+    await reads(problem, /The words that arrived stay here/);
     await done(page);
     const cut = await read(words(page));
     await problem.getByRole("button", { name: "Try again" }).click();

@@ -256,6 +256,14 @@ describe("the inspector", { timeout: 120_000 }, () => {
     await states(page, "complete");
   });
 
+  it("marks a line that was cut in its middle", async () => {
+    await say(page, "Echo: One two. Three four. [emulator: tps=0; cut=1500]");
+    await done(page);
+    const rows = page.locator("#panel-wire .lines .line");
+    for (const name of ["unfinished", "outcome: truncated"])
+      await rows.locator("span:nth-child(3)").getByText(name).first().waitFor();
+  });
+
   it("shows totals and the program", async () => {
     await say(page, "Echo: count me [emulator: tps=0]");
     await done(page);

@@ -142,6 +142,7 @@ function connectionTo(source: Source, isFresh: boolean): Connection {
     onRequest: (request) => {
       current?.hooks.onRequest(request);
       sent.push(Date.now());
+      showCost();
     },
     onResponse: (response) => current?.hooks.onResponse(response),
     onRetry: (retry) => current?.hooks.onRetry(retry),
@@ -234,7 +235,7 @@ const talk = new Talk({
     if (event.type === "text") answered += event.text.length;
     if (answered >= awaited.length) awaited.reached();
   },
-  ended: ({ status }) => {
+  ended: (status) => {
     awaited.reached();
     wire.log.ended(status);
     at("sheet-state").textContent = status;
@@ -312,6 +313,10 @@ function listen(): void {
     submit();
   });
   stop.addEventListener("click", () => talk.stop());
+  at("show-settings").addEventListener("click", async () => {
+    const { openSettings } = await import("./chat/settings-dialog.ts");
+    openSettings(settings);
+  });
   at("new-chat").addEventListener("click", () => {
     talk.show();
     message.focus();

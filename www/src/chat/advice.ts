@@ -36,19 +36,23 @@ const TITLES: Readonly<Record<string, string>> = {
 
 /** The advice about an error, where nothing has arrived. */
 const STEPS: Readonly<Record<string, string>> = {
+  APIError: "Pick another source if it goes on.",
   APIConnectionError: "Check that the server is running and that you are online.",
+  APIConnectionTimeoutError: "Its network may be slow, or the server itself.",
   AuthenticationError: "The owner of this page should look at the key that it was given.",
   BadRequestError: "Change what is named below.",
+  ConflictError: "Wait a moment.",
+  InternalServerError: "The failure is the server's own: the same request may succeed later.",
   InvalidRequestError: "The server would have refused it. Change what is named below.",
   NotFoundError: "Pick another model.",
   PermissionDeniedError: "The key is right, but it may not be used for this.",
-  ProtocolError: "What the server sent is no chat stream. Pick another source.",
+  ProtocolError: "The server sent no chat stream. Pick another source.",
   RateLimitError: "The server asks to wait.",
   UnprocessableEntityError: "Change what is named below.",
 };
 
 const KEPT =
-  "What arrived stays here and is part of the conversation. Continue from it, or try again: it stays on the page.";
+  "The words that arrived stay here and are part of the conversation. Continue from them, or try again: they stay on the page.";
 const LEFT_OUT = "Your message is left out of the conversation until it is answered: try again, or edit it.";
 
 /** The words for the user about a failed answer, of which some words arrived or none. */

@@ -7,7 +7,7 @@ import { button, create, icon } from "../page/dom.ts";
 import { nextTask } from "../page/idle.ts";
 import { Painter } from "../page/paint.ts";
 import type { Advice } from "./advice.ts";
-import { type Answer, resultOf, type ShownCall, type Step } from "./conversation.ts";
+import { type Answer, resultOf, type ShownCall, type Step, unanswered } from "./conversation.ts";
 import { factItems, factsOf } from "./facts.ts";
 
 /** How much of a question is shown, in UTF-16 units, until its writer asks for all of it. */
@@ -249,6 +249,11 @@ export class AnswerView {
     this.#painter.request();
   }
 
+  /** The request under way has no answer. */
+  unanswered(status: "error" | "aborted"): void {
+    this.#answer.results.push(unanswered(status));
+  }
+
   heard(text: string): void {
     this.#isHeard = true;
     if (this.#part) this.#part.step.text = text;
@@ -279,7 +284,7 @@ export class AnswerView {
       box.append(
         words,
         allow,
-        button("Do not", "chip", () => settle(false)),
+        button("Do not allow", "chip", () => settle(false)),
       );
       signal.addEventListener("abort", () => settle(false), { once: true });
       // The buttons come next. A visitor who is writing must not press one of them with the next word.

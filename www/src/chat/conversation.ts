@@ -61,6 +61,12 @@ export function resultOf(outcome: Outcome): Result {
   return { status, usage, cost, timing, repairs, resumed, finishReason, attempts };
 }
 
+/** The result of a request that had no answer. */
+export function unanswered(status: Outcome["status"]): Result {
+  const timing = { firstByte: null, firstToken: null, firstSentence: null, total: null, tokensPerSecond: null };
+  return { status, usage: null, cost: null, timing, repairs: [], resumed: 0, finishReason: null, attempts: [] };
+}
+
 /** The first words, to tell it apart. */
 export function titleOf({ turns }: Conversation): string {
   const question = turns[0]?.question.replace(/\s+/g, " ").trim() ?? "";

@@ -26,8 +26,10 @@ export interface Listener {
   /** Its response is there. */
   opened(stream: ChatStream): void;
   event(event: ChatEvent): void;
-  /** A request has ended, however it did. */
+  /** The answer to a request has ended, however it did. */
   end(outcome: Outcome): void;
+  /** A request has ended without an answer: it was refused or lost, or the visitor has stopped it. */
+  unanswered(status: "error" | "aborted"): void;
   /** The answer was interrupted while it was spoken: this much of its text was heard, and stays. */
   heard(text: string): void;
   /** A tool wants to run; the visitor says whether it may. */
@@ -124,7 +126,7 @@ async function streamTurn(
       const turn = isInterrupted(speech, signal) ? heardTurn(outcome) : keep(outcome);
       if (turn) messages.push(turn);
       listener.end(outcome);
-    }
+    } else listener.unanswered(signal.aborted ? "aborted" : "error");
   }
   return outcome;
 }

@@ -122,7 +122,7 @@ export class Progress {
         return `Connecting${again}${after(now - state.since)}`;
       }
       case "held": {
-        const why = state.reason === "limits" ? "No place within the plan's limits" : "The server has asked to wait";
+        const why = state.reason === "limits" ? "The plan's limits are used up" : "The server has asked to wait";
         return `${why}: asked in ${seconds(state.until - now)} s`;
       }
       case "retrying":

@@ -1,6 +1,6 @@
-/** The dialog of the settings. A wrong value is told at its field, in the engine's own words. */
+/** The dialog of the settings, fetched when it is opened. A wrong value is told at its field, in the engine's own words. */
 import { Chatwire, InvalidRequestError } from "chatwire";
-import { button, create } from "../page/dom.ts";
+import { at, button, create } from "../page/dom.ts";
 import type { Settings } from "./settings.ts";
 
 interface ParamField {
@@ -11,16 +11,22 @@ interface ParamField {
 }
 
 const PARAMS: readonly ParamField[] = [
-  { name: "temperature", range: "0 to 2, else 1", step: 0.1 },
-  { name: "top_p", range: "0 to 1, else 1", step: 0.05 },
-  { name: "max_tokens", range: "at least 1", step: 1 },
-  { name: "presence_penalty", range: "-2 to 2, else 0", step: 0.1 },
-  { name: "frequency_penalty", range: "-2 to 2, else 0", step: 0.1 },
+  { name: "temperature", range: "0 to 2, 1 by default", step: 0.1 },
+  { name: "top_p", range: "0 to 1, 1 by default", step: 0.05 },
+  { name: "max_tokens", range: "1 or more", step: 1 },
+  { name: "presence_penalty", range: "−2 to 2, 0 by default", step: 0.1 },
+  { name: "frequency_penalty", range: "−2 to 2, 0 by default", step: 0.1 },
   { name: "seed", range: "a whole number", step: 1 },
 ];
 
-/** Fills the dialog. */
-export function drawSettings(dialog: HTMLDialogElement, settings: Settings): void {
+/** Shows the dialog, which is drawn the first time. */
+export function openSettings(settings: Settings): void {
+  const dialog = at<HTMLDialogElement>("settings");
+  if (!dialog.hasChildNodes()) draw(dialog, settings);
+  if (!dialog.open) dialog.showModal();
+}
+
+function draw(dialog: HTMLDialogElement, settings: Settings): void {
   const head = create("div", "head");
   const title = create("h2", "", "Settings");
   title.id = "settings-title";
@@ -47,15 +53,15 @@ export function drawSettings(dialog: HTMLDialogElement, settings: Settings): voi
   url.value = settings.kept.baseURL;
   url.addEventListener("change", () => settings.change({ baseURL: url.value.trim() }));
   const why =
-    "For the source “Your own server”. This page connects to its own server only, unless it was started with npx chatwire demo --connect ORIGIN.";
+    "For the source “Your own server”. This page connects to no other server than its own, unless it was started with npx chatwire demo --connect ORIGIN.";
   fields.append(labelled("Base URL of your own server", url, why, true));
   const key = create("input");
   key.type = "password";
   key.autocomplete = "off";
   key.addEventListener("input", () => settings.useKey(key.value));
   const warning =
-    "Kept in memory, until the page is closed. A key in a page can be read by whatever runs in it: use one that you can revoke.";
-  fields.append(labelled("Key for it", key, warning, true));
+    "The key is kept in memory until the page is closed. Every script in a page can read its keys: use one that you can revoke.";
+  fields.append(labelled("Key of your own server", key, warning, true));
   dialog.append(head, fields);
 }
 

@@ -1,9 +1,5 @@
-/**
- * The settings of the conversation: prompt, parameters, format, and a server of the visitor's own. Their dialog is
- * fetched when it is opened.
- */
+/** The settings of the conversation: prompt, parameters, format, and a server of the visitor's own. */
 import type { ChatCompletionCreateParamsBase } from "chatwire";
-import { at } from "../page/dom.ts";
 
 type Params = Omit<ChatCompletionCreateParamsBase, "messages">;
 
@@ -24,11 +20,9 @@ export class Settings {
   /** In memory only. */
   #key = "";
   readonly #onChange: () => void;
-  #isDrawn = false;
 
   constructor(onChange: () => void) {
     this.#onChange = onChange;
-    at("show-settings").addEventListener("click", () => void this.open());
   }
 
   get kept(): Kept {
@@ -50,16 +44,6 @@ export class Settings {
   /** The parameters that are sent beside messages and model. */
   get params(): Params {
     return { ...this.#kept.params, ...(this.#kept.isJson && { response_format: { type: "json_object" } }) };
-  }
-
-  async open(): Promise<void> {
-    const dialog = at<HTMLDialogElement>("settings");
-    if (!this.#isDrawn) {
-      this.#isDrawn = true;
-      const { drawSettings } = await import("./settings-dialog.ts");
-      drawSettings(dialog, this);
-    }
-    if (!dialog.open) dialog.showModal();
   }
 
   /** Keeps what was changed, for the next visit too. */

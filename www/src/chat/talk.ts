@@ -43,7 +43,7 @@ export interface TalkHost {
   asked(asking: Asking): void;
   opened(stream: ChatStream): void;
   event(event: ChatEvent): void;
-  ended(outcome: Outcome): void;
+  ended(status: Outcome["status"]): void;
   useToken(token: string): void;
   edit(text: string): void;
   code(): void;
@@ -293,8 +293,12 @@ export class Talk {
         },
         end: (outcome) => {
           view.end(outcome);
-          host.ended(outcome);
+          host.ended(outcome.status);
           if (speech && outcome.toolCalls.length === 0) progress.speaking();
+        },
+        unanswered: (status) => {
+          view.unanswered(status);
+          host.ended(status);
         },
         heard: (text) => view.heard(text),
         approve: (_, name, args) => {

@@ -2,9 +2,25 @@
 import { draw } from "../page/dom.ts";
 import type { WireLog } from "./lines.ts";
 
-/** How many names of marks stand below each other: byte, token, sentence, repair, gap and end. */
-const ROWS = 6;
 const [WIDTH, HEIGHT, LEFT, TOP, BOTTOM] = [420, 150, 34, 30, 18];
+/** The height of a row of names, and the width of a letter at most. */
+const [ROW, LETTER] = [9, 5];
+/** The most rows of names; more names than these hold lie over each other. */
+const ROWS = 6;
+
+/** Gives each name a place beside its mark: to the left where the chart ends, and in the first row where it lies over no other name. */
+function namePlaces(): (x: number, name: string) => { row: number; x: number; anchor: "start" | "end" } {
+  const rows: [from: number, to: number][][] = Array.from({ length: ROWS }, () => []);
+  return (x, name) => {
+    const width = LETTER * name.length;
+    const isLate = x + width > WIDTH - 8;
+    const [from, to] = isLate ? [x - 3 - width, x - 3] : [x + 3, x + 3 + width];
+    const free = rows.findIndex((names) => names.every((other) => to < other[0] || from > other[1]));
+    const row = free < 0 ? ROWS - 1 : free;
+    rows[row]?.push([from, to]);
+    return { row, x: isLate ? to : from, anchor: isLate ? "end" : "start" };
+  };
+}
 
 /** Draws the chart anew. */
 export function drawChart(svg: SVGSVGElement, { points, marks, gaps, lines }: WireLog): void {
@@ -16,25 +32,23 @@ export function drawChart(svg: SVGSVGElement, { points, marks, gaps, lines }: Wi
   for (const [from, to] of gaps) {
     const width = Math.max(2, x(to ?? end) - x(from));
     parts.push(draw("rect", { class: "gap", x: x(from), y: TOP, width, height: HEIGHT - TOP - BOTTOM }));
-    const seconds = (((to ?? end) - from) / 1000).toFixed(1);
-    parts.push(draw("text", { class: "gap", x: x(from) + 3, y: HEIGHT - BOTTOM - 5 }, `lost ${seconds} s`));
   }
   for (const part of [0, 0.5, 1]) {
     const pieces = Math.round(most * part);
     parts.push(draw("line", { class: "grid", x1: LEFT, x2: WIDTH - 8, y1: y(pieces), y2: y(pieces) }));
     parts.push(draw("text", { x: LEFT - 6, y: y(pieces) + 3, "text-anchor": "end" }, String(pieces)));
   }
-  for (const [i, { at, name, kind }] of marks.entries()) {
-    // Names of near marks stand below each other.
-    const near = marks.slice(0, i).filter((mark) => x(at) - x(mark.at) < 44).length;
-    const row = near % ROWS;
-    parts.push(
-      draw("line", { class: `mark ${kind}`, x1: x(at), x2: x(at), y1: TOP - 20 + 9 * row, y2: HEIGHT - BOTTOM }),
-    );
-    const isLate = at > end * 0.8;
-    const place = { x: x(at) + (isLate ? -3 : 3), y: TOP - 14 + 9 * row, "text-anchor": isLate ? "end" : "start" };
-    parts.push(draw("text", { class: kind, ...place }, name));
+  const placeOf = namePlaces();
+  const write = (name: string, kind: string, at: number): number => {
+    const { row, x: left, anchor } = placeOf(x(at), name);
+    parts.push(draw("text", { class: kind, x: left, y: TOP - 14 + ROW * row, "text-anchor": anchor }, name));
+    return row;
+  };
+  for (const { at, name, kind } of marks) {
+    const top = TOP - 20 + ROW * write(name, kind, at);
+    parts.push(draw("line", { class: `mark ${kind}`, x1: x(at), x2: x(at), y1: top, y2: HEIGHT - BOTTOM }));
   }
+  for (const [from, to] of gaps) write(`lost ${(((to ?? end) - from) / 1000).toFixed(1)} s`, "gap", from);
   const step = Math.ceil(points.length / 300) || 1;
   const shown = points.filter((_, i) => i % step === 0 || i === points.length - 1);
   const line = shown.map(([at, pieces]) => `${x(at).toFixed(1)},${y(pieces).toFixed(1)}`).join(" ");

@@ -10,7 +10,7 @@ export class CostTab {
 
   constructor() {
     const words =
-      "What the answers of this visit add up to, as client.usage has it. A cost is known where prices are: for Electron.";
+      "The totals of this visit's answers, as client.usage counts them. The cost is known where the prices are: for Electron.";
     this.element.append(
       create("p", "intro", words),
       this.#totals,
@@ -27,6 +27,6 @@ export class CostTab {
     this.#gauge.replaceChildren(
       ...Array.from({ length: requestsPerMinute }, (_, i) => create("span", i < recent ? "full" : "")),
     );
-    this.#plan.textContent = `${recent} of ${requestsPerMinute} requests in the last minute, ${concurrent} at the same time. With limits: "standard" the client holds back what the plan would refuse, in order: Settings has it.`;
+    this.#plan.textContent = `${recent} of ${requestsPerMinute} requests in the last minute, ${concurrent} at the same time. With limits: "standard" the client holds back the requests that the plan would refuse, and sends them in order: “Keep to Electron's standard plan” in Settings turns it on.`;
   }
 }

@@ -127,6 +127,10 @@ export class WireLog implements WireListener {
     this.#rest = "";
     // A refusal is no answer.
     if (!this.#isStream && this.#isGood && this.#event.length > 0) this.#read();
+    if (this.#isStream) {
+      for (const line of this.#event)
+        if (line.became === "") Object.assign(line, { became: "unfinished", kind: "lost" });
+    }
     this.#event = [];
     if (this.#isOver) return;
     if (reason) this.#add(`— ${reason} —`, "lost", "lost");

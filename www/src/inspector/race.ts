@@ -8,11 +8,11 @@ import { button, create } from "../page/dom.ts";
 import type { Shape } from "../worker/shapes.ts";
 
 const LAPS: readonly { words: string; shape: Shape; readSize: number }[] = [
-  { words: "plain, an event a read", shape: "plain", readSize: 185 },
-  { words: "plain, 1 KB a read", shape: "plain", readSize: 1024 },
-  { words: "plain, 16 KB a read", shape: "plain", readSize: 16384 },
-  { words: "with random padding, 1 KB a read", shape: "padded", readSize: 1024 },
-  { words: "every event another size, 1 KB a read", shape: "uneven", readSize: 1024 },
+  { words: "plain, one event per read", shape: "plain", readSize: 185 },
+  { words: "plain, 1 KB per read", shape: "plain", readSize: 1024 },
+  { words: "plain, 16 KB per read", shape: "plain", readSize: 16384 },
+  { words: "random padding, 1 KB per read", shape: "padded", readSize: 1024 },
+  { words: "events of uneven sizes, 1 KB per read", shape: "uneven", readSize: 1024 },
 ];
 
 export class RaceTab {
@@ -37,7 +37,7 @@ export class RaceTab {
       create(
         "p",
         "intro",
-        "Microseconds an event, measured in this browser, each client in a worker of its own: the median of five runs of a stream that is all there. Less is better; the least of each row is bold, whoever has it.",
+        "Microseconds per event, measured in this browser, each client in a worker of its own: the median of five runs over a stream that has arrived whole. Less is better; the least of each row is bold, whichever client has it.",
       ),
       this.#start,
       table,

@@ -12,7 +12,7 @@ export class TroubleTab {
   /** `ask` asks a question in the conversation. */
   constructor(ask: (text: string) => void) {
     const words =
-      "The same stream, gone wrong in one way, read by three clients: what each kept of the answer, and how it says that the stream ended. A cross marks less than all without a word of it.";
+      "Three clients read the same stream, which goes wrong in one way: each line says how much of the answer a client kept, and how it says that the stream ended. A cross marks a client that has lost a part, or still waits, and does not say so.";
     this.#all = button("Compare all", "chip strong", () => void this.runAll());
     this.element.append(create("p", "intro", words), this.#all);
     for (const trouble of TROUBLES) {

@@ -96,7 +96,7 @@ function scoreBoard(compareAll: () => void): HTMLElement {
     list.append(entry);
   }
   const words = create("p", "", `Silent losses in ${troubles} troubles:`);
-  words.title = "In so many of them a client loses words, or waits, and does not say so.";
+  words.title = "How many of the troubles make a client lose words, or wait, without saying so.";
   board.append(words, list, button("Compare all, here", "chip", compareAll));
   return board;
 }
