@@ -188,16 +188,16 @@ By that command on ${new Date().toISOString().slice(0, 10)}; ${cpus()[0]?.model}
 ## One object
 
 A key's plan is kept by one object (see [limits](edge.md#limits)), which does one thing at a time. A request sends it two messages,
-one to ask for a place and one to give it back with what was used, and one more for every ${RENEWAL / 1000} seconds that its answer runs.
+one to ask for a lease and one to give it back with what was used, and one more for every ${RENEWAL / 1000} seconds that its answer runs.
 
 ${table(
   ["message", "a second", "CPU, µs", "over one that does nothing", "ms, one at a time", "rows written", "rows read"],
   [
     row("to an object that does nothing", messages.nothing),
-    row("a place asked for and given", messages.admit),
-    row("a place refused", messages.refused),
+    row("a lease asked for and given", messages.admit),
+    row("a lease refused", messages.refused),
     row("a lease renewed", messages.renew),
-    row("a place given back, usage entered", messages.settle),
+    row("a lease given back, usage entered", messages.settle),
   ],
 )}
 
@@ -217,7 +217,7 @@ object takes its messages one after the other, in the time measured above. ${TIM
 ${table(
   [
     "renewals",
-    "a dead isolate's places are kept, s",
+    "a dead isolate's leases are kept, s",
     "messages a second, all keys",
     "the busiest key",
     "its load",
@@ -233,10 +233,10 @@ ${table(
 - The busiest key has ${number(busiest)} streams at the same time. That is more than Cloudflare promises an object can keep up with: so much
   traffic needs more than one provider key.
 - A lease is three renewals long, so that two may get lost. **${RENEWAL / 1000} seconds** are chosen: ${number(((chosen.messages / (STREAMS / LENGTH) - 2) * 100) / (chosen.messages / (STREAMS / LENGTH)))} % of all messages are renewals then.
-  Half as often would free a dead isolate's places a minute later, and save ${number((1 - (fates.at(-1)?.[1].messages ?? 0) / chosen.messages) * 100)} % of the messages; twice as often costs ${number(((fates[1]?.[1].messages ?? 0) / chosen.messages - 1) * 100)} % more.
+  Half as often would free a dead isolate's leases a minute later, and save ${number((1 - (fates.at(-1)?.[1].messages ?? 0) / chosen.messages) * 100)} % of the messages; twice as often costs ${number(((fates[1]?.[1].messages ?? 0) / chosen.messages - 1) * 100)} % more.
 - **Renewals are not batched.** One message for all of an isolate's streams would save ${number((1 - together.messages / chosen.messages) * 100)} %, and a request that
   was killed would be renewed by its neighbours.
-- **What was used is not batched either**: it is told with the place, so that it is one message, and none is lost with an isolate.
+- **What was used is not batched either**: it is told with the end of the lease, so that it is one message, and none is lost with an isolate.
 - All keys together write ${number(rows)} rows a second for their limits and usage records, ${number(written, 1)} a request.
 
 ## A log of events

@@ -15,7 +15,7 @@ export interface World {
   renewal: number;
   /** Renewals of all streams of one key in one isolate are one message. */
   isolates?: number;
-  /** Seconds that an object needs for a place asked for, a renewal, and a settlement. */
+  /** Seconds that an object needs for a lease asked for, a renewal, and a settlement. */
   work: { admit: number; renew: number; settle: number };
   /** Seconds that are simulated, after as many to begin with. */
   time: number;

@@ -19,7 +19,7 @@ export async function letGoOf(body: Cancellable | null | undefined, reason?: unk
   }
 }
 
-/** Lets go of an answer that nobody reads any more: its place, and its body. */
+/** Lets go of an answer that nobody reads any more: its slot within `limits`, and its body. */
 export function letGo({ body, ended }: { body: Cancellable | null; ended?: (() => void) | undefined }): void {
   ended?.();
   letGoOf(body);

@@ -69,7 +69,7 @@ export interface Hooks {
   onRetry?: (retry: HookCall & { provider: string; attempt: number; reason: string; delay: number }) => void;
   /**
    * A request is held back for `delay` milliseconds before it is sent: the server has asked to wait (`cooldown`), or the plan's
-   * `limits` have no place for it. Told again where that was not enough.
+   * `limits` have no slot for it. Told again where that was not enough.
    */
   onWait?: (wait: HookCall & { provider: string; reason: "cooldown" | "limits"; delay: number }) => void;
   /**

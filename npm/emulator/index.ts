@@ -168,7 +168,7 @@ export function createEmulator(options: EmulatorOptions = {}): Emulator {
     return chat(exchange, call.service, key, body as ChatRequest);
   }
 
-  /** Limits first, then what the request says: a refused one still took its place in the queue. */
+  /** Limits first, then what the request says: a refused one still took its slot in the queue. */
   function admit(exchange: Exchange, service: Service, key: string, body: unknown): Refusal | null {
     const verdict = limiters[service]?.admit(key, clock.now());
     if (verdict) exchange.headers = verdict.headers;
@@ -281,7 +281,7 @@ function whole(exchange: Exchange, content: string | null, status: number, extra
 }
 
 function refuse(exchange: Exchange, refusal: Refusal): Response {
-  // Callers seldom read what a refusal says; it holds no place meanwhile.
+  // Callers seldom read what a refusal says; it holds no slot meanwhile.
   exchange.record.status = refusal.status;
   exchange.end(false);
   const error = errorBody(exchange.call.service, refusal, exchange.record.requestId);

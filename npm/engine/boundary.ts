@@ -86,7 +86,7 @@ export const FINISH = 8;
 /** Of an opening: takes an `ActionResult` and puts out an `Action`. */
 export const STEP = 9; // length, now, milliseconds since 1970, a random number in 0..1
 
-/** Of a connection. Ends a call: adds its outcome's `usage`, if there is any, to the totals, and frees its place. */
+/** Of a connection. Ends a call: adds its outcome's `usage`, if there is any, to the totals, and frees its slot. */
 export const ACCOUNT = 10; // length, id
 /** Puts out the `UsageTotals` of all calls. */
 export const USAGE = 11;

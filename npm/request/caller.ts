@@ -22,8 +22,8 @@ import { Reading } from "../stream/reading.ts";
 import { about, GATEWAY, type KeptRequest, type KeptStream, keep, type ResumeProtocol } from "../stream/resume.ts";
 import type { CustomProvider, Fetch, Outcome, Prices, Timeouts, Usage, UsageTotals } from "../types.ts";
 import type { Answer, Call, Target } from "./answer.ts";
-import { Asking, type Talk } from "./asking.ts";
 import { Connection, type Hold, isByModel, SETTINGS } from "./connection.ts";
+import { FallbackChain, type Talk } from "./fallback-chain.ts";
 import { standard as asStandard } from "./host-fetch.ts";
 import { Conversation, LONGEST_DELAY, type Opened, type Told, tell } from "./opening.ts";
 import { plainHeaders, texts } from "./texts.ts";
@@ -251,20 +251,20 @@ export class Caller {
       };
       const goOn = body === undefined || !stream ? [] : [...(options.continueWith ?? [])];
       const left = list && [...list];
-      const askingFor = (signal: AbortSignal, kept?: KeptStream | string) => {
+      const chainFor = (signal: AbortSignal, kept?: KeptStream | string) => {
         const others = left && loaded?.othersOf(left, body as string, call, askFor(signal));
-        return new Asking(this.#talk(body, call, signal, named, kept), others);
+        return new FallbackChain(this.#talk(body, call, signal, named, kept), others);
       };
-      const asking = askingFor(signal, taken ?? chosen);
+      const chain = chainFor(signal, taken ?? chosen);
       const prepared = (answer: Answer): Answer => ({
         ...answer,
-        holds: asking.holds(answer.holds === true),
+        holds: chain.holds(answer.holds === true),
         recorder: isRecorded && loaded ? new loaded.Recorder(answer.decoder, answer.sent) : undefined,
         again:
           body === undefined
             ? undefined
             : (outcome) => {
-                const next = asking.again(outcome);
+                const next = chain.again(outcome);
                 if (next) answer.left?.(outcome);
                 return next?.then(prepared);
               },
@@ -303,11 +303,11 @@ export class Caller {
         return undefined;
       };
       const after = typeof hedge === "number" ? hedge : hedge ? this.#connection.hedgeAfter() : null;
-      if (after === null || !loaded) return prepared(await asking.open());
+      if (after === null || !loaded) return prepared(await chain.open());
       const begin = () => {
         const own = new AbortController();
         follow(signal, own);
-        return { asking: askingFor(own.signal, chosen), controller: own };
+        return { chain: chainFor(own.signal, chosen), controller: own };
       };
       const answer = await loaded.race({ begin, after, scout, signal });
       // After its first token no other answer can take its place.

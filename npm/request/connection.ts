@@ -13,7 +13,7 @@ import { plainHeaders, texts } from "./texts.ts";
 export interface Hold {
   /** The part that the call is made with. */
   part: Part;
-  /** Ends one answer: frees its place, and adds what it used to the totals. Without a usage it is no call of its own. */
+  /** Ends one answer: frees its slot, and adds what it used to the totals. Without a usage it is no call of its own. */
   account(id: number, usage?: Usage | null): void;
   /** Ends the call. */
   release(): void;
@@ -88,7 +88,7 @@ export class Connection {
       try {
         part.call(ACCOUNT, usage === undefined ? 0 : put(JSON.stringify(usage)), id);
       } catch {
-        // The place went with the instance.
+        // The slot went with the instance.
       }
     };
     const release = () => {

@@ -1,10 +1,10 @@
 /**
- * Asking somebody else when a provider cannot answer. Loaded with the first call of a client that names others.
+ * The servers that a call asks after one that cannot answer. Loaded with the first call of a client that names others.
  */
 import type { EngineCall } from "../engine/boundary.ts";
 import type { ErrorDescriptor } from "../errors.ts";
 import type { Fallback } from "../options.ts";
-import type { Others, Talk } from "./asking.ts";
+import type { Others, Talk } from "./fallback-chain.ts";
 
 /** Begins to ask another client. */
 type Ask = (client: object, body: string, call: EngineCall, model: string) => Talk;

@@ -10,11 +10,11 @@ import { type Attempt, aborted, define, type ErrorDescriptor } from "../errors.t
 import { letGoOf } from "../let-go.ts";
 import type { Outcome } from "../types.ts";
 import type { Answer } from "./answer.ts";
-import type { Asking } from "./asking.ts";
+import type { FallbackChain } from "./fallback-chain.ts";
 
 /** One of the two. */
 export interface Contender {
-  asking: Asking;
+  chain: FallbackChain;
   /** Ends its request. */
   controller: AbortController;
 }
@@ -85,17 +85,17 @@ function isGood({ answer, outcome }: Finish): boolean {
   return answer !== undefined && (outcome === undefined || outcome.status === "complete");
 }
 
-async function run({ asking, controller }: Contender, scout: Scout): Promise<Finish> {
+async function run({ chain, controller }: Contender, scout: Scout): Promise<Finish> {
   try {
-    let answer = await asking.open();
+    let answer = await chain.open();
     for (;;) {
       const tap = new Tap(answer.body);
       const outcome = await scout(answer, tap.body(false), controller.signal);
       if (!outcome || outcome.status === "complete") return { answer, tap };
-      const next = outcome.status === "aborted" ? undefined : asking.again(outcome);
+      const next = outcome.status === "aborted" ? undefined : chain.again(outcome);
       tap.cancel();
       if (!next) {
-        // Its place may be the one that the other waits for.
+        // Its slot may be the one that the other waits for.
         answer.broke?.(outcome);
         answer.decoder.attempts = outcome.attempts;
         return { answer, tap, outcome };

@@ -18,8 +18,8 @@
 //! # }
 //! ```
 
-mod asking;
 mod connection;
+mod fallback_chain;
 mod host;
 pub mod js;
 mod stream;
@@ -40,9 +40,9 @@ use crate::policy::{Validation, retry};
 use crate::provider::{BaseUrl, PlanLimits, Provider};
 use crate::redact::check_header;
 use crate::usage;
-pub use asking::CallOptions;
-use asking::{Asking, Fallback};
 use connection::Connection;
+pub use fallback_chain::CallOptions;
+use fallback_chain::{Fallback, FallbackChain};
 pub use stream::ChatStream;
 
 /// A client of one server. Cheap to clone; clones share everything.
@@ -165,9 +165,9 @@ impl Client {
 
     /// Asks this server and then, while that may help, those that were named for it.
     async fn open(&self, request: &ChatCompletionRequest, options: CallOptions) -> Result<ChatStream, Error> {
-        let mut asking = Asking::new(&self.shared.connection, &self.shared.fallback, request.clone(), options);
-        match asking.answer(Event::Due).await {
-            Ok(opened) => ChatStream::new(opened, asking),
+        let mut chain = FallbackChain::new(&self.shared.connection, &self.shared.fallback, request.clone(), options);
+        match chain.answer(Event::Due).await {
+            Ok(opened) => ChatStream::new(opened, chain),
             Err(error) => {
                 self.shared.connection.tell_outcome(&serde_json::json!({
                     "status": if error.kind == ErrorKind::UserAbort { "aborted" } else { "error" },

@@ -11,8 +11,8 @@ use js_sys::{Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::{AbortSignal, ReadableStreamDefaultReader};
 
-use super::asking::Asking;
 use super::connection::{Connection, Opened};
+use super::fallback_chain::FallbackChain;
 use super::host::{self, Lost, Sent};
 use crate::attempt::Attempt;
 use crate::chat::{ChatCompletion, ChatCompletionChunk};
@@ -24,7 +24,7 @@ use crate::stream::{self, Decoder, End, Outcome, OutputKind};
 use crate::text::lossy;
 
 /// Another answer to the same call.
-type Coming = Pin<Box<dyn Future<Output = (Asking, Result<Opened, Error>)>>>;
+type Coming = Pin<Box<dyn Future<Output = (FallbackChain, Result<Opened, Error>)>>>;
 type Reading = Pin<Box<dyn Future<Output = Result<JsValue, Lost>>>>;
 
 /// Milliseconds by which a timer is late where its host has slept.
@@ -52,7 +52,7 @@ pub struct ChatStream {
     /// Given back with the stream.
     slot: Option<Slot>,
     /// The call; `None` while it is asked again.
-    asking: Option<Asking>,
+    chain: Option<FallbackChain>,
     /// The next answer on its way.
     coming: Option<Coming>,
     /// Another attempt may follow, so nothing is handed out before the first token.
@@ -61,12 +61,12 @@ pub struct ChatStream {
 }
 
 impl ChatStream {
-    pub(super) fn new(opened: Opened, asking: Asking) -> Result<Self, Error> {
+    pub(super) fn new(opened: Opened, chain: FallbackChain) -> Result<Self, Error> {
         let mut stream = ChatStream {
             reader: None,
             sent: None,
             decoder: Decoder::new(stream::Options::default()),
-            signal: asking.options.signal.clone(),
+            signal: chain.options.signal.clone(),
             chunks: VecDeque::new(),
             read: None,
             has_jumped: false,
@@ -76,8 +76,8 @@ impl ChatStream {
             slot: None,
             coming: None,
             may_go_on: false,
-            client: asking.asked(),
-            asking: Some(asking),
+            client: chain.asked(),
+            chain: Some(chain),
         };
         stream.begin(opened)?;
         Ok(stream)
@@ -85,7 +85,7 @@ impl ChatStream {
 
     /// Reads this answer from now on.
     fn begin(&mut self, opened: Opened) -> Result<(), Error> {
-        self.may_go_on = self.asking.as_ref().is_some_and(|asking| asking.may_go_on(&opened));
+        self.may_go_on = self.chain.as_ref().is_some_and(|chain| chain.may_go_on(&opened));
         self.sent = Some(opened.sent);
         self.decoder = Decoder::new(opened.decoder);
         self.decoder.set_output(OutputKind::Chunks);
@@ -159,11 +159,11 @@ impl ChatStream {
                 return Poll::Ready(self.error.take().map(Err));
             }
             if let Some(coming) = &mut self.coming {
-                let Poll::Ready((asking, answer)) = coming.as_mut().poll(context) else {
+                let Poll::Ready((chain, answer)) = coming.as_mut().poll(context) else {
                     return Poll::Pending;
                 };
                 self.coming = None;
-                self.asking = Some(asking);
+                self.chain = Some(chain);
                 match answer {
                     Ok(opened) => {
                         self.chunks.clear();
@@ -230,20 +230,20 @@ impl ChatStream {
     /// This answer is over: if nothing of it was handed out, another may come.
     fn end_answer(&mut self) {
         let broken = self.broken();
-        match (self.may_go_on, broken, self.asking.take()) {
-            (true, Some(broken), Some(mut asking)) => {
+        match (self.may_go_on, broken, self.chain.take()) {
+            (true, Some(broken), Some(mut chain)) => {
                 self.release();
                 self.slot = None;
                 if let Some(used) = self.decoder.used() {
-                    asking.answering().account(Some(used), self.decoder.charged());
+                    chain.answering().account(Some(used), self.decoder.charged());
                 }
                 self.coming = Some(Box::pin(async move {
-                    let answer = asking.answer(Event::Broken(Box::new(broken))).await;
-                    (asking, answer)
+                    let answer = chain.answer(Event::Broken(Box::new(broken))).await;
+                    (chain, answer)
                 }));
             }
-            (_, _, asking) => {
-                self.asking = asking;
+            (_, _, chain) => {
+                self.chain = chain;
                 self.settle();
             }
         }
@@ -347,8 +347,8 @@ impl ChatStream {
             self.error = last;
         }
         self.release();
-        if let Some(asking) = self.asking.take().filter(|_| !was_accounted) {
-            asking.answering().account(self.decoder.used(), self.decoder.charged());
+        if let Some(chain) = self.chain.take().filter(|_| !was_accounted) {
+            chain.answering().account(self.decoder.used(), self.decoder.charged());
         }
         if let Some(outcome) = self.decoder.outcome_json() {
             self.client

@@ -111,7 +111,8 @@ enum State {
     Ready,
     /// The call waits for the account to be free.
     Entering,
-    Asking,
+    /// The host has been asked for its key.
+    AwaitingKey,
     Sent,
     Refused {
         status: u16,
@@ -207,7 +208,7 @@ impl Opening {
             }
             (Event::Body(body), State::Refused { status, headers }) => self.refused(status, headers, &body, at),
             (Event::Broken(broken), _) => self.broken(&broken, at),
-            (Event::Failed(reason), State::Asking) => Err(Error::new(
+            (Event::Failed(reason), State::AwaitingKey) => Err(Error::new(
                 ErrorKind::Configuration,
                 joined(&["The apiKey function failed: ", &reason]),
             )
@@ -220,7 +221,7 @@ impl Opening {
                 self.note(None, error.name());
                 self.failed(error, Hints::default(), at)
             }
-            (Event::TimedOut, State::Asking) => {
+            (Event::TimedOut, State::AwaitingKey) => {
                 let mut error = self.late(at);
                 error.message =
                     "The apiKey function gave no key within `timeout.headers` or `timeout.total`. Nothing was sent: \
@@ -330,7 +331,7 @@ impl Opening {
         }
         match &self.settings.key {
             Key::Asked => {
-                self.state = State::Asking;
+                self.state = State::AwaitingKey;
                 return Ok(Action::Key(self.headers_timeout(at)));
             }
             Key::Value(key) => self.key = Some(key.clone()),

@@ -16,7 +16,7 @@ use crate::text::as_text;
 
 /// Which part of the choice goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Slot {
+pub(super) enum LivePart {
     Content,
     Reasoning,
     /// The arguments of the tool call with this index.
@@ -61,7 +61,7 @@ pub(super) struct Template {
     holes: Vec<Hole>,
     choice: u64,
     /// `None` where there is nothing to predict from.
-    slot: Option<Slot>,
+    part: Option<LivePart>,
     /// Where each member lies, and whether it was seen to change.
     members: [(Range<usize>, bool); MEMBERS],
     /// How many events were as predicted, up to `TOLD_AFTER`.
@@ -75,7 +75,7 @@ pub(super) struct Predicted<'a> {
     pub(super) data: &'a [u8],
     /// The choice that goes on.
     pub(super) choice: u64,
-    pub(super) slot: Slot,
+    pub(super) part: LivePart,
     pub(super) text: Str<'a>,
     pub(super) usage: Option<&'a [u8]>,
     /// The JSON values in the holes.
@@ -85,7 +85,7 @@ pub(super) struct Predicted<'a> {
 impl Template {
     /// Predicts nothing from here on.
     pub(super) fn clear(&mut self) {
-        self.slot = None;
+        self.part = None;
     }
 
     /// Takes an event to predict the next from; `marks` are of its chunk.
@@ -126,7 +126,7 @@ impl Template {
         self.bytes.extend_from_slice(event);
         self.data = data;
         self.choice = marks.choice;
-        self.slot = Some(marks.slot);
+        self.part = Some(marks.part);
         self.uses = 0;
     }
 
@@ -142,20 +142,20 @@ impl Template {
             .filter(|event| event.length == data.len())
     }
 
-    /// Goes along `part` of the template and along `rest` at once.
+    /// Goes along `span` of the template and along `rest` at once.
     #[inline]
     #[cfg_attr(chatwire_speed, optimize(speed))]
-    fn walk<'a>(&self, part: Range<usize>, rest: &'a [u8]) -> Option<Predicted<'a>> {
+    fn walk<'a>(&self, span: Range<usize>, rest: &'a [u8]) -> Option<Predicted<'a>> {
         let mut found = Predicted {
             length: 0,
             data: &[],
             choice: self.choice,
-            slot: self.slot?,
+            part: self.part?,
             text: Str::default(),
             usage: None,
             values: [&[]; MAX_HOLES],
         };
-        let mut from = part.start;
+        let mut from = span.start;
         let mut at = 0;
         let mut usage: Option<Range<usize>> = None;
         let (whole_usage, _) = &self.members[USAGE];
@@ -183,10 +183,10 @@ impl Template {
             as_text(here.get(..length)?)?;
             at += length;
         }
-        at += same(self.bytes.get(from..part.end)?, rest.get(at..)?)?;
-        let behind = part.end - self.data.end;
+        at += same(self.bytes.get(from..span.end)?, rest.get(at..)?)?;
+        let behind = span.end - self.data.end;
         found.length = at;
-        found.data = rest.get(self.data.start - part.start..at - behind)?;
+        found.data = rest.get(self.data.start - span.start..at - behind)?;
         found.usage = usage.and_then(|usage| rest.get(usage));
         Some(found)
     }
@@ -281,7 +281,7 @@ fn value_like(first: u8, bytes: &[u8]) -> Option<&[u8]> {
 }
 
 /// The one string of a chunk that goes on, if all the rest of it has no effect when it is taken again.
-fn live_string<'a>(chunk: &Chunk<'a>) -> Option<(Slot, Str<'a>)> {
+fn live_string<'a>(chunk: &Chunk<'a>) -> Option<(LivePart, Str<'a>)> {
     let choice = chunk.first.as_ref()?;
     let delta = choice.delta.as_ref()?;
     let nothing = |field: Field<'_>| matches!(field, Field::Absent | Field::Null);
@@ -316,10 +316,10 @@ fn live_string<'a>(chunk: &Chunk<'a>) -> Option<(Slot, Str<'a>)> {
     let mut reasoning = delta.reasoning.iter().filter_map(|field| field.text());
     let calls = delta.tool_calls.filter(|calls| *calls != b"[]");
     match (reasoning.next(), reasoning.next(), calls) {
-        (None, None, None) => content.map(|content| (Slot::Content, content)),
-        (Some(text), None, None) if no_content => Some((Slot::Reasoning, text)),
+        (None, None, None) => content.map(|content| (LivePart::Content, content)),
+        (Some(text), None, None) if no_content => Some((LivePart::Reasoning, text)),
         (None, None, Some(calls)) if no_content => {
-            lone_arguments(calls).map(|(index, arguments)| (Slot::Arguments(index), arguments))
+            lone_arguments(calls).map(|(index, arguments)| (LivePart::Arguments(index), arguments))
         }
         _ => None,
     }
@@ -329,7 +329,7 @@ fn live_string<'a>(chunk: &Chunk<'a>) -> Option<(Slot, Str<'a>)> {
 #[derive(Debug)]
 pub(super) struct Marks {
     choice: u64,
-    slot: Slot,
+    part: LivePart,
     data: Address,
     live: Address,
     members: [(Option<Address>, Role, bool); MEMBERS],
@@ -339,14 +339,14 @@ impl Marks {
     /// The marks of a chunk that is fit to predict from. `data` is the event data it was read from, `choice` the number of its
     /// first choice.
     pub(super) fn new(data: &[u8], chunk: &Chunk<'_>, choice: u64) -> Option<Self> {
-        let (slot, live) = live_string(chunk)?;
+        let (part, live) = live_string(chunk)?;
         let text = |field: Field<'_>| field.text().map(|text| Address::of(text.raw));
         // Only the first that is no zero counts.
         let is_time = |created: &&[u8]| matches!(created.first(), Some(b'1'..=b'9'));
         let is_object = |usage: &&[u8]| usage.first() == Some(&b'{');
         Some(Marks {
             choice,
-            slot,
+            part,
             data: Address::of(data),
             live: Address::of(live.raw),
             members: [

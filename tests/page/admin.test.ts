@@ -9,7 +9,7 @@ import { type RunningWorker, startWorker } from "../../worker/workerd.ts";
 import { chat } from "../edge/setting.ts";
 import { assertClean, launch, read, visit } from "./visit.ts";
 
-describe("the operators' page", { timeout: 120_000 }, () => {
+describe("the operators' page", { timeout: 600_000 }, () => {
   const emulator = createEmulator({ tokensPerSecond: 20 });
   let upstream: Awaited<ReturnType<typeof serve>>;
   let worker: RunningWorker;

@@ -58,7 +58,7 @@ async function choose(page: Page, source: string): Promise<void> {
   await page.getByLabel("Source").selectOption(source);
 }
 
-describe("the page", { timeout: 240_000 }, () => {
+describe("the page", { timeout: 600_000 }, () => {
   let guest: Visit;
   let page: Page;
   /** Errors a test brings about on purpose: a browser reports each failed response. */
@@ -164,7 +164,8 @@ describe("the page", { timeout: 240_000 }, () => {
     ["in-band-error", "The provider reported an error", "APIError"],
   ] as const) {
     it(`keeps the text of a stream that fails by ${trouble}`, async () => {
-      if (trouble.startsWith("reset")) expected = /ERR_INCOMPLETE_CHUNKED_ENCODING/;
+      // The gateway ends an answer that its provider has not finished as the provider did: its connection breaks.
+      if (name === "TruncatedError") expected = /ERR_INCOMPLETE_CHUNKED_ENCODING/;
       await say(page, `Count to 30 [emulator: tps=100; ${trouble}]`);
       const problem = lastAnswer(page).getByRole("alert");
       await reads(problem.getByRole("heading"), title);
@@ -206,6 +207,7 @@ describe("the page", { timeout: 240_000 }, () => {
   });
 
   it("keeps the cut answer when it is tried again, and can go on from it", async () => {
+    expected = /ERR_INCOMPLETE_CHUNKED_ENCODING/;
     await say(page, "Count to 40 [emulator: tps=0; cut=3000; times=1]");
     const problem = lastAnswer(page).getByRole("alert");
     await reads(problem, /The words that arrived stay here/);
@@ -271,7 +273,7 @@ describe("the page", { timeout: 240_000 }, () => {
     const longerThan = (characters: number) =>
       page.waitForFunction((least) => (document.querySelector("#log")?.textContent ?? "").length > least, characters);
 
-    await say(page, "Write 9000 words [emulator: tps=300]");
+    await say(page, "Write 9000 words [emulator: tps=150]");
     await longerThan(4000);
     await holds(async () => assert.ok((await position()).below < 10, "the end is in view"));
     const latest = page.getByRole("button", { name: "Latest" });
@@ -338,7 +340,7 @@ function replaceRecognition(): void {
   Object.assign(window, { SpeechRecognition: Recognition });
 }
 
-describe("the voice", { timeout: 120_000 }, () => {
+describe("the voice", { timeout: 600_000 }, () => {
   let guest: Visit;
   let page: Page;
 
@@ -502,7 +504,7 @@ describe("the worker", () => {
   });
 });
 
-describe("a server that asks for its access token", { timeout: 60_000 }, () => {
+describe("a server that asks for its access token", { timeout: 600_000 }, () => {
   it("is given it once", async () => {
     const guarded = await startWorker({ assets, bindings: { ACCESS_TOKEN: "open-sesame" } });
     const { page, close } = await visit({}, guarded.url);

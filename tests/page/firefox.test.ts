@@ -25,7 +25,7 @@ const path = PLACES.find((place) => {
 });
 
 describe("in Firefox", {
-  timeout: 240_000,
+  timeout: 600_000,
   skip: !path && "no Firefox was found: install it (on Debian: firefox-esr), or set FIREFOX to its path",
 }, () => {
   let browser: Browser;

@@ -1,7 +1,7 @@
 /** Waiting for what a page is expected to be. */
 
 /** How long, in milliseconds, a page may take to become what it is expected to be. */
-const PATIENCE = 20_000;
+const PATIENCE = 60_000;
 
 /**
  * Runs assertions again and again until they hold; if they never do, they fail as they did at last.

@@ -54,7 +54,7 @@ async function tabTo(element: Locator, key = "Tab"): Promise<void> {
   assert.fail(`${element} is not reached by ${key}`);
 }
 
-describe("keys alone", { timeout: 180_000 }, () => {
+describe("keys alone", { timeout: 600_000 }, () => {
   it("reach each control in the order in which it stands, and leave again", async () => {
     const guest = await visited(desktop);
     const { page } = guest;

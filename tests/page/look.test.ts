@@ -73,7 +73,7 @@ const phone = { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, isM
 const RICH =
   "Echo: # One\n\nText with **bold**, `code` and [a link](https://example.org/).\n\n- [x] done\n- [ ] to do\n\n> quoted\n\n```js\nlet a = 1; // one\n```\n\n| a | b |\n|---|--:|\n| 1 | 2 | [emulator: tps=0; malformed=json]";
 
-describe("the look", { timeout: 300_000 }, () => {
+describe("the look", { timeout: 600_000 }, () => {
   for (const [name, options] of [
     ["light", { ...desktop, colorScheme: "light" }],
     ["dark", { ...desktop, colorScheme: "dark" }],
@@ -279,7 +279,7 @@ describe("the look", { timeout: 300_000 }, () => {
   });
 });
 
-describe("the keyboard", { timeout: 120_000 }, () => {
+describe("the keyboard", { timeout: 600_000 }, () => {
   it("does everything: asks, scrolls, interrupts, chooses a tab", async () => {
     const guest = await visit(site.browser, new URL(site.server.url), desktop);
     const { page } = guest;

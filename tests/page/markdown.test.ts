@@ -130,7 +130,7 @@ describe("links", () => {
   });
 });
 
-describe("an answer", { timeout: 240_000 }, () => {
+describe("an answer", { timeout: 600_000 }, () => {
   const site = demo();
   let guest: Visit;
   let page: Page;
@@ -197,7 +197,7 @@ describe("an answer", { timeout: 240_000 }, () => {
 
   it("keeps the reader's selection, focus and place in code while it grows", async () => {
     const code = `const long = "${"x".repeat(400)}";\nlet a = 1;\n`;
-    await say(page, `Echo: First paragraph.\n\n\`\`\`js\n${code}${"more();\n".repeat(120)}\`\`\` [emulator: tps=60]`);
+    await say(page, `Echo: First paragraph.\n\n\`\`\`js\n${code}${"more();\n".repeat(1500)}\`\`\` [emulator: tps=60]`);
     const pre = words(page).locator("pre");
     await pre.getByText("more();").waitFor();
     await pre.focus();

@@ -17,7 +17,7 @@ const TYPES: Readonly<Record<string, string>> = {
   ".wasm": "application/wasm",
 };
 
-test("a_host_of_plain_files_is_enough_and_then_no_network", { timeout: 90_000 }, async (context) => {
+test("a_host_of_plain_files_is_enough_and_then_no_network", { timeout: 600_000 }, async (context) => {
   const server = createServer(async (request, response) => {
     const path =
       new URL(request.url ?? "/", "http://host.invalid").pathname.replace(/^\/some\/folder\//, "") || "index.html";

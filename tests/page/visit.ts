@@ -61,7 +61,7 @@ export async function visit(
   scripts: readonly (() => void)[] = [],
 ): Promise<Visit> {
   const context = await browser.newContext(options);
-  context.setDefaultTimeout(20_000);
+  context.setDefaultTimeout(60_000);
   const page = await context.newPage();
   const errors: string[] = [];
   const strangers: string[] = [];

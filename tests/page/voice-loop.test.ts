@@ -24,7 +24,7 @@ function replaceRecognition(): void {
   Object.assign(window, { SpeechRecognition: Recognition });
 }
 
-test("speech is answered in speech, and interrupted by it", { timeout: 120_000 }, async (context) => {
+test("speech is answered in speech, and interrupted by it", { timeout: 600_000 }, async (context) => {
   const options = { root, configFile: false, logLevel: "error", build: { outDir, emptyOutDir: true } } as const;
   await build(options);
   const server = await preview({ ...options, preview: { port: 0 } });

@@ -62,7 +62,7 @@ async function told(line: RegExp): Promise<void> {
   );
 }
 
-describe("the first view", { timeout: 120_000 }, () => {
+describe("the first view", { timeout: 600_000 }, () => {
   beforeEach(() => arrive());
 
   it("lets three clients read one broken stream, for real", async () => {
@@ -98,7 +98,7 @@ describe("the first view", { timeout: 120_000 }, () => {
   });
 });
 
-describe("the experiments", { timeout: 240_000 }, () => {
+describe("the experiments", { timeout: 600_000 }, () => {
   it("cut: the answer goes on where the connection was lost", async () => {
     await arrive("#cut");
     await told(/^Connection lost, try \d/);
@@ -135,7 +135,7 @@ describe("the experiments", { timeout: 240_000 }, () => {
         return cells.length === 15 && cells.every(({ textContent }) => /^\d+\.\d\d$/.test(textContent ?? ""));
       },
       undefined,
-      { timeout: 60_000 },
+      { timeout: 600_000 },
     );
     await counts(cells, 15);
     await counts(page.locator("#panel-race td strong"), 5);
@@ -171,7 +171,7 @@ describe("the experiments", { timeout: 240_000 }, () => {
   });
 });
 
-describe("the status line", { timeout: 120_000 }, () => {
+describe("the status line", { timeout: 600_000 }, () => {
   beforeEach(() => arrive());
 
   it("counts down to the next try, which can be made now", async () => {
@@ -206,7 +206,7 @@ describe("the status line", { timeout: 120_000 }, () => {
   });
 });
 
-describe("the inspector", { timeout: 120_000 }, () => {
+describe("the inspector", { timeout: 600_000 }, () => {
   beforeEach(() => arrive());
 
   it("shows the lines of the wire and what became of them", async () => {
@@ -276,7 +276,7 @@ describe("the inspector", { timeout: 120_000 }, () => {
   });
 });
 
-describe("what is kept", { timeout: 120_000 }, () => {
+describe("what is kept", { timeout: 600_000 }, () => {
   beforeEach(() => arrive());
 
   /** Waits until the browser's database has an answer with this word, and how it ended. */

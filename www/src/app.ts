@@ -7,7 +7,7 @@ import { offerConversations } from "./chat/conversations.ts";
 import { Follower } from "./chat/follow.ts";
 import type { Progress } from "./chat/progress.ts";
 import { Settings } from "./chat/settings.ts";
-import { type Asking, Talk } from "./chat/talk.ts";
+import { type QuestionSettings, Talk } from "./chat/talk.ts";
 import { sparkOf } from "./inspector/chart.ts";
 import { Inspector, type TabName } from "./inspector/inspector.ts";
 import { showRecorded } from "./inspector/recorded.ts";
@@ -196,7 +196,7 @@ function use(id: string): void {
 
 const talk = new Talk({
   log: at("log"),
-  asking(progress, isFresh): Asking {
+  settingsOf(progress, isFresh): QuestionSettings {
     current = progress;
     const source = chosen();
     answered = 0;
@@ -220,11 +220,11 @@ const talk = new Talk({
     at("welcome").hidden = turns.length > 0;
     follower.toEnd();
   },
-  asked: (asking) => {
+  asked: (asked) => {
     at("sheet-state").textContent = "answering …";
     const question = talk.conversation.turns.at(-1)?.question ?? "";
     void import("./inspector/code.ts").then(({ programOf }) => {
-      program = programOf(chosen(), asking, question, voice.checked);
+      program = programOf(chosen(), asked, question, voice.checked);
       showProgram();
     });
   },

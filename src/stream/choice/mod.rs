@@ -13,7 +13,7 @@ use super::marks::Marks;
 use super::options::PartialValues;
 use super::output::Output;
 use super::partial_json::PartialJson;
-use super::predict::Slot;
+use super::predict::LivePart;
 use super::reasoning::{Piece, Tags};
 use super::repairs::Repair;
 use super::repeats::{self, Repeats};
@@ -192,14 +192,14 @@ impl Choice {
     /// Takes more of the part that a delta before brought, where that delta has been recognised again.
     #[inline]
     #[cfg_attr(chatwire_speed, optimize(speed))]
-    pub(super) fn go_on(&mut self, slot: Slot, text: Str<'_>, ledger: &mut Ledger) -> Taken<bool> {
-        let progress = match slot {
-            Slot::Content => self.take_content(text, ledger)?,
-            Slot::Reasoning => {
+    pub(super) fn go_on(&mut self, part: LivePart, text: Str<'_>, ledger: &mut Ledger) -> Taken<bool> {
+        let progress = match part {
+            LivePart::Content => self.take_content(text, ledger)?,
+            LivePart::Reasoning => {
                 self.add_reasoning(text, ledger)?;
                 !text.is_empty()
             }
-            Slot::Arguments(index) => self.tool_calls.take_arguments(index, text, ledger)?,
+            LivePart::Arguments(index) => self.tool_calls.take_arguments(index, text, ledger)?,
         };
         self.has_deltas |= progress;
         Ok(progress)

@@ -284,7 +284,7 @@ export class AnswerView {
       box.append(
         words,
         allow,
-        button("Do not allow", "chip", () => settle(false)),
+        button("Do not", "chip", () => settle(false)),
       );
       signal.addEventListener("abort", () => settle(false), { once: true });
       // The buttons come next. A visitor who is writing must not press one of them with the next word.

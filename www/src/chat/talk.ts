@@ -26,13 +26,13 @@ import { nameOfRepair } from "./repairs.ts";
 import type * as Store from "./store.ts";
 
 /** The settings that a question is asked with. */
-export type Asking = Omit<Question, "speech" | "signal">;
+export type QuestionSettings = Omit<Question, "speech" | "signal">;
 
 /** The parts of the page that the conversation needs. */
 export interface TalkHost {
   log: HTMLElement;
   /** How to ask now. `progress` hears what the client does; `isFresh` wants an account that nothing is known of. */
-  asking(progress: Progress, isFresh: boolean): Asking;
+  settingsOf(progress: Progress, isFresh: boolean): QuestionSettings;
   isSpoken(): boolean;
   /** An answer is under way, or over. */
   running(isRunning: boolean): void;
@@ -40,7 +40,7 @@ export interface TalkHost {
   grown: () => void;
   /** The conversation is another one, or has another first message. */
   changed(conversation: Conversation): void;
-  asked(asking: Asking): void;
+  asked(settings: QuestionSettings): void;
   opened(stream: ChatStream): void;
   event(event: ChatEvent): void;
   ended(status: Outcome["status"]): void;
@@ -100,7 +100,7 @@ export class Talk {
     this.#conversation.turns.push(turn);
     this.#draw(this.#conversation.turns.length - 1);
     this.#host.changed(this.#conversation);
-    void this.#answer(turn, this.#asking(false));
+    void this.#answer(turn, this.#source(false));
     return true;
   }
 
@@ -238,7 +238,7 @@ export class Talk {
         shown.remove();
       }
     }
-    void this.#answer(turn, this.#asking(isFresh));
+    void this.#answer(turn, this.#source(isFresh));
   }
 
   #edit(turn: Turn): void {
@@ -249,13 +249,13 @@ export class Talk {
   }
 
   /** Asks as the page is set now. */
-  #asking(isFresh: boolean): Source {
+  #source(isFresh: boolean): Source {
     return async (messages, listener, { speech, signal, progress }) => {
-      const asking = this.#host.asking(progress, isFresh);
-      this.#host.asked(asking);
+      const settings = this.#host.settingsOf(progress, isFresh);
+      this.#host.asked(settings);
       const { exchange } = await import("./exchange.ts");
       await nextTask();
-      await exchange({ ...asking, speech, signal }, messages, listener);
+      await exchange({ ...settings, speech, signal }, messages, listener);
     };
   }
 

@@ -1,5 +1,5 @@
 /** The tab of code: the lines that would do what was done last. */
-import type { Asking } from "../chat/talk.ts";
+import type { QuestionSettings } from "../chat/talk.ts";
 import { copyButton } from "../page/copy.ts";
 import { create } from "../page/dom.ts";
 import type { Source } from "../sources/sources.ts";
@@ -33,7 +33,7 @@ export class CodeTab {
 /** A program that asks a question as the page does. */
 export function programOf(
   source: Source,
-  { params, system, withTools }: Pick<Asking, "params" | "system" | "withTools">,
+  { params, system, withTools }: Pick<QuestionSettings, "params" | "system" | "withTools">,
   question: string,
   hasVoice: boolean,
 ): string {

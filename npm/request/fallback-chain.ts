@@ -1,5 +1,5 @@
 /**
- * One call: who answers it now, and who may still be asked.
+ * The servers of one call: the one that answers it now, and those that may still be asked.
  *
  * Until the first token was handed out, another answer can take the place of one that broke: from the same server, as often as
  * the engine allows, and then from others.
@@ -21,7 +21,7 @@ export interface Others {
   readonly hasMore: boolean;
 }
 
-export class Asking {
+export class FallbackChain {
   #talk: Talk;
   readonly #others: Others | undefined;
 

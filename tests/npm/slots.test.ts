@@ -1,5 +1,5 @@
 /**
- * The parts of its client that a call holds, a place within `limits` and a line in the totals: kept as long as its body,
+ * The parts of its client that a call holds, a slot within `limits` and a line in the totals: kept as long as its body,
  * given back once.
  */
 import assert from "node:assert/strict";
@@ -14,7 +14,7 @@ const document = JSON.stringify({
   usage: { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 },
 });
 
-/** A client of one place, and how many requests it has made. */
+/** A client of one slot, and how many requests it has made. */
 function alone(respond: () => Response) {
   const made = { count: 0 };
   const fetch = async () => {
@@ -27,13 +27,13 @@ const turns = async () => {
   for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
 };
 
-test("a_client_that_is_disposed_of_keeps_the_places_and_counts_the_usage_of_its_streams", async () => {
+test("a_client_that_is_disposed_of_keeps_the_slots_and_counts_the_usage_of_its_streams", async () => {
   const { client, made } = alone(answer);
   const first = await client.chat.completions.create({ ...hello, stream: true });
   const second = client.chat.completions.stream(hello);
   client[Symbol.dispose]();
   await turns();
-  assert.equal(made.count, 1, "the second waits for the place of the first");
+  assert.equal(made.count, 1, "the second waits for the slot of the first");
   assert.equal((await collect(first.textStream)).join(""), "ab");
   assert.equal(await second.finalContent(), "ab");
   assert.equal(made.count, 2);
@@ -78,7 +78,7 @@ const ends: Record<string, (response: Response) => Promise<unknown>> = {
 
 for (const [name, end] of Object.entries(ends)) {
   for (const stream of [true, false]) {
-    test(`a_response_keeps_its_place_until_it_is_${name.replaceAll(" ", "_")}${stream ? "_as_a_stream" : ""}`, async () => {
+    test(`a_response_keeps_its_slot_until_it_is_${name.replaceAll(" ", "_")}${stream ? "_as_a_stream" : ""}`, async () => {
       const respond = () => (stream ? answer() : new Response(document));
       const { client, made } = alone(respond);
       const call = client.chat.completions.create({ ...hello, stream });
@@ -95,7 +95,7 @@ for (const [name, end] of Object.entries(ends)) {
   }
 }
 
-test("a_response_that_fails_or_is_aborted_gives_its_place_back_though_nobody_reads_it", async () => {
+test("a_response_that_fails_or_is_aborted_gives_its_slot_back_though_nobody_reads_it", async () => {
   for (const way of ["fails", "aborted"]) {
     const controller = new AbortController();
     const { client, made } = alone(() => {
@@ -131,7 +131,7 @@ test("a_response_is_as_fetch_gave_it", async () => {
   assert.equal(await response.text(), document);
 });
 
-test("a_call_that_is_left_before_its_headers_gives_its_place_back", async () => {
+test("a_call_that_is_left_before_its_headers_gives_its_slot_back", async () => {
   let made = 0;
   const client = new Chatwire({
     baseURL: "https://left.test/v1",

@@ -1,4 +1,4 @@
-//! One call: who is asked for it now, and who may still be asked.
+//! The servers of one call: the one that is asked now, and those that may still be asked.
 
 use std::rc::Rc;
 
@@ -35,8 +35,8 @@ pub(super) struct Fallback {
     pub(super) on: Option<Vec<String>>,
 }
 
-/// One call of a client.
-pub(super) struct Asking {
+/// The servers of one call of a client.
+pub(super) struct FallbackChain {
     /// The client that makes the call.
     asked: Rc<Connection>,
     fallback: Rc<[Fallback]>,
@@ -56,14 +56,14 @@ struct Conversation {
     prompt_tokens: u64,
 }
 
-impl Asking {
+impl FallbackChain {
     pub(super) fn new(
         asked: &Rc<Connection>,
         fallback: &Rc<[Fallback]>,
         request: ChatCompletionRequest,
         options: CallOptions,
     ) -> Self {
-        Asking {
+        FallbackChain {
             asked: Rc::clone(asked),
             fallback: Rc::clone(fallback),
             request,
