@@ -14,6 +14,7 @@ const ELSEWHERE: Record<string, RegExp> = {
   "/helpers/standard-schema": /^standard(ResponsesFunction|TextFormat)$/,
   "/lib/ChatCompletionStream": /^makeChatCompletionReadableStreamMessageChunk$/,
   "/lib/parser": /^(makeParseableTextFormat|assertToolCallsAreChatCompletionFunctionToolCalls)$/,
+  "/lib/transform": /^(?!toStrictJsonSchema$)/,
   // Completions are those of an earlier API there.
   "/resources": /^(?!Chat$|Models$)/,
 };
@@ -33,7 +34,16 @@ const PATHS = [
   ...["/pagination", "/core/pagination", "/api-promise", "/core/api-promise", "/uploads", "/core/uploads"],
   ...["/helpers/zod", "/helpers/standard-schema", "/lib/AbstractChatCompletionRunner", "/lib/ChatCompletionRunner"],
   ...["/lib/ChatCompletionStream", "/lib/ChatCompletionStreamingRunner", "/lib/EventStream", "/lib/RunnableFunction"],
-  ...["/lib/parser", "/lib/jsonschema", "/resources", "/resources/index", "/resources/chat", "/resources/chat/index"],
+  ...[
+    "/lib/parser",
+    "/lib/jsonschema",
+    "/lib/transform",
+    "/lib/chatCompletionUtils",
+    "/resources",
+    "/resources/index",
+    "/resources/chat",
+    "/resources/chat/index",
+  ],
   ...["/resources/chat/chat", "/resources/chat/completions", "/resources/chat/completions/index"],
   ...["/resources/chat/completions/completions", "/resources/chat/completions/messages"],
   ...["/resources/shared", "/resources/models"],

@@ -1,0 +1,1 @@
+export { toStrictJsonSchema } from "../../strict-schema.ts";
