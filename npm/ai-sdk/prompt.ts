@@ -129,6 +129,7 @@ function resultText(output: ToolResult["output"]): string {
   }
 }
 
+/** The formats of sound that chat completions take, by media type. */
 const AUDIO: Record<string, string> = {
   "audio/wav": "wav",
   "audio/x-wav": "wav",
@@ -162,14 +163,29 @@ function filePart({ data, mediaType, filename }: FilePart, { names }: Reader): J
   const bytes = base64(data.data);
   const type = fullType(mediaType, bytes);
   if (kind === "image") return { type: "image_url", image_url: { url: `data:${type};base64,${bytes}` } };
-  if (kind === "text") return { type: "text", text: new TextDecoder().decode(bytesOf(bytes)) };
-  const format = AUDIO[type];
-  if (format) return { type: "input_audio", input_audio: { data: bytes, format } };
+  const part = readPart(type, bytes);
+  if (part) return part;
   if (type === "application/pdf") {
     const file_data = `data:application/pdf;base64,${bytes}`;
     return { type: "file", file: { filename: filename ?? "document.pdf", file_data } };
   }
   throw unsupported(`file part of type ${mediaType}`);
+}
+
+/**
+ * A text or a sound as the part that chat completions have for it; nothing for other types, and for a text that is not base64.
+ * @param bytes in base64
+ */
+export function readPart(mediaType: string, bytes: string): Json | undefined {
+  if (mediaType.startsWith("text/")) {
+    try {
+      return { type: "text", text: new TextDecoder().decode(bytesOf(bytes)) };
+    } catch {
+      return undefined;
+    }
+  }
+  const format = AUDIO[mediaType];
+  return format ? { type: "input_audio", input_audio: { data: bytes, format } } : undefined;
 }
 
 /** A media type with both halves, of the file's first bytes where only the first half is named. */

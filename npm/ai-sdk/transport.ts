@@ -14,6 +14,7 @@ import {
   type RequestOptions,
   StreamError,
 } from "chatwire";
+import { readPart } from "./prompt.ts";
 import { chunkStream, toUIMessageStream, type UIMessageStreamOptions } from "./ui.ts";
 
 /** Where the ids of streams that can be taken up again are kept: `sessionStorage`, or something like it. */
@@ -192,11 +193,18 @@ function stopWith(signal: AbortSignal | null | undefined, stream: ChatStream): v
 
 const keyOf = (chatId: string) => `chatwire:stream:${chatId}`;
 
-type ToolPart = { toolCallId: string; input?: unknown; output?: unknown; errorText?: string; state: string };
+type ToolPart = {
+  toolCallId: string;
+  input?: unknown;
+  output?: unknown;
+  errorText?: string;
+  approval?: { reason?: string };
+  state: string;
+};
 
 /**
- * Messages of a user interface as messages of chat completions: text, images and other files by address, tool calls with
- * their results. Reasoning stays behind, and so does what has no place on the wire.
+ * Messages of a user interface as messages of chat completions: text, images, files of text and sound, other files by address, tool
+ * calls with their results. Reasoning stays behind, and so does what has no place on the wire.
  */
 export function toChatMessages(messages: readonly UIMessage[]): ChatCompletionMessageParam[] {
   return messages.flatMap((message) =>
@@ -209,7 +217,9 @@ function plainTurn({ role, parts }: UIMessage): object {
     if (part.type === "text") return [{ type: "text", text: part.text }];
     if (part.type !== "file") return [];
     if (part.mediaType.startsWith("image/")) return [{ type: "image_url", image_url: { url: part.url } }];
-    return [{ type: "file", file: { filename: part.filename ?? "file", file_data: part.url } }];
+    const [, bytes] = /^data:[^,]*;base64,(.*)$/s.exec(part.url) ?? [];
+    const read = bytes === undefined ? undefined : readPart(part.mediaType, bytes);
+    return [read ?? { type: "file", file: { filename: part.filename ?? "file", file_data: part.url } }];
   }) as { type: string; text?: string }[];
   const isText = role === "system" || content.every((part) => part.type === "text");
   return { role, content: isText ? content.map((part) => part.text ?? "").join("") : content };
@@ -234,11 +244,13 @@ function assistantTurns({ parts }: UIMessage): object[] {
       if (calls.length > 0) end();
       text += part.text;
     } else if (part.type.startsWith("tool-") || part.type === "dynamic-tool") {
-      const { toolCallId: id, input, output, errorText, state } = part as unknown as ToolPart;
+      const { toolCallId: id, input, output, errorText, approval, state } = part as unknown as ToolPart;
       // A tool call whose arguments never came is left out.
       if (state === "input-streaming") continue;
       const name = part.type === "dynamic-tool" ? (part as { toolName: string }).toolName : part.type.slice(5);
-      const content = errorText ?? (output === undefined ? "This call was not run." : textOf(output));
+      const notRun =
+        state === "output-denied" ? (approval?.reason ?? "This call was denied.") : "This call was not run.";
+      const content = errorText ?? (output === undefined ? notRun : textOf(output));
       const call = { id, type: "function", function: { name, arguments: JSON.stringify(input ?? {}) } };
       calls.push({ call, result: { role: "tool", tool_call_id: id, content } });
     }

@@ -380,4 +380,42 @@ describe("toChatMessages", () => {
       { role: "assistant", content: "31 degrees." },
     ]);
   });
+
+  it("has texts and sounds as the parts that the wire has for them, and other files by address", () => {
+    const file = (mediaType: string, url: string) => ({ type: "file" as const, mediaType, url });
+    const [message] = toChatMessages([
+      {
+        id: "1",
+        role: "user",
+        parts: [
+          { type: "text", text: "See" },
+          file("text/plain", `data:text/plain;charset=utf-8;base64,${btoa("inside")}`),
+          file("audio/wav", "data:audio/wav;base64,AAAA"),
+          file("application/pdf", "data:application/pdf;base64,AAAA"),
+          file("text/plain", "data:text/plain;base64,a"),
+        ],
+      },
+    ]);
+    assert.deepEqual(message?.content, [
+      { type: "text", text: "See" },
+      { type: "text", text: "inside" },
+      { type: "input_audio", input_audio: { data: "AAAA", format: "wav" } },
+      { type: "file", file: { filename: "file", file_data: "data:application/pdf;base64,AAAA" } },
+      { type: "file", file: { filename: "file", file_data: "data:text/plain;base64,a" } },
+    ]);
+  });
+
+  it("says why a call was denied, and what failed", () => {
+    const part = (state: string, more: object) => ({ type: "tool-wipe", toolCallId: state, state, input: {}, ...more });
+    const parts = [
+      part("output-denied", { approval: { id: "a", approved: false, reason: "Not today." } }),
+      part("output-error", { errorText: "No disk." }),
+      part("approval-requested", { approval: { id: "a" } }),
+    ];
+    const [, ...results] = toChatMessages([{ id: "1", role: "assistant", parts } as never]);
+    assert.deepEqual(
+      results.map(({ content }) => content),
+      ["Not today.", "No disk.", "This call was not run."],
+    );
+  });
 });
