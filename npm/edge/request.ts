@@ -156,7 +156,7 @@ export function providerBodyOf(
     for (const field of LENGTH_FIELDS) {
       if (typeof params[field] === "number") params[field] = Math.min(params[field] as number, maxTokens);
     }
-    if ("prompt" in params) params.max_tokens ??= maxTokens;
+    if (request.path === "/completions") params.max_tokens ??= maxTokens;
     else if (request.path === "/responses") params.max_output_tokens ??= maxTokens;
   }
   return { params, body: json.print(params) ?? JSON.stringify(params), model: named ?? null };

@@ -102,6 +102,20 @@ describe("an API that is passed through, with a cap", () => {
     }
     assert.equal(sent.length, 2);
   });
+  it("has it in each answer, whatever the request leaves out", async () => {
+    const { ask, sent } = passing(used, { limits: { maxTokens: 5 } });
+    for (const [path, body, field] of [
+      ["completions", {}, "max_tokens"],
+      ["completions", { prompt: null }, "max_tokens"],
+      ["completions", { prompt: "a", max_tokens: null }, "max_tokens"],
+      ["completions", { prompt: "a", max_tokens: 50 }, "max_tokens"],
+      ["responses", {}, "max_output_tokens"],
+      ["responses", { input: "a", max_output_tokens: 50 }, "max_output_tokens"],
+    ] as const) {
+      await bytesOf(await ask(path, { model: "m", ...body }));
+      assert.equal(sent.at(-1)?.[field], 5, `${path} ${JSON.stringify(body)}`);
+    }
+  });
   it("has its budget reserved for the answer that is wished for", async () => {
     let answer: (response: Response) => void = () => {};
     const { ask, sent } = passing(
