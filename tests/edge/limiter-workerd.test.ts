@@ -194,7 +194,7 @@ describe("an isolate that is not heard of any more", { timeout: 120_000 }, () =>
 });
 
 describe("usage", { timeout: 300_000 }, () => {
-  const REQUESTS = 600;
+  const REQUESTS = 320;
   let emulator: Emulator;
   let upstream: Awaited<ReturnType<typeof serve>>;
   let worker: RunningWorker;
@@ -227,7 +227,7 @@ describe("usage", { timeout: 300_000 }, () => {
         if (kind === 1) await readAndLeave(answer, random(3000));
         else await answer.text();
         made[token]++;
-        if (number % 150 === 149) {
+        if (number % 80 === 79) {
           for (const object of await worker.objects("Limiter")) await worker.fetch(2, `/crash/${object}`);
         }
       }
