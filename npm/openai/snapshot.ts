@@ -197,7 +197,9 @@ export class Accumulator {
     }
     if (content != null) {
       message.content = (message.content ?? "") + content;
-      if (!message.refusal && isParseableResponseFormat(this.#params?.response_format)) {
+      // No more text says no more of the value.
+      const isMore = content !== "" || message.content.trim() === "";
+      if (isMore && !message.refusal && isParseableResponseFormat(this.#params?.response_format)) {
         message.parsed = this.#partial(message, message.content, content) ?? null;
       }
     }
@@ -228,7 +230,7 @@ export class Accumulator {
       if (call.type === "function" && isParseableTool(toolNamed(this.#params, call.function.name))) {
         const value = this.#partial(call.function, call.function.arguments, fn.arguments);
         if (value !== undefined) call.function.parsed_arguments = value;
-        else if ("parsed_arguments" in call.function) call.function.parsed_arguments = undefined;
+        else if (fn.arguments !== "" && "parsed_arguments" in call.function) call.function.parsed_arguments = undefined;
       }
     }
   }

@@ -283,6 +283,22 @@ export const parse: Programs = {
     printEvents(stream, context);
     context.print((await stream.finalChatCompletion()).choices[0]?.message);
   },
+  "a stream with a format and empty pieces": async (context) => {
+    const { client, answers, lib, print } = context;
+    answers(streams("", " ", '{"city":', "", ' "Paris", "people": 2}', "", " "));
+    const response_format = lib.zod.zodResponseFormat(city, "city");
+    const stream = client().chat.completions.stream({ ...hello, response_format });
+    printEvents(stream, context);
+    print(await stream.finalMessage());
+  },
+  "a stream with a tool that reads and empty pieces": async (context) => {
+    const { client, answers, lib, print } = context;
+    answers(streamsCalls(callPieces("city", ["", '{"city": "Paris"', "", ', "people": 2}', ""])));
+    const tools = [lib.zod.zodFunction({ name: "city", parameters: city })];
+    const stream = client().chat.completions.stream({ ...hello, tools });
+    printEvents(stream, context);
+    print(await stream.finalMessage());
+  },
   "a stream of nested JSON": async (context) => {
     const pieces = ['{"a":[tr', "ue,fal", "se,nul", 'l,{"b":"\\u00', 'e9\\"x","c":-1', '.5e2}],"d":', '""}'];
     context.answers(streams(...pieces));
