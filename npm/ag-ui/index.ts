@@ -3,7 +3,7 @@
  *
  * No dependency: the events are plain objects, checked in the tests against the schemas of `@ag-ui/core`.
  */
-import { type ChatEvent, ChatStream, type Outcome, type ToolRun, type ToolRunEvent } from "chatwire";
+import type { ChatEvent, ChatStream, Outcome, ToolRun, ToolRunEvent } from "chatwire";
 
 /** Tokens of a run, as AG-UI counts them. */
 export interface AGUITokenUsage {
@@ -65,7 +65,7 @@ export interface AGUIOptions {
 export function toAGUI(source: ChatStream | ToolRun, options: AGUIOptions = {}): AsyncGenerator<AGUIEvent, void, void> {
   // Taken here, not at the first step: an outcome() that is asked for in the same turn waits for this reader.
   const events: AsyncIterator<ChatEvent | ToolRunEvent> =
-    source instanceof ChatStream ? source.events[Symbol.asyncIterator]() : source[Symbol.asyncIterator]();
+    "events" in source ? source.events[Symbol.asyncIterator]() : source[Symbol.asyncIterator]();
   const told = eventsOf(source, events, options);
   const leave = told.return;
   told.return = (value) => {

@@ -1,7 +1,7 @@
 /**
  * `createChatwire`: a provider for the AI SDK.
  */
-import { Chatwire, type ClientOptions } from "chatwire";
+import { Chatwire, ChatwireError, type ClientOptions } from "chatwire";
 import { noSuchModel } from "./errors.ts";
 import { type CallUsage, ChatwireLanguageModel, type Shared } from "./model.ts";
 import type { Capabilities } from "./request.ts";
@@ -35,6 +35,20 @@ export interface ChatwireProvider {
   readonly client: Chatwire;
 }
 
+/**
+ * A client, or one that is made of these options.
+ * @throws {ChatwireError} the client is of another copy of the package, or the options make no sense
+ */
+export function clientOf(given: Chatwire | ClientOptions): Chatwire {
+  if (given instanceof Chatwire) return given;
+  if (typeof given === "object" && given !== null && "chat" in given) {
+    throw new ChatwireError(
+      "This client is not of the copy of chatwire that chatwire/ai-sdk is built on: make it with the Chatwire of `chatwire`, or give its options.",
+    );
+  }
+  return new Chatwire(given);
+}
+
 /** The features that the services are known to take. A server of your own is taken to know OpenAI's. */
 const CAPABILITIES: Record<string, Partial<Capabilities>> = {
   electron: { structuredOutputs: false },
@@ -48,6 +62,7 @@ const CAPABILITIES: Record<string, Partial<Capabilities>> = {
  * Retries, fallbacks, timeouts, limits and repairs are the client's, so every function of the AI SDK has them. An answer that
  * breaks off finishes as `interrupted`; `providerMetadata.chatwire` has its cost, its repairs and who was asked.
  *
+ * @throws {ChatwireError} the options make no sense, or the client is of another copy of the package, such as `chatwire/js`
  * @example
  * ```ts
  * import { createChatwire } from "chatwire/ai-sdk";
@@ -59,14 +74,19 @@ const CAPABILITIES: Record<string, Partial<Capabilities>> = {
  * ```
  */
 export function createChatwire(options: (ClientOptions & ChatwireProviderSettings) | Chatwire = {}): ChatwireProvider {
-  const isClient = options instanceof Chatwire;
+  if (typeof options !== "object" || options === null) {
+    throw new ChatwireError(
+      `createChatwire takes options, as in createChatwire({ provider: "electron" }), or a client.`,
+    );
+  }
+  const isClient = options instanceof Chatwire || "chat" in options;
   const { client, name, onUsage, structuredOutputs, topK, maxTokens, reasoningField, ...settings } = isClient
     ? ({ client: options } as ClientOptions & ChatwireProviderSettings)
     : options;
   const service = typeof settings.provider === "string" ? settings.provider : "";
   const known = CAPABILITIES[service] ?? {};
   const shared: Shared = {
-    client: client ?? new Chatwire(settings),
+    client: clientOf(client ?? settings),
     provider: name ?? "chatwire",
     names: [name ?? "chatwire", service],
     capabilities: {

@@ -8,13 +8,14 @@ import {
   type ChatCompletionCreateParamsBase,
   type ChatCompletionMessageParam,
   type ChatStream,
-  Chatwire,
+  type Chatwire,
   ChatwireError,
   type ClientOptions,
   type RequestOptions,
   StreamError,
 } from "chatwire";
 import { readPart } from "./prompt.ts";
+import { clientOf } from "./provider.ts";
 import { chunkStream, toUIMessageStream, type UIMessageStreamOptions } from "./ui.ts";
 
 /** Where the ids of streams that can be taken up again are kept: `sessionStorage`, or something like it. */
@@ -75,7 +76,7 @@ export class ChatwireTransport<Message extends UIMessage = UIMessage> implements
       );
     }
     this.#options = options;
-    this.#client = options.client instanceof Chatwire ? options.client : new Chatwire(options.client);
+    this.#client = clientOf(options.client);
   }
 
   /** @throws {ChatwireError} what is wrong with the request before it is sent, and a refusal */

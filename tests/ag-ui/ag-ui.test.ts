@@ -203,6 +203,16 @@ describe("toAGUI", () => {
     });
   });
 
+  it("takes a stream of any copy of the package", async () => {
+    const { ChatStream: Other } = await import("chatwire/js");
+    const body = new Response([says("Hi", "stop"), DONE].join("")).body ?? assert.fail("no body");
+    const events = await eventsOf(Other.fromReadableStream(body) as never);
+    assert.deepEqual(
+      of(events, "TEXT_MESSAGE_CONTENT").map(({ delta }) => delta),
+      ["Hi"],
+    );
+  });
+
   it("tells a run with tools as one run", async () => {
     const weather = tool({
       name: "get_weather",

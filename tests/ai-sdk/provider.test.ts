@@ -4,8 +4,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { APICallError, NoSuchModelError } from "ai";
-import { Chatwire } from "chatwire";
-import { type CallUsage, createChatwire } from "chatwire/ai-sdk";
+import { Chatwire, ChatwireError } from "chatwire";
+import { type CallUsage, ChatwireTransport, createChatwire } from "chatwire/ai-sdk";
 import { answering, chatwire, hello, type Part, partsOf, streamOf, summary } from "./wire.ts";
 
 const usage = {
@@ -293,6 +293,17 @@ describe("the provider", () => {
     assert.equal(provider("m").provider, "house");
     await partsOf(createChatwire(client).languageModel("m"));
     assert.equal(client.usage.total_tokens, 17);
+  });
+
+  it("refuses options that are none, and a client of another copy of the package, by name", async () => {
+    const { Chatwire: Other } = await import("chatwire/js");
+    const other = new Other({ provider: "electron", apiKey: "k" }) as never;
+    for (const options of [null, "electron", other, { client: other }, { client: {} }]) {
+      assert.throws(() => createChatwire(options as never), ChatwireError);
+    }
+    for (const options of [other, { client: other }])
+      assert.throws(() => createChatwire(options as never), /copy of chatwire/);
+    assert.throws(() => new ChatwireTransport({ client: other, model: "m" }), /copy of chatwire/);
   });
 
   it("names what is missing", () => {
