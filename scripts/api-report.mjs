@@ -77,7 +77,10 @@ function exportsOf(path, read) {
 
 function declarationOf(name, local, file) {
   const found = file.declarations.get(local);
-  if (!found) throw new Error(`${file.path} exports ${local} and does not declare it`);
+  if (!found)
+    throw new Error(
+      `${file.path} exports ${local} and does not declare it: declare it there, or export it from its own file.`,
+    );
   const said = found.map(({ node, start, end }) => withoutComments(file.text, start, end, node));
   return `${name === local ? "" : `// ${local}, as ${name}\n`}${said.join("\n")}`;
 }

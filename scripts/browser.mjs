@@ -48,7 +48,7 @@ async function install() {
   const path = await find();
   if (!path) {
     console.error(
-      "The tests need Chromium. Install it (on Debian: sudo apt install chromium), or set CHROME to its path.",
+      "There is no Chromium, and none could be installed. The tests of pages need it: install it (on Debian: sudo apt install chromium), or set CHROME to its path.",
     );
   }
   return path;

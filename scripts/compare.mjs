@@ -64,7 +64,7 @@ console.log(table);
 const readme = readFileSync(readmePath, "utf8");
 const marked = /(<!-- compare -->\n)[\s\S]*?(<!-- \/compare -->)/;
 if (!marked.test(readme))
-  throw new Error("README.md has no place for the table: <!-- compare --> and <!-- /compare -->.");
+  throw new Error("README.md has no marks for the table: put <!-- compare --> and <!-- /compare --> around it.");
 const filled = readme.replace(marked, (_, start, end) => `${start}${table}\n${end}`);
 
 if (isCheck) {

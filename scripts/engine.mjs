@@ -134,7 +134,7 @@ async function writeScript(folder) {
   const text = readFileSync(script, "utf8");
   const from = text.indexOf("var retasmFunc = ");
   if (from < 0 || !text.includes("function asmFunc(") || text.includes("import "))
-    throw new Error("wasm2js writes otherwise");
+    throw new Error("The output of wasm2js has changed: adapt writeScript in scripts/engine.mjs, or pin binaryen.");
   const { transformSync } = await import("esbuild");
   const made = transformSync(`${text.slice(0, from)}export default () => asmFunc({});`, {
     minify: true,

@@ -97,7 +97,10 @@ const growingMemory = {
     build.onLoad({ filter: /engine[\\/]engine\.js$/ }, ({ path }) => {
       const text = readFileSync(path, "utf8");
       const contents = text.replace("this.#bytes.length === 0", "this.#bytes.buffer !== this.exports.memory.buffer");
-      if (contents === text) throw new Error("The engine's view of its memory is written otherwise.");
+      if (contents === text)
+        throw new Error(
+          "engine.js has another test for memory that has grown: adapt growingMemory in scripts/facade.mjs.",
+        );
       return { contents };
     });
   },
@@ -156,7 +159,8 @@ function writeRequired(folder) {
   const [index, all] = ["index.js", "all.js"].map((file) => join(folder, file));
   renameSync(index, all);
   const [, names] = readFileSync(all, "utf8").match(/0\s*&&\s*\(module\.exports\s*=\s*\{([\w,\s]+)\}\)/) ?? [];
-  if (!names) throw new Error("esbuild lists the names of CommonJS otherwise");
+  if (!names)
+    throw new Error("The output of esbuild for CommonJS has changed: adapt writeRequired in scripts/facade.mjs.");
   const lines = ["default", ...names.split(",").filter((name) => name.trim())].map(
     (name) => `exports.${name}=all.${name};`,
   );

@@ -101,7 +101,8 @@ export const MANIFESTS = [
 export async function crates(manifest) {
   const args = ["metadata", "--format-version", "1", "--locked", "--quiet", "--manifest-path", join(root, manifest)];
   const { code, output } = await attempt("cargo", args, { capture: true });
-  if (code !== 0) throw new Error(`cargo does not know the crates of ${manifest}: ${output}`);
+  if (code !== 0)
+    throw new Error(`cargo metadata failed for ${manifest}; is its Cargo.lock up to date? It said: ${output}`);
   const { packages } = JSON.parse(output.slice(output.indexOf("{")));
   return packages
     .filter(({ source }) => source !== null)

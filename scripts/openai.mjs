@@ -19,7 +19,7 @@ const { examples } = parseArgs({ options: { examples: { type: "string" } } }).va
 // The folder is named from where the command was given.
 const folder = examples && resolve(process.env.INIT_CWD ?? ".", examples);
 if (folder && !existsSync(folder)) {
-  console.error(`There is no folder ${folder}: give one that has the examples of openai-node.`);
+  console.error(`There is no folder ${folder}. Give --examples the folder of openai-node that has its examples.`);
   process.exit(2);
 }
 

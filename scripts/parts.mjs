@@ -59,7 +59,10 @@ function read(bytes) {
       for (let left = number(); left > 0; left--) {
         slice();
         slice();
-        if (bytes[at++] !== 0) throw new Error("The engine imports something that is no function.");
+        if (bytes[at++] !== 0)
+          throw new Error(
+            "The engine imports a table, memory or global, which this count does not read: see its imports.",
+          );
         number();
         imported++;
       }

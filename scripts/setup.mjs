@@ -39,7 +39,9 @@ async function rust() {
   const sysroot = output.trim();
   if (code === 0 && rustParts.every((part) => existsSync(join(sysroot, part)))) return;
   if ((await attempt("rustup", ["--version"], { capture: true })).code !== 0) {
-    console.error("Building chatwire needs Rust, installed with rustup: https://rustup.rs");
+    console.error(
+      "There is no rustup. Building chatwire needs Rust: install it from https://rustup.rs, then start again.",
+    );
     process.exit(1);
   }
   say("installing the Rust toolchain");
@@ -67,7 +69,7 @@ async function bindgen() {
   const version = bindgenVersion();
   if (!sources[0].includes(`wasm-bindgen-cli-support = "=${version}"`)) {
     console.error(
-      `scripts/bindgen/Cargo.toml has to name wasm-bindgen-cli-support ${version}, as Cargo.lock has wasm-bindgen.`,
+      `scripts/bindgen/Cargo.toml names another version of wasm-bindgen than Cargo.lock. Set its wasm-bindgen-cli-support to "=${version}".`,
     );
     process.exit(1);
   }

@@ -136,7 +136,8 @@ function nodeCounts(output) {
 const only = process.argv.slice(2);
 const unknown = only.filter((group) => !steps.some(({ groups }) => groups.includes(group)));
 if (unknown.length > 0) {
-  console.error(`There are no tests called ${unknown.join(", ")}.`);
+  const known = [...new Set(steps.flatMap(({ groups }) => groups))].join(", ");
+  console.error(`There is no group of tests called ${unknown.join(", ")}. Name some of: ${known}.`);
   process.exit(1);
 }
 const chosen = steps.filter(({ groups }) => only.length === 0 || groups.some((group) => only.includes(group)));

@@ -110,20 +110,36 @@ export interface TroubleRequest {
   body: unknown;
 }
 
-type Reader = (value: string) => string | number | boolean | null;
+/** Reads the value of a trouble; null is none that the trouble can have. */
+interface Reader {
+  /** The possible values, in words. */
+  expects: string;
+  read(value: string): string | number | boolean | null;
+}
 
-const flag: Reader = (value) => (value === "" || value === "true" ? true : null);
-const text: Reader = (value) => value || null;
-const number =
-  (fallback: number | null, minimum = 0, maximum = Number.MAX_SAFE_INTEGER): Reader =>
-  (value) => {
-    const read = value === "" ? fallback : Number(value);
-    return read !== null && read >= minimum && read <= maximum ? read : null;
+const flag: Reader = {
+  expects: "no value, or true",
+  read: (value) => (value === "" || value === "true" ? true : null),
+};
+const text: Reader = { expects: "a text", read: (value) => value || null };
+
+function number(fallback: number | null, minimum = 0, maximum = Number.MAX_SAFE_INTEGER): Reader {
+  const expects = maximum < Number.MAX_SAFE_INTEGER ? `${minimum} to ${maximum}` : `${minimum} or more`;
+  return {
+    expects: `a number, ${expects}`,
+    read(value) {
+      const read = value === "" ? fallback : Number(value);
+      return read !== null && read >= minimum && read <= maximum ? read : null;
+    },
   };
-const word =
-  (...words: [string, ...string[]]): Reader =>
-  (value) =>
-    value === "" ? words[0] : words.includes(value) ? value : null;
+}
+
+function word(...words: [string, ...string[]]): Reader {
+  return {
+    expects: `one of ${words.join(", ")}`,
+    read: (value) => (value === "" ? words[0] : words.includes(value) ? value : null),
+  };
+}
 
 const READERS: { [Name in keyof Required<Trouble>]: Reader } = {
   times: number(1),
@@ -164,7 +180,7 @@ const READERS: { [Name in keyof Required<Trouble>]: Reader } = {
 /**
  * Reads trouble written as text.
  *
- * @throws {RangeError} a name that is not known or a value that cannot be; the message lists what is known
+ * @throws {RangeError} a name that is not known, or a value that the trouble cannot have; the message lists those that can be
  */
 export function parseTrouble(source: string): Trouble {
   const trouble: Record<string, string | number | boolean> = {};
@@ -172,9 +188,15 @@ export function parseTrouble(source: string): Trouble {
     const [name = "", ...rest] = item.trim().split("=");
     if (name === "") continue;
     const reader = Object.hasOwn(READERS, name) ? READERS[name as keyof Trouble] : undefined;
-    if (!reader) throw new RangeError(`Unknown trouble "${name}"; known: ${Object.keys(READERS).join(", ")}`);
-    const value = reader(rest.join("=").trim());
-    if (value === null) throw new RangeError(`"${item.trim()}" is not a possible value for ${name}`);
+    if (!reader) {
+      throw new RangeError(
+        `The emulator knows no trouble of the name "${name}". Use one of ${Object.keys(READERS).join(", ")}.`,
+      );
+    }
+    const value = reader.read(rest.join("=").trim());
+    if (value === null) {
+      throw new RangeError(`The trouble "${item.trim()}" has a value that it cannot have. Use ${reader.expects}.`);
+    }
     trouble[name] = value;
   }
   return trouble as Trouble;
