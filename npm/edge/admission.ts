@@ -11,6 +11,7 @@ import { type Admitted, grantOfKey, isCallerKey } from "./key-management.ts";
 import { LIMIT_HEADERS } from "./limits.ts";
 import type { Environment, Grant } from "./options.ts";
 import { isPageToken, verifyPageToken } from "./page-token.ts";
+import { ofOwner } from "./patience.ts";
 import { Problem } from "./problem.ts";
 
 const LOCAL_HOSTS: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::1]"]);
@@ -108,7 +109,8 @@ export async function authorized(configuration: Configuration, request: Request,
   let grant: Grant | null;
   try {
     const { url, method, headers } = request;
-    grant = await authorize(new Request(url, { method: method === "POST" ? "POST" : "GET", headers }), env);
+    const asked = new Request(url, { method: method === "POST" ? "POST" : "GET", headers });
+    grant = await ofOwner(() => authorize(asked, env));
   } catch (error) {
     console.error("chatwire/edge: authorize failed:", (error as Error)?.name ?? "no error");
     throw new Problem(

@@ -13,6 +13,7 @@ import { type LimiterClient, withLimits } from "./limits.ts";
 import type { DurableNamespace, Environment, GatewayOptions, Grant, HookRequest, UsageRecord } from "./options.ts";
 import { issuePageToken, revokePageTokens, type TokenRequest } from "./page-token.ts";
 import { PASSED, passThrough } from "./pass-through.ts";
+import { ofOwner } from "./patience.ts";
 import { Problem, Refusal, safeHeaders } from "./problem.ts";
 import { type Exports, register, withExports } from "./registry.ts";
 import { relay } from "./relay.ts";
@@ -380,11 +381,14 @@ function fromCache(
 
 /** Lets `hooks.before` change a request's parameters, or refuse it. */
 async function runBefore({ hooks }: Configuration, request: ChatRequest, about: HookRequest): Promise<void> {
-  if (!hooks.before) return;
+  const { before } = hooks;
+  if (!before) return;
   try {
     const { stream, model } = request.params;
+    const changed: unknown = (await ofOwner(() => before(request.params, about))) ?? request.params;
+    if (typeof changed !== "object" || Array.isArray(changed)) throw new TypeError("It gave no parameters.");
     // Decisions that used them have been made.
-    request.params = { ...((await hooks.before(request.params, about)) ?? request.params), stream, model };
+    request.params = { ...changed, stream, model };
     // A value that is no JSON is found before anything is reserved for it.
     JSON.stringify(request.params);
   } catch (error) {

@@ -227,7 +227,8 @@ export interface Grant {
 
 /**
  * Finds the caller of a request, or `null` if there is none known. The function gets the request without its body.
- * An error that it throws is answered with 503, and a grant that is malformed with 500: a failure admits no caller.
+ * An error that it throws is answered with 503, also that it took longer than 30 seconds, and a grant that is malformed with 500: a
+ * failure admits no caller.
  */
 export type Authorize = (request: Request, env: Environment) => Awaitable<Grant | null>;
 
@@ -339,8 +340,8 @@ export interface HookRequest {
 export interface GatewayHooks {
   /**
    * Called with the parameters of a request that was let in, before limits are asked. The hook gives them back, changed or not
-   * (`undefined` changes nothing), or throws a `Refusal`. Any other error is answered with 500. Requests of the APIs that are
-   * passed through come here too, with their `endpoint`.
+   * (`undefined` changes nothing), or throws a `Refusal`. Any other error is answered with 500, also that the hook took longer
+   * than 30 seconds, or gave no object. Requests of the APIs that are passed through come here too, with their `endpoint`.
    */
   before?: (
     params: Readonly<Record<string, unknown>>,
@@ -348,8 +349,8 @@ export interface GatewayHooks {
   ) => Awaitable<Record<string, unknown> | undefined>;
   /**
    * Called with a completion, or with each chunk of a stream, as the provider sent it. The hook gives it back as the caller is
-   * to see it; `null` leaves it out. Usage is counted as the provider sent it. An error ends the answer. With this hook
-   * `/v1/completions` and `/v1/responses` are not served: their answers are not read.
+   * to see it; `null` leaves it out. Usage is counted as the provider sent it. An error ends the answer, and so does a promise: the hook
+   * is not waited for. With this hook `/v1/completions` and `/v1/responses` are not served: their answers are not read.
    */
   after?: (answer: Readonly<Record<string, unknown>>, request: HookRequest) => Record<string, unknown> | null;
 }

@@ -84,7 +84,7 @@ export async function relay(admitted: Admitted): Promise<Relayed> {
       filter: {
         choices: Number(request.params.n ?? 1),
         hidesUsage: request.hidesUsage,
-        change: after && ((answer) => after(answer, { caller, model: request.model, requestId })),
+        change: after && ((answer) => ofHook(() => after(answer, { caller, model: request.model, requestId }))),
       },
       onDisconnect,
       signal,
@@ -276,6 +276,25 @@ class Opening {
       console.error("chatwire/edge: a prompt cannot be counted:", (error as Error)?.name);
       return known;
     }
+  }
+}
+
+/**
+ * The answer as `hooks.after` leaves it, which has to say so at once: an answer is not held back for a promise.
+ * @throws the hook's error, or a `TypeError` where it gave neither an object nor `null`; it ends the answer
+ */
+function ofHook(after: () => Record<string, unknown> | null): Record<string, unknown> | null {
+  try {
+    const shown: unknown = after() ?? null;
+    if (typeof shown !== "object" || Array.isArray(shown)) throw new TypeError("hooks.after gave no object.");
+    if (typeof (shown as { then?: unknown } | null)?.then === "function") {
+      Promise.resolve(shown).catch(() => {});
+      throw new TypeError("hooks.after gave a promise.");
+    }
+    return shown as Record<string, unknown> | null;
+  } catch (error) {
+    console.error("chatwire/edge: hooks.after failed:", (error as Error)?.name ?? "no error");
+    throw error;
   }
 }
 

@@ -1,0 +1,24 @@
+/**
+ * How long the gateway waits for functions of its owner before a request is sent: one that never settles would hold its callers
+ * for ever.
+ */
+
+/** Milliseconds. */
+const PATIENCE = 30_000;
+
+/**
+ * What a function of the owner gives.
+ * @throws {DOMException} a `TimeoutError`, it took longer than 30 seconds; and what the function throws
+ */
+export async function ofOwner<T>(work: () => T | PromiseLike<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const fail = () => reject(new DOMException("It took longer than 30 seconds.", "TimeoutError"));
+    timer = setTimeout(fail, PATIENCE);
+  });
+  try {
+    return await Promise.race([(async () => work())(), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
