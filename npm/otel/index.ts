@@ -96,7 +96,7 @@ interface Running {
  *
  * | | |
  * |---|---|
- * | span | `chat {model}`, kind CLIENT; child of the span that is active when the call begins |
+ * | span | `chat {model}`, of `resume` `fetch_response`; kind CLIENT, child of the span that is active when the call begins |
  * | events | `chatwire.retry`, `chatwire.wait`, `chatwire.resume` with reason and delay; `chatwire.fallback` with provider and model |
  * | metrics | `gen_ai.client.inference.duration`, of streams `.time_to_first_chunk` and `.time_per_output_chunk` (s), `.usage.*` (tokens) |
  *
@@ -118,7 +118,7 @@ export function telemetry({ contents = false }: TelemetryOptions = {}): Hooks {
     if (call.operation === "models") return undefined;
     const known = running.get(call.call);
     if (known) return known;
-    const attributes: Attributes = { "gen_ai.operation.name": "chat" };
+    const attributes: Attributes = { "gen_ai.operation.name": operationOf(call) };
     if (call.model !== null) attributes["gen_ai.request.model"] = call.model;
     if ("provider" in call) attributes["gen_ai.provider.name"] = call.provider;
     // Samplers see the attributes that a span begins with.
@@ -298,7 +298,10 @@ const OPERATIONS: Readonly<Record<string, string>> = {
   "/v1/responses": "generate_content",
 };
 
-const spanName = ({ model }: Call) => (model === null ? "chat" : `chat ${model}`);
+/** A kept answer that is read again asks no model: its tokens and its cost are those of the call that asked. */
+const operationOf = ({ operation }: Call) => (operation === "resume" ? "fetch_response" : "chat");
+
+const spanName = (call: Call) => (call.model === null ? operationOf(call) : `${operationOf(call)} ${call.model}`);
 
 /** The limits of the buckets that the conventions give for durations, in seconds: each is twice the one before. */
 const LIMITS = Array.from({ length: 14 }, (_, at) => 2 ** at / 100);
@@ -339,7 +342,8 @@ interface Finish {
 }
 
 function end(call: Running, outcome: Told<"onOutcome">, to: ReturnType<typeof instrumentsOf>): void {
-  const { status, finishReason, completion, usage, cost, timing, error, attempts } = outcome;
+  const { status, finishReason, completion, timing, error, attempts } = outcome;
+  const { usage, cost } = outcome.operation === "resume" ? { usage: null, cost: null } : outcome;
   const attributes: Attributes = { "chatwire.status": status, "chatwire.attempts": attempts.length };
   if (completion?.id) attributes["gen_ai.response.id"] = completion.id;
   if (completion?.model) attributes["gen_ai.response.model"] = completion.model;

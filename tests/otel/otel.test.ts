@@ -287,6 +287,20 @@ describe("a call", () => {
     });
   });
 
+  it("that reads a kept answer again counts none of its tokens a second time", async () => {
+    await clientOf(async () => serve(good).response)
+      .chat.completions.resume("s1")
+      .outcome();
+    const { name, attributes } = spans.getFinishedSpans()[0] ?? assert.fail("no span");
+    assert.deepEqual([name, attributes["gen_ai.operation.name"]], ["fetch_response", "fetch_response"]);
+    assert.equal(attributes["gen_ai.response.id"], "chatcmpl-1");
+    const told = [...Object.keys(attributes), ...Object.keys(await measured())];
+    assert.deepEqual(
+      told.filter((name) => /usage|cost/.test(name)),
+      [],
+    );
+  });
+
   it("has the reason for its end, and an error where it broke off", async () => {
     const reasonsOf = async (...parts: string[]) => {
       spans.reset();
