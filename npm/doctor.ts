@@ -6,6 +6,7 @@ import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import { BUILD } from "./wasm/chatwire.js";
 
 /** The findings about a project. */
@@ -30,9 +31,12 @@ interface Tool {
   option?: string;
 }
 
+/** Puts Node's `fetch` and streams into Jest's jsdom. */
+export const JEST_SETUP =
+  'Object.assign(globalThis, require("node:util"), require("node:stream/web"), { performance }); for (const name of ["fetch", "Response", "Request", "Headers", "WebAssembly"]) globalThis[name] ??= process.getBuiltinModule("node:vm").runInThisContext(name);';
+
 const FILE = "the engine is found: the tool ships the file chatwire.wasm.";
-const SPARE =
-  "the engine is found: the tool loses the file chatwire.wasm, and its spare, a script of 130 KB after gzip, is loaded.";
+const SPARE = `the engine is found: the tool loses the file chatwire.wasm, and its spare, a script${sizeOfSpare()}, is loaded.`;
 const COPY =
   "to load the smaller file, copy node_modules/chatwire/dist/wasm/chatwire.wasm to where the page's scripts look for it";
 
@@ -47,8 +51,9 @@ const TOOLS: Tool[] = [
   {
     name: "Next",
     of: "next",
-    found: SPARE,
-    option: 'in next.config, for its Node routes: serverExternalPackages: ["chatwire"]',
+    found:
+      "the engine is found: pages and edge routes get the file chatwire.wasm; where a Node route loses it, its spare is loaded.",
+    option: 'for Node routes that read the file, in next.config: serverExternalPackages: ["chatwire"]',
   },
   { name: "Angular", of: "@angular/core", found: SPARE },
   { name: "SvelteKit", of: "@sveltejs/kit", found: WITH_VITE },
@@ -77,8 +82,8 @@ const TOOLS: Tool[] = [
   {
     name: "Jest with jsdom",
     of: "jest-environment-jsdom",
-    found: "the engine is found once jsdom takes Node's entry.",
-    line: 'in the configuration of Jest: testEnvironmentOptions: { customExportConditions: ["node", "node-addons"] }',
+    found: "the engine is found once jsdom takes Node's entry, and has Node's fetch and streams.",
+    line: `in the configuration of Jest: testEnvironmentOptions: { customExportConditions: ["node", "node-addons"] }, setupFiles: ["./web.js"]; and into web.js, since jsdom has no fetch and no streams: ${JEST_SETUP}`,
   },
   { name: "Jest", of: "jest", found: "the engine is found, through CommonJS." },
   { name: "Vite", of: "vite", from: 8, found: FILE },
@@ -122,6 +127,12 @@ function read<T>(path: string): T | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Of a page that loads the spare, after compression. */
+function sizeOfSpare(): string {
+  const file = join(dirname(fileURLToPath(import.meta.url)), "wasm", "spare.js");
+  return existsSync(file) ? ` of ${Math.round(gzipSync(readFileSync(file)).length / 1000)} KB after gzip` : "";
 }
 
 /** The major version of a tool: of what is installed, else of what the manifest asks for. */

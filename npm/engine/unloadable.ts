@@ -115,6 +115,10 @@ function finding(words: string): Finding {
   if (/magic|expected|malformed|compile|section|doesn't parse|extends past|validation error/i.test(reason)) {
     return { trouble: "missing", why: `what is there is no WebAssembly (${reason})` };
   }
+  // Firefox's words for a file that ends too early, at times.
+  if (/out of memory/i.test(reason)) {
+    return { trouble: "missing", why: `what is there is cut, or there is no memory for it (${reason})` };
+  }
   return { trouble: "other", why: reason };
 }
 

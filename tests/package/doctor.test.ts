@@ -26,16 +26,22 @@ const cases: [what: string, files: Record<string, object>, isWell: boolean, said
     /Vite 6: .*its spare\.\n {2}Optional: .*exclude: \["chatwire"\]/,
   ],
   [
+    "Next",
+    { "package.json": { dependencies: { next: "16" } } },
+    true,
+    /Next 16: .*\n {2}Optional: .*serverExternalPackages/,
+  ],
+  [
     "esbuild",
     { "package.json": { dependencies: { esbuild: "0.28.2" } } },
     true,
-    /esbuild: .*its spare.*\n {2}Optional: .*copy /,
+    /esbuild: .*its spare, a script of 1\d\d KB after gzip, is loaded\.\n {2}Optional: .*copy /,
   ],
   [
     "Jest with jsdom",
     { "package.json": { devDependencies: { jest: "30", "jest-environment-jsdom": "30" } } },
     false,
-    /Write .*customExportConditions/,
+    /Write .*customExportConditions.*setupFiles.*into web\.js/,
   ],
   [
     "Parcel",

@@ -93,6 +93,7 @@ export const pageCases: PageCase[] = [
       return true;
     },
     title: /what is there is no WebAssembly/,
+    titleInFirefox: /what is there is (no WebAssembly|cut, or there is no memory for it)/,
   },
   {
     name: "another build's file",

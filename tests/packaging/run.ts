@@ -65,14 +65,15 @@ async function tried(family: string, setup: Setup): Promise<Row[]> {
   const found: Row[] = [];
   try {
     const broken = await project.make().catch((error: unknown) => error);
+    const version = await project.versionOfRow();
     for (const [what, attempt] of Object.entries(setup.tries)) {
       const said = broken ? String(broken) : await attempt(project).catch((error: unknown) => String(error));
       const isOk = said === OK;
       if (isOk) passed++;
       else failed++;
       const seconds = ((performance.now() - began) / 1000).toFixed(0);
-      console.log(`${isOk ? "✓" : "✗"} ${name} ${project.version()}, ${what} (${seconds} s)${isOk ? "" : `\n${said}`}`);
-      found.push(row(what, project.version(), isOk ? "runs" : "**fails**"));
+      console.log(`${isOk ? "✓" : "✗"} ${name} ${version}, ${what} (${seconds} s)${isOk ? "" : `\n${said}`}`);
+      found.push(row(what, version, isOk ? "runs" : "**fails**"));
     }
   } finally {
     await project.remove(values.keep === true);

@@ -23,6 +23,8 @@ export interface Setup {
    * matrix.
    */
   packages?: Record<string, string>;
+  /** The version in the matrix, where it is that of something else. */
+  version?: ((project: Project) => Promise<string>) | undefined;
   /** Its files, by path. */
   files?: Record<string, string>;
   /** More of its package.json. */
@@ -111,6 +113,11 @@ export class Project {
     return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")).version : "";
   }
 
+  /** The version in the matrix. */
+  async versionOfRow(): Promise<string> {
+    return this.#setup.version ? this.#setup.version(this).catch(() => "") : this.version();
+  }
+
   /** Opens an address in Chromium; gives the page's title once it has one. */
   async titleOf(url: string, milliseconds = 60_000): Promise<string> {
     this.#browser ??= await launchChromium();
@@ -186,6 +193,13 @@ export class Project {
     if (!isKept) await rm(this.folder, { recursive: true, force: true });
   }
 }
+
+/** The number that a program's `--version` has. */
+export async function versionOf(program: string): Promise<string> {
+  return /[\d.]{3,}/.exec(await run(root, program, ["--version"]))?.[0] ?? "";
+}
+
+export const chromiumVersion = (): Promise<string> => versionOf(process.env.CHROME ?? "/usr/bin/chromium");
 
 /** Tools are to keep to the project, and to ask nobody. */
 function quiet(folder: string): NodeJS.ProcessEnv {

@@ -8,6 +8,15 @@ const built = { "page.js": program.page, "print.js": program.esm };
 const shell = '<!doctype html><title></title><script type="module" src="page.js"></script>';
 const classic = '<!doctype html><title></title><script src="page.js"></script>';
 
+/** The page's program, which also says whether the spare came in place of the file. */
+const pageWithFile = program.page.replace(
+  "answer().then((text) => { document.title = text; }",
+  `answer().then((text) => {
+  const isSpare = performance.getEntriesByType("resource").some(({ name }) => name.includes("spare"));
+  document.title = isSpare ? "the spare was loaded" : text;
+}`,
+);
+
 /** A page that imports nothing but "chatwire": for tools that know no `exports`. */
 const alone = `
 import { Chatwire } from "chatwire";
@@ -24,6 +33,18 @@ const opens =
     await project.run(command, args);
     await project.write({ "out/index.html": text });
     return project.open("out");
+  };
+
+/** The same, with the file copied to where the scripts look for it: the page at /app/, and the file at /wasm/. */
+const opensWithFile =
+  (command: string, args: string[]) =>
+  async (project: Project): Promise<string> => {
+    await project.write({ "page.js": pageWithFile });
+    await project.run(command, args);
+    await project.run("sh", ["-c", "mkdir -p site/wasm && cp -r out site/app"]);
+    await project.run("cp", ["node_modules/chatwire/dist/wasm/chatwire.wasm", "site/wasm"]);
+    await project.write({ "site/app/index.html": shell });
+    return project.open("site", "/", "app/");
   };
 
 /** Builds into out/, and runs a file of it in Node. */
@@ -56,6 +77,19 @@ const vite = (major: string): Setup => ({
       const port = nextPort();
       return project.serving(
         ["vite", "--port", String(port), "--strictPort", "--host", "127.0.0.1"],
+        `http://127.0.0.1:${port}/`,
+        (url) => project.titleOf(url),
+      );
+    },
+    // What `chatwire doctor` and the error of a file that is missing tell people to write.
+    "dev, with chatwire in optimizeDeps.exclude": async (project) => {
+      await project.write({
+        "excluded.config.js": `export default { optimizeDeps: { exclude: ["chatwire"] } };`,
+        "page.js": pageWithFile,
+      });
+      const port = nextPort();
+      return project.serving(
+        ["vite", "-c", "excluded.config.js", "--port", String(port), "--strictPort", "--host", "127.0.0.1"],
         `http://127.0.0.1:${port}/`,
         (url) => project.titleOf(url),
       );
@@ -132,7 +166,17 @@ export const bundlers: Setup[] = [
     name: "Rollup",
     packages: { rollup: "latest", "@rollup/plugin-node-resolve": "latest" },
     files: { ...built, "rollup.config.js": rollup },
-    tries: { page: opens("rollup", ["-c"]), Node: prints("rollup", ["-c"]) },
+    tries: {
+      page: opens("rollup", ["-c"]),
+      Node: prints("rollup", ["-c"]),
+      "page, the file copied": opensWithFile("rollup", ["-c"]),
+      "Node, external": prints("rollup", [
+        "print.js",
+        "--dir=out",
+        "--format=es",
+        "--external=chatwire,chatwire/emulator",
+      ]),
+    },
   },
   {
     name: "Rolldown",
@@ -149,6 +193,21 @@ export const bundlers: Setup[] = [
     files: built,
     tries: {
       "esm, splitting": opens("esbuild", ["page.js", "--bundle", "--format=esm", "--splitting", "--outdir=out"]),
+      "esm, splitting, the file copied": opensWithFile("esbuild", [
+        "page.js",
+        "--bundle",
+        "--format=esm",
+        "--splitting",
+        "--outdir=out",
+      ]),
+      "Node, esm, --external:chatwire": prints("esbuild", [
+        "print.js",
+        "--bundle",
+        "--platform=node",
+        "--format=esm",
+        "--external:chatwire",
+        "--outfile=out/print.js",
+      ]),
       "esm, one file": opens("esbuild", ["page.js", "--bundle", "--format=esm", "--outfile=out/page.js"]),
       iife: opens("esbuild", ["page.js", "--bundle", "--format=iife", "--outfile=out/page.js"], classic),
       "Node, esm": prints("esbuild", [

@@ -3,14 +3,19 @@ import { join } from "node:path";
 import puppeteer from "puppeteer-core";
 import { launchChromium } from "../../chromium.ts";
 import { inChromium, inFirefox, type Open, type PageCase, pageCases, titleOf } from "../../package/pages.ts";
-import { OK, type Setup } from "../setup.ts";
+import { chromiumVersion, OK, type Setup, versionOf } from "../setup.ts";
+
+const firefox = process.env.FIREFOX ?? "/usr/bin/firefox-esr";
+const versions: Record<string, () => Promise<string>> = {
+  Chromium: chromiumVersion,
+  Firefox: () => versionOf(firefox),
+};
 
 /** Each browser is launched once. Both end with the process. */
 const browsers: Record<string, () => Promise<Open>> = {
   Chromium: async () => inChromium(await launchChromium()),
   Firefox: async () => {
-    const executablePath = process.env.FIREFOX ?? "/usr/bin/firefox-esr";
-    return inFirefox(await puppeteer.launch({ browser: "firefox", executablePath, headless: true }));
+    return inFirefox(await puppeteer.launch({ browser: "firefox", executablePath: firefox, headless: true }));
   },
 };
 
@@ -21,6 +26,7 @@ export const pages: Setup[] = Object.entries(browsers).map(([name, launch]) => {
   let opening: Promise<Open> | undefined;
   return {
     name: `A page in ${name}`,
+    version: versions[name],
     tries: Object.fromEntries(
       pageCases.map((page) => [
         page.name,

@@ -1,4 +1,5 @@
 /** Runners of tests and TypeScript, and other ways to install. */
+import { JEST_SETUP } from "../../../dist/doctor.js";
 import { OK, type Project, program, type Setup } from "../setup.ts";
 
 const body = program.esm.replace("answer().then(console.log);", "");
@@ -69,13 +70,12 @@ export const runners: Setup[] = [
       "stream.test.js": jest,
       "jest.config.js": `module.exports = { testEnvironment: "jsdom", testEnvironmentOptions: { customExportConditions: ["node", "node-addons"] },
         setupFiles: ["./web.js"] };`,
-      "web.js": `Object.assign(globalThis, require("node:util"), require("node:stream/web"), { performance });
-        for (const name of ["fetch", "Response", "Request", "Headers", "WebAssembly"]) globalThis[name] ??= process.getBuiltinModule("node:vm").runInThisContext(name);`,
+      "web.js": JEST_SETUP,
     },
     manifest: { type: "commonjs" },
     tries: { "with a line": passes("jest", []) },
     recipe:
-      '`testEnvironmentOptions: { customExportConditions: ["node", "node-addons"] }`, and Node\'s `fetch` and streams put into jsdom by `setupFiles`',
+      '`testEnvironmentOptions: { customExportConditions: ["node", "node-addons"] }`, and Node\'s `fetch` and streams put into jsdom by `setupFiles`: `npx chatwire doctor` prints the file',
   },
   {
     name: "ts-node",
@@ -163,6 +163,7 @@ export const runners: Setup[] = [
   },
   {
     name: "pnpm",
+    version: (project) => project.says("npx", ["--yes", "pnpm@latest", "--version"]),
     packages: {},
     files: { "stream.js": program.esm },
     install: (project) => project.run("npx", ["--yes", "pnpm@latest", "install", "--prefer-offline"]),
@@ -170,6 +171,7 @@ export const runners: Setup[] = [
   },
   {
     name: "Yarn PnP",
+    version: (project) => project.says("npx", ["--yes", "--package=@yarnpkg/cli-dist", "yarn", "--version"]),
     files: { "stream.js": program.esm, "yarn.lock": "" },
     install: (project) =>
       project.run("npx", ["--yes", "--package=@yarnpkg/cli-dist", "yarn", "install"], {

@@ -1,6 +1,6 @@
 /** Runtimes that need no bundler, or bring their own. */
 import { chromium } from "playwright-core";
-import { nextPort, type Project, program, type Setup } from "../setup.ts";
+import { chromiumVersion, nextPort, type Project, program, type Setup } from "../setup.ts";
 import { hermes } from "./hermes.ts";
 
 /** The program as a module that gives what it would print. */
@@ -195,6 +195,7 @@ export const runtimes: Setup[] = [
   },
   {
     name: "Workers in Chromium",
+    version: chromiumVersion,
     packages: { vite: "8" },
     files: workers,
     tries: Object.fromEntries(
@@ -214,6 +215,7 @@ export const runtimes: Setup[] = [
   },
   {
     name: "MV3 extension in Chromium",
+    version: chromiumVersion,
     packages: { esbuild: "latest" },
     files: {
       "source.js": `import { said } from "./answer.js"; globalThis.said = said;`,
