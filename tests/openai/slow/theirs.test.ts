@@ -31,12 +31,13 @@ function reasonAgainst(text: string): string | undefined {
   return missing && `it needs ${missing}`;
 }
 
-const examples: { path: string; name: string; reason: string | undefined }[] = [];
+const examples: { path: string; name: string; azure: boolean; reason: string | undefined }[] = [];
 if (folder) {
   for (const path of (await readdir(folder, { recursive: true })).sort()) {
     if (!path.endsWith(".ts") || path.includes("node_modules")) continue;
-    const reason = reasonAgainst(await readFile(join(folder, path), "utf8"));
-    examples.push({ path, name: path.replace(/\.ts$/, ""), reason });
+    const text = await readFile(join(folder, path), "utf8");
+    const azure = text.includes("AzureOpenAI");
+    examples.push({ path, name: path.replace(/\.ts$/, ""), azure, reason: reasonAgainst(text) });
   }
 }
 const run = examples.filter(({ reason }) => reason === undefined);
@@ -63,15 +64,19 @@ describe("the examples of openai", {
   });
   after(() => rm(copies, { recursive: true, force: true }));
 
-  for (const { name, reason } of examples) {
+  for (const { name, azure, reason } of examples) {
     it(`${name} prints the same`, { timeout: 120_000, skip: reason ?? false }, async () => {
       const [theirs = "", ours] = await Promise.all(
-        ["openai", "chatwire"].map((part) => outputOf([room, join(copies, part, `${name}.mjs`)])),
+        ["openai", "chatwire"].map((part) => outputOf([room, join(copies, part, `${name}.mjs`)], { azure })),
       );
       assert.match(theirs, /^exit 0$/m);
       assert.equal(ours, theirs);
     });
   }
+
+  it("are the nineteen of chat at least", () => {
+    assert.ok(run.length >= 19, `${folder} has only ${run.length} examples of chat`);
+  });
 
   it("the compiler says the same of both", { timeout: 120_000, skip: run.length === 0 }, async () => {
     const said: string[] = [];
