@@ -1,9 +1,8 @@
 /** The list of kept conversations. */
 import { at, button, create } from "../page/dom.ts";
+import { date } from "../page/numbers.ts";
 import { type Conversation, titleOf } from "./conversation.ts";
 import type { Talk } from "./talk.ts";
-
-const dates = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
 
 /** Lets the visitor go from one conversation to another. */
 export function offerConversations(talk: Talk): void {
@@ -28,7 +27,7 @@ export function offerConversations(talk: Talk): void {
   function itemOf(conversation: Conversation): HTMLLIElement {
     const item = create("li");
     const words = titleOf(conversation);
-    const show = button(`${words}, ${dates.format(conversation.updatedAt)}`, "chip", () => {
+    const show = button(`${words}, ${date(conversation.updatedAt)}`, "chip", () => {
       dialog.close();
       talk.show(conversation);
     });

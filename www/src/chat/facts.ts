@@ -1,9 +1,7 @@
 /** The row of facts below an answer: how it ended, what was put right, what it took and cost. */
 import { create } from "../page/dom.ts";
+import { number, usd } from "../page/numbers.ts";
 import type { Result } from "./conversation.ts";
-
-const number = new Intl.NumberFormat("en");
-const dollars = new Intl.NumberFormat("en", { style: "currency", currency: "USD", maximumSignificantDigits: 3 });
 
 /** One fact; `tone` colours it. */
 export interface Fact {
@@ -12,10 +10,8 @@ export interface Fact {
   title?: string;
 }
 
-const milliseconds = (ms: number): string => `${number.format(Math.round(ms))} ms`;
-export const plural = (count: number, noun: string): string =>
-  `${number.format(count)} ${noun}${count === 1 ? "" : "s"}`;
-export const usd = (cost: number): string => dollars.format(cost);
+const milliseconds = (ms: number): string => `${number(Math.round(ms))} ms`;
+export const plural = (count: number, noun: string): string => `${number(count)} ${noun}${count === 1 ? "" : "s"}`;
 
 /** The facts of an answer, which may have taken several requests when tools were called. */
 export function factsOf(results: readonly Result[]): Fact[] {
@@ -35,7 +31,7 @@ export function factsOf(results: readonly Result[]): Fact[] {
   if (firstToken !== null) facts.push({ text: `first token ${milliseconds(firstToken)}`, tone: "plain" });
   if (firstSentence !== null) facts.push({ text: `first sentence ${milliseconds(firstSentence)}`, tone: "plain" });
   const speed = last.timing.tokensPerSecond;
-  if (speed) facts.push({ text: `${number.format(Math.round(speed))} tokens/s`, tone: "plain" });
+  if (speed) facts.push({ text: `${number(Math.round(speed))} tokens/s`, tone: "plain" });
   return [...facts, ...bill(results)];
 }
 
@@ -62,11 +58,11 @@ function bill(results: readonly Result[]): Fact[] {
   const title = isEstimate ? "An estimate: the server had not said yet." : "As the server counts.";
   const facts: Fact[] = [
     {
-      text: `${mark}${number.format(prompt)} in${cached ? ` (${number.format(cached)} cached)` : ""}`,
+      text: `${mark}${number(prompt)} in${cached ? ` (${number(cached)} cached)` : ""}`,
       tone: "plain",
       title,
     },
-    { text: `${mark}${number.format(sum((usage) => usage.completion_tokens))} out`, tone: "plain", title },
+    { text: `${mark}${number(sum((usage) => usage.completion_tokens))} out`, tone: "plain", title },
   ];
   const costs = results.flatMap(({ cost }) => cost ?? []);
   if (costs.length === results.length) {

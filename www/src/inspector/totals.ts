@@ -1,12 +1,10 @@
 /** The totals of this visit's calls. */
 import type { UsageTotals } from "chatwire";
-import { usd } from "../chat/facts.ts";
 import { create } from "../page/dom.ts";
+import { number, usd } from "../page/numbers.ts";
 
 /** Electron's standard plan, as its page has it. */
 export const PLAN = { requestsPerMinute: 10, concurrent: 3 };
-
-const number = new Intl.NumberFormat("en");
 
 /** Names and values, the four that matter most first. */
 export function totalsOf(usages: readonly UsageTotals[], recent: number): [name: string, value: string][] {
@@ -16,16 +14,16 @@ export function totalsOf(usages: readonly UsageTotals[], recent: number): [name:
   const completion = sum((usage) => usage.completion_tokens);
   const isKnown = usages.every(({ cost }) => cost !== null);
   return [
-    ["tokens", number.format(prompt + completion)],
+    ["tokens", number(prompt + completion)],
     ["cached", prompt > 0 ? `${Math.round((100 * cached) / prompt)} %` : "0 %"],
     ["cost", isKnown ? usd(sum((usage) => usage.cost ?? 0)) : "not known"],
     ["plan / min", `${recent} of ${PLAN.requestsPerMinute}`],
-    ["requests", number.format(sum((usage) => usage.requests))],
-    ["tokens in", number.format(prompt)],
-    ["tokens out", number.format(completion)],
+    ["requests", number(sum((usage) => usage.requests))],
+    ["tokens in", number(prompt)],
+    ["tokens out", number(completion)],
     ["saved by the cache", usd(sum((usage) => usage.saved))],
-    ["estimated", number.format(sum((usage) => usage.estimated))],
-    ["not counted", number.format(sum((usage) => usage.uncounted))],
+    ["estimated", number(sum((usage) => usage.estimated))],
+    ["not counted", number(sum((usage) => usage.uncounted))],
   ];
 }
 
