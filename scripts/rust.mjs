@@ -1,5 +1,6 @@
 /**
- * `npm run test:rust`: the examples in Rust compile, each with its own lock file, and the worker runs in workerd. Apart from `npm test`,
+ * `npm run test:rust`: the examples in Rust compile, each with its own lock file, the crate's documentation and each of its features have
+ * no warnings, and the worker runs in workerd. Apart from `npm test`,
  * which compiles the page alone, because the worker and the frameworks need some four hundred crates, which take minutes the first time.
  */
 import { join } from "node:path";
@@ -16,6 +17,16 @@ for (const [folder, built] of [
 ]) {
   say(`compiling ${folder}`);
   await run("cargo", [...wasm, join(target, built)], { cwd: join(root, folder) });
+}
+
+say("the documentation of the crate, and its features, without warnings");
+const onWasm = ["--target", "wasm32-unknown-unknown"];
+for (const where of [[], onWasm]) {
+  await run("cargo", ["doc", "--quiet", "--no-deps", ...where], { env: { RUSTDOCFLAGS: "-Dwarnings" } });
+  for (const features of [[], ["--features", "npm"], ["--features", "client"]]) {
+    const command = ["clippy", "--quiet", "--no-default-features", ...features, ...where, "--", "-Dwarnings"];
+    await run("cargo", command);
+  }
 }
 
 say("running the worker in workerd");
