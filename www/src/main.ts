@@ -43,7 +43,11 @@ function isAwaited(): boolean {
   }
 }
 
-// On a touch screen, focus would put a keyboard over half of the page.
-if (matchMedia("(hover: hover)").matches) at("message").focus({ preventScroll: true });
+// On a touch screen, focus would put a keyboard over half of the page. To focus is to lay the page out, which its first frame does.
+if (matchMedia("(hover: hover)").matches) {
+  requestAnimationFrame(() => {
+    if (document.activeElement === document.body) at("message").focus({ preventScroll: true });
+  });
+}
 if (isAwaited()) void load().catch(() => {});
 else whenIdle(() => load().catch(() => {}));

@@ -1,6 +1,6 @@
 /** An element whose content follows a growing Markdown text. Notices can stand between its blocks. */
 import { create } from "../page/dom.ts";
-import { idle } from "../page/idle.ts";
+import { idle, nextTask } from "../page/idle.ts";
 import { Painter } from "../page/paint.ts";
 import type { Block, Blocks } from "./render.ts";
 
@@ -131,9 +131,16 @@ let loading: Promise<Renderer> | undefined;
 
 /** Fetches what renders. The page does so when it is idle; an answer that comes before is shown as it was written. */
 export async function loadRenderer(): Promise<Renderer> {
-  loading ??= import("./render.ts");
+  loading ??= fetched();
   renderer = await loading;
   return renderer;
+}
+
+/** The parser is what takes longest to start: it has a task of its own. */
+async function fetched(): Promise<Renderer> {
+  await import("marked");
+  await nextTask();
+  return import("./render.ts");
 }
 
 /** Code that has run once is compiled: the first words of an answer need not wait for that. Each block has its own task. */
@@ -141,6 +148,8 @@ export async function warmUpRenderer(): Promise<void> {
   const { Blocks, show } = await loadRenderer();
   for (const sample of SAMPLES) {
     await idle();
-    for (const block of new Blocks().update(sample, true)) show(block, create("div"), true, 1);
+    const blocks = new Blocks().update(sample, true);
+    await idle();
+    for (const block of blocks) show(block, create("div"), true, 1);
   }
 }

