@@ -13,7 +13,7 @@ export function wrong(problem: string): never {
   throw new ChatwireError(`${NOT_VALID}${problem}.`);
 }
 
-/** What a check said, for a value that was sent and is no option. */
+/** The message of a failed check, without its words about options: for a value that a request has. */
 export function problemIn(error: unknown): string {
   return (error as Error).message.replace(NOT_VALID, "");
 }

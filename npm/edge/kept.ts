@@ -53,7 +53,7 @@ const CHOSEN_ID = /^[\w-]{16,128}$/;
 /** An id that the platform gave. */
 const GIVEN_ID = /^[\da-f]{64}$/;
 
-/** What objects answer with; the platform's own words are other texts. */
+/** The content types of the answers of streams' objects. The platform's own errors have others. */
 const OWN = /^(?:text\/event-stream|application\/(?:[\w.-]+\+)?json)\b/i;
 
 /**

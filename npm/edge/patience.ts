@@ -7,7 +7,7 @@
 const PATIENCE = 30_000;
 
 /**
- * What a function of the owner gives.
+ * Calls a function of the gateway's owner, and gives its result.
  * @throws {DOMException} a `TimeoutError`, it took longer than 30 seconds; and what the function throws
  */
 export async function ofOwner<T>(work: () => T | PromiseLike<T>): Promise<T> {

@@ -9,11 +9,11 @@ type Schema = Record<string, unknown>;
 /** Keywords that say something to readers, and nothing about a value. */
 const ANNOTATIONS = ["$comment", "default", "description", "examples", "readOnly", "title", "writeOnly"];
 const DEFINITIONS = ["$defs", "definitions"];
-/** What may stand beside a reference, or beside the only member of `allOf`. */
+/** The keywords that may stand beside a reference, or beside the only member of `allOf`. */
 const BESIDE = new Set([...ANNOTATIONS, ...DEFINITIONS, "$id", "$schema"]);
 /** Keywords that make a schema without a type one of an object. */
 const OF_OBJECTS = ["additionalProperties", "properties", "required"];
-/** What an object may have that is joined with another. */
+/** The keywords of an object schema that can be joined with another. */
 const JOINED = new Set([...BESIDE, ...OF_OBJECTS, "type"]);
 /** Keywords that structured outputs refuse. */
 const REFUSED = [

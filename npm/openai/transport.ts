@@ -115,7 +115,7 @@ export class Transport {
     if (!prepare) return rejecting(() => begin(options));
     // Within an object, because the call is a promise itself.
     const begun = prepare(options).then(() => ({ call: rejecting(() => begin(options)) }));
-    // Whoever awaits the call hears of it.
+    // The caller hears of a rejection through the call; where nobody awaits the call, the rejection is not unhandled.
     begun.catch(() => {});
     return new APIPromise<T>({
       response: async () => (await begun).call.asResponse(),

@@ -14,7 +14,7 @@ export interface Zod3Type<Output = unknown> {
 
 type Schema = Record<string, unknown>;
 
-/** What a schema is made of. Which members there are depends on `typeName`. */
+/** The definition (`_def`) of a zod 3 schema. Its members depend on `typeName`. */
 interface Def {
   typeName: string;
   description?: string;

@@ -401,7 +401,7 @@ test("a_number_as_timeout_is_for_the_headers_of_each_attempt_and_the_error_names
 
 test("a_timer_that_is_early_is_the_end_of_total_and_no_reason_to_ask_again", async () => {
   const { setTimeout: real } = globalThis;
-  // What a busy event loop does: its timers count from a time that has passed already.
+  // In a busy event loop, timers count from a time that has passed already.
   const early = (act: () => void, ms = 0) => real(act, ms > 50 ? ms - 40 : ms);
   Object.assign(globalThis, { setTimeout: early });
   try {

@@ -40,7 +40,7 @@ async function told() {
 }
 `;
 
-/** What a program says last, where that is JSON. */
+/** The JSON that a program prints last. */
 const said = (output: string) => JSON.parse(output.trim().split("\n").at(-1) ?? "");
 
 /** One call was measured: its times once, and its tokens. */

@@ -30,7 +30,7 @@ export async function outputOf(args: string[], settings: { azure?: boolean } = {
     ...process.env,
     OPENAI_API_KEY: "sk-example",
     OPENAI_BASE_URL: `http://127.0.0.1:${port}/v1`,
-    // What the examples of openai want to be told.
+    // The variables of the environment that the examples of openai read.
     OPENAI_EXAMPLE_AUTH_TOKEN: "a-secret-of-the-application-for-no-one",
     AZURE_OPENAI_ENDPOINT: `http://127.0.0.1:${port}`,
     AZURE_OPENAI_DEPLOYMENT: "gpt-4o",
@@ -55,7 +55,7 @@ export async function outputOf(args: string[], settings: { azure?: boolean } = {
   );
 }
 
-/** What the compiler says of a folder with a tsconfig.json. */
+/** The output of the compiler for a folder with a tsconfig.json. */
 export async function compilerOn(folder: string): Promise<string> {
   const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
   const child = spawn(process.execPath, [tsc, "-p", folder, "--noEmit"], { cwd: root });

@@ -14,7 +14,7 @@ export const app = {
     app.isListening = true;
     (started ?? _host)();
   },
-  /** What the app answers to this body. */
+  /** The app's answer to a request with this body. */
   ask(body) {
     const { readable, writable } = new TransformStream();
     const writer = writable.getWriter();
