@@ -192,6 +192,52 @@ fn every_hole_has_to_be_what_it_was() {
 }
 
 #[test]
+fn counts_of_a_usage_that_changes_are_read_as_the_slow_path_reads_them() {
+    let event = |usage: &str| {
+        format!("data: {{\"usage\":{{{usage}}},\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"a\"}}}}]}}\n\n")
+    };
+    let shapes: [&[&str]; 4] = [
+        &["prompt_tokens", "completion_tokens", "total_tokens"],
+        &["prompt_tokens", "input_tokens"],
+        &["input_tokens", "output_tokens"],
+        &["prompt_tokens", "completion_tokens", "cost"],
+    ];
+    let odd = [
+        "0",
+        "007",
+        "-1",
+        "1.5",
+        "1e3",
+        "123456789012345",
+        "1234567890123456",
+        "99999999999999999999",
+        "\"5\"",
+        "null",
+        "1 ",
+        " 1",
+        "",
+        "4x",
+    ];
+    for (names, odd) in shapes.iter().flat_map(|names| odd.map(|odd| (names, odd))) {
+        for which in 0..names.len() {
+            let stream: String = (1..8)
+                .map(|at| {
+                    let member = |(number, name): (usize, &&str)| match (at, number == which) {
+                        (4 | 6, true) => format!("\"{name}\":{odd}"),
+                        _ => format!("\"{name}\":{at}"),
+                    };
+                    event(&names.iter().enumerate().map(member).collect::<Vec<_>>().join(","))
+                })
+                .chain(["data: [DONE]\n\n".to_owned()])
+                .collect();
+            for size in [7, 100, stream.len()] {
+                agree(stream.as_bytes(), size);
+            }
+        }
+    }
+}
+
+#[test]
 fn what_has_an_effect_each_time_is_not_predicted() {
     for members in [
         r#""delta":{"content":"a","refusal":"no"}"#,

@@ -175,10 +175,10 @@ impl Answer {
             progress |= self.take_choice(choice, index, ledger)?;
         }
         match (chunk.usage, chunk.vendor_usage) {
-            (Some(usage), _) => self.take_usage(usage, ledger)?,
+            (Some(usage), _) => self.take_usage(usage, false, ledger)?,
             (None, Some(usage)) => {
                 ledger.repair(0, Repair::UsageMisplaced)?;
-                self.take_usage(usage, ledger)?;
+                self.take_usage(usage, false, ledger)?;
             }
             (None, None) => {}
         }
@@ -261,19 +261,19 @@ impl Answer {
         let progress = self.choices[at].take(choice, ledger)?;
         if let Some(usage) = choice.usage {
             ledger.repair(0, Repair::UsageMisplaced)?;
-            self.take_usage(usage, ledger)?;
+            self.take_usage(usage, false, ledger)?;
         }
         Ok(progress)
     }
 
-    /// Takes what the server counted so far. The last count stands.
-    pub(super) fn take_usage(&mut self, usage: &[u8], ledger: &mut Ledger) -> Taken {
+    /// Takes what the server counted so far. The last count stands. `is_known`: only counts differ from the usage before.
+    pub(super) fn take_usage(&mut self, usage: &[u8], is_known: bool, ledger: &mut Ledger) -> Taken {
         // Nothing but zeros after a count counts nothing.
         let is_nothing = || self.usage.is_some() && !usage.iter().any(|byte| matches!(byte, b'1'..=b'9'));
         if usage.first() != Some(&b'{') || is_nothing() {
             return Ok(());
         }
-        if is_renamed(usage) {
+        if !is_known && is_renamed(usage) {
             ledger.repair(0, Repair::UsageRenamed)?;
         }
         let is_news = ledger.output.wants_events() && self.usage.as_deref() != Some(usage);

@@ -131,7 +131,7 @@ impl Intake {
         };
         let progress = choice.go_on(event.part, event.text, ledger)?;
         if let Some(usage) = event.usage {
-            self.answer.take_usage(usage, ledger)?;
+            self.answer.take_usage(usage, event.has_known_usage, ledger)?;
         }
         if progress {
             self.clock.progress(now);

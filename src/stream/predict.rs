@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use super::scan::{Chunk, Field};
 use super::tool_calls::lone_arguments;
-use crate::json::{Kind, Reader, Str, Writer, string_body};
+use crate::json::{Reader, Str, Writer, string_body};
 use crate::text::as_text;
 
 /// Which part of the choice goes on.
@@ -27,8 +27,10 @@ pub(super) enum LivePart {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
     Live,
-    /// Part of the usage, or all of it.
+    /// All of the usage.
     Usage,
+    /// A count in the usage.
+    Count,
     Nothing,
 }
 
@@ -43,9 +45,9 @@ struct Hole {
 /// The members that may become holes: id, created, obfuscation, usage.
 const MEMBERS: usize = 4;
 const USAGE: usize = 3;
-/// A usage of more numbers than this is one hole.
-const MAX_NUMBERS: usize = 4;
-const MAX_HOLES: usize = MEMBERS + MAX_NUMBERS;
+/// A usage of more counts than this is one hole.
+const MAX_COUNTS: usize = 4;
+const MAX_HOLES: usize = MEMBERS + MAX_COUNTS;
 
 /// How many events must have been as predicted before the host is told the template: one that serves once is no gain to it.
 const TOLD_AFTER: u8 = 2;
@@ -78,6 +80,8 @@ pub(super) struct Predicted<'a> {
     pub(super) part: LivePart,
     pub(super) text: Str<'a>,
     pub(super) usage: Option<&'a [u8]>,
+    /// The usage is the one before with other counts: its names are known to be right.
+    pub(super) has_known_usage: bool,
     /// The JSON values in the holes.
     values: [&'a [u8]; MAX_HOLES],
 }
@@ -107,16 +111,17 @@ impl Template {
             if !*changes || now.is_empty() {
                 continue;
             }
-            let numbers = if *role == Role::Usage {
-                numbers(event, &now)
+            let counts = if *role == Role::Usage {
+                counts(event, &now)
             } else {
                 None
             };
-            for place in numbers.unwrap_or_else(|| vec![now]) {
+            let (role, places) = counts.map_or_else(|| (*role, vec![now]), |places| (Role::Count, places));
+            for place in places {
                 let after = self.holes.iter().position(|other| other.place.start > place.start);
                 let hole = Hole {
                     place,
-                    role: *role,
+                    role,
                     is_string: *is_string,
                 };
                 self.holes.insert(after.unwrap_or(self.holes.len()), hole);
@@ -153,6 +158,7 @@ impl Template {
             part: self.part?,
             text: Str::default(),
             usage: None,
+            has_known_usage: false,
             values: [&[]; MAX_HOLES],
         };
         let mut from = span.start;
@@ -171,8 +177,11 @@ impl Template {
                 *kept = rest.get(at - 1..=at + text.raw.len())?;
                 text.raw.len()
             } else {
-                let value = value_like(*self.bytes.get(hole.place.start)?, here)?;
-                if hole.role == Role::Usage {
+                let value = match hole.role {
+                    Role::Usage => object(here)?,
+                    _ => digits(here)?,
+                };
+                if hole.role != Role::Nothing {
                     let start = usage.map_or(at + whole_usage.start - hole.place.start, |usage| usage.start);
                     usage = Some(start..at + value.len() + whole_usage.end - hole.place.end);
                 }
@@ -188,6 +197,7 @@ impl Template {
         found.length = at;
         found.data = rest.get(self.data.start - span.start..at - behind)?;
         found.usage = usage.and_then(|usage| rest.get(usage));
+        found.has_known_usage = self.holes.iter().any(|hole| hole.role == Role::Count);
         Some(found)
     }
 
@@ -249,35 +259,35 @@ fn word(bytes: &[u8], at: usize) -> Option<u128> {
     bytes.get(at..at + 16)?.try_into().ok().map(u128::from_ne_bytes)
 }
 
-/// Where the numbers lie in an object within `event`, if there is nothing else in it and they are few.
-fn numbers(event: &[u8], object: &Range<usize>) -> Option<Vec<Range<usize>>> {
+/// Where the counts lie in an object within `event`, if there is nothing else in it and they are few.
+fn counts(event: &[u8], object: &Range<usize>) -> Option<Vec<Range<usize>>> {
     let mut reader = Reader::new(event.get(object.clone())?);
     let mut places = Vec::new();
     let mut first = true;
     reader.object().ok()?;
     while reader.member(&mut first).ok()?.is_some() {
-        if reader.kind() != Ok(Kind::Number) || places.len() == MAX_NUMBERS {
+        let value = reader.value().ok()?;
+        if places.len() == MAX_COUNTS || digits(value) != Some(value) {
             return None;
         }
-        let length = reader.value().ok()?.len();
         let end = object.start + reader.at();
-        places.push(end - length..end);
+        places.push(end - value.len()..end);
     }
     Some(places).filter(|places| !places.is_empty())
 }
 
-/// The value at the start of `bytes`, if it is an object or a number as the one that starts with `first` was.
-fn value_like(first: u8, bytes: &[u8]) -> Option<&[u8]> {
-    if (first == b'{') != (bytes.first()? == &b'{') {
-        return None;
-    }
-    let mut reader = Reader::new(bytes);
-    match reader.kind() {
-        Ok(Kind::Object | Kind::Number) => {}
-        _ => return None,
-    }
-    let value = reader.value().ok()?;
-    (value.len() == reader.at()).then_some(value)
+/// The count at the start of `bytes`: digits alone, so few that they are a number that any reader can hold.
+fn digits(bytes: &[u8]) -> Option<&[u8]> {
+    let length = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let is_number = length == 1 || length < 16 && *bytes.first()? != b'0';
+    let is_whole = matches!(bytes.get(length), None | Some(b',' | b'}' | b' '));
+    bytes.get(..length).filter(|_| length > 0 && is_number && is_whole)
+}
+
+/// The object at the start of `bytes`.
+fn object(bytes: &[u8]) -> Option<&[u8]> {
+    let value = Reader::new(bytes).value().ok()?;
+    bytes.starts_with(b"{").then_some(value)
 }
 
 /// The one string of a chunk that goes on, if all the rest of it has no effect when it is taken again.
@@ -342,7 +352,7 @@ impl Marks {
         let (part, live) = live_string(chunk)?;
         let text = |field: Field<'_>| field.text().map(|text| Address::of(text.raw));
         // Only the first that is no zero counts.
-        let is_time = |created: &&[u8]| matches!(created.first(), Some(b'1'..=b'9'));
+        let is_time = |created: &&[u8]| digits(created) == Some(created) && *created != b"0";
         let is_object = |usage: &&[u8]| usage.first() == Some(&b'{');
         Some(Marks {
             choice,
