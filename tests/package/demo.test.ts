@@ -10,7 +10,7 @@ import { installed, project } from "./packed.ts";
 
 /** The files that are fetched once the page is idle, or when they are asked for. */
 const LAZY =
-  /\/(?:app|page\.worker|store|on-demand|spare|render|marked\.esm|openai|server|emulator|gateway-in-page|highlight|trouble|race|cost|code|exchange|advice|settings-dialog)-[\w-]+\.js$/;
+  /\/(?:app|page\.worker|store|on-demand|render|marked\.esm|openai|server|emulator|gateway-in-page|highlight|trouble|race|cost|code|program|colours|tools|exchange|advice|settings-dialog)-[\w-]+\.js$/;
 
 /** Bytes, after gzip, that the first view may have with the engine, which has three quarters of them. */
 const FIRST_VIEW = 150_000;

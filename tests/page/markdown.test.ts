@@ -99,6 +99,53 @@ describe("blocks", () => {
     assert.ok(read < 4 * text.length, `${read} characters of ${text.length} were read`);
   });
 
+  it("are parsed once, too, in a paragraph without an end", (context) => {
+    let read = 0;
+    const { lex } = Lexer.prototype;
+    context.mock.method(Lexer.prototype, "lex", function (this: Lexer, text: string) {
+      read += text.length;
+      return lex.call(this, text);
+    });
+    const sentences = Array.from({ length: 600 }, (_, i) => `Sentence ${i} has **bold** words, snake_case and 2 * 3. `);
+    const blocks = new Blocks();
+    let text = "";
+    let updates = 0;
+    for (const sentence of sentences) {
+      text += sentence;
+      updates++;
+      blocks.update(text, true);
+    }
+    const shown = blocks.update(text, false);
+    assert.equal(shown.map(({ raw }) => raw).join(""), text);
+    assert.deepEqual(
+      shown.map(({ goesOn }) => goesOn ?? false),
+      shown.map((_, i) => i < shown.length - 1),
+    );
+    assert.ok(shown.every(({ token }) => token?.type === "paragraph"));
+    // At most the end of the paragraph, twice: as it is, and closed for show.
+    assert.ok(read < 9000 * updates, `${read} characters were read in ${updates} updates`);
+    assert.deepEqual(
+      all(text).map(({ raw }) => raw),
+      shown.map(({ raw }) => raw),
+    );
+  });
+
+  it("stay whole where a mark may still find its partner", () => {
+    for (const mark of ["*", "[", "`", "_", "~~", "<"]) {
+      const text = `${mark}start ${"word ".repeat(1200)}end`;
+      assert.deepEqual([...new Set(all(text).map(({ goesOn }) => goesOn))], [undefined], mark);
+    }
+  });
+
+  it("are Markdown before and after one that is too long to be parsed", () => {
+    const long = `*${"x".repeat(25_000)}`;
+    const blocks = all(`# One\n\n**two**\n\n${long}\n\n- three\n`);
+    assert.deepEqual(
+      blocks.map(({ token }) => token?.type),
+      ["heading", "paragraph", undefined, "list"],
+    );
+  });
+
   it("keep what they are", () => {
     assert.deepEqual(types("para\n\n- [x] a\n- [ ] b\n\n3. c"), ["paragraph", "list", "list"]);
   });
@@ -174,6 +221,23 @@ describe("an answer", { timeout: 600_000 }, () => {
     await holds(async () => assert.equal((await read(words(page).locator("pre code"))).trim(), "let a = 1 < 2;"));
     await reads(words(page).locator(".code .bar span"), "js");
     await words(page).locator(".hljs-keyword").first().waitFor();
+  });
+
+  it("has a paragraph of any length as one paragraph, while it comes and after", async () => {
+    await say(page, "Write 3000 words [emulator: tps=2000]");
+    await lastAnswer(page).locator("p > span").nth(2).waitFor();
+    await done(page);
+    await counts(words(page).locator("p"), 1);
+    await holds(async () => assert.equal((await read(words(page))).split(/\s+/).length, 3000));
+  });
+
+  it("has links whose addresses come at its end", async () => {
+    await say(
+      page,
+      "Echo: See [the guide][g] first.\n\nAnd more words.\n\n[g]: https://example.org/guide [emulator: tps=40]",
+    );
+    await done(page);
+    await words(page).locator('a[href="https://example.org/guide"]').waitFor();
   });
 
   it("of 3 KB of quotation marks neither ends the page nor the chat", async () => {

@@ -132,13 +132,13 @@ describe("the experiments", { timeout: 600_000 }, () => {
     await page.waitForFunction(
       () => {
         const cells = [...document.querySelectorAll("#panel-race td")];
-        return cells.length === 15 && cells.every(({ textContent }) => /^\d+\.\d\d$/.test(textContent ?? ""));
+        return cells.length === 27 && cells.every(({ textContent }) => /^\d+\.\d\d$/.test(textContent ?? ""));
       },
       undefined,
       { timeout: 600_000 },
     );
-    await counts(cells, 15);
-    await counts(page.locator("#panel-race td strong"), 5);
+    await counts(cells, 27);
+    await counts(page.locator("#panel-race td strong"), 9);
   });
 
   it("tool: asks before it changes the page", async () => {

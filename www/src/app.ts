@@ -11,19 +11,23 @@ import { type QuestionSettings, Talk } from "./chat/talk.ts";
 import { sparkOf } from "./inspector/chart.ts";
 import { Inspector, type TabName } from "./inspector/inspector.ts";
 import { showRecorded } from "./inspector/recorded.ts";
-import { entries, totalsOf } from "./inspector/totals.ts";
+import { entries, type Held, totalsOf } from "./inspector/totals.ts";
 import { WireTab } from "./inspector/wire.ts";
 import { warmUpRenderer } from "./markdown/markdown.ts";
 import { at, button } from "./page/dom.ts";
 import { idle, nextTask } from "./page/idle.ts";
 import { warmUp } from "./sources/in-page.ts";
-import { type Connection, connect, fetchProviders, SOURCES, type Source } from "./sources/sources.ts";
+import { SOURCES, type Source } from "./sources/list.ts";
+import { type Connection, connect, fetchProviders } from "./sources/sources.ts";
 import { offerListening } from "./voice/listen.ts";
 import { canSpeak } from "./voice/speech.ts";
 import type { FirstView } from "./window/columns.ts";
 import { isExperiment, offerExperiments } from "./window/experiments.ts";
 
+const MINUTE = 60_000;
 const TOKEN_ITEM = "chatwire-access-token";
+/** Longer messages have the most height that their field may have: to measure them takes long. */
+const MOST_MEASURED = 20_000;
 
 const picker = at<HTMLSelectElement>("source");
 const model = at<HTMLInputElement>("model");
@@ -84,10 +88,11 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
 }
 
 function showCost(): void {
-  const recent = sent.filter((time) => time > Date.now() - 60_000).length;
+  sent = sent.filter((time) => time > Date.now() - MINUTE);
+  const recent = sent.length;
   const totals = totalsOf(usages(), recent);
   inspector.foot.replaceChildren(...entries(totals.slice(0, 4)));
-  if (isCostShown) void lazy.cost().then((tab) => tab.update(totals, recent));
+  if (isCostShown) void lazy.cost().then((tab) => tab.update(totals, recent, held));
 }
 
 function showProgram(): void {
@@ -107,8 +112,8 @@ async function saveRecording(): Promise<void> {
 async function openRecording(file: File): Promise<void> {
   const text = await file.text();
   await init();
-  wire.log.clear();
-  showRecorded(text, wire.log);
+  if (talk.isBusy()) return;
+  await showRecorded(text, wire.log);
   talk.replay(file.name, () => ChatStream.fromRecording(text));
 }
 
@@ -118,8 +123,10 @@ const settings = new Settings(() => connections.clear());
 let connections = new Map<Source, Connection>();
 /** The totals of earlier clients, when others have taken their place. */
 const spent: UsageTotals[] = [];
-/** When requests went out, in milliseconds since 1970. */
-const sent: number[] = [];
+/** When requests went out in the last minute, in milliseconds since 1970. */
+let sent: number[] = [];
+/** Why a request is held back, and until when, in milliseconds since 1970. */
+let held: Held | undefined;
 let current: Progress | undefined;
 /** How many characters the answer under way has. */
 let answered = 0;
@@ -137,16 +144,23 @@ function connectionTo(source: Source, isFresh: boolean): Connection {
   const known = connections.get(source);
   if (known && !isFresh) return known;
   if (known) spent.push(known.client.usage);
-  const access = { token: sessionStorage.getItem(TOKEN_ITEM), own: settings.own, hasLimits: settings.hasLimits };
+  const access = { token: accessToken(), own: settings.own, hasLimits: settings.hasLimits };
   const connection = connect(source, access, wire.log, {
     onRequest: (request) => {
       current?.hooks.onRequest(request);
       sent.push(Date.now());
+      held = undefined;
       showCost();
+      // The gauge forgets what is a minute old.
+      setTimeout(showCost, MINUTE + 10);
     },
     onResponse: (response) => current?.hooks.onResponse(response),
     onRetry: (retry) => current?.hooks.onRetry(retry),
-    onWait: (wait) => current?.hooks.onWait(wait),
+    onWait: (wait) => {
+      current?.hooks.onWait(wait);
+      held = { reason: wait.reason, until: Date.now() + wait.delay };
+      showCost();
+    },
     onResume: (resume) => current?.hooks.onResume(resume),
     onResumed: (resumed) => current?.hooks.onResumed(resumed),
   });
@@ -154,10 +168,22 @@ function connectionTo(source: Source, isFresh: boolean): Connection {
   return connection;
 }
 
+/** The server's access token of this visit. A browser that keeps nothing has it until the page is closed. */
+function accessToken(given?: string): string | null {
+  token = given ?? token;
+  try {
+    if (given) sessionStorage.setItem(TOKEN_ITEM, given);
+    return token ?? sessionStorage.getItem(TOKEN_ITEM);
+  } catch {
+    return token ?? null;
+  }
+}
+
+let token: string | undefined;
 let isPicked = false;
 
 async function offerSources(): Promise<void> {
-  const known = await fetchProviders(sessionStorage.getItem(TOKEN_ITEM)).catch(() => []);
+  const known = await fetchProviders(accessToken()).catch(() => []);
   const emulated = new Map(known.map(({ id, emulated }) => [id, emulated]));
   const groups = new Map<string, HTMLOptGroupElement>();
   const before = picker.value;
@@ -223,7 +249,7 @@ const talk = new Talk({
   asked: (asked) => {
     at("sheet-state").textContent = "answering …";
     const question = talk.conversation.turns.at(-1)?.question ?? "";
-    void import("./inspector/code.ts").then(({ programOf }) => {
+    void import("./inspector/program.ts").then(({ programOf }) => {
       program = programOf(chosen(), asked, question, voice.checked);
       showProgram();
     });
@@ -237,12 +263,13 @@ const talk = new Talk({
   },
   ended: (status) => {
     awaited.reached();
+    held = undefined;
     wire.log.ended(status);
     at("sheet-state").textContent = status;
     showCost();
   },
   useToken(token) {
-    sessionStorage.setItem(TOKEN_ITEM, token);
+    accessToken(token);
     connections = new Map();
     void offerSources();
   },
@@ -262,6 +289,7 @@ async function ask(text: string): Promise<void> {
 
 function offerUndo(what: string, undo?: () => void): void {
   const line = at("undo");
+  clearTimeout(undoTimer);
   line.replaceChildren(what);
   const clear = () => line.replaceChildren();
   if (undo) {
@@ -274,15 +302,20 @@ function offerUndo(what: string, undo?: () => void): void {
       }),
     );
   }
-  setTimeout(clear, 15_000);
+  undoTimer = setTimeout(clear, 15_000);
 }
+
+let undoTimer: ReturnType<typeof setTimeout> | undefined;
 
 // ---- Keyboard and buttons -------------------------------------------------------------------------------------------
 
 /** Lets the field grow with what is written, up to the height its style allows. */
 function fit(): void {
-  message.style.height = "auto";
-  message.style.height = `${message.scrollHeight}px`;
+  const isShort = message.value.length < MOST_MEASURED;
+  message.style.height = isShort ? "auto" : "100vh";
+  // To find the direction of each paragraph takes longer still: that of the first words must do.
+  message.dir = isShort ? "auto" : /[\u0590-\u08ff]/.test(message.value.slice(0, 100)) ? "rtl" : "ltr";
+  if (isShort) message.style.height = `${message.scrollHeight}px`;
 }
 
 function submit(): void {
@@ -407,6 +440,6 @@ async function settleIn(): Promise<void> {
     import("./chat/exchange.ts"),
     import("./chat/advice.ts"),
     import("./chat/settings-dialog.ts"),
-    import("./inspector/code.ts"),
+    import("./inspector/program.ts"),
   ]);
 }

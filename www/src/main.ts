@@ -31,7 +31,7 @@ function load(): Promise<App> {
 }
 
 const letGo = holdEarlyActs(() => void load().catch(() => {}));
-at("install").addEventListener("click", () => void copy("npm i chatwire"));
+at("install").addEventListener("click", () => void copy("npm i chatwire", at("install")));
 const firstView = showColumns(() => void load().then((app) => app.compareAll()));
 
 /** A visitor of an experiment, and one who was here before, came for the rest of the page. */

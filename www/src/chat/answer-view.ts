@@ -3,8 +3,10 @@ import type { ChatEvent, Outcome } from "chatwire";
 import { withoutOverrides } from "../markdown/links.ts";
 import { Markdown } from "../markdown/markdown.ts";
 import { announce } from "../page/announce.ts";
+import { COPY_ICON, copy } from "../page/copy.ts";
 import { button, create, icon } from "../page/dom.ts";
 import { nextTask } from "../page/idle.ts";
+import { number } from "../page/numbers.ts";
 import { Painter } from "../page/paint.ts";
 import type { Advice } from "./advice.ts";
 import { type Answer, resultOf, type ShownCall, type Step, unanswered } from "./conversation.ts";
@@ -21,14 +23,10 @@ export function userTurn(text: string): HTMLElement {
   words.dir = "auto";
   article.append(words);
   if (text.length > MAX_QUESTION) {
-    const more = button(
-      `Show all (${(text.length - MAX_QUESTION).toLocaleString("en")} more characters)`,
-      "chip more",
-      () => {
-        words.textContent = withoutOverrides(text);
-        more.remove();
-      },
-    );
+    const more = button(`Show all (${number(text.length - MAX_QUESTION)} more characters)`, "chip more", () => {
+      words.textContent = withoutOverrides(text);
+      more.remove();
+    });
     article.append(more);
   }
   return article;
@@ -118,7 +116,6 @@ class Part {
 
 /** The actions for an answer that is over. */
 export interface AnswerActions {
-  copy(text: string): void;
   again(): void;
   edit(): void;
   goOn(): void;
@@ -341,14 +338,14 @@ export class AnswerView {
     this.element.ariaBusy = null;
     this.#facts.replaceChildren(...factItems(factsOf(this.#answer.results)));
     const last = this.#answer.results.at(-1);
-    const act = (path: string, label: string, run: () => void) => {
+    const act = (path: string, label: string, run: (control: HTMLElement) => void) => {
       const item = create("li");
-      const control = button(label, "chip", run);
+      const control = button(label, "chip", () => run(control));
       control.prepend(icon(path));
       item.append(control);
       this.#facts.append(item);
     };
-    if (this.text) act("M9 9h11v11H9zM5 15H4V4h11v1", "copy", () => actions.copy(this.text));
+    if (this.text) act(COPY_ICON, "copy", (control) => void copy(this.text, control));
     act("M20 12a8 8 0 1 1-3-6.2M20 3v5h-5", "again", () => actions.again());
     act("M4 20l1-5L16 4l4 4L9 19z", "edit", () => actions.edit());
     const isCut = last && (last.status !== "complete" || last.finishReason === "length");

@@ -32,6 +32,8 @@ export interface Answer {
   note: string | null;
   /** The class of what went wrong, and its words. */
   problem: { name: string; title: string; text: string; detail: string | null } | null;
+  /** Whether it has ended. */
+  isOver?: boolean;
 }
 
 /** A question and the tries to answer it, the last of which counts. */
@@ -48,11 +50,16 @@ export interface Conversation {
 }
 
 export function newConversation(): Conversation {
-  return { id: crypto.randomUUID(), updatedAt: Date.now(), turns: [] };
+  return { id: idOf(), updatedAt: Date.now(), turns: [] };
+}
+
+/** A name that no other conversation has. `randomUUID` is missing in pages that came without TLS. */
+export function idOf(): string {
+  return [...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(16).padStart(8, "0")).join("");
 }
 
 export function newAnswer(): Answer {
-  return { steps: [], results: [], messages: [], note: null, problem: null };
+  return { steps: [], results: [], messages: [], note: null, problem: null, isOver: false };
 }
 
 /** The part of an outcome that is kept for the row of facts. */
@@ -67,9 +74,25 @@ export function unanswered(status: Outcome["status"]): Result {
   return { status, usage: null, cost: null, timing, repairs: [], resumed: 0, finishReason: null, attempts: [] };
 }
 
+/**
+ * A kept conversation, with an end for each answer that has none: the page was closed while it came. Its words are sent with the next
+ * question, as those of a stopped one are.
+ */
+export function recovered(conversation: Conversation): Conversation {
+  for (const answer of conversation.turns.flatMap(({ answers }) => answers)) {
+    if (answer.isOver !== false) continue;
+    answer.isOver = true;
+    answer.results.push(unanswered("aborted"));
+    answer.note = "The page was closed while this answer came.";
+    const text = answer.steps.flatMap((step) => step.text || []).join("\n\n");
+    answer.messages = text ? [{ role: "assistant", content: text }] : [];
+  }
+  return conversation;
+}
+
 /** The first words, to tell it apart. */
 export function titleOf({ turns }: Conversation): string {
-  const question = turns[0]?.question.replace(/\s+/g, " ").trim() ?? "";
+  const question = turns[0]?.question.slice(0, 1000).replace(/\s+/g, " ").trim() ?? "";
   return question.length > 60 ? `${question.slice(0, 59)}…` : question || "New chat";
 }
 

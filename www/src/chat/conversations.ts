@@ -1,4 +1,5 @@
 /** The list of kept conversations. */
+import { withoutOverrides } from "../markdown/links.ts";
 import { at, button, create } from "../page/dom.ts";
 import { date } from "../page/numbers.ts";
 import { type Conversation, titleOf } from "./conversation.ts";
@@ -26,16 +27,17 @@ export function offerConversations(talk: Talk): void {
 
   function itemOf(conversation: Conversation): HTMLLIElement {
     const item = create("li");
-    const words = titleOf(conversation);
+    const words = withoutOverrides(titleOf(conversation));
     const show = button(`${words}, ${date(conversation.updatedAt)}`, "chip", () => {
       dialog.close();
-      talk.show(conversation);
+      // The one that is shown goes on, unless another tab has changed it.
+      const { id, updatedAt } = talk.conversation;
+      if (conversation.id !== id || conversation.updatedAt > updatedAt) talk.show(conversation);
     });
     if (conversation.id === talk.conversation.id) show.ariaCurrent = "true";
     const remove = button("Delete", "chip", async () => {
       dialog.close();
-      talk.show(conversation);
-      await talk.remove();
+      await talk.remove(conversation);
     });
     remove.ariaLabel = `Delete ${words}`;
     item.append(show, remove);

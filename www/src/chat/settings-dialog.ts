@@ -80,11 +80,14 @@ function paramField({ name, range, step }: ParamField, settings: Settings): HTML
     const params = { ...settings.kept.params };
     if (input.value === "") delete params[name];
     else params[name] = Number(input.value);
-    const message = input.value === "" ? "" : await judged(name, Number(input.value));
+    settings.change({ params });
+    const { value } = input;
+    const message = value === "" ? "" : await judged(name, Number(value));
+    // The visitor has written on meanwhile.
+    if (input.value !== value) return;
     wrong.textContent = message;
     input.ariaInvalid = String(message !== "");
     if (message) input.setAttribute("aria-errormessage", wrong.id);
-    settings.change({ params });
   });
   return field;
 }

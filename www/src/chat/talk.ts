@@ -5,9 +5,9 @@
  */
 import type { ChatCompletionMessageParam, ChatEvent, ChatStream, Outcome } from "chatwire";
 import { announce } from "../page/announce.ts";
-import { copy } from "../page/copy.ts";
 import { create } from "../page/dom.ts";
 import { nextTask } from "../page/idle.ts";
+import { number } from "../page/numbers.ts";
 import { Speech } from "../voice/speech.ts";
 import type { Advice } from "./advice.ts";
 import { type AnswerActions, AnswerView, userTurn } from "./answer-view.ts";
@@ -47,8 +47,8 @@ export interface TalkHost {
   useToken(token: string): void;
   edit(text: string): void;
   code(): void;
-  /** Offers to take the last change back. */
-  undoable(what: string, undo: () => void): void;
+  /** Says something, and offers to take the last change back. */
+  undoable(what: string, undo?: () => void): void;
 }
 
 /** Where an answer comes from: what it says goes to a listener, and what is kept of it to the messages. */
@@ -64,6 +64,11 @@ const store = (): Promise<typeof Store> => import("./store.ts");
 /** How many turns of a long conversation are drawn at once. */
 const FIRST_DRAWN = 6;
 
+/** Milliseconds from one time to the next that an answer is kept which is still coming. */
+const KEEP_INTERVAL = 3000;
+
+const BUSY = "An answer is under way: stop it first.";
+
 /** The reason of an abort that asks again at once. */
 const NOW = Symbol("now");
 
@@ -73,6 +78,8 @@ const PATIENCE = { firstToken: 300_000, idle: 120_000 };
 export class Talk {
   readonly #host: TalkHost;
   #conversation = newConversation();
+  /** The deleted conversations, by id: the answer that was under way in one ends later, and must not bring it back. */
+  readonly #gone = new Set<string>();
   #running: { controller: AbortController; speech: Speech | undefined; done: Promise<void> } | undefined;
 
   constructor(host: TalkHost) {
@@ -111,7 +118,7 @@ export class Talk {
 
   /** Shows a recorded stream as the answer to a question that names it. */
   replay(name: string, open: () => ChatStream): void {
-    if (this.#running) return;
+    if (this.isBusy()) return;
     const turn: Turn = { question: `Recording ${name}`, answers: [] };
     this.#conversation.turns.push(turn);
     this.#draw(this.#conversation.turns.length - 1);
@@ -134,6 +141,12 @@ export class Talk {
     this.#running?.controller.abort();
   }
 
+  /** Whether an answer is under way; if so, the visitor is told. */
+  isBusy(): boolean {
+    if (this.#running) this.#host.undoable(BUSY);
+    return this.#running !== undefined;
+  }
+
   /** Reads nothing more aloud; the answer goes on. */
   mute(): void {
     this.#running?.speech?.mute();
@@ -149,15 +162,26 @@ export class Talk {
     this.#host.changed(conversation);
   }
 
-  /** Forgets this conversation, until that is undone. */
-  async remove(): Promise<void> {
-    const gone = this.#conversation;
-    this.show();
+  /** Forgets a conversation, until that is undone. */
+  async remove(conversation: Conversation): Promise<void> {
+    const isShown = conversation.id === this.#conversation.id;
+    const gone = isShown ? this.#conversation : conversation;
+    this.#gone.add(gone.id);
+    if (isShown) this.show();
     await (await store()).forget(gone.id);
     this.#host.undoable("Conversation deleted.", () => {
-      void store().then(({ save }) => save(gone));
+      this.#gone.delete(gone.id);
+      this.#keep(gone);
       this.show(gone);
     });
+  }
+
+  /** Keeps a conversation as it is now. */
+  #keep(conversation: Conversation): void {
+    if (this.#gone.has(conversation.id)) return;
+    void store()
+      .then(({ save }) => save(conversation))
+      .catch(() => this.#host.undoable("The browser did not keep this conversation: it may have no room for it."));
   }
 
   #drawAll(): void {
@@ -198,7 +222,6 @@ export class Talk {
 
   #actions(turn: Turn, answer: Answer): AnswerActions {
     return {
-      copy: (text) => void copy(text),
       again: () => this.#again(turn),
       edit: () => this.#edit(turn),
       goOn: () => void (answer === turn.answers.at(-1) && this.ask("Continue exactly where you stopped.")),
@@ -208,18 +231,17 @@ export class Talk {
 
   /** Takes the turns after one away; `undo` brings them back. */
   #cutAfter(turn: Turn, isIncluded: boolean, what: string): boolean {
-    if (this.#running) return false;
-    const { turns } = this.#conversation;
+    if (this.isBusy()) return false;
+    const conversation = this.#conversation;
+    const { turns } = conversation;
     const from = turns.indexOf(turn) + (isIncluded ? 0 : 1);
     const gone = turns.splice(from);
     for (const box of [...this.#host.log.children].slice(from)) box.remove();
     if (gone.length === 0) return true;
     this.#host.undoable(what, () => {
-      this.stop();
       turns.splice(from, turns.length - from, ...gone);
-      this.#drawAll();
-      this.#host.changed(this.#conversation);
-      void store().then(({ save }) => save(this.#conversation));
+      this.show(conversation);
+      this.#keep(conversation);
     });
     return true;
   }
@@ -280,6 +302,9 @@ export class Talk {
     host.running(true);
     const messages = [...before, { role: "user" as const, content: turn.question }];
     const length = messages.length;
+    // A page that is closed meanwhile has the question, and most of the answer.
+    this.#keep(conversation);
+    const keeping = setInterval(() => this.#keep(conversation), KEEP_INTERVAL);
     try {
       const listener: Listener = {
         start: () => view.start(),
@@ -316,7 +341,9 @@ export class Talk {
       const { adviceFor } = await import("./advice.ts");
       this.#failed(turn, view, adviceFor(error, view.text !== ""));
     } finally {
+      clearInterval(keeping);
       answer.messages = messages.slice(length);
+      answer.isOver = true;
       progress.end();
       await view.finish(this.#actions(turn, answer));
       box.classList.toggle("left-out", isLeftOut(turn));
@@ -324,9 +351,7 @@ export class Talk {
         this.#running = undefined;
         host.running(false);
       }
-      void store()
-        .then(({ save }) => save(conversation))
-        .catch(() => {});
+      this.#keep(conversation);
       host.grown();
       finished();
       if (signal.reason === NOW) this.#again(turn, true);
@@ -373,6 +398,6 @@ function earlier(answer: Answer, element: HTMLElement): HTMLDetailsElement {
   const details = create("details", "earlier");
   const length = answer.steps.reduce((sum, { text }) => sum + text.length, 0);
   const status = answer.results.at(-1)?.status ?? "failed";
-  details.append(create("summary", "", `Earlier try: ${status}, ${length.toLocaleString("en")} characters`), element);
+  details.append(create("summary", "", `Earlier try: ${status}, ${number(length)} characters`), element);
   return details;
 }

@@ -1,13 +1,13 @@
 /** The tools the page offers a model. They run here. One of them changes the page, so it asks first. */
-import type { ChatCompletionTool } from "chatwire";
+import type { ChatCompletionFunctionTool } from "chatwire";
 
 interface PageTool {
-  definition: ChatCompletionTool;
+  definition: ChatCompletionFunctionTool;
   asksFirst: boolean;
   run(args: Record<string, unknown>): unknown;
 }
 
-function describe(name: string, description: string, properties: Record<string, object>): ChatCompletionTool {
+function describe(name: string, description: string, properties: Record<string, object>): ChatCompletionFunctionTool {
   const parameters = { type: "object", properties, required: Object.keys(properties) };
   return { type: "function", function: { name, description, parameters } };
 }
@@ -37,7 +37,9 @@ const PAGE_TOOLS: Readonly<Record<string, PageTool>> = {
   },
 };
 
-export const TOOLS: readonly ChatCompletionTool[] = Object.values(PAGE_TOOLS).map(({ definition }) => definition);
+export const TOOLS: readonly ChatCompletionFunctionTool[] = Object.values(PAGE_TOOLS).map(
+  ({ definition }) => definition,
+);
 
 /** Asks for a spoken word before a tool is used, which Electron then writes beside the call. */
 export const TOOLS_PROMPT =

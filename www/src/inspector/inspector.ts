@@ -48,6 +48,12 @@ export class Inspector {
     }
     at("inspector").append(create("h2", "unseen", "Inspector"), bar, panels, this.foot);
     this.#choose("wire");
+    // In a wide window it is no sheet, and hides nothing.
+    const wide = matchMedia("(min-width: 72rem)");
+    wide.addEventListener("change", () => {
+      this.#show(false);
+      if (wide.matches) this.#seen();
+    });
     const sheet = at<HTMLButtonElement>("sheet");
     sheet.addEventListener("click", () => this.#show(!document.body.classList.contains("inspecting")));
     document.addEventListener("keydown", (event) => {
@@ -76,14 +82,18 @@ export class Inspector {
     else run();
   }
 
+  #seen(): void {
+    this.#onSeen();
+    this.#onSeen = () => {};
+  }
+
   #show(isShown: boolean): void {
-    if (isShown) {
-      this.#onSeen();
-      this.#onSeen = () => {};
-    }
+    if (isShown) this.#seen();
     const isThere = at("inspector").contains(document.activeElement);
     document.body.classList.toggle("inspecting", isShown);
     at("sheet").ariaExpanded = String(isShown);
+    if (isShown) at("sheet-act").replaceChildren("Close", create("span", "unseen", " the Inspector"));
+    else at("sheet-act").replaceChildren("Inspect");
     // The conversation is behind the sheet: no key reaches it there.
     at("talk").inert = isShown;
     if (isShown) at("inspector").querySelector<HTMLElement>("[aria-selected=true]")?.focus();

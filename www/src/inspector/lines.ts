@@ -55,7 +55,7 @@ export class WireLog implements WireListener {
   }
 
   /** The same for one stream alone: with the next question it is heard no more. */
-  forOne(): WireListener & { ended(status: string): void } {
+  forOne(): WireListener & { ended(status: string): void; isHeard(): boolean } {
     this.clear();
     const generation = this.#generation;
     const heard =
@@ -69,6 +69,7 @@ export class WireLog implements WireListener {
       bytes: heard((bytes) => this.bytes(bytes)),
       closed: heard((reason) => this.closed(reason)),
       ended: heard((status) => this.ended(status)),
+      isHeard: () => generation === this.#generation,
     };
   }
 

@@ -5,15 +5,24 @@
 import { timeInWorker } from "../compare/ask-worker.ts";
 import { CLIENTS } from "../compare/names.ts";
 import { button, create } from "../page/dom.ts";
-import type { Shape } from "../worker/shapes.ts";
+import { SHAPES, type Shape } from "../worker/shapes.ts";
 
-const LAPS: readonly { words: string; shape: Shape; readSize: number }[] = [
-  { words: "plain, one event per read", shape: "plain", readSize: 185 },
-  { words: "plain, 1 KB per read", shape: "plain", readSize: 1024 },
-  { words: "plain, 16 KB per read", shape: "plain", readSize: 16384 },
-  { words: "random padding, 1 KB per read", shape: "padded", readSize: 1024 },
-  { words: "events of uneven sizes, 1 KB per read", shape: "uneven", readSize: 1024 },
+const READS = [
+  { words: "an event per read", readSize: 185 },
+  { words: "1 KB per read", readSize: 1024 },
+  { words: "16 KB per read", readSize: 16384 },
 ];
+
+const WORDS: Readonly<Record<Shape, string>> = {
+  plain: "plain",
+  padded: "random padding",
+  uneven: "events of uneven sizes",
+};
+
+/** Each shape in each size of reads. */
+const LAPS = SHAPES.flatMap((shape) =>
+  READS.map(({ words, readSize }) => ({ words: `${WORDS[shape]}, ${words}`, shape, readSize })),
+);
 
 export class RaceTab {
   readonly element = create("div", "race");

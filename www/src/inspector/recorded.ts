@@ -1,16 +1,28 @@
 /** The wire of a recording: the same lines at the times at which they came. */
+import { nextTask } from "../page/idle.ts";
 import type { WireLog } from "./lines.ts";
 
+/** How long a part of it may take, in milliseconds, before the page does something else. */
+const SLICE = 8;
+
 /** Shows what a recording read. A file that is none shows nothing: the answer says what is wrong with it. */
-export function showRecorded(text: string, log: WireLog): void {
+export async function showRecorded(text: string, log: WireLog): Promise<void> {
   let started: number | undefined;
-  log.response(200, new Headers({ "content-type": "text/event-stream" }));
+  const listener = log.forOne();
+  log.replayedAt = 0;
+  listener.response(200, new Headers({ "content-type": "text/event-stream" }));
+  let until = performance.now() + SLICE;
   for (const line of text.split("\n").slice(1)) {
     const step = stepOf(line);
     if (!step) continue;
+    if (performance.now() > until) {
+      await nextTask();
+      until = performance.now() + SLICE;
+    }
+    if (!listener.isHeard()) return;
     started ??= step.at;
     log.replayedAt = step.at - started;
-    log.bytes(step.bytes);
+    listener.bytes(step.bytes);
   }
 }
 

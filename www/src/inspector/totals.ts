@@ -6,6 +6,12 @@ import { number, usd } from "../page/numbers.ts";
 /** Electron's standard plan, as its page has it. */
 export const PLAN = { requestsPerMinute: 10, concurrent: 3 };
 
+/** A request that is held back: why, and until when, in milliseconds since 1970. */
+export interface Held {
+  reason: "cooldown" | "limits";
+  until: number;
+}
+
 /** Names and values, the four that matter most first. */
 export function totalsOf(usages: readonly UsageTotals[], recent: number): [name: string, value: string][] {
   const sum = (part: (usage: UsageTotals) => number) => usages.reduce((total, usage) => total + part(usage), 0);

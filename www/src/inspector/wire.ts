@@ -6,10 +6,12 @@ import { type Kind, type Line, WireLog } from "./lines.ts";
 
 /** The height of a line, in CSS pixels; the style sheet has the same, of the size of the text. */
 const ROW = 1.25 * Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
-/** Milliseconds between updates: nobody reads lines faster, and the answer beside them is drawn in every frame. */
-const INTERVAL = 100;
+/** Milliseconds between updates: nobody reads lines faster, and the answer beside them is drawn in every other frame. */
+const INTERVAL = 250;
 /** Lines drawn above and below those in view. */
-const MARGIN = 4;
+const MARGIN = 2;
+/** So much of a line fits into the widest inspector, in UTF-16 units; all of a chosen line stands below. */
+const MOST_SHOWN = 160;
 
 export class WireTab {
   readonly element = create("div", "wire");
@@ -25,8 +27,8 @@ export class WireTab {
     "Ask something, or run an experiment: every line of the wire appears here as it comes.",
   );
   readonly #painter: Painter;
-  /** The rows that are elements, by the number of their line since the question. */
-  readonly #shown = new Map<number, Row>();
+  /** The rows that are elements, from the top down: each shows one line after the other. */
+  readonly #shown: Row[] = [];
   #selected = -1;
   /** Where the last update left the box. */
   #top = 0;
@@ -107,44 +109,36 @@ export class WireTab {
     if (isAtEnd && this.#selected < 0) box.scrollTop = box.scrollHeight;
     this.#top = box.scrollTop;
     const from = Math.max(0, Math.floor(this.#top / ROW) - MARGIN);
-    const to = Math.min(lines.length, Math.ceil((this.#top + box.clientHeight) / ROW) + MARGIN);
+    const to = Math.max(from, Math.min(lines.length, Math.ceil((this.#top + box.clientHeight) / ROW) + MARGIN));
     this.#rows.style.transform = `translateY(${from * ROW}px)`;
     this.#draw(from, to);
   }
 
-  /** Has rows for these lines and no others. Those that are there stay. */
+  /** Has rows for these lines and no others. */
   #draw(from: number, to: number): void {
-    const { lines, dropped } = this.log;
-    for (const [number, { element }] of this.#shown) {
-      if (number >= dropped + from && number < dropped + to) continue;
-      element.remove();
-      this.#shown.delete(number);
+    for (const { element } of this.#shown.splice(to - from)) element.remove();
+    while (this.#shown.length < to - from) {
+      const row = new Row();
+      this.#shown.push(row);
+      this.#rows.append(row.element);
     }
-    let below: Element | null = null;
-    for (let i = to - 1; i >= from; i--) {
-      let row = this.#shown.get(dropped + i);
-      if (!row) {
-        row = new Row();
-        this.#shown.set(dropped + i, row);
-        this.#rows.insertBefore(row.element, below);
-      }
-      row.show(lines[i] as Line, i, i === this.#selected);
-      below = row.element;
-    }
+    for (const [n, row] of this.#shown.entries())
+      row.show(this.log.lines[from + n] as Line, from + n, from + n === this.#selected);
   }
 }
 
 /** A line as an element. */
 class Row {
   readonly element = create("div");
-  readonly #cells = [create("span"), create("span"), create("span")] as const;
+  /** Texts that change: new ones would be laid out from the beginning. */
+  readonly #texts = [new Text(), new Text(), new Text()] as const;
   #line: Line | undefined;
   #became = "";
   #kind: Kind | undefined;
   #isSelected = false;
 
   constructor() {
-    this.element.append(...this.#cells);
+    for (const text of this.#texts) this.element.appendChild(create("span")).append(text);
   }
 
   show(line: Line, i: number, isSelected: boolean): void {
@@ -156,12 +150,12 @@ class Row {
       isSelected === this.#isSelected
     )
       return;
-    const [time, raw, became] = this.#cells;
+    const [time, raw, became] = this.#texts;
     if (line !== this.#line) {
-      time.textContent = String(Math.round(line.at));
-      raw.textContent = shortened(line.raw);
+      time.data = String(Math.round(line.at));
+      raw.data = shortened(line.raw);
     }
-    if (line.became !== became.textContent) became.textContent = line.became;
+    if (line.became !== became.data) became.data = line.became;
     this.element.className = `line ${line.kind}${isSelected ? " selected" : ""}`;
     this.#line = line;
     this.#became = line.became;
@@ -176,5 +170,6 @@ function shortened(raw: string): string {
     .slice(0, 600)
     .replace(/^(data: \{)"id":.*?"model":"[^"]*",/, "$1…")
     .replace(/…"choices":\[\{"index":0,"delta":\{/, "…")
-    .replace(/\},"finish_reason":null\}\](?:,"usage":null)?\}$/, "}");
+    .replace(/\},"finish_reason":null\}\](?:,"usage":null)?\}$/, "}")
+    .slice(0, MOST_SHOWN);
 }

@@ -12,12 +12,25 @@ export interface Block {
   /** Its token; nothing where it is plain text. */
   token?: Token;
   raw: string;
+  /** How many links were defined when it was parsed: a reference to one of them is a link only then. */
+  links?: number;
+  /** It is a piece of a long paragraph, which the next block goes on with. */
+  goesOn?: true;
 }
 
 /** How deep lists and quotations may nest. The marks of deeper ones are shown as text. */
 export const MAX_DEPTH = 12;
 /** The longest block that is parsed, in UTF-16 units: for some texts the parser takes more than linear time. */
 const MAX_BLOCK = 20_000;
+/** A paragraph at the end that is longer is closed piece by piece, in UTF-16 units: its end alone is parsed again. */
+const LONG = 3000;
+/** The least length of a piece, in UTF-16 units. */
+const PIECE = 1500;
+/** The place before a word: it begins no list, no heading and no other block. */
+const WORD = / (?=\p{L})/u;
+/** Marks of which a later one could make something, save those that stand where they mean nothing. */
+const MARKS = /[*_~`[\]<\\|]/;
+const MEANINGLESS = /(?<=\w)_+(?=\w)|(?<=\s)[*<|~](?=\s)/g;
 
 const OPTIONS: MarkedOptions = { gfm: true, breaks: true };
 
@@ -37,10 +50,10 @@ export class Blocks {
     const clean = text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text;
     if (!clean.startsWith(this.#text)) this.#reset();
     this.#text = clean;
-    const before = Object.keys(this.#links).length;
+    const before = this.#linkCount;
     const open = this.#parse(clean.slice(this.#closedLength), isLive);
     // A link that is defined at the end can be used in any block above it.
-    if (!isLive && Object.keys(this.#links).length > before && this.#closed.length > 0) {
+    if (!isLive && this.#linkCount > before && this.#closed.length > 0) {
       const links = this.#links;
       this.#reset();
       this.#links = links;
@@ -56,9 +69,38 @@ export class Blocks {
     this.#links = {};
   }
 
-  #parse(tail: string, isLive: boolean): Block[] {
+  get #linkCount(): number {
+    return Object.keys(this.#links).length;
+  }
+
+  #close(block: Block): void {
+    this.#closed.push({ ...block, links: this.#linkCount });
+  }
+
+  /** The beginning of a text as a piece of the long paragraph that it begins with, if it does. */
+  #piece(text: string): Block | undefined {
+    if (text.length <= LONG) return undefined;
+    const head = text.slice(0, LONG);
+    const word = WORD.exec(head.slice(PIECE));
+    if (!word || /\n[ \t]*\n/.test(head)) return undefined;
+    const raw = head.slice(0, PIECE + word.index + 1);
+    const [token, ...more] = this.#lex(raw) ?? [];
+    const isWhole = token?.type === "paragraph" && more.length === 0 && token.raw.length === raw.length;
+    // A mark that has no partner yet may find one in what comes.
+    const isOpen = (text: Token) => text.type === "text" && MARKS.test(text.raw.replace(MEANINGLESS, ""));
+    if (!isWhole || token.tokens?.some(isOpen)) return undefined;
+    return { token, raw, goesOn: true };
+  }
+
+  #parse(text: string, isLive: boolean): Block[] {
+    let tail = text;
+    for (let piece = this.#piece(tail); piece; piece = this.#piece(tail)) {
+      this.#close(piece);
+      this.#closedLength += piece.raw.length;
+      tail = tail.slice(piece.raw.length);
+    }
     const tokens = this.#lex(tail);
-    if (!tokens) return tail ? [{ raw: tail }] : [];
+    if (!tokens) return this.#around(tail, isLive);
     const last = tokens.findLastIndex(isShown);
     const lengths = tokens.map(({ raw }) => raw.length);
     // Where the parser left something out, nothing can be told of what is closed.
@@ -66,7 +108,7 @@ export class Blocks {
     const closing = isWhole ? tokens.slice(0, Math.max(last, 0)) : [];
     for (const token of closing) {
       this.#closedLength += token.raw.length;
-      if (isShown(token)) this.#closed.push({ token, raw: token.raw });
+      if (isShown(token)) this.#close({ token, raw: token.raw });
     }
     const open = tokens.slice(closing.length);
     if (isLive && last >= 0) {
@@ -77,8 +119,18 @@ export class Blocks {
     return blocksOf(open);
   }
 
+  /** The blocks of a text of which a part is too long to be parsed. */
+  #around(text: string, isLive: boolean): Block[] {
+    const [start, end] = longBlock(text) ?? [0, text.length];
+    if (start > 0) for (const block of blocksOf(this.#lex(text.slice(0, start)) ?? [])) this.#close(block);
+    else if (end < text.length) this.#close({ raw: text.slice(0, end) });
+    else return text ? [{ raw: text }] : [];
+    this.#closedLength += start || end;
+    return this.#parse(text.slice(start || end), isLive);
+  }
+
   #lex(text: string): Token[] | undefined {
-    if (text.length > MAX_BLOCK && longestBlock(text) > MAX_BLOCK) return undefined;
+    if (longBlock(text)) return undefined;
     try {
       const lexer = new Lexer(OPTIONS);
       Object.assign(lexer.tokens.links, this.#links);
@@ -98,9 +150,18 @@ function blocksOf(tokens: readonly Token[]): Block[] {
   return tokens.filter(isShown).map((token) => ({ token, raw: token.raw }));
 }
 
-/** An upper bound: blocks may end without an empty line between them, but none goes on over one, save code and lists. */
-function longestBlock(text: string): number {
-  return Math.max(...text.split(/\n{2,}/).map(({ length }) => length));
+/**
+ * Where the first block begins and ends that is too long. An upper bound: blocks may end without an empty line between them, but none
+ * goes on over one, save code and lists.
+ */
+function longBlock(text: string): [start: number, end: number] | undefined {
+  if (text.length <= MAX_BLOCK) return undefined;
+  let start = 0;
+  for (const { index, 0: lines } of [...text.matchAll(/\n{2,}/g), { index: text.length, 0: "" }]) {
+    if (index - start > MAX_BLOCK) return [start, index + lines.length];
+    start = index + lines.length;
+  }
+  return undefined;
 }
 
 const LOOKALIKES: Readonly<Record<string, string>> = {

@@ -1,6 +1,7 @@
-/** Blocks of code: their language, a button that copies, and colours, which are fetched when the first block needs them. */
+/** Blocks of code: their language, a button that copies, and colours. */
 import { copy } from "../page/copy.ts";
 import { button, create } from "../page/dom.ts";
+import { colours } from "./colours.ts";
 
 /** Longer code stays in one colour: colouring takes time. */
 const MAX_COLOURED = 30_000;
@@ -14,7 +15,7 @@ export function frame(fragment: DocumentFragment): void {
     const copying = button(
       "Copy",
       "chip",
-      () => void copy(copying.closest(".code")?.querySelector("code")?.textContent ?? ""),
+      () => void copy(copying.closest(".code")?.querySelector("code")?.textContent ?? "", copying),
     );
     copying.ariaLabel = "Copy code";
     bar.append(create("span", "", languageOf(pre.querySelector("code")) || "text"), copying);
@@ -29,8 +30,7 @@ export async function colour(element: HTMLElement): Promise<void> {
     const text = code.textContent ?? "";
     const language = languageOf(code);
     if (!language || text.length > MAX_COLOURED) continue;
-    const { colours } = await import("./highlight.ts");
-    const pieces = colours(text, language);
+    const pieces = await colours(text, language);
     if (pieces && code.textContent === text) code.replaceChildren(...pieces);
   }
 }

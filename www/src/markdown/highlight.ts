@@ -1,4 +1,4 @@
-/** Colours of code. Fetched on demand. */
+/** Colours of code, in the worker of the page: to read a language's rules takes a long task. Fetched on demand. */
 import hljs from "highlight.js/lib/core";
 import bash from "highlight.js/lib/languages/bash";
 import css from "highlight.js/lib/languages/css";
@@ -46,34 +46,8 @@ function known(name: string): string | undefined {
   return own;
 }
 
-/** The text in coloured pieces; nothing where the language is not known. */
-export function colours(text: string, name: string): Node[] | undefined {
+/** The text in HTML that holds nothing but spans with a class, and text; nothing where the language is not known. */
+export function coloured(text: string, name: string): string | undefined {
   const language = known(name);
-  if (!language) return undefined;
-  const holder = document.createElement("div");
-  // The emitter's own tree is not public; its HTML holds nothing but spans with a class, and text.
-  const html = hljs.highlight(text, { language, ignoreIllegals: true }).value;
-  return rebuilt(html, holder);
-}
-
-/** The spans of the highlighter's HTML, made without the host's parser, so that no text can become an element. */
-function rebuilt(html: string, root: HTMLElement): Node[] {
-  const open: HTMLElement[] = [root];
-  for (const [, start, end, text] of html.matchAll(/<span class="([^"<>]*)">|(<\/span>)|([^<]+)/g)) {
-    const parent = open.at(-1) ?? root;
-    if (start !== undefined) {
-      const span = document.createElement("span");
-      span.className = start;
-      parent.append(span);
-      open.push(span);
-    } else if (end) open.pop();
-    else if (text) parent.append(unescaped(text));
-  }
-  return [...root.childNodes];
-}
-
-const ENTITIES: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', "#x27": "'" };
-
-function unescaped(text: string): string {
-  return text.replace(/&(amp|lt|gt|quot|#x27);/g, (_, name: string) => ENTITIES[name] ?? "");
+  return language && hljs.highlight(text, { language, ignoreIllegals: true }).value;
 }

@@ -1,6 +1,7 @@
 /** An element whose content follows a growing Markdown text. Notices can stand between its blocks. */
 import { create } from "../page/dom.ts";
 import { idle, nextTask } from "../page/idle.ts";
+import { number } from "../page/numbers.ts";
 import { Painter } from "../page/paint.ts";
 import type { Block, Blocks } from "./render.ts";
 
@@ -80,14 +81,15 @@ export class Markdown {
     for (const [i, block] of blocks.entries()) {
       const isOpen = isLive && i === blocks.length - 1;
       const before = this.#shown[i];
-      if (before && before.isOpen === isOpen && (before.block === block || before.block.raw === block.raw)) continue;
+      const isThere = this.#holders[i]?.parentNode;
+      if (before && isThere && before.isOpen === isOpen && isSame(before.block, block)) continue;
       if (performance.now() > until) {
         this.#isBehind = true;
         this.#rest.request();
         return;
       }
       const above = this.#shown[i - 1]?.level ?? 1;
-      const level = show(block, this.#holders[i] ?? this.#add(), isOpen, above);
+      const level = show(block, this.#holderOf(blocks, i), isOpen, above);
       this.#shown[i] = { block, isOpen, level };
     }
     for (const holder of this.#holders.splice(blocks.length)) holder.remove();
@@ -95,11 +97,24 @@ export class Markdown {
     this.#caughtUp();
   }
 
-  #add(): HTMLElement {
-    const holder = create("div", "block");
-    this.element.append(holder);
+  /** The element of a block. A further piece of a paragraph has its own within that paragraph. */
+  #holderOf(blocks: readonly Block[], i: number): HTMLElement {
+    const isPiece = blocks[i - 1]?.goesOn === true && blocks[i]?.token?.type === "paragraph";
+    const known = this.#holders[i];
+    if (known?.parentNode && known instanceof HTMLSpanElement === isPiece) return known;
+    for (const other of this.#holders.splice(i)) other.remove();
+    this.#shown.length = i;
+    const holder = isPiece ? create("span") : create("div", "block");
+    if (isPiece) this.#paragraphBefore(i).append(" ", holder);
+    else this.element.append(holder);
     this.#holders.push(holder);
     return holder;
+  }
+
+  #paragraphBefore(i: number): Element {
+    const before = this.#holders[i - 1];
+    const paragraph = before instanceof HTMLSpanElement ? before.parentElement : before?.firstElementChild;
+    return paragraph ?? this.element;
   }
 
   #offerMore(hidden: number): void {
@@ -119,9 +134,13 @@ export class Markdown {
       });
       this.#more = button;
     }
-    this.#more.textContent = `Show all (${hidden.toLocaleString("en")} more characters)`;
+    this.#more.textContent = `Show all (${number(hidden)} more characters)`;
     this.element.append(this.#more);
   }
+}
+
+function isSame(one: Block, other: Block): boolean {
+  return one === other || (one.raw === other.raw && one.links === other.links && one.goesOn === other.goesOn);
 }
 
 type Renderer = typeof import("./render.ts");

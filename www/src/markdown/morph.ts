@@ -30,9 +30,10 @@ function isAlike(a: Node, b: Node): boolean {
 
 function liken(old: Node, fresh: Node): void {
   if (old instanceof Text && fresh instanceof Text) {
-    // Adding at the end leaves a selection where it is.
+    // Adding or taking away at the end leaves a selection where it is.
     if (old.data === fresh.data) return;
     if (fresh.data.startsWith(old.data)) old.appendData(fresh.data.slice(old.data.length));
+    else if (old.data.startsWith(fresh.data)) old.deleteData(fresh.data.length, old.data.length - fresh.data.length);
     else old.data = fresh.data;
     return;
   }

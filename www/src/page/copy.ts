@@ -1,33 +1,35 @@
-/** Copying, with a word that it was done. */
+/** Copying, with a word on the button that it was done, or that the browser does not allow it. */
 import { announce } from "./announce.ts";
 import { button, icon } from "./dom.ts";
 
-const COPY = "M9 9h11v11H9zM5 15H4V4h11v1";
+export const COPY_ICON = "M9 9h11v11H9zM5 15H4V4h11v1";
 
-/** Copies a text. Gives whether the browser let it. */
-export async function copy(text: string): Promise<boolean> {
+/** How long the word stays on the button, in milliseconds. */
+const SHOWN = 1500;
+
+/** Copies a text for the visitor who has pressed this button. */
+export async function copy(text: string, control: HTMLElement): Promise<void> {
+  const isDone = await write(text);
+  announce(isDone ? "Copied." : "The browser does not allow this page to copy.");
+  control.dataset.copied = isDone ? "Copied" : "Not allowed";
+  setTimeout(() => {
+    delete control.dataset.copied;
+  }, SHOWN);
+}
+
+async function write(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
-    announce("Copied.");
     return true;
   } catch {
-    announce("The browser does not allow this page to copy.");
     return false;
   }
 }
 
 /** A button that copies what `text` gives at that time. */
 export function copyButton(text: () => string, label: string, words = "Copy"): HTMLButtonElement {
-  const element = button("", "chip copy", async () => {
-    const done = await copy(text());
-    name.textContent = done ? "Copied" : "Not allowed";
-    setTimeout(() => {
-      name.textContent = words;
-    }, 1500);
-  });
-  const name = document.createElement("span");
-  name.textContent = words;
-  element.append(icon(COPY), name);
+  const element = button(words, "chip", () => void copy(text(), element));
+  element.prepend(icon(COPY_ICON));
   element.ariaLabel = label;
   return element;
 }

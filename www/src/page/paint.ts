@@ -5,6 +5,8 @@
  */
 
 const HIDDEN_INTERVAL = 250;
+/** How long an update of a page in view may wait for its frame, in milliseconds. */
+const LATEST = 1000;
 
 /** Those whose turn is the next frame. Each frame has one, so that no frame has the work of all. */
 const waiting = new Set<Painter>();
@@ -35,8 +37,13 @@ export class Painter {
   request(): void {
     if (this.#timer !== undefined) return;
     const rest = this.#last + this.#interval - performance.now();
-    this.#timer = setTimeout(() => this.flush(), Math.max(HIDDEN_INTERVAL, rest));
-    if (rest > 0) return;
+    // It waits for its turn even so: a frame would have its work and that of another.
+    if (rest > 0) this.#timer = setTimeout(() => this.#queue(), rest);
+    else this.#queue();
+  }
+
+  #queue(): void {
+    this.#timer = setTimeout(() => this.flush(), document.hidden ? HIDDEN_INTERVAL : LATEST);
     waiting.add(this);
     if (isFrameAsked) return;
     isFrameAsked = true;

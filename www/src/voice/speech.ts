@@ -3,21 +3,9 @@
  * heard.
  */
 import type { ChatEvent } from "chatwire";
+import { languageOf } from "./language.ts";
 
 type Sentence = Extract<ChatEvent, { type: "sentence" }>;
-
-/** Languages by their script, for the synthesiser to choose a voice by. Where several share one, the page's. */
-const LANGUAGES: readonly (readonly [string, RegExp])[] = [
-  ["hi", /\p{Script=Devanagari}/u],
-  ["bn", /\p{Script=Bengali}/u],
-  ["ta", /\p{Script=Tamil}/u],
-  ["te", /\p{Script=Telugu}/u],
-  ["ar", /\p{Script=Arabic}/u],
-  ["ja", /\p{Script=Hiragana}|\p{Script=Katakana}/u],
-  ["ko", /\p{Script=Hangul}/u],
-  ["zh", /\p{Script=Han}/u],
-  ["ru", /\p{Script=Cyrillic}/u],
-];
 
 /** Whether this browser can speak at all. */
 export const canSpeak = "speechSynthesis" in globalThis;
@@ -45,7 +33,7 @@ export class Speech {
   say({ text, start, end }: Sentence): void {
     if (this.#isSilent || !text.trim()) return;
     const utterance = new SpeechSynthesisUtterance(text);
-    utterance.lang = LANGUAGES.find(([, letters]) => letters.test(text))?.[0] ?? document.documentElement.lang;
+    utterance.lang = languageOf(text, document.documentElement.lang);
     // Where marks were stripped, places in what is spoken are none in the text.
     const isText = text.length === end - start;
     utterance.addEventListener("boundary", ({ charIndex }) => this.#hear(start + (isText ? charIndex : 0)));

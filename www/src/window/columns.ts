@@ -26,8 +26,8 @@ const TITLES: Readonly<Record<ClientName, string>> = {
   "by hand": "25 lines by hand",
 };
 
-/** Milliseconds between updates of a column: the stream has a word in each. */
-const INTERVAL = 100;
+/** Milliseconds between updates of a column: the stream has three words in each. */
+const INTERVAL = 200;
 
 class Column {
   readonly element = create("article", "column");

@@ -1,4 +1,13 @@
-/** The messages between the page and its worker: one port a request. */
+/** The messages between the page and its worker: one port a request, or a piece of code. */
+
+/** Code, to be given colours. */
+export interface Colouring {
+  code: string;
+  language: string;
+}
+
+/** The code as HTML; nothing where its language is not known. */
+export type Coloured = string | undefined;
 
 /** A request, for the worker. */
 export interface Posted {
