@@ -4,23 +4,45 @@ import type { Mark, WireLog } from "./lines.ts";
 
 const [WIDTH, HEIGHT, LEFT, TOP, BOTTOM] = [420, 150, 34, 30, 18];
 /** The height of a row of names, and the width of a letter at most. */
-const [ROW, LETTER] = [9, 5];
+const [ROW, LETTER] = [10, 5];
 /** The most rows of names; more names than these hold lie over each other. */
 const ROWS = 6;
 
 /** Space between names in a row. */
 const GAP = 4;
 
-/** Gives each name a place beside its mark: to the left where the chart ends, and in the first row where it touches no other name. */
-function namePlaces(): (x: number, name: string) => { row: number; x: number; anchor: "start" | "end" } {
-  const rows: [from: number, to: number][][] = Array.from({ length: ROWS }, () => []);
-  return (x, name) => {
+interface Placed {
+  row: number;
+  from: number;
+  to: number;
+  /** Where its line goes down; none where it has none. */
+  line: number | undefined;
+}
+
+/**
+ * Gives each name a place beside its mark, to the left where the chart ends: in the first row where it touches no other name, no line
+ * of another crosses it, and its own line crosses no other.
+ */
+function namePlaces(): (
+  x: number,
+  name: string,
+  hasLine: boolean,
+) => { row: number; x: number; anchor: "start" | "end" } {
+  const all: Placed[] = [];
+  return (x, name, hasLine) => {
     const width = LETTER * name.length;
     const isLate = x + width > WIDTH - 8;
     const [from, to] = isLate ? [x - 3 - width, x - 3] : [x + 3, x + 3 + width];
-    const free = rows.findIndex((names) => names.every((other) => to + GAP < other[0] || from > other[1] + GAP));
+    const isFree = (row: number) =>
+      all.every((other) => {
+        const touches = other.row === row && from < other.to + GAP && to + GAP > other.from;
+        const isCrossed = other.line !== undefined && other.row <= row && other.line > from && other.line < to;
+        const crosses = hasLine && other.row >= row && x > other.from && x < other.to;
+        return !touches && !isCrossed && !crosses;
+      });
+    const free = Array.from({ length: ROWS }, (_, row) => row).findIndex(isFree);
     const row = free < 0 ? ROWS - 1 : free;
-    rows[row]?.push([from, to]);
+    all.push({ row, from, to, line: hasLine ? x : undefined });
     return { row, x: isLate ? to : from, anchor: isLate ? "end" : "start" };
   };
 }
@@ -68,8 +90,8 @@ export function drawChart(svg: SVGSVGElement, { points, marks, gaps, lines }: Wi
     parts.push(draw("text", { x: LEFT - 6, y: y(pieces) + 3, "text-anchor": "end" }, String(pieces)));
   }
   const placeOf = namePlaces();
-  const write = (name: string, kind: string, at: number): number => {
-    const { row, x: left, anchor } = placeOf(x(at), name);
+  const write = (name: string, kind: string, at: number, hasLine = true): number => {
+    const { row, x: left, anchor } = placeOf(x(at), name, hasLine);
     parts.push(draw("text", { class: kind, x: left, y: TOP - 14 + ROW * row, "text-anchor": anchor }, name));
     return row;
   };
@@ -77,7 +99,7 @@ export function drawChart(svg: SVGSVGElement, { points, marks, gaps, lines }: Wi
     const top = TOP - 20 + ROW * write(count > 1 ? `${count} × ${name}` : name, kind, at);
     parts.push(draw("line", { class: `mark ${kind}`, x1: x(at), x2: x(at), y1: top, y2: HEIGHT - BOTTOM }));
   }
-  for (const [from, to] of gaps) write(to ? `lost ${((to - from) / 1000).toFixed(1)} s` : "lost", "gap", from);
+  for (const [from, to] of gaps) write(to ? `lost ${((to - from) / 1000).toFixed(1)} s` : "lost", "gap", from, false);
   parts.push(draw("text", { x: WIDTH - 8, y: HEIGHT - 4, "text-anchor": "end" }, `${end / 1000} s`));
   parts.push(draw("polyline", { class: "curve", points: line }));
   svg.replaceChildren(...parts);
