@@ -9,7 +9,7 @@ const ROW = 1.25 * Number.parseFloat(getComputedStyle(document.documentElement).
 /** Milliseconds between updates: nobody reads lines faster, and the answer beside them is drawn in every other frame. */
 const INTERVAL = 250;
 /** Lines drawn above and below those in view. */
-const MARGIN = 2;
+const MARGIN = 4;
 /** So much of a line fits into the widest inspector, in UTF-16 units; all of a chosen line stands below. */
 const MOST_SHOWN = 160;
 
