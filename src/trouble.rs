@@ -56,15 +56,18 @@ pub struct Refusal<'a> {
 }
 
 /// Codes and kinds by which servers say that the money is gone.
-const QUOTA: &str = "insufficient_quota|insufficient_balance|insufficient_credit|insufficient_fund|insufficient_user_quota|insufficientbalance|exceeded_current_quota|billing|budget_exceeded|freetieronly|arrear|payment_required";
+const QUOTA: &str = "insufficient_quota|insufficient_user_quota|insufficient_fund|insufficient_b|insufficientb|current_quota|billing|budget_|freetier|arrear|payment_|credits_|_credit|trial_";
 /// The same in words. They count only where the server does not say when to come back.
-const QUOTA_SAID: &str = "insufficient balance|insufficient credit|insufficient quota|insufficient fund|balance is too low|balance is insufficient|out of credit|no credits|enough credits|included credits|available credits|account balance|billing hard limit|billing details|spend limit|spending limit|余额不足|欠费";
-const MODEL: &str = "model_not_found|modelnotfound|model_not_exist|invalid_model|unknown_model|model_decommissioned|model_deprecated|model_not_available|model_not_supported|deploymentnotfound";
-const PLACES: &str = "country|region|territory|location";
+const QUOTA_SAID: &str = "insufficient balance|insufficient quota|insufficient fund|insufficient account|balance is|credit|free trial|billing hard|billing details|spend limit|spending limit|余额不足|欠费|额度";
+/// A limit of a day and longer is as good as gone, where the server does not say when to come back.
+const LONG: &str = "daily|weekly|monthly|per day|per month|usage limit|usage_limit";
+const MODEL: &str = "model_not_|modelnot|invalid_model|unknown_model|model_depre|model_decom|deploymentnot";
+const PLACES: &str = "countr|region|territor|location|jurisdiction|geogr|geo_|地区";
 /// Words of sentences about the request's fields.
 const FIELDS: &str = "field|parameter|propert|'region'|`region`|_location";
 const LIMIT: &str = "rate_limit|ratelimit|too_many_requests|toomanyrequests|throttl|resource_exhausted";
-const SERVER: &str = "server_error|internal_error|internalerror|internal_server|overloaded|unavailable|upstream_error|bad_gateway|gateway_timeout|request_timeout";
+const SERVER: &str =
+    "server_error|internal|overloaded|unavailable|upstream|bad_gateway|timeout|timed_out|deadline|busy|capacity";
 /// In an error within a stream that names no status: the request is at fault.
 const REQUEST: &str = "invalid|content_filter|content_policy|moderation|context_length|authentication|permission|unsupported|unauthorized|forbidden";
 const REQUEST_SAID: &str = "context length|context window|api key|unauthorized|invalid request";
@@ -86,7 +89,8 @@ impl Trouble {
         let status = refusal.status;
         let is = |statuses: &[u16]| status.is_none_or(|status| statuses.contains(&status));
 
-        if status == Some(402) || named(QUOTA) || says(QUOTA_SAID) && !names_wait {
+        let is_spent = || matches!(status, None | Some(403 | 429)) && (named(LONG) || says(LONG));
+        if status == Some(402) || named(QUOTA) || (says(QUOTA_SAID) || is_spent()) && !names_wait {
             return Self::Quota;
         }
         let is_elsewhere = || {
@@ -94,16 +98,20 @@ impl Trouble {
             // An allocation is no location.
             let is_place = |text: &str| any(text, PLACES) && find(text, "allocation").is_none();
             // Nor is a field of the request that is called so.
-            is_place(&code) || is_place(&message) && says(refused) && !says(FIELDS)
+            is_place(&code)
+                || is_place(&kind)
+                || is_place(&message) && (status == Some(403) || says(refused)) && !says(FIELDS)
         };
         if status == Some(451) || is(&[400, 403]) && is_elsewhere() {
             return Self::Region;
         }
         let is_gone = || {
-            let gone = "not exist|not found|not a valid model|unknown model|decommissioned|not have access|no longer";
-            named(MODEL) || says("model|deployment") && says(gone) || says("invalid model|no endpoints found")
+            let gone = "not exist|not found|not a valid model|unknown model|decommissioned|deprecated|retired|not available|not have access|no longer";
+            named(MODEL)
+                || says("model|deployment") && says(gone)
+                || says("invalid model|no endpoints found|模型不存在")
         };
-        let names_model = || named("model|deployment") || says("model|deployment|endpoints found");
+        let names_model = || named("model|deployment") || says("model|deployment|endpoints found|模型");
         if matches!(status, Some(404 | 410)) && names_model() || is(&[400, 403, 422]) && is_gone() {
             return Self::Model;
         }
@@ -117,7 +125,7 @@ impl Trouble {
         }
         match status {
             Some(429 | 498) => Self::Limit,
-            Some(408 | 409 | 425 | 500..) => Self::Server,
+            Some(408 | 409 | 425 | 499..) => Self::Server,
             Some(400..) if named(LIMIT) => Self::Limit,
             Some(401 | 403) => Self::Request,
             Some(400..) if named(SERVER) => Self::Server,

@@ -32,41 +32,36 @@ fn number(text: &[u8]) -> Option<(f64, usize)> {
     (length > 0).then_some((value / scale, length))
 }
 
-/// Units by their first letters, without the `s` of the plural; the longer ones first.
-const UNITS: &[(&str, f64)] = &[
-    ("millisecond", 1.0),
-    ("milli", 1.0),
-    ("minute", 60e3),
-    ("second", 1e3),
-    ("hour", 3600e3),
-    ("day", 86_400e3),
-    ("min", 60e3),
-    ("sec", 1e3),
-    ("hr", 3600e3),
-    ("ms", 1.0),
-    ("µs", 1e-3),
-    ("us", 1e-3),
+/// Units without the `s` of the plural, and their milliseconds. Of those that are not ASCII the longer ones first. One text for
+/// each: tables of texts are larger in the npm module.
+const UNITS: [(&str, f64); 7] = [
+    ("ms|milli|millisecond", 1.0),
+    ("s|sec|second|秒钟|秒|초", 1e3),
+    ("m|min|minute|分钟|分鐘|分|분", 60e3),
+    ("h|hr|hour|小时|小時|時間|시간", 3600e3),
+    ("d|day", 86_400e3),
+    ("us|µs", 1e-3),
     ("ns", 1e-6),
-    ("h", 3600e3),
-    ("m", 60e3),
-    ("s", 1e3),
-    ("d", 86_400e3),
-    ("秒钟", 1e3),
-    ("秒", 1e3),
-    ("초", 1e3),
-    ("分钟", 60e3),
-    ("分鐘", 60e3),
-    ("分", 60e3),
-    ("분", 60e3),
-    ("小时", 3600e3),
-    ("小時", 3600e3),
-    ("時間", 3600e3),
-    ("시간", 3600e3),
 ];
 
 /// Any letter, and whatever else is not ASCII: the tables of what is a letter there are 2 KB of the npm module.
 fn is_letter(next: char) -> bool {
     next.is_ascii_alphabetic() || !next.is_ascii()
+}
+
+/// The text after a unit at its beginning, and the milliseconds of the unit.
+fn unit(text: &str) -> Option<(&str, f64)> {
+    for (units, ms) in UNITS {
+        for unit in units.split('|') {
+            let Some(rest) = text.strip_prefix(unit) else { continue };
+            let rest = rest.strip_prefix('s').unwrap_or(rest);
+            // `5 users` are no five microseconds. Chinese has no spaces.
+            if unit.bytes().next() > Some(127) || !rest.starts_with(is_letter) {
+                return Some((rest, ms));
+            }
+        }
+    }
+    None
 }
 
 /// A length of time at the beginning of a text, in milliseconds, and how many bytes it is: `2m59.56s`, `350ms`, `5 minutes
@@ -77,14 +72,7 @@ fn duration(text: &str, bare: Option<f64>) -> Option<(f64, usize)> {
         let after = text.get(at + length..)?;
         let spaces = after.len() - after.trim_start_matches(' ').len();
         let word = after.get(spaces..)?;
-        let unit = |(unit, ms): &(&str, f64)| {
-            let rest = word.strip_prefix(unit)?;
-            let rest = rest.strip_prefix('s').unwrap_or(rest);
-            // `5 users` are no five microseconds. Chinese has no spaces.
-            let is_whole = unit.bytes().next() > Some(127) || !rest.starts_with(is_letter);
-            is_whole.then_some((rest, *ms))
-        };
-        let Some((rest, ms)) = UNITS.iter().find_map(unit) else {
+        let Some((rest, ms)) = unit(word) else {
             // Nor are they five seconds.
             let is_clock = matches!(word.as_bytes(), [b':', b'0'..=b'9', ..]);
             let is_bare = parts == 0 && !word.starts_with(is_letter) && !is_clock;
@@ -157,7 +145,7 @@ pub fn http_date(text: &str) -> Option<f64> {
 /// Milliseconds since 1970 of `2026-11-21T12:00:30Z` (RFC 3339), with a fraction or another zone perhaps.
 fn iso_date(text: &str) -> Option<f64> {
     let bytes = text.as_bytes();
-    if !has_shape(bytes.get(..19)?, b"yyyy-mm-ddThh:mm:ss") {
+    if !has_shape(bytes.get(..19)?, b"yyyy-mm-dd?hh:mm:ss") {
         return None;
     }
     let date = [part(bytes, 0, 4)?, part(bytes, 5, 2)?, part(bytes, 8, 2)?];
@@ -250,36 +238,15 @@ fn longer(one: Option<f64>, other: Option<f64>) -> Option<f64> {
     }
 }
 
-/// Words after which a time to wait stands, in an error's text or as the name of one of its fields.
-const BEFORE_WAIT: &[&str] = &[
-    "again in",
-    "again after",
-    "retry in",
-    "retry after",
-    "request after",
-    "retrydelay",
-    "retry_delay",
-    "retry-after",
-    "retry_after",
-    "retryafter",
-    "available in",
-    "resets in",
-    "resets_in",
-    "reset in",
-    "reset after",
-    "reset at",
-    "resets at",
-    "reset_at",
-    "resets_at",
-    "resetat",
-    "resetsat",
-    "reset_time",
-    "back off for",
-    "cooldown",
-    "wait",
-];
+/// Words of an error, in a sentence or in the name of a field, before a time to come back.
+const BEFORE_WAIT: &str = "again|retry|reset|available|resume|back|blocked|limited|lifted|next|重试|cooldown|wait|等待";
 
-/// How long to wait by an error's text, in milliseconds: a field of it or a sentence. A number without a unit counts seconds.
+/// The words between one of these and its time.
+const BETWEEN: &str =
+    "interval|in|after|at least|at|for|delay|time|off|until|on|about|approximately|around|another|date|时间";
+
+/// How long to wait by an error's text, in milliseconds: a field of it or a sentence. A number without a unit counts
+/// seconds, or what the field's name says.
 ///
 /// ```
 /// use chatwire::waits::in_text;
@@ -296,47 +263,54 @@ pub fn in_text(text: &str) -> Option<f64> {
 /// The same for texts that may name a time: `"resets_at": 1795262430`, `"retry_after": "2026-11-21T12:00:30Z"`.
 pub(crate) fn in_text_at(text: &str, epoch_ms: f64) -> Option<f64> {
     let lower = text.to_ascii_lowercase();
-    for words in BEFORE_WAIT {
+    for words in BEFORE_WAIT.split('|') {
         let mut at = 0;
         while let Some(found) = find(lower.get(at..)?, words) {
             at += found + words.len();
-            let mut rest = lower.get(at..)?;
-            let mut bare = Some(1e3);
-            for (unit, ms) in [
-                ("_ms", 1.0),
-                ("ms", 1.0),
-                ("_seconds", 1e3),
-                ("seconds", 1e3),
-                ("_s", 1e3),
-            ] {
-                if let Some(after) = rest.strip_prefix(unit) {
-                    (rest, bare) = (after, Some(ms));
-                    break;
-                }
-            }
-            let rest = opened(rest);
-            let rest = ["for ", "about ", "approximately ", "at least ", "another "]
-                .iter()
-                .find_map(|word| rest.strip_prefix(word))
-                .unwrap_or(rest);
-            // `{"seconds": 36}`
-            let rest = rest.strip_prefix("{\"seconds\"").unwrap_or(rest);
-            let rest = opened(rest);
-            let is_of_date = |byte| matches!(byte, b'0'..=b'9' | b'-' | b':' | b'.' | b'+' | b't' | b'z');
-            let end = rest.bytes().position(|byte| !is_of_date(byte)).unwrap_or(rest.len());
-            // A time since 1970 or a date: both are longer than any wait.
-            let wait = if end > 9 {
-                let time = text.get(text.len() - rest.len()..)?.get(..end)?;
-                until_reset(time.strip_suffix('.').unwrap_or(time), epoch_ms)
-            } else {
-                duration(rest, bare).map(|(wait, _)| wait)
-            };
+            // The first number of the same sentence, or of the same member.
+            let is_over = |byte| matches!(byte, b'0'..=b'9' | b'.' | b',' | b';' | b'}' | b'!' | b'\n');
+            let rest = lower.get(at..)?;
+            let way = rest.bytes().position(is_over).unwrap_or(rest.len());
+            let wait = time_after(rest.get(..way)?, matches!(words, "cooldown" | "wait" | "等待"))
+                .and_then(|bare| moment_or_duration(rest.get(way..)?, bare, epoch_ms));
             if wait.is_some() {
                 return wait;
             }
         }
     }
     after_that_time(text)
+}
+
+/// Whether a time can follow these words: the milliseconds of a number without a unit, or nothing where it needs one.
+fn time_after(between: &str, mut has_word: bool) -> Option<Option<f64>> {
+    let (mut rest, mut bare) = (between, 1e3);
+    loop {
+        rest = opened(rest);
+        if let Some(after) = BETWEEN.split('|').find_map(|word| rest.strip_prefix(word)) {
+            (rest, has_word) = (after, true);
+        } else if let Some((after, ms)) = unit(rest) {
+            (rest, bare) = (after, ms);
+        } else {
+            break;
+        }
+    }
+    // `retry your request in`: words that say nothing, and then one that does.
+    let end = between.trim_end_matches([' ', ':', '"']);
+    let is_said = rest.is_empty() || BETWEEN.split('|').any(|word| end.ends_with(word));
+    (is_said && !between.ends_with('-')).then_some(Some(bare).filter(|_| has_word && rest.is_empty()))
+}
+
+/// A length of time, a time since 1970 or a date at the beginning of a text in lower case: how long it is until then.
+fn moment_or_duration(text: &str, bare: Option<f64>, epoch_ms: f64) -> Option<f64> {
+    let is_of_date = |byte| matches!(byte, b'0'..=b'9' | b'-' | b':' | b'.' | b'+' | b't' | b'z' | b' ');
+    let end = text.bytes().position(|byte| !is_of_date(byte)).unwrap_or(text.len());
+    let time = text.get(..end)?.trim_end_matches([' ', '.']);
+    // A time since 1970 or a date is longer than any number of seconds.
+    let is_moment = time.len() > 9;
+    match duration(text, bare.filter(|_| !is_moment)) {
+        None if is_moment => until_reset(time, epoch_ms),
+        wait => wait.map(|(wait, _)| wait),
+    }
 }
 
 /// `20 秒后`, `3分钟後`, `20초 후`: a time and a word for "after it", as Chinese, Japanese and Korean have them behind the number.
@@ -362,10 +336,10 @@ fn after_that_time(text: &str) -> Option<f64> {
 /// Without the marks between a word and its value. Not inlined: its copies cost more bytes of code than calls.
 #[inline(never)]
 fn opened(text: &str) -> &str {
-    text.trim_start_matches([' ', '"', '\\', ':', '~', '=', '\'', '*', '`'])
+    text.trim_start_matches([' ', '"', '\\', ':', '~', '=', '\'', '*', '`', '_', '-', '(', '{', '：'])
 }
 
-/// The headers of another server's answer that an error quotes: the members of every object called `headers`.
+/// The headers of another server's answer that an error quotes: the members of every object whose name ends in `headers`.
 pub(crate) fn quoted_headers(body: &str) -> Vec<(String, String)> {
     let mut headers = Vec::new();
     // A body that breaks off still tells what came before the break.
@@ -388,7 +362,12 @@ fn collect(
                     Kind::String if is_headers => reader.string()?.to_text(),
                     Kind::Number if is_headers => lossy(reader.value()?),
                     _ => {
-                        collect(reader, name == b"headers", level + 1, headers)?;
+                        collect(
+                            reader,
+                            name.to_ascii_lowercase().ends_with(b"headers"),
+                            level + 1,
+                            headers,
+                        )?;
                         continue;
                     }
                 };

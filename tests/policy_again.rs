@@ -199,6 +199,13 @@ fn a_refusal_is_told_by_code_words_and_status_in_that_order() {
             Trouble::Request,
         ),
         (403, r#"{"error":{"message":"no"}}"#, Trouble::Request),
+        (499, "", Trouble::Server),
+        (
+            499,
+            r#"{"error":{"code":499,"message":"The operation was cancelled.","status":"CANCELLED"}}"#,
+            Trouble::Server,
+        ),
+        (530, "error code: 1033", Trouble::Server),
         (
             401,
             r#"{"error":{"message":"Incorrect API key","type":"server_error"}}"#,
@@ -313,6 +320,130 @@ fn money_models_and_full_contexts_are_told_whatever_the_status() {
     ] {
         assert_eq!(trouble(status, body), expected, "{status} {body}");
     }
+}
+
+#[test]
+fn a_day_is_gone_a_place_is_refused_and_a_server_is_busy_in_many_words() {
+    let said = |message: &str| format!(r#"{{"error":{{"message":"{message}"}}}}"#);
+    let coded = |code: &str| format!(r#"{{"error":{{"message":"x","code":"{code}"}}}}"#);
+    for message in [
+        "You have exceeded your daily quota",
+        "Rate limit reached on tokens per day (TPD)",
+        "Monthly quota exceeded",
+        "Weekly limit reached",
+        "Credits exhausted",
+        "Your credits are depleted. Please top up",
+        "Your free trial has ended",
+        "今日额度已用完",
+    ] {
+        assert_eq!(trouble(429, &said(message)), Trouble::Quota, "{message}");
+    }
+    for code in [
+        "daily_limit_exceeded",
+        "usage_limit_reached",
+        "credits_exhausted",
+        "trial_expired",
+        "no_credits_left",
+    ] {
+        assert_eq!(trouble(429, &coded(code)), Trouble::Quota, "{code}");
+    }
+    for message in [
+        "Rate limit reached for requests per minute",
+        "Quota exceeded for requests per minute",
+        "Daily limit reached. Please try again in 20s",
+    ] {
+        assert_eq!(trouble(429, &said(message)), Trouble::Limit, "{message}");
+    }
+    assert_eq!(
+        trouble(400, &said("schedule must be daily or monthly")),
+        Trouble::Request
+    );
+    for message in [
+        "This service isn't available in your region.",
+        "Sorry, we do not serve your country",
+        "Requests from unsupported countries",
+        "Your location is prohibited",
+        "Not offered in this jurisdiction",
+        "Geographic restriction",
+        "当前地区不支持访问",
+    ] {
+        assert_eq!(trouble(403, &said(message)), Trouble::Region, "{message}");
+    }
+    assert_eq!(trouble(403, &coded("geo_blocked")), Trouble::Region);
+    for code in [
+        "server_busy",
+        "upstream_timeout",
+        "timeout",
+        "engine_overloaded",
+        "DEADLINE_EXCEEDED",
+        "capacity_exceeded",
+    ] {
+        assert_eq!(trouble(400, &coded(code)), Trouble::Server, "{code}");
+    }
+    for message in [
+        "模型不存在，请检查模型代码。",
+        "The model `x` has been retired",
+        "The model x is deprecated",
+    ] {
+        assert_eq!(trouble(400, &said(message)), Trouble::Model, "{message}");
+    }
+}
+
+#[test]
+fn a_wait_stands_behind_a_word_for_it_in_the_same_sentence_or_member() {
+    for words in [
+        "Please retry your request in 90 seconds",
+        "Retry the request after 90s",
+        "Please come back in 90 seconds",
+        "Requests will resume in 90 seconds",
+        "You are limited for 90 seconds",
+        "You have been blocked for 90 seconds",
+        "The limit will be lifted in 90 seconds",
+        "Please try again (in 90 seconds)",
+        "Try again in around 90 seconds",
+        "try again in 90.0000000s",
+        r#"{"retry_in":90}"#,
+        r#"{"retryAfterMs":90000}"#,
+        r#"{"retry_after_millis":90000}"#,
+        r#"{"retryAfterMinutes":1.5}"#,
+        r#"{"wait_time":90}"#,
+        r#"{"waitTimeMs":90000}"#,
+        r#"{"reset_after":90}"#,
+        r#"{"resetIn":"1m30s"}"#,
+        r#"{"cooldown_ms":90000}"#,
+        r#"{"retryDelay":{"seconds":"90"}}"#,
+        "请等待90秒",
+        "重试时间：90秒",
+    ] {
+        assert_eq!(in_text(words), Some(90_000.0), "{words}");
+    }
+    for words in [
+        "Rate limit: 5 requests in 60 seconds. Try again later.",
+        "Limited to 5 requests in 60 seconds",
+        "max 100 requests every 60 seconds; retry later",
+        r#"{"retry":true,"wait_list":4,"retry_count":5,"max_retries":3,"seconds":60}"#,
+        "Connection reset 104",
+        "Try again: 429",
+        "retry attempt 3",
+        "retry in -5s",
+    ] {
+        assert_eq!(in_text(words), None, "{words}");
+    }
+    let date = "2026-11-21 12:01:30";
+    for body in [
+        format!(r#"{{"error":{{"message":"no","blocked_until":"{date}"}}}}"#),
+        format!(r#"{{"error":{{"message":"no","retry_at":{}}}}}"#, NOW / 1e3 + 90.0),
+        format!(r#"{{"error":{{"message":"no","available_at":"{date}Z"}}}}"#),
+        format!("Try again after {date} UTC"),
+    ] {
+        assert_eq!(wait(429, &[], &body), Some(90_000.0), "{body}");
+    }
+    for name in ["x-retry-after", "X-RateLimit-Retry-After"] {
+        assert_eq!(wait(429, &[(name, "90")], ""), Some(90_000.0), "{name}");
+    }
+    assert_eq!(wait(429, &[("x-ms-retry-after-ms", "1500")], ""), Some(1_500.0));
+    let quoted = r#"{"error":{"message":"no","responseHeaders":{"x-ratelimit-reset-requests":"90"}}}"#;
+    assert_eq!(wait(429, &[], quoted), Some(90_000.0));
 }
 
 #[test]

@@ -26,7 +26,7 @@ import { Connection, type Hold, isByModel, SETTINGS } from "./connection.ts";
 import { FallbackChain, type Talk } from "./fallback-chain.ts";
 import { standard as asStandard } from "./host-fetch.ts";
 import { Conversation, LONGEST_DELAY, type Opened, type Told, tell } from "./opening.ts";
-import { plainHeaders, texts } from "./texts.ts";
+import { plainHeaders, texts, wellFormed } from "./texts.ts";
 
 /** The values that tie together all that hooks hear of one call. */
 export interface Named {
@@ -70,12 +70,6 @@ function toBody(params: unknown, stream: boolean): string {
     }
   }
   throw unsent("invalid_json", message);
-}
-
-/** Half a surrogate pair, which JSON writes as an escape, is U+FFFD: many servers refuse it. */
-function wellFormed(json: string): string {
-  if (!json.includes("\\ud")) return json;
-  return json.replace(/\\(?:u(d[89a-f]..)|.)/gs, (escaped, half) => (half ? "\uFFFD" : escaped));
 }
 
 /** Services whose prices are listed, by name and by address. */

@@ -72,7 +72,9 @@ export class Conversation {
   /** The last response broke. Gives the next one, or says at once why there will be none. */
   next(broken: Broken): { opened: Promise<Opened> } | { failure: ErrorDescriptor } {
     if (this.isFree) return { failure: broken };
-    const action = this.#step({ broken });
+    // The headers of the response may say when to come back.
+    const headers = Object.fromEntries(listed(this.#response as Response));
+    const action = this.#step({ broken: { ...broken, body: `[${broken.body || 0},${JSON.stringify({ headers })}]` } });
     if (action.fail) return { failure: action.fail as ErrorDescriptor };
     return { opened: this.#goOn(action) };
   }
@@ -180,10 +182,19 @@ export class Conversation {
 }
 
 /** The parts of a response that the engine decides by. */
-function answered({ status, headers, redirected, url: from }: Response): ActionResult {
-  const listed = status < 300 || typeof headers.entries !== "function" ? [] : [...headers.entries()];
+function answered(response: Response): ActionResult {
+  const { status, headers, redirected, url: from } = response;
   const requestId = headers.get("x-request-id");
-  return { status, requestId, headers: listed, redirected: redirected === true ? from : null };
+  return {
+    status,
+    requestId,
+    headers: status < 300 ? [] : listed(response),
+    redirected: redirected === true ? from : null,
+  };
+}
+
+function listed({ headers }: Response): [string, string][] {
+  return typeof headers.entries === "function" ? [...headers.entries()] : [];
 }
 
 function headersOf(pairs: SentHeaders): Headers {

@@ -1,5 +1,5 @@
 /**
- * Headers and query of callers, in the form that the engine takes.
+ * Headers and query of callers, in the form that the engine takes, and text in the form that servers take.
  */
 import type { RequestOptions } from "../options.ts";
 
@@ -23,4 +23,15 @@ export function plainHeaders(
   // Not `instanceof`: Node would load its whole `fetch` for the name alone.
   const isIterable = typeof (headers as Headers | undefined)?.[Symbol.iterator] === "function";
   return isIterable ? Object.fromEntries(headers as Headers) : (headers as Record<string, string | null | undefined>);
+}
+
+/** Half a surrogate pair, which JSON writes as an escape, is U+FFFD: many servers refuse it, also in the JSON of arguments. */
+export function wellFormed(json: string): string {
+  if (!/\\ud/i.test(json)) return json;
+  return json
+    .replace(
+      /"arguments":("(?:[^"\\]|\\.)*")/g,
+      (_, text) => `"arguments":${JSON.stringify(wellFormed(JSON.parse(text)))}`,
+    )
+    .replace(/\\(?:ud[89ab]..\\ud[c-f]..|u(d[89a-f]..)|.)/gis, (escaped, half) => (half ? "\uFFFD" : escaped));
 }

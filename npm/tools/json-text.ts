@@ -10,6 +10,7 @@ export type JSONRepair =
   | "parse.prose"
   | "parse.encoded_twice"
   | "parse.parts"
+  | "parse.tool_call"
   | "parse.reasoning";
 
 /** A value that the text may stand for, the most likely first. */
@@ -50,15 +51,14 @@ export function* candidates(text: string): Generator<Candidate> {
   }
 }
 
-/** The value, and before it what it stands for if it is JSON in a string. */
+/** The value, and then the objects and lists that it stands for if it is JSON in a string, once or more often. */
 function* decoded(value: unknown, repairs: JSONRepair[]): Generator<Candidate> {
-  const inner = typeof value === "string" ? read(value) : undefined;
-  if (inner && typeof inner.value === "object") {
-    yield { value, repairs };
-    yield { value: inner.value, repairs: [...repairs, "parse.encoded_twice"] };
-    return;
-  }
   yield { value, repairs };
+  if (typeof value !== "string") return;
+  for (const inner of candidates(value)) {
+    if (typeof inner.value !== "object") continue;
+    yield { value: inner.value, repairs: [...repairs, "parse.encoded_twice", ...inner.repairs] };
+  }
 }
 
 function read(text: string): { value: unknown } | undefined {

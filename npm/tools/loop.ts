@@ -37,6 +37,10 @@ interface Tool {
 
 /** The result that the model is told of a call that was not run. */
 const NOT_RUN: Result = failed("This call was not run: the run was aborted first.");
+/** Of one that was begun, and may have had its effect. */
+const CUT: Result = failed(
+  "This call was not run to its end: the run was aborted meanwhile. Whether the call has had an effect is not known.",
+);
 
 /** How a run ended: the model answered, its reader left, or something went wrong. */
 type End = ChatwireError | "answered" | "left";
@@ -61,6 +65,8 @@ export async function* toolLoop(
   } finally {
     signal?.removeEventListener("abort", leave);
     if (end === "left") controller.abort();
+    // Messages that were added too late for a turn are for whoever goes on.
+    state.messages.push(...state.added.splice(0));
     outcome = sumOf(state, end);
     state.outcome = outcome;
     settle(outcome);
@@ -125,11 +131,18 @@ async function* turns(state: ToolRunState): AsyncGenerator<ToolRunEvent, void, v
     }
     state.cut = undefined;
 
+    // A result counts as soon as it is there, whether the reader has been told of it or not.
     const results: Result[] = [];
+    const resultOf = async (call: ToolCall, at: number) => {
+      const result = await run(call, step, (known) => {
+        results[at] = known;
+      });
+      if (!signal.aborted) results[at] = result;
+      return results[at] ?? NOT_RUN;
+    };
     try {
-      for await (const [at, result] of atMost(concurrency, toolCalls, (call) => run(call, step))) {
+      for await (const [at, result] of atMost(concurrency, toolCalls, resultOf)) {
         const { id, name } = toolCalls[at] as ToolCall;
-        results[at] = result;
         yield { type: "tool_result", step, id, name, ...result };
       }
     } finally {
@@ -148,7 +161,8 @@ async function* turns(state: ToolRunState): AsyncGenerator<ToolRunEvent, void, v
     `The model still called tools after ${maxSteps} turns. Raise maxSteps, or look at what the tools tell it.`,
   );
 
-  async function run(call: ToolCall, step: number): Promise<Result> {
+  /** @param note is told of the result as far as it is known while the call runs */
+  async function run(call: ToolCall, step: number, note: (known: Result) => void): Promise<Result> {
     const tool = toolFor(call.name, tools);
     if (!tool) return failed(`There is no tool named "${call.name}". ${namesOf(tools)}`);
     const { id } = call;
@@ -167,9 +181,12 @@ async function* turns(state: ToolRunState): AsyncGenerator<ToolRunEvent, void, v
           : failed(`This call was not allowed. ${typeof leave === "string" ? leave : ""}`.trim());
       });
       if ("failed" in verdict) return verdict;
-      return await within(tool.timeout ?? toolTimeout, signal, async (own) =>
-        told(await tool.execute(verdict.value, { id, step, signal: own })),
-      );
+      return await within(tool.timeout ?? toolTimeout, signal, async (own) => {
+        note(CUT);
+        const result = told(await tool.execute(verdict.value, { id, step, signal: own }));
+        if (!own.aborted) note(result);
+        return result;
+      });
     } catch (error) {
       return failed(wordsOf(error));
     }
@@ -204,8 +221,9 @@ function paramsOf(
 
 /** A choice of tools that leaves the model the choice. */
 function unforced(choice: ToolRunState["params"]["tool_choice"]): ToolRunState["params"]["tool_choice"] {
-  if (choice === "auto" || choice === "none") return choice;
   const { type, allowed_tools } = (choice ?? {}) as { type?: string; allowed_tools?: object };
+  // As a word, or as an object with one.
+  if (["auto", "none"].includes(type ?? String(choice))) return choice;
   const allowed = { type: "allowed_tools", allowed_tools: { ...allowed_tools, mode: "auto" } };
   return type === "allowed_tools" ? (allowed as unknown as typeof choice) : undefined;
 }
@@ -242,11 +260,11 @@ function turnOf(
 
 /** The tool that is meant: by its name, or by the one that is the same but for case, prefix and punctuation. */
 function toolFor(name: string, tools: ReadonlyMap<string, Tool>): Tool | undefined {
-  const exact = tools.get(name);
-  if (exact) return exact;
   const letters = (text: string) => text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
-  // functions.add, default_api:add, tools/add
-  const bare = name.split(/[.:/]/).at(-1) ?? name;
+  // functions.add, default_api:add, tools/add, mcp__math__add
+  const bare = name.split(/[.:/]|__/).at(-1) ?? name;
+  const exact = tools.get(name) ?? tools.get(bare);
+  if (exact) return exact;
   for (const wanted of [letters(name), letters(bare)]) {
     const alike = [...tools.values()].filter((tool) => letters(tool.name) === wanted);
     if (alike.length === 1) return alike[0];
@@ -315,7 +333,7 @@ function toTool(given: unknown, at: string): Tool {
 async function* atMost<T, R>(
   limit: number,
   items: readonly T[],
-  work: (item: T) => Promise<R>,
+  work: (item: T, at: number) => Promise<R>,
 ): AsyncGenerator<[number, R]> {
   const running = new Map<number, Promise<[number, R]>>();
   let next = 0;
@@ -324,7 +342,7 @@ async function* atMost<T, R>(
       const at = next++;
       running.set(
         at,
-        work(items[at] as T).then((result) => [at, result]),
+        work(items[at] as T, at).then((result) => [at, result]),
       );
     }
     const finished = await Promise.race(running.values());
@@ -339,6 +357,8 @@ async function within<T>(
   signal: AbortSignal,
   work: (own: AbortSignal) => Promise<T>,
 ): Promise<T> {
+  // Nobody is asked for leave, and nothing is run, for one who has left.
+  if (signal.aborted) throw aborted(signal.reason);
   const controller = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
   let leave = () => {};
@@ -348,7 +368,6 @@ async function within<T>(
       controller.abort(error);
     };
     leave = () => give(aborted(signal.reason));
-    if (signal.aborted) leave();
     signal.addEventListener("abort", leave);
     if (timeout !== undefined) {
       timer = setTimeout(() => give(new ChatwireError(`The tool took longer than ${timeout} ms.`)), timeout);

@@ -1,7 +1,7 @@
 /**
  * Structured answers: asks for JSON of a shape, and checks what came. Loaded with the first `parse`.
  */
-import { aborted, type ChatwireError, ProtocolError, withOutcome } from "../errors.ts";
+import { APIError, aborted, type ChatwireError, ProtocolError, withOutcome } from "../errors.ts";
 import type { RequestOptions } from "../options.ts";
 import type { Answered } from "../request/api-promise.ts";
 import type {
@@ -64,19 +64,34 @@ export async function parse<T>(
   knowsSchemas: () => Promise<boolean>,
   { isStrict, schemaInMessages = true, signal }: Reading,
 ): Promise<Parsed<T>> {
-  const wanted = wantedOf<T>(params?.response_format, await knowsSchemas());
-  const { messages } = (params ?? {}) as { messages?: unknown };
-  const told =
-    wanted.unsaid && schemaInMessages && Array.isArray(messages) ? withSchema(messages, wanted.unsaid) : messages;
-  const sent = {
-    ...params,
-    ...(told === undefined ? {} : { messages: told }),
-    stream: false,
-    ...(wanted.format && { response_format: wanted.format }),
+  const { messages, tools } = (params ?? {}) as { messages?: unknown; tools?: { function?: { name?: string } }[] };
+  const ask = (wanted: Wanted<T>) => {
+    const isTold = wanted.unsaid && schemaInMessages && Array.isArray(messages);
+    const told = isTold ? withSchema(messages, wanted.unsaid as JSONSchema) : messages;
+    const sent = {
+      ...params,
+      ...(told === undefined ? {} : { messages: told }),
+      stream: false,
+      ...(wanted.format && { response_format: wanted.format }),
+    };
+    return create(sent as ChatCompletionCreateParamsNonStreaming);
   };
-  const { data, response, request_id } = await create(sent as ChatCompletionCreateParamsNonStreaming);
-  const answer = await unlessAborted(parsed<T>(data, wanted, isStrict), signal);
+  const wanted = wantedOf<T>(params?.response_format, await knowsSchemas());
+  const { data, response, request_id } = await ask(wanted).catch((error) => {
+    const other = wantedOf<T>(params?.response_format, false);
+    if (!other.unsaid || wanted.unsaid || !schemaInMessages || !isFormatRefused(error)) throw error;
+    return ask(other);
+  });
+  const own = Array.isArray(tools) && tools.some((tool) => tool?.function?.name === wanted.name);
+  const answer = await unlessAborted(parsed<T>(data, own ? { ...wanted, name: undefined } : wanted, isStrict), signal);
   return { data: answer, response, requestId: request_id };
+}
+
+/** Whether a server says that it does not take this kind of format. A schema that it finds fault with is another matter. */
+function isFormatRefused(error: unknown): boolean {
+  if (!(error instanceof APIError) || ![400, 422, 501].includes(error.status ?? 0)) return false;
+  const said = JSON.stringify([error.message, error.param, error.error]);
+  return /response_format|json_schema/.test(said) && !/schema for/i.test(said);
 }
 
 /** Settles with the work, or rejects once the call is aborted: a schema's check may take for ever. */
@@ -104,6 +119,8 @@ function withSchema(messages: readonly ChatCompletionMessageParam[], schema: JSO
 interface Wanted<T> {
   format: ResponseFormat | undefined;
   schema: Schema<T> | undefined;
+  /** The schema's name. */
+  name?: string | undefined;
   /** The schema, where the server cannot be told it. */
   unsaid?: JSONSchema | undefined;
   /** JSON of any kind is wanted. */
@@ -121,18 +138,15 @@ function wantedOf<T>(asked: ResponseFormat | StandardSchema<T> | undefined, know
     const written = jsonSchemaOf(schema);
     if (!knowsSchemas) return { format: { type: "json_object" }, schema, unsaid: written, isJSON };
     const strict = isStrictSchema(written) ? { strict: true } : {};
-    return {
-      format: { type: "json_schema", json_schema: { name: "answer", ...strict, schema: written } },
-      schema,
-      isJSON,
-    };
+    const json_schema = { name: "answer", ...strict, schema: written };
+    return { format: { type: "json_schema", json_schema }, schema, name: json_schema.name, isJSON };
   }
   const format = asked as ResponseFormat | undefined;
   if (format?.type !== "json_schema") return { format, schema: undefined, isJSON: format?.type === "json_object" };
   const schema: JSONSchema = jsonSchemaOf(format.json_schema.schema ?? {});
   if (!knowsSchemas) return { format: { type: "json_object" }, schema, unsaid: schema, isJSON };
   const given = format.json_schema.schema ? { ...format.json_schema, schema } : format.json_schema;
-  return { format: { ...format, json_schema: given }, schema, isJSON };
+  return { format: { ...format, json_schema: given }, schema, name: given.name, isJSON };
 }
 
 /** Whether OpenAI's strict mode takes a schema: every object is closed, and every member is required. */
@@ -167,9 +181,12 @@ async function parsed<T>(
         Object.assign(call.function, { parsed_arguments: argumentsOf(call.function.arguments) });
       }
     }
-    const own = index === 0 ? outcome : undefined;
-    const isCalling = Boolean(message.tool_calls?.length || own?.toolCalls.length);
-    const reading = readAnswer(textOf(message, own), message, finish_reason, wanted, { isStrict, isCalling });
+    const isCalling = Boolean(message.tool_calls?.length || (index === 0 && outcome?.toolCalls.length));
+    const put = outcome?.completion?.choices.find((choice) => choice.index === index)?.message;
+    const reading = readAnswer(textOf(message, put, wanted.name), message, finish_reason, wanted, {
+      isStrict,
+      isCalling,
+    });
     // The answer is there, though its check failed.
     const read = await reading.catch((error: ChatwireError) => {
       throw outcome ? withOutcome(error, outcome) : error;
@@ -193,15 +210,16 @@ async function readAnswer<T>(
   { isStrict, isCalling }: { isStrict: boolean; isCalling: boolean },
 ): Promise<{ value: unknown; repairs: JSONRepair[] } | { problem: string }> {
   const none = { value: null, repairs: [] };
-  if (!isJSON || message.refusal) return none;
-  // The thinking before a call is no answer.
-  if (isCalling && (text === "" || repairs.includes("parse.reasoning"))) return none;
-  if (finishReason === "length") {
+  if (!isJSON || isRefusal(message)) return none;
+  // In the words of several servers: `length`, `max_tokens`, `MAX_OUTPUT_TOKENS`, `model_length`.
+  if (/length|max.*tokens/i.test(finishReason ?? "")) {
     return { problem: "The answer was cut at the token limit, so its JSON is not whole. Raise max_tokens." };
   }
   if (finishReason === "content_filter") {
     return { problem: "The answer was cut by the server's content filter, so its JSON is not whole." };
   }
+  // The thinking before a call is no answer.
+  if (isCalling && (text === "" || repairs.includes("parse.reasoning"))) return none;
   if (text === "") return { problem: "The answer is empty: it has no JSON. Ask again." };
   let problems: SchemaProblem[] | undefined;
   for (const candidate of candidates(text)) {
@@ -223,35 +241,62 @@ async function readAnswer<T>(
   return { problem: "The answer is not the JSON that was requested. Request JSON in the messages." };
 }
 
+function isRefusal({ refusal, content }: ChatCompletionMessage): boolean {
+  const parts: unknown = content;
+  return Boolean(refusal) || (Array.isArray(parts) && parts.some((part) => part?.refusal));
+}
+
 /** The text of an answer, and what was put right to find it. */
 interface Text {
   text: string;
   repairs: JSONRepair[];
 }
 
+/** What is read here of a message that the engine has put together. */
+interface Put {
+  content?: string | null | undefined;
+  reasoning?: string | null | undefined;
+}
+
 /**
  * The text of an answer, wherever the server has put it.
- * @param outcome the engine's account of it, which has told thinking from text
+ * @param put the same as the engine has put it together, which has told thinking from text
+ * @param name of the schema, where the request has no tool of that name
  */
-function textOf(message: ChatCompletionMessage, outcome: Outcome | undefined): Text {
+function textOf(message: ChatCompletionMessage, put: Put | undefined, name: string | undefined): Text {
   const { content, reasoning, reasoning_content } = message as unknown as Record<string, unknown>;
-  const told = outcome?.reasoning ? outcome.text.trim() : "";
+  const told = put?.reasoning ? (put.content ?? "").trim() : "";
   if (typeof content === "string" && told !== "" && told !== content.trim()) {
     return { text: told, repairs: ["parse.thinking"] };
   }
   if (typeof content === "string" && content.trim() !== "") return { text: content, repairs: [] };
   if (Array.isArray(content)) {
-    const texts = content.map((part: { text?: unknown } | null) => (typeof part?.text === "string" ? part.text : ""));
-    return { text: texts.join(""), repairs: ["parse.parts"] };
+    return { text: content.map(textOfPart).join(""), repairs: ["parse.parts"] };
   }
   // One part that is in no list, or an object that was to be JSON text.
   if (typeof content === "object" && content !== null) {
-    return { text: outcome?.text || JSON.stringify(content), repairs: ["parse.parts"] };
+    return { text: put?.content || JSON.stringify(content), repairs: ["parse.parts"] };
   }
+  // A server that has made a tool of the schema.
+  const called = name === undefined ? undefined : callsOf(message).find((call) => call?.name === name);
+  if (typeof called?.arguments === "string") return { text: called.arguments, repairs: ["parse.tool_call"] };
   const field = typeof reasoning_content === "string" && reasoning_content ? reasoning_content : reasoning;
-  const thought = typeof field === "string" && field.trim() !== "" ? field : (outcome?.reasoning ?? "");
+  const thought = typeof field === "string" && field.trim() !== "" ? field : (put?.reasoning ?? "");
   if (thought.trim() !== "") return { text: thought, repairs: ["parse.reasoning"] };
   return { text: "", repairs: [] };
+}
+
+/** The text of a part that is one: not its thinking, nor its refusal. */
+function textOfPart(part: { type?: unknown; text?: unknown } | string | null): string {
+  if (typeof part === "string") return part;
+  const isText = /text$/.test(String(part?.type ?? "text"));
+  return isText && typeof part?.text === "string" ? part.text : "";
+}
+
+function callsOf(message: ChatCompletionMessage): ({ name?: unknown; arguments?: unknown } | null | undefined)[] {
+  const { function_call } = message as { function_call?: { name?: unknown; arguments?: unknown } };
+  const calls = (message.tool_calls ?? []) as { function?: { name?: unknown; arguments?: unknown } }[];
+  return [function_call, ...calls.map((call) => call?.function)];
 }
 
 function argumentsOf(text: unknown): unknown {

@@ -68,10 +68,13 @@ function failure(name: string, thrown: unknown): ChatwireError {
   return define(new ChatwireError(`${name} failed: ${wordsOf(thrown)}`), "cause", thrown);
 }
 
-/** The words of anything that was thrown. */
+/** The words of anything that was thrown: its message, or else itself as text or as JSON. */
 export function wordsOf(thrown: unknown): string {
   try {
-    return thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
+    const { message } = Object(thrown) as { message?: unknown };
+    if (typeof message === "string" && message !== "") return message;
+    const text = String(thrown);
+    return text === "[object Object]" ? JSON.stringify(thrown) : text || "no words";
   } catch {
     return "no words";
   }

@@ -15,20 +15,18 @@ export function failed(message: string): Result {
 
 /**
  * The return value of a tool as text: text as it is, all else as JSON. An `Error` is a failure, a `Map` an object (or, where its
- * keys are no text, a list of pairs), a `Set` and an array of numbers a list, `NaN` and the infinities their names; nothing at
- * all is said in words, and what JSON would make `{}` of is a failure that names it.
- * @throws {TypeError} JSON cannot say it: a BigInt, an object that contains itself
+ * keys are no text, a list of pairs), a `Set` and an array of numbers a list, `NaN`, the infinities and a BigInt their names;
+ * nothing at all is said in words, and an object that JSON would make `{}` of is a failure that names it, or its name within a value.
+ * @throws {TypeError} JSON cannot say it: an object that contains itself
  */
 export function told(value: unknown): Result {
   if (value instanceof Error) return failed(value.message || value.name);
   if (value === undefined) return { content: "The tool ran and returned nothing.", failed: false };
   if (typeof value === "string") return { content: value.replace(/\p{Surrogate}/gu, "\uFFFD"), failed: false };
-  const content = JSON.stringify(value, (_, inner) => representable(inner));
-  const isMute = content === "{}" && !isRecord(value) && !(value instanceof Map);
-  if (content === undefined || isMute) {
-    const kind = typeof value === "object" ? value?.constructor?.name || "object" : typeof value;
-    return failed(`The tool returned a ${kind}, which JSON cannot represent.`);
-  }
+  const content = isMute(representable(value))
+    ? undefined
+    : JSON.stringify(value, (_, inner) => named(representable(inner)));
+  if (content === undefined) return failed(`The tool returned a ${kindOf(value)}, which JSON cannot represent.`);
   return { content: wellFormed(content), failed: false };
 }
 
@@ -40,13 +38,24 @@ function representable(value: unknown): unknown {
   if (value instanceof Set) return [...value];
   if (value instanceof Error) return { name: value.name, message: value.message };
   if (ArrayBuffer.isView(value) && Symbol.iterator in value) return [...(value as Uint8Array)];
-  if (typeof value === "number" && !Number.isFinite(value)) return String(value);
+  if (typeof value === "bigint" || (typeof value === "number" && !Number.isFinite(value))) return String(value);
   return value;
 }
 
-function isRecord(value: unknown): boolean {
-  const prototype = typeof value === "object" && value !== null ? Object.getPrototypeOf(value) : undefined;
-  return prototype === null || prototype === Object.prototype;
+/** The kind in place of a value that would say nothing. */
+function named(value: unknown): unknown {
+  return isMute(value) ? `[${kindOf(value)}]` : value;
+}
+
+function kindOf(value: unknown): string {
+  return typeof value === "object" ? value?.constructor?.name || "object" : typeof value;
+}
+
+/** Whether JSON makes `{}` of an object that is none: a promise, a response, an iterator, an instance whose fields are private. */
+function isMute(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || Object.keys(value).length > 0) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype !== null && prototype !== Object.prototype && JSON.stringify(value) === "{}";
 }
 
 /** Half a surrogate pair, an escape in JSON, is U+FFFD, which every server takes: some read the result as JSON. */

@@ -23,7 +23,7 @@ use crate::json::Writer;
 use crate::problem::{Problem, write_problems};
 use crate::redact::{check_key, scrub};
 use crate::stream;
-use crate::text::joined;
+use crate::text::{find, joined};
 use crate::trouble::{Refusal, Trouble};
 use crate::waits;
 
@@ -214,10 +214,18 @@ impl Opening {
             )
             .into()),
             (Event::Failed(reason), _) => {
-                let error = match is_host_limit(&reason) {
-                    true => Error::host_limit(&scrub(reason, self.key.as_deref())),
-                    false => Error::connection(&reason, self.key.as_deref()),
+                let key = self.key.as_deref();
+                let is_circle = find(&reason, "redirect").is_some();
+                let mut error = match is_host_limit(&reason) {
+                    true => Error::host_limit(&scrub(reason, key)),
+                    false => Error::connection(&reason, key),
                 };
+                if is_circle {
+                    error.trouble = Trouble::HostLimit;
+                    error
+                        .message
+                        .push_str(" Set baseURL to the address that answers without a redirect.");
+                }
                 self.note(None, error.name());
                 self.failed(error, Hints::default(), at)
             }

@@ -399,7 +399,7 @@ impl Answer {
             write_members(usage, out);
             out.raw(b"}");
         }
-        self.extras.write(out);
+        self.extras.write(false, out);
         out.raw(b"}");
     }
 

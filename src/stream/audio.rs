@@ -74,7 +74,7 @@ impl Audio {
                 out.member(name, text.as_str());
             }
         }
-        self.extras.write(out);
+        self.extras.write(false, out);
     }
 }
 

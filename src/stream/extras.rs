@@ -140,8 +140,12 @@ impl Extras {
         self.members.iter().all(|member| NOTHING.contains(&&*member.value))
     }
 
-    pub(super) fn write(&self, out: &mut Writer) {
+    /// `replay`: in a turn to send back, where a null says nothing and strict servers refuse it.
+    pub(super) fn write(&self, replay: bool, out: &mut Writer) {
         for member in &self.members {
+            if replay && member.value == b"null" {
+                continue;
+            }
             out.spelled_key(&member.name);
             match &member.fragments {
                 Some(fragments) => fragments.write(out),

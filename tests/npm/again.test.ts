@@ -199,6 +199,26 @@ test("a_time_named_in_a_first_event_is_waited_for_and_told", async () => {
   assert.equal(counter.requests, 1);
 });
 
+test("the_headers_of_a_good_status_say_when_to_come_back_after_its_first_event_is_a_limit", async () => {
+  for (const headers of [
+    { "retry-after": "3600" },
+    { "x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "1h0m0s" },
+  ] as Record<string, string>[]) {
+    for (const event of [{ code: 429, message: "x" }, "Rate limit reached"]) {
+      const { client, counter } = asked([() => serve([inBand(event)], { headers }).response, good]);
+      const start = Date.now();
+      const { error } = await client.chat.completions.stream(hello).outcome();
+      const { retryAt = 0 } = error as RateLimitError;
+      assert.ok(Math.abs((retryAt ?? 0) - start - 3_600_000) < 5000, `${retryAt} ${error}`);
+      assert.equal(counter.requests, 1);
+    }
+  }
+  // A failure of the server is no limit.
+  const counts = { "x-ratelimit-reset": "3600" };
+  const { client } = asked([() => serve([inBand({ code: 500, message: "x" })], { headers: counts }).response, good]);
+  assert.equal((await client.chat.completions.stream(hello).outcome()).status, "complete");
+});
+
 test("a_stream_that_breaks_falls_back_after_its_retries", async () => {
   for (const [, answer, reason] of broken) {
     const second = asked([good]);
@@ -377,6 +397,18 @@ test("a_redirect_that_lost_the_request_is_named_with_what_to_set", async () => {
   }
   const { client } = asked([() => moved(whole("fine"), "https://new.test/v1/chat/completions")]);
   assert.equal((await client.chat.completions.create(hello)).choices[0]?.message.content, "fine");
+});
+
+test("a_redirect_in_a_circle_is_named_and_not_asked_again", async () => {
+  const circle = () =>
+    Promise.reject(new TypeError("fetch failed", { cause: new Error("redirect count exceeded") })) as Promise<Response>;
+  const { client, counter } = asked([circle, () => whole("x")]);
+  const error = await failureOf(client.chat.completions.create(hello));
+  assert.match(error.message, /redirect count exceeded\..* Set baseURL to the address that answers without a redirect/);
+  assert.equal(counter.requests, 1);
+  const other = asked([() => whole("other")]);
+  const { client: falls } = asked([circle], { fallback: [{ client: other.client, model: "m", on: ["connection"] }] });
+  assert.equal((await falls.chat.completions.create(hello)).choices[0]?.message.content, "other");
 });
 
 test("a_number_as_timeout_is_for_the_headers_of_each_attempt_and_the_error_names_it", async () => {

@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { test } from "node:test";
 import {
+  APIError,
   APIUserAbortError,
   Chatwire,
   ChatwireError,
@@ -150,7 +151,9 @@ test("the_shape_of_openai_tools_works_too", async () => {
 test("what_goes_wrong_in_a_call_is_told_to_the_model", async () => {
   const throws = tool({ name: "throws", execute: () => Promise.reject(new RangeError("out of paper")) });
   const slow = tool({ name: "slow", timeout: 10, execute: () => new Promise(() => {}) });
-  const odd = tool({ name: "odd", execute: () => 1n });
+  const loop: { itself?: unknown } = {};
+  loop.itself = loop;
+  const odd = tool({ name: "odd", execute: () => loop });
   const { client, sent } = turns(
     calls(
       call("c0", { a: "1", b: 200, c: 3 }),
@@ -172,7 +175,7 @@ test("what_goes_wrong_in_a_call_is_told_to_the_model", async () => {
     /not complete/,
     /out of paper/,
     /10 ms/,
-    /BigInt/,
+    /circular/,
     /out of paper/,
   ].entries()) {
     assert.match(told[at]?.content ?? "", words);
@@ -356,6 +359,80 @@ test("the_conversation_is_valid_however_a_run_is_left", async () => {
   assertValid(run.messages);
 });
 
+test("of_a_run_that_is_left_results_that_exist_are_told_and_calls_that_were_begun_are_not_said_to_be_unrun", async () => {
+  const quick = tool({ name: "quick", execute: () => "done" });
+  const hangs = tool({
+    name: "hangs",
+    execute: (_, { signal }) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener("abort", () => reject(new Error("my own words")));
+      }),
+  });
+  for (const how of ["break", "abort", "throw"] as const) {
+    const turn = calls(...["quick", "hangs", "quick", "quick", "hangs"].map((name, at) => call(`c${at}`, {}, name)));
+    const { client } = turns(turn);
+    const run = client.chat.completions.runTools({ ...hello, tools: [quick, hangs] }, { concurrency: 4 });
+    const read = (async () => {
+      for await (const found of run) {
+        if (found.type !== "tool_result") continue;
+        if (how === "break") break;
+        if (how === "abort") run.abort();
+        if (how === "throw") throw new Error("mine");
+      }
+    })();
+    await read.catch((error) => assert.equal(error.message, "mine"));
+    const { messages } = await run.outcome();
+    assertValid(messages);
+    const told = messages.flatMap(({ role, content }) => (role === "tool" ? [String(content)] : []));
+    assert.deepEqual([told[0], told[2], told[3]], ["done", "done", "done"], how);
+    assert.match(told[1] ?? "", /not run to its end/, how);
+    assert.match(told[4] ?? "", /not run/, how);
+  }
+});
+
+test("nobody_is_asked_for_leave_once_a_run_is_aborted", async () => {
+  const asked: string[] = [];
+  const { client } = turns(calls(call("c1", { a: 1, b: 1 }), call("c2", { a: 2, b: 2 })));
+  const run = client.chat.completions.runTools(
+    { ...hello, tools: [add] },
+    {
+      concurrency: 1,
+      approve: ({ id }) => {
+        asked.push(id);
+        run.abort();
+        return true;
+      },
+    },
+  );
+  const { status, messages } = await run.outcome();
+  assert.deepEqual([status, asked], ["aborted", ["c1"]]);
+  assertValid(messages);
+  for (const { role, content } of messages) if (role === "tool") assert.match(String(content), /was not run:/);
+});
+
+test("a_message_that_is_added_too_late_for_a_turn_is_for_whoever_goes_on", async () => {
+  for (const how of ["stopWhen", "abort", "break"] as const) {
+    const { client } = turns(calls(call("c1", { a: 1, b: 1 })));
+    const run = client.chat.completions.runTools({ ...hello, tools: [add] }, { stopWhen: () => how === "stopWhen" });
+    for await (const found of run) {
+      if (found.type !== "tool_result") continue;
+      run.addMessage({ role: "user", content: "In German, please." });
+      if (how === "abort") run.abort();
+      if (how === "break") break;
+    }
+    const { messages } = await run.outcome();
+    assert.deepEqual(
+      messages.slice(-2).map(({ role, content }) => [role, content]),
+      [
+        ["tool", '{"sum":2}'],
+        ["user", "In German, please."],
+      ],
+      how,
+    );
+    assertValid(messages);
+  }
+});
+
 test("ids_that_begin_anew_with_each_turn_are_made_unique", async () => {
   const { client, sent } = turns(
     calls(call("call_0", { a: 1, b: 2 }), call("call_1", { a: 1, b: 1 })),
@@ -399,6 +476,9 @@ test("a_name_that_is_nearly_right_finds_its_tool_and_another_hears_what_there_is
   for (const [name, tools, expected] of [
     ["functions.add", [add], /^\{"sum"/],
     ["default_api:add", [add], /^\{"sum"/],
+    ["mcp__math__add", [add], /^\{"sum"/],
+    ["cancel_add", [add], /no tool named/],
+    ["functions.get_time", [getTime, getTime2], /^get_time$/],
     ["ADD", [add], /^\{"sum"/],
     ["Add", [add], /^\{"sum"/],
     ["GetTime", [getTime, add], /^get_time$/],
@@ -483,12 +563,38 @@ test("whatever_a_tool_returns_says_something_to_the_model", async () => {
     [new Uint8Array([1, 2]), "[1,2]"],
     [Number.NaN, '"NaN"'],
     [{ least: Number.NEGATIVE_INFINITY }, '{"least":"-Infinity"}'],
+    [10n, '"10"'],
+    [{ n: [10n], when: new Date(0) }, '{"n":["10"],"when":"1970-01-01T00:00:00.000Z"}'],
+    [
+      { later: Promise.resolve(1), hidden: new Hidden(), map: new Map(), none: {} },
+      '{"later":"[Promise]","hidden":"[Hidden]","map":{},"none":{}}',
+    ],
+    [new Response("x"), "Error: The tool returned a Response, which JSON cannot represent."],
+    [new Uint8Array(), "[]"],
+    [Object.assign(Object.create(null), { a: 1 }), '{"a":1}'],
     [(function* () {})(), "Error: The tool returned a object, which JSON cannot represent."],
     ["whole \u{1F600}", "whole \u{1F600}"],
   ] as const) {
     const gives = tool({ name: "gives", execute: () => value });
     const { client, sent } = turns(calls(call("c", {}, "gives")), answer("ok"));
     await client.chat.completions.runTools({ ...hello, tools: [gives] }).finalContent();
+    assert.equal(sent[1]?.messages.at(-1)?.content, expected);
+  }
+});
+
+test("whatever_a_tool_throws_says_something_to_the_model", async () => {
+  for (const [thrown, expected] of [
+    [{ message: "no such row", code: 5 }, "Error: no such row"],
+    [{ code: 5 }, 'Error: {"code":5}'],
+    [Object.assign(Object.create(null), { message: "bare" }), "Error: bare"],
+    [Symbol("mine"), "Error: Symbol(mine)"],
+    [new RangeError(), "Error: RangeError"],
+    ["", "Error: no words"],
+    [undefined, "Error: undefined"],
+  ] as const) {
+    const throws = tool({ name: "throws", execute: () => Promise.reject(thrown) });
+    const { client, sent } = turns(calls(call("c", {}, "throws")), answer("ok"));
+    await client.chat.completions.runTools({ ...hello, tools: [throws] }).finalContent();
     assert.equal(sent[1]?.messages.at(-1)?.content, expected);
   }
 });
@@ -595,6 +701,17 @@ test("a_turn_to_send_back_has_reasoning_only_where_the_provider_takes_it", async
   }
 });
 
+test("the_turn_of_an_outcome_is_the_assistants_and_has_no_nulls", async () => {
+  for (const role of ["model", "Assistant", null]) {
+    const delta = { role, content: "Hi", annotations: null, name: null, custom_field: null };
+    const { client } = turns([event({ choices: [{ index: 0, delta, finish_reason: "stop" }] }), DONE]);
+    const { message, completion } = await client.chat.completions.stream(hello).outcome();
+    assert.deepEqual(message, { role: "assistant", content: "Hi" });
+    // The completion is as the server has it.
+    assert.equal(completion?.choices[0]?.message.role, role ?? "assistant");
+  }
+});
+
 test("the_turn_of_an_outcome_has_no_arguments_that_are_no_json", async () => {
   const { client } = turns(calls({ id: "c", name: "add", arguments: '{"a": 1, ' }));
   const { message, toolCalls } = await client.chat.completions.stream(hello).outcome();
@@ -624,6 +741,22 @@ test("half_a_surrogate_pair_is_sent_as_a_replacement_character", async () => {
   const expected = ["half \uFFFD", "\uFFFD\uFFFD", "whole \u{1F600}", "\\ud83d as text", "\\\uFFFD"].join("|");
   assert.equal(sent[0]?.messages[0]?.content, expected);
   assert.deepEqual(sent[1]?.messages[0]?.content, [{ type: "text", text: expected }]);
+  // So it is in the JSON of arguments, where whole pairs are escapes too; a user may write what he likes.
+  const written = String.raw`{"a":"\ud83d \uD83D\uDE00 \\ud83d","\ude00":1}`;
+  const tool_calls = [{ id: "c", type: "function" as const, function: { name: "f", arguments: written } }];
+  const { client: calling, sent: called } = turns(answer("c"));
+  const messages = [
+    { role: "user" as const, content: written },
+    { role: "assistant" as const, content: null, tool_calls },
+    { role: "tool" as const, tool_call_id: "c", content: "1" },
+  ];
+  await calling.chat.completions.stream({ ...hello, messages }).outcome();
+  const [said, turn] = (called[0]?.messages ?? []) as unknown as { content: string; tool_calls: typeof tool_calls }[];
+  assert.equal(said?.content, written);
+  assert.deepEqual(JSON.parse(turn?.tool_calls[0]?.function.arguments ?? ""), {
+    a: "\uFFFD \u{1F600} \\ud83d",
+    "\uFFFD": 1,
+  });
   // So it is in what a fallback is sent beside.
   let told = "";
   const other = clientOf(async (_, { body }) => {
@@ -832,6 +965,22 @@ test("json_is_taken_from_wherever_a_model_has_put_it_and_the_repair_is_recorded"
     [{ content: 'analysisIs it {"n":2}?assistantfinal{"n":1}' }, ["parse.thinking"]],
     [{ content: `<think>so</think>${fenced}` }, ["parse.thinking", "parse.fence"]],
     [{ content: JSON.stringify('{"n":1}') }, ["parse.encoded_twice"]],
+    [{ content: JSON.stringify(fenced) }, ["parse.encoded_twice", "parse.fence"]],
+    [{ content: JSON.stringify(JSON.stringify('{"n":1}')) }, ["parse.encoded_twice"]],
+    [
+      {
+        content: [
+          { type: "reasoning", text: '{"n":2}' },
+          { type: "output_text", text: '{"n":1}' },
+        ],
+      },
+      ["parse.parts"],
+    ],
+    [{ content: ['{"n":1}'] }, ["parse.parts"]],
+    [
+      { content: null, tool_calls: [{ id: "c", type: "function", function: { name: "n", arguments: '{"n":1}' } }] },
+      ["parse.tool_call"],
+    ],
     [
       {
         content: [
@@ -861,6 +1010,18 @@ test("json_is_taken_from_wherever_a_model_has_put_it_and_the_repair_is_recorded"
   }
 });
 
+test("of_each_choice_the_json_is_what_is_no_thinking", async () => {
+  const choices = ['{"n":1}', '[THINK]{"n":2}[/THINK]{"n":3}', 'Is it {"n":4}?</think>{"n":5}'].map(
+    (content, index) => ({ index, message: { role: "assistant", content }, finish_reason: "stop" }),
+  );
+  const { chat } = clientOf(async () => Response.json({ choices }));
+  const read = await chat.completions.parse({ ...hello, n: 3, response_format: wantsN });
+  assert.deepEqual(
+    read.choices.map(({ message }) => message.parsed),
+    [{ n: 1 }, { n: 3 }, { n: 5 }],
+  );
+});
+
 test("words_or_thinking_beside_calls_are_no_answer", async () => {
   const tool_calls = [{ id: "c", type: "function", function: { name: "look", arguments: '{"n":2}' } }];
   for (const [message, parsed] of [
@@ -886,6 +1047,8 @@ test("an_answer_that_is_missing_or_cut_is_an_error_that_has_its_text", async () 
   for (const [content, finish, words] of [
     ['{"n":', "length", /max_tokens/],
     ['{"n":1}', "length", /max_tokens/],
+    ['{"n":', "MAX_TOKENS", /max_tokens/],
+    ['{"n":', "model_length", /max_tokens/],
     ['{"n":', "content_filter", /content filter/],
     ["only prose", "stop", /not the JSON/],
     ['{"n":"one"}', "stop", /n: must be integer/],
@@ -896,6 +1059,10 @@ test("an_answer_that_is_missing_or_cut_is_an_error_that_has_its_text", async () 
     assert.equal(error.outcome?.text, content);
   }
   const tool_calls = [{ id: "c", type: "function", function: { name: "f", arguments: '{"a":1}' } }];
+  const cut = (await failureOf(ask({ content: null, tool_calls }, "length"))) as ProtocolError;
+  assert.match(cut.message, /max_tokens/);
+  const refused = await ask({ content: [{ type: "refusal", refusal: "no" }] }, "stop");
+  assert.equal(refused.choices[0]?.message.parsed, null);
   const called = await ask({ content: null, tool_calls }, "tool_calls");
   const [choice] = called.choices;
   assert.equal(choice?.message.parsed, null);
@@ -928,6 +1095,38 @@ test("a_server_without_json_schema_is_told_the_schema_in_the_messages", async ()
   assert.deepEqual(off, [user]);
   assert.ok(bodies.every(({ response_format }) => JSON.stringify(response_format) === '{"type":"json_object"}'));
   assert.doesNotMatch(JSON.stringify(bodies), /\$schema/);
+});
+
+test("a_server_that_refuses_json_schema_is_told_the_schema_in_the_messages", async () => {
+  const bodies: { messages: { content: string }[]; response_format: { type: string } }[] = [];
+  const asked = (status: number, body: object, options = {}) => {
+    bodies.length = 0;
+    const client = clientOf(async (_url, init) => {
+      bodies.push(JSON.parse(init.body ?? ""));
+      return bodies.length === 1 ? Response.json(body, { status }) : Response.json(whole('{"n":1}'));
+    });
+    return client.chat.completions.parse({ ...hello, response_format: wantsN }, options);
+  };
+  for (const [status, body] of [
+    [400, { error: { message: "This response_format type is unavailable now" } }],
+    [400, { error: { message: "'json_schema' is not supported with this model." } }],
+    [422, { detail: [{ loc: ["body", "response_format", "type"], msg: "Input should be 'text' or 'json_object'" }] }],
+  ] as const) {
+    const { choices } = await asked(status, body);
+    assert.deepEqual(choices[0]?.message.parsed, { n: 1 });
+    assert.deepEqual(
+      bodies.map(({ response_format }) => response_format.type),
+      ["json_schema", "json_object"],
+    );
+    assert.match(bodies[1]?.messages[0]?.content ?? "", /JSON.*"required":\["n"\]/);
+    await assert.rejects(asked(status, body, { schemaInMessages: false }), APIError);
+    assert.equal(bodies.length, 1);
+  }
+  // What is wrong with the schema, or with something else, is told.
+  for (const message of ["Invalid schema for response_format 'n'", "messages is missing"]) {
+    await assert.rejects(asked(400, { error: { message } }), APIError);
+    assert.equal(bodies.length, 1, message);
+  }
 });
 
 test("strict_is_asked_for_where_the_schema_allows_it", async () => {

@@ -29,14 +29,14 @@ impl Choice {
         out.raw(b"}");
         if !self.logprobs.is_empty() {
             out.key("logprobs").raw(b"{");
-            self.logprobs.write(out);
+            self.logprobs.write(false, out);
             out.raw(b"}");
         }
         match &self.finish_reason {
             Some(reason) => out.member("finish_reason", reason),
             None => out.raw_member("finish_reason", b"null"),
         };
-        self.extras.write(out);
+        self.extras.write(false, out);
         out.raw(b"}");
     }
 
@@ -46,7 +46,9 @@ impl Choice {
     }
 
     fn write_members(&self, replay: bool, hides_reasoning: bool, numbered: bool, out: &mut Writer) {
-        out.member("role", self.role.as_deref().unwrap_or("assistant"));
+        // However the server calls its model: the turn to send back is the assistant's.
+        let role = self.role.as_deref().filter(|_| !replay);
+        out.member("role", role.unwrap_or("assistant"));
         let reasoning = if hides_reasoning { "" } else { self.reasoning.as_str() };
         let text = self.content.as_str();
         match self.source.filter(|_| replay && !reasoning.is_empty()) {
@@ -109,6 +111,6 @@ impl Choice {
             audio.write(replay, out);
             out.raw(b"}");
         }
-        self.delta_extras.write(out);
+        self.delta_extras.write(replay, out);
     }
 }

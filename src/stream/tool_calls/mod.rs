@@ -72,9 +72,9 @@ impl ToolCall {
         let is_sendable = !replay || self.is_custom || self.complete;
         let arguments = if is_sendable { self.arguments.as_str() } else { "{}" };
         out.member("name", &self.name).member(text, arguments);
-        self.function_extras.write(out);
+        self.function_extras.write(replay, out);
         out.raw(b"}");
-        self.extras.write(out);
+        self.extras.write(replay, out);
         out.raw(b"}");
     }
 
