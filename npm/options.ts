@@ -290,7 +290,7 @@ export interface RequestOptions {
    */
   continueWith?: readonly Continuation[];
   /**
-   * Keeps a stream's bytes and their timing, for `stream.recording()`.
+   * Keeps a stream's bytes and their timing, up to 64 MiB, for `stream.recording()`.
    * @default false
    */
   record?: boolean;

@@ -4,6 +4,14 @@
 /// The most that is kept of a server's message, in bytes.
 const MAX_MESSAGE_BYTES: usize = 2048;
 
+/// Where tests cut a text: between any two characters, and at both ends. Miri, which is a thousand times slower, gets four places.
+#[cfg(test)]
+pub(crate) fn cuts(text: &str) -> Vec<usize> {
+    let all: Vec<usize> = (0..=text.len()).filter(|cut| text.is_char_boundary(*cut)).collect();
+    let step = if cfg!(miri) { all.len().div_ceil(4) } else { 1 };
+    all.into_iter().step_by(step).collect()
+}
+
 /// Where a mark begins in a text. `str::find` can do more, and is 1.5 KB of the npm module.
 pub(crate) fn find(text: &str, mark: &str) -> Option<usize> {
     let windows = &mut text.as_bytes().windows(mark.len().max(1));

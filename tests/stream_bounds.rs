@@ -98,7 +98,11 @@ fn event(data: String) -> Vec<u8> {
 }
 
 fn delta(delta: String) -> Vec<u8> {
-    event(format!(r#"{{"choices":[{{"index":0,"delta":{delta}}}]}}"#))
+    delta_of(0, delta)
+}
+
+fn delta_of(choice: u64, delta: String) -> Vec<u8> {
+    event(format!(r#"{{"choices":[{{"index":{choice},"delta":{delta}}}]}}"#))
 }
 
 /// `part` again and again, to about so many bytes.
@@ -108,17 +112,17 @@ fn many(part: &str, bytes: usize) -> String {
     text
 }
 
-/// Everything that is kept, and a stream that grows it.
-fn hostile() -> Vec<(&'static str, Piece)> {
+/// Everything that is kept, and a stream that grows it; of what a choice keeps, by turns for so many choices.
+fn hostile(choices: u64) -> Vec<(&'static str, Piece)> {
     fn big(number: u64) -> String {
         format!("{number}{}", "x".repeat(16 * KIB))
     }
     fn growing(number: u64) -> String {
         "y".repeat((number as usize * 64).min(25 * KIB))
     }
-    fn each(text: fn(u64) -> String) -> Piece {
-        Box::new(move |number| delta(text(number)))
-    }
+    let each = |text: fn(u64) -> String| -> Piece {
+        Box::new(move |number| delta_of(number % choices, text(number / choices)))
+    };
     fn chunk(text: fn(u64) -> String) -> Piece {
         Box::new(move |number| event(text(number)))
     }
@@ -147,6 +151,19 @@ fn hostile() -> Vec<(&'static str, Piece)> {
             each(|n| format!(r#"{{"content":[{{"type":"text","text":"{}"}}]}}"#, big(n))),
         ),
         ("reasoning", each(|n| format!(r#"{{"reasoning":"{}"}}"#, big(n)))),
+        (
+            "a text, and all of it and more again and again",
+            each(|n| format!(r#"{{"content":"a{}"}}"#, "y".repeat(if n == 0 { 0 } else { 24 * KIB }))),
+        ),
+        (
+            "all so far in each delta",
+            each(|n| {
+                format!(
+                    r#"{{"reasoning":"{}"}}"#,
+                    "ab ".repeat((n as usize * 90).min(8 * KIB) + 1)
+                )
+            }),
+        ),
         ("refusal", each(|n| format!(r#"{{"refusal":"{}"}}"#, big(n)))),
         (
             "new names in a delta",
@@ -300,6 +317,26 @@ fn hostile() -> Vec<(&'static str, Piece)> {
             each(|n| {
                 format!(
                     r#"{{"tool_calls":[{{"index":{},"function":{{"name":"f","arguments":"[1,{}"}}}}]}}"#,
+                    n % 20,
+                    "1,".repeat(5_000)
+                )
+            }),
+        ),
+        (
+            "cumulative arguments of many calls",
+            each(|n| {
+                format!(
+                    r#"{{"tool_calls":[{{"index":{},"function":{{"name":"f","arguments":"[{}"}}}}]}}"#,
+                    n % 20,
+                    "1,".repeat((n as usize * 5).min(10_000))
+                )
+            }),
+        ),
+        (
+            "arguments that come again",
+            each(|n| {
+                format!(
+                    r#"{{"tool_calls":[{{"index":{},"function":{{"name":"f","arguments":"[{}1]"}}}}]}}"#,
                     n % 20,
                     "1,".repeat(5_000)
                 )
@@ -470,12 +507,16 @@ fn hostile() -> Vec<(&'static str, Piece)> {
 #[test]
 fn no_stream_makes_a_decoder_hold_more_than_its_limits() {
     let mut failures = Vec::new();
-    for (name, piece) in hostile() {
-        for (kind, accumulate, predict) in [
-            (OutputKind::Events, true, true),
-            (OutputKind::Events, false, false),
-            (OutputKind::ChunkParts, false, true),
-        ] {
+    let modes = [
+        (OutputKind::Events, true, true),
+        (OutputKind::Events, false, false),
+        (OutputKind::ChunkParts, false, true),
+    ];
+    let streams = hostile(1).into_iter().map(|stream| (stream, 1500 * KIB, &modes[..]));
+    // What is kept of one choice is kept of each.
+    let by_turns = hostile(16).into_iter().map(|stream| (stream, 500 * KIB, &modes[..1]));
+    for ((name, piece), bytes, modes) in streams.chain(by_turns) {
+        for &(kind, accumulate, predict) in modes {
             let options = Options {
                 accumulate,
                 predict,
@@ -483,10 +524,10 @@ fn no_stream_makes_a_decoder_hold_more_than_its_limits() {
                 sentences: (kind == OutputKind::Events).then(SentenceOptions::default),
                 ..options(kind)
             };
-            let (peak, status) = fed(&options, &piece, 1500 * KIB);
+            let (peak, status) = fed(&options, &piece, bytes);
             if peak > MOST {
                 failures.push(format!(
-                    "{name}: {} KiB ({kind:?}, accumulate: {accumulate}, predict: {predict}, {status:?})",
+                    "{name}: {} KiB of {bytes} ({kind:?}, accumulate: {accumulate}, predict: {predict}, {status:?})",
                     peak / KIB
                 ));
             }

@@ -9,6 +9,8 @@ import type { CacheOptions } from "./options.ts";
 /** The longest answer that is kept, and all of them together, in bytes. */
 const MAX_ANSWER = 1024 * 1024;
 const MAX_ALL = 32 * 1024 * 1024;
+/** Bytes that an answer counts for beside its own: its key and its place. */
+const PLACE_BYTES = 512;
 
 /** An answer that is kept, and what it cost. */
 export interface CachedAnswer {
@@ -85,7 +87,7 @@ export class AnswerCache {
         this.#drop(key);
         const expires = Date.now() + this.#options.ttl * 1000;
         this.#answers.set(key, { contentType, bytes: joined(...pieces).slice(), ...used, expires });
-        this.#bytes += length;
+        this.#bytes += length + PLACE_BYTES;
         for (const oldest of this.#answers.keys()) {
           if (this.#bytes <= MAX_ALL) break;
           this.#drop(oldest);
@@ -95,7 +97,8 @@ export class AnswerCache {
   }
 
   #drop(key: string): void {
-    this.#bytes -= this.#answers.get(key)?.bytes.length ?? 0;
+    const known = this.#answers.get(key);
+    if (known) this.#bytes -= known.bytes.length + PLACE_BYTES;
     this.#answers.delete(key);
   }
 }

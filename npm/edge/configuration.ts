@@ -31,6 +31,7 @@ import type {
   RequestLimits,
   StreamsNamespace,
 } from "./options.ts";
+import { ofOwner } from "./patience.ts";
 import { isPriced } from "./prices.ts";
 import { type Upstream, upstreamOf } from "./upstream.ts";
 
@@ -70,6 +71,7 @@ export interface Configuration {
   isPriced: boolean;
   writeTimeout: number;
   answerTimeout: number;
+  /** Fails where it takes longer than functions of the owner may. */
   onUsage: GatewayOptions["onUsage"];
   hooks: NonNullable<GatewayOptions["hooks"]>;
   cache: AnswerCache | undefined;
@@ -199,7 +201,7 @@ export function configure(options: GatewayOptions): Configuration {
     isPriced: unpriced(reachable) === undefined,
     writeTimeout: limits.writeTimeout ?? WRITE_TIMEOUT,
     answerTimeout: limits.answerTimeout ?? ANSWER_TIMEOUT,
-    onUsage,
+    onUsage: onUsage && ((record) => ofOwner(() => onUsage(record))),
     hooks: options.hooks ?? {},
     cache: options.cache && new AnswerCache(options.cache),
     hasAdminPage: options.admin === true,

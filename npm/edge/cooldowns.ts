@@ -11,6 +11,8 @@
 const CEILING = 60_000;
 /** A wait that is no longer is left to the client, which tries again by itself. */
 const SHORT = 2000;
+/** The most models that are remembered, of each key: callers may name any. The one whose cooldown began first makes way. */
+const MOST_MODELS = 1000;
 /** How long one request may try a model before the next may, in milliseconds. */
 const TRIAL = 10_000;
 
@@ -50,7 +52,12 @@ export class Cooldowns {
         : response;
     }
     const believed = Math.min(wait, this.#ceiling);
+    this.#until.delete(model);
     this.#until.set(model, Date.now() + believed);
+    for (const oldest of this.#until.keys()) {
+      if (this.#until.size <= MOST_MODELS) break;
+      this.#until.delete(oldest);
+    }
     return refusal(believed, await wordsOf(response));
   }
 }

@@ -392,8 +392,9 @@ export interface GatewayOptions {
   /** The binding of `ChatwireStreams`, which keeps streams: see `onDisconnect`. */
   streams?: StreamsNamespace;
   /**
-   * Called with the record of each request that was sent on. A promise that it returns is awaited. If it fails, it is called
-   * again with the same record: three times more within 20 seconds, and with `onDisconnect: "durable"` for a day.
+   * Called with the record of each request that was sent on. A promise that it returns is awaited, for 30 seconds; after that the
+   * call counts as failed. If it fails, it is called again with the same record: three times more, after 0.5, 3 and 10 seconds, and
+   * with `onDisconnect: "durable"` every 30 seconds for a day. A record that it never takes is given up, and a line is logged.
    */
   onUsage?: (record: UsageRecord) => unknown;
   /**

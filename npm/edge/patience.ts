@@ -1,7 +1,8 @@
 /**
- * How long the gateway waits for functions of its owner before a request is sent: one that never settles would hold its callers
- * for ever.
+ * How long the gateway waits for functions of its owner. One that never settles would hold its callers for ever, and `onUsage` its
+ * records.
  */
+import { quietly } from "./writes.ts";
 
 /** Milliseconds. */
 const PATIENCE = 30_000;
@@ -14,7 +15,7 @@ export async function ofOwner<T>(work: () => T | PromiseLike<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     const fail = () => reject(new DOMException("It took longer than 30 seconds.", "TimeoutError"));
-    timer = setTimeout(fail, PATIENCE);
+    timer = quietly(setTimeout(fail, PATIENCE));
   });
   try {
     return await Promise.race([(async () => work())(), late]);

@@ -48,7 +48,7 @@ interface Entry extends Omit<Order, "body"> {
   isCut: boolean;
   /** There was no answer: what its readers are told instead. */
   failure: { status: number; code: string; message: string } | null;
-  /** `onUsage` has the record. */
+  /** `onUsage` has the record, or there is no `onUsage`. */
   isTold: boolean;
 }
 
@@ -128,11 +128,14 @@ export class ChatwireStreams {
     const now = Date.now();
     if (entry.endedAt === null) await this.#storage.setAlarm(now + LOOK_AGAIN);
     else if (!entry.isTold && now < entry.endedAt + TELL_FOR) await this.#tell(entry);
-    else if (now >= entry.endedAt + KEPT) await this.#forget();
+    else if (now >= entry.endedAt + KEPT) await this.#forget(entry);
     else await this.#storage.setAlarm(entry.endedAt + KEPT);
   }
 
-  async #forget(): Promise<void> {
+  /** @param entry its record is given up where `onUsage` has not taken it */
+  async #forget(entry?: Entry): Promise<void> {
+    if (entry?.record && !entry.isTold)
+      console.error(`chatwire/edge: record ${entry.recordId} is given up: onUsage failed for a day.`);
     this.#entry = undefined;
     this.#log = new Log(CAPACITY);
     await this.#storage.deleteAll();

@@ -11,13 +11,13 @@ import { promptTokensOf, UNITS_PER_TOKEN } from "./reservation.ts";
 /** The most tokens that one answer can be said to have used, and the most it can be said to cost, in USD. */
 const MAX_TOKENS = 1e9;
 const MAX_COST = 1e5;
-/** Milliseconds before `onUsage` is called again with a record that it failed to take. */
+/** Milliseconds before `onUsage` is called again with a record that it failed to take, or did not take in time. */
 const PAUSES = [500, 3000, 10_000];
 
 /** The record of one request while it grows. */
 export interface OpenRecord {
   readonly value: UsageRecord;
-  /** Resolves when `onUsage` has it. */
+  /** Resolves when `onUsage` has it, or has failed to take it for the last time. */
   readonly closed: Promise<void>;
   note(what: Partial<UsageRecord>): void;
   close(what: Partial<UsageRecord>): Promise<void>;
@@ -76,6 +76,7 @@ async function deliver(record: UsageRecord, onUsage: Configuration["onUsage"]): 
     }
     if (pause !== null) await new Promise((resolve) => setTimeout(resolve, pause));
   }
+  console.error(`chatwire/edge: record ${record.recordId} is given up: onUsage failed ${PAUSES.length + 1} times.`);
 }
 
 /** The numbers of a record. */

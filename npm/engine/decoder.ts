@@ -41,6 +41,12 @@ function told(engine: Part, length: number): Outcome {
   return JSON.parse(text) as Outcome;
 }
 
+/**
+ * The most bytes whose output is held back, 1 MiB. An answer that has brought more without a token is handed out like one with a
+ * token: a server may send empty deltas for as long as a model may think.
+ */
+const MOST_HELD = 1_048_576;
+
 /** Notes what is done with a decoder. */
 export interface Notes {
   note(step: ["read" | "tick", readStarted: number, now: number], bytes?: Uint8Array): void;
@@ -53,7 +59,7 @@ export class BodyDecoder {
   /** For a document that is complete: what the server sent. */
   completion: object | undefined;
 
-  /** Once the first text, reasoning or tool call has come. */
+  /** Once the first text, reasoning or tool call has come, or so many bytes that they are no longer held back. */
   hasToken = false;
   /** Is told of it, unless the body is a document. */
   onToken: (() => void) | undefined;
@@ -71,6 +77,7 @@ export class BodyDecoder {
   readonly #recorder: Notes | undefined;
   /** The output from before the first token, where that is held back. */
   #held: PushOutput | undefined;
+  #taken = 0;
 
   /**
    * @param recorder notes all that is done with it
@@ -136,6 +143,7 @@ export class BodyDecoder {
     if (!engine) return "";
     try {
       place(slice);
+      this.#taken += slice.length;
       engine.call(PUSH, slice.length, readStarted, now, 0);
       return this.#pushed(engine);
     } catch (thrown) {
@@ -185,7 +193,7 @@ export class BodyDecoder {
     const isDecided = says();
     const text = output();
     let pushed: PushOutput = this.#shape && text !== "" ? this.#shape(text) : text;
-    if (!this.hasToken && hasToken()) {
+    if (!this.hasToken && (hasToken() || this.#taken > MOST_HELD)) {
       this.hasToken = true;
       if (!this.isDocument) this.onToken?.();
     }

@@ -94,6 +94,8 @@ export interface GrowingCall {
 
 /** Up to this length, in UTF-16 units, JSON is read with each piece; beyond, once it has grown by half. */
 const EAGER = 1024;
+/** The most text of one answer, in UTF-16 units: as many as a stream may have bytes. */
+const MOST_TEXT = 64 * 1024 * 1024;
 /** How many answers, and tool calls in each, a stream may have. */
 const MOST = 128;
 
@@ -108,6 +110,7 @@ export class Accumulator {
   #only: number | undefined;
   /** Choices whose last chunk only said when their sound expires, which ends them. */
   readonly #spoken = new Set<number>();
+  #length = 0;
 
   /**
    * @param failsUnfinished an answer cut short is an error also where nothing is to be read
@@ -119,7 +122,7 @@ export class Accumulator {
 
   /**
    * Takes a chunk.
-   * @throws {OpenAIError} it makes no sense, or the answer was cut short and was to be read
+   * @throws {OpenAIError} it makes no sense, the answer has more text than may be kept, or was cut short and was to be read
    */
   add(chunk: ChatCompletionChunk): ChatCompletionSnapshot {
     const { choices, obfuscation: _, ...rest } = chunk;
@@ -173,30 +176,37 @@ export class Accumulator {
     if (delta) this.#addDelta(choice, delta);
   }
 
+  /** Text that is about to be kept, and is counted. A server may send something else for it, which has no length. */
+  #more(text: string): string {
+    this.#length += (text as string | null)?.length ?? 0;
+    if (this.#length > MOST_TEXT) throw new OpenAIError(`The answer has more than ${MOST_TEXT} characters of text.`);
+    return text;
+  }
+
   #addDelta({ index, message }: Choice, delta: ChatCompletionChunk.Choice.Delta): void {
     const { audio, content, refusal, function_call, role, tool_calls, ...rest } = delta;
     // Texts under other names, such as reasoning, grow too.
     const others = message as Record<string, unknown>;
     for (const [name, value] of Object.entries(rest)) {
       const before = others[name];
-      others[name] = typeof value === "string" && typeof before === "string" ? before + value : value;
+      others[name] = typeof value === "string" && typeof before === "string" ? before + this.#more(value) : value;
     }
     const saysMore = content != null || refusal != null || function_call || role || tool_calls;
     const isExpiry = audio?.expires_at != null && Object.keys(audio).length === 1 && !saysMore;
     if (isExpiry) this.#spoken.add(index);
     else this.#spoken.delete(index);
-    if (refusal) message.refusal = (message.refusal ?? "") + refusal;
+    if (refusal) message.refusal = (message.refusal ?? "") + this.#more(refusal);
     message.role = role ?? message.role ?? "assistant"; // some servers never say
     if (audio) message.audio = grownAudio(message.audio ?? {}, audio);
     if (function_call) {
       message.function_call ??= {};
       if (function_call.name) message.function_call.name = function_call.name;
       if (function_call.arguments !== undefined) {
-        message.function_call.arguments = (message.function_call.arguments ?? "") + function_call.arguments;
+        message.function_call.arguments = (message.function_call.arguments ?? "") + this.#more(function_call.arguments);
       }
     }
     if (content != null) {
-      message.content = (message.content ?? "") + content;
+      message.content = (message.content ?? "") + this.#more(content);
       // No more text says no more of the value.
       const isMore = content !== "" || message.content.trim() === "";
       if (isMore && !message.refusal && isParseableResponseFormat(this.#params?.response_format)) {
@@ -220,13 +230,13 @@ export class Accumulator {
     if (custom) {
       call.custom ??= { name: "", input: "" };
       if (custom.name) call.custom.name = custom.name;
-      call.custom.input += custom.input ?? "";
+      call.custom.input += this.#more(custom.input ?? "");
     }
     if (fn) {
       call.function ??= { name: "", arguments: "" };
       if (fn.name) call.function.name = fn.name;
       if (fn.arguments == null) return;
-      call.function.arguments += fn.arguments;
+      call.function.arguments += this.#more(fn.arguments);
       if (call.type === "function" && isParseableTool(toolNamed(this.#params, call.function.name))) {
         const value = this.#partial(call.function, call.function.arguments, fn.arguments);
         if (value !== undefined) call.function.parsed_arguments = value;

@@ -4,6 +4,11 @@
 import { EventStreamDecoder, init, type Outcome } from "chatwire";
 import { APIError, OpenAIError } from "./errors.ts";
 
+/** How many items a branch of a `tee` may be behind the other. */
+const MOST_BEHIND = 65_536;
+/** How long one line of JSON may be, in UTF-16 units: as many as an event may have bytes. */
+const LONGEST_LINE = 16 * 1024 * 1024;
+
 /** An event of an event stream: its type, its data, and the lines it was read from. */
 export interface ServerSentEvent {
   event: string | null;
@@ -65,22 +70,38 @@ export class Stream<Item> implements AsyncIterable<Item> {
     throw new OpenAIError("Only the stream of a request has an outcome.");
   }
 
-  /** Two streams of one, each read at its own pace: what the slower one has not read yet is kept. */
+  /**
+   * Two streams of one, each read at its own pace: what the slower one has not read yet is kept. A branch that is more than 65,536
+   * items behind is dropped, and its next read fails.
+   */
   tee(): [Stream<Item>, Stream<Item>] {
     const source = this.iterator();
     const queues: Promise<IteratorResult<Item>>[][] = [[], []];
     const left = new Set<number>();
+    const late = new Set<number>();
     const branch = (own: number) => () => ({
       next: (): Promise<IteratorResult<Item>> => {
+        if (late.delete(own)) {
+          const message = `This branch was more than ${MOST_BEHIND} items behind the other. Read both at the same time.`;
+          return Promise.reject(new OpenAIError(message));
+        }
         if (left.has(own)) return Promise.resolve({ done: true, value: undefined });
         if (queues[own]?.length === 0) {
           const item = source.next();
-          for (const [at, queue] of queues.entries()) if (!left.has(at)) queue.push(item);
+          for (const [at, queue] of queues.entries()) {
+            if (left.has(at)) continue;
+            queue.push(item);
+            if (queue.length <= MOST_BEHIND) continue;
+            queue.length = 0;
+            left.add(at);
+            late.add(at);
+          }
         }
         return queues[own]?.shift() as Promise<IteratorResult<Item>>;
       },
       return: async (): Promise<IteratorResult<Item>> => {
         left.add(own);
+        late.delete(own);
         queues[own] = [];
         if (left.size === 2) await source.return?.();
         return { done: true, value: undefined };
@@ -174,6 +195,9 @@ async function* lines<Item>(readable: ReadableStream, controller: AbortControlle
   for await (const bytes of bytesOf(readable, controller)) {
     const whole = (rest + (typeof bytes === "string" ? bytes : decoder.decode(bytes, { stream: true }))).split(/\r?\n/);
     rest = whole.pop() as string;
+    if (rest.length > LONGEST_LINE) {
+      throw new OpenAIError(`A line of the stream is longer than ${LONGEST_LINE} characters, so it was not read on.`);
+    }
     for (const line of whole) if (line) yield itemOf<Item>(line, "newline-delimited JSON");
   }
   rest += decoder.decode();

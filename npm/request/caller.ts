@@ -419,16 +419,19 @@ export class Caller {
     const answer = { response, requestId, ...read };
     const stream = call.stream ? this.#keptIn(response, known) : undefined;
     if (!stream) return answer;
+    let unlink = () => {};
     const kept = keep(
       response,
       stream,
       async (request) => {
         const { method = "GET" } = request;
-        // Stopping is for one who has left.
-        const held = method === "GET" ? signal : new AbortController().signal;
+        const own = new AbortController();
+        // Of the requests for one stream, only the last is under way. Stopping is for one who has left.
+        unlink();
+        unlink = follow(method === "GET" ? signal : null, own);
         const hold = this.#connection.hold();
         try {
-          const conversation = this.#converse(hold, method, about(call, request), held);
+          const conversation = this.#converse(hold, method, about(call, request), own.signal);
           const { response, id } = await conversation.open();
           conversation.free();
           hold.account(id);

@@ -191,7 +191,8 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
   }
 
   /**
-   * Leaves, and ends the stream on the gateway that keeps it, which `abort` does not. Where none does, it is the same.
+   * Leaves, and ends the stream on the gateway that keeps it, which `abort` does not. Where none does, and before the answer's
+   * headers, it is the same.
    * @throws {APIError} the gateway could not be told
    * @example
    * ```ts
@@ -209,7 +210,7 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
    * The stream as it came, byte for byte with its timing, as the text of a file: for `ChatStream.fromRecording`,
    * `npx chatwire replay`, and bug reports. A recording has the answer, and nothing of the request; keys are blotted out. Waits for
    * the end, and reads the stream itself if no loop does.
-   * @throws {ChatwireError} the call was not made with `record: true`, or never had an answer
+   * @throws {ChatwireError} the call was not made with `record: true`, never had an answer, or had one of more than 64 MiB
    * @example
    * ```ts
    * const stream = await client.chat.completions.create({ messages, stream: true }, { record: true });

@@ -47,8 +47,13 @@ export class DurableStream implements KeptStream {
     return events > 0;
   }
 
-  resumption(): KeptRequest {
+  /** Drops the places before the newest that has passed. */
+  #forget(): void {
     while (this.#marks.length > 1 && (this.#marks[1] as Mark).at <= this.#passed) this.#marks.shift();
+  }
+
+  resumption(): KeptRequest {
+    this.#forget();
     this.#marks.length = 1;
     return this.#after(this.#marks[0] as Mark);
   }
@@ -111,8 +116,11 @@ export class DurableStream implements KeptStream {
       // A server that answers at once without news is not asked without end.
       if (at === mark.at) await new Promise((resolve) => setTimeout(resolve, PAUSE));
       if (reading.isLeft) return;
+      // Of the places that nothing new lies between, one will do.
+      if (at === mark.at) this.#marks.pop();
       mark = { offset, cursor: headers.get("stream-cursor"), at };
       this.#marks.push(mark);
+      this.#forget();
       response = await ask(this.#after(mark));
     }
   }

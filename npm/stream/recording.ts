@@ -18,6 +18,11 @@ import type { BodyReading, Ended, Read, Source } from "./source.ts";
 const FORMAT = "recording";
 const VERSION = 1;
 
+/** The most that is kept, 64 MiB, as of an answer's text: a server may send comments without end. */
+const MOST_BYTES = 64 * 1024 * 1024;
+/** Bytes that a step counts for, beside those of its read. */
+const STEP_BYTES = 128;
+
 /** One thing done with a decoder. Bytes follow a `read` where it is written. */
 export type Step =
   | ["read", readStarted: number, now: number]
@@ -31,6 +36,7 @@ export class Recorder {
   readonly #headers: SentHeaders;
   readonly #steps: Step[] = [];
   readonly #reads: Uint8Array[] = [];
+  #kept = 0;
 
   /** @param headers of the request: keys, and whatever else must not get out; a server may have sent them back */
   constructor({ prompt: _, ...options }: EngineDecoderOptions, headers: SentHeaders) {
@@ -39,6 +45,12 @@ export class Recorder {
   }
 
   note(step: Step, bytes?: Uint8Array): void {
+    this.#kept += STEP_BYTES + (bytes?.length ?? 0);
+    if (this.#isTooLong) {
+      this.#steps.length = 0;
+      this.#reads.length = 0;
+      return;
+    }
     this.#steps.push(step);
     if (bytes) this.#reads.push(bytes.slice());
   }
@@ -48,8 +60,21 @@ export class Recorder {
     else this.note([reason === CLOSED ? "closed" : "aborted", now]);
   }
 
-  /** The file. */
+  /** Nothing is kept of a stream that is longer than a recording may be. */
+  get #isTooLong(): boolean {
+    return this.#kept > MOST_BYTES;
+  }
+
+  /**
+   * The file.
+   * @throws {ChatwireError} the stream was longer than a recording may be
+   */
   finish({ usage }: Outcome): string {
+    if (this.#isTooLong) {
+      throw new ChatwireError(
+        "This stream is longer than the 64 MiB of a recording, so nothing of it was kept. Record a shorter answer.",
+      );
+    }
     // The estimate was made of the request, which is not in here.
     const promptTokens = usage?.estimated ? { promptTokens: usage.prompt_tokens } : {};
     const options = { ...this.#options, ...promptTokens };

@@ -128,7 +128,7 @@ export function keep(response: Response, stream: KeptStream, ask: Ask, told: Tol
     id: stream.id,
     async stop() {
       const request = stream.stop?.();
-      if (request) await (await ask(request)).body?.cancel();
+      if (request) letGoOf((await ask(request)).body);
     },
     get resumed() {
       return unbroken.resumed;

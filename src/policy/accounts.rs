@@ -10,7 +10,8 @@ use super::breaker::{Breaker, Gate};
 use super::limits::{Admission, Limiter};
 use crate::provider::PlanLimits;
 
-/// So many accounts are remembered; a gateway may see a new key with every request.
+/// So many accounts are remembered; a gateway may see a new key with every request. Twice as many where all of them are busy:
+/// beyond that, cooldowns are forgotten, and only accounts that hold slots are kept.
 const MAX_ACCOUNTS: usize = 1024;
 
 /// The state of one key at one server.
@@ -48,9 +49,10 @@ fn with(id: u64, now: Option<f64>, run: &mut dyn FnMut(&mut Account)) {
         let mut at = accounts.iter().position(|account| account.id == id);
         if let (None, Some(now)) = (at, now) {
             if accounts.len() >= MAX_ACCOUNTS {
+                let has_room = accounts.len() < 2 * MAX_ACCOUNTS;
                 accounts.retain_mut(|account| {
                     let busy = |(_, limiter): &mut (PlanLimits, Limiter)| !limiter.is_idle(now);
-                    account.breaker.gate(now, 0.0) != Gate::Open || account.plans.iter_mut().any(busy)
+                    has_room && account.breaker.gate(now, 0.0) != Gate::Open || account.plans.iter_mut().any(busy)
                 });
             }
             at = Some(accounts.len());
@@ -151,5 +153,33 @@ pub(crate) fn gate(account: u64, now: f64, budget: f64) -> Gate {
         Gate::Closed { retry_at } => Gate::Closed {
             retry_at: retry_at - back,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cooldown_for_each_of_any_number_of_keys_keeps_no_more_than_so_many_accounts() {
+        let limits = PlanLimits {
+            requests_per_minute: Some(1),
+            concurrent: Some(1),
+        };
+        let held = Slot::new(0, limits, 0.0);
+        assert_eq!(held.admission(), None);
+        for id in 1..5 * MAX_ACCOUNTS as u64 {
+            cool_down(id, 86_400_000.0, 0.0);
+            ACCOUNTS.with_borrow(|accounts| assert!(accounts.len() <= 2 * MAX_ACCOUNTS));
+        }
+        assert_ne!(
+            gate(5 * MAX_ACCOUNTS as u64 - 1, 0.0, 0.0),
+            Gate::Open,
+            "the newest is known"
+        );
+        assert!(
+            Slot::new(0, limits, 1.0).admission().is_some(),
+            "a slot that is held counts"
+        );
     }
 }

@@ -264,6 +264,7 @@ fn is_in_code(before: &str, line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::cuts;
 
     fn split(text: &str, cuts: &[usize], with_call: bool) -> (String, Option<HeldText>) {
         let (mut out, mut marks) = (String::new(), Marks::default());
@@ -309,7 +310,7 @@ mod tests {
             ),
         ];
         for (sent, expected, rest) in cases {
-            let cuts: Vec<usize> = (0..=sent.len()).filter(|cut| sent.is_char_boundary(*cut)).collect();
+            let cuts = cuts(sent);
             for cut in &cuts {
                 let (out, left) = split(sent, &[*cut], false);
                 assert_eq!((out.as_str(), &left), (expected, &rest), "{sent} at {cut}");

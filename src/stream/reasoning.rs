@@ -422,6 +422,7 @@ impl Code {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::cuts;
 
     fn take(piece: Piece<'_>, text: &mut String, reasoning: &mut String) {
         match piece {
@@ -520,9 +521,7 @@ mod tests {
         ];
         for (content, text, reasoning) in cases {
             let expected = (text.to_owned(), reasoning.to_owned());
-            let cuts: Vec<usize> = (0..=content.len())
-                .filter(|cut| content.is_char_boundary(*cut))
-                .collect();
+            let cuts = cuts(content);
             assert_eq!(split(content, &[]), expected, "{content} whole");
             assert_eq!(split(content, &cuts), expected, "{content} by character");
             for cut in cuts {

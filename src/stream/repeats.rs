@@ -74,10 +74,15 @@ impl Repeats {
         self.is_over && !self.is_off
     }
 
-    /// How many bytes are kept of a text, now and with the next piece of so many bytes.
+    /// How many bytes are kept of a text, now and with the next piece of so many bytes. Until it is known whether each piece is all
+    /// so far, every piece is kept.
     pub(super) fn grows_to(&self, kind: Kind, length: usize) -> (usize, usize) {
         let kept = self.seen[kind as usize].last.len();
-        (kept, if kept == 0 { 0 } else { length })
+        match kept {
+            0 => (0, 0),
+            _ if self.is_cumulative => (kept, length),
+            _ => (0, length),
+        }
     }
 
     /// Takes the next piece; gives what is to be taken of it and of those before it, and whether something was sent again.

@@ -127,9 +127,30 @@ test("a_record_is_told_until_somebody_takes_it_and_is_the_same_one", async (t) =
   assert.match(String(logged.mock.calls[0]?.arguments.join(" ")), /onUsage failed for record [\w-]+: TypeError$/);
 });
 
+test("a_record_that_is_never_taken_is_offered_again_after_its_time", async (t) => {
+  const logged = t.mock.method(console, "error", () => {});
+  const told: string[] = [];
+  const setting = objects(({ recordId }) => (told.push(recordId) === 1 ? new Promise(() => {}) : undefined));
+  const { setTimeout } = globalThis;
+  let late = () => {};
+  const held = (work: () => void, ms?: number, ...more: unknown[]) => {
+    if (ms !== 30_000) return setTimeout(work as (...more: unknown[]) => void, ms, ...more);
+    late = work;
+    return 0;
+  };
+  t.mock.method(globalThis, "setTimeout", held as unknown as typeof setTimeout);
+  await (await setting.chat("Echo: hi")).text();
+  await until(() => told.length === 1);
+  late();
+  await until(() => logged.mock.callCount() === 1);
+  assert.match(String(logged.mock.calls[0]?.arguments.join(" ")), /onUsage failed for record [\w-]+: TimeoutError$/);
+  await setting.ring("id1");
+  assert.deepEqual([told.length, new Set(told).size], [2, 1]);
+});
+
 test("a_record_that_nobody_takes_in_a_day_is_given_up", async (t) => {
   t.mock.timers.enable({ apis: ["Date"], now: Date.UTC(2026, 10, 21) });
-  t.mock.method(console, "error", () => {});
+  const logged = t.mock.method(console, "error", () => {});
   let told = 0;
   const setting = objects(() => {
     told++;
@@ -143,6 +164,7 @@ test("a_record_that_nobody_takes_in_a_day_is_given_up", async (t) => {
   t.mock.timers.tick(1);
   await setting.ring("id1");
   assert.deepEqual([told, setting.storage.size], [2, 0]);
+  assert.match(String(logged.mock.calls.at(-1)?.arguments.join(" ")), /record [\w-]+ is given up/);
 });
 
 test("events_are_written_down_when_a_reader_leaves_so_that_a_restart_loses_none_that_the_reader_had", async (t) => {

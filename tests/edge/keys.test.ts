@@ -16,7 +16,7 @@ function setting(options: Partial<GatewayOptions> = {}) {
       "of-team": { caller: "team", models: ["small", "large"], maxTokens: 50, plan: { requestsPerMinute: 100 } },
     }),
     models: { small: "upstream/electron", large: "upstream/electron" },
-    keys: keysObject(),
+    keys: keysObject().namespace,
     limiter: limiterObjects().namespace,
     token: { secret: "x".repeat(32), origins: [page], expiresIn: 600 },
     ...options,
@@ -66,7 +66,7 @@ describe("keys of callers", () => {
   });
   it("expire", async (context) => {
     context.mock.timers.enable({ apis: ["Date"], now: Date.now() });
-    const { create, ask } = setting({ keys: keysObject(() => Date.now()) });
+    const { create, ask } = setting({ keys: keysObject(() => Date.now()).namespace });
     const { key } = await create({ caller: "app", expiresIn: 60 });
     assert.equal((await ask(key)).status, 200);
     context.mock.timers.tick(61_000);
@@ -206,7 +206,7 @@ describe("a page's token for an end user", () => {
   });
   it("opens nothing once the key that it was made with has expired, or is another caller's", async (context) => {
     context.mock.timers.enable({ apis: ["Date"], now: Date.now() });
-    const { create, manage, token, ask } = setting({ keys: keysObject(() => Date.now()) });
+    const { create, manage, token, ask } = setting({ keys: keysObject(() => Date.now()).namespace });
     const status = async ({ token: own }: { token: string }) => (await ask(own, {}, { origin: page })).status;
     const [first, second] = [await create({ caller: "app" }), await create({ caller: "app" })];
     const [one, two] = [await token({}, first.key), await token({}, second.key)];

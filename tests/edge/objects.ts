@@ -107,13 +107,14 @@ export function streamObjects() {
   };
 }
 
-/** The object that keeps the keys of callers. */
-export function keysObject(clock: () => number = Date.now): DurableNamespace {
+/** The object that keeps the keys of callers, and how many rows a table of it has. */
+export function keysObject(clock: () => number = Date.now) {
   const database = new DatabaseSync(":memory:");
   const exec = (query: string, ...values: unknown[]) => database.prepare(query).all(...(values as never[]));
   const object = new ChatwireKeys({ storage: { sql: { exec } } }, undefined, clock);
-  return {
+  const namespace: DurableNamespace = {
     idFromName: (name) => ({ name }),
     get: () => ({ fetch: (url, init) => object.fetch(new Request(url, init)) }),
   };
+  return { namespace, rows: (table: string) => exec(`SELECT 1 FROM ${table}`).length };
 }

@@ -1,6 +1,6 @@
 /**
  * The functions that a gateway's owner gives: `authorize`, hooks, `onUsage`, keys, `fetch`, the options themselves. Each throws, rejects
- * and gives odd values, by turns; those that are waited for before anything is sent also never settle. The caller gets an answer that
+ * and gives odd values, by turns; those that are waited for also never settle. The caller gets an answer that
  * says nothing of the owner's error, the next caller is answered, and no rejection is left to the host.
  */
 import assert from "node:assert/strict";
@@ -147,5 +147,52 @@ test("a_function_of_the_owner_that_never_settles_holds_nobody_for_longer_than_30
       await new Promise(setImmediate);
     }
     assert.equal(answers[0]?.status, status);
+  }
+});
+
+test("a_record_that_onUsage_never_takes_is_offered_four_times_and_given_up", async (context) => {
+  const lines: string[] = [];
+  context.mock.method(console, "error", (...words: unknown[]) => lines.push(words.join(" ")));
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const never = () => new Promise<never>(() => {});
+  for (const onDisconnect of ["drain", "abort"] as const) {
+    for (const stream of [true, false]) {
+      // Taken at last: only the first calls do not settle.
+      for (const takenAt of [Number.POSITIVE_INFINITY, 2]) {
+        const told: string[] = [];
+        const waited: Promise<unknown>[] = [];
+        const app = gateway({
+          providers: { upstream },
+          public: true,
+          onDisconnect,
+          onUsage: ({ recordId }) => (told.push(recordId) < takenAt ? never() : undefined),
+        });
+        const request = new Request(`http://localhost${CHAT}`, chat("hi", { model: "m", stream }));
+        const worker = { waitUntil: (promise: Promise<unknown>) => waited.push(promise) };
+        const response = await app.fetch(request, {}, worker as never);
+        assert.match(await response.text(), /Hello/, "the caller does not wait for it");
+        let isOver = false;
+        void Promise.all(waited).then(() => {
+          isOver = true;
+        });
+        let ms = 0;
+        for (; !isOver && ms < 200_000; ms += 500) {
+          context.mock.timers.tick(500);
+          for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+        }
+        const name = `${onDisconnect}, ${stream ? "a stream" : "whole"}, taken at ${takenAt}`;
+        assert.ok(isOver && ms <= 140_000, `${name}: ${ms} ms`);
+        const calls = Math.min(takenAt, 4);
+        assert.deepEqual([told.length, new Set(told).size], [calls, 1], name);
+        const ours = lines.splice(0);
+        const failed = ours.filter((line) => line.includes(`onUsage failed for record ${told[0]}: TimeoutError`));
+        assert.equal(failed.length, takenAt === 2 ? 1 : 4, `${name}: ${ours}`);
+        assert.equal(
+          ours.filter((line) => line.includes(`${told[0]} is given up`)).length,
+          takenAt === 2 ? 0 : 1,
+          name,
+        );
+      }
+    }
   }
 });

@@ -8,6 +8,7 @@ import * as chatwire from "chatwire";
 import * as agUI from "chatwire/ag-ui";
 import * as aiSDK from "chatwire/ai-sdk";
 import * as openai from "chatwire/openai";
+import { Stream } from "chatwire/openai/streaming";
 import { consumers } from "../settles/consumers.ts";
 import { loaded as products } from "../settles/products.ts";
 import { casesOf, nameOf, run } from "../settles/run.ts";
@@ -17,7 +18,7 @@ import { watch } from "../settles/watch.ts";
 // By its path: Node's own name for it leads to the modules of `chatwire`.
 const whole: typeof chatwire = await import(new URL("../../dist/static/node.js", import.meta.url).href);
 const packages = { chatwire, "chatwire/static": whole };
-Object.assign(products, { openai, aiSDK, agUI });
+Object.assign(products, { openai, Stream, aiSDK, agUI });
 
 for (const [entry, loaded] of Object.entries(packages)) {
   test(`every_consumer_settles_on_every_end_however_it_is_left_by_${entry.replace(/\W/g, "_")}`, async (t) => {
@@ -34,7 +35,7 @@ for (const [entry, loaded] of Object.entries(packages)) {
       last = nameOf(cases[at] as (typeof cases)[number]);
       watching.at(at);
     };
-    const wrong = await run(loaded, cases, { told });
+    const wrong = await run(loaded, cases, { told, seed });
     await new Promise((resolve) => setTimeout(resolve, 100));
     await watching.end();
     process.off("unhandledRejection", note);

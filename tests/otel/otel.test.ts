@@ -443,6 +443,21 @@ describe("a call", () => {
     assert.doesNotMatch(JSON.stringify([span?.name, span?.attributes, span?.events]), /secret/);
   });
 
+  it("that never ends is ended once ten thousand others have begun", () => {
+    const hooks = telemetry();
+    const begin = (call: number) =>
+      hooks.onRequest?.({
+        ...{ call: `call-${call}`, operation: "chat", parameters: {}, attempt: 1, method: "POST", headers: {} },
+        ...{ url: "https://models.example/v1/chat/completions", model: `m-${call}`, provider: "own" },
+      } as never);
+    for (let call = 0; call < 10_000; call++) begin(call);
+    assert.deepEqual(spans.getFinishedSpans().length, 0);
+    begin(10_000);
+    assert.deepEqual(
+      spans.getFinishedSpans().map(({ name }) => name),
+      ["chat m-0"],
+    );
+  });
   it("is not lost to an exporter that throws", async () => {
     const hooks = telemetry();
     const throwing = {

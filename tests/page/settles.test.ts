@@ -73,24 +73,26 @@ async function runIn(page: Page, entry: string, names: string[]): Promise<string
   });
   try {
     return await page.evaluate(
-      async ([entry, names]) => {
+      async ([entry, names, seed]) => {
         const from = (path: string) => import(path);
         const chatwire = await from(`/dist/${entry}`);
         const { run, casesOf, nameOf, loaded } = await from("/run.js");
         const [openai, aiSDK, agUI] = await Promise.all(
           ["openai", "ai-sdk", "ag-ui"].map((product) => from(`/dist/${product}/index.js`)),
         );
-        Object.assign(loaded, { openai, aiSDK, agUI });
+        const { Stream } = await from("/dist/openai/stream.js");
+        Object.assign(loaded, { openai, Stream, aiSDK, agUI });
         if (entry === "slim.js") await chatwire.init("/dist/wasm/chatwire.wasm");
         const wanted = new Set(names as string[]);
         const cases = casesOf((one: unknown) => wanted.has(nameOf(one)));
         const unhandled: string[] = [];
         addEventListener("unhandledrejection", ({ reason }) => unhandled.push(`unhandled: ${reason}`));
-        const wrong = await run(chatwire, cases, { told: (at: number) => console.debug(nameOf(cases[at])) });
+        const told = (at: number) => console.debug(nameOf(cases[at]));
+        const wrong = await run(chatwire, cases, { told, seed });
         await new Promise((resolve) => setTimeout(resolve, 100));
         return [...wrong, ...unhandled];
       },
-      [entry, names] as const,
+      [entry, names, seed] as const,
     );
   } finally {
     clearInterval(watching);

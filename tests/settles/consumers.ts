@@ -1,6 +1,7 @@
 /**
  * Every way to consume an answer that the package offers, and every way to leave it.
  */
+import type * as Package from "chatwire";
 import type { ChatStream, Chatwire, ClientOptions, RequestOptions, ToolRun } from "chatwire";
 
 export const hello = { model: "m", messages: [{ role: "user" as const, content: "Hello!" }] };
@@ -19,10 +20,11 @@ export interface Started {
   leave?(): unknown;
 }
 
-/** The server of a case, for consumers that bring a client of their own. */
+/** The server of a case, for consumers that bring a client of their own, and the package. */
 export interface Host {
   baseURL: string;
   fetch: NonNullable<ClientOptions["fetch"]>;
+  chatwire: Pick<typeof Package, "EventStreamDecoderStream">;
 }
 
 export interface Consumer {
@@ -141,6 +143,36 @@ const unlessLeft =
   (way: Way) =>
     way === "whole" ? now : never;
 
+/** A caller's schema that takes its time; one that does not settle is no reason to wait for one who leaves. */
+const slowly = (way: Way) => ({
+  "~standard": {
+    version: 1 as const,
+    vendor: "settles",
+    validate: async (value: unknown) => ({ value: await unlessLeft(soon)(way)().then(() => value) }),
+    jsonSchema: { input: () => ({ type: "object" }), output: () => ({ type: "object" }) },
+  },
+});
+
+/** A run of tools that is asked for something. */
+const askedOfRun = (ask: (run: ToolRun) => Promise<unknown>): Consumer => ({
+  ways: PROMISES,
+  start(client, signal) {
+    const run = client.chat.completions.runTools({ ...hello, tools: [tool] }, { signal, maxSteps: 3 });
+    return { ...handles(run), done: ask(run) };
+  },
+});
+
+/** A stream that is stopped while it is read, at its server too where that keeps it. */
+const stopped = (begin: (client: Chatwire, signal: AbortSignal) => ChatStream): Consumer => ({
+  ways: ["whole", "break", "abort", "signal", "dispose"],
+  start(client, signal, way) {
+    const stream = begin(client, signal);
+    const { done } = reading(stream.textStream, way);
+    const stop = soon().then(() => stream.stop());
+    return { ...handles(stream), done: Promise.all([done, stop]) };
+  },
+});
+
 const format = { type: "json_schema" as const, json_schema: { name: "a", schema: { type: "object" } } };
 
 export const consumers: Record<string, Consumer> = {
@@ -209,6 +241,10 @@ export const consumers: Record<string, Consumer> = {
     drain(await client.chat.completions.create({ ...hello, stream: true }, { signal })),
   ),
   create: called((client, signal) => client.chat.completions.create(hello, { signal })),
+  "withResponse, stream": called(async (client, signal) => {
+    const { data } = await client.chat.completions.create({ ...hello, stream: true }, { signal }).withResponse();
+    await drain(data);
+  }),
   withResponse: called((client, signal) => client.chat.completions.create(hello, { signal }).withResponse()),
   asResponse: {
     ...called(async (client, signal) => (await client.chat.completions.create(hello, { signal }).asResponse()).text()),
@@ -221,6 +257,35 @@ export const consumers: Record<string, Consumer> = {
     await response.body?.cancel();
   }),
   parse: called((client, signal) => client.chat.completions.parse({ ...hello, response_format: format }, { signal })),
+  "parse, a slow schema": {
+    ways: CALLS,
+    start: (client, signal, way) => ({
+      done: client.chat.completions.parse({ ...hello, response_format: slowly(way) }, { signal }),
+    }),
+  },
+  "a body through EventStreamDecoderStream": {
+    ways: ["whole", "break", "signal"],
+    isRaw: true,
+    // The host's own, beside those of chatwire.
+    isOwn: () => true,
+    start: (_, signal, way, { baseURL, fetch, chatwire }) => {
+      const read = async () => {
+        // Nothing of chatwire's is there to give up: the caller does.
+        const own = new AbortController();
+        signal.addEventListener("abort", () => own.abort());
+        const timer = setTimeout(() => own.abort(), 60);
+        const left = new Promise<never>((_, reject) => own.signal.addEventListener("abort", reject));
+        const asked = fetch(baseURL, { method: "GET", headers: new Headers(), signal: own.signal });
+        asked.then((late) => (own.signal.aborted ? late?.body?.cancel() : undefined)).catch(() => {});
+        const { body } = await Promise.race([asked, left]);
+        const events = body?.pipeThrough(new chatwire.EventStreamDecoderStream(), { signal: own.signal });
+        const reader = events?.getReader();
+        while (reader && !(await reader.read()).done) if (way === "break") await reader.cancel();
+        clearTimeout(timer);
+      };
+      return { done: read() };
+    },
+  },
   "models.list": called((client, signal) => client.models.list({ signal })),
   batch: called((client, signal) => client.chat.completions.batch([hello, hello], { signal })),
   warmUp: called((client, signal) => client.warmUp({ signal, timeout: 60 })),
@@ -254,14 +319,24 @@ export const consumers: Record<string, Consumer> = {
   "resume, cloudflare-ai-gateway": resumed("cloudflare-ai-gateway"),
   "resume, durable-streams": resumed("durable-streams"),
   "a stream that llama-server keeps": other(() => ({ resume: "llama-server" })),
+  stop: stopped((client, signal) => client.chat.completions.stream(hello, { signal })),
+  "stop, resumed": stopped((client, signal) => client.chat.completions.resume("abc", { signal })),
+  "stop, an id of its own": stopped((client, signal) =>
+    client.chat.completions.stream(hello, { signal, resumeId: "chosen-by-the-caller-1" }),
+  ),
   runTools: ran(() => ({})),
-  "runTools, approved": ran((way) => ({ approve: unlessLeft(soon)(way) })),
-  "runTools, a tool": ran(() => ({ toolTimeout: 50 }), { execute: never }),
-  "runTools, outcome": {
-    ways: PROMISES,
-    start(client, signal) {
-      const run = client.chat.completions.runTools({ ...hello, tools: [tool] }, { signal, maxSteps: 3 });
-      return { ...handles(run), done: run.outcome() };
+  "runTools, a slow schema": {
+    ways: LOOPS,
+    start(client, signal, way) {
+      const tools = [{ ...tool, parameters: slowly(way) }];
+      const run = client.chat.completions.runTools({ ...hello, tools }, { signal, maxSteps: 3 });
+      return { ...handles(run), ...reading(run, way) };
     },
   },
+  "runTools, approved": ran((way) => ({ approve: unlessLeft(soon)(way) })),
+  "runTools, a tool": ran(() => ({ toolTimeout: 50 }), { execute: never }),
+  "runTools, outcome": askedOfRun((run) => run.outcome()),
+  "runTools, finals": askedOfRun((run) =>
+    Promise.all([run.finalContent(), run.finalMessage(), run.finalChatCompletion(), run.totalUsage()]),
+  ),
 };

@@ -5,11 +5,13 @@
 import type * as agUI from "chatwire/ag-ui";
 import type * as aiSDK from "chatwire/ai-sdk";
 import type * as openai from "chatwire/openai";
+import type { Stream } from "chatwire/openai/streaming";
 import { type Consumer, drain, type Host, handles, hello, LOOPS, reading, type Way } from "./consumers.ts";
 
 /** The products, loaded by those who run the table. */
 export interface Products {
   openai: typeof openai;
+  Stream: typeof Stream;
   aiSDK: typeof aiSDK;
   agUI: typeof agUI;
 }
@@ -40,10 +42,11 @@ const isOpenAIs = (error: unknown) =>
 const asking = (
   ask: (client: OpenAIClient, signal: AbortSignal, way: Way) => Promise<unknown>,
   ways = CALLS,
+  isOwn = isOpenAIs,
 ): Consumer => ({
   ways,
   isRaw: true,
-  isOwn: isOpenAIs,
+  isOwn,
   start: (_, signal, way, host) => ({ done: ask(openaiOf(host), signal, way) }),
 });
 const CALLS: readonly Way[] = ["whole", "break", "throw", "signal"];
@@ -105,6 +108,54 @@ export const products: Record<string, Consumer> = {
   "openai, create": asking(async (client, signal) => client.chat.completions.create(params, { signal }), WHOLE),
   "openai, parse": asking(async (client, signal) => client.chat.completions.parse(params, { signal }), WHOLE),
   "openai, models.list": asking(async (client, signal) => client.models.list({ signal }), WHOLE),
+  "openai, models.list, page by page": asking(
+    async (client, signal, way) => reading(client.models.list({ signal }), way).done,
+  ),
+  "openai, completions.list": asking(
+    async (client, signal, way) => reading(client.chat.completions.list({}, { signal }), way).done,
+  ),
+  "openai, models.retrieve": asking(async (client, signal) => client.models.retrieve("m", { signal }), WHOLE),
+  "openai, post": asking(async (client, signal) => client.post("/files", { body: {}, signal }), WHOLE),
+  "openai, asResponse": asking(
+    async (client, signal) => (await client.chat.completions.create(params, { signal }).asResponse()).text(),
+    WHOLE,
+    () => true,
+  ),
+  "openai, withResponse": asking(
+    async (client, signal) => client.chat.completions.create(params, { signal }).withResponse(),
+    WHOLE,
+  ),
+  "openai, fromSSEResponse": asking(
+    async (client, signal, way) => {
+      const response = await client.chat.completions.create({ ...params, stream: true }, { signal }).asResponse();
+      const controller = new AbortController();
+      signal.addEventListener("abort", () => controller.abort());
+      await reading(loaded.Stream.fromSSEResponse(response, controller), way).done;
+    },
+    undefined,
+    () => true,
+  ),
+  "openai, Azure": {
+    ways: CALLS,
+    isRaw: true,
+    isOwn: isOpenAIs,
+    start(_, signal, way, { baseURL, fetch }) {
+      const { AzureOpenAI } = loaded.openai;
+      const settings = {
+        apiKey: "k",
+        apiVersion: "2024-10-21",
+        dangerouslyAllowBrowser: true,
+        maxRetries: 0,
+        timeout: 60,
+      };
+      const client = new AzureOpenAI({ ...settings, baseURL, fetch: fetch as never, logLevel: "off" });
+      const read = async () => {
+        const stream = await client.chat.completions.create({ ...params, stream: true }, { signal });
+        await reading(stream, way).done;
+      };
+      return { done: read() };
+    },
+  },
   "openai, get": asking(async (client, signal) => client.get("/files", { signal }), WHOLE),
   "openai, chunks": asking(async (client, signal, way) => reading(await made(client, signal), way).done),
   "openai, toReadableStream": asking(async (client, signal, way) =>
@@ -112,11 +163,8 @@ export const products: Record<string, Consumer> = {
   ),
   "openai, a stream of a stream": asking(async (client, signal, way) => {
     const stream = await made(client, signal);
-    const { Stream } = loaded.openai as unknown as { Stream: never };
-    const Class = (Stream ?? stream.constructor) as {
-      fromReadableStream(from: ReadableStream, controller: AbortController): AsyncIterable<unknown>;
-    };
-    return reading(Class.fromReadableStream(stream.toReadableStream(), stream.controller), way).done;
+    const again = loaded.Stream.fromReadableStream(stream.toReadableStream(), stream.controller);
+    return reading(again, way).done;
   }),
   "openai, tee": asking(async (client, signal, way) => {
     const [one, two] = (await made(client, signal)).tee();

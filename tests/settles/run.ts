@@ -20,7 +20,6 @@ const TIMEOUTS = { headers: 60, firstToken: 60, idle: 60, keepAlive: 90, total: 
 /** Of the calls after, which are to come to a good end on a machine that is busy with the table, and may stand still for seconds. */
 const PATIENT = { headers: 60_000, firstToken: 60_000, idle: 60_000, total: 60_000 };
 const IN_TIME = 4000;
-const LEFT_AFTER = 8;
 const LET_GO = 2000;
 
 const all = { ...consumers, ...products };
@@ -43,6 +42,35 @@ export function casesOf(isWanted: (one: Case) => boolean = () => true, table = a
 
 export const nameOf = ({ consumer, end, way }: Case): string => `${consumer} | ${end} | ${way}`;
 
+/** A number for a text and a seed. */
+export function hashOf(text: string, seed: number): number {
+  let hash = seed;
+  for (const letter of text) hash = Math.imul(hash ^ letter.charCodeAt(0), 0x01000193);
+  return hash >>> 8;
+}
+
+/** When a consumer is left: after so many turns of promises and so many milliseconds; and whether in every way that it has. */
+interface Moment {
+  turns: number;
+  ms: number;
+  isTwice: boolean;
+}
+
+/** Usually after a few milliseconds; by the seed also at once, after some turns, sooner or later, and twice. */
+function momentOf(name: string, seed: number | undefined): Moment {
+  const usual = { turns: 0, ms: 8, isTwice: false };
+  if (seed === undefined) return usual;
+  const hash = hashOf(name, seed ^ 0x5bd1e995);
+  const isTwice = hash % 5 === 0;
+  const more = hash >>> 4;
+  return [
+    usual,
+    { ...usual, isTwice },
+    { turns: more % 24, ms: 0, isTwice },
+    { turns: 0, ms: 1 + (more % 40), isTwice },
+  ][hash % 4] as Moment;
+}
+
 const LATE = Symbol("late");
 const TICK = 25;
 /** Waits for so many milliseconds as the event loop knows them: on a busy machine, for as many of its turns. */
@@ -62,10 +90,12 @@ let servers = 0;
 
 /** The faults of a case; none where all is well. `answer` is in place of the end that the case names. */
 export async function trouble(
-  { Chatwire, ChatwireError }: typeof Package,
+  chatwire: typeof Package,
   one: Case,
   answer = ends[one.end] as End,
+  { table = all, seed }: { table?: Readonly<Record<string, Consumer>>; seed?: number | undefined } = {},
 ): Promise<string[]> {
+  const { Chatwire, ChatwireError } = chatwire;
   const wrong: string[] = [];
   const served: Served[] = [];
   let isAfter = false;
@@ -85,19 +115,28 @@ export async function trouble(
     fetch,
   });
   const controller = new AbortController();
-  const consumer = all[one.consumer] as Consumer;
+  const consumer = table[one.consumer] as Consumer;
   const isOwn = consumer.isOwn ?? ((error: unknown) => error instanceof ChatwireError);
-  const { done, abort, dispose, leave } = consumer.start(client, controller.signal, one.way, { baseURL, fetch });
+  const { done, abort, dispose, leave } = consumer.start(client, controller.signal, one.way, {
+    baseURL,
+    fetch,
+    chatwire,
+  });
   const settled = done.then(
     () => undefined,
     (error) => ({ error }),
   );
   if (!["whole", "break", "throw"].includes(one.way)) {
-    await after(LEFT_AFTER);
-    if (one.way === "abort" || one.way === "never") abort?.();
-    if (one.way === "signal") controller.abort();
-    const left = one.way === "dispose" ? dispose?.() : one.way === "return" ? leave?.() : undefined;
-    if ((await within(Promise.resolve(left), IN_TIME)) === LATE) wrong.push(`${one.way} does not settle`);
+    const { turns, ms, isTwice } = momentOf(nameOf(one), seed);
+    for (let turn = 0; turn < turns; turn++) await undefined;
+    if (ms > 0) await after(ms);
+    const isLeft = (way: Way) => one.way === way || isTwice;
+    const left: unknown[] = [];
+    if (isLeft("return")) left.push(leave?.());
+    if (isLeft("abort") || one.way === "never") abort?.();
+    if (isLeft("signal")) controller.abort();
+    if (isLeft("dispose")) left.push(dispose?.());
+    if ((await within(Promise.all(left), IN_TIME)) === LATE) wrong.push(`${one.way} does not settle`);
   }
   const result = await within(settled, IN_TIME);
   if (result === LATE) wrong.push("does not settle");
@@ -112,11 +151,18 @@ export async function trouble(
   return wrong;
 }
 
-/** Runs cases, many at a time; `told` hears which begins. Gives those that went wrong, a line each. */
+/**
+ * Runs cases, many at a time; `told` hears which begins. Gives those that went wrong, a line each.
+ * @param options `seed` chooses the moments at which consumers are left
+ */
 export async function run(
   chatwire: typeof Package,
   cases: readonly Case[],
-  { together = 40, told = (_: number) => {} } = {},
+  {
+    together = 40,
+    told = (_: number) => {},
+    ...options
+  }: { together?: number; told?(at: number): void } & Parameters<typeof trouble>[3] = {},
 ): Promise<string[]> {
   const lines: string[] = [];
   let next = 0;
@@ -125,7 +171,7 @@ export async function run(
       const at = next++;
       told(at);
       const one = cases[at] as Case;
-      for (const wrong of await trouble(chatwire, one)) lines.push(`${nameOf(one)}: ${wrong}`);
+      for (const wrong of await trouble(chatwire, one, undefined, options)) lines.push(`${nameOf(one)}: ${wrong}`);
     }
   };
   await Promise.all(Array.from({ length: Math.min(together, cases.length) }, worker));

@@ -1,16 +1,15 @@
 /**
- * Which cases are run: all with SETTLES=all, those whose name contains ONLY, else one in sixteen, chosen by SEED.
+ * Which cases are run: all with SETTLES=all, those whose name contains ONLY, else one in sixteen, chosen by SEED; which also chooses
+ * the moments at which consumers are left.
  */
 import type { Consumer } from "./consumers.ts";
-import { type Case, casesOf, nameOf } from "./run.ts";
+import { type Case, casesOf, hashOf, nameOf } from "./run.ts";
 
 const { SETTLES, ONLY, SEED } = process.env;
 export const seed = Number(SEED ?? Math.floor(Math.random() * 1e9));
 
 function chance(text: string): boolean {
-  let hash = seed;
-  for (const letter of text) hash = Math.imul(hash ^ letter.charCodeAt(0), 0x01000193);
-  return (hash >>> 8) % 16 === 0;
+  return hashOf(text, seed) % 16 === 0;
 }
 
 /** The names of the cases for one entry of the package; of all consumers, or of those in `table`. */

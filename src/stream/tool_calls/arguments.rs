@@ -464,6 +464,7 @@ fn is_same(json: &str, value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::cuts;
 
     /// The text that pieces become, and whether something in them was repeated or put right.
     fn taken(pieces: &[&str]) -> (String, bool, bool) {
@@ -535,7 +536,7 @@ mod tests {
         for (sent, expected, mended) in cases {
             let expected = (expected.to_owned(), false, mended);
             assert_eq!(taken(&[sent]), expected, "{sent}");
-            for cut in (0..=sent.len()).filter(|cut| sent.is_char_boundary(*cut)) {
+            for cut in cuts(sent) {
                 assert_eq!(taken(&[&sent[..cut], &sent[cut..]]), expected, "{sent} at {cut}");
             }
             let characters: Vec<String> = sent.chars().map(String::from).collect();

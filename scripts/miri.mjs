@@ -1,0 +1,24 @@
+/**
+ * `npm run miri`: the tests of the Rust core under Miri, which finds undefined behaviour and is about a thousand times slower. Tests
+ * that try every place of a text try a few of them there (`cfg!(miri)`), and property tests two cases.
+ *
+ *     npm run miri                     all that finish within an hour
+ *     npm run miri -- --lib            the unit tests
+ *     npm run miri -- --test sse       one file of tests
+ */
+import { attempt } from "./run.mjs";
+
+/** The last toolchain that this was run with. */
+const TOOLCHAIN = "nightly-2026-10-30";
+/** Files of tests that do not read the project's other files by the thousand, or measure memory. */
+const FILES = ["provider", "policy_keys", "policy_limits", "policy_retry", "sse"];
+
+const given = process.argv.slice(2);
+const chosen = given.length > 0 ? given : ["--lib", ...FILES.flatMap((name) => ["--test", name])];
+const { code } = await attempt("cargo", [`+${TOOLCHAIN}`, "miri", "test", ...chosen], {
+  env: { MIRIFLAGS: "-Zmiri-disable-isolation", PROPTEST_CASES: "2" },
+});
+if (code !== 0) {
+  console.error(`If Miri is missing: rustup toolchain install ${TOOLCHAIN} --component miri,rust-src`);
+  process.exit(code);
+}
