@@ -17,8 +17,14 @@ const wasmBeside: Plugin = {
 /** A source to bundle: a file, or text that may import what this folder can. */
 export type Source = { file: string } | { text: string };
 
-/** One ES module. */
-export async function bundle(source: Source, conditions: string[]): Promise<string> {
+/** One ES module, and where its parts come from. */
+export interface Bundle {
+  script: string;
+  /** A source map, as JSON. */
+  map: string;
+}
+
+export async function bundle(source: Source, conditions: string[]): Promise<Bundle> {
   const { outputFiles } = await build({
     ...("file" in source
       ? { entryPoints: [join(import.meta.dirname, source.file)] }
@@ -26,6 +32,8 @@ export async function bundle(source: Source, conditions: string[]): Promise<stri
     bundle: true,
     minify: true,
     write: false,
+    outfile: "bundle.js",
+    sourcemap: "external",
     format: "esm",
     target: "es2022",
     conditions,
@@ -33,7 +41,8 @@ export async function bundle(source: Source, conditions: string[]): Promise<stri
     plugins: conditions.includes("workerd") ? [wasmBeside] : [],
     logLevel: "error",
   });
-  return outputFiles[0]?.text ?? "";
+  const [map, script] = outputFiles.map(({ text }) => text);
+  return { script: script ?? "", map: map ?? "" };
 }
 
 /** The bytes of the engine. */

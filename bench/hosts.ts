@@ -11,6 +11,7 @@ import type { Question, Reply } from "./inside/node.ts";
 import type { PageBench } from "./inside/page.ts";
 import type { ReadSize } from "./inside/reads.ts";
 import { cpuTime } from "./process-time.ts";
+import { type Profile, profiled, sendTo } from "./profiler.ts";
 import type { Stream } from "./streams.ts";
 import { versionOf } from "./versions.ts";
 import { Worker } from "./workerd.ts";
@@ -19,6 +20,8 @@ import { Worker } from "./workerd.ts";
 export interface Host {
   name: string;
   version: string;
+  /** The source map of what it runs, where that is a bundle. */
+  map?: string;
   open(): Promise<Lane>;
   close(): Promise<void>;
 }
@@ -31,6 +34,8 @@ export interface Lane {
    * @throws {Error} the contender failed, or came to a wrong answer
    */
   run(contender: Contender, times: number): Promise<number>;
+  /** What the host was seen to do meanwhile. */
+  profiled(work: () => Promise<unknown>): Promise<Profile>;
   close(): Promise<void>;
 }
 
@@ -44,14 +49,14 @@ export function node(): Host {
         serialization: "advanced",
         stdio: ["ignore", "ignore", "inherit", "ipc"],
       });
-      const ask = (question: Question): Promise<number> =>
+      const ask = (question: Question): Promise<Exclude<Reply, { error: string }>> =>
         new Promise((resolve, reject) => {
           const gone = () => reject(new Error("the process ended"));
           child.once("exit", gone);
           child.once("message", (reply: Reply) => {
             child.off("exit", gone);
             if ("error" in reply) reject(new Error(reply.error));
-            else resolve(reply.cpu);
+            else resolve(reply);
           });
           child.send(question);
         });
@@ -59,7 +64,12 @@ export function node(): Host {
         async prepare({ bytes }, size) {
           await ask({ bytes, size });
         },
-        run: (contender, times) => ask({ contender, times }),
+        run: async (contender, times) => (await ask({ contender, times })).cpu,
+        async profiled(work) {
+          await ask({ profile: "start" });
+          await work();
+          return (await ask({ profile: "stop" })).profile as Profile;
+        },
         async close() {
           child.kill();
         },
@@ -69,13 +79,15 @@ export function node(): Host {
   };
 }
 
-export async function workerd(): Promise<Host> {
+/** @param isInspected can be profiled */
+export async function workerd(isInspected = false): Promise<Host> {
   const worker = await Worker.from({ file: "inside/worker.ts" });
   return {
     name: "workerd",
     version: versionOf("workerd"),
+    map: worker.map,
     async open() {
-      const running = await worker.start();
+      const running = await worker.start(isInspected);
       const ask = async (query: Record<string, string>, bytes?: Uint8Array<ArrayBuffer>) => {
         const answer = await fetch(
           `${running.url}/?${new URLSearchParams(query)}`,
@@ -91,6 +103,7 @@ export async function workerd(): Promise<Host> {
           await ask({ contender, times: String(times) });
           return cpuTime(running.pid) - before;
         },
+        profiled: async (work) => profiled(await sendTo(running.inspector), work),
         close: () => running.stop(),
       };
     },
@@ -107,7 +120,7 @@ export async function workerd(): Promise<Host> {
 export async function page(slowed = 1): Promise<Host | undefined> {
   const executablePath = process.env.CHROME ?? "/usr/bin/chromium";
   if (!existsSync(executablePath)) return undefined;
-  const script = await bundle({ file: "inside/page.ts" }, ["browser"]);
+  const { script, map } = await bundle({ file: "inside/page.ts" }, ["browser"]);
   let stream: Uint8Array = new Uint8Array();
   const served = (path: string): [type: string, body: string | Uint8Array] => {
     if (path === "/inside/page.js") return ["text/javascript", script];
@@ -132,6 +145,7 @@ export async function page(slowed = 1): Promise<Host | undefined> {
   return {
     name: slowed === 1 ? "Chromium" : `Chromium, CPU slowed ${slowed} times`,
     version: browser.version(),
+    map,
     async open() {
       const tab = await browser.newPage();
       await tab.goto(`http://127.0.0.1:${port}/`);
@@ -154,6 +168,7 @@ export async function page(slowed = 1): Promise<Host | undefined> {
           );
           return cpu() - before;
         },
+        profiled: (work) => profiled((method, params) => tools.send(method as "Profiler.start", params), work),
         close: () => tab.close(),
       };
     },

@@ -29,7 +29,8 @@ const asking = (sent: string) => `
   const asked = client.chat.completions.create({ model: "electron", messages, stream: true });
 `;
 
-const inNode = (client: Client) => `
+/** A program for Node that tells what it took until its first request was sent. */
+export const inNode = (client: Client) => `
   const [started, before] = [performance.now(), process.cpuUsage()];
   const { ${clients[client]}: Client } = await import("${client}");
   let wall, cpu;
@@ -81,6 +82,35 @@ export async function startInWorkerd(rounds: number): Promise<Start> {
   for (const worker of [empty, ...workers]) worker.remove();
   const cpu = Object.fromEntries(names.map((name, index) => [name, figure(measures[index] ?? [])]));
   return { host: "workerd", cpu: cpu as Record<Client, Figure> };
+}
+
+/** How far each worker goes on the way to its first request, and the CPU milliseconds of it above an empty worker. */
+export async function stepsInWorkerd(rounds: number): Promise<Record<string, Figure>> {
+  const answering = (imports: string, made: string) =>
+    `${imports}\nexport default { fetch: () => { ${made}; return new Response("sent"); } };`;
+  const client = 'new Chatwire({ baseURL: "https://upstream.invalid/v1", apiKey: "none" })';
+  const steps = {
+    empty: answering("", ""),
+    "the script is parsed and run": answering('import { Chatwire } from "chatwire";', "globalThis.client = Chatwire"),
+    "a client is made, and so is an instance of the engine": answering(
+      'import { Chatwire } from "chatwire";',
+      `globalThis.client = ${client}`,
+    ),
+    "the first request is sent": inWorkerd("chatwire"),
+  };
+  const workers = await Promise.all(Object.values(steps).map((text) => Worker.from({ text })));
+  const measures = workers.map((): number[] => []);
+  for (let round = 0; round <= rounds; round++) {
+    let own = 0;
+    for (const [index, worker] of workers.entries()) {
+      const taken = await untilSent(worker);
+      if (index === 0) own = taken;
+      if (round > 0) measures[index]?.push(taken - own);
+    }
+  }
+  for (const worker of workers) worker.remove();
+  const [, ...found] = Object.keys(steps).map((step, index) => [step, figure(measures[index] ?? [])] as const);
+  return Object.fromEntries(found);
 }
 
 /** CPU milliseconds of a fresh process, from its start until its first request is sent. */

@@ -32,6 +32,8 @@ export interface Traffic {
   long?: number | undefined;
   many?: Record<string, number> | undefined;
   framing?: Record<string, number> | undefined;
+  /** JSON that is read as it grows: milliseconds, and bytes. */
+  partial?: (Figure & { bytes: number }) | undefined;
   edge?: WayFound[] | undefined;
 }
 
@@ -60,7 +62,7 @@ const ratio = (other: number | undefined, own: number | undefined) =>
 const less = (one: number | undefined, other: number | undefined) =>
   one !== undefined && other !== undefined ? one - other : undefined;
 
-function bars({ races, turns, starts, held, long, edge }: Traffic): Bar[] {
+function bars({ races, turns, starts, held, long, partial, edge }: Traffic): Bar[] {
   const more = { unit: "x", better: "more" as const };
   const atMost = (unit: string) => ({ unit, better: "less" as const });
   const raceOf = (host: string, size: Race["size"]) => races.find((race) => race.host === host && race.size === size);
@@ -164,6 +166,10 @@ function bars({ races, turns, starts, held, long, edge }: Traffic): Bar[] {
     {
       what: "64 MiB of text, the module's memory at its end",
       ...{ measured: long === undefined ? undefined : long / MIB, bar: 200, goal: 140, ...atMost(" MiB") },
+    },
+    {
+      what: "partial JSON, 20 KB in 4-character deltas, Node",
+      ...{ measured: partial?.median, bar: Number.NaN, goal: 1, ...atMost(" ms") },
     },
   ];
 }

@@ -4,7 +4,8 @@
  *
  *     npm run bench:traffic                 ten minutes
  *     npm run bench:traffic -- --quick      three; prints, and writes nothing
- *     npm run bench:traffic -- --only=turn  one part alone, printed: read, turn, once, start, edge, memory, many, framing
+ *     npm run bench:traffic -- --only=turn  one part alone, printed: read, turn, once, start, edge, memory, many, framing,
+ *                                         partial
  */
 import { execFile } from "node:child_process";
 import { loadavg } from "node:os";
@@ -86,9 +87,10 @@ for (const [name, open] of Object.entries(hosts)) {
         found.races.push(await race(host, electron(10_000), size, effort, readers));
       }
     }
-    if (isWanted("turn") && name !== "slowed") {
+    if (isWanted("turn")) {
       say(`${host.name}: a chat turn`);
-      found.turns.push({ host: host.name, ...(await turns(host, electron(200), "event", clients, fresh)) });
+      const rounds = name === "slowed" ? Math.ceil(fresh / 3) : fresh;
+      found.turns.push({ host: host.name, ...(await turns(host, electron(200), "event", clients, rounds)) });
     }
     if (isWanted("once") && name === "Node") {
       say(`${host.name}: one stream a process`);
@@ -117,6 +119,10 @@ if (isWanted("many")) {
 if (isWanted("framing")) {
   say("framing");
   found.framing = await told("inside/held.ts", ["framing"]);
+}
+if (isWanted("partial")) {
+  say("partial JSON");
+  found.partial = await told("inside/held.ts", ["partial"]);
 }
 if (isWanted("edge")) {
   say("the gateway");

@@ -44,9 +44,12 @@ const worker :Workerd.Worker = (
 /** A worker ready to be started, any number of times. */
 export class Worker {
   readonly #folder: string;
+  /** The source map of its script. */
+  readonly map: string;
 
-  private constructor(folder: string) {
+  private constructor(folder: string, map: string) {
     this.#folder = folder;
+    this.map = map;
   }
 
   /** `variables` are in its environment, and so are the classes of Durable Objects that it exports, each by its name. */
@@ -58,18 +61,22 @@ export class Worker {
     const cache = join(import.meta.dirname, "../.cache");
     mkdirSync(cache, { recursive: true });
     const folder = mkdtempSync(join(cache, "bench-"));
-    const script = await bundle(source, ["workerd", "worker", "browser"]);
+    const { script, map } = await bundle(source, ["workerd", "worker", "browser"]);
     const hasEngine = script.includes("./chatwire.wasm");
     writeFileSync(join(folder, "worker.js"), script);
     writeFileSync(join(folder, "config.capnp"), config(hasEngine, variables, objects));
     mkdirSync(join(folder, DISK));
     if (hasEngine) writeFileSync(join(folder, "chatwire.wasm"), engineBytes());
-    return new Worker(folder);
+    return new Worker(folder, map);
   }
 
-  /** Starts a process of its own and waits until it listens. */
-  start(): Promise<RunningWorker> {
-    const args = ["serve", join(this.#folder, "config.capnp"), "--control-fd=3"];
+  /**
+   * Starts a process of its own and waits until it listens.
+   * @param isInspected offers an inspector too
+   */
+  start(isInspected = false): Promise<RunningWorker> {
+    const inspector = isInspected ? ["--inspector-addr=127.0.0.1:0"] : [];
+    const args = ["serve", join(this.#folder, "config.capnp"), "--control-fd=3", ...inspector];
     const child = spawn(executable, args, { cwd: this.#folder, stdio: ["ignore", "ignore", "pipe", "pipe"] });
     return new Promise((resolve, reject) => {
       let [said, complaint] = ["", ""];
@@ -79,7 +86,9 @@ export class Worker {
       child.stdio[3]?.on("data", (text) => {
         said += text;
         const port = /"socket":"http","port":(\d+)/.exec(said)?.[1];
-        if (port) resolve(new RunningWorker(child, `http://127.0.0.1:${port}`));
+        const inspected = /"listen-inspector","port":(\d+)/.exec(said)?.[1];
+        if (!port || (isInspected && !inspected)) return;
+        resolve(new RunningWorker(child, `http://127.0.0.1:${port}`, `http://127.0.0.1:${inspected}`));
       });
       child.once("error", reject);
       child.once("exit", () => reject(new Error(`workerd ended: ${complaint}`)));
@@ -96,11 +105,14 @@ export class RunningWorker {
   readonly url: string;
   readonly pid: number;
   readonly process: ChildProcess;
+  /** Where its inspector listens, if it was started with one. */
+  readonly inspector: string;
 
-  constructor(child: ChildProcess, url: string) {
+  constructor(child: ChildProcess, url: string, inspector: string) {
     this.process = child;
     this.pid = child.pid ?? 0;
     this.url = url;
+    this.inspector = inspector;
   }
 
   stop(): Promise<void> {

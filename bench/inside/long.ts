@@ -1,24 +1,14 @@
 /** The cost of a stream as it grows, measured in a process of its own. Prints one line of JSON. */
-import { isDeepStrictEqual } from "node:util";
-import { ChatDecoder, type ChatEvent, type DecoderOptions } from "chatwire";
 import { figure } from "../race.ts";
 import { electron } from "../streams.ts";
 import { contenders } from "./contenders.ts";
+import { partial, timed } from "./partial.ts";
 import { cut } from "./reads.ts";
 
 const READ = 16_384;
 const SHORT = 10_000;
 const LONG = 1_000_000;
 const rounds = Number(process.argv[2]);
-
-/** Microseconds of CPU. */
-async function timed(work: () => unknown): Promise<number> {
-  globalThis.gc?.({ type: "minor" });
-  const before = process.cpuUsage();
-  await work();
-  const { user, system } = process.cpuUsage(before);
-  return user + system;
-}
 
 /** A stream of `events` events, whose text comes again and again. */
 function growing(events: number) {
@@ -42,44 +32,6 @@ for (let round = 0; round < rounds; round++) {
   perLong.push((await timed(() => read(long))) / LONG);
 }
 
-/** Milliseconds for 20 KB of JSON in 4-character deltas; undefined where the package cannot do it. */
-async function partial() {
-  const value = {
-    items: Array.from({ length: 400 }, (_, id) => ({ id, name: `item number ${id}`, tags: ["a", "b"] })),
-  };
-  const json = JSON.stringify(value);
-  const events = [];
-  for (let at = 0; at < json.length; at += 4) {
-    const choices = [{ index: 0, delta: { content: json.slice(at, at + 4) }, finish_reason: null }];
-    events.push(
-      `data: ${JSON.stringify({ id: "c", object: "chat.completion.chunk", created: 1, model: "m", choices })}\n\n`,
-    );
-  }
-  const finish = { choices: [{ index: 0, delta: {}, finish_reason: "stop" }] };
-  const text = `${events.join("")}data: ${JSON.stringify(finish)}\n\ndata: [DONE]\n\n`;
-  const reads = cut(new TextEncoder().encode(text), READ);
-  const run = () => {
-    let last: unknown;
-    const decoder = new ChatDecoder({ output: "events", partial: true } as DecoderOptions & { output: "events" });
-    for (const read of reads) {
-      for (const event of decoder.push(read) as (ChatEvent | { type: "partial"; value: unknown })[]) {
-        if (event.type === "partial") last = event.value;
-      }
-    }
-    decoder.end();
-    return last;
-  };
-  try {
-    if (!isDeepStrictEqual(run(), value)) return undefined;
-  } catch {
-    return undefined;
-  }
-  for (let round = 0; round < 30; round++) run(); // until its code is compiled
-  const measures = [];
-  for (let round = 0; round < 10 * rounds; round++) measures.push((await timed(run)) / 1000);
-  return { bytes: json.length, ...figure(measures) };
-}
-
 /** The figures that this program found. */
 export interface Long {
   short: ReturnType<typeof figure>;
@@ -87,5 +39,5 @@ export interface Long {
   partial: Awaited<ReturnType<typeof partial>>;
 }
 
-const found: Long = { short: figure(perShort), long: figure(perLong), partial: await partial() };
+const found: Long = { short: figure(perShort), long: figure(perLong), partial: await partial(rounds) };
 console.log(JSON.stringify(found));

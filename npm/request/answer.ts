@@ -2,9 +2,9 @@
  * A request, and the answer to it. Types only.
  */
 import type { Source } from "../stream/source.ts";
-import type { Outcome } from "../types.ts";
 import type { Answered } from "./api-promise.ts";
 import type { SentHeaders } from "./opening.ts";
+import type { Slot } from "./slot.ts";
 
 /** The parts of a request beside the caller's options. */
 export interface Target {
@@ -22,10 +22,7 @@ export interface Target {
 export type Answer = Answered &
   Source & {
     sent: SentHeaders;
-    /** Another answer is used in place of this one: frees the slot of this answer, and counts its usage. */
-    left?: (outcome: Outcome) => void;
-    /** The answer ended badly, and another server may yet be asked: frees the answer's slot within the plan's limits. */
-    broke?: (outcome: Outcome) => void;
+    slot: Slot;
   };
 
 /** A call under way. */

@@ -20,12 +20,13 @@ import { onDemand, priceList } from "../load.ts";
 import type { ClientOptions, Fallback, Hooks, Operation, RequestOptions } from "../options.ts";
 import { Reading } from "../stream/reading.ts";
 import { about, GATEWAY, type KeptRequest, type KeptStream, keep, type ResumeProtocol } from "../stream/resume.ts";
-import type { CustomProvider, Fetch, Outcome, Prices, Timeouts, Usage, UsageTotals } from "../types.ts";
+import type { CustomProvider, Fetch, Outcome, Prices, Timeouts, UsageTotals } from "../types.ts";
 import type { Answer, Call, Target } from "./answer.ts";
 import { Connection, type Hold, isByModel, SETTINGS } from "./connection.ts";
 import { FallbackChain, type Talk } from "./fallback-chain.ts";
 import { standard as asStandard } from "./host-fetch.ts";
-import { Conversation, LONGEST_DELAY, type Opened, type Told, tell } from "./opening.ts";
+import { Conversation, follow, LONGEST_DELAY, type Opened, type Told, tell } from "./opening.ts";
+import { Slot } from "./slot.ts";
 import { plainHeaders, texts, wellFormed } from "./texts.ts";
 
 /** The values that tie together all that hooks hear of one call. */
@@ -231,12 +232,18 @@ export class Caller {
       const chosen =
         stream && body !== undefined ? (resumeId ?? (isMadeUp ? crypto.randomUUID() : undefined)) : undefined;
       const naming = chosen === undefined ? undefined : this.#protocol.named?.(chosen);
-      const pairs = {
+      const call = {
         headers: texts({ ...headers, ...ownHeaders, ...naming }),
         query: texts({ ...query, ...ownQuery }),
+        path,
+        timeout,
+        maxRetries,
+        decoding,
+        accumulate,
+        sentences,
+        stream,
+        now: performance.now(),
       };
-      const read = { decoding, accumulate, sentences };
-      const call = { ...pairs, path, timeout, maxRetries, ...read, stream, now: performance.now() };
       const askFor = (signal: AbortSignal) => (client: object, body: string, call: EngineCall, model: string) => {
         const other = callers.get(client) as Caller;
         other.#connection.mustBeOpen();
@@ -259,19 +266,14 @@ export class Caller {
             ? undefined
             : (outcome) => {
                 const next = chain.again(outcome);
-                if (next) answer.left?.(outcome);
+                if (next) answer.slot.leave(outcome);
                 return next?.then(prepared);
               },
-        continued: (outcome) => {
-          if (goOn.length === 0 || !loaded?.canContinue(outcome)) return undefined;
-          return goingOn(answer, outcome);
-        },
-        ended: (outcome?: Outcome) => {
-          unlink();
-          answer.ended?.(outcome);
-          this.#connection.noteLatency(outcome);
-          if (outcome) this.#tellOutcome(outcome, named, body);
-        },
+        continued:
+          goOn.length === 0
+            ? undefined
+            : (outcome) => (loaded?.canContinue(outcome) ? goingOn(answer, outcome) : undefined),
+        ended: this.#ending(answer.slot, unlink, named, body),
       });
       const goingOn = async (answer: Answer, broken: Outcome): Promise<Answer | undefined> => {
         let { attempts } = broken;
@@ -282,8 +284,8 @@ export class Caller {
           const own = { ...call, headers: undefined, query: undefined, attempts };
           try {
             const more = await askFor(signal)(next.client, sent, own, next.model).open();
-            answer.left?.(broken);
-            answer.ended?.();
+            answer.slot.leave(broken);
+            answer.slot.end();
             const seam = loaded.seamOf(broken, (more.decoder.attempts ?? []) as Attempt[]);
             const verdict = (own: Outcome) => loaded.joinedOutcome(broken, own, seam);
             const preamble = { type: "seam", choice: 0, ...seam };
@@ -312,6 +314,16 @@ export class Caller {
       if (body !== undefined) this.#tellOutcome(outcomeOf(error), named, body);
       throw error;
     }
+  }
+
+  /** Ends a call: made here, so that a stream which goes on does not keep all that it was opened with. */
+  #ending(slot: Slot, unlink: () => void, named: Named, body: string | undefined): (outcome?: Outcome) => void {
+    return (outcome) => {
+      unlink();
+      slot.end(outcome);
+      this.#connection.noteLatency(outcome);
+      if (outcome) this.#tellOutcome(outcome, named, body);
+    };
   }
 
   /** Streams of this client's server are kept otherwise than by the gateway of this package. */
@@ -350,14 +362,15 @@ export class Caller {
     let conversation: Conversation;
     const answered = (opened: Promise<Opened>) =>
       opened.then(
-        (answer) =>
-          this.#answer(answer, body, call, signal, told, conversation, hold, kept).catch((thrown) => {
-            conversation.free();
-            hold.account(answer.id);
-            hold.release();
+        (answer) => {
+          const slot = new Slot(hold, answer.id, conversation);
+          return this.#answer(answer, body, call, signal, told, slot, kept).catch((thrown) => {
+            slot.settle();
+            slot.leave();
             letGoOf(answer.response.body);
             throw thrown;
-          }),
+          });
+        },
         (thrown) => {
           hold.release();
           throw thrown;
@@ -378,45 +391,20 @@ export class Caller {
 
   /** A response, and how to read it. */
   async #answer(
-    { response, decoder, sent, id, again: holds }: Opened,
+    { response, decoder, sent, again: holds }: Opened,
     body: string | undefined,
     call: EngineCall,
     signal: AbortSignal,
     told: Told,
-    conversation: Conversation,
-    hold: Hold,
+    slot: Slot,
     known?: KeptStream | string,
   ): Promise<Answer> {
-    let isOpen = true;
-    // No call has the number 0.
-    let held = id;
-    const account = (usage: Usage | null | undefined) => {
-      if (isOpen) hold.account(held, usage);
-      isOpen = false;
-    };
-    const broke = ({ usage }: Outcome) => {
-      if (usage) return account(usage);
-      hold.account(held);
-      held = 0;
-    };
-    const ended = (outcome?: Outcome) => {
-      conversation.free();
-      account(outcome?.usage ?? null);
-      hold.release();
-    };
-    const left = ({ usage }: Outcome) => {
-      // One that nothing was used of is only let go.
-      account(usage ?? undefined);
-      if (conversation.isFree) hold.release();
-    };
-    if (body !== undefined) decoder.prompt = () => body;
+    if (body !== undefined) decoder.prompt = giving(body);
     if (call.sentences) decoder.sentences = call.sentences;
     const requestId = decoder.requestId ?? null;
     // A body that the host could only read whole says so.
     const { verdict } = (response.body ?? {}) as Pick<Answer, "verdict">;
-    const settled = () => conversation.free();
-    const read = { body: response.body, decoder, sent, holds, settled, ended, left, broke, signal, verdict };
-    const answer = { response, requestId, ...read };
+    const answer = { response, requestId, body: response.body, decoder, sent, holds, slot, signal, verdict };
     const stream = call.stream ? this.#keptIn(response, known) : undefined;
     if (!stream) return answer;
     let unlink = () => {};
@@ -496,6 +484,8 @@ export class Caller {
   }
 }
 
+const giving = (text: string) => () => text;
+
 /** `timeout.idle`, where it is said. */
 function idleIn(timeout: unknown): number | false | undefined {
   return typeof timeout === "object" && timeout !== null ? (timeout as Timeouts).idle : undefined;
@@ -534,18 +524,6 @@ function standard(fetch: Fetch): Fetch {
     if (!body || typeof (body as ReadableStream).getReader === "function") return response;
     return asStandard(response);
   };
-}
-
-/** Aborts `controller` when `signal` is aborted, until the function it gives is called. */
-function follow(signal: AbortSignal | null | undefined, controller: AbortController): () => void {
-  if (!signal) return () => {};
-  if (typeof signal.addEventListener !== "function") {
-    throw unsent("invalid_type", "signal must be an AbortSignal", "signal");
-  }
-  const leave = () => controller.abort(signal.reason);
-  if (signal.aborted) leave();
-  else signal.addEventListener("abort", leave);
-  return () => signal.removeEventListener("abort", leave);
 }
 
 /** Reads an answer until its first token or its end, and hands out nothing. */

@@ -10,13 +10,30 @@ import type { ModelPrices, Outcome, Usage, UsageTotals } from "../types.ts";
 import { plainHeaders, texts } from "./texts.ts";
 
 /** One call's hold on the connection. */
-export interface Hold {
+export class Hold {
   /** The part that the call is made with. */
-  part: Part;
+  readonly part: Part;
+  #release: (() => void) | undefined;
+
+  constructor(part: Part, release: () => void) {
+    this.part = part;
+    this.#release = release;
+  }
+
   /** Ends one answer: frees its slot, and adds what it used to the totals. Without a usage it is no call of its own. */
-  account(id: number, usage?: Usage | null): void;
+  account(id: number, usage?: Usage | null): void {
+    try {
+      this.part.call(ACCOUNT, usage === undefined ? 0 : put(JSON.stringify(usage)), id);
+    } catch {
+      // The slot went with the instance.
+    }
+  }
+
   /** Ends the call. */
-  release(): void;
+  release(): void {
+    this.#release?.();
+    this.#release = undefined;
+  }
 }
 
 export class Connection {
@@ -81,23 +98,15 @@ export class Connection {
 
   /** Begins a call. */
   hold(): Hold {
-    const { part } = this;
-    let isHeld = true;
+    const held = new Hold(this.part, this.#release);
     this.#underWay++;
-    const account = (id: number, usage?: Usage | null) => {
-      try {
-        part.call(ACCOUNT, usage === undefined ? 0 : put(JSON.stringify(usage)), id);
-      } catch {
-        // The slot went with the instance.
-      }
-    };
-    const release = () => {
-      if (isHeld) this.#underWay--;
-      isHeld = false;
-      this.#letGo();
-    };
-    return { part, account, release };
+    return held;
   }
+
+  readonly #release = () => {
+    this.#underWay--;
+    this.#letGo();
+  };
 
   /** Refuses new calls. Those under way go on, and their usage counts. */
   dispose(): void {
@@ -141,20 +150,14 @@ function noTotals(): UsageTotals {
   return { requests: 0, ...tokens, uncounted: 0, estimated: 0, cost: 0, saved: 0 };
 }
 
-/** Two totals as one. */
-function added(a: UsageTotals, b: UsageTotals): UsageTotals {
-  const cached_tokens = a.prompt_tokens_details.cached_tokens + b.prompt_tokens_details.cached_tokens;
-  return {
-    requests: a.requests + b.requests,
-    prompt_tokens: a.prompt_tokens + b.prompt_tokens,
-    completion_tokens: a.completion_tokens + b.completion_tokens,
-    total_tokens: a.total_tokens + b.total_tokens,
-    prompt_tokens_details: { cached_tokens },
-    uncounted: a.uncounted + b.uncounted,
-    estimated: a.estimated + b.estimated,
-    cost: a.cost === null || b.cost === null ? null : a.cost + b.cost,
-    saved: a.saved + b.saved,
-  };
+/** Two totals as one. The sum of what one of them does not know is not known. */
+function added<T extends object>(a: T, b: T): T {
+  const sums = Object.entries(a).map(([name, one]) => {
+    const other = b[name as keyof T];
+    if (one === null || other === null) return [name, null];
+    return [name, typeof one === "object" ? added(one, other as object) : one + other];
+  });
+  return Object.fromEntries(sums) as T;
 }
 
 /** Whether prices are named for each model. */

@@ -96,11 +96,11 @@ async function run({ chain, controller }: Contender, scout: Scout): Promise<Fini
       tap.cancel();
       if (!next) {
         // Its slot may be the one that the other waits for.
-        answer.broke?.(outcome);
+        answer.slot.breakOff(outcome);
         answer.decoder.attempts = outcome.attempts;
         return { answer, tap, outcome };
       }
-      answer.left?.(outcome);
+      answer.slot.leave(outcome);
       answer = await next;
     }
   } catch (error) {
@@ -111,8 +111,8 @@ async function run({ chain, controller }: Contender, scout: Scout): Promise<Fini
 /** Frees what the one that lost holds, and counts what it used. */
 function letGo({ answer, tap, outcome }: Finish): void {
   tap?.cancel();
-  if (outcome) answer?.left?.(outcome);
-  answer?.ended?.();
+  if (outcome) answer?.slot.leave(outcome);
+  answer?.slot.end();
 }
 
 /** Puts the attempts of the other before those of this one. */

@@ -3,7 +3,7 @@
  */
 import { type Action, type ActionResult, type Broken, type EngineDecoderOptions, STEP } from "../engine/boundary.ts";
 import { answer, asBytes, type Part, put } from "../engine/engine.ts";
-import { aborted, ChatwireError, type ErrorDescriptor, reasonOf } from "../errors.ts";
+import { aborted, ChatwireError, type ErrorDescriptor, reasonOf, unsent } from "../errors.ts";
 import { letGoOf } from "../let-go.ts";
 import type { ClientOptions, Hooks } from "../options.ts";
 import type { FetchInit } from "../types.ts";
@@ -174,11 +174,23 @@ export class Conversation {
       sent?.then(([late]) => letGoOf(late.body)).catch(() => {});
       return waited;
     }
-    signal.addEventListener("abort", () => controller.abort());
+    follow(signal, controller);
     const [response, result] = waited.value;
     this.#response = response;
     return result;
   }
+}
+
+/** Aborts `controller` when `signal` is aborted, until the function it gives is called. */
+export function follow(signal: AbortSignal | null | undefined, controller: AbortController): () => void {
+  if (!signal) return () => {};
+  if (typeof signal.addEventListener !== "function") {
+    throw unsent("invalid_type", "signal must be an AbortSignal", "signal");
+  }
+  const leave = () => controller.abort(signal.reason);
+  if (signal.aborted) leave();
+  else signal.addEventListener("abort", leave);
+  return () => signal.removeEventListener("abort", leave);
 }
 
 /** The parts of a response that the engine decides by. */

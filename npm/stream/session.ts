@@ -30,9 +30,8 @@ export class Session {
   #settle: ((outcome: Outcome) => void) | undefined;
   /** The stream has its one reader. */
   isTaken = false;
+  /** The output that its reader wants, once the first answer is there. */
   #kind: OutputKind | undefined;
-  /** Tells a decoder what its reader wants. */
-  #output: ((decoder: BodyDecoder) => void) | undefined;
   #heard: number | undefined;
   /** Bytes that wait for the first token, and the reading that brought them. */
   #bytes: Uint8Array[] = [];
@@ -121,9 +120,12 @@ export class Session {
     try {
       const decoder = new BodyDecoder(source.decoder, source.recorder, source.holds);
       this.decoder = decoder;
-      this.#output?.(decoder);
+      if (this.#kind !== undefined) decoder.setOutput(this.#kind, shapeOf(this.#kind));
       if (source.preamble && this.#kind === EVENTS) decoder.begin(source.preamble);
-      decoder.onToken = source.settled;
+      decoder.onToken = () => {
+        source.slot?.settle();
+        source.again = undefined;
+      };
       this.#leave = undefined;
       const reading = source.reading?.(decoder, this.controller.signal, ended) ?? this.#read(source, decoder, ended);
       if (!isOver || this.outcome) this.reading = reading;
@@ -160,14 +162,13 @@ export class Session {
       );
     }
     this.isTaken = true;
-    this.#kind = kind;
     this.opened = this.#prepare(kind);
   }
 
   async #prepare(kind: OutputKind): Promise<void> {
     await this.opened;
-    this.#output = (decoder) => decoder.setOutput(kind, shapeOf(kind));
-    if (this.decoder) this.#output(this.decoder);
+    this.#kind = kind;
+    this.decoder?.setOutput(kind, shapeOf(kind));
   }
 
   /** The bytes of the next read that brings any, decoded on the way; undefined once the stream has ended. */

@@ -31,8 +31,8 @@ export interface Source {
   decoder: EngineDecoderOptions;
   /** Is told once how it ended, as the engine saw it. */
   ended?: (outcome?: Outcome) => void;
-  /** The first token has come: no other answer takes the place of this one. */
-  settled?: () => void;
+  /** Its place within the limits; is told of the first token, after which no other answer takes the place of this one. */
+  slot?: { settle(): void };
   /** Notes what is read, to be read again. */
   recorder?: (Notes & { finish(outcome: Outcome): string }) | undefined;
   /** Reads it in place of the engine's own loop. */
