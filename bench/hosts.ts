@@ -11,7 +11,7 @@ import type { Question, Reply } from "./inside/node.ts";
 import type { PageBench } from "./inside/page.ts";
 import type { ReadSize } from "./inside/reads.ts";
 import { cpuTime } from "./process-time.ts";
-import { type Profile, profiled, sendTo } from "./profiler.ts";
+import { type Profile, profiled, profiledBy } from "./profiler.ts";
 import type { Stream } from "./streams.ts";
 import { versionOf } from "./versions.ts";
 import { Worker } from "./workerd.ts";
@@ -103,7 +103,7 @@ export async function workerd(isInspected = false): Promise<Host> {
           await ask({ contender, times: String(times) });
           return cpuTime(running.pid) - before;
         },
-        profiled: async (work) => profiled(await sendTo(running.inspector), work),
+        profiled: (work) => profiledBy(running.inspector, work),
         close: () => running.stop(),
       };
     },

@@ -18,7 +18,7 @@ import { join } from "node:path";
 import { type Host, node, page, workerd } from "./hosts.ts";
 import type { Contender } from "./inside/contenders.ts";
 import type { Kind } from "./inside/held.ts";
-import { type Profile, profiled, type Share, sendTo, sharesOf } from "./profiler.ts";
+import { type Profile, profiledBy, type Share, sharesOf } from "./profiler.ts";
 import { ask, startProvider } from "./provider.ts";
 import { inNode, stepsInWorkerd } from "./start.ts";
 import { electron } from "./streams.ts";
@@ -107,7 +107,7 @@ async function gateway(): Promise<void> {
       for (let time = 0; time < times; time++) await ask({ name, host: "workerd", url, pid: running.pid }, answer);
     };
     await asked(times / 2);
-    const profile = await profiled(await sendTo(running.inspector), () => asked(times));
+    const profile = await profiledBy(running.inspector, () => asked(times));
     report(`The gateway, ${name}`, [profile], worker.map);
   }
   await running.stop();

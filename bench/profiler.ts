@@ -40,8 +40,8 @@ export async function profiled(send: Send, work: () => Promise<unknown>): Promis
   return stopProfile(send);
 }
 
-/** Connects to the last of the isolates that an inspector lists: of a worker, its own. */
-export async function sendTo(inspector: string): Promise<Send> {
+/** Profiles the last of the isolates that an inspector lists: of a worker, its own. */
+export async function profiledBy(inspector: string, work: () => Promise<unknown>): Promise<Profile> {
   const listed = (await (await fetch(`${inspector}/json`)).json()) as { webSocketDebuggerUrl: string }[];
   const socket = new WebSocket(listed.at(-1)?.webSocketDebuggerUrl ?? "");
   await new Promise((resolve, reject) => {
@@ -49,7 +49,7 @@ export async function sendTo(inspector: string): Promise<Send> {
     socket.addEventListener("error", reject);
   });
   let last = 0;
-  return (method, params = {}) =>
+  const send: Send = (method, params = {}) =>
     new Promise((resolve, reject) => {
       const id = ++last;
       socket.addEventListener("close", () => reject(new Error("The inspector has gone.")));
@@ -63,6 +63,12 @@ export async function sendTo(inspector: string): Promise<Send> {
       socket.addEventListener("message", hear);
       socket.send(JSON.stringify({ id, method, params }));
     });
+  try {
+    return await profiled(send, work);
+  } finally {
+    // A worker does not stop while somebody looks.
+    socket.close();
+  }
 }
 
 /** The share of one place in the time that was not idle. */

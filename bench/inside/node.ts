@@ -15,6 +15,7 @@ export type Question =
 export type Reply = { cpu: number; profile?: Profile } | { error: string };
 
 const inspector = new Session();
+inspector.connect();
 
 process.on("message", async (question: Question) => {
   process.send?.(await reply(question));
@@ -29,7 +30,6 @@ async function reply(question: Question): Promise<Reply> {
     if ("profile" in question) {
       const send = inspector.post.bind(inspector) as Send;
       if (question.profile === "stop") return { cpu: 0, profile: await stopProfile(send) };
-      inspector.connect();
       await startProfile(send);
       return { cpu: 0 };
     }
