@@ -94,7 +94,6 @@ async function turns(host: Host): Promise<void> {
 async function gateway(): Promise<void> {
   const provider = await startProvider();
   const worker = await Worker.from({ file: "inside/edge.ts" }, { UPSTREAM: provider.url }, ["ChatwireStreams"]);
-  const running = await worker.start(true);
   const loads = [
     ["a request", "gateway", "short", 600],
     ["an event that comes alone", "gateway", "paced", 10],
@@ -102,15 +101,17 @@ async function gateway(): Promise<void> {
     ["a kept stream's events", "kept", "long", 30],
   ] as const;
   for (const [name, path, answer, times] of loads) {
+    // One of its own for each: another profile of the same process may end it.
+    const running = await worker.start(true);
     const url = `${running.url}/v1/chat/completions?way=${path}`;
     const asked = async (times: number) => {
       for (let time = 0; time < times; time++) await ask({ name, host: "workerd", url, pid: running.pid }, answer);
     };
     await asked(times / 2);
     const profile = await profiledBy(running.inspector, () => asked(times));
+    await running.stop();
     report(`The gateway, ${name}`, [profile], worker.map);
   }
-  await running.stop();
   worker.remove();
   provider.close();
 }
