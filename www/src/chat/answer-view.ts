@@ -286,6 +286,7 @@ export class AnswerView {
       signal.addEventListener("abort", () => settle(false), { once: true });
       // The buttons come next. A visitor who is writing must not press one of them with the next word.
       box.tabIndex = -1;
+      this.#onPaint();
       const { activeElement } = document;
       if (!(activeElement instanceof HTMLTextAreaElement && activeElement.value)) box.focus();
     });
