@@ -70,6 +70,12 @@ function refuseStorage(): void {
   }
 }
 
+/** A browser whose database never answers. */
+function forgetAnswers(): void {
+  Object.defineProperty(window, "indexedDB", { value: { open: () => Object.create(IDBOpenDBRequest.prototype) } });
+  IDBOpenDBRequest.prototype.addEventListener = () => {};
+}
+
 function refuseCopies(): void {
   const seen: string[] = [];
   Object.assign(window, { seen });
@@ -100,6 +106,18 @@ describe("a browser that refuses", { timeout: 600_000 }, () => {
     await page.getByRole("button", { name: "Settings" }).click();
     await page.getByLabel("JSON mode").check();
     await page.getByRole("button", { name: "Done" }).click();
+    await leave(guest);
+  });
+
+  it("to answer from its database is not waited for", async () => {
+    const guest = await arrive({}, [forgetAnswers]);
+    const { page } = guest;
+    await say(page, "Echo: without it [emulator: tps=0]");
+    await done(page);
+    await reads(words(page), "without it");
+    await page.getByRole("link", { name: "Cut the connection" }).waitFor();
+    await chats(page);
+    await page.locator("#conversations[open]").waitFor();
     await leave(guest);
   });
 

@@ -35,9 +35,9 @@ export function offerConversations(talk: Talk): void {
       if (conversation.id !== id || conversation.updatedAt > updatedAt) talk.show(conversation);
     });
     if (conversation.id === talk.conversation.id) show.ariaCurrent = "true";
-    const remove = button("Delete", "chip", async () => {
+    const remove = button("Delete", "chip", () => {
       dialog.close();
-      await talk.remove(conversation);
+      talk.remove(conversation);
     });
     remove.ariaLabel = `Delete ${words}`;
     item.append(show, remove);

@@ -7,6 +7,8 @@ interface Schema extends DBSchema {
   conversations: { key: string; value: Conversation; indexes: { updatedAt: number } };
 }
 
+/** How long a database may take to answer, in milliseconds, until the page goes on without it. */
+const PATIENCE = 1500;
 /** The oldest go when there are more. */
 const MOST = 50;
 
@@ -29,7 +31,12 @@ function opened(): Promise<IDBPDatabase<Schema> | undefined> {
       }),
     )
     .catch(() => undefined);
-  return database;
+  return soon(database);
+}
+
+/** The value of a promise; nothing where it takes too long: some browsers open a database that then never answers. */
+function soon<T>(promise: Promise<T>): Promise<T | undefined> {
+  return Promise.race([promise, new Promise<undefined>((resolve) => setTimeout(resolve, PATIENCE, undefined))]);
 }
 
 /**
@@ -62,7 +69,8 @@ export async function save(conversation: Conversation): Promise<void> {
 /** All that are kept, the latest first. */
 export async function list(): Promise<Conversation[]> {
   const db = await opened();
-  const all = db ? await db.getAllFromIndex("conversations", "updatedAt") : [...fallback.values()];
+  const kept = db && (await soon(db.getAllFromIndex("conversations", "updatedAt")));
+  const all = kept ?? [...fallback.values()];
   return all.map(recovered).sort((a, b) => b.updatedAt - a.updatedAt);
 }
 

@@ -163,12 +163,14 @@ export class Talk {
   }
 
   /** Forgets a conversation, until that is undone. */
-  async remove(conversation: Conversation): Promise<void> {
+  remove(conversation: Conversation): void {
     const isShown = conversation.id === this.#conversation.id;
     const gone = isShown ? this.#conversation : conversation;
     this.#gone.add(gone.id);
     if (isShown) this.show();
-    await (await store()).forget(gone.id);
+    void store()
+      .then(({ forget }) => forget(gone.id))
+      .catch(() => {});
     this.#host.undoable("Conversation deleted.", () => {
       this.#gone.delete(gone.id);
       this.#keep(gone);
