@@ -252,10 +252,14 @@ export const consumers: Record<string, Consumer> = {
     // The host's own.
     isOwn: () => true,
   },
-  "asResponse, cancelled": called(async (client, signal) => {
-    const response = await client.chat.completions.create({ ...hello, stream: true }, { signal }).asResponse();
-    await response.body?.cancel();
-  }),
+  "asResponse, cancelled": {
+    ...called(async (client, signal) => {
+      const response = await client.chat.completions.create({ ...hello, stream: true }, { signal }).asResponse();
+      await response.body?.cancel();
+    }),
+    // Of a body that the call's signal has broken, as the standard says.
+    isOwn: () => true,
+  },
   parse: called((client, signal) => client.chat.completions.parse({ ...hello, response_format: format }, { signal })),
   "parse, a slow schema": {
     ways: CALLS,
