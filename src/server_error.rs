@@ -78,7 +78,7 @@ impl Said {
         plain.retain(|byte| *byte != b'_');
         let name = plain.as_slice();
         let field = match_bytes!(name, {
-            b"error" | b"errors" | b"detail" | b"fault"
+            b"error" | b"errors" | b"err" | b"detail" | b"fault" | b"message"
                 if level < 3 && matches!(kind, Kind::Object | Kind::Array | Kind::String) =>
             {
                 let mut raw = reader.clone();

@@ -50,14 +50,6 @@ impl Text {
         &self.string
     }
 
-    /// Whether a string is this text.
-    pub(crate) fn is_same(&self, other: Str<'_>) -> bool {
-        match other.escaped {
-            true => self.string == other.to_text(),
-            false => self.string.as_bytes() == other.raw,
-        }
-    }
-
     /// Adds a string.
     #[inline]
     pub fn push(&mut self, piece: Str<'_>) {

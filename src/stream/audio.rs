@@ -61,6 +61,10 @@ impl Audio {
         Ok(has_news)
     }
 
+    pub(super) fn has_id(&self) -> bool {
+        !self.id.is_empty()
+    }
+
     /// Its members; of a turn to send back, the id alone.
     pub(super) fn write(&self, replay: bool, out: &mut Writer) {
         if !self.id.is_empty() {

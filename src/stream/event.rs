@@ -247,7 +247,7 @@ impl Signs {
             plain.retain(|byte| *byte != b'_');
             let name = plain.as_slice();
             match_bytes!(name, {
-                b"message" | b"msg" | b"detail" | b"errors" | b"fault" | b"errormsg" | b"errormessage" | b"errmsg" | b"errordescription" => {
+                b"message" | b"msg" | b"err" | b"detail" | b"errors" | b"fault" | b"errormsg" | b"errormessage" | b"errmsg" | b"errordescription" => {
                     let starts: &[u8] = match_bytes!(name, { b"detail" | b"fault" => b"\"[{", b"errors" => b"[{", _ => b"\"" });
                     signs.has_words |= value.first().is_some_and(|first| starts.contains(first)) && !is_blank(value);
                 },

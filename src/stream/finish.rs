@@ -38,19 +38,32 @@ impl Finish {
 
 /// Whether a finish reason says that the server failed, in whatever spelling. Unknown reasons are not among these.
 pub(super) fn is_failure(reason: &str) -> bool {
-    const WORDS: [&str; 9] = [
+    const WORDS: [&str; 13] = [
         "error",
         "malformed",
-        "unexpected_tool_call",
+        "unexpected_",
+        "too_many_",
+        "exception",
         "fail",
         "abort",
         "cancel",
+        "interrupt",
         "timeout",
         "timed_out",
+        "unavailable",
         "overloaded",
     ];
+    has_word(reason, &WORDS)
+}
+
+/// Whether a finish reason is another word for the end of a turn with calls.
+pub(super) fn is_end_of_calls(reason: &str) -> bool {
+    reason != "tool_calls" && has_word(reason, &["stop", "function", "tool", "end_turn", "eos"])
+}
+
+fn has_word(reason: &str, words: &[&str]) -> bool {
     let reason = reason.to_ascii_lowercase();
-    WORDS.iter().any(|word| crate::text::find(&reason, word).is_some())
+    words.iter().any(|word| crate::text::find(&reason, word).is_some())
 }
 
 #[cfg(test)]

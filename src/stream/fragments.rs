@@ -147,13 +147,17 @@ impl Item {
             .map(|member| member.value.as_slice())
     }
 
-    /// Whether a fragment is more of this item: of the same index, and of the same type where both name one.
+    /// Whether a fragment is more of this item: of the same index, and of the same type where both name one. Encrypted data is
+    /// whole, so what has another id is another item.
     fn is_same(&self, fragment: &[Extra<'_>]) -> bool {
-        let other_type = match (self.get(b"type"), member(fragment, b"type")) {
+        let differs = |name: &[u8]| match (self.get(name), member(fragment, name)) {
             (Some(own), Some(other)) => own != other && other != b"null" && own != b"null",
             _ => false,
         };
-        self.get(b"index") == member(fragment, b"index") && !other_type
+        let names: [&[u8]; 2] = [b"type", b"id"];
+        let telling = if self.get(b"data").is_some() { 2 } else { 1 };
+        let is_other = names.into_iter().take(telling).any(differs);
+        self.get(b"index") == member(fragment, b"index") && !is_other
     }
 
     /// Whether more of it may come: it is neither signed nor encrypted.
@@ -253,7 +257,9 @@ impl Growth {
             true => before == last,
             false => !self.is_cumulative && self.first >= LONG && !before.is_empty(),
         };
-        let is_again = is_all && (self.last > self.first && !self.is_over || is_telling(&lossy(last)));
+        // Whole JSON is not said twice.
+        let is_again = before == last && last.starts_with(b"{")
+            || is_all && (self.last > self.first && !self.is_over || is_telling(&lossy(last)));
         if is_again {
             let last = last.to_vec();
             put(text, &last);

@@ -4,7 +4,7 @@
 use crate::json::Str;
 
 /// How the raw form of a tool call begins.
-const CALLS: [&str; 9] = [
+const CALLS: [&str; 10] = [
     "<tool_call>",
     "<tool_calls>",
     "<function_calls>",
@@ -13,6 +13,7 @@ const CALLS: [&str; 9] = [
     "<|tool_call",
     "<|python_tag|>",
     "<｜tool▁call",
+    "<｜DSML｜",
     "<|plugin|>",
 ];
 
@@ -20,13 +21,14 @@ const CALLS: [&str; 9] = [
 const TOKEN_CALLS: [&str; 2] = ["[TOOL_CALLS]", "[TOOL_REQUEST]"];
 
 /// Control tokens that have other brackets.
-const TOKENS: [&str; 6] = [
+const TOKENS: [&str; 7] = [
     "</s>",
     "<s>",
     "<eos>",
     "<end_of_turn>",
     "<start_of_turn>",
     "<｜end▁of▁sentence｜>",
+    "<｜begin▁of▁sentence｜>",
 ];
 
 /// No control token is longer, in bytes.
@@ -212,7 +214,7 @@ fn mark_at(text: &str, place: Position) -> Mark {
         let Some(after) = text.strip_prefix(call) else { continue };
         // Within a line, only what follows tells it from a tag that the answer talks about.
         return match after.trim_ascii_start().bytes().next() {
-            _ if is_special || place == Position::LineStart => Mark::Call,
+            _ if place == Position::LineStart || is_special && place == Position::InLine => Mark::Call,
             None if place == Position::InLine => Mark::Start,
             Some(b'{' | b'[' | b'<') if place == Position::InLine => Mark::Call,
             _ => Mark::None,
@@ -292,6 +294,9 @@ mod tests {
             ("Hi <|im_", "Hi ", text("<|im_")),
             ("Hi <|", "Hi ", text("<|")),
             ("Hi <| x |>", "Hi <| x |>", None),
+            ("Hi<｜end▁of▁sentence｜><|eot_id|>", "Hi", Some(HeldText::Tokens)),
+            ("The `<|tool_call|>` mark", "The `<|tool_call|>` mark", None),
+            ("Sure.<｜DSML｜function_calls", "Sure.", call("<｜DSML｜function_calls")),
             (
                 "<tool_call>\n{}\n</tool_call>",
                 "",

@@ -159,12 +159,17 @@ impl Tags {
                     if !space.is_empty() {
                         sink(Piece::Text(space));
                     }
-                    let pair = PAIRS.iter().position(|(open, _)| starts(rest, open));
-                    if let Some(pair) = pair {
-                        self.state = State::Open(pair);
+                    if let Some(tag) = TAGS.iter().position(|tag| starts(rest, tag)) {
                         self.bare_close_counts = false;
-                        sink(Piece::Opened(Some(pair)));
-                        content = rest.get(PAIRS[pair].0.len()..).unwrap_or_default();
+                        sink(match tag.checked_sub(PAIRS.len()) {
+                            Some(pair) => {
+                                self.state = State::Open(pair);
+                                Piece::Opened(Some(pair))
+                            }
+                            // All the reasoning came in a field, or in the block before.
+                            None => Piece::Reclassified(tag),
+                        });
+                        content = rest.get(TAGS[tag].len()..).unwrap_or_default();
                     } else if starts(rest, CHANNEL) || starts(rest, START) {
                         self.state = State::Header;
                         self.bare_close_counts = false;
@@ -182,7 +187,8 @@ impl Tags {
                             ),
                             Behind::Body => (State::Bare(Channel::Reasoning), after),
                         };
-                    } else if self.bare_close_counts && may_be_analysis(rest) || opens().any(|open| starts(open, rest))
+                    } else if self.bare_close_counts && may_be_analysis(rest)
+                        || TAGS.iter().chain(&[CHANNEL, START]).any(|tag| starts(tag, rest))
                     {
                         return rest;
                     } else {
@@ -317,11 +323,6 @@ const TAGS: [&str; 2 * PAIRS.len()] = {
     }
     tags
 };
-
-/// The tags that the content may start with, if it starts with reasoning.
-fn opens() -> impl Iterator<Item = &'static str> {
-    PAIRS.iter().map(|(open, _)| *open).chain([CHANNEL, START])
-}
 
 /// Whether a text starts with a tag, in upper or lower case.
 fn starts(text: &str, tag: &str) -> bool {

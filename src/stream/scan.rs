@@ -28,9 +28,10 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// The field, unless it is missing, null or a switch.
     pub(super) fn some(self) -> Option<Self> {
         match self {
-            Field::Absent | Field::Null => None,
+            Field::Absent | Field::Null | Field::Other(b"true" | b"false") => None,
             field => Some(field),
         }
     }
@@ -270,7 +271,7 @@ impl<'a> Chunk<'a> {
         for (key, value) in &self.extras {
             let mut reader = Reader::new(value);
             match_bytes!(*key, {
-                b"response" if matches!(value.first(), Some(b'"' | b'n')) => {
+                b"response" if !matches!(value.first(), Some(b'{' | b'[')) => {
                     delta.content = Field::read(&mut reader)?;
                     is_answer = true;
                 },
@@ -475,7 +476,9 @@ fn read_parts<'a>(
                 }
             }
         }
-        _ => drop(reader.value()?),
+        Kind::Null => drop(reader.value()?),
+        // A token that a gateway has read as JSON.
+        Kind::Number | Kind::Bool => sink(Part::Text(Str::spelled(reader.value()?))),
     }
     Ok(())
 }

@@ -136,7 +136,7 @@ pub(crate) fn is_renamed(usage: &[u8]) -> bool {
     Counts::read(usage).is_renamed()
 }
 
-/// The amount that the server says it charged for the call (`cost`, or its `total_cost`), in pico-dollars.
+/// The amount that the server says it charged for the call (`cost`, or its `total_cost`, under whichever name), in pico-dollars.
 pub(crate) fn charged(usage: &[u8]) -> Option<u64> {
     let mut reader = Reader::new(usage);
     let mut first = true;
@@ -144,7 +144,7 @@ pub(crate) fn charged(usage: &[u8]) -> Option<u64> {
     reader.object().ok()?;
     while let Ok(Some(key)) = reader.member(&mut first) {
         let value = reader.value().ok()?;
-        if key == b"cost" || key == b"total_cost" {
+        if key == b"cost" || key == b"total_cost" || key == b"estimated_cost" {
             cost = match value.first() {
                 Some(b'{') => charged(value),
                 _ => pico_dollars(value),
@@ -367,6 +367,7 @@ mod tests {
                 Some(500_000_000_000),
             ),
             (r#"{"cost":0}"#, Some(0)),
+            (r#"{"estimated_cost":8.775e-06}"#, Some(8_775_000)),
             (r#"{"cost":2}"#, Some(2_000_000_000_000)),
             (r#"{"cost":0.0000000000001234567890123456789}"#, Some(0)),
             (r#"{"cost":null}"#, None),

@@ -7,7 +7,7 @@ mod written;
 use super::audio::Audio;
 use super::ending::Taken;
 use super::extras::Extras;
-use super::finish::{Finish, is_failure};
+use super::finish::{Finish, is_end_of_calls, is_failure};
 use super::ledger::Ledger;
 use super::marks::Marks;
 use super::options::PartialValues;
@@ -265,7 +265,8 @@ impl Choice {
             self.tell_filler(ledger)?;
             progress |= self.tool_calls.take(calls, whole, ledger)?;
         }
-        if let Some(call) = delta.function_call {
+        // The older form beside the newer says the same.
+        if let Some(call) = delta.function_call.filter(|_| delta.tool_calls.is_none()) {
             self.tell_filler(ledger)?;
             progress |= self.tool_calls.take_function(call, ledger)?;
         }
@@ -354,7 +355,7 @@ impl Choice {
             }
             Piece::Opened(pair) => {
                 self.pair = pair;
-                self.source = Some(Source::Tags);
+                self.source.get_or_insert(Source::Tags);
                 if !self.tags_known {
                     self.tags_known = true;
                     ledger.repair(self.index, Repair::ReasoningTags)?;
@@ -363,7 +364,7 @@ impl Choice {
             Piece::Reclassified(pair) => {
                 self.pair = Some(pair);
                 ledger.repair(self.index, Repair::ReasoningReclassified)?;
-                self.source = Some(Source::Tags);
+                self.source.get_or_insert(Source::Tags);
                 let text = std::mem::take(&mut self.content);
                 self.reasoning.push_str(text.as_str());
                 if let Some(partial) = &mut self.partial {
@@ -386,7 +387,8 @@ impl Choice {
             if empty {
                 self.empty_field.get_or_insert(field);
             }
-            if !empty && self.source.is_none() {
+            // Tags that nothing stands in say less than a field.
+            if !empty && (self.source.is_none() || self.reasoning().is_empty()) {
                 self.source = Some(Source::Field(field));
             }
             match taken {
@@ -396,18 +398,32 @@ impl Choice {
                     taken = Some(field);
                     match value {
                         Field::Str(text) => self.add_reasoning(text, ledger)?,
-                        Field::Other(raw) => {
-                            scan::parts(raw, &mut |part| {
-                                let (Part::Text(text) | Part::Reasoning(text)) = part;
-                                self.add_reasoning(text, ledger)
-                            })?;
-                        }
+                        Field::Other(raw) => drop(self.take_reasoning_parts(raw, ledger)?),
                         _ => {}
                     }
                 }
             }
         }
-        Ok(taken.is_some())
+        // Some send it in these alone.
+        let details = delta.extras.iter().find(|(name, _)| *name == b"reasoning_details");
+        match details {
+            Some((_, raw)) if taken.is_none() && matches!(self.source, None | Some(Source::Parts)) => {
+                self.take_reasoning_parts(raw, ledger)
+            }
+            _ => Ok(taken.is_some()),
+        }
+    }
+
+    /// Takes reasoning that is a list of parts, or a part; true when one has text.
+    fn take_reasoning_parts(&mut self, raw: &[u8], ledger: &mut Ledger) -> Taken<bool> {
+        let mut has_text = false;
+        scan::parts(raw, &mut |part| {
+            let (Part::Text(text) | Part::Reasoning(text)) = part;
+            has_text |= !text.is_empty();
+            self.expect_no_tags(ledger)?;
+            self.add_reasoning(text, ledger)
+        })?;
+        Ok(has_text)
     }
 
     /// Reasoning comes beside the content, so the content has no tags. Text that is held back for a tag comes before the reasoning.
@@ -506,11 +522,7 @@ impl Choice {
 
     /// A choice with tool calls finishes with `tool_calls`, unless it was cut short.
     fn normal_reason(&self, reason: String, ledger: &mut Ledger) -> Taken<String> {
-        let is_other = matches!(
-            reason.as_str(),
-            "stop" | "function_call" | "tool_call" | "tool_use" | "end_turn"
-        );
-        if self.tool_calls.calls().is_empty() || !is_other {
+        if self.tool_calls.calls().is_empty() || !is_end_of_calls(&reason) {
             return Ok(reason);
         }
         ledger.repair(self.index, Repair::ToolFinishReason)?;

@@ -1,7 +1,7 @@
 //! Pieces of a choice's text and reasoning that may have been sent before.
 
 use super::Choice;
-use crate::json::{Reader, Str, Text};
+use crate::json::{Reader, Str};
 use crate::stream::ending::Taken;
 use crate::stream::ledger::Ledger;
 use crate::stream::repairs::Repair;
@@ -25,8 +25,7 @@ impl Choice {
             repeats::Kind::Reasoning => &self.reasoning,
             repeats::Kind::Refusal => &self.refusal,
         };
-        let is_first = self.again.iter().all(|(held, _)| *held != kind);
-        if is_first && self.repeats.may_end_so() && is_again(text, piece) {
+        if self.repeats.may_end_so() && is_again(text.as_str(), piece) {
             ledger.hold_long(0, piece.raw.len())?;
             self.again.push((kind, piece.raw.to_vec()));
             return Ok(true);
@@ -102,14 +101,11 @@ impl Choice {
 }
 
 /// Whether a piece is all of a text again: as it is, without the white space at its ends, or encoded once more as a JSON string.
-fn is_again(text: &Text, piece: Str<'_>) -> bool {
-    if piece.raw.len() + SLACK < text.as_str().len() || !is_telling(text.as_str()) {
+fn is_again(text: &str, piece: Str<'_>) -> bool {
+    if piece.raw.len() + SLACK < text.len() || !is_telling(text) {
         return false;
     }
-    if text.is_same(piece) {
-        return true;
-    }
-    let (own, piece) = (text.as_str().trim(), piece.to_text());
+    let (own, piece) = (text.trim(), piece.to_text());
     let piece = piece.trim();
     let mut reader = Reader::new(piece.as_bytes());
     piece == own

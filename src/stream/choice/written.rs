@@ -51,6 +51,8 @@ impl Choice {
         out.member("role", role.unwrap_or("assistant"));
         let reasoning = if hides_reasoning { "" } else { self.reasoning.as_str() };
         let text = self.content.as_str();
+        // Audio is sent back by its id.
+        let audio = self.audio.as_ref().filter(|audio| !replay || audio.has_id());
         match self.source.filter(|_| replay && !reasoning.is_empty()) {
             Some(Source::Tags) => {
                 match self.pair.and_then(|pair| PAIRS.get(pair)) {
@@ -73,7 +75,7 @@ impl Choice {
             }
             source => {
                 // Strict servers refuse a turn with neither content nor a call.
-                let has_other = !self.tool_calls.calls().is_empty() || self.audio.is_some();
+                let has_other = !self.tool_calls.calls().is_empty() || audio.is_some();
                 if self.has_content || replay && !has_other {
                     out.member("content", text);
                 } else {
@@ -106,7 +108,7 @@ impl Choice {
             }
             out.raw(b"]");
         }
-        if let Some(audio) = &self.audio {
+        if let Some(audio) = audio {
             out.key("audio").raw(b"{");
             audio.write(replay, out);
             out.raw(b"}");

@@ -453,9 +453,14 @@ fn is_same(json: &str, value: &str) -> bool {
     if json.trim_ascii() == value {
         return true;
     }
-    if value.starts_with('"') && !json.starts_with('"') {
-        let inner = Reader::new(value.as_bytes()).string().map(|inner| inner.to_text());
-        return inner.is_ok_and(|inner| is_same(json, inner.trim_ascii()));
+    if value.starts_with('"') != json.starts_with('"') {
+        let (string, plain) = if json.starts_with('"') {
+            (json, value)
+        } else {
+            (value, json)
+        };
+        let inner = Reader::new(string.as_bytes()).string().map(|inner| inner.to_text());
+        return inner.is_ok_and(|inner| is_same(plain, inner.trim_ascii()));
     }
     let value = mended(value).unwrap_or_default();
     are_equal(json, &value)

@@ -48,6 +48,8 @@ pub(super) struct ToolCall {
     started: bool,
     /// `tool_call.done` is out.
     done: bool,
+    /// It was out, and more has come.
+    has_gone_on: bool,
     /// The arguments are a whole JSON value.
     complete: bool,
 }
@@ -125,7 +127,7 @@ impl ToolCall {
     /// Whether this is the call that the server calls `id`. A name is no id: calls of one function share it.
     fn is_called(&self, id: &str) -> bool {
         let own = if self.id_made_up { &self.late_id } else { &self.id };
-        !own.is_empty() && own == id && !self.has_name(id)
+        !own.is_empty() && own == id && plain_name(&self.name) != id
     }
 
     /// Whether the server has not said what it calls this.
@@ -277,7 +279,6 @@ impl ToolCalls {
             call.arguments.set_plain();
         }
         ledger.hold_long(named, call.named_bytes())?;
-        ledger.hold(call.extras.keep(&item.extras, true) + call.function_extras.keep(&item.function_extras, true))?;
         if call.filled && !is_blank {
             call.filled = false;
             call.arguments.clear();
@@ -285,6 +286,7 @@ impl ToolCalls {
             call.shown = 0;
         }
         // One that goes on after its choice had finished is done again at the end.
+        call.has_gone_on |= call.done && !is_blank;
         call.done &= is_blank;
         let held = call.arguments.size();
         let is_nameless = item.name.text().is_none();
@@ -312,6 +314,11 @@ impl ToolCalls {
         self.took(at, held, has_arguments, &taken, ledger)?;
         if let Some(other) = taken.other {
             self.take_other(at, item.index, &id, other, ledger)?;
+        }
+        // Of the call that the arguments were of.
+        if let Some(call) = self.calls.get_mut(self.latest) {
+            ledger
+                .hold(call.extras.keep(&item.extras, true) + call.function_extras.keep(&item.function_extras, true))?;
         }
         Ok(!is_blank)
     }
@@ -507,7 +514,7 @@ impl ToolCalls {
             } else {
                 crate::json::is_json(call.arguments.as_str().as_bytes())
             };
-            if !finished {
+            if !finished && !call.has_gone_on {
                 continue;
             }
             call.done = true;

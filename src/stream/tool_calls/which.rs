@@ -89,7 +89,7 @@ impl ToolCalls {
         }
         let is_head = item.is_head() && !call.arguments.wants_value();
         let is_other = if other_id(call) || item.index.is_some() && !call.has_index(item.index) {
-            call.arguments.is_empty() || is_head && !item.is_silent()
+            call.is_custom || call.arguments.is_empty() || is_head && !item.is_silent()
         } else {
             false
         };
