@@ -78,8 +78,8 @@ impl Ending {
 
     /// The body is over and answered nothing.
     pub(super) fn empty() -> Box<Self> {
-        let message = "The server ended its answer with nothing in it: no text, no tool call and no finish reason. Ask again, or \
-                       check the base URL and the model.";
+        let message = "The server's answer has nothing in it: no text, no tool call, no finish reason. Ask again, or check the \
+                       base URL and the model.";
         Self::of(Status::Truncated, "TruncatedError", "empty_answer", message)
     }
 

@@ -257,9 +257,7 @@ impl Growth {
             true => before == last,
             false => !self.is_cumulative && self.first >= LONG && !before.is_empty(),
         };
-        // Whole JSON is not said twice.
-        let is_again = before == last && last.starts_with(b"{")
-            || is_all && (self.last > self.first && !self.is_over || is_telling(&lossy(last)));
+        let is_again = is_all && (self.last > self.first && !self.is_over || is_telling(&lossy(last)));
         if is_again {
             let last = last.to_vec();
             put(text, &last);

@@ -355,7 +355,7 @@ impl Choice {
             }
             Piece::Opened(pair) => {
                 self.pair = pair;
-                self.source.get_or_insert(Source::Tags);
+                self.source = Some(Source::Tags);
                 if !self.tags_known {
                     self.tags_known = true;
                     ledger.repair(self.index, Repair::ReasoningTags)?;
@@ -387,8 +387,7 @@ impl Choice {
             if empty {
                 self.empty_field.get_or_insert(field);
             }
-            // Tags that nothing stands in say less than a field.
-            if !empty && (self.source.is_none() || self.reasoning().is_empty()) {
+            if !empty && self.source.is_none() {
                 self.source = Some(Source::Field(field));
             }
             match taken {
