@@ -18,7 +18,7 @@ export interface Diagnosis {
 }
 
 /** How a tool comes by the engine. */
-interface Tool {
+export interface Tool {
   name: string;
   /** The package whose presence in a manifest tells it. */
   of: string;
@@ -45,7 +45,8 @@ const SCRIPT = "the engine is found as a script, through the condition react-nat
 const POLYFILL = 'where the host has no TextDecoder, before chatwire: import "fast-text-encoding"';
 const POLICY = "where a page has a Content-Security-Policy, in its script-src: 'wasm-unsafe-eval'";
 
-const TOOLS: Tool[] = [
+/** All tools that are known. docs/runtimes.md has each line, and the set-up in which it was tried. */
+export const TOOLS: readonly Tool[] = [
   { name: "Expo", of: "expo", found: SCRIPT, option: POLYFILL },
   { name: "React Native", of: "react-native", found: SCRIPT, option: POLYFILL },
   {

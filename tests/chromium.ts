@@ -13,7 +13,10 @@ const quiet = [
   "--no-sandbox",
 ];
 
-/** `npm test` finds or installs the browser and gives its path in `CHROME`. */
-export function launchChromium(): Promise<Browser> {
-  return chromium.launch({ executablePath: process.env.CHROME ?? "/usr/bin/chromium", args: quiet });
+/**
+ * `npm test` finds or installs the browser and gives its path in `CHROME`.
+ * @param more switches of one test
+ */
+export function launchChromium(more: string[] = []): Promise<Browser> {
+  return chromium.launch({ executablePath: process.env.CHROME ?? "/usr/bin/chromium", args: [...quiet, ...more] });
 }

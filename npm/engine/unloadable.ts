@@ -240,7 +240,7 @@ function remedy(trouble: Trouble, address: string | undefined, isGiven: boolean)
   const line = TOOLS.find(([pattern]) => pattern.test(address ?? ""))?.[1];
   if (line) return line;
   if (address?.startsWith("file:") || (host.process?.versions?.node && !host.window?.document)) {
-    return 'Keep chatwire out of the bundle (esbuild: --external:chatwire; Rollup and webpack: external: ["chatwire"]), or copy chatwire/dist/wasm/chatwire.wasm to this place.';
+    return 'Keep chatwire out of the bundle (esbuild: --external:chatwire; Rollup: external: ["chatwire"]; webpack: externals: { chatwire: "node-commonjs chatwire" }), or copy chatwire/dist/wasm/chatwire.wasm to this place.';
   }
   if (trouble === "other")
     return "Check the network, and try again: the next call does. A page that is older than its server's files has to be reloaded.";

@@ -51,6 +51,7 @@ describe("the packed package", { timeout: 120_000 }, () => {
     assert.equal(await run(folder, process.execPath, [flag, "entries.js"]), program.prints);
     assert.equal(await run(folder, "deno", ["run", "--no-prompt", "entries.js"], deno), program.prints);
     assert.equal(await run(folder, "bun", ["run", "entries.js"]), program.prints);
+    assert.equal(await run(folder, "bun", ["run", "both.cjs"]), program.prints);
   });
 
   it("has a command", async () => {

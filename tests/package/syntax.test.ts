@@ -27,6 +27,21 @@ test("scripts_are_es2022", async () => {
   }
 });
 
+/** The calls with which Next builds no middleware, wherever in a module they stand: its build looks for these spellings. */
+const REFUSED_BY_NEXT = /(?<![\w.$])(global\.)?(WebAssembly\.(compile|instantiate)|eval|Function)\(/;
+
+test("no_script_that_an_edge_runtime_may_load_has_a_call_that_next_refuses_in_a_middleware", () => {
+  assert.match("await WebAssembly.compile(bytes)", REFUSED_BY_NEXT);
+  const files = readdirSync(dist, { recursive: true })
+    .map((name) => String(name).replaceAll("\\", "/"))
+    .filter((name) => name.endsWith(".js") && !/^(demo|static|cjs|js)\//.test(name));
+  assert.ok(files.length > 50);
+  for (const file of files) {
+    const code = readFileSync(join(dist, file), "utf8").replaceAll(/\/\*.*?\*\/|^\s*\/\/.*$/gms, "");
+    assert.doesNotMatch(code, REFUSED_BY_NEXT, file);
+  }
+});
+
 test("newer_syntax_would_be_seen", async () => {
   const text = "using one = two();";
   const [older, newer] = await Promise.all(["es2022", "esnext"].map((target) => transform(text, { target })));

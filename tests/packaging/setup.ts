@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { dirname, extname, join } from "node:path";
@@ -64,7 +64,9 @@ export class Project {
   readonly folder: string;
   readonly #setup: Setup;
   readonly tarball: string;
+  #isInstalled = false;
   #browser: Browser | undefined;
+  #server: (Server & { key: string }) | undefined;
   readonly #closing: (() => unknown)[] = [];
 
   constructor(setup: Setup, tarball: string) {
@@ -73,16 +75,26 @@ export class Project {
     this.folder = join(projects, setup.name.replaceAll(/[^\w.]+/g, "-").toLowerCase());
   }
 
-  /** Writes the files and installs. */
-  async make(): Promise<void> {
+  /** Whether two set-ups with the same word may have one installation after another; those that install in their own way may not. */
+  static installationOf({ name, packages = {}, install, notRun }: Setup): string {
+    return install || notRun ? name : JSON.stringify(packages);
+  }
+
+  /**
+   * Writes the files and installs.
+   * @param modules an installation of the same packages, which is moved here
+   */
+  async make(modules?: string): Promise<void> {
     const { files = {}, packages = {}, manifest = {}, install } = this.#setup;
     await rm(this.folder, { recursive: true, force: true });
     const dependencies = { chatwire: `file:${this.tarball}`, ...packages };
     const allowScripts = Object.fromEntries(SCRIPTS.map((name) => [name, true]));
     const all = { name: "project", private: true, type: "module", dependencies, allowScripts, ...manifest };
     await this.write({ "package.json": JSON.stringify(all, null, 2), ...files });
-    if (install) await install(this);
+    if (modules) await rename(modules, join(this.folder, "node_modules"));
+    else if (install) await install(this);
     else await this.run("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"]);
+    this.#isInstalled = true;
   }
 
   async write(files: Record<string, string>): Promise<void> {
@@ -161,11 +173,41 @@ export class Project {
 
   /** Starts a server of the tool, waits until it answers at an address, and gives what `use` makes of it. */
   async serving<T>(
-    [command, ...args]: [string, ...string[]],
+    command: [string, ...string[]],
     url: string,
     use: (url: string) => Promise<T>,
     env: NodeJS.ProcessEnv = {},
   ): Promise<T> {
+    const server = this.#start(command, env);
+    try {
+      return await server.used(url, use);
+    } finally {
+      server.stop();
+    }
+  }
+
+  /** The same, with a server that goes on for the next tries, until one with another key is asked for. */
+  async kept<T>(
+    key: string,
+    start: (port: string) => [string, ...string[]],
+    use: (url: string) => Promise<T>,
+  ): Promise<T> {
+    if (this.#server?.key !== key) {
+      this.stop();
+      const port = String(nextPort());
+      const server = this.#start(start(port), { PORT: port, HOST: "127.0.0.1" });
+      this.#server = Object.assign(server, { key, url: `http://127.0.0.1:${port}/` });
+    }
+    return this.#server.used(this.#server.url, use);
+  }
+
+  /** Ends the server that went on. */
+  stop(): void {
+    this.#server?.stop();
+    this.#server = undefined;
+  }
+
+  #start([command, ...args]: [string, ...string[]], env: NodeJS.ProcessEnv): Server {
     const child = spawn(command, args, {
       cwd: this.folder,
       env: { ...process.env, ...quiet(this.folder), ...env },
@@ -173,25 +215,59 @@ export class Project {
       stdio: ["ignore", "pipe", "pipe"],
     });
     let output = "";
+    child.on("error", (error) => (output += error));
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (output += data));
     const stop = () => end(child);
     this.#closing.push(stop);
-    try {
-      await answered(url, child);
-      return await use(url);
-    } catch (error) {
-      throw new Error(`${error instanceof Error ? error.message : error}\n${output.slice(-3000)}`);
-    } finally {
-      stop();
-    }
+    const used = async <T>(url: string, use: (url: string) => Promise<T>): Promise<T> => {
+      try {
+        await answered(url, child);
+        return await use(url);
+      } catch (error) {
+        throw new Error(`${error instanceof Error ? error.message : error}\n${output.slice(-3000)}`);
+      }
+    };
+    return { url: "", used, stop };
   }
 
-  /** Ends what was started, and removes the folder, which may be large. */
-  async remove(isKept: boolean): Promise<void> {
+  /**
+   * Ends what was started, and removes the folder, which may be large.
+   * @returns where the installation is now, for a set-up with the same packages
+   */
+  async remove(): Promise<string | undefined> {
+    await this.close();
+    const modules = join(this.folder, "node_modules");
+    const moved = `${this.folder}-modules`;
+    await rm(moved, { recursive: true, force: true });
+    const isMoved = await rename(modules, moved).then(
+      () => true,
+      () => false, // nothing was installed
+    );
+    await rm(this.folder, { recursive: true, force: true });
+    if (!isMoved) return undefined;
+    if (!this.#isInstalled) {
+      await rm(moved, { recursive: true });
+      return undefined;
+    }
+    // The caches of tools know paths of this folder.
+    for (const cache of [".vite", ".vite-temp", ".cache"])
+      await rm(join(moved, cache), { recursive: true, force: true });
+    return moved;
+  }
+
+  /** Ends what was started. */
+  async close(): Promise<void> {
     for (const close of this.#closing) close();
     await this.#browser?.close();
-    if (!isKept) await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+/** A server of a tool. */
+interface Server {
+  url: string;
+  /** What `use` makes of it, once it answers. */
+  used<T>(url: string, use: (url: string) => Promise<T>): Promise<T>;
+  stop(): void;
 }
 
 /** The number that a program's `--version` has. */
@@ -230,7 +306,7 @@ async function answered(url: string, child: ChildProcess): Promise<void> {
     if (child.exitCode !== null) throw new Error("the server ended");
     try {
       await fetch(url, { signal: AbortSignal.timeout(60_000) }).then((response) => response.arrayBuffer());
-      return;
+      if (child.exitCode === null) return; // else another server has its port
     } catch (error) {
       if (Date.now() > until) throw new Error(`the server does not answer: ${error}`);
     }
@@ -257,6 +333,7 @@ const TYPES: Record<string, string> = {
   ".json": "application/json",
 };
 
-let port = 4100;
+/** Each run has ports of its own. */
+let port = 10_000 + (process.pid % 400) * 50;
 /** A port for a tool's server. */
 export const nextPort = (): number => port++;

@@ -1,4 +1,7 @@
-/** Bundlers: a page without a line of configuration for chatwire, and a program for Node. */
+/**
+ * Bundlers: a page without a line of configuration for chatwire, and a program for Node; and the lines that `chatwire doctor` and errors
+ * tell people to write.
+ */
 import { nextPort, type Project, program, type Setup } from "../setup.ts";
 
 const html = '<!doctype html><title></title><script type="module" src="./page.js"></script>';
@@ -26,6 +29,16 @@ client.chat.completions.stream({ model: "m", messages: [{ role: "user", content:
   .then(({ status, text }) => { document.title = status + ", " + text; }, (error) => { document.title = String(error); });
 `;
 
+const FILE = "node_modules/chatwire/dist/wasm/chatwire.wasm";
+
+/** A bundle of one file that knows no address, told where the bytes are. */
+const told = program.esm
+  .replace(
+    'import { Chatwire } from "chatwire";',
+    'import { Chatwire, init } from "chatwire/static";\nimport { readFileSync } from "node:fs";',
+  )
+  .replace("answer().then", `init(readFileSync("${FILE}")).then(answer).then`);
+
 /** Builds into out/, and opens the page that loads out/page.js. */
 const opens =
   (command: string, args: string[], text = shell) =>
@@ -42,7 +55,7 @@ const opensWithFile =
     await project.write({ "page.js": pageWithFile });
     await project.run(command, args);
     await project.run("sh", ["-c", "mkdir -p site/wasm && cp -r out site/app"]);
-    await project.run("cp", ["node_modules/chatwire/dist/wasm/chatwire.wasm", "site/wasm"]);
+    await project.run("cp", [FILE, "site/wasm"]);
     await project.write({ "site/app/index.html": shell });
     return project.open("site", "/", "app/");
   };
@@ -127,7 +140,20 @@ export default {
   ${target === "web" ? "" : 'experiments: { outputModule: true }, output: { module: true, chunkFormat: "module", path: resolve("out"), filename: "[name].mjs" },'}
   ${target === "web" ? 'output: { path: resolve("out"), filename: "[name].js" },' : ""}
 };`;
-const webpackConfigs = { "web.config.mjs": webpack("web"), "node.config.mjs": webpack("node") };
+/** The line of the error of a file that is missing, for a program of CommonJS and for one of modules. */
+const externals = (isModule: boolean): string => `
+import { resolve } from "node:path";
+export default {
+  mode: "production", target: "node", entry: { print: "./print.js" }, externals: { chatwire: "node-commonjs chatwire" },
+  ${isModule ? "experiments: { outputModule: true }," : ""}
+  output: { ${isModule ? 'module: true, chunkFormat: "module", ' : ""}path: resolve("out"), filename: "external.${isModule ? "mjs" : "cjs"}" },
+};`;
+const webpackConfigs = {
+  "web.config.mjs": webpack("web"),
+  "node.config.mjs": webpack("node"),
+  "commonjs.config.mjs": externals(false),
+  "module.config.mjs": externals(true),
+};
 
 const rollup = `
 import { nodeResolve } from "@rollup/plugin-node-resolve";
@@ -151,6 +177,8 @@ export const bundlers: Setup[] = [
     tries: {
       page: opens("webpack", ["-c", "web.config.mjs"], classic),
       Node: prints("webpack", ["-c", "node.config.mjs"], "out/print.mjs"),
+      "Node, chatwire among externals, CommonJS": prints("webpack", ["-c", "commonjs.config.mjs"], "out/external.cjs"),
+      "Node, chatwire among externals, modules": prints("webpack", ["-c", "module.config.mjs"], "out/external.mjs"),
     },
   },
   {
@@ -160,6 +188,16 @@ export const bundlers: Setup[] = [
     tries: {
       page: opens("rspack", ["build", "-c", "web.config.mjs"], classic),
       Node: prints("rspack", ["build", "-c", "node.config.mjs"], "out/print.mjs"),
+      "Node, chatwire among externals, CommonJS": prints(
+        "rspack",
+        ["build", "-c", "commonjs.config.mjs"],
+        "out/external.cjs",
+      ),
+      "Node, chatwire among externals, modules": prints(
+        "rspack",
+        ["build", "-c", "module.config.mjs"],
+        "out/external.mjs",
+      ),
     },
   },
   {
@@ -185,12 +223,13 @@ export const bundlers: Setup[] = [
     tries: {
       page: opens("rolldown", ["-c", "rolldown.config.js"]),
       Node: prints("rolldown", ["-c", "rolldown.config.js"]),
+      "page, the file copied": opensWithFile("rolldown", ["-c", "rolldown.config.js"]),
     },
   },
   {
     name: "esbuild",
     packages: { esbuild: "latest" },
-    files: built,
+    files: { ...built, "told.js": told },
     tries: {
       "esm, splitting": opens("esbuild", ["page.js", "--bundle", "--format=esm", "--splitting", "--outdir=out"]),
       "esm, splitting, the file copied": opensWithFile("esbuild", [
@@ -221,6 +260,18 @@ export const bundlers: Setup[] = [
         "esbuild",
         ["print.js", "--bundle", "--platform=node", "--format=cjs", "--outfile=out/print.cjs"],
         "out/print.cjs",
+      ),
+      "Node, esm, the file copied": async (project) => {
+        const options = ["--bundle", "--platform=node", "--format=esm", "--splitting", "--outdir=copied/app"];
+        await project.run("esbuild", ["print.js", ...options]);
+        const copies = `mkdir -p copied/wasm && cp ${FILE} copied/wasm && rm copied/app/spare-*.js`;
+        await project.run("sh", ["-c", copies]);
+        return project.says("node", ["copied/app/print.js"]);
+      },
+      "Node, cjs, chatwire/static with init(bytes)": prints(
+        "esbuild",
+        ["told.js", "--bundle", "--platform=node", "--format=cjs", "--outfile=out/told.cjs"],
+        "out/told.cjs",
       ),
     },
   },

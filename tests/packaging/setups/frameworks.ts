@@ -1,40 +1,10 @@
-/** Frameworks: a page and what runs on the server, built as their own commands build, without a line for chatwire. */
-import { nextPort, type Project, program, type Setup } from "../setup.ts";
-
-const answer = program.esm.replace("answer().then(console.log);", "export { answer };");
-/** Puts the answer into the page's title, from a module beside answer.js. */
-const show = "answer().then((text) => { document.title = text; }, (error) => { document.title = String(error); });";
-const respond = "answer().then((text) => new Response(text), (error) => new Response(String(error)))";
-
-const builds = new WeakMap<Project, Map<string, Promise<unknown>>>();
-
-/** One build for several tries. */
-function once(project: Project, name: string, build: () => Promise<unknown>): Promise<unknown> {
-  const done = builds.get(project) ?? new Map<string, Promise<unknown>>();
-  builds.set(project, done);
-  const promise = done.get(name) ?? build();
-  done.set(name, promise);
-  return promise;
-}
-
-/** Starts a framework's server, and opens its page in Chromium or reads what a route says. */
-function serves(project: Project, start: (port: string) => [string, ...string[]], path: string): Promise<string> {
-  const port = String(nextPort());
-  return project.serving(
-    start(port),
-    `http://127.0.0.1:${port}/`,
-    async (url) => (path === "" ? project.titleOf(url, 120_000) : (await fetch(url + path)).text()),
-    { PORT: port, HOST: "127.0.0.1" },
-  );
-}
-
-const builtThenServes =
-  (build: [string, ...string[]], start: (port: string) => [string, ...string[]], path: string) =>
-  async (project: Project): Promise<string> => {
-    const [command, ...args] = build;
-    await once(project, build.join(" "), () => project.run(command, args));
-    return serves(project, start, path);
-  };
+/**
+ * Frameworks: a page and what runs on the server, built as their own commands build, without a line for chatwire; and the lines that
+ * `chatwire doctor` and errors tell people to write.
+ */
+import { nextPort, type Project, type Setup } from "../setup.ts";
+import { answer, builtThenServes, respond, serves, show, showFrom } from "./framework.ts";
+import { next } from "./next.ts";
 
 const inNode = (file: string) => (): [string, ...string[]] => ["node", file];
 
@@ -57,7 +27,7 @@ async function asDevDependency(project: Project): Promise<void> {
   });
 }
 
-const kit: Setup = {
+export const kit: Setup = {
   name: "SvelteKit",
   packages: {
     "@sveltejs/kit": "latest",
@@ -88,7 +58,7 @@ const kit: Setup = {
     "adapter-node, server, chatwire among devDependencies": async (project) => {
       await asDevDependency(project);
       await project.run("vite", ["build"]);
-      return serves(project, inNode("build/index.js"), "server");
+      return serves(project, inNode("build/index.js"), "server", "devDependencies");
     },
     "dev, page": (project) => serves(project, viteDev, ""),
     "dev, server": (project) => serves(project, viteDev, "server"),
@@ -119,59 +89,58 @@ const astro: Setup = {
   },
 };
 
-const route = `import { answer } from "../../answer.js";\nexport const dynamic = "force-dynamic";\nexport const GET = () => ${respond};\n`;
+const nuxtOptions = 'compatibilityDate: "2026-01-01", app: { head: { title: "waiting" } }';
 
-/** With one of its bundlers. Next's own defect: 16.4 with webpack fails with every edge route, one without chatwire too. */
-const next = (major: string, bundler: "webpack" | "Turbopack", flag: string[], hasEdge = true): Setup => {
-  const tries: Setup["tries"] = {};
-  const edge: Record<string, string> = hasEdge ? { "edge route": "edge" } : {};
-  const paths = { client: "", "Node route": "node", ...edge };
-  for (const [what, path] of Object.entries(paths)) {
-    const start = (port: string): [string, ...string[]] => ["next", "start", "-p", port, "-H", "127.0.0.1"];
-    tries[`build, ${what}`] = builtThenServes(["next", "build", ...flag], start, path);
-  }
-  for (const [what, path] of Object.entries(paths)) {
-    tries[`dev, ${what}`] = (project) =>
-      serves(project, (port) => ["next", "dev", ...flag, "-p", port, "-H", "127.0.0.1"], path);
-  }
-  return {
-    name: `Next ${major}, ${bundler}`,
-    packages: { next: major, react: "19", "react-dom": "19" },
-    files: {
-      "next.config.mjs": `const root = import.meta.dirname;\nexport default { outputFileTracingRoot: root, turbopack: { root } };\n`,
-      "answer.js": answer,
-      "app/layout.jsx":
-        "export default ({ children }) => <html><head><title>waiting</title></head><body>{children}</body></html>;",
-      "app/page.jsx": `"use client";
-        import { useEffect } from "react";
-        import { answer } from "../answer.js";
-        export default function Page() { useEffect(() => { ${show} }, []); return null; }`,
-      "app/node/route.js": route,
-      ...(hasEdge ? { "app/edge/route.js": `${route}export const runtime = "edge";\n` } : {}),
-    },
-    tries,
-  };
-};
+const nuxtDev = (port: string): [string, ...string[]] => ["nuxt", "dev", "--port", port, "--host", "127.0.0.1"];
+
+/** What Nitro built for Cloudflare, in workerd. */
+function inWorkerd(project: Project, path = ""): Promise<string> {
+  const [port, inspector] = [String(nextPort()), String(nextPort())];
+  const ports = ["--port", port, "--inspector-port", inspector, "--compatibility-date", "2026-01-01"];
+  return project.serving(
+    ["wrangler", "dev", ".output/server/index.mjs", "--assets", ".output/public", ...ports],
+    `http://127.0.0.1:${port}/`,
+    async (url) => (await fetch(url + path)).text(),
+  );
+}
 
 const nuxt: Setup = {
   name: "Nuxt",
-  packages: { nuxt: "latest" },
+  packages: { nuxt: "latest", wrangler: "4" },
   files: {
-    "nuxt.config.js":
-      'export default defineNuxtConfig({ compatibilityDate: "2026-01-01", app: { head: { title: "waiting" } } });',
-    "answer.js": answer,
+    "nuxt.config.js": `export default defineNuxtConfig({ ${nuxtOptions} });`,
+    "app/answer.js": answer,
+    "server/answer.js": answer,
     "app/app.vue": `<script setup>
       import { onMounted } from "vue";
-      import { answer } from "../answer.js";
+      import { answer } from "./answer.js";
       onMounted(() => { ${show} });
     </script>
     <template><div /></template>`,
-    "server/routes/server.js": `import { answer } from "../../answer.js";\nexport default defineEventHandler(() => answer().catch(String));`,
+    "server/routes/server.js": `import { answer } from "../answer.js";\nexport default defineEventHandler(() => answer().catch(String));`,
   },
   tries: {
     "build, page": builtThenServes(["nuxt", "build"], inNode(".output/server/index.mjs"), ""),
     "build, server": builtThenServes(["nuxt", "build"], inNode(".output/server/index.mjs"), "server"),
+    "dev, page": (project) => serves(project, nuxtDev, ""),
+    "dev, server": (project) => serves(project, nuxtDev, "server"),
   },
+};
+
+const nuxtOnCloudflare: Setup = {
+  ...nuxt,
+  name: "Nuxt on Cloudflare",
+  files: {
+    ...nuxt.files,
+    "nuxt.config.js": `export default defineNuxtConfig({ ${nuxtOptions}, nitro: { experimental: { wasm: true } } });`,
+  },
+  tries: {
+    "build, worker": async (project) => {
+      await project.run("nuxt", ["build", "--preset", "cloudflare_module"]);
+      return inWorkerd(project, "server");
+    },
+  },
+  recipe: "in nuxt.config: `nitro: { experimental: { wasm: true } }`",
 };
 
 const nitro: Setup = {
@@ -185,17 +154,21 @@ const nitro: Setup = {
   tries: {
     "build, worker": async (project) => {
       await project.run("nitropack", ["build", "--preset", "cloudflare_module"]);
-      const [port, inspector] = [String(nextPort()), String(nextPort())];
-      const ports = ["--port", port, "--inspector-port", inspector, "--compatibility-date", "2026-01-01"];
-      return project.serving(
-        ["wrangler", "dev", ".output/server/index.mjs", "--assets", ".output/public", ...ports],
-        `http://127.0.0.1:${port}/`,
-        async (url) => (await fetch(url)).text(),
-      );
+      return inWorkerd(project);
     },
   },
-  recipe: "in nitro.config: `experimental: { wasm: true }`; in nuxt.config: `nitro: { experimental: { wasm: true } }`",
+  recipe: "in nitro.config: `experimental: { wasm: true }`",
 };
+
+const routerDev = (port: string): [string, ...string[]] => [
+  "react-router",
+  "dev",
+  "--port",
+  port,
+  "--strictPort",
+  "--host",
+  "127.0.0.1",
+];
 
 const reactRouter: Setup = {
   name: "React Router",
@@ -232,8 +205,15 @@ const reactRouter: Setup = {
       () => ["react-router-serve", "build/server/index.js"],
       "server",
     ),
+    "dev, page": (project) => serves(project, routerDev, ""),
+    "dev, server": (project) => serves(project, routerDev, "server"),
   },
 };
+
+/** What the error of a file that is missing tells people to write. */
+const FILE = { glob: "chatwire.wasm", input: "node_modules/chatwire/dist/wasm", output: "wasm" };
+
+const angularDev = (port: string): [string, ...string[]] => ["ng", "serve", "--port", port, "--host", "127.0.0.1"];
 
 const angular: Setup = {
   name: "Angular",
@@ -267,7 +247,9 @@ const angular: Setup = {
                 outputPath: "out",
                 tsConfig: "tsconfig.json",
               },
+              configurations: { file: { assets: [FILE] } },
             },
+            serve: { builder: "@angular/build:dev-server", options: { buildTarget: "app:build" } },
           },
         },
       },
@@ -298,23 +280,15 @@ const angular: Setup = {
       await project.run("ng", ["build"]);
       return project.open("out/browser");
     },
+    dev: (project) => serves(project, angularDev, ""),
+    "build, with the file among its assets": async (project) => {
+      project.stop();
+      const main = await project.read("src/main.ts");
+      await project.write({ "src/main.ts": main.replace(show, showFrom("/wasm/chatwire.wasm")) });
+      await project.run("ng", ["build", "--configuration=file"]);
+      return project.open("out/browser");
+    },
   },
 };
 
-export const frameworks: Setup[] = [
-  next("15", "webpack", []),
-  next("15", "Turbopack", ["--turbopack"]),
-  next("16", "webpack", ["--webpack"], false),
-  {
-    name: "Next 16, webpack, edge",
-    tries: { "edge route": () => Promise.resolve("") },
-    notRun: "Next 16.4.6 builds no edge route with webpack, one without chatwire neither",
-  },
-  next("16", "Turbopack", ["--turbopack"]),
-  kit,
-  astro,
-  nuxt,
-  nitro,
-  reactRouter,
-  angular,
-];
+export const frameworks: Setup[] = [...next, kit, astro, nuxt, nuxtOnCloudflare, nitro, reactRouter, angular];

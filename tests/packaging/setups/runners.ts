@@ -5,7 +5,7 @@ import { OK, type Project, program, type Setup } from "../setup.ts";
 const body = program.esm.replace("answer().then(console.log);", "");
 
 /** A test that fails by name, or prints what the program does. */
-const vitest = `
+export const inVitest = `
 import { expect, test } from "vitest";
 ${body}
 test("streams", async () => {
@@ -29,7 +29,7 @@ const passes =
     return OK;
   };
 
-const inVitest = (environment: string) => passes("vitest", ["run", "--environment", environment]);
+const withVitest = (environment: string) => passes("vitest", ["run", "--environment", environment]);
 
 const typed = `${body.replace("async function answer()", "async function answer(): Promise<string>").replace('role: "user"', 'role: "user" as const')}
 answer().then((text: string) => console.log(text));
@@ -39,14 +39,14 @@ export const runners: Setup[] = [
   {
     name: "Vitest",
     packages: { vitest: "latest", jsdom: "latest", "happy-dom": "latest" },
-    files: { "stream.test.js": vitest },
-    tries: { node: inVitest("node"), jsdom: inVitest("jsdom"), "happy-dom": inVitest("happy-dom") },
+    files: { "stream.test.js": inVitest },
+    tries: { node: withVitest("node"), jsdom: withVitest("jsdom"), "happy-dom": withVitest("happy-dom") },
   },
   {
     name: "Vitest 3",
     packages: { vitest: "3", jsdom: "26" },
-    files: { "stream.test.js": vitest },
-    tries: { node: inVitest("node"), jsdom: inVitest("jsdom") },
+    files: { "stream.test.js": inVitest },
+    tries: { node: withVitest("node"), jsdom: withVitest("jsdom") },
   },
   {
     name: "Jest 30",

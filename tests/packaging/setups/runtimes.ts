@@ -1,7 +1,8 @@
 /** Runtimes that need no bundler, or bring their own. */
-import { chromium } from "playwright-core";
 import { chromiumVersion, nextPort, type Project, program, type Setup } from "../setup.ts";
+import { extension } from "./extension.ts";
 import { hermes } from "./hermes.ts";
+import { windows } from "./windows.ts";
 
 /** The program as a module that gives what it would print. */
 const answer = program.esm.replace("answer().then(console.log)", "export const said = answer().catch(String)");
@@ -50,6 +51,12 @@ async function answer() {
 export default { fetch: () => answer().then((text) => new Response(text), (error) => new Response(String(error))) };
 `;
 
+/** What the error of a host that compiles no bytes tells people to write. */
+const toldWorker = `
+import { init } from "chatwire/slim";
+import module from "chatwire/chatwire.wasm";
+${worker.replace('from "chatwire"', 'from "chatwire/slim"').replace("answer().then(", "init(module).then(answer).then(")}`;
+
 /** Through wrangler, which bundles and starts workerd. */
 const workerd =
   (date: string, flags: string[], entry = "worker.js") =>
@@ -69,20 +76,42 @@ const edge = `
 import { EdgeRuntime } from "edge-runtime";
 import { build } from "esbuild";
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 let bytes;
-const wasm = { name: "wasm", setup({ onResolve, onLoad, resolve }) {
+const wasm = { name: "wasm", setup({ onResolve, onLoad }) {
   onResolve({ filter: /\\.wasm\\?module$/ }, ({ path, resolveDir }) => {
-    bytes = readFileSync(new URL(path.replace("?module", ""), "file://" + resolveDir + "/"));
+    const file = path.startsWith(".") ? new URL(path, "file://" + resolveDir + "/") : new URL(import.meta.resolve(path));
+    bytes = readFileSync(fileURLToPath(file).replace("?module", ""));
     return { path, namespace: "module" };
   });
   onLoad({ filter: /./, namespace: "module" }, () => ({ contents: "export default globalThis.module" }));
 } };
-const { outputFiles } = await build({ entryPoints: ["answer.js"], bundle: true, write: false, format: "iife", globalName: "built",
+const { outputFiles } = await build({ entryPoints: [process.argv[2]], bundle: true, write: false, format: "iife", globalName: "built",
   target: "es2022", conditions: ["edge-light", "worker", "browser"], plugins: [wasm], logLevel: "error" });
 const runtime = new EdgeRuntime({ extend: (context) => Object.assign(context, { module: new WebAssembly.Module(bytes) }) });
-console.log(await runtime.evaluate(outputFiles[0].text + "; built.said"));
+runtime.evaluate(outputFiles[0].text + "; addEventListener('fetch', (event) => event.respondWith(built.default(event.request)))");
+console.log(await (await runtime.dispatchFetch("https://site.test/")).text());
 process.exit();
 `;
+
+/** An edge function: what another module has made of the answer. */
+const edgeFunction = `
+import { said } from "./answer.js";
+export default () => said.then((text) => new Response(text));
+`;
+
+/** What Vercel runs before a route: a function of the request, without Next. */
+const middleware = `${program.esm.replace("answer().then(console.log);", "")}
+export const config = { matcher: "/" };
+export default function middleware(request) {
+  return answer().then((text) => new Response(text), (error) => new Response(String(error)));
+}
+`;
+
+const toldMiddleware = `
+import { init } from "chatwire/slim";
+import module from "chatwire/chatwire.wasm?module";
+${middleware.replace('from "chatwire"', 'from "chatwire/slim"').replace("answer().then(", "init(module).then(answer).then(")}`;
 
 /** Pages that ask a worker; the service worker may not import(), so that it uses the entry without. */
 const workers: Record<string, string> = {
@@ -113,34 +142,6 @@ const workers: Record<string, string> = {
 };
 for (const name of ["web", "shared", "service"]) {
   workers[`${name}.html`] = `<!doctype html><title></title><script type="module" src="/${name}.js"></script>`;
-}
-
-const extension = {
-  "manifest.json": JSON.stringify({
-    manifest_version: 3,
-    name: "Asks",
-    version: "1",
-    background: { service_worker: "background.js", type: "module" },
-    content_security_policy: { extension_pages: "script-src 'self' 'wasm-unsafe-eval'; object-src 'self'" },
-  }),
-};
-
-async function inExtension(project: Project): Promise<string> {
-  await project.run("esbuild", ["source.js", "--bundle", "--format=esm", "--outfile=extension/background.js"]);
-  await project.run("cp", ["-r", "node_modules/chatwire/dist/wasm", "wasm"]);
-  await project.run("sh", ["-c", "mkdir -p extension/wasm && cp wasm/chatwire.wasm extension/wasm"]);
-  await project.run("cp", ["manifest.json", "extension"]);
-  const folder = `${project.folder}/extension`;
-  const context = await chromium.launchPersistentContext(`${project.folder}/profile`, {
-    executablePath: process.env.CHROME ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", `--disable-extensions-except=${folder}`, `--load-extension=${folder}`],
-  });
-  try {
-    const [background = await context.waitForEvent("serviceworker", { timeout: 30_000 })] = context.serviceWorkers();
-    return await background.evaluate(() => (globalThis as unknown as { said: Promise<string> }).said);
-  } finally {
-    await context.close();
-  }
 }
 
 export const runtimes: Setup[] = [
@@ -179,19 +180,30 @@ export const runtimes: Setup[] = [
   {
     name: "workerd (wrangler)",
     packages: { workerd: "*", wrangler: "4" },
-    files: { "worker.js": worker, "old.js": oldWorker },
+    files: { "worker.js": worker, "old.js": oldWorker, "told.js": toldWorker },
     tries: {
       "2021-11-02": workerd("2021-11-02", [], "old.js"),
       "2022-11-30, nodejs_compat": workerd("2022-11-30", ["nodejs_compat"]),
       "2026-11-17": workerd("2026-11-17", ["no_nodejs_compat"]),
       "2026-11-17, nodejs_compat": workerd("2026-11-17", ["nodejs_compat"]),
+      "2026-11-17, chatwire/slim with init(module)": workerd("2026-11-17", [], "told.js"),
     },
   },
   {
     name: "edge-runtime",
     packages: { "edge-runtime": "latest", esbuild: "latest" },
-    files: { "answer.js": answer, "run.js": edge },
-    tries: { "a bundle with the condition edge-light": (project) => project.says("node", ["run.js"]) },
+    files: {
+      "answer.js": answer,
+      "function.js": edgeFunction,
+      "middleware.js": middleware,
+      "told.js": toldMiddleware,
+      "run.js": edge,
+    },
+    tries: {
+      "a bundle with the condition edge-light": (project) => project.says("node", ["run.js", "function.js"]),
+      "a Routing Middleware, as for Vercel": (project) => project.says("node", ["run.js", "middleware.js"]),
+      "chatwire/slim with init(module)": (project) => project.says("node", ["run.js", "told.js"]),
+    },
   },
   {
     name: "Workers in Chromium",
@@ -213,22 +225,10 @@ export const runtimes: Setup[] = [
     ),
     recipe: 'in a Service Worker: `import … from "chatwire/static"`',
   },
-  {
-    name: "MV3 extension in Chromium",
-    version: chromiumVersion,
-    packages: { esbuild: "latest" },
-    files: {
-      "source.js": `import { said } from "./answer.js"; globalThis.said = said;`,
-      "answer.js": workers["answer-static.js"] as string,
-      ...extension,
-    },
-    tries: { "its service worker": inExtension },
-    recipe: `\`import … from "chatwire/static"\`, \`chatwire.wasm\` copied to \`wasm/\` beside the scripts' folder or at its root, \`'wasm-unsafe-eval'\` in the manifest`,
-  },
+  extension,
+  windows,
   hermes,
-  {
-    name: "Vercel, Safari, phones",
-    tries: { "": async () => "" },
-    notRun: "they cannot be had here",
-  },
+  ...["Vercel", "Safari", "Phones", "React Native and Expo", "Tauri", "Electron"].map(
+    (name): Setup => ({ name, tries: { "": async () => "" }, notRun: "it cannot be had here" }),
+  ),
 ];
