@@ -101,6 +101,11 @@ export class APIError extends ChatwireError {
   declare readonly details: ErrorDetail[] | undefined;
   /** The server's id of this request, for its support. */
   declare readonly requestID: string | null | undefined;
+  /**
+   * When to come back, in milliseconds since 1970 (as `Date.now()`): where the server writes a wait, in a refusal of any status or in
+   * the error that its stream begins with. `undefined` when it does not say.
+   */
+  declare readonly retryAt: number | undefined;
 
   constructor(message: string, description: Description = {}) {
     super(message, description);
@@ -112,6 +117,7 @@ export class APIError extends ChatwireError {
     this.type = description.type;
     this.details = description.details;
     this.requestID = description.requestID;
+    this.retryAt = description.retryAt;
   }
 }
 
@@ -129,21 +135,13 @@ export class ConflictError extends APIError {}
 export class UnprocessableEntityError extends APIError {}
 
 /**
- * 429: too many requests, or too many at once.
+ * 429: too many requests, or too many at once. Also of a call that was held back: nothing is sent before `retryAt`.
  * @example
  * ```ts
  * if (error instanceof RateLimitError && error.retryAt) await until(error.retryAt);
  * ```
  */
-export class RateLimitError extends APIError {
-  /** When to come back, in milliseconds since 1970 (as `Date.now()`); `undefined` when the server did not say. */
-  declare readonly retryAt: number | undefined;
-
-  constructor(message: string, description: Description = {}) {
-    super(message, description);
-    this.retryAt = description.retryAt;
-  }
-}
+export class RateLimitError extends APIError {}
 
 /** 500 and above: the server's own trouble. */
 export class InternalServerError extends APIError {}

@@ -44,7 +44,7 @@ pub(crate) fn is_host_limit(reason: &str) -> bool {
 /// let error = Error::from_response(429, Vec::new(), body, None);
 /// assert_eq!(error.name(), "RateLimitError");
 /// assert_eq!(error.to_string(), "429 Rate limit reached");
-/// assert!(matches!(error.kind, ErrorKind::RateLimit { retry_at: None }));
+/// assert_eq!((&error.kind, error.retry_at()), (&ErrorKind::RateLimit, None));
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Error {
@@ -60,6 +60,8 @@ pub struct Error {
     pub attempts: Vec<Attempt>,
     /// The trouble that the error stands for: whether to ask again, here or elsewhere.
     pub trouble: Trouble,
+    /// When to come back; infinity where that is not known. A number alone, so that results stay small.
+    retry_at: f64,
 }
 
 /// The kind of a failure.
@@ -88,10 +90,7 @@ pub enum ErrorKind {
     /// 422.
     UnprocessableEntity,
     /// 429: too much at once.
-    RateLimit {
-        /// When to come back, in milliseconds on the clock the caller gave; `None` where the server does not say.
-        retry_at: Option<f64>,
-    },
+    RateLimit,
     /// 500 and above: the server failed.
     InternalServer,
     /// No answer: no network, no such host, CORS, a connection cut.
@@ -141,7 +140,7 @@ impl ErrorKind {
             Self::NotFound => "NotFoundError",
             Self::Conflict => "ConflictError",
             Self::UnprocessableEntity => "UnprocessableEntityError",
-            Self::RateLimit { .. } => "RateLimitError",
+            Self::RateLimit => "RateLimitError",
             Self::InternalServer => "InternalServerError",
             Self::Connection => "APIConnectionError",
             Self::ConnectionTimeout => "APIConnectionTimeoutError",
@@ -163,7 +162,7 @@ impl ErrorKind {
             ErrorKind::NotFound,
             ErrorKind::Conflict,
             ErrorKind::UnprocessableEntity,
-            ErrorKind::RateLimit { retry_at: None },
+            ErrorKind::RateLimit,
             ErrorKind::InternalServer,
             ErrorKind::Connection,
             ErrorKind::ConnectionTimeout,
@@ -184,7 +183,7 @@ impl ErrorKind {
         match self {
             Self::Connection => Trouble::Connection,
             Self::ConnectionTimeout => Trouble::Timeout,
-            Self::RateLimit { .. } => Trouble::Limit,
+            Self::RateLimit => Trouble::Limit,
             Self::InternalServer => Trouble::Server,
             Self::Truncated | Self::Stalled => Trouble::Broken,
             Self::Protocol => Trouble::Unreadable,
@@ -204,6 +203,7 @@ impl Error {
             code: None,
             response: None,
             attempts: Vec::new(),
+            retry_at: f64::INFINITY,
         }
     }
 
@@ -303,8 +303,8 @@ impl Error {
             headers,
         };
         let kind = match trouble {
-            // For every status, because callers look for the time to come back.
-            Trouble::Limit => ErrorKind::RateLimit { retry_at: None },
+            // For every status: a limit is one whatever number a server gives it.
+            Trouble::Limit => ErrorKind::RateLimit,
             _ => ErrorKind::from_name(name_for_status(u64::from(status))),
         };
         Self {
@@ -314,15 +314,14 @@ impl Error {
             code: tidy(said.code),
             response: Some(Box::new(response)),
             attempts: Vec::new(),
+            retry_at: f64::INFINITY,
         }
     }
 
-    /// The same error with the time to come back, where its kind has one.
+    /// The same error with the time to come back, in milliseconds on the clock of the caller.
     #[must_use]
     pub fn with_retry_at(mut self, at: Option<f64>) -> Self {
-        if let ErrorKind::RateLimit { retry_at } = &mut self.kind {
-            *retry_at = at;
-        }
+        self.retry_at = at.unwrap_or(f64::INFINITY);
         self
     }
 
@@ -350,13 +349,18 @@ impl Error {
         self.response.as_ref()?.request_id.as_deref()
     }
 
-    /// When to come back, on the clock of the caller, where it is known.
+    /// When to come back, in milliseconds on the clock of the caller: of any refusal, or error in a stream's first event, in which
+    /// the server writes a wait, and of a call that was held back. `None` where that is not known.
+    ///
+    /// ```
+    /// use chatwire::error::Error;
+    ///
+    /// let error = Error::from_response(503, Vec::new(), "", None).with_retry_at(Some(1_795_262_430_000.0));
+    /// assert_eq!((error.name(), error.retry_at()), ("InternalServerError", Some(1_795_262_430_000.0)));
+    /// ```
     #[must_use]
     pub fn retry_at(&self) -> Option<f64> {
-        match self.kind {
-            ErrorKind::RateLimit { retry_at } => retry_at,
-            _ => None,
-        }
+        Some(self.retry_at).filter(|at| at.is_finite())
     }
 }
 

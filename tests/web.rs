@@ -158,6 +158,53 @@ async fn a_failure_that_may_pass_is_tried_again() {
 }
 
 #[wasm_bindgen_test]
+async fn the_time_to_come_back_is_in_the_error_of_a_failure_and_of_a_first_event() {
+    let now = js_sys::Date::now();
+    for (host, answer, name) in [
+        (
+            "refused",
+            "new Response('', { status: 529, headers: { 'retry-after': '180' } })",
+            "InternalServerError",
+        ),
+        (
+            "limited",
+            "new Response('data: {\"error\":{\"code\":429,\"message\":\"try again in 180s\"}}\\n\\n')",
+            "RateLimitError",
+        ),
+        (
+            "failed",
+            "new Response('data: {\"error\":{\"code\":503,\"message\":\"try again in 180s\"}}\\n\\n')",
+            "InternalServerError",
+        ),
+    ] {
+        // Also where nobody is asked again.
+        for max_retries in [0, 2] {
+            let provider =
+                Provider::custom(["http://", host, if max_retries == 0 { "0" } else { "2" }, "/v1"].concat());
+            let client = Client::builder(provider)
+                .fetch(fetch(&["return Promise.resolve(", answer, ")"].concat()))
+                .max_retries(max_retries)
+                .build()
+                .unwrap();
+            let error = match client.stream(&request()).await {
+                Ok(mut stream) => loop {
+                    if let Err(error) = stream.next().await.expect("it ends with an error") {
+                        break error;
+                    }
+                },
+                Err(error) => error,
+            };
+            assert_eq!(error.name(), name, "{host}");
+            let wait = error.retry_at().expect("the server names a wait") - now;
+            assert!((170_000.0..240_000.0).contains(&wait), "{host}: {wait}");
+            let next = client.stream(&request()).await.err().expect("it is held back");
+            assert_eq!(next.code.as_deref(), Some("cooldown"), "{host}");
+            assert!(next.retry_at().is_some());
+        }
+    }
+}
+
+#[wasm_bindgen_test]
 async fn a_fetch_that_throws_rejects_or_gives_nonsense_is_a_connection_error() {
     for body in [
         "throw new TypeError('no')",

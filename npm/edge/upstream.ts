@@ -342,12 +342,10 @@ function refusalOf(error: APIError, status: number, secrets: readonly string[]):
 }
 
 function limited(error: RateLimitError, secrets: readonly string[], otherwise: string): Problem {
-  const headers: Record<string, string> = { ...waits(error), ...TRIED };
-  if (error.retryAt !== undefined && !headers["retry-after"]) {
-    headers["retry-after"] = String(Math.max(1, Math.ceil((error.retryAt - Date.now()) / 1000)));
-  }
   const message = publicWords(wordsIn(error.error), secrets) ?? otherwise;
-  return new Problem(429, publicCode(error.code, secrets) ?? "rate_limit_exceeded", message, { headers });
+  return new Problem(429, publicCode(error.code, secrets) ?? "rate_limit_exceeded", message, {
+    headers: { ...waits(error), ...TRIED },
+  });
 }
 
 function nameOf(error: unknown): string {
@@ -368,12 +366,15 @@ const DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} [\d:]{8} GMT$/;
 const LONGEST_WAIT = 24 * 60 * 60_000;
 
 /** The headers that say when to come back. */
-function waits({ headers }: APIError): Record<string, string> {
+function waits({ headers, retryAt }: APIError): Record<string, string> {
   const waits: Record<string, string> = {};
   const after = headers?.get("retry-after") ?? "";
   if (SECONDS.test(after)) waits["retry-after"] = String(Math.min(Number(after), LONGEST_WAIT / 1000));
   else if (DATE.test(after) && Date.parse(after) - Date.now() <= LONGEST_WAIT) waits["retry-after"] = after;
   const inMs = headers?.get("retry-after-ms") ?? "";
   if (SECONDS.test(inMs)) waits["retry-after-ms"] = String(Math.min(Number(inMs), LONGEST_WAIT));
+  if (retryAt !== undefined && !waits["retry-after"]) {
+    waits["retry-after"] = String(Math.max(1, Math.ceil((retryAt - Date.now()) / 1000)));
+  }
   return waits;
 }

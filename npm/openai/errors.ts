@@ -49,6 +49,8 @@ export class APIError<
   readonly type: string | undefined;
   /** Every field at fault, where the server lists them (Electron). */
   declare readonly details?: wire.ErrorDetail[];
+  /** When to come back, in milliseconds since 1970; `undefined` when the server did not say. */
+  declare readonly retryAt?: number;
 
   constructor(status: TStatus, error: TError, message: string | undefined, headers: THeaders) {
     super(messageOf(status, error, message));
@@ -126,10 +128,7 @@ export class ConflictError extends APIError<409, Headers> {}
 /** 422. */
 export class UnprocessableEntityError extends APIError<422, Headers> {}
 /** 429. */
-export class RateLimitError extends APIError<429, Headers> {
-  /** When to come back, in milliseconds since 1970; `undefined` when the server did not say. */
-  declare readonly retryAt?: number;
-}
+export class RateLimitError extends APIError<429, Headers> {}
 /** 500 and above. */
 export class InternalServerError extends APIError<number, Headers> {}
 

@@ -230,8 +230,9 @@ impl ChatStream {
     /// This answer is over: if nothing of it was handed out, another may come.
     fn end_answer(&mut self) {
         let broken = self.broken();
-        match (self.may_go_on, broken, self.chain.take()) {
-            (true, Some(broken), Some(mut chain)) => {
+        match (broken, self.chain.take()) {
+            // Also where nobody is asked again: only the opening knows when to come back, and lets later calls know.
+            (Some(broken), Some(mut chain)) => {
                 self.release();
                 self.slot = None;
                 if let Some(used) = self.decoder.used() {
@@ -242,7 +243,7 @@ impl ChatStream {
                     (chain, answer)
                 }));
             }
-            (_, _, chain) => {
+            (_, chain) => {
                 self.chain = chain;
                 self.settle();
             }
@@ -285,8 +286,9 @@ impl ChatStream {
             return self.settle();
         }
         self.decoder.set_attempts(error.attempts.clone());
-        self.chunks.clear();
-        self.may_go_on = false;
+        if std::mem::take(&mut self.may_go_on) {
+            self.chunks.clear();
+        }
         self.settle_with(Some(error));
     }
 

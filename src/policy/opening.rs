@@ -291,8 +291,7 @@ impl Opening {
             ),
         };
         if error.trouble == Trouble::Limit {
-            // Its kind has room for the time to come back.
-            error.kind = ErrorKind::RateLimit { retry_at: None };
+            error.kind = ErrorKind::RateLimit;
         }
         if let Some(last) = self.call.attempts.last_mut() {
             broken.name.clone_into(&mut last.reason);
@@ -301,6 +300,10 @@ impl Opening {
         let mut hints = Hints::read_all(&[], &said, error.trouble, at.wall);
         if hints.wait_ms.is_none() {
             hints = Hints::read_all(&[], &broken.body, error.trouble, at.wall);
+        }
+        if error.trouble == Trouble::Broken && matches!(broken.body.as_bytes(), [] | [b'[', b'0', ..]) {
+            // The words are the decoder's, and name no wait.
+            hints = Hints::default();
         }
         self.failed(error, hints, at)
     }
@@ -450,7 +453,7 @@ impl Opening {
     /// Nothing is sent: the code says why.
     fn held_back(&mut self, code: &str, message: &str, until: f64) -> Step {
         self.note(None, code);
-        let mut error = Error::new(ErrorKind::RateLimit { retry_at: Some(until) }, message);
+        let mut error = Error::new(ErrorKind::RateLimit, message).with_retry_at(Some(until));
         error.code = Some(code.to_owned());
         Err(error.into())
     }

@@ -99,11 +99,15 @@ impl Hints {
         let mut hints = Self::read(headers, epoch_ms);
         // A message to people beside a plain `false` is ignored.
         let is_told = hints.wait_ms.is_some() || hints.should_retry == Some(false);
-        if is_told || !matches!(trouble, Trouble::Limit | Trouble::Server | Trouble::Quota) {
+        let may_name = matches!(
+            trouble,
+            Trouble::Limit | Trouble::Server | Trouble::Quota | Trouble::Broken
+        );
+        if is_told || !may_name {
             return hints;
         }
         let mut wait = waits::in_text_at(body, epoch_ms);
-        if wait.is_none() && trouble != Trouble::Server {
+        if wait.is_none() && matches!(trouble, Trouble::Limit | Trouble::Quota) {
             let quoted = waits::quoted_headers(body);
             wait = Self::read(&quoted, epoch_ms)
                 .wait_ms

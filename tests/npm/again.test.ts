@@ -219,6 +219,67 @@ test("the_headers_of_a_good_status_say_when_to_come_back_after_its_first_event_i
   assert.equal((await client.chat.completions.stream(hello).outcome()).status, "complete");
 });
 
+/** Refusals and first events in which a server writes that it is to be asked again in three minutes, by the class of the error. */
+const waits: [what: string, answer: Answer, name: string][] = [
+  ["503 with Retry-After", () => refusing(503, {}, { "retry-after": "180" }), "InternalServerError"],
+  ["529 with retry-after-ms", () => refusing(529, {}, { "retry-after-ms": "180000" }), "InternalServerError"],
+  ["500 in words", () => refusing(500, { message: "Try again in 3m." }), "InternalServerError"],
+  ["504 in a field", () => refusing(504, { details: [{ retryDelay: "180s" }] }), "InternalServerError"],
+  ["408", () => refusing(408, {}, { "retry-after": "180" }), "APIError"],
+  ["400 of a failure", () => refusing(400, { type: "server_error", message: "retry in 180 s" }), "BadRequestError"],
+  ["402", () => refusing(402, { message: "Your credits: resets in 180s" }), "APIError"],
+  ["429", () => refusing(429, {}, { "retry-after": "180" }), "RateLimitError"],
+  [
+    "a first event of 503",
+    () => serve([inBand({ code: 503, message: "retry in 180s" })]).response,
+    "InternalServerError",
+  ],
+  [
+    "a first event by its type",
+    () => serve([inBand({ type: "overloaded_error", retry_after: 180 })]).response,
+    "APIError",
+  ],
+  ["a first event in words", () => serve([inBand({ message: "Busy: try again in 180s." })]).response, "APIError"],
+  ["a first event after the role", () => serve([role, inBand("Busy: try again in 180s.")]).response, "APIError"],
+];
+
+for (const [what, answer, name] of waits) {
+  test(`the_time_to_come_back_is_in_the_error_of_${what.replaceAll(" ", "_")}`, async () => {
+    for (const maxRetries of [0, 2]) {
+      for (const call of [
+        (client: Chatwire) => failureOf(client.chat.completions.create(hello)),
+        async (client: Chatwire) => (await client.chat.completions.stream(hello).outcome()).error,
+      ]) {
+        const { client, counter } = asked([answer], { maxRetries });
+        const start = Date.now();
+        const error = (await call(client)) as APIError;
+        assert.equal(error.name, name);
+        assert.ok(
+          error instanceof APIError && Math.abs((error.retryAt ?? 0) - start - 180_000) < 30_000,
+          `${error.retryAt}`,
+        );
+        const next = (await call(client)) as APIError;
+        assert.deepEqual([next.name, next.code, counter.requests], ["RateLimitError", "cooldown", 1]);
+        assert.ok(Math.abs((next.retryAt ?? 0) - (error.retryAt ?? 0)) < 30_000);
+      }
+    }
+  });
+}
+
+test("without_a_time_in_it_an_error_has_none", async () => {
+  for (const answer of [
+    () => refusing(503, {}),
+    () => refusing(400, { message: "wait" }),
+    () => serve([role]).response,
+    () => serve([inBand({ message: "Provider returned error" })]).response,
+    () => serve([role], { after: "silence" }).response,
+  ]) {
+    const { client } = asked([answer], { maxRetries: 0, timeout: { firstToken: 200 } });
+    const error = (await client.chat.completions.stream(hello).outcome()).error as APIError;
+    assert.equal(error.retryAt, undefined, `${error}`);
+  }
+});
+
 test("a_stream_that_breaks_falls_back_after_its_retries", async () => {
   for (const [, answer, reason] of broken) {
     const second = asked([good]);
@@ -511,8 +572,8 @@ test("an_unknown_client_option_is_an_error_that_names_it", () => {
     bad({ maxRetry: 3 }),
     (error: Error) => error instanceof InvalidRequestError && /maxRetry/.test(error.message),
   );
-  assert.throws(bad({ baseUrl: "https://b.test" }), /baseUrl: baseURL is meant/);
-  assert.throws(bad({ api_key: "k" }), /api_key: apiKey is meant/);
+  assert.throws(bad({ baseUrl: "https://b.test" }), /baseUrl is unknown: there are provider, baseURL, /);
+  assert.throws(bad({ api_key: "k" }), /api_key is unknown: there are .*apiKey, /);
   bad({ maxRetry: undefined })();
 });
 
