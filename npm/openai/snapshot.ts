@@ -106,8 +106,11 @@ export class Accumulator {
   readonly #failsUnfinished: boolean;
   /** How much of a text was there when it was last read as JSON. */
   readonly #read = new WeakMap<object, number>();
-  /** The index under which the server sends the only choice that was asked for, once it has said something. */
-  #only: number | undefined;
+  /**
+   * The indexes under which the server sends the only choice that was asked for, once it has said something: one, or those of its
+   * chunks, which some servers count.
+   */
+  #only: { first: number; last: number } | undefined;
   /** Choices whose last chunk only said when their sound expires, which ends them. */
   readonly #spoken = new Set<number>();
   #length = 0;
@@ -126,27 +129,40 @@ export class Accumulator {
    */
   add(chunk: ChatCompletionChunk): ChatCompletionSnapshot {
     const { choices, obfuscation: _, ...rest } = chunk;
+    const isNew = this.snapshot !== undefined && Boolean(chunk.id) && chunk.id !== this.snapshot.id;
     if (!this.snapshot) this.snapshot = { ...rest, choices: [] };
     else if (chunk.id) Object.assign(this.snapshot, rest);
-    for (const choice of choices ?? []) this.#addChoice(this.snapshot.choices, choice);
+    const isOne = choices?.length === 1;
+    for (const choice of choices ?? []) {
+      // A choice begins with a role, and has one id.
+      const mayGoOn = isOne && (isNew || !choice.delta?.role);
+      this.#addChoice(this.snapshot.choices, choice, mayGoOn);
+    }
     return this.snapshot;
   }
 
   /**
    * The index of a choice in the snapshot: where one choice was asked for, the first that says something is choice 0, whatever the
-   * server counts, and an end under an index of its own is the end of that choice.
+   * server counts, and an end under an index of its own is the end of that choice. An index that no choice can have counts chunks.
    */
   indexOf(said: ChatCompletionChunk.Choice): number {
+    if (said.index >= MOST && (this.#params?.n ?? 1) === 1) return 0;
     if (this.#only === undefined || !this.snapshot) return said.index;
-    if (said.index === this.#only) return 0;
-    const index = said.index === 0 ? this.#only : said.index;
+    const { first, last } = this.#only;
+    if (said.index >= first && said.index <= last) return 0;
+    const index = said.index === 0 ? first : said.index;
     return this.snapshot.choices[index] || saysMore(said.delta) ? index : 0;
   }
 
-  #decide(choices: Choice[], said: ChatCompletionChunk.Choice): void {
+  #decide(choices: Choice[], said: ChatCompletionChunk.Choice, mayGoOn: boolean): void {
     const isAlone = this.#params !== null && (this.#params.n ?? 1) === 1;
-    if (!isAlone || this.#only !== undefined || !(said.finish_reason || saysMore(said.delta))) return;
-    this.#only = said.index;
+    if (!isAlone || !(said.finish_reason || saysMore(said.delta))) return;
+    if (this.#only !== undefined) {
+      const isNext = said.index === this.#only.last + 1 && !choices[said.index];
+      if (isNext && mayGoOn) this.#only.last = said.index;
+      return;
+    }
+    this.#only = { first: said.index, last: said.index };
     if (said.index === 0) return;
     const own = choices[said.index];
     delete choices[said.index];
@@ -154,11 +170,11 @@ export class Accumulator {
     if (own) choices[0] = { ...own, index: 0 };
   }
 
-  #addChoice(choices: Choice[], said: ChatCompletionChunk.Choice): void {
+  #addChoice(choices: Choice[], said: ChatCompletionChunk.Choice, mayGoOn: boolean): void {
     const { delta, finish_reason, index: sent, logprobs, ...other } = said;
-    if (!isIndex(sent)) throw new OpenAIError(`Chat completion stream contains an invalid choice index: ${sent}`);
-    this.#decide(choices, said);
+    if (isIndex(sent, Number.POSITIVE_INFINITY)) this.#decide(choices, said, mayGoOn);
     const index = this.indexOf(said);
+    if (!isIndex(index)) throw new OpenAIError(`Chat completion stream contains an invalid choice index: ${sent}`);
     choices[index] ??= { finish_reason: finish_reason ?? null, index, message: {}, logprobs: null, ...other };
     const choice = choices[index];
     if (logprobs) {
@@ -309,8 +325,8 @@ export class Accumulator {
   }
 }
 
-function isIndex(index: unknown): index is number {
-  return Number.isSafeInteger(index) && (index as number) >= 0 && (index as number) < MOST;
+function isIndex(index: unknown, most = MOST): index is number {
+  return Number.isSafeInteger(index) && (index as number) >= 0 && (index as number) < most;
 }
 
 /** Whether a delta has more than a role. */

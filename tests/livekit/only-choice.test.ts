@@ -46,6 +46,25 @@ const answers: Record<string, string> = {
     ...[chunk(0, role), chunk(0, { content: "Hello" }), chunk(0, { tool_calls: [call] })],
     ...[chunk(1, {}, "tool_calls"), DONE],
   ].join(""),
+  "an index of 200": [
+    ...[
+      chunk(200, role),
+      chunk(200, { content: "Hello" }),
+      chunk(200, { tool_calls: [call] }),
+      chunk(200, {}, "tool_calls"),
+    ],
+    DONE,
+  ].join(""),
+  "an index that counts the chunks": [
+    ...[chunk(0, role), chunk(1, { content: "Hel" }), chunk(2, { content: "lo" }), chunk(3, { tool_calls: [call] })],
+    ...[chunk(4, {}, "tool_calls"), DONE],
+  ].join(""),
+  "an index that counts the chunks without a role, past 128": [
+    ...Array.from({ length: 140 }, (_, index) =>
+      chunk(index, index < 5 ? { content: "Hello"[index] } : { reasoning: "x" }),
+    ),
+    ...[chunk(140, { tool_calls: [call] }, "tool_calls"), DONE],
+  ].join(""),
   "whole, index 2": JSON.stringify({
     ...{ id: "x", object: "chat.completion", created: 1, model: "m" },
     choices: [{ index: 2, message, finish_reason: "tool_calls" }],
