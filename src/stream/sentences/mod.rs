@@ -19,6 +19,7 @@
 mod heard;
 mod letters;
 mod markdown;
+mod open;
 mod options;
 mod tokens;
 mod words;
@@ -31,72 +32,12 @@ use letters::{
     is_picture, is_space, is_upper, is_word,
 };
 use markdown::Stripper;
+use open::{Kind, Open, Stop, Verdict};
 use tokens::{
     BULLETS, FIRST_LETTER, among_bytes, ends_quotation, first_word, has_but_begun, is_next_on_line, is_quote, is_small,
     item_letter, item_number,
 };
 use words::Meaning;
-
-/// The characters that a sentence may end with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// A line without any mark.
-    Line,
-    /// `!`, `?` and their like.
-    Strong,
-    /// A full stop, and what it means where it stands.
-    Full(Meaning),
-    /// `…`
-    Ellipsis,
-}
-
-/// Where the open sentence would end, if what follows agrees.
-#[derive(Debug)]
-struct Stop {
-    at: usize,
-    kind: Kind,
-    /// A quotation or bracket closed with it.
-    is_closed: bool,
-    /// Within the number of a note, `[1]`.
-    is_note: bool,
-    /// White space has followed.
-    has_gap: bool,
-    /// Where the word begins that is to tell.
-    next: Option<usize>,
-}
-
-enum Verdict {
-    Cut,
-    Drop,
-    Wait,
-}
-
-/// The state of the open sentence. Places are offsets into its bytes.
-#[derive(Debug, Default)]
-struct Open {
-    units: usize,
-    stop: Option<Stop>,
-    /// There is a word to say.
-    has_words: bool,
-    /// Where the word at hand and the one before it begin.
-    word: usize,
-    before: Option<usize>,
-    /// The end of the last character that is no white space.
-    solid: usize,
-    /// The last places to cut at, should it grow too long.
-    clause: usize,
-    space: usize,
-    last: Option<char>,
-    /// Quotations and brackets that are open.
-    depth: i32,
-    is_quoted: bool,
-    /// Where the item of a list begins, if white space follows its number.
-    item: Option<usize>,
-    /// The last character is the first half of a flag.
-    half_flag: bool,
-    /// All of it is a block of code that is not spoken.
-    is_code: bool,
-}
 
 /// Cuts a text into [`Sentence`]s while it arrives.
 #[derive(Debug)]
@@ -171,8 +112,7 @@ impl Splitter {
 
     /// Nothing has come for a while: gives out what waits for the next word only. [`wait`](Self::wait) says after how long.
     pub fn settle(&mut self, mut out: impl FnMut(Sentence<'_>)) {
-        let stop = self.open.stop.as_ref().map(|stop| stop.at);
-        if let Some(at) = stop.filter(|at| self.is_long_enough(*at)) {
+        if let Some(at) = self.pausing_at() {
             self.cut(at, &mut out);
             self.run(&mut out);
         }
@@ -180,14 +120,23 @@ impl Splitter {
 
     /// Milliseconds to wait for more text before [`settle`](Self::settle); `None` where waiting is of no use.
     pub fn wait(&self) -> Option<f64> {
+        self.quiet.filter(|_| self.pausing_at().is_some())
+    }
+
+    /// Where a sentence ends, if nothing comes for a while: not within what may be one word.
+    fn pausing_at(&self) -> Option<usize> {
         let stop = self.open.stop.as_ref()?;
-        self.quiet.filter(|_| self.is_long_enough(stop.at))
+        let is_apart = stop.has_gap || stop.next.is_none();
+        Some(stop.at).filter(|at| is_apart && self.is_long_enough(*at))
     }
 
     /// The text is over, or pauses for long: gives out what is left of it.
     pub fn flush(&mut self, mut out: impl FnMut(Sentence<'_>)) {
         if let Some(Stop {
-            at, next: Some(next), ..
+            at,
+            next: Some(next),
+            has_gap: true,
+            ..
         }) = self.open.stop
             && words::is_starter(self.open_text().get(next..).unwrap_or_default())
             && self.is_long_enough(at)
@@ -343,6 +292,10 @@ impl Splitter {
             let is_starter = match stop.kind {
                 // The letter or number of a list's item.
                 Kind::Line => next.len() <= 4 && matches!(c, '.' | ')'),
+                // "a thousand.That is": more likely the name of something, such as `Math.PI`.
+                Kind::Full(Meaning::End) => {
+                    words::is_starter(next) && (is_space(c) || c == '.' && words::is_title(next))
+                }
                 // "I thought... I would go.": a capital wherever it stands.
                 Kind::Ellipsis => next != "I" || !self.is_english,
                 // Not an initial.
@@ -393,14 +346,17 @@ impl Splitter {
                 return Verdict::Wait;
             }
             let is_address = self.open.last.is_none_or(|last| last.is_ascii()) && among_bytes(word, b"/@");
-            let is_glued = match stop.kind {
-                _ if stop.is_closed || is_address || !is_word(c) => false,
-                Kind::Strong => is_upper(c) || !is_lower(c) && !is_digit(c),
-                // `one.Two`, but neither `Math.PI` nor `a.B`, nor `java.util.List`.
-                Kind::Full(Meaning::End) => is_upper(c) && word.len() > 3 && is_small(word),
-                _ => false,
+            return match stop.kind {
+                _ if stop.is_closed || is_address || !is_word(c) => Verdict::Drop,
+                Kind::Strong if is_upper(c) || !is_lower(c) && !is_digit(c) => Verdict::Cut,
+                // `one.Two`, but neither `a.B` nor `java.util.List`.
+                Kind::Full(Meaning::End) if is_upper(c) && word.len() > 3 && is_small(word) => Verdict::Cut,
+                Kind::Full(Meaning::End) if is_upper(c) => {
+                    stop.next = Some(at);
+                    Verdict::Wait
+                }
+                _ => Verdict::Drop,
             };
-            return if is_glued { Verdict::Cut } else { Verdict::Drop };
         }
         // A note after the white space, `. [1]`, belongs to the sentence before it.
         let is_in_note = self.open.last == Some('[') || stop.is_note;
@@ -417,7 +373,7 @@ impl Splitter {
                 // French puts a space before it.
                 (stop.at, stop.is_closed, stop.has_gap) = (at + c.len_utf8(), true, false);
             }
-            return if c == '.' || c == '…' || is_end(STRONG) {
+            return if c == '.' || c == ',' || c == '…' || is_end(STRONG) {
                 Verdict::Drop
             } else {
                 Verdict::Wait
@@ -429,7 +385,7 @@ impl Splitter {
         match stop.kind {
             Kind::Full(Meaning::Unclear | Meaning::EndBeforeWords | Meaning::Era) if is_digit(c) => Verdict::Drop,
             Kind::Full(Meaning::Era) if has_but_begun(text.get(..stop.at).unwrap_or_default()) => Verdict::Drop,
-            Kind::Full(Meaning::Unclear) if !stop.is_closed => {
+            Kind::Full(Meaning::Unclear | Meaning::Time) if !stop.is_closed && !is_digit(c) => {
                 stop.next = Some(at);
                 Verdict::Wait
             }
@@ -543,14 +499,14 @@ impl Splitter {
                 let is_item = match open.before {
                     None => self.offset == 0 || among_bytes(lead, b"\n") || is_next,
                     // "Do this: 1. Boil the water."
-                    Some(_) => number == Some(1) && before.trim_ascii_end().ends_with(':'),
+                    Some(_) => matches!(number, Some(1 | FIRST_LETTER)) && before.trim_ascii_end().ends_with(':'),
                 };
                 if let Some(number) = number.filter(|_| is_item) {
                     self.item = number;
                 }
                 match words::full_stop(word, before.trim_ascii(), is_item, self.has_ordinals) {
                     Meaning::Part => return None,
-                    Meaning::End if is_next_on_line(lead, self.item, word) => {
+                    Meaning::End | Meaning::Unclear if is_next_on_line(lead, self.item, word) => {
                         open.item = Some(lead.trim_end().len());
                         return None;
                     }

@@ -45,7 +45,8 @@ pub(super) fn has_but_begun(text: &str) -> bool {
 /// Whether `word` is the number after that of the item which the text before it is: "1. Milk 2. Eggs".
 pub(super) fn is_next_on_line(lead: &str, item: u32, word: &str) -> bool {
     let begun = first_word(lead.rsplit(':').next().unwrap_or_default());
-    item_number(begun) == Some(item) && item_number(word) == Some(item + 1) && !lead.trim_end().ends_with('.')
+    let number = |word| item_number(word).or_else(|| item_letter(word));
+    number(begun) == Some(item) && number(word) == Some(item + 1) && !lead.trim_end().ends_with('.')
 }
 
 /// The letter that a list's item may begin with, as a number: `a)`.

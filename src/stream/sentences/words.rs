@@ -3,10 +3,10 @@
 /// Never at the end of a sentence: titles, and what stands before a name.
 const BEFORE_NAME: &str = "mr mrs ms mx dr med prof st skt mt gen rep sen gov col capt cpt cmdr lt sgt maj adm rev hon fr supt \
     messrs tel telp regd qty wg cdr vs e.g i.e cf viz esp smt shri adv opp dist jl jln gg \
-    bpk sdr sdri yth drs ir kab kec prov ths pgs gs pgs.ts gs.ts kath \
+    bpk sdr sdri yth drs hj ir kab kec prov ths pgs gs pgs.ts gs.ts kath \
     sr sra srta dra d.ª ud uds ee av exmo profa hr bzw bspw napr evtl ggf inkl vgl dhr mevr bijv \
     mme mlle mm mgr sig sig.ra dott ing avv arch dir amm psicol им ул вул Вул пл Пл просп проф Проф акад св тов гр пгт напр чл журн Вид Δρ \
-    डॉ श्री प्रो प्रा स्व नं सं पृ क्र रु रू पं कु सुश्री श्रीमती डा इं मो ডা ড ডঃ মো মোঃ திரு டாக்டர் பேரா డా శ్రీ ಡಾ ശ്രീ ഡോ പ്രൊ ਡਾ ਰੁ ડૉ રૂ রু";
+    डॉ श्री सौ ॲड प्रो प्रा स्व नं सं पृ क्र रु रू पं कु सुश्री श्रीमती डा इं मो ডা ড ডঃ মো মোঃ திரு திருமதி செல்வி டாக்டர் பேரா డా శ్రీ శ్రీమతి ಡಾ ಶ್ರೀ ശ്രീ ഡോ പ്രൊ ଡା ଶ୍ରୀ ਡਾ ਰੁ ડૉ રૂ রু";
 
 /// The same, in capitals as here: other words where they are small.
 const BEFORE_NAME_EXACTLY: &str = "PT TP Tn Ny M/s Kum Er Eng Ref Mob";
@@ -34,10 +34,10 @@ const TITLES: &str = "Mr Mrs Ms Dr";
 /// Begin sentences, and seldom names. In capitals as here.
 const STARTERS: &str = "Mr Mrs Ms Dr The This That These Those There Then It Its He She We You They I My Your His Her Our Their But And Or So \
     If In On At As An A For From To With Is Are Was Were Do Does Did Has Have Can Could Will Would What When Where Why Who How \
-    However Also After Before While Since Some Many Most All Each Every No Not Yes Please Let Now Here One Once Another \
+    See Thank Thanks However Also After Before While Since Some Many Most All Each Every No Not Yes Please Let Now Here One Once Another \
     Der Die Das Ein Eine Es Er Sie Wir Ich Und Aber Dann Wenn Im Am Le La Les Il Elle Nous Vous Je Un Une Et Mais Ce L C \
     El Los Las Una Y Pero Este Esta O Os As Ele Ela Um Uma E Mas Lo Gli Ma De Het Een Он Она Оно Они Это Я Мы Вы Но И А В На Потом \
-    Затем Tôi Họ Yang Ini Itu Dan Saya Kami Dia Untuk";
+    Затем Tôi Họ Yang Ini Itu Dan Saya Kami Kita Mereka Dia Untuk";
 
 /// Before an ordinal number in German, whose full stop ends nothing.
 const BEFORE_ORDINAL: &str = "der die das dem den des am im vom zum zur beim";
@@ -58,6 +58,8 @@ pub(super) enum Meaning {
     Unclear,
     /// The end of an era's name.
     Era,
+    /// Of a time of day: the end before a number, and before a word that begins sentences.
+    Time,
 }
 
 fn listed(list: &str, word: &str, exactly: bool) -> bool {
@@ -92,6 +94,24 @@ pub(super) fn has_ordinals(language: &str) -> bool {
     listed(WITH_ORDINALS, language, false)
 }
 
+/// Letters with full stops between them: `U.S`, `M.Sc`, `म.प्र`.
+fn is_dotted(word: &str) -> bool {
+    let (mut dots, mut run) = (0, 0);
+    let is_short = |c: char| {
+        run = if c == '.' { 0 } else { run + 1 };
+        dots += usize::from(c == '.');
+        // Signs count too.
+        let most = if matches!(c, '\u{900}'..='\u{DFF}') { 4 } else { 2 };
+        run <= most && !c.is_ascii_digit()
+    };
+    word.chars().all(is_short) && dots > 0
+}
+
+/// Whether a word is a title that a name follows.
+pub(super) fn is_title(word: &str) -> bool {
+    listed(TITLES, word, true)
+}
+
 /// The meaning of the full stop after `word`. `before` is the word before it, `is_item` says that the word is the first of a line.
 pub(super) fn full_stop(word: &str, before: &str, is_item: bool, ordinals: bool) -> Meaning {
     let letters = word.chars().count();
@@ -99,6 +119,8 @@ pub(super) fn full_stop(word: &str, before: &str, is_item: bool, ordinals: bool)
         // After a space, a picture or a bracket.
         return if listed(BEFORE_NAME, before, false) {
             Meaning::Part
+        } else if is_dotted(before.rsplit('/').next().unwrap_or_default()) {
+            Meaning::Unclear
         } else {
             Meaning::End
         };
@@ -130,22 +152,23 @@ pub(super) fn full_stop(word: &str, before: &str, is_item: bool, ordinals: bool)
     if listed(ERAS, word, false) {
         return Meaning::Era;
     }
+    if listed("a.m p.m", word, false) {
+        return Meaning::Time;
+    }
     if ordinals && letters > 1 && word.as_bytes().iter().all(|byte| b"IVXLC".contains(byte)) {
         return Meaning::Unclear;
+    }
+    // One letter after a number is a unit: `5 m.`
+    if matches!(word, "m" | "g" | "l" | "h" | "s" | "đ") && before.ends_with(|last: char| last.is_ascii_digit()) {
+        return Meaning::End;
     }
     // Initials: one letter, or in the south of India a syllable; letters with full stops between them.
     let is_indic = matches!(last, '\u{900}'..='\u{DFF}');
     let syllable = is_indic && (letters <= 2 && last >= '\u{B80}' || letters <= 3 && before.ends_with('.'));
     let is_initial = letters == 1 && !matches!(last, '\u{E00}'..='\u{EFF}' | '\u{2E80}'..) || syllable;
-    let (mut dots, mut run) = (0, 0);
-    let is_short = |c: char| {
-        run = if c == '.' { 0 } else { run + 1 };
-        dots += usize::from(c == '.');
-        // `म.प्र.` counts its signs too.
-        run <= if is_indic { 4 } else { 2 } && !c.is_ascii_digit()
-    };
-    let is_dotted = word.chars().all(is_short) && dots > 0;
-    if is_initial || is_dotted || listed(ANYWHERE, word, false) {
+    // Thai ends no sentence with a full stop, and most abbreviations.
+    let is_thai = letters <= 4 && matches!(last, '\u{E00}'..='\u{EFF}');
+    if is_initial || is_thai || is_dotted(word) || listed(ANYWHERE, word, false) {
         return Meaning::Unclear;
     }
     Meaning::End
