@@ -132,13 +132,14 @@ export class Completions {
     params: Omit<ChatCompletionCreateParamsNonStreaming, "response_format"> & {
       response_format?: ResponseFormat | StandardSchema<T>;
     },
-    { schemaInMessages, ...options }: ParseOptions = {},
+    options: ParseOptions = {},
   ): APIPromise<WithRequestId<ParsedChatCompletion<T>>> {
     const parsing = this.#caller.loadMore().then(({ parse }) => {
-      const create = (sent: ChatCompletionCreateParamsNonStreaming) => this.create(sent, options).withResponse();
+      const create = (sent: ChatCompletionCreateParamsNonStreaming, settings: RequestOptions) =>
+        this.create(sent, settings).withResponse();
       const isStrict = (options.decoding ?? this.#caller.decoding) === "strict";
       const knowsSchemas = async () => (await this.#caller.provider()).jsonSchema;
-      return parse<T>(params, create, knowsSchemas, { isStrict, schemaInMessages, signal: options.signal });
+      return parse<T>(params, create, knowsSchemas, isStrict, options);
     });
     return new APIPromise(parsing, async () => (await parsing).data);
   }

@@ -278,7 +278,11 @@ export class EventStreamDecoder {
   /** @throws {ChatwireError} the engine is not loaded yet, or the limit is not a positive number */
   constructor(options: EventStreamDecoderOptions = {}) {
     requireNow("EventStreamDecoder");
-    const { maxEventBytes = MAX_EVENT_BYTES } = options;
+    const { maxEventBytes = MAX_EVENT_BYTES, ...others } = options;
+    for (const [name, value] of Object.entries(others)) {
+      if (value === undefined) continue;
+      throw new ChatwireError(`EventStreamDecoder has no option "${name}": there is maxEventBytes and no other.`);
+    }
     if (!(maxEventBytes >= 1 && maxEventBytes < 2 ** 32)) {
       throw new ChatwireError("maxEventBytes must be a number of bytes from 1 to 2^32 - 1.");
     }

@@ -129,6 +129,9 @@ export interface EngineCall {
   decoding?: string | undefined;
   accumulate?: boolean | undefined;
   sentences?: boolean | object | undefined;
+  /** The names of the caller's options, and of the members of those to continue with: which there may be is known there. */
+  names?: readonly string[] | undefined;
+  continueWith?: readonly string[] | undefined;
   stream: boolean;
   now: number;
   /** The attempts made before, when this is a fallback. */

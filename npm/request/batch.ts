@@ -3,9 +3,10 @@
  *
  * Pace is the limiter's business; this keeps enough requests waiting for it, waits out refusals, and keeps the order.
  */
-import { aborted, RateLimitError, toError, unsent } from "../errors.ts";
+import { APIError, aborted, toError, unsent } from "../errors.ts";
 import type { RequestOptions } from "../options.ts";
 import type { ChatCompletion, ChatCompletionCreateParamsNonStreaming, WithRequestId } from "../types.ts";
+import { OF_CALLS, refuseUnknown } from "./own-options.ts";
 
 /** As many as the largest documented plan has open at once. */
 const CONCURRENCY = 20;
@@ -58,6 +59,7 @@ export async function runBatch(
   list: readonly ChatCompletionCreateParamsNonStreaming[],
   options: BatchOptions,
 ): Promise<BatchResult[]> {
+  refuseUnknown(options, ["concurrency", "maxWait", "onProgress"], OF_CALLS);
   const { concurrency = CONCURRENCY, maxWait = MAX_WAIT, onProgress, ...settings } = options;
   if (!Array.isArray(list)) throw unsent("invalid_type", "a batch must be a list of parameters");
   if (!(concurrency >= 1)) throw unsent("invalid_type", "concurrency must be at least 1", "concurrency");
@@ -91,7 +93,7 @@ export async function runBatch(
         return { status: "fulfilled", value: await create(whole, settings) };
       } catch (thrown) {
         const reason = toError(thrown);
-        const retryAt = reason instanceof RateLimitError ? reason.retryAt : undefined;
+        const retryAt = reason instanceof APIError ? reason.retryAt : undefined;
         const wait = retryAt === undefined ? Number.POSITIVE_INFINITY : retryAt - Date.now();
         if (wait > maxWait - (performance.now() - started)) return { status: "rejected", reason };
         try {
@@ -104,7 +106,7 @@ export async function runBatch(
   }
 }
 
-/** Waits at least a millisecond, so that a server that names the present is not asked without end. */
+/** Waits at least a tenth of a second, so that a server that names the present is not flooded. */
 function sleep(ms: number, signal: AbortSignal | null | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const leave = () => {
@@ -116,7 +118,7 @@ function sleep(ms: number, signal: AbortSignal | null | undefined): Promise<void
         signal?.removeEventListener("abort", leave);
         resolve();
       },
-      Math.max(1, ms),
+      Math.max(100, ms),
     );
     if (signal?.aborted) leave();
     else signal?.addEventListener("abort", leave, { once: true });

@@ -5,16 +5,7 @@
 import { type EngineCall, NONE, PROVIDER, type ProviderFacts } from "../engine/boundary.ts";
 import { BodyDecoder } from "../engine/decoder.ts";
 import { answer, init, initNow, settingsText } from "../engine/engine.ts";
-import {
-  type Attempt,
-  aborted,
-  ChatwireError,
-  type ErrorDetail,
-  InvalidRequestError,
-  outcomeOf,
-  toError,
-  unsent,
-} from "../errors.ts";
+import { type Attempt, aborted, ChatwireError, type ErrorDetail, outcomeOf, toError, unsent } from "../errors.ts";
 import { letGo, letGoOf } from "../let-go.ts";
 import { onDemand, priceList } from "../load.ts";
 import type { ClientOptions, Fallback, Hooks, Operation, RequestOptions } from "../options.ts";
@@ -22,12 +13,12 @@ import { Reading } from "../stream/reading.ts";
 import { about, GATEWAY, type KeptRequest, type KeptStream, keep, type ResumeProtocol } from "../stream/resume.ts";
 import type { CustomProvider, Fetch, Outcome, Prices, Timeouts, UsageTotals } from "../types.ts";
 import type { Answer, Call, Target } from "./answer.ts";
-import { Connection, type Hold, isByModel, SETTINGS } from "./connection.ts";
+import { Connection, type Hold, isByModel } from "./connection.ts";
 import { FallbackChain, type Talk } from "./fallback-chain.ts";
 import { standard as asStandard } from "./host-fetch.ts";
 import { Conversation, follow, LONGEST_DELAY, type Opened, type Told, tell } from "./opening.ts";
 import { Slot } from "./slot.ts";
-import { plainHeaders, texts, wellFormed } from "./texts.ts";
+import { names, plainHeaders, texts, wellFormed } from "./texts.ts";
 
 /** The values that tie together all that hooks hear of one call. */
 export interface Named {
@@ -95,9 +86,6 @@ export class Caller {
   constructor(options: ClientOptions, client: object) {
     if (options.fetch !== undefined && typeof options.fetch !== "function") {
       throw new ChatwireError("fetch must be a function such as the global fetch.");
-    }
-    for (const [name, value] of Object.entries(options)) {
-      if (value !== undefined && !KNOWN.has(name)) throw unknownOption(name);
     }
     const isFallback = (one?: Fallback) => one && callers.has(one.client) && typeof one.model === "string";
     if (options.fallback && !(Array.isArray(options.fallback) && options.fallback.every(isFallback))) {
@@ -241,6 +229,8 @@ export class Caller {
         decoding,
         accumulate,
         sentences,
+        names: names(options),
+        continueWith: names(options.continueWith),
         stream,
         now: performance.now(),
       };
@@ -493,28 +483,6 @@ function idleIn(timeout: unknown): number | false | undefined {
 
 /** How servers keep streams. */
 const RESUME_PROTOCOLS: readonly string[] = ["chatwire", "llama-server", "cloudflare-ai-gateway", "durable-streams"];
-
-/** All options of a client. */
-const KNOWN = new Set<string>([
-  ...SETTINGS,
-  "apiKey",
-  "defaultHeaders",
-  "defaultQuery",
-  "fetch",
-  "fallback",
-  "hedge",
-  "hooks",
-  "resume",
-]);
-
-function unknownOption(name: string): InvalidRequestError {
-  const letters = (name: string) => name.toLowerCase().replace(/[^a-z]/g, "");
-  const meant = [...KNOWN].find((known) => letters(known) === letters(name));
-  const message = `unknown option ${name}${meant ? `: ${meant} is meant` : ""}`;
-  return new InvalidRequestError(`The client was not made: ${message}.`, {
-    details: [{ code: "unknown_option", message, path: [name] }],
-  });
-}
 
 /** A caller's own `fetch`, with what it answers made standard. */
 function standard(fetch: Fetch): Fetch {

@@ -7,7 +7,7 @@ import { answer, make, type Part, put, settingsText, tryMake } from "../engine/e
 import { ChatwireError, toError } from "../errors.ts";
 import type { ClientOptions } from "../options.ts";
 import type { ModelPrices, Outcome, Usage, UsageTotals } from "../types.ts";
-import { plainHeaders, texts } from "./texts.ts";
+import { names, plainHeaders, texts } from "./texts.ts";
 
 /** One call's hold on the connection. */
 export class Hold {
@@ -124,17 +124,23 @@ export class Connection {
 
 /** Makes the part of the engine for a client's options. */
 function connect(options: ClientOptions): Part {
-  const { apiKey, defaultHeaders, defaultQuery } = options;
-  const settings: Record<string, unknown> = { ...surroundings() };
-  for (const name of SETTINGS) settings[name] = options[name];
-  if (isByModel(options.prices)) settings.prices = undefined;
-  settings.defaultHeaders = texts(plainHeaders(defaultHeaders));
-  settings.defaultQuery = texts(defaultQuery);
+  const { apiKey, ...given } = options;
+  const told: Record<string, unknown> = {
+    ...given,
+    defaultHeaders: texts(plainHeaders(given.defaultHeaders)),
+    defaultQuery: texts(given.defaultQuery),
+    // Those of a model are told with the calls that ask for it.
+    prices: isByModel(given.prices) ? undefined : given.prices,
+    hooks: names(given.hooks),
+    fallback: names(given.fallback),
+  };
   // `true` stands for a function, and is no key itself.
-  if (typeof apiKey === "function") settings.apiKey = true;
-  else if (apiKey !== undefined) settings.apiKey = typeof apiKey === "boolean" ? [] : apiKey;
-  let made = tryMake(CONNECTION, settingsText(settings));
-  if ("variable" in made) made = make(CONNECTION, settingsText({ ...settings, env: variableOf(made.variable) }));
+  if (typeof apiKey === "function") told.apiKey = true;
+  else if (apiKey !== undefined) told.apiKey = typeof apiKey === "boolean" ? [] : apiKey;
+  const host = surroundings();
+  const text = (env?: string) => settingsText({ host: { ...host, env }, options: told });
+  let made = tryMake(CONNECTION, text());
+  if ("variable" in made) made = make(CONNECTION, text(variableOf(made.variable)));
   if ("error" in made) throw toError(made.error);
   return made;
 }
@@ -165,20 +171,6 @@ export function isByModel(prices: ClientOptions["prices"]): prices is ModelPrice
   const all = Object.values(prices ?? {});
   return all.length > 0 && all.every((one) => typeof one === "object" && one !== null);
 }
-
-/** The client's options that the engine is told, beside key, headers and query. */
-export const SETTINGS = [
-  "provider",
-  "endpoint",
-  "baseURL",
-  "timeout",
-  "maxRetries",
-  "limits",
-  "validate",
-  "decoding",
-  "prices",
-  "dangerouslyAllowBrowser",
-] as const;
 
 /** Where we are, for the engine to judge: whether visitors can read the key, and what relative addresses are relative to. */
 function surroundings(): object {

@@ -1,5 +1,5 @@
 /**
- * Headers and query of callers, in the form that the engine takes, and text in the form that servers take.
+ * Headers, query and names of options of callers, in the form that the engine takes, and text in the form that servers take.
  */
 import type { RequestOptions } from "../options.ts";
 
@@ -15,6 +15,18 @@ export function texts(record: unknown): unknown {
           .filter(([, value]) => value !== undefined)
           .map(([name, value]) => [name, text(value)]),
       );
+}
+
+/**
+ * The names in an object of options, or in each of a list, that only this side reads: the engine knows which there may be. An object
+ * of a class of the caller's may have members of its own.
+ */
+export function names(given: unknown): string[] {
+  return [given].flat().flatMap((one) => {
+    const kind = Object.getPrototypeOf(one ?? {});
+    if (kind && Object.getPrototypeOf(kind)) return [];
+    return Object.entries(one ?? {}).flatMap(([name, value]) => (value === undefined ? [] : name));
+  });
 }
 
 export function plainHeaders(

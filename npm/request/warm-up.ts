@@ -5,6 +5,7 @@ import { APIConnectionError, APIConnectionTimeoutError, aborted, reasonOf, unsen
 import { letGoOf } from "../let-go.ts";
 import type { WarmUpOptions } from "../options.ts";
 import type { Fetch, FetchInit } from "../types.ts";
+import { refuseUnknown } from "./own-options.ts";
 
 /** How long a connection may take to open, in milliseconds, unless the caller says otherwise. */
 const PATIENCE = 10_000;
@@ -19,11 +20,9 @@ const MOST_READ = 65_536;
  * is open. Not HEAD, after which Node closes the connection; not `/models`, which may be long.
  * @throws {APIConnectionError} no answer came
  */
-export async function openConnection(
-  baseURL: string,
-  fetch: Fetch | undefined,
-  { signal, timeout = PATIENCE }: WarmUpOptions,
-): Promise<void> {
+export async function openConnection(baseURL: string, fetch: Fetch | undefined, options: WarmUpOptions): Promise<void> {
+  refuseUnknown(options, ["signal", "timeout"]);
+  const { signal, timeout = PATIENCE } = options;
   if (!(typeof timeout === "number" && timeout > 0 && timeout <= MOST)) {
     throw unsent("invalid_option", `timeout must be at most ${MOST} milliseconds`, "timeout");
   }

@@ -4,6 +4,7 @@
  * Loaded when the first run starts, so that pages without tools do not carry it.
  */
 import { aborted, ChatwireError, errorOf, toError, unopened, unsent, withOutcome } from "../errors.ts";
+import { OF_CALLS, refuseUnknown } from "../request/own-options.ts";
 import { bothUsages } from "../stream/both-usages.ts";
 import type {
   ChatCompletionAssistantMessageParam,
@@ -78,6 +79,7 @@ export async function* toolLoop(
 async function* turns(state: ToolRunState): AsyncGenerator<ToolRunEvent, void, void> {
   const { options, messages, steps, added } = state;
   const { signal } = state.controller;
+  refuseUnknown(options, ["maxSteps", "concurrency", "toolTimeout", "approve", "stopWhen", "prepareStep"], OF_CALLS);
   const {
     maxSteps = MAX_STEPS,
     concurrency = CONCURRENCY,

@@ -4,6 +4,7 @@
 import { APIError, aborted, type ChatwireError, ProtocolError, withOutcome } from "../errors.ts";
 import type { RequestOptions } from "../options.ts";
 import type { Answered } from "../request/api-promise.ts";
+import { OF_CALLS, refuseUnknown } from "../request/own-options.ts";
 import type {
   ChatCompletion,
   ChatCompletionChoice,
@@ -40,13 +41,6 @@ export interface ParseOptions extends RequestOptions {
   schemaInMessages?: boolean;
 }
 
-/** How the answer is asked for and read. */
-interface Reading {
-  isStrict: boolean;
-  schemaInMessages?: boolean | undefined;
-  signal?: AbortSignal | null | undefined;
-}
-
 /** The parts that `APIPromise` is made of. */
 interface Parsed<T> extends Answered {
   data: WithRequestId<ParsedChatCompletion<T>>;
@@ -60,10 +54,14 @@ export async function parse<T>(
   params: { response_format?: ResponseFormat | StandardSchema<T> } | undefined,
   create: (
     sent: ChatCompletionCreateParamsNonStreaming,
+    settings: RequestOptions,
   ) => Promise<{ data: WithRequestId<ChatCompletion>; response: Response; request_id: string | null }>,
   knowsSchemas: () => Promise<boolean>,
-  { isStrict, schemaInMessages = true, signal }: Reading,
+  isStrict: boolean,
+  options: ParseOptions,
 ): Promise<Parsed<T>> {
+  refuseUnknown(options, ["schemaInMessages"], OF_CALLS);
+  const { schemaInMessages = true, ...settings } = options;
   const { messages, tools } = (params ?? {}) as { messages?: unknown; tools?: { function?: { name?: string } }[] };
   const ask = (wanted: Wanted<T>) => {
     const isTold = wanted.unsaid && schemaInMessages && Array.isArray(messages);
@@ -74,7 +72,7 @@ export async function parse<T>(
       stream: false,
       ...(wanted.format && { response_format: wanted.format }),
     };
-    return create(sent as ChatCompletionCreateParamsNonStreaming);
+    return create(sent as ChatCompletionCreateParamsNonStreaming, settings);
   };
   const wanted = wantedOf<T>(params?.response_format, await knowsSchemas());
   const { data, response, request_id } = await ask(wanted).catch((error) => {
@@ -83,7 +81,10 @@ export async function parse<T>(
     return ask(other);
   });
   const own = Array.isArray(tools) && tools.some((tool) => tool?.function?.name === wanted.name);
-  const answer = await unlessAborted(parsed<T>(data, own ? { ...wanted, name: undefined } : wanted, isStrict), signal);
+  const answer = await unlessAborted(
+    parsed<T>(data, own ? { ...wanted, name: undefined } : wanted, isStrict),
+    options.signal,
+  );
   return { data: answer, response, requestId: request_id };
 }
 

@@ -41,12 +41,12 @@ struct Held {
 }
 
 impl Connection {
-    /// A client by the JSON text of the options its user gave, and `page`, `location` and `env` for where it is.
-    pub(super) fn make(options: &[u8]) -> Result<Connection, Refused> {
-        let options = value(options);
+    /// A client by the JSON text of `options` as its user gave them, and of `host` for where it is.
+    pub(super) fn make(given: &[u8]) -> Result<Connection, Refused> {
+        let given = value(given);
         let problems = RefCell::default();
-        let options = Options::new(&options, &problems);
-        let settings = settings::connect(&options);
+        let given = Options::new(&given, &problems);
+        let settings = settings::connect(&given.own("options"), &given.own("host"));
         let problems = problems.take();
         if let Some(wanted) = problems.iter().find(|problem| problem.code == WANTS_VARIABLE) {
             return Err(Refused::Wants(wanted.message.clone()));

@@ -37,19 +37,28 @@ impl<'a> Options<'a> {
     pub(super) fn of(&self, name: &'a str) -> Self {
         let [_, outer] = self.place;
         Options {
-            value: self.get(name).unwrap_or(&Value::Null),
-            problems: self.problems,
             place: [outer, name],
+            ..self.own(name)
         }
+    }
+
+    /// The same where it is no part of a path: an object, or a list of names.
+    pub(super) fn own(&self, name: &str) -> Self {
+        Options::new(self.get(name).unwrap_or(&Value::Null), self.problems)
     }
 
     /// Notes an option with a value that it cannot have.
     pub(super) fn wrong(&self, name: &str, message: &str) {
+        self.refuse("invalid_option", name, message);
+    }
+
+    #[inline(never)]
+    fn refuse(&self, code: &'static str, name: &str, message: &str) {
         let [outer, inner] = self.place;
         let path = [outer, inner, name];
         let unnamed = path.iter().take_while(|part| part.is_empty()).count();
         self.note(Problem::refused(
-            "invalid_option",
+            code,
             path.get(unnamed..).unwrap_or_default(),
             joined(&[name, " ", message]),
         ));
@@ -137,15 +146,25 @@ impl<'a> Options<'a> {
     }
 
     /// Notes the members that these options do not have: a slip of the pen would be an option without effect. Each name stands
-    /// between a space and a comma. Not inlined: its copies cost more bytes of code than calls.
+    /// between a space and a comma. Where only the host's side reads the members, the value is a list of their names. Not inlined:
+    /// its copies cost more bytes of code than calls.
+    ///
+    /// The names are listed here and read elsewhere: reading that notes each name, so that there is no list, would be 700 bytes more
+    /// after gzip. `tests/npm/option-names.test.ts` holds the lists against the types.
     #[inline(never)]
     pub(super) fn only(&self, names: &str) {
-        if let Value::Object(members) = self.value {
-            for (name, _) in members {
-                if find(names, &joined(&[" ", name, ","])).is_none() {
-                    self.wrong(name, &joined(&["is unknown: there are", names, " and no others"]));
-                }
+        let check = |name: &str| {
+            if find(names, &joined(&[" ", name, ","])).is_none() {
+                let message = joined(&["is unknown: there are", names, " and no others"]);
+                self.refuse("unknown_option", name, &message);
             }
+        };
+        match self.value {
+            Value::Object(members) => members
+                .iter()
+                .filter(|(_, value)| !value.is_null())
+                .for_each(|(name, _)| check(name)),
+            list => list.elements().iter().filter_map(Value::as_str).for_each(check),
         }
     }
 
@@ -189,6 +208,7 @@ impl<'a> Options<'a> {
     pub(super) fn prices(&self) -> Option<Prices> {
         self.get("prices")?;
         let prices = self.of("prices");
+        prices.only(" input, cachedInput, output, upTo,");
         let (input, output) = (prices.number("input"), prices.number("output"));
         let (Some(input), Some(output)) = (input, output) else {
             self.wrong("prices", "must have input and output");

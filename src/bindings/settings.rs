@@ -17,9 +17,17 @@ use crate::redact::check_header;
 use crate::stream;
 use crate::usage;
 
-/// The settings of a client; `None` where a problem leaves no address.
-pub(super) fn connect(options: &Options<'_>) -> Option<Settings> {
-    let location = options.text("location");
+/// The settings of a client; `None` where a problem leaves no address. `host` says where it is: `page`, `location`, `env`.
+pub(super) fn connect(options: &Options<'_>, host: &Options<'_>) -> Option<Settings> {
+    options.only(
+        " provider, baseURL, endpoint, apiKey, dangerouslyAllowBrowser, fetch, defaultHeaders, defaultQuery, maxRetries, timeout, \
+         limits, hedge, fallback, validate, decoding, prices, hooks, resume,",
+    );
+    options.of("fallback").only(" client, model, params, on,");
+    options
+        .of("hooks")
+        .only(" onRequest, onResponse, onRetry, onWait, onResume, onResumed, onOutcome, onContents,");
+    let location = host.text("location");
     let own = options.of("provider");
     own.only(" baseURL, name, prices, ranges, reasoning, takesReasoning, prefill,");
     let mut provider = read_provider(options)?;
@@ -42,7 +50,7 @@ pub(super) fn connect(options: &Options<'_>) -> Option<Settings> {
     read_ranges(&own, &mut provider.ranges);
     let prices = options.prices().or_else(|| own.prices()).or(provider.prices);
     let prices = prices.and_then(|prices| options.all_checked(usage::token_prices(&prices)));
-    let key = read_key(&provider, &base, options);
+    let key = read_key(&provider, &base, options, host);
     let headers = options.pairs("defaultHeaders");
     for (name, value) in &headers {
         options.checked(check_header(
@@ -69,7 +77,7 @@ pub(super) fn connect(options: &Options<'_>) -> Option<Settings> {
         validation,
         strict: options.strict().unwrap_or(false),
         prices,
-        page: options.flag("page").unwrap_or(false),
+        page: host.flag("page").unwrap_or(false),
         quota: Cell::default(),
         provider,
     })
@@ -117,7 +125,7 @@ fn read_ranges(own: &Options<'_>, ranges: &mut Vec<Range>) {
 pub(super) const WANTS_VARIABLE: &str = "variable";
 
 /// The key of the option `apiKey`: text, `null`, or `true` for a function that gives it.
-fn read_key(provider: &Provider, base: &BaseUrl, options: &Options<'_>) -> Key {
+fn read_key(provider: &Provider, base: &BaseUrl, options: &Options<'_>, host: &Options<'_>) -> Key {
     let question = KeyQuestion {
         given: match options.any("apiKey") {
             None => GivenKey::Absent,
@@ -129,8 +137,8 @@ fn read_key(provider: &Provider, base: &BaseUrl, options: &Options<'_>) -> Key {
                 return Key::None;
             }
         },
-        environment: options.text("env").map_or(Environment::Unread, Environment::Value),
-        in_page: options.flag("page") == Some(true),
+        environment: host.text("env").map_or(Environment::Unread, Environment::Value),
+        in_page: host.flag("page") == Some(true),
         allowed_in_page: options.flag("dangerouslyAllowBrowser") == Some(true),
     };
     match options.all_checked(choose_key(provider, base, question)) {
@@ -199,6 +207,10 @@ fn read_retries(options: &Options<'_>) -> Option<u32> {
 
 /// How one call differs from what its client was made with.
 pub(super) fn call(options: &Options<'_>, body: Option<Value>) -> Call {
+    options.own("names").only(
+        " signal, headers, query, timeout, hedge, maxRetries, decoding, accumulate, sentences, continueWith, record, resumeId,",
+    );
+    options.of("continueWith").only(" client, model, params,");
     // They are for the decoder, but what is wrong with them is said before anything is sent.
     let _ = options.sentences();
     Call {
@@ -223,6 +235,11 @@ pub(super) fn call(options: &Options<'_>, body: Option<Value>) -> Call {
 pub(super) fn decoder(options: &Value) -> Result<stream::Options, Error> {
     let problems = RefCell::default();
     let options = Options::new(options, &problems);
+    // The last of them are told by the engine itself, and by recordings.
+    options.only(
+        " decoding, n, provider, endpoint, reasoning, partial, sentences, accumulate, prices, limits, started, document, \
+         returnsReasoning, timeouts, attempts, redirection, requestId, promptTokens,",
+    );
     let mut provider = None;
     if let Some(name) = options.text("provider").filter(|name| *name != "custom") {
         provider = options.checked(Provider::named(name));
