@@ -5,7 +5,7 @@
 import { ACCOUNT, CONNECTION, HEDGE_AFTER, NOTE_LATENCY, USAGE } from "../engine/boundary.ts";
 import { answer, make, type Part, put, settingsText, tryMake } from "../engine/engine.ts";
 import { ChatwireError, toError } from "../errors.ts";
-import type { ClientOptions } from "../options.ts";
+import type { ClientOptions, Hooks } from "../options.ts";
 import type { ModelPrices, Outcome, Usage, UsageTotals } from "../types.ts";
 import { names, plainHeaders, texts } from "./texts.ts";
 
@@ -131,7 +131,8 @@ function connect(options: ClientOptions): Part {
     defaultQuery: texts(given.defaultQuery),
     // Those of a model are told with the calls that ask for it.
     prices: isByModel(given.prices) ? undefined : given.prices,
-    hooks: names(given.hooks),
+    // What hooks count or collect is their owner's.
+    hooks: names(given.hooks).filter((name) => typeof given.hooks?.[name as keyof Hooks] === "function"),
     fallback: names(given.fallback),
   };
   // `true` stands for a function, and is no key itself.

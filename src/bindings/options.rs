@@ -208,7 +208,8 @@ impl<'a> Options<'a> {
     pub(super) fn prices(&self) -> Option<Prices> {
         self.get("prices")?;
         let prices = self.of("prices");
-        prices.only(" input, cachedInput, output, upTo,");
+        // The last three are those that the entries of `chatwire/prices` have beside.
+        prices.only(" input, cachedInput, output, upTo, read, source, confirmed,");
         let (input, output) = (prices.number("input"), prices.number("output"));
         let (Some(input), Some(output)) = (input, output) else {
             self.wrong("prices", "must have input and output");

@@ -111,7 +111,8 @@ for (const [name, where] of Object.entries(places)) {
     const declared = (await typesOf()).get(name) ?? [];
     assert.ok(declared.length > 0, "the report has the type");
     for (const [at, place] of where.entries()) {
-      for (const value of [1, "a", {}, () => {}]) {
+      // What hooks count or collect is their owner's.
+      for (const value of name === "Hooks" ? [() => {}] : [1, "a", {}, () => {}]) {
         const error = await attempt(place, { nonsens: value });
         assert.ok(error instanceof ChatwireError, `${at}: ${error}`);
         const [, list = ""] = /there (?:are|is) (.*?),? and no other/.exec(error.message) ?? [];
@@ -122,7 +123,8 @@ for (const [name, where] of Object.entries(places)) {
           [],
           `${at}: ${error.message}`,
         );
-        if (!/Decoder/.test(name)) assert.equal(listed.length, declared.length, `${at}: ${error.message}`);
+        // A recording has what the engine told its decoder, and an entry of `chatwire/prices` where its price is from.
+        if (!/Decoder|Prices/.test(name)) assert.equal(listed.length, declared.length, `${at}: ${error.message}`);
         if (!(error instanceof InvalidRequestError)) continue;
         assert.equal(error.details[0]?.code, "unknown_option");
         assert.equal(error.details[0]?.path.at(-1), "nonsens");
@@ -160,9 +162,11 @@ test("an_unknown_option_is_named_before_the_problem_that_comes_of_it", async () 
   }
 });
 
-test("hooks_that_are_an_object_of_a_class_may_have_members_of_their_own", async () => {
+test("hooks_may_have_members_of_their_own_that_are_no_functions_and_of_a_class_any", async () => {
+  await answering({ hooks: { lines: [], onOutcome() {} } as Hooks }).chat.completions.create(hello);
   class Log implements Hooks {
     lines: string[] = [];
+    own = () => {};
     onOutcome(): void {
       this.lines.push("done");
     }
