@@ -10,11 +10,16 @@ const WRITE = 16_384;
 export const event = (content: string, finish: string | null = null) =>
   `data: {"id":"chatcmpl-0dk30OwQf1SpCvExCZFSRdvTbfWMD","object":"chat.completion.chunk","created":1795267968,"model":"electron","choices":[{"index":0,"delta":{"content":"${content}"},"finish_reason":${finish}}],"usage":null}\n\n`;
 
-/** An answer of so many events and the end, as Electron writes them. */
+/** The end of an answer of so many events, as Electron writes it. */
+function ending(events: number): string {
+  const usage = `data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"electron","choices":[],"usage":{"prompt_tokens":9,"completion_tokens":${events},"total_tokens":${events + 9}}}\n\n`;
+  return `${event("", '"stop"')}${usage}data: [DONE]\n\n`;
+}
+
+/** An answer of so many events and the end. */
 function answer(events: number): Buffer {
   const words = Array.from({ length: events }, (_, at) => event(` word${at % 97}`));
-  const usage = `data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"electron","choices":[],"usage":{"prompt_tokens":9,"completion_tokens":${events},"total_tokens":${events + 9}}}\n\n`;
-  return Buffer.from(`${words.join("")}${event("", '"stop"')}${usage}data: [DONE]\n\n`);
+  return Buffer.from(words.join("") + ending(events));
 }
 
 const ANSWERS: Record<string, Buffer> = { long: answer(EVENTS), short: answer(FEW) };
@@ -41,7 +46,7 @@ export async function startProvider(): Promise<{ url: string; close(): void }> {
       response.write(event(`word ${sent}`));
       await arrived;
     }
-    response.end();
+    response.end(bytes ? undefined : ending(PACED));
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
