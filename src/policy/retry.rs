@@ -63,16 +63,11 @@ impl Hints {
             Some("false") => Some(false),
             _ => None,
         };
-        // `x-ratelimit-retry-after` and the like are other names of it.
-        let named = |name: &str| {
-            let found = headers.iter().find(|(own, _)| own.to_ascii_lowercase().ends_with(name));
-            found.map(|(_, value)| value.as_str())
-        };
-        let exact = named("retry-after-ms").and_then(waits::decimal);
+        let exact = header(headers, "retry-after-ms").and_then(waits::decimal);
         let wait = exact.or_else(|| {
             /// 2017: a number below is no time since 1970 that a server of today names.
             const FIRST_TIME: f64 = 1.5e9;
-            let after = named("retry-after")?;
+            let after = header(headers, "retry-after")?;
             let seconds = waits::decimal(after).filter(|seconds| *seconds < FIRST_TIME);
             seconds
                 .map(|seconds| seconds * 1e3)
