@@ -39,6 +39,8 @@ test("whichever_call_of_the_host_fails_each_consumer_settles_by_name", async (t)
   };
   const jobs: (() => Promise<void>)[] = [];
   for (const [consumer, { ways }] of Object.entries(consumers)) {
+    // There the caller makes the host's calls, not the package.
+    if (consumer === "a body through EventStreamDecoderStream") continue;
     for (const end of answers) {
       for (const how of ["throws", "rejects"] as const) {
         for (const way of ["whole", "break", "signal"] as const) {
