@@ -205,8 +205,13 @@ function answered(response: Response): ActionResult {
   };
 }
 
+/** All headers, from a host that can list them. */
 function listed({ headers }: Response): [string, string][] {
-  return typeof headers.entries === "function" ? [...headers.entries()] : [];
+  try {
+    return [...headers.entries()];
+  } catch {
+    return [];
+  }
 }
 
 function headersOf(pairs: SentHeaders): Headers {
