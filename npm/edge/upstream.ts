@@ -373,8 +373,7 @@ function waits({ headers, retryAt }: APIError): Record<string, string> {
   else if (DATE.test(after) && Date.parse(after) - Date.now() <= LONGEST_WAIT) waits["retry-after"] = after;
   const inMs = headers?.get("retry-after-ms") ?? "";
   if (SECONDS.test(inMs)) waits["retry-after-ms"] = String(Math.min(Number(inMs), LONGEST_WAIT));
-  if (retryAt !== undefined && !waits["retry-after"]) {
-    waits["retry-after"] = String(Math.max(1, Math.ceil((retryAt - Date.now()) / 1000)));
-  }
+  const seconds = Math.ceil(((retryAt ?? Number.POSITIVE_INFINITY) - Date.now()) / 1000);
+  if (!waits["retry-after"] && seconds < LONGEST_WAIT / 1000) waits["retry-after"] = String(Math.max(1, seconds));
   return waits;
 }

@@ -77,6 +77,16 @@ describe("blocks", () => {
     }
   });
 
+  it("have links that are defined at the end, whichever update saw the definition first", () => {
+    const text = "See [the guide][g].\n\nMore.\n\n[g]: https://example.org/guide";
+    for (const updates of [[], [text], [text.slice(0, -6), text], [text.slice(0, 30), text], [`${text}\n`]]) {
+      const blocks = new Blocks();
+      for (const update of updates) blocks.update(update, true);
+      const [first] = blocks.update(updates.at(-1)?.endsWith("\n") ? `${text}\n` : text, false);
+      assert.ok(JSON.stringify(first?.token).includes('"href":"https://example.org/guide"'), JSON.stringify(updates));
+    }
+  });
+
   it("are parsed once: what the parser reads of a long answer grows with its length alone", (context) => {
     let read = 0;
     const { lex } = Lexer.prototype;

@@ -1,5 +1,6 @@
 //! One choice of a completion, put together from its deltas.
 
+mod beside;
 mod marked;
 mod repeated;
 mod written;
@@ -374,62 +375,6 @@ impl Choice {
                     speech.restart();
                 }
             }
-        }
-        Ok(())
-    }
-
-    fn take_reasoning(&mut self, delta: &Delta<'_>, ledger: &mut Ledger) -> Taken<bool> {
-        let mut taken: Option<usize> = None;
-        for (field, value) in delta.reasoning.iter().enumerate() {
-            let Some(value) = value.some() else { continue };
-            self.expect_no_tags(ledger)?;
-            let empty = matches!(value, Field::Str(text) if text.is_empty());
-            if empty {
-                self.empty_field.get_or_insert(field);
-            }
-            if !empty && self.source.is_none() {
-                self.source = Some(Source::Field(field));
-            }
-            match taken {
-                Some(_) if !empty => ledger.repair(self.index, Repair::ReasoningTwice)?,
-                _ if empty => {}
-                _ => {
-                    taken = Some(field);
-                    match value {
-                        Field::Str(text) => self.add_reasoning(text, ledger)?,
-                        Field::Other(raw) => drop(self.take_reasoning_parts(raw, ledger)?),
-                        _ => {}
-                    }
-                }
-            }
-        }
-        // Some send it in these alone.
-        let details = delta.extras.iter().find(|(name, _)| *name == b"reasoning_details");
-        match details {
-            Some((_, raw)) if taken.is_none() && matches!(self.source, None | Some(Source::Parts)) => {
-                self.take_reasoning_parts(raw, ledger)
-            }
-            _ => Ok(taken.is_some()),
-        }
-    }
-
-    /// Takes reasoning that is a list of parts, or a part; true when one has text.
-    fn take_reasoning_parts(&mut self, raw: &[u8], ledger: &mut Ledger) -> Taken<bool> {
-        let mut has_text = false;
-        scan::parts(raw, &mut |part| {
-            let (Part::Text(text) | Part::Reasoning(text)) = part;
-            has_text |= !text.is_empty();
-            self.expect_no_tags(ledger)?;
-            self.add_reasoning(text, ledger)
-        })?;
-        Ok(has_text)
-    }
-
-    /// Reasoning comes beside the content, so the content has no tags. Text that is held back for a tag comes before the reasoning.
-    fn expect_no_tags(&mut self, ledger: &mut Ledger) -> Taken {
-        if self.tags.seen_field() {
-            self.flush(ledger)?;
-            self.inbox.move_half_to(&mut self.content);
         }
         Ok(())
     }

@@ -506,7 +506,11 @@ impl Splitter {
                 }
                 match words::full_stop(word, before.trim_ascii(), is_item, self.has_ordinals) {
                     Meaning::Part => return None,
-                    Meaning::End | Meaning::Unclear if is_next_on_line(lead, self.item, word) => {
+                    // The full stop of a number that is unclear is that of a day: "am 2. Mai".
+                    meaning
+                        if (meaning == Meaning::End || meaning == Meaning::Unclear && item_letter(word).is_some())
+                            && is_next_on_line(lead, self.item, word) =>
+                    {
                         open.item = Some(lead.trim_end().len());
                         return None;
                     }

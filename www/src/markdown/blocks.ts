@@ -50,10 +50,9 @@ export class Blocks {
     const clean = text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text;
     if (!clean.startsWith(this.#text)) this.#reset();
     this.#text = clean;
-    const before = this.#linkCount;
     const open = this.#parse(clean.slice(this.#closedLength), isLive);
     // A link that is defined at the end can be used in any block above it.
-    if (!isLive && this.#linkCount > before && this.#closed.length > 0) {
+    if (!isLive && this.#closed.some(({ links }) => links !== this.#linkCount)) {
       const links = this.#links;
       this.#reset();
       this.#links = links;
