@@ -12,8 +12,8 @@ export interface Block {
   /** Its token; nothing where it is plain text. */
   token?: Token;
   raw: string;
-  /** How many links were defined when it was parsed: a reference to one of them is a link only then. */
-  links?: number;
+  /** The links that were defined when it was parsed, as JSON: a reference to one of them is a link only then. */
+  links?: string;
   /** It is a piece of a long paragraph, which the next block goes on with. */
   goesOn?: true;
 }
@@ -40,7 +40,10 @@ export class Blocks {
   /** They do not change any more. */
   #closed: Block[] = [];
   #closedLength = 0;
+  /** The links that are defined by what was parsed last. */
   #links: Lexer["tokens"]["links"] = {};
+  /** Those of them that do not change any more: the address of one at the end may go on. */
+  #closedLinks: Lexer["tokens"]["links"] = {};
 
   /**
    * The blocks of `text`, which is all of it and not what was added.
@@ -52,12 +55,13 @@ export class Blocks {
     this.#text = clean;
     const open = this.#parse(clean.slice(this.#closedLength), isLive);
     // A link that is defined at the end can be used in any block above it.
-    if (!isLive && this.#closed.some(({ links }) => links !== this.#linkCount)) {
+    if (!isLive && this.#closed.some(({ links }) => links !== this.#linkText)) {
       const links = this.#links;
       this.#reset();
       this.#links = links;
       return this.update(text, false);
     }
+    if (isLive) this.#links = { ...this.#closedLinks };
     return [...this.#closed, ...open];
   }
 
@@ -66,14 +70,15 @@ export class Blocks {
     this.#closedLength = 0;
     this.#text = "";
     this.#links = {};
+    this.#closedLinks = {};
   }
 
-  get #linkCount(): number {
-    return Object.keys(this.#links).length;
+  get #linkText(): string {
+    return JSON.stringify(this.#links);
   }
 
   #close(block: Block): void {
-    this.#closed.push({ ...block, links: this.#linkCount });
+    this.#closed.push({ ...block, links: this.#linkText });
   }
 
   /** The beginning of a text as a piece of the long paragraph that it begins with, if it does. */
@@ -108,6 +113,8 @@ export class Blocks {
     for (const token of closing) {
       this.#closedLength += token.raw.length;
       if (isShown(token)) this.#close({ token, raw: token.raw });
+      const link = token.type === "def" && this.#links[token.tag];
+      if (link) this.#closedLinks[token.tag] = link;
     }
     const open = tokens.slice(closing.length);
     if (isLive && last >= 0) {
@@ -121,8 +128,10 @@ export class Blocks {
   /** The blocks of a text of which a part is too long to be parsed. */
   #around(text: string, isLive: boolean): Block[] {
     const [start, end] = longBlock(text) ?? [0, text.length];
-    if (start > 0) for (const block of blocksOf(this.#lex(text.slice(0, start)) ?? [])) this.#close(block);
-    else if (end < text.length) this.#close({ raw: text.slice(0, end) });
+    if (start > 0) {
+      for (const block of blocksOf(this.#lex(text.slice(0, start)) ?? [])) this.#close(block);
+      this.#closedLinks = { ...this.#links };
+    } else if (end < text.length) this.#close({ raw: text.slice(0, end) });
     else return text ? [{ raw: text }] : [];
     this.#closedLength += start || end;
     return this.#parse(text.slice(start || end), isLive);
