@@ -1,8 +1,10 @@
 //! The kind of a body, told by its first byte or its first line, and the values of a body that is a JSON document.
 
 use super::ending::{Ending, Taken};
+use super::event;
+use super::repairs::Repair;
 use super::scan::{Choice, Chunk};
-use crate::json::{self, Reader};
+use crate::json::Reader;
 use crate::server_error::html_title;
 use crate::text::{cut, joined, lossy};
 
@@ -78,12 +80,10 @@ pub(super) fn is_completion(document: &[u8]) -> bool {
     false
 }
 
-/// The same document with `null` for each number that is none; `None` where it is JSON as it is, or other things are wrong too.
-pub(super) fn with_finite_numbers(document: &[u8]) -> Option<Vec<u8>> {
+/// The same document as JSON, by [`event::respelled`]; `None` where it is JSON as it is, or other things are wrong too.
+pub(super) fn respelled(document: &[u8]) -> Option<(Vec<u8>, Repair)> {
     let is_malformed = |value| matches!(value, Value::Malformed { .. });
-    values(document)
-        .any(is_malformed)
-        .then(|| json::with_finite_numbers(document))?
+    values(document).any(is_malformed).then(|| event::respelled(document))?
 }
 
 /// Adds bytes to a document.

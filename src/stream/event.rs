@@ -2,6 +2,7 @@
 
 use super::repairs::Repair;
 use super::scan::Chunk;
+use super::tool_calls::mended;
 use crate::json::{Kind, Malformed, Reader, Writer, is_json, match_bytes, with_finite_numbers, with_plain_names};
 use crate::sse;
 use crate::text::lossy;
@@ -64,13 +65,13 @@ pub(super) fn read<'a>(event_type: &str, data: &'a [u8], max_choices: usize) -> 
 pub(super) fn object(data: &[u8], max_choices: usize) -> Event<'_> {
     let mut reader = Reader::new(data);
     let Ok(chunk) = Chunk::read(&mut reader, max_choices) else {
-        if let Some(finite) = with_finite_numbers(data) {
-            return Event::of(Some(Repair::NotFinite), Says::Respelled(finite));
-        }
         // Perhaps only this one of several is damaged: the blank lines between events may be missing.
-        return match data.windows(2).any(|pair| pair == b"\n{") {
-            true => Event::of(None, Says::Lines(data)),
-            false => Event::useless(Repair::Malformed),
+        return match respelled(data) {
+            Some((plain, repair)) if repair == Repair::NotFinite || !has_lines(data) => {
+                Event::of(Some(repair), Says::Respelled(plain))
+            }
+            _ if has_lines(data) => Event::of(None, Says::Lines(data)),
+            _ => Event::useless(Repair::Malformed),
         };
     };
     if reader.finish().is_err() {
@@ -85,6 +86,20 @@ pub(super) fn object(data: &[u8], max_choices: usize) -> Event<'_> {
         return Event::of(None, Says::Respelled(plain));
     }
     Event::of(None, Says::Chunk(data, chunk))
+}
+
+fn has_lines(data: &[u8]) -> bool {
+    data.windows(2).any(|pair| pair == b"\n{")
+}
+
+/// Text that would be JSON but for `NaN` and its like, or for what its strings should escape, as JSON.
+#[cold]
+pub(super) fn respelled(data: &[u8]) -> Option<(Vec<u8>, Repair)> {
+    let finite = with_finite_numbers(data).map(|finite| (finite, Repair::NotFinite));
+    finite.or_else(|| {
+        let plain = mended(&lossy(data))?.into_bytes();
+        is_json(&plain).then_some((plain, Repair::Malformed))
+    })
 }
 
 /// Reads anything but a chunk: `[DONE]`, errors by event type, keep-alives sent as data, malformed data. Not inlined: nearly every

@@ -125,9 +125,9 @@ impl Source {
                         return refusal;
                     }
                 }
-                if let Some(finite) = body::with_finite_numbers(document) {
-                    *document = finite;
-                    if let Err(refusal) = intake.ledger.repair(0, Repair::NotFinite) {
+                if let Some((plain, repair)) = body::respelled(document) {
+                    *document = plain;
+                    if let Err(refusal) = intake.ledger.repair(0, repair) {
                         return refusal;
                     }
                 }

@@ -427,7 +427,7 @@ fn better(text: &str) -> Option<String> {
 }
 
 /// The first value of a text, with its strings put right; `None` where it is not whole.
-fn mended(text: &str) -> Option<String> {
+pub(crate) fn mended(text: &str) -> Option<String> {
     let mut arguments = Arguments::default();
     arguments.append(text, &mut Taken::default());
     arguments.shape.is_closed().then_some(arguments.text)

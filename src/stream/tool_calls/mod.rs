@@ -15,6 +15,7 @@ use super::repairs::Repair;
 use super::scan::Field;
 use crate::json::{Reader, Str, Writer};
 use crate::usage::Estimate;
+pub(super) use arguments::mended;
 use arguments::{Arguments, Taken};
 use item::{Item, items, plain_name};
 
