@@ -34,7 +34,7 @@ export interface Lane {
    * @throws {Error} the contender failed, or came to a wrong answer
    */
   run(contender: Contender, times: number): Promise<number>;
-  /** What the host was seen to do meanwhile. */
+  /** Runs `work` with the profiler of the host on, and gives the profile. */
   profiled(work: () => Promise<unknown>): Promise<Profile>;
   close(): Promise<void>;
 }

@@ -131,7 +131,7 @@ function connect(options: ClientOptions): Part {
     defaultQuery: texts(given.defaultQuery),
     // Those of a model are told with the calls that ask for it.
     prices: isByModel(given.prices) ? undefined : given.prices,
-    // What hooks count or collect is their owner's.
+    // The engine judges the names of functions alone: an object of hooks may keep counts and lists of its own.
     hooks: names(given.hooks).filter((name) => typeof given.hooks?.[name as keyof Hooks] === "function"),
     fallback: names(given.fallback),
   };

@@ -253,7 +253,7 @@ interface Text {
   repairs: JSONRepair[];
 }
 
-/** What is read here of a message that the engine has put together. */
+/** The members of an outcome's message that a JSON answer is looked for in. */
 interface Put {
   content?: string | null | undefined;
   reasoning?: string | null | undefined;

@@ -52,7 +52,6 @@ impl<'a> Options<'a> {
         self.refuse("invalid_option", name, message);
     }
 
-    #[inline(never)]
     fn refuse(&self, code: &'static str, name: &str, message: &str) {
         let [outer, inner] = self.place;
         let path = [outer, inner, name];

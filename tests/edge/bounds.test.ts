@@ -1,4 +1,4 @@
-/** What the gateway keeps between requests, each grown by a hostile caller or provider: docs/reliability.md lists all that is kept. */
+/** Each thing that the gateway keeps between requests, grown by a hostile caller or provider: docs/reliability.md lists all that is kept. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AnswerCache } from "../../npm/edge/answer-cache.ts";

@@ -1,5 +1,5 @@
 /**
- * What the client keeps outside its engine, each grown by a hostile server: docs/reliability.md lists all that is kept, with its bound.
+ * Each thing that the client keeps outside its engine, grown by a hostile server: docs/reliability.md lists all that is kept, with its bound.
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

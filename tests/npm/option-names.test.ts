@@ -111,7 +111,7 @@ for (const [name, where] of Object.entries(places)) {
     const declared = (await typesOf()).get(name) ?? [];
     assert.ok(declared.length > 0, "the report has the type");
     for (const [at, place] of where.entries()) {
-      // What hooks count or collect is their owner's.
+      // An object of hooks may keep counts and lists of its own, so only a function of an unknown name is refused.
       for (const value of name === "Hooks" ? [() => {}] : [1, "a", {}, () => {}]) {
         const error = await attempt(place, { nonsens: value });
         assert.ok(error instanceof ChatwireError, `${at}: ${error}`);

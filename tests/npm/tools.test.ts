@@ -1122,7 +1122,7 @@ test("a_server_that_refuses_json_schema_is_told_the_schema_in_the_messages", asy
     await assert.rejects(asked(status, body, { schemaInMessages: false }), APIError);
     assert.equal(bodies.length, 1);
   }
-  // What is wrong with the schema, or with something else, is told.
+  // An error about the schema itself, or about another parameter, is not asked again.
   for (const message of ["Invalid schema for response_format 'n'", "messages is missing"]) {
     await assert.rejects(asked(400, { error: { message } }), APIError);
     assert.equal(bodies.length, 1, message);

@@ -54,7 +54,7 @@ test("what_doctor_tells_people_to_write_is_among_these_lines", () => {
   for (const line of lines) assert.ok(named(line), line);
 });
 
-/** What hosts say, and where the file was looked for: one of each kind of remedy. */
+/** Words of hosts that cannot load the engine, and the place where the file was looked for: one pair for each kind of remedy. */
 const troubles: [words: string, source?: string][] = [
   ["WebAssembly is not defined"],
   ["violates the Content Security Policy: 'unsafe-eval'"],

@@ -12,6 +12,7 @@ import {
   demo,
   done,
   holds,
+  kept,
   lastAnswer,
   message,
   reads,
@@ -32,23 +33,6 @@ async function leave(guest: Visit): Promise<void> {
   await guest.close();
   assertClean(guest);
 }
-
-/** The conversations in the browser's database, as JSON. */
-const kept = (page: Page): Promise<string> =>
-  page.evaluate(
-    () =>
-      new Promise<string>((resolve, reject) => {
-        const opening = indexedDB.open("chatwire");
-        opening.onerror = () => reject(opening.error);
-        opening.onsuccess = () => {
-          const reading = opening.result.transaction("conversations").objectStore("conversations").getAll();
-          reading.onsuccess = () => {
-            opening.result.close();
-            resolve(JSON.stringify(reading.result));
-          };
-        };
-      }),
-  );
 
 /** Waits until the database has answers with these texts. */
 const isKept = (page: Page, ...texts: readonly string[]) =>

@@ -15,6 +15,7 @@ import {
   done,
   facts,
   holds,
+  kept,
   lastAnswer,
   message,
   read,
@@ -282,21 +283,7 @@ describe("what is kept", { timeout: 600_000 }, () => {
   /** Waits until the browser's database has an answer with this word, and how it ended. */
   const isKept = (word: string) =>
     holds(async () => {
-      const kept = await page.evaluate(
-        () =>
-          new Promise<string>((resolve, reject) => {
-            const opening = indexedDB.open("chatwire");
-            opening.onerror = () => reject(opening.error);
-            opening.onsuccess = () => {
-              const reading = opening.result.transaction("conversations").objectStore("conversations").getAll();
-              reading.onsuccess = () => {
-                opening.result.close();
-                resolve(JSON.stringify(reading.result));
-              };
-            };
-          }),
-      );
-      assert.match(kept, new RegExp(`"text":"[^"]*${word}[^"]*".*"status":"complete"`));
+      assert.match(await kept(page), new RegExp(`"text":"[^"]*${word}[^"]*".*"status":"complete"`));
     });
 
   it("goes on after a reload", async () => {

@@ -49,7 +49,7 @@ pub(super) struct ToolCall {
     started: bool,
     /// `tool_call.done` is out.
     done: bool,
-    /// It was out, and more has come.
+    /// More of the call came after its `tool_call.done`, which is therefore given once more at the end.
     has_gone_on: bool,
     /// The arguments are a whole JSON value.
     complete: bool,

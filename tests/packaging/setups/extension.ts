@@ -87,7 +87,7 @@ async function withExtension<T>(
   }
 }
 
-/** What the service worker's program said. */
+/** The answer, or the error, that the program in the extension's service worker came to. */
 const saidByWorker = async (context: BrowserContext): Promise<string> => {
   const [background] = context.serviceWorkers();
   return (await background?.evaluate(() => (globalThis as unknown as { said: Promise<string> }).said)) ?? "no worker";

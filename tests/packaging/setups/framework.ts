@@ -1,4 +1,4 @@
-/** What the projects of frameworks have in common: a module that answers, and servers that go on from one try to the next. */
+/** The parts that projects of every framework share: a module that answers, and servers that go on from one try to the next. */
 import { type Project, program } from "../setup.ts";
 
 /** The module that streams. */

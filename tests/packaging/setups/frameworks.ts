@@ -210,7 +210,7 @@ const reactRouter: Setup = {
   },
 };
 
-/** What the error of a file that is missing tells people to write. */
+/** The entry of `assets` in `angular.json` that the error of a missing file tells people to write. */
 const FILE = { glob: "chatwire.wasm", input: "node_modules/chatwire/dist/wasm", output: "wasm" };
 
 const angularDev = (port: string): [string, ...string[]] => ["ng", "serve", "--port", port, "--host", "127.0.0.1"];

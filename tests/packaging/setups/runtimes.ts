@@ -51,7 +51,7 @@ async function answer() {
 export default { fetch: () => answer().then((text) => new Response(text), (error) => new Response(String(error))) };
 `;
 
-/** What the error of a host that compiles no bytes tells people to write. */
+/** The worker's program as the error of a host that compiles no bytes tells people to write it. */
 const toldWorker = `
 import { init } from "chatwire/slim";
 import module from "chatwire/chatwire.wasm";
