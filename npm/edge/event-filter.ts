@@ -2,24 +2,17 @@
  * The events of a provider's stream on their way to the caller: whole ones only, without the usage that was not asked for,
  * and with errors that callers may read.
  *
- * Events are told apart by blank lines, as WHATWG HTML §9.2.6 says, and otherwise passed as they were sent. Nearly all of
- * them hold nothing of interest, which one search over the read finds; only the others are parsed.
- *
- * This file looks for blank lines itself, where the rest of the package asks `EventStreamDecoder`: every read of every stream passes
- * here, most with one event, and a call into the engine took four times as long as the search does. `tests/edge/event-filter.test.ts`
- * holds that both find the same lines.
+ * Nearly all of them hold nothing of interest, which one search over the text of a read finds, and pass as they were sent; only the
+ * others are parsed.
  */
 import { joined } from "./bytes.ts";
 import { parseExactly } from "./exact-json.ts";
+import { piecesIn, WholeEvents } from "./whole-events.ts";
 import { publicText, publicValue, WORDS, wordsIn } from "./words.ts";
 
 const LF = 10;
 const CR = 13;
 const NOTHING = new Uint8Array(0);
-/** An event that is longer than this is no part of a chat. */
-export const MAX_EVENT_BYTES = 16 * 1024 * 1024;
-/** Bytes of the read before in which a blank line can have begun. */
-const SEAM_BYTES = 3;
 
 /** Signs of a chunk that is more than a piece of the answer. Inside a JSON string their quotes would be escaped. */
 const OF_INTEREST =
@@ -37,7 +30,9 @@ function hasChunksOnly(text: string): boolean {
   for (let at = 0; at < text.length; ) {
     const line = text.indexOf("\n", at);
     const end = line < 0 ? text.length : line;
-    if (end > at && !(text.startsWith("data:", at) && hasChoices(text, at, end))) return false;
+    // A line of a blank line's CR LF has the CR alone.
+    const isBlank = end === at || (end === at + 1 && text[at] === "\r");
+    if (!isBlank && !(text.startsWith("data:", at) && hasChoices(text, at, end))) return false;
     at = end + 1;
   }
   return true;
@@ -72,9 +67,7 @@ export class EventFilter {
   readonly #secrets: readonly string[];
   readonly #change: EventFilterOptions["change"];
   readonly #isPassedThrough: boolean;
-  /** Pieces of an event that has not ended. */
-  #held: Uint8Array[] = [];
-  #heldBytes = 0;
+  readonly #wholeEvents = new WholeEvents();
   /** The last event was taken out. */
   #isTakenOut = false;
   /** The last byte of what was looked at. */
@@ -105,21 +98,12 @@ export class EventFilter {
 
   /**
    * Takes a read and gives the events that it completes.
-   * @throws {RangeError} an event is too long
+   * @throws {ProtocolError} an event is too long
    */
   push(bytes: Uint8Array): Uint8Array {
     if (this.#isDone) return this.#restOfLineEnd(bytes);
-    const seam = tailOf(this.#held, SEAM_BYTES);
-    const end = endOfEvents(seam.length > 0 ? joined(seam, bytes) : bytes) - seam.length;
-    if (end <= 0) {
-      this.#hold(bytes);
-      return NOTHING;
-    }
-    const whole = joined(...this.#held, bytes.subarray(0, end));
-    this.#held = [];
-    this.#heldBytes = 0;
-    if (end < bytes.length) this.#hold(bytes.subarray(end));
-    return this.#passed(whole);
+    const whole = this.#wholeEvents.push(bytes);
+    return whole.length > 0 ? this.#passed(whole) : NOTHING;
   }
 
   /**
@@ -138,9 +122,13 @@ export class EventFilter {
 
   /** The body is over: what is left of it. */
   end(): Uint8Array {
-    const rest = joined(...this.#held);
-    this.#held = [];
+    const rest = this.#wholeEvents.end();
     return rest.length > 0 && !this.#isDone ? this.#passed(rest) : NOTHING;
+  }
+
+  /** Lets go of the engine's memory. Not needed after `end`. */
+  free(): void {
+    this.#wholeEvents.free();
   }
 
   /** The line feed that the carriage return before it has announced. */
@@ -148,12 +136,6 @@ export class EventFilter {
     if (this.#last !== CR || bytes[0] !== LF) return NOTHING;
     this.#last = LF;
     return bytes.subarray(0, 1);
-  }
-
-  #hold(bytes: Uint8Array): void {
-    this.#heldBytes += bytes.length;
-    if (this.#heldBytes > MAX_EVENT_BYTES) throw new RangeError("An event is too long.");
-    this.#held.push(bytes.slice());
   }
 
   #passed(whole: Uint8Array): Uint8Array {
@@ -164,7 +146,7 @@ export class EventFilter {
     this.#isTakenOut = false;
     if (!isHalfTakenOut && !this.#change && !this.#isOfInterest(decoder.decode(whole))) return whole;
     const passed: Uint8Array[] = isHalfTakenOut ? [] : [half];
-    for (const event of eventsOf(whole.subarray(half.length))) {
+    for (const event of piecesIn(whole.subarray(half.length))) {
       if (this.#isDone) break;
       const own = this.#event(event);
       this.#isTakenOut = own.length === 0;
@@ -277,10 +259,12 @@ export class EventFilter {
   }
 }
 
-/** The data of an event; of a text that is no event, all of it. */
+/** The data of an event; of lines that are no event, all but their comments. */
 function dataOf(text: string): string {
   const lines = [...text.matchAll(/^\ufeff?data:? ?(.*)$/gm)].map(([, line = ""]) => line.replace(/\r$/, ""));
-  return lines.length > 0 ? lines.join("\n") : /^\s*[[{]/.test(text) ? text : "";
+  if (lines.length > 0) return lines.join("\n");
+  const alone = text.replace(/^:.*$/gm, "");
+  return /^\s*[[{]/.test(alone) ? alone : "";
 }
 
 /** The object or the list that a text stands for. */
@@ -340,50 +324,4 @@ function errorAlone(value: Record<string, unknown>): Record<string, unknown> | u
   }
   const { message, type, param, code } = value.error;
   return { error: { message, type, param, code } };
-}
-
-/** The last bytes of all pieces. */
-function tailOf(pieces: readonly Uint8Array[], length: number): Uint8Array {
-  const last = pieces.at(-1);
-  if (!last || last.length >= length || pieces.length === 1) return last?.subarray(-length) ?? NOTHING;
-  return joined(...pieces.slice(-length)).slice(-length);
-}
-
-/** Where the last blank line ends; 0 where there is none. */
-function endOfEvents(bytes: Uint8Array): number {
-  if (!bytes.includes(CR)) {
-    for (let at = bytes.lastIndexOf(LF); at > 0; at = bytes.lastIndexOf(LF, at - 1)) {
-      if (bytes[at - 1] === LF) return at + 1;
-    }
-    return 0;
-  }
-  let end = 0;
-  for (const next of endsOfEvents(bytes)) end = next;
-  return end;
-}
-
-/** Where each blank line ends. */
-function* endsOfEvents(bytes: Uint8Array): Generator<number> {
-  let isBlank = false;
-  for (let at = 0; at < bytes.length; at++) {
-    const byte = bytes[at] as number;
-    if (byte !== LF && byte !== CR) {
-      isBlank = false;
-      continue;
-    }
-    if (byte === CR && bytes[at + 1] === LF) at++;
-    if (isBlank) yield at + 1;
-    isBlank = true;
-  }
-}
-
-function eventsOf(bytes: Uint8Array): Uint8Array[] {
-  const events: Uint8Array[] = [];
-  let from = 0;
-  for (const end of endsOfEvents(bytes)) {
-    events.push(bytes.subarray(from, end));
-    from = end;
-  }
-  if (from < bytes.length) events.push(bytes.subarray(from));
-  return events;
 }

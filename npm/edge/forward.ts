@@ -6,7 +6,7 @@ import { ChatDecoder, type DecoderOptions, type Outcome } from "chatwire";
 import { type Answer, FirstToken } from "./answer.ts";
 import { joined } from "./bytes.ts";
 import { type Inlet, outletOf } from "./ends.ts";
-import { EventFilter, type EventFilterOptions, MAX_EVENT_BYTES } from "./event-filter.ts";
+import { EventFilter, type EventFilterOptions } from "./event-filter.ts";
 import type { Problem } from "./problem.ts";
 import type { Asked } from "./usage-record.ts";
 import { quietly, Writes } from "./writes.ts";
@@ -17,6 +17,8 @@ export const LINGER = 1000;
 const LINGER_WITHOUT_DONE = 500;
 /** Milliseconds for which an answer is read whose caller has left. Workers get 30 seconds, in which the record must be out. */
 export const DRAIN = 25_000;
+/** A JSON answer that is longer than this is no part of a chat. */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 const NOTHING = new Uint8Array(0);
 const DONE = new TextEncoder().encode("data: [DONE]\n\n");
 
@@ -142,6 +144,7 @@ class Passing {
     const isCut = outcome?.status === "truncated" && (filter !== undefined || !isJSON(this.#whole));
     const isWhole = isEnded || (this.#reason === "closed" && !isCut);
     if (!this.#isGone && !wasOver) this.#finish(filter, isWhole);
+    filter?.free();
     return { outcome, asked: this.#asked, disconnected: this.#isGone, stalled: this.#isStalled };
   }
 
@@ -191,7 +194,7 @@ class Passing {
   /** A JSON answer is passed on when it is whole: an error may stand at its end, and the hook may change it. */
   #hold(bytes: Uint8Array): Uint8Array {
     this.#wholeBytes += bytes.length;
-    if (this.#wholeBytes > MAX_EVENT_BYTES) throw new RangeError("An answer is too long.");
+    if (this.#wholeBytes > MAX_ANSWER_BYTES) throw new RangeError("An answer is too long.");
     this.#whole.push(bytes.slice());
     return NOTHING;
   }

@@ -81,14 +81,6 @@ function trimmed(block: Uint8Array): Uint8Array {
   return block.subarray(from, to);
 }
 
-/** Numbered events put together, as the ones that they were. */
-export function eventsIn(bytes: Uint8Array): Uint8Array[] {
-  const decoder = new EventStreamDecoder();
-  const { events } = decoder.locate(bytes);
-  decoder.free();
-  return events.map(({ start, end }) => bytes.subarray(start, end));
-}
-
 /** Events in memory, the oldest of which are dropped when there are too many. */
 export class Log {
   readonly #capacity: number;

@@ -32,7 +32,7 @@ export class PassedAnswer {
 
   /**
    * Takes a read and gives the bytes that may pass.
-   * @throws {RangeError} an event is too long
+   * @throws {ProtocolError} an event is too long
    */
   push(bytes: Uint8Array): Uint8Array {
     if (this.#isStream) return this.#seen(this.#filter.push(bytes));

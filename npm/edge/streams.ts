@@ -11,13 +11,14 @@ import { inletOf } from "./ends.ts";
 import { parseExactly } from "./exact-json.ts";
 import { noSuchStream, type Order, STATE_HEADER } from "./kept.ts";
 import { type RequestLeases, withLimits } from "./limits.ts";
-import { eventsIn, Log, Numbering } from "./log.ts";
+import { Log, Numbering } from "./log.ts";
 import type { Environment, UsageRecord } from "./options.ts";
 import { Problem, safeHeaders } from "./problem.ts";
 import { configurationOf, type Exports } from "./registry.ts";
 import { entryOf, relay } from "./relay.ts";
 import { type ChatRequest, limitsOf, providerRequestOf } from "./request.ts";
 import { decoderOptions, problemOf } from "./upstream.ts";
+import { eventsIn } from "./whole-events.ts";
 
 /** The state that the platform hands to an object: the part of it that is used. */
 export interface StreamsState {

@@ -1,4 +1,4 @@
-/** The gateway's filter and the engine find the same events, wherever a stream is cut. */
+/** The gateway's filter passes whole events as the engine finds them, wherever a stream is cut, and knows an error among other lines. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EventStreamDecoder } from "chatwire";
@@ -23,13 +23,29 @@ test("the_filter_passes_what_the_engine_says_is_whole_at_every_split", () => {
         const { whole } = decoder.locate(piece);
         passed += asText(filter.push(piece));
         fed += piece.length;
-        // The filter waits for no LF either, and passes one that comes later by itself.
+        // The filter does not wait for an LF either. One that comes later passes with the event behind it.
         const isLateLineFeed = whole < fed && bytes[whole] === LF && bytes[whole - 1] === CR;
         const length = encode(passed).length;
         assert.ok(length === whole || (isLateLineFeed && length === whole + 1), `${length} of ${whole} bytes`);
       }
       decoder.free();
       assert.equal(passed + asText(filter.end()), asText(bytes));
+    }
+  }
+});
+
+test("an_error_between_comments_becomes_an_event_that_callers_can_read", () => {
+  const error = JSON.stringify({ error: { message: "Out of memory", code: 503 } });
+  for (const lineBreak of ["\n", "\r", "\r\n"]) {
+    const bytes = encode(`: waiting\n\n: waiting\n\n${error}\n\n`.replaceAll("\n", lineBreak));
+    for (let at = 0; at <= bytes.length; at++) {
+      const filter = new EventFilter();
+      const passed =
+        asText(filter.push(bytes.slice(0, at))) + asText(filter.push(bytes.slice(at))) + asText(filter.end());
+      const decoder = new EventStreamDecoder();
+      const said = decoder.feed(encode(passed)).map(({ data }) => JSON.parse(data).error.message);
+      decoder.free();
+      assert.deepEqual(said, ["Out of memory"], `${JSON.stringify(lineBreak)} at ${at}: ${passed}`);
     }
   }
 });

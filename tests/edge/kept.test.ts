@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { describe, it, test } from "node:test";
 import { gateway, type UsageRecord } from "chatwire/edge";
 import { createEmulator } from "chatwire/emulator";
-import { eventsIn, Log, Numbering } from "../../npm/edge/log.ts";
+import { Log, Numbering } from "../../npm/edge/log.ts";
+import { eventsIn } from "../../npm/edge/whole-events.ts";
 import { streamObjects } from "./objects.ts";
 import {
   asText,
