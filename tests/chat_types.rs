@@ -243,7 +243,7 @@ fn a_view_keeps_what_validation_needs_and_drops_what_lies_deeper() {
 
 #[test]
 fn hostile_depth_is_an_error_and_not_a_crash() {
-    assert!(View::from_json(&[b'['; 1_000_000]).is_err());
+    assert!(View::from_json(&[b'['; if cfg!(miri) { 1_000 } else { 1_000_000 }]).is_err());
     let deep = ["{\"a\":".repeat(100), "1".to_owned(), "}".repeat(100)]
         .concat()
         .into_bytes();

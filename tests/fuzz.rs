@@ -53,6 +53,11 @@ fn what_the_fuzzer_found_stays_mended() {
             .collect();
         files.sort();
         assert!(!files.is_empty(), "{name} has a corpus");
+        // Under Miri, which is a thousand times slower, the two smallest of each target.
+        if cfg!(miri) {
+            files.sort_by_key(|file| file.metadata().map_or(u64::MAX, |about| about.len()));
+            files.truncate(2);
+        }
         for file in files {
             let bytes = std::fs::read(&file).expect("a file");
             let told = |bytes: &[u8], how: &str| {
@@ -64,7 +69,7 @@ fn what_the_fuzzer_found_stays_mended() {
                 );
             };
             told(&bytes, "as it is");
-            for _ in 0..10 {
+            for _ in 0..if cfg!(miri) { 1 } else { 10 } {
                 told(&harmed(&bytes, &mut random), &format!("harmed by seed {seed}"));
             }
         }

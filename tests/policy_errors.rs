@@ -156,7 +156,7 @@ fn the_raw_error_is_json_or_nothing() {
 
 #[test]
 fn long_bodies_are_bounded() {
-    let text = read(500, &"ü".repeat(1_000_000)).to_string();
+    let text = read(500, &"ü".repeat(if cfg!(miri) { 40_000 } else { 1_000_000 })).to_string();
     assert!(text.len() < 2_100 && text.ends_with('…'), "{} bytes", text.len());
     let body = format!(
         r#"{{"error":{{"message":"early","padding":"{}","message2":"late"}}}}"#,

@@ -280,6 +280,7 @@ fn milliseconds_for(bytes: usize, unit: &str) -> u128 {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "measures time")]
 fn ten_megabytes_without_a_full_stop_take_linear_time() {
     milliseconds_for(10_000_000, "a");
     for unit in [
@@ -328,7 +329,7 @@ fn any_options() -> impl Strategy<Value = SentenceOptions> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 2 } else { 1000 }, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn sentences_are_the_text_at_any_split(text in any_text(), options in any_options(), splits in prop::collection::vec(1..9usize, 1..40), pauses in any::<u64>()) {

@@ -337,6 +337,7 @@ fn after_an_overflow_nothing_more_is_taken() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "measures time")]
 fn one_large_event_byte_by_byte_takes_linear_time() {
     let time = |size: usize| {
         let mut decoder = Decoder::with_limit(size + 64);

@@ -200,7 +200,7 @@ fn what_the_host_says_of_a_lost_connection_is_in_the_error() {
     assert!(message.contains("socket hang up"), "{message}");
     // However long it is, and wherever a character lies.
     let mut decoder = Decoder::new(Options::default());
-    decoder.lose(&"日".repeat(100_000), 1.0);
+    decoder.lose(&"日".repeat(if cfg!(miri) { 5_000 } else { 100_000 }), 1.0);
     assert!(outcome(&decoder)["error"]["message"].as_str().unwrap().len() < 4096);
 }
 
@@ -626,7 +626,9 @@ fn each_limit_passes_at_its_edge_and_ends_in_its_error_past_it() {
 
 #[test]
 fn nothing_a_server_sends_for_ever_is_kept_without_bound() {
-    let numbered = |chunk: &dyn Fn(usize) -> Value| (0..4_000).map(|at| event(&chunk(at))).collect::<String>();
+    // Under Miri, which is a thousand times slower, fewer.
+    let most = if cfg!(miri) { 100 } else { 4_000 };
+    let numbered = |chunk: &dyn Fn(usize) -> Value| (0..most).map(|at| event(&chunk(at))).collect::<String>();
     let of_choice = |choice: Value| json!({"choices": [choice]});
     let streams = [
         numbered(&|at| json!({"choices": [], format!("key{at}"): "v".repeat(500)})),
@@ -647,7 +649,11 @@ fn nothing_a_server_sends_for_ever_is_kept_without_bound() {
         }),
     ];
     for stream in streams {
-        let outcome = decode(limited(|limits| limits.max_stream_bytes = 20_000), &stream, End::Closed);
+        let outcome = decode(
+            limited(|limits| limits.max_stream_bytes = 5 * most),
+            &stream,
+            End::Closed,
+        );
         let start = &stream[..100];
         assert_eq!(outcome["error"]["code"], "limit.stream_bytes", "{start}");
     }
@@ -688,6 +694,7 @@ fn without_accumulation_text_is_only_handed_out() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "measures time")]
 fn a_name_on_every_piece_of_long_arguments_takes_linear_time() {
     let time = |pieces: usize| {
         let piece = |arguments: &str| {

@@ -308,6 +308,7 @@ fn sum(stream: &str) -> Sum {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "reads long recordings")]
 fn recorded_streams_of_real_servers_add_up() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/wire/recorded");
     let Ok(files) = fs::read_dir(&folder) else {

@@ -694,7 +694,7 @@ mod same_for_all {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 250, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 2 } else { 250 }, failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
         fn a_stream_says_the_same_however_it_is_read(

@@ -36,6 +36,7 @@ import { isPriced } from "./prices.ts";
 import { type Upstream, upstreamOf } from "./upstream.ts";
 
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
+const MAX_KEYS = 10_000;
 /** Shorter secrets can be guessed from one token. */
 const SECRET_LENGTH = 32;
 
@@ -84,6 +85,8 @@ export interface Configuration {
   token: PageTokens | undefined;
   /** Where the keys of callers are kept. */
   keys: DurableNamespace | undefined;
+  /** The most of them that may open at a time. */
+  maxKeys: number;
 }
 
 const REQUEST_LIMITS = { maxTokens: isWhole, tools: isBoolean, choices: isWhole };
@@ -158,6 +161,7 @@ const OPTIONS: Readonly<Record<keyof GatewayOptions, Check>> = {
   maxBodyBytes: isWhole,
   token: objectOf(TOKEN),
   keys: isAnything,
+  maxKeys: isWhole,
 };
 
 /** @throws {ChatwireError} the options make no sense; the message says which, and holds no secret */
@@ -211,6 +215,7 @@ export function configure(options: GatewayOptions): Configuration {
     maxBodyBytes,
     token,
     keys: options.keys,
+    maxKeys: options.maxKeys ?? MAX_KEYS,
   };
 }
 

@@ -8,9 +8,9 @@ import { admit, authorized, checkHost, checkOrigin, preflight } from "./admissio
 import type { CachedAnswer } from "./answer-cache.ts";
 import { type Configuration, configure, hasBudget } from "./configuration.ts";
 import { openKept, readKept, STREAM_HEADER, stopKept } from "./kept.ts";
-import { createKey, limitKey, listKeys, revokeKey } from "./key-management.ts";
+import { createKey, type KeyRing, limitKey, listKeys, revokeKey } from "./key-management.ts";
 import { type LimiterClient, withLimits } from "./limits.ts";
-import type { DurableNamespace, Environment, GatewayOptions, Grant, HookRequest, UsageRecord } from "./options.ts";
+import type { Environment, GatewayOptions, Grant, HookRequest, UsageRecord } from "./options.ts";
 import { issuePageToken, revokePageTokens, type TokenRequest } from "./page-token.ts";
 import { PASSED, passThrough } from "./pass-through.ts";
 import { ofOwner } from "./patience.ts";
@@ -148,10 +148,10 @@ function routes(): Hono<Env> {
   app.get("/v1/models/:id{.+}", oneModel);
   app.post("/v1/token", giveToken);
   app.post("/v1/token/revoke", revokeTokens);
-  app.get("/v1/keys", (c) => manageKeys(c, (keys) => listKeys(keys, new URL(c.req.url).searchParams)));
-  app.post("/v1/keys", (c) => manageKeys(c, async (keys) => createKey(keys, await bodyOf(c))));
-  app.patch("/v1/keys/:id", (c) => manageKeys(c, async (keys, id) => limitKey(keys, id, await bodyOf(c))));
-  app.delete("/v1/keys/:id", (c) => manageKeys(c, revokeKey));
+  app.get("/v1/keys", (c) => manageKeys(c, ({ keys }) => listKeys(keys, new URL(c.req.url).searchParams)));
+  app.post("/v1/keys", (c) => manageKeys(c, async (ring) => createKey(ring, await bodyOf(c))));
+  app.patch("/v1/keys/:id", (c) => manageKeys(c, async (ring, id) => limitKey(ring, id, await bodyOf(c))));
+  app.delete("/v1/keys/:id", (c) => manageKeys(c, ({ keys }, id) => revokeKey(keys, id)));
   app.get("/v1/usage", (c) => reportUsage(c, usageReport));
   app.get("/v1/limits", (c) => reportUsage(c, limitsReport));
   for (const path of ADMIN_PATHS) {
@@ -264,17 +264,14 @@ async function revokeTokens(c: Context<Env>): Promise<Response> {
 }
 
 /** Runs a change of keys for a caller who may make it. */
-async function manageKeys(
-  c: Context<Env>,
-  run: (keys: DurableNamespace, id: string) => Promise<object>,
-): Promise<Response> {
+async function manageKeys(c: Context<Env>, run: (ring: KeyRing, id: string) => Promise<object>): Promise<Response> {
   const { configuration, env } = c.env;
-  if (!configuration.keys)
-    throw new Problem(404, "not_found", "This gateway manages no keys. Its option `keys` allows that.");
+  const { keys, maxKeys } = configuration;
+  if (!keys) throw new Problem(404, "not_found", "This gateway manages no keys. Its option `keys` allows that.");
   const { managesKeys } = await authorized(configuration, c.req.raw, env);
   if (!managesKeys)
     throw new Problem(403, "not_allowed", "This token may not manage keys. Use one whose grant has `managesKeys`.");
-  return Response.json(await run(configuration.keys, c.req.param("id") ?? ""), { headers: safeHeaders() });
+  return Response.json(await run({ keys, maxKeys }, c.req.param("id") ?? ""), { headers: safeHeaders() });
 }
 
 /** A small JSON body; `{}` where there is none. */

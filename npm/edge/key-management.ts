@@ -2,7 +2,7 @@
  * `/v1/keys`: the keys of callers, for whose grants `managesKeys` is set; and the lookup of a key that a caller sends.
  */
 import { isGrant, problemIn } from "./checks.ts";
-import type { CallerKey, GoodKey, KeysMessage } from "./keys.ts";
+import type { CallerKey, Full, GoodKey, KeysMessage } from "./keys.ts";
 import type { DurableNamespace, Grant } from "./options.ts";
 import { Problem } from "./problem.ts";
 
@@ -46,8 +46,14 @@ export function grantOf({ grant, expiresAt }: GoodKey): Grant {
   return { ...grant, ...(expiresAt !== null && { expiresAt }) };
 }
 
+/** Who keeps the keys, and how many of them may open at a time. */
+export interface KeyRing {
+  keys: DurableNamespace;
+  maxKeys: number;
+}
+
 /** The new key is in `key`, this once. */
-export async function createKey(namespace: DurableNamespace, body: unknown): Promise<CallerKey & { key: string }> {
+export async function createKey({ keys, maxKeys }: KeyRing, body: unknown): Promise<CallerKey & { key: string }> {
   const { grant, expiresAt } = wantedOf(body);
   const bytes = crypto.getRandomValues(new Uint8Array(32));
   const key =
@@ -55,10 +61,10 @@ export async function createKey(namespace: DurableNamespace, body: unknown): Pro
   // Ids sort by the time they were made.
   const id = `key_${Date.now().toString(36).padStart(9, "0")}${crypto.randomUUID().slice(0, 8)}`;
   const hint = `${key.slice(0, HINT_LENGTH)}…`;
-  const made = await askKeys<CallerKey>(namespace, {
-    ...{ op: "create", id, digest: await digestOf(key), hint, grant, expiresAt },
+  const made = await askKeys<CallerKey | Full>(keys, {
+    ...{ op: "create", id, digest: await digestOf(key), hint, grant, expiresAt, most: maxKeys },
   });
-  return { ...made, key };
+  return { ...notFull(made, maxKeys), key };
 }
 
 /** A page of keys, in the order they were made. `after` is the id of the last that is known. */
@@ -73,12 +79,24 @@ export async function listKeys(namespace: DurableNamespace, query: URLSearchPara
 }
 
 /** Replaces what a key allows. */
-export async function limitKey(namespace: DurableNamespace, id: string, body: unknown): Promise<CallerKey> {
-  return known(await askKeys<CallerKey | null>(namespace, { op: "limit", id, ...wantedOf(body) }));
+export async function limitKey({ keys, maxKeys }: KeyRing, id: string, body: unknown): Promise<CallerKey> {
+  const message: KeysMessage = { op: "limit", id, ...wantedOf(body), most: maxKeys };
+  return known(notFull(await askKeys<CallerKey | Full | null>(keys, message), maxKeys));
 }
 
 export async function revokeKey(namespace: DurableNamespace, id: string): Promise<CallerKey> {
   return known(await askKeys<CallerKey | null>(namespace, { op: "revoke", id }));
+}
+
+/** @throws {Problem} 409, as many keys open as may */
+function notFull<Answer>(answer: Answer | Full, maxKeys: number): Answer {
+  if (!(answer && typeof answer === "object" && "isFull" in answer)) return answer as Answer;
+  throw new Problem(
+    409,
+    "too_many_keys",
+    `The gateway has ${maxKeys} keys that open, as many as its option maxKeys allows. Revoke keys that nobody uses with ` +
+      "DELETE /v1/keys/{id}, give keys an expiresIn, or raise maxKeys.",
+  );
 }
 
 function known(key: CallerKey | null): CallerKey {

@@ -26,13 +26,18 @@ export interface CallerKey {
 
 /** A message of a gateway to the object, as JSON. */
 export type KeysMessage =
-  | { op: "create"; id: string; digest: string; hint: string; grant: Grant; expiresAt: number | null }
+  | { op: "create"; id: string; digest: string; hint: string; grant: Grant; expiresAt: number | null; most: number }
   | { op: "find"; digest: string }
   | { op: "list"; after: string; limit: number }
-  | { op: "limit"; id: string; grant: Grant; expiresAt: number | null }
+  | { op: "limit"; id: string; grant: Grant; expiresAt: number | null; most: number }
   | { op: "revoke"; id: string }
-  | { op: "revokeToken"; subject: string; until: number }
+  | { op: "revokeToken"; maker: string; subject: string; until: number }
   | { op: "checkToken"; subjects: string[]; issuedAt: number; key: string | null };
+
+/** Nothing was written, since as many keys open as `most` says, or as many revocations of one maker are kept as may be. */
+export interface Full {
+  isFull: true;
+}
 
 /** A key that opens: its grant as it is now. */
 export interface GoodKey {
@@ -46,6 +51,13 @@ export interface TokenCheck {
   isRevoked: boolean;
   key: GoodKey | null;
 }
+
+/** For so long a key is listed that has expired or was revoked. */
+const GONE_MS = 30 * 86_400_000;
+/** The most revoked tokens and users of one maker at a time. */
+const MOST_REVOKED = 10_000;
+/** When a key expired, or expires, or was revoked, the earlier of these; NULL for a key that is good for ever. */
+const GONE_AT = "min(coalesce(revoked, expires), coalesce(expires, revoked))";
 
 const TABLES = [
   `CREATE TABLE IF NOT EXISTS keys (
@@ -87,7 +99,9 @@ export class ChatwireKeys {
   #take(message: KeysMessage, now: number): unknown {
     switch (message.op) {
       case "create": {
-        const { id, digest, hint, grant, expiresAt } = message;
+        const { id, digest, hint, grant, expiresAt, most } = message;
+        this.#forget(most, now);
+        if (this.#open(now) >= most) return FULL;
         const insert = "INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, NULL)";
         this.#run(insert, id, digest, hint, JSON.stringify(grant), expiresAt, now);
         return this.#one(id);
@@ -105,6 +119,9 @@ export class ChatwireKeys {
         return [...rows].map(keyOf);
       }
       case "limit": {
+        // A key that has expired, and is to open again, counts as a new one.
+        const expired = this.#one(message.id)?.expiresAt ?? now + 1;
+        if (expired <= now && (message.expiresAt ?? now + 1) > now && this.#open(now) >= message.most) return FULL;
         const update = "UPDATE keys SET grant_json = ?, expires = ? WHERE id = ? AND revoked IS NULL";
         this.#run(update, JSON.stringify(message.grant), message.expiresAt, message.id);
         return this.#one(message.id);
@@ -112,10 +129,16 @@ export class ChatwireKeys {
       case "revoke":
         this.#run("UPDATE keys SET revoked = coalesce(revoked, ?) WHERE id = ?", now, message.id);
         return this.#one(message.id);
-      case "revokeToken":
+      case "revokeToken": {
+        const { maker, subject, until } = message;
         this.#run("DELETE FROM revoked WHERE until < ?", now);
-        this.#run("INSERT OR REPLACE INTO revoked VALUES (?, ?, ?)", message.subject, now, message.until);
+        // Subjects are lists in JSON that begin with their maker; `-` is the character after `,`.
+        const start = JSON.stringify([maker]).slice(0, -1);
+        const others = "FROM revoked WHERE subject > ? AND subject < ? AND subject <> ?";
+        if (this.#count(others, `${start},`, `${start}-`, subject) >= MOST_REVOKED) return FULL;
+        this.#run("INSERT OR REPLACE INTO revoked VALUES (?, ?, ?)", subject, now, until);
         return { revoked: true };
+      }
       case "checkToken": {
         const { subjects, issuedAt, key } = message;
         const isRevoked = subjects.some((subject) => {
@@ -128,6 +151,23 @@ export class ChatwireKeys {
     }
   }
 
+  /** Deletes keys that went long ago, and the first to go of more than so many. */
+  #forget(most: number, now: number): void {
+    this.#run(`DELETE FROM keys WHERE ${GONE_AT} <= ?`, now - GONE_MS);
+    const gone = `SELECT id FROM keys WHERE ${GONE_AT} <= ? ORDER BY ${GONE_AT} DESC LIMIT -1 OFFSET ?`;
+    this.#run(`DELETE FROM keys WHERE id IN (${gone})`, now, most);
+  }
+
+  /** The number of keys that open. */
+  #open(now: number): number {
+    return this.#count(`FROM keys WHERE ${GONE_AT} IS NULL OR ${GONE_AT} > ?`, now);
+  }
+
+  #count(from: string, ...values: unknown[]): number {
+    const [row] = this.#sql.exec(`SELECT count(*) AS number ${from}`, ...values);
+    return Number(row?.number);
+  }
+
   #one(id: string): CallerKey | null {
     const [row] = this.#sql.exec("SELECT * FROM keys WHERE id = ?", id);
     return row ? keyOf(row) : null;
@@ -137,6 +177,8 @@ export class ChatwireKeys {
     for (const _ of this.#sql.exec(query, ...values));
   }
 }
+
+const FULL: Full = { isFull: true };
 
 /** The key, unless it was revoked or has expired. */
 function goodKey(key: CallerKey | null | undefined, now: number): GoodKey | null {

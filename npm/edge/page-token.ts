@@ -9,7 +9,7 @@
 import { jwtVerify, SignJWT } from "jose";
 import { type Check, isBoolean, isListOfTexts, isNameText, isPlan, isWhole, objectOf, problemIn } from "./checks.ts";
 import { type Admitted, askKeys, grantOf } from "./key-management.ts";
-import type { TokenCheck } from "./keys.ts";
+import type { Full, TokenCheck } from "./keys.ts";
 import type { DurableNamespace, Grant, PageTokens, ParameterPolicy, Plan } from "./options.ts";
 import { Problem } from "./problem.ts";
 
@@ -129,6 +129,13 @@ export async function revokePageTokens(
 ): Promise<object> {
   if (!keys) throw new Problem(404, "not_found", "This gateway cannot revoke tokens. Its option `keys` allows that.");
   const { id, user } = wanted;
+  for (const [name, value] of Object.entries({ id, user })) {
+    try {
+      if (value !== undefined) isNameText(name, value);
+    } catch (error) {
+      throw new Problem(400, "invalid_value", problemIn(error), { param: name });
+    }
+  }
   const subject =
     typeof id === "string" && id !== ""
       ? subjectOf(maker.caller, "id", id)
@@ -137,7 +144,19 @@ export async function revokePageTokens(
         : undefined;
   if (!subject) throw new Problem(400, "invalid_value", 'Name what to revoke: {"id": "..."} or {"user": "..."}.');
   const until = Date.now() + (tokens.expiresIn ?? EXPIRES_IN) * 1000;
-  return askKeys(keys, { op: "revokeToken", subject, until });
+  const done = await askKeys<{ revoked: true } | Full>(keys, {
+    op: "revokeToken",
+    maker: maker.caller,
+    subject,
+    until,
+  });
+  if (!("isFull" in done)) return done;
+  throw new Problem(
+    429,
+    "too_many_revocations",
+    "Too many of your tokens and users are revoked at a time. A revocation is kept until its tokens have expired: try again then, " +
+      "or revoke the key that made the tokens.",
+  );
 }
 
 /** A maker revokes its own tokens only. */

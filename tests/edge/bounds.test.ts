@@ -162,3 +162,106 @@ test("revoked_tokens_are_forgotten_once_they_would_have_expired", async () => {
   }
   assert.equal(rows("revoked"), 6);
 });
+
+const DAY = 86_400_000;
+
+/** The beginning of a query that has the numbers up to this one. */
+const numbers = (most: number) =>
+  `WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ${most})`;
+
+/** The keys' object at a clock that the test sets, in a gateway of a manager of keys. */
+function ring(maxKeys?: number) {
+  const time = { now: Date.UTC(2026, 0, 1) };
+  const { namespace, exec, rows } = keysObject(() => time.now);
+  const own = setUp(async () => Response.json({}), {
+    authorize: () => ({ caller: "admin", managesKeys: true }),
+    keys: namespace,
+    ...(maxKeys !== undefined && { maxKeys }),
+    token: { secret: "x".repeat(32), origins: ["https://a.example"], expiresIn: 60 },
+  });
+  const ask = (method: string, path: string, body?: object) =>
+    own.fetch(path, { method, ...(body && { body: JSON.stringify(body) }) });
+  const create = async (more: object = {}) => {
+    const response = await ask("POST", "/v1/keys", { caller: "app", ...more });
+    return { status: response.status, ...(await response.json()) };
+  };
+  return { time, namespace, exec, rows, ask, create };
+}
+
+test("no_more_keys_of_callers_open_than_max_keys_says", async () => {
+  const { time, rows, ask, create } = ring(5);
+  const made = [];
+  for (let key = 0; key < 5; key++) made.push(await create(key < 2 ? { expiresAt: time.now + 1000 } : {}));
+  const sixth = await create();
+  assert.deepEqual([sixth.status, sixth.error.code], [409, "too_many_keys"]);
+  assert.match(sixth.error.message, /5 keys .*maxKeys.*DELETE \/v1\/keys\/\{id\}/);
+  assert.equal((await ask("DELETE", `/v1/keys/${made[4].id}`)).status, 200);
+  assert.equal((await create()).status, 200, "a key that was revoked does not count");
+  assert.equal((await create()).status, 409);
+  time.now += 2000;
+  for (let key = 0; key < 2; key++) assert.equal((await create()).status, 200, "a key that has expired does not count");
+  assert.equal((await create()).status, 409);
+  // A key that has expired does not open again past the bound.
+  const again = await ask("PATCH", `/v1/keys/${made[0].id}`, { caller: "app" });
+  assert.deepEqual([again.status, (await again.json()).error.code], [409, "too_many_keys"]);
+  assert.equal((await ask("PATCH", `/v1/keys/${made[0].id}`, { caller: "app", expiresAt: time.now - 1 })).status, 200);
+  assert.equal(
+    (await ask("PATCH", `/v1/keys/${made[2].id}`, { caller: "app" })).status,
+    200,
+    "one that opens is limited",
+  );
+  assert.equal(rows("keys"), 8, "gone ones are listed for a while");
+  time.now += 31 * DAY;
+  assert.equal((await ask("DELETE", `/v1/keys/${made[2].id}`)).status, 200);
+  assert.equal((await create()).status, 200);
+  assert.equal(rows("keys"), 6, "and then forgotten");
+});
+
+test("keys_that_are_made_and_revoked_for_ever_take_no_more_room_than_max_keys", async () => {
+  const { time, rows, ask, create } = ring(5);
+  for (let round = 0; round < 40; round++) {
+    const { id } = await create(round % 2 ? { expiresAt: time.now + 1 } : {});
+    time.now += 10;
+    if (round % 2 === 0) assert.equal((await ask("DELETE", `/v1/keys/${id}`)).status, 200);
+  }
+  assert.ok(rows("keys") <= 7, `${rows("keys")} rows`);
+  const { data } = await (await ask("GET", "/v1/keys")).json();
+  assert.equal(data.at(-1).createdAt, time.now - 10, "the last to go are kept");
+});
+
+test("ten_thousand_keys_open_unless_max_keys_says_otherwise", async () => {
+  const { exec, create } = ring();
+  exec(`${numbers(9_999)} INSERT INTO keys SELECT 'k' || n, n, '', '{"caller":"a"}', NULL, 0, NULL FROM numbers`);
+  assert.equal((await create()).status, 200);
+  assert.equal((await create()).status, 409);
+});
+
+test("a_caller_has_ten_thousand_revoked_tokens_at_a_time", async () => {
+  const { time, namespace, exec, rows, ask } = ring();
+  const stub = namespace.get(namespace.idFromName("keys") as never);
+  const revoke = async (maker: string, name: string) => {
+    const message = {
+      op: "revokeToken",
+      maker,
+      subject: JSON.stringify([maker, "user", name]),
+      until: time.now + 60_000,
+    };
+    return (await stub.fetch("https://keys/", { method: "POST", body: JSON.stringify(message) })).json();
+  };
+  const until = time.now + 60_000;
+  exec(`${numbers(9_999)} INSERT INTO revoked SELECT '["admin","user","u' || n || '"]', 0, ${until} FROM numbers`);
+  assert.deepEqual(await revoke("admin", "last"), { revoked: true });
+  assert.deepEqual(await revoke("admin", "u7"), { revoked: true }, "one that is there is revoked again");
+  for (const other of ["admi", "admin-2", 'admin",', "adminn"]) {
+    assert.deepEqual(await revoke(other, "u"), { revoked: true }, "another caller's do not count");
+  }
+  const refused = await ask("POST", "/v1/token/revoke", { user: "one more" });
+  assert.deepEqual([refused.status, (await refused.json()).error.code], [429, "too_many_revocations"]);
+  assert.equal(rows("revoked"), 10_004);
+  time.now += 61_000;
+  assert.equal((await ask("POST", "/v1/token/revoke", { user: "one more" })).status, 200);
+  assert.equal(rows("revoked"), 1);
+  for (const wanted of [{ user: "u".repeat(257) }, { id: "i".repeat(257) }, { id: "a\nb" }, { user: 7 }]) {
+    assert.equal((await ask("POST", "/v1/token/revoke", wanted)).status, 400, JSON.stringify(wanted).slice(0, 40));
+  }
+});

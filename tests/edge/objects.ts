@@ -107,7 +107,7 @@ export function streamObjects() {
   };
 }
 
-/** The object that keeps the keys of callers, and how many rows a table of it has. */
+/** The object that keeps the keys of callers, its database, and how many rows a table of it has. */
 export function keysObject(clock: () => number = Date.now) {
   const database = new DatabaseSync(":memory:");
   const exec = (query: string, ...values: unknown[]) => database.prepare(query).all(...(values as never[]));
@@ -116,5 +116,5 @@ export function keysObject(clock: () => number = Date.now) {
     idFromName: (name) => ({ name }),
     get: () => ({ fetch: (url, init) => object.fetch(new Request(url, init)) }),
   };
-  return { namespace, rows: (table: string) => exec(`SELECT 1 FROM ${table}`).length };
+  return { namespace, exec, rows: (table: string) => exec(`SELECT 1 FROM ${table}`).length };
 }
