@@ -155,8 +155,9 @@ fn the_raw_error_is_json_or_nothing() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "reads long bodies")]
 fn long_bodies_are_bounded() {
-    let text = read(500, &"ü".repeat(if cfg!(miri) { 40_000 } else { 1_000_000 })).to_string();
+    let text = read(500, &"ü".repeat(1_000_000)).to_string();
     assert!(text.len() < 2_100 && text.ends_with('…'), "{} bytes", text.len());
     let body = format!(
         r#"{{"error":{{"message":"early","padding":"{}","message2":"late"}}}}"#,
@@ -195,6 +196,7 @@ fn the_key_is_nowhere_in_an_error() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "reads long bodies")]
 fn a_key_cut_in_two_by_the_limit_is_scrubbed_as_well() {
     let body = format!("{}sk-live-0123456789", "x".repeat(MAX_BODY_BYTES - 12));
     let error = Error::from_response(500, Vec::new(), &body, Some("sk-live-0123456789"));
