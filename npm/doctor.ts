@@ -101,7 +101,7 @@ export const TOOLS: readonly Tool[] = [
     name: "Parcel",
     of: "parcel",
     found: SPARE,
-    line: 'for chatwire/emulator and other subpaths, in package.json: "@parcel/resolver-default": { "packageExports": true }',
+    line: 'for chatwire/emulator and other subpaths, in the package.json beside the lock file: "@parcel/resolver-default": { "packageExports": true }',
   },
   { name: "Rollup", of: "rollup", found: SPARE, option: COPY },
   { name: "Rolldown", of: "rolldown", found: SPARE, option: COPY },

@@ -2,7 +2,7 @@
  * Compiles npm/ into dist/, which is laid out the same. Files that TypeScript cannot write are copied.
  */
 import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { root, run, say } from "./run.mjs";
 
 const sources = join(root, "npm");
@@ -135,10 +135,8 @@ async function writeCommonJS() {
   };
   for (const file of files.filter((file) => file.endsWith(".d.ts"))) copy(join(dist, file), file);
   copy(join(sources, "entry", "node.cjs"), join("entry", "node.js"));
-  // Files of the copy that import "chatwire" get the copy, wherever the package lies.
-  const own = { ".": "./entry/node.js", "./slim": "./slim.js", "./*": "./*/index.js" };
-  const scope = { name: "chatwire", type: "commonjs", exports: own };
-  writeFileSync(join(outdir, "package.json"), `${JSON.stringify(scope)}\n`);
+  importOwn(outdir);
+  writeFileSync(join(outdir, "package.json"), `${JSON.stringify({ type: "commonjs" })}\n`);
   writeRequired(join(outdir, "openai"));
   for (const [file, from] of [
     ["import.mjs", "./entry/node.js"],
@@ -148,6 +146,21 @@ async function writeCommonJS() {
       join(outdir, file),
       `// The copy that require() gets, so that a process has one engine.\nexport * from "${from}";\n`,
     );
+  }
+}
+
+/** Files of the copy that import "chatwire" get the copy, by a path, wherever the package lies and whatever resolves them. */
+function importOwn(folder) {
+  const imported = /(\brequire\(|^(?:(?:import|export)\b[^\n]*|\}) from )"chatwire(\/[\w-]+)?"/gm;
+  for (const file of readdirSync(folder, { recursive: true }).map(String)) {
+    if (!/\.(js|d\.ts)$/.test(file)) continue;
+    const main = file.endsWith(".js") ? "entry/node.js" : "index.js";
+    const text = readFileSync(join(folder, file), "utf8").replace(imported, (_, before, subpath) => {
+      const own = subpath ? `${subpath.slice(1)}/index.js` : main;
+      const path = relative(dirname(file), own).replaceAll("\\", "/");
+      return `${before}"${path.startsWith(".") ? path : `./${path}`}"`;
+    });
+    writeFileSync(join(folder, file), text);
   }
 }
 

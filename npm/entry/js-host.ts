@@ -25,8 +25,51 @@ function orAbsent(name: string, remedy: string): unknown {
 const text = 'npm install fast-text-encoding, and import "fast-text-encoding"';
 const streams = 'npm install web-streams-polyfill, and import "web-streams-polyfill/polyfill"';
 
-const TextDecoder = orAbsent("TextDecoder", text);
-const TextEncoder = orAbsent("TextEncoder", text);
+const Decoder = orAbsent("TextDecoder", text) as typeof globalThis.TextDecoder;
+/** Polyfills decode whole texts alone: fast-text-encoding does. */
+const TextDecoder = streamsText(Decoder)
+  ? Decoder
+  : class extends Decoder {
+      #kept: Uint8Array[] = [];
+
+      /** The text of all pieces comes with the last of them. */
+      override decode(bytes?: Uint8Array, options?: TextDecodeOptions): string {
+        if (bytes) this.#kept.push(bytes);
+        if (options?.stream) return "";
+        const all = new Uint8Array(this.#kept.reduce((sum, { length }) => sum + length, 0));
+        let at = 0;
+        for (const piece of this.#kept) {
+          all.set(piece, at);
+          at += piece.length;
+        }
+        this.#kept = [];
+        return super.decode(all);
+      }
+    };
+
+/** Also where there is none: an error says so where one is made. */
+function streamsText(Kind: typeof globalThis.TextDecoder): boolean {
+  if (!host.TextDecoder) return true;
+  try {
+    new Kind().decode(new Uint8Array(0), { stream: true });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const Encoder = orAbsent("TextEncoder", text) as typeof globalThis.TextEncoder;
+/** Polyfills have `encode` alone: fast-text-encoding does. */
+const TextEncoder =
+  "encodeInto" in Encoder.prototype
+    ? Encoder
+    : class extends Encoder {
+        override encodeInto(text: string, into: Uint8Array): { read: number; written: number } {
+          const bytes = this.encode(text);
+          into.set(bytes);
+          return { read: text.length, written: bytes.length };
+        }
+      };
 const TransformStream = orAbsent("TransformStream", streams);
 
 export { TextDecoder, TextEncoder, TransformStream };

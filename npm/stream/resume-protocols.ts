@@ -61,14 +61,22 @@ const DURABLE_STREAMS: ResumeProtocol = {
     const location = headers.get("location");
     if (location === null) return undefined;
     const base = `${baseURL().replace(/\/+$/, "")}/`;
-    if (!URL.canParse(location, base)) return undefined;
-    const { href } = new URL(location, base);
+    const href = hrefOf(location, base);
     const id = href.startsWith(base) ? href.slice(base.length) : "";
     // Elsewhere it would get this server's key.
     return DURABLE_STREAMS.isId(id) ? id : undefined;
   },
   at: (id) => new DurableStream(id),
 };
+
+/** An absolute address; "" where it is none. Browsers of ES2022 and React Native have no `URL.canParse`. */
+function hrefOf(address: string, base: string): string {
+  try {
+    return new URL(address, base).href;
+  } catch {
+    return "";
+  }
+}
 
 const PROTOCOLS = {
   "llama-server": LLAMA_SERVER,

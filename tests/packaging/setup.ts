@@ -43,6 +43,7 @@ export interface Setup {
 export const OK: string = program.prints;
 
 const projects = join(root, ".cache", "packaging");
+const LOCK = "package-lock.json";
 
 /** The install scripts that tools need. */
 const SCRIPTS = [
@@ -91,8 +92,11 @@ export class Project {
     const allowScripts = Object.fromEntries(SCRIPTS.map((name) => [name, true]));
     const all = { name: "project", private: true, type: "module", dependencies, allowScripts, ...manifest };
     await this.write({ "package.json": JSON.stringify(all, null, 2), ...files });
-    if (modules) await rename(modules, join(this.folder, "node_modules"));
-    else if (install) await install(this);
+    if (modules) {
+      await rename(modules, join(this.folder, "node_modules"));
+      // Tools take the folder of the lock file for the project's.
+      await rename(join(this.folder, "node_modules", LOCK), join(this.folder, LOCK)).catch(() => {});
+    } else if (install) await install(this);
     else await this.run("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"]);
     this.#isInstalled = true;
   }
@@ -243,6 +247,7 @@ export class Project {
       () => true,
       () => false, // nothing was installed
     );
+    if (isMoved) await rename(join(this.folder, LOCK), join(moved, LOCK)).catch(() => {}); // not every tool writes npm's
     await rm(this.folder, { recursive: true, force: true });
     if (!isMoved) return undefined;
     if (!this.#isInstalled) {

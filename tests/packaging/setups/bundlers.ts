@@ -297,7 +297,7 @@ export const bundlers: Setup[] = [
         return project.open("out");
       },
     },
-    recipe: 'in package.json: `"@parcel/resolver-default": { "packageExports": true }`',
+    recipe: 'in the package.json beside the lock file: `"@parcel/resolver-default": { "packageExports": true }`',
   },
   {
     name: "bun build",

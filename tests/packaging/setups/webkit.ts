@@ -47,7 +47,7 @@ export async function launchWebKit(): Promise<Open> {
 
   async function ask(method: string, path: string, body?: object): Promise<unknown> {
     const sent = body && { body: JSON.stringify(body), headers: { "content-type": "application/json" } };
-    const response = await fetch(`${address}${path}`, { method, ...sent });
+    const response = await fetch(`${address}${path}`, { method, signal: AbortSignal.timeout(60_000), ...sent });
     const { value } = (await response.json()) as { value: unknown };
     if (!response.ok) throw new Error(JSON.stringify(value));
     return value;
@@ -56,7 +56,7 @@ export async function launchWebKit(): Promise<Open> {
 
   const options = { binary: miniBrowser(), args: ["--automation"] };
   const capabilities = { alwaysMatch: { "webkitgtk:browserOptions": options } };
-  return async (page) => {
+  const titleOf: Open = async (page) => {
     const { sessionId } = (await ask("POST", "/session", { capabilities })) as { sessionId: string };
     const session = `/session/${sessionId}`;
     try {
@@ -68,9 +68,11 @@ export async function launchWebKit(): Promise<Open> {
       });
       return title;
     } finally {
-      await ask("DELETE", session);
+      await ask("DELETE", session).catch(() => {}); // a window that hangs
     }
   };
+  // On a machine that is busy, MiniBrowser hangs at times before it asks for the page: once more, in a fresh window.
+  return (page) => titleOf(page).catch(() => titleOf(page));
 }
 
 async function untilHolds(question: () => Promise<boolean>): Promise<void> {
