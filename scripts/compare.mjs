@@ -47,7 +47,7 @@ const rows = ["| what happens to the stream | chatwire | `openai` | 25 lines by 
 const trials = TROUBLES.map((trouble) => compare(trouble, createEmulator({ seed: 21 }).fetch));
 for (const { trouble, readings } of await Promise.all(trials)) {
   const cells = CLIENTS.map((name) => {
-    const { kept, isAll, isGood } = verdictOf(readings[name]);
+    const { kept, isAll, isGood } = verdictOf(trouble, readings[name]);
     const { isWhole, said } = readings[name];
     if (!isGood) silent[name] += 1;
     if (isAll && isWhole) return "all";

@@ -125,6 +125,20 @@ describe("the experiments", { timeout: 600_000 }, () => {
     );
     await states(page, "1 repair");
     await reads(lastAnswer(page).locator(".notice"), /One event was broken JSON/);
+    // A document and calls are compared as well as words.
+    for (const [title, kept] of [
+      ["A stream in place of a JSON document", ["105 of 105", "0 of 105", "0 of 105"]],
+      ["Two tool calls arrive interleaved", ["57 of 57", "57 of 57", "57 of 57"]],
+    ] as const) {
+      await page.getByRole("button", { name: `compare: ${title}` }).click();
+      const results = page.locator(".card").filter({ has: page.getByRole("heading", { name: title }) });
+      await counts(results.locator("dd strong"), 3);
+      await holds(async () => assert.deepEqual(await results.locator("dd strong").allInnerTexts(), kept));
+    }
+    await page.getByRole("button", { name: "ask with it: Two tool calls arrive interleaved" }).click();
+    await counts(answers(page), 2);
+    await done(page);
+    await counts(page.getByRole("list", { name: "Tool calls" }).getByRole("listitem"), 2);
   });
 
   it("race: measures each client in a worker", async () => {

@@ -53,7 +53,7 @@ const wire = new WireTab(
 );
 
 const lazy = {
-  trouble: once(async () => new (await import("./inspector/trouble.ts")).TroubleTab((text) => void ask(text))),
+  trouble: once(async () => new (await import("./inspector/trouble.ts")).TroubleTab(askWith)),
   race: once(async () => new (await import("./inspector/race.ts")).RaceTab()),
   cost: once(async () => new (await import("./inspector/cost.ts")).CostTab()),
   code: once(async () => new (await import("./inspector/code.ts")).CodeTab()),
@@ -285,6 +285,13 @@ const talk = new Talk({
 async function ask(text: string): Promise<void> {
   if (!talk.ask(text)) return;
   await talk.idle();
+}
+
+/** Asks with tools or without, as the box then says. */
+function askWith(text: string, hasTools: boolean): void {
+  if (talk.isBusy()) return;
+  tools.checked = hasTools;
+  void ask(text);
 }
 
 function offerUndo(what: string, undo?: () => void): void {

@@ -4,38 +4,81 @@
  */
 import { readAnswer } from "./handwritten.ts";
 import type { ClientName, Reading } from "./names.ts";
-import { BASE, MODEL, messagesOf, PATIENCE, readWithChatwire, type Trial } from "./read.ts";
+import { BASE, MODEL, messagesOf, PATIENCE, readWithChatwire, TOOLS, type Trial, textOfCalls } from "./read.ts";
 
 type Reader = (trial: Trial) => Promise<Reading>;
 
-async function readWithOpenAI({ fetch, content, onText }: Trial): Promise<Reading> {
+/** The part of a chunk that is read: a piece of the words, or pieces of calls. */
+interface Delta {
+  content?: string | null;
+  tool_calls?: readonly { index: number; function?: { name?: string; arguments?: string } }[];
+}
+
+/** Adds up the pieces of an answer. Both clients leave that to their user. */
+function adding(show: (text: string) => void): (delta: Delta) => void {
+  let text = "";
+  const calls: { name: string; arguments: string }[] = [];
+  return ({ content, tool_calls = [] }) => {
+    text += content ?? "";
+    for (const { index, function: piece } of tool_calls) {
+      const call = calls[index] ?? { name: "", arguments: "" };
+      calls[index] = call;
+      call.name += piece?.name ?? "";
+      call.arguments += piece?.arguments ?? "";
+    }
+    show(text || textOfCalls(calls));
+  };
+}
+
+const paramsOf = ({ content, form }: Trial) => ({
+  model: MODEL,
+  messages: messagesOf(content),
+  ...(form === "calls" && { tools: TOOLS }),
+});
+
+async function readWithOpenAI(trial: Trial): Promise<Reading> {
   const { default: OpenAI } = await import("openai");
   const client = new OpenAI({
     apiKey: "key",
     baseURL: BASE,
-    fetch: fetch as unknown as typeof globalThis.fetch,
+    fetch: trial.fetch as unknown as typeof globalThis.fetch,
     timeout: PATIENCE,
     // The package would write its errors to the console.
     logLevel: "off",
     dangerouslyAllowBrowser: true,
   });
-  return read(onText, async (give) => {
-    const stream = await client.chat.completions.create({ model: MODEL, messages: messagesOf(content), stream: true });
-    for await (const chunk of stream) give(chunk.choices[0]?.delta?.content ?? "");
+  return read(trial.onText, async (show) => {
+    if (trial.form === "document") {
+      const completion = await client.chat.completions.create(paramsOf(trial));
+      show(completion.choices[0]?.message.content ?? "");
+      return;
+    }
+    const add = adding(show);
+    const stream = await client.chat.completions.create({ ...paramsOf(trial), stream: true });
+    for await (const chunk of stream) add(chunk.choices[0]?.delta ?? {});
   });
 }
 
-async function readByHand({ fetch, content, onText }: Trial): Promise<Reading> {
-  const body = { model: MODEL, messages: messagesOf(content) };
-  const plain = fetch as unknown as typeof globalThis.fetch;
-  return read(onText, (give) => readAnswer(`${BASE}/chat/completions`, body, give, plain));
+async function readByHand(trial: Trial): Promise<Reading> {
+  const fetch = trial.fetch as unknown as typeof globalThis.fetch;
+  const url = `${BASE}/chat/completions`;
+  return read(trial.onText, async (show) => {
+    if (trial.form !== "document") {
+      const add = adding(show);
+      return readAnswer(url, paramsOf(trial), (delta) => add(delta as Delta), fetch);
+    }
+    const headers = { "content-type": "application/json", authorization: "Bearer key" };
+    const response = await fetch(url, { method: "POST", headers, body: JSON.stringify(paramsOf(trial)) });
+    if (!response.ok) throw new Error(`HTTP ${response.status}`);
+    show((await response.json()).choices[0].message.content);
+  });
 }
 
 /** Reads with a client that has no words of its own for how a stream ended: it returns, or it throws. */
-async function read(onText: Trial["onText"], run: (give: (text: string) => void) => Promise<void>): Promise<Reading> {
+async function read(onText: Trial["onText"], run: (show: (text: string) => void) => Promise<void>): Promise<Reading> {
   let text = "";
-  const give = (piece: string) => {
-    text += piece;
+  const show = (all: string) => {
+    text = all;
     onText?.(text);
   };
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -43,7 +86,7 @@ async function read(onText: Trial["onText"], run: (give: (text: string) => void)
     timer = setTimeout(() => resolve("silent"), 2 * PATIENCE);
   });
   try {
-    const ended = await Promise.race([run(give), tooLong]);
+    const ended = await Promise.race([run(show), tooLong]);
     if (ended === "silent")
       return { text, said: `still waits after ${(2 * PATIENCE) / 1000} s`, tells: false, isWhole: false };
     return { text, said: "ends as if all were well", tells: false, isWhole: true };

@@ -1,4 +1,9 @@
-export async function readAnswer(url: string, body: object, onText: (text: string) => void, fetch = globalThis.fetch) {
+export async function readAnswer(
+  url: string,
+  body: object,
+  onDelta: (delta: unknown) => void,
+  fetch = globalThis.fetch,
+) {
   const response = await fetch(url, {
     method: "POST",
     headers: { "content-type": "application/json", authorization: "Bearer key" },
@@ -19,7 +24,7 @@ export async function readAnswer(url: string, body: object, onText: (text: strin
       const data = line.slice(6);
       if (data === "[DONE]") return;
       const chunk = JSON.parse(data);
-      onText(chunk.choices[0]?.delta?.content ?? "");
+      onDelta(chunk.choices[0]?.delta ?? {});
     }
   }
 }

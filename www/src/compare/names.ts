@@ -3,6 +3,9 @@
 export const CLIENTS = ["chatwire", "openai", "by hand"] as const;
 export type ClientName = (typeof CLIENTS)[number];
 
+/** The form in which an answer is asked for: its words as a stream or as one document, or the calls of a tool as a stream. */
+export type Form = "stream" | "document" | "calls";
+
 /** The result of a client for a stream. */
 export interface Reading {
   /** The text that it gave its caller, also of a stream that failed. */

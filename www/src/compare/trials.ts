@@ -2,7 +2,7 @@
 import type { Fetch } from "chatwire";
 import { READERS } from "./clients.ts";
 import { CLIENTS, type ClientName, type Reading } from "./names.ts";
-import { ANSWER, type Trouble } from "./troubles.ts";
+import { CUT_BETWEEN, questionOf, type Trouble } from "./troubles.ts";
 
 /** The results of all clients for one trouble. */
 export interface Trial {
@@ -19,11 +19,16 @@ export async function compare(
   const read = async (name: ClientName) => {
     // Each client has counts of its own.
     const wish = trouble.name.includes("times=") ? `${trouble.name}; id=${name}-${++trials}` : trouble.name;
-    const content = `Echo: ${ANSWER} [emulator: ${wish === "cut-between" ? "" : `${wish}; `}tps=0]`;
+    const isCutHere = wish === CUT_BETWEEN;
+    const content = `${questionOf(trouble)} [emulator: tps=0; ${isCutHere ? "" : wish}]`;
     // A client that still waits when it is asked no more leaves nothing running.
     const over = new AbortController();
-    const troubled = wish === "cut-between" ? cutBetween(fetch) : fetch;
-    const reading = await READERS[name]({ content, fetch: leftWith(over.signal, troubled) });
+    const troubled = isCutHere ? cutBetween(fetch) : fetch;
+    const reading = await READERS[name]({
+      content,
+      fetch: leftWith(over.signal, troubled),
+      ...(trouble.form && { form: trouble.form }),
+    });
     over.abort();
     return [name, reading] as const;
   };

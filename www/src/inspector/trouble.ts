@@ -1,7 +1,7 @@
 /** The tab of troubles: each can be asked for in the conversation, and all are compared on demand. */
 import { readInWorker } from "../compare/ask-worker.ts";
 import { CLIENTS } from "../compare/names.ts";
-import { TROUBLES, type Trouble, verdictOf } from "../compare/troubles.ts";
+import { CUT_BETWEEN, TROUBLES, type Trouble, verdictOf } from "../compare/troubles.ts";
 import { button, create } from "../page/dom.ts";
 
 export class TroubleTab {
@@ -9,8 +9,8 @@ export class TroubleTab {
   readonly #cards = new Map<string, Card>();
   readonly #all: HTMLButtonElement;
 
-  /** `ask` asks a question in the conversation. */
-  constructor(ask: (text: string) => void) {
+  /** `ask` asks a question in the conversation, with tools or without. */
+  constructor(ask: Ask) {
     const words =
       "Three clients read the same stream, which goes wrong in one way: each line says how much of the answer a client kept, and how it says that the stream ended. A cross marks a client that has lost a part, or still waits, and does not say so.";
     this.#all = button("Compare all", "chip strong", () => void this.runAll());
@@ -41,13 +41,22 @@ export class TroubleTab {
   }
 }
 
+type Ask = (text: string, hasTools: boolean) => void;
+
+/** The trouble's question for the conversation, which always asks for a stream; none where it cannot go wrong there. */
+function questionFor({ name, form }: Trouble): string | undefined {
+  if (name === "" || name === CUT_BETWEEN || form === "document") return undefined;
+  const question = form === "calls" ? "What time is it in Kolkata and in Tokyo?" : "Tell me a story";
+  return `${question} [emulator: ${name}]`;
+}
+
 /** One trouble, and what the clients made of it. */
 class Card {
   readonly element = create("section", "card");
   readonly #trouble: Trouble;
   readonly #results = CLIENTS.map(() => create("dd"));
 
-  constructor(trouble: Trouble, ask: (text: string) => void) {
+  constructor(trouble: Trouble, ask: Ask) {
     this.#trouble = trouble;
     const head = create("div", "head");
     const title = create("h3", "", trouble.words);
@@ -62,11 +71,11 @@ class Card {
         "compare",
       ),
     );
-    if (trouble.name && trouble.name !== "cut-between") {
-      const question = `Tell me a story [emulator: ${trouble.name}]`;
+    const question = questionFor(trouble);
+    if (question) {
       act.append(
         named(
-          button("ask", "chip small", () => ask(question)),
+          button("ask", "chip small", () => ask(question, trouble.form === "calls")),
           "ask with it",
         ),
       );
@@ -85,7 +94,7 @@ class Card {
         result.className = "";
         result.textContent = "reading …";
         const reading = await readInWorker({ job: "trial", client, trouble: this.#trouble });
-        const { kept, isAll, isGood } = verdictOf(reading);
+        const { kept, isAll, isGood } = verdictOf(this.#trouble, reading);
         result.className = isGood ? (isAll ? "good" : "told") : "bad";
         result.replaceChildren(create("strong", "", `${isGood ? "" : "✗ "}${kept}`), ` ${reading.said}`);
       }),
