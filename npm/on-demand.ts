@@ -5,11 +5,11 @@
  */
 
 export { runBatch } from "./request/batch.ts";
+export { continuedBy } from "./request/continued.ts";
 export { othersOf } from "./request/fallback.ts";
 export { race } from "./request/hedge.ts";
 export { readJSON } from "./request/json.ts";
 export { openConnection } from "./request/warm-up.ts";
-export { canContinue, continuation, joinedOutcome, seamOf } from "./stream/continued.ts";
 export { Recorder, replay } from "./stream/recording.ts";
 export { protocolNamed } from "./stream/resume-protocols.ts";
 export { toolLoop } from "./tools/loop.ts";

@@ -2,14 +2,12 @@
  * One request through the engine: from what the caller gave to a response whose headers have arrived.
  */
 
-import { type EngineCall, NONE, PROVIDER, type ProviderFacts } from "../engine/boundary.ts";
-import { BodyDecoder } from "../engine/decoder.ts";
+import { type EngineCall, PROVIDER, type ProviderFacts } from "../engine/boundary.ts";
 import { answer, init, initNow, settingsText } from "../engine/engine.ts";
-import { type Attempt, aborted, ChatwireError, type ErrorDetail, outcomeOf, toError, unsent } from "../errors.ts";
+import { aborted, ChatwireError, type ErrorDetail, outcomeOf, toError, unsent } from "../errors.ts";
 import { letGo, letGoOf } from "../let-go.ts";
 import { onDemand, priceList } from "../load.ts";
 import type { ClientOptions, Fallback, Hooks, Operation, RequestOptions } from "../options.ts";
-import { Reading } from "../stream/reading.ts";
 import { about, GATEWAY, type KeptRequest, type KeptStream, keep, type ResumeProtocol } from "../stream/resume.ts";
 import type { CustomProvider, Fetch, Outcome, Prices, Timeouts, UsageTotals } from "../types.ts";
 import type { Answer, Call, Target } from "./answer.ts";
@@ -240,64 +238,50 @@ export class Caller {
         other.#findProtocol(loaded);
         return other.#talk(wellFormed(body), call, signal, { ...named, model });
       };
-      const goOn = body === undefined || !stream ? [] : [...(options.continueWith ?? [])];
       const left = list && [...list];
       const chainFor = (signal: AbortSignal, kept?: KeptStream | string) => {
         const others = left && loaded?.othersOf(left, body as string, call, askFor(signal));
         return new FallbackChain(this.#talk(body, call, signal, named, kept), others);
       };
       const chain = chainFor(signal, taken ?? chosen);
-      const prepared = (answer: Answer): Answer => ({
-        ...answer,
-        holds: chain.holds(answer.holds === true),
-        recorder: isRecorded && loaded ? new loaded.Recorder(answer.decoder, answer.sent) : undefined,
-        again:
-          body === undefined
-            ? undefined
-            : (outcome) => {
-                const next = chain.again(outcome);
-                if (next) answer.slot.leave(outcome);
-                return next?.then(prepared);
-              },
-        continued:
-          goOn.length === 0
-            ? undefined
-            : (outcome) => (loaded?.canContinue(outcome) ? goingOn(answer, outcome) : undefined),
-        ended: this.#ending(answer.slot, unlink, named, body),
-      });
-      const goingOn = async (answer: Answer, broken: Outcome): Promise<Answer | undefined> => {
-        let { attempts } = broken;
-        for (let next = goOn.shift(); next && loaded; next = goOn.shift()) {
-          const turn = callers.get(next.client)?.prefill;
-          if (!turn) continue;
-          const sent = loaded.continuation(body as string, { ...next, turn }, broken.text);
-          const own = { ...call, headers: undefined, query: undefined, attempts };
-          try {
-            const more = await askFor(signal)(next.client, sent, own, next.model).open();
-            answer.slot.leave(broken);
-            answer.slot.end();
-            const seam = loaded.seamOf(broken, (more.decoder.attempts ?? []) as Attempt[]);
-            const verdict = (own: Outcome) => loaded.joinedOutcome(broken, own, seam);
-            const preamble = { type: "seam", choice: 0, ...seam };
-            return { ...prepared(more), holds: false, again: undefined, verdict, preamble };
-          } catch (thrown) {
-            attempts = (thrown as { attempts?: Attempt[] }).attempts ?? attempts;
-            if (signal.aborted) break;
-          }
-        }
-        broken.attempts = attempts;
-        return undefined;
+      const prepare = (answer: Answer): Answer => {
+        const prepared: Answer = {
+          ...answer,
+          holds: chain.holds(answer.holds === true),
+          recorder: isRecorded && loaded ? new loaded.Recorder(answer.decoder, answer.sent) : undefined,
+          again:
+            body === undefined
+              ? undefined
+              : (outcome) => {
+                  const next = chain.again(outcome);
+                  if (next) answer.slot.leave(outcome);
+                  return next?.then(prepare);
+                },
+          ended: this.#ending(answer.slot, unlink, named, body),
+        };
+        return goOn?.(prepared) ?? prepared;
       };
+      const goOn =
+        loaded && stream && options.continueWith
+          ? loaded.continuedBy([...options.continueWith], body as string, {
+              turnFor: (client) => callers.get(client)?.prefill,
+              ask: async ({ client, model }, sent, attempts) => {
+                const own = { ...call, headers: undefined, query: undefined, attempts };
+                return prepare(await askFor(signal)(client, sent, own, model).open());
+              },
+              signal,
+            })
+          : undefined;
       const after = typeof hedge === "number" ? hedge : hedge ? this.#connection.hedgeAfter() : null;
-      if (after === null || !loaded) return prepared(await chain.open());
+      if (after === null || !loaded) return prepare(await chain.open());
       const begin = () => {
         const own = new AbortController();
         follow(signal, own);
         return { chain: chainFor(own.signal, chosen), controller: own };
       };
-      const answer = await loaded.race({ begin, after, scout, signal });
+      const answer = await loaded.race({ begin, after, signal });
       // After its first token no other answer can take its place.
-      return { ...prepared(answer), holds: false, again: undefined };
+      return { ...prepare(answer), holds: false, again: undefined };
     } catch (thrown) {
       unlink();
       const error = toError(thrown);
@@ -492,38 +476,6 @@ function standard(fetch: Fetch): Fetch {
     if (!body || typeof (body as ReadableStream).getReader === "function") return response;
     return asStandard(response);
   };
-}
-
-/** Reads an answer until its first token or its end, and hands out nothing. */
-function scout(answer: Answer, body: Answer["body"], signal: AbortSignal): Promise<Outcome | undefined> {
-  return new Promise((resolve, reject) => {
-    const decoder = new BodyDecoder(answer.decoder);
-    // Its timeouts are known from here on.
-    decoder.setOutput(NONE);
-    const leave = () => reading.abort();
-    signal.addEventListener("abort", leave);
-    const reading = new Reading(body, decoder, (outcome) => {
-      signal.removeEventListener("abort", leave);
-      resolve(outcome);
-      return false;
-    });
-    if (signal.aborted) leave();
-    const read = async () => {
-      while (!decoder.outcome) {
-        const [result, cause] = await reading.read().then(
-          (result) => [result, undefined] as const,
-          (cause: unknown) => [undefined, cause] as const,
-        );
-        if (result) reading.taken(result);
-        else reading.lost(cause);
-        if (decoder.hasToken && !decoder.isDocument && !decoder.outcome) {
-          resolve(undefined);
-          return void reading.abort();
-        }
-      }
-    };
-    read().catch(reject);
-  });
 }
 
 /** Rejects as soon as the signal says so, also when what it waits for never heeds it. */

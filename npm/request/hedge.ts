@@ -6,8 +6,11 @@
  * the beginning.
  */
 
+import { NONE } from "../engine/boundary.ts";
+import { BodyDecoder } from "../engine/decoder.ts";
 import { type Attempt, aborted, define, type ErrorDescriptor } from "../errors.ts";
 import { letGoOf } from "../let-go.ts";
+import { Reading } from "../stream/reading.ts";
 import type { Outcome } from "../types.ts";
 import type { Answer } from "./answer.ts";
 import type { FallbackChain } from "./fallback-chain.ts";
@@ -19,14 +22,10 @@ export interface Contender {
   controller: AbortController;
 }
 
-/** Reads an answer's body until its first token (nothing is given) or its end. */
-export type Scout = (answer: Answer, body: Answer["body"], signal: AbortSignal) => Promise<Outcome | undefined>;
-
 export interface Race {
   begin: () => Contender;
   /** Milliseconds before the second begins. */
   after: number;
-  scout: Scout;
   signal: AbortSignal;
 }
 
@@ -42,9 +41,9 @@ interface Finish {
  * The answer of the first of two that has a token.
  * @throws {ErrorDescriptor} both failed, or the first did before the second began
  */
-export async function race({ begin, after, scout, signal }: Race): Promise<Answer> {
+export async function race({ begin, after, signal }: Race): Promise<Answer> {
   const first = begin();
-  const running = [run(first, scout)];
+  const running = [run(first)];
   const contenders = [first];
   let timer: ReturnType<typeof setTimeout> | undefined;
   const due = new Promise<undefined>((resolve) => {
@@ -56,7 +55,7 @@ export async function race({ begin, after, scout, signal }: Race): Promise<Answe
   if (!finish) {
     const second = begin();
     contenders.push(second);
-    running.push(run(second, scout));
+    running.push(run(second));
     const numbered = running.map(async (one, at) => ({ at, finish: await one }));
     const { at, finish: earlier } = await Promise.race(numbered);
     const other = 1 - at;
@@ -85,7 +84,7 @@ function isGood({ answer, outcome }: Finish): boolean {
   return answer !== undefined && (outcome === undefined || outcome.status === "complete");
 }
 
-async function run({ chain, controller }: Contender, scout: Scout): Promise<Finish> {
+async function run({ chain, controller }: Contender): Promise<Finish> {
   try {
     let answer = await chain.open();
     for (;;) {
@@ -106,6 +105,38 @@ async function run({ chain, controller }: Contender, scout: Scout): Promise<Fini
   } catch (error) {
     return { error };
   }
+}
+
+/** Reads an answer's body until its first token (nothing is given) or its end, and hands out nothing. */
+function scout(answer: Answer, body: Answer["body"], signal: AbortSignal): Promise<Outcome | undefined> {
+  return new Promise((resolve, reject) => {
+    const decoder = new BodyDecoder(answer.decoder);
+    // Its timeouts are known from here on.
+    decoder.setOutput(NONE);
+    const leave = () => reading.abort();
+    signal.addEventListener("abort", leave);
+    const reading = new Reading(body, decoder, (outcome) => {
+      signal.removeEventListener("abort", leave);
+      resolve(outcome);
+      return false;
+    });
+    if (signal.aborted) leave();
+    const read = async () => {
+      while (!decoder.outcome) {
+        const [result, cause] = await reading.read().then(
+          (result) => [result, undefined] as const,
+          (cause: unknown) => [undefined, cause] as const,
+        );
+        if (result) reading.taken(result);
+        else reading.lost(cause);
+        if (decoder.hasToken && !decoder.isDocument && !decoder.outcome) {
+          resolve(undefined);
+          return void reading.abort();
+        }
+      }
+    };
+    read().catch(reject);
+  });
 }
 
 /** Frees what the one that lost holds, and counts what it used. */

@@ -3,11 +3,53 @@
  * added here is one that the decoders of the two cannot know: both are one answer.
  */
 import { type Attempt, define, withOutcome } from "../errors.ts";
+import type { Continuation } from "../options.ts";
+import { bothUsages } from "../stream/both-usages.ts";
 import type { ChatCompletionAssistantMessageParam, Outcome, Seam } from "../types.ts";
-import { bothUsages } from "./both-usages.ts";
+import type { Answer } from "./answer.ts";
+
+/** How other clients are asked to go on. */
+interface Ways {
+  /** The members that the turn needs beside its text for this client's server to go on with it; nothing where it does not. */
+  turnFor(client: object): object | undefined;
+  /** Sends a request to the client of a continuation, after these attempts. */
+  ask(continuation: Continuation, body: string, attempts: readonly Attempt[]): Promise<Answer>;
+  /** The caller's. */
+  signal: AbortSignal;
+}
+
+/**
+ * Makes answers to one request that others go on with where they break.
+ * @param left loses each client as it is asked
+ * @param body of the request
+ */
+export function continuedBy(left: Continuation[], body: string, { turnFor, ask, signal }: Ways) {
+  const goOn = async (answer: Answer, broken: Outcome): Promise<Answer | undefined> => {
+    for (let next = left.shift(); next; next = left.shift()) {
+      const turn = turnFor(next.client);
+      if (!turn) continue;
+      try {
+        const more = await ask(next, continuation(body, next, { content: broken.text, ...turn }), broken.attempts);
+        answer.slot.leave(broken);
+        answer.slot.end();
+        const seam = seamOf(broken, (more.decoder.attempts ?? []) as Attempt[]);
+        const verdict = (own: Outcome) => joinedOutcome(broken, own, seam);
+        return { ...more, holds: false, again: undefined, verdict, preamble: { type: "seam", choice: 0, ...seam } };
+      } catch (thrown) {
+        broken.attempts = (thrown as { attempts?: Attempt[] }).attempts ?? broken.attempts;
+        if (signal.aborted) break;
+      }
+    }
+    return undefined;
+  };
+  return (answer: Answer): Answer => ({
+    ...answer,
+    continued: (outcome) => (canContinue(outcome) ? goOn(answer, outcome) : undefined),
+  });
+}
 
 /** Whether another server could go on: text was said, and nothing but text. */
-export function canContinue({ status, text, toolCalls, finishReason, completion, error }: Outcome): boolean {
+function canContinue({ status, text, toolCalls, finishReason, completion, error }: Outcome): boolean {
   const isBroken = status === "truncated" || status === "stalled" || status === "error";
   const isOne = (completion?.choices.length ?? 1) <= 1;
   // The time is up after that.
@@ -16,27 +58,19 @@ export function canContinue({ status, text, toolCalls, finishReason, completion,
 }
 
 /** The request that has another server go on: the same, with what was said as the turn to be continued. */
-export function continuation(body: string, { model, params, turn }: Wanted, said: string): string {
+function continuation(body: string, { model, params }: Continuation, turn: object): string {
   const sent = JSON.parse(body) as { messages: object[] };
-  const messages = [...sent.messages, { role: "assistant", content: said, ...turn }];
+  const messages = [...sent.messages, { role: "assistant", ...turn }];
   return JSON.stringify({ ...sent, ...params, model, messages, stream: true });
 }
 
-/** How the other server is asked. */
-export interface Wanted {
-  model: string;
-  params?: object | undefined;
-  /** The members of the turn beside its text. */
-  turn: object;
-}
-
 /** Where one answer ends and the other begins. */
-export function seamOf({ text, error, status }: Outcome, attempts: readonly Attempt[]): Seam {
+function seamOf({ text, error, status }: Outcome, attempts: readonly Attempt[]): Seam {
   return { at: text.length, provider: attempts.at(-1)?.provider ?? "", reason: error?.name ?? status };
 }
 
 /** Both as one: how the second ended, with what the first said before it. */
-export function joinedOutcome(first: Outcome, second: Outcome, seam: Seam): Outcome {
+function joinedOutcome(first: Outcome, second: Outcome, seam: Seam): Outcome {
   const text = first.text + second.text;
   const reasoning = first.reasoning + second.reasoning;
   const last = first.attempts.at(-1);
