@@ -24,6 +24,12 @@ pub(crate) fn split_at_mark<'a>(text: &'a str, mark: &str) -> Option<(&'a str, &
     Some((text.get(..at)?, text.get(at + mark.len()..)?))
 }
 
+/// The text after the last of an ASCII character; all of it where there is none. The standard searcher from the end is 700 bytes more.
+pub(crate) fn after_last(text: &str, byte: u8) -> &str {
+    let at = text.bytes().rposition(|own| own == byte).map_or(0, |at| at + 1);
+    text.get(at..).unwrap_or_default()
+}
+
 /// One text of several. `concat` is the same, and a kilobyte for each way it is called.
 pub(crate) fn joined(parts: &[&str]) -> String {
     let mut text = String::new();

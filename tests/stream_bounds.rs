@@ -531,7 +531,7 @@ fn no_stream_makes_a_decoder_hold_more_than_its_limits() {
     ];
     let (once, by_turns) = if cfg!(miri) { (280, 90) } else { (1500, 500) };
     let streams = hostile(1).into_iter().map(|stream| (stream, once * KIB, &modes[..]));
-    // What is kept of one choice is kept of each.
+    // The decoder keeps the same of each choice.
     let by_turns = hostile(16)
         .into_iter()
         .map(|stream| (stream, by_turns * KIB, &modes[..1]));

@@ -153,7 +153,7 @@ interface WithoutContext<Tools> {
 /** Tools of one kind or the other. */
 type Tools<Args extends BaseFunctionsArgs, ToolContext = unknown> = RunnableTools<Args, ToolContext> | MadeTool[];
 
-/** What `runTools` takes: tools of both kinds may stand in one list. */
+/** The parameters of `runTools`: tools of both kinds may stand in one list. */
 export type RunBody<Params> = WithoutTools<Params> & { tools: readonly AnyTool[]; toolContext?: undefined };
 
 /** The same with a context. */

@@ -1,6 +1,6 @@
 /**
  * JSON Schema made strict, as OpenAI's structured outputs want it: every object closed, every field required, nothing that they
- * cannot check. What would mean something else when it is made strict is refused.
+ * cannot check. A schema that would mean something else when it is made strict is refused.
  */
 import { OpenAIError } from "./errors.ts";
 

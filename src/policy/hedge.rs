@@ -43,7 +43,7 @@ impl Latencies {
             return None;
         }
         let mut sorted = self.last.clone();
-        sorted.sort_by(f64::total_cmp);
+        sorted.sort_unstable_by(f64::total_cmp);
         sorted.get((sorted.len() * 95).div_ceil(100).saturating_sub(1)).copied()
     }
 }

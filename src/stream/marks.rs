@@ -2,6 +2,7 @@
 //! comes as a call, too. They are held back until it is known what they are, and are never spoken.
 
 use crate::json::Str;
+use crate::text::after_last;
 
 /// How the raw form of a tool call begins.
 const CALLS: [&str; 10] = [
@@ -246,10 +247,8 @@ fn mark_at(text: &str, place: Position) -> Mark {
 
 fn is_line_start(before: &str, line: &str) -> bool {
     let is_blank = |line: &str| line.trim_start_matches([' ', '\t']).is_empty();
-    match line.rsplit_once('\n') {
-        Some((_, line)) => is_blank(line),
-        None => is_blank(line) && before.rsplit('\n').next().is_none_or(is_blank),
-    }
+    let last = after_last(line, b'\n');
+    is_blank(last) && (last.len() < line.len() || is_blank(after_last(before, b'\n')))
 }
 
 /// Whether a fence is open.

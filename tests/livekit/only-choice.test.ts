@@ -1,6 +1,6 @@
 /**
  * The only choice of an answer is choice 0 for whoever reads it, also through the products made of the package: the AI SDK, AG-UI,
- * LiveKit and the interface of `openai`. It is here because LiveKit needs a setup of its own.
+ * LiveKit and the interface of `openai`. The test is here because LiveKit needs a setup of its own.
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

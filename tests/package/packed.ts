@@ -40,7 +40,7 @@ export interface Installed {
   tarball: string;
   /** The files in the tarball. */
   files: string[];
-  /** What `npm install` made of it. */
+  /** The folder that `npm install` made of the tarball. */
   modules: string;
 }
 

@@ -270,7 +270,7 @@ export class Project {
 /** A server of a tool. */
 interface Server {
   url: string;
-  /** What `use` makes of it, once it answers. */
+  /** The result of `use`, which is called once the server answers. */
   used<T>(url: string, use: (url: string) => Promise<T>): Promise<T>;
   stop(): void;
 }

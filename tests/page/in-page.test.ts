@@ -12,7 +12,7 @@ registerHooks({
       : next(specifier, context),
 });
 
-/** The page's end of the port. It keeps the messages of the page; the test delivers the worker's, after `close` too. */
+/** The page's end of the port: keeps the messages of the page. The test delivers the worker's, after `close` too. */
 class LatePort {
   static last: LatePort;
   onmessage: ((event: { data: Answered }) => void) | null = null;

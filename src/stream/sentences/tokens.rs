@@ -2,6 +2,7 @@
 
 use super::letters::{is_lower, is_word};
 use super::words;
+use crate::text::after_last;
 
 /// Signs that an item of a list begins with.
 pub(super) const BULLETS: &str = "•⁃‣◦";
@@ -38,13 +39,13 @@ pub(super) fn ends_quotation(sentence: &str) -> bool {
 
 /// Whether what is said since the last colon is nothing but a time.
 pub(super) fn has_but_begun(text: &str) -> bool {
-    let clause = text.rsplit(':').next().unwrap_or_default();
+    let clause = after_last(text, b':');
     words::begins_with_time(first_word(clause), clause.split_ascii_whitespace().count())
 }
 
 /// Whether `word` is the number after that of the item which the text before it is: "1. Milk 2. Eggs".
 pub(super) fn is_next_on_line(lead: &str, item: u32, word: &str) -> bool {
-    let begun = first_word(lead.rsplit(':').next().unwrap_or_default());
+    let begun = first_word(after_last(lead, b':'));
     let number = |word| item_number(word).or_else(|| item_letter(word));
     number(begun) == Some(item) && number(word) == Some(item + 1) && !lead.trim_end().ends_with('.')
 }

@@ -1,5 +1,7 @@
 //! Words that say whether the full stop after them, or before them, ends a sentence. Capitals do not count unless said.
 
+use crate::text::after_last;
+
 /// Never at the end of a sentence: titles, and what stands before a name.
 const BEFORE_NAME: &str = "mr mrs ms mx dr med prof st skt mt gen rep sen gov col capt cpt cmdr lt sgt maj adm rev hon fr supt \
     messrs tel telp regd qty wg cdr vs e.g i.e cf viz esp smt shri adv opp dist jl jln gg \
@@ -119,7 +121,7 @@ pub(super) fn full_stop(word: &str, before: &str, is_item: bool, ordinals: bool)
         // After a space, a picture or a bracket.
         return if listed(BEFORE_NAME, before, false) {
             Meaning::Part
-        } else if is_dotted(before.rsplit('/').next().unwrap_or_default()) {
+        } else if is_dotted(after_last(before, b'/')) {
             Meaning::Unclear
         } else {
             Meaning::End

@@ -94,7 +94,7 @@ const vite = (major: string): Setup => ({
         (url) => project.titleOf(url),
       );
     },
-    // What `chatwire doctor` and the error of a file that is missing tell people to write.
+    // `chatwire doctor` and the error of a missing file tell people to write this.
     "dev, with chatwire in optimizeDeps.exclude": async (project) => {
       await project.write({
         "excluded.config.js": `export default { optimizeDeps: { exclude: ["chatwire"] } };`,

@@ -93,7 +93,7 @@ const nuxtOptions = 'compatibilityDate: "2026-01-01", app: { head: { title: "wai
 
 const nuxtDev = (port: string): [string, ...string[]] => ["nuxt", "dev", "--port", port, "--host", "127.0.0.1"];
 
-/** What Nitro built for Cloudflare, in workerd. */
+/** Runs in workerd the worker that Nitro built for Cloudflare. */
 function inWorkerd(project: Project, path = ""): Promise<string> {
   const [port, inspector] = [String(nextPort()), String(nextPort())];
   const ports = ["--port", port, "--inspector-port", inspector, "--compatibility-date", "2026-01-01"];

@@ -1,6 +1,6 @@
 /**
  * Hermes, the engine of React Native: a program compiled as React Native compiles it, run by the newest Hermes whose program can be had
- * from a registry. What React Native brings beside Hermes and Hermes's command lacks is written here in a few lines.
+ * from a registry. The parts that React Native brings beside Hermes, and that Hermes's command lacks, are written here in a few lines.
  */
 import { OK, type Setup } from "../setup.ts";
 

@@ -100,7 +100,7 @@ import { said } from "./answer.js";
 export default () => said.then((text) => new Response(text));
 `;
 
-/** What Vercel runs before a route: a function of the request, without Next. */
+/** A middleware of Vercel, which runs before a route: a function of the request, without Next. */
 const middleware = `${program.esm.replace("answer().then(console.log);", "")}
 export const config = { matcher: "/" };
 export default function middleware(request) {

@@ -7,7 +7,7 @@ import type { Source } from "../sources/list.ts";
 /** The longest text of the visitor that a program shows, in UTF-16 units. */
 const MAX_TEXT = 2000;
 
-/** What the tools do in a program, by their names. */
+/** The body of each tool in a program, by the name of the tool. */
 const EXECUTE: Readonly<Record<string, string>> = {
   current_time: "({ city }) => ({ city, time: new Date().toUTCString() })",
   set_theme: "({ theme }) => ({ theme })",

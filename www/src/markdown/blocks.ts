@@ -14,7 +14,7 @@ export interface Block {
   raw: string;
   /** The links that were defined when it was parsed, as JSON: a reference to one of them is a link only then. */
   links?: string;
-  /** It is a piece of a long paragraph, which the next block goes on with. */
+  /** The block is a piece of a long paragraph, which the next block goes on with. */
   goesOn?: true;
 }
 

@@ -37,7 +37,7 @@ export class Painter {
   request(): void {
     if (this.#timer !== undefined) return;
     const rest = this.#last + this.#interval - performance.now();
-    // It waits for its turn even so: a frame would have its work and that of another.
+    // The work waits for its turn even so: a frame would have this work and that of another.
     if (rest > 0) this.#timer = setTimeout(() => this.#queue(), rest);
     else this.#queue();
   }
