@@ -19,7 +19,7 @@ const checks: MemoryCheck[] = [];
 const READ = 16_384;
 
 new ChatDecoder().free(); // so that the engine is loaded
-const { engineMemory } = await import(new URL("../engine/engine.js", engine).href);
+const { engineMemory } = await import(new URL("../entry/engine.js", engine).href);
 const memory: WebAssembly.Memory = engineMemory();
 const wasmBytes = () => memory.buffer.byteLength;
 

@@ -124,7 +124,7 @@ function placeOf({ callFrame }: ProfileNode, source: SourceMap | undefined): str
   if (url === "") return undefined;
   if (/^(?:node|node-internal|cloudflare-internal|internal):/.test(url)) return "the host's own JavaScript";
   const entry = /(?:worker|page)\.js$/.test(url) ? source?.findEntry(lineNumber, columnNumber) : undefined;
-  const { originalSource = url, originalLine = 0 } = (entry ?? {}) as Partial<SourceMapping>;
+  const { originalSource = url, originalLine = lineNumber } = (entry ?? {}) as Partial<SourceMapping>;
   const file = partOf(originalSource, originalLine);
   const [, named] = /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file) ?? [];
   if (named) return named;
@@ -134,12 +134,14 @@ function placeOf({ callFrame }: ProfileNode, source: SourceMap | undefined): str
 
 /** The file that a line of a bundled file comes from: the bundler names it in a comment above. */
 function partOf(file: string, line: number): string {
-  if (!file.endsWith("dist/edge/index.js")) return file;
-  lines ??= readFileSync(join(import.meta.dirname, "../dist/edge/index.js"), "utf8").split("\n");
+  const [, bundled] = /\/dist\/((?:edge|entry)\/[\w-]+\.js)$/.exec(file) ?? [];
+  if (!bundled) return file;
+  const lines = bundles.get(bundled) ?? readFileSync(join(import.meta.dirname, "../dist", bundled), "utf8").split("\n");
+  bundles.set(bundled, lines);
   for (let at = line; at > 0; at--) {
-    const [, named] = /^\/\/ ((?:npm|node_modules)\/.*)$/.exec(lines[at] ?? "") ?? [];
+    const [, named] = /^\/\/ ((?:npm|dist|node_modules)\/.*)$/.exec(lines[at] ?? "") ?? [];
     if (named) return named;
   }
   return file;
 }
-let lines: string[] | undefined;
+const bundles = new Map<string, string[]>();

@@ -1,5 +1,6 @@
 /**
- * Compiles npm/ into dist/, which is laid out the same. Files that TypeScript cannot write are copied.
+ * Compiles npm/ into dist/, which is laid out the same, and bundles what is to be one file. Files that TypeScript cannot write are
+ * copied.
  */
 import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
@@ -24,6 +25,7 @@ export async function buildFacade() {
   await bundleStatic();
   await bundleScript();
   await writeCommonJS();
+  await bundleForNode();
 }
 
 /** The gateway with what it is built on, in one file. The package itself stays outside, so that there is one engine. */
@@ -103,6 +105,38 @@ const growingMemory = {
         );
       return { contents };
     });
+  },
+};
+
+/**
+ * `chatwire` and `chatwire/slim` for Node and Bun, in `dist/entry`: three dozen modules in four files, because Node takes most of
+ * a millisecond to load one. The two entries share files, so that a process has one engine; `engine.js` gives it to measurements.
+ * Parts that are loaded on demand stay apart. The folder is as deep as the modules' own, so that the way to the `.wasm` is the same.
+ */
+async function bundleForNode() {
+  const { build } = await import("esbuild");
+  await build({
+    entryPoints: ["entry/node.js", "slim.js", "engine/engine.js"].map((file) => join(dist, file)),
+    outdir: join(dist, "entry"),
+    entryNames: "[name]",
+    chunkNames: "[name]-[hash]",
+    absWorkingDir: root,
+    allowOverwrite: true,
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    platform: "node",
+    target: "es2022",
+    plugins: [spareApart],
+    logLevel: "warning",
+  });
+}
+
+/** The spare engine stays where it is. */
+const spareApart = {
+  name: "spare-apart",
+  setup(build) {
+    build.onResolve({ filter: /\/spare\.js$/ }, ({ path }) => ({ path, external: true }));
   },
 };
 

@@ -21,7 +21,7 @@ import { cut } from "./reads.ts";
 type Controller = ReadableStreamDefaultController<Uint8Array>;
 
 await init();
-const { engineMemory } = await import(new URL("../engine/engine.js", engine).href);
+const { engineMemory } = await import(new URL("../entry/engine.js", engine).href);
 const memory: WebAssembly.Memory = engineMemory();
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 

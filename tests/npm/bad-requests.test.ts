@@ -10,7 +10,7 @@ import { clientOf, encode, failureOf, hello } from "./serving.ts";
 
 /** The engine's memory, once it is loaded. */
 async function memory(): Promise<WebAssembly.Memory> {
-  const engine = await import(new URL("../../dist/engine/engine.js", import.meta.url).href);
+  const engine = await import(new URL("../../dist/entry/engine.js", import.meta.url).href);
   return engine.engineMemory();
 }
 

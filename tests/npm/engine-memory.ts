@@ -4,7 +4,7 @@
 import { ACCOUNT } from "../../npm/engine/boundary.ts";
 
 const dist = (path: string): string => new URL(`../../dist/${path}`, import.meta.url).href;
-const { engineMemory, Part } = (await import(dist("engine/engine.js"))) as typeof import("../../npm/engine/engine.ts");
+const { engineMemory, Part } = (await import(dist("entry/engine.js"))) as typeof import("../../npm/engine/engine.ts");
 
 /** The decoders, event streams and openings that were asked something and not freed yet. */
 export const alive = new Set<object>();

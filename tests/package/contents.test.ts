@@ -1,9 +1,11 @@
 /** The files of the package, and those that are not to be in it. */
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, stat, utimes } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, posix } from "node:path";
 import { before, describe, it } from "node:test";
+import { promisify } from "node:util";
 import { build } from "esbuild";
 import manifest from "../../package.json" with { type: "json" };
 // @ts-expect-error: a script, without types
@@ -144,6 +146,26 @@ describe("the package", { timeout: 120_000 }, () => {
       scripts.filter((_, index) => found[index]),
       [],
     );
+  });
+
+  it("is few files for Node to load, which chatwire and chatwire/slim share, and with them one engine", async () => {
+    const program = `
+      import { registerHooks } from "node:module";
+      const loaded = [];
+      registerHooks({ load(url, context, next) { if (url.startsWith("file:")) loaded.push(url); return next(url, context); } });
+      const { Chatwire, ChatDecoder } = await import("chatwire");
+      const files = loaded.length;
+      const slim = await import("chatwire/slim");
+      new ChatDecoder({}).free();
+      new slim.ChatDecoder({}).free();
+      const client = new Chatwire({ baseURL: "https://upstream.invalid/v1", apiKey: "none" });
+      console.log(JSON.stringify({ files, more: loaded.length - files, isSame: client instanceof slim.Chatwire }));
+    `;
+    const args = ["--input-type=module", "-e", program];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: join(root, "tests") });
+    const { files: count, more, isSame } = JSON.parse(stdout) as { files: number; more: number; isSame: boolean };
+    assert.ok(count <= 5, `${count} files`);
+    assert.deepEqual({ more, isSame }, { more: 1, isSame: true });
   });
 
   it("depends on nothing, and every peer is optional", () => {
