@@ -228,17 +228,22 @@ export function toError(thrown: unknown): ChatwireError {
     const Class = Object.hasOwn(classes, thrown.name) ? (classes[thrown.name] as typeof ChatwireError) : ChatwireError;
     return new Class(thrown.message, thrown);
   }
-  const message = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
-  return new ChatwireError(`chatwire failed (${message}). This is a mistake in chatwire.`, { cause: thrown });
+  return new ChatwireError(`chatwire failed (${reasonOf(thrown)}). This is a mistake in chatwire.`, { cause: thrown });
 }
 
 /**
  * The words of a host about a failure: the message of its error, and of the error's cause, which is where Node says what happened.
  */
 export function reasonOf(error: unknown): string {
-  const { message, cause } = (error ?? {}) as { message?: unknown; cause?: { message?: unknown; code?: unknown } };
-  const text = message || error;
-  const why = cause?.message || cause?.code;
+  let text: unknown;
+  let why: unknown;
+  try {
+    const { message, cause } = (error ?? {}) as { message?: unknown; cause?: { message?: unknown; code?: unknown } };
+    text = message || error;
+    why = cause?.message || cause?.code;
+  } catch {
+    // An object of the host's whose members cannot be read.
+  }
   return `${typeof text === "string" ? text : "no reason given"}${why && typeof why === "string" ? `: ${why}` : ""}`;
 }
 
@@ -254,7 +259,8 @@ export function withOutcome<E extends ChatwireError>(error: E, outcome: Outcome)
 
 /** The error that stands for a caller's own leaving. */
 export function aborted(reason?: unknown): APIUserAbortError {
-  const cause = reason === undefined || (reason as Error)?.name === "AbortError" ? {} : { cause: reason };
+  const isUsual = reason === undefined || (reason instanceof Error && reason.name === "AbortError");
+  const cause = isUsual ? {} : { cause: reason };
   return new APIUserAbortError("The request was aborted by the caller.", cause);
 }
 

@@ -1,5 +1,5 @@
 //! Nothing that a server sends makes the decoder hold more than its limits: for each thing that is kept a hostile
-//! stream that grows it, and the memory of this thread measured meanwhile.
+//! stream that grows it, and the memory of this thread measured meanwhile. Long because each thing has its stream.
 
 #![cfg(not(target_arch = "wasm32"))]
 

@@ -21,6 +21,7 @@ import {
   SET_OUTPUT,
   TICK,
 } from "./boundary.ts";
+import { clock } from "./clock.ts";
 import { due, hasToken, make, output, type Part, place, put, says, settingsText } from "./engine.ts";
 import { joined, type PushOutput } from "./push-output.ts";
 import type { Shape } from "./shapes.ts";
@@ -237,7 +238,7 @@ export class BodyDecoder {
   /** The outcome of a decoder that failed, with all that had arrived if it can still tell. */
   #salvaged(engine: Part): Outcome {
     try {
-      engine.call(END, 0, LOST, performance.now());
+      engine.call(END, 0, LOST, clock());
       return { ...told(engine, 0), status: "error" } as Outcome;
     } catch (thrown) {
       return outcomeOf(toError(thrown));

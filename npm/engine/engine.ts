@@ -398,11 +398,15 @@ export function heardOf(text: string, units: number): number {
   return (engine as Instance).do((exports) => exports.heard(length, units));
 }
 
-/** The bytes that a host gave, as a `Uint8Array`; `undefined` when the value is something else. */
+/** The bytes that a host gave, as a `Uint8Array`; `undefined` when the value is something else, or its buffer was transferred away. */
 export function asBytes(value: unknown): Uint8Array | undefined {
-  if (value instanceof Uint8Array) return value;
-  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  if (value instanceof ArrayBuffer) return new Uint8Array(value);
   if (typeof value === "string") return encoder.encode(value);
+  try {
+    if (value instanceof Uint8Array && value.length > 0) return value;
+    if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+    if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  } catch {
+    // No view can be made of a buffer that was transferred away.
+  }
   return undefined;
 }

@@ -3,6 +3,7 @@
  *
  * Pace is the limiter's business; this keeps enough requests waiting for it, waits out refusals, and keeps the order.
  */
+import { clock } from "../engine/clock.ts";
 import { APIError, aborted, toError, unsent } from "../errors.ts";
 import type { RequestOptions } from "../options.ts";
 import type { ChatCompletion, ChatCompletionCreateParamsNonStreaming, WithRequestId } from "../types.ts";
@@ -86,7 +87,7 @@ export async function runBatch(
   return results;
 
   async function settle(params: ChatCompletionCreateParamsNonStreaming): Promise<BatchResult> {
-    const started = performance.now();
+    const started = clock();
     const whole = (params as { stream?: unknown } | undefined)?.stream ? { ...params, stream: false as const } : params;
     for (;;) {
       try {
@@ -95,7 +96,7 @@ export async function runBatch(
         const reason = toError(thrown);
         const retryAt = reason instanceof APIError ? reason.retryAt : undefined;
         const wait = retryAt === undefined ? Number.POSITIVE_INFINITY : retryAt - Date.now();
-        if (wait > maxWait - (performance.now() - started)) return { status: "rejected", reason };
+        if (wait > maxWait - (clock() - started)) return { status: "rejected", reason };
         try {
           await sleep(wait, settings.signal);
         } catch (left) {

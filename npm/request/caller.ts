@@ -3,6 +3,7 @@
  */
 
 import { type EngineCall, PROVIDER, type ProviderFacts } from "../engine/boundary.ts";
+import { clock } from "../engine/clock.ts";
 import { answer, init, initNow, settingsText } from "../engine/engine.ts";
 import { aborted, ChatwireError, type ErrorDetail, outcomeOf, toError, unsent } from "../errors.ts";
 import { letGo, letGoOf } from "../let-go.ts";
@@ -230,7 +231,7 @@ export class Caller {
         names: names(options),
         continueWith: names(options.continueWith),
         stream,
-        now: performance.now(),
+        now: clock(),
       };
       const askFor = (signal: AbortSignal) => (client: object, body: string, call: EngineCall, model: string) => {
         const other = callers.get(client) as Caller;

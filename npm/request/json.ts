@@ -2,6 +2,7 @@
  * Answers that are JSON of some other kind than a completion. Loaded with the first request for one.
  */
 
+import { clock } from "../engine/clock.ts";
 import { asBytes } from "../engine/engine.ts";
 import { APIConnectionError, aborted, type ChatwireError, define, ProtocolError, StalledError } from "../errors.ts";
 import { letGoOf } from "../let-go.ts";
@@ -47,7 +48,7 @@ async function textOf({ body, decoder: { timeouts = {}, started = 0 } }: Answer,
   try {
     reader = body?.getReader();
     while (reader) {
-      const left = Math.max(started + total - performance.now(), 1);
+      const left = Math.max(started + total - clock(), 1);
       const late = left < idle ? timedOut("total", total) : timedOut("idle", idle);
       const { done, value } = await settled(reader.read(), Math.min(idle, left), late, signal);
       if (done) break;

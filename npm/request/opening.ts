@@ -1,7 +1,9 @@
 /**
  * Opening a response: does what the engine says next, through the host's `fetch` and timers, and tells it what came of it.
  */
+
 import { type Action, type ActionResult, type Broken, type EngineDecoderOptions, STEP } from "../engine/boundary.ts";
+import { clock } from "../engine/clock.ts";
 import { answer, asBytes, type Part, put } from "../engine/engine.ts";
 import { aborted, ChatwireError, type ErrorDescriptor, reasonOf, unsent } from "../errors.ts";
 import { letGoOf } from "../let-go.ts";
@@ -87,7 +89,7 @@ export class Conversation {
   #step(result: ActionResult): Action {
     let action: Action;
     try {
-      this.#engine.call(STEP, put(JSON.stringify(result)), performance.now(), Date.now(), Math.random());
+      this.#engine.call(STEP, put(JSON.stringify(result)), clock(), Date.now(), Math.random());
       action = answer<Action>();
     } catch (thrown) {
       this.free();

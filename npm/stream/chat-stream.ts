@@ -4,6 +4,7 @@
 
 import type { DecoderOptions } from "../decoders.ts";
 import { CHUNKS, EVENTS, NONE, TEXT } from "../engine/boundary.ts";
+import { clock } from "../engine/clock.ts";
 import type { SoFar } from "../engine/decoder.ts";
 import { init } from "../engine/engine.ts";
 import { ChatwireError, completed, errorOf, rethrow } from "../errors.ts";
@@ -298,7 +299,7 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
     if (typeof body?.getReader !== "function") {
       throw new ChatwireError("fromReadableStream takes a ReadableStream of bytes, such as response.body.");
     }
-    const started = performance.now();
+    const started = clock();
     return new ChatStream(init().then(() => ({ body, decoder: { started, ...options } })));
   }
 

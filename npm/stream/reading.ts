@@ -5,6 +5,7 @@
  */
 
 import { ABORTED, CLOSED, LOST } from "../engine/boundary.ts";
+import { clock } from "../engine/clock.ts";
 import type { BodyDecoder } from "../engine/decoder.ts";
 import { asBytes } from "../engine/engine.ts";
 import { joined, type PushOutput } from "../engine/push-output.ts";
@@ -75,7 +76,7 @@ export class Reading implements BodyReading {
   /** Starts one read. Hand its result to `taken`, or its failure to `lost`. */
   read(): Promise<Read> {
     if (this.#outcome || !this.#reader) return Promise.resolve({ done: true });
-    const now = performance.now();
+    const now = clock();
     this.#readStarted = now;
     const due = this.#decoder.deadline(now);
     if (due < this.#timerAt) this.#wakeAt(due, now);
@@ -94,15 +95,20 @@ export class Reading implements BodyReading {
 
   /** Takes the result of a read. Look at the decoder's outcome afterwards: once it is there, nothing more comes. */
   taken(read: Read): PushOutput {
-    const now = performance.now();
+    const now = clock();
     const started = this.#readStarted;
     this.#readStarted = IDLE;
     if (this.#outcome) return this.#after("");
     if (read === WOKEN) return this.takeUnread();
     this.#pending = undefined;
     this.#hasJumped = false;
-    const { done, value } = read;
-    if (done) return this.#after(this.#decoder.end(CLOSED, now));
+    let value: unknown;
+    try {
+      if (read.done) return this.#after(this.#decoder.end(CLOSED, now));
+      value = read.value;
+    } catch (thrown) {
+      return this.lost(thrown); // no standard result does this
+    }
     const bytes = asBytes(value);
     if (!bytes) return this.lost(`The body gave ${typeof value} in place of bytes.`);
     const pushed = this.#after(this.#decoder.push(bytes, started, now));
@@ -115,7 +121,7 @@ export class Reading implements BodyReading {
   lost(cause: unknown): PushOutput {
     if (this.#outcome) return this.#after("");
     const why = reasonOf(cause);
-    const pushed = this.#after(this.#decoder.end(LOST, performance.now(), why));
+    const pushed = this.#after(this.#decoder.end(LOST, clock(), why));
     // The host's own error, which has the code of what happened.
     const error = this.#decoder.outcome?.error;
     if (error && cause instanceof Error) define(error, "cause", cause);
@@ -127,7 +133,7 @@ export class Reading implements BodyReading {
   /** Ends it as the caller's wish; without effect once it has ended. */
   readonly abort = (): void => {
     if (this.#isSettled) return;
-    this.#unread = this.#after(this.#decoder.end(ABORTED, performance.now()));
+    this.#unread = this.#after(this.#decoder.end(ABORTED, clock()));
     this.#awaken?.(WOKEN);
   };
 
@@ -179,7 +185,7 @@ export class Reading implements BodyReading {
 
   // Reads come and go without touching the timer; it looks where things stand when it fires.
   readonly #wake = (): void => {
-    const now = performance.now();
+    const now = clock();
     const isLate = now - this.#timerAt > JUMP;
     this.#timerAt = NEVER;
     if (this.#outcome || this.#readStarted === IDLE) return; // nobody waits: a slow consumer is not a stall

@@ -7,6 +7,7 @@
  */
 
 import { type EngineCall, EVENT_STREAM, type EventStreamAnswer, FEED } from "../engine/boundary.ts";
+import { clock } from "../engine/clock.ts";
 import { make, output, type Part, place } from "../engine/engine.ts";
 import { toError } from "../errors.ts";
 import { letGoOf } from "../let-go.ts";
@@ -115,7 +116,7 @@ export function about(call: EngineCall, { path, query, headers, patience = RECON
     headers: { ...(call.headers as object), ...headers },
     query: { ...(call.query as object), ...query },
   };
-  return { ...call, ...own, timeout: { headers: patience }, maxRetries: 0, now: performance.now(), path };
+  return { ...call, ...own, timeout: { headers: patience }, maxRetries: 0, now: clock(), path };
 }
 
 /**

@@ -11,7 +11,7 @@ import { APIUserAbortError, aborted, ChatwireError, toError, unopened, withOutco
 import { letGo, letGoOf } from "../let-go.ts";
 import type { Outcome } from "../types.ts";
 import { Reading } from "./reading.ts";
-import type { BodyReading, Ended, Read, Source } from "./source.ts";
+import type { BodyReading, Ended, Source } from "./source.ts";
 
 export class Session {
   /** There once the answer's headers are, as are `decoder` and `reading`. */
@@ -187,17 +187,14 @@ export class Session {
         await this.opened;
         continue;
       }
-      let read: Read | undefined;
-      let cause: unknown;
       try {
-        read = await reading.read();
+        const read = await reading.read();
+        const bytes = asBytes(read.value);
+        reading.taken(read);
+        if (bytes && bytes.length > 0) this.#bytes.push(bytes);
       } catch (thrown) {
-        cause = thrown;
+        reading.lost(thrown);
       }
-      if (read) reading.taken(read);
-      else reading.lost(cause);
-      const bytes = asBytes(read?.value);
-      if (bytes && bytes.length > 0) this.#bytes.push(bytes);
     }
   }
 

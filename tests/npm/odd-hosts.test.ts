@@ -8,7 +8,10 @@ import {
   APIConnectionError,
   APIConnectionTimeoutError,
   APIUserAbortError,
+  ChatDecoder,
+  type Chatwire,
   ChatwireError,
+  EventStreamDecoder,
   ProtocolError,
   RateLimitError,
   StalledError,
@@ -274,5 +277,166 @@ test("every_error_of_a_stream_has_a_code", async () => {
     const client = clientOf(served, { timeout: { idle: 20 }, decoding: "strict" });
     const error = await failureOf(collect(client.chat.completions.stream(hello).textStream));
     assert.equal(typeof (error as ChatwireError).code, "string", `${error.name}: ${error.message}`);
+  }
+});
+
+test("pieces_whose_buffer_was_transferred_away_are_a_lost_connection_and_no_failure_of_the_engine", async () => {
+  const gone = (view: (buffer: ArrayBuffer) => unknown): unknown => {
+    const buffer = new ArrayBuffer(8);
+    const value = view(buffer);
+    structuredClone(buffer, { transfer: [buffer] });
+    return value;
+  };
+  const views = {
+    Uint8Array: (buffer: ArrayBuffer) => new Uint8Array(buffer, 2),
+    DataView: (buffer: ArrayBuffer) => new DataView(buffer, 2),
+    Uint16Array: (buffer: ArrayBuffer) => new Uint16Array(buffer),
+    ArrayBuffer: (buffer: ArrayBuffer) => buffer,
+  };
+  for (const [name, view] of Object.entries(views)) {
+    for (const read of ["outcome", "create", "models"] as const) {
+      let isCancelled = false;
+      const parts: unknown[] = [new TextEncoder().encode(says("Hel")), gone(view)];
+      const body = new ReadableStream<Uint8Array>(
+        {
+          pull: (controller) => controller.enqueue(parts.shift() as Uint8Array),
+          cancel() {
+            isCancelled = true;
+          },
+        },
+        { highWaterMark: 0 },
+      );
+      const client = clientOf(async () => new Response(body, { headers: { "content-type": "text/event-stream" } }));
+      if (read === "outcome") {
+        const { status, text, error } = await quickly(client.chat.completions.stream(hello).outcome());
+        assert.deepEqual([status, text], ["truncated", "Hel"], name);
+        assert.match(String(error?.message), /in place of bytes/);
+      } else {
+        const asked = read === "create" ? client.chat.completions.create(hello) : client.models.list();
+        const error = await quickly(failureOf(asked));
+        assert.ok(error instanceof ChatwireError && !/engine failed/.test(error.message), `${name}: ${error}`);
+      }
+      assert.equal(isCancelled, true, name);
+    }
+    for (const decoder of [new ChatDecoder(), new EventStreamDecoder()]) {
+      const give = (value: Uint8Array) => ("push" in decoder ? decoder.push(value) : decoder.feed(value));
+      assert.throws(() => give(gone(view) as Uint8Array), /takes bytes/, name);
+      give(new TextEncoder().encode(says("a"))); // and goes on
+      decoder.free();
+    }
+  }
+});
+
+test("a_clock_that_is_put_back_while_an_answer_is_waited_for_prolongs_no_timeout", async () => {
+  const real = performance.now;
+  for (const by of [1e9, -5000]) {
+    const parts = [says("a")];
+    const body = new ReadableStream<Uint8Array>(
+      {
+        pull(controller) {
+          const part = parts.shift();
+          if (part) return controller.enqueue(new TextEncoder().encode(part));
+          performance.now = () => real.call(performance) - by;
+          return never();
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    const headers = { "content-type": "text/event-stream" };
+    const client = clientOf(async () => new Response(body, { headers }), { timeout: { idle: 60 } });
+    try {
+      const { status, text } = await quickly(client.chat.completions.stream(hello).outcome());
+      assert.deepEqual([status, text], ["stalled", "a"], `by ${by} ms`);
+    } finally {
+      performance.now = real;
+    }
+    const after = serve([says("b")], { after: "silence" });
+    const { error, timing } = await quickly(
+      clientOf(after, { timeout: { total: 60 } })
+        .chat.completions.stream(hello)
+        .outcome(),
+    );
+    assert.equal(error?.code, "timeout.total", `by ${by} ms`);
+    assert.ok(Number(timing.total) >= 0);
+  }
+});
+
+test("results_and_reasons_whose_members_cannot_be_read_end_the_call_by_name", async () => {
+  const throwing = (name: string) =>
+    Object.defineProperty({ done: false } as object, name, {
+      get: () => {
+        throw new Error(`no ${name}`);
+      },
+    });
+  const opaque = new Proxy(
+    {},
+    {
+      get: () => {
+        throw new Error("no member");
+      },
+    },
+  );
+  const reads: Record<string, () => unknown> = {
+    "a result whose done throws": async () => throwing("done"),
+    "a result whose value throws": async () => throwing("value"),
+    "no result": async () => undefined,
+    "a rejection with an error whose message throws": () => Promise.reject(throwing("message")),
+    "a rejection with an object that cannot be read": () => Promise.reject(opaque),
+    "a rejection with an object without a prototype": () => Promise.reject(Object.create(null)),
+  };
+  const uses: Record<string, (client: Chatwire) => PromiseLike<unknown>> = {
+    outcome: (client) => client.chat.completions.stream(hello).outcome(),
+    text: (client) => collect(client.chat.completions.stream(hello).textStream),
+    frames: (client) => collect(client.chat.completions.stream(hello).frames()),
+    bytes: (client) => new Response(client.chat.completions.stream(hello).toReadableStream()).text(),
+    tee: (client) =>
+      Promise.all(
+        client.chat.completions
+          .stream(hello)
+          .tee()
+          .map((branch) => branch.finalContent()),
+      ),
+    create: (client) => client.chat.completions.create(hello),
+    models: (client) => client.models.list(),
+    "a run": (client) => client.chat.completions.runTools({ ...hello, tools: [] }).outcome(),
+    "a hedged call": (client) => client.chat.completions.stream(hello, { hedge: 3 }).outcome(),
+  };
+  for (const [odd, read] of Object.entries(reads)) {
+    for (const [name, use] of Object.entries(uses)) {
+      let isOdd = true;
+      const client = clientOf(
+        async () => {
+          if (!isOdd) return serve([says("Hello", "stop"), DONE]).response;
+          const reader = { read, cancel() {}, releaseLock() {} };
+          const headers = new Headers({ "content-type": "text/event-stream" });
+          return { status: 200, headers, body: { getReader: () => reader } } as unknown as Response;
+        },
+        { limits: { concurrent: 1 } },
+      );
+      const settled = Promise.resolve(use(client)).then(
+        () => undefined,
+        (error) => ({ error }),
+      );
+      const failed = await quickly(settled);
+      assert.ok(!failed || failed.error instanceof ChatwireError, `${odd}, ${name}: ${String(failed?.error?.stack)}`);
+      isOdd = false;
+      const next = client.chat.completions.stream(hello).outcome();
+      assert.equal((await quickly(next)).text, "Hello", `${odd}, ${name}: the slot is not given back`);
+    }
+  }
+  // The reasons that callers give for leaving.
+  for (const reason of [opaque, Object.create(null), throwing("name"), Symbol("gone"), 0, null]) {
+    const controller = new AbortController();
+    const client = clientOf(
+      (_, init) => new Promise((_, reject) => init?.signal?.addEventListener("abort", () => reject(reason))),
+    );
+    const asked = failureOf(client.chat.completions.create(hello, { signal: controller.signal }));
+    const stream = client.chat.completions.stream(hello);
+    const outcome = stream.outcome();
+    await new Promise(setImmediate);
+    controller.abort(reason);
+    stream.controller.abort(reason);
+    assert.ok((await quickly(asked)) instanceof APIUserAbortError, typeof reason);
+    assert.equal((await quickly(outcome)).status, "aborted", typeof reason);
   }
 });
