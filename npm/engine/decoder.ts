@@ -39,7 +39,12 @@ function told(engine: Part, length: number): Outcome {
     engine.call(OUTCOME, 0, 1);
     text += output();
   }
-  return JSON.parse(text) as Outcome;
+  const outcome = JSON.parse(text) as Outcome;
+  // The text of the answer, which is long, stands in it once; its other places hold 0.
+  for (const said of [outcome.message, outcome.completion?.choices?.[0]?.message]) {
+    if ((said?.content as unknown) === 0) (said as { content: string }).content = outcome.text;
+  }
+  return outcome;
 }
 
 /**

@@ -83,7 +83,7 @@ impl Decoder {
         }
         // The part before it is in the host's hands.
         memory::set_output(Vec::new());
-        let part = self.stream.outcome_part(self.told, PART_BYTES);
+        let part = self.stream.host_outcome_part(self.told, PART_BYTES);
         let (part, has_more) = part.unwrap_or_else(|| (self.stream.used_json().into_bytes(), false));
         self.told += part.len();
         memory::set_output(part);

@@ -10,6 +10,8 @@ pub struct Writer {
     /// The bytes written so far.
     pub bytes: Vec<u8>,
     window: Option<Box<Window>>,
+    /// The reader puts the text of the answer in each place where it stands: it is written once.
+    pub(crate) writes_text_once: bool,
 }
 
 /// A part of more bytes than this gets all of its room at once.
@@ -80,6 +82,7 @@ impl Writer {
                 at: 0,
                 last: 0,
             })),
+            writes_text_once: false,
         }
     }
 
@@ -228,7 +231,7 @@ impl Writer {
     pub fn take_string(&mut self) -> String {
         Writer {
             bytes: std::mem::take(&mut self.bytes),
-            window: None,
+            ..Writer::default()
         }
         .into_string()
     }

@@ -256,7 +256,19 @@ impl Decoder {
     /// comes after it: the texts of the answer stand in an outcome up to three times, which is too much to hold at once. A part
     /// ends with a whole character.
     pub fn outcome_part(&self, from: usize, length: usize) -> Option<(Vec<u8>, bool)> {
+        self.outcome_part_to(Writer::of_part(from, length))
+    }
+
+    /// The same for a host that puts the text of the answer where it belongs: the content of the answer's choice, and that of the
+    /// message, is 0 where it is the `text`.
+    #[cfg(feature = "npm")]
+    pub(crate) fn host_outcome_part(&self, from: usize, length: usize) -> Option<(Vec<u8>, bool)> {
         let mut out = Writer::of_part(from, length);
+        out.writes_text_once = true;
+        self.outcome_part_to(out)
+    }
+
+    fn outcome_part_to(&self, mut out: Writer) -> Option<(Vec<u8>, bool)> {
         self.account().write(&mut out).then(|| out.into_part())
     }
 

@@ -33,6 +33,44 @@ test("a_chat_decoder_gives_what_was_asked_for", () => {
   assert.equal(new ChatDecoder({ output: "text" }).push(new Uint8Array()), "");
 });
 
+test("an_outcome_has_the_text_in_each_of_its_places", () => {
+  const chunk = (choices: object[]) => event({ choices });
+  const content = (index: number, content: string, finish_reason: string | null = "stop") =>
+    chunk([{ index, delta: { content }, finish_reason }]);
+  const reasoned = (delta: object) => chunk([{ index: 0, delta, finish_reason: null }]);
+  const long = '0123456789abcdef \u20ac "0" '.repeat(1_000_000);
+  const call = { index: 0, id: "call_1", type: "function", function: { name: "f", arguments: "{}" } };
+  const called = chunk([{ index: 0, delta: { content: "Hi", tool_calls: [call] }, finish_reason: "tool_calls" }]);
+  const silent = chunk([{ index: 0, delta: { tool_calls: [call] }, finish_reason: "tool_calls" }]);
+  const cases: [name: string, body: string, text: string, contents: (string | null)[], message: unknown][] = [
+    ["one choice", content(0, "Hi"), "Hi", ["Hi"], "Hi"],
+    ["the text 0", content(0, "0"), "0", ["0"], "0"],
+    ["no text", content(0, ""), "", [""], ""],
+    ["two choices", content(0, "a", null) + content(1, "b"), "a", ["a", "b"], "a"],
+    ["the second first", content(1, "b", null) + content(0, "a"), "a", ["a", "b"], "a"],
+    ["another index", content(3, "c"), "c", ["c"], "c"],
+    ["a silent choice 0", content(0, "", null) + content(1, "b"), "b", ["", "b"], "b"],
+    ["a call beside it", called, "Hi", ["Hi"], "Hi"],
+    ["a call alone", silent, "", [null], null],
+    ["reasoning", reasoned({ reasoning_content: "so" }) + content(0, "Hi"), "Hi", ["Hi"], "Hi"],
+    ["tags", content(0, "<think>so</think>Hi"), "Hi", ["Hi"], "<think>so</think>Hi"],
+    ["a long text", content(0, long), long, [long], long],
+  ];
+  for (const [name, body, text, contents, message] of cases) {
+    const decoder = new ChatDecoder({
+      n: 2,
+      output: "none",
+      limits: { maxEventBytes: 2 ** 26, maxStreamBytes: 2 ** 27 },
+    });
+    decoder.push(encode(body + DONE));
+    const outcome = decoder.end();
+    const said = outcome.completion?.choices.map((choice) => choice.message.content);
+    assert.ok(outcome.text === text, name);
+    assert.ok(said?.length === contents.length && contents.every((each, at) => said[at] === each), name);
+    assert.ok(outcome.message?.content === message, name);
+  }
+});
+
 test("a_chat_decoder_ends_as_it_is_told", () => {
   const ended = (reason?: "closed" | "lost" | "aborted", text = says("a")) => {
     const decoder = new ChatDecoder();

@@ -76,10 +76,13 @@ impl Choice {
             source => {
                 // Strict servers refuse a turn with neither content nor a call.
                 let has_other = !self.tool_calls.calls().is_empty() || audio.is_some();
-                if self.has_content || replay && !has_other {
-                    out.member("content", text);
-                } else {
+                if !self.has_content && (!replay || has_other) {
                     out.raw_member("content", b"null");
+                } else if out.writes_text_once && self.index == 0 && !text.is_empty() {
+                    // Choice 0 with text is the answer.
+                    out.raw_member("content", b"0");
+                } else {
+                    out.member("content", text);
                 }
                 // And those that think want their field back, if it was empty.
                 let empty = self.empty_field.filter(|_| replay && !hides_reasoning);
