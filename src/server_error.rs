@@ -113,7 +113,7 @@ impl Said {
         };
         if name.ends_with(b"code") || name.starts_with(b"status") {
             let status = integer(value.as_bytes()).filter(|status| (400..600).contains(status));
-            self.status = self.status.or(status);
+            self.status = self.status.or(status).or_else(|| status_of_word(&value));
         }
         note(field, value);
         Ok(())
@@ -171,6 +171,25 @@ impl Said {
         }
         Ok(())
     }
+}
+
+/// The HTTP status that a word of gRPC stands for.
+fn status_of_word(word: &str) -> Option<u64> {
+    const WORDS: [(&str, u64); 9] = [
+        ("INVALID_ARGUMENT", 400),
+        ("FAILED_PRECONDITION", 400),
+        ("UNAUTHENTICATED", 401),
+        ("PERMISSION_DENIED", 403),
+        ("NOT_FOUND", 404),
+        ("RESOURCE_EXHAUSTED", 429),
+        ("INTERNAL", 500),
+        ("UNAVAILABLE", 503),
+        ("DEADLINE_EXCEEDED", 504),
+    ];
+    WORDS
+        .iter()
+        .find(|(known, _)| *known == word)
+        .map(|(_, status)| *status)
 }
 
 fn note(field: &mut String, value: String) {

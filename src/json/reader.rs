@@ -447,6 +447,7 @@ fn respelled(json: &[u8], words: &[&[Word]]) -> Option<Vec<u8>> {
                 (1, b"\"")
             }
             ([b'\\', b'\'', ..], true) => (2, b"'"),
+            ([b'\\', b'x', ..], true) => (2, b"\\u00"),
             ([b'"', ..], true) => (1, b"\\\""),
             (_, true) => (0, b""),
             (_, false) => known

@@ -174,13 +174,11 @@ impl Answer {
             }
             progress |= self.take_choice(choice, index, ledger)?;
         }
-        match (chunk.usage, chunk.vendor_usage) {
-            (Some(usage), _) => self.take_usage(usage, false, ledger)?,
-            (None, Some(usage)) => {
-                ledger.repair(0, Repair::UsageMisplaced)?;
-                self.take_usage(usage, false, ledger)?;
-            }
-            (None, None) => {}
+        if let Some(usage) = chunk.usage {
+            self.take_usage(usage, false, ledger)?;
+        } else if let Some(usage) = chunk.vendor_usage.map(Vec::from).or_else(|| chunk.own_counts()) {
+            ledger.repair(0, Repair::UsageMisplaced)?;
+            self.take_usage(&usage, false, ledger)?;
         }
         Ok(progress)
     }

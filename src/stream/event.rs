@@ -3,7 +3,9 @@
 use super::repairs::Repair;
 use super::scan::Chunk;
 use super::tool_calls::mended;
-use crate::json::{Kind, Malformed, Reader, Writer, is_json, match_bytes, with_finite_numbers, with_plain_names};
+use crate::json::{
+    Kind, Malformed, Reader, Writer, is_json, match_bytes, with_finite_numbers, with_plain_literals, with_plain_names,
+};
 use crate::sse;
 use crate::text::lossy;
 
@@ -92,12 +94,18 @@ fn has_lines(data: &[u8]) -> bool {
     data.windows(2).any(|pair| pair == b"\n{")
 }
 
-/// Text that would be JSON but for `NaN` and its like, or for what its strings should escape, as JSON.
+/// Text that would be JSON but for `NaN` and its like, for what its strings should escape, or for the spelling of Python, as JSON.
 #[cold]
 pub(super) fn respelled(data: &[u8]) -> Option<(Vec<u8>, Repair)> {
     let finite = with_finite_numbers(data).map(|finite| (finite, Repair::NotFinite));
     finite.or_else(|| {
-        let plain = mended(&lossy(data))?.into_bytes();
+        let text = lossy(data);
+        // Brackets in a string of Python end no value: only text in which something was put right is one.
+        let mended = mended(&text).filter(|plain| !text.starts_with(plain.as_str()));
+        let mut plain = mended.unwrap_or(text).into_bytes();
+        if !is_json(&plain) {
+            plain = with_plain_literals(&plain)?;
+        }
         is_json(&plain).then_some((plain, Repair::Malformed))
     })
 }
@@ -209,19 +217,18 @@ pub(super) fn error_in<'a>(data: &'a [u8], chunk: &Chunk<'a>) -> Option<&'a [u8]
     chunk.error.or_else(|| is_bare_error(chunk).then_some(data))
 }
 
-/// The error in an envelope of any name, where an object has nothing else: marked as one, or words and a code.
+/// The error in an object of any name: marked as one, or words and a code, where nothing else has come (`is_first`); and words
+/// under a name that stands for a failure.
 #[cold]
-pub(super) fn error_within<'a>(chunk: &Chunk<'a>) -> Option<&'a [u8]> {
-    let objects = chunk.extras.iter().map(|(_, value)| *value);
-    objects.filter(|value| value.first() == Some(&b'{')).find_map(|value| {
+pub(super) fn error_within<'a>(chunk: &Chunk<'a>, is_first: bool) -> Option<&'a [u8]> {
+    let mut objects = chunk.extras.iter().filter(|(_, value)| value.first() == Some(&b'{'));
+    objects.find_map(|(name, value)| {
         let inner = Chunk::read(&mut Reader::new(value), 1).ok()?;
-        let is_error = Signs::of(&inner)
-            == Signs {
-                has_words: true,
-                has_bad_code: true,
-                has_good_code: false,
-            };
-        inner.error.or(Some(value).filter(|_| is_error))
+        let signs = Signs::of(&inner);
+        let name = name.to_ascii_lowercase();
+        let is_bad = name.ends_with(b"exception") || name.ends_with(b"error") || is_first && signs.has_bad_code;
+        let words = Some(*value).filter(|_| is_bad && signs.has_words && !signs.has_good_code);
+        inner.error.filter(|_| is_first).or(words)
     })
 }
 

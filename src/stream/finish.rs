@@ -38,11 +38,14 @@ impl Finish {
 
 /// Whether a finish reason says that the server failed, in whatever spelling. Unknown reasons are not among these.
 pub(super) fn is_failure(reason: &str) -> bool {
-    const WORDS: [&str; 13] = [
+    const WORDS: [&str; 16] = [
         "error",
         "malformed",
         "unexpected_",
         "too_many_",
+        "missing_",
+        "rate_limit",
+        "disconnect",
         "exception",
         "fail",
         "abort",

@@ -148,15 +148,19 @@ impl Item {
     }
 
     /// Whether a fragment is more of this item: of the same index, and of the same type where both name one. Encrypted data is
-    /// whole, so what has another id is another item.
+    /// whole, so what has another id is another item; and a text that is signed has no more of it.
     fn is_same(&self, fragment: &[Extra<'_>]) -> bool {
+        const NOTHING: [&[u8]; 2] = [b"null", b"\"\""];
+        let says = |value: &[u8]| !NOTHING.contains(&value);
         let differs = |name: &[u8]| match (self.get(name), member(fragment, name)) {
-            (Some(own), Some(other)) => own != other && other != b"null" && own != b"null",
+            (Some(own), Some(other)) => own != other && says(own) && says(other),
             _ => false,
         };
-        let names: [&[u8]; 2] = [b"type", b"id"];
-        let telling = if self.get(b"data").is_some() { 2 } else { 1 };
-        let is_other = names.into_iter().take(telling).any(differs);
+        let has_text = || fragment.iter().any(|(name, value)| TEXTS.contains(name) && says(value));
+        let signed = self.get(b"signature").filter(|signature| says(signature));
+        let is_other = differs(b"type")
+            || self.get(b"data").is_some() && differs(b"id")
+            || signed.is_some() && signed != member(fragment, b"signature") && has_text();
         self.get(b"index") == member(fragment, b"index") && !is_other
     }
 
@@ -257,7 +261,9 @@ impl Growth {
             true => before == last,
             false => !self.is_cumulative && self.first >= LONG && !before.is_empty(),
         };
-        let is_again = is_all && (self.last > self.first && !self.is_over || is_telling(&lossy(last)));
+        // Whole JSON is not said twice.
+        let is_again = before == last && last.starts_with(b"{")
+            || is_all && (self.last > self.first && !self.is_over || is_telling(&lossy(last)));
         if is_again {
             let last = last.to_vec();
             put(text, &last);

@@ -206,8 +206,8 @@ impl Intake {
     fn take_chunk(&mut self, data: &[u8], chunk: &Chunk<'_>, now: f64) -> Taken<Option<Marks>> {
         let repairs = self.ledger.repairs.total();
         let mut error = event::error_in(data, chunk);
-        if error.is_none() && !chunk.has_choices && self.is_empty() {
-            error = event::error_within(chunk);
+        if error.is_none() && !chunk.has_choices {
+            error = event::error_within(chunk, self.is_empty());
         }
         if self.counting.is_open() && self.look_at_index(data, chunk, error.is_some(), now)? {
             return Ok(None);
@@ -349,8 +349,11 @@ impl Intake {
         {
             return self.take_document_value(&plain, now);
         }
-        let within = || event::error_within(&chunk).filter(|_| !chunk.has_choices && self.is_empty());
-        if let Some(error) = event::error_in(value, &chunk).or_else(within) {
+        let mut error = event::error_in(value, &chunk);
+        if error.is_none() && !chunk.has_choices {
+            error = event::error_within(&chunk, self.is_empty());
+        }
+        if let Some(error) = error {
             return Err(Ending::in_band(error, value));
         }
         for choice in chunk.first.iter_mut().chain(&mut chunk.more) {

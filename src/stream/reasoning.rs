@@ -12,7 +12,7 @@ use crate::json::Str;
 use crate::text::find;
 
 /// The tag that opens a block, and the one that closes it.
-pub(super) const PAIRS: [(&str, &str); 8] = [
+pub(super) const PAIRS: [(&str, &str); 18] = [
     ("<think>", "</think>"),
     ("<thinking>", "</thinking>"),
     ("<thought>", "</thought>"),
@@ -21,6 +21,18 @@ pub(super) const PAIRS: [(&str, &str); 8] = [
     ("<seed:think>", "</seed:think>"),
     ("<|begin_of_thought|>", "<|end_of_thought|>"),
     ("◁think▷", "◁/think▷"),
+    ("<longcat_think>", "</longcat_think>"),
+    ("<mm:think>", "</mm:think>"),
+    ("<thoughts>", "</thoughts>"),
+    ("<antThinking>", "</antThinking>"),
+    ("<|channel>thought", "<channel|>"),
+    ("<unused94>thought", "<unused95>"),
+    ("<|START_THINKING|>", "<|END_THINKING|>"),
+    // The marks that begin the answer. Where the one that ends the reasoning came before it, they say nothing.
+    ("<|START_THINKING|>", "<|START_RESPONSE|>"),
+    ("<|START_THINKING|>", "<|START_TEXT|>"),
+    // A message of the Harmony format whose header was in the prompt ends, and the next begins.
+    ("<|end|><|start|>assistant", "<|end|><|start|>assistant"),
 ];
 
 /// The kind of a piece of content.

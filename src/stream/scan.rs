@@ -4,6 +4,7 @@
 
 use super::ending::Taken;
 use crate::json::{Kind, Malformed, Reader, Str, count, match_bytes};
+use crate::text::{joined, lossy};
 
 /// The names under which servers send reasoning beside the content.
 pub(super) const REASONING_FIELDS: [&str; 4] = ["reasoning", "reasoning_content", "reasoning_text", "thinking"];
@@ -254,7 +255,7 @@ impl<'a> Chunk<'a> {
         chunk.error = own_error.or(chunk.inner_error);
         chunk.is_error = is_error || is_type_error;
         if !chunk.has_choices && !chunk.extras.is_empty() {
-            chunk.take_foreign()?;
+            chunk.take_foreign(is_enveloped)?;
             if !is_enveloped && !chunk.has_choices {
                 chunk.take_enveloped()?;
             }
@@ -264,14 +265,14 @@ impl<'a> Chunk<'a> {
 
     /// Takes an answer that stands in the chunk itself, not in a choice: `response`, or a `message`.
     #[cold]
-    fn take_foreign(&mut self) -> Result<(), Malformed> {
+    fn take_foreign(&mut self, is_enveloped: bool) -> Result<(), Malformed> {
         let mut choice = Choice::default();
         let mut delta = Delta::default();
         let mut is_answer = false;
         for (key, value) in &self.extras {
             let mut reader = Reader::new(value);
             match_bytes!(*key, {
-                b"response" if !matches!(value.first(), Some(b'{' | b'[')) => {
+                b"response" if is_enveloped || !matches!(value.first(), Some(b'{' | b'[')) => {
                     delta.content = Field::read(&mut reader)?;
                     is_answer = true;
                 },
@@ -326,6 +327,16 @@ impl<'a> Chunk<'a> {
         self.created = self.created.or(inner.created);
         self.extras.extend(inner.extras);
         Ok(())
+    }
+
+    /// The counts that stand in the chunk itself, as Ollama has them, as usage.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn own_counts(&self) -> Option<Vec<u8>> {
+        let [prompt, output] =
+            ["prompt_eval_count", "eval_count"].map(|name| lossy(self.extra(name).unwrap_or(b"null")));
+        let usage = joined(&["{\"prompt_eval_count\":", &prompt, ",\"eval_count\":", &output, "}"]);
+        self.extra("eval_count").map(|_| usage.into_bytes())
     }
 
     fn read_vendor(&mut self, object: &'a [u8]) -> Result<(), Malformed> {

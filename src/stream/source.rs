@@ -125,7 +125,7 @@ impl Source {
                         return refusal;
                     }
                 }
-                if let Some((plain, repair)) = body::respelled(document) {
+                while let Some((plain, repair)) = body::respelled(document) {
                     *document = plain;
                     if let Err(refusal) = intake.ledger.repair(0, repair) {
                         return refusal;

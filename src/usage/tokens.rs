@@ -57,6 +57,15 @@ impl Counts {
                 self.read_members(reader, depth + 1)?;
                 continue;
             }
+            // Of the tokens that were counted and those that are billed, the first count.
+            if matches!(key, b"tokens" | b"billed_units") && depth == 0 && reader.kind()? == Kind::Object {
+                let before = (self.input, self.output);
+                self.read_members(reader, depth)?;
+                if key == b"billed_units" && before.0.is_some() {
+                    (self.input, self.output) = before;
+                }
+                continue;
+            }
             let number = count(reader.value()?);
             let some = number.unwrap_or(0);
             match_bytes!(key, {
@@ -72,11 +81,12 @@ impl Counts {
                 b"prompt_tokens" => self.prompt = number,
                 b"completion_tokens" => self.completion = number,
                 b"total_tokens" => self.total = number,
-                b"input_tokens" | b"inputTokens" | b"promptTokens" | b"promptTokenCount" | b"prompt_token_count" => {
+                b"input_tokens" | b"inputTokens" | b"promptTokens" | b"promptTokenCount" | b"prompt_token_count"
+                | b"prompt_eval_count" => {
                     self.input = number.or(self.input)
                 },
                 b"output_tokens" | b"outputTokens" | b"completionTokens" | b"candidatesTokenCount"
-                | b"candidates_token_count" => self.output = number.or(self.output),
+                | b"candidates_token_count" | b"eval_count" => self.output = number.or(self.output),
                 b"totalTokens" | b"totalTokenCount" | b"total_token_count" => self.sum = number.or(self.sum),
                 b"thoughtsTokenCount" | b"thoughts_token_count" => self.thoughts = some,
                 b"cache_read_input_tokens" | b"cacheReadInputTokens" => self.cache_read = some,

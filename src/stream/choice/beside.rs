@@ -1,6 +1,7 @@
 //! Reasoning that comes beside the content of a choice: in a field, or in parts.
 
 use super::{Choice, Source};
+use crate::json::Str;
 use crate::stream::ending::Taken;
 use crate::stream::ledger::Ledger;
 use crate::stream::repairs::Repair;
@@ -16,7 +17,8 @@ impl Choice {
             if empty {
                 self.empty_field.get_or_insert(field);
             }
-            if !empty && self.source.is_none() {
+            // Tags that nothing stands in say less than a field.
+            if !empty && (self.source.is_none() || self.reasoning().is_empty()) {
                 self.source = Some(Source::Field(field));
             }
             match taken {
@@ -25,7 +27,7 @@ impl Choice {
                 _ => {
                     taken = Some(field);
                     match value {
-                        Field::Str(text) => self.add_reasoning(text, ledger)?,
+                        Field::Str(text) => self.take_field(text, ledger)?,
                         Field::Other(raw) => drop(self.take_reasoning_parts(raw, ledger)?),
                         _ => {}
                     }
@@ -40,6 +42,26 @@ impl Choice {
             }
             _ => Ok(taken.is_some()),
         }
+    }
+
+    #[inline(never)]
+    fn take_field(&mut self, text: Str<'_>, ledger: &mut Ledger) -> Taken {
+        if self.source == Some(Source::Tags) && self.is_mirrored(false, &text.to_text()) {
+            return ledger.repair(self.index, Repair::ReasoningTwice);
+        }
+        self.add_reasoning(text, ledger)
+    }
+
+    /// Whether reasoning has come before, but at the other place: in tags, or beside the content.
+    pub(super) fn is_mirrored(&mut self, is_in_tags: bool, text: &str) -> bool {
+        if self.reasoning().is_empty() || (self.source == Some(Source::Tags)) == is_in_tags {
+            return false;
+        }
+        let told = self.reasoning.as_str();
+        let rest = told.get(self.mirrored..).unwrap_or_default().trim_ascii_start();
+        let behind = rest.strip_prefix(text.trim_ascii());
+        self.mirrored = behind.map_or(self.mirrored, |behind| told.len() - behind.len());
+        behind.is_some()
     }
 
     /// Takes reasoning that is a list of parts, or a part; true when one has text.

@@ -10,7 +10,7 @@ use super::ending::Taken;
 use super::extras::Extras;
 use super::finish::{Finish, is_end_of_calls, is_failure};
 use super::ledger::Ledger;
-use super::marks::Marks;
+use super::marks::{HeldText, Marks};
 use super::options::PartialValues;
 use super::output::Output;
 use super::partial_json::PartialJson;
@@ -21,8 +21,9 @@ use super::repeats::{self, Repeats};
 use super::scan::{self, Delta, Field, Part, add_extra};
 use super::speech::Speech;
 use super::tool_calls::ToolCalls;
-use crate::json::{Kind, Reader, Str, Text};
+use crate::json::{Kind, Reader, Str, Text, Writer};
 use crate::provider::ReasoningPlace;
+use crate::text::lossy;
 use crate::usage::tokens;
 
 /// How this server sends reasoning: known from its provider, or learnt from its stream.
@@ -64,6 +65,8 @@ pub(super) struct Choice {
     pair: Option<usize>,
     marks: Marks,
     reasoning: Text,
+    /// How much of it has come at another place again.
+    mirrored: usize,
     source: Option<Source>,
     /// A delta, not a message, brought something.
     has_deltas: bool,
@@ -107,6 +110,7 @@ impl Choice {
             pair: None,
             marks: Marks::new(is_unknown),
             reasoning: Text::default(),
+            mirrored: 0,
             source: None,
             has_deltas: false,
             has_message: false,
@@ -345,6 +349,9 @@ impl Choice {
             Piece::Text(text) => return self.take_text(text, ledger),
             Piece::Call(text) => self.marks.hold_call(text),
             Piece::Reasoning(text) => {
+                if self.is_mirrored(true, text) {
+                    return ledger.repair(self.index, Repair::ReasoningTwice);
+                }
                 // Half of a pair that came in a field before it is told as well.
                 let from = self.reasoning.as_str().len();
                 self.reasoning.push_str(text);
@@ -356,18 +363,23 @@ impl Choice {
             }
             Piece::Opened(pair) => {
                 self.pair = pair;
-                self.source = Some(Source::Tags);
+                if self.reasoning().is_empty() {
+                    self.source.get_or_insert(Source::Tags);
+                }
                 if !self.tags_known {
                     self.tags_known = true;
                     ledger.repair(self.index, Repair::ReasoningTags)?;
                 }
             }
             Piece::Reclassified(pair) => {
-                self.pair = Some(pair);
+                self.pair.get_or_insert(pair);
                 ledger.repair(self.index, Repair::ReasoningReclassified)?;
                 self.source.get_or_insert(Source::Tags);
                 let text = std::mem::take(&mut self.content);
                 self.reasoning.push_str(text.as_str());
+                if let Some(HeldText::Text(held) | HeldText::Call(held)) = self.marks.end() {
+                    self.take_piece(Piece::Reasoning(&held), ledger)?;
+                }
                 if let Some(partial) = &mut self.partial {
                     partial.restart();
                 }
@@ -411,6 +423,15 @@ impl Choice {
                 }
             }
         })?;
+        if !progress && raw.first() == Some(&b'{') {
+            // An object that is no part is the answer to a request for JSON.
+            let mut text = Writer::default();
+            text.string(&lossy(raw));
+            return self.take_content(
+                Str::spelled(text.bytes.get(1..text.bytes.len() - 1).unwrap_or_default()),
+                ledger,
+            );
+        }
         Ok(progress)
     }
 

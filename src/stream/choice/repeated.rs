@@ -4,8 +4,10 @@ use super::Choice;
 use crate::json::{Reader, Str};
 use crate::stream::ending::Taken;
 use crate::stream::ledger::Ledger;
+use crate::stream::reasoning::PAIRS;
 use crate::stream::repairs::Repair;
 use crate::stream::repeats::{self, LONG, is_telling};
+use crate::text::joined;
 
 /// By so many bytes of white space at its ends a text may differ from itself, sent again.
 const SLACK: usize = 8;
@@ -25,7 +27,7 @@ impl Choice {
             repeats::Kind::Reasoning => &self.reasoning,
             repeats::Kind::Refusal => &self.refusal,
         };
-        if self.repeats.may_end_so() && is_again(text.as_str(), piece) {
+        if self.repeats.may_end_so() && (is_again(text.as_str(), piece) || self.is_all_with_tags(kind, piece)) {
             ledger.hold_long(0, piece.raw.len())?;
             self.again.push((kind, piece.raw.to_vec()));
             return Ok(true);
@@ -41,6 +43,13 @@ impl Choice {
         let taken = self.repeats.take(kind, piece.raw);
         self.take_repeats(taken, ledger)?;
         Ok(!piece.is_empty())
+    }
+
+    /// Whether a piece is all of the content, its reasoning in tags included.
+    fn is_all_with_tags(&self, kind: repeats::Kind, piece: Str<'_>) -> bool {
+        let may_be = kind == repeats::Kind::Content && piece.raw.len() > self.reasoning().len();
+        let pair = self.pair.and_then(|pair| PAIRS.get(pair)).filter(|_| may_be);
+        pair.is_some_and(|(open, close)| is_again(&joined(&[open, self.reasoning(), close, self.text()]), piece))
     }
 
     fn take_repeats(&mut self, (pieces, repeated): (Vec<repeats::Piece>, bool), ledger: &mut Ledger) -> Taken {

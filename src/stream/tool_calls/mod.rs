@@ -13,7 +13,7 @@ use super::output::Output;
 use super::partial_json::PartialJson;
 use super::repairs::Repair;
 use super::scan::Field;
-use crate::json::{Reader, Str, Writer};
+use crate::json::{Reader, Str, Writer, is_json};
 use crate::usage::Estimate;
 pub(super) use arguments::mended;
 use arguments::{Arguments, Taken};
@@ -189,11 +189,27 @@ impl ToolCalls {
     /// Takes a `tool_calls` value, which was read once already; true when it brought something. `whole`: from a message,
     /// where calls have no index.
     pub(super) fn take(&mut self, raw: &[u8], whole: bool, ledger: &mut Ledger) -> ending::Taken<bool> {
-        let mut progress = false;
+        if let Ok(text) = Reader::new(raw).string() {
+            // The list as JSON text.
+            let list = text.to_text();
+            if !is_json(list.as_bytes()) {
+                return Ok(false);
+            }
+            ledger.repair(self.choice, Repair::ToolFunctionCall)?;
+            return self.take_list(list.as_bytes(), whole, ledger);
+        }
+        self.take_list(raw, whole, ledger)
+    }
+
+    fn take_list(&mut self, raw: &[u8], whole: bool, ledger: &mut Ledger) -> ending::Taken<bool> {
+        let (mut progress, mut first) = (false, None);
         for (at, mut item) in items(raw).enumerate() {
             item.follows = at > 0;
             progress |= self.take_item(item, whole, ledger)?;
+            first.get_or_insert(self.latest);
         }
+        // A list without marks after this one begins with the same call.
+        self.latest = first.unwrap_or(self.latest);
         Ok(progress)
     }
 
@@ -229,7 +245,11 @@ impl ToolCalls {
         let name = item.name.text().map(|name| name.to_text()).unwrap_or_default();
         let is_blank = item.is_blank();
         let at = match self.find(&item, &id, &name) {
-            Some(at) => at,
+            // One that is there twice waits for its arguments where it was announced.
+            Some(at) => self
+                .twin(at)
+                .filter(|twin| self.calls.get(*twin).is_some_and(ToolCall::is_waiting))
+                .unwrap_or(at),
             // Nothing of a call that was never handed out.
             None if is_blank => return Ok(false),
             None => self.open(item.index, ledger)?,
@@ -379,7 +399,8 @@ impl ToolCalls {
             ));
         }
         ledger.hold(size.saturating_sub(held))?;
-        if !call.started && call.is_named() && (has_arguments && !call.id.is_empty() || size > held) {
+        let may_start = has_arguments && !call.id.is_empty() || size > held;
+        if !call.started && call.is_named() && may_start && self.twin(at).is_none() {
             self.start(at, ledger)?;
         }
         self.delta(at, ledger);
@@ -405,6 +426,17 @@ impl ToolCalls {
             ..ToolCall::default()
         });
         Ok(at)
+    }
+
+    /// The call that has the id and the name of call `at`, of which nothing else has come.
+    fn twin(&self, at: usize) -> Option<usize> {
+        let call = self.calls.get(at)?;
+        if call.started || !call.arguments.is_empty() {
+            return None;
+        }
+        let is_twin =
+            |(other, known): (usize, &ToolCall)| other != at && known.is_called(&call.id) && known.has_name(&call.name);
+        self.calls.iter().enumerate().position(is_twin)
     }
 
     fn start(&mut self, at: usize, ledger: &mut Ledger) -> ending::Taken {
@@ -492,6 +524,14 @@ impl ToolCalls {
 
     /// The choice has finished (`finished`) or its stream has: settles every call, and says so where the choice finished.
     pub(super) fn end(&mut self, finished: bool, ledger: &mut Ledger) -> ending::Taken {
+        if let Some(last) = self.calls.len().checked_sub(1)
+            && self.twin(last).is_some()
+        {
+            // The same call under another number.
+            ledger.repair(self.choice, Repair::ToolIndexReused)?;
+            self.calls.truncate(last);
+            self.latest = self.latest.min(last - 1);
+        }
         for at in 0..self.calls.len() {
             let Some(call) = self.calls.get_mut(at).filter(|call| !call.done) else {
                 continue;
@@ -513,7 +553,7 @@ impl ToolCalls {
             call.complete = if call.is_custom {
                 finished
             } else {
-                crate::json::is_json(call.arguments.as_str().as_bytes())
+                is_json(call.arguments.as_str().as_bytes())
             };
             if !finished && !call.has_gone_on {
                 continue;

@@ -53,6 +53,8 @@ impl ToolCalls {
                 let is_open = |at: &usize| self.calls.get(*at).is_some_and(|call| !call.arguments.is_closed());
                 return Some(self.latest).filter(is_open);
             }
+            // More of the next call, or a call of its own.
+            None if item.follows && name.is_empty() => self.latest + 1,
             None if item.follows => return None,
             None => self.latest,
         };
