@@ -40,7 +40,8 @@ const SPARE = `the engine is found: the tool loses the file chatwire.wasm, and i
 const COPY =
   "to load the smaller file, copy node_modules/chatwire/dist/wasm/chatwire.wasm to where the page's scripts look for it";
 
-const WITH_VITE = "the engine is found: pages get it as Vite gives it, and the server reads the file in the package.";
+const WITH_VITE =
+  "the engine is found: pages get it as Vite gives it, and the server as its runtime does: Node reads the file, a worker imports it.";
 const SCRIPT = "the engine is found as a script, through the condition react-native.";
 const POLYFILL = 'where the host has no TextDecoder, before chatwire: import "fast-text-encoding"';
 const POLICY = "where a page has a Content-Security-Policy, in its script-src: 'wasm-unsafe-eval'";
@@ -87,6 +88,13 @@ export const TOOLS: readonly Tool[] = [
     line: `in the configuration of Jest: testEnvironmentOptions: { customExportConditions: ["node", "node-addons"] }, setupFiles: ["./web.js"]; and into web.js, since jsdom has no fetch and no streams: ${JEST_SETUP}`,
   },
   { name: "Jest", of: "jest", found: "the engine is found, through CommonJS." },
+  {
+    name: "Vite PWA",
+    of: "vite-plugin-pwa",
+    found: "the engine is found in pages, and in a service worker that the plug-in writes into one script.",
+    option:
+      'for a service worker of your own that imports chatwire, in vite.config: injectManifest: { rollupFormat: "iife" }, or register(…, { type: "module" })',
+  },
   { name: "Vite", of: "vite", from: 8, found: FILE },
   {
     name: "Vite",
@@ -168,8 +176,8 @@ export function diagnose(folder: string): Diagnosis {
     const major = majorOf(folder, of, asked);
     lines.push(`${name}${major ? ` ${major}` : ""}: ${found}`);
     const isWritten = of === "parcel" && manifest["@parcel/resolver-default"]?.packageExports === true;
-    if (line && !isWritten) bad(`  Write ${line}.`);
-    if (option) lines.push(`  Optional: ${option}.`);
+    if (line && !isWritten) bad(`  Write ${line}`);
+    if (option) lines.push(`  Optional: ${option}`);
   }
   const isOfBun = ["bun.lock", "bun.lockb", "bunfig.toml"].some((name) => existsSync(join(folder, name)));
   if (isOfBun && !seen.has("@types/bun")) {
@@ -222,7 +230,7 @@ function extension(folder: string, lines: string[], bad: (line: string) => void)
     );
     if (!/wasm-unsafe-eval/.test(found.content_security_policy?.extension_pages ?? "")) {
       bad(
-        `  Write into manifest.json: "content_security_policy": { "extension_pages": "script-src 'self' 'wasm-unsafe-eval'" }.`,
+        `  Write into manifest.json: "content_security_policy": { "extension_pages": "script-src 'self' 'wasm-unsafe-eval'" }`,
       );
     }
   }

@@ -19,6 +19,8 @@ type Trouble =
   | "fetch-policy"
   | "cors"
   | "no-address"
+  | "from-file"
+  | "in-node"
   | "missing"
   | "other";
 
@@ -35,6 +37,7 @@ interface Host {
   EdgeRuntime?: unknown;
   navigator?: { userAgent?: string; product?: string };
   location?: { href?: string; protocol?: string };
+  origin?: string;
   window?: { document?: unknown };
 }
 
@@ -53,16 +56,21 @@ export async function unloadable(
   isGiven: boolean,
   spare: string | undefined,
 ): Promise<string> {
-  const address = addressOf(source);
+  const path = /'([^']+chatwire\.wasm)'/.exec(cause)?.[1];
+  const address = addressOf(source) ?? (path && `file://${path}`);
   // Where the file was missing, the spare may say more: a host that compiles nothing refuses both.
-  const findings = [finding(cause), ...(spare === undefined ? [] : [finding(spare)])];
+  const findings = [finding(cause), ...(spare === undefined ? [] : [finding(spare)])].map((found) =>
+    isGiven && found.trouble === "no-address" ? { ...found, why: NO_BASE } : found,
+  );
   const told = findings.find(({ trouble }) => trouble !== "other" && trouble !== "missing");
-  const { trouble, why } = told ?? (await lookAgain(address)) ?? finding(cause);
+  const { trouble, why } = told ?? (await lookAgain(address)) ?? (findings[0] as Finding);
   const where = address ? ` from ${withoutSecrets(address)}` : "";
   const lost = spare !== undefined && !told ? "; its spare, wasm/spare.js, could not be loaded either" : "";
   const text = `The WebAssembly of chatwire (chatwire.wasm) could not be loaded${where}: ${why}${lost}. ${remedy(trouble, address, isGiven)}`;
-  return text.slice(0, LONGEST);
+  return text.replaceAll(/ +(?=[.;]? )/g, "").slice(0, LONGEST);
 }
+
+const NO_BASE = "the address that init got is none, or is relative where no page has an address";
 
 function addressOf(source: unknown): string | undefined {
   if (typeof source === "string") return source;
@@ -111,8 +119,9 @@ function finding(words: string): Finding {
   if (/Invalid (base )?URL|not a valid URL|URL constructor|cannot be parsed as a URL/i.test(reason)) {
     return { trouble: "no-address", why: "a script of this format (iife, CommonJS) does not know its own address" };
   }
+  if (/not implemented/i.test(reason)) return { trouble: "in-node", why: "Node's fetch reads no files" };
   if (/^the server answered|ENOENT|no such file|NotFound/i.test(reason)) return { trouble: "missing", why: reason };
-  if (/magic|expected|malformed|compile|section|doesn't parse|extends past|validation error/i.test(reason)) {
+  if (/magic|expected|malformed|compile|section|doesn't parse|extends past|validation error|is empty/i.test(reason)) {
     return { trouble: "missing", why: `what is there is no WebAssembly (${reason})` };
   }
   // Firefox's words for a file that ends too early, at times.
@@ -124,6 +133,9 @@ function finding(words: string): Finding {
 
 /** Fetches the file once more, and looks closer than the engine does: at the type, at the policy, at other origins. */
 async function lookAgain(address: string | undefined): Promise<Finding | undefined> {
+  if (address && host.location?.protocol === "file:" && absolute(address).startsWith("file:")) {
+    return { trouble: "from-file", why: "a page that was opened as a file may load no other file" };
+  }
   if (!address || typeof fetch !== "function" || !/^(https?:|\/|\.)/.test(absolute(address))) return undefined;
   const violations = watchPolicy();
   try {
@@ -179,10 +191,10 @@ function watchPolicy(): { first(): Promise<string | undefined>; stop(): void } {
   };
 }
 
-/** Whether a server of another origin answers at all. */
+/** Whether a server of another origin answers at all. A frame with `sandbox` has an origin that no address has. */
 async function answersWithoutCors(address: string): Promise<boolean> {
   const from = host.location?.href;
-  if (!from || new URL(absolute(address)).origin === new URL(from).origin) return false;
+  if (!from || new URL(absolute(address)).origin === (host.origin ?? new URL(from).origin)) return false;
   try {
     await fetch(address, { mode: "no-cors", signal: AbortSignal.timeout(PATIENCE) });
     return true;
@@ -204,6 +216,10 @@ const TOOLS: [RegExp, line: string][] = [
   [
     /\/\.angular\/|\/@angular\//,
     'This is Angular. In angular.json write: "assets": [{ "glob": "chatwire.wasm", "input": "node_modules/chatwire/dist/wasm", "output": "wasm" }].',
+  ],
+  [
+    /^file:.*[\\/]node_modules[\\/]chatwire[\\/]/,
+    "Install chatwire again: npm install chatwire; where only a part of node_modules is deployed, deploy this file too.",
   ],
   [
     /^(chrome|moz|safari-web)-extension:/,
@@ -232,11 +248,16 @@ function remedy(trouble: Trouble, address: string | undefined, isGiven: boolean)
     case "cors":
       return "Serve the file with the header Access-Control-Allow-Origin: *, or from the page's own origin.";
     case "no-address":
-      return 'Build a module (format "esm"), or tell where the file is: await init("/chatwire.wasm"), with chatwire/dist/wasm/chatwire.wasm served there; in Node, await init(bytes).';
+      if (isGiven) break;
+      return 'Import from "chatwire" in place of "chatwire/static", so that the script has the engine in it; or build a module (format "esm"); or tell where the file is: await init("/chatwire.wasm"), with chatwire/dist/wasm/chatwire.wasm served there; in Node, await init(bytes).';
+    case "from-file":
+      return 'Bundle an import from "chatwire" or "chatwire/js" into one script that is no module (format "iife"), which has the engine in it; or open the page from a server.';
+    case "in-node":
+      return 'Give init the bytes: await init(readFileSync(address)), with import { readFileSync } from "node:fs".';
     case "missing":
     case "other":
   }
-  if (isGiven) return "Give init the address, the bytes or the compiled module of chatwire/chatwire.wasm.";
+  if (isGiven) return "Give init the absolute address, the bytes or the compiled module of chatwire/chatwire.wasm.";
   const line = TOOLS.find(([pattern]) => pattern.test(address ?? ""))?.[1];
   if (line) return line;
   if (address?.startsWith("file:") || (host.process?.versions?.node && !host.window?.document)) {

@@ -5,7 +5,10 @@ const { join } = require("node:path");
 const { setLoader } = require("../engine/engine.js");
 
 setLoader(
-  () => readFileSync(join(__dirname, "../../wasm/chatwire.wasm")),
+  () => {
+    const file = join(__dirname, "../../wasm/chatwire.wasm");
+    return Object.assign(readFileSync(file), { url: `file://${file}` });
+  },
   () => import("../../wasm/spare.js"),
 );
 

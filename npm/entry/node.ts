@@ -3,7 +3,11 @@ import { readFileSync } from "node:fs";
 import { setLoader } from "../engine/engine.ts";
 
 setLoader(
-  () => readFileSync(new URL("../wasm/chatwire.wasm", import.meta.url)),
+  () => {
+    const bytes = readFileSync(new URL("../wasm/chatwire.wasm", import.meta.url));
+    // For the error of a file that is no module of this build.
+    return Object.assign(bytes, { url: new URL("../wasm/chatwire.wasm", import.meta.url).href });
+  },
   () => import("../wasm/spare.js"),
 );
 

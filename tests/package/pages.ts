@@ -147,6 +147,20 @@ export const pageCases: PageCase[] = [
     title: good,
   },
   {
+    name: "a frame with sandbox, the package with CORS",
+    isElsewhere: true,
+    policy: "sandbox allow-scripts",
+    title: good,
+  },
+  {
+    name: "a frame with sandbox, the file without CORS",
+    isQuick: true,
+    isElsewhere: true,
+    policy: "sandbox allow-scripts",
+    script: ({ own }) => withInit("chatwire/slim", `"${own}/chatwire/dist/wasm/chatwire.wasm"`),
+    title: /its server is of another origin and allows no pages of this one to read it.*Access-Control-Allow-Origin/,
+  },
+  {
     name: "no server",
     script: () => withInit("chatwire/slim", `"http://127.0.0.1:9/chatwire.wasm"`),
     title: /the network failed \(Failed to fetch\)/,

@@ -75,6 +75,54 @@ test("what_an_error_of_loading_tells_people_to_write_is_among_these_lines", asyn
   }
 });
 
+test("a_page_that_was_opened_as_a_file_is_told_what_to_build", async () => {
+  const host = globalThis as { location?: unknown };
+  host.location = { href: "file:///app/index.html", protocol: "file:" };
+  const text = await unloadable("Failed to fetch", "chatwire.wasm", true, undefined).finally(
+    () => delete host.location,
+  );
+  assert.match(text, /a page that was opened as a file may load no other file\. Bundle .*\(format "iife"\)/);
+});
+
+/** What init was given, what the host said, and what has to be told. */
+const given: [source: unknown, words: string, told: RegExp][] = [
+  [
+    "/chatwire.wasm",
+    "Failed to parse URL from /chatwire.wasm: Invalid URL",
+    /is relative where no page has an address\. Give init the absolute/,
+  ],
+  ["./chatwire.wasm", "Failed to parse URL from ./chatwire.wasm: Invalid URL", / from \.\/chatwire\.wasm: the address/],
+  [{}, "Failed to parse URL from [object Object]: Invalid URL", /the address that init got is none.*Give init/],
+  [
+    new URL("file:///app/chatwire.wasm"),
+    "fetch failed: not implemented... yet...",
+    /Node's fetch reads no files\. .*readFileSync/,
+  ],
+  [
+    new Uint8Array(0),
+    "WebAssembly.Module(): BufferSource argument is empty",
+    /what is there is no WebAssembly.*Give init/,
+  ],
+  [undefined, "the server answered 404 ", /: the server answered 404\. Give init/],
+];
+
+test("an_init_that_got_no_module_is_told_what_to_give", async () => {
+  for (const [source, words, told] of given) assert.match(await unloadable(words, source, true, undefined), told);
+});
+
+test("an_installation_that_is_broken_is_told_with_its_file", async () => {
+  const path = "/app/node_modules/chatwire/dist/wasm/chatwire.wasm";
+  const cut = Object.assign(new Uint8Array(3), { url: `file://${path}` });
+  const troubles: [string, unknown][] = [
+    [`ENOENT: no such file or directory, open '${path}'`, undefined],
+    ["WebAssembly.Module(): expected 4 bytes, fell off end @+0", cut],
+  ];
+  for (const [words, source] of troubles) {
+    const text = await unloadable(words, source, false, "the same");
+    assert.match(text, /from file:\/\/\/app\/node_modules\/chatwire\/\S+\.wasm: .*Install chatwire again/);
+  }
+});
+
 /** Whether a text has one of the lines. */
 function named(text: string): boolean {
   return codes.some((code) => text.includes(code));

@@ -168,8 +168,43 @@ export default [
   { input: "print.js", platform: "node", output: { dir: "out" } },
 ];`;
 
+/** A service worker of its own, which the plug-in bundles into one script: its bundle is a module, or none. */
+const pwa: Setup = {
+  name: "Vite PWA",
+  packages: { "vite-plugin-pwa": "latest", vite: "8" },
+  files: {
+    ...page,
+    "page.js": `
+      navigator.serviceWorker.onmessage = ({ data }) => { document.title = data; };
+      navigator.serviceWorker.register("/worker.js", { type: globalThis.type }).then(() => navigator.serviceWorker.ready)
+        .then(({ active }) => active.postMessage("go"), (error) => { document.title = String(error); });`,
+    "worker.js": `${program.esm.replace("answer().then(console.log);", "")}
+      addEventListener("install", () => skipWaiting());
+      addEventListener("activate", (event) => event.waitUntil(clients.claim()));
+      globalThis.files = self.__WB_MANIFEST;
+      addEventListener("message", async ({ source }) => source.postMessage(await answer().catch(String)));`,
+  },
+  tries: {
+    'injectManifest, rollupFormat: "iife"': (project) => withPwa(project, "iife", "classic"),
+    "injectManifest, registered as a module": (project) => withPwa(project, "es", "module"),
+  },
+  recipe:
+    'in a service worker of your own, `injectManifest: { rollupFormat: "iife" }`, or `register(…, { type: "module" })`',
+};
+
+async function withPwa(project: Project, format: string, type: string): Promise<string> {
+  const options = `{ strategies: "injectManifest", srcDir: ".", filename: "worker.js", injectRegister: false, injectManifest: { rollupFormat: "${format}" } }`;
+  await project.write({
+    "vite.config.js": `import { VitePWA } from "vite-plugin-pwa";\nexport default { plugins: [VitePWA(${options})] };`,
+    "index.html": html.replace("<script", `<script>globalThis.type = "${type}";</script><script`),
+  });
+  await project.run("vite", ["build"]);
+  return project.open("dist");
+}
+
 export const bundlers: Setup[] = [
   ...["5", "6", "7", "8"].map(vite),
+  pwa,
   {
     name: "webpack 5",
     packages: { webpack: "5", "webpack-cli": "latest" },
@@ -249,6 +284,11 @@ export const bundlers: Setup[] = [
       ]),
       "esm, one file": opens("esbuild", ["page.js", "--bundle", "--format=esm", "--outfile=out/page.js"]),
       iife: opens("esbuild", ["page.js", "--bundle", "--format=iife", "--outfile=out/page.js"], classic),
+      "iife, opened as a file": async (project) => {
+        await project.run("esbuild", ["page.js", "--bundle", "--format=iife", "--outfile=file/page.js"]);
+        await project.write({ "file/index.html": classic });
+        return project.titleOf(`file://${project.folder}/file/index.html`);
+      },
       "Node, esm": prints("esbuild", [
         "print.js",
         "--bundle",
