@@ -103,7 +103,7 @@ export class APIError extends ChatwireError {
   declare readonly requestID: string | null | undefined;
   /**
    * When to come back, in milliseconds since 1970 (as `Date.now()`): where the server writes a wait, in a refusal of any status or in
-   * the error that its stream begins with. `undefined` when it does not say.
+   * an error within its stream. `undefined` when it does not say.
    */
   declare readonly retryAt: number | undefined;
 

@@ -282,7 +282,8 @@ impl Error {
             error_type: &said.error_type,
             message: &said.message,
         };
-        let trouble = Trouble::told(refusal, waits::in_text(&body).is_some());
+        let all = joined(&[&body, "\n", &said.message]);
+        let trouble = Trouble::told(refusal, waits::in_text(&all).is_some());
         let tidy = |said: String| Some(bounded(scrub(said, key))).filter(|said| !said.is_empty());
         let json = |said: String| Some(said).filter(|said| !said.is_empty() && !is_spelled_in(said, key));
 

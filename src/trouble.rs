@@ -73,6 +73,9 @@ const REQUEST: &str = "invalid|content_filter|content_policy|moderation|context_
 const REQUEST_SAID: &str = "context length|context window|api key|unauthorized|invalid request";
 
 impl Trouble {
+    /// The words of [`fallback`](Self::fallback), each between a space and a comma.
+    pub const FALLBACKS: &'static str = " connection, server, limit, quota, model, region, broken,";
+
     /// The sort of trouble that a refusal stands for.
     #[must_use]
     pub fn of(refusal: Refusal<'_>) -> Self {

@@ -7,6 +7,9 @@
 use crate::json::{Kind, Malformed, Reader};
 use crate::text::{find, joined, lossy, split_at_mark};
 
+/// A server that names a longer time than a day, in milliseconds, is taken to have said a day.
+pub const LONGEST_NAMED_MS: f64 = 86_400_000.0;
+
 /// Digits, perhaps with a fraction. Signs, exponents and words are none: `-1`, `1e9` and `soon` are not times.
 pub(crate) fn decimal(text: &str) -> Option<f64> {
     let text = text.trim_ascii();
@@ -32,13 +35,13 @@ fn number(text: &[u8]) -> Option<(f64, usize)> {
     (length > 0).then_some((value / scale, length))
 }
 
-/// Units without the `s` of the plural, and their milliseconds. Of those that are not ASCII the longer ones first. One text for
-/// each: tables of texts are larger in the npm module.
+/// Units without the `s` of the plural, and their milliseconds; those of four bytes and more are beginnings, of other languages too.
+/// Of those that are not ASCII the longer ones first. One text for each: tables of texts are larger in the npm module.
 const UNITS: [(&str, f64); 7] = [
-    ("ms|milli|millisecond", 1.0),
-    ("s|sec|second|秒钟|秒|초", 1e3),
-    ("m|min|minute|分钟|分鐘|分|분", 60e3),
-    ("h|hr|hour|小时|小時|時間|시간", 3600e3),
+    ("ms|milli", 1.0),
+    ("s|sec|seco|seku|segu|сек|सेक|秒钟|秒|초", 1e3),
+    ("m|min|minu|мин|मिन|分钟|分鐘|分|분", 60e3),
+    ("h|hr|hour|heur|hora|stund|час|घं|小时|小時|時間|시간", 3600e3),
     ("d|day", 86_400e3),
     ("us|µs", 1e-3),
     ("ns", 1e-6),
@@ -54,9 +57,14 @@ fn unit(text: &str) -> Option<(&str, f64)> {
     for (units, ms) in UNITS {
         for unit in units.split('|') {
             let Some(rest) = text.strip_prefix(unit) else { continue };
-            let rest = rest.strip_prefix('s').unwrap_or(rest);
             // `5 users` are no five microseconds. Chinese has no spaces.
-            if unit.bytes().next() > Some(127) || !rest.starts_with(is_letter) {
+            let is_plain = unit.bytes().next() < Some(128);
+            let letters = match is_plain && unit.len() > 3 {
+                true => rest.bytes().take_while(u8::is_ascii_lowercase).count(),
+                false => usize::from(rest.starts_with('s')),
+            };
+            let rest = rest.get(letters..)?;
+            if !is_plain || !rest.starts_with(is_letter) {
                 return Some((rest, ms));
             }
         }
@@ -73,8 +81,8 @@ fn duration(text: &str, bare: Option<f64>) -> Option<(f64, usize)> {
         let spaces = after.len() - after.trim_start_matches(' ').len();
         let word = after.get(spaces..)?;
         let Some((rest, ms)) = unit(word) else {
-            // Nor are they five seconds.
-            let is_clock = matches!(word.as_bytes(), [b':', b'0'..=b'9', ..]);
+            // Nor are they five seconds, nor is `1,5 Minuten` one.
+            let is_clock = matches!(word.as_bytes(), [b':' | b',', b'0'..=b'9', ..]);
             let is_bare = parts == 0 && !word.starts_with(is_letter) && !is_clock;
             return bare.filter(|_| is_bare).map(|bare| (value * bare, length));
         };
@@ -130,15 +138,19 @@ pub fn until_reset(text: &str, epoch_ms: f64) -> Option<f64> {
 /// ```
 #[must_use]
 pub fn http_date(text: &str) -> Option<f64> {
-    let text = text.trim_ascii().as_bytes();
-    if !has_shape(text, b"???, dd mmm yyyy hh:mm:ss GMT") {
+    after_day(text.trim_ascii().get(3..)?.as_bytes())
+}
+
+/// The same without its first three letters, in whatever case.
+fn after_day(text: &[u8]) -> Option<f64> {
+    if !has_shape(text, b", dd mmm yyyy hh:mm:ss zzz") || !matches!(text.get(23), Some(b'G' | b'g')) {
         return None;
     }
-    let months = b"JanFebMarAprMayJunJulAugSepOctNovDec";
-    let month = months.chunks(3).position(|month| text.get(8..11) == Some(month))? as i64 + 1;
+    let is_month = |month: &[u8]| text.get(5..8).is_some_and(|own| own.eq_ignore_ascii_case(month));
+    let month = b"janfebmaraprmayjunjulaugsepoctnovdec".chunks(3).position(is_month)? as i64 + 1;
     moment(
-        [part(text, 12, 4)?, month, part(text, 5, 2)?],
-        [17, 20, 23].map(|at| part(text, at, 2)),
+        [part(text, 9, 4)?, month, part(text, 2, 2)?],
+        [14, 17, 20].map(|at| part(text, at, 2)),
     )
 }
 
@@ -203,11 +215,20 @@ pub(crate) fn of_limits(headers: &[(String, String)], epoch_ms: f64) -> Option<f
             continue;
         }
         if find(&name, "reset").is_none() {
-            // RateLimit: limit=100, remaining=0, reset=50, or "default";r=0;t=50
-            for (left, reset) in [("remaining=0", "reset="), (";r=0", ";t=")] {
-                let at = find(value, left).and_then(|_| find(value, reset));
-                let seconds = at.and_then(|at| number(value.get(at + reset.len()..)?.as_bytes()));
-                used_up = longer(used_up, seconds.map(|(seconds, _)| seconds * 1e3));
+            // RateLimit: "minute";r=0;t=50, "day";r=7;t=40000, or limit=100, remaining=0, reset=50
+            let (mut is_left, mut seconds) = (true, None);
+            for part in value.split(',').flat_map(|limit| limit.split(';')) {
+                let (key, value) = split_at_mark(part, "=").unwrap_or(("limit", part));
+                match key.trim_ascii() {
+                    "r" | "remaining" => is_left = value != "0",
+                    "t" | "reset" => seconds = decimal(value),
+                    // The next limit begins.
+                    "limit" => (is_left, seconds) = (true, None),
+                    _ => {}
+                }
+                if !is_left {
+                    used_up = longer(used_up, seconds.map(|seconds| seconds * 1e3));
+                }
             }
             continue;
         }
@@ -239,11 +260,11 @@ fn longer(one: Option<f64>, other: Option<f64>) -> Option<f64> {
 }
 
 /// Words of an error, in a sentence or in the name of a field, before a time to come back.
-const BEFORE_WAIT: &str = "again|retry|reset|available|resume|back|blocked|limited|lifted|next|重试|cooldown|wait|等待";
+const BEFORE_WAIT: &str =
+    "again|retry|reset|available|resume|back|blocked|limited|lifted|next|another request|重试|cooldown|wait|等";
 
 /// The words between one of these and its time.
-const BETWEEN: &str =
-    "interval|in|after|at least|at|for|delay|time|off|until|on|about|approximately|around|another|date|时间";
+const BETWEEN: &str = "interval|in|after|at least|at|for|delay|time|off|until|on|about|approximately|around|another|date|时间|待|mon|tue|wed|thu|fri|sat|sun";
 
 /// How long to wait by an error's text, in milliseconds: a field of it or a sentence. A number without a unit counts
 /// seconds, or what the field's name says.
@@ -271,7 +292,7 @@ pub(crate) fn in_text_at(text: &str, epoch_ms: f64) -> Option<f64> {
             let is_over = |byte| matches!(byte, b'0'..=b'9' | b'.' | b',' | b';' | b'}' | b'!' | b'\n');
             let rest = lower.get(at..)?;
             let way = rest.bytes().position(is_over).unwrap_or(rest.len());
-            let wait = time_after(rest.get(..way)?, matches!(words, "cooldown" | "wait" | "等待"))
+            let wait = time_after(rest.get(..way)?, matches!(words, "cooldown" | "wait" | "等"))
                 .and_then(|bare| moment_or_duration(rest.get(way..)?, bare, epoch_ms));
             if wait.is_some() {
                 return wait;
@@ -309,6 +330,8 @@ fn moment_or_duration(text: &str, bare: Option<f64>, epoch_ms: f64) -> Option<f6
     let is_moment = time.len() > 9;
     match duration(text, bare.filter(|_| !is_moment)) {
         None if is_moment => until_reset(time, epoch_ms),
+        // The rest of `Sat, 21 Nov 2026 12:01:30 GMT`.
+        None => after_day(text.as_bytes().get(..26)?).map(|date| (date - epoch_ms).max(0.0)),
         wait => wait.map(|(wait, _)| wait),
     }
 }
@@ -323,7 +346,10 @@ fn after_that_time(text: &str) -> Option<f64> {
             let rest = text.get(at..)?;
             if let Some((wait, length)) = duration(rest, None) {
                 let rest = opened(rest.get(length..)?);
-                if ["后", "後", "之后", "후"].iter().any(|after| rest.starts_with(after)) {
+                if ["后", "後", "之后", "후", "뒤", "待", "お待"]
+                    .iter()
+                    .any(|after| rest.starts_with(after))
+                {
                     return Some(wait);
                 }
             }
@@ -331,6 +357,26 @@ fn after_that_time(text: &str) -> Option<f64> {
         is_within = is_number;
     }
     None
+}
+
+/// The wait in the message of a limit in any language: the sum of its numbers, where each of them is a length of time.
+///
+/// ```
+/// use chatwire::waits::only_times;
+///
+/// assert_eq!(only_times("Bitte versuchen Sie es in 1 Minute und 30 Sekunden erneut."), Some(90_000.0));
+/// assert_eq!(only_times("5 Anfragen in 60 Sekunden"), None);
+/// ```
+#[must_use]
+pub fn only_times(message: &str) -> Option<f64> {
+    let lower = message.to_ascii_lowercase();
+    let (mut rest, mut total) = (&*lower, None);
+    while let Some(at) = rest.bytes().position(|byte| byte.is_ascii_digit()) {
+        let (value, length) = number(rest.get(at..)?.as_bytes())?;
+        rest = rest.get(at + length..)?.trim_start_matches(' ');
+        total = Some(total.unwrap_or(0.0) + value * unit(rest)?.1);
+    }
+    total
 }
 
 /// Without the marks between a word and its value. Not inlined: its copies cost more bytes of code than calls.

@@ -9,7 +9,7 @@ use chatwire::Error;
 use chatwire::policy::quota::{CAPACITY, GAIN, Quota};
 use chatwire::policy::retry::Hints;
 use chatwire::trouble::{Refusal, Trouble};
-use chatwire::waits::{in_text, until_reset};
+use chatwire::waits::{in_text, only_times, until_reset};
 
 /// Sat, 21 Nov 2026 12:00:00 GMT
 const NOW: f64 = 1_795_262_400_000.0;
@@ -492,6 +492,15 @@ fn the_wait_is_found_in_other_words_and_units() {
     ] {
         assert_eq!(in_text(words), Some(90_000.0), "{words}");
     }
+    for words in [
+        "90초 뒤에 다시 시도해 주세요",
+        "あと90秒お待ちください",
+        "90秒待ってから再試行してください",
+        "请稍等90秒",
+        "You can make another request in 90 seconds",
+    ] {
+        assert_eq!(in_text(words), Some(90_000.0), "{words}");
+    }
     // Neither nothing nor a second.
     for words in [
         "60秒内最多请求3次",
@@ -500,6 +509,7 @@ fn the_wait_is_found_in_other_words_and_units() {
         "秒后",
         "try again in 00:01:30",
         "wait 3 turns",
+        "try again in 1,5 minutes",
         "Wait for it.",
         "available in 2 regions",
     ] {
@@ -520,6 +530,10 @@ fn the_wait_is_found_as_a_moment_and_in_milliseconds() {
         format!("Please retry after {}", NOW / 1e3 + 90.0),
         r#"{"error":{"message":"no","reset_time":"2026-11-21T14:01:30+02:00"}}"#.to_owned(),
         "Your limit resets at 2026-11-21T12:01:30Z.".to_owned(),
+        "Please try again after Sat, 21 Nov 2026 12:01:30 GMT.".to_owned(),
+        "You are rate limited until Sat, 21 Nov 2026 12:01:30 GMT".to_owned(),
+        r#"{"error":{"message":"no","retry_after":"Sat, 21 Nov 2026 12:01:30 GMT"}}"#.to_owned(),
+        r#"{"error":{"message":"Retry later","date":"Sat, 21 Nov 2026 12:00:00 GMT","reset":"1m30s"}}"#.to_owned(),
     ] {
         assert_eq!(wait(429, &[], &body), Some(90_000.0), "{body}");
     }
@@ -733,6 +747,70 @@ fn no_wait_is_read_where_none_is_written() {
         Some(86_400_000.0),
         "at most a day"
     );
+}
+
+#[test]
+fn a_message_whose_numbers_are_all_times_names_the_wait_in_any_language() {
+    for words in [
+        "Bitte versuchen Sie es in 90 Sekunden erneut.",
+        "In 1 Minute und 30 Sekunden ist die Anfrage wieder möglich.",
+        "Veuillez réessayer dans 90 secondes.",
+        "Inténtelo de nuevo en 90 segundos.",
+        "Tente novamente em 90 segundos",
+        "Riprova tra 90 secondi",
+        "Повторите попытку через 1 минуту 30 секунд",
+        "कृपया 90 सेकंड में पुनः प्रयास करें",
+        "Probeer het over 90 seconden opnieuw",
+        "Spróbuj ponownie za 90 sekund",
+        "90 seconds until the next request",
+        "90s",
+    ] {
+        assert_eq!(only_times(words), Some(90_000.0), "{words}");
+    }
+    assert_eq!(only_times("Erneut in 2 Stunden"), Some(7_200_000.0));
+    assert_eq!(only_times("через 2 часа"), Some(7_200_000.0));
+    for words in [
+        "",
+        "5 Anfragen in 60 Sekunden",
+        "5 requêtes en 60 secondes",
+        "60 सेकंड में 5 अनुरोध",
+        "gpt-4: 20 Sekunden",
+        "1,5 Minuten",
+        "3 requests/minute",
+        "5 segments",
+    ] {
+        assert_eq!(only_times(words), None, "{words}");
+    }
+}
+
+#[test]
+fn of_several_limits_in_one_field_those_count_that_are_used_up() {
+    for ratelimit in [
+        r#""default";r=0;t=90"#,
+        r#""default"; r=0; t=90"#,
+        "default;r=0;t=90",
+        r#""default";t=90;r=0"#,
+        r#""minute";r=0;t=90, "day";r=7;t=40000"#,
+        r#""day";r=7;t=40000, "minute";r=0;t=90"#,
+        r#""minute";r=0;t=30, "hour";r=0;t=90, "day";r=7;t=40000"#,
+        "limit=100, remaining=0, reset=90",
+        "limit=100;remaining=0;reset=90",
+        "limit=100, remaining=0, reset=90, limit=5, remaining=3, reset=4000",
+        "limit=5, remaining=3, reset=4000, limit=100, remaining=0, reset=90",
+    ] {
+        let headers = [("RateLimit-Policy", r#""minute";q=0;w=60"#), ("RateLimit", ratelimit)];
+        assert_eq!(wait(429, &headers, ""), Some(90_000.0), "{ratelimit}");
+    }
+    for ratelimit in [
+        r#""day";r=7;t=40000"#,
+        r#""minute";r=0, "day";r=7;t=40000"#,
+        r#""day";r=7;t=40000, "minute";r=0"#,
+        r#""minute";r=0;t=soon"#,
+        "limit=0, remaining=3, reset=90",
+        "",
+    ] {
+        assert_eq!(wait(429, &[("RateLimit", ratelimit)], ""), None, "{ratelimit}");
+    }
 }
 
 #[test]

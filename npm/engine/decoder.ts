@@ -95,7 +95,8 @@ export class BodyDecoder {
     this.isDocument = options.document === true;
     this.speaks = Boolean(options.sentences);
     this.#prompt = prompt;
-    this.#engine = make(DECODER, settingsText(options));
+    const epoch = Date.now() - performance.now();
+    this.#engine = make(DECODER, settingsText({ epoch, ...options }));
   }
 
   /** Chooses the output of each push; for chunks and events, `shape` makes them. Before the first push. */

@@ -138,7 +138,7 @@ function connect(options: ClientOptions): Part {
   // `true` stands for a function, and is no key itself.
   if (typeof apiKey === "function") told.apiKey = true;
   else if (apiKey !== undefined) told.apiKey = typeof apiKey === "boolean" ? [] : apiKey;
-  const host = surroundings();
+  const host = { ...surroundings(), fallback: { on: given.fallback?.flatMap(({ on }) => on ?? []).map(String) } };
   const text = (env?: string) => settingsText({ host: { ...host, env }, options: told });
   let made = tryMake(CONNECTION, text());
   if ("variable" in made) made = make(CONNECTION, text(variableOf(made.variable)));

@@ -25,21 +25,24 @@ interface Ways {
  */
 export function continuedBy(left: Continuation[], body: string, { turnFor, ask, signal }: Ways) {
   const goOn = async (answer: Answer, broken: Outcome): Promise<Answer | undefined> => {
+    // Those of servers that refused are not among the attempts of the answer that broke, unless nobody goes on.
+    let { attempts } = broken;
     for (let next = left.shift(); next; next = left.shift()) {
       const turn = turnFor(next.client);
       if (!turn) continue;
       try {
-        const more = await ask(next, continuation(body, next, { content: broken.text, ...turn }), broken.attempts);
+        const more = await ask(next, continuation(body, next, { content: broken.text, ...turn }), attempts);
         answer.slot.leave(broken);
         answer.slot.end();
         const seam = seamOf(broken, (more.decoder.attempts ?? []) as Attempt[]);
         const verdict = (own: Outcome) => joinedOutcome(broken, own, seam);
         return { ...more, holds: false, again: undefined, verdict, preamble: { type: "seam", choice: 0, ...seam } };
       } catch (thrown) {
-        broken.attempts = (thrown as { attempts?: Attempt[] }).attempts ?? broken.attempts;
+        attempts = (thrown as { attempts?: Attempt[] }).attempts ?? attempts;
         if (signal.aborted) break;
       }
     }
+    broken.attempts = attempts;
     return undefined;
   };
   return (answer: Answer): Answer => ({
@@ -54,7 +57,9 @@ function canContinue({ status, text, toolCalls, finishReason, completion, error 
   const isOne = (completion?.choices.length ?? 1) <= 1;
   // The time is up after that.
   const hasTime = error?.code !== "timeout.total";
-  return isBroken && hasTime && isOne && text !== "" && toolCalls.length === 0 && finishReason === null;
+  // A reason that stands for a failure, or that was on every chunk of a body that was cut, ends nothing.
+  const isOpen = finishReason === null || finishReason === error?.code || status === "truncated";
+  return isBroken && hasTime && isOne && isOpen && text !== "" && toolCalls.length === 0;
 }
 
 /** The request that has another server go on: the same, with what was said as the turn to be continued. */

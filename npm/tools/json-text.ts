@@ -1,5 +1,6 @@
 /**
- * JSON in an answer's text, wherever a model has put it: alone, in a fence, after its thinking or its prose, or encoded twice.
+ * JSON in an answer's text, wherever a model has put it: alone, in a fence, after its thinking or its prose, encoded twice, or
+ * spelled nearly as JSON is.
  * A repair has a code, as the engine's repairs have.
  */
 
@@ -10,6 +11,7 @@ export type JSONRepair =
   | "parse.prose"
   | "parse.encoded_twice"
   | "parse.parts"
+  | "parse.spelling"
   | "parse.tool_call"
   | "parse.reasoning";
 
@@ -22,8 +24,42 @@ export interface Candidate {
 /** How many values within prose are tried, so that a long text of brackets costs no more than it is worth. */
 const MOST = 32;
 
-/** The JSON texts that a text may stand for; none where there is no JSON in it. */
+/** The JSON texts that a text may stand for; none where there is no JSON in it. What is nearly JSON comes last. */
 export function* candidates(text: string): Generator<Candidate> {
+  yield* asWritten(text);
+  const spelled = respelled(text);
+  if (spelled === text) return;
+  for (const { value, repairs } of asWritten(spelled)) {
+    if (typeof value === "object" && value !== null) yield { value, repairs: ["parse.spelling", ...repairs] };
+  }
+}
+
+/**
+ * The text with the JSON in it spelled as JSON is: line feeds and tabs within strings, backslashes that begin no escape, strings in
+ * single quotes, commas too many, and the words of Python and JavaScript for nothing, true and false.
+ */
+function respelled(text: string): string {
+  const words: Record<string, string> = { None: "null", NaN: "null", undefined: "null", True: "true", False: "false" };
+  const parts =
+    /"(?:[^"\\]|\\.)*"?|([{,:[]\s*)'((?:[^'\\]|\\.)*)'(?=\s*[},:\]])|,(?=\s*[}\]])|\b(?:None|NaN|undefined|True|False)\b/gs;
+  return text.replace(parts, (part, before?: string, single?: string) => {
+    if (single !== undefined) {
+      const inner = single.replace(/\\'/g, "'").replace(/(\\.)|"/gs, (_, pair?: string) => pair ?? '\\"');
+      return `${before}${escaped(`"${inner}"`)}`;
+    }
+    return part.startsWith('"') ? escaped(part) : (words[part] ?? "");
+  });
+}
+
+/** A string of JSON with the escapes that it lacks. */
+function escaped(string: string): string {
+  return string
+    .replace(/\\(.)/gs, (pair, letter: string) => (/["\\/bfnrtu]/.test(letter) ? pair : `\\\\${letter}`))
+    .replace(/\p{Cc}/gu, (control) => JSON.stringify(control).slice(1, -1));
+}
+
+/** The same of a text that is JSON as it stands. */
+function* asWritten(text: string): Generator<Candidate> {
   const whole = read(text);
   if (whole) return yield* decoded(whole.value, []);
   const before: JSONRepair[] = [];
@@ -55,7 +91,7 @@ export function* candidates(text: string): Generator<Candidate> {
 function* decoded(value: unknown, repairs: JSONRepair[]): Generator<Candidate> {
   yield { value, repairs };
   if (typeof value !== "string") return;
-  for (const inner of candidates(value)) {
+  for (const inner of asWritten(value)) {
     if (typeof inner.value !== "object") continue;
     yield { value: inner.value, repairs: [...repairs, "parse.encoded_twice", ...inner.repairs] };
   }

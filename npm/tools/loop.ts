@@ -263,8 +263,12 @@ function turnOf(
 /** The tool that is meant: by its name, or by the one that is the same but for case, prefix and punctuation. */
 function toolFor(name: string, tools: ReadonlyMap<string, Tool>): Tool | undefined {
   const letters = (text: string) => text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
-  // functions.add, default_api:add, tools/add, mcp__math__add
-  const bare = name.split(/[.:/]|__/).at(-1) ?? name;
+  // functions.add, default_api:add, tools/add, math->add, mcp__math__add, and add:0 for the first call
+  const bare =
+    name
+      .replace(/:\d+$/, "")
+      .split(/[.:/>]|__/)
+      .at(-1) ?? name;
   const exact = tools.get(name) ?? tools.get(bare);
   if (exact) return exact;
   for (const wanted of [letters(name), letters(bare)]) {

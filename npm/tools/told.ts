@@ -1,6 +1,8 @@
 /**
- * The result that the model is told of a call: the return value of the tool, as text that says something.
+ * The result that the model is told of a call: the return value of the tool, as text that says something. Half a surrogate pair is
+ * U+FFFD, also as an escape in JSON, since some servers read a result as JSON.
  */
+import { wellFormed } from "../request/texts.ts";
 
 /** The result that the model is told of a call. */
 export interface Result {
@@ -22,7 +24,10 @@ export function failed(message: string): Result {
 export function told(value: unknown): Result {
   if (value instanceof Error) return failed(value.message || value.name);
   if (value === undefined) return { content: "The tool ran and returned nothing.", failed: false };
-  if (typeof value === "string") return { content: value.replace(/\p{Surrogate}/gu, "\uFFFD"), failed: false };
+  if (typeof value === "string") {
+    const content = value.replace(/\p{Surrogate}/gu, "\uFFFD");
+    return { content: isJSON(content) ? wellFormed(content) : content, failed: false };
+  }
   const content = isMute(representable(value))
     ? undefined
     : JSON.stringify(value, (_, inner) => named(representable(inner)));
@@ -51,14 +56,24 @@ function kindOf(value: unknown): string {
   return typeof value === "object" ? value?.constructor?.name || "object" : typeof value;
 }
 
-/** Whether JSON makes `{}` of an object that is none: a promise, a response, an iterator, an instance whose fields are private. */
+/**
+ * Whether JSON makes `{}` of an object that is none: a promise, a response, an iterator, an instance whose fields are private, an
+ * object of functions or symbols.
+ */
 function isMute(value: unknown): boolean {
-  if (typeof value !== "object" || value === null || Object.keys(value).length > 0) return false;
+  if (typeof value !== "object" || value === null) return false;
+  const members = Object.values(value);
+  if (!members.every((one) => /function|symbol/.test(typeof one))) return false;
   const prototype = Object.getPrototypeOf(value);
-  return prototype !== null && prototype !== Object.prototype && JSON.stringify(value) === "{}";
+  const isPlain = members.length === 0 && (prototype === null || prototype === Object.prototype);
+  return !isPlain && JSON.stringify(value) === "{}";
 }
 
-/** Half a surrogate pair, an escape in JSON, is U+FFFD, which every server takes: some read the result as JSON. */
-function wellFormed(json: string): string {
-  return json.replace(/\\(?:u(d[89a-f]..)|.)/gs, (escaped, half) => (half ? "\uFFFD" : escaped));
+/** Whether a text is an object or a list in JSON, as of a tool that has written its own. */
+function isJSON(text: string): boolean {
+  try {
+    return typeof JSON.parse(text) === "object";
+  } catch {
+    return false;
+  }
 }

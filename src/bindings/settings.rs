@@ -15,6 +15,7 @@ use crate::problem::Problem;
 use crate::provider::{BaseUrl, PlanLimits, Provider, Range, ReasoningPlace};
 use crate::redact::check_header;
 use crate::stream;
+use crate::trouble::Trouble;
 use crate::usage;
 
 /// The settings of a client; `None` where a problem leaves no address. `host` says where it is: `page`, `location`, `env`.
@@ -24,6 +25,8 @@ pub(super) fn connect(options: &Options<'_>, host: &Options<'_>) -> Option<Setti
          limits, hedge, fallback, validate, decoding, prices, hooks, resume,",
     );
     options.of("fallback").only(" client, model, params, on,");
+    // The words of all of them.
+    host.of("fallback").of("on").only(Trouble::FALLBACKS);
     options
         .of("hooks")
         .only(" onRequest, onResponse, onRetry, onWait, onResume, onResumed, onOutcome, onContents,");
@@ -237,7 +240,7 @@ pub(super) fn decoder(options: &Value) -> Result<stream::Options, Error> {
     let options = Options::new(options, &problems);
     // The last of them are told by the engine itself, and by recordings.
     options.only(
-        " decoding, n, provider, endpoint, reasoning, partial, sentences, accumulate, prices, limits, started, document, \
+        " decoding, n, provider, endpoint, reasoning, partial, sentences, accumulate, prices, limits, started, epoch, document, \
          returnsReasoning, timeouts, attempts, redirection, requestId, promptTokens,",
     );
     let mut provider = None;
@@ -284,6 +287,7 @@ pub(super) fn decoder(options: &Value) -> Result<stream::Options, Error> {
             max_choices: limits.size("maxChoices", default.max_choices),
         },
         started: options.number("started").unwrap_or(0.0),
+        epoch: options.number("epoch"),
         attempts: options.attempts(),
         redirection: options.text("redirection").map(str::to_owned),
         request_id: options.text("requestId").map(str::to_owned),

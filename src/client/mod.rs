@@ -37,8 +37,11 @@ use crate::policy::keys::{Environment, GivenKey, Key, KeyChoice, KeyQuestion, MI
 use crate::policy::opening::{Event, Settings};
 use crate::policy::timeouts::{TimeoutOption, Timeouts};
 use crate::policy::{Validation, retry};
+use crate::problem::Problem;
 use crate::provider::{BaseUrl, PlanLimits, Provider};
 use crate::redact::check_header;
+use crate::text::{find, joined};
+use crate::trouble::Trouble;
 use crate::usage;
 use connection::Connection;
 pub use fallback_chain::CallOptions;
@@ -46,6 +49,11 @@ use fallback_chain::{Fallback, FallbackChain};
 pub use stream::ChatStream;
 
 /// A client of one server. Cheap to clone; clones share everything.
+///
+/// A call asks again, waits and falls back as the npm package does. Of what that package does beyond a single call, Rust has
+/// neither `hedge` (a second request while the first is silent) nor `continueWith` (another server goes on with an answer that
+/// broke) nor tool runs: each needs a request or a loop that lives beside the stream, which is the program's own to write.
+/// `policy::hedge::Latencies` says when a second request is worth its cost.
 #[derive(Clone)]
 pub struct Client {
     shared: Rc<Shared>,
@@ -322,7 +330,8 @@ impl ClientBuilder {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidRequest`] with every option that cannot be meant: a base URL that is none, a key with a line
-    /// break or none where the server needs one, a header that could become two, a negative price or timeout.
+    /// break or none where the server needs one, a header that could become two, a negative price or timeout, a word of
+    /// [`fallback_on`](Self::fallback_on) that is none.
     pub fn build(self) -> Result<Client, Error> {
         let base = BaseUrl::parse(&self.provider.base_url, self.location.as_deref())?;
         let question = KeyQuestion {
@@ -349,6 +358,12 @@ impl ClientBuilder {
             Err(problems) => return Err(problems.into()),
         };
         retry::retries(f64::from(self.max_retries))?;
+        for word in self.fallback.iter().flat_map(|other| other.on.iter().flatten()) {
+            if find(Trouble::FALLBACKS, &joined(&[" ", word, ","])).is_none() {
+                let message = joined(&[word, " is unknown: there are", Trouble::FALLBACKS, " and no others"]);
+                return Err(Problem::refused("unknown_option", &["fallback", "on"], message).into());
+            }
+        }
         for (name, value) in &self.headers {
             check_header("default_header", name, value.as_deref().unwrap_or_default())?;
         }

@@ -343,7 +343,8 @@ impl ChatStream {
         if let Some((name, message)) = failure {
             let mut error = Error::new(ErrorKind::from_name(name), message);
             error.code = self.decoder.failure_code().map(str::to_owned);
-            self.error = Some(error);
+            let failed = self.outcome.as_ref().and_then(|outcome| outcome.error.as_ref());
+            self.error = Some(error.with_retry_at(failed.and_then(|failed| failed.retry_at)));
         }
         if last.is_some() {
             self.error = last;

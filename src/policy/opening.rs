@@ -215,7 +215,7 @@ impl Opening {
             .into()),
             (Event::Failed(reason), _) => {
                 let key = self.key.as_deref();
-                let is_circle = find(&reason, "redirect").is_some();
+                let is_circle = find(&reason, "edirect").is_some();
                 let mut error = match is_host_limit(&reason) {
                     true => Error::host_limit(&scrub(reason, key)),
                     false => Error::connection(&reason, key),
@@ -255,13 +255,15 @@ impl Opening {
     }
 
     fn refused(&mut self, status: u16, headers: Vec<(String, String)>, body: &str, at: Moment) -> Step {
-        let location = header(&headers, "location").filter(|_| (300..400).contains(&status));
+        let location = header(&headers, "location").filter(|to| (300..400).contains(&status) && !to.is_empty());
         if let Some(location) = location {
             self.redirected = Some(location.to_owned());
         }
         let mut error = Error::from_response(status, headers, body, self.key.as_deref());
+        // The message again, without the status: in the body, what is not ASCII may be escaped.
+        let said = joined(&[body, "\n", error.message.get(4..).unwrap_or_default()]);
         let hints = match &error.response {
-            Some(response) => Hints::read_all(&response.headers, body, error.trouble, at.wall),
+            Some(response) => Hints::read_all(&response.headers, &said, error.trouble, at.wall),
             None => Hints::default(),
         };
         if let Some(note) = self.redirection() {
@@ -296,11 +298,8 @@ impl Opening {
         if let Some(last) = self.call.attempts.last_mut() {
             broken.name.clone_into(&mut last.reason);
         }
-        let said = joined(&[&broken.message, " ", &broken.body]);
+        let said = joined(&[&broken.body, "\n", &broken.message]);
         let mut hints = Hints::read_all(&[], &said, error.trouble, at.wall);
-        if hints.wait_ms.is_none() {
-            hints = Hints::read_all(&[], &broken.body, error.trouble, at.wall);
-        }
         if error.trouble == Trouble::Broken && matches!(broken.body.as_bytes(), [] | [b'[', b'0', ..]) {
             // The words are the decoder's, and name no wait.
             hints = Hints::default();
@@ -494,7 +493,7 @@ impl Opening {
             self.note(Some(status), "ok");
             self.state = State::Opened;
             return Action::Open(Box::new(Answer {
-                decoder: self.decoder(request_id),
+                decoder: self.decoder(request_id, at),
                 slot: self.slot.take(),
                 again: self.call.view.is_some() && self.number() as u32 <= self.max_retries() + 1,
             }));
@@ -578,7 +577,7 @@ impl Opening {
         out
     }
 
-    fn decoder(&mut self, request_id: Option<String>) -> stream::Options {
+    fn decoder(&mut self, request_id: Option<String>, at: Moment) -> stream::Options {
         let reasoning = match &self.call.view {
             Some(view) => self.settings.provider.reasoning_place(view),
             None => self.settings.provider.reasoning,
@@ -598,6 +597,7 @@ impl Opening {
                 total: self.timeouts.total,
             },
             started: self.call.started,
+            epoch: Some(at.wall - at.now),
             attempts: self.call.attempts.clone(),
             redirection: self.redirection(),
             request_id,

@@ -4,6 +4,7 @@
 
 use crate::error::header;
 use crate::problem::Problem;
+use crate::text::after_last;
 use crate::trouble::Trouble;
 use crate::waits;
 
@@ -17,8 +18,7 @@ pub const BACKOFF_BASE_MS: f64 = 500.0;
 pub const BACKOFF_CAP_MS: f64 = 8_000.0;
 /// A longer wait than this, in milliseconds, is not waited for: the call fails at once and says when to come back.
 pub const LONGEST_WAIT_MS: f64 = 60_000.0;
-/// A server that names a longer time than a day, in milliseconds, is taken to have said a day.
-pub const LONGEST_NAMED_MS: f64 = 86_400_000.0;
+pub use crate::waits::LONGEST_NAMED_MS;
 
 /// The option `maxRetries`: how many attempts may follow the first. A fraction is cut off.
 ///
@@ -80,7 +80,8 @@ impl Hints {
     }
 
     /// The same with what else tells the wait of a refusal: its body, and the headers that count limits down. The first of
-    /// these that names one counts: `Retry-After`, a field or a sentence of the error, the headers it quotes, its own.
+    /// these that names one counts: `Retry-After`, a field or a sentence of the error, the headers it quotes, its own, and of a
+    /// limit the last line of `body` where all of its numbers are times ([`only_times`](waits::only_times)).
     ///
     /// ```
     /// use chatwire::policy::retry::Hints;
@@ -108,6 +109,9 @@ impl Hints {
                 .wait_ms
                 .or_else(|| waits::of_limits(&quoted, epoch_ms))
                 .or_else(|| waits::of_limits(headers, epoch_ms));
+        }
+        if wait.is_none() && trouble == Trouble::Limit {
+            wait = waits::only_times(after_last(body, b'\n'));
         }
         hints.wait_ms = bounded(wait);
         hints

@@ -3,7 +3,8 @@
 use crate::error::{HOST_LIMIT, is_host_limit};
 use crate::json::{Reader, Writer};
 use crate::server_error::{Said, name_for_status};
-use crate::text::bounded;
+use crate::text::{bounded, joined, lossy};
+use crate::waits;
 
 /// An error by its class name, with what is known of it.
 #[derive(Debug, Clone, Default)]
@@ -69,7 +70,17 @@ impl Failure {
         failure
     }
 
-    pub(super) fn write(&self, out: &mut Writer) {
+    /// When to come back, where the server named a time for it and is not at odds with the request. `now` is the time since 1970.
+    fn retry_at(&self, now: f64) -> Option<f64> {
+        if self.error.is_empty() || matches!(self.status, Some(400 | 401 | 403 | 404 | 422)) {
+            return None;
+        }
+        let wait = waits::in_text_at(&joined(&[&lossy(&self.error), "\n", &self.message]), now)?;
+        Some(now + wait.min(waits::LONGEST_NAMED_MS))
+    }
+
+    /// Writes it. `now` is the time since 1970 when the stream ended, if that is known.
+    pub(super) fn write(&self, now: Option<f64>, out: &mut Writer) {
         out.raw(b"{").member("name", self.name).member("message", &self.message);
         for (name, text) in [("code", &self.code), ("param", &self.param), ("type", &self.error_type)] {
             if !text.is_empty() {
@@ -78,6 +89,9 @@ impl Failure {
         }
         if let Some(status) = self.status {
             out.key("status").integer(status);
+        }
+        if let Some(at) = now.and_then(|now| self.retry_at(now)) {
+            out.key("retryAt").milliseconds(Some(at));
         }
         for (name, json) in [("details", self.details.as_bytes()), ("error", &self.error)] {
             if !json.is_empty() {

@@ -95,6 +95,8 @@ pub struct Options {
     pub bounds: Bounds,
     /// When the request was sent.
     pub started: f64,
+    /// The time since 1970 in milliseconds when the clock stood at zero: with it the error of a stream says when to come back.
+    pub epoch: Option<f64>,
     /// The attempts made until this answer came.
     pub attempts: Vec<Attempt>,
     /// Where the request went, if it was redirected: said beside what is no answer.
@@ -122,6 +124,7 @@ impl Default for Options {
             timeouts: Timeouts::default(),
             bounds: Bounds::default(),
             started: 0.0,
+            epoch: None,
             attempts: Vec::new(),
             redirection: None,
             request_id: None,

@@ -126,7 +126,7 @@ pub struct RepairCount {
 }
 
 /// The error of an [`Outcome`].
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct OutcomeError {
     /// The error's class name, such as `TruncatedError`.
     pub name: String,
@@ -134,6 +134,9 @@ pub struct OutcomeError {
     pub message: String,
     /// A code: the server's, or the decoder's.
     pub code: Option<String>,
+    /// When to come back, in milliseconds since 1970, where the server's error names a time and [`Options::epoch`] is known.
+    #[serde(default, rename = "retryAt")]
+    pub retry_at: Option<f64>,
 }
 
 /// `None` for what a server sent in a shape that the type has no place for: the rest of the outcome is there all the same.
@@ -192,7 +195,8 @@ impl Account<'_> {
         out.key("requestId").text(self.options.request_id.as_deref());
         if let Some(failure) = &ending.failure {
             out.key("error");
-            failure.write(out);
+            let wall = self.options.epoch.zip(self.clock.ended);
+            failure.write(wall.map(|(epoch, ended)| epoch + ended), out);
         }
         out.raw(b"}");
         true

@@ -9,6 +9,7 @@ import { test } from "node:test";
 import {
   APIError,
   APIUserAbortError,
+  ChatStream,
   Chatwire,
   type ClientOptions,
   InvalidRequestError,
@@ -197,6 +198,40 @@ test("a_time_named_in_a_first_event_is_waited_for_and_told", async () => {
   const next = await failureOf(patient.chat.completions.create(hello));
   assert.ok(next instanceof RateLimitError && next.code === "cooldown");
   assert.equal(counter.requests, 1);
+});
+
+test("an_error_after_the_first_token_says_when_to_come_back_too", async () => {
+  const seconds = () => Math.round(Date.now() / 1000) + 180;
+  const found: [error: unknown, hasTime: boolean][] = [
+    [{ code: 429, message: "Please try again in 3m." }, true],
+    [{ code: 503, message: "Busy", retry_after: 180 }, true],
+    [{ type: "overloaded_error", message: "x", details: [{ retryDelay: "180s" }] }, true],
+    [{ code: 429, message: "x", resets_at: seconds() }, true],
+    [{ code: 429, message: `Limited until ${new Date(seconds() * 1000).toUTCString()}.` }, true],
+    ["Rate limit: try again in 180s", true],
+    [{ code: 400, type: "invalid_request_error", message: "Wrong. Retry in 180s" }, false],
+    [{ code: 500, message: "x" }, false],
+  ];
+  for (const [error, hasTime] of found) {
+    const parts = [says("a"), inBand(error)];
+    const { client } = asked([() => serve(parts).response]);
+    for (const outcome of [
+      await client.chat.completions.stream(hello).outcome(),
+      await ChatStream.fromReadableStream(serve(parts).response.body as ReadableStream<Uint8Array>).outcome(),
+    ]) {
+      assert.equal(outcome.status, "error");
+      const { retryAt } = outcome.error as APIError;
+      if (hasTime) assert.ok(Math.abs((retryAt ?? 0) - Date.now() - 180_000) < 30_000, `${retryAt} ${outcome.error}`);
+      else assert.equal(retryAt, undefined);
+    }
+  }
+});
+
+test("a_wait_in_an_error_whose_letters_are_escaped_is_read", async () => {
+  const body = '{"error":{"message":"\\u8bf7\\u5728 180 \\u79d2\\u540e\\u91cd\\u8bd5"}}';
+  const { client } = asked([() => new Response(body, { status: 429 })]);
+  const error = (await failureOf(client.chat.completions.create(hello))) as RateLimitError;
+  assert.ok(Math.abs((error.retryAt ?? 0) - Date.now() - 180_000) < 30_000, `${error.retryAt}`);
 });
 
 test("the_headers_of_a_good_status_say_when_to_come_back_after_its_first_event_is_a_limit", async () => {
@@ -700,7 +735,13 @@ const cutShort = () => serve([says("Once upon"), { error: new TypeError("termina
 const goesOn = () => serve([says(" a time", "stop"), event({ choices: [], usage }), DONE]).response;
 
 test("a_broken_answer_is_continued_elsewhere_from_what_was_said", async () => {
-  for (const broken of [cutShort, () => serve([says("Once upon"), inBand({ code: 502, message: "x" })]).response]) {
+  const failing = event({ choices: [{ index: 0, delta: {}, finish_reason: "network_error" }] });
+  for (const broken of [
+    cutShort,
+    () => serve([says("Once upon"), inBand({ code: 502, message: "x" })]).response,
+    () => serve([says("Once upon"), failing, DONE]).response,
+    () => serve([says("Once", "stop"), says(" upon", "stop"), { error: new TypeError("terminated") }]).response,
+  ]) {
     const first = asked([broken]);
     const second = prefilling([goesOn], { prefix: true });
     const continueWith = [{ client: second.client, model: "other", params: { temperature: 0 } }];

@@ -12,6 +12,7 @@ import {
   ChatwireError,
   type ClientOptions,
   type Fallback,
+  type FallbackReason,
   InternalServerError,
   InvalidRequestError,
   RateLimitError,
@@ -273,6 +274,28 @@ test("a_fallback_that_is_no_client_is_refused_at_once", () => {
     { client: other, model: "m" },
   ]) {
     assert.throws(() => clientOf(async () => answering(), { fallback: fallback as never }), ChatwireError);
+  }
+});
+
+test("a_word_of_on_that_is_none_is_refused_and_those_there_are_are_listed", () => {
+  const other = clientOf(async () => answering());
+  const wanting = (...ons: unknown[]) =>
+    clientOf(async () => answering(), {
+      fallback: ons.map((on) => ({ client: other, model: "m", on: on as FallbackReason[] })),
+    });
+  const all: FallbackReason[] = ["connection", "server", "limit", "quota", "model", "region", "broken"];
+  assert.ok(wanting(all, [], undefined, null, ["limit"]).usage);
+  for (const ons of [[["limits"]], [all, ["Limit"]], ["429"], [[429]], [["limit", undefined]], [{ limit: true }]]) {
+    assert.throws(
+      () => wanting(...ons),
+      (error: InvalidRequestError) => {
+        const [problem] = error.details;
+        assert.equal(problem?.code, "unknown_option", JSON.stringify(ons));
+        assert.deepEqual(problem.path.slice(0, 2), ["fallback", "on"]);
+        for (const word of all) assert.ok(problem.message.includes(word), problem.message);
+        return true;
+      },
+    );
   }
 });
 

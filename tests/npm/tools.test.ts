@@ -477,7 +477,11 @@ test("a_name_that_is_nearly_right_finds_its_tool_and_another_hears_what_there_is
     ["functions.add", [add], /^\{"sum"/],
     ["default_api:add", [add], /^\{"sum"/],
     ["mcp__math__add", [add], /^\{"sum"/],
+    ["functions.add:0", [add], /^\{"sum"/],
+    ["add:0", [add], /^\{"sum"/],
+    ["math->add", [add], /^\{"sum"/],
     ["cancel_add", [add], /no tool named/],
+    ["add.cancel", [add], /no tool named/],
     ["functions.get_time", [getTime, getTime2], /^get_time$/],
     ["ADD", [add], /^\{"sum"/],
     ["Add", [add], /^\{"sum"/],
@@ -558,6 +562,13 @@ test("whatever_a_tool_returns_says_something_to_the_model", async () => {
     [new WeakMap(), "Error: The tool returned a WeakMap, which JSON cannot represent."],
     [() => 1, "Error: The tool returned a function, which JSON cannot represent."],
     ["half \uD83D", "half \uFFFD"],
+    [JSON.stringify({ a: "half \uD83D" }), '{"a":"half \uFFFD"}'],
+    [String.raw`["\ud83d\ude00 \uD83D"]`, String.raw`["\ud83d\ude00 ${"\uFFFD"}"]`],
+    ["the escape \\ud83d in words", "the escape \\ud83d in words"],
+    [{ run() {} }, "Error: The tool returned a Object, which JSON cannot represent."],
+    [{ toJSON: () => ({ a: 1 }) }, '{"a":1}'],
+    [{ a: 1, run() {}, more: { run() {} } }, '{"a":1,"more":"[Object]"}'],
+    [{ a: undefined }, "{}"],
     [{ "\uD83D": ["\uD83D", "\\ud83d", "\u{1F600}"] }, '{"\uFFFD":["\uFFFD","\\\\ud83d","\u{1F600}"]}'],
     [new Map([[{ id: 1 }, "a"]]), '[[{"id":1},"a"]]'],
     [new Uint8Array([1, 2]), "[1,2]"],
@@ -730,6 +741,22 @@ test("arguments_that_are_no_json_never_go_back", async () => {
   }[];
   assert.equal(turn?.tool_calls?.[0]?.function.arguments, "{}");
   assert.match(result?.content ?? "", /not complete JSON: \{"a": 1, /);
+});
+
+test("arguments_that_are_no_object_never_go_back", async () => {
+  for (const written of ["[1]", "5", '"x"', "true", " [ ]"]) {
+    const { client, sent } = turns(calls({ id: "c", name: "add", arguments: written }), answer("sorry"));
+    const run = client.chat.completions.runTools({ ...hello, tools: [add] });
+    const outcome = await run.outcome();
+    const [, turn, result] = (sent[1]?.messages ?? []) as unknown as {
+      tool_calls: { function: { arguments: string } }[];
+      content: string;
+    }[];
+    assert.equal(turn?.tool_calls[0]?.function.arguments, "{}", written);
+    assert.match(result?.content ?? "", /must be object/, written);
+    const of = outcome.steps[0]?.message as unknown as typeof turn;
+    assert.equal(of?.tool_calls[0]?.function.arguments, "{}", written);
+  }
 });
 
 test("half_a_surrogate_pair_is_sent_as_a_replacement_character", async () => {
@@ -996,6 +1023,12 @@ test("json_is_taken_from_wherever_a_model_has_put_it_and_the_repair_is_recorded"
     [{ content: null, reasoning_text: '{"n":1}' }, ["parse.reasoning"]],
     [{ content: "", thinking: '{"n":1}' }, ["parse.reasoning"]],
     [{ content: "", reasoning: `So: ${fenced}` }, ["parse.reasoning", "parse.fence"]],
+    [{ content: '{"n":1,}' }, ["parse.spelling"]],
+    [{ content: "{'n': 1, 'said': 'it\\'s \"so\"', 'is': [True, None,],}" }, ["parse.spelling"]],
+    [{ content: '{"n":1,"s":"a\n\tb"}' }, ["parse.spelling"]],
+    [{ content: '{"n":1,"s":"C:\\my\\dir"}' }, ["parse.spelling"]],
+    [{ content: 'Here:\n```json\n{"n":1,"more":NaN}\n```' }, ["parse.spelling", "parse.fence"]],
+    [{ content: 'It is "so": {"n":1,}' }, ["parse.spelling", "parse.prose"]],
   ] as const) {
     const answered = clientOf(async () =>
       Response.json({ choices: [{ index: 0, message: { role: "assistant", ...message }, finish_reason: "stop" }] }),

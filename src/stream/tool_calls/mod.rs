@@ -60,7 +60,7 @@ const CALL_BYTES: usize = 4096;
 
 impl ToolCall {
     /// The call as it stands in a message; with `index`, as in a delta. In a turn to send back (`replay`), arguments that are no
-    /// JSON are `{}`: servers refuse them, their own included.
+    /// JSON object are `{}`: servers refuse them, their own included.
     pub(super) fn write(&self, index: Option<u64>, replay: bool, out: &mut Writer) {
         out.comma().raw(b"{");
         if let Some(index) = index {
@@ -72,7 +72,8 @@ impl ToolCall {
             false => (self.kind.as_str(), "function", "arguments"),
         };
         out.member("id", &self.id).member("type", kind).key(body).raw(b"{");
-        let is_sendable = !replay || self.is_custom || self.complete;
+        let is_object = self.complete && self.arguments.as_str().trim_ascii_start().starts_with('{');
+        let is_sendable = !replay || self.is_custom || is_object;
         let arguments = if is_sendable { self.arguments.as_str() } else { "{}" };
         out.member("name", &self.name).member(text, arguments);
         self.function_extras.write(replay, out);
