@@ -111,14 +111,13 @@ const growingMemory = {
 /**
  * `chatwire` and `chatwire/slim` for Node and Bun, in `dist/entry`: three dozen modules in four files, because Node takes most of
  * a millisecond to load one. The two entries share files, so that a process has one engine; `engine.js` gives it to measurements.
- * Parts that are loaded on demand stay apart. The folder is as deep as the modules' own, so that the way to the `.wasm` is the same.
+ * Parts that are loaded on demand stay apart. The bundles take the places of the entries, which `npm run types` writes anew.
  */
 async function bundleForNode() {
   const { build } = await import("esbuild");
   await build({
-    entryPoints: ["entry/node.js", "slim.js", "engine/engine.js"].map((file) => join(dist, file)),
+    entryPoints: ["node", "slim", "engine"].map((entry) => join(dist, "entry", `${entry}.js`)),
     outdir: join(dist, "entry"),
-    entryNames: "[name]",
     chunkNames: "[name]-[hash]",
     absWorkingDir: root,
     allowOverwrite: true,
