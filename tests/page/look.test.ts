@@ -85,6 +85,15 @@ describe("the look", { timeout: 600_000 }, () => {
       const { page } = guest;
       await allRead(page);
       await shoot(page, `${name}-first`);
+      // The verdict on each client is in view before anybody scrolls.
+      await holds(async () => {
+        const fold = await page.locator("#scroller").evaluate((box) => box.getBoundingClientRect().bottom);
+        const bottoms = await page
+          .locator(".column .verdict")
+          .evaluateAll((found) => found.map((verdict) => verdict.getBoundingClientRect().bottom));
+        assert.equal(bottoms.length, 3);
+        assert.ok(Math.max(...bottoms) <= fold, `verdicts end at ${bottoms.join(", ")}, the view at ${fold}`);
+      });
       assert.deepEqual(await axe(page), [], "the first view");
       await say(page, RICH);
       await done(page);

@@ -54,7 +54,7 @@ describe("blocks", () => {
     assert.equal(shown("##")[0], "");
   });
 
-  it("take any depth and any length", { timeout: 20_000 }, () => {
+  it("take any depth and any length", { timeout: 120_000 }, () => {
     const hostile = [
       ">".repeat(3000),
       "> ".repeat(3000),
@@ -139,6 +139,43 @@ describe("blocks", () => {
       shown.map(({ raw }) => raw),
     );
   });
+
+  const row = (i: number) => `| ${i} | word **${i * i}** |`;
+  for (const [name, head, line, count] of [
+    ["list", "", (i: number) => `- item ${i} with **bold** words`, "items"],
+    ["list", "", (i: number) => `${i + 1}. item ${i} of\n     - two and\n     - \`three\``, "items"],
+    ["table", "| a | b |\n|--:|---|\n", row, "rows"],
+    ["table", "a | b\n--|--\n", (i: number) => row(i).slice(2, -2), "rows"],
+  ] as const) {
+    it(`are parsed once, too, in a ${name} without an end: ${line(1).slice(0, 8)}`, (context) => {
+      let read = 0;
+      const { lex } = Lexer.prototype;
+      context.mock.method(Lexer.prototype, "lex", function (this: Lexer, text: string) {
+        read += text.length;
+        return lex.call(this, text);
+      });
+      const [LINES, UPDATES] = [400, 100];
+      const blocks = new Blocks();
+      let text = head as string;
+      for (let i = 0; i < LINES; i++) {
+        text += `${line(i)}\n`;
+        if (i % (LINES / UPDATES) > 0) continue;
+        const shown = blocks.update(text, true);
+        assert.ok(shown.every(({ token }) => token?.type === name));
+      }
+      assert.ok(read < 12_000 * UPDATES, `${read} characters were read in ${UPDATES} updates`);
+      text += "\nAnd words.";
+      const shown = blocks.update(text, false);
+      assert.equal(shown.at(-1)?.token?.type, "paragraph");
+      const parts = shown.slice(0, -1).map(({ token }) => (token as unknown as Record<typeof count, unknown[]>)[count]);
+      assert.ok(parts.length > 3);
+      assert.equal(parts.flat().length, LINES);
+      assert.deepEqual(
+        all(text).map(({ raw, goesOn }) => [raw, goesOn]),
+        shown.map(({ raw, goesOn }) => [raw, goesOn]),
+      );
+    });
+  }
 
   it("stay whole where a mark may still find its partner", () => {
     for (const mark of ["*", "[", "`", "_", "~~", "<"]) {
@@ -239,6 +276,26 @@ describe("an answer", { timeout: 600_000 }, () => {
     await done(page);
     await counts(words(page).locator("p"), 1);
     await holds(async () => assert.equal((await read(words(page))).split(/\s+/).length, 3000));
+  });
+
+  it("has a table of any length as one table, and a list as lists that stand close", async () => {
+    const rows = Array.from({ length: 150 }, (_, i) => `| row ${i} | **${i * i}** |`).join("\n");
+    const items = Array.from({ length: 150 }, (_, i) => `${i + 1}. item ${i} of the list`).join("\n");
+    await echo(`| a | b |\n|---|--:|\n${rows}\n\nBetween.\n\n${items}`);
+    await counts(words(page).locator("table"), 1);
+    await counts(words(page).locator("thead"), 1);
+    await counts(words(page).locator("tbody tr"), 150);
+    await counts(words(page).locator("tbody strong"), 150);
+    await counts(words(page).locator("ol > li"), 150);
+    const starts = await words(page)
+      .locator("ol")
+      .evaluateAll((found) => found.map((list) => [(list as HTMLOListElement).start, list.childElementCount]));
+    assert.ok(starts.length > 1);
+    let next = 1;
+    for (const [start, count = 0] of starts) {
+      assert.equal(start, next);
+      next += count;
+    }
   });
 
   it("has links whose addresses come at its end", async () => {

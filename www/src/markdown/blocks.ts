@@ -14,7 +14,7 @@ export interface Block {
   raw: string;
   /** The links that were defined when it was parsed, as JSON: a reference to one of them is a link only then. */
   links?: string;
-  /** The block is a piece of a long paragraph, which the next block goes on with. */
+  /** The block is a piece of a long paragraph, list or table, which the next block goes on with. */
   goesOn?: true;
 }
 
@@ -22,7 +22,7 @@ export interface Block {
 export const MAX_DEPTH = 12;
 /** The longest block that is parsed, in UTF-16 units: for some texts the parser takes more than linear time. */
 const MAX_BLOCK = 20_000;
-/** A paragraph at the end that is longer is closed piece by piece, in UTF-16 units: its end alone is parsed again. */
+/** A paragraph, list or table at the end that is longer is closed piece by piece, in UTF-16 units: its end alone is parsed again. */
 const LONG = 3000;
 /** The least length of a piece, in UTF-16 units. */
 const PIECE = 1500;
@@ -44,6 +44,8 @@ export class Blocks {
   #links: Lexer["tokens"]["links"] = {};
   /** Those of them that do not change any more: the address of one at the end may go on. */
   #closedLinks: Lexer["tokens"]["links"] = {};
+  /** The first lines of a table of which pieces are closed: with them, its further rows are a table, too. */
+  #tableHead = "";
 
   /**
    * The blocks of `text`, which is all of it and not what was added.
@@ -71,6 +73,7 @@ export class Blocks {
     this.#text = "";
     this.#links = {};
     this.#closedLinks = {};
+    this.#tableHead = "";
   }
 
   get #linkText(): string {
@@ -81,10 +84,16 @@ export class Blocks {
     this.#closed.push({ ...block, links: this.#linkText });
   }
 
-  /** The beginning of a text as a piece of the long paragraph that it begins with, if it does. */
+  /** The beginning of a text as a piece of the long paragraph, list or table that it begins with, if it does. */
   #piece(text: string): Block | undefined {
     if (text.length <= LONG) return undefined;
     const head = text.slice(0, LONG);
+    if (this.#tableHead || TABLE.test(head)) return this.#pieceOfTable(head);
+    if (/^ {0,3}(?:[-+*]|\d{1,9}[.)])[ \t]/.test(head)) return this.#pieceOfList(head);
+    return this.#pieceOfParagraph(head);
+  }
+
+  #pieceOfParagraph(head: string): Block | undefined {
     const word = WORD.exec(head.slice(PIECE));
     if (!word || /\n[ \t]*\n/.test(head)) return undefined;
     const raw = head.slice(0, PIECE + word.index + 1);
@@ -96,6 +105,47 @@ export class Blocks {
     return { token, raw, goesOn: true };
   }
 
+  /** The first items of a list. An item that another one follows is whole. */
+  #pieceOfList(head: string): Block | undefined {
+    const [list] = this.#lex(head) ?? [];
+    if (list?.type !== "list") return undefined;
+    let raw = "";
+    for (const item of list.items.slice(0, -1)) {
+      raw += item.raw;
+      if (raw.length >= PIECE) break;
+    }
+    if (raw.length < PIECE || !head.startsWith(raw)) return undefined;
+    const [token, ...more] = this.#lex(raw) ?? [];
+    return token?.type === "list" && more.every(({ type }) => type === "space")
+      ? { token, raw, goesOn: true }
+      : undefined;
+  }
+
+  /** The first rows of a table. A row that another one follows is whole. */
+  #pieceOfTable(head: string): Block | undefined {
+    const rows = head.split(/(?<=\n)/);
+    let raw = "";
+    for (const row of rows.slice(0, -1)) {
+      raw += row;
+      if (raw.length >= PIECE) break;
+    }
+    const [token, ...more] = this.#lexOn(raw) ?? [];
+    if (raw.length < PIECE || token?.type !== "table" || more.length > 0 || token.raw.length !== raw.length)
+      return undefined;
+    this.#tableHead ||= rows.slice(0, 2).join("");
+    return { token, raw, goesOn: true };
+  }
+
+  /** The tokens of a text that may go on with a table. */
+  #lexOn(text: string): Token[] | undefined {
+    const head = this.#tableHead;
+    const tokens = this.#lex(head + text);
+    const [table, ...more] = tokens ?? [];
+    if (!head || table?.type !== "table") return tokens;
+    const rest = { ...table, raw: table.raw.slice(head.length) };
+    return rest.raw ? [rest, ...more] : more;
+  }
+
   #parse(text: string, isLive: boolean): Block[] {
     let tail = text;
     for (let piece = this.#piece(tail); piece; piece = this.#piece(tail)) {
@@ -103,8 +153,11 @@ export class Blocks {
       this.#closedLength += piece.raw.length;
       tail = tail.slice(piece.raw.length);
     }
-    const tokens = this.#lex(tail);
-    if (!tokens) return this.#around(tail, isLive);
+    const tokens = this.#lexOn(tail);
+    if (!tokens) {
+      this.#tableHead = "";
+      return this.#around(tail, isLive);
+    }
     const last = tokens.findLastIndex(isShown);
     const lengths = tokens.map(({ raw }) => raw.length);
     // Where the parser left something out, nothing can be told of what is closed.
@@ -116,11 +169,12 @@ export class Blocks {
       const link = token.type === "def" && this.#links[token.tag];
       if (link) this.#closedLinks[token.tag] = link;
     }
+    if (closing.length > 0) this.#tableHead = "";
     const open = tokens.slice(closing.length);
     if (isLive && last >= 0) {
       const raw = open.map((token) => token.raw).join("");
-      const shown = completed(raw);
-      if (shown !== raw) return blocksOf(this.#lex(shown) ?? []);
+      const shown = completed(raw, this.#tableHead !== "");
+      if (shown !== raw) return blocksOf(this.#lexOn(shown) ?? []);
     }
     return blocksOf(open);
   }
@@ -197,15 +251,18 @@ function tamed(text: string): string {
     .replace(RUN, replaced);
 }
 
+/** A row with a bar, and the line below it that makes it the head of a table. */
+const TABLE = /^[^\n]*\|[^\n]*\n[ \t|:-]*-[ \t|:-]*\n/;
+
 /** A last line of marks alone: the next word says what they are. */
 const MARKS_ALONE = /(^|\n)[ \t]*(?:#{1,6}|[-*+>|]|\d{1,9}[.)]|`{1,2}|[*_=-]{1,3}|[-*+] \[.?\]?)[ \t]*$/;
 /** A table of which there is no more than its first row. */
 const TABLE_HEAD = /^(\|[^\n]*?)\s*(?:\n[|:\s-]*)?$/;
 
-/** An open block as it will look once it is closed, so that no marks flash up. */
-function completed(raw: string): string {
+/** An open block as it will look once it is closed, so that no marks flash up; `isRows` where it goes on with a table. */
+function completed(raw: string, isRows: boolean): string {
   if (/^ {0,3}(?:```|~~~)/.test(raw)) return raw;
-  const head = TABLE_HEAD.exec(raw)?.[1];
+  const head = isRows ? undefined : TABLE_HEAD.exec(raw)?.[1];
   if (head && head.length > 1) {
     const columns = head.replace(/^\||\|$/g, "").split("|").length;
     return `${head}\n|${"---|".repeat(columns)}`;

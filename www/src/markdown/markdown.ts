@@ -78,12 +78,14 @@ export class Markdown {
     const blocks = this.#blocks.update(text, isLive);
     const until = performance.now() + SLICE;
     this.#isBehind = false;
+    // A block that was open may have been cut in two: its second half has to be there in the same frame.
+    let isCut = false;
     for (const [i, block] of blocks.entries()) {
       const isOpen = isLive && i === blocks.length - 1;
       const before = this.#shown[i];
       const isThere = this.#holders[i]?.parentNode;
       if (before && isThere && before.isOpen === isOpen && isSame(before.block, block)) continue;
-      if (performance.now() > until) {
+      if (performance.now() > until && !isCut) {
         this.#isBehind = true;
         this.#rest.request();
         return;
@@ -91,30 +93,40 @@ export class Markdown {
       const above = this.#shown[i - 1]?.level ?? 1;
       const level = show(block, this.#holderOf(blocks, i), isOpen, above);
       this.#shown[i] = { block, isOpen, level };
+      isCut = before?.isOpen === true && block.goesOn === true;
     }
     for (const holder of this.#holders.splice(blocks.length)) holder.remove();
     this.#shown.length = blocks.length;
     this.#caughtUp();
   }
 
-  /** The element of a block. A further piece of a paragraph has its own within that paragraph. */
+  /**
+   * The element of a block. A further piece of a paragraph has its own within that paragraph, one of a table is a further body of that
+   * table, and one of a list is a list of its own close below.
+   */
   #holderOf(blocks: readonly Block[], i: number): HTMLElement {
-    const isPiece = blocks[i - 1]?.goesOn === true && blocks[i]?.token?.type === "paragraph";
+    const type = blocks[i]?.token?.type;
+    const goesOn = blocks[i - 1]?.goesOn === true && blocks[i - 1]?.token?.type === type ? type : undefined;
+    const [name, className] = HOLDERS[goesOn ?? ""] ?? HOLDERS[""];
     const known = this.#holders[i];
-    if (known?.parentNode && known instanceof HTMLSpanElement === isPiece) return known;
+    if (known?.parentNode && known.localName === name && known.className === className) return known;
     for (const other of this.#holders.splice(i)) other.remove();
     this.#shown.length = i;
-    const holder = isPiece ? create("span") : create("div", "block");
-    if (isPiece) this.#paragraphBefore(i).append(" ", holder);
-    else this.element.append(holder);
+    const holder = create(name, className);
+    if (name === "div") this.element.append(holder);
+    else {
+      const before = this.#partBefore(i);
+      before.append(...(name === "span" ? [" ", holder] : [holder]));
+    }
     this.#holders.push(holder);
     return holder;
   }
 
-  #paragraphBefore(i: number): Element {
+  /** The paragraph or table that a piece goes on with. */
+  #partBefore(i: number): Element {
     const before = this.#holders[i - 1];
-    const paragraph = before instanceof HTMLSpanElement ? before.parentElement : before?.firstElementChild;
-    return paragraph ?? this.element;
+    const part = before?.localName === "div" ? before.querySelector("p, table") : before?.parentElement;
+    return part ?? this.element;
   }
 
   #offerMore(hidden: number): void {
@@ -142,6 +154,16 @@ export class Markdown {
 function isSame(one: Block, other: Block): boolean {
   return one === other || (one.raw === other.raw && one.links === other.links && one.goesOn === other.goesOn);
 }
+
+/** The elements of further pieces, by the block that they go on with; without one, that of a block. */
+const HOLDERS: Readonly<Record<string, readonly [name: "div" | "span" | "tbody", className: string]>> & {
+  readonly "": readonly ["div", string];
+} = {
+  "": ["div", "block"],
+  paragraph: ["span", ""],
+  table: ["tbody", ""],
+  list: ["div", "block goes-on"],
+};
 
 type Renderer = typeof import("./render.ts");
 

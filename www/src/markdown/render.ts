@@ -9,11 +9,12 @@ export { type Block, Blocks } from "./blocks.ts";
 
 /**
  * Shows a block in its holder. Code that is finished gets its colours. Gives the level of the last heading up to its end; `above` is
- * that before it, or 1, the level of the page's name. The holder of a further piece of a paragraph is a part of that paragraph.
+ * that before it, or 1, the level of the page's name. The holder of a further piece of a paragraph or table is a part of it.
  */
 export function show(block: Block, holder: HTMLElement, isOpen: boolean, above: number): number {
-  if (holder instanceof HTMLSpanElement) {
-    morph(holder, render(block, above).firstElementChild ?? document.createDocumentFragment());
+  const part = { span: "p", tbody: "tbody" }[holder.localName];
+  if (part) {
+    morph(holder, render(block, above).querySelector(part) ?? document.createDocumentFragment());
     return above;
   }
   holder.dir = block.token?.type === "code" ? "ltr" : "auto";
