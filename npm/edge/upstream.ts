@@ -122,7 +122,7 @@ export function upstreamOf(
         if (attempt) attempt.isSent = true;
         // A redirect is not followed: it would carry the key to an address that is not configured.
         const sent: FetchInit & RequestInit = { ...own, ...target.changes, redirect: "manual" };
-        const response = await shortRefusal(await host(target.url, sent));
+        const response = await shortRefusal(await host(target.url, sent), own.signal);
         if (!attempt) return response;
         const seen = await cooldowns.seen(attempt.model ?? "", response);
         return response.ok ? heldBack(attempt, response) : seen;
@@ -181,7 +181,8 @@ export function secretsOf(upstreams: readonly Upstream[]): string[] {
 function heldBack(attempt: ProviderCall, response: Response): Response {
   attempt.response = response;
   // A response with such a status has no body, and can have none.
-  if (response.body === null) return new Response(null, { status: response.status, headers: response.headers });
+  const { body: own } = response;
+  if (own === null) return new Response(null, { status: response.status, headers: response.headers });
   const body = new ReadableStream({
     start(controller) {
       attempt.release = () => {
@@ -189,8 +190,10 @@ function heldBack(attempt: ProviderCall, response: Response): Response {
         controller.close();
       };
     },
-    cancel() {
+    async cancel() {
       attempt.release = () => {};
+      // The answer came when its call was over, and the gateway does not read it.
+      if (!own.locked) await own.cancel();
     },
   });
   return new Response(body, { status: response.status, headers: response.headers });
@@ -201,10 +204,13 @@ const REFUSAL_BYTES = 64 * 1024;
 const REFUSAL_TIME = 5000;
 
 /** A refusal whose body has come as far as it is read. */
-async function shortRefusal(response: Response): Promise<Response> {
+async function shortRefusal(response: Response, signal: AbortSignal | undefined): Promise<Response> {
   if (response.ok || !response.body) return response;
   const inlet = inletOf(response.body);
-  const late = setTimeout(() => inlet.cancel(), REFUSAL_TIME);
+  const leave = () => inlet.cancel();
+  const late = setTimeout(leave, REFUSAL_TIME);
+  if (signal?.aborted) leave();
+  signal?.addEventListener("abort", leave);
   let bytes: Uint8Array = new Uint8Array(0);
   try {
     while (bytes.length < REFUSAL_BYTES) {
@@ -216,7 +222,8 @@ async function shortRefusal(response: Response): Promise<Response> {
     // The words that have come will do.
   }
   clearTimeout(late);
-  inlet.cancel();
+  signal?.removeEventListener("abort", leave);
+  leave();
   const { status, headers } = response;
   return new Response(bytes.slice(), { status, headers });
 }

@@ -18,6 +18,8 @@ export interface Started {
   dispose?(): unknown;
   /** Calls the iterator's `return`, whatever `next` waits for. */
   leave?(): unknown;
+  /** Asks a server of its own once more: gives a text with `Hello` in it. */
+  again?(): Promise<string>;
 }
 
 /** The server of a case, for consumers that bring a client of their own, and the package. */

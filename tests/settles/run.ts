@@ -117,7 +117,13 @@ export async function trouble(
   const controller = new AbortController();
   const consumer = table[one.consumer] as Consumer;
   const isOwn = consumer.isOwn ?? ((error: unknown) => error instanceof ChatwireError);
-  const { done, abort, dispose, leave } = consumer.start(client, controller.signal, one.way, {
+  const {
+    done,
+    abort,
+    dispose,
+    leave,
+    again: askAgain,
+  } = consumer.start(client, controller.signal, one.way, {
     baseURL,
     fetch,
     chatwire,
@@ -147,6 +153,11 @@ export async function trouble(
   const again = await within(client.chat.completions.stream(hello, { timeout: PATIENT }).outcome(), IN_TIME);
   if (again === LATE) wrong.push("a place within the limits is not given back");
   else if (again.text !== "Hello") wrong.push(`the next call gives ${JSON.stringify(again.text)}`);
+  if (askAgain) {
+    const text = await within(askAgain(), IN_TIME);
+    if (text === LATE) wrong.push("its own server does not answer any more");
+    else if (!text.includes("Hel")) wrong.push(`its own server gives ${JSON.stringify(text)} next`);
+  }
   client[Symbol.dispose]();
   return wrong;
 }
