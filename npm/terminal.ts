@@ -87,7 +87,7 @@ async function answer(
         if (!isThinking) output.write("\n\n");
         dim(isThinking);
       }
-      output.write(event.text);
+      output.write(output.isTTY ? harmless(event.text) : event.text);
     }
   } catch {
     // The outcome says why.
@@ -98,10 +98,13 @@ async function answer(
     for (const listener of listeners) lines?.on("SIGINT", listener as () => void);
   }
   const outcome = await stream.outcome();
-  if (outcome.error && outcome.status !== "aborted") notes.write(`chatwire: ${outcome.error.message}\n`);
+  if (outcome.error && outcome.status !== "aborted") notes.write(`chatwire: ${harmless(outcome.error.message)}\n`);
   notes.write(`${facts(outcome)}\n`);
   return outcome;
 }
+
+/** A terminal does as it is told: the words of a model or a server come without control characters, but for tabs and line breaks. */
+const harmless = (text: string): string => text.replace(/(?![\t\n])\p{Cc}/gu, "");
 
 /** Tokens, cost and speed of an answer, as far as they are known. */
 function facts({ status, usage, cost, timing, repairs }: Outcome): string {

@@ -11,6 +11,7 @@ import { PassThrough } from "node:stream";
 import { describe, it } from "node:test";
 import { createEmulator } from "chatwire/emulator";
 import { chat, type Terminal } from "../../npm/terminal.ts";
+import { DONE, event, says, serve } from "./serving.ts";
 
 const CLI = new URL("../../npm/cli.ts", import.meta.url).pathname;
 
@@ -112,6 +113,26 @@ describe("chatwire chat", () => {
     const [, dimmed = ""] = terminal.shown().split("\x1b[2m");
     assert.ok(dimmed.split("\x1b[22m")[0], "reasoning is dimmed");
     assert.match(terminal.told(), /2 answers, \d+ tokens/);
+  });
+
+  it("shows no control characters of a model or a server to a terminal", async () => {
+    const terminal = typed();
+    const nasty = "a\x1b]52;c;aGk=\x07b\x1b[2Jc\x9b31md\re\tf\n";
+    let asked = 0;
+    const fetch = async () =>
+      asked++ === 0
+        ? serve([says(nasty, "stop"), DONE]).response
+        : serve([event({ error: { message: nasty } })]).response;
+    const options = { baseURL: "https://nasty.test/v1", fetch, maxRetries: 0 };
+    const talking = chat({ options, model: "m" }, terminal);
+    terminal.input.write("Hello\n");
+    await until(() => /complete/.test(terminal.told()));
+    assert.ok(terminal.shown().includes("a]52;c;aGk=b[2Jc31mde\tf\n"), JSON.stringify(terminal.shown()));
+    terminal.input.write("Hello\n");
+    await until(() => /error/.test(terminal.told()));
+    terminal.input.end();
+    await talking;
+    assert.doesNotMatch(terminal.told(), /[\x07\x9b\r]|\x1b\]/);
   });
 
   it("Ctrl+C leaves an answer, and the conversation goes on", async () => {

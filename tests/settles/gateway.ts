@@ -44,7 +44,8 @@ const asking = ({ path = "/v1/chat/completions", body = { ...hello, stream: true
     };
     return {
       done: read(),
-      again: async () => (await ask("/v1/chat/completions", { ...hello, stream: true })).text(),
+      // Another request than the first, which a cache may answer by itself.
+      again: async () => (await ask("/v1/chat/completions", { ...hello, max_tokens: 9, stream: true })).text(),
     };
   },
 });
