@@ -9,12 +9,12 @@ const PATIENCE = 30_000;
 
 /**
  * Calls a function of the gateway's owner, and gives its result.
- * @throws {DOMException} a `TimeoutError`, it took longer than 30 seconds; and what the function throws
+ * @throws {DOMException} a `TimeoutError`, the function took longer than 30 seconds; and what the function throws
  */
 export async function ofOwner<T>(work: () => T | PromiseLike<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
-    const fail = () => reject(new DOMException("It took longer than 30 seconds.", "TimeoutError"));
+    const fail = () => reject(new DOMException("The function took longer than 30 seconds.", "TimeoutError"));
     timer = quietly(setTimeout(fail, PATIENCE));
   });
   try {

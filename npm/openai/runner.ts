@@ -217,50 +217,12 @@ export class AbstractChatCompletionRunner<
   protected async _runTools(client: CompletionsClient, params: RunParams, options: RunnerOptions = {}): Promise<void> {
     const { maxChatCompletions = MAX_COMPLETIONS, afterCompletion, ...request } = options;
     const { tool_choice = "auto", stream: _, toolContext, ...rest } = params;
-    const given = params.tools;
-    const forced = typeof tool_choice === "object" && tool_choice.type === "function" && tool_choice.function?.name;
-    const { signal } = this.controller;
+    const isForced = typeof tool_choice === "object" && tool_choice.type === "function";
+    const forced = (isForced && tool_choice.function?.name) || undefined;
+    const inTurn = forced !== undefined || params.parallel_tool_calls === false;
     this._listenForAbort(options.signal);
-    const runnables = runnablesOf(given);
-    const tools = given.map(definitionOf);
-    const inTurn = forced || params.parallel_tool_calls === false;
-
-    const run = async (call: ChatCompletionMessageToolCall): Promise<Ran> => {
-      if (call.type !== "function") return { hasRun: false };
-      const { name, arguments: text } = call.function;
-      const tell = (content: string, hasRun = false): Ran => ({
-        message: { role: "tool", tool_call_id: call.id, content },
-        hasRun,
-      });
-      const runnable = runnables.get(name);
-      if (!runnable) return tell(noSuchTool(name, runnables));
-      if (forced && forced !== name) return tell(notRequested(name, forced));
-      let args: unknown = text;
-      if (runnable.parse) {
-        try {
-          const { parse } = runnable;
-          args = await this.#patiently(async () => parse(text));
-        } catch (error) {
-          this.#failIfAborted();
-          return tell(error instanceof Error ? error.message : String(error));
-        }
-      }
-      this.#failIfAborted();
-      try {
-        return tell(toText(await this.#patiently(async () => runnable.run(args, this, toolContext))), true);
-      } catch (error) {
-        if (signal.aborted && Object.is(error, signal.reason)) throw this._userAbortError();
-        throw error;
-      }
-    };
-
-    const callBack = async (completion: ChatCompletion) => {
-      if (!afterCompletion) return;
-      this.#hasCalledBack = true;
-      await this.#patiently(async () => afterCompletion(completion, this));
-      this.#failIfAborted();
-    };
-
+    const calling: Calling = { runnables: runnablesOf(params.tools), forced, toolContext };
+    const tools = params.tools.map(definitionOf);
     for (const message of params.messages) this._addMessage(message, false);
     for (let turn = 0; turn < maxChatCompletions; turn++) {
       const sent = { ...rest, tool_choice, tools, messages: this.messages.map(toSend) } as ChatCompletionCreateParams;
@@ -268,27 +230,64 @@ export class AbstractChatCompletionRunner<
       const message = completion.choices[0]?.message;
       if (!message) throw new OpenAIError("missing message in ChatCompletion response");
       const calls = message.tool_calls ?? [];
-      let isOver = calls.length === 0;
-      if (inTurn) {
-        for (const call of calls) {
-          const ran = await run(call);
-          if (ran.message) this._addMessage(ran.message);
-          this.#failIfAborted();
-          isOver = Boolean(forced) && ran.hasRun;
-          if (isOver) break;
-        }
-      } else if (calls.length > 0) {
-        // All of them are waited for: what they do may not be left behind.
-        const results = await Promise.allSettled(calls.map(run));
-        const failed = results.find((result) => result.status === "rejected");
-        if (failed && !signal.aborted) throw failed.reason;
-        for (const result of results) {
-          if (result.status === "fulfilled" && result.value.message) this._addMessage(result.value.message);
-        }
+      const hasAnswered = inTurn ? await this.#runInTurn(calls, calling) : await this.#runTogether(calls, calling);
+      if (afterCompletion) {
+        this.#hasCalledBack = true;
+        await this.#patiently(async () => afterCompletion(completion, this));
         this.#failIfAborted();
       }
-      await callBack(completion);
-      if (isOver) return;
+      if (hasAnswered || calls.length === 0) return;
+    }
+  }
+
+  /** Runs calls one after another. Says whether the tool that was forced has run, after which the model is not asked again. */
+  async #runInTurn(calls: readonly ChatCompletionMessageToolCall[], calling: Calling): Promise<boolean> {
+    for (const call of calls) {
+      const { message, hasRun } = await this.#run(call, calling);
+      if (message) this._addMessage(message);
+      this.#failIfAborted();
+      if (calling.forced !== undefined && hasRun) return true;
+    }
+    return false;
+  }
+
+  /** Runs calls at the same time, and waits for all of them: their effects may not be left behind. */
+  async #runTogether(calls: readonly ChatCompletionMessageToolCall[], calling: Calling): Promise<false> {
+    const results = await Promise.allSettled(calls.map((call) => this.#run(call, calling)));
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed && !this.controller.signal.aborted) throw failed.reason;
+    for (const result of results) {
+      if (result.status === "fulfilled" && result.value.message) this._addMessage(result.value.message);
+    }
+    if (calls.length > 0) this.#failIfAborted();
+    return false;
+  }
+
+  async #run(call: ChatCompletionMessageToolCall, { runnables, forced, toolContext }: Calling): Promise<Ran> {
+    if (call.type !== "function") return { hasRun: false };
+    const { name, arguments: text } = call.function;
+    const tell = (content: string, hasRun = false): Ran => ({
+      message: { role: "tool", tool_call_id: call.id, content },
+      hasRun,
+    });
+    const runnable = runnables.get(name);
+    if (!runnable) return tell(noSuchTool(name, runnables));
+    if (forced !== undefined && forced !== name) return tell(notRequested(name, forced));
+    const { parse } = runnable;
+    let args: unknown = text;
+    try {
+      if (parse) args = await this.#patiently(async () => parse(text));
+    } catch (error) {
+      this.#failIfAborted();
+      return tell(error instanceof Error ? error.message : String(error));
+    }
+    this.#failIfAborted();
+    try {
+      return tell(toText(await this.#patiently(async () => runnable.run(args, this, toolContext))), true);
+    } catch (error) {
+      const { signal } = this.controller;
+      if (signal.aborted && Object.is(error, signal.reason)) throw this._userAbortError();
+      throw error;
     }
   }
 
@@ -313,6 +312,13 @@ export class AbstractChatCompletionRunner<
   #failIfAborted(): void {
     if (this.controller.signal.aborted) throw this._userAbortError();
   }
+}
+
+/** The tools of a run, the one that it forces, and the value that each is given. */
+interface Calling {
+  runnables: Map<string, Runnable>;
+  forced: string | undefined;
+  toolContext: unknown;
 }
 
 /** The result of a call of a tool. */

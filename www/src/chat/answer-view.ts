@@ -268,7 +268,7 @@ export class AnswerView {
     const box = create("div", "approval");
     box.setAttribute("role", "group");
     box.ariaLabel = `The model wants to use ${name}`;
-    const words = create("p", "", `The model wants to use ${name} with ${args}. It would change this page.`);
+    const words = create("p", "", `The model wants to use ${name} with ${args}. The tool would change this page.`);
     this.#painter.flush();
     this.#below.prepend(box);
     announce(words.textContent ?? "");
