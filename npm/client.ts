@@ -2,6 +2,7 @@
  * The client, in the call shape of the `openai` package.
  */
 
+import { DEFAULT_RETRIES } from "./engine/boundary.ts";
 import { onDemand } from "./load.ts";
 import type { ClientOptions, RequestOptions, WarmUpOptions } from "./options.ts";
 import type { Target } from "./request/answer.ts";
@@ -261,7 +262,7 @@ export class Chatwire {
 
   /** How often a failed request is tried again. */
   get maxRetries(): number {
-    return this.#caller.options.maxRetries ?? 2;
+    return this.#caller.options.maxRetries ?? DEFAULT_RETRIES;
   }
 
   /** Patience in milliseconds, as it was given; undefined where it is the default. */

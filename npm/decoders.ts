@@ -9,6 +9,7 @@ import {
   ABORTED,
   CHUNKS,
   CLOSED,
+  DEFAULT_MAX_EVENT_BYTES,
   type EngineDecoderOptions,
   EVENT_STREAM,
   EVENTS,
@@ -256,9 +257,6 @@ export interface EventStreamDecoderOptions {
   maxEventBytes?: number;
 }
 
-/** The default of `maxEventBytes`. */
-const MAX_EVENT_BYTES = 16 * 1024 * 1024;
-
 /**
  * Server-sent events from bytes in any pieces, after WHATWG HTML §9.2.6. Knows nothing of chats.
  * @example
@@ -278,7 +276,7 @@ export class EventStreamDecoder {
   /** @throws {ChatwireError} the engine is not loaded yet, or the limit is not a positive number */
   constructor(options: EventStreamDecoderOptions = {}) {
     requireNow("EventStreamDecoder");
-    const { maxEventBytes = MAX_EVENT_BYTES, ...others } = options;
+    const { maxEventBytes = DEFAULT_MAX_EVENT_BYTES, ...others } = options;
     for (const [name, value] of Object.entries(others)) {
       if (value === undefined) continue;
       throw new ChatwireError(`EventStreamDecoder has no option "${name}": there is maxEventBytes and no other.`);

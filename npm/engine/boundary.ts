@@ -7,8 +7,18 @@
  * Not part of the public API: the types users see are in types.ts.
  */
 
+// Constants of the engine by their names there; `tests/npm/boundary.test.ts` holds both sides alike.
+
 /** Size of the input buffer in wasm memory. A larger read is pushed in slices. */
 export const INPUT_BYTES = 65_536;
+/** The most bytes that one event may have, unless the caller says otherwise. */
+export const DEFAULT_MAX_EVENT_BYTES = 16 * 1024 * 1024;
+/** The longest time that a host's timer takes, in milliseconds: a longer one would fire at once. */
+export const LONGEST_MS = 2_147_483_647;
+/** `timeout.idle` where nothing else is said, in milliseconds. */
+export const IDLE_MS = 120_000;
+/** `maxRetries` where nothing else is said. */
+export const DEFAULT_RETRIES = 2;
 
 /** The kinds of output that a push leaves: nothing, UTF-8 text, or a JSON array of chunks (in parts: chunk-parts.ts) or events. */
 export const NONE = 0;

@@ -2,7 +2,7 @@
  * One request through the engine: from what the caller gave to a response whose headers have arrived.
  */
 
-import { type EngineCall, PROVIDER, type ProviderFacts } from "../engine/boundary.ts";
+import { type EngineCall, LONGEST_MS, PROVIDER, type ProviderFacts } from "../engine/boundary.ts";
 import { clock } from "../engine/clock.ts";
 import { answer, init, initNow, settingsText } from "../engine/engine.ts";
 import { aborted, ChatwireError, type ErrorDetail, outcomeOf, toError, unsent } from "../errors.ts";
@@ -15,7 +15,7 @@ import type { Answer, Call, Target } from "./answer.ts";
 import { Connection, type Hold, isByModel } from "./connection.ts";
 import { FallbackChain, type Talk } from "./fallback-chain.ts";
 import { standard as asStandard } from "./host-fetch.ts";
-import { Conversation, follow, LONGEST_DELAY, type Opened, type Told, tell } from "./opening.ts";
+import { Conversation, follow, type Opened, type Told, tell } from "./opening.ts";
 import { Slot } from "./slot.ts";
 import { names, plainHeaders, texts, wellFormed } from "./texts.ts";
 
@@ -48,6 +48,24 @@ function plainParameters(params: unknown): Named["parameters"] {
   }
   return scalars;
 }
+
+/** The options of a call that the engine reads. */
+function settingsOf(options: RequestOptions) {
+  const { query, timeout, maxRetries, decoding, accumulate, sentences } = options;
+  return {
+    headers: plainHeaders(options.headers),
+    query,
+    timeout,
+    maxRetries,
+    decoding,
+    accumulate,
+    sentences,
+    names: names(options),
+    continueWith: names(options.continueWith),
+  };
+}
+
+type CallSettings = ReturnType<typeof settingsOf>;
 
 /** The caller's parameters as JSON. A value that JSON cannot say is a named error here. */
 function toBody(params: unknown, stream: boolean): string {
@@ -185,9 +203,7 @@ export class Caller {
   }
 
   async #open(target: Target, options: RequestOptions, controller: AbortController): Promise<Answer> {
-    const { query, timeout, maxRetries, decoding, accumulate, sentences, resumeId } = options;
-    const headers = plainHeaders(options.headers);
-    const { stream = false, needs } = target;
+    const settings = settingsOf(options);
     const { signal } = controller;
     const named = nameOf(target);
     let unlink = () => {};
@@ -196,99 +212,122 @@ export class Caller {
       this.#connection.mustBeOpen();
       unlink = follow(options.signal, controller);
       // At once: what the caller changes later is not for this call.
-      if ("params" in target) body = toBody(target.params, stream);
-      const isRecorded = options.record && stream;
-      const list = body === undefined ? undefined : this.#options.fallback;
-      const hedge = body === undefined ? false : (options.hedge ?? this.#options.hedge ?? false);
-      if (typeof hedge !== "boolean" && !(hedge > 0 && hedge <= LONGEST_DELAY)) {
-        throw unsent("invalid_option", `hedge must be true, false or milliseconds up to ${LONGEST_DELAY}`, "hedge");
-      }
-      const [loaded] = await Promise.all([
-        isRecorded || list || hedge || options.continueWith || this.#usesOther ? onDemand() : undefined,
-        init(),
-        needs,
-        body === undefined ? undefined : this.loadPrices(),
-        ...[...(list ?? []), ...(options.continueWith ?? [])].map(({ client }) => callers.get(client)?.loadPrices()),
-      ]);
-      if (signal.aborted) throw aborted(signal.reason);
-      this.#findProtocol(loaded);
-      const taken = "resume" in target ? this.#keptBy(target.resume) : undefined;
-      const { path, query: ownQuery, headers: ownHeaders }: KeptRequest = taken?.resumption() ?? target;
-      // Of two requests with one made-up name, some servers would end the first.
-      const isMadeUp = this.#protocol.needsName && hedge === false;
-      const chosen =
-        stream && body !== undefined ? (resumeId ?? (isMadeUp ? crypto.randomUUID() : undefined)) : undefined;
-      const naming = chosen === undefined ? undefined : this.#protocol.named?.(chosen);
-      const call = {
-        headers: texts({ ...headers, ...ownHeaders, ...naming }),
-        query: texts({ ...query, ...ownQuery }),
-        path,
-        timeout,
-        maxRetries,
-        decoding,
-        accumulate,
-        sentences,
-        names: names(options),
-        continueWith: names(options.continueWith),
-        stream,
-        now: clock(),
-      };
-      const askFor = (signal: AbortSignal) => (client: object, body: string, call: EngineCall, model: string) => {
-        const other = callers.get(client) as Caller;
-        other.#connection.mustBeOpen();
-        other.#findProtocol(loaded);
-        return other.#talk(wellFormed(body), call, signal, { ...named, model });
-      };
-      const left = list && [...list];
-      const chainFor = (signal: AbortSignal, kept?: KeptStream | string) => {
-        const others = left && loaded?.othersOf(left, body as string, call, askFor(signal));
-        return new FallbackChain(this.#talk(body, call, signal, named, kept), others);
-      };
-      const chain = chainFor(signal, taken ?? chosen);
-      const prepare = (answer: Answer): Answer => {
-        const prepared: Answer = {
-          ...answer,
-          holds: chain.holds(answer.holds === true),
-          recorder: isRecorded && loaded ? new loaded.Recorder(answer.decoder, answer.sent) : undefined,
-          again:
-            body === undefined
-              ? undefined
-              : (outcome) => {
-                  const next = chain.again(outcome);
-                  if (next) answer.slot.leave(outcome);
-                  return next?.then(prepare);
-                },
-          ended: this.#ending(answer.slot, unlink, named, body),
-        };
-        return goOn?.(prepared) ?? prepared;
-      };
-      const goOn =
-        loaded && stream && options.continueWith
-          ? loaded.continuedBy([...options.continueWith], body as string, {
-              turnFor: (client) => callers.get(client)?.prefill,
-              ask: async ({ client, model }, sent, attempts) => {
-                const own = { ...call, headers: undefined, query: undefined, attempts };
-                return prepare(await askFor(signal)(client, sent, own, model).open());
-              },
-              signal,
-            })
-          : undefined;
-      const after = typeof hedge === "number" ? hedge : hedge ? this.#connection.hedgeAfter() : null;
-      if (after === null || !loaded) return prepare(await chain.open());
-      const begin = () => {
-        const own = new AbortController();
-        follow(signal, own);
-        return { chain: chainFor(own.signal, chosen), controller: own };
-      };
-      const answer = await loaded.race({ begin, after, signal });
-      // After its first token no other answer can take its place.
-      return { ...prepare(answer), holds: false, again: undefined };
+      if ("params" in target) body = toBody(target.params, target.stream === true);
+      const ended = (slot: Slot) => this.#ending(slot, unlink, named, body);
+      return await this.#ask(target, body, options, settings, signal, named, ended);
     } catch (thrown) {
       unlink();
       const error = toError(thrown);
       if (body !== undefined) this.#tellOutcome(outcomeOf(error), named, body);
       throw error;
     }
+  }
+
+  /** Asks this client's server, and the other servers that the options name. */
+  async #ask(
+    target: Target,
+    body: string | undefined,
+    options: RequestOptions,
+    settings: CallSettings,
+    signal: AbortSignal,
+    named: Named,
+    ended: (slot: Slot) => NonNullable<Answer["ended"]>,
+  ): Promise<Answer> {
+    const isPosted = body !== undefined;
+    const { record, continueWith = [], resumeId } = options;
+    const fallback = isPosted ? (this.#options.fallback ?? []) : [];
+    const hedge = isPosted && (options.hedge ?? this.#options.hedge ?? false);
+    if (typeof hedge !== "boolean" && !(hedge > 0 && hedge <= LONGEST_MS)) {
+      throw unsent("invalid_option", `hedge must be true, false or milliseconds up to ${LONGEST_MS}`, "hedge");
+    }
+    const others = [...fallback, ...continueWith];
+    const isRecorded = record && target.stream;
+    const [loaded] = await Promise.all([
+      isRecorded || hedge || others.length > 0 || this.#usesOther ? onDemand() : undefined,
+      init(),
+      target.needs,
+      isPosted ? this.loadPrices() : undefined,
+      ...others.map(({ client }) => callers.get(client)?.loadPrices()),
+    ]);
+    if (signal.aborted) throw aborted(signal.reason);
+    this.#findProtocol(loaded);
+    const taken = "resume" in target ? this.#keptBy(target.resume) : undefined;
+    const chosen = isPosted && target.stream ? (resumeId ?? this.#madeUpId(hedge === false)) : undefined;
+    const call = this.#callFor(target, settings, taken, chosen);
+    const kept = taken ?? chosen;
+    const askFor = (signal: AbortSignal) => (client: object, body: string, call: EngineCall, model: string) => {
+      const other = callers.get(client) as Caller;
+      other.#connection.mustBeOpen();
+      other.#findProtocol(loaded);
+      return other.#talk(wellFormed(body), call, signal, { ...named, model });
+    };
+    const left = [...fallback];
+    const chainFor = (signal: AbortSignal) => {
+      const others = left.length > 0 ? loaded?.othersOf(left, body as string, call, askFor(signal)) : undefined;
+      return new FallbackChain(this.#talk(body, call, signal, named, kept), others);
+    };
+    const chain = chainFor(signal);
+    const again = (slot: Slot, outcome: Outcome) => {
+      const next = chain.again(outcome);
+      if (next) slot.leave(outcome);
+      return next?.then(prepare);
+    };
+    const prepare = (answer: Answer): Answer => {
+      const prepared: Answer = {
+        ...answer,
+        holds: chain.holds(answer.holds === true),
+        recorder: isRecorded && loaded ? new loaded.Recorder(answer.decoder, answer.sent) : undefined,
+        again: isPosted ? (outcome) => again(answer.slot, outcome) : undefined,
+        ended: ended(answer.slot),
+      };
+      return goOn?.(prepared) ?? prepared;
+    };
+    const goOn =
+      isPosted && target.stream && continueWith.length > 0
+        ? loaded?.continuedBy([...continueWith], body, {
+            turnFor: (client) => callers.get(client)?.prefill,
+            ask: async ({ client, model }, sent, attempts) => {
+              const own = { ...call, headers: undefined, query: undefined, attempts };
+              return prepare(await askFor(signal)(client, sent, own, model).open());
+            },
+            signal,
+          })
+        : undefined;
+    const after = hedge === true ? this.#connection.hedgeAfter() : hedge || null;
+    if (after === null || !loaded) return prepare(await chain.open());
+    const begin = () => {
+      const own = new AbortController();
+      follow(signal, own);
+      return { chain: chainFor(own.signal), controller: own };
+    };
+    const answer = await loaded.race({ begin, after, signal });
+    // After its first token no other answer can take its place.
+    return { ...prepare(answer), holds: false, again: undefined };
+  }
+
+  /** An id for a stream whose caller chose none, where its server keeps only streams that have one. */
+  #madeUpId(isOnly: boolean): string | undefined {
+    // Of two requests with one made-up name, some servers would end the first.
+    return this.#protocol.needsName && isOnly ? crypto.randomUUID() : undefined;
+  }
+
+  /** @param taken the stream that is taken up, if one is; `chosen` names the one that is asked for */
+  #callFor(
+    target: Target,
+    settings: CallSettings,
+    taken: KeptStream | undefined,
+    chosen: string | undefined,
+  ): EngineCall {
+    const { path, query, headers }: KeptRequest = taken?.resumption() ?? target;
+    const naming = chosen === undefined ? undefined : this.#protocol.named?.(chosen);
+    return {
+      ...settings,
+      headers: texts({ ...settings.headers, ...headers, ...naming }),
+      query: texts({ ...settings.query, ...query }),
+      path,
+      stream: target.stream === true,
+      now: clock(),
+    };
   }
 
   /** Ends a call: made here, so that a stream which goes on does not keep all that it was opened with. */

@@ -2,6 +2,7 @@
  * Answers that are JSON of some other kind than a completion. Loaded with the first request for one.
  */
 
+import { LONGEST_MS } from "../engine/boundary.ts";
 import { clock } from "../engine/clock.ts";
 import { asBytes } from "../engine/engine.ts";
 import { APIConnectionError, aborted, type ChatwireError, define, ProtocolError, StalledError } from "../errors.ts";
@@ -11,8 +12,6 @@ import type { Answer } from "./answer.ts";
 
 /** How many bytes such an answer may have. */
 const MAX_BYTES = 16 * 1024 * 1024;
-/** The longest delay a timer can hold. */
-const LONGEST_DELAY = 2 ** 31 - 1;
 
 /**
  * The server's own JSON, and the request's id.
@@ -90,7 +89,7 @@ function settled<T>(promise: Promise<T>, ms: number, late: ChatwireError, signal
       finish();
     };
     const leave = () => settle(() => reject(aborted(signal.reason)));
-    const timer = ms > LONGEST_DELAY ? undefined : setTimeout(() => settle(() => reject(late)), ms);
+    const timer = ms > LONGEST_MS ? undefined : setTimeout(() => settle(() => reject(late)), ms);
     signal.addEventListener("abort", leave);
     if (signal.aborted) leave();
     promise.then(

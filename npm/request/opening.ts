@@ -1,8 +1,14 @@
 /**
  * Opening a response: does what the engine says next, through the host's `fetch` and timers, and tells it what came of it.
  */
-
-import { type Action, type ActionResult, type Broken, type EngineDecoderOptions, STEP } from "../engine/boundary.ts";
+import {
+  type Action,
+  type ActionResult,
+  type Broken,
+  type EngineDecoderOptions,
+  LONGEST_MS,
+  STEP,
+} from "../engine/boundary.ts";
 import { clock } from "../engine/clock.ts";
 import { answer, asBytes, type Part, put } from "../engine/engine.ts";
 import { aborted, ChatwireError, type ErrorDescriptor, reasonOf, unsent } from "../errors.ts";
@@ -25,8 +31,6 @@ export interface Opened {
   sent: SentHeaders;
 }
 
-/** The longest delay a timer can hold, in milliseconds. */
-export const LONGEST_DELAY = 2 ** 31 - 1;
 /** How much of an error body is worth reading, in UTF-16 units. */
 const MAX_BODY = 65_536;
 
@@ -242,7 +246,7 @@ function wait<T>(signal: AbortSignal, ms: number | null, work: () => Promise<T>)
     };
     const leave = () => settle({ aborted: true });
     const timer =
-      ms === null ? undefined : setTimeout(() => settle({ timedOut: true }), Math.min(Math.ceil(ms), LONGEST_DELAY));
+      ms === null ? undefined : setTimeout(() => settle({ timedOut: true }), Math.min(Math.ceil(ms), LONGEST_MS));
     if (signal.aborted) return leave();
     signal.addEventListener("abort", leave);
     work().then(

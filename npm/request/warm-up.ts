@@ -1,6 +1,7 @@
 /**
  * Opening the connection to a server before there is anything to ask, so that the first question does not wait for it.
  */
+import { LONGEST_MS } from "../engine/boundary.ts";
 import { APIConnectionError, APIConnectionTimeoutError, aborted, reasonOf, unsent } from "../errors.ts";
 import { letGoOf } from "../let-go.ts";
 import type { WarmUpOptions } from "../options.ts";
@@ -9,8 +10,6 @@ import { refuseUnknown } from "./own-options.ts";
 
 /** How long a connection may take to open, in milliseconds, unless the caller says otherwise. */
 const PATIENCE = 10_000;
-/** The longest that a timer can hold. */
-const MOST = 2 ** 31 - 1;
 
 /** How much of an answer is read, in bytes: a body that is not read to its end closes a connection of HTTP/1.1. */
 const MOST_READ = 65_536;
@@ -23,8 +22,8 @@ const MOST_READ = 65_536;
 export async function openConnection(baseURL: string, fetch: Fetch | undefined, options: WarmUpOptions): Promise<void> {
   refuseUnknown(options, ["signal", "timeout"]);
   const { signal, timeout = PATIENCE } = options;
-  if (!(typeof timeout === "number" && timeout > 0 && timeout <= MOST)) {
-    throw unsent("invalid_option", `timeout must be at most ${MOST} milliseconds`, "timeout");
+  if (!(typeof timeout === "number" && timeout > 0 && timeout <= LONGEST_MS)) {
+    throw unsent("invalid_option", `timeout must be at most ${LONGEST_MS} milliseconds`, "timeout");
   }
   const url = `${baseURL}/chat/completions`;
   if (signal?.aborted) throw aborted(signal.reason);

@@ -4,7 +4,7 @@
  * Decides nothing: when to give up, what bytes mean and how the body ended are the engine's answers.
  */
 
-import { ABORTED, CLOSED, LOST } from "../engine/boundary.ts";
+import { ABORTED, CLOSED, LONGEST_MS, LOST } from "../engine/boundary.ts";
 import { clock } from "../engine/clock.ts";
 import type { BodyDecoder } from "../engine/decoder.ts";
 import { asBytes } from "../engine/engine.ts";
@@ -14,8 +14,6 @@ import { letGoOf } from "../let-go.ts";
 import type { Outcome } from "../types.ts";
 import type { BodyReading, Ended, Read } from "./source.ts";
 
-/** The longest delay a timer can hold. */
-const LONGEST_DELAY = 2 ** 31 - 1;
 const NEVER = Number.POSITIVE_INFINITY;
 /** How long, in milliseconds, a body may take to end after its last event. */
 const LINGER = 100;
@@ -180,7 +178,7 @@ export class Reading implements BodyReading {
   #wakeAt(due: number, now: number): void {
     clearTimeout(this.#timer);
     this.#timerAt = due;
-    this.#timer = setTimeout(this.#wake, Math.min(Math.max(Math.ceil(due - now), 1), LONGEST_DELAY));
+    this.#timer = setTimeout(this.#wake, Math.min(Math.max(Math.ceil(due - now), 1), LONGEST_MS));
   }
 
   // Reads come and go without touching the timer; it looks where things stand when it fires.

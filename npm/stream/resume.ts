@@ -6,7 +6,14 @@
  * in `resume-protocols.ts`.
  */
 
-import { type EngineCall, EVENT_STREAM, type EventStreamAnswer, FEED } from "../engine/boundary.ts";
+import {
+  DEFAULT_MAX_EVENT_BYTES,
+  type EngineCall,
+  EVENT_STREAM,
+  type EventStreamAnswer,
+  FEED,
+  IDLE_MS,
+} from "../engine/boundary.ts";
 import { clock } from "../engine/clock.ts";
 import { make, output, type Part, place } from "../engine/engine.ts";
 import { toError } from "../errors.ts";
@@ -144,11 +151,6 @@ const LONGEST_PAUSE = 5000;
 
 /** Milliseconds by which a heartbeat may be late. */
 const LATENESS = 2000;
-/** `timeout.idle` where nothing else is said, in milliseconds. */
-const IDLE = 120_000;
-
-/** The most bytes that one event may have. */
-const MAX_EVENT_BYTES = 16 * 1024 * 1024;
 
 /** The events by which a host says when a connection may have been lost, or can be had again. */
 type Signals = Pick<typeof globalThis, "addEventListener" | "removeEventListener">;
@@ -178,7 +180,7 @@ class UnbrokenBody {
   readonly stream: ReadableStream<Uint8Array>;
 
   /** @param idle milliseconds of silence after which the reader gives up: one reconnection is tried before */
-  constructor(response: Response, kept: KeptStream, ask: Ask, told: Told, idle = IDLE) {
+  constructor(response: Response, kept: KeptStream, ask: Ask, told: Told, idle = IDLE_MS) {
     this.#response = response;
     this.#kept = kept;
     this.#ask = ask;
@@ -314,7 +316,7 @@ class UnbrokenBody {
 
   /** The bytes up to the last blank line that has come. Those behind it are held. */
   #wholeEvents(bytes: Uint8Array): Uint8Array[] {
-    this.#framing ??= make(EVENT_STREAM, MAX_EVENT_BYTES);
+    this.#framing ??= make(EVENT_STREAM, DEFAULT_MAX_EVENT_BYTES);
     place(bytes);
     this.#framing.call(FEED, bytes.length);
     const framed: Partial<EventStreamAnswer<{ data: string }>> = JSON.parse(output() || "{}");

@@ -3,6 +3,7 @@
  *
  * Loaded when the first run starts, so that pages without tools do not carry it.
  */
+import { LONGEST_MS } from "../engine/boundary.ts";
 import { aborted, ChatwireError, errorOf, toError, unopened, unsent, withOutcome } from "../errors.ts";
 import { OF_CALLS, refuseUnknown } from "../request/own-options.ts";
 import { bothUsages } from "../stream/both-usages.ts";
@@ -21,8 +22,6 @@ import { failed, type Result, told } from "./told.ts";
 
 const MAX_STEPS = 10;
 const CONCURRENCY = 4;
-/** The longest time that a host's timer takes, in milliseconds. */
-const LONGEST_MS = 2 ** 31 - 1;
 const NO_ARGUMENTS = { type: "object", properties: {} };
 
 /** A tool, whichever way it was written. */

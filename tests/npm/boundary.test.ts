@@ -1,5 +1,5 @@
 /**
- * The boundary between scripts and WebAssembly: one list of operations, plain WebAssembly, and files of one build only.
+ * The boundary between scripts and WebAssembly: one list of operations and of constants, plain WebAssembly, and files of one build only.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -19,6 +19,24 @@ test("both_sides_of_the_boundary_have_one_list_of_operations", () => {
   );
   assert.ok(ours.length > 10);
   assert.deepEqual(numbered(list, /^export const ([A-Z_]+) = (\d+);/gm), ours);
+});
+
+test("constants_that_both_sides_need_have_one_value", () => {
+  const product = (text: string) =>
+    text.split("*").reduce((all, factor) => all * Number(factor.trim().replaceAll("_", "")), 1);
+  const valuesIn = (text: string, constant: RegExp) =>
+    new Map([...text.matchAll(constant)].map(([, name, value = ""]) => [name, product(value)]));
+  const theirs = read("npm/engine/boundary.ts");
+  const list = theirs.slice(theirs.indexOf("// Constants of the engine"), theirs.indexOf("/** The kinds of output"));
+  const ours = ["src/bindings/memory.rs", "src/policy/retry.rs", "src/policy/timeouts.rs", "src/sse.rs"];
+  const known = valuesIn(ours.map(read).join("\n"), /const ([A-Z_]+): \w+ = ([\d_.* ]+);/g);
+  const needed = valuesIn(list, /^export const ([A-Z_]+) = ([\d_* ]+);/gm);
+  assert.equal(needed.size, 5);
+  for (const [name, value] of needed) assert.equal(value, known.get(name), name);
+  assert.deepEqual(
+    valuesIn(read("npm/edge/relay.ts"), /^const (IDLE) = ([\d_]+);/gm),
+    new Map([["IDLE", known.get("IDLE_MS")]]),
+  );
 });
 
 test("the_module_has_one_table_and_imports_nothing", () => {
