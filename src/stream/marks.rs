@@ -5,11 +5,13 @@ use crate::json::Str;
 use crate::text::after_last;
 
 /// How the raw form of a tool call begins.
-const CALLS: [&str; 10] = [
+const CALLS: [&str; 12] = [
     "<tool_call>",
     "<tool_calls>",
     "<function_calls>",
     "<function=",
+    "<invoke name=",
+    "<|START_ACTION|>",
     "<minimax:tool_call>",
     "<|tool_call",
     "<|python_tag|>",

@@ -60,7 +60,8 @@ impl<'a> Item<'a> {
 
     /// Takes a name and arguments that stand beside the id, where nothing stands within `function`.
     fn take_flat(&mut self, [name, arguments, other]: [Option<Extra<'a>>; 3], has_function: bool) {
-        let is_flat = !has_function && (name.is_some() || arguments.is_some());
+        let is_custom = || matches!(self.kind, Field::Str(kind) if kind.raw == b"custom");
+        let is_flat = !has_function && (name.is_some() || arguments.is_some() || other.is_some() && is_custom());
         for (place, member) in [name, arguments, other].into_iter().enumerate() {
             let Some((key, raw)) = member else { continue };
             // The last are what other dialects call the arguments of a named call.
