@@ -28,6 +28,8 @@ const MINUTE = 60_000;
 const TOKEN_ITEM = "chatwire-access-token";
 /** Longer messages have the most height that their field may have: to measure them takes long. */
 const MOST_MEASURED = 20_000;
+/** The same holds for messages of more lines: the time grows faster than their number. */
+const MOST_LINES_MEASURED = 100;
 
 const picker = at<HTMLSelectElement>("source");
 const model = at<HTMLInputElement>("model");
@@ -318,7 +320,8 @@ let undoTimer: ReturnType<typeof setTimeout> | undefined;
 
 /** Lets the field grow with what is written, up to the height its style allows. */
 function fit(): void {
-  const isShort = message.value.length < MOST_MEASURED;
+  const lines = message.value.split("\n", MOST_LINES_MEASURED + 1).length;
+  const isShort = message.value.length < MOST_MEASURED && lines <= MOST_LINES_MEASURED;
   message.style.height = isShort ? "auto" : "100vh";
   // To find the direction of each paragraph takes longer still: that of the first words must do.
   message.dir = isShort ? "auto" : /[\u0590-\u08ff]/.test(message.value.slice(0, 100)) ? "rtl" : "ltr";
