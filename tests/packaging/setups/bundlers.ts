@@ -202,6 +202,9 @@ async function withPwa(project: Project, format: string, type: string): Promise<
   return project.open("dist");
 }
 
+/** A bundle of all, for Node, as modules and as CommonJS. */
+const ofLibrary = `export default { entry: ["print.js"], format: ["esm", "cjs"], outDir: "out", noExternal: [/chatwire/] };`;
+
 export const bundlers: Setup[] = [
   ...["5", "6", "7", "8"].map(vite),
   pwa,
@@ -348,5 +351,30 @@ export const bundlers: Setup[] = [
       "page, splitting": opens("bun", ["build", "page.js", "--target=browser", "--splitting", "--outdir=out"]),
       Node: prints("bun", ["build", "print.js", "--target=node", "--outdir=out"]),
     },
+  },
+  {
+    name: "Rsbuild",
+    packages: { "@rsbuild/core": "latest" },
+    files: { "page.js": program.page },
+    tries: {
+      page: async (project) => {
+        const config = `export default { source: { entry: { index: "./page.js" } }, html: { title: "" }, output: { distPath: { root: "out" } } };`;
+        await project.write({ "rsbuild.config.mjs": config });
+        await project.run("rsbuild", ["build"]);
+        return project.open("out");
+      },
+    },
+  },
+  {
+    name: "ncc",
+    packages: { "@vercel/ncc": "latest" },
+    files: built,
+    tries: { Node: prints("ncc", ["build", "print.js", "-o", "out"], "out/index.js") },
+  },
+  {
+    name: "tsup",
+    packages: { tsup: "latest", typescript: "5.9" },
+    files: { "print.js": program.esm, "tsup.config.js": ofLibrary },
+    tries: { Node: prints("tsup", []), "Node, CommonJS": prints("tsup", [], "out/print.cjs") },
   },
 ];
