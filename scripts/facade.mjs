@@ -169,7 +169,8 @@ async function writeCommonJS() {
   for (const file of files.filter((file) => file.endsWith(".d.ts"))) copy(join(dist, file), file);
   copy(join(sources, "entry", "node.cjs"), join("entry", "node.js"));
   importOwn(outdir);
-  writeFileSync(join(outdir, "package.json"), `${JSON.stringify({ type: "commonjs" })}\n`);
+  // With a name of its own: `bun build` drops what import.mjs exports where the package's `sideEffects` counts for it.
+  writeFileSync(join(outdir, "package.json"), `${JSON.stringify({ name: "chatwire", type: "commonjs" })}\n`);
   writeRequired(join(outdir, "openai"));
   for (const [file, from] of [
     ["import.mjs", "./entry/node.js"],
