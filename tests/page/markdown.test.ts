@@ -328,7 +328,7 @@ describe("an answer", { timeout: 600_000 }, () => {
 
   it("keeps the reader's selection, focus and place in code while it grows", async () => {
     const code = `const long = "${"x".repeat(400)}";\nlet a = 1;\n`;
-    await say(page, `Echo: First paragraph.\n\n\`\`\`js\n${code}${"more();\n".repeat(1500)}\`\`\` [emulator: tps=60]`);
+    await say(page, `Echo: First paragraph.\n\n\`\`\`js\n${code}${"more();\n".repeat(600)}\`\`\` [emulator: tps=60]`);
     const pre = words(page).locator("pre");
     await pre.getByText("more();").waitFor();
     await pre.focus();
