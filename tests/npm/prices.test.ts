@@ -13,7 +13,8 @@ import { DONE, event, failureOf, says, serve } from "./serving.ts";
 const loaded: string[] = [];
 registerHooks({
   load(url, context, next) {
-    if (url.includes("/dist/prices/")) loaded.push(url);
+    // The bundle for Node has them in a file of their own.
+    if (/\/dist\/(prices\/|entry\/prices-)/.test(url)) loaded.push(url);
     return next(url, context);
   },
 });
