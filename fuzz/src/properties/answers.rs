@@ -196,12 +196,17 @@ pub fn differential(bytes: &[u8]) {
         return;
     }
     let all = || events.iter().filter_map(Value::as_array).flatten();
-    // The outcome of two choices of which choice 0 stayed empty is that of the other.
-    let is_main = |event: &&Value| event["choice"] == 0 && event["type"] != "repair";
+    // The outcome is that of choice 0, or of the one that has anything: of that whose text and reasoning it has.
+    let is_told = |choice: &&Value| {
+        let message = &choice["message"];
+        let of = |names: &[&str]| names.iter().find_map(|name| message[name].as_str()).unwrap_or_default();
+        value["text"] == of(&["content"]) && value["reasoning"] == of(&["reasoning", "reasoning_content"])
+    };
     let choices = value["completion"]["choices"].as_array();
-    let has_silent = choices.is_some_and(|choices| choices.len() == 2) && !all().any(|event| is_main(&event));
+    let told = choices.and_then(|choices| choices.iter().find(is_told));
+    let main = told.map_or(&Value::from(0), |choice| &choice["index"]).clone();
     let sum = |kind: &str| -> String {
-        let of = all().filter(|event| event["type"] == kind && (has_silent || event["choice"] == 0));
+        let of = all().filter(|event| event["type"] == kind && event["choice"] == main);
         of.filter_map(|event| event["text"].as_str()).collect()
     };
     assert_eq!(sum("text"), value["text"], "the events' text");
