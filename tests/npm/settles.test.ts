@@ -3,7 +3,9 @@
  * seed that is printed; `npm run settles` runs all of it, in Node and in Chromium (tests/page/settles.test.ts).
  */
 import assert from "node:assert/strict";
+import { createRequire } from "node:module";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import * as chatwire from "chatwire";
 import * as agUI from "chatwire/ag-ui";
 import * as aiSDK from "chatwire/ai-sdk";
@@ -15,9 +17,12 @@ import { casesOf, nameOf, run } from "../settles/run.ts";
 import { chosen, seed } from "../settles/seed.ts";
 import { watch } from "../settles/watch.ts";
 
-// By its path: Node's own name for it leads to the modules of `chatwire`.
-const whole: typeof chatwire = await import(new URL("../../dist/static/node.js", import.meta.url).href);
-const packages = { chatwire, "chatwire/static": whole };
+// By their paths: Node's own names for them lead to the modules of `chatwire`.
+const at = (path: string): string => new URL(`../../dist/${path}`, import.meta.url).href;
+const whole: typeof chatwire = await import(at("static/node.js"));
+const script: typeof chatwire = await import(at("js/index.js"));
+const required: typeof chatwire = createRequire(import.meta.url)(fileURLToPath(at("cjs/entry/node.js")));
+const packages = { chatwire, "chatwire/static": whole, "chatwire/js": script, "the CommonJS copy": required };
 Object.assign(products, { openai, Stream, aiSDK, agUI });
 
 for (const [entry, loaded] of Object.entries(packages)) {
