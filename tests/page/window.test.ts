@@ -54,6 +54,16 @@ function keepStatus(): void {
   new MutationObserver(keep).observe(document, { subtree: true, childList: true, characterData: true });
 }
 
+/** Adds up how far things moved that had been shown: the cumulative layout shift, without its windows of time. */
+function keepShifts(): void {
+  const shifts: number[] = [];
+  Object.assign(window, { shifts });
+  const note = (list: PerformanceObserverEntryList) => {
+    for (const entry of list.getEntries()) shifts.push((entry as PerformanceEntry & { value: number }).value);
+  };
+  new PerformanceObserver(note).observe({ type: "layout-shift", buffered: true });
+}
+
 /** Waits until the status line has said this. */
 async function told(line: RegExp): Promise<void> {
   await page.waitForFunction(
@@ -65,6 +75,21 @@ async function told(line: RegExp): Promise<void> {
 
 describe("the first view", { timeout: 600_000 }, () => {
   beforeEach(() => arrive());
+
+  it("moves nothing that a visitor reads already", async () => {
+    const late = await site.browser.newPage({ viewport: { width: 412, height: 823 } });
+    const painted = Promise.withResolvers<void>();
+    await late.addInitScript(keepShifts);
+    await late.route(/\.js$/, (route) => painted.promise.then(() => route.continue()));
+    await late.goto(site.server.url.toString(), { waitUntil: "commit" });
+    await late.waitForFunction(() => performance.getEntriesByType("paint").length > 0);
+    painted.resolve();
+    await late.getByText("223 of 223 characters").first().waitFor();
+    const shifts = await late.evaluate(() => (window as unknown as { shifts: number[] }).shifts);
+    await late.close();
+    const all = shifts.reduce((sum, shift) => sum + shift, 0);
+    assert.ok(all < 0.05, `shifts: ${shifts}`);
+  });
 
   it("lets three clients read one broken stream, for real", async () => {
     const { text } = JSON.parse(await readFile(join(root, "www/src/window/recorded.json"), "utf8")) as { text: string };
