@@ -95,7 +95,7 @@ export class BodyDecoder {
     this.isDocument = options.document === true;
     this.speaks = Boolean(options.sentences);
     this.#prompt = prompt;
-    const epoch = Date.now() - performance.now();
+    const epoch = Date.now() - clock();
     this.#engine = make(DECODER, settingsText({ epoch, ...options }));
   }
 
