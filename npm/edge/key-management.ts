@@ -46,7 +46,7 @@ export function grantOf({ grant, expiresAt }: GoodKey): Grant {
   return { ...grant, ...(expiresAt !== null && { expiresAt }) };
 }
 
-/** Who keeps the keys, and how many of them may open at a time. */
+/** The object that keeps the keys of callers, and the most of these keys that may be valid at a time. */
 export interface KeyRing {
   keys: DurableNamespace;
   maxKeys: number;
@@ -94,7 +94,7 @@ function notFull<Answer>(answer: Answer | Full, maxKeys: number): Answer {
   throw new Problem(
     409,
     "too_many_keys",
-    `The gateway has ${maxKeys} keys that open, as many as its option maxKeys allows. Revoke keys that nobody uses with ` +
+    `The gateway has ${maxKeys} keys that are valid, as many as its option maxKeys allows. Revoke keys that nobody uses with ` +
       "DELETE /v1/keys/{id}, give keys an expiresIn, or raise maxKeys.",
   );
 }

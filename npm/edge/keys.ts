@@ -39,7 +39,7 @@ export interface Full {
   isFull: true;
 }
 
-/** A key that opens: its grant as it is now. */
+/** A valid key: its grant as it is now. */
 export interface GoodKey {
   id: string;
   grant: Grant;
@@ -158,7 +158,7 @@ export class ChatwireKeys {
     this.#run(`DELETE FROM keys WHERE id IN (${gone})`, now, most);
   }
 
-  /** The number of keys that open. */
+  /** The number of valid keys. */
   #open(now: number): number {
     return this.#count(`FROM keys WHERE ${GONE_AT} IS NULL OR ${GONE_AT} > ?`, now);
   }

@@ -435,7 +435,7 @@ export interface GatewayOptions {
    */
   keys?: DurableNamespace;
   /**
-   * The most keys of `/v1/keys` that open at a time; one more is refused with 409 `too_many_keys`. Keys that have expired or
+   * The most keys of `/v1/keys` that may be valid at a time; one more is refused with 409 `too_many_keys`. Keys that have expired or
    * were revoked do not count: they are listed for 30 days, and no more of them than this.
    * @range a whole number above 0
    * @default 10,000

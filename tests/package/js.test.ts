@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { before, describe, it } from "node:test";
+import { ANSWERS } from "./answers.ts";
 import { program, project, run } from "./packed.ts";
 
 /** Refuses WebAssembly, as Hermes and pages with a strict policy do. */
@@ -62,11 +63,7 @@ globalThis.TextDecoder = class extends Whole {
 /** Uses each kind of call once, with responses that have no stream. */
 const uses = `
 import { Chatwire } from "chatwire/js";
-const whole = (content) => JSON.stringify({ id: "1", object: "chat.completion", created: 1, model: "m",
-  choices: [{ index: 0, message: { role: "assistant", content }, finish_reason: "stop" }] });
-const chunk = (delta, finish_reason) => "data: " + JSON.stringify({ id: "1", choices: [{ index: 0, delta, finish_reason }] }) + "\\n\\n";
-const call = { tool_calls: [{ index: 0, id: "a", type: "function", function: { name: "add", arguments: "{}" } }] };
-const answers = [];
+${ANSWERS}
 const fetch = async (url) => {
   const { text = answers.shift(), status = 200 } = answers[0]?.status ? answers.shift() : {};
   return { ok: status === 200, status, statusText: "", url, redirected: false, headers: new Headers({ location: "/other place" }),

@@ -84,7 +84,7 @@ test("a_page_that_was_opened_as_a_file_is_told_what_to_build", async () => {
   assert.match(text, /a page that was opened as a file may load no other file\. Bundle .*\(format "iife"\)/);
 });
 
-/** What init was given, what the host said, and what has to be told. */
+/** Sources that `init` was given, the words of the host that refused them, and the advice that the error has to have. */
 const given: [source: unknown, words: string, told: RegExp][] = [
   [
     "/chatwire.wasm",

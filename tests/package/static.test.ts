@@ -8,15 +8,12 @@ import { after, before, describe, it } from "node:test";
 import { build } from "esbuild";
 import type { Browser } from "playwright-core";
 import { launchChromium } from "../chromium.ts";
+import { ANSWERS } from "./answers.ts";
 import { project, run } from "./packed.ts";
 
 /** Uses what `chatwire` loads on demand, each once, against a server that is not there; gives what came of it. */
 const uses = `
-const whole = (content) => JSON.stringify({ id: "1", object: "chat.completion", created: 1, model: "m",
-  choices: [{ index: 0, message: { role: "assistant", content }, finish_reason: "stop" }] });
-const chunk = (delta, finish_reason) => "data: " + JSON.stringify({ id: "1", choices: [{ index: 0, delta, finish_reason }] }) + "\\n\\n";
-const call = { tool_calls: [{ index: 0, id: "a", type: "function", function: { name: "add", arguments: "{}" } }] };
-const answers = [];
+${ANSWERS}
 const fetch = async () => new Response(answers.shift());
 const messages = [{ role: "user", content: "Hello" }];
 export async function useAll(Chatwire) {
