@@ -8,7 +8,10 @@ import * as chatwire from "chatwire";
 import { gateways } from "../settles/gateway.ts";
 import { casesOf, nameOf, run } from "../settles/run.ts";
 import { chosen, seed } from "../settles/seed.ts";
+import { trapOnDemand } from "../settles/traps.ts";
 import { watch } from "../settles/watch.ts";
+
+trapOnDemand();
 
 /** The ends of which the gateway once went wrong: here all of their cases. */
 const KNOWN = /\| (late headers, deaf|open, a refusal) \|/;

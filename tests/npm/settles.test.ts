@@ -15,13 +15,18 @@ import { consumers } from "../settles/consumers.ts";
 import { loaded as products } from "../settles/products.ts";
 import { casesOf, nameOf, run } from "../settles/run.ts";
 import { chosen, seed } from "../settles/seed.ts";
+import { onDemand, trapOnDemand } from "../settles/traps.ts";
 import { watch } from "../settles/watch.ts";
 
+trapOnDemand();
 // By their paths: Node's own names for them lead to the modules of `chatwire`.
 const at = (path: string): string => new URL(`../../dist/${path}`, import.meta.url).href;
 const whole: typeof chatwire = await import(at("static/node.js"));
 const script: typeof chatwire = await import(at("js/index.js"));
 const required: typeof chatwire = createRequire(import.meta.url)(fileURLToPath(at("cjs/entry/node.js")));
+// The engine as a script, which is no instance of WebAssembly.
+const { default: make } = await import(at("wasm/script.js"));
+await script.init((() => onDemand(make())) as never);
 const packages = { chatwire, "chatwire/static": whole, "chatwire/js": script, "the CommonJS copy": required };
 Object.assign(products, { openai, Stream, aiSDK, agUI });
 

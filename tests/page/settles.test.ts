@@ -75,8 +75,9 @@ async function runIn(page: Page, entry: string, names: string[]): Promise<string
     return await page.evaluate(
       async ([entry, names, seed]) => {
         const from = (path: string) => import(path);
+        const { run, casesOf, nameOf, loaded, trapOnDemand } = await from("/run.js");
+        trapOnDemand();
         const chatwire = await from(`/dist/${entry}`);
-        const { run, casesOf, nameOf, loaded } = await from("/run.js");
         const [openai, aiSDK, agUI] = await Promise.all(
           ["openai", "ai-sdk", "ag-ui"].map((product) => from(`/dist/${product}/index.js`)),
         );

@@ -2,6 +2,8 @@
  * Every end a body can have, made by hand: no server takes part, so that the table runs in any runtime.
  */
 
+import { trapping } from "./traps.ts";
+
 /** The record of one request. */
 export interface Served {
   /** The body has ended by itself, or was let go of; or there never was one, and the request was aborted or had failed. */
@@ -91,6 +93,9 @@ const deaf: End = async (served, signal) => {
   return { status: 200, headers, body: { getReader: () => reader, cancel, locked: false } } as unknown as Response;
 };
 
+/** Words at which the engine traps, where an event stream, a line of text and a refusal may have them. */
+const trap = (kind: string): string => `: ${trapping(kind)}\n\n`;
+
 /** By name. Those whose name begins with `open` never end by themselves. */
 export const ends: Record<string, End> = {
   good: body([text("Hel"), text("lo", "stop"), DONE]),
@@ -158,6 +163,20 @@ export const ends: Record<string, End> = {
     await new Promise((resolve) => setTimeout(resolve, 100));
     return (ends["open after done"] as End)(served, signal);
   },
+  "trap in the first read": body([trap("now"), text("Hello", "stop"), DONE]),
+  trap: body([text("Hel"), trap("now"), text("lo", "stop"), DONE]),
+  "trap, lost": body([text("Hel"), trap("at the end"), { error: new TypeError("terminated") }]),
+  "open, trap": body([text("Hel"), trap("now"), OPEN]),
+  "open, trap at the timeout": body([text("Hel"), trap("at the timeout"), OPEN]),
+  "open, trap when it is over": body([text("Hel"), trap("at the end"), OPEN]),
+  "open, trap for good": body([text("Hel"), trap("for good"), OPEN]),
+  "trap at the end": body([text("Hello", "stop"), trap("at the end")]),
+  "trap at the outcome": body([text("Hello", "stop"), trap("at the outcome"), DONE]),
+  "trap for good": body([text("Hel"), trap("for good")]),
+  "trap in half a call": body([delta(call(0, '{"a":')), trap("now")]),
+  "trap in a document": body([document({ content: trapping("now") })], "application/json"),
+  "open, trap in a document": body([document({ content: trapping("now") }), OPEN], "application/json"),
+  "trap in a refusal": body([JSON.stringify({ error: { message: trapping("now") } })], "application/json", 400),
   "open, no headers": (served, signal) =>
     new Promise((_, reject) => {
       signal.addEventListener("abort", () => {
