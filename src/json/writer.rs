@@ -10,8 +10,6 @@ pub struct Writer {
     /// The bytes written so far.
     pub bytes: Vec<u8>,
     window: Option<Box<Window>>,
-    /// The reader puts the text of the answer in each place where it stands: it is written once.
-    pub(crate) writes_text_once: bool,
 }
 
 /// A part of more bytes than this gets all of its room at once.
@@ -82,7 +80,6 @@ impl Writer {
                 at: 0,
                 last: 0,
             })),
-            writes_text_once: false,
         }
     }
 

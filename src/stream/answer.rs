@@ -1,6 +1,6 @@
 //! The answer as it is put together from chunks: id, model, usage, choices. Knows neither bytes nor time.
 
-use super::choice::Choice;
+use super::choice::{Choice, Form};
 use super::ending::{Ending, Status, Taken};
 use super::extras::Extras;
 use super::ledger::Ledger;
@@ -356,17 +356,17 @@ impl Answer {
         due
     }
 
-    /// The completion as JSON text; `null` while there is none.
-    pub(super) fn write_completion(&self, out: &mut Writer) {
+    /// The completion as JSON text; `null` while there is none. With `text_once` the text of choice 0 is the number 0.
+    pub(super) fn write_completion(&self, text_once: bool, out: &mut Writer) {
         match self.has_chunk {
-            true => self.write_as("chat.completion", "message", out),
+            true => self.write_as(Form::Message, text_once, out),
             false => drop(out.raw(b"null")),
         }
     }
 
     /// The same as one chunk.
     pub(super) fn write_chunk(&self, out: &mut Writer) {
-        self.write_as("chat.completion.chunk", "delta", out);
+        self.write_as(Form::Delta, false, out);
     }
 
     /// `{"id":…,"created":…,"model":…}` as far as chunks have named them; `null` before one has.
@@ -382,14 +382,19 @@ impl Answer {
         out.member("model", &self.model).raw(b"}");
     }
 
-    fn write_as(&self, object: &str, member: &str, out: &mut Writer) {
+    fn write_as(&self, form: Form, text_once: bool, out: &mut Writer) {
+        let object = if form == Form::Delta {
+            "chat.completion.chunk"
+        } else {
+            "chat.completion"
+        };
         out.raw(b"{").member("id", &self.id).member("object", object);
         if let Some(created) = &self.created {
             out.key("created").raw(created);
         }
         out.member("model", &self.model).key("choices").raw(b"[");
         for choice in &self.choices {
-            choice.write(member, out);
+            choice.write(form, text_once, out);
         }
         out.raw(b"]");
         if let Some(usage) = &self.usage {

@@ -249,27 +249,23 @@ impl Decoder {
     /// The outcome as JSON text; `None` until the stream has ended.
     pub fn outcome_json(&self) -> Option<String> {
         let mut out = Writer::default();
-        self.account().write(&mut out).then(|| out.into_string())
+        self.account().write(false, &mut out).then(|| out.into_string())
     }
 
     /// A part of [`outcome_json`](Self::outcome_json), from this byte on and of so many bytes at the most, and whether more
     /// comes after it: the texts of the answer stand in an outcome up to three times, which is too much to hold at once. A part
     /// ends with a whole character.
     pub fn outcome_part(&self, from: usize, length: usize) -> Option<(Vec<u8>, bool)> {
-        self.outcome_part_to(Writer::of_part(from, length))
+        let mut out = Writer::of_part(from, length);
+        self.account().write(false, &mut out).then(|| out.into_part())
     }
 
-    /// The same for a host that puts the text of the answer where it belongs: the content of the answer's choice, and that of the
-    /// message, is 0 where it is the `text`.
+    /// The same for a host that copies the text of the answer to its other places itself: the content of choice 0, and that of
+    /// the message, is the number 0 where it equals `text`.
     #[cfg(feature = "npm")]
     pub(crate) fn host_outcome_part(&self, from: usize, length: usize) -> Option<(Vec<u8>, bool)> {
         let mut out = Writer::of_part(from, length);
-        out.writes_text_once = true;
-        self.outcome_part_to(out)
-    }
-
-    fn outcome_part_to(&self, mut out: Writer) -> Option<(Vec<u8>, bool)> {
-        self.account().write(&mut out).then(|| out.into_part())
+        self.account().write(true, &mut out).then(|| out.into_part())
     }
 
     /// The outcome; `None` until the stream has ended.
@@ -284,7 +280,7 @@ impl Decoder {
             return lossy(document);
         }
         let mut out = Writer::default();
-        self.intake.answer.write_completion(&mut out);
+        self.intake.answer.write_completion(false, &mut out);
         out.into_string()
     }
 

@@ -4,6 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
 use super::answer::Answer;
+use super::choice::Form;
 use super::clock::Clock;
 use super::ending::{Ending, Status};
 use super::options::Options;
@@ -155,18 +156,23 @@ pub(super) struct Account<'a> {
 }
 
 impl Account<'_> {
-    /// Writes the outcome as JSON text; false while the stream goes on.
-    pub(super) fn write(&self, out: &mut Writer) -> bool {
+    /// Writes the outcome as JSON text; false while the stream goes on. With `text_once` the text of the answer stands under
+    /// `text` alone: its copies in the completion and the message are the number 0.
+    pub(super) fn write(&self, text_once: bool, out: &mut Writer) -> bool {
         let Some(ending) = self.ending else { return false };
         out.raw(b"{").member("status", ending.status.as_str());
         out.key("completion");
-        self.answer.write_completion(out);
+        self.answer.write_completion(text_once, out);
         let first = self.answer.main_choice();
         out.key("message");
         match first {
             Some(choice) => {
                 out.raw(b"{");
-                choice.write_message(self.options.returns_reasoning, out);
+                let form = match self.options.returns_reasoning {
+                    true => Form::Turn,
+                    false => Form::TurnWithoutReasoning,
+                };
+                choice.write_members(form, text_once, out);
                 out.raw(b"}");
             }
             None => drop(out.raw(b"null")),

@@ -5,6 +5,8 @@ mod marked;
 mod repeated;
 mod written;
 
+pub(super) use written::Form;
+
 use super::audio::Audio;
 use super::ending::Taken;
 use super::extras::Extras;

@@ -5,6 +5,19 @@ use crate::json::Writer;
 use crate::stream::reasoning::PAIRS;
 use crate::stream::scan::REASONING_FIELDS;
 
+/// Where a message is written to, which decides its form.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::stream) enum Form {
+    /// The `message` of a completion.
+    Message,
+    /// The `delta` of a chunk.
+    Delta,
+    /// The turn to send back.
+    Turn,
+    /// The turn to send back, to a server that refuses reasoning in it.
+    TurnWithoutReasoning,
+}
+
 impl Choice {
     /// Whether it has nothing, but perhaps a role.
     pub(in crate::stream) fn is_silent(&self) -> bool {
@@ -17,15 +30,16 @@ impl Choice {
             && self.finish_reason.is_none()
     }
 
-    /// The choice of the accumulated completion; `member` is `message`, or `delta` where the completion goes out as a chunk.
-    pub(in crate::stream) fn write(&self, member: &str, out: &mut Writer) {
+    /// The choice of the accumulated completion, with a `message` or a `delta`. With `text_once` the text of choice 0 is the
+    /// number 0.
+    pub(in crate::stream) fn write(&self, form: Form, text_once: bool, out: &mut Writer) {
         out.comma()
             .raw(b"{")
             .key("index")
             .integer(self.index)
-            .key(member)
+            .key(if form == Form::Delta { "delta" } else { "message" })
             .raw(b"{");
-        self.write_members(false, false, member == "delta", out);
+        self.write_members(form, text_once, out);
         out.raw(b"}");
         if !self.logprobs.is_empty() {
             out.key("logprobs").raw(b"{");
@@ -40,16 +54,15 @@ impl Choice {
         out.raw(b"}");
     }
 
-    /// The members of the assistant message, as this server wants it sent back: with its reasoning, unless it refuses that.
-    pub(in crate::stream) fn write_message(&self, with_reasoning: bool, out: &mut Writer) {
-        self.write_members(true, !with_reasoning, false, out);
-    }
-
-    fn write_members(&self, replay: bool, hides_reasoning: bool, numbered: bool, out: &mut Writer) {
+    /// The members of the message. With `text_once` the text of choice 0 is the number 0: the text itself stands once,
+    /// elsewhere in the same outcome.
+    pub(in crate::stream) fn write_members(&self, form: Form, text_once: bool, out: &mut Writer) {
+        let with_reasoning = form != Form::TurnWithoutReasoning;
+        let replay = matches!(form, Form::Turn | Form::TurnWithoutReasoning);
         // However the server calls its model: the turn to send back is the assistant's.
         let role = self.role.as_deref().filter(|_| !replay);
         out.member("role", role.unwrap_or("assistant"));
-        let reasoning = if hides_reasoning { "" } else { self.reasoning.as_str() };
+        let reasoning = if with_reasoning { self.reasoning.as_str() } else { "" };
         let text = self.content.as_str();
         // Audio is sent back by its id.
         let audio = self.audio.as_ref().filter(|audio| !replay || audio.has_id());
@@ -78,14 +91,14 @@ impl Choice {
                 let has_other = !self.tool_calls.calls().is_empty() || audio.is_some();
                 if !self.has_content && (!replay || has_other) {
                     out.raw_member("content", b"null");
-                } else if out.writes_text_once && self.index == 0 && !text.is_empty() {
-                    // Choice 0 with text is the answer.
+                } else if text_once && self.index == 0 && !text.is_empty() {
+                    // The text of choice 0, where it has any, is the text of the answer.
                     out.raw_member("content", b"0");
                 } else {
                     out.member("content", text);
                 }
                 // And those that think want their field back, if it was empty.
-                let empty = self.empty_field.filter(|_| replay && !hides_reasoning);
+                let empty = self.empty_field.filter(|_| replay && with_reasoning);
                 if let Some(field) = source.and_then(Source::field).or(empty) {
                     out.member(REASONING_FIELDS.get(field).unwrap_or(&"reasoning"), reasoning);
                 }
@@ -107,7 +120,7 @@ impl Choice {
         if !self.tool_calls.calls().is_empty() {
             out.key("tool_calls").raw(b"[");
             for (at, call) in self.tool_calls.calls().iter().enumerate() {
-                call.write(Some(at as u64).filter(|_| numbered), replay, out);
+                call.write(Some(at as u64).filter(|_| form == Form::Delta), replay, out);
             }
             out.raw(b"]");
         }

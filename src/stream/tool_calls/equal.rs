@@ -15,7 +15,8 @@ fn members<'a>(reader: &mut Reader<'a>) -> Result<Vec<(String, &'a [u8])>, Malfo
     while let Some(name) = reader.member(&mut first)? {
         members.push((Str::spelled(name).to_text(), reader.value()?));
     }
-    members.sort_by(|one, other| one.0.cmp(&other.0));
+    // Members of one name keep their order, by where their values lie in the text.
+    members.sort_unstable_by(|one, other| (&one.0, one.1.as_ptr()).cmp(&(&other.0, other.1.as_ptr())));
     Ok(members)
 }
 
