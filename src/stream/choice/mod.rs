@@ -5,8 +5,6 @@ mod marked;
 mod repeated;
 mod written;
 
-pub(super) use written::Form;
-
 use super::audio::Audio;
 use super::ending::Taken;
 use super::extras::Extras;
@@ -27,6 +25,19 @@ use crate::json::{Kind, Reader, Str, Text, Writer};
 use crate::provider::ReasoningPlace;
 use crate::text::lossy;
 use crate::usage::tokens;
+
+/// Where a message is written to, which decides its form.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// The `message` of a completion.
+    Message,
+    /// The `delta` of a chunk.
+    Delta,
+    /// The turn to send back.
+    Turn,
+    /// The turn to send back, to a server that refuses reasoning in it.
+    TurnWithoutReasoning,
+}
 
 /// How this server sends reasoning: known from its provider, or learnt from its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,22 +1,9 @@
 //! A choice as JSON text: in the accumulated completion, and as the turn to send back.
 
-use super::{Choice, Source};
+use super::{Choice, Form, Source};
 use crate::json::Writer;
 use crate::stream::reasoning::PAIRS;
 use crate::stream::scan::REASONING_FIELDS;
-
-/// Where a message is written to, which decides its form.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(in crate::stream) enum Form {
-    /// The `message` of a completion.
-    Message,
-    /// The `delta` of a chunk.
-    Delta,
-    /// The turn to send back.
-    Turn,
-    /// The turn to send back, to a server that refuses reasoning in it.
-    TurnWithoutReasoning,
-}
 
 impl Choice {
     /// Whether it has nothing, but perhaps a role.
