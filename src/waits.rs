@@ -21,13 +21,20 @@ pub(crate) fn decimal(text: &str) -> Option<f64> {
 /// The number at the beginning, and how many bytes it is.
 fn number(text: &[u8]) -> Option<(f64, usize)> {
     let (mut value, mut scale, mut fraction, mut length) = (0.0, 1.0, false, 0);
+    let is_digit = |at: usize| text.get(at).is_some_and(u8::is_ascii_digit);
     for byte in text {
         match byte {
             b'0'..=b'9' => {
                 value = value * 10.0 + f64::from(byte - b'0');
                 scale *= if fraction { 10.0 } else { 1.0 };
             }
-            b'.' if length > 0 && !fraction && text.get(length + 1).is_some_and(u8::is_ascii_digit) => fraction = true,
+            b'.' | b',' if length > 0 && !fraction && is_digit(length + 1) => {
+                // `1,5` is one and a half, and `1,500` perhaps not.
+                if *byte == b',' && is_digit(length + 3) {
+                    break;
+                }
+                fraction = true;
+            }
             _ => break,
         }
         length += 1;
@@ -81,7 +88,7 @@ fn duration(text: &str, bare: Option<f64>) -> Option<(f64, usize)> {
         let spaces = after.len() - after.trim_start_matches(' ').len();
         let word = after.get(spaces..)?;
         let Some((rest, ms)) = unit(word) else {
-            // Nor are they five seconds, nor is `1,5 Minuten` one.
+            // Nor are they five seconds.
             let is_clock = matches!(word.as_bytes(), [b':' | b',', b'0'..=b'9', ..]);
             let is_bare = parts == 0 && !word.starts_with(is_letter) && !is_clock;
             return bare.filter(|_| is_bare).map(|bare| (value * bare, length));
@@ -127,72 +134,90 @@ pub fn until_reset(text: &str, epoch_ms: f64) -> Option<f64> {
     if let Some((ms, length)) = duration(&lower, None) {
         return (length == lower.len()).then_some(ms);
     }
-    http_date(text).or_else(|| iso_date(text)).and_then(since_1970)
+    date(&lower, None).and_then(since_1970)
 }
 
-/// Milliseconds since 1970 of an IMF-fixdate (RFC 9110 §5.6.7), `Sun, 06 Nov 1994 08:49:37 GMT`: the one form that
-/// servers may send today.
+/// Milliseconds since 1970 of a date in any of HTTP's three forms (RFC 9110 §5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`, and
+/// those that servers may send no more. Of a year of two digits, those below 70 are of this century.
 ///
 /// ```
-/// assert_eq!(chatwire::waits::http_date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777_000.0));
+/// for text in ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"] {
+///     assert_eq!(chatwire::waits::http_date(text), Some(784_111_777_000.0), "{text}");
+/// }
 /// ```
 #[must_use]
 pub fn http_date(text: &str) -> Option<f64> {
-    after_day(text.trim_ascii().get(3..)?.as_bytes())
+    date(&text.to_ascii_lowercase(), None)
 }
 
-/// The same without its first three letters, in whatever case.
-fn after_day(text: &[u8]) -> Option<f64> {
-    if !has_shape(text, b", dd mmm yyyy hh:mm:ss zzz") || !matches!(text.get(23), Some(b'G' | b'g')) {
-        return None;
-    }
-    let is_month = |month: &[u8]| text.get(5..8).is_some_and(|own| own.eq_ignore_ascii_case(month));
-    let month = b"janfebmaraprmayjunjulaugsepoctnovdec".chunks(3).position(is_month)? as i64 + 1;
-    moment(
-        [part(text, 9, 4)?, month, part(text, 2, 2)?],
-        [14, 17, 20].map(|at| part(text, at, 2)),
-    )
-}
-
-/// Milliseconds since 1970 of `2026-11-21T12:00:30Z` (RFC 3339), with a fraction or another zone perhaps.
-fn iso_date(text: &str) -> Option<f64> {
-    let bytes = text.as_bytes();
-    if !has_shape(bytes.get(..19)?, b"yyyy-mm-dd?hh:mm:ss") {
-        return None;
-    }
-    let date = [part(bytes, 0, 4)?, part(bytes, 5, 2)?, part(bytes, 8, 2)?];
-    let whole = moment(date, [11, 14, 17].map(|at| part(bytes, at, 2)))?;
-    let mut rest = text.get(19..)?;
-    let mut fraction = 0.0;
-    if let Some(digits) = rest.strip_prefix('.') {
-        let end = digits.find(|next: char| !next.is_ascii_digit()).unwrap_or(digits.len());
-        fraction = decimal(digits.get(..end)?)? / (0..end.min(30)).fold(1.0, |power, _| power * 10.0);
-        rest = digits.get(end..)?;
-    }
-    let zone = match rest.as_bytes() {
-        b"Z" | b"z" | b"" => 0.0,
-        zone if has_shape(zone, b"?hh:mm") => {
-            let minutes = part(zone, 1, 2)? * 60 + part(zone, 4, 2)?;
-            minutes as f64 * 60e3 * if zone.first() == Some(&b'-') { -1.0 } else { 1.0 }
+/// The same of a text in lower case, or one of RFC 3339, with a fraction or another zone perhaps; a text with the name of its
+/// zone may go on. A time of day alone, `14:30 utc`, is the next one after `now`.
+fn date(text: &str, now: Option<f64>) -> Option<f64> {
+    let mut rest = text.as_bytes();
+    // Year, month, day, hour, minute and second; what there is beside, in milliseconds.
+    let (mut parts, mut beside) = ([-1, -1, -1, -1, -1, 0], 0.0);
+    let (mut has_zone, mut hour_ms, mut before) = (false, 0.0, b' ');
+    while let [first, after_first @ ..] = rest {
+        if !first.is_ascii_alphanumeric() {
+            (before, rest) = (*first, after_first);
+            continue;
         }
-        _ => return None,
-    };
-    Some(whole + fraction * 1e3 - zone)
-}
-
-/// Whether a text is shaped like another: letters and question marks of the shape stand for anything.
-fn has_shape(text: &[u8], shape: &[u8]) -> bool {
-    let fits = |(byte, shape): (&u8, &u8)| shape.is_ascii_lowercase() || *shape == b'?' || byte == shape;
-    text.len() == shape.len() && text.iter().zip(shape).all(fits)
+        let is_alike = |byte: &&u8| byte.is_ascii_alphanumeric() && byte.is_ascii_digit() == first.is_ascii_digit();
+        let (word, after) = rest.split_at_checked(rest.iter().take_while(is_alike).count())?;
+        rest = after;
+        let Some(count) = part(word, 0, word.len()) else {
+            match word {
+                _ if has_zone => break,
+                b"gmt" | b"utc" | b"z" => has_zone = true,
+                b"t" => {}
+                _ => {
+                    let names = b"janfebmaraprmayjunjulaugsepoctnovdecmontuewedthufrisatsun";
+                    let at = names.chunks(3).position(|name| word.starts_with(name))? as i64;
+                    if at < 12 {
+                        parts[1] = at + 1;
+                    }
+                }
+            }
+            continue;
+        };
+        let has_minute = parts[4] >= 0;
+        match (before, word.len()) {
+            (b':', 2) if has_zone => beside -= count as f64 / 60.0 * hour_ms,
+            (b':', 2) => parts[if has_minute { 5 } else { 4 }] = count,
+            // `UTC-5` is another zone.
+            _ if has_zone => return None,
+            (b'+' | b'-', 2) if has_minute => {
+                hour_ms = if before == b'+' { 3600e3 } else { -3600e3 };
+                beside -= count as f64 * hour_ms;
+                has_zone = true;
+            }
+            (b'.', digits) if has_minute => beside = (0..digits).fold(count as f64 * 1e3, |ms, _| ms / 10.0),
+            (_, 1 | 2) if rest.first() == Some(&b':') => parts[3] = count,
+            (_, 4) => parts[0] = count,
+            (b'-', 2) if parts[1] < 0 => parts[1] = count,
+            (_, 1 | 2) if parts[2] < 0 => parts[2] = count,
+            (_, 2) => parts[0] = count + if count < 70 { 2000 } else { 1900 },
+            _ => return None,
+        }
+    }
+    if let ([-1, -1, -1, ..], true, Some(now)) = (parts, has_zone, now) {
+        const DAY_MS: f64 = 86_400e3;
+        let [.., hour, minute, second] = parts;
+        let next = moment([1970, 1, 1, hour, minute, second])? + beside + (now / DAY_MS).floor() * DAY_MS;
+        return Some(if next < now { next + DAY_MS } else { next });
+    }
+    Some(moment(parts)? + beside)
 }
 
 fn part(text: &[u8], place: usize, length: usize) -> Option<i64> {
     crate::json::integer(text.get(place..place + length)?).map(|number| number as i64)
 }
 
-fn moment([year, month, day]: [i64; 3], time: [Option<i64>; 3]) -> Option<f64> {
-    let [hour, minute, second] = [time[0]?, time[1]?, time[2]?];
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 60 {
+fn moment([year, month, day, hour, minute, second]: [i64; 6]) -> Option<f64> {
+    let are_parts = [hour, minute, 59 - minute, second, 60 - second, 23 - hour, year]
+        .iter()
+        .all(|part| *part >= 0);
+    if !are_parts || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
         return None;
     }
     // Days since 1970, with years that begin in March, so that a leap day is a year's last.
@@ -292,14 +317,30 @@ pub(crate) fn in_text_at(text: &str, epoch_ms: f64) -> Option<f64> {
             let is_over = |byte| matches!(byte, b'0'..=b'9' | b'.' | b',' | b';' | b'}' | b'!' | b'\n');
             let rest = lower.get(at..)?;
             let way = rest.bytes().position(is_over).unwrap_or(rest.len());
-            let wait = time_after(rest.get(..way)?, matches!(words, "cooldown" | "wait" | "等"))
-                .and_then(|bare| moment_or_duration(rest.get(way..)?, bare, epoch_ms));
+            let (between, is_wait) = (rest.get(..way)?, matches!(words, "cooldown" | "wait" | "等"));
+            let wait = time_after(between, is_wait)
+                .and_then(|bare| moment_or_duration(rest.get(way..)?, bare, epoch_ms))
+                .or_else(|| in_words(between, is_wait));
             if wait.is_some() {
                 return wait;
             }
         }
     }
     after_that_time(text)
+}
+
+/// `in a minute`, `for at least an hour`: a length of time without digits. `a second time` is none.
+fn in_words(between: &str, mut has_word: bool) -> Option<f64> {
+    let mut rest = between;
+    while let Some((word, after)) = split_at_mark(rest, " ") {
+        rest = after;
+        if matches!(word, "a" | "an" | "one") {
+            return unit(after).filter(|_| has_word).map(|(_, ms)| ms);
+        }
+        has_word = word.is_empty() && has_word
+            || !word.is_empty() && BETWEEN.split('|').any(|between| between.ends_with(word));
+    }
+    None
 }
 
 /// Whether a time can follow these words: the milliseconds of a number without a unit, or nothing where it needs one.
@@ -331,7 +372,7 @@ fn moment_or_duration(text: &str, bare: Option<f64>, epoch_ms: f64) -> Option<f6
     match duration(text, bare.filter(|_| !is_moment)) {
         None if is_moment => until_reset(time, epoch_ms),
         // The rest of `Sat, 21 Nov 2026 12:01:30 GMT`.
-        None => after_day(text.as_bytes().get(..26)?).map(|date| (date - epoch_ms).max(0.0)),
+        None => date(text, Some(epoch_ms)).map(|date| (date - epoch_ms).max(0.0)),
         wait => wait.map(|(wait, _)| wait),
     }
 }
@@ -359,22 +400,33 @@ fn after_that_time(text: &str) -> Option<f64> {
     None
 }
 
-/// The wait in the message of a limit in any language: the sum of its numbers, where each of them is a length of time.
+/// The words before or behind a time that a limit is for: "too many requests within 60 seconds".
+const WITHIN: &str = "within|per|every|each|/|innerhalb von|pro|par|por|за|每|内|內|以内|以內|이내|안에|のうち";
+
+/// The wait in the message of a limit in any language: the sum of its numbers, where each of them is a length of time, and
+/// none the time that the limit is for.
 ///
 /// ```
 /// use chatwire::waits::only_times;
 ///
 /// assert_eq!(only_times("Bitte versuchen Sie es in 1 Minute und 30 Sekunden erneut."), Some(90_000.0));
 /// assert_eq!(only_times("5 Anfragen in 60 Sekunden"), None);
+/// assert_eq!(only_times("Too many requests within 60 seconds"), None);
 /// ```
 #[must_use]
 pub fn only_times(message: &str) -> Option<f64> {
     let lower = message.to_ascii_lowercase();
     let (mut rest, mut total) = (&*lower, None);
     while let Some(at) = rest.bytes().position(|byte| byte.is_ascii_digit()) {
+        let before = rest.get(..at)?.trim_end_matches(' ');
         let (value, length) = number(rest.get(at..)?.as_bytes())?;
-        rest = rest.get(at + length..)?.trim_start_matches(' ');
-        total = Some(total.unwrap_or(0.0) + value * unit(rest)?.1);
+        let (after, ms) = unit(rest.get(at + length..)?.trim_start_matches(' '))?;
+        let is_within = |word| before.ends_with(word) || opened(after).starts_with(word);
+        if WITHIN.split('|').any(is_within) {
+            return None;
+        }
+        rest = after;
+        total = Some(total.unwrap_or(0.0) + value * ms);
     }
     total
 }

@@ -458,6 +458,8 @@ fn the_wait_is_found_in_other_words_and_units() {
         &epoch,
         "2026-11-21T12:02:00Z",
         "Sat, 21 Nov 2026 12:02:00 GMT",
+        "Saturday, 21-Nov-26 12:02:00 GMT",
+        "Sat Nov 21 12:02:00 2026",
     ] {
         assert_eq!(
             wait(429, &[("Retry-After", retry_after)], ""),
@@ -509,9 +511,40 @@ fn the_wait_is_found_in_other_words_and_units() {
         "秒后",
         "try again in 00:01:30",
         "wait 3 turns",
-        "try again in 1,5 minutes",
+        "try again in 1,5,2 minutes",
+        "try again in 1,500 ms",
+        "try again in 1,5000 minutes",
         "Wait for it.",
         "available in 2 regions",
+    ] {
+        assert_eq!(in_text(words), None, "{words}");
+    }
+}
+
+#[test]
+fn a_wait_may_have_a_comma_for_the_point_or_words_for_its_number() {
+    for (words, ms) in [
+        ("try again in 1,5 minutes", 90_000.0),
+        ("try again in 1,25s", 1_250.0),
+        ("Please try again in a minute.", 60_000.0),
+        ("Please try again in one minute", 60_000.0),
+        ("Rate limited. Please wait a minute before you try again.", 60_000.0),
+        ("try again in an hour", 3_600_000.0),
+        ("Please retry your request after one minute", 60_000.0),
+        ("You are blocked for at least an hour!", 3_600_000.0),
+        ("Wait one second, then go on", 1_000.0),
+        (r#"{"message":"try again in a day"}"#, 86_400_000.0),
+    ] {
+        assert_eq!(in_text(words), Some(ms), "{words}");
+    }
+    for words in [
+        "Do not retry a second time",
+        "try again in a few minutes",
+        "try again in a moment",
+        "wait a while",
+        "wait for one of them",
+        "retry one request",
+        "Try again later. A minute has 60 seconds.",
     ] {
         assert_eq!(in_text(words), None, "{words}");
     }
@@ -532,6 +565,9 @@ fn the_wait_is_found_as_a_moment_and_in_milliseconds() {
         "Your limit resets at 2026-11-21T12:01:30Z.".to_owned(),
         "Please try again after Sat, 21 Nov 2026 12:01:30 GMT.".to_owned(),
         "You are rate limited until Sat, 21 Nov 2026 12:01:30 GMT".to_owned(),
+        "Blocked until 21 Nov 2026 12:01:30 UTC (in a while)".to_owned(),
+        "Your limit resets at 12:01:30 UTC.".to_owned(),
+        "Try again after 12:01:30 (UTC)".to_owned(),
         r#"{"error":{"message":"no","retry_after":"Sat, 21 Nov 2026 12:01:30 GMT"}}"#.to_owned(),
         r#"{"error":{"message":"Retry later","date":"Sat, 21 Nov 2026 12:00:00 GMT","reset":"1m30s"}}"#.to_owned(),
     ] {
@@ -540,11 +576,20 @@ fn the_wait_is_found_as_a_moment_and_in_milliseconds() {
     for body in [
         "The limit resets at midnight",
         "it resets at 12:30",
+        "it resets at 12:30 UTC-5",
+        "it resets at 12:30 GMT+1",
+        "it resets at 12:30 PST",
+        "it resets at 25:30 UTC",
         "reset at",
         "a dataset at 5",
     ] {
         assert_eq!(wait(429, &[], body), None, "{body}");
     }
+    assert_eq!(
+        wait(429, &[], "resets at 11:59 UTC"),
+        Some(86_340_000.0),
+        "a time of day that was is tomorrow's"
+    );
     let past = r#"{"error":{"resets_at":1700000000}}"#;
     assert_eq!(wait(429, &[], past), Some(0.0), "a time that has passed");
     assert_eq!(wait(429, &[("x-ratelimit-reset-ms", "1500")], ""), Some(1_500.0));
@@ -762,6 +807,7 @@ fn a_message_whose_numbers_are_all_times_names_the_wait_in_any_language() {
         "कृपया 90 सेकंड में पुनः प्रयास करें",
         "Probeer het over 90 seconden opnieuw",
         "Spróbuj ponownie za 90 sekund",
+        "Bitte in 1,5 Minuten erneut",
         "90 seconds until the next request",
         "90s",
     ] {
@@ -775,7 +821,14 @@ fn a_message_whose_numbers_are_all_times_names_the_wait_in_any_language() {
         "5 requêtes en 60 secondes",
         "60 सेकंड में 5 अनुरोध",
         "gpt-4: 20 Sekunden",
-        "1,5 Minuten",
+        "Too many requests within 1 minute",
+        "Ten requests per 60 seconds",
+        "Zu viele Anfragen innerhalb von 60 Sekunden",
+        "Trop de requêtes par 60 secondes",
+        "слишком много запросов за 60 секунд",
+        "60秒内请求过多",
+        "60秒以内のリクエストが多すぎます",
+        "60초 이내에 요청이 너무 많습니다",
         "3 requests/minute",
         "5 segments",
     ] {

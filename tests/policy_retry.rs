@@ -264,16 +264,24 @@ fn dates_are_read_as_http_writes_them() {
         ("Tue, 29 Feb 2000 23:59:59 GMT", 951_868_799_000.0),
         ("Wed, 01 Mar 2000 00:00:00 GMT", 951_868_800_000.0),
         ("Sat, 21 Nov 2026 12:00:00 GMT", 1_795_262_400_000.0),
+        ("Saturday, 21-Nov-26 12:00:00 GMT", 1_795_262_400_000.0),
+        ("Sat Nov 21 12:00:00 2026", 1_795_262_400_000.0),
+        ("Sunday, 06-Nov-94 08:49:37 GMT", 784_111_777_000.0),
+        ("Sun Nov  6 08:49:37 1994", 784_111_777_000.0),
+        ("Sun, 6 Nov 1994 8:49:37 GMT", 784_111_777_000.0),
     ] {
         assert_eq!(http_date(text), Some(time), "{text}");
     }
     for text in [
-        "Sun, 6 Nov 1994 08:49:37 GMT",
         "Sun, 06 Nov 1994 08:49:37 CET",
-        "Sun, 06 Nov 1994 8:49:37 GMT",
+        "Sun, 06 Nov 1994 08:49:37 GMT-1",
         "Sun, 06 Nov 1994 24:00:00 GMT",
-        "Sun Nov  6 08:49:37 1994",
-        "Sun, 06 Nov 1994 08:49:37 GMT x",
+        "Sun, 06 Nox 1994 08:49:37 GMT",
+        "Sun, 06 Nov 994 08:49:37 GMT",
+        "Sun, 06 Nov 1994 GMT",
+        "Sun, 06 Nov 08:49:37 GMT",
+        "08:49:37 GMT",
+        "",
     ] {
         assert_eq!(http_date(text), None, "{text}");
     }
