@@ -58,7 +58,7 @@ pub struct Error {
     pub response: Option<Box<ErrorResponse>>,
     /// The attempts made, and the result of each.
     pub attempts: Vec<Attempt>,
-    /// The trouble that the error stands for: whether to ask again, here or elsewhere.
+    /// The trouble that the error stands for: whether to retry, here or elsewhere.
     pub trouble: Trouble,
     /// When to come back; infinity where that is not known. A number alone, so that results stay small.
     retry_at: f64,
@@ -70,7 +70,7 @@ pub struct Error {
 pub enum ErrorKind {
     /// A client that cannot work as it was set up.
     Configuration,
-    /// Found before sending: the request, or an option, cannot be meant.
+    /// Found before sending: the request or an option is invalid.
     InvalidRequest {
         /// Every problem there is.
         details: Vec<Problem>,
@@ -207,7 +207,7 @@ impl Error {
         }
     }
 
-    /// A request or an option that cannot be meant. The message names the first problem and counts the others.
+    /// An invalid request or option. The message names the first problem and counts the others.
     #[must_use]
     pub fn invalid(details: Vec<Problem>) -> Self {
         let mut message = details.first().map(Problem::sentence).unwrap_or_default();

@@ -11,7 +11,7 @@ use crate::json::Writer;
 /// Whether a problem stops a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
-    /// The service documents that it rejects this, or an option cannot be meant.
+    /// The service documents that it rejects this, or an option is invalid.
     Refused,
     /// Legal, and probably not what the caller wants. Refused only when asked to be strict.
     Suspicious,

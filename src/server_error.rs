@@ -28,7 +28,7 @@ impl Said {
         match body.as_bytes().first() {
             Some(b'{' | b'[' | b'"') => {
                 let mut reader = Reader::new(body.as_bytes());
-                // A body that breaks off still tells what came before the break.
+                // The members before the break still count in a body that is cut.
                 if said.read(&mut reader, 0).and_then(|()| reader.finish()).is_ok() {
                     note(&mut said.error, body.to_owned());
                 }
@@ -156,7 +156,7 @@ impl Said {
             let text = raw.trim_ascii();
             let is_json = matches!(text.as_bytes().first(), Some(b'{' | b'['));
             if is_json {
-                // One that breaks off still tells what came before the break.
+                // The elements before the break still count in a list that is cut.
                 let _ = inner.read(&mut Reader::new(text.as_bytes()), level + 1);
             } else if !text.starts_with('<') {
                 text.clone_into(&mut inner.message);

@@ -254,7 +254,7 @@ impl Decoder {
         self.take_bare(line);
     }
 
-    /// Whether a line without a field name is JSON, or goes on with it.
+    /// Whether a line without a field name is JSON, or continues the JSON of the line before.
     fn is_bare(&self, line: &[u8]) -> bool {
         matches!(line.first(), Some(b'{')) || line == b"[DONE]" || self.has_data && self.event_type == BARE
     }

@@ -1,4 +1,4 @@
-//! Text put together, cut and told from bytes, without the standard formatter: its part for numbers alone would be the
+//! Text joined, cut and decoded from bytes, without the standard formatter: its part for numbers alone would be the
 //! largest of the module that pages load.
 
 /// The most that is kept of a server's message, in bytes.

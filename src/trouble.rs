@@ -1,7 +1,7 @@
-//! The sort of trouble that a call is in, by all that a server says of it: whether asking again may help, and whether asking
-//! another server may.
+//! The sort of trouble that a call is in, by all that a server says of it: whether a retry may help, and whether another server
+//! may.
 //!
-//! Statuses alone do not tell: a 429 may say that the money is gone, a 400 that the server failed, a 413 that the minute is
+//! The status alone is not enough: a 429 may say that the money is gone, a 400 that the server failed, a 413 that the minute is
 //! used up. So the server's own code and kind count first, then its words, then the status.
 
 use crate::text::find;
@@ -140,7 +140,7 @@ impl Trouble {
         }
     }
 
-    /// Whether it may pass, so that the same server can be asked again.
+    /// Whether the trouble may pass, so that a retry at the same server makes sense.
     #[must_use]
     pub fn is_passing(self) -> bool {
         use Trouble::{Broken, Connection, Limit, Server, Timeout};

@@ -440,7 +440,7 @@ fn opened(text: &str) -> &str {
 /// The headers of another server's answer that an error quotes: the members of every object whose name ends in `headers`.
 pub(crate) fn quoted_headers(body: &str) -> Vec<(String, String)> {
     let mut headers = Vec::new();
-    // A body that breaks off still tells what came before the break.
+    // The members before the break still count in a body that is cut.
     let _ = collect(&mut Reader::new(body.as_bytes()), false, 0, &mut headers);
     headers
 }

@@ -1,6 +1,6 @@
 //! The allocator of the npm module: lists of free blocks by size, powers of two, over memory that only grows.
 //!
-//! A fifth of the standard one's code. A block is never split or joined, so what is free of one size is of no use to
+//! A fifth of the standard one's code. A block is never split or joined, so the free blocks of one size are of no use to
 //! another: at worst the module holds, of each size, what was in use of it at one time.
 
 use std::alloc::{GlobalAlloc, Layout};

@@ -25,8 +25,8 @@ enum Part {
 /// All parts there are, by their numbers less one. 0 is the number of none.
 static PARTS: Unshared<UnsafeCell<Vec<Option<Part>>>> = Unshared(UnsafeCell::new(Vec::new()));
 
-/// Does something with the list of parts. The list stays where it is meanwhile: after a trap the other parts go on, and the one
-/// that failed may still tell what it had.
+/// Does something with the list of parts. The list stays where it is meanwhile: after a trap the other parts go on, and the
+/// content of the one that failed can still be read.
 fn with_parts<T>(work: impl FnOnce(&mut Vec<Option<Part>>) -> T) -> T {
     // SAFETY: there is one thread, no part calls JavaScript or this function, and a call that trapped never goes on.
     work(unsafe { &mut *PARTS.0.get() })

@@ -9,12 +9,12 @@ use crate::provider::{Prices, ReasoningPlace};
 use crate::stream::SentenceOptions;
 use crate::text::{find, joined};
 
-/// Reads JSON text that the facade wrote. Members that cannot be meant were made into lists, which no option is.
+/// Reads JSON text that the facade wrote. The facade writes a value of a type that no option has as a list.
 pub(super) fn value(json: &[u8]) -> Value {
     View::of_body(json).into_root()
 }
 
-/// The members of one options object. A value that makes no sense is noted among the problems, and is as if it were not there:
+/// The members of one options object. An invalid value is noted among the problems, and is as if it were not there:
 /// the code that reads the options looks at the problems once, at the end.
 #[derive(Clone, Copy)]
 pub(super) struct Options<'a> {
@@ -68,14 +68,14 @@ impl<'a> Options<'a> {
         self.problems.borrow_mut().push(problem);
     }
 
-    /// The value that another function made of several options, if they make sense.
+    /// The value that another function made of several options, if they are valid.
     pub(super) fn all_checked<T>(&self, result: Result<T, Vec<Problem>>) -> Option<T> {
         result
             .map_err(|mut problems| self.problems.borrow_mut().append(&mut problems))
             .ok()
     }
 
-    /// The value that another function made of an option, if it makes sense.
+    /// The value that another function made of an option, if it is valid.
     pub(super) fn checked<T>(&self, result: Result<T, Problem>) -> Option<T> {
         result.map_err(|problem| self.note(problem)).ok()
     }
@@ -144,7 +144,7 @@ impl<'a> Options<'a> {
         found
     }
 
-    /// Notes the members that these options do not have: a slip of the pen would be an option without effect. Each name stands
+    /// Notes the members that these options do not have: a misspelt option would be without effect. Each name stands
     /// between a space and a comma. Where only the host's side reads the members, the value is a list of their names. Not inlined:
     /// its copies cost more bytes of code than calls.
     ///

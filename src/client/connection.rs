@@ -27,7 +27,7 @@ pub(crate) struct Opened {
     pub(crate) decoder: stream::Options,
     /// The request's slot within the plan's limits, to be given back when the answer is over.
     pub(crate) slot: Option<Slot>,
-    /// If it breaks before anything of it was handed out, the same server may be asked again.
+    /// Whether the request may be retried if the answer breaks before anything of it was handed out.
     pub(crate) again: bool,
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct Connection {
     pub(crate) fetch: Option<Function>,
     /// Gives the key, or a promise of it.
     pub(crate) key: Option<Function>,
-    /// Is told what happens, as `(event, JSON text)`.
+    /// Called for each event of a call, as `(event, JSON text)`.
     pub(crate) observer: Option<Function>,
     /// The totals of the finished calls.
     pub(crate) totals: RefCell<Totals>,

@@ -50,7 +50,7 @@ pub use stream::ChatStream;
 
 /// A client of one server. Cheap to clone; clones share everything.
 ///
-/// A call asks again, waits and falls back as the npm package does. Of what that package does beyond a single call, Rust has
+/// A call retries, waits and falls back as the npm package does. Of what that package does beyond a single call, Rust has
 /// neither `hedge` (a second request while the first is silent) nor `continueWith` (another server goes on with an answer that
 /// broke) nor tool runs: each needs a request or a loop that lives beside the stream, which is the program's own to write.
 /// `policy::hedge::Latencies` says when a second request is worth its cost.
@@ -329,7 +329,7 @@ impl ClientBuilder {
     /// The client.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidRequest`] with every option that cannot be meant: a base URL that is none, a key with a line
+    /// [`ErrorKind::InvalidRequest`] with every option that is invalid: a base URL that is none, a key with a line
     /// break or none where the server needs one, a header that could become two, a negative price or timeout, a word of
     /// [`fallback_on`](Self::fallback_on) that is none.
     pub fn build(self) -> Result<Client, Error> {

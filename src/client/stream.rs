@@ -51,7 +51,7 @@ pub struct ChatStream {
     error: Option<Error>,
     /// Given back with the stream.
     slot: Option<Slot>,
-    /// The call; `None` while it is asked again.
+    /// The call; `None` while it is retried.
     chain: Option<FallbackChain>,
     /// The next answer on its way.
     coming: Option<Coming>,
@@ -231,7 +231,7 @@ impl ChatStream {
     fn end_answer(&mut self) {
         let broken = self.broken();
         match (broken, self.chain.take()) {
-            // Also where nobody is asked again: only the opening knows when to come back, and lets later calls know.
+            // Also where no retry follows: only the opening knows when to come back, and later calls wait for it.
             (Some(broken), Some(mut chain)) => {
                 self.release();
                 self.slot = None;

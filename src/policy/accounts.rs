@@ -28,7 +28,7 @@ thread_local! {
     /// Lives as long as its thread, and has nothing to give back but memory.
     static ACCOUNTS: RefCell<ManuallyDrop<Accounts>> = const { RefCell::new(ManuallyDrop::new(Vec::new())) };
     static LAST_SLOT: Cell<u64> = const { Cell::new(0) };
-    /// The last time that was told, and how far clocks have been put back since the first.
+    /// The last time that was given, and how far clocks have been put back since the first.
     static CLOCK: Cell<(f64, f64)> = const { Cell::new((f64::NEG_INFINITY, 0.0)) };
 }
 

@@ -1,8 +1,8 @@
 //! When a second request is worth its cost: once the first has been silent for longer than nearly all were before.
 
-/// So many of the last calls are remembered.
+/// How many of the last calls are remembered.
 const REMEMBERED: usize = 64;
-/// From so few nothing can be told.
+/// Fewer calls than these give no percentile.
 const FEWEST: usize = 10;
 
 /// How long the first tokens of the last calls took, in milliseconds.

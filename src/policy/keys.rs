@@ -61,7 +61,7 @@ pub const MISSING_KEY: &str = "missing_key";
 pub enum KeyChoice {
     /// This key is to be sent.
     Key(Key),
-    /// This variable has to be read first; then ask again.
+    /// This variable has to be read first; then choose again.
     Read(&'static str),
 }
 

@@ -1,7 +1,7 @@
 //! A plan's limits, kept on the client: requests per minute and requests at once, with waiters served in order.
 //!
-//! Plain data, which wakes no waiter, because in workerd one request must not touch another's timers: each waiter asks again
-//! on its own timer, and one that stops asking is passed over.
+//! The limiter is plain data and wakes no waiter, because in workerd one request must not touch another's timers: each waiter
+//! polls on its own timer, and a waiter that stops polling is passed over.
 
 use crate::problem::Problem;
 use crate::provider::PlanLimits;
@@ -9,17 +9,17 @@ use crate::provider::PlanLimits;
 /// How long a request counts against the limit per minute once its response headers are there, in milliseconds.
 pub const WINDOW_MS: f64 = 60_000.0;
 
-/// How often the first waiter looks again when nothing tells it the exact time, in milliseconds. Those behind it look more
-/// seldom, the more there are before them: ten thousand waiters that all look so often would take all CPU.
+/// How often the first waiter polls where the exact time is unknown, in milliseconds. The waiters behind it poll less often, the
+/// more there are before them: ten thousand waiters that all polled so often would take all CPU.
 pub const LOOK_AGAIN_MS: f64 = 100.0;
 
-/// How often the last of many looks, in milliseconds: those before it may all leave.
+/// How often the last of many waiters polls, in milliseconds: those before it may all leave.
 pub const LOOK_AT_LEAST_MS: f64 = 5_000.0;
 
 /// How late a waiter may be before others pass it: its timer may be throttled in a hidden tab, in milliseconds.
 pub const LATE_MS: f64 = 2_000.0;
 
-/// How long a slot is held for a request or a waiter that was never heard of again (its worker was killed), in
+/// How long a slot is held for a request or a waiter that neither polls nor ends any more (its worker was killed), in
 /// milliseconds.
 pub const LOST_MS: f64 = 900_000.0;
 
@@ -44,18 +44,18 @@ pub struct Limiter {
     unanswered: Vec<Request>,
     /// When the slots of answered requests free, in order.
     frees: Vec<Request>,
-    /// In the order they came; each with the time when it was told to look again.
+    /// Waiters in the order they came, each with the time of its next poll.
     waiting: Vec<Request>,
 }
 
-/// A request and the time it was last heard of, or is to be.
+/// A request and the time of its last call to the limiter, or of its next one.
 #[derive(Debug, Clone, Copy)]
 struct Request {
     id: u64,
     time: f64,
 }
 
-/// Takes out those that are to go, and says whether there were any.
+/// Removes the requests that `goes` selects; whether there were any.
 fn remove(requests: &mut Vec<Request>, goes: &dyn Fn(&Request) -> bool) -> bool {
     let before = requests.len();
     requests.retain(|request| !goes(request));
@@ -67,7 +67,7 @@ fn remove(requests: &mut Vec<Request>, goes: &dyn Fn(&Request) -> bool) -> bool 
 pub enum Admission {
     /// Now.
     Ready,
-    /// Not yet: ask again at this time.
+    /// Not yet: poll at this time.
     WaitUntil(f64),
 }
 

@@ -1,8 +1,8 @@
 //! Opening a response, without I/O: what to do next, by what came of what was done last.
 //!
-//! A shell sends, waits and reads. [`Opening::step`] tells it what, and is told what came of it, until there is a good
-//! response or no point in trying again. A good response may still break before anything of it was handed out: the shell
-//! then says how, and is told whether to ask again.
+//! A shell sends, waits and reads. [`Opening::step`] returns its next action, and takes the result of it, until there is a good
+//! response or a retry is pointless. A good response may still break before anything of it was handed out: the shell
+//! then reports how, and the next action says whether to retry.
 //!
 //! Long because the steps of one state machine are read together.
 
@@ -100,7 +100,7 @@ pub(crate) struct Answer {
     pub(crate) decoder: stream::Options,
     /// The request's slot within the limits, to be kept until the answer is over.
     pub(crate) slot: Option<Slot>,
-    /// If it breaks before anything of it was handed out, the same server may be asked again: [`Event::Broken`] says.
+    /// Whether the request may be retried if the answer breaks before anything of it was handed out: [`Event::Broken`] decides.
     pub(crate) again: bool,
 }
 
@@ -127,7 +127,7 @@ pub(crate) struct Opening {
     call: Call,
     state: State,
     timeouts: Timeouts,
-    /// Whether `total` runs out before `headers` does: a host's timer may be early, so that the clock does not tell.
+    /// Whether `total` runs out before `headers` does. The clock alone cannot decide that, because a host's timer may be early.
     is_total_next: bool,
     /// How many attempts others made before.
     earlier: usize,
@@ -138,7 +138,7 @@ pub(crate) struct Opening {
     redirected: Option<String>,
     /// Tokens of the quota that the last retry cost.
     spent: Option<f64>,
-    /// The end of the last wait that an observer was told of.
+    /// The end of the last wait that was reported to the observer.
     told_until: f64,
     /// The warnings about the request, which is sent all the same.
     warnings: Vec<Problem>,
@@ -434,7 +434,7 @@ impl Opening {
     }
 
     fn wait(&mut self, reason: &str, until: f64, at: Moment) -> Action {
-        /// A slot in a queue is looked at again and again; an observer wants to hear of changes.
+        /// A waiter checks its slot many times; the observer gets a wait that ends at least this much later.
         const NEWS_MS: f64 = 500.0;
         self.state = State::Entering;
         let delay = (until - at.wall).max(1.0);
@@ -548,7 +548,7 @@ impl Opening {
         }
     }
 
-    /// Takes what asking again costs, if there is so much left.
+    /// Takes the cost of a retry from the quota; false where too little is left.
     fn may_spend(&mut self, trouble: Trouble) -> bool {
         let mut quota = self.settings.quota.get();
         let cost = quota.take(trouble);
@@ -565,7 +565,7 @@ impl Opening {
         });
     }
 
-    /// Begins what an observer is told: its name, and an object with the provider, and with the address unless that is known.
+    /// Begins an event for the observer: its name, and an object with the provider, and with the address unless that is known.
     fn tell(&mut self, name: &str) -> &mut Writer {
         // The query may hold a secret.
         let url = scrub(self.call.url(&self.settings), self.key.as_deref());

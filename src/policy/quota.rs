@@ -1,4 +1,4 @@
-//! How much a client may ask again, all its calls together: a bucket of tokens, as the AWS SDKs keep one.
+//! How often a client may retry, all its calls together: a bucket of tokens, as the AWS SDKs keep one.
 //!
 //! While a server is well, failed requests are few and the bucket is full. In an outage every call fails, and with two retries
 //! each the server would be asked three times as often as before. The bucket then runs dry, and calls fail at once.
@@ -7,9 +7,9 @@ use crate::trouble::Trouble;
 
 /// How many tokens there are at first, and at the most.
 pub const CAPACITY: f64 = 500.0;
-/// Cost of asking again.
+/// Cost of a retry.
 pub const RETRY_COST: f64 = 5.0;
-/// Cost of asking again after no answer came in time, which has kept the server busy for longer.
+/// Cost of a retry after a timeout, which has kept the server busy for longer.
 pub const TIMEOUT_COST: f64 = 10.0;
 /// Gained by each call that needs no second attempt.
 pub const GAIN: f64 = 1.0;
@@ -38,7 +38,7 @@ impl Default for Quota {
 }
 
 impl Quota {
-    /// Takes the cost of asking again, and gives it; `None` where too little is left.
+    /// Takes the cost of a retry, and gives it; `None` where too little is left.
     pub fn take(&mut self, trouble: Trouble) -> Option<f64> {
         let cost = match trouble {
             Trouble::Timeout => TIMEOUT_COST,

@@ -79,8 +79,8 @@ impl Hints {
         }
     }
 
-    /// The same with what else tells the wait of a refusal: its body, and the headers that count limits down. The first of
-    /// these that names one counts: `Retry-After`, a field or a sentence of the error, the headers it quotes, its own, and of a
+    /// The same with the other places where a refusal names a wait: its body, and the headers that count limits down. The first
+    /// of these that names one counts: `Retry-After`, a field or a sentence of the error, the headers it quotes, its own, and of a
     /// limit the last line of `body` where all of its numbers are times ([`only_times`](waits::only_times)).
     ///
     /// ```

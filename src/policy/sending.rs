@@ -33,7 +33,7 @@ pub(crate) struct Settings {
     pub(crate) prices: Option<TokenPrices>,
     /// The host is a page, whose `fetch` chooses the content encoding.
     pub(crate) page: bool,
-    /// How much all calls together may ask again.
+    /// How often all calls together may retry.
     pub(crate) quota: Cell<Quota>,
 }
 

@@ -208,7 +208,7 @@ impl Answer {
         Ok(0)
     }
 
-    /// Whether a chunk with this id is of this answer, as far as that tells.
+    /// Whether a chunk with this id may belong to this answer.
     pub(super) fn is_of(&self, id: Field<'_>) -> bool {
         id.text().is_none_or(|id| self.id.is_empty() || id.to_text() == self.id)
     }

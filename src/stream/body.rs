@@ -1,4 +1,4 @@
-//! The kind of a body, told by its first byte or its first line, and the values of a body that is a JSON document.
+//! The kind of a body, decided by its first byte or its first line, and the values of a body that is a JSON document.
 
 use super::ending::{Ending, Taken};
 use super::event;

@@ -80,7 +80,7 @@ impl Clock {
             });
         }
         let silence = self.silence()?;
-        // Each read begins a silence; `waited` goes on until there is progress.
+        // Each read begins a silence; `waited` adds up until there is progress.
         let kept_alive = self.kept_alive(silence, is_whole);
         let was_kept_alive = pending < silence;
         if was_kept_alive && self.waited + pending < kept_alive {

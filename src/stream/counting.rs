@@ -1,4 +1,4 @@
-//! The meaning of the indexes of choices, where the first chunks do not tell: whether they count the chunks of one answer whose
+//! The meaning of the indexes of choices, where the first chunks leave it open: whether they count the chunks of one answer whose
 //! chunks all have the same id, and whether a choice that is not choice 0 is the only one.
 //!
 //! Choices that a caller asked for come back to each index, have their roles alike and end each for itself. An index that
@@ -132,7 +132,7 @@ impl Counting {
         std::mem::take(&mut self.held)
     }
 
-    /// Whether the first choice may be the only one, as far as its index tells.
+    /// Whether the first choice may be the only one, by its index.
     fn may_be_lone(&self) -> bool {
         self.is_unknown && self.first > 0
     }

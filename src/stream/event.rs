@@ -286,7 +286,7 @@ impl Signs {
     }
 }
 
-/// Whether a value says nothing.
+/// Whether a value is empty.
 fn is_blank(value: &[u8]) -> bool {
     matches!(value, b"\"\"" | b"[]" | b"{}")
 }

@@ -140,7 +140,7 @@ impl Extras {
         self.members.iter().all(|member| NOTHING.contains(&&*member.value))
     }
 
-    /// `replay`: in a turn to send back, where a null says nothing and strict servers refuse it.
+    /// `replay`: in a turn to send back, where a null means nothing and strict servers refuse it.
     pub(super) fn write(&self, replay: bool, out: &mut Writer) {
         for member in &self.members {
             if replay && member.value == b"null" {

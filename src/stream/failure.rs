@@ -48,7 +48,7 @@ impl Failure {
     pub(super) fn in_band(raw: &[u8], around: &[u8]) -> Self {
         let mut said = Said::default();
         for json in [raw, around] {
-            // Both were read once already. Where they are the same, the second says nothing new.
+            // Both were read once already. Where they are the same, the second adds nothing.
             let _ = said.read(&mut Reader::new(json), 0);
         }
         let own = matches!(raw.first(), Some(b'{' | b'[' | b'"'));

@@ -1,7 +1,7 @@
-//! Which finish reason of a choice counts, and whether it says that all of the answer is there.
+//! Which finish reason of a choice counts, and whether it proves that the answer is whole.
 //!
-//! Some servers set one on every chunk. The last one counts; and one that was followed by more, or came with each piece of the
-//! answer, does not tell a whole answer from one that was cut.
+//! Some servers set a finish reason on every chunk. The last one counts; and a finish reason that was followed by more, or came
+//! with each piece of the answer, does not prove that the answer is whole.
 
 #[derive(Debug, Default)]
 pub(super) struct Finish {

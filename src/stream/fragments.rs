@@ -39,8 +39,8 @@ struct Member {
     growth: Growth,
 }
 
-/// The pieces that a text has grown by, as far as they tell whether each is all so far. Nothing of it has been handed out, so
-/// the text is joined until that is certain.
+/// The pieces that a text has grown by, while it is open whether each piece is the whole text so far. Nothing of it has been
+/// handed out, so the text is joined until that is certain.
 #[derive(Debug)]
 struct Growth {
     /// The bytes of the first piece.

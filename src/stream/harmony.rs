@@ -51,7 +51,7 @@ impl Channel {
 pub(super) enum Behind {
     /// The next mark.
     Message,
-    /// The body: a capital follows at once. An answer that only begins with the word goes on otherwise.
+    /// The body: a capital follows at once, unlike in an answer that only begins with the word.
     Body,
 }
 

@@ -9,7 +9,7 @@ use crate::json::Writer;
 /// Ids, names, roles and the like of up to so many bytes do not count towards the bytes held.
 const SHORT_BYTES: usize = 1024;
 
-/// No more repairs than this are told of one event, which may need one for each of its bytes. All are counted.
+/// The most repairs that are emitted for one event, which may need one for each of its bytes. All are counted.
 const MOST_TOLD: u32 = 256;
 
 #[derive(Debug)]

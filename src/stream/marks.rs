@@ -215,7 +215,7 @@ fn mark_at(text: &str, place: Position) -> Mark {
     }
     for call in CALLS {
         let Some(after) = text.strip_prefix(call) else { continue };
-        // Within a line, only what follows tells it from a tag that the answer talks about.
+        // Within a line, only the text behind it decides whether it is a call or a tag that the answer talks about.
         return match after.trim_ascii_start().bytes().next() {
             _ if place == Position::LineStart || is_special && place == Position::InLine => Mark::Call,
             None if place == Position::InLine => Mark::Start,

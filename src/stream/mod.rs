@@ -14,8 +14,8 @@
 //!
 //! # The way of a push
 //!
-//! `body` tells from the first byte what the body is, and `source` frames it by that. Of an event stream, the framing (`sse`) gives
-//! events; `event` says what an event says; `intake` takes that into the `answer`, whose `choice`s put text, reasoning and
+//! `body` decides by the first byte what the body is, and `source` frames it by that. Of an event stream, the framing (`sse`)
+//! gives events; `event` says what an event says; `intake` takes that into the `answer`, whose `choice`s put text, reasoning and
 //! `tool_calls` together. All of them write into one `ledger`: the output, the repairs, the bytes held. Each line of JSON lines is
 //! an event, too. A document or a page is kept, and taken when the body ends. `clock` knows the times. How a stream ends is a
 //! value (`ending`) that each of them may return; only the decoder here
@@ -370,7 +370,7 @@ impl Decoder {
         };
         let mut message = before.to_owned();
         push_number(&mut message, ran_out.ms);
-        // The code tells the phase, the words the setting that ran out.
+        // The code names the phase, the message names the setting that ran out.
         let (setting, after) = match ran_out.was_kept_alive {
             true => ("timeout.keepAlive", ", only keep-alives"),
             false => (code, ""),

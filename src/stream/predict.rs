@@ -4,8 +4,8 @@
 //! of the kind that was there before, then the event is the one before with its holes replaced. Nothing else of it needs to be
 //! looked at, because nothing else of the event before has an effect when it is taken again.
 //!
-//! One hole is the string that goes on. The others are members that were seen to change: the usage, which is taken each time,
-//! and what means nothing after the first event.
+//! One hole is the string that grows from event to event. The others are members that were seen to change: the usage, which is
+//! taken each time, and members that mean nothing after the first event.
 
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ use super::tool_calls::lone_arguments;
 use crate::json::{Reader, Str, Writer, string_body};
 use crate::text::as_text;
 
-/// Which part of the choice goes on.
+/// Which part of the choice grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LivePart {
     Content,
@@ -49,7 +49,7 @@ const USAGE: usize = 3;
 const MAX_COUNTS: usize = 4;
 const MAX_HOLES: usize = MEMBERS + MAX_COUNTS;
 
-/// How many events must have been as predicted before the host is told the template: one that serves once is no gain to it.
+/// How many events must have been as predicted before the host gets the template: a template that serves once gains nothing.
 const TOLD_AFTER: u8 = 2;
 
 /// The event before, with its holes.
@@ -75,7 +75,7 @@ pub(super) struct Predicted<'a> {
     /// Length of the whole event in bytes.
     pub(super) length: usize,
     pub(super) data: &'a [u8],
-    /// The choice that goes on.
+    /// The choice that grows.
     pub(super) choice: u64,
     pub(super) part: LivePart,
     pub(super) text: Str<'a>,
@@ -290,7 +290,7 @@ fn object(bytes: &[u8]) -> Option<&[u8]> {
     bytes.starts_with(b"{").then_some(value)
 }
 
-/// The one string of a chunk that goes on, if all the rest of it has no effect when it is taken again.
+/// The one string of a chunk that grows, if all the rest of the chunk has no effect when it is taken again.
 fn live_string<'a>(chunk: &Chunk<'a>) -> Option<(LivePart, Str<'a>)> {
     let choice = chunk.first.as_ref()?;
     let delta = choice.delta.as_ref()?;

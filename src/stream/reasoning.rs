@@ -1,4 +1,4 @@
-//! Reasoning that a model writes into its content, between `<think>` and `</think>` or tags like these, told from the answer.
+//! Separates the answer from reasoning that a model writes into its content, between `<think>` and `</think>` or tags like these.
 //!
 //! A block counts only as the first non-blank content or right after a closed block, so that an answer may talk about the
 //! tags. A closing tag without an opening one (which was in the prompt) makes reasoning of all that came before it, unless
@@ -407,7 +407,7 @@ impl Code {
                 }
                 self.close_run();
                 if byte == b'\n' && self.open < FENCE {
-                    // A single backtick is as often a slip of the pen as the start of code: it reaches no further.
+                    // A single backtick is as often a typing mistake as the start of code: it counts on its line only.
                     self.open = 0;
                 }
             }

@@ -1,7 +1,7 @@
 //! Text that a server sends again: all so far in each delta, or all of it once more at the end.
 //!
 //! Nothing is certain from one delta alone: an answer may say a word twice. So pieces that may be a repetition are held back
-//! until the next one tells. Works on strings as they are spelled, so that nothing has to be decoded for it.
+//! until the next one decides. Strings are compared as they are spelled, so that nothing has to be decoded.
 
 use crate::text::lossy;
 

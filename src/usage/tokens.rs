@@ -15,7 +15,7 @@ pub struct Tokens {
 
 impl Tokens {
     /// Reads them from a `usage` object, under whichever names; what is missing or no [count] is left out. Reasoning that the
-    /// server counts on top of the output, as the total tells, is output.
+    /// server counts on top of the output, as the total shows, is output.
     ///
     /// [count]: crate::json::count
     pub fn read(usage: &[u8]) -> Self {
@@ -180,7 +180,7 @@ fn pico_dollars(raw: &[u8]) -> Option<u64> {
         match byte {
             b'0'..=b'9' => {
                 digits += 1;
-                // No more digits than hold; those after them are worth less than a pico-dollar, or the number is none that is meant.
+                // No more digits than a u64 holds: further ones are worth less than a pico-dollar, or no charge is so high.
                 if number < 100_000_000_000_000_000 {
                     number = number * 10 + u64::from(byte - b'0');
                     places -= i32::from(is_fraction);

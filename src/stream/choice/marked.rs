@@ -21,7 +21,7 @@ impl Choice {
 
     pub(super) fn add_text(&mut self, text: &str, is_spoken: bool, ledger: &mut Ledger) -> Taken {
         self.has_answered |= !text.trim_ascii().is_empty();
-        // Half of a pair that came before it is told as well.
+        // The half of a surrogate pair that was held back is emitted with it.
         let from = self.content.as_str().len();
         self.content.push_str(text);
         let piece = self.content.as_str().get(from..).unwrap_or_default();

@@ -91,7 +91,7 @@ pub(super) struct Choice {
     filler_told: bool,
     pub(super) finish_reason: Option<String>,
     finish: Finish,
-    /// The finish reason was told.
+    /// The finish reason was emitted.
     finish_told: bool,
     /// Text of the answer came, not only reasoning.
     has_answered: bool,
@@ -365,7 +365,7 @@ impl Choice {
                 if self.is_mirrored(true, text) {
                     return ledger.repair(self.index, Repair::ReasoningTwice);
                 }
-                // Half of a pair that came in a field before it is told as well.
+                // The half of a surrogate pair that was held back from another field is emitted with it.
                 let from = self.reasoning.as_str().len();
                 self.reasoning.push_str(text);
                 let piece = self.reasoning.as_str().get(from..).unwrap_or_default();
@@ -477,7 +477,7 @@ impl Choice {
         Ok(())
     }
 
-    /// Nothing of the answer is to come: settles its parts, and tells the finish reason.
+    /// Nothing of the answer is to come: settles its parts, and emits the finish reason.
     fn tell_finish(&mut self, ledger: &mut Ledger) -> Taken {
         self.finish_told = true;
         self.end_repeats(true, ledger)?;

@@ -13,7 +13,7 @@ use crate::text::joined;
 const SLACK: usize = 8;
 
 impl Choice {
-    /// Whether a piece may have been sent before, as far as its length tells.
+    /// Whether a piece is long enough to be the whole text once more.
     #[inline]
     pub(super) fn is_doubtful(&self, piece: Str<'_>, before: &str) -> bool {
         !self.repeats.is_over() || piece.raw.len() + SLACK >= before.len().max(LONG) || !self.again.is_empty()

@@ -58,7 +58,7 @@ pub(super) fn is_digit(c: char) -> bool {
     }
 }
 
-/// A picture, which says nothing by itself.
+/// A picture, which is no word by itself.
 pub(super) fn is_picture(c: char) -> bool {
     matches!(c, '\u{2190}'..='\u{2BFF}' | '\u{1F000}'..='\u{1FAFF}')
 }

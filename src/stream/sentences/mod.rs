@@ -14,7 +14,7 @@
 //!
 //! White space goes with the sentence after it, so where a text is cut does not depend on how it arrived, save for
 //! [`settle`](Splitter::settle), which gives up waiting. No dictionary, no model, no table of Unicode: the marks of each
-//! script, a few lists of words, and one look at the next word where only that can tell.
+//! script, a few lists of words, and one look at the next word where only that can decide.
 
 mod heard;
 mod letters;
@@ -118,7 +118,7 @@ impl Splitter {
         }
     }
 
-    /// Milliseconds to wait for more text before [`settle`](Self::settle); `None` where waiting is of no use.
+    /// Milliseconds to wait for more text before [`settle`](Self::settle); `None` where more text changes nothing.
     pub fn wait(&self) -> Option<f64> {
         self.quiet.filter(|_| self.pausing_at().is_some())
     }
@@ -210,7 +210,7 @@ impl Splitter {
         self.min_length <= 1 || sentence.chars().map(char::len_utf16).sum::<usize>() >= self.min_length
     }
 
-    /// Reads the character at `at`. If a sentence ends before it or with it, tells where; else the character is read.
+    /// Reads the character at `at`. Gives the end of the sentence that ends before it or with it, if one does.
     fn read_one(&mut self, c: char, at: usize) -> Option<usize> {
         if self.open.units + c.len_utf16() > self.max_length
             && let Some(cut) = self.cut_of_long(c, at)

@@ -26,7 +26,7 @@ pub(super) struct Stop {
     pub(super) is_note: bool,
     /// White space has followed.
     pub(super) has_gap: bool,
-    /// Where the word begins that is to tell.
+    /// Where the word begins that decides whether the sentence has ended.
     pub(super) next: Option<usize>,
 }
 

@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, PartialEq)]
 pub struct SentenceOptions {
     /// BCP 47 tag of the text's language, where it is known: for ordinal numbers (`de`: "am 3. Oktober") and the Greek
-    /// question mark. Everything else is told by the text itself.
+    /// question mark. The text itself decides everything else.
     pub locale: String,
     /// UTF-16 units that a sentence has at least; a shorter one goes with the next. 1.
     pub min_length: usize,

@@ -1,4 +1,4 @@
-//! The kinds of single words and marks, where their letters alone tell: numbers of lists, quotation marks, first words.
+//! The kinds of single words and marks that their letters alone decide: numbers of lists, quotation marks, first words.
 
 use super::letters::{is_lower, is_word};
 use super::words;

@@ -81,7 +81,7 @@ pub(super) fn is_starter(word: &str) -> bool {
     listed(STARTERS, word, true)
 }
 
-/// Whether `word`, a title, goes on with a sentence that has begun with `first`.
+/// Whether `word`, a title, continues a sentence that has begun with `first`.
 pub(super) fn goes_on(first: &str, word: &str) -> bool {
     listed(TITLES, word, true) && listed(PREPOSITIONS, first, true)
 }

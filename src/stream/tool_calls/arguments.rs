@@ -35,7 +35,7 @@ pub(super) struct Arguments {
     last: Option<String>,
     /// Each piece has all that came before it.
     is_cumulative: bool,
-    /// Each piece may have all that came before it: only the end tells.
+    /// Each piece may have all that came before it; only the end decides.
     is_doubtful: bool,
     has_ended: bool,
     /// They came whole, in one piece: the next may be the same object with more in it.
@@ -78,7 +78,7 @@ impl Arguments {
         self.shape.wants_value || self.is_plain
     }
 
-    /// Whether they are an object without members, which some servers send ahead of what is meant.
+    /// Whether the arguments are an object without members, which some servers send ahead of the real arguments.
     fn is_empty_object(&self) -> bool {
         self.text.strip_prefix('{').is_some_and(|rest| rest.trim_ascii() == "}")
     }
@@ -283,7 +283,7 @@ impl Arguments {
                 rest = rest.trim_ascii_start();
                 let is_json = starts_container(rest) || rest.starts_with('"');
                 if !is_json && !rest.is_empty() {
-                    // Nothing that JSON goes on with.
+                    // Text that cannot continue JSON.
                     taken.mended = true;
                     rest = find(rest, "{").and_then(|next| rest.get(next..)).unwrap_or_default();
                 }

@@ -1,4 +1,4 @@
-//! Whether two JSON texts are the same value, however they are spelled: white space, escapes and the order of members say nothing.
+//! Whether two JSON texts are the same value, whatever their white space, their escapes and the order of members.
 
 use crate::json::{Kind, Malformed, Reader, Str};
 
@@ -7,7 +7,7 @@ pub(super) fn are_equal(one: &str, other: &str) -> bool {
     same_values(&mut Reader::new(one.as_bytes()), &mut Reader::new(other.as_bytes()), 0) == Ok(true)
 }
 
-/// The members of an object by their names: the order in which they stand says nothing.
+/// The members of an object, sorted by their names, since their order does not count.
 fn members<'a>(reader: &mut Reader<'a>) -> Result<Vec<(String, &'a [u8])>, Malformed> {
     let mut members = Vec::new();
     let mut first = true;

@@ -154,7 +154,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// The index and the arguments, if it says nothing else.
+    /// The index and the arguments, if the item has nothing else.
     pub(super) fn lone_arguments(&self) -> Option<(u64, Str<'a>)> {
         let says_else = self.id.some().is_some_and(|id| !id.is_blank())
             || self.name.some().is_some_and(|name| !name.is_blank())

@@ -35,7 +35,7 @@ pub(super) struct ToolCall {
     /// The server's word for what sort of call it is, where it is neither a function nor a custom tool.
     kind: String,
     arguments: Arguments,
-    /// How much of the arguments was told in deltas.
+    /// How much of the arguments was emitted in deltas.
     told: usize,
     /// The arguments as a JSON value that grows, where that is wanted.
     partial: Option<Box<PartialJson>>,
@@ -108,7 +108,7 @@ impl ToolCall {
         estimate.tokens()
     }
 
-    /// Whether nothing of its arguments is missing, as far as they tell.
+    /// Whether the arguments look whole.
     pub(super) fn is_whole(&self) -> bool {
         self.arguments.is_usable()
     }
@@ -307,7 +307,7 @@ impl ToolCalls {
             call.told = 0;
             call.shown = 0;
         }
-        // One that goes on after its choice had finished is done again at the end.
+        // A call that grows after its choice has finished ends anew at the end.
         call.has_gone_on |= call.done && !is_blank;
         call.done &= is_blank;
         let held = call.arguments.size();
@@ -580,7 +580,7 @@ impl ToolCalls {
     }
 }
 
-/// The index and the arguments in a `tool_calls` list of one item that says nothing else.
+/// The index and the arguments in a `tool_calls` list of one item that has nothing else.
 pub(super) fn lone_arguments(raw: &[u8]) -> Option<(u64, Str<'_>)> {
     let mut items = items(raw);
     let item = items.next()?;

@@ -1,8 +1,8 @@
-//! Where a JSON text stands that is still growing, told byte by byte and without reading anything twice.
+//! The state of a JSON text that is still growing, followed byte by byte; no byte is read twice.
 
 use crate::json::plain_length;
 
-/// Where in a JSON text we are, told byte by byte.
+/// Where in a JSON text the last byte stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum State {
     /// Nothing but white space so far.

@@ -85,7 +85,7 @@ impl ToolCalls {
             return Some(at).filter(|_| is_piece);
         }
         if is_closed {
-            // The same again, or another call of this function: the arguments tell, where no id does.
+            // The same call again, or another call of this function: the arguments decide, where no id does.
             let is_open_to_it = !other_id(call) && (item.index.is_some() || same_id(call));
             return Some(at).filter(|_| is_open_to_it);
         }
