@@ -219,7 +219,7 @@ impl Error {
         Self::new(ErrorKind::InvalidRequest { details }, message)
     }
 
-    /// No answer came. `reason` is the host's message, which in a browser says nothing (`Failed to fetch`).
+    /// No answer came. `reason` is the host's message, which in a browser names no cause (`Failed to fetch`).
     #[must_use]
     pub fn connection(reason: &str, key: Option<&str>) -> Self {
         let mut message = String::from("Connection error: ");
@@ -304,7 +304,7 @@ impl Error {
             headers,
         };
         let kind = match trouble {
-            // For every status: a limit is one whatever number a server gives it.
+            // A limit counts as one whatever status a server gives it.
             Trouble::Limit => ErrorKind::RateLimit,
             _ => ErrorKind::from_name(name_for_status(u64::from(status))),
         };

@@ -4,7 +4,8 @@
 //! it runs natively. On `wasm32` the `client` module (feature `client`, on by default) sends the requests through the host's
 //! `fetch`.
 
-// The npm build is made small; with this, what runs for each event is made fast all the same. Only nightly features can say so.
+// The npm build is compiled for size; with this, the functions that run for each event are compiled for speed. Only a nightly
+// feature allows that.
 #![cfg_attr(chatwire_speed, feature(optimize_attribute))]
 // A panic in WebAssembly leaves promises pending for ever: nothing from outside may cause one.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]

@@ -45,7 +45,7 @@ impl Said {
         said
     }
 
-    /// Reads a string, an object or the first telling element of an array. `level` ends errors within errors.
+    /// Reads a string, an object or the first element of an array that describes an error. `level` bounds errors within errors.
     pub(crate) fn read(&mut self, reader: &mut Reader<'_>, level: u8) -> Result<(), Malformed> {
         let mut first = true;
         match reader.kind()? {
@@ -73,7 +73,7 @@ impl Said {
 
     fn member(&mut self, name: &[u8], reader: &mut Reader<'_>, level: u8) -> Result<(), Malformed> {
         let kind = reader.kind()?;
-        // However they are spelled: `error_code`, `errorCode`, `ErrorCode`.
+        // Names count in any spelling: `error_code`, `errorCode`, `ErrorCode`.
         let mut plain = name.to_ascii_lowercase();
         plain.retain(|byte| *byte != b'_');
         let name = plain.as_slice();
@@ -198,7 +198,7 @@ fn note(field: &mut String, value: String) {
     }
 }
 
-/// The title of an HTML page, or its first heading: what a proxy or a login page has to say. Empty where there is none.
+/// The title of an HTML page, or its first heading, which is the message of a proxy or a login page. Empty where there is none.
 pub(crate) fn html_title(page: &str) -> String {
     let lower = page.to_ascii_lowercase();
     let between = |open: &str, close: &str| {

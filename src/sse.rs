@@ -196,7 +196,7 @@ impl Decoder {
         self.reconnection_time
     }
 
-    /// Whether a line was none that the standard knows: perhaps this is no event stream at all.
+    /// Whether a line had no field that the standard knows: perhaps the body is no event stream at all.
     pub(crate) fn saw_unknown_field(&self) -> bool {
         self.unknown_field
     }
@@ -242,7 +242,7 @@ impl Decoder {
         })
     }
 
-    /// Takes a line that is none of the standard's.
+    /// Takes a line without a field of the standard.
     fn take_no_field(&mut self, line: &[u8]) {
         if !self.is_lenient || !self.is_bare(line) {
             self.unknown_field |= !line.trim_ascii().is_empty();

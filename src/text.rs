@@ -4,7 +4,8 @@
 /// The most that is kept of a server's message, in bytes.
 const MAX_MESSAGE_BYTES: usize = 2048;
 
-/// Where tests cut a text: between any two characters, and at both ends. Miri, which is a thousand times slower, gets four places.
+/// Where tests cut a text: between any two characters, and at both ends. Under Miri, which is a thousand times slower, at four
+/// places.
 #[cfg(test)]
 pub(crate) fn cuts(text: &str) -> Vec<usize> {
     let all: Vec<usize> = (0..=text.len()).filter(|cut| text.is_char_boundary(*cut)).collect();
@@ -30,7 +31,7 @@ pub(crate) fn after_last(text: &str, byte: u8) -> &str {
     text.get(at..).unwrap_or_default()
 }
 
-/// One text of several. `concat` is the same, and a kilobyte for each way it is called.
+/// One text of several. `concat` does the same, but costs a kilobyte of code for each type that it is called with.
 pub(crate) fn joined(parts: &[&str]) -> String {
     let mut text = String::new();
     for part in parts {

@@ -82,7 +82,7 @@ impl Trouble {
         Self::told(refusal, false)
     }
 
-    /// The same, where it is known whether the server says when to come back.
+    /// As [`of`](Self::of), where it is known whether the server says when to come back.
     #[must_use]
     pub fn told(refusal: Refusal<'_>, names_wait: bool) -> Self {
         let [code, kind, message] = [refusal.code, refusal.error_type, refusal.message].map(str::to_ascii_lowercase);

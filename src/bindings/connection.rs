@@ -15,7 +15,7 @@ use crate::policy::hedge::Latencies;
 use crate::policy::opening::{self, Action, Broken, Event, Moment, Settings};
 use crate::usage::{self, TokenPrices, Tokens, charged};
 
-/// Why there is no client.
+/// The reason why no client was made.
 pub(super) enum Refused {
     Error(Error),
     /// The value of this environment variable is wanted as `env`.
@@ -30,7 +30,7 @@ struct Shared {
     totals: RefCell<usage::Totals>,
     /// How long first tokens took.
     latencies: RefCell<Latencies>,
-    /// Calls under way that have something of their own, by their number less one.
+    /// The calls under way that hold a slot or have prices of their own, each at its number less one.
     held: RefCell<Vec<Option<Held>>>,
 }
 
@@ -112,7 +112,7 @@ impl Connection {
                 .integer(totals.cached)
                 .raw(b"}")
                 .key("cost");
-            // Pico-dollars, in dollars.
+            // The totals are in pico-dollars, the output is in dollars.
             match totals.unpriced {
                 0 => out.decimal(totals.cost, 12),
                 _ => out.raw(b"null"),
@@ -142,7 +142,7 @@ impl Connection {
             .borrow_mut()
             .get_mut(id.wrapping_sub(1))
             .and_then(Option::take);
-        // Coming back for the rest of an answer is no call of its own.
+        // A resumed answer is no call of its own.
         if length == 0 {
             return;
         }

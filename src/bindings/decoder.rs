@@ -21,7 +21,7 @@ const PART_BYTES: usize = 16 * 1024 * 1024;
 /// One chat stream, or one JSON completion.
 pub(super) struct Decoder {
     stream: stream::Decoder,
-    /// How many bytes of the outcome have been put out.
+    /// How many bytes of the outcome the host has.
     told: usize,
 }
 
@@ -81,7 +81,7 @@ impl Decoder {
         if !is_rest {
             self.told = 0;
         }
-        // The part before it is in the host's hands.
+        // The host has copied the part before this one.
         memory::set_output(Vec::new());
         let part = self.stream.host_outcome_part(self.told, PART_BYTES);
         let (part, has_more) = part.unwrap_or_else(|| (self.stream.used_json().into_bytes(), false));

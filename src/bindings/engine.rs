@@ -120,7 +120,7 @@ impl Part {
     }
 }
 
-/// Lets go of a part; its number is free for another.
+/// Frees a part; its number can then be given to another.
 #[wasm_bindgen]
 pub fn free(part: usize) {
     let part = with_parts(|parts| parts.get_mut(part.wrapping_sub(1)).and_then(Option::take));

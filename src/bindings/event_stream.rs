@@ -9,7 +9,7 @@ use crate::sse::{Decoder, Event, Overflow};
 /// One event stream.
 pub(super) struct EventStream {
     decoder: Decoder,
-    /// The last ID and the reconnection time that the host was told.
+    /// The last ID and the reconnection time that the host has.
     told: (String, Option<u64>),
 }
 

@@ -14,7 +14,7 @@ const INPUT_BYTES: usize = 65_536;
 /// A buffer that one large output has grown past this is given back.
 const KEPT_CAPACITY: usize = 512 * 1024;
 
-/// State that would need a lock where there are threads.
+/// State that one thread alone may use without a lock.
 pub(super) struct Unshared<T>(pub(super) T);
 
 // SAFETY: this module is built for wasm32 without threads, so no other thread shares it.
@@ -33,13 +33,13 @@ static REPORT: Unshared<Cell<Report>> = Unshared(Cell::new(Report {
     due: f64::INFINITY,
 }));
 
-/// The numbers that the host looks up after a call, in place of another one.
+/// The numbers that the host reads after a call, so that it needs no second call for them.
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct Report {
     /// Where the output lies.
     output: *const u8,
-    /// How many bytes it is.
+    /// The length of the output in bytes.
     length: usize,
     /// 1 for yes, 0 for no: the answer to a question, or whether a decoder's outcome is decided.
     says: u32,
@@ -47,7 +47,7 @@ struct Report {
     has_token: u32,
     /// Of a decoder: for how many milliseconds a read may be pending before a tick is due.
     patience: f64,
-    /// And at what time one is due however long it is pending.
+    /// Of a decoder: the time when a tick is due, however long the read is pending.
     due: f64,
 }
 
@@ -70,7 +70,7 @@ pub fn report_pointer() -> *const u8 {
     REPORT.0.as_ptr().cast::<u8>().cast_const()
 }
 
-/// The `length` bytes that the host has put there.
+/// Gives `read` the `length` bytes that the host has put into the input buffer.
 #[cfg_attr(chatwire_speed, optimize(speed))]
 pub(super) fn input<T>(length: usize, read: impl FnOnce(&[u8]) -> T) -> T {
     if length > INPUT_BYTES {

@@ -1,4 +1,4 @@
-//! Options as callers give them: plain objects, doubted member by member.
+//! Options as callers give them: plain objects, checked member by member.
 
 use std::cell::RefCell;
 
@@ -20,7 +20,7 @@ pub(super) fn value(json: &[u8]) -> Value {
 pub(super) struct Options<'a> {
     value: &'a Value,
     problems: &'a RefCell<Vec<Problem>>,
-    /// Which member of which member this is; empty names further out than there are any.
+    /// The names of this object and of the object around it; empty where there is none.
     place: [&'a str; 2],
 }
 
@@ -42,7 +42,7 @@ impl<'a> Options<'a> {
         }
     }
 
-    /// The same where it is no part of a path: an object, or a list of names.
+    /// As [`of`](Self::of), where the name is no part of a problem's path.
     pub(super) fn own(&self, name: &str) -> Self {
         Options::new(self.get(name).unwrap_or(&Value::Null), self.problems)
     }
@@ -129,7 +129,7 @@ impl<'a> Options<'a> {
         }
     }
 
-    /// A member that has to be one of some words: which one it is.
+    /// A member that has to be one of some words: the place of its word among them.
     pub(super) fn one_of(&self, name: &str, words: &[&str]) -> Option<usize> {
         let word = self.text(name)?;
         let found = words.iter().position(|known| *known == word);
@@ -207,7 +207,7 @@ impl<'a> Options<'a> {
     pub(super) fn prices(&self) -> Option<Prices> {
         self.get("prices")?;
         let prices = self.of("prices");
-        // The last three are those that the entries of `chatwire/prices` have beside.
+        // The last three are members that the entries of `chatwire/prices` have besides.
         prices.only(" input, cachedInput, output, upTo, read, source, confirmed,");
         let (input, output) = (prices.number("input"), prices.number("output"));
         let (Some(input), Some(output)) = (input, output) else {

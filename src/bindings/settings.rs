@@ -25,7 +25,7 @@ pub(super) fn connect(options: &Options<'_>, host: &Options<'_>) -> Option<Setti
          limits, hedge, fallback, validate, decoding, prices, hooks, resume,",
     );
     options.of("fallback").only(" client, model, params, on,");
-    // The words of all of them.
+    // The reasons of all fallbacks, in one list.
     host.of("fallback").of("on").only(Trouble::FALLBACKS);
     options
         .of("hooks")
@@ -124,7 +124,7 @@ fn read_ranges(own: &Options<'_>, ranges: &mut Vec<Range>) {
     }
 }
 
-/// The code of what is no problem: the value of the environment variable in its message has to be looked at first.
+/// The code of a problem that is none yet: its message names an environment variable, whose value has to be read first.
 pub(super) const WANTS_VARIABLE: &str = "variable";
 
 /// The key of the option `apiKey`: text, `null`, or `true` for a function that gives it.
@@ -214,7 +214,7 @@ pub(super) fn call(options: &Options<'_>, body: Option<Value>) -> Call {
         " signal, headers, query, timeout, hedge, maxRetries, decoding, accumulate, sentences, continueWith, record, resumeId,",
     );
     options.of("continueWith").only(" client, model, params,");
-    // They are for the decoder, but what is wrong with them is said before anything is sent.
+    // The decoder reads this option; here its problems are found before anything is sent.
     let _ = options.sentences();
     Call {
         path: options.text("path").unwrap_or_default().to_owned(),
@@ -238,7 +238,7 @@ pub(super) fn call(options: &Options<'_>, body: Option<Value>) -> Call {
 pub(super) fn decoder(options: &Value) -> Result<stream::Options, Error> {
     let problems = RefCell::default();
     let options = Options::new(options, &problems);
-    // The last of them are told by the engine itself, and by recordings.
+    // The last of these names are set by the facade and by recordings, not by callers.
     options.only(
         " decoding, n, provider, endpoint, reasoning, partial, sentences, accumulate, prices, limits, started, epoch, document, \
          returnsReasoning, timeouts, attempts, redirection, requestId, promptTokens,",
@@ -291,7 +291,7 @@ pub(super) fn decoder(options: &Value) -> Result<stream::Options, Error> {
         attempts: options.attempts(),
         redirection: options.text("redirection").map(str::to_owned),
         request_id: options.text("requestId").map(str::to_owned),
-        // Only a recording knows them beforehand.
+        // Only a recording knows the tokens of its prompt beforehand.
         prompt_tokens: options.number("promptTokens").map(|tokens| tokens as u64),
         ..Default::default()
     };

@@ -11,13 +11,13 @@ use super::usage::Usage;
 open_enum! {
     /// Why a choice ended.
     FinishReason {
-        /// The model was done, or met a stop string.
+        /// The model was done, or reached a stop string.
         Stop = "stop",
         /// `max_tokens`, or the context, was used up.
         Length = "length",
         /// The model asks for tools. Some servers say `stop` even then.
         ToolCalls = "tool_calls",
-        /// A filter cut it.
+        /// A content filter cut the answer.
         ContentFilter = "content_filter",
     }
 }
@@ -106,7 +106,7 @@ impl ChatCompletion {
 /// One answer of a completion.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Choice {
-    /// From 0.
+    /// The index of the choice, from 0.
     #[serde(default, deserialize_with = "lenient::count")]
     pub index: u64,
     /// The assistant's turn.
@@ -134,10 +134,10 @@ pub struct Choice {
 /// Log probabilities of a choice.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Logprobs {
-    /// Of the content's tokens.
+    /// The log probabilities of the content's tokens.
     #[serde(default, deserialize_with = "lenient::option")]
     pub content: Option<Vec<TokenLogprob>>,
-    /// Of the refusal's tokens.
+    /// The log probabilities of the refusal's tokens.
     #[serde(
         default,
         deserialize_with = "lenient::option",

@@ -44,7 +44,7 @@ pub struct Message {
     /// assistant turn that carries tool calls.
     #[serde(default, deserialize_with = "content", skip_serializing_if = "Option::is_none")]
     pub content: Option<Content>,
-    /// Tells apart speakers of one role.
+    /// The speaker's name, where one role has several speakers.
     #[serde(
         default,
         deserialize_with = "lenient::option",

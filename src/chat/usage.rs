@@ -37,7 +37,7 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Prompt tokens served from the cache; 0 when the server says nothing.
+    /// Prompt tokens served from the cache; 0 when the server names no number.
     ///
     /// Never more than `prompt_tokens`, of which they are a subset (Electron's reference, `UsagePromptTokensDetails`).
     #[must_use]
@@ -56,7 +56,7 @@ impl Usage {
         self.extra.get("estimated") == Some(&Value::Bool(true))
     }
 
-    /// Completion tokens spent on reasoning; 0 when the server says nothing.
+    /// Completion tokens spent on reasoning; 0 when the server names no number.
     #[must_use]
     pub fn reasoning_tokens(&self) -> u64 {
         self.completion_tokens_details
@@ -69,14 +69,14 @@ impl Usage {
 /// The prompt tokens by kind.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct PromptTokensDetails {
-    /// Served from the prefix cache, and billed at its price.
+    /// Prompt tokens served from the prefix cache, and billed at its price.
     #[serde(
         default,
         deserialize_with = "lenient::whole",
         skip_serializing_if = "Option::is_none"
     )]
     pub cached_tokens: Option<u64>,
-    /// Of spoken input (OpenAI).
+    /// Prompt tokens of spoken input (OpenAI).
     #[serde(
         default,
         deserialize_with = "lenient::whole",
@@ -91,28 +91,28 @@ pub struct PromptTokensDetails {
 /// The completion tokens by kind.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct CompletionTokensDetails {
-    /// Of reasoning, billed whether shown or not.
+    /// Completion tokens of reasoning, billed whether shown or not.
     #[serde(
         default,
         deserialize_with = "lenient::whole",
         skip_serializing_if = "Option::is_none"
     )]
     pub reasoning_tokens: Option<u64>,
-    /// Of spoken output (OpenAI).
+    /// Completion tokens of spoken output (OpenAI).
     #[serde(
         default,
         deserialize_with = "lenient::whole",
         skip_serializing_if = "Option::is_none"
     )]
     pub audio_tokens: Option<u64>,
-    /// Of a prediction that came true (OpenAI).
+    /// Completion tokens of a prediction that came true (OpenAI).
     #[serde(
         default,
         deserialize_with = "lenient::whole",
         skip_serializing_if = "Option::is_none"
     )]
     pub accepted_prediction_tokens: Option<u64>,
-    /// Of a prediction that did not, billed as well (OpenAI).
+    /// Completion tokens of a prediction that did not come true, billed as well (OpenAI).
     #[serde(
         default,
         deserialize_with = "lenient::whole",

@@ -16,7 +16,7 @@ use crate::policy::opening::{Action, Event, Moment, Opening, Request, Settings};
 use crate::stream;
 use crate::usage::{Tokens, Totals};
 
-/// How long a connection may take to open before there is anything to ask.
+/// How long a connection may take to open ahead of the first request.
 const WARM_UP_MS: f64 = 10_000.0;
 
 /// A response whose headers have arrived, and how to read it.
@@ -44,7 +44,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Goes on with an opening, until there is a good response or no point in trying again.
+    /// Runs an opening until there is a good response, or a retry is pointless.
     pub(crate) async fn advance(
         &self,
         opening: &mut Opening,
@@ -52,7 +52,7 @@ impl Connection {
         signal: Option<&AbortSignal>,
         event: Event,
     ) -> Result<Opened, Error> {
-        // Dropped with this future, it cancels the request, or the body of a refusal.
+        // The request under way, or the body of a refusal: cancelled when this future is dropped.
         let mut answer: Option<(web_sys::Response, Sent)> = None;
         let mut event = event;
         loop {
@@ -94,7 +94,7 @@ impl Connection {
                 }
                 (Action::Fail(error), _) => return Err(*error),
                 (Action::Key(timeout), _) => self.ask_key(timeout, signal).await.map(Event::Key),
-                // Only what was sent is read.
+                // The opening asks to read a body only after a response.
                 (Action::Read(_) | Action::Open(..), _) => Err(Lost::Aborted),
             };
             event = done.unwrap_or_else(|lost| match lost {
@@ -145,7 +145,7 @@ impl Connection {
         totals.add_charged(&tokens, estimated, prices, charged);
     }
 
-    /// Tells the observer how a call ended, without what was said in it.
+    /// Reports to the observer how a call ended, without its contents.
     pub(super) fn tell_outcome(&self, outcome: &serde_json::Value) {
         let mut told = serde_json::json!({ "provider": self.settings.provider.name });
         for name in ["status", "usage", "cost", "timing", "attempts", "requestId"] {
@@ -161,7 +161,7 @@ impl Connection {
         }
     }
 
-    /// Tells the observer of an event. Its return value and its exceptions are ignored.
+    /// Calls the observer with an event. Its return value and its exceptions are ignored.
     fn tell(&self, event: &str, what: &str) {
         if let Some(observer) = &self.observer {
             let _ = observer.call2(&JsValue::UNDEFINED, &event.into(), &what.into());

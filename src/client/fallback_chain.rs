@@ -31,7 +31,7 @@ pub struct CallOptions {
 pub(super) struct Fallback {
     pub(super) connection: Rc<Connection>,
     pub(super) adapt: Box<dyn Fn(&mut ChatCompletionRequest)>,
-    /// For which troubles; `None` for all.
+    /// The troubles that this fallback is for; `None` for all.
     pub(super) on: Option<Vec<String>>,
 }
 
@@ -43,7 +43,7 @@ pub(super) struct FallbackChain {
     request: ChatCompletionRequest,
     pub(super) options: CallOptions,
     started: f64,
-    /// How many of the fallbacks have been looked at.
+    /// How many of the fallbacks have been considered.
     others: usize,
     current: Option<Conversation>,
 }
@@ -86,7 +86,7 @@ impl FallbackChain {
         Rc::clone(&self.asked)
     }
 
-    /// Whether anybody may be asked once more, if this answer breaks before anything of it was handed out.
+    /// Whether a retry or a fallback may follow, if this answer breaks before anything of it was handed out.
     pub(super) fn may_go_on(&self, opened: &Opened) -> bool {
         opened.again || self.others < self.fallback.len()
     }
@@ -108,7 +108,7 @@ impl FallbackChain {
             let Some((connection, request)) = self.next_other(&error) else {
                 return Err(error);
             };
-            // Headers of the call may hold what is for the first server's eyes only.
+            // Headers of the call may hold secrets that are for the first server only.
             let options = CallOptions {
                 headers: Vec::new(),
                 ..self.options.clone()

@@ -42,7 +42,7 @@ pub(crate) enum Lost {
     Aborted,
     /// Time ran out.
     TimedOut,
-    /// The host said no, in its own words.
+    /// The host's `fetch` failed, with this message.
     Failed(String),
 }
 
@@ -146,7 +146,7 @@ pub(crate) async fn wait(
     }
 }
 
-/// Lets a promise go: whatever becomes of it, the host must not call it unhandled.
+/// Ignores a promise that nobody awaits any more, so that its rejection is not unhandled.
 pub(crate) fn ignore(promise: &Promise) {
     let _ = Promise::race(&Array::of2(&Promise::resolve(&JsValue::UNDEFINED), promise));
 }
@@ -160,7 +160,7 @@ pub(crate) async fn sleep(ms: f64, signal: Option<&AbortSignal>) -> Result<(), L
     }
 }
 
-/// Takes timer and listener back, however the wait ended.
+/// Removes the timer and the listener of a wait, however the wait ended.
 struct Guard {
     timer: Option<JsValue>,
     signal: Option<AbortSignal>,
@@ -178,8 +178,8 @@ impl Drop for Guard {
     }
 }
 
-/// Whether a client can work with this: a status, and headers that can be asked. Not `instanceof`: there are many classes
-/// of that name.
+/// Whether a value is a response: it has a status, and headers with a `get`. Not `instanceof`: there are many classes of that
+/// name.
 fn is_response(value: &JsValue) -> bool {
     let has_status = Reflect::get(value, &"status".into()).is_ok_and(|status| status.as_f64().is_some());
     let get = Reflect::get(value, &"headers".into()).and_then(|headers| Reflect::get(&headers, &"get".into()));

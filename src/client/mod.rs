@@ -147,7 +147,7 @@ impl Client {
     ) -> Result<ChatStream, Error> {
         let mut request = request.clone();
         request.stream = Some(true);
-        // Without it the cost of the answer stays unknown.
+        // Without the usage the cost of the answer stays unknown.
         request.stream_options.get_or_insert_with(|| StreamOptions {
             include_usage: Some(true),
             ..StreamOptions::default()
@@ -243,7 +243,7 @@ impl ClientBuilder {
         Self { timeout, ..self }
     }
 
-    /// PlanLimits to keep within, shared by all clients of the same key at the same server.
+    /// The plan's limits to keep within, shared by all clients of the same key at the same server.
     #[must_use]
     pub fn limits(self, limits: PlanLimits) -> Self {
         Self {
@@ -313,10 +313,10 @@ impl ClientBuilder {
         builder
     }
 
-    /// Told what happens, as the name of a hook and JSON text: `onRequest {provider, url, method, attempt, warnings?}`,
-    /// `onResponse {provider, url, status, requestId}`, `onWait {provider, reason, delay, until}` (milliseconds, and since
-    /// 1970), `onRetry {provider, attempt, reason, delay}` (milliseconds) and
-    /// `onOutcome {provider, status, usage, cost, timing, attempts, requestId}`. Keys, queries and what was said are left out.
+    /// A function that is called for each event of a call, with the name of a hook and JSON text: `onRequest {provider, url,
+    /// method, attempt, warnings?}`, `onResponse {provider, url, status, requestId}`, `onWait {provider, reason, delay, until}`
+    /// (milliseconds, and since 1970), `onRetry {provider, attempt, reason, delay}` (milliseconds) and `onOutcome {provider,
+    /// status, usage, cost, timing, attempts, requestId}`. Keys, queries and what was said are left out.
     #[must_use]
     pub fn observer(self, observer: impl Fn(String, String) + 'static) -> Self {
         let observer = Closure::<dyn Fn(String, String)>::new(observer).into_js_value();

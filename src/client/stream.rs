@@ -49,7 +49,7 @@ pub struct ChatStream {
     has_settled: bool,
     /// The error that the stream has yet to end with.
     error: Option<Error>,
-    /// Given back with the stream.
+    /// The request's slot within the plan's limits, freed with the stream.
     slot: Option<Slot>,
     /// The call; `None` while it is retried.
     chain: Option<FallbackChain>,
@@ -210,7 +210,7 @@ impl ChatStream {
                     }
                 }
                 Err(Lost::TimedOut) => {
-                    // Not yet due where a timer came early: the same read is waited for again.
+                    // A timer may come early: the same read is then awaited again.
                     if !self.decoder.tick(started, now)
                         && let Some((promise, ..)) = read
                     {
@@ -327,7 +327,7 @@ impl ChatStream {
         }
     }
 
-    /// Takes the outcome and lets the reader go.
+    /// Takes the outcome and drops the reader.
     fn settle(&mut self) {
         self.settle_with(None);
     }

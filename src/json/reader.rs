@@ -11,7 +11,7 @@ pub const MAX_DEPTH: u32 = 128;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Malformed;
 
-/// The kind of the next value, told by its first byte.
+/// The kind of the next value, decided by its first byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// `{`
@@ -269,7 +269,7 @@ impl<'a> Reader<'a> {
         let rest = &self.bytes[self.at..];
         if !rest.starts_with(word) {
             if word.starts_with(rest) {
-                // Cut short, not wrong: the first byte that cannot be is past the end.
+                // The text is cut short, not wrong: the first byte that is not JSON would be past the end.
                 self.at = self.bytes.len();
             }
             return self.malformed();

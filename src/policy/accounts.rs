@@ -1,7 +1,7 @@
 //! The state that all clients of one key at one server share: the plan's limits and the cooldown.
 //!
-//! Plain data in a table: no waiter is woken by another request, since some hosts forbid that. Each looks again on a timer
-//! of its own.
+//! Plain data in a table: no waiter is woken by another request, since some hosts forbid that. Each waiter polls on a timer of
+//! its own.
 
 use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
@@ -10,7 +10,7 @@ use super::breaker::{Breaker, Gate};
 use super::limits::{Admission, Limiter};
 use crate::provider::PlanLimits;
 
-/// So many accounts are remembered; a gateway may see a new key with every request. Twice as many where all of them are busy:
+/// How many accounts are remembered; a gateway may see a new key with every request. Where all of them are busy, twice as many:
 /// beyond that, cooldowns are forgotten, and only accounts that hold slots are kept.
 const MAX_ACCOUNTS: usize = 1024;
 
@@ -73,7 +73,7 @@ pub(crate) struct Slot {
     account: u64,
     limits: PlanLimits,
     id: u64,
-    /// The time it was last looked at, in milliseconds since 1970.
+    /// The time of the last poll, in milliseconds since 1970.
     pub(crate) seen: f64,
 }
 
@@ -94,7 +94,7 @@ impl Slot {
         }
     }
 
-    /// When to look again; `None` when it is this request's turn.
+    /// When to poll again; `None` when it is this request's turn.
     pub(crate) fn admission(&self) -> Option<f64> {
         let back = put_back(self.seen);
         let mut due = None;
@@ -123,7 +123,7 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        // Last seen, which may be long ago: no clock is read here.
+        // The time of the last poll, which may be long ago: no clock is read here.
         let now = self.seen + CLOCK.get().1;
         self.with(&mut |limiter| {
             limiter.leave(self.id);

@@ -12,14 +12,14 @@ pub enum Key {
     None,
     /// This key.
     Value(String),
-    /// The shell asks for it, for each attempt.
+    /// The shell gets the key from the caller's function, for each attempt.
     Asked,
 }
 
 /// The caller's value for the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GivenKey<'a> {
-    /// Nothing was said.
+    /// The option was left out.
     Absent,
     /// `null`: no key is to be sent.
     Null,
@@ -34,7 +34,7 @@ pub enum GivenKey<'a> {
 pub enum Environment<'a> {
     /// The host has none.
     Absent,
-    /// Nobody has looked yet.
+    /// The host has not read the variable yet.
     Unread,
     /// The variable's value; empty where it is not set.
     Value(&'a str),
@@ -53,7 +53,7 @@ pub struct KeyQuestion<'a> {
     pub allowed_in_page: bool,
 }
 
-/// The code of a key that is missing where there is no environment to look in.
+/// The code of a missing key where the host has no environment variables.
 pub const MISSING_KEY: &str = "missing_key";
 
 /// The answer of [`choose_key`].

@@ -72,7 +72,7 @@ pub enum Admission {
 }
 
 impl Limiter {
-    /// Nobody asked yet.
+    /// A limiter that no request has used yet.
     #[must_use]
     pub fn new(limits: PlanLimits) -> Self {
         Self {
@@ -105,7 +105,7 @@ impl Limiter {
         let at_once = f64::from(self.limits.concurrent.unwrap_or(10));
         let look = (LOOK_AGAIN_MS * (1.0 + ahead as f64 / at_once)).min(LOOK_AT_LEAST_MS);
         let due = match free_at {
-            // Behind others: look now and then, for they may leave.
+            // A waiter behind others polls now and then, for they may leave.
             Some(time) if ahead > 0 => time.min(now + look.max(1_000.0)),
             Some(time) => time,
             None => now + look,

@@ -44,7 +44,7 @@ pub(crate) enum Event {
     Due,
     /// The key that was asked for.
     Key(String),
-    /// The response headers are there. Those of a good response need not be told.
+    /// The response headers are there. The headers of a good response may be left out.
     Answered {
         status: u16,
         request_id: Option<String>,
@@ -105,7 +105,7 @@ pub(crate) struct Answer {
 }
 
 enum State {
-    /// Nothing has been looked at yet.
+    /// Nothing has been checked yet.
     New,
     /// An attempt is due.
     Ready,
@@ -260,7 +260,7 @@ impl Opening {
             self.redirected = Some(location.to_owned());
         }
         let mut error = Error::from_response(status, headers, body, self.key.as_deref());
-        // The message again, without the status: in the body, what is not ASCII may be escaped.
+        // The message is read besides the body, where characters that are not ASCII may be escaped.
         let said = joined(&[body, "\n", error.message.get(4..).unwrap_or_default()]);
         let hints = match &error.response {
             Some(response) => Hints::read_all(&response.headers, &said, error.trouble, at.wall),
@@ -301,7 +301,7 @@ impl Opening {
         let said = joined(&[&broken.body, "\n", &broken.message]);
         let mut hints = Hints::read_all(&[], &said, error.trouble, at.wall);
         if error.trouble == Trouble::Broken && matches!(broken.body.as_bytes(), [] | [b'[', b'0', ..]) {
-            // The words are the decoder's, and name no wait.
+            // The message is the decoder's, and names no wait.
             hints = Hints::default();
         }
         self.failed(error, hints, at)
@@ -336,7 +336,7 @@ impl Opening {
 
     fn begin(&mut self, at: Moment) -> Step {
         if self.earlier > 0 && self.left(at) < 1.0 {
-            // Those before have used up all the time there was; timers know whole milliseconds only.
+            // The attempts before have used up all the time; timers know whole milliseconds only.
             return Err(Error::timeout("total", self.timeouts.total.unwrap_or_default()).into());
         }
         match &self.settings.key {
@@ -350,7 +350,7 @@ impl Opening {
         self.keyed(at)
     }
 
-    /// Judges request and options before anything is sent, and notes what is merely suspicious.
+    /// Validates request and options before anything is sent, and notes suspicious members as warnings.
     fn check(&mut self) -> Result<Timeouts, Box<Error>> {
         let Settings {
             provider,
@@ -607,7 +607,7 @@ impl Opening {
 }
 
 impl Drop for Opening {
-    /// An answer that did not break has earned something.
+    /// An answer that did not break gives tokens back to the quota.
     fn drop(&mut self) {
         if matches!(self.state, State::Opened) {
             let mut quota = self.settings.quota.get();

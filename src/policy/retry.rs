@@ -1,6 +1,6 @@
 //! Whether to send a request again, and when. Pure: the shell waits, this decides.
 //!
-//! A response that has begun is never repeated: nobody asks here once the first token was handed out.
+//! A response that has begun is never repeated: no decision is asked for once the first token was handed out.
 
 use crate::error::header;
 use crate::problem::Problem;
@@ -161,8 +161,8 @@ pub enum Decision {
 
 /// Decides.
 ///
-/// Asked again is where the trouble may pass ([`Trouble::is_passing`]), and whatever `x-should-retry` says. A wait beyond the
-/// caller's budget, or beyond a minute, fails at once: calls into a cooldown prolong it.
+/// A request is retried where the trouble may pass ([`Trouble::is_passing`]), or where `x-should-retry` says so. A wait beyond
+/// the caller's budget, or beyond a minute, fails at once: calls into a cooldown prolong it.
 #[must_use]
 pub fn decide(attempt: &FailedAttempt) -> Decision {
     let named = named_wait(attempt);

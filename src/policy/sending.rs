@@ -136,7 +136,7 @@ impl Call {
         let mut query = Vec::new();
         for (pairs, is_own) in [(&settings.query, false), (&self.query, true)] {
             for (name, value) in pairs {
-                // Those of the call win over the client's.
+                // The call's query parameters take precedence over the client's.
                 if value.is_some() && (is_own || !self.query.iter().any(|(own, _)| own == name)) {
                     query.push((name.clone(), value.clone()));
                 }
@@ -151,7 +151,7 @@ impl Call {
         let accept = match (self.stream, is_own_host(settings.base.host())) {
             (false, _) => "application/json",
             (true, true) => "text/event-stream",
-            // To a gateway of ours: the usage is wanted, also where the request's own parameters do not ask for it.
+            // This header asks a gateway of `chatwire/edge` for the usage, also where the request's parameters do not.
             (true, false) => "text/event-stream;usage=1",
         };
         set("accept", accept.to_owned());

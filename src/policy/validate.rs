@@ -1,4 +1,4 @@
-//! Whether a request can be meant, judged before it is sent, by what its provider documents.
+//! Validates a request before it is sent, by its provider's documentation.
 //!
 //! The law is the provider's [`rules`](Provider::rules), each with its source; this is only the judge. By default it refuses what the
 //! service documents as rejected or out of range, and nothing else: what another service accepts is that service's
@@ -111,7 +111,7 @@ pub fn validate(request: &View, provider: &Provider) -> Vec<Problem> {
 
 struct Judge<'a> {
     problems: Vec<Problem>,
-    /// Where we are, from the outside in.
+    /// The path of the member at hand, from the outside in.
     path: Vec<Part<'a>>,
     /// Whether `null` stands for an absent field.
     nullable: bool,
@@ -246,7 +246,7 @@ impl<'a> Judge<'a> {
         self.at("content", |judge| match message.get("content") {
             Some(Value::String(_)) => {}
             None | Some(Value::Null) if has_calls => {}
-            // A missing content says as little as null.
+            // A missing content is no better than null.
             None | Some(Value::Null) => judge.refuse(
                 "required",
                 "content is missing: only an assistant message that carries tool_calls may go without",

@@ -112,7 +112,7 @@ pub(super) const DATA: Defaults = Defaults {
     ],
     // page, "max_tokens": combined input + output context ceiling is 32,768
     context_tokens: Some(32_768),
-    // Nothing is documented, so what comes is looked at.
+    // Nothing is documented, so the decoder looks for reasoning everywhere.
     reasoning: ReasoningPlace::Detect,
     // spec: ElectronMessage has role, content, tool_calls and tool_call_id, and nothing beside them
     takes_reasoning: false,

@@ -1,7 +1,7 @@
 //! Providers: each is data, and a few pure functions over it.
 //!
-//! A built-in one is a file of constants beside this one, each citing its documentation; nothing else in the crate knows
-//! a server's name. A fourth is one more such file. A user's own is [`Provider::custom`].
+//! A built-in provider is a file of constants beside this one, each citing its documentation; nothing else in the crate knows a
+//! server's name. A fourth provider is one more such file. A user's own is [`Provider::custom`].
 
 mod base_url;
 mod electron;

@@ -19,7 +19,7 @@ pub(super) struct Answer {
     model: String,
     created: Option<Vec<u8>>,
     usage: Option<Vec<u8>>,
-    /// The most bytes it has had.
+    /// The most bytes that the usage has had.
     most_usage: usize,
     extras: Extras,
     /// By their index.
@@ -27,7 +27,7 @@ pub(super) struct Answer {
     has_chunk: bool,
     /// The index, as it is sent, of the choice that is the answer.
     main: u64,
-    /// One choice was asked for: the first that comes is the answer.
+    /// One choice was asked for: the first choice that comes is the answer.
     is_lone: bool,
     /// The index of the only choice counts up with each chunk, and means nothing.
     index_counts: bool,
@@ -69,7 +69,7 @@ impl Answer {
         !self.choices.is_empty() && self.choices.iter().all(Choice::is_finished)
     }
 
-    /// Whether all that came of it is the word that the server failed.
+    /// Whether nothing came but a finish reason that says that the server failed.
     #[inline]
     pub(super) fn failed_in_silence(&self) -> bool {
         !self.choices.is_empty() && self.choices.iter().all(Choice::failed_in_silence)
@@ -266,7 +266,7 @@ impl Answer {
 
     /// Takes what the server counted so far. The last count stands. `is_known`: only counts differ from the usage before.
     pub(super) fn take_usage(&mut self, usage: &[u8], is_known: bool, ledger: &mut Ledger) -> Taken {
-        // Nothing but zeros after a count counts nothing.
+        // A usage of zeros after one with counts is ignored.
         let is_nothing = || self.usage.is_some() && !usage.iter().any(|byte| matches!(byte, b'1'..=b'9'));
         if usage.first() != Some(&b'{') || is_nothing() {
             return Ok(());
@@ -301,13 +301,14 @@ impl Answer {
     pub(super) fn end_choices(&mut self, is_complete: bool, ledger: &mut Ledger) -> Taken {
         let mut result = Ok(());
         for choice in &mut self.choices {
-            // Each is ended, whatever is refused of one before it.
+            // Every choice is ended, even if one before it was refused.
             result = result.and(choice.end(is_complete, ledger));
         }
         result
     }
 
-    /// The stream ended like this. The text that parts held back is handed out, but no sentence to a listener who has left.
+    /// Settles the choices for a stream that ended with `status`. Text that was held back is handed out; after an abort no
+    /// sentence is.
     pub(super) fn end(&mut self, status: Status, ledger: &mut Ledger) -> Taken {
         let result = self.end_choices(status == Status::Complete, ledger);
         if status != Status::Aborted {
@@ -406,7 +407,7 @@ impl Answer {
         out.raw(b"}");
     }
 
-    /// The latest that the server said of usage, and `estimated: false`.
+    /// The server's last usage, and `estimated: false`.
     pub(super) fn write_usage(&self, out: &mut Writer) {
         match &self.usage {
             Some(usage) => {

@@ -15,7 +15,7 @@ pub(super) enum Timeout {
 pub(super) struct RanOut {
     pub(super) timeout: Timeout,
     pub(super) ms: f64,
-    /// Only keep-alives came.
+    /// Only keep-alives came meanwhile.
     pub(super) was_kept_alive: bool,
 }
 
@@ -96,7 +96,7 @@ impl Clock {
         })
     }
 
-    /// For how many milliseconds a read may be pending, and the time when [`ran_out`](Self::ran_out) is to be asked anyway.
+    /// For how many milliseconds a read may be pending, and the time when [`ran_out`](Self::ran_out) is to be called anyway.
     /// Infinity stands for no limit.
     #[cfg_attr(chatwire_speed, optimize(speed))]
     pub(super) fn patience(&self, is_whole: bool) -> (f64, f64) {

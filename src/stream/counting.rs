@@ -6,13 +6,13 @@
 
 use super::scan::{Chunk, Field};
 
-/// So many chunks with indexes from 0 on, none of which comes again, are one answer.
+/// How many chunks with indexes from 0 on, none of which comes again, prove that the index counts chunks.
 const CERTAIN: u64 = 4;
 
-/// The same where the first has a role and no other has: choices have one each, or none.
+/// The same where only the first chunk has a role: choices have one each, or none.
 const CERTAIN_BY_ROLE: u64 = 3;
 
-/// So many chunks of a choice before choice 0 has any, and there is none.
+/// After how many chunks of another choice there is no choice 0.
 const LONE: usize = 8;
 
 #[derive(Debug, Default)]
@@ -23,12 +23,12 @@ pub(super) struct Counting {
     is_unknown: bool,
     /// The index of the first chunk.
     first: u64,
-    /// How many chunks there are, if they count.
+    /// How many chunks there are, if the index counts them.
     count: u64,
     /// The index of the last of them.
     last: u64,
     first_has_role: bool,
-    /// Others than the first have a role.
+    /// A chunk after the first has a role.
     has_roles: bool,
     /// The last chunk held back has a finish reason, and is the first that has.
     has_finished: bool,
@@ -38,18 +38,18 @@ pub(super) struct Counting {
     held: Vec<Vec<u8>>,
 }
 
-/// The verdict of a chunk on those before it.
+/// The meaning of the indexes so far, as a chunk decides it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Says {
-    /// Nothing: it is to be taken as it is.
+    /// The chunk is to be taken as it is.
     Nothing,
     /// The chunk is to be held back.
     Perhaps,
-    /// Their indexes count.
+    /// The indexes count chunks.
     Counts,
-    /// They are of this choice, and there is no other.
+    /// The chunks are of this choice, and there is no other.
     Lone(u64),
-    /// Their indexes are those of choices.
+    /// The indexes are those of choices.
     Choices,
 }
 
@@ -108,11 +108,11 @@ impl Counting {
         self.has_roles |= has_role;
         let certain = match (self.first_has_role, self.has_roles) {
             (true, false) => CERTAIN_BY_ROLE,
-            // So many choices may begin.
+            // How many choices may begin.
             (_, true) if self.is_unknown => u64::MAX,
             _ => CERTAIN,
         };
-        // A choice is not its end alone.
+        // A choice has more than its end.
         if self.count >= certain || choice.is_end() {
             self.is_over = true;
             return Says::Counts;

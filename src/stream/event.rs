@@ -67,7 +67,7 @@ pub(super) fn read<'a>(event_type: &str, data: &'a [u8], max_choices: usize) -> 
 pub(super) fn object(data: &[u8], max_choices: usize) -> Event<'_> {
     let mut reader = Reader::new(data);
     let Ok(chunk) = Chunk::read(&mut reader, max_choices) else {
-        // Perhaps only this one of several is damaged: the blank lines between events may be missing.
+        // Perhaps only the first of several values is damaged: the blank lines between events may be missing.
         return match respelled(data) {
             Some((plain, repair)) if repair == Repair::NotFinite || !has_lines(data) => {
                 Event::of(Some(repair), Says::Respelled(plain))
@@ -138,7 +138,7 @@ fn other<'a>(event_type: &str, data: &'a [u8], max_choices: usize) -> Event<'a> 
             None => Event::useless(Repair::EmptyData),
             Some(b'{') if is_message || is_chunk(rest) => object(rest, max_choices),
             Some(b':') => Event::useless(Repair::KeepAliveData),
-            // An event of another kind, such as a named ping: not for this reader.
+            // An event of another kind, such as a named ping, is not for this reader.
             Some(_) if !is_message => Event::useless(Repair::KeepAliveData),
             Some(_) if is_json(rest) => Event::of(Some(Repair::NotAnObject), Says::List(rest)),
             Some(_) => Event::useless(Repair::Malformed),
@@ -264,7 +264,7 @@ impl Signs {
     fn of(chunk: &Chunk<'_>) -> Self {
         let mut signs = Signs::default();
         for (name, value) in &chunk.extras {
-            // However they are spelled: `error_code`, `errorCode`, `ErrorCode`.
+            // Names count in any spelling: `error_code`, `errorCode`, `ErrorCode`.
             let mut plain = name.to_ascii_lowercase();
             plain.retain(|byte| *byte != b'_');
             let name = plain.as_slice();

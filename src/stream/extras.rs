@@ -29,7 +29,7 @@ struct Member {
 pub(super) const MAX_NAMES: usize = 256;
 
 impl Extras {
-    /// None yet. `watches`: texts that come in fragments may be sent again.
+    /// No members yet. `watches`: texts that come in fragments may be sent again.
     pub(super) fn new(watches: bool) -> Self {
         Extras {
             watches,
@@ -134,7 +134,7 @@ impl Extras {
         self.members.is_empty()
     }
 
-    /// Whether none of them says anything.
+    /// Whether all of them are empty.
     pub(super) fn are_silent(&self) -> bool {
         const NOTHING: [&[u8]; 4] = [b"null", b"\"\"", b"[]", b"{}"];
         self.members.iter().all(|member| NOTHING.contains(&&*member.value))

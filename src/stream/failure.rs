@@ -30,7 +30,7 @@ impl Failure {
         }
     }
 
-    /// Adds what the host said of it.
+    /// Adds the host's message.
     pub(super) fn add_reason(&mut self, reason: &str) {
         if is_host_limit(reason) {
             "host_limit".clone_into(&mut self.code);
@@ -79,7 +79,7 @@ impl Failure {
         Some(now + wait.min(waits::LONGEST_NAMED_MS))
     }
 
-    /// Writes it. `now` is the time since 1970 when the stream ended, if that is known.
+    /// Writes the descriptor. `now` is the time since 1970 when the stream ended, if that is known.
     pub(super) fn write(&self, now: Option<f64>, out: &mut Writer) {
         out.raw(b"{").member("name", self.name).member("message", &self.message);
         for (name, text) in [("code", &self.code), ("param", &self.param), ("type", &self.error_type)] {

@@ -204,7 +204,7 @@ impl Item {
 }
 
 impl Growth {
-    /// That of a text which is one piece, a JSON string.
+    /// The growth of a text of one piece, a JSON string.
     fn new(text: &[u8], watches: bool) -> Self {
         let length = text.len().saturating_sub(2);
         Growth {
@@ -261,7 +261,7 @@ impl Growth {
             true => before == last,
             false => !self.is_cumulative && self.first >= LONG && !before.is_empty(),
         };
-        // Whole JSON is not said twice.
+        // Whole JSON that comes twice is a repetition.
         let is_again = before == last && last.starts_with(b"{")
             || is_all && (self.last > self.first && !self.is_over || is_telling(&lossy(last)));
         if is_again {

@@ -30,7 +30,7 @@ pub(super) enum Channel {
 }
 
 impl Channel {
-    /// That of the messages under a header.
+    /// The kind of the messages under a header.
     pub(super) fn of(header: &str) -> Channel {
         let (mut name, mut rest) = ("", header);
         while let Some((_, after)) = split_at_mark(rest, CHANNEL) {
@@ -90,7 +90,7 @@ pub(super) fn split_at_follow(content: &str) -> (&str, &str) {
 
 /// The channel of the message that begins here, and the text of it; `None` until that is known.
 pub(super) fn next_message(text: &str) -> Option<(Channel, &str)> {
-    // `assistantcommentary` may go on with ` to=`.
+    // ` to=` may follow `assistantcommentary`.
     let may_go_on = |mark: &str| mark.len() > text.len() && mark.starts_with(text);
     if FOLLOW.iter().any(|(mark, _)| may_go_on(mark)) {
         return None;

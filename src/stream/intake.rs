@@ -45,7 +45,7 @@ impl Intake {
         self.clock.first_token.is_none()
     }
 
-    /// How a stream ends whose server says that it is over.
+    /// The ending of a stream after `[DONE]`.
     fn done(&mut self, now: f64) -> Box<Ending> {
         if let Err(refusal) = self.settle(now) {
             return refusal;
@@ -57,8 +57,8 @@ impl Intake {
         self.complete(lacks_reason.then_some(Repair::NoFinishReason))
     }
 
-    /// How a stream ends of which all has come. With this repair it is complete, unless nothing was answered or the server says
-    /// that it failed.
+    /// The ending of a stream whose answer is whole. With this repair the stream is complete, unless nothing was answered or
+    /// the server says that it failed.
     pub(super) fn complete(&mut self, repair: Option<Repair>) -> Box<Ending> {
         if self.is_empty() {
             return Ending::empty();
@@ -147,7 +147,7 @@ impl Intake {
         Ok(marks)
     }
 
-    /// An event of several values, or one that had to be put right, is nothing to predict from.
+    /// Takes an event of any kind. Nothing is predicted from an event of several values, or from one that was repaired.
     fn take_said(&mut self, event: Event<'_>, now: f64) -> Taken<Option<Marks>> {
         let is_clean = event.doubled == 0 && event.repair.is_none();
         for _ in 0..event.doubled {
@@ -234,8 +234,8 @@ impl Intake {
         }
     }
 
-    /// Looks whether the indexes of chunks count them. True where this chunk is held back. Not inlined: only the first chunks of a
-    /// stream come here.
+    /// Finds out whether the indexes of chunks count them. True where this chunk is held back. Not inlined: only the first
+    /// chunks of a stream come here.
     #[inline(never)]
     fn look_at_index(&mut self, data: &[u8], chunk: &Chunk<'_>, is_error: bool, now: f64) -> Taken<bool> {
         let says = match is_error {

@@ -69,7 +69,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Whether the event at hand has not needed too many repairs yet.
+    /// Whether one more repair of the event at hand may be emitted.
     fn may_tell(&mut self) -> bool {
         let (event, told) = &mut self.told;
         if *event != self.event {
@@ -79,7 +79,7 @@ impl Ledger {
         *told <= MOST_TOLD
     }
 
-    /// The stream is refused: nothing is refused a second time.
+    /// Notes that the stream is refused: no later repair refuses it a second time.
     pub(super) fn set_refused(&mut self) {
         self.is_refused = true;
     }

@@ -205,13 +205,13 @@ impl Decoder {
         self.ending.is_some()
     }
 
-    /// Takes out who was asked until this answer came.
+    /// Takes out the attempts made until this answer came.
     #[cfg(all(target_arch = "wasm32", feature = "client"))]
     pub(crate) fn take_attempts(&mut self) -> Vec<Attempt> {
         std::mem::take(&mut self.options.attempts)
     }
 
-    /// Corrects who was asked, once it is known how that went.
+    /// Corrects the attempts, once their results are known.
     #[cfg(all(target_arch = "wasm32", feature = "client"))]
     pub(crate) fn set_attempts(&mut self, attempts: Vec<Attempt>) {
         self.options.attempts = attempts;
@@ -360,7 +360,7 @@ impl Decoder {
             return refusal;
         }
         if self.intake.answer.is_finished() {
-            // All of the answer is there; only the server forgot to say so and to hang up.
+            // All of the answer is there: the server has sent neither `[DONE]` nor closed the connection.
             return self.intake.complete(Some(Repair::NoDone));
         }
         let (code, before) = match ran_out.timeout {
@@ -382,7 +382,7 @@ impl Decoder {
     /// Ends the stream: the only place that does. The parts are settled, which strict decoding may refuse: then that is how
     /// the stream ends, and they are settled as those of a refused stream.
     fn conclude(&mut self, mut ending: Box<Ending>, now: f64) {
-        // Only where it ended otherwise than by its body: nothing of what is held back is to be lost.
+        // A stream that ends otherwise than by its body may hold chunks back: none is to be lost.
         let _ = self.intake.settle(now);
         let Intake {
             answer, clock, ledger, ..
@@ -392,7 +392,7 @@ impl Decoder {
         }
         if let Err(refusal) = answer.end(ending.status, ledger) {
             ledger.set_refused();
-            // A limit that is passed here, too, changes nothing more.
+            // A limit that is passed here as well changes nothing any more.
             let _ = answer.end(refusal.status, ledger);
             ending = refusal;
         }

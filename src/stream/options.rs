@@ -99,7 +99,7 @@ pub struct Options {
     pub epoch: Option<f64>,
     /// The attempts made until this answer came.
     pub attempts: Vec<Attempt>,
-    /// Where the request went, if it was redirected: said beside what is no answer.
+    /// Where the request went, if it was redirected, for the error of a body that is no answer.
     pub redirection: Option<String>,
     /// The server's id for the request.
     pub request_id: Option<String>,

@@ -71,7 +71,7 @@ impl Outcome {
         let turn = self.message.as_ref()?;
         let said = heard(&self.text, units);
         let content = match turn.content.as_ref() {
-            // Some servers want what the model thought before it, in tags.
+            // Some servers want the reasoning before the text, in tags.
             Some(Content::Text(content)) => joined(&[content.strip_suffix(&*self.text).unwrap_or_default(), said]),
             _ => said.to_owned(),
         };

@@ -55,7 +55,7 @@ enum State {
     After,
     /// After the whole value.
     Done,
-    /// This is not JSON.
+    /// The text is not JSON.
     Dead,
 }
 
@@ -144,7 +144,7 @@ impl PartialJson {
                     bytes = &bytes[plain..];
                     let Some(&byte) = bytes.first() else { return };
                     match byte {
-                        // An escaped character is none that matters, but for the quote.
+                        // Of escaped characters only the quote matters.
                         b'"' if !ends_in_escape(&self.key) => {
                             self.has_key = is_string(&self.key);
                             self.state = if self.has_key { State::Colon } else { State::Dead };

@@ -28,7 +28,7 @@ pub(super) const PAIRS: [(&str, &str); 18] = [
     ("<|channel>thought", "<channel|>"),
     ("<unused94>thought", "<unused95>"),
     ("<|START_THINKING|>", "<|END_THINKING|>"),
-    // The marks that begin the answer. Where the one that ends the reasoning came before it, they say nothing.
+    // The marks that begin the answer. Behind the mark that ends the reasoning they change nothing.
     ("<|START_THINKING|>", "<|START_RESPONSE|>"),
     ("<|START_THINKING|>", "<|START_TEXT|>"),
     // A message of the Harmony format whose header was in the prompt ends, and the next begins.
@@ -113,7 +113,7 @@ impl Tags {
             && self.held.is_empty()
             && !self.code.is_changed_by_text()
             && !content.raw.iter().any(|byte| matches!(byte, b'<' | b'`' | b'['))
-            // Any character can be spelled like this.
+            // An escape can spell any character, `<` included.
             && !(content.escaped && content.raw.windows(2).any(|pair| pair == b"\\u"))
     }
 
@@ -285,7 +285,7 @@ impl Tags {
                         match (quote, after.chars().next()) {
                             _ if is_in_code => Some(false),
                             (None, _) => Some(true),
-                            // Whether it is quoted shows behind it.
+                            // The character behind the tag decides whether it is quoted.
                             (Some(_), None) => None,
                             (Some(quote), Some(next)) => Some(quote != next),
                         }

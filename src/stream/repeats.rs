@@ -15,10 +15,10 @@ pub(super) enum Kind {
 
 const KINDS: [Kind; 3] = [Kind::Content, Kind::Reasoning, Kind::Refusal];
 
-/// So often must a piece have been all before it and more, until each is taken for that.
+/// How often a piece must have been all before it and more, until every piece is taken for that.
 pub(super) const CERTAIN: u8 = 2;
 
-/// So many pieces are held back at most: one that is said again and again is text.
+/// How many pieces are held back at most: a piece that comes again and again is text.
 pub(super) const MOST_HELD: usize = 4;
 
 /// A text shorter than this, in bytes, may well be said twice.

@@ -427,7 +427,7 @@ const MAX_PART_DEPTH: u32 = 7;
 /// reasoning is passed over.
 pub(super) fn parts<'a>(raw: &'a [u8], sink: &mut dyn FnMut(Part<'a>) -> Taken) -> Taken {
     let mut result = Ok(());
-    // `raw` was read once already, so nothing below can fail; if it did, the parts so far stand.
+    // `raw` was read once already, so nothing below can fail; otherwise the parts so far count.
     let _ = read_parts(&mut Reader::new(raw), false, 0, &mut |part| {
         if result.is_ok() {
             result = sink(part);
@@ -464,7 +464,7 @@ fn read_parts<'a>(
         }
         Kind::Object => {
             let mut thought = reasoning;
-            // By their names, of which the last counts.
+            // Members of one name count once, by the last.
             let mut bodies: Vec<Extra<'a>> = Vec::new();
             let mut first = true;
             reader.object()?;

@@ -147,7 +147,7 @@ impl Source {
         }
     }
 
-    /// Takes the event that no blank line has closed, as far as that can be meant.
+    /// Takes the event that no blank line has closed, as far as it is whole.
     fn take_last_event(&mut self, intake: &mut Intake, now: f64) -> Taken {
         let Some(event) = self.sse.end() else {
             if intake.ledger.event == 0 && self.sse.saw_unknown_field() {

@@ -7,7 +7,7 @@ use super::sentences::{Sentence, SentenceOptions, Splitter};
 pub(super) struct Speech {
     choice: u64,
     splitter: Splitter,
-    /// Text has come since the clock was looked at.
+    /// Text has come since the time was last noted.
     is_fresh: bool,
     /// When the last text came.
     since: f64,
@@ -53,7 +53,7 @@ impl Speech {
         }
     }
 
-    /// Tells what time it is, once a push.
+    /// Notes the time, once a push.
     pub(super) fn note_time(&mut self, now: f64) {
         if std::mem::take(&mut self.is_fresh) {
             self.since = now;

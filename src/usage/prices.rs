@@ -19,7 +19,7 @@ pub struct Prices {
     pub up_to: Option<u64>,
 }
 
-/// The highest price taken for meant: a dollar a token.
+/// The highest price that is accepted: a dollar a token.
 pub const HIGHEST_PRICE: f64 = 1e6;
 
 /// Prices in millionths of a millionth of a US dollar a token, so that costs add up exactly.
@@ -93,7 +93,7 @@ pub fn dollars(pico: u64) -> f64 {
     pico as f64 / 1e12
 }
 
-/// `checked_mul`, which would multiply 128 bits, short of what is too large to be meant.
+/// Like `checked_mul`, but without 128-bit arithmetic; `None` above 1e19, more than any real cost.
 pub(crate) fn product(one: u64, other: u64) -> Option<u64> {
     (one as f64 * other as f64 <= 1e19).then(|| one.wrapping_mul(other))
 }

@@ -7,7 +7,7 @@ use crate::json::{Kind, Malformed, Reader, Writer, count, integer, match_bytes};
 pub struct Tokens {
     /// Input tokens, cached ones among them.
     pub prompt: Option<u64>,
-    /// Those of them that came from a cache.
+    /// Input tokens that came from a cache.
     pub cached: u64,
     /// Output tokens.
     pub completion: Option<u64>,
@@ -57,7 +57,7 @@ impl Counts {
                 self.read_members(reader, depth + 1)?;
                 continue;
             }
-            // Of the tokens that were counted and those that are billed, the first count.
+            // Where a usage has both counted and billed tokens, the counted ones are taken.
             if matches!(key, b"tokens" | b"billed_units") && depth == 0 && reader.kind()? == Kind::Object {
                 let before = (self.input, self.output);
                 self.read_members(reader, depth)?;

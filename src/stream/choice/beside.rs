@@ -17,7 +17,7 @@ impl Choice {
             if empty {
                 self.empty_field.get_or_insert(field);
             }
-            // Tags that nothing stands in say less than a field.
+            // A field takes precedence over tags that are empty.
             if !empty && (self.source.is_none() || self.reasoning().is_empty()) {
                 self.source = Some(Source::Field(field));
             }
@@ -34,7 +34,7 @@ impl Choice {
                 }
             }
         }
-        // Some send it in these alone.
+        // Some servers send reasoning in these members alone.
         let details = delta.extras.iter().find(|(name, _)| *name == b"reasoning_details");
         match details {
             Some((_, raw)) if taken.is_none() && matches!(self.source, None | Some(Source::Parts)) => {

@@ -78,7 +78,7 @@ pub(super) struct Choice {
     pair: Option<usize>,
     marks: Marks,
     reasoning: Text,
-    /// How much of it has come at another place again.
+    /// How much of the reasoning has come at another place again.
     mirrored: usize,
     source: Option<Source>,
     /// A delta, not a message, brought something.
@@ -106,7 +106,7 @@ pub(super) struct Choice {
 
 impl Choice {
     pub(super) fn new(index: u64, place: ReasoningPlace, partial: PartialValues) -> Self {
-        // Of the others it is known how they answer.
+        // Providers with another place are known to leave no marks and to send nothing twice.
         let is_unknown = matches!(place, ReasoningPlace::Tags | ReasoningPlace::Detect);
         Choice {
             index,
@@ -143,7 +143,7 @@ impl Choice {
         }
     }
 
-    /// Gives it another index.
+    /// Gives the choice another index.
     pub(super) fn renumber(&mut self, index: u64) {
         self.index = index;
         self.tool_calls.renumber(index);
@@ -283,7 +283,7 @@ impl Choice {
             self.tell_filler(ledger)?;
             progress |= self.tool_calls.take(calls, whole, ledger)?;
         }
-        // The older form beside the newer says the same.
+        // The older form beside the newer one is the same call.
         if let Some(call) = delta.function_call.filter(|_| delta.tool_calls.is_none()) {
             self.tell_filler(ledger)?;
             progress |= self.tool_calls.take_function(call, ledger)?;
@@ -314,7 +314,7 @@ impl Choice {
     #[inline]
     #[cfg_attr(chatwire_speed, optimize(speed))]
     fn add_content(&mut self, content: Str<'_>, ledger: &mut Ledger) -> Taken<bool> {
-        // One look at the piece: what a tag may begin with, a mark may, too.
+        // One search of the piece serves both: a tag and a mark may begin with the same character.
         let is_plain = match self.tags.is_off() {
             true => self.marks.pass(content),
             false => self.marks.is_idle() && !self.inbox.is_cut() && self.tags.pass(content),
@@ -532,7 +532,7 @@ impl Choice {
     /// The stream is over: nothing more comes for any part of this choice. `complete`: and it was all of it.
     pub(super) fn end(&mut self, complete: bool, ledger: &mut Ledger) -> Taken {
         if !complete && !self.finish.is_proof {
-            // The finish reason meant nothing: more came after it, or was to come.
+            // The finish reason does not count: more came after it, or was to come.
             self.finish_reason = None;
         }
         if self.finish_reason.is_some() && !self.finish_told {
@@ -556,7 +556,7 @@ impl Choice {
         }
         self.tool_calls.end(complete || self.finish_reason.is_some(), ledger)?;
         if let Some(reason) = self.finish_reason.take() {
-            // Calls may have come after it.
+            // Calls may have come after the finish reason.
             self.finish_reason = Some(self.normal_reason(reason, ledger)?);
         }
         Ok(())

@@ -9,7 +9,7 @@ use crate::stream::repairs::Repair;
 use crate::stream::repeats::{self, LONG, is_telling};
 use crate::text::joined;
 
-/// By so many bytes of white space at its ends a text may differ from itself, sent again.
+/// How many bytes of white space at its ends a repetition may have more or less than the text.
 const SLACK: usize = 8;
 
 impl Choice {
@@ -84,7 +84,7 @@ impl Choice {
         Ok(())
     }
 
-    /// More has come, so a piece that was all of the text once more is text.
+    /// More has come after a piece that equalled all of the text, so that the piece is text.
     fn release_again(&mut self, ledger: &mut Ledger) -> Taken {
         for (kind, piece) in std::mem::take(&mut self.again) {
             self.add(kind, &piece, ledger)?;

@@ -46,7 +46,7 @@ impl Choice {
     pub(in crate::stream) fn write_members(&self, form: Form, text_once: bool, out: &mut Writer) {
         let with_reasoning = form != Form::TurnWithoutReasoning;
         let replay = matches!(form, Form::Turn | Form::TurnWithoutReasoning);
-        // However the server calls its model: the turn to send back is the assistant's.
+        // The turn to send back is the assistant's, whatever role the server gave.
         let role = self.role.as_deref().filter(|_| !replay);
         out.member("role", role.unwrap_or("assistant"));
         let reasoning = if with_reasoning { self.reasoning.as_str() } else { "" };
@@ -84,7 +84,7 @@ impl Choice {
                 } else {
                     out.member("content", text);
                 }
-                // And those that think want their field back, if it was empty.
+                // Servers with reasoning want its field back, even if it was empty.
                 let empty = self.empty_field.filter(|_| replay && with_reasoning);
                 if let Some(field) = source.and_then(Source::field).or(empty) {
                     out.member(REASONING_FIELDS.get(field).unwrap_or(&"reasoning"), reasoning);

@@ -6,7 +6,7 @@ pub(super) const SURE: &str = "।॥。｡۔።։។။";
 pub(super) const STRONG: &str = "!?！？؟‼⁇⁈⁉՜՞፧．";
 pub(super) const CLOSING: &str = ")]}\"'»”’›“«」』）】］〉》〗〕*_`~";
 pub(super) const OPENING: &str = "“„«「『（【［〈《〖〔";
-/// Those of [`CLOSING`] that end what one of [`OPENING`] began.
+/// Marks of [`CLOSING`] that close one of [`OPENING`].
 pub(super) const CLOSING_PAIRS: &str = "”»」』）】］〉》〗〕";
 /// Where a long sentence is best cut.
 pub(super) const CLAUSE: &str = ",;:—–،؛";
@@ -75,7 +75,7 @@ pub(super) fn is_word(c: char) -> bool {
     }
 }
 
-/// From each first to each last, in the first plane: what stands alone, and no sign on what is before it.
+/// Ranges of characters in the first plane that stand alone, and are no signs on the character before them.
 const STANDING: &[[u16; 2]] = &[
     [0x20, 0x7E],
     [0xA1, 0x2FF],

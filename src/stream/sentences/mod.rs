@@ -56,9 +56,9 @@ pub struct Splitter {
     /// Where the open sentence starts: in `text`, and in all of the text.
     from: usize,
     offset: u64,
-    /// Up to where it has been read.
+    /// How far `text` has been read.
     read: usize,
-    /// Where the next sentence given out starts: before `offset` where what lies between has nothing to say.
+    /// Where the next sentence given out starts: before `offset` where the text between has no words.
     start: u64,
     open: Open,
     /// The number of the last item of a list, also where the list is on one line; 0 where none was seen.
@@ -169,7 +169,7 @@ impl Splitter {
         self.text.get(self.from..).unwrap_or_default()
     }
 
-    /// Lets go of text that was given out.
+    /// Drops text that was given out.
     fn drop_given(&mut self) {
         self.text.drain(..std::mem::take(&mut self.from));
     }
@@ -397,7 +397,7 @@ impl Splitter {
         }
     }
 
-    /// Reads `c` as a part of the open sentence. Tells where it ends with it, if it certainly does.
+    /// Reads `c` as a part of the open sentence. Gives the end of the sentence, if it certainly ends with `c`.
     fn note(&mut self, c: char, at: usize) -> Option<usize> {
         let end = at + c.len_utf8();
         let is_first = self.is_eager && !self.has_spoken;

@@ -38,7 +38,7 @@ pub(super) struct Arguments {
     /// Each piece may have all that came before it; only the end decides.
     is_doubtful: bool,
     has_ended: bool,
-    /// They came whole, in one piece: the next may be the same object with more in it.
+    /// The arguments came whole, in one piece: the next piece may be the same object with more in it.
     is_one_piece: bool,
     /// The server sends objects in place of text.
     is_object: bool,
@@ -57,23 +57,23 @@ impl Arguments {
         self.text.is_empty()
     }
 
-    /// They are plain text, not JSON.
+    /// Sets that the arguments are plain text, not JSON.
     pub(super) fn set_plain(&mut self) {
         self.is_plain = true;
     }
 
-    /// They come as objects, each of which may be the one before with more in it.
+    /// Sets that the arguments come as objects, each of which may be the one before with more in it.
     pub(super) fn set_object(&mut self) {
         self.is_object = true;
     }
 
-    /// Whether they are a whole JSON value.
+    /// Whether the arguments are a whole JSON value.
     pub(super) fn is_closed(&self) -> bool {
         !self.is_plain
             && (self.shape.is_closed() || self.is_doubtful && self.last.as_ref().is_some_and(|last| is_whole(last)))
     }
 
-    /// Whether a value may begin where they end.
+    /// Whether a value may begin where the arguments end.
     pub(super) fn wants_value(&self) -> bool {
         self.shape.wants_value || self.is_plain
     }
@@ -83,22 +83,22 @@ impl Arguments {
         self.text.strip_prefix('{').is_some_and(|rest| rest.trim_ascii() == "}")
     }
 
-    /// Whether a tool can use them as they are, or once they have ended.
+    /// Whether a tool can use the arguments as they are, or once they have ended.
     pub(super) fn is_usable(&self) -> bool {
         self.is_plain || self.is_closed() || is_json(self.text.as_bytes()) || better(&self.text).is_some()
     }
 
-    /// Whether they are in the middle of a string.
+    /// Whether the arguments end in the middle of a string.
     pub(super) fn is_in_string(&self) -> bool {
         matches!(self.shape.state, State::InString | State::Escape | State::Hex(_))
     }
 
-    /// Whether they are whole, and this text is the same JSON again.
+    /// Whether the arguments are whole, and this text is the same JSON again.
     pub(super) fn are(&self, text: &str) -> bool {
         self.is_closed() && is_same(&self.text, text.trim_ascii())
     }
 
-    /// Whether they are these, as plain text.
+    /// Whether the arguments equal this text.
     pub(super) fn is(&self, text: Str<'_>) -> bool {
         self.text == text.to_text()
     }
@@ -111,12 +111,12 @@ impl Arguments {
         self.has_ended = true;
     }
 
-    /// How long they are, in bytes, with what may yet turn out to be more of them.
+    /// The length of the arguments in bytes, with text that may yet turn out to be more of them.
     pub(super) fn length(&self) -> usize {
         self.text.len() + self.again.len()
     }
 
-    /// How much is held, in bytes.
+    /// How many bytes are held.
     pub(super) fn size(&self) -> usize {
         self.length() + self.last.as_ref().map_or(0, String::len)
     }
@@ -143,7 +143,7 @@ impl Arguments {
         }
     }
 
-    /// Forgets all of them.
+    /// Forgets the arguments.
     pub(super) fn clear(&mut self) {
         *self = Arguments {
             is_plain: self.is_plain,
@@ -211,14 +211,14 @@ impl Arguments {
                     self.follow(rest, false, taken);
                     return true;
                 }
-                // Something of what came before, once more.
+                // The start of the piece before, once more.
                 None if last.starts_with(piece) => return true,
                 None => taken.repeated = false,
             }
             self.last = None;
             return false;
         }
-        // Whole JSON that comes again is looked at as such.
+        // Whole JSON that comes again is handled by `follow`.
         if more.is_none() || self.shape.is_closed() {
             self.last = None;
             self.is_doubtful = false;
@@ -311,7 +311,7 @@ impl Arguments {
             } else if of_call && self.is_empty_object() && self.again.starts_with('{') {
                 self.replace_empty(taken);
             } else if of_call && self.is_one_piece && self.again.starts_with(stem(&self.text)) {
-                // All so far, closed each time.
+                // The server sends all so far each time, closed.
                 let value = std::mem::take(&mut self.again);
                 self.restart();
                 self.append(&value, taken);
@@ -354,7 +354,7 @@ impl Arguments {
         }
         self.is_doubtful = false;
         if !self.again.is_empty() {
-            // The start of what was there already, cut short.
+            // The start of the arguments once more, cut short.
             self.again.clear();
             taken.repeated = true;
         }

@@ -44,7 +44,7 @@ impl<'a> Item<'a> {
                 },
                 // The name alone, with the arguments beside it.
                 b"function" if reader.kind()? == Kind::String => flat[0] = Some((key, reader.value()?)),
-                // Null after the first delta, mostly.
+                // `function` is often null after the first delta.
                 b"function" | b"custom" => {
                     reader.value()?;
                 },
@@ -136,7 +136,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Whether its arguments are these again, whole.
+    /// Whether its arguments are whole, and equal to these.
     pub(super) fn has_arguments(&self, arguments: &Arguments) -> bool {
         match self.arguments {
             Field::Str(text) => arguments.are(&text.to_text()),

@@ -21,9 +21,9 @@ use item::{Item, items, plain_name};
 
 #[derive(Debug, Default)]
 pub(super) struct ToolCall {
-    /// The server's own number for it, if it gave one.
+    /// The server's index for the call, if it gave one.
     index: Option<u64>,
-    /// The number under which its arguments came, where that is another.
+    /// The index under which its arguments came, where that is another.
     tail_index: Option<u64>,
     id: String,
     /// The server's own id, where it came only after one had been made up, or is another call's.
@@ -92,7 +92,7 @@ impl ToolCall {
         out.raw(b"}");
     }
 
-    /// Says that this is a custom tool, where it is one.
+    /// Writes that this is a custom tool, where it is one.
     fn write_custom(&self, out: &mut Writer) {
         if self.is_custom {
             out.key("custom").bool(true);
@@ -117,7 +117,7 @@ impl ToolCall {
         !self.name.is_empty()
     }
 
-    /// Bytes of what it is called.
+    /// The bytes of its ids and names.
     fn named_bytes(&self) -> usize {
         self.id.len() + self.late_id.len() + self.name.len() + self.kind.len()
     }
@@ -132,7 +132,7 @@ impl ToolCall {
         !own.is_empty() && own == id && plain_name(&self.name) != id
     }
 
-    /// Whether the server has not said what it calls this.
+    /// Whether the server gave no id.
     fn has_no_id(&self) -> bool {
         if self.id_made_up {
             self.late_id.is_empty()
@@ -169,7 +169,7 @@ pub(super) struct ToolCalls {
 }
 
 impl ToolCalls {
-    /// None yet, for the choice with this index.
+    /// No calls yet, for the choice with this index.
     pub(super) fn new(choice: u64) -> Self {
         ToolCalls {
             choice,
@@ -246,12 +246,12 @@ impl ToolCalls {
         let name = item.name.text().map(|name| name.to_text()).unwrap_or_default();
         let is_blank = item.is_blank();
         let at = match self.find(&item, &id, &name) {
-            // One that is there twice waits for its arguments where it was announced.
+            // A call that is there twice gets its arguments where it was announced.
             Some(at) => self
                 .twin(at)
                 .filter(|twin| self.calls.get(*twin).is_some_and(ToolCall::is_waiting))
                 .unwrap_or(at),
-            // Nothing of a call that was never handed out.
+            // An empty delta for a call that is unknown.
             None if is_blank => return Ok(false),
             None => self.open(item.index, ledger)?,
         };
@@ -279,7 +279,7 @@ impl ToolCalls {
         if call.name.is_empty() {
             call.name = name;
         } else if !name.is_empty() {
-            // Whether whole arguments come again with it, or it is another call, is yet to be seen.
+            // The delta may repeat the whole arguments, or be another call: a later one decides.
             if !call.arguments.is_closed() || item.is_silent() {
                 ledger.repair(self.choice, Repair::ToolNameRepeated)?;
             }
@@ -337,7 +337,7 @@ impl ToolCalls {
         if let Some(other) = taken.other {
             self.take_other(at, item.index, &id, other, ledger)?;
         }
-        // Of the call that the arguments were of.
+        // Further members belong to the call whose arguments came last.
         if let Some(call) = self.calls.get_mut(self.latest) {
             ledger
                 .hold(call.extras.keep(&item.extras, true) + call.function_extras.keep(&item.function_extras, true))?;
@@ -418,7 +418,7 @@ impl ToolCalls {
             && !before.started
             && before.is_named()
         {
-            // So that calls start in their order.
+            // Calls are announced in their order.
             self.start(at - 1, ledger)?;
         }
         self.calls.push(ToolCall {

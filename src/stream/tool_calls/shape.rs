@@ -25,7 +25,7 @@ pub(super) enum State {
 pub(super) struct Shape {
     pub(super) state: State,
     depth: u32,
-    /// The last that was seen between strings is followed by a value: `[`, `,` or `:`.
+    /// A value follows the last character between strings: `[`, `,` or `:`.
     pub(super) wants_value: bool,
     /// A word or a string that JSON does not know has begun: `NaN`, `Infinity`, `None`, `'text'`.
     pub(super) has_odd_word: bool,

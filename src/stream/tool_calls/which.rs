@@ -33,7 +33,7 @@ impl ToolCalls {
         let by_index = || last(&|call| call.has_index(item.index));
         let at = match by_id.or_else(by_index) {
             Some(at) => at,
-            // A call that came with an id, once more without one.
+            // The same call again, this time without its id.
             None if id.is_empty() && item.index.is_none() && !name.is_empty() => {
                 let is_again = |call: &ToolCall| {
                     !call.id.is_empty()
@@ -48,7 +48,7 @@ impl ToolCalls {
                 }
             }
             None if item.index.is_some() && (has_id || !name.is_empty()) => return None,
-            // A tail under a number of its own: of the call that waits for one.
+            // Arguments under an index of their own belong to the call that waits for arguments.
             None if item.index.is_some() => {
                 let is_open = |at: &usize| self.calls.get(*at).is_some_and(|call| !call.arguments.is_closed());
                 return Some(self.latest).filter(is_open);
