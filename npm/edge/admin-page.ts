@@ -1,6 +1,6 @@
 /**
- * `GET /admin`: a page that shows usage, limits and requests under way, and changes nothing. The page holds no data itself: with a token
- * that its reader enters, and that it forgets when it is closed, it asks the gateway's own API.
+ * `GET /admin`: a page that shows usage, limits and requests under way, and changes nothing. The page holds no data itself: it
+ * calls the gateway's own API with a token that its reader enters, and drops the token when it is closed.
  */
 
 const CSS = `
@@ -69,7 +69,7 @@ const NUMBERS = [["requests", true], ["prompt tokens", true], ["answer tokens", 
 
 async function show() {
   if (token.value.trim() === "") return;
-  status.textContent = "Asking …";
+  status.textContent = "Loading …";
   try {
     const rows = [];
     for (let after = ""; after !== null; ) {
@@ -145,7 +145,7 @@ const FILES: Readonly<Record<string, readonly [type: string, text: string]>> = {
 /** The page's paths. */
 export const ADMIN_PATHS: readonly string[] = Object.keys(FILES);
 
-/** Nothing of another origin, nothing inline, no frames, no forms that send themselves. */
+/** Allows nothing of another origin, no inline script or style, no frames and no forms that the browser submits. */
 const POLICY = [
   ...["default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "img-src data:"],
   ...["base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'", "require-trusted-types-for 'script'"],

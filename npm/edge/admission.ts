@@ -1,9 +1,9 @@
 /**
  * Admission of requests: by Host, by Origin, by token.
  *
- * A gateway on a developer's machine holds a paid key and is within reach of every page the developer opens. A foreign page
- * can reach it by its address, which the Origin betrays, or by a name of its own that resolves to 127.0.0.1, which the Host
- * betrays.
+ * A gateway on a developer's machine holds a paid key and is within reach of every page the developer opens. A foreign page can
+ * reach the gateway by its address, which shows in the Origin, or by a name of its own that resolves to 127.0.0.1, which shows
+ * in the Host.
  */
 import { isGrant } from "./checks.ts";
 import type { Configuration } from "./configuration.ts";
@@ -20,7 +20,7 @@ const LOCAL_HOSTS: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::
 export function checkHost({ authorize, isPublic }: Configuration, request: Request): void {
   if (authorize || isPublic) return;
   const { host } = new URL(request.url);
-  // A local runtime may take the URL from a header that a rebound page can set; the Host it cannot.
+  // A local runtime may take the URL from a header that a rebound page can set. The page cannot set the Host.
   if (isLocal(host) && isLocal(request.headers.get("host") ?? host)) return;
   throw new Problem(
     403,
@@ -34,13 +34,13 @@ function isLocal(host: string): boolean {
 }
 
 /**
- * The CORS headers of an answer to this request; none where no page asks, or the gateway's own.
- * @throws {Problem} 403, a page of another site asks that is not listed
+ * The CORS headers of an answer to this request; none where it comes from no page, or from the gateway's own.
+ * @throws {Problem} 403, the request comes from a page of another site that is not listed
  */
 export function checkOrigin({ origins, token }: Configuration, request: Request): Record<string, string> {
   const origin = request.headers.get("origin");
   if (origin === null) {
-    // A page's GET without CORS names no origin, but browsers do say this. Programs send neither.
+    // A page's GET without CORS has no Origin, but browsers send this header. Programs send neither.
     const site = request.headers.get("sec-fetch-site");
     if (site !== null && site !== "same-origin" && site !== "none" && origins !== "*") throw foreign();
     return {};
@@ -73,7 +73,7 @@ function foreign(): Problem {
   );
 }
 
-/** The answer to a browser that asks before it sends. */
+/** The answer to a browser's preflight request. */
 export function preflight(request: Request, cors: Record<string, string>): Response {
   const wanted = request.headers.get("access-control-request-headers");
   return new Response(null, {
@@ -81,7 +81,7 @@ export function preflight(request: Request, cors: Record<string, string>): Respo
     headers: {
       ...cors,
       "access-control-allow-methods": "GET, POST, PATCH, DELETE",
-      // Any header may be sent: none but ours is read, and none is passed on.
+      // Any header may be sent: the gateway reads none but its own, and passes none on.
       "access-control-allow-headers": wanted ?? "authorization, content-type",
       "access-control-max-age": "86400",
       vary: "origin, access-control-request-headers",
@@ -92,7 +92,10 @@ export function preflight(request: Request, cors: Record<string, string>): Respo
 /** The grant of every caller where no token is needed. */
 const ANYBODY: Grant = { caller: "anonymous" };
 
-/** @throws {Problem} 401, the caller is not known; 403, a page's token on another page; 503, nothing could be checked */
+/**
+ * @throws {Problem} 401, the caller is not known; 403, a page's token on another page; 503, the caller could not be
+ * authenticated
+ */
 export async function admit(configuration: Configuration, request: Request, env: Environment): Promise<Grant> {
   const { token, keys } = configuration;
   const given = bearerOf(request);
@@ -100,7 +103,7 @@ export async function admit(configuration: Configuration, request: Request, env:
   return authorized(configuration, request, env);
 }
 
-/** The same without tokens of pages: a page cannot make itself another. */
+/** As `admit`, without page tokens: a page cannot make itself another token. */
 export async function authorized(configuration: Configuration, request: Request, env: Environment): Promise<Admitted> {
   const { authorize, keys } = configuration;
   if (!authorize) return ANYBODY;

@@ -1,5 +1,5 @@
 /**
- * Answers that are given again to the same request: word for word, from this isolate's memory, to the same caller unless the
+ * A cache of answers for requests that are equal: word for word, from this isolate's memory, to the same caller unless the
  * operator says otherwise. A stream comes back as a stream.
  */
 import { joined } from "./bytes.ts";
@@ -24,11 +24,11 @@ export interface CachedAnswer {
 /** The bytes of an answer, gathered while it passes. */
 export interface Gathering {
   add(bytes: Uint8Array): void;
-  /** Keeps it: it is whole. */
+  /** Puts the gathered answer, which is whole, into the cache. */
   keep(contentType: string, used: { tokens: number | null; cost: number | null }): void;
 }
 
-/** The parts of a request that tell its answer from others. */
+/** The parts of a request that its answer depends on. */
 interface Cacheable {
   model: string;
   json: Pick<ExactJSON, "print">;
@@ -39,7 +39,7 @@ interface Cacheable {
 
 export class AnswerCache {
   readonly #options: CacheOptions;
-  /** In the order in which they were used. */
+  /** The answers by their keys, the least recently used first. */
   readonly #answers = new Map<string, CachedAnswer>();
   #bytes = 0;
 

@@ -1,6 +1,5 @@
 /**
- * A provider's answer with status 200, read as far as it takes to know that it is one: a completion, or something that only
- * says so.
+ * A provider's answer with status 200, read far enough to know that it is a completion and not a page or an error.
  */
 import { ChatDecoder, type ChatEvent, type DecoderOptions } from "chatwire";
 import { joined } from "./bytes.ts";
@@ -19,7 +18,7 @@ export interface Answer {
 export const EVENT_STREAM = "text/event-stream";
 const BLANK = 32;
 const MAX_BLANK_BYTES = 64 * 1024;
-/** An error is no longer than this, and a completion says sooner that it is one. */
+/** An error is no longer than this, and a completion is recognised sooner. */
 const MAX_PEEKED_BYTES = 1024 * 1024;
 /** The most bytes that may come before the first token. */
 const MAX_PRELUDE_BYTES = 1024 * 1024;
@@ -28,8 +27,8 @@ const TRIED = { headers: { "x-should-retry": "false" } };
 
 /**
  * An event stream is not waited for: its first bytes may take as long as the model thinks.
- * @param patience milliseconds to wait until another answer says what it is
- * @throws {Problem} 502, it is a page, an error or nothing; 504, it did not say in time
+ * @param patience milliseconds to wait until another answer is recognised
+ * @throws {Problem} 502, the answer is a page, an error or empty; 504, it could not be recognised in time
  */
 export async function answerOf(response: Response, patience: number, secrets: readonly string[]): Promise<Answer> {
   if (!response.body) throw nothing();
@@ -64,7 +63,7 @@ async function wordsOrAnswer(inlet: Inlet, secrets: readonly string[]): Promise<
       TRIED,
     );
   }
-  // An error says so first, or has no choices.
+  // An error has its `error` first, or has no choices.
   while (!HAS_CHOICES.test(text)) {
     const bytes = some.length < MAX_PEEKED_BYTES ? await inlet.next() : undefined;
     if (!bytes) {
@@ -81,10 +80,10 @@ async function wordsOrAnswer(inlet: Inlet, secrets: readonly string[]): Promise<
   return { inlet, first: some, contentType: "application/json" };
 }
 
-/** A list of choices: a completion has one, and what has none is an error, whatever else is in it. */
+/** A list of choices: a completion has one, and a body without one is an error, whatever else is in it. */
 const HAS_CHOICES = /"choices"\s*:\s*\[/;
 
-/** The first bytes that say something. Blanks, as some send to keep a connection open, do not. */
+/** The first bytes that are not blank. Some servers send blanks to keep a connection open. */
 async function readSome(inlet: Inlet): Promise<Uint8Array> {
   let some: Uint8Array = new Uint8Array(0);
   for (;;) {
@@ -118,7 +117,7 @@ const TOKENS: ReadonlySet<string> = new Set<ChatEvent["type"]>([
   "tool_call.delta",
 ]);
 
-/** Tells when the first token of a stream has come. */
+/** Finds out when the first token of a stream has come. */
 export class FirstToken {
   #decoder: ChatDecoder<"events"> | undefined;
 
@@ -126,7 +125,7 @@ export class FirstToken {
     this.#decoder = new ChatDecoder({ ...options, output: "events" });
   }
 
-  /** Whether it is there after these bytes, or the answer is over. */
+  /** Whether the token is there after these bytes, or the answer is over. */
   isThere(bytes: Uint8Array): boolean {
     if (!this.#decoder) return true;
     const isThere = this.#decoder.push(bytes).some(({ type }) => TOKENS.has(type)) || this.#decoder.ended;
@@ -143,7 +142,7 @@ export class FirstToken {
 /**
  * Reads a stream as far as its first token.
  * @param patience milliseconds to wait for it
- * @throws {Problem} 502, the answer failed or ended before; 504, it did not come in time
+ * @throws {Problem} 502, the answer failed or ended before its first token; 504, the token did not come in time
  */
 export async function untilFirstToken(
   answer: Answer,

@@ -7,7 +7,7 @@ import { bearerOf } from "./admission.ts";
 import { isGrant, isName } from "./checks.ts";
 import type { Authorize, Awaitable, Grant } from "./options.ts";
 
-/** Each token, in the order given, and whom it stands for. */
+/** Each token, in the order given, and the grant of its caller. */
 type Entry = readonly [token: string | undefined, grant: string | Grant | undefined];
 
 /**
@@ -50,7 +50,7 @@ export function bearerTokens(
   };
 }
 
-/** Of equal length, and as random as the hash: the time it takes tells nothing of the token. */
+/** Compares two hashes in constant time: both have the same length. */
 function isSame(a: Uint8Array, b: Uint8Array): boolean {
   return a.reduce((difference, byte, at) => difference | (byte ^ (b[at] as number)), 0) === 0;
 }
@@ -72,7 +72,7 @@ export interface Claims {
   [claim: string]: unknown;
 }
 
-/** Which JSON Web Tokens are let in. One of `jwks` and `secret` is needed. */
+/** Which JSON Web Tokens are accepted. One of `jwks` and `secret` is needed. */
 export interface JwtOptions {
   /** The public keys of the service that signs: the URL of its key set, or the key set itself. */
   jwks?: string | URL | { keys: object[] };
@@ -83,7 +83,7 @@ export interface JwtOptions {
   secret?: string;
   /** The issuers whose signature counts (`iss`). */
   issuer: string | string[];
-  /** The audiences that the token must be for (`aud`): otherwise one meant for another service would open this one. */
+  /** The audiences that the token must be for (`aud`): otherwise a token for another service would be accepted here. */
   audience: string | string[];
   /**
    * Seconds by which clocks may differ.
@@ -136,12 +136,12 @@ export function jwt(options: JwtOptions): Authorize {
     try {
       claims = await verify(token);
     } catch (error) {
-      // Whether the keys could not be had, or the token is not good.
+      // Either the keys could not be loaded, or the token is not valid.
       if (!isRefusal(error)) throw error;
       return null;
     }
     const given = await grant(claims);
-    // Nothing that is made with the token outlives it.
+    // The grant ends when the token expires.
     return given && { expiresAt: (claims.exp ?? 0) * 1000, ...given };
   };
 }
@@ -162,7 +162,7 @@ function verifier(
   return async (token) => (await jwtVerify(token, keys, { ...checks, algorithms: PUBLIC_KEY_ALGORITHMS })).payload;
 }
 
-/** Faults of the token, as opposed to failures to check it. */
+/** Whether the token is at fault, and not the check of it. */
 function isRefusal(error: unknown): boolean {
   const code = String((error as { code?: unknown } | null)?.code);
   return /^ERR_(JWT|JWS|JOSE_ALG|JOSE_NOT|JWKS_NO_MATCHING|JWKS_MULTIPLE)/.test(code);

@@ -2,7 +2,7 @@
  * Pieces of bytes put together.
  */
 
-/** All of them in a row; the piece itself, not a copy, where there is only one. */
+/** The pieces in a row; the piece itself, not a copy, where there is only one. */
 export function joined(...parts: Uint8Array[]): Uint8Array {
   const filled = parts.filter((part) => part.length > 0);
   if (filled.length < 2) return filled[0] ?? new Uint8Array(0);

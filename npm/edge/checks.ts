@@ -13,7 +13,7 @@ export function wrong(problem: string): never {
   throw new ChatwireError(`${NOT_VALID}${problem}.`);
 }
 
-/** The message of a failed check, without its words about options: for a value that a request has. */
+/** The message of a failed check, without its beginning about options: for a value of a request. */
 export function problemIn(error: unknown): string {
   return (error as Error).message.replace(NOT_VALID, "");
 }
@@ -23,7 +23,7 @@ export type Check = (where: string, value: unknown) => void;
 
 const article = (value: unknown) => (Array.isArray(value) ? "a list" : value === null ? "null" : typeof value);
 
-/** Says what a value should have been. */
+/** Fails with the expected kind of value. */
 function not(where: string, value: unknown, expected: string): never {
   return wrong(`${where} is ${expected}, not ${article(value)}`);
 }
@@ -59,7 +59,7 @@ export const isPrice: Check = (where, value) => {
   if (!(typeof value === "number" && value >= 0 && Number.isFinite(value)))
     wrong(`${where} must be a number of at least 0`);
 };
-/** Accepts everything: another part of the package checks it. */
+/** Accepts every value: another part of the package checks it. */
 export const isAnything: Check = () => {};
 
 export const isListOfTexts: Check = (where, value) => {

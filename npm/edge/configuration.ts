@@ -60,19 +60,19 @@ export interface Route {
 export interface Configuration {
   /** The route for any model, at the first provider. */
   anyModel: Route;
-  /** By the names callers use; `null` where any will do. */
+  /** Routes by the names callers use; `null` where any model may be named. */
   routes: ReadonlyMap<string, Route> | null;
   authorize: GatewayOptions["authorize"];
   isPublic: boolean;
   limits: RequestLimits;
   parameters: ParameterPolicy | undefined;
-  /** Those that all isolates keep together. */
+  /** The client of the limits that all isolates share. */
   shared: LimiterClient | undefined;
   /** Whether every model has a price, so that a budget can be kept. */
   isPriced: boolean;
   writeTimeout: number;
   answerTimeout: number;
-  /** Fails where it takes longer than functions of the owner may. */
+  /** The owner's function; its call fails where it takes longer than such functions may. */
   onUsage: GatewayOptions["onUsage"];
   hooks: NonNullable<GatewayOptions["hooks"]>;
   cache: AnswerCache | undefined;
@@ -85,7 +85,7 @@ export interface Configuration {
   token: PageTokens | undefined;
   /** Where the keys of callers are kept. */
   keys: DurableNamespace | undefined;
-  /** The most of them that may open at a time. */
+  /** The most of these keys that may be valid at a time. */
   maxKeys: number;
 }
 
@@ -164,7 +164,7 @@ const OPTIONS: Readonly<Record<keyof GatewayOptions, Check>> = {
   maxKeys: isWhole,
 };
 
-/** @throws {ChatwireError} the options make no sense; the message says which, and holds no secret */
+/** @throws {ChatwireError} an option is not valid; the message names it, and holds no secret */
 export function configure(options: GatewayOptions): Configuration {
   objectOf(OPTIONS, ["providers"])("options", options);
   const { providers, authorize, onUsage, onDisconnect = "drain", maxBodyBytes = MAX_BODY_BYTES, token } = options;
@@ -186,7 +186,7 @@ export function configure(options: GatewayOptions): Configuration {
   }
   const shared = sharedLimits(options.limiter, limits, providers, options.admin);
   const make: UpstreamMaker = (name, model, prices) => upstreamFor(providers, name, model, shared, prices);
-  // A provider without a route is made, too, so that its mistakes are found.
+  // The clients of providers without a route are made, too, so that mistakes in their options are found.
   const all = Object.keys(providers).map((name) => make(name, null));
   const [first] = all;
   const anyModel: Route = { upstreams: [first as Upstream], limits: {}, parameters: undefined, params: undefined };

@@ -7,11 +7,13 @@
  * it to the next provider, or the caller a 429 that says when to come back. Plain data: nothing here waits.
  */
 
-/** The longest that a provider's word is believed, in milliseconds, where its settings name nothing else. */
+/** The longest cooldown, in milliseconds, where the provider's settings name none: a provider may ask for more. */
 const CEILING = 60_000;
-/** A wait that is no longer is left to the client, which tries again by itself. */
+/** A wait up to this one is left to the client, which retries by itself. */
 const SHORT = 2000;
-/** The most models that are remembered, of each key: callers may name any. The one whose cooldown began first makes way. */
+/**
+ * The most models that are remembered of each key, since callers may name any. The model whose cooldown began first is dropped.
+ */
 const MOST_MODELS = 1000;
 /** How long one request may try a model before the next may, in milliseconds. */
 const TRIAL = 10_000;
@@ -37,7 +39,7 @@ export class Cooldowns {
     const now = Date.now();
     if (until === undefined) return undefined;
     if (until > now) return refusal(until - now, "The provider has asked to wait, so nothing was sent.");
-    // This one tries; what it is answered decides for the others.
+    // This request tries; the answer to it decides for the others.
     this.#until.set(model, now + Math.min(TRIAL, this.#ceiling));
     return undefined;
   }
@@ -67,7 +69,7 @@ async function wordsOf(response: Response): Promise<string> {
     const { error } = (await response.json()) as { error?: { message?: unknown } };
     if (typeof error?.message === "string" && error.message !== "") return error.message;
   } catch {
-    // The body has no words.
+    // The body is no JSON.
   }
   return "The provider's rate limit is reached.";
 }

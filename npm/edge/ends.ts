@@ -16,13 +16,13 @@ export interface Inlet {
 /** Where bytes go. */
 export interface Outlet {
   body: ReadableStream<Uint8Array>;
-  /** Hands bytes on; resolves when they have been taken, or never will be. */
+  /** Hands bytes to the reader; resolves when they have been taken, or when that cannot happen any more. */
   pass(bytes: Uint8Array): Promise<void>;
   close(): void;
   fail(error: Error): void;
   /**
-   * The reader counts as disconnected, and no write waits for it any more. Where its connection is lost, the server lets go of the body by
-   * itself, and some servers print an error that comes first: so it comes later.
+   * The reader counts as disconnected, and no write waits for it any more. Where its connection is lost, the server cancels the
+   * body by itself, and some servers print an error that comes first: so the error comes later.
    */
   abandon(isLost: boolean): void;
 }
@@ -35,7 +35,7 @@ interface IdentityTransform {
 const { IdentityTransformStream } = globalThis as { IdentityTransformStream?: new () => IdentityTransform };
 
 const READ_BYTES = 64 * 1024;
-/** Milliseconds that a server has to let go of the body of a lost connection. */
+/** Milliseconds that a server has to cancel the body of a lost connection. */
 const LET_GO = 1000;
 
 export function inletOf(body: ReadableStream<Uint8Array>): Inlet {
@@ -50,7 +50,10 @@ function plainReads(body: ReadableStream<Uint8Array>): Inlet {
   };
 }
 
-/** Into one buffer, again and again. `undefined` where the body is not made of bytes, as one made in JavaScript may be. */
+/**
+ * Reads into one buffer that is used for every read. `undefined` where the body is no byte stream, as one made in JavaScript
+ * may be.
+ */
 function largeReads(body: ReadableStream<Uint8Array>): Inlet | undefined {
   let reader: ReadableStreamBYOBReader;
   try {
@@ -58,7 +61,7 @@ function largeReads(body: ReadableStream<Uint8Array>): Inlet | undefined {
   } catch {
     return undefined;
   }
-  /** With the end it is gone. */
+  /** The last read detaches the buffer. */
   let buffer: ArrayBuffer | undefined = new ArrayBuffer(READ_BYTES);
   return {
     async next() {
@@ -71,7 +74,7 @@ function largeReads(body: ReadableStream<Uint8Array>): Inlet | undefined {
   };
 }
 
-/** @param leave is told when the reader lets go of the body */
+/** @param leave called when the reader cancels the body */
 export function outletOf(leave: () => void): Outlet {
   return IdentityTransformStream ? writtenTo(new IdentityTransformStream(), leave) : pulled(leave);
 }
@@ -88,7 +91,7 @@ function writtenTo({ readable, writable }: IdentityTransform, leave: () => void)
   };
 }
 
-/** A body whose next bytes are asked for when the last have been read. */
+/** A body that pulls its next bytes when the last have been read. */
 function pulled(leave: () => void): Outlet {
   let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   let taken: () => void = () => {};
@@ -98,7 +101,7 @@ function pulled(leave: () => void): Outlet {
       start(own) {
         controller = own;
       },
-      // Nothing is left of what was handed on before.
+      // All bytes that were handed on before have been read.
       pull() {
         taken();
         taken = () => {};
@@ -129,7 +132,7 @@ function pulled(leave: () => void): Outlet {
     abandon(isLost) {
       taken();
       const fail = () => {
-        // Of a body that was let go of there is nothing left to break off.
+        // A body that was cancelled cannot fail any more.
         if (!isLetGo) controller?.error(new TypeError("The reader has disconnected."));
       };
       if (!isLost) fail();

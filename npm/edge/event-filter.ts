@@ -19,7 +19,7 @@ const OF_INTEREST =
   /"(?:(?:errors?|error_message|details?|message|msg|title|reason|base_resp)"\s*:|usage"\s*:\s*\{|finish_reason"\s*:\s*")/;
 /** A part of each of these signs: most reads have none, and searching for parts that are rare takes a fraction of the time. */
 const HINTS = /rror|etail|essage"|msg"|title"|reason"\s*:\s*"|base_resp"|usage"\s*:\s*\{/;
-/** Events of an API that is passed through which tell of an answer, and an error in one. */
+/** Events of an API that is passed through: those of an answer, and an error in one. */
 const PASSED_EVENTS = /^(?:(?:event: ?response\.[\w.]+\r?\n)?data: ?\{"type"\s*:\s*"response\.[\w.]+".*\r?\n\r?\n)+$/;
 const ERROR = /"errors?"\s*:\s*[^n\s]/;
 /** The beginning of a chunk, whole or not. */
@@ -126,12 +126,12 @@ export class EventFilter {
     return rest.length > 0 && !this.#isDone ? this.#passed(rest) : NOTHING;
   }
 
-  /** Lets go of the engine's memory. Not needed after `end`. */
+  /** Frees the engine's memory. Not needed after `end`. */
   free(): void {
     this.#wholeEvents.free();
   }
 
-  /** The line feed that the carriage return before it has announced. */
+  /** The line feed that belongs to the carriage return before it. */
   #restOfLineEnd(bytes: Uint8Array): Uint8Array {
     if (this.#last !== CR || bytes[0] !== LF) return NOTHING;
     this.#last = LF;
@@ -199,7 +199,7 @@ export class EventFilter {
 
   /** An event without a JSON value is not part of an answer, except for a chunk that is cut off: its text is the provider's. */
   #text(text: string, data: string, bytes: Uint8Array): Uint8Array {
-    // The hook sees objects: nothing else passes beside it.
+    // The hook gets objects: with a hook, nothing else passes.
     if (data.trim() === "[DONE]") this.#isDone = true;
     if (this.#change) return this.#isDone ? encoder.encode("data: [DONE]\n\n") : NOTHING;
     const around = this.#around(text);
@@ -251,7 +251,10 @@ export class EventFilter {
     return withoutSecrets(shown, this.#secrets);
   }
 
-  /** The value as the hook leaves it; `undefined` where it leaves it out. An error without an answer is told in few words. */
+  /**
+   * The value as the hook returns it; `undefined` where the hook leaves it out. An error without an answer becomes a short
+   * message.
+   */
   #changed(value: unknown): unknown {
     if (!isObject(value)) return undefined;
     const isError = choicesOf(value).length === 0 && !isObject(value.usage);
@@ -306,7 +309,7 @@ function withPublicError(
   return "error" in choice ? { ...choice, ...own({ error: choice.error }) } : choice;
 }
 
-/** A copy of a value in which the gateway's keys are no more. */
+/** A copy of a value without the gateway's keys. */
 function withoutSecrets(value: unknown, secrets: readonly string[]): unknown {
   if (typeof value === "string") return secrets.reduce((text, secret) => text.replaceAll(secret, "[key]"), value);
   if (Array.isArray(value)) return value.map((one) => withoutSecrets(one, secrets));

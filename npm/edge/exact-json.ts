@@ -7,9 +7,11 @@
 
 /** A number in JSON text outside of strings. */
 const NUMBER = /-?\d[\d.eE+-]*/g;
-/** Text that has none of these needs no second look: 16 digits in a row, or an exponent. */
+/** Text without these needs no second parse: 16 digits in a row, or an exponent. */
 const SUSPICIOUS = /\d{16}|\d[eE][-+]?\d/;
-/** Marks a string that stands for a number. A private-use character and a random part: callers cannot write it themselves. */
+/**
+ * Marks a string that stands for a number: a private-use character and a random part, so that callers cannot write such a mark.
+ */
 const mark = () => `\ue000${crypto.randomUUID()}:`;
 
 /** A parsed JSON text that can be printed again, with some of its top-level members changed. */

@@ -25,7 +25,7 @@ const DONE = new TextEncoder().encode("data: [DONE]\n\n");
 /** An answer, and what is known of the provider that gives it. */
 export interface OpenAnswer extends Answer {
   decoder: DecoderOptions & { prompt: () => string };
-  /** For an estimate of its usage. */
+  /** The request, for an estimate of the usage. */
   asked: Asked;
   secrets: readonly string[];
   /** Milliseconds to wait for the first token, and for the next bytes after it. */
@@ -33,22 +33,22 @@ export interface OpenAnswer extends Answer {
   idle: number;
 }
 
-/** An answer, and what to do with it. */
+/** An answer, and where its bytes, its chunks and its end go. */
 export interface Passage {
   /** The answer; a promise of it where the first provider may yet give way to another. The promise rejects with a `Problem`. */
   answer: OpenAnswer | Promise<OpenAnswer>;
   isStream: boolean;
   filter: Omit<EventFilterOptions, "secrets">;
   onDisconnect: "drain" | "abort";
-  /** The caller's. */
+  /** Aborted when the caller leaves. */
   signal: AbortSignal;
   /** Milliseconds that the caller may take to accept bytes. */
   writeTimeout: number;
   /** Milliseconds that the answer may take in all. */
   answerTimeout: number;
-  /** Hears the bytes that pass, but for comments. */
+  /** Called with the bytes that pass, but for comments. */
   passed?: ((bytes: Uint8Array) => void) | undefined;
-  /** Turns what `answer` rejects with into what the caller is told. */
+  /** The problem that the caller gets for the error that `answer` rejects with. */
   problemOf(error: unknown): Problem;
 }
 
@@ -83,7 +83,7 @@ class Passing {
   #isGone = false;
   #isOver = false;
   #isStalled = false;
-  /** The answer has come, and the provider has neither said so nor closed it in time. */
+  /** The answer has come, and the provider has neither sent `[DONE]` nor closed the connection in time. */
   #isKeptOpen = false;
   #reason: "closed" | "lost" | "aborted" = "closed";
   /** Milliseconds that a read may take, and when the one under way began. */
@@ -140,7 +140,7 @@ class Passing {
     this.#inlet?.cancel();
     const isEnded = this.#decoder?.ended || filter?.isAnswered;
     const outcome = this.#decoder?.end(filter?.isAnswered && this.#reason === "lost" ? "closed" : this.#reason) ?? null;
-    // A body that was closed before the answer's end is no better than one that broke off: most clients cannot tell.
+    // A body that was closed before the answer's end counts as one that broke off: most clients cannot tell the two apart.
     const isCut = outcome?.status === "truncated" && (filter !== undefined || !isJSON(this.#whole));
     const isWhole = isEnded || (this.#reason === "closed" && !isCut);
     if (!this.#isGone && !wasOver) this.#finish(filter, isWhole);
@@ -148,7 +148,7 @@ class Passing {
     return { outcome, asked: this.#asked, disconnected: this.#isGone, stalled: this.#isStalled };
   }
 
-  /** From here on there is a provider whose answer it is. */
+  /** Starts to read the answer of the provider that gave the first token. */
   #start({ inlet, decoder, firstToken, asked }: OpenAnswer): void {
     this.#inlet = inlet;
     this.#asked = asked;
@@ -219,10 +219,10 @@ class Passing {
     }
   }
 
-  /** The words for a caller that is still connected. */
+  /** Ends the answer of a caller that is still connected. */
   #finish(filter: EventFilter | undefined, isWhole: boolean | undefined): void {
     const last = filter?.end();
-    // Where the gateway ends the answer it says so, for callers who wait for that.
+    // Where the gateway ends the answer, it sends `[DONE]` for callers who wait for that.
     const rest = this.#isKeptOpen && last?.length === 0 ? DONE : last;
     if (rest && rest.length > 0) {
       this.#passage.passed?.(rest);
@@ -258,7 +258,7 @@ class Passing {
     this.#inlet?.cancel();
   }
 
-  /** Ends a read that takes too long. A caller who does not take what there is does not count against the provider. */
+  /** Ends a read that takes too long. Time that the caller takes to accept bytes does not count against the provider. */
   #watch(): void {
     const wait = this.#readingSince === 0 ? this.#patience : this.#readingSince + this.#patience - performance.now();
     if (wait === Number.POSITIVE_INFINITY) this.#reading = undefined;

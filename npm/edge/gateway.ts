@@ -27,7 +27,7 @@ import { publicValue } from "./words.ts";
 export interface WorkerContext {
   /** Keeps the worker alive until this has settled. */
   waitUntil(promise: Promise<unknown>): void;
-  /** The classes of Durable Objects that the worker exports, on platforms that tell. */
+  /** The classes of Durable Objects that the worker exports, on platforms that list them. */
   exports?: Readonly<Record<string, unknown>>;
 }
 
@@ -43,14 +43,14 @@ interface Exchange {
   env: Environment;
   /** The `x-request-id` of the answer. */
   requestId: string;
-  /** Its number among the gateways of this worker. */
+  /** The gateway's number among the gateways of this worker. */
   gateway: number;
   waitUntil(promise: Promise<unknown>): void;
 }
 
 type Env = { Bindings: Exchange };
 
-/** Bytes of a request that is about keys and tokens. */
+/** The most bytes of a request about keys or tokens. */
 const MAX_SMALL_BODY = 64 * 1024;
 
 /** Request ids that can be passed on as they are. */
@@ -115,7 +115,7 @@ export function gateway<E = Record<string, string>>(options: GatewayOptions | ((
 const NO_ENVIRONMENT: Environment = {};
 
 function misconfigured(error: unknown): Response {
-  // The package's words about options hold no secret; those of other errors may.
+  // The package's messages about options hold no secret; those of other errors may.
   const what = error instanceof ChatwireError ? error.message : (error as Error)?.name;
   console.error("chatwire/edge: the gateway cannot start:", what);
   const message = "The gateway's options are not valid, so it cannot answer. Its log names the option.";
@@ -383,10 +383,10 @@ async function runBefore({ hooks }: Configuration, request: ChatRequest, about: 
   try {
     const { stream, model } = request.params;
     const changed: unknown = (await ofOwner(() => before(request.params, about))) ?? request.params;
-    if (typeof changed !== "object" || Array.isArray(changed)) throw new TypeError("It gave no parameters.");
-    // Decisions that used them have been made.
+    if (typeof changed !== "object" || Array.isArray(changed)) throw new TypeError("hooks.before gave no parameters.");
+    // `stream` and `model` stay: the route and the limits were chosen by them.
     request.params = { ...changed, stream, model };
-    // A value that is no JSON is found before anything is reserved for it.
+    // Fails here on a value that JSON cannot hold, before any limit is reserved.
     JSON.stringify(request.params);
   } catch (error) {
     if (error instanceof Refusal) throw new Problem(error.status, error.code, error.message);
@@ -405,7 +405,7 @@ async function pass(c: Context<Env>, path: string): Promise<Response> {
   const { signal } = c.req.raw;
   const grant = await admit(configuration, c.req.raw, env);
   if (configuration.hooks.after && path !== "/embeddings") {
-    // Its answers would pass as they are, past the code that is to see every answer.
+    // Answers of this API pass as they are, past the hook that has to see every answer.
     const message =
       "This gateway checks each answer, and cannot check those of this API. Use POST /v1/chat/completions.";
     throw new Problem(404, "not_found", message);
@@ -433,7 +433,9 @@ function traceOf(request: Request): Record<string, string> {
   return { traceparent: parent, ...(/^[\x20-\x7e]{1,512}$/.test(state) && { tracestate: state }) };
 }
 
-/** A `Chatwire` client reads the usage event, also where the program that uses it has not asked for it. */
+/**
+ * Whether the request comes from a `Chatwire` client, which reads the usage event also where its program has not asked for it.
+ */
 function wantsUsage(request: Request): boolean {
   return /;\s*usage=1\b/.test(request.headers.get("accept") ?? "");
 }

@@ -1,5 +1,5 @@
 /**
- * The gateway's side of kept streams: has an object open one, reads from it, stops it.
+ * The gateway's side of kept streams: it has an object open a stream, reads from it, and stops it.
  */
 import { LIMIT_HEADERS } from "./limits.ts";
 import type { Plan, StreamsNamespace, UsageRecord } from "./options.ts";
@@ -8,17 +8,17 @@ import { Problem, safeHeaders } from "./problem.ts";
 /** A stream's id, as a caller may choose it in its request and finds it in the answer. */
 export const STREAM_HEADER = "x-chatwire-stream";
 /**
- * `open`; `ended`: nothing comes but what is kept; or `cut`: the same, and the stream is not whole. A reader of a stream that
- * is cut gets what is kept, and then a connection that breaks off.
+ * The states are `open`; `ended`: nothing follows the events that are kept; and `cut`: the same, and the stream is not whole. A
+ * reader of a stream that is cut gets what is kept, and then a connection that breaks off.
  */
 export const STATE_HEADER = "x-chatwire-stream-state";
 
-/** Objects have no address of their own; the path says what is asked. */
+/** Objects have no address of their own; the path names the operation. */
 const NOWHERE = "https://streams.invalid";
 
-/** A request that was let in, as a gateway hands it over. */
+/** A request that was admitted, as a gateway hands it over. */
 export interface Order {
-  /** The number of the gateway, whose settings hold. */
+  /** The number of the gateway whose settings apply. */
   gateway: number;
   caller: string;
   plan: Plan | undefined;
@@ -73,7 +73,8 @@ export async function openKept(
   }
   const id = chosen === undefined ? streams.newUniqueId() : streams.idFromName(nameOf(order.caller, chosen));
   const body = JSON.stringify({ ...order, isChosen: chosen !== undefined });
-  // Under a chosen id the request can be sent again, for nothing is asked twice; without one the provider may have been asked.
+  // Under a chosen id the request can be sent again, because the object sends it to the provider once; without such an id the
+  // provider might get it twice.
   const init = { method: "POST", body };
   const opened = ask(streams, id, "/open", init, chosen === undefined ? { "x-should-retry": "false" } : {});
   waitUntil(opened.catch(() => {}));
@@ -99,7 +100,7 @@ async function ask(
   }
 }
 
-/** Ids are chosen by callers without knowing of each other's. */
+/** Callers choose ids without knowing those of others, so the caller is a part of the name. */
 function nameOf(caller: string, id: string): string {
   return `${id}:${caller}`;
 }
@@ -131,7 +132,7 @@ function idOf(streams: StreamsNamespace, id: string, caller: string): object {
   }
 }
 
-/** The same for streams that are gone and for those of other callers. */
+/** The problem for a stream that is gone, and for one of another caller. */
 export function noSuchStream(): Problem {
   return new Problem(
     404,

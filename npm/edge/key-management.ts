@@ -6,7 +6,7 @@ import type { CallerKey, Full, GoodKey, KeysMessage } from "./keys.ts";
 import type { DurableNamespace, Grant } from "./options.ts";
 import { Problem } from "./problem.ts";
 
-/** Sets keys apart from other tokens. */
+/** The beginning of every key, by which it differs from other tokens. */
 const PREFIX = "cwk_";
 /** All keys of a gateway are kept by one object. */
 const OBJECT = "keys";
@@ -33,7 +33,7 @@ export async function askKeys<Answer>(namespace: DurableNamespace, message: Keys
   }
 }
 
-/** The grant of a caller who was let in; `keyId` is that of its key, where it sent one of `/v1/keys`. */
+/** The grant of an admitted caller; `keyId` is that of its key, where it sent one of `/v1/keys`. */
 export type Admitted = Grant & { keyId?: string };
 
 /** The grant of a key; `null` where it is not known, has expired or was revoked. */
@@ -88,7 +88,7 @@ export async function revokeKey(namespace: DurableNamespace, id: string): Promis
   return known(await askKeys<CallerKey | null>(namespace, { op: "revoke", id }));
 }
 
-/** @throws {Problem} 409, as many keys open as may */
+/** @throws {Problem} 409, as many keys are valid as may be */
 function notFull<Answer>(answer: Answer | Full, maxKeys: number): Answer {
   if (!(answer && typeof answer === "object" && "isFull" in answer)) return answer as Answer;
   throw new Problem(

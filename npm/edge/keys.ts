@@ -34,7 +34,7 @@ export type KeysMessage =
   | { op: "revokeToken"; maker: string; subject: string; until: number }
   | { op: "checkToken"; subjects: string[]; issuedAt: number; key: string | null };
 
-/** Nothing was written, since as many keys open as `most` says, or as many revocations of one maker are kept as may be. */
+/** Nothing was written, since as many keys are valid as `most` says, or as many revocations of one maker are kept as may be. */
 export interface Full {
   isFull: true;
 }
@@ -52,11 +52,11 @@ export interface TokenCheck {
   key: GoodKey | null;
 }
 
-/** For so long a key is listed that has expired or was revoked. */
+/** How long a key is listed that has expired or was revoked. */
 const GONE_MS = 30 * 86_400_000;
 /** The most revoked tokens and users of one maker at a time. */
 const MOST_REVOKED = 10_000;
-/** When a key expired, or expires, or was revoked, the earlier of these; NULL for a key that is good for ever. */
+/** The time when a key expires or was revoked, the earlier of the two; NULL for a key that never expires. */
 const GONE_AT = "min(coalesce(revoked, expires), coalesce(expires, revoked))";
 
 const TABLES = [
@@ -119,7 +119,7 @@ export class ChatwireKeys {
         return [...rows].map(keyOf);
       }
       case "limit": {
-        // A key that has expired, and is to open again, counts as a new one.
+        // A key that has expired, and becomes valid again, counts as a new one.
         const expired = this.#one(message.id)?.expiresAt ?? now + 1;
         if (expired <= now && (message.expiresAt ?? now + 1) > now && this.#open(now) >= message.most) return FULL;
         const update = "UPDATE keys SET grant_json = ?, expires = ? WHERE id = ? AND revoked IS NULL";

@@ -8,7 +8,7 @@ import type { Reservation } from "./reservation.ts";
 
 /** Milliseconds between two renewals of a lease: two renewals in a row may get lost. */
 export const RENEWAL = LEASE / 3;
-/** Milliseconds by which a provider may learn later than the gateway that its answer was broken off. */
+/** Milliseconds that a provider may go on with an answer that the gateway has broken off. */
 const LINGER = 1000;
 /** Milliseconds before the end of a lease is sent again. */
 const PAUSES = [100, 1000, 5000];
@@ -107,7 +107,7 @@ export class Lease {
     return this.#reservation.promptTokens;
   }
 
-  /** Ends the lease of a request that was sent. Only the first end counts. Gives whether the limiter has it. */
+  /** Ends the lease of a request that was sent. Only the first end counts. Resolves with whether the limiter has it. */
   settle({ tokens, record = null, isBroken = false }: Used): Promise<boolean> {
     const linger = isBroken ? LINGER : 0;
     return this.#end(() => ({ op: "settle", id: this.#id, tokens, answered: this.#age, linger, record }));

@@ -48,7 +48,7 @@ export interface UsageQuery {
   to: string;
   /** One caller, or all. */
   caller: string | null;
-  /** Rows with all of these. */
+  /** Only rows with all of these tags. */
   tags: Readonly<Record<string, string>>;
   /** The key of the row before the first; `null` from the beginning. */
   after: UsageKey | null;
@@ -60,7 +60,7 @@ export type UsageKey = readonly [day: string, caller: string, model: string, tag
 
 /** The state of one object at this moment. */
 export interface LimiterStatus {
-  /** The plan that it was told last. */
+  /** The plan that came with the last message. */
   plan: Plan | null;
   /** Requests with a lease, the oldest first. */
   live: LiveRequest[];
@@ -87,12 +87,12 @@ export interface UsageRow {
   caller: string;
   /** As the caller named it. */
   model: string;
-  /** Those of the caller's grant, where it has any. */
+  /** The tags of the caller's grant, where it has any. */
   tags?: Readonly<Record<string, string>>;
   /** Requests that a provider answered. */
   requests: number;
   promptTokens: number;
-  /** The part of them that came from the provider's cache. */
+  /** The prompt tokens that came from the provider's cache. */
   cached: number;
   completionTokens: number;
   tokens: number;
@@ -129,9 +129,9 @@ const REMEMBERED = 10 * MINUTE;
 const USAGE_KEPT = 400 * 24 * 60 * MINUTE;
 /** Requests that may wait at one object, of all callers. */
 const MOST_WAITING = 10_000;
-/** Requests under way that are told. */
+/** The most requests under way that a status lists. */
 const MOST_LISTED = 200;
-/** When to come back if there may be room at any time. */
+/** Milliseconds to come back in, where there may be room at any time. */
 const SOON = 1000;
 
 const TABLES = [
@@ -174,7 +174,7 @@ export class ChatwireLimiter {
   #waiting = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #tidied: number;
-  /** The plan that was told last. */
+  /** The plan that came with the last message. */
   #plan: Plan | null = null;
 
   /**
@@ -349,7 +349,7 @@ export class ChatwireLimiter {
       values.push(caller);
     }
     for (const one of Object.entries(tags)) {
-      // Quotes within names and values are escaped, so that this is nowhere but where the tag is.
+      // Quotes within names and values are escaped, so that this text stands only where the tag does.
       where.push("instr(tags, ?) > 0");
       values.push(tagsText(Object.fromEntries([one])).slice(1, -1));
     }
@@ -378,7 +378,7 @@ export class ChatwireLimiter {
     return { plan, live, waiting: this.#waiting, left, spent: this.#meter.spent(now) };
   }
 
-  /** Forgets what is too old to matter, now and then. */
+  /** Deletes rows that are too old to count, now and then. */
   #tidy(now: number): void {
     if (now - this.#tidied < REMEMBERED) return;
     this.#tidied = now;

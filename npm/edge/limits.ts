@@ -1,5 +1,5 @@
 /**
- * A gateway's limits that all isolates keep together: which leases a request needs, and the answer where a lease is not to be had.
+ * A gateway's limits that all isolates share: which leases a request needs, and the answer where a lease is refused.
  *
  * The state that requests share here is plain data; every message is sent by the request that it is about.
  */
@@ -22,7 +22,7 @@ import { type Reservation, reservationOf } from "./reservation.ts";
 const RETRY_HEADER = "x-chatwire-retry-after";
 const USED_UP = "chatwire_plan_used_up";
 const UNREACHABLE = "chatwire_limiter_unreachable";
-/** Milliseconds before a limiter is asked again that did not answer. */
+/** Milliseconds between the tries to reach a limiter that did not answer. */
 const PAUSES = [100, 500, 1000];
 
 type FetchInit = Parameters<Fetch>[1];
@@ -38,7 +38,7 @@ const WORDS: Record<keyof Plan, string> = {
   costTotal: "The budget is used up.",
 };
 
-/** A refusal of ours, as a provider's answer, so that the next provider is asked. */
+/** A refusal of the gateway's own, in the form of a provider's answer, so that the next provider is asked. */
 type Refusal = { refusal: Response; left?: Left };
 
 /** A request that asks for leases. */
@@ -47,13 +47,13 @@ export interface LimitRequest {
   caller: string;
   /** As the caller named it. */
   model: string;
-  /** In place of the one that callers have otherwise. */
+  /** The plan of the caller's grant, in place of `limits.caller`. */
   plan: Plan | undefined;
   /** The provider that is asked first, with which key, and the parameters it would get. */
   provider: string;
   apiKey: ProviderOptions["apiKey"];
   params: Params;
-  /** Of the models that may be asked. */
+  /** The prices of the models that may be asked. */
   prices: readonly (Prices | undefined)[];
   signal: AbortSignal;
   waitUntil(promise: Promise<unknown>): void;
@@ -69,7 +69,7 @@ interface LeaseRequest {
   reservation: Reservation;
   wait: number;
   signal?: AbortSignal | undefined;
-  /** Keeps the worker alive until it is known that nothing waits any more. */
+  /** Keeps the worker alive until the promise has settled. */
   waitUntil?: (promise: Promise<unknown>) => void;
 }
 
@@ -85,13 +85,13 @@ export interface AttemptSource {
 export class RequestLeases {
   readonly caller: string;
   readonly model: string;
-  /** For the first attempt; those after it ask for their own. */
+  /** The lease for the first attempt; later attempts ask for their own. */
   first: Lease | Refusal | undefined;
-  /** The key that it is for. */
+  /** The key that the first lease is for. */
   firstKey: ProviderOptions["apiKey"];
-  /** Those of attempts that were made, except the one that is answering. */
+  /** The leases of attempts that were made, except the one that is answering. */
   readonly #attempts: Lease[] = [];
-  /** The caller's own. */
+  /** The lease from the caller's plan. */
   readonly #own: Lease | undefined;
   /** The rest of the caller's plan. */
   readonly left: Left;
@@ -135,7 +135,7 @@ export class RequestLeases {
     this.#answering = lease;
   }
 
-  /** Ends all leases, and counts what was used. Gives whether the limiter has it. */
+  /** Ends all leases, and counts the usage. Resolves with whether the limiter has it. */
   settle(record: UsageRecord): Promise<boolean> {
     this.#settled ??= this.#settle(record);
     return this.#settled;
@@ -148,7 +148,7 @@ export class RequestLeases {
 
   async #settle(record: UsageRecord): Promise<boolean> {
     const { provider, outcome } = record;
-    // A refusal costs nothing; what else is not known may have cost all that was reserved.
+    // A refusal costs nothing; any other unknown usage counts as all that was reserved.
     const tokens = record.tokens ?? (outcome === "error" ? 0 : null);
     const isBroken = outcome !== "complete";
     const used = { tokens, record: provider === null ? null : record, isBroken };
@@ -170,7 +170,7 @@ export class LimiterClient {
   readonly #wait: number;
   readonly #queue: number;
   readonly #names = new Map<string, string>();
-  /** With an object for each key of a provider. */
+  /** The providers by name, with an object for each key. */
   readonly #providers: ReadonlyMap<string, { objects: readonly LimiterObject[]; plan: Plan | undefined }>;
 
   /**
@@ -291,7 +291,7 @@ export class LimiterClient {
     ) as Promise<[string, LimiterStatus][]>;
   }
 
-  /** The same of a caller's. */
+  /** The state of the object of a caller. */
   caller(name: string): Promise<LimiterStatus> {
     return this.#statusOf(new LimiterObject(this.#namespace, async () => `caller:${name}`));
   }
@@ -360,7 +360,7 @@ export class LimiterClient {
       const message = () =>
         ({ op: "admit", id, caller, model, plan, tokens, cost, wait: Math.max(0, until - Date.now()), queue }) as const;
       const admitting = object.sendWithRetries<Admission>(message, PAUSES, signal);
-      // A worker whose caller leaves lives on for this alone.
+      // A worker whose caller has left stays alive for this promise alone.
       waitUntil?.(admitting.catch(() => {}));
       admission = await admitting;
     } catch (error) {
@@ -388,7 +388,7 @@ async function objectNameOf(name: string, key: ProviderOptions["apiKey"]): Promi
   return `key:${Array.from(new Uint8Array(digest, 0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }
 
-/** Not a 429: a client would take that for the provider's word, and keep away from it for a while. */
+/** Not a 429: a client would take that for the provider's own refusal, and would not call the provider for a while. */
 function refusal(code: string, message: string, seconds?: number): Response {
   const headers = { "x-should-retry": "false", ...(seconds && { [RETRY_HEADER]: String(seconds) }) };
   return Response.json({ error: { message, type: "server_error", param: null, code } }, { status: 503, headers });

@@ -13,7 +13,7 @@ const encoder = new TextEncoder();
 /**
  * Cuts an event stream into its events, and gives each its number as `id`.
  *
- * Blocks that are no event (comments, which keep a connection awake) are left out.
+ * Blocks that are no event, such as comments, are left out.
  */
 export class Numbering {
   /** The number of the next event. */
@@ -49,12 +49,12 @@ export class Numbering {
     return this.#numbered([trimmed(joined(...this.#held))]);
   }
 
-  /** Lets go of the engine's memory. Not needed after `end`. */
+  /** Frees the engine's memory. Not needed after `end`. */
   free(): void {
     this.#decoder.free();
   }
 
-  /** All of them in one piece of memory. */
+  /** The events with their ids, all of them in one buffer. */
   #numbered(blocks: readonly Uint8Array[]): Uint8Array[] {
     if (blocks.length === 0) return [];
     const memory = new Uint8Array(blocks.reduce((length, block) => length + block.length + MOST_OF_AN_ID, 0));
@@ -86,10 +86,10 @@ export class Log {
   readonly #capacity: number;
   #events: Uint8Array[] = [];
   #bytes = 0;
-  /** The number of the first that is here. */
+  /** The number of the oldest event in memory. */
   first = 0;
   isOver = false;
-  /** The stream broke off: readers are not to take it for whole. */
+  /** The stream broke off: its readers must not take it for whole. */
   isCut = false;
   #wake: () => void = () => {};
   #changed: Promise<void> = Promise.resolve();
@@ -133,7 +133,7 @@ export class Log {
     this.#wake();
   }
 
-  /** Everything that is here. */
+  /** All events in memory. */
   bytes(): Uint8Array {
     return joined(...this.#events);
   }
@@ -141,9 +141,9 @@ export class Log {
   /**
    * The events from a number on, those to come included, and a comment wherever nothing comes for a while.
    * The stream of events fails if events are dropped before they are read, and at the end of a stream that is cut while it is read.
-   * @param last what is said at the end
-   * @param left is told that the reader left before the end
-   * @param isAnswer the reader knows of no kept streams: one that was cut before fails too
+   * @param last gives the bytes to send at the end
+   * @param left called when the reader leaves before the end
+   * @param isAnswer the reader knows of no kept streams, so that a stream which was cut before the read fails too
    */
   read(
     from: number,
@@ -197,7 +197,7 @@ export class Log {
     );
   }
 
-  /** Waits for news; `false` where a heartbeat is due first. */
+  /** Waits for an event or the end; `false` where a heartbeat is due first. */
   #hasChangedSoon(): Promise<boolean> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => resolve(false), HEARTBEAT);

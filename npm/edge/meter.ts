@@ -2,8 +2,8 @@
  * The plan of one key, and the requests that run under it. Plain data: it waits for nothing, stores nothing and has no clock,
  * so that time is an argument, in milliseconds since 1970, and never runs backwards.
  *
- * A request holds a lease from its admission until it is settled, and renews it. A lease that was not renewed in time runs
- * out: its holder is gone.
+ * A request holds a lease from its admission until it is settled, and renews it. A lease that was not renewed in time expires:
+ * its holder is gone.
  */
 import type { Plan } from "./options.ts";
 import type { Reservation } from "./reservation.ts";
@@ -19,14 +19,14 @@ export interface Refusal {
   at: number | null;
 }
 
-/** A request as it is remembered. */
+/** The state of a request. */
 export interface Remembered {
   id: string;
-  /** Reserved while it runs, and then what it used. */
+  /** The reserved tokens while the request runs, the used ones after it. */
   tokens: number;
   /** USD that are reserved while it runs. */
   cost: number;
-  /** When it was last heard of. */
+  /** The time of the last message about the request. */
   heard: number;
   /** When its response headers arrived. */
   answered: number | null;
@@ -76,7 +76,7 @@ class Window {
   sum = 0;
 
   add(frees: number, amount: number): void {
-    // Almost always the last.
+    // The place is almost always the last.
     let at = this.#entries.length;
     while (at > this.#first && (this.#entries[at - 1]?.frees ?? 0) > frees) at--;
     this.#entries.splice(at, 0, { frees, amount });
@@ -93,12 +93,12 @@ class Window {
     }
   }
 
-  /** When none of it counts any more; `undefined` where none does. */
+  /** The time from which no amount counts any more; `undefined` where none does now. */
   get lastFrees(): number | undefined {
     return this.#first < this.#entries.length ? this.#entries.at(-1)?.frees : undefined;
   }
 
-  /** When so much of it counts no more; `undefined` where there is less. */
+  /** The time from which so much of the sum counts no more; `undefined` where the sum is less. */
   freed(amount: number): number | undefined {
     let sum = 0;
     for (let at = this.#first; at < this.#entries.length; at++) {
@@ -117,9 +117,9 @@ class Window {
  * cost beyond theirs.
  */
 export class Meter {
-  /** In the order in which they expire: a renewed one goes to the end. */
+  /** The leases in the order in which they expire: a renewed one goes to the end. */
   readonly #running = new Map<string, Running>();
-  /** Of those that run, how many count against the minute for as long as they have no headers. */
+  /** How many of the running requests have no headers yet: these count against the minute. */
   #unanswered = 0;
   #reserved = 0;
   #reservedCost = 0;
@@ -127,7 +127,7 @@ export class Meter {
   readonly #used = new Window();
   #spent: Spent;
 
-  /** Goes on where another left off. Requests are in the order in which they were last heard of. */
+  /** Continues from the state of another meter. Requests are in the order of their last messages. */
   constructor(requests: Iterable<Remembered> = [], spent: Spent = NOTHING_SPENT) {
     for (const { id, tokens, cost, heard, answered, ended } of requests) {
       if (ended === null) {
@@ -140,7 +140,7 @@ export class Meter {
     this.#spent = { ...spent };
   }
 
-  /** Lets time pass. Gives the requests whose leases have run out. */
+  /** Moves to a time. Gives the requests whose leases have expired by then. */
   advance(now: number): string[] {
     this.#answers.forget(now);
     this.#used.forget(now);
@@ -154,7 +154,7 @@ export class Meter {
     return expired;
   }
 
-  /** When the next lease runs out if it is not renewed. */
+  /** When the next lease expires if it is not renewed. */
   get nextExpiry(): number {
     for (const { expires } of this.#running.values()) return expires;
     return Number.POSITIVE_INFINITY;
@@ -165,8 +165,8 @@ export class Meter {
   }
 
   /**
-   * Gives a request a lease and reserves what it may use, or says what is in its way.
-   * A request that holds a lease keeps it.
+   * Gives a request a lease and reserves what it may use, or returns the limit that prevents it. A request that holds a lease
+   * keeps it.
    */
   admit(id: string, plan: Plan, reserved: Reserved, now: number): Refusal | null {
     if (this.#running.has(id)) return null;
@@ -177,7 +177,8 @@ export class Meter {
   }
 
   /**
-   * A request still runs. One whose lease had run out has it back: it runs all the same, and others have to wait.
+   * Renews the lease of a request that still runs. Where the lease had expired, the request gets it back, and others have to
+   * wait.
    * @param answered when its headers arrived, if they have
    */
   renew(id: string, { tokens, cost }: Reserved, answered: number | null, now: number): void {
@@ -208,7 +209,7 @@ export class Meter {
     this.#used.add(now + MINUTE, tokens ?? known?.tokens ?? 0);
   }
 
-  /** A request was never sent: as if it had not been admitted. */
+  /** Takes back the admission of a request that was never sent. */
   cancel(id: string): void {
     const known = this.#running.get(id);
     if (!known) return;
@@ -294,7 +295,7 @@ export class Meter {
     });
   }
 
-  /** The limit that is in the way for longest. */
+  /** The limit that holds the request back for longest. */
   #obstacle(plan: Plan, { tokens, cost }: Reserved, now: number): Refusal | null {
     const { requestsPerMinute, tokensPerMinute, concurrent } = plan;
     const found: Refusal[] = [];
@@ -315,7 +316,7 @@ export class Meter {
       found.push({ reason: "concurrent", at: null });
     }
     for (const { reason, limit, spent, at } of this.#budgets(plan, now)) {
-      // As with tokens, a request that is dearer than what is left has its turn when nothing else is reserved.
+      // As with tokens, a request that costs more than is left has its turn when nothing else is reserved.
       if (spent >= limit) found.push({ reason, at });
       else if (this.#reservedCost > 0 && spent + this.#reservedCost + cost > limit) found.push({ reason, at: null });
     }

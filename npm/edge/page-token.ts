@@ -1,10 +1,10 @@
 /**
  * Tokens for pages: short-lived, for one end user, some models, some tokens an answer and the pages of some origins.
  *
- * A token carries all that it allows, signed (JWT, HS256), so that no gateway has to remember it; only those that were revoked
- * are kept. One that was made with a key of `/v1/keys` names the key, and allows no more than the key does when the token is used:
- * nothing once the key is revoked. That a page is of the right origin is what its browser says; another program that gets hold of a token can say so
- * too, until the token expires.
+ * A token carries all that it allows, signed (JWT, HS256), so that no gateway has to store it; only revoked tokens are stored.
+ * A token that was made with a key of `/v1/keys` names the key, and allows no more than the key does when the token is used:
+ * nothing once the key is revoked. The origin of a page is known from its browser alone; another program that gets a token can
+ * send the same origin, until the token expires.
  */
 import { jwtVerify, SignJWT } from "jose";
 import { type Check, isBoolean, isListOfTexts, isNameText, isPlan, isWhole, objectOf, problemIn } from "./checks.ts";
@@ -13,7 +13,7 @@ import type { Full, TokenCheck } from "./keys.ts";
 import type { DurableNamespace, Grant, PageTokens, ParameterPolicy, Plan } from "./options.ts";
 import { Problem } from "./problem.ts";
 
-/** Sets them apart from tokens that others signed. */
+/** The beginning of every page token, by which it differs from tokens that others signed. */
 const PREFIX = "cwp_";
 const ISSUER = "chatwire";
 const AUDIENCE = "chatwire-page";
@@ -23,13 +23,13 @@ const EXPIRES_IN = 300;
 export interface IssuedToken {
   token: string;
   token_type: "Bearer";
-  /** By which it is revoked, where the gateway keeps `keys`. */
+  /** The id to revoke the token by, where the gateway has `keys`. */
   id?: string;
   /** Seconds. */
   expires_in: number;
   /** In seconds since 1970. */
   expires_at: number;
-  /** The one it was asked for. */
+  /** The user that the token was requested for. */
   user?: string;
   models: readonly string[] | null;
   max_tokens: number | null;
@@ -39,7 +39,7 @@ export interface IssuedToken {
 export interface TokenRequest {
   /** The end user. Limits, usage and streams are this user's own. */
   user?: string;
-  /** In place of the maker's, each limit where it is lower. */
+  /** Limits in place of the maker's, each where it is lower. */
   plan?: Plan;
   models?: readonly string[];
   maxTokens?: number;
@@ -222,7 +222,7 @@ export async function verifyPageToken(
     if (check.key) maker = grantOf(check.key);
     else if (key !== null) throw invalid();
   } else if (key !== null) throw invalid();
-  // The key may be another caller's by now.
+  // The key may belong to another caller by now.
   if (maker.caller !== sub) throw invalid();
   return { ...narrowed(grant, maker), caller: user === undefined ? sub : `${sub}/${userPart(user)}` };
 }
@@ -278,7 +278,7 @@ function invalid(): Problem {
 function pageOf(request: Request): string {
   const origin = request.headers.get("origin");
   if (origin !== null) return origin;
-  // A GET to the page's own origin names none.
+  // A GET to the page's own origin has no Origin header.
   return request.headers.get("sec-fetch-site") === "same-origin" ? new URL(request.url).origin : "";
 }
 
@@ -290,7 +290,7 @@ function lower(a: number | undefined, b: number | undefined): number | undefined
   return a && b ? Math.min(a, b) : (a ?? b);
 }
 
-/** Of each limit the lower one. */
+/** The lower one of each limit of two plans. */
 function lowerPlan(a: Plan | undefined, b: Plan | undefined): Plan | undefined {
   if (!a || !b) return a ?? b;
   const names = new Set([...Object.keys(a), ...Object.keys(b)]) as Set<keyof Plan>;

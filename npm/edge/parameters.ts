@@ -33,8 +33,7 @@ const UNSEARCHED: ReadonlySet<string> = new Set([
 const OWN_TOOLS: ReadonlySet<unknown> = new Set(["function", "custom", undefined]);
 
 /**
- * The lists that may come into a policy from the gateway, the route and the grant; each can only narrow what the one before
- * allows.
+ * The policies of the gateway, the route and the grant; each can only narrow the one before.
  */
 export type Policies = readonly (ParameterPolicy | undefined)[];
 
@@ -49,7 +48,7 @@ export function permitted(given: Params, policies: Policies, documented = DOCUME
   const forced = Object.assign({}, ...set.map((policy) => policy.force)) as Params;
   for (const name of Object.keys(given)) {
     if (given[name] === undefined || given[name] === null || Object.hasOwn(forced, name)) continue;
-    // Not to be stored is asked for by those who are careful.
+    // `store: false` protects the caller, so that it always passes.
     if (name === "store" && given.store === false) continue;
     if (!isAllowed(name, set, documented)) throw notAllowed(name, "");
     if (name === "input" || name === "messages") checkItems(given[name], set);

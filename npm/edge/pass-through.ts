@@ -45,13 +45,13 @@ export const PASSED: Readonly<Record<string, ReadonlySet<string>>> = {
 
 /** The end of a stream, in which the usage is: the last event of `/v1/responses` repeats the whole answer. */
 const TAIL_BYTES = 1024 * 1024;
-/** Of a whole answer, so much is read for its usage. */
+/** The most bytes of a whole answer that are parsed for its usage. */
 const WHOLE_BYTES = 16 * 1024 * 1024;
 
 /** Content types of an answer, which a web page does not have. */
 const ANSWER = /^(?:text\/event-stream|application\/(?:[\w.-]+\+)?json|text\/plain)\b/i;
 
-/** A request that was let in. */
+/** A request that was admitted. */
 export interface Passing {
   configuration: Configuration;
   signal: AbortSignal;
@@ -235,10 +235,10 @@ function passedOn(
   return { body: outlet.body, ended: run() };
 }
 
-/** Bytes of an event, about, which brings a token. */
+/** The length of an event that brings a token, about, in UTF-16 units. */
 const UNITS_PER_EVENT = 200;
 
-/** The usage that an answer states, in the words of either API; of a stream the last that says so. */
+/** The usage that an answer states, by the names of either API; of a stream the last one. */
 function usageIn(
   text: string,
   isStream: boolean,
@@ -254,7 +254,7 @@ function usageIn(
       const promptTokens = usage.prompt_tokens ?? usage.input_tokens;
       const completionTokens = usage.completion_tokens ?? usage.output_tokens ?? 0;
       const cached = details?.cached_tokens ?? undefined;
-      // A provider may say anything: what cannot be is estimated.
+      // Impossible numbers of a provider are replaced by an estimate.
       if (!isCount(promptTokens) || !isCount(completionTokens)) return undefined;
       if (cached !== undefined && !(isCount(cached) && cached <= promptTokens)) return undefined;
       return { promptTokens, completionTokens, ...(cached !== undefined && { cached }) };

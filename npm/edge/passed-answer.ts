@@ -1,6 +1,6 @@
 /**
- * An answer that is passed through, read as far as it takes to know whether it is whole, and which of its words are the
- * provider's. Its bytes are left alone, but for keys and inner addresses in errors.
+ * An answer that is passed through, read far enough to know whether it is whole, and which of its words are the provider's. Its
+ * bytes are left alone, but for keys and inner addresses in errors.
  */
 import { joined } from "./bytes.ts";
 import { EventFilter } from "./event-filter.ts";

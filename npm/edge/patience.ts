@@ -1,6 +1,6 @@
 /**
- * How long the gateway waits for functions of its owner. One that never settles would hold its callers for ever, and `onUsage` its
- * records.
+ * How long the gateway waits for functions of its owner. A function that never settles would hold its callers for ever, and
+ * `onUsage` its records.
  */
 import { quietly } from "./writes.ts";
 

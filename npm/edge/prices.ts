@@ -7,7 +7,7 @@ import type { ModelPrices, ProviderOptions } from "./options.ts";
 /** Prices are for so many tokens. */
 const MILLION = 1_000_000;
 
-/** Built into the package, for the reservation of a budget; its client knows them by itself. USD per 1M tokens. */
+/** Electron's prices, for the reservation of a budget; the client has its own copy. USD per 1M tokens. */
 const ELECTRON: Prices = { input: 0.4, cachedInput: 0.1, output: 1.6 };
 
 /** The price of a model; `undefined` where it is not known. */

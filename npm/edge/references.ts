@@ -16,7 +16,7 @@ const OWN_IDS: ReadonlySet<string> = new Set(["tool_call_id", "call_id", "approv
 const ID = /(?:^|[_-])(?:[iI][dD]s?|[uU][rR][iI]s?)$|[a-z](?:I[dD]s?|U[rR][iI]s?)$/;
 /** Members whose text is an id. */
 const STORES: ReadonlySet<string> = new Set(["container", "conversation", "thread", "cached_content", "vector_store"]);
-/** Members that say of an object what it is, and nothing that is in it. */
+/** Members that identify or describe an object, and hold none of its contents. */
 const LABELS: ReadonlySet<string> = new Set(["id", "type", "status", "object"]);
 const ADDRESS = /(?:^|[_-])[uU][rR][lL]s?$|[a-z]U[rR][lL]s?$/;
 
@@ -64,7 +64,7 @@ function first<T>(list: readonly T[], look: (one: T) => string | undefined): str
   return undefined;
 }
 
-/** Whether an object has an id, and nothing that it would be the id of. */
+/** Whether an object has an id and no contents. */
 function isIdAlone(members: readonly (readonly [string, unknown])[]): boolean {
   const id = members.find(([name]) => name === "id")?.[1];
   return (
@@ -86,7 +86,7 @@ const INNER_NAME = /(?:^|\.)(?:localhost|local|internal|lan|svc|corp|intranet|ho
  * not seen: a provider inside a network has to be kept from fetching by its own settings.
  */
 function isInner(text: string): boolean {
-  // Contents that stand there themselves, and base64 without a scheme, are no address.
+  // Contents in a `data:` URL, and base64 without a scheme, are no address.
   if (/^data:/i.test(text) || !URL.canParse(text)) return false;
   const { protocol, hostname } = new URL(text);
   if (protocol !== "https:" && protocol !== "http:") return true;

@@ -13,7 +13,7 @@ type ConfigurationFor = (env: Environment, exports: Exports) => Configuration;
 
 const gateways: ConfigurationFor[] = [];
 
-/** Gives the gateway its number. */
+/** Adds a gateway, and returns its number. */
 export function register(configurationFor: ConfigurationFor): number {
   return gateways.push(configurationFor) - 1;
 }

@@ -26,7 +26,7 @@ import {
 import { type Asked, type OpenRecord, openRecord, usageOf } from "./usage-record.ts";
 import { HEARTBEAT } from "./writes.ts";
 
-/** A request that was let in. */
+/** A request that was admitted. */
 export interface Admitted {
   configuration: Configuration;
   /** Aborted when the caller leaves. */
@@ -34,7 +34,7 @@ export interface Admitted {
   /** The request's id, by which its caller knows it. */
   requestId: string;
   caller: string;
-  /** Those of the caller's grant. */
+  /** The tags of the caller's grant. */
   tags: UsageRecord["tags"] | null;
   request: ChatRequest;
   /** The id of its usage record. */
@@ -280,7 +280,7 @@ class Opening {
 }
 
 /**
- * The answer as `hooks.after` leaves it, which has to say so at once: an answer is not held back for a promise.
+ * The answer as `hooks.after` returns it. The hook must not return a promise, because an answer is not held back for one.
  * @throws the hook's error, or a `TypeError` where it gave neither an object nor `null`; it ends the answer
  */
 function ofHook(after: () => Record<string, unknown> | null): Record<string, unknown> | null {
@@ -315,13 +315,13 @@ export function patienceOf({ options }: Upstream): { firstToken: number; idle: n
 function answerHeaders(contentType: string, upstreamRequestId: string | null): Headers {
   return safeHeaders({
     "content-type": contentType,
-    // Proxies are not to collect a stream before they pass it on.
+    // Tells proxies not to buffer a stream.
     ...(contentType.startsWith(EVENT_STREAM) && { "x-accel-buffering": "no" }),
     ...(upstreamRequestId && { "x-upstream-request-id": upstreamRequestId }),
   });
 }
 
-/** A provider's id, where it is one. */
+/** The provider's id of the request, where it has the form of an id. */
 function publicId(id: string | null): string | null {
   return id && /^[\w.:-]{1,128}$/.test(id) ? id : null;
 }

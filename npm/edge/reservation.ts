@@ -1,6 +1,6 @@
 /**
- * The most that a request may use, as far as can be told before it is sent: tokens of its prompt by their length, and of its
- * answer by its cap. Limits and budgets reserve it until the usage is known.
+ * The most that a request may use, as far as it is known before the request is sent: tokens of its prompt by their length, and
+ * of its answer by its cap. Limits and budgets reserve it until the usage is known.
  */
 import type { Prices } from "chatwire";
 import { costOf } from "./prices.ts";
@@ -16,7 +16,7 @@ export interface Reservation {
 
 /** UTF-16 units of text that make a token, about. */
 export const UNITS_PER_TOKEN = 4;
-/** An image or a recording costs about so many tokens, however long its base64 is. */
+/** Tokens of an image or a recording, about, however long its base64 is. */
 const TOKENS_PER_ATTACHMENT = 1000;
 /** Base64 units of an attached document for each token of its text, about. */
 const FILE_UNITS_PER_TOKEN = 40;

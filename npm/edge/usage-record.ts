@@ -17,7 +17,7 @@ const PAUSES = [500, 3000, 10_000];
 /** The record of one request while it grows. */
 export interface OpenRecord {
   readonly value: UsageRecord;
-  /** Resolves when `onUsage` has it, or has failed to take it for the last time. */
+  /** Resolves when `onUsage` has taken the record, or has failed to for the last time. */
   readonly closed: Promise<void>;
   note(what: Partial<UsageRecord>): void;
   close(what: Partial<UsageRecord>): Promise<void>;
@@ -148,7 +148,7 @@ export interface Asked {
   prices: Prices | undefined;
 }
 
-/** Whether a provider's number of tokens is one that can be. */
+/** Whether a provider's number of tokens is possible. */
 export function isCount(value: unknown): value is number {
   return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= MAX_TOKENS;
 }

@@ -14,7 +14,7 @@ export interface UsageReport {
   from: string;
   to: string;
   data: UsageRow[];
-  /** There are further rows: ask again with `after`. */
+  /** There are further rows: request them with `after`. */
   has_more: boolean;
   /** The value for `after`; `null` with the last page. */
   next: string | null;
@@ -36,7 +36,7 @@ export interface LimitsReport {
 const DAY = 24 * 60 * MINUTE;
 /** Days of a report that names no first one. */
 const USUAL_DAYS = 30;
-/** A report is small. */
+/** The most days of a report. */
 const MOST_DAYS = 93;
 
 /** Rows of one page: the usual number, and the most. */
@@ -45,7 +45,7 @@ const MOST_ROWS = 10_000;
 /** Callers of `GET /v1/limits`. */
 const MOST_CALLERS = 50;
 
-/** @throws {Problem} 400, the query makes no sense; 503, the limiter cannot be reached */
+/** @throws {Problem} 400, the query is not valid; 503, the limiter cannot be reached */
 export async function usageReport(limits: LimiterClient, grant: Grant, query: URLSearchParams): Promise<UsageReport> {
   const to = dayIn(query, "to") ?? dayOf(Date.now());
   const from = dayIn(query, "from") ?? dayOf(Date.parse(to) - USUAL_DAYS * DAY);

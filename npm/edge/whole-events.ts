@@ -50,7 +50,7 @@ export class WholeEvents {
     return joined(...this.#held.splice(0));
   }
 
-  /** Lets go of the engine's memory. Not needed after `end`. */
+  /** Frees the engine's memory. Not needed after `end`. */
   free(): void {
     this.#decoder?.free();
     this.#decoder = undefined;

@@ -2,7 +2,7 @@
  * A provider's own words, as far as callers may read them.
  */
 
-/** Longer ones are no explanation. */
+/** The longest text that is passed on, in UTF-16 units: a longer one is no explanation. */
 const MAX_LENGTH = 1000;
 
 /**
@@ -83,7 +83,7 @@ export function publicValue(value: unknown, secrets: readonly string[] = []): un
 /** `undefined` where there are none. */
 export function publicWords(words: unknown, secrets: readonly string[] = []): string | undefined {
   if (typeof words !== "string" || words.trim() === "") return undefined;
-  // Scrubbed before it is cut: half a key is not known again.
+  // The text is scrubbed before it is cut: half a key would not be recognised.
   return scrubbed(words.slice(0, 4 * MAX_LENGTH), secrets).slice(0, MAX_LENGTH);
 }
 

@@ -21,19 +21,19 @@ export class Writes {
   readonly #writeTimeout: number;
   readonly #leave: () => void;
   #lastPassed = performance.now();
-  /** How many are under way: two where a comment and bytes come together. */
+  /** How many writes are pending: two where a comment and bytes come together. */
   #count = 0;
   /** When the caller last took bytes while others waited, or the first of them began to wait; and the one timer of all writes. */
   #since = 0;
   #timer: Timer | undefined;
   #heartbeat: Timer | undefined;
   #isOver = false;
-  /** Resolves the write that is waited for. */
+  /** Resolves the write that is pending. */
   #giveUp: () => void = () => {};
 
   /**
    * @param writeTimeout milliseconds that the caller may take to accept bytes
-   * @param leave is told when the caller has not accepted them in time
+   * @param leave called when the caller has not accepted bytes in time
    */
   constructor(outlet: Outlet, writeTimeout: number, leave: () => void) {
     this.#outlet = outlet;
@@ -41,7 +41,7 @@ export class Writes {
     this.#leave = leave;
   }
 
-  /** Hands bytes to the caller. Resolves when they have been taken, or nobody waits for that any more. */
+  /** Hands bytes to the caller. Resolves when they have been taken, or after `giveUp`. */
   write(bytes: Uint8Array): Promise<void> {
     if (this.#count++ === 0) this.#since = performance.now();
     if (!this.#timer) this.#watch();
@@ -57,7 +57,7 @@ export class Writes {
     });
   }
 
-  /** Waits for no write any more. */
+  /** Resolves pending writes, and waits for none from here on. */
   giveUp(): void {
     this.#giveUp();
   }
@@ -84,7 +84,7 @@ export class Writes {
     this.#heartbeat = quietly(setTimeout(next, Math.max(1000, wait)));
   }
 
-  /** Writes come and go without touching the timer; it looks where things stand when it fires. */
+  /** Writes begin and end without touching the timer; when it fires, it checks how long the caller has taken. */
   #watch(): void {
     this.#timer = undefined;
     if (this.#count === 0 || this.#isOver) return;
