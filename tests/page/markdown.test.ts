@@ -1,7 +1,7 @@
 /** Answers as Markdown: complete while they stream, safe whatever they say, and steady under their reader. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { Lexer } from "marked";
+import { Lexer, type Token } from "marked";
 import type { Page } from "playwright-core";
 import { type Block, Blocks } from "../../www/src/markdown/blocks.ts";
 import { hostBehind, targetOf, withoutInvisible } from "../../www/src/markdown/links.ts";
@@ -109,36 +109,44 @@ describe("blocks", () => {
     assert.ok(read < 4 * text.length, `${read} characters of ${text.length} were read`);
   });
 
-  it("are parsed once, too, in a paragraph without an end", (context) => {
-    let read = 0;
-    const { lex } = Lexer.prototype;
-    context.mock.method(Lexer.prototype, "lex", function (this: Lexer, text: string) {
-      read += text.length;
-      return lex.call(this, text);
+  for (const [what, sentence] of [
+    ["words", (i: number) => `Sentence ${i} has **bold** words, snake_case and 2 * 3. `],
+    ["long marks", (i: number) => `**Part ${i}:** ${"many words ".repeat(20)}with \`${"code ".repeat(20)}\`. `],
+    ["sources", (i: number) => `Sentence ${i} [1] says [2, 3], and **that** is so [see ${i}]. `],
+    ["a star without a partner", (i: number) => `${i ? "And" : "5*x"} more words, ${i}, **bold** and plain. `],
+    ["Chinese", (i: number) => `第${i}句话很长，里面没有空格，**重点**在这里。后面还有更多的字`],
+  ] as const) {
+    it(`are parsed once, too, in a paragraph without an end: ${what}`, (context) => {
+      let read = 0;
+      const { lex } = Lexer.prototype;
+      context.mock.method(Lexer.prototype, "lex", function (this: Lexer, text: string) {
+        read += text.length;
+        return lex.call(this, text);
+      });
+      const blocks = new Blocks();
+      let text = "";
+      let updates = 0;
+      while (text.length < 19_000) {
+        text += sentence(updates);
+        updates++;
+        const shown = blocks.update(text, true);
+        assert.ok(shown.every(({ token, raw }) => token?.type === "paragraph" && raw.length < 6000));
+      }
+      // At most the end of the paragraph, twice, as it is and closed for show, and the ends that are tried.
+      assert.ok(read < 13_000 * updates, `${read} characters were read in ${updates} updates`);
+      const shown = blocks.update(text, false);
+      assert.equal(shown.map(({ raw }) => raw).join(""), text);
+      assert.ok(shown.every(({ token }) => token?.type === "paragraph"));
+      const [whole] = new Lexer({ gfm: true, breaks: true }).lex(text);
+      const marked = (tokens: readonly Token[]) =>
+        tokens.flatMap(({ type, raw }) => (type === "text" ? [] : [type, raw]));
+      assert.deepEqual(
+        shown.flatMap(({ token }) => marked(token && "tokens" in token ? (token.tokens ?? []) : [])),
+        marked(whole && "tokens" in whole ? (whole.tokens ?? []) : []),
+        "the same as without pieces",
+      );
     });
-    const sentences = Array.from({ length: 600 }, (_, i) => `Sentence ${i} has **bold** words, snake_case and 2 * 3. `);
-    const blocks = new Blocks();
-    let text = "";
-    let updates = 0;
-    for (const sentence of sentences) {
-      text += sentence;
-      updates++;
-      blocks.update(text, true);
-    }
-    const shown = blocks.update(text, false);
-    assert.equal(shown.map(({ raw }) => raw).join(""), text);
-    assert.deepEqual(
-      shown.map(({ goesOn }) => goesOn ?? false),
-      shown.map((_, i) => i < shown.length - 1),
-    );
-    assert.ok(shown.every(({ token }) => token?.type === "paragraph"));
-    // At most the end of the paragraph, twice: as it is, and closed for show.
-    assert.ok(read < 9000 * updates, `${read} characters were read in ${updates} updates`);
-    assert.deepEqual(
-      all(text).map(({ raw }) => raw),
-      shown.map(({ raw }) => raw),
-    );
-  });
+  }
 
   const row = (i: number) => `| ${i} | word **${i * i}** |`;
   for (const [name, head, line, count] of [
@@ -276,6 +284,31 @@ describe("an answer", { timeout: 600_000 }, () => {
     await done(page);
     await counts(words(page).locator("p"), 1);
     await holds(async () => assert.equal((await read(words(page))).split(/\s+/).length, 3000));
+  });
+
+  it("is laid out from its open line on, which nobody sees", async () => {
+    await say(page, "Write 4000 words [emulator: tps=400]");
+    const lines = await page.waitForFunction(() => {
+      const text = document.querySelector(".answer .markdown p");
+      const parts = [...(text?.querySelectorAll(".part-of-paragraph") ?? [])];
+      if (!text || parts.length < 2) return null;
+      const range = document.createRange();
+      range.selectNodeContents(text);
+      const places = () =>
+        [...range.getClientRects()].filter(({ width, height }) => width > 1 && height > 1).map(({ x, y }) => [x, y]);
+      const parted = places();
+      for (const part of parts) (part as HTMLElement).style.display = "none";
+      const whole = places();
+      for (const part of parts) (part as HTMLElement).style.display = "";
+      return { parted, whole };
+    });
+    const { parted, whole } = (await lines.jsonValue()) as Record<"parted" | "whole", number[][]>;
+    assert.ok(whole.length > 5);
+    assert.deepEqual(parted, whole);
+    await stop(page).click();
+    await done(page);
+    await counts(words(page).locator(".part-of-paragraph"), 0);
+    await counts(words(page).locator("p"), 1);
   });
 
   it("has a table of any length as one table, and a list as lists that stand close", async () => {

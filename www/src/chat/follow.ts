@@ -53,6 +53,7 @@ export class Follower {
   }
 
   #show(): void {
-    this.#button.hidden = this.#following || this.#distance() <= NEAR;
+    const isHidden = this.#following || this.#distance() <= NEAR;
+    if (this.#button.hidden !== isHidden) this.#button.hidden = isHidden;
   }
 }

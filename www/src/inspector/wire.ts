@@ -8,10 +8,10 @@ import { type Kind, type Line, WireLog } from "./lines.ts";
 const ROW = 1.25 * Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
 /** Milliseconds between updates: nobody reads lines faster, and the answer beside them is drawn in every other frame. */
 const INTERVAL = 250;
-/** Lines drawn above and below those in view. */
+/** Lines drawn above and below those in view, for a visitor who scrolls; the newest lines follow by themselves. */
 const MARGIN = 4;
-/** So much of a line fits into the widest inspector, in UTF-16 units; all of a chosen line stands below. */
-const MOST_SHOWN = 160;
+/** A letter of a line is at least so wide, in CSS pixels; of a line no more is drawn than fits. All of a chosen one stands below. */
+const LETTER = ROW / 4;
 
 export class WireTab {
   readonly element = create("div", "wire");
@@ -108,14 +108,15 @@ export class WireTab {
     this.#space.style.height = `${lines.length * ROW}px`;
     if (isAtEnd && this.#selected < 0) box.scrollTop = box.scrollHeight;
     this.#top = box.scrollTop;
-    const from = Math.max(0, Math.floor(this.#top / ROW) - MARGIN);
-    const to = Math.max(from, Math.min(lines.length, Math.ceil((this.#top + box.clientHeight) / ROW) + MARGIN));
+    const margin = isAtEnd ? 0 : MARGIN;
+    const from = Math.max(0, Math.floor(this.#top / ROW) - margin);
+    const to = Math.max(from, Math.min(lines.length, Math.ceil((this.#top + box.clientHeight) / ROW) + margin));
     this.#rows.style.transform = `translateY(${from * ROW}px)`;
-    this.#draw(from, to);
+    this.#draw(from, to, Math.ceil((0.66 * box.clientWidth) / LETTER));
   }
 
-  /** Has rows for these lines and no others. */
-  #draw(from: number, to: number): void {
+  /** Has rows for these lines and no others, with `most` letters each. */
+  #draw(from: number, to: number, most: number): void {
     for (const { element } of this.#shown.splice(to - from)) element.remove();
     while (this.#shown.length < to - from) {
       const row = new Row();
@@ -123,7 +124,7 @@ export class WireTab {
       this.#rows.append(row.element);
     }
     for (const [n, row] of this.#shown.entries())
-      row.show(this.log.lines[from + n] as Line, from + n, from + n === this.#selected);
+      row.show(this.log.lines[from + n] as Line, from + n, from + n === this.#selected, most);
   }
 }
 
@@ -136,24 +137,26 @@ class Row {
   #became = "";
   #kind: Kind | undefined;
   #isSelected = false;
+  #most = 0;
 
   constructor() {
     for (const text of this.#texts) this.element.appendChild(create("span")).append(text);
   }
 
-  show(line: Line, i: number, isSelected: boolean): void {
+  show(line: Line, i: number, isSelected: boolean, most: number): void {
     this.element.dataset.at = String(i);
     if (
       line === this.#line &&
       line.became === this.#became &&
       line.kind === this.#kind &&
-      isSelected === this.#isSelected
+      isSelected === this.#isSelected &&
+      most === this.#most
     )
       return;
     const [time, raw, became] = this.#texts;
-    if (line !== this.#line) {
+    if (line !== this.#line || most !== this.#most) {
       time.data = String(Math.round(line.at));
-      raw.data = shortened(line.raw);
+      raw.data = shortened(line.raw, most);
     }
     if (line.became !== became.data) became.data = line.became;
     this.element.className = `line ${line.kind}${isSelected ? " selected" : ""}`;
@@ -161,15 +164,16 @@ class Row {
     this.#became = line.became;
     this.#kind = line.kind;
     this.#isSelected = isSelected;
+    this.#most = most;
   }
 }
 
-/** A line without what all chunks begin with. */
-function shortened(raw: string): string {
+/** The first letters of a line, without what all chunks begin with. */
+function shortened(raw: string, most: number): string {
   return raw
     .slice(0, 600)
     .replace(/^(data: \{)"id":.*?"model":"[^"]*",/, "$1…")
     .replace(/…"choices":\[\{"index":0,"delta":\{/, "…")
     .replace(/\},"finish_reason":null\}\](?:,"usage":null)?\}$/, "}")
-    .slice(0, MOST_SHOWN);
+    .slice(0, most);
 }

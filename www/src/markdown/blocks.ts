@@ -23,14 +23,21 @@ export const MAX_DEPTH = 12;
 /** The longest block that is parsed, in UTF-16 units: for some texts the parser takes more than linear time. */
 const MAX_BLOCK = 20_000;
 /** A paragraph, list or table at the end that is longer is closed piece by piece, in UTF-16 units: its end alone is parsed again. */
-const LONG = 3000;
+const LONG = 1200;
 /** The least length of a piece, in UTF-16 units. */
-const PIECE = 1500;
-/** The place before a word: it begins no list, no heading and no other block. */
-const WORD = / (?=\p{L})/u;
+const PIECE = 600;
+/** A paragraph with a mark that has found no partner within so many UTF-16 units is closed in pieces all the same, until it is over. */
+const HOPELESS = 4 * LONG;
+/**
+ * The end of a piece: before a word, which begins no list, no heading and no other block. Some scripts have no spaces between words,
+ * but marks after a sentence that mean nothing to Markdown.
+ */
+const WORD = / (?=\p{L})|[。、，！？；：．](?=\p{L})/gu;
+/** How many ends are tried for a piece: a word within bold text, code or a link is none. */
+const TRIES = 12;
 /** Marks of which a later one could make something, save those that stand where they mean nothing. */
 const MARKS = /[*_~`[\]<\\|]/;
-const MEANINGLESS = /(?<=\w)_+(?=\w)|(?<=\s)[*<|~](?=\s)/g;
+const MEANINGLESS = /(?<=\w)_+(?=\w)|(?<=\s)[*<|~](?=\s)|\[[^[\]]*\](?=[\s.,;!?)])/g;
 
 const OPTIONS: MarkedOptions = { gfm: true, breaks: true };
 
@@ -46,6 +53,8 @@ export class Blocks {
   #closedLinks: Lexer["tokens"]["links"] = {};
   /** The first lines of a table of which pieces are closed: with them, its further rows are a table, too. */
   #tableHead = "";
+  /** Whether a piece was closed in which a mark had no partner yet. */
+  #isGuessed = false;
 
   /**
    * The blocks of `text`, which is all of it and not what was added.
@@ -57,7 +66,8 @@ export class Blocks {
     this.#text = clean;
     const open = this.#parse(clean.slice(this.#closedLength), isLive);
     // A link that is defined at the end can be used in any block above it.
-    if (!isLive && this.#closed.some(({ links }) => links !== this.#linkText)) {
+    const isOld = this.#isGuessed || this.#closed.some(({ links }) => links !== this.#linkText);
+    if (!isLive && isOld) {
       const links = this.#links;
       this.#reset();
       this.#links = links;
@@ -74,6 +84,7 @@ export class Blocks {
     this.#links = {};
     this.#closedLinks = {};
     this.#tableHead = "";
+    this.#isGuessed = false;
   }
 
   get #linkText(): string {
@@ -85,24 +96,32 @@ export class Blocks {
   }
 
   /** The beginning of a text as a piece of the long paragraph, list or table that it begins with, if it does. */
-  #piece(text: string): Block | undefined {
+  #piece(text: string, isLive: boolean): Block | undefined {
     if (text.length <= LONG) return undefined;
     const head = text.slice(0, LONG);
     if (this.#tableHead || TABLE.test(head)) return this.#pieceOfTable(head);
     if (/^ {0,3}(?:[-+*]|\d{1,9}[.)])[ \t]/.test(head)) return this.#pieceOfList(head);
-    return this.#pieceOfParagraph(head);
+    return this.#pieceOfParagraph(head, isLive && text.length > HOPELESS);
   }
 
-  #pieceOfParagraph(head: string): Block | undefined {
-    const word = WORD.exec(head.slice(PIECE));
-    if (!word || /\n[ \t]*\n/.test(head)) return undefined;
-    const raw = head.slice(0, PIECE + word.index + 1);
-    const [token, ...more] = this.#lex(raw) ?? [];
-    const isWhole = token?.type === "paragraph" && more.length === 0 && token.raw.length === raw.length;
-    // A mark that has no partner yet may find one in what comes.
-    const isOpen = (text: Token) => text.type === "text" && MARKS.test(text.raw.replace(MEANINGLESS, ""));
-    if (!isWhole || token.tokens?.some(isOpen)) return undefined;
-    return { token, raw, goesOn: true };
+  #pieceOfParagraph(head: string, mayGuess: boolean): Block | undefined {
+    if (/\n[ \t]*\n/.test(head)) return undefined;
+    const words = [...head.slice(PIECE).matchAll(WORD)];
+    const step = Math.ceil(words.length / TRIES) || 1;
+    for (const { index } of words.filter((_, i) => i % step === 0)) {
+      const raw = head.slice(0, PIECE + index + 1);
+      const [token, ...more] = this.#lex(raw) ?? [];
+      const isWhole = token?.type === "paragraph" && more.length === 0 && token.raw.length === raw.length;
+      if (!isWhole) return undefined;
+      // A mark that has no partner yet may find one in what comes.
+      const isOpen = token.tokens?.some(
+        (text) => text.type === "text" && MARKS.test(text.raw.replace(MEANINGLESS, "")),
+      );
+      if (isOpen && !mayGuess) continue;
+      if (isOpen) this.#isGuessed = true;
+      return { token, raw, goesOn: true };
+    }
+    return undefined;
   }
 
   /** The first items of a list. An item that another one follows is whole. */
@@ -148,7 +167,7 @@ export class Blocks {
 
   #parse(text: string, isLive: boolean): Block[] {
     let tail = text;
-    for (let piece = this.#piece(tail); piece; piece = this.#piece(tail)) {
+    for (let piece = this.#piece(tail, isLive); piece; piece = this.#piece(tail, isLive)) {
       this.#close(piece);
       this.#closedLength += piece.raw.length;
       tail = tail.slice(piece.raw.length);

@@ -1,8 +1,9 @@
 /** An element whose content follows a growing Markdown text. Notices can stand between its blocks. */
 import { create } from "../page/dom.ts";
-import { idle, nextTask } from "../page/idle.ts";
+import { idle, nextTask, whenIdle } from "../page/idle.ts";
 import { number } from "../page/numbers.ts";
 import { Painter } from "../page/paint.ts";
+import { join, part } from "./lines.ts";
 import type { Block, Blocks } from "./render.ts";
 
 /** How much of a text is rendered, in UTF-16 units, until its reader asks for all of it. */
@@ -39,6 +40,10 @@ export class Markdown {
   #showsAll = false;
   #text = "";
   #isLive = false;
+  /** The last piece of a paragraph that was closed, until its lines are laid out. */
+  #toPart: HTMLElement | undefined;
+  /** Joins the parts of paragraphs once they have another width. */
+  #width: ResizeObserver | undefined;
 
   /** `onGrown` is told of each update that was not asked for. */
   constructor(onGrown: () => void = () => {}) {
@@ -75,6 +80,9 @@ export class Markdown {
       this.#blocks = new Blocks();
       this.#plain.remove();
     }
+    if (isLive) this.#part();
+    // All of a long paragraph is laid out then: no other work shares that task.
+    else if (this.#width) whenIdle(() => this.#join());
     const blocks = this.#blocks.update(text, isLive);
     const until = performance.now() + SLICE;
     this.#isBehind = false;
@@ -91,7 +99,9 @@ export class Markdown {
         return;
       }
       const above = this.#shown[i - 1]?.level ?? 1;
-      const level = show(block, this.#holderOf(blocks, i), isOpen, above);
+      const holder = this.#holderOf(blocks, i);
+      const level = show(block, holder, isOpen, above);
+      if (block.goesOn && block.token?.type === "paragraph") this.#toPart = holder;
       this.#shown[i] = { block, isOpen, level };
       isCut = before?.isOpen === true && block.goesOn === true;
     }
@@ -116,7 +126,7 @@ export class Markdown {
     if (name === "div") this.element.append(holder);
     else {
       const before = this.#partBefore(i);
-      before.append(...(name === "span" ? [" ", holder] : [holder]));
+      before.append(...(name === "span" && blocks[i - 1]?.raw.endsWith(" ") ? [" ", holder] : [holder]));
     }
     this.#holders.push(holder);
     return holder;
@@ -127,6 +137,28 @@ export class Markdown {
     const before = this.#holders[i - 1];
     const part = before?.localName === "div" ? before.querySelector("p, table") : before?.parentElement;
     return part ?? this.element;
+  }
+
+  /** Parts a long paragraph after its finished lines. */
+  #part(): void {
+    const piece = this.#toPart;
+    this.#toPart = undefined;
+    const paragraph = piece?.localName === "div" ? piece.querySelector("p") : piece;
+    if (!paragraph?.isConnected) return;
+    const nodes = [...paragraph.childNodes];
+    const next = nodes.findIndex((node) => node instanceof Element && node.matches(".piece"));
+    part(next < 0 ? nodes : nodes.slice(0, next));
+    if (this.#width) return;
+    const { clientWidth } = this.element;
+    this.#width = new ResizeObserver(() => this.element.clientWidth !== clientWidth && this.#join());
+    this.#width.observe(this.element);
+  }
+
+  #join(): void {
+    this.#toPart = undefined;
+    this.#width?.disconnect();
+    this.#width = undefined;
+    join(this.element);
   }
 
   #offerMore(hidden: number): void {
@@ -160,7 +192,7 @@ const HOLDERS: Readonly<Record<string, readonly [name: "div" | "span" | "tbody",
   readonly "": readonly ["div", string];
 } = {
   "": ["div", "block"],
-  paragraph: ["span", ""],
+  paragraph: ["span", "piece"],
   table: ["tbody", ""],
   list: ["div", "block goes-on"],
 };
