@@ -152,6 +152,14 @@ export class ChatDecoder<Output extends keyof DecoderOutput = "events"> {
   }
 
   /**
+   * The first token has come: text, reasoning, a refusal or a tool call. A server is given another time for that than for the bytes
+   * which follow. Also true once the answer has 1 MiB without one.
+   */
+  get hasToken(): boolean {
+    return this.#decoder.hasToken;
+  }
+
+  /**
    * Takes the next bytes and gives what they complete, by the kind of output. After `[DONE]` it gives nothing.
    * @throws {ChatwireError} after `end` or `free`, or when given something other than bytes
    */

@@ -1,7 +1,7 @@
 /**
  * A provider's answer with status 200, read far enough to know that it is a completion and not a page or an error.
  */
-import { ChatDecoder, type ChatEvent, type DecoderOptions } from "chatwire";
+import { ChatDecoder, type DecoderOptions } from "chatwire";
 import { joined } from "./bytes.ts";
 import { type Inlet, inletOf } from "./ends.ts";
 import { Problem } from "./problem.ts";
@@ -109,36 +109,6 @@ function errorIn(text: string, secrets: readonly string[]): Problem {
   return new Problem(502, "upstream_failed", words ?? "The provider answered with an error.", TRIED);
 }
 
-const TOKENS: ReadonlySet<string> = new Set<ChatEvent["type"]>([
-  "text",
-  "reasoning",
-  "refusal",
-  "tool_call.start",
-  "tool_call.delta",
-]);
-
-/** Finds out when the first token of a stream has come. */
-export class FirstToken {
-  #decoder: ChatDecoder<"events"> | undefined;
-
-  constructor(options: DecoderOptions) {
-    this.#decoder = new ChatDecoder({ ...options, output: "events" });
-  }
-
-  /** Whether the token is there after these bytes, or the answer is over. */
-  isThere(bytes: Uint8Array): boolean {
-    if (!this.#decoder) return true;
-    const isThere = this.#decoder.push(bytes).some(({ type }) => TOKENS.has(type)) || this.#decoder.ended;
-    if (isThere) this.free();
-    return isThere;
-  }
-
-  free(): void {
-    this.#decoder?.free();
-    this.#decoder = undefined;
-  }
-}
-
 /**
  * Reads a stream as far as its first token.
  * @param patience milliseconds to wait for it
@@ -151,7 +121,7 @@ export async function untilFirstToken(
   secrets: readonly string[],
 ): Promise<Answer> {
   const { inlet } = answer;
-  const decoder = new ChatDecoder({ ...options, output: "events" });
+  const decoder = new ChatDecoder({ ...options, output: "none" });
   const read: Uint8Array[] = answer.first ? [answer.first] : [];
   let length = 0;
   let isLate = false;
@@ -167,8 +137,8 @@ export async function untilFirstToken(
       bytes ??= (await inlet.next().catch(() => undefined))?.slice();
       if (bytes && bytes !== answer.first) read.push(bytes);
       length += bytes?.length ?? 0;
-      const isThere = bytes !== undefined && decoder.push(bytes).some(({ type }) => TOKENS.has(type));
-      if (isThere || length > MAX_PRELUDE_BYTES) return { ...answer, first: joined(...read) };
+      if (bytes !== undefined) decoder.push(bytes);
+      if (decoder.hasToken || length > MAX_PRELUDE_BYTES) return { ...answer, first: joined(...read) };
       if (bytes === undefined || decoder.ended) {
         const { status, error, finishReason } = decoder.end(bytes === undefined && isLate ? "lost" : "closed");
         if (status === "complete" && finishReason !== null) return { ...answer, first: joined(...read) };

@@ -34,6 +34,8 @@ interface IdentityTransform {
 }
 const { IdentityTransformStream } = globalThis as { IdentityTransformStream?: new () => IdentityTransform };
 
+/** The first read is small, as those of a stream of tokens are; one that is full makes the next ones large. */
+const FIRST_BYTES = 4 * 1024;
 const READ_BYTES = 64 * 1024;
 /** Milliseconds that a server has to cancel the body of a lost connection. */
 const LET_GO = 1000;
@@ -67,7 +69,8 @@ function largeReads(body: ReadableStream<Uint8Array>): Inlet | undefined {
     async next() {
       if (!buffer) return undefined;
       const { done, value } = await reader.read(new Uint8Array(buffer));
-      buffer = done ? undefined : value?.buffer;
+      if (done) buffer = undefined;
+      else buffer = value.length === FIRST_BYTES ? new ArrayBuffer(READ_BYTES) : value.buffer;
       return done ? undefined : value;
     },
     cancel: () => void reader.cancel().catch(() => {}),

@@ -17,6 +17,12 @@ const NOTHING = new Uint8Array(0);
 /** Signs of a chunk that is more than a piece of the answer. Inside a JSON string their quotes would be escaped. */
 const OF_INTEREST =
   /"(?:(?:errors?|error_message|details?|message|msg|title|reason|base_resp)"\s*:|usage"\s*:\s*\{|finish_reason"\s*:\s*")/;
+/** The last event of a stream, as nearly all write it. */
+const DONE = "data: [DONE]\n\n";
+/** An event of one line of data. */
+const ONE_LINE = /^data: ?[^\r\n]*\r?\n\r?\n$/;
+/** The first of these signs alone: members that hold words of the provider. */
+const HAS_WORDS = new RegExp(`"(?:${WORDS.join("|")})"\\s*:`);
 /** A part of each of these signs: most reads have none, and searching for parts that are rare takes a fraction of the time. */
 const HINTS = /rror|etail|essage"|msg"|title"|reason"\s*:\s*"|base_resp"|usage"\s*:\s*\{/;
 /** Events of an API that is passed through: those of an answer, and an error in one. */
@@ -158,6 +164,10 @@ export class EventFilter {
   /** One event, as it may pass. */
   #event(bytes: Uint8Array): Uint8Array {
     const text = decoder.decode(bytes);
+    if (text === DONE && !this.#isPassedThrough) {
+      this.#isDone = true;
+      return bytes;
+    }
     if (!this.#change && !this.#isOfInterest(text)) return bytes;
     const data = dataOf(text);
     const value = objectIn(data);
@@ -167,6 +177,7 @@ export class EventFilter {
     for (const one of all) this.#note(one);
     const [only] = all;
     if (!isList && this.#hidesUsage && isUsageAlone(only)) return NOTHING;
+    if (!this.#change && this.#isOfModelAlone(text, only)) return bytes;
     const shown = all.map((one) => this.#shown(one));
     const passed = this.#change ? shown.flatMap((one) => this.#changed(one) ?? []) : shown;
     if (passed.length === 0 && all.length > 0) return NOTHING;
@@ -181,6 +192,13 @@ export class EventFilter {
   #isOfInterest(text: string): boolean {
     if (this.#isPassedThrough) return !PASSED_EVENTS.test(text) || ERROR.test(text) || this.#namesSecret(text);
     return (HINTS.test(text) && OF_INTEREST.test(text)) || !hasChunksOnly(text) || this.#namesSecret(text);
+  }
+
+  /** Whether an event holds no word but the model's, by its text alone: most that end a choice or tell the usage. */
+  #isOfModelAlone(text: string, value: unknown): boolean {
+    if (!isObject(value) || !("choices" in value || isObject(value.usage)) || this.#isPassedThrough) return false;
+    // An escape may hide letters of a name, or of a key.
+    return ONE_LINE.test(text) && !text.includes("\\") && !HAS_WORDS.test(text) && !this.#namesSecret(text);
   }
 
   #namesSecret(text: string): boolean {

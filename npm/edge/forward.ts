@@ -3,7 +3,7 @@
  * caller has taken them, and a decoder reads the same bytes on the side.
  */
 import { ChatDecoder, type DecoderOptions, type Outcome } from "chatwire";
-import { type Answer, FirstToken } from "./answer.ts";
+import type { Answer } from "./answer.ts";
 import { joined } from "./bytes.ts";
 import { type Inlet, outletOf } from "./ends.ts";
 import { EventFilter, type EventFilterOptions } from "./event-filter.ts";
@@ -78,7 +78,8 @@ class Passing {
   #inlet: Inlet | undefined;
   #asked: Asked | undefined;
   #decoder: ChatDecoder<"none"> | undefined;
-  #firstToken: FirstToken | undefined;
+  /** The first token has come. */
+  #hasToken = false;
   /** The caller has left. */
   #isGone = false;
   #isOver = false;
@@ -136,7 +137,6 @@ class Passing {
     this.#writes.stop();
     for (const timer of [longest, this.#reading, this.#draining]) clearTimeout(timer);
     this.#passage.signal.removeEventListener("abort", this.#onAbort);
-    this.#firstToken?.free();
     this.#inlet?.cancel();
     const isEnded = this.#decoder?.ended || filter?.isAnswered;
     const outcome = this.#decoder?.end(filter?.isAnswered && this.#reason === "lost" ? "closed" : this.#reason) ?? null;
@@ -155,7 +155,6 @@ class Passing {
     if (this.#isGone && this.#passage.onDisconnect === "abort") this.#giveUp();
     try {
       this.#decoder = new ChatDecoder({ ...decoder, output: "none" });
-      this.#firstToken = new FirstToken(decoder);
     } catch (error) {
       // Accounting that cannot begin does not keep the answer back.
       console.error("chatwire/edge: an answer cannot be counted:", (error as Error).message);
@@ -209,11 +208,11 @@ class Passing {
 
   #account(bytes: Uint8Array, contentType: string, idle: number): void {
     try {
-      this.#decoder?.push(bytes);
-      if (this.#firstToken?.isThere(bytes)) {
-        this.#firstToken = undefined;
-        if (contentType !== "application/json") this.#patience = idle;
-      }
+      const decoder = this.#decoder;
+      decoder?.push(bytes);
+      if (this.#hasToken || !(decoder?.hasToken || decoder?.ended)) return;
+      this.#hasToken = true;
+      if (contentType !== "application/json") this.#patience = idle;
     } catch {
       this.#decoder = undefined;
     }

@@ -341,8 +341,7 @@ async function complete(c: Context<Env>): Promise<Response> {
   const cached = key === undefined ? undefined : configuration.cache?.find(key, control);
   if (cached) return fromCache(cached, c.env, { recordId, requestId, caller, model: request.model });
   const gathering = key === undefined ? undefined : configuration.cache?.gather(key);
-  const limitRequest = { recordId, caller, plan, ...limitsOf(request), signal, waitUntil };
-  const leases = await configuration.shared?.open(limitRequest);
+  const leases = await configuration.shared?.open({ recordId, caller, plan, ...limitsOf(request), signal, waitUntil });
   const trace = traceOf(c.req.raw);
   const admitted = {
     gathering,
@@ -417,8 +416,7 @@ async function pass(c: Context<Env>, path: string): Promise<Response> {
   await runBefore(configuration, request, about);
   const { caller, plan, tags = null } = grant;
   const recordId = crypto.randomUUID();
-  const limitRequest = { recordId, caller, plan, ...limitsOf(request), signal, waitUntil };
-  const leases = await configuration.shared?.open(limitRequest);
+  const leases = await configuration.shared?.open({ recordId, caller, plan, ...limitsOf(request), signal, waitUntil });
   const trace = traceOf(c.req.raw);
   const passing = { configuration, signal, requestId, caller, tags, path, request, recordId, trace, leases, waitUntil };
   return withLimits(await passThrough(passing), leases);

@@ -176,8 +176,8 @@ export class ChatwireStreams {
     const request = requestIn(order, body, route);
     const kept: Configuration = { ...configuration, onDisconnect: "abort", onUsage: (record) => this.#end(record) };
     try {
-      const limitRequest = { recordId, caller, plan, ...limitsOf(request), signal, waitUntil };
-      const leases = await configuration.shared?.open(limitRequest);
+      const known = { recordId, caller, plan, signal, waitUntil };
+      const leases = await configuration.shared?.open({ ...known, ...limitsOf(request) });
       this.#leases = leases;
       const relayed = await relay({
         configuration: kept,

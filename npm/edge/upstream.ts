@@ -18,9 +18,11 @@ import {
   ProtocolError,
   RateLimitError,
 } from "chatwire";
+import { HELD, type MaybeHeld } from "../request/held.ts";
 import { joined } from "./bytes.ts";
 import { COOLING, COOLING_HEADER, Cooldowns } from "./cooldowns.ts";
 import { inletOf } from "./ends.ts";
+import { STREAM_HEADER } from "./kept.ts";
 import { type LimiterClient, limitProblem, type RequestLeases } from "./limits.ts";
 import type { LengthField, ProviderOptions } from "./options.ts";
 import { type PriceOf, priceList } from "./prices.ts";
@@ -175,28 +177,21 @@ export function secretsOf(upstreams: readonly Upstream[]): string[] {
 }
 
 /**
- * Keeps a good answer for the gateway, which reads it as the host gave it. The client gets one of the same headers, whose body
- * ends with it: until then the call counts towards the client's limits.
+ * Keeps a good answer for the gateway, which reads it as the host gave it, and gives the client the same answer as one that is held:
+ * the call counts towards the client's limits until it is released.
  */
 function heldBack(attempt: ProviderCall, response: Response): Response {
   attempt.response = response;
-  // A response with such a status has no body, and can have none.
-  const { body: own } = response;
-  if (own === null) return new Response(null, { status: response.status, headers: response.headers });
-  const body = new ReadableStream({
-    start(controller) {
-      attempt.release = () => {
-        attempt.release = () => {};
-        controller.close();
-      };
+  const { ok, status, statusText, headers, url, redirected, body } = response;
+  // A client takes up a stream that its server keeps by itself, and would read it here.
+  const shown = { get: (name: string) => (name === STREAM_HEADER ? null : headers.get(name)) };
+  const held = {
+    ...{ ok, status, statusText, url, redirected, body, headers: shown },
+    [HELD](over: () => void) {
+      attempt.release = over;
     },
-    async cancel() {
-      attempt.release = () => {};
-      // The answer came when its call was over, and the gateway does not read it.
-      if (!own.locked) await own.cancel();
-    },
-  });
-  return new Response(body, { status: response.status, headers: response.headers });
+  };
+  return held as unknown as MaybeHeld;
 }
 
 /** Bytes of a refusal that are read, and the milliseconds for them: a refusal is no reason to wait. */

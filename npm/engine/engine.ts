@@ -289,10 +289,9 @@ export function put(text: string): number {
  * member that is undefined becomes null.
  */
 export function settingsText(settings: object): string {
-  return JSON.stringify(settings, (_, value) =>
-    /function|symbol|bigint/.test(typeof value) || (typeof value === "number" && !Number.isFinite(value))
-      ? []
-      : (value ?? null),
+  return JSON.stringify(settings, (_, value = null) =>
+    // An object, a string or a boolean.
+    /^.[bto]/.test(typeof value) || Number.isFinite(value) ? value : [],
   );
 }
 

@@ -3,16 +3,17 @@
  */
 import { asBytes } from "../engine/engine.ts";
 import { letGoOf } from "../let-go.ts";
+import { HELD, type MaybeHeld } from "./held.ts";
 import { isBodiless } from "./host-fetch.ts";
 
 /**
  * @param over is called once the body was read to its end, has failed, or was cancelled; at once where there is none
  * @param signal ends the body, also one whose host does not heed it
  */
-export function handedOver(response: Response, over: () => void, signal: AbortSignal | undefined): Response {
-  const { body, status, statusText, url, redirected, type } = response;
-  if (!body || isBodiless(status)) {
-    over();
+export function handedOver(response: MaybeHeld, over: () => void, signal: AbortSignal | undefined): Response {
+  const { body, status, statusText, url, redirected, type, [HELD]: held } = response;
+  if (held || !body || isBodiless(status)) {
+    held ? held(over) : over();
     return response;
   }
   // These may fail: read before the body is taken.

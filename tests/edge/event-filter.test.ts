@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EventStreamDecoder } from "chatwire";
 import { EventFilter } from "../../npm/edge/event-filter.ts";
-import { asText, cut, encode, randomFrom, says, usageEvent } from "./setting.ts";
+import { asText, cut, DONE, encode, event, KEY, randomFrom, says, usageEvent } from "./setting.ts";
 
 const CR = 13;
 const LF = 10;
@@ -48,4 +48,28 @@ test("an_error_between_comments_becomes_an_event_that_callers_can_read", () => {
       assert.deepEqual(said, ["Out of memory"], `${JSON.stringify(lineBreak)} at ${at}: ${passed}`);
     }
   }
+});
+
+test("the_end_of_an_answer_passes_byte_for_byte_and_no_escape_hides_a_key_in_it", () => {
+  const pushed = (text: string) => asText(new EventFilter({ secrets: [KEY] }).push(encode(text)));
+  for (const end of ["\n\n", "\r\n\r\n"]) {
+    const whole = `${says("a", "stop")}${usageEvent}${DONE}`.replaceAll("\n\n", end);
+    assert.equal(pushed(whole), whole);
+  }
+  const usage = { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 };
+  const escaped = [...KEY].map((letter) => `\\u00${letter.charCodeAt(0).toString(16)}`).join("");
+  for (const key of [KEY, escaped, KEY.replace("-", "\\u002d")]) {
+    for (const chunk of [
+      event({ choices: [], usage, served_by: "KEY" }),
+      event({ choices: [{ index: 0, delta: {}, finish_reason: "stop", note: "KEY" }] }),
+    ]) {
+      const passed = pushed(chunk.replace("KEY", key));
+      const { served_by, choices } = JSON.parse(passed.slice("data: ".length));
+      assert.equal(served_by ?? choices[0].note, "[key]", passed);
+    }
+  }
+  const quoted = pushed(
+    event({ choices: [], usage, "err\\u006fr": "x" }).replace("\\\\u", "\\u").replace('"x"', `"at 10.0.0.1"`),
+  );
+  assert.match(quoted, /\[address\]/);
 });

@@ -560,6 +560,61 @@ describe("a gateway behind a gateway", () => {
   });
 });
 
+describe("a slot within a provider's limits", () => {
+  it("is taken until the answer is over, and free then", async () => {
+    let finish = () => {};
+    const held = () =>
+      new Response(
+        new ReadableStream<Uint8Array>({
+          start(controller) {
+            controller.enqueue(encode(says("a")));
+            finish = () => {
+              controller.enqueue(encode(says("", "stop") + usageEvent + DONE));
+              controller.close();
+            };
+          },
+        }),
+        { headers: { "content-type": "text/event-stream" } },
+      );
+    let answers = 0;
+    const one = () => (answers++ === 0 ? held() : whole());
+    const { fetch, asked } = before({ one }, {}, { limits: { concurrent: 1 } });
+    const first = await fetch(CHAT, ask({ stream: true }));
+    const second = fetch(CHAT, ask({ stream: true }));
+    // Two more turns of the event loop than a request takes that waits for nothing.
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(asked.length, 1, "the second has been asked while the first was under way");
+    finish();
+    assert.match(asText(await bytesOf(first)), /\[DONE\]/);
+    assert.match(asText(await bytesOf(await second)), /second/);
+    assert.equal(asked.length, 2);
+  });
+
+  it("is free after an answer that is none, one that is empty, and one whose caller leaves", async () => {
+    const page = () => new Response("<html>", { headers: { "content-type": "text/html" } });
+    for (const bad of [page, () => new Response(null, { status: 204 }), () => streamOf([says("a")])]) {
+      let answers = 0;
+      const one = () => (answers++ === 0 ? bad() : whole());
+      const { fetch } = before({ one }, {}, { limits: { concurrent: 1 } });
+      const first = await fetch(CHAT, ask({ stream: true }));
+      await first.body?.cancel();
+      assert.match(asText(await bytesOf(await fetch(CHAT, ask({ stream: true })))), /second/);
+    }
+  });
+
+  it("is that of one request, though the provider is a gateway that keeps streams", async () => {
+    const kept = { "x-chatwire-stream": "a".repeat(32), "x-chatwire-stream-state": "open" };
+    const one = () => {
+      const { body, headers } = whole();
+      return new Response(body, { headers: { ...Object.fromEntries(headers), ...kept } });
+    };
+    const { fetch, asked } = before({ one });
+    const answer = await fetch(CHAT, ask({ stream: true }));
+    assert.match(asText(await bytesOf(answer)), /second/);
+    assert.deepEqual(asked, ["one"]);
+  });
+});
+
 describe("the first bytes of a JSON answer", () => {
   it("are looked at until they say what it is", async () => {
     const long = JSON.stringify({

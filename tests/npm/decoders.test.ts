@@ -33,6 +33,23 @@ test("a_chat_decoder_gives_what_was_asked_for", () => {
   assert.equal(new ChatDecoder({ output: "text" }).push(new Uint8Array()), "");
 });
 
+test("a_chat_decoder_knows_when_the_first_token_has_come", () => {
+  const delta = (delta: object) => event({ choices: [{ index: 0, delta, finish_reason: null }] });
+  const call = { index: 0, id: "call_1", type: "function", function: { name: "f", arguments: "" } };
+  for (const output of ["events", "text", "chunks", "none"] as const) {
+    for (const first of [{ content: "a" }, { reasoning_content: "a" }, { refusal: "a" }, { tool_calls: [call] }]) {
+      const decoder = new ChatDecoder({ output });
+      for (const early of [": \n\n", delta({ role: "assistant", content: "" })]) {
+        decoder.push(encode(early));
+        assert.equal(decoder.hasToken, false, JSON.stringify([output, first, early]));
+      }
+      decoder.push(encode(delta(first)));
+      assert.equal(decoder.hasToken, true, JSON.stringify([output, first]));
+      decoder.end();
+    }
+  }
+});
+
 test("an_outcome_has_the_text_in_each_of_its_places", () => {
   const chunk = (choices: object[]) => event({ choices });
   const content = (index: number, content: string, finish_reason: string | null = "stop") =>
