@@ -290,8 +290,7 @@ export function put(text: string): number {
  */
 export function settingsText(settings: object): string {
   return JSON.stringify(settings, (_, value = null) =>
-    // An object, a string or a boolean.
-    /^.[bto]/.test(typeof value) || Number.isFinite(value) ? value : [],
+    /object|string|boolean/.test(typeof value) || Number.isFinite(value) ? value : [],
   );
 }
 
