@@ -146,12 +146,12 @@ export class Completions {
   }
 
   /**
-   * Asks for many completions, as fast as the client's `limits` allow, and gives what became of each, in the order of `list`.
+   * Asks for many completions, as fast as the client's `limits` allow, and gives the result of each, in the order of `list`.
    *
-   * One that fails does not stop the others. A refusal that says when to come back is waited out, up to `maxWait`. An abort
-   * settles what is left with `APIUserAbortError`.
+   * A request that fails does not stop the others. A refusal that says when to come back is waited out, up to `maxWait`. An
+   * abort settles what is left with `APIUserAbortError`.
    *
-   * @throws {InvalidRequestError} `list` or the options make no sense; what is wrong with one request is in its result
+   * @throws {InvalidRequestError} `list` or the options are not valid; a fault of one request is in its result
    * @example
    * ```ts
    * const results = await client.chat.completions.batch(questions.map((content) => ({ messages: [{ role: "user", content }] })), {
@@ -169,7 +169,7 @@ export class Completions {
   }
 
   /**
-   * Lets the model use tools: calls them, tells it what they gave, and goes on until it answers.
+   * Lets the model use tools: runs the tools that it calls, sends their results, and repeats that until it answers.
    * @example
    * ```ts
    * const run = client.chat.completions.runTools({ messages, tools: [weather] }, { approve: ask });
@@ -243,8 +243,8 @@ export class Chatwire {
 
   /**
    * Sends no request. A page starts to fetch the engine.
-   * @throws {ChatwireError} the settings make no sense, a key is missing, or a page would show it. Where the engine must
-   * first be fetched (browsers), the first call rejects with it instead
+   * @throws {ChatwireError} the settings are not valid, a key is missing, or a page would show it. Where the engine must first
+   * be fetched (browsers), the first call rejects with it instead
    */
   constructor(options: ClientOptions = {}) {
     this.#caller = new Caller(options, this);
@@ -260,7 +260,7 @@ export class Chatwire {
     return this.#caller.baseURL;
   }
 
-  /** How often a failed request is tried again. */
+  /** How often a failed request is retried. */
   get maxRetries(): number {
     return this.#caller.options.maxRetries ?? DEFAULT_RETRIES;
   }
@@ -305,7 +305,7 @@ export class Chatwire {
     return this.#caller.usage;
   }
 
-  /** Refuses new calls. Streams under way go on and are counted; the engine's memory is let go of after the last of them. */
+  /** Refuses new calls. Streams under way go on and are counted; the engine's memory is freed after the last of them. */
   [dispose](): void {
     this.#caller.dispose();
   }

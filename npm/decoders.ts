@@ -32,7 +32,7 @@ import type { ChatCompletionChunk, ChatEvent, Outcome, Prices, ReasoningPlace, S
 /** How an answer is read. */
 export interface DecoderOptions {
   /**
-   * `"tolerant"` puts right what it can and says so in `repairs`; `"strict"` ends in a `ProtocolError`.
+   * `"tolerant"` repairs an answer as far as it can, and lists that in `repairs`; `"strict"` ends in a `ProtocolError`.
    * @default `"tolerant"`
    */
   decoding?: "tolerant" | "strict";
@@ -133,7 +133,7 @@ export class ChatDecoder<Output extends keyof DecoderOutput = "events"> {
   #rest: PushOutput = "";
 
   /**
-   * @throws {ChatwireError} the engine is not loaded yet, or an option makes no sense
+   * @throws {ChatwireError} the engine is not loaded yet, or an option is not valid
    */
   constructor(options: DecoderOptions & { output?: Output } = {}) {
     requireNow("ChatDecoder");
@@ -170,8 +170,8 @@ export class ChatDecoder<Output extends keyof DecoderOutput = "events"> {
   }
 
   /**
-   * Lets time pass where nothing comes: gives the sentence that only the next word could have confirmed, once `quietMs` are
-   * over. `deadline` says when that is.
+   * Checks the time while no bytes come: once `quietMs` are over, it gives the sentence that otherwise only the next word could
+   * confirm. `deadline` says when that is.
    * @throws {ChatwireError} after `end` or `free`
    */
   tick(): DecoderOutput[Output] {
@@ -180,7 +180,7 @@ export class ChatDecoder<Output extends keyof DecoderOutput = "events"> {
     return this.#given(this.#decoder.tick(now, now));
   }
 
-  /** When to call `tick`, on the clock of `performance.now()`; Infinity while nothing is waited for. */
+  /** When to call `tick`, on the clock of `performance.now()`; Infinity while no tick is needed. */
   get deadline(): number {
     return this.#decoder.deadline(performance.now());
   }
@@ -209,7 +209,7 @@ export class ChatDecoder<Output extends keyof DecoderOutput = "events"> {
     return this.#given(rest);
   }
 
-  /** Lets go of the engine's memory without an outcome. Not needed after `end`. */
+  /** Frees the engine's memory without an outcome. Not needed after `end`. */
   free(): void {
     this.#isClosed = true;
     this.#decoder.free();
@@ -348,7 +348,7 @@ export class EventStreamDecoder {
     return events;
   }
 
-  /** Lets go of the engine's memory. Not needed after `end` or an error. */
+  /** Frees the engine's memory. Not needed after `end` or an error. */
   free(): void {
     this.#engine?.free();
     this.#engine = undefined;

@@ -34,7 +34,7 @@ export interface DemoOptions {
   port: number;
   /** Origins that the page may connect to, beside its own. */
   connect: readonly string[];
-  /** Is told of each request. */
+  /** Called for each request. */
   onRequest?: (line: string) => void;
 }
 
@@ -65,7 +65,7 @@ export async function serveDemo({ port, connect, onRequest }: DemoOptions): Prom
 
 async function give(incoming: IncomingMessage, outgoing: ServerResponse, connect: readonly string[]): Promise<void> {
   const path = pathOf(incoming.url ?? "/");
-  // A name that leads to this machine is no reason to answer its page.
+  // Another name that resolves to this machine is refused: its page is not this one.
   const isLocal = /^(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?$/.test(incoming.headers.host ?? "");
   const isRead = incoming.method === "GET" || incoming.method === "HEAD";
   try {

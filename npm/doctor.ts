@@ -20,7 +20,7 @@ export interface Diagnosis {
 /** How a tool comes by the engine. */
 export interface Tool {
   name: string;
-  /** The package whose presence in a manifest tells it. */
+  /** The package by which a manifest shows the tool. */
   of: string;
   /** From this major version on. The first that fits counts. */
   from?: number;

@@ -1,8 +1,8 @@
 /**
  * Errors, as classes. Names and hierarchy are those of the `openai` package, so `instanceof` and `name` both work.
  *
- * The engine decides which error it is; here its description becomes an instance. Keys and message contents never get in.
- * Beside them the outcome of what never became a stream, and the error that an outcome stands for.
+ * The engine decides which error it is; here its description becomes an instance. Keys and message contents never get in. Also
+ * here: the outcome of a call that never became a stream, and the error that an outcome stands for.
  */
 import type { Outcome } from "./types/outcome.ts";
 
@@ -242,7 +242,7 @@ export function reasonOf(error: unknown): string {
     text = message || error;
     why = cause?.message || cause?.code;
   } catch {
-    // An object of the host's whose members cannot be read.
+    // The members of some objects of a host cannot be read.
   }
   return `${typeof text === "string" ? text : "no reason given"}${why && typeof why === "string" ? `: ${why}` : ""}`;
 }
@@ -257,21 +257,21 @@ export function withOutcome<E extends ChatwireError>(error: E, outcome: Outcome)
   return define(error, "outcome", outcome);
 }
 
-/** The error that stands for a caller's own leaving. */
+/** The error for a call that its caller has aborted. */
 export function aborted(reason?: unknown): APIUserAbortError {
   const isUsual = reason === undefined || (reason instanceof Error && reason.name === "AbortError");
   const cause = isUsual ? {} : { cause: reason };
   return new APIUserAbortError("The request was aborted by the caller.", cause);
 }
 
-/** The outcome of what never became a stream. */
+/** The outcome of a call that never became a stream. */
 export function unopened(error: ChatwireError): Outcome {
   const outcome = outcomeOf(error);
   withOutcome(error, outcome);
   return outcome;
 }
 
-/** The same without the error knowing of it. */
+/** As `unopened`, but the error gets no `outcome`. */
 export function outcomeOf(error: ChatwireError): Outcome {
   return {
     status: error instanceof APIUserAbortError ? "aborted" : "error",
@@ -297,7 +297,7 @@ export function errorOf(outcome: Outcome): ChatwireError {
   return outcome.error ?? withOutcome(aborted(), outcome);
 }
 
-/** The outcome of what ended well; else it rejects with what the outcome throws. */
+/** The outcome of a stream or a run that ended well; else it rejects with the outcome's error. */
 export async function completed<O extends Outcome>(ended: Promise<O>): Promise<O> {
   const outcome = await ended;
   if (outcome.status !== "complete") throw errorOf(outcome);

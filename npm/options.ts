@@ -35,7 +35,7 @@ export type Operation = "chat" | "models" | "resume";
 
 /** The part that the arguments of every hook share, so that all that happens in one call can be tied together. */
 export interface HookCall {
-  /** The same for all that is told of one call, its retries and fallbacks included. */
+  /** The same for all events of one call, its retries and fallbacks included. */
   call: string;
   /** The model asked for; of a fallback's requests, the fallback's. Null where the request names none. */
   model: string | null;
@@ -48,10 +48,11 @@ export interface HookCall {
 }
 
 /**
- * Told what happens, with keys, queries and message contents left out, but for `onContents`. Exceptions of a hook are ignored.
+ * Functions that are called for the events of calls, with keys, queries and message contents left out, but for `onContents`.
+ * Exceptions of a hook are ignored.
  *
- * A client's hooks hear of the requests that it sends, `onOutcome` of the calls made with it: one that a fallback answered
- * is told there, with all attempts, while its requests are told to the fallback's own hooks.
+ * A client's hooks are called for the requests that it sends, `onOutcome` for the calls made with it: for a call that a
+ * fallback answered too, with all attempts, while the requests of the fallback go to the fallback's own hooks.
  */
 export interface Hooks {
   /**
@@ -69,7 +70,7 @@ export interface Hooks {
   onRetry?: (retry: HookCall & { provider: string; attempt: number; reason: string; delay: number }) => void;
   /**
    * A request is held back for `delay` milliseconds before it is sent: the server has asked to wait (`cooldown`), or the plan's
-   * `limits` have no slot for it. Told again where that was not enough.
+   * `limits` have no slot for it. Called again where that was not enough.
    */
   onWait?: (wait: HookCall & { provider: string; reason: "cooldown" | "limits"; delay: number }) => void;
   /**
@@ -79,7 +80,7 @@ export interface Hooks {
   onResume?: (resume: HookCall & { attempt: number; delay: number }) => void;
   /** The rest comes: nothing of the answer was lost. `attempt` is the try that was let in. */
   onResumed?: (resumed: HookCall & { attempt: number }) => void;
-  /** A call is over, also one that never had an answer. Not told of a response that you read yourself. */
+  /** A call is over, also one that never had an answer. Not called for a response that you read yourself. */
   onOutcome?: (
     outcome: HookCall &
       Pick<Outcome, "status" | "finishReason" | "usage" | "cost" | "timing" | "attempts" | "requestId" | "resumed"> & {
@@ -90,8 +91,8 @@ export interface Hooks {
       },
   ) => void;
   /**
-   * The contents of a call that is over, told just before `onOutcome`: the request's parameters as JSON text (null of a stream that
-   * was taken up by its id), and the whole outcome. The one hook that hears them: give it only where contents may be kept.
+   * The contents of a call that is over, just before `onOutcome`: the request's parameters as JSON text (null of a stream that
+   * was taken up by its id), and the whole outcome. The one hook that gets contents: give it only where contents may be kept.
    */
   onContents?: (contents: HookCall & { request: string | null; outcome: Outcome }) => void;
 }
@@ -178,9 +179,8 @@ export interface ClientOptions {
   /** Added to every URL. */
   defaultQuery?: Record<string, string | undefined>;
   /**
-   * How often a request is tried again that failed or broke before its first token. All calls of a client share a retry
-   * quota besides: in an outage most calls fail at once. With 0 a call is one
-   * request, and does not wait for a short cooldown either.
+   * How often a request is retried that failed or broke before its first token. All calls of a client share a retry quota
+   * besides: in an outage most calls fail at once. With 0 a call is one request, and does not wait for a short cooldown either.
    * @range 0 to 100
    * @default 2
    */
@@ -214,7 +214,7 @@ export interface ClientOptions {
    */
   validate?: "documented" | "strict" | false;
   /**
-   * The treatment of an answer that is not as it should be: it is put right, and a repair says so, or it is refused.
+   * The treatment of an answer that is not as documented: it is repaired, and `repairs` lists that, or it is refused.
    * @default `"tolerant"`
    */
   decoding?: "tolerant" | "strict";
@@ -226,7 +226,7 @@ export interface ClientOptions {
   prices?: Prices | ModelPrices;
   /** ElectronHub: which of its paths, which say where reasoning appears. */
   endpoint?: "v1" | "v1legacy" | "v1thinking";
-  /** Told what happens. */
+  /** Functions that are called for the events of calls. */
   hooks?: Hooks;
   /**
    * How this server keeps streams, so that one whose connection is lost goes on by itself, and `resume` and `stop` find it:

@@ -19,7 +19,7 @@ export interface ChatSettings {
 export interface Terminal {
   input: Readable & { isTTY?: boolean };
   output: Writable & { isTTY?: boolean };
-  /** For what is no answer: the cost, and what went wrong. */
+  /** Where everything but the answer is written: the cost, and errors. */
   notes: Writable;
 }
 
@@ -29,7 +29,7 @@ export function loadEnvironment(): void {
 }
 
 /**
- * Talks until the input ends. Ctrl+C leaves an answer, and at the prompt the conversation.
+ * Runs the conversation until the input ends. Ctrl+C aborts an answer, and at the prompt it ends the conversation.
  * @returns the exit code: 1 where the last answer did not end well
  */
 export async function chat({ options, model, system }: ChatSettings, terminal: Terminal): Promise<number> {
@@ -41,7 +41,7 @@ export async function chat({ options, model, system }: ChatSettings, terminal: T
     messages.push({ role: "user", content });
     const outcome = await answer(client, model, messages, terminal, lines);
     code = outcome.status === "complete" || outcome.status === "aborted" ? 0 : 1;
-    // A turn that brought nothing is taken back: the question can be asked again.
+    // A turn without an answer is removed, so that the question can be asked again.
     if (outcome.message) messages.push(outcome.message);
     else messages.pop();
   };
@@ -103,7 +103,7 @@ async function answer(
   return outcome;
 }
 
-/** A terminal does as it is told: the words of a model or a server come without control characters, but for tabs and line breaks. */
+/** A terminal obeys control characters: they are removed from the text of a model or a server, but for tabs and line breaks. */
 const harmless = (text: string): string => text.replace(/(?![\t\n])\p{Cc}/gu, "");
 
 /** Tokens, cost and speed of an answer, as far as they are known. */

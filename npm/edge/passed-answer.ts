@@ -39,7 +39,7 @@ export class PassedAnswer {
     if (!this.#held) return bytes;
     this.#held.push(bytes);
     this.#heldBytes += bytes.length;
-    return this.#heldBytes > MAX_ERROR_BYTES ? this.#letGo() : NOTHING;
+    return this.#heldBytes > MAX_ERROR_BYTES ? this.#release() : NOTHING;
   }
 
   /** The body is over: what is left of it. */
@@ -48,7 +48,7 @@ export class PassedAnswer {
       const last = this.#filter.end();
       return isWhole(last) ? this.#seen(last) : last;
     }
-    const rest = this.#letGo();
+    const rest = this.#release();
     try {
       return this.#filter.whole(rest);
     } catch {
@@ -68,7 +68,7 @@ export class PassedAnswer {
     }
   }
 
-  #letGo(): Uint8Array {
+  #release(): Uint8Array {
     const held = joined(...(this.#held ?? []));
     this.#held = undefined;
     return held;

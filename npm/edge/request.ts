@@ -74,10 +74,10 @@ async function readBytes(request: Request, limit: number): Promise<Uint8Array> {
   let length = 0;
   let isLate = false;
   const reader = request.body?.getReader();
-  const letGo = () => void reader?.cancel().catch(() => {});
+  const cancel = () => void reader?.cancel().catch(() => {});
   const timer = setTimeout(() => {
     isLate = true;
-    letGo();
+    cancel();
   }, BODY_TIME);
   try {
     for (;;) {
@@ -85,7 +85,7 @@ async function readBytes(request: Request, limit: number): Promise<Uint8Array> {
       if (done || !value) break;
       length += value.byteLength;
       if (length > limit) {
-        letGo();
+        cancel();
         throw tooLarge();
       }
       pieces.push(value);

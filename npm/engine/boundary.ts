@@ -15,9 +15,9 @@ export const INPUT_BYTES = 65_536;
 export const DEFAULT_MAX_EVENT_BYTES = 16 * 1024 * 1024;
 /** The longest time that a host's timer takes, in milliseconds: a longer one would fire at once. */
 export const LONGEST_MS = 2_147_483_647;
-/** `timeout.idle` where nothing else is said, in milliseconds. */
+/** The default of `timeout.idle`, in milliseconds. */
 export const IDLE_MS = 120_000;
-/** `maxRetries` where nothing else is said. */
+/** The default of `maxRetries`. */
 export const DEFAULT_RETRIES = 2;
 
 /** The kinds of output that a push leaves: nothing, UTF-8 text, or a JSON array of chunks (in parts: chunk-parts.ts) or events. */
@@ -27,7 +27,7 @@ export const CHUNKS = 2;
 export const EVENTS = 3;
 export type OutputKind = typeof NONE | typeof TEXT | typeof CHUNKS | typeof EVENTS;
 
-/** Why a body stopped. */
+/** The ways in which a body ends. */
 export const CLOSED = 0;
 export const LOST = 1;
 export const ABORTED = 2;
@@ -42,7 +42,7 @@ export interface EngineDecoderOptions {
   provider?: string;
   endpoint?: string;
   reasoning?: string;
-  /** The turn to send back has it. Default true. */
+  /** The turn to send back has the reasoning. Default true. */
   returnsReasoning?: boolean;
   decoding?: string;
   partial?: boolean;
@@ -125,7 +125,7 @@ export interface EventStreamAnswer<Event> {
   whole?: number;
   lastEventId: string;
   reconnectionTime?: number;
-  /** The decoder is spent. */
+  /** The error after which the decoder takes no more bytes. */
   error?: object;
 }
 
@@ -139,14 +139,14 @@ export interface EngineCall {
   decoding?: string | undefined;
   accumulate?: boolean | undefined;
   sentences?: boolean | object | undefined;
-  /** The names of the caller's options, and of the members of those to continue with: which there may be is known there. */
+  /** The names of the caller's options, and of the members of those to continue with: the engine refuses unknown ones. */
   names?: readonly string[] | undefined;
   continueWith?: readonly string[] | undefined;
   stream: boolean;
   now: number;
   /** The attempts made before, when this is a fallback. */
   attempts?: readonly object[] | undefined;
-  /** Of the model that is asked for, where they are known and not in the client's settings. */
+  /** The prices of the requested model, where they are known and not in the client's settings. */
   prices?: object | undefined;
 }
 
@@ -161,18 +161,18 @@ export interface Action {
     url: string;
     query: [string, string][];
     method: string;
-    /** To be set in this order, or deleted. */
+    /** Headers to be set in this order; a header with null is deleted. */
     headers: [string, string | null][];
-    /** In place of the body's first character. */
+    /** The text in place of the body's first character. */
     start: string | null;
-    /** For the response headers. */
+    /** Milliseconds to wait for the response headers; null for no limit. */
     timeout: number | null;
   };
   /** Read the body of a refusal for so many milliseconds at the most. */
   read?: number;
   /**
-   * A good response. `id` names it to `ACCOUNT`. With `again`, the same server may be asked once more if this breaks
-   * before anything of it was handed out; the opening goes on with `broken`.
+   * A good response. `id` names it to `ACCOUNT`. With `again`, the request may be retried if this answer breaks before anything
+   * of it was handed out; the opening goes on with `broken`.
    */
   open?: { id: number; again: boolean; decoder: EngineDecoderOptions };
   fail?: object;
@@ -216,7 +216,7 @@ export interface EngineExports {
   open(connection: number, length: number): number;
   /** Does one of the operations above. The result is in the report. */
   call(part: number, operation: number, length: number, a: number, b: number, c: number): void;
-  /** Lets go of a part. */
+  /** Frees a part. */
   free(part: number): void;
   /** How many UTF-16 units of the text in the input were heard whole, when so many were spoken. */
   heard(length: number, units: number): number;

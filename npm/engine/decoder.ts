@@ -1,5 +1,6 @@
 /**
- * One decoder of the engine, owned: bytes of any number in, what each push puts out, freed as soon as its outcome is known.
+ * One decoder of the engine, and its owner: bytes go in, the output of each push comes out, and the decoder is freed as soon as
+ * its outcome is known.
  *
  * Reads nothing and waits for nothing; reading.ts and decoders.ts do, each in its own way.
  */
@@ -40,7 +41,7 @@ function told(engine: Part, length: number): Outcome {
     text += output();
   }
   const outcome = JSON.parse(text) as Outcome;
-  // The text of the answer, which is long, stands in it once; its other places hold 0.
+  // The text of the answer, which is long, stands in the outcome once; its other places hold 0.
   for (const said of [outcome.message, outcome.completion?.choices?.[0]?.message]) {
     if ((said?.content as unknown) === 0) (said as { content: string }).content = outcome.text;
   }
@@ -53,7 +54,7 @@ function told(engine: Part, length: number): Outcome {
  */
 const MOST_HELD = 1_048_576;
 
-/** Notes what is done with a decoder. */
+/** Records the calls of a decoder. */
 export interface Notes {
   note(step: ["read" | "tick", readStarted: number, now: number], bytes?: Uint8Array): void;
   noteEnd(reason: EndReason, now: number, why: string): void;
@@ -67,7 +68,7 @@ export class BodyDecoder {
 
   /** Once the first text, reasoning or tool call has come, or so many bytes that they are no longer held back. */
   hasToken = false;
-  /** Is told of it, unless the body is a document. */
+  /** Called when the first token has come, unless the body is a document. */
   onToken: (() => void) | undefined;
 
   #engine: Part | undefined;
@@ -86,7 +87,7 @@ export class BodyDecoder {
   #taken = 0;
 
   /**
-   * @param recorder notes all that is done with it
+   * @param recorder records all calls of the decoder
    * @param holds nothing is to be handed out before the first token, because another answer may take the place of this one
    */
   constructor({ prompt, ...options }: EngineDecoderOptions, recorder?: Notes, holds = false) {
@@ -133,7 +134,7 @@ export class BodyDecoder {
     return told(engine, length);
   }
 
-  /** Takes bytes. Once `outcome` is there, more of them change nothing. */
+  /** Takes bytes. Once `outcome` is there, further bytes change nothing. */
   push(chunk: Uint8Array, readStarted: number, now: number): PushOutput {
     this.#recorder?.note(["read", readStarted, now], chunk);
     if (chunk.length <= INPUT_BYTES) return this.#push(chunk, readStarted, now);
@@ -159,7 +160,7 @@ export class BodyDecoder {
     }
   }
 
-  /** The body is over; `why` in the host's words, where it gave any. */
+  /** Ends the decoder with its body; `why` is the host's message, where it gave one. */
   end(reason: EndReason, now: number, why = ""): PushOutput {
     this.#recorder?.noteEnd(reason, now, why);
     return this.#do((engine) => {
@@ -168,7 +169,7 @@ export class BodyDecoder {
     });
   }
 
-  /** Time has passed: a read has been pending since `readStarted`. */
+  /** Checks the time while a read has been pending since `readStarted`. */
   tick(readStarted: number, now: number): PushOutput {
     this.#recorder?.note(["tick", readStarted, now]);
     return this.#do((engine) => {
@@ -188,7 +189,7 @@ export class BodyDecoder {
     this.#due = told[1] as number;
   }
 
-  /** Lets go of the engine's memory; done by itself at the end. */
+  /** Frees the engine's memory, which happens by itself at the end. */
   free(): void {
     this.#engine?.free();
     this.#engine = undefined;
@@ -241,7 +242,7 @@ export class BodyDecoder {
     }
   }
 
-  /** The outcome of a decoder that failed, with all that had arrived if it can still tell. */
+  /** The outcome of a decoder whose engine failed, with all that had arrived if that can still be read. */
   #salvaged(engine: Part): Outcome {
     try {
       engine.call(END, 0, LOST, clock());

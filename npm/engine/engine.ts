@@ -17,14 +17,14 @@ type CompiledModule = typeof globalThis extends { WebAssembly: { Module: { proto
  */
 export type WasmSource = CompiledModule | ArrayBuffer | ArrayBufferView | URL | string | Response;
 
-/** Makes an instance without WebAssembly: the engine as a script, which is of the same build as what imports it. */
+/** Makes an instance without WebAssembly: the engine as a script, which is of the same build as the scripts that import it. */
 type Make = () => EngineExports;
 
 let loader: (() => WasmSource | Make) | undefined;
 let loadSpare: (() => Promise<{ default: string }>) | undefined;
 /** The instance that new parts are made in. */
 let engine: Instance | undefined;
-/** The one that was called last, whose output and report are read. */
+/** The instance that was called last, whose output and report are read. */
 let called: Instance;
 /** The input of the next call. */
 let pending: Uint8Array | undefined;
@@ -52,7 +52,10 @@ function isImmediate(source: WasmSource | Make): source is Immediate {
   );
 }
 
-/** Links a module with the scripts of this package, if both are of one build: what the two say to each other changes. */
+/**
+ * Links a module with the scripts of this package, if both are of one build: the calls between the two change from build to
+ * build.
+ */
 function link(source: Immediate): void {
   if (typeof source === "function") {
     engine = new Instance(source as Make);
@@ -107,7 +110,7 @@ async function load(from: WasmSource | undefined): Promise<void> {
     link(isImmediate(found) ? found : await compiled(found));
   } catch (cause) {
     if (cause instanceof ChatwireError) throw cause;
-    // A file of another version was found; whatever else went wrong, a spare may cure.
+    // The spare helps with every failure but a file of another version.
     const isCurable = from === undefined && !(cause instanceof OtherBuild);
     const spare = isCurable ? await spareModule().catch((thrown) => reasonOf(thrown)) : undefined;
     if (typeof spare === "object") link(spare);
@@ -303,7 +306,7 @@ function freeIn(instance: Instance, number: number): void {
   try {
     instance.exports.free(number);
   } catch (cause) {
-    instance.broke(cause); // the rest of what is to be let go does not depend on it
+    instance.broke(cause); // freeing the other parts does not depend on this one
   }
 }
 

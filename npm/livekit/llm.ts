@@ -48,7 +48,7 @@ type Connect = NonNullable<Call["connOptions"]>;
  * an answer that breaks off. An interruption cancels the request. Errors are LiveKit's own (`APIStatusError`, `APITimeoutError`,
  * `APIConnectionError`), with chatwire's as their `cause`.
  *
- * The session's `maxRetry` says how often the client tries again, and `timeoutMs` how long it waits for headers.
+ * The session's `maxRetry` says how often the client retries, and `timeoutMs` how long it waits for headers.
  * @example
  * ```ts
  * import { voice } from "@livekit/agents";
@@ -62,7 +62,7 @@ export class LLM extends agents.llm.LLM {
   readonly #client: Chatwire;
 
   /**
-   * @throws {ChatwireError} the options make no sense
+   * @throws {ChatwireError} the options are not valid
    */
   constructor(options: LLMOptions) {
     const { client, model } = options ?? {};
@@ -91,7 +91,7 @@ export class LLM extends agents.llm.LLM {
     return typeof named === "string" ? named : "chatwire";
   }
 
-  /** Begins to answer. An error of the request ends the stream, and is told as `error` by this model. */
+  /** Begins to answer. An error of the request ends the stream, and this model emits it as `error`. */
   override chat(call: Call): agents.llm.LLMStream {
     const connect = call.connOptions ?? agents.DEFAULT_API_CONNECT_OPTIONS;
     return new Answer(this, { ...call, connOptions: connect }, this.#client, this.#options);
@@ -181,7 +181,7 @@ class Answer extends agents.llm.LLMStream {
     return {
       model,
       messages: await this.chatCtx.toProviderFormat("openai"),
-      // Without it the cost of the answer stays unknown.
+      // Without the usage the cost of the answer stays unknown.
       stream_options: { include_usage: true },
       ...(tools.length > 0 && {
         tools,

@@ -169,7 +169,7 @@ function leavable<Item>(
     return: async () => {
       controller.abort();
       // Once it is read, its reader lets go of it.
-      if (!body?.locked) letGoOf(body);
+      if (!body?.locked) cancelBody(body);
       items.return().catch(() => {});
       return { done: true, value: undefined };
     },
@@ -177,7 +177,7 @@ function leavable<Item>(
 }
 
 /** Not waited for: not every host's reader settles this. */
-async function letGoOf(body: { cancel(): Promise<void> } | null): Promise<void> {
+async function cancelBody(body: { cancel(): Promise<void> } | null): Promise<void> {
   try {
     await body?.cancel();
   } catch {
@@ -233,7 +233,7 @@ async function* bytesOf(
   const { signal } = controller;
   let wake = () => {};
   const leave = () => {
-    letGoOf(reader);
+    cancelBody(reader);
     wake();
   };
   signal.addEventListener("abort", leave);

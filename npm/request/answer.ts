@@ -14,7 +14,7 @@ export interface Target {
   stream?: boolean;
   /** The id of a kept stream that is taken up; its path is its protocol's. */
   resume?: string;
-  /** Is waited for before anything is sent. */
+  /** Awaited before anything is sent. */
   needs?: Promise<unknown>;
 }
 
@@ -27,7 +27,7 @@ export type Answer = Answered &
 
 /** A call under way. */
 export interface Call {
-  /** Ends it, at any time. */
+  /** Its abort ends the call, at any time. */
   controller: AbortController;
   answer: Promise<Answer>;
 }

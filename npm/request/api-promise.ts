@@ -2,15 +2,15 @@
  * The return value of `create`: a promise of the answer that can also give the raw response. Nothing is read until it is asked for.
  */
 
+import { cancelBody } from "../discard.ts";
 import { APIConnectionError } from "../errors.ts";
-import { letGoOf } from "../let-go.ts";
 import { handedOver } from "./handed-over.ts";
 
 /** A response whose headers have arrived. */
 export interface Answered {
   response: Response;
   requestId: string | null;
-  /** Is told that the body is over. */
+  /** Called when the body is over. */
   ended?: () => void;
   /** Ends the call. */
   signal?: AbortSignal;
@@ -65,7 +65,7 @@ export class APIPromise<T> extends Promise<T> {
       return handedOver(response, ended, signal);
     } catch (cause) {
       ended();
-      letGoOf(response.body);
+      cancelBody(response.body);
       throw new APIConnectionError("The host gave a response whose body cannot be read.", { cause });
     }
   }

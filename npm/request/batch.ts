@@ -1,7 +1,8 @@
 /**
  * `batch`: many requests, as fast as the client's limits allow. Loaded when the first one starts.
  *
- * Pace is the limiter's business; this keeps enough requests waiting for it, waits out refusals, and keeps the order.
+ * The limiter sets the pace; `batch` keeps enough requests waiting for it, waits until refused requests may be sent again, and
+ * keeps the order.
  */
 import { clock } from "../engine/clock.ts";
 import { APIError, aborted, toError, unsent } from "../errors.ts";
@@ -9,7 +10,7 @@ import type { RequestOptions } from "../options.ts";
 import type { ChatCompletion, ChatCompletionCreateParamsNonStreaming, WithRequestId } from "../types.ts";
 import { OF_CALLS, refuseUnknown } from "./own-options.ts";
 
-/** As many as the largest documented plan has open at once. */
+/** The default of `concurrency`: as many as the largest documented plan allows at once. */
 const CONCURRENCY = 20;
 const MAX_WAIT = 300_000;
 
@@ -28,7 +29,7 @@ export interface BatchOptions extends RequestOptions {
    * @default 300000
    */
   maxWait?: number;
-  /** Told of each request that is settled. Its exceptions are ignored. */
+  /** Called for each request that is settled. Its exceptions are ignored. */
   onProgress?: (progress: BatchProgress) => void;
 }
 

@@ -2,11 +2,11 @@
  * One request through the engine: from what the caller gave to a response whose headers have arrived.
  */
 
+import { cancelBody, discard } from "../discard.ts";
 import { type EngineCall, LONGEST_MS, PROVIDER, type ProviderFacts } from "../engine/boundary.ts";
 import { clock } from "../engine/clock.ts";
 import { answer, init, initNow, settingsText } from "../engine/engine.ts";
 import { aborted, ChatwireError, type ErrorDetail, outcomeOf, toError, unsent } from "../errors.ts";
-import { letGo, letGoOf } from "../let-go.ts";
 import { onDemand, priceList } from "../load.ts";
 import type { ClientOptions, Fallback, Hooks, Operation, RequestOptions } from "../options.ts";
 import { about, GATEWAY, type KeptRequest, type KeptStream, keep, type ResumeProtocol } from "../stream/resume.ts";
@@ -19,7 +19,7 @@ import { Conversation, follow, type Opened, type Told, tell } from "./opening.ts
 import { Slot } from "./slot.ts";
 import { names, plainHeaders, texts, wellFormed } from "./texts.ts";
 
-/** The values that tie together all that hooks hear of one call. */
+/** The values that the arguments of all hooks of one call share. */
 export interface Named {
   call: string;
   model: string | null;
@@ -40,7 +40,7 @@ function nameOf(target: Target): Named {
   return { call, model: typeof model === "string" ? model : null, operation, parameters };
 }
 
-/** The numbers and switches of a request: what says nothing of its contents. */
+/** The numbers and switches of a request, which hold none of its contents. */
 function plainParameters(params: unknown): Named["parameters"] {
   const scalars: Named["parameters"] = {};
   for (const [name, value] of Object.entries(params ?? {})) {
@@ -74,7 +74,7 @@ function toBody(params: unknown, stream: boolean): string {
     try {
       return wellFormed(JSON.stringify(stream ? { ...params, stream } : params));
     } catch {
-      // The host's own message may quote what it stumbled over.
+      // The host's own message may quote the value that it failed on.
       message = "parameters must be plain JSON: a BigInt or an object that contains itself cannot be sent";
     }
   }
@@ -117,8 +117,8 @@ export class Caller {
     this.#options = fetch ? { ...options, fetch: standard(fetch) } : options;
     this.#connection = new Connection(this.#options);
     callers.set(client, this);
-    // A page fetches the engine from here on, so that it is there, or nearly, when the first call is made. Where that fails, the
-    // call tries again, and says so.
+    // A page fetches the engine from here on, so that it is there, or nearly, when the first call is made. Where that fails,
+    // the call loads it again, and rejects if that fails too.
     if (initNow()) this.#connection.part;
     else init().catch(() => {});
   }
@@ -192,7 +192,7 @@ export class Caller {
 
   /** Loads the parts that few calls need, and the prices at the same time. */
   loadMore(): ReturnType<typeof onDemand> {
-    this.loadPrices().catch(() => {}); // the request asks again, and says so
+    this.loadPrices().catch(() => {}); // the request loads the prices again, and its error is the caller's
     return onDemand();
   }
 
@@ -211,7 +211,7 @@ export class Caller {
     try {
       this.#connection.mustBeOpen();
       unlink = follow(options.signal, controller);
-      // At once: what the caller changes later is not for this call.
+      // Made at once, so that later changes of the caller's object do not reach this call.
       if ("params" in target) body = toBody(target.params, target.stream === true);
       const ended = (slot: Slot) => this.#ending(slot, unlink, named, body);
       return await this.#ask(target, body, options, settings, signal, named, ended);
@@ -301,7 +301,7 @@ export class Caller {
       return { chain: chainFor(own.signal), controller: own };
     };
     const answer = await loaded.race({ begin, after, signal });
-    // After its first token no other answer can take its place.
+    // An answer with a token keeps its place: no other one can replace it.
     return { ...prepare(answer), holds: false, again: undefined };
   }
 
@@ -330,7 +330,10 @@ export class Caller {
     };
   }
 
-  /** Ends a call: made here, so that a stream which goes on does not keep all that it was opened with. */
+  /**
+   * Makes the function that ends a call. In a method of its own, so that its closure does not keep all that the stream was
+   * opened with.
+   */
   #ending(slot: Slot, unlink: () => void, named: Named, body: string | undefined): (outcome?: Outcome) => void {
     return (outcome) => {
       unlink();
@@ -381,7 +384,7 @@ export class Caller {
           return this.#answer(answer, body, call, signal, told, slot, kept).catch((thrown) => {
             slot.settle();
             slot.leave();
-            letGoOf(answer.response.body);
+            cancelBody(answer.response.body);
             throw thrown;
           });
         },
@@ -428,7 +431,8 @@ export class Caller {
       async (request) => {
         const { method = "GET" } = request;
         const own = new AbortController();
-        // Of the requests for one stream, only the last is under way. Stopping is for one who has left.
+        // Only the last request for a stream is under way. A stream is stopped after its caller has left, so the signal no
+        // longer counts.
         unlink();
         unlink = follow(method === "GET" ? signal : null, own);
         const hold = this.#connection.hold();
@@ -455,7 +459,7 @@ export class Caller {
     return id === undefined || !this.#protocol.isId(id) ? undefined : this.#protocol.at(id);
   }
 
-  /** Begins to ask; a hold on what it is asked with is released where that fails. */
+  /** Begins a conversation; the hold on the connection is released where that fails. */
   #converse(
     hold: Hold,
     method: string,
@@ -473,7 +477,7 @@ export class Caller {
     }
   }
 
-  /** Says what looks wrong with a request on the console, where no hook takes it: each kind once. */
+  /** Prints the warnings about a request to the console, where no hook takes them: each kind once. */
   #warn(warnings: readonly ErrorDetail[] = []): void {
     for (const { code, path, message } of warnings) {
       if (this.#warned.has(code)) continue;
@@ -500,7 +504,7 @@ export class Caller {
 
 const giving = (text: string) => () => text;
 
-/** `timeout.idle`, where it is said. */
+/** The option `timeout.idle`, where it is given. */
 function idleIn(timeout: unknown): number | false | undefined {
   return typeof timeout === "object" && timeout !== null ? (timeout as Timeouts).idle : undefined;
 }
@@ -508,7 +512,7 @@ function idleIn(timeout: unknown): number | false | undefined {
 /** How servers keep streams. */
 const RESUME_PROTOCOLS: readonly string[] = ["chatwire", "llama-server", "cloudflare-ai-gateway", "durable-streams"];
 
-/** A caller's own `fetch`, with what it answers made standard. */
+/** A caller's own `fetch`, whose responses are made standard. */
 function standard(fetch: Fetch): Fetch {
   return async (url, init) => {
     const response = await fetch(url, init);
@@ -518,13 +522,13 @@ function standard(fetch: Fetch): Fetch {
   };
 }
 
-/** Rejects as soon as the signal says so, also when what it waits for never heeds it. */
+/** Rejects as soon as the signal is aborted, also where the opening does not react to it. */
 function abortable(opening: Promise<Answer>, signal: AbortSignal): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const leave = () => {
       reject(aborted(signal.reason));
       // Bytes that still arrive are discarded.
-      opening.then(letGo).catch(() => {});
+      opening.then(discard).catch(() => {});
     };
     if (signal.aborted) return leave();
     signal.addEventListener("abort", leave);

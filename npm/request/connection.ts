@@ -25,7 +25,7 @@ export class Hold {
     try {
       this.part.call(ACCOUNT, usage === undefined ? 0 : put(JSON.stringify(usage)), id);
     } catch {
-      // The slot went with the instance.
+      // The engine has failed, and the slot is gone with its instance.
     }
   }
 
@@ -68,12 +68,12 @@ export class Connection {
         part.call(USAGE);
         return added(sum, answer<UsageTotals>());
       } catch {
-        return sum; // its instance failed, and cannot tell any more
+        return sum; // its instance failed, so that its totals are lost
       }
     }, this.#used);
   }
 
-  /** Remembers how long the first token of a call took that was answered at once. */
+  /** Notes how long the first token of a call took, if its first attempt was answered. */
   noteLatency(outcome: Outcome | undefined): void {
     const { firstToken } = outcome?.timing ?? {};
     if (typeof firstToken !== "number" || outcome?.attempts.length !== 1) return;
@@ -81,7 +81,7 @@ export class Connection {
     try {
       if (part && !part.isBroken) part.call(NOTE_LATENCY, 0, firstToken);
     } catch {
-      // The answer is there, and no worse for it.
+      // The engine has failed; the answer is there all the same.
     }
   }
 
@@ -105,16 +105,16 @@ export class Connection {
 
   readonly #release = () => {
     this.#underWay--;
-    this.#letGo();
+    this.#freeIdle();
   };
 
   /** Refuses new calls. Those under way go on, and their usage counts. */
   dispose(): void {
     this.#isDisposed = true;
-    this.#letGo();
+    this.#freeIdle();
   }
 
-  #letGo(): void {
+  #freeIdle(): void {
     if (!this.#isDisposed || this.#underWay > 0) return;
     this.#used = this.usage;
     for (const part of this.#parts) part.free();
@@ -129,7 +129,7 @@ function connect(options: ClientOptions): Part {
     ...given,
     defaultHeaders: texts(plainHeaders(given.defaultHeaders)),
     defaultQuery: texts(given.defaultQuery),
-    // Those of a model are told with the calls that ask for it.
+    // Prices by model go with each call of the model.
     prices: isByModel(given.prices) ? undefined : given.prices,
     // The engine judges the names of functions alone: an object of hooks may keep counts and lists of its own.
     hooks: names(given.hooks).filter((name) => typeof given.hooks?.[name as keyof Hooks] === "function"),
@@ -157,7 +157,7 @@ function noTotals(): UsageTotals {
   return { requests: 0, ...tokens, uncounted: 0, estimated: 0, cost: 0, saved: 0 };
 }
 
-/** Two totals as one. The sum of what one of them does not know is not known. */
+/** Two totals as one. A sum is unknown where one of its summands is. */
 function added<T extends object>(a: T, b: T): T {
   const sums = Object.entries(a).map(([name, one]) => {
     const other = b[name as keyof T];
@@ -173,7 +173,10 @@ export function isByModel(prices: ClientOptions["prices"]): prices is ModelPrice
   return all.length > 0 && all.every((one) => typeof one === "object" && one !== null);
 }
 
-/** Where we are, for the engine to judge: whether visitors can read the key, and what relative addresses are relative to. */
+/**
+ * The surroundings that the engine's decisions depend on: whether visitors can read the key, and the base of relative
+ * addresses.
+ */
 function surroundings(): object {
   const { window, location } = globalThis as {
     window?: { document?: unknown; navigator?: { userAgent?: string } };
@@ -184,7 +187,7 @@ function surroundings(): object {
   return { page: window?.document !== undefined && !isTest, location: location?.href };
 }
 
-/** The value of an environment variable; empty where there is none, or we may not know. */
+/** The value of an environment variable; empty where there is none, or where the host does not allow reading it. */
 function variableOf(name: string): string {
   try {
     const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };

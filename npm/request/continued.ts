@@ -1,6 +1,6 @@
 /**
- * Going on elsewhere: an answer that broke after its first token is continued by another server, from the text so far. The part that is
- * added here is one that the decoders of the two cannot know: both are one answer.
+ * Going on elsewhere: an answer that broke after its first token is continued by another server, from the text so far. The
+ * decoders of the two do not know of each other; this file joins their outcomes into one.
  */
 import { type Attempt, define, withOutcome } from "../errors.ts";
 import type { Continuation } from "../options.ts";
@@ -25,7 +25,7 @@ interface Ways {
  */
 export function continuedBy(left: Continuation[], body: string, { turnFor, ask, signal }: Ways) {
   const goOn = async (answer: Answer, broken: Outcome): Promise<Answer | undefined> => {
-    // Those of servers that refused are not among the attempts of the answer that broke, unless nobody goes on.
+    // Attempts at servers that refused are added to the answer that broke only where no server goes on.
     let { attempts } = broken;
     for (let next = left.shift(); next; next = left.shift()) {
       const turn = turnFor(next.client);
@@ -55,14 +55,14 @@ export function continuedBy(left: Continuation[], body: string, { turnFor, ask, 
 function canContinue({ status, text, toolCalls, finishReason, completion, error }: Outcome): boolean {
   const isBroken = status === "truncated" || status === "stalled" || status === "error";
   const isOne = (completion?.choices.length ?? 1) <= 1;
-  // The time is up after that.
+  // After `timeout.total` no time is left for another server.
   const hasTime = error?.code !== "timeout.total";
   // A reason that stands for a failure, or that was on every chunk of a body that was cut, ends nothing.
   const isOpen = finishReason === null || finishReason === error?.code || status === "truncated";
   return isBroken && hasTime && isOne && isOpen && text !== "" && toolCalls.length === 0;
 }
 
-/** The request that has another server go on: the same, with what was said as the turn to be continued. */
+/** The request to another server: the same, with the text so far as the turn to be continued. */
 function continuation(body: string, { model, params }: Continuation, turn: object): string {
   const sent = JSON.parse(body) as { messages: object[] };
   const messages = [...sent.messages, { role: "assistant", ...turn }];
@@ -74,7 +74,7 @@ function seamOf({ text, error, status }: Outcome, attempts: readonly Attempt[]):
   return { at: text.length, provider: attempts.at(-1)?.provider ?? "", reason: error?.name ?? status };
 }
 
-/** Both as one: how the second ended, with what the first said before it. */
+/** Both as one outcome: the end of the second, with the text of the first before its own. */
 function joinedOutcome(first: Outcome, second: Outcome, seam: Seam): Outcome {
   const text = first.text + second.text;
   const reasoning = first.reasoning + second.reasoning;

@@ -55,7 +55,7 @@ export class FallbackChain {
       this.#talk = other;
       return this.#orElse(other.open());
     }
-    // The failure stands as it is; only now is known how it counts among the attempts, and when to come back.
+    // The failure is the outcome; its attempts, and the time to come back, are known only now.
     outcome.attempts = failure.attempts ?? outcome.attempts;
     const { error } = outcome;
     if (error) {
@@ -80,7 +80,7 @@ export class FallbackChain {
   }
 }
 
-/** The facts of a failure that the engine wants to know. */
+/** The facts about a failure that the engine decides by. */
 function brokenBy({ error, status }: Outcome): Broken {
   const { name = status, message = "", code, type, status: http, error: said } = (error ?? {}) as ErrorDescriptor;
   const body = said === undefined ? "" : JSON.stringify(said);

@@ -10,7 +10,7 @@ import type { Others, Talk } from "./fallback-chain.ts";
 type Ask = (client: object, body: string, call: EngineCall, model: string) => Talk;
 
 /**
- * Those on a list, each asked once, while what the engine says of a failure is what they are there for.
+ * The fallbacks of a list, each asked once, if its `on` has the engine's word for the failure.
  * @param left loses each as it is asked: the two requests of a hedged call share it
  */
 export function othersOf(left: Fallback[], body: string, call: EngineCall, ask: Ask): Others {
@@ -23,7 +23,7 @@ export function othersOf(left: Fallback[], body: string, call: EngineCall, ask: 
         const { client, model, params, on } = left.shift() as Fallback;
         if (on && !(on as readonly string[]).includes(trouble)) continue;
         const sent = JSON.parse(body);
-        // Headers and query of the call may hold what is for the first server's eyes only.
+        // Headers and query of the call may hold secrets that are for the first server only.
         const again = { ...call, attempts, headers: undefined, query: undefined };
         return ask(client, JSON.stringify({ ...sent, ...params, model, stream: sent.stream }), again, model);
       }

@@ -1,8 +1,9 @@
 /**
  * A response whose body the caller reads: the same response, with a callback for the end of its body.
  */
+
+import { cancelBody } from "../discard.ts";
 import { asBytes } from "../engine/engine.ts";
-import { letGoOf } from "../let-go.ts";
 import { HELD, type MaybeHeld } from "./held.ts";
 import { isBodiless } from "./host-fetch.ts";
 
@@ -24,10 +25,10 @@ export function handedOver(response: MaybeHeld, over: () => void, signal: AbortS
     signal?.removeEventListener("abort", leave);
     over();
   };
-  const letGo = (reason: unknown) => {
+  const release = (reason: unknown) => {
     end();
     // Not waited for: not every host's reader settles this.
-    letGoOf(reader, reason);
+    cancelBody(reader, reason);
   };
   // A body that fails while no read is pending is over, too.
   reader.closed?.then(end, end);
@@ -35,7 +36,7 @@ export function handedOver(response: MaybeHeld, over: () => void, signal: AbortS
     type: "bytes",
     start(controller) {
       leave = () => {
-        letGo(signal?.reason);
+        release(signal?.reason);
         controller.error(signal?.reason);
       };
       signal?.addEventListener("abort", leave);
@@ -55,11 +56,11 @@ export function handedOver(response: MaybeHeld, over: () => void, signal: AbortS
           return;
         }
       } catch (error) {
-        letGo(error);
+        release(error);
         throw error;
       }
     },
-    cancel: letGo,
+    cancel: release,
   });
   if (signal?.aborted) leave();
   const same = new Response(stream, { status, statusText, headers });

@@ -1,15 +1,15 @@
 /**
  * Hedging: a second request while the first is silent, before the first token. Whichever brings it first is the answer; the
- * other is cancelled, and is in `attempts` and in the accounts.
+ * other is cancelled, and is in `attempts` and in `client.usage`.
  *
  * Both are read by scouts, whose decoders see the first token and hand out nothing; the winner's bytes are then read again from
  * the beginning.
  */
 
+import { cancelBody } from "../discard.ts";
 import { NONE } from "../engine/boundary.ts";
 import { BodyDecoder } from "../engine/decoder.ts";
 import { type Attempt, aborted, define, type ErrorDescriptor } from "../errors.ts";
-import { letGoOf } from "../let-go.ts";
 import { Reading } from "../stream/reading.ts";
 import type { Outcome } from "../types.ts";
 import type { Answer } from "./answer.ts";
@@ -66,12 +66,12 @@ export async function race({ begin, after, signal }: Race): Promise<Answer> {
     const loser = isFirst ? later : earlier;
     const name = finish.answer?.decoder.attempts?.at(-1) as Attempt | undefined;
     tellOf(finish, attemptsOf(loser, name?.provider));
-    letGo(loser);
+    discard(loser);
   }
   const { answer, tap, outcome, error } = finish;
   if (!answer || !tap) throw error;
   if (!outcome) return { ...answer, body: tap.body(true) };
-  // How it ended is known, and its body was let go of.
+  // The answer has ended, and its body is cancelled.
   outcome.attempts = (answer.decoder.attempts ?? []) as Attempt[];
   if (outcome.error) define(outcome.error, "attempts", outcome.attempts);
   return { ...answer, body: null, verdict: () => answer.verdict?.(outcome) ?? outcome };
@@ -94,7 +94,7 @@ async function run({ chain, controller }: Contender): Promise<Finish> {
       const next = outcome.status === "aborted" ? undefined : chain.again(outcome);
       tap.cancel();
       if (!next) {
-        // Its slot may be the one that the other waits for.
+        // The other request may wait for this slot.
         answer.slot.breakOff(outcome);
         answer.decoder.attempts = outcome.attempts;
         return { answer, tap, outcome };
@@ -111,7 +111,7 @@ async function run({ chain, controller }: Contender): Promise<Finish> {
 function scout(answer: Answer, body: Answer["body"], signal: AbortSignal): Promise<Outcome | undefined> {
   return new Promise((resolve, reject) => {
     const decoder = new BodyDecoder(answer.decoder);
-    // Its timeouts are known from here on.
+    // From here on the timeouts of the answer are known.
     decoder.setOutput(NONE);
     const leave = () => reading.abort();
     signal.addEventListener("abort", leave);
@@ -140,7 +140,7 @@ function scout(answer: Answer, body: Answer["body"], signal: AbortSignal): Promi
 }
 
 /** Frees what the one that lost holds, and counts what it used. */
-function letGo({ answer, tap, outcome }: Finish): void {
+function discard({ answer, tap, outcome }: Finish): void {
   tap?.cancel();
   if (outcome) answer?.slot.leave(outcome);
   answer?.slot.end();
@@ -180,7 +180,7 @@ class Tap {
   }
 
   cancel(reason?: unknown): Promise<void> {
-    return letGoOf(this.#reader ?? this.#body, reason);
+    return cancelBody(this.#reader ?? this.#body, reason);
   }
 
   /** @param isLast no read follows this one: what it leaves is cancelled, what it reads is not kept */
@@ -205,7 +205,7 @@ class Tap {
     );
   }
 
-  /** One read. Nobody can cancel a stream that has failed, so that the body is let go of here. */
+  /** One read. A stream that has failed cannot be cancelled by its reader, so the body is cancelled here. */
   async #read(body: ReadableStream<Uint8Array>): Promise<ReadableStreamReadResult<Uint8Array>> {
     try {
       this.#reader ??= body.getReader();

@@ -18,7 +18,7 @@ export function standard(response: Response): Response {
   const init = { status, statusText: statusText ?? "", headers: new Headers([...headers]) };
   const leave = async () => {
     await iterator.return?.();
-    // An iterator that was not begun lets go of nothing.
+    // The `return` of an iterator that was not begun frees nothing, so the stream is destroyed.
     (body as { destroy?(): void }).destroy?.();
   };
   if (isBodiless(status)) {

@@ -2,11 +2,11 @@
  * Answers that are JSON of some other kind than a completion. Loaded with the first request for one.
  */
 
+import { cancelBody } from "../discard.ts";
 import { LONGEST_MS } from "../engine/boundary.ts";
 import { clock } from "../engine/clock.ts";
 import { asBytes } from "../engine/engine.ts";
 import { APIConnectionError, aborted, type ChatwireError, define, ProtocolError, StalledError } from "../errors.ts";
-import { letGoOf } from "../let-go.ts";
 import type { WithRequestId } from "../types.ts";
 import type { Answer } from "./answer.ts";
 
@@ -15,7 +15,7 @@ const MAX_BYTES = 16 * 1024 * 1024;
 
 /**
  * The server's own JSON, and the request's id.
- * @throws {ChatwireError} it did not come, not in time, is too large, or is none
+ * @throws {ChatwireError} the answer did not come, not in time, is too large, or is not JSON
  */
 export async function readJSON<T extends object>(answer: Answer, signal: AbortSignal): Promise<WithRequestId<T>> {
   let text: string;
@@ -28,7 +28,7 @@ export async function readJSON<T extends object>(answer: Answer, signal: AbortSi
   try {
     value = JSON.parse(text);
   } catch {
-    // Said below: neither is an answer.
+    // The error is thrown below, for text that is not JSON and JSON that is no object alike.
   }
   if (typeof value === "object" && value !== null)
     return define(value as WithRequestId<T>, "_request_id", answer.requestId);
@@ -64,7 +64,7 @@ async function textOf({ body, decoder: { timeouts = {}, started = 0 } }: Answer,
     }
     return text + decoder.decode();
   } catch (cause) {
-    letGoOf(reader ?? body);
+    cancelBody(reader ?? body);
     if (signal.aborted) throw aborted(signal.reason);
     if (cause instanceof ProtocolError || cause instanceof StalledError) throw cause;
     throw new APIConnectionError("The connection was lost before the whole answer arrived.", { cause });

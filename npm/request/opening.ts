@@ -1,6 +1,8 @@
 /**
- * Opening a response: does what the engine says next, through the host's `fetch` and timers, and tells it what came of it.
+ * Opening a response: runs the engine's actions through the host's `fetch` and timers, and gives it their results.
  */
+
+import { cancelBody } from "../discard.ts";
 import {
   type Action,
   type ActionResult,
@@ -12,7 +14,6 @@ import {
 import { clock } from "../engine/clock.ts";
 import { answer, asBytes, type Part, put } from "../engine/engine.ts";
 import { aborted, ChatwireError, type ErrorDescriptor, reasonOf, unsent } from "../errors.ts";
-import { letGoOf } from "../let-go.ts";
 import type { ClientOptions, Hooks } from "../options.ts";
 import type { FetchInit } from "../types.ts";
 
@@ -97,7 +98,7 @@ export class Conversation {
       action = answer<Action>();
     } catch (thrown) {
       this.free();
-      letGoOf(this.#response?.body);
+      cancelBody(this.#response?.body);
       throw thrown;
     }
     for (const [hook, what] of action.told ?? []) this.#told(hook, what);
@@ -117,7 +118,7 @@ export class Conversation {
         if (this.isFree) throw aborted(this.#signal.reason);
       } catch (thrown) {
         this.free();
-        letGoOf(this.#response?.body);
+        cancelBody(this.#response?.body);
         throw thrown;
       }
       action = this.#step(result);
@@ -165,7 +166,7 @@ export class Conversation {
       try {
         return [given, answered(given)] as const;
       } catch (thrown) {
-        letGoOf(given.body);
+        cancelBody(given.body);
         throw thrown;
       }
     };
@@ -177,7 +178,7 @@ export class Conversation {
     if (!("value" in waited)) {
       controller.abort();
       // A host that does not heed its signal may still answer.
-      sent?.then(([late]) => letGoOf(late.body)).catch(() => {});
+      sent?.then(([late]) => cancelBody(late.body)).catch(() => {});
       return waited;
     }
     follow(signal, controller);
@@ -270,6 +271,6 @@ async function textOf({ body }: Response, signal: AbortSignal, ms: number): Prom
       text += decoder.decode(bytes.subarray(0, MAX_BODY + 1), { stream: true });
     }
   });
-  letGoOf(reader ?? body);
+  cancelBody(reader ?? body);
   return text;
 }

@@ -34,7 +34,7 @@ export class Slot {
 
   /** Another answer is used in place of this one: frees the slot, and counts its usage. */
   leave(outcome?: Outcome): void {
-    // One that nothing was used of is only let go.
+    // A slot whose request used nothing is only freed.
     this.#account(outcome?.usage ?? undefined);
     if (this.#conversation?.isFree !== false) this.#hold.release();
   }

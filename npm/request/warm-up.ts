@@ -1,9 +1,10 @@
 /**
  * Opening the connection to a server before there is anything to ask, so that the first question does not wait for it.
  */
+
+import { cancelBody } from "../discard.ts";
 import { LONGEST_MS } from "../engine/boundary.ts";
 import { APIConnectionError, APIConnectionTimeoutError, aborted, reasonOf, unsent } from "../errors.ts";
-import { letGoOf } from "../let-go.ts";
 import type { WarmUpOptions } from "../options.ts";
 import type { Fetch, FetchInit } from "../types.ts";
 import { refuseUnknown } from "./own-options.ts";
@@ -65,10 +66,10 @@ async function readOut(body: unknown, signal: AbortSignal): Promise<void> {
   try {
     reader = stream.getReader();
   } catch (thrown) {
-    letGoOf(stream as ReadableStream);
+    cancelBody(stream as ReadableStream);
     throw thrown;
   }
-  const leave = () => letGoOf(reader);
+  const leave = () => cancelBody(reader);
   if (signal.aborted) return leave();
   signal.addEventListener("abort", leave);
   for (let read = 0; read < MOST_READ; ) {

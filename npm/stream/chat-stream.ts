@@ -164,7 +164,7 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
   }
 
   /**
-   * Leaves: the request is cancelled, iteration ends silently, the outcome is `aborted`. After the end it leaves nothing.
+   * Leaves: the request is cancelled, iteration ends silently, the outcome is `aborted`. After the end it changes nothing.
    *
    * With `heard`, `outcome.message` is cut to what a listener heard of the text, after the last whole word and without tool
    * calls, ready to be sent back; this works after the end too, when all has arrived and is still being spoken.
@@ -192,8 +192,8 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
   }
 
   /**
-   * Leaves, and ends the stream on the gateway that keeps it, which `abort` does not. Where none does, and before the answer's
-   * headers, it is the same.
+   * Leaves, and ends the stream on the gateway that keeps it, which `abort` does not. Where no gateway keeps it, and before the
+   * answer's headers, it does the same as `abort`.
    * @throws {APIError} the gateway could not be told
    * @example
    * ```ts
@@ -203,7 +203,7 @@ export class ChatStream implements AsyncIterable<ChatCompletionChunk> {
   async stop(): Promise<void> {
     const session = this.#session;
     this.abort();
-    // One that was left goes on there.
+    // A stream that was aborted here goes on at the gateway.
     if (session.outcome?.status === "aborted") await session.source?.kept?.stop().catch(rethrow);
   }
 

@@ -4,7 +4,7 @@
  * A stream of bytes is passed as it is; of a stream of JSON messages each becomes an event. Offsets are known at the ends of
  * responses alone, so what came of a response that broke is skipped when it is asked for again.
  */
-import { letGoOf } from "../let-go.ts";
+import { cancelBody } from "../discard.ts";
 import type { Ask, KeptRequest, KeptStream } from "./resume.ts";
 
 /** Servers answer a long poll after about half a minute, with or without news. */
@@ -17,7 +17,7 @@ const MAX_JSON = 16 * 1024 * 1024;
 
 /** Where the reading of a chain of responses stands. */
 interface Reading {
-  /** Nobody reads any more. */
+  /** The reader has left. */
   isLeft: boolean;
   /** The reader of the response that is read now. */
   reader?: ReadableStreamDefaultReader<Uint8Array> | undefined;
@@ -32,7 +32,7 @@ interface Mark {
 
 export class DurableStream implements KeptStream {
   readonly id: string;
-  /** The newest that has passed, and those after it. */
+  /** The newest place that has passed, and those after it. */
   #marks: Mark[] = [{ offset: "-1", cursor: null, at: 0 }];
   #passed = 0;
   /** The stream is one of JSON messages. An answer without news does not say so. */
@@ -65,7 +65,7 @@ export class DurableStream implements KeptStream {
   bodyOf(response: Response, ask: Ask): ReadableStream<Uint8Array> {
     const isRead = response.headers.has("stream-next-offset");
     // The answer says where the stream is.
-    if (!isRead) letGoOf(response.body);
+    if (!isRead) cancelBody(response.body);
     const reading: Reading = { isLeft: false };
     const bytes = this.#bytes(isRead ? response : undefined, ask, reading);
     return new ReadableStream<Uint8Array>(
@@ -76,9 +76,9 @@ export class DurableStream implements KeptStream {
           else controller.enqueue(value);
         },
         cancel() {
-          // A poll or a read under way is not waited for.
+          // Leaving does not wait for a poll or a read under way.
           reading.isLeft = true;
-          letGoOf(reading.reader);
+          cancelBody(reading.reader);
           void bytes.return(undefined).catch(() => {});
         },
       },
@@ -97,7 +97,7 @@ export class DurableStream implements KeptStream {
     let skipped = this.#passed - mark.at;
     let response = first ?? (await ask(this.resumption()));
     for (;;) {
-      if (reading.isLeft) return void letGoOf(response.body);
+      if (reading.isLeft) return void cancelBody(response.body);
       this.#hasMessages ||= isJSON(response);
       let { at } = mark;
       for await (const bytes of contentOf(response, reading)) {
@@ -109,14 +109,14 @@ export class DurableStream implements KeptStream {
       const { headers } = response;
       const offset = headers.get("stream-next-offset");
       const isClosed = headers.get("stream-closed") === "true";
-      // A stream of messages says by its end what `[DONE]` says among events.
+      // The end of a stream of messages stands for `[DONE]`.
       if (isClosed && this.#hasMessages) yield encoder.encode("data: [DONE]\n\n");
-      // A server that says nothing of offsets has given all there is.
+      // A server without offsets sends the whole stream in one response.
       if (offset === null || isClosed) return;
-      // A server that answers at once without news is not asked without end.
+      // A pause keeps a server that answers at once without news from being polled in a busy loop.
       if (at === mark.at) await new Promise((resolve) => setTimeout(resolve, PAUSE));
       if (reading.isLeft) return;
-      // Of the places that nothing new lies between, one will do.
+      // A place without new bytes replaces the one before.
       if (at === mark.at) this.#marks.pop();
       mark = { offset, cursor: headers.get("stream-cursor"), at };
       this.#marks.push(mark);
@@ -159,6 +159,6 @@ async function* piecesOf({ body }: Response, reading: Reading): AsyncGenerator<U
       yield value;
     }
   } finally {
-    if (!isOver) letGoOf(reader);
+    if (!isOver) cancelBody(reader);
   }
 }

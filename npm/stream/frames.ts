@@ -15,7 +15,7 @@ const HIDDEN_MS = 100;
 
 /**
  * @param events is left early when the frames are: before the first of them, and while one is waited for, too
- * @param ended tells, once the events are over, what they came to
+ * @param ended gives the outcome once the events are over
  */
 export function frames(
   events: AsyncIterator<ChatEvent>,
@@ -65,7 +65,7 @@ async function* framesOf(
       changed = false;
       yield copyOf(now);
     }
-    // The outcome knows better than its events: what turned out to be reasoning is reasoning there.
+    // The last frame is made of the outcome: text of the events may have turned out to be reasoning.
     yield copyOf(await ended());
     if (failure !== undefined) throw failure;
   } finally {
@@ -77,7 +77,7 @@ function copyOf({ text, reasoning, toolCalls }: Frame): Frame {
   return { text, reasoning, toolCalls: toolCalls.map((call) => ({ ...call })) };
 }
 
-/** Says whether there is something new to show. */
+/** Applies an event; whether there is something new to show. */
 function apply(frame: Frame, event: ChatEvent): boolean {
   if (event.choice !== 0) return false;
   switch (event.type) {

@@ -16,7 +16,7 @@ const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 export class OutputIterator<T> implements AsyncIterator<T, undefined>, AsyncIterable<T> {
   readonly #session: Session;
-  /** Of whom the last read was asked: another answer may have taken its place since. */
+  /** The reading that the last read was made with: another answer may have taken its place since. */
   #reading: BodyReading | undefined;
   /** The output of each push was chosen. */
   #isOpen = false;
@@ -141,7 +141,7 @@ export class OutputIterator<T> implements AsyncIterator<T, undefined>, AsyncIter
 /** Reads a stream to its end: by the consumer that takes it in this turn of the event loop, or else by itself. */
 export function readThrough(session: Session): Promise<Outcome> {
   if (!session.isTaken && !session.outcome) {
-    // A later turn by a promise of its own: tests that fake the host's timers fake queueMicrotask too.
+    // A promise, not queueMicrotask, which tests that fake the host's timers fake too.
     Promise.resolve().then(() => {
       if (!session.isTaken) new OutputIterator(session, NONE).next().catch(() => {});
     });

@@ -1,16 +1,16 @@
 /**
  * Reading one response body through the engine: the loop's single step, its timer, and its end.
  *
- * Decides nothing: when to give up, what bytes mean and how the body ended are the engine's answers.
+ * This file decides nothing: the engine says when to give up, what bytes mean and how the body ended.
  */
 
+import { cancelBody } from "../discard.ts";
 import { ABORTED, CLOSED, LONGEST_MS, LOST } from "../engine/boundary.ts";
 import { clock } from "../engine/clock.ts";
 import type { BodyDecoder } from "../engine/decoder.ts";
 import { asBytes } from "../engine/engine.ts";
 import { joined, type PushOutput } from "../engine/push-output.ts";
 import { define, reasonOf } from "../errors.ts";
-import { letGoOf } from "../let-go.ts";
 import type { Outcome } from "../types.ts";
 import type { BodyReading, Ended, Read } from "./source.ts";
 
@@ -21,7 +21,7 @@ const LINGER = 100;
 const JUMP = 5000;
 /** `#readStarted` while no read is pending. */
 const IDLE = -1;
-/** In place of bytes: time has brought something out of the engine, and the read goes on. */
+/** Stands for bytes where a tick has brought output while the read is still pending. */
 const WOKEN: Read = { done: false };
 
 /** Whether a reader is the host's own, so that its `cancel` settles the read that goes on: the streams standard says so. */
@@ -52,7 +52,7 @@ export class Reading implements BodyReading {
 
   /**
    * @param decoder is freed at the end
-   * @param ended is told once how it ended
+   * @param ended called once with how the body ended
    */
   constructor(body: ReadableStream<Uint8Array> | null, decoder: BodyDecoder, ended: Ended) {
     this.#decoder = decoder;
@@ -128,7 +128,7 @@ export class Reading implements BodyReading {
     return pushed;
   }
 
-  /** Ends it as the caller's wish; without effect once it has ended. */
+  /** Ends the reading because the caller has left; without effect once it has ended. */
   readonly abort = (): void => {
     if (this.#isSettled) return;
     this.#unread = this.#after(this.#decoder.end(ABORTED, clock()));
@@ -157,7 +157,7 @@ export class Reading implements BodyReading {
   }
 
   #cancel(): void {
-    letGoOf(this.#reader ?? this.#body);
+    cancelBody(this.#reader ?? this.#body);
   }
 
   /**
@@ -181,7 +181,7 @@ export class Reading implements BodyReading {
     this.#timer = setTimeout(this.#wake, Math.min(Math.max(Math.ceil(due - now), 1), LONGEST_MS));
   }
 
-  // Reads come and go without touching the timer; it looks where things stand when it fires.
+  // Reads begin and end without touching the timer; when it fires, it checks how long the read is pending.
   readonly #wake = (): void => {
     const now = clock();
     const isLate = now - this.#timerAt > JUMP;

@@ -1,5 +1,5 @@
 /**
- * Recordings: what was done with a stream's engine, and when, to be done again.
+ * Recordings: the calls of a stream's decoder, with their times, to be made again.
  *
  * A file of JSON lines. The first says what it is and how the stream was read, each further one is a step: its kind, its
  * times on the clock of `performance.now()`, and the bytes of a read, as text where they are UTF-8, else in base64. The last
@@ -18,12 +18,12 @@ import type { BodyReading, Ended, Read, Source } from "./source.ts";
 const FORMAT = "recording";
 const VERSION = 1;
 
-/** The most that is kept, 64 MiB, as of an answer's text: a server may send comments without end. */
+/** The most bytes of a recording, 64 MiB, as of an answer's text: a server may send comments without end. */
 const MOST_BYTES = 64 * 1024 * 1024;
 /** Bytes that a step counts for, beside those of its read. */
 const STEP_BYTES = 128;
 
-/** One thing done with a decoder. Bytes follow a `read` where it is written. */
+/** One call of a decoder. In the file, the bytes follow a `read`. */
 export type Step =
   | ["read", readStarted: number, now: number]
   | ["tick", readStarted: number, now: number]
@@ -75,7 +75,7 @@ export class Recorder {
         "This stream is longer than the 64 MiB of a recording, so nothing of it was kept. Record a shorter answer.",
       );
     }
-    // The estimate was made of the request, which is not in here.
+    // The estimate was made from the request, which the recording does not hold.
     const promptTokens = usage?.estimated ? { promptTokens: usage.prompt_tokens } : {};
     const options = { ...this.#options, ...promptTokens };
     const reads = blotted(this.#reads, secretsOf(this.#headers));

@@ -6,6 +6,7 @@
  * in `resume-protocols.ts`.
  */
 
+import { cancelBody } from "../discard.ts";
 import {
   DEFAULT_MAX_EVENT_BYTES,
   type EngineCall,
@@ -17,7 +18,6 @@ import {
 import { clock } from "../engine/clock.ts";
 import { make, output, type Part, place } from "../engine/engine.ts";
 import { toError } from "../errors.ts";
-import { letGoOf } from "../let-go.ts";
 
 /** A stream on a server that keeps it. */
 export interface Kept {
@@ -25,7 +25,7 @@ export interface Kept {
   id: string;
   /** How often its rest was fetched after its connection was lost. */
   readonly resumed: number;
-  /** Ends it there. */
+  /** Ends the stream on the server. */
   stop(): Promise<void>;
 }
 
@@ -39,13 +39,13 @@ export interface KeptRequest {
   patience?: number;
 }
 
-/** Sends such a request. Rejects with an error that has a `status` when it is in vain to ask once more. */
+/** Sends such a request. Rejects with an error that has a `status` where a retry is pointless. */
 export type Ask = (request: KeptRequest) => Promise<Response>;
 
 /** One stream as its server keeps it: by which requests its rest is had, and how far it has come. */
 export interface KeptStream {
   readonly id: string;
-  /** Milliseconds after which the server says something, if only a comment; undefined where it promises nothing. */
+  /** Milliseconds after which the server sends at least a comment; undefined where it promises none. */
   readonly heartbeat?: number;
   /**
    * These bytes pass to the reader, and so many whole events in them; `lastEventId` is the last of the response under way.
@@ -79,7 +79,7 @@ export interface ResumeProtocol {
 const STATE_HEADER = "x-chatwire-stream-state";
 const STREAM_HEADER = "x-chatwire-stream";
 
-/** Milliseconds after which a gateway says something; two in a row that do not come mean a lost connection. */
+/** Milliseconds after which a gateway sends at least a comment; two missing ones in a row mean a lost connection. */
 const HEARTBEAT = 15_000;
 
 /** `chatwire/edge`: events are numbered by their `id`. */
@@ -105,7 +105,7 @@ export const GATEWAY: ResumeProtocol = {
   },
 };
 
-/** Hears what happens, by the names of hooks. */
+/** Called for each event, with the name of its hook. */
 export type Told = (hook: "onResume" | "onResumed", what: object) => void;
 
 /** The body of a kept answer, and what can be done with it beside reading. */
@@ -136,7 +136,7 @@ export function keep(response: Response, stream: KeptStream, ask: Ask, told: Tol
     id: stream.id,
     async stop() {
       const request = stream.stop?.();
-      if (request) letGoOf((await ask(request)).body);
+      if (request) cancelBody((await ask(request)).body);
     },
     get resumed() {
       return unbroken.resumed;
@@ -169,13 +169,13 @@ class UnbrokenBody {
   #framing: Part | undefined;
   /** The bytes of an event that is not whole yet. */
   #held: Uint8Array[] = [];
-  /** The last of what passed ended the stream. */
+  /** The last event that passed has ended the stream. */
   #isDone = false;
   /** The response under way has brought an event. */
   #hasBrought = false;
   #isLeft = false;
   #pause = 0;
-  /** Ends what is waited for: a pause, or a read of a connection that is lost. */
+  /** Ends the wait under way: a pause, or a read of a connection that is lost. */
   #wake: () => void = () => {};
   readonly stream: ReadableStream<Uint8Array>;
 
@@ -227,7 +227,7 @@ class UnbrokenBody {
       const state = this.#hasBrought || !this.#response ? undefined : this.#kept.stateOf(this.#response);
       const isOver = failure === undefined && (state === "cut" || state === "ended");
       if (state === "cut") failure ??= new TypeError("The stream was cut.");
-      // Its end may be missing, or it is no event: the decoder knows.
+      // The decoder decides whether the rest is an event without its end.
       const rest = this.#held;
       if (isOver || (await this.#reconnect())) {
         this.#end();
@@ -240,7 +240,7 @@ class UnbrokenBody {
   #end(reason?: unknown): void {
     this.#listen(false);
     this.#drop();
-    letGoOf(this.#reader ?? this.#response?.body, reason);
+    cancelBody(this.#reader ?? this.#response?.body, reason);
   }
 
   /** The next bytes; fails where the connection is silent for too long, or the host says that it may be lost. */
@@ -265,9 +265,9 @@ class UnbrokenBody {
     }
   }
 
-  /** Comes back as soon as there is a way. Gives the gateway's refusal, if there is one. */
+  /** Reconnects as soon as the gateway answers. Gives its refusal, if there is one. */
   async #reconnect(): Promise<unknown> {
-    letGoOf(this.#reader);
+    cancelBody(this.#reader);
     this.#reader = undefined;
     this.#drop();
     this.#hasBrought = false;
@@ -327,7 +327,7 @@ class UnbrokenBody {
     if (whole < bytes.length) this.#held.push(bytes.slice(whole));
     if (this.#kept.passed(passed, events.length, lastEventId)) {
       this.#hasBrought = true;
-      // Not for comments: a server that says no more than those is not asked again at once.
+      // Only events reset the pause: a server that sends nothing but comments is not reconnected to at once.
       this.#pause = 0;
     }
     this.#isDone ||= events.at(-1)?.data === "[DONE]";

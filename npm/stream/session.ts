@@ -2,13 +2,13 @@
  * The life of one stream: opened, read by one reader, ended once. ChatStream and its iterators share it.
  */
 
+import { cancelBody, discard } from "../discard.ts";
 import { EVENTS, type OutputKind } from "../engine/boundary.ts";
 import { BodyDecoder } from "../engine/decoder.ts";
 import { asBytes } from "../engine/engine.ts";
 import { cutToHeard } from "../engine/heard.ts";
 import { shapeOf } from "../engine/shapes.ts";
 import { APIUserAbortError, aborted, ChatwireError, toError, unopened, withOutcome } from "../errors.ts";
-import { letGo, letGoOf } from "../let-go.ts";
 import type { Outcome } from "../types.ts";
 import { Reading } from "./reading.ts";
 import type { BodyReading, Ended, Source } from "./source.ts";
@@ -22,9 +22,9 @@ export class Session {
   /** Resolves once `outcome` is there, or `reading` and what its reader needs. */
   opened: Promise<void> | undefined;
 
-  /** Made where somebody asks for it, as is the promise of the outcome: most streams need neither. */
+  /** Made lazily, as the promise of the outcome is: most streams need neither. */
   #controller: AbortController | undefined;
-  /** Ends what goes on: the opening, or the reading. */
+  /** Ends the opening or the reading, whichever is under way. */
   #leave: (() => void) | undefined;
   #ended: Promise<Outcome> | undefined;
   #settle: ((outcome: Outcome) => void) | undefined;
@@ -44,7 +44,7 @@ export class Session {
     else this.#begin(source);
   }
 
-  /** Its abort leaves the stream. */
+  /** A controller whose abort leaves the stream. */
   get controller(): AbortController {
     return this.#controller ?? this.#listenTo(new AbortController());
   }
@@ -70,7 +70,7 @@ export class Session {
   }
 
   /**
-   * A stream that is left before its source is there ends at once, and lets go of what still comes.
+   * A stream that is left before its source is there ends at once, and discards a source that still comes.
    * @param broken how the source ended that this one takes the place of
    */
   async #open(source: Promise<Source | undefined>, broken?: Outcome): Promise<void> {
@@ -87,11 +87,11 @@ export class Session {
       const error = toError(thrown);
       // The output from before the caller left stays.
       const outcome = broken?.text ? withLeft(broken, error) : unopened(error);
-      // Those who were asked before the last.
+      // The attempts before the last one.
       if (outcome.attempts.length === 0) outcome.attempts = broken?.attempts ?? [];
       this.#end(outcome);
       this.source?.ended?.(outcome);
-      source.then((late) => late && letGo(late)).catch(() => {});
+      source.then((late) => late && discard(late)).catch(() => {});
     }
   }
 
@@ -133,7 +133,7 @@ export class Session {
       const outcome = unopened(toError(thrown));
       this.#end(outcome);
       source.ended?.(outcome);
-      letGoOf(source.body);
+      cancelBody(source.body);
     }
   }
 
@@ -224,7 +224,7 @@ function isBroken({ status }: Outcome, decoder: BodyDecoder | undefined): boolea
   return status !== "complete" && status !== "aborted" && (decoder?.isDocument || !decoder?.hasToken);
 }
 
-/** How an answer ended that broke and was left before anybody went on with it. */
+/** The outcome of an answer that broke, and whose caller left before another server went on with it. */
 function withLeft(broken: Outcome, error: ChatwireError): Outcome {
   const status = error instanceof APIUserAbortError ? "aborted" : "error";
   const outcome = { ...broken, status, error } as Outcome;

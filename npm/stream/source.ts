@@ -14,7 +14,7 @@ export interface Read {
   value?: unknown;
 }
 
-/** Is told how a body ended; says whether another takes its place, so that nothing of this one is to be handed out. */
+/** Called with how a body ended; returns whether another takes its place, so that nothing of this one is to be handed out. */
 export type Ended = (outcome: Outcome) => boolean;
 
 /** A reader of a body, step by step: `read`, then `taken` or `lost`, until its decoder has an outcome. */
@@ -29,15 +29,17 @@ export interface BodyReading {
 export interface Source {
   body: ReadableStream<Uint8Array> | null;
   decoder: EngineDecoderOptions;
-  /** Is told once how it ended, as the engine saw it. */
+  /** Called once with how the body ended, as the engine saw it. */
   ended?: (outcome?: Outcome) => void;
-  /** Its place within the limits; is told of the first token, after which no other answer takes the place of this one. */
+  /**
+   * The slot within the limits; `settle` is called at the first token, after which no other answer takes the place of this one.
+   */
   slot?: { settle(): void };
-  /** Notes what is read, to be read again. */
+  /** Records what is read, to be read again. */
   recorder?: (Notes & { finish(outcome: Outcome): string }) | undefined;
-  /** Reads it in place of the engine's own loop. */
+  /** Reads the body in place of the engine's own loop. */
   reading?: (decoder: BodyDecoder, signal: AbortSignal, ended: Ended) => BodyReading;
-  /** The same on a gateway that keeps it. */
+  /** The stream on the gateway that keeps it. */
   kept?: Kept;
   /** Another answer may take the place of this one: nothing is handed out before the first token. */
   holds?: boolean;
@@ -47,6 +49,6 @@ export interface Source {
   continued?: ((outcome: Outcome) => Promise<Source | undefined> | undefined) | undefined;
   /** The event that comes before all others. */
   preamble?: object;
-  /** How it ended, by one who knows more than the bytes show. */
+  /** Corrects the outcome by facts that the bytes do not show. */
   verdict?: ((own: Outcome) => Outcome) | undefined;
 }

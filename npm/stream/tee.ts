@@ -15,7 +15,7 @@ const PATIENCE = 1000;
 /** One side of a tee. */
 interface Branch {
   body: ReadableStream<Uint8Array>;
-  /** How it ended, by how it saw that itself, and how the whole ended. */
+  /** The outcome of the branch, from its own and that of the whole. */
   verdict: (own: Outcome, whole: Outcome | undefined) => Outcome;
 }
 
@@ -94,7 +94,7 @@ function teeBody(source: ReadableStream<Uint8Array>, maxBehind = MAX_BEHIND): [B
   return [branch(sides[0], sides[1]), branch(sides[1], sides[0])];
 }
 
-/** How a branch ended: as it saw itself, unless it was cut off, or broke because the whole did. */
+/** The outcome of a branch: its own, unless it was cut off, or broke because the whole did. */
 function verdict(own: Outcome, failure: StreamError | undefined, whole: Outcome | undefined): Outcome {
   if (failure) {
     const outcome: Outcome = { ...own, status: "error", error: failure };
@@ -132,7 +132,7 @@ class Side {
 
   leave(): void {
     this.hasLeft = true;
-    this.at = {}; // lets go of what it has not read
+    this.at = {}; // drops the reads that it has not taken
     this.#moved();
   }
 

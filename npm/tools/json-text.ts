@@ -21,7 +21,7 @@ export interface Candidate {
   repairs: JSONRepair[];
 }
 
-/** How many values within prose are tried, so that a long text of brackets costs no more than it is worth. */
+/** The most values within prose that are tried, so that a long text of brackets does not take long. */
 const MOST = 32;
 
 /** The JSON texts that a text may stand for; none where there is no JSON in it. What is nearly JSON comes last. */

@@ -37,7 +37,7 @@ interface Tool {
 
 /** The result that the model is told of a call that was not run. */
 const NOT_RUN: Result = failed("This call was not run: the run was aborted first.");
-/** Of one that was begun, and may have had its effect. */
+/** The result of a call that was begun and not finished: the tool may have had its effect. */
 const CUT: Result = failed(
   "This call was not run to its end: the run was aborted meanwhile. Whether the call has had an effect is not known.",
 );
@@ -65,7 +65,7 @@ export async function* toolLoop(
   } finally {
     signal?.removeEventListener("abort", leave);
     if (end === "left") controller.abort();
-    // Messages that were added too late for a turn are for whoever goes on.
+    // Messages that were added too late for a turn stay in the conversation.
     state.messages.push(...state.added.splice(0));
     outcome = sumOf(state, end);
     state.outcome = outcome;
@@ -132,7 +132,7 @@ async function* turns(state: ToolRunState): AsyncGenerator<ToolRunEvent, void, v
     }
     state.cut = undefined;
 
-    // A result counts as soon as it is there, whether the reader has been told of it or not.
+    // A result counts as soon as it is there, whether its event has been read or not.
     const results: Result[] = [];
     const resultOf = async (call: ToolCall, at: number) => {
       const result = await run(call, step, (known) => {
@@ -162,7 +162,7 @@ async function* turns(state: ToolRunState): AsyncGenerator<ToolRunEvent, void, v
     `The model still called tools after ${maxSteps} turns. Raise maxSteps, or look at what the tools tell it.`,
   );
 
-  /** @param note is told of the result as far as it is known while the call runs */
+  /** @param note called with the result as far as it is known while the call runs */
   async function run(call: ToolCall, step: number, note: (known: Result) => void): Promise<Result> {
     const tool = toolFor(call.name, tools);
     if (!tool) return failed(`There is no tool named "${call.name}". ${namesOf(tools)}`);
@@ -171,11 +171,11 @@ async function* turns(state: ToolRunState): AsyncGenerator<ToolRunEvent, void, v
       return failed(`The arguments are not complete JSON: ${call.arguments.slice(0, 200)}. Call the tool again.`);
     }
     try {
-      // A check or an approval may take for ever; an abort does not wait for it.
+      // A check or an approval may never settle; an abort does not wait for it.
       const verdict = await within(undefined, signal, async () => {
         const checked = await check(tool.schema, call.custom ? call.arguments : tool.parse(call.arguments));
         if ("problems" in checked) return failed(`The arguments do not fit. ${inWords(checked.problems)}`);
-        // A function that gives nothing has not allowed it.
+        // A function that returns nothing has not allowed the call.
         const leave = !approve || (await approve({ id, name: tool.name, arguments: checked.value, step }));
         return leave === true
           ? checked
@@ -204,7 +204,7 @@ function paramsOf(
   const { tools: _, tool_choice, parallel_tool_calls, ...rest } = params;
   const active = tools.filter(({ name }) => activeTools?.includes(name) ?? true);
   const definitions = active.map(({ definition }) => definition);
-  // A choice that was forced has been made: forced again, the model would never answer.
+  // A forced choice of tool holds for the first turn: forced again, the model would never answer.
   const { tool_choice: chosen, parallel_tool_calls: inParallel, ...changed } = prepared;
   const wanted = chosen ?? (step === 0 ? tool_choice : unforced(tool_choice));
   // No server takes a choice that names a tool which the turn does not have.
@@ -223,7 +223,7 @@ function paramsOf(
 /** A choice of tools that leaves the model the choice. */
 function unforced(choice: ToolRunState["params"]["tool_choice"]): ToolRunState["params"]["tool_choice"] {
   const { type, allowed_tools } = (choice ?? {}) as { type?: string; allowed_tools?: object };
-  // As a word, or as an object with one.
+  // The choice may be a word, or an object whose type is the word.
   if (["auto", "none"].includes(type ?? String(choice))) return choice;
   const allowed = { type: "allowed_tools", allowed_tools: { ...allowed_tools, mode: "auto" } };
   return type === "allowed_tools" ? (allowed as unknown as typeof choice) : undefined;
@@ -301,7 +301,10 @@ function wrong(message: string, ...path: string[]): ChatwireError {
   return unsent("invalid_tool", message, "tools", ...path);
 }
 
-/** The definition that the model gets of a tool: of one in the shape of openai, all that is written but what is for us. */
+/**
+ * The definition that the model gets of a tool: of a tool in the shape of openai, all members but those that only this package
+ * reads.
+ */
 const OURS = ["function", "parse"];
 const TOLD = ["name", "description", "strict"];
 
@@ -334,7 +337,7 @@ function toTool(given: unknown, at: string): Tool {
   };
 }
 
-/** Works on all items, no more than `limit` of them at a time, and gives each result as it is there. */
+/** Works on all items, at most `limit` of them at a time, and yields each result as soon as it is there. */
 async function* atMost<T, R>(
   limit: number,
   items: readonly T[],
@@ -356,13 +359,13 @@ async function* atMost<T, R>(
   }
 }
 
-/** Settles with the work, or fails when its time is up or the run is aborted, whatever the work does about it. */
+/** Settles with the work, or rejects when its time is up or the run is aborted, also where the work does not react. */
 async function within<T>(
   timeout: number | undefined,
   signal: AbortSignal,
   work: (own: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  // Nobody is asked for leave, and nothing is run, for one who has left.
+  // After an abort no approval is asked for, and no tool is run.
   if (signal.aborted) throw aborted(signal.reason);
   const controller = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -400,7 +403,7 @@ function sumOf({ steps, messages, controller: { signal } }: ToolRunState, end: E
   if (end === "answered") return whole;
   const hasLeft = end === "left" || signal.aborted;
   const error = hasLeft ? aborted(signal.reason) : end;
-  // A turn that went wrong has said how; else its answer was whole and the run was not.
+  // A turn that failed has its own status; else its answer was whole and the run was not.
   const status = hasLeft ? "aborted" : last.status === "truncated" || last.status === "stalled" ? last.status : "error";
   const outcome = { ...whole, status, error } as ToolRunOutcome;
   withOutcome(error, outcome);

@@ -88,14 +88,14 @@ export async function parse<T>(
   return { data: answer, response, requestId: request_id };
 }
 
-/** Whether a server says that it does not take this kind of format. A schema that it finds fault with is another matter. */
+/** Whether a server refuses this kind of format, and not only this schema. */
 function isFormatRefused(error: unknown): boolean {
   if (!(error instanceof APIError) || ![400, 422, 501].includes(error.status ?? 0)) return false;
   const said = JSON.stringify([error.message, error.param, error.error]);
   return /response_format|json_schema/.test(said) && !/schema for/i.test(said);
 }
 
-/** Settles with the work, or rejects once the call is aborted: a schema's check may take for ever. */
+/** Settles with the work, or rejects once the call is aborted: a schema's check may never settle. */
 function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | null | undefined): Promise<T> {
   return new Promise((resolve, reject) => {
     const leave = () => reject(aborted(signal?.reason));
@@ -105,7 +105,7 @@ function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | null | undefin
   });
 }
 
-/** The messages with what the server cannot be told otherwise. */
+/** The messages with the schema, for a server that does not take it as a parameter. */
 function withSchema(messages: readonly ChatCompletionMessageParam[], schema: JSONSchema): ChatCompletionMessageParam[] {
   const wish = `Answer with JSON that fits this JSON Schema, and with nothing else: ${JSON.stringify(schema)}`;
   const at = messages.findIndex(({ role }) => role === "system" || role === "developer");
@@ -122,7 +122,7 @@ interface Wanted<T> {
   schema: Schema<T> | undefined;
   /** The schema's name. */
   name?: string | undefined;
-  /** The schema, where the server cannot be told it. */
+  /** The schema, where the server does not take it as a parameter. */
   unsaid?: JSONSchema | undefined;
   /** JSON of any kind is wanted. */
   isJSON: boolean;
@@ -219,7 +219,7 @@ async function readAnswer<T>(
   if (finishReason === "content_filter") {
     return { problem: "The answer was cut by the server's content filter, so its JSON is not whole." };
   }
-  // The thinking before a call is no answer.
+  // Reasoning before a call is no answer.
   if (isCalling && (text === "" || repairs.includes("parse.reasoning"))) return none;
   if (text === "") return { problem: "The answer is empty: it has no JSON. Ask again." };
   let problems: SchemaProblem[] | undefined;
@@ -236,7 +236,7 @@ async function readAnswer<T>(
     }
     return { value: checked.value, repairs: all };
   }
-  // Words beside calls ("Let me look.") announce them.
+  // Text beside calls ("Let me look.") announces them, and is no answer.
   if (isCalling) return none;
   if (problems) return { problem: `The answer does not fit the schema. ${inWords(problems)}` };
   return { problem: "The answer is not the JSON that was requested. Request JSON in the messages." };

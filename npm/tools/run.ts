@@ -99,7 +99,7 @@ export class ToolRun implements AsyncIterable<ToolRunEvent> {
     events.return = (value) => {
       const { steps, messages } = this.#state;
       if (!this.#isBegun) this.#settle({ ...unopened(aborted()), steps, messages });
-      // Without the abort, the result that `next` still waits for would be waited for first.
+      // Without the abort, `return` would wait for the result that `next` still waits for.
       this.abort();
       return leave.call(events, value);
     };
@@ -118,8 +118,7 @@ export class ToolRun implements AsyncIterable<ToolRunEvent> {
   }
 
   /**
-   * Says something more to the model while it works: the message is added before its next turn, and a run that would be over
-   * goes on for it.
+   * Adds a message to the conversation while the model works: before its next turn. A run that would be over goes on for it.
    * @throws {ChatwireError} the run is over
    * @example
    * ```ts

@@ -16,7 +16,7 @@ async function fetched(): Promise<App> {
   try {
     const { start } = await import("./app.ts");
     const app = await start(firstView);
-    letGo();
+    release();
     return app;
   } catch (error) {
     loading = undefined;
@@ -30,7 +30,7 @@ function load(): Promise<App> {
   return loading;
 }
 
-const letGo = holdEarlyActs(() => void load().catch(() => {}));
+const release = holdEarlyActs(() => void load().catch(() => {}));
 at("install").addEventListener("click", () => void copy("npm i chatwire", at("install")));
 const firstView = showColumns(() => void load().then((app) => app.compareAll()));
 
