@@ -9,11 +9,20 @@ const LF = 10;
 const CR = 13;
 const NOTHING = new Uint8Array(0);
 
-/** Joins the reads of an event stream, and gives them out up to the end of the last blank line. */
+/** No event is longer, as for the engine. */
+const MAX_EVENT_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Joins the reads of an event stream, and gives them out up to the end of the last blank line. Two line feeds in a row end one
+ * whatever is before them, and are the last where no carriage return follows: so the engine is asked from the first read on of which
+ * that does not hold. To ask it would take four times as long as all else that is done with a read.
+ */
 export class WholeEvents {
+  /** There once the engine is asked; it has had what was held then, and all that came later. */
   #decoder: EventStreamDecoder | undefined;
   /** The pieces so far of lines that no blank line ends yet. */
   #held: Uint8Array[] = [];
+  #heldBytes = 0;
   /** How many bytes the decoder was fed, and where the last blank line in them ends. */
   #fed = 0;
   #whole = 0;
@@ -25,22 +34,40 @@ export class WholeEvents {
    * @throws {ProtocolError} an event is too long
    */
   push(bytes: Uint8Array): Uint8Array {
-    // Most reads end with an event and are whole. To ask the decoder would take four times as long as all else that is done with them.
     if (this.#held.length === 0 && this.#last !== CR && endsInBlankLine(bytes)) return bytes;
-    this.#decoder ??= new EventStreamDecoder();
-    const { whole } = this.#decoder.locate(bytes);
-    if (whole === this.#whole) {
-      this.#held.push(bytes.slice());
-      this.#fed += bytes.length;
-      return NOTHING;
+    return this.#upTo(bytes, this.#endIn(bytes));
+  }
+
+  /** Where the last blank line of a read ends; 0 where none does. */
+  #endIn(bytes: Uint8Array): number {
+    if (!this.#decoder) {
+      const end = lastLineFeeds(bytes, (this.#held.at(-1)?.at(-1) ?? this.#last) === LF);
+      const rest = bytes.length - end + (end > 0 ? 0 : this.#heldBytes);
+      if (rest <= MAX_EVENT_BYTES && !bytes.includes(CR, end)) return end;
+      this.#decoder = new EventStreamDecoder();
+      for (const piece of this.#held) this.#decoder.locate(piece);
+      this.#fed = this.#heldBytes;
     }
-    const length = whole - this.#fed;
-    const events = joined(...this.#held, bytes.subarray(0, length));
-    // A copy, because the next read may use the same memory.
-    this.#held = length < bytes.length ? [bytes.slice(length)] : [];
-    this.#fed += bytes.length;
+    const { whole } = this.#decoder.locate(bytes);
+    const end = whole === this.#whole ? 0 : whole - this.#fed;
     this.#whole = whole;
-    this.#last = bytes[length - 1] as number;
+    this.#fed += bytes.length;
+    return end;
+  }
+
+  /** Gives out what is held and a read up to its byte `end`, and holds the rest. */
+  #upTo(bytes: Uint8Array, end: number): Uint8Array {
+    const events = end > 0 ? joined(...this.#held, bytes.subarray(0, end)) : NOTHING;
+    if (end > 0) {
+      this.#last = bytes[end - 1] as number;
+      this.#held = [];
+      this.#heldBytes = 0;
+    }
+    if (end < bytes.length) {
+      // A copy, because the next read may use the same memory.
+      this.#held.push(bytes.slice(end));
+      this.#heldBytes += bytes.length - end;
+    }
     return events;
   }
 
@@ -55,6 +82,14 @@ export class WholeEvents {
     this.#decoder?.free();
     this.#decoder = undefined;
   }
+}
+
+/** Where the last two line feeds in a row end; 0 where there are none. `isAfterOne`: a line feed stands before these bytes. */
+function lastLineFeeds(bytes: Uint8Array, isAfterOne: boolean): number {
+  for (let at = bytes.lastIndexOf(LF); at > 0; at = bytes.lastIndexOf(LF, at - 1)) {
+    if (bytes[at - 1] === LF) return at + 1;
+  }
+  return isAfterOne && bytes[0] === LF ? 1 : 0;
 }
 
 /** Whether these bytes end in an empty line, which ends an event whatever was before it. */

@@ -1,7 +1,7 @@
 /** The gateway's filter passes whole events as the engine finds them, wherever a stream is cut, and knows an error among other lines. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { EventStreamDecoder } from "chatwire";
+import { EventStreamDecoder, ProtocolError } from "chatwire";
 import { EventFilter } from "../../npm/edge/event-filter.ts";
 import { asText, cut, DONE, encode, event, KEY, randomFrom, says, usageEvent } from "./setting.ts";
 
@@ -10,8 +10,18 @@ const LF = 10;
 
 test("the_filter_passes_what_the_engine_says_is_whole_at_every_split", () => {
   const stream = `${says("a")}: a comment\n\nevent: x\n${says("नमस्ते", "stop")}${usageEvent}retry: 5\n\n${says("b")}data: unfinished`;
-  for (const lineBreak of ["\n", "\r", "\r\n"]) {
-    const bytes = encode(stream.replaceAll("\n", lineBreak));
+  const half = stream.indexOf("event: x") + 4;
+  const streams = [
+    ...["\n", "\r", "\r\n"].map((lineBreak) => stream.replaceAll("\n", lineBreak)),
+    `\n${stream.replaceAll("\n\n", "\n\n\n")}`,
+    // Lines that end otherwise from the middle of an event on.
+    ...["\r", "\r\n"].flatMap((lineBreak) => [
+      stream.slice(0, half) + stream.slice(half).replaceAll("\n", lineBreak),
+      stream.slice(0, half).replaceAll("\n", lineBreak) + stream.slice(half),
+    ]),
+  ];
+  for (const stream of streams) {
+    const bytes = encode(stream);
     const random = randomFrom(7);
     const splits = [...bytes].map((_, at) => [bytes.slice(0, at), bytes.slice(at)]);
     for (const pieces of [...splits, ...[1, 3, 40].map((most) => cut(bytes, most, random))]) {
@@ -72,4 +82,19 @@ test("the_end_of_an_answer_passes_byte_for_byte_and_no_escape_hides_a_key_in_it"
     event({ choices: [], usage, "err\\u006fr": "x" }).replace("\\\\u", "\\u").replace('"x"', `"at 10.0.0.1"`),
   );
   assert.match(quoted, /\[address\]/);
+});
+
+test("an_event_without_an_end_is_too_long_after_16_mib_and_one_of_many_reads_is_whole", () => {
+  const MIB = 1024 * 1024;
+  for (const first of ["data: ", "data: a\r"]) {
+    const filter = new EventFilter();
+    assert.equal(filter.push(encode(first)).length, 0);
+    const more = new Uint8Array(MIB).fill("a".charCodeAt(0));
+    for (let mib = 0; mib < 15; mib++) assert.equal(filter.push(more).length, 0);
+    assert.throws(() => [filter.push(more), filter.push(more)], ProtocolError);
+    filter.free();
+  }
+  const filter = new EventFilter();
+  const reads = [...says("whole")].map(encode);
+  assert.equal(reads.map((read) => asText(filter.push(read))).join(""), says("whole"));
 });
