@@ -94,17 +94,20 @@ impl Said {
                 note(&mut self.details, lossy(reader.value()?));
                 return Ok(());
             },
-            b"message" | b"msg" | b"errordescription" | b"errormsg" | b"errormessage" | b"errmsg" | b"faultstring" => {
-                &mut self.message
-            },
+            b"errordescription" | b"faultstring" => &mut self.message,
             b"response" if kind == Kind::Object && level < 3 => return self.read(reader, level + 1),
-            b"code" | b"errorcode" | b"errcode" | b"errno" | b"retcode" => &mut self.code,
+            b"errno" => &mut self.code,
             b"reason" => &mut self.reason,
             b"param" => &mut self.param,
             b"type" => &mut self.error_type,
             b"requestid" => &mut self.request_id,
             b"status" | b"statuscode" => &mut String::new(),
-            _ => return reader.value().map(drop),
+            // With whatever stands before it: `errorMessage`, `resultMsg`, `ret_code`.
+            _ => match (name.ends_with(b"message") || name.ends_with(b"msg"), name.ends_with(b"code")) {
+                (true, _) => &mut self.message,
+                (_, true) => &mut self.code,
+                _ => return reader.value().map(drop),
+            },
         });
         let value = match kind {
             Kind::String => reader.string()?.to_text(),

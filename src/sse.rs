@@ -91,7 +91,7 @@ pub struct Decoder {
     last_event_id: String,
     reconnection_time: Option<u64>,
     overflow: bool,
-    unknown_field: bool,
+    unknown_line: Option<String>,
     is_lenient: bool,
 }
 
@@ -122,7 +122,7 @@ impl Decoder {
             last_event_id: String::new(),
             reconnection_time: None,
             overflow: false,
-            unknown_field: false,
+            unknown_line: None,
             is_lenient: false,
         }
     }
@@ -196,9 +196,9 @@ impl Decoder {
         self.reconnection_time
     }
 
-    /// Whether a line had no field that the standard knows: perhaps the body is no event stream at all.
-    pub(crate) fn saw_unknown_field(&self) -> bool {
-        self.unknown_field
+    /// The line that has no field that the standard knows: perhaps the body is no event stream at all. Empty where there were several.
+    pub(crate) fn unknown_line(&self) -> Option<&str> {
+        self.unknown_line.as_deref()
     }
 
     /// Clears the event that was handed out last.
@@ -245,7 +245,14 @@ impl Decoder {
     /// Takes a line without a field of the standard.
     fn take_no_field(&mut self, line: &[u8]) {
         if !self.is_lenient || !self.is_bare(line) {
-            self.unknown_field |= !line.trim_ascii().is_empty();
+            let line = line.trim_ascii();
+            if !line.is_empty() {
+                self.unknown_line = Some(
+                    self.unknown_line
+                        .as_ref()
+                        .map_or_else(|| lossy(line), |_| String::new()),
+                );
+            }
             return;
         }
         if !self.has_data {

@@ -8,7 +8,9 @@ mod typed;
 mod writer;
 
 pub use reader::{Kind, MAX_DEPTH, Malformed, Reader, count, integer, is_json};
-pub(crate) use reader::{string_body, with_finite_numbers, with_plain_literals, with_plain_names};
+pub(crate) use reader::{
+    MAX_MEMBERS, members, string_body, with_finite_numbers, with_plain_literals, with_plain_names,
+};
 pub(crate) use text::plain_length;
 pub use text::{Str, Text, with_whole_surrogates};
 #[cfg(all(target_arch = "wasm32", feature = "client"))]

@@ -377,6 +377,27 @@ pub(crate) fn with_plain_names(json: &[u8]) -> Option<Vec<u8>> {
     (from > 0).then_some(plain)
 }
 
+/// No more members than this are looked at in one object.
+pub(crate) const MAX_MEMBERS: usize = 256;
+
+/// The names and values of an object's members, as they are spelled; none of anything else. Of JSON that breaks off, those before
+/// the break.
+#[inline(never)]
+pub(crate) fn members(object: &[u8]) -> Vec<(&[u8], &[u8])> {
+    let mut reader = Reader::new(object);
+    let mut members = Vec::new();
+    let mut first = true;
+    if reader.kind() == Ok(Kind::Object) && reader.object().is_ok() {
+        while let Ok(Some(name)) = reader.member(&mut first)
+            && let Ok(value) = reader.value()
+            && members.len() < MAX_MEMBERS
+        {
+            members.push((name, value));
+        }
+    }
+    members
+}
+
 /// Whether these bytes are one JSON value and nothing else.
 pub fn is_json(bytes: &[u8]) -> bool {
     let mut reader = Reader::new(bytes);
@@ -386,16 +407,12 @@ pub fn is_json(bytes: &[u8]) -> bool {
 /// A word between the strings of a text that is no JSON, and the JSON that it stands for.
 type Word = (&'static [u8], &'static [u8]);
 
-/// Numbers that are none, as Python, JavaScript and C write them.
-const NUMBERS: [Word; 8] = [
-    (b"NaN", b"null"),
-    (b"-NaN", b"null"),
-    (b"Infinity", b"null"),
-    (b"-Infinity", b"null"),
+/// Numbers that are none, as Python, JavaScript and C write them: in upper or lower case, with a sign or without.
+const NUMBERS: [Word; 4] = [
+    (b"nan(ind)", b"null"),
     (b"nan", b"null"),
-    (b"-nan", b"null"),
+    (b"infinity", b"null"),
     (b"inf", b"null"),
-    (b"-inf", b"null"),
 ];
 
 /// Words of Python, and a comma too many.
@@ -438,11 +455,17 @@ fn respelled(json: &[u8], words: &[&[Word]]) -> Option<Vec<u8>> {
                 let behind = rest.get(1..)?.trim_ascii_start();
                 (byte == b',' && behind.first() == Some(close)).then(|| rest.len() - behind.len() + 1)
             }
-            _ => rest.starts_with(word).then_some(word.len()),
+            _ => {
+                let unsigned = rest.strip_prefix(b"-").or(rest.strip_prefix(b"+")).unwrap_or(rest);
+                let length = rest.len() - unsigned.len() + word.len();
+                unsigned.get(..word.len())?.eq_ignore_ascii_case(word).then_some(length)
+            }
         };
         let mut known = words.iter().copied().flatten();
         let (length, word): (usize, &[u8]) = match (rest, is_quoted) {
-            ([b'\'', ..], _) if words.len() > 1 => {
+            // Of what is in single quotes nothing is a number.
+            ([b'\'', ..], _) if words.len() == 1 => return None,
+            ([b'\'', ..], _) => {
                 is_quoted = !is_quoted;
                 (1, b"\"")
             }

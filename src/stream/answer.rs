@@ -151,7 +151,7 @@ impl Answer {
             if choice.index.is_none() && !chunk.more.is_empty() {
                 ledger.repair(0, Repair::NoChoiceIndex)?;
             }
-            if choice.whole && !expects_messages || chunk.is_foreign {
+            if choice.whole && !expects_messages || chunk.is_foreign || choice.has_foreign_reason {
                 ledger.repair(0, Repair::MessageForDelta)?;
             }
             let mut index = at as u64;

@@ -28,6 +28,8 @@ pub(super) struct Counting {
     /// The index of the last of them.
     last: u64,
     first_has_role: bool,
+    /// The first chunk has nothing but a role.
+    first_is_blank: bool,
     /// A chunk after the first has a role.
     has_roles: bool,
     /// The last chunk held back has a finish reason, and is the first that has.
@@ -75,10 +77,16 @@ impl Counting {
         };
         let ends = !matches!(choice.finish_reason, Field::Absent | Field::Null);
         let has_role = choice.delta.as_ref().is_some_and(|delta| delta.role.text().is_some());
-        let is_one = chunk.more.is_empty() && !choice.whole;
+        let is_one = chunk.more.is_empty();
         if self.count == 0 && !self.is_same {
             self.first = choice.index.unwrap_or(0);
             self.first_has_role = has_role;
+        }
+        let is_first = choice.index.unwrap_or(0) == self.first && is_one && is_of_answer && !ends;
+        if self.count == 1 && self.first_is_blank && is_first && !self.may_be_lone() {
+            // The first chunk had only a role, and the index counts from here on.
+            self.first_is_blank = false;
+            return Says::Nothing;
         }
         let is_next = match (choice.index, self.is_unknown) {
             (Some(index), false) if self.count > 0 => index > self.last,
@@ -99,6 +107,7 @@ impl Counting {
         self.count += 1;
         self.last = choice.index.unwrap_or(0);
         if self.count == 1 {
+            self.first_is_blank = choice.is_blank();
             return if self.may_be_lone() {
                 Says::Perhaps
             } else {
@@ -195,6 +204,8 @@ mod tests {
         assert_eq!(said(&[A[0], A[1], A[0]]).0, [Nothing, Perhaps, Choices]);
         assert_eq!(said(&[A[0], A[1], A[2], A[0]]).0, [Nothing, Perhaps, Perhaps, Choices]);
         let head = r#""index":1,"delta":{"role":"assistant","content":"b"}"#;
+        assert_eq!(said(&[ROLE, A[0], A[1], END]).0, [Nothing, Nothing, Perhaps, Counts]);
+        assert_eq!(said(&[ROLE, A[0], A[0]]).0, [Nothing, Nothing, Choices]);
         assert_eq!(said(&[ROLE, head, ROLE]).0, [Nothing, Perhaps, Choices]);
         let third = r#""index":2,"delta":{"role":"assistant","content":"b"}"#;
         assert_eq!(said(&[ROLE, head, third, END3]).0, [Nothing, Perhaps, Perhaps, Counts]);

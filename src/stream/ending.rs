@@ -76,11 +76,28 @@ impl Ending {
         Self::of(Status::Truncated, "TruncatedError", "truncated", message)
     }
 
-    /// The body is over and answered nothing.
-    pub(super) fn empty() -> Box<Self> {
+    /// The body is over and answered nothing but these words.
+    pub(super) fn empty(words: &str) -> Box<Self> {
         let message = "The server's answer has nothing in it: no text, no tool call, no finish reason. Ask again, or check the \
                        base URL and the model.";
-        Self::of(Status::Truncated, "TruncatedError", "empty_answer", message)
+        let mut ending = Self::of(Status::Truncated, "TruncatedError", "empty_answer", message);
+        ending.quote(words);
+        ending
+    }
+
+    /// The body is none that this reader knows.
+    pub(super) fn unknown(words: &str) -> Box<Self> {
+        let message = "The server answered something that is neither an event stream nor JSON. Check the base URL.";
+        let mut ending = Self::refused("body.not_an_event_stream", message);
+        ending.quote(words);
+        ending
+    }
+
+    /// Adds what the server said in place of an answer.
+    fn quote(&mut self, words: &str) {
+        if let Some(failure) = self.failure.as_mut().filter(|_| !words.is_empty()) {
+            failure.message = joined(&[&failure.message, " The server says: ", cut(words, 240)]);
+        }
     }
 
     /// The server gave a finish reason that stands for a failure.

@@ -4,7 +4,8 @@ use super::repairs::Repair;
 use super::scan::Chunk;
 use super::tool_calls::mended;
 use crate::json::{
-    Kind, Malformed, Reader, Writer, is_json, match_bytes, with_finite_numbers, with_plain_literals, with_plain_names,
+    Kind, Malformed, Reader, Writer, is_json, match_bytes, members, with_finite_numbers, with_plain_literals,
+    with_plain_names,
 };
 use crate::sse;
 use crate::text::lossy;
@@ -26,6 +27,8 @@ pub(super) struct Event<'a> {
 pub(super) enum Says<'a> {
     /// Nothing, or nothing that could be read.
     Nothing,
+    /// Words, and no JSON.
+    Words(&'a [u8]),
     /// `[DONE]`.
     Done,
     /// An error, by the event's type: JSON text.
@@ -141,6 +144,8 @@ fn other<'a>(event_type: &str, data: &'a [u8], max_choices: usize) -> Event<'a> 
             // An event of another kind, such as a named ping, is not for this reader.
             Some(_) if !is_message => Event::useless(Repair::KeepAliveData),
             Some(_) if is_json(rest) => Event::of(Some(Repair::NotAnObject), Says::List(rest)),
+            // No list that breaks off: the text of an answer may be in it.
+            Some(b'A'..=b'Z' | b'a'..=b'z' | 0x80..) => Event::of(Some(Repair::Malformed), Says::Words(rest)),
             Some(_) => Event::useless(Repair::Malformed),
         }
     };
@@ -273,7 +278,7 @@ impl Signs {
                     let starts: &[u8] = match_bytes!(name, { b"detail" | b"fault" => b"\"[{", b"errors" => b"[{", _ => b"\"" });
                     signs.has_words |= value.first().is_some_and(|first| starts.contains(first)) && !is_blank(value);
                 },
-                b"code" | b"errorcode" | b"errcode" | b"statuscode" | b"errno" | b"retcode" => {
+                b"code" | b"errorcode" | b"errcode" | b"statuscode" | b"errno" | b"retcode" | b"resultcode" => {
                     signs.has_good_code |= is_good_code(value);
                     signs.has_bad_code |= !is_good_code(value);
                 },
@@ -307,18 +312,10 @@ fn is_word(value: &[u8], words: &[&[u8]]) -> bool {
 
 /// Whether a status object names a code that is not 0.
 fn is_bad_status(object: &[u8]) -> bool {
-    let mut reader = Reader::new(object);
-    let mut first = true;
-    if reader.object().is_err() {
-        return false;
-    }
-    while let Ok(Some(name)) = reader.member(&mut first) {
-        let Ok(value) = reader.value() else { break };
-        if matches!(name, b"status_code" | b"code") {
-            return !is_good_code(value);
-        }
-    }
-    false
+    let code = members(object)
+        .into_iter()
+        .find(|(name, _)| matches!(*name, b"status_code" | b"code"));
+    code.is_some_and(|(_, code)| !is_good_code(code))
 }
 
 /// Data as JSON text: as it is, or as a string.
@@ -345,6 +342,7 @@ mod tests {
         words.extend(event.repair.map(|repair| repair.code().to_owned()));
         words.push(match event.says {
             Says::Nothing => "nothing".to_owned(),
+            Says::Words(words) => format!("words {}", lossy(words)),
             Says::Done => "done".to_owned(),
             Says::Error(json) => format!("error {}", lossy(&json)),
             Says::Chunk(data, _) => format!("chunk {}", lossy(data)),
@@ -384,7 +382,7 @@ mod tests {
             ("ping", b"1", "framing.keep_alive_data, nothing"),
             ("completion", b"{\"choices\":[]}", "chunk {\"choices\":[]}"),
             ("message", b"{\"choices\":[", "chunk.malformed, nothing"),
-            ("message", b"nonsense", "chunk.malformed, nothing"),
+            ("message", b"nonsense", "chunk.malformed, words nonsense"),
             ("message", b"5", "chunk.not_an_object, list "),
             (
                 "message",

@@ -2,9 +2,9 @@
 
 use super::fragments::{Fragments, indexed};
 use super::scan::Extra;
-use crate::json::{Str, Writer};
+use crate::json::{Str, Writer, members};
 
-/// Lists sent in several deltas are joined; of anything else the last that is not null stays. Of one name twice in one delta,
+/// Lists sent in several deltas are joined, and objects member by member; of anything else the last that is not null stays. Of one name twice in one delta,
 /// the last counts.
 #[derive(Debug, Default)]
 pub(super) struct Extras {
@@ -23,6 +23,8 @@ struct Member {
     most: usize,
     /// The value, where it is a list whose items come in fragments.
     fragments: Option<Fragments>,
+    /// The value, where it is an object that came in several deltas.
+    members: Option<Box<Extras>>,
 }
 
 /// No more names than this are kept: they are looked through for each member that comes.
@@ -44,8 +46,12 @@ impl Extras {
 
     /// Nothing more comes: settles which texts were sent again.
     pub(super) fn end(&mut self) {
-        for fragments in self.members.iter_mut().filter_map(|member| member.fragments.as_mut()) {
-            self.repeated |= fragments.end();
+        for member in &mut self.members {
+            self.repeated |= member.fragments.as_mut().is_some_and(Fragments::end);
+            if let Some(members) = &mut member.members {
+                members.end();
+                self.repeated |= members.repeated;
+            }
         }
     }
 
@@ -95,6 +101,7 @@ impl Extras {
                             value.to_vec()
                         },
                         fragments,
+                        members: None,
                         most: value.len(),
                     });
                 }
@@ -116,6 +123,19 @@ impl Extras {
                 member.value = out.bytes;
                 member.fragments = None;
             }
+            if let [b'{', ..] = value
+                && joins
+                && self.watches
+            {
+                let mut inner = member.members.take().unwrap_or_default();
+                inner.watches = true;
+                grown += inner.keep(&members(&std::mem::take(&mut member.value)), true);
+                grown += inner.keep(&members(value), true);
+                self.repeated |= inner.take_repeated();
+                member.members = Some(inner);
+                continue;
+            }
+            member.members = None;
             put(&mut member.value, value);
             grown += member.value.len().saturating_sub(member.most);
             member.most = member.most.max(member.value.len());
@@ -143,13 +163,19 @@ impl Extras {
     /// `replay`: in a turn to send back, where a null means nothing and strict servers refuse it.
     pub(super) fn write(&self, replay: bool, out: &mut Writer) {
         for member in &self.members {
-            if replay && member.value == b"null" {
+            // Audio is sent back by its id, or not at all.
+            if replay && (member.value == b"null" || *member.name == *b"audio") {
                 continue;
             }
             out.spelled_key(&member.name);
-            match &member.fragments {
-                Some(fragments) => fragments.write(out),
-                None => drop(out.raw(&member.value)),
+            match (&member.fragments, &member.members) {
+                (Some(fragments), _) => fragments.write(out),
+                (_, Some(members)) => {
+                    out.raw(b"{");
+                    members.write(false, out);
+                    out.raw(b"}");
+                }
+                _ => drop(out.raw(&member.value)),
             }
         }
     }

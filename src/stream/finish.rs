@@ -38,14 +38,15 @@ impl Finish {
 
 /// Whether a finish reason says that the server failed, in whatever spelling. Unknown reasons are not among these.
 pub(super) fn is_failure(reason: &str) -> bool {
-    const WORDS: [&str; 16] = [
+    const WORDS: [&str; 17] = [
         "error",
         "malformed",
         "unexpected_",
         "too_many_",
         "missing_",
         "rate_limit",
-        "disconnect",
+        "connect",
+        "preempt",
         "exception",
         "fail",
         "abort",
@@ -54,7 +55,7 @@ pub(super) fn is_failure(reason: &str) -> bool {
         "timeout",
         "timed_out",
         "unavailable",
-        "overloaded",
+        "load",
     ];
     has_word(reason, &WORDS)
 }
@@ -108,6 +109,8 @@ mod tests {
             "function_call_filter: MALFORMED_FUNCTION_CALL",
             "abort",
             "timeout",
+            "connection_lost",
+            "load",
         ] {
             assert!(is_failure(reason), "{reason}");
         }

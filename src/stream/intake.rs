@@ -13,6 +13,7 @@ use super::repairs::Repair;
 use super::scan::Chunk;
 use crate::json::{Reader, Writer, with_plain_names};
 use crate::sse;
+use crate::text::lossy;
 
 #[derive(Debug)]
 pub(super) struct Intake {
@@ -25,6 +26,8 @@ pub(super) struct Intake {
     predict: bool,
     /// A document is expected: an answer with messages in place of deltas.
     expects_document: bool,
+    /// The only words that came in place of JSON; empty where others followed, which may be an answer in plain text.
+    words: Option<String>,
 }
 
 impl Intake {
@@ -37,7 +40,13 @@ impl Intake {
             template: Template::default(),
             predict: options.predict,
             expects_document: options.document,
+            words: None,
         }
+    }
+
+    /// How a stream ends that answered nothing.
+    pub(super) fn empty(&self) -> Box<Ending> {
+        Ending::empty(self.words.as_deref().unwrap_or_default())
     }
 
     /// Whether nothing has come that a reader waits for: no text, no call, no finish reason.
@@ -61,7 +70,7 @@ impl Intake {
     /// the server says that it failed.
     pub(super) fn complete(&mut self, repair: Option<Repair>) -> Box<Ending> {
         if self.is_empty() {
-            return Ending::empty();
+            return self.empty();
         }
         if let Some(reason) = self.answer.failed() {
             return Ending::failed(&reason);
@@ -162,6 +171,9 @@ impl Intake {
                 return Ok(marks.filter(|_| is_clean));
             }
             Says::Nothing => {}
+            Says::Words(words) => {
+                self.words = Some(self.words.as_ref().map_or_else(|| lossy(words), |_| String::new()))
+            }
             Says::Done => return Err(self.done(now)),
             Says::Error(json) => return Err(Ending::in_band(&json, &json)),
             Says::Respelled(text) => {
@@ -209,11 +221,12 @@ impl Intake {
         if error.is_none() && !chunk.has_choices {
             error = event::error_within(chunk, self.is_empty());
         }
-        if self.counting.is_open() && self.look_at_index(data, chunk, error.is_some(), now)? {
-            return Ok(None);
-        }
+        let is_held = self.counting.is_open() && self.look_at_index(data, chunk, error.is_some(), now)?;
         if error.is_none() || chunk.first.is_some() {
             self.ledger.output.chunk(data);
+            if is_held {
+                return Ok(None);
+            }
             if self.answer.take(chunk, self.expects_document, &mut self.ledger)? {
                 self.clock.progress(now);
             }
@@ -246,7 +259,6 @@ impl Intake {
             Indexes::Nothing => return Ok(false),
             Indexes::Perhaps => {
                 self.ledger.hold_long(0, data.len())?;
-                self.ledger.output.chunk(data);
                 self.counting.hold(data);
                 return Ok(true);
             }
@@ -317,6 +329,7 @@ impl Intake {
                 Value::Malformed { is_value: false } => {}
             }
         }
+        self.settle(now)?;
         if !self.answer.has_begun() {
             return Err(no_completion());
         }
@@ -359,6 +372,9 @@ impl Intake {
         for choice in chunk.first.iter_mut().chain(&mut chunk.more) {
             // The message was scanned with its chunk, so this cannot fail.
             let _ = choice.prefer_message();
+        }
+        if self.counting.is_open() && self.look_at_index(value, &chunk, false, now)? {
+            return Ok(());
         }
         if self.answer.take(&chunk, true, &mut self.ledger)? {
             self.clock.progress(now);

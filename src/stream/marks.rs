@@ -5,7 +5,7 @@ use crate::json::Str;
 use crate::text::after_last;
 
 /// How the raw form of a tool call begins.
-const CALLS: [&str; 12] = [
+const CALLS: [&str; 13] = [
     "<tool_call>",
     "<tool_calls>",
     "<function_calls>",
@@ -18,13 +18,14 @@ const CALLS: [&str; 12] = [
     "<｜tool▁call",
     "<｜DSML｜",
     "<|plugin|>",
+    "<|open|>tools",
 ];
 
 /// The same, in other brackets. Each is one token of its model, so the start of one is not waited for.
 const TOKEN_CALLS: [&str; 2] = ["[TOOL_CALLS]", "[TOOL_REQUEST]"];
 
 /// Control tokens that have other brackets.
-const TOKENS: [&str; 7] = [
+const TOKENS: [&str; 9] = [
     "</s>",
     "<s>",
     "<eos>",
@@ -32,6 +33,8 @@ const TOKENS: [&str; 7] = [
     "<start_of_turn>",
     "<｜end▁of▁sentence｜>",
     "<｜begin▁of▁sentence｜>",
+    "<|close|>response",
+    "<|close|>message",
 ];
 
 /// No control token is longer, in bytes.

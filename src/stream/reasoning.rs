@@ -12,7 +12,7 @@ use crate::json::Str;
 use crate::text::find;
 
 /// The tag that opens a block, and the one that closes it.
-pub(super) const PAIRS: [(&str, &str); 18] = [
+pub(super) const PAIRS: [(&str, &str); 21] = [
     ("<think>", "</think>"),
     ("<thinking>", "</thinking>"),
     ("<thought>", "</thought>"),
@@ -27,10 +27,13 @@ pub(super) const PAIRS: [(&str, &str); 18] = [
     ("<antThinking>", "</antThinking>"),
     ("<|channel>thought", "<channel|>"),
     ("<unused94>thought", "<unused95>"),
+    ("<|think|>", "<|/think|>"),
+    ("<|open|>think<|sep|>", "<|close|>think<|sep|>"),
     ("<|START_THINKING|>", "<|END_THINKING|>"),
     // The marks that begin the answer. Behind the mark that ends the reasoning they change nothing.
     ("<|START_THINKING|>", "<|START_RESPONSE|>"),
     ("<|START_THINKING|>", "<|START_TEXT|>"),
+    ("<|open|>think<|sep|>", "<|open|>response<|sep|>"),
     // A message of the Harmony format whose header was in the prompt ends, and the next begins.
     ("<|end|><|start|>assistant", "<|end|><|start|>assistant"),
 ];

@@ -3,11 +3,19 @@
 //! A chunk is read whole before anything of it is used, so that a malformed one changes nothing.
 
 use super::ending::Taken;
-use crate::json::{Kind, Malformed, Reader, Str, count, match_bytes};
+use crate::json::{Kind, MAX_MEMBERS, Malformed, Reader, Str, count, match_bytes, members};
 use crate::text::{joined, lossy};
 
 /// The names under which servers send reasoning beside the content.
-pub(super) const REASONING_FIELDS: [&str; 4] = ["reasoning", "reasoning_content", "reasoning_text", "thinking"];
+pub(super) const REASONING_FIELDS: [&str; 7] = [
+    "reasoning",
+    "reasoning_content",
+    "reasoning_text",
+    "thinking",
+    "thinking_content",
+    "reasoningContent",
+    "thought",
+];
 
 /// A field whose type servers disagree on.
 #[derive(Debug, Clone, Copy, Default)]
@@ -64,12 +72,9 @@ impl<'a> Field<'a> {
 /// A member that the engine has no use for and keeps as it is.
 pub(super) type Extra<'a> = (&'a [u8], &'a [u8]);
 
-/// No more such members than this are looked at in one object.
-const MAX_EXTRAS: usize = 256;
-
 /// Adds a member that the engine has no use for, unless there are too many.
 pub(super) fn add_extra<'a>(extras: &mut Vec<Extra<'a>>, key: &'a [u8], value: &'a [u8]) {
-    if extras.len() < MAX_EXTRAS {
+    if extras.len() < MAX_MEMBERS {
         extras.push((key, value));
     }
 }
@@ -118,6 +123,8 @@ pub(super) struct Choice<'a> {
     /// A `message` beside the delta: what came so far, or all of it in a document.
     message: Option<&'a [u8]>,
     pub(super) finish_reason: Field<'a>,
+    /// The finish reason came under another name, or in an object.
+    pub(super) has_foreign_reason: bool,
     pub(super) logprobs: Option<&'a [u8]>,
     pub(super) usage: Option<&'a [u8]>,
     pub(super) error: Option<&'a [u8]>,
@@ -139,7 +146,18 @@ impl<'a> Choice<'a> {
                 b"delta" | b"message" => {
                     reader.value()?;
                 },
-                b"finish_reason" => choice.finish_reason = Field::read(reader)?.or_blank(),
+                b"finish_reason" | b"finishReason" => {
+                    let mut reason = Field::read(reader)?.or_blank();
+                    let mut is_foreign = key == b"finishReason";
+                    if let Field::Other(object) = reason {
+                        reason = type_of(object);
+                        is_foreign = true;
+                    }
+                    if !choice.has_foreign_reason || reason.text().is_some() {
+                        choice.finish_reason = reason;
+                        choice.has_foreign_reason = is_foreign && reason.text().is_some();
+                    }
+                },
                 b"logprobs" => choice.logprobs = not_null(reader)?,
                 b"usage" => choice.usage = not_null(reader)?,
                 b"error" => choice.error = not_null(reader)?,
@@ -161,6 +179,11 @@ impl<'a> Choice<'a> {
 
     /// Whether it is the end of a choice and nothing else.
     pub(super) fn is_end(&self) -> bool {
+        self.finish_reason.some().is_some() && self.is_blank()
+    }
+
+    /// Whether it brings nothing of an answer, but perhaps a role and an end.
+    pub(super) fn is_blank(&self) -> bool {
         let is_nothing = |field: &Field<'_>| field.is_blank() || field.some().is_none();
         let is_blank = |delta: &Delta<'_>| {
             is_nothing(&delta.content)
@@ -168,7 +191,7 @@ impl<'a> Choice<'a> {
                 && delta.tool_calls.is_none()
                 && delta.function_call.is_none()
         };
-        self.finish_reason.some().is_some() && self.delta.as_ref().is_none_or(is_blank)
+        self.delta.as_ref().is_none_or(is_blank)
     }
 
     /// Takes the message, where there is one, in place of the delta.
@@ -244,7 +267,7 @@ impl<'a> Chunk<'a> {
                 _ => {
                     let value = reader.value()?;
                     if key.starts_with(b"x_") && value.first() == Some(&b'{') {
-                        chunk.read_vendor(value)?;
+                        chunk.read_vendor(value);
                     } else if matches!(key, b"usageMetadata" | b"usage_metadata" | b"token_usage") {
                         chunk.vendor_usage = chunk.vendor_usage.or(Some(value).filter(|value| value.first() == Some(&b'{')));
                     }
@@ -339,19 +362,14 @@ impl<'a> Chunk<'a> {
         self.extra("eval_count").map(|_| usage.into_bytes())
     }
 
-    fn read_vendor(&mut self, object: &'a [u8]) -> Result<(), Malformed> {
-        let mut reader = Reader::new(object);
-        let mut first = true;
-        reader.object()?;
-        while let Some(key) = reader.member(&mut first)? {
-            let value = not_null(&mut reader)?;
-            match_bytes!(key, {
-                b"usage" => self.vendor_usage = value,
-                b"error" => self.inner_error = self.inner_error.or(value.filter(|error| is_said(error))),
+    fn read_vendor(&mut self, object: &'a [u8]) {
+        for (name, value) in members(object) {
+            match_bytes!(name, {
+                b"usage" => self.vendor_usage = Some(value).filter(|value| *value != b"null"),
+                b"error" => self.inner_error = self.inner_error.or(Some(value).filter(|error| is_said(error))),
                 _ => {}
             })
         }
-        Ok(())
     }
 
     /// Of two lists the later counts, as for `JSON.parse`.
@@ -404,7 +422,18 @@ impl<'a> Chunk<'a> {
 
 /// Whether an `error` member says that there is one: good chunks have `null` there, or something as empty.
 fn is_said(error: &[u8]) -> bool {
-    match_bytes!(error, { b"false" | b"0" | b"\"\"" | b"{}" | b"[]" => false, _ => true })
+    match_bytes!(error, { b"null" | b"false" | b"0" | b"\"\"" | b"{}" | b"[]" => false, _ => true })
+}
+
+/// The type of a finish reason that is an object: with it stands the text that the answer stopped at.
+#[cold]
+#[inline(never)]
+fn type_of(reason: &[u8]) -> Field<'_> {
+    let mut members = members(reason).into_iter();
+    match members.find(|(name, _)| *name == b"type") {
+        Some((_, [b'"', kind @ .., b'"'])) => Field::Str(Str::spelled(kind)),
+        _ => Field::Null,
+    }
 }
 
 fn not_null<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a [u8]>, Malformed> {

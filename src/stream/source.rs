@@ -142,7 +142,7 @@ impl Source {
             Err(ending) => ending,
             Ok(()) if intake.answer.is_finished() => intake.complete(end_unsaid),
             Ok(()) if is_lost => Ending::lost(),
-            Ok(()) if intake.is_empty() => Ending::empty(),
+            Ok(()) if intake.is_empty() => intake.empty(),
             Ok(()) => Ending::truncated(),
         }
     }
@@ -150,13 +150,10 @@ impl Source {
     /// Takes the event that no blank line has closed, as far as it is whole.
     fn take_last_event(&mut self, intake: &mut Intake, now: f64) -> Taken {
         let Some(event) = self.sse.end() else {
-            if intake.ledger.event == 0 && self.sse.saw_unknown_field() {
-                return Err(Ending::refused(
-                    "body.not_an_event_stream",
-                    "The server answered something that is neither an event stream nor JSON. Check the base URL.",
-                ));
-            }
-            return Ok(());
+            return match self.sse.unknown_line() {
+                Some(words) if intake.ledger.event == 0 => Err(Ending::unknown(words)),
+                _ => Ok(()),
+            };
         };
         // Half an event of a cut stream is no repair, but the end. Where blank lines are missing, what is whole counts.
         let data = event.data.trim_ascii();

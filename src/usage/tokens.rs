@@ -1,6 +1,6 @@
 //! Tokens as a server counts them.
 
-use crate::json::{Kind, Malformed, Reader, Writer, count, integer, match_bytes};
+use crate::json::{Kind, Malformed, Reader, Writer, count, integer, match_bytes, members};
 
 /// The token counts of a `usage` object that the engine acts on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -148,13 +148,9 @@ pub(crate) fn is_renamed(usage: &[u8]) -> bool {
 
 /// The amount that the server says it charged for the call (`cost`, or its `total_cost`, under whichever name), in pico-dollars.
 pub(crate) fn charged(usage: &[u8]) -> Option<u64> {
-    let mut reader = Reader::new(usage);
-    let mut first = true;
     let mut cost = None;
-    reader.object().ok()?;
-    while let Ok(Some(key)) = reader.member(&mut first) {
-        let value = reader.value().ok()?;
-        if key == b"cost" || key == b"total_cost" || key == b"estimated_cost" {
+    for (name, value) in members(usage) {
+        if name == b"cost" || name == b"total_cost" || name == b"estimated_cost" {
             cost = match value.first() {
                 Some(b'{') => charged(value),
                 _ => pico_dollars(value),
@@ -221,23 +217,17 @@ fn pico_dollars(raw: &[u8]) -> Option<u64> {
 /// sent as text as numbers; then those that callers look for, where they stand under other names. `estimated` is left out, for
 /// that is ours to say.
 pub(crate) fn write_members(usage: &[u8], out: &mut Writer) {
-    let mut members: Vec<(&[u8], &[u8])> = Vec::new();
-    let mut reader = Reader::new(usage);
-    let mut first = true;
-    if reader.object().is_err() {
-        return;
-    }
-    while let Ok(Some(name)) = reader.member(&mut first) {
-        let Ok(value) = reader.value() else { break };
-        if let Some((_, kept)) = members.iter_mut().find(|(known, _)| *known == name) {
-            *kept = value;
-        } else if name != b"estimated" && members.len() < MAX_MEMBERS {
-            members.push((name, value));
+    let mut kept: Vec<(&[u8], &[u8])> = Vec::new();
+    for (name, value) in members(usage) {
+        if let Some((_, known)) = kept.iter_mut().find(|(known, _)| *known == name) {
+            *known = value;
+        } else if name != b"estimated" {
+            kept.push((name, value));
         }
     }
     let counts = Counts::read(usage);
     let is_renamed = counts.is_renamed();
-    for (name, value) in members {
+    for (name, value) in kept {
         let is_count = matches!(name, b"prompt_tokens" | b"completion_tokens" | b"total_tokens");
         if is_renamed && is_count && count(value).is_none() {
             continue;
@@ -277,9 +267,6 @@ fn write_renamed(counts: &Counts, out: &mut Writer) {
         }
     }
 }
-
-/// No more members than this are kept of a `usage` object: they are looked through for each one that comes.
-const MAX_MEMBERS: usize = 256;
 
 #[cfg(test)]
 mod tests {

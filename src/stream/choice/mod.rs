@@ -18,10 +18,10 @@ use super::predict::LivePart;
 use super::reasoning::{Piece, Tags};
 use super::repairs::Repair;
 use super::repeats::{self, Repeats};
-use super::scan::{self, Delta, Field, Part, add_extra};
+use super::scan::{self, Delta, Field, Part};
 use super::speech::Speech;
 use super::tool_calls::ToolCalls;
-use crate::json::{Kind, Reader, Str, Text, Writer};
+use crate::json::{Str, Text, Writer, members};
 use crate::provider::ReasoningPlace;
 use crate::text::lossy;
 use crate::usage::tokens;
@@ -449,17 +449,7 @@ impl Choice {
     }
 
     fn take_logprobs(&mut self, raw: &[u8], ledger: &mut Ledger) -> Taken {
-        let mut reader = Reader::new(raw);
-        let mut lists = Vec::new();
-        let mut first = true;
-        if reader.kind() != Ok(Kind::Object) || reader.object().is_err() {
-            return Ok(());
-        }
-        while let Ok(Some(key)) = reader.member(&mut first) {
-            let Ok(value) = reader.value() else { break };
-            add_extra(&mut lists, key, value);
-        }
-        ledger.hold(self.logprobs.keep(&lists, false))
+        ledger.hold(self.logprobs.keep(&members(raw), false))
     }
 
     /// The text before a tool call is there to be spoken while the tool runs.

@@ -396,7 +396,7 @@ fn better(text: &str) -> Option<String> {
     if is_whole(text) {
         return None;
     }
-    let mut text = text.trim_ascii().to_owned();
+    let mut text = text.trim_start_matches('\u{feff}').trim_ascii().to_owned();
     for _ in 0..MOST {
         if is_nothing(&text) {
             return Some("{}".to_owned());
