@@ -126,6 +126,7 @@ impl Extras {
             if let [b'{', ..] = value
                 && joins
                 && self.watches
+                && (member.members.is_some() || member.value != *value || has_list(value))
             {
                 let mut inner = member.members.take().unwrap_or_default();
                 inner.watches = true;
@@ -179,6 +180,11 @@ impl Extras {
             }
         }
     }
+}
+
+/// Whether a list may be in a value: it is joined to the one before each time.
+pub(super) fn has_list(value: &[u8]) -> bool {
+    matches!(value, [b'[' | b'{', ..]) && memchr::memchr(b'[', value).is_some() && value != b"[]"
 }
 
 fn replace(kept: &mut Vec<u8>, value: &[u8]) {

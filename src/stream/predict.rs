@@ -9,6 +9,7 @@
 
 use std::ops::Range;
 
+use super::extras::has_list;
 use super::scan::{Chunk, Field};
 use super::tool_calls::lone_arguments;
 use crate::json::{Reader, Str, Writer, string_body};
@@ -295,13 +296,11 @@ fn live_string<'a>(chunk: &Chunk<'a>) -> Option<(LivePart, Str<'a>)> {
     let choice = chunk.first.as_ref()?;
     let delta = choice.delta.as_ref()?;
     let nothing = |field: Field<'_>| matches!(field, Field::Absent | Field::Null);
-    // A list among the extras is joined to the one before each time.
-    let is_list = |value: &[u8]| value.first() == Some(&b'[') && value != b"[]";
     let lists = choice
         .extras
         .iter()
         .chain(&delta.extras)
-        .any(|(_, value)| is_list(value));
+        .any(|(_, value)| has_list(value));
     let idle = chunk.more.is_empty()
         && chunk.vendor_usage.is_none()
         && chunk.error.is_none()
