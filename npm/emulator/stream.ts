@@ -32,68 +32,111 @@ export interface StreamSource {
 
 /** Writes the whole stream, event by event. */
 export function* writeStream(source: StreamSource): Generator<StreamEvent> {
-  const { turn, envelope, request, usage, random, trouble } = source;
-  const wantsUsage = request.stream_options?.include_usage === true;
+  const { turn, request, usage, trouble } = source;
+  const writer = new ChunkWriter(source);
+  yield* roles(turn, writer);
+  const isWhole = yield* pieces(source, writer);
+  if (!isWhole) return;
+  if (!trouble["no-finish"]) {
+    for (const [index, choice] of turn.choices.entries()) yield aside(writer.delta(index, {}, choice.finishReason));
+  }
+  if (wantsUsage(request)) yield aside(writer.chunk([], usage));
+  if (!trouble["no-done"]) yield aside(writer.line("[DONE]"));
+}
 
-  const line = (payload: string): string => `${trouble.comments ? ": keep-alive\n\n" : ""}data: ${payload}\n\n`;
-  const chunk = (choices: unknown[], counted: Usage | null = null): string =>
-    line(
+/** An event that no token was generated for. */
+function aside(frame: StreamEvent["frame"]): StreamEvent {
+  return { frame, tokens: 0 };
+}
+
+function wantsUsage(request: ChatRequest): boolean {
+  return request.stream_options?.include_usage === true;
+}
+
+/** The text of events. */
+class ChunkWriter {
+  readonly #source: StreamSource;
+
+  constructor(source: StreamSource) {
+    this.#source = source;
+  }
+
+  /** An event with this data. */
+  line(payload: string): string {
+    return `${this.#source.trouble.comments ? ": keep-alive\n\n" : ""}data: ${payload}\n\n`;
+  }
+
+  chunk(choices: unknown[], counted: Usage | null = null): string {
+    const { envelope, request } = this.#source;
+    return this.line(
       JSON.stringify({
         id: envelope.id,
         object: "chat.completion.chunk",
         created: envelope.created,
         model: envelope.model,
         choices,
-        ...(wantsUsage ? { usage: counted } : {}),
+        ...(wantsUsage(request) ? { usage: counted } : {}),
       }),
     );
-  const delta = (
-    index: number,
-    change: Record<string, unknown>,
-    finish: string | null = null,
-    logprobs?: unknown,
-  ): string => chunk([{ index, delta: change, ...(logprobs ? { logprobs } : {}), finish_reason: finish }]);
+  }
 
+  delta(index: number, change: Record<string, unknown>, finish: string | null = null, logprobs?: unknown): string {
+    return this.chunk([{ index, delta: change, ...(logprobs ? { logprobs } : {}), finish_reason: finish }]);
+  }
+}
+
+/** The first chunk of each choice. */
+function* roles(turn: Turn, writer: ChunkWriter): Generator<StreamEvent> {
   for (const [index, choice] of turn.choices.entries()) {
     const silent = choice.pieces.length > 0 && !choice.pieces.some((piece) => piece.kind === "content");
-    yield { frame: delta(index, { role: "assistant", content: silent ? null : "" }), tokens: 0 };
+    yield aside(writer.delta(index, { role: "assistant", content: silent ? null : "" }));
   }
+}
 
-  const middle = Math.floor(turn.completionTokens / 2);
+/** The pieces of all choices, in turn; false where an error in the middle ends the stream. */
+function* pieces(source: StreamSource, writer: ChunkWriter): Generator<StreamEvent, boolean> {
+  const { choices, completionTokens } = source.turn;
+  const middle = Math.floor(completionTokens / 2);
+  const longest = Math.max(0, ...choices.map((choice) => choice.pieces.length));
   let written = 0;
-  const longest = Math.max(0, ...turn.choices.map((choice) => choice.pieces.length));
   for (let at = 0; at < longest; at++) {
-    for (const [index, choice] of turn.choices.entries()) {
+    for (const [index, choice] of choices.entries()) {
       const piece = choice.pieces[at];
       if (!piece) continue;
-      if (written++ === middle) {
-        if (trouble.malformed) yield { frame: malformed(trouble.malformed, line), tokens: 0 };
-        if (trouble["in-band-error"]) {
-          const error = errorBody(source.service, { status: 502, message: messageFor(502) }, source.requestId);
-          const event = trouble["in-band-error"] === "event" ? "event: error\n" : "";
-          yield { frame: event + line(JSON.stringify({ error })), tokens: 0 };
-          return;
-        }
-      }
-      const deltas = deltasOf(piece, turn.reasoningField, trouble.surrogates === true);
-      const logprobs =
-        request.logprobs && piece.kind === "content"
-          ? { content: [logprobOf(piece.text, request, random)], refusal: null }
-          : undefined;
-      if (deltas.length === 0) yield { frame: "", tokens: 1 };
-      for (const [part, change] of deltas.entries()) {
-        yield { frame: delta(index, change, null, part === 0 ? logprobs : undefined), tokens: part === 0 ? 1 : 0 };
-      }
+      if (written++ === middle && (yield* faults(source, writer))) return false;
+      yield* chunksOf(piece, index, source, writer);
     }
   }
+  return true;
+}
 
-  if (!trouble["no-finish"]) {
-    for (const [index, choice] of turn.choices.entries()) {
-      yield { frame: delta(index, {}, choice.finishReason), tokens: 0 };
-    }
+/** The faults in the middle of a stream; true where one of them ends it. */
+function* faults({ trouble, service, requestId }: StreamSource, writer: ChunkWriter): Generator<StreamEvent, boolean> {
+  if (trouble.malformed) yield aside(malformed(trouble.malformed, (payload) => writer.line(payload)));
+  if (!trouble["in-band-error"]) return false;
+  const error = errorBody(service, { status: 502, message: messageFor(502) }, requestId);
+  const event = trouble["in-band-error"] === "event" ? "event: error\n" : "";
+  yield aside(event + writer.line(JSON.stringify({ error })));
+  return true;
+}
+
+/** The chunks of one piece, which is one token. */
+function* chunksOf(
+  piece: Piece,
+  index: number,
+  { turn, request, random, trouble }: StreamSource,
+  writer: ChunkWriter,
+): Generator<StreamEvent> {
+  const deltas = deltasOf(piece, turn.reasoningField, trouble.surrogates === true);
+  const logprobs =
+    request.logprobs && piece.kind === "content"
+      ? { content: [logprobOf(piece.text, request, random)], refusal: null }
+      : undefined;
+  if (deltas.length === 0) yield { frame: "", tokens: 1 };
+  for (const [part, change] of deltas.entries()) {
+    const isFirst = part === 0;
+    yield { frame: writer.delta(index, change, null, isFirst ? logprobs : undefined), tokens: isFirst ? 1 : 0 };
   }
-  if (wantsUsage) yield { frame: chunk([], usage), tokens: 0 };
-  if (!trouble["no-done"]) yield { frame: line("[DONE]"), tokens: 0 };
 }
 
 function deltasOf(piece: Piece, reasoningField: string, splitPairs: boolean): Record<string, unknown>[] {
