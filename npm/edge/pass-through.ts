@@ -2,20 +2,16 @@
  * `/v1/embeddings`, `/v1/completions` and `/v1/responses`: authenticated, limited and metered, and otherwise passed through.
  * The answer's bytes are the provider's, beside comments where a stream is silent. There is no fallback and no repair: the gateway does not know these answers.
  */
-import { joined } from "./bytes.ts";
 import type { Configuration } from "./configuration.ts";
-import { inletOf, outletOf } from "./ends.ts";
-import { DRAIN, LINGER } from "./forward.ts";
 import type { RequestLeases } from "./limits.ts";
 import type { UsageRecord } from "./options.ts";
-import { PassedAnswer } from "./passed-answer.ts";
+import { passOn } from "./passed-body.ts";
 import { Problem, safeHeaders } from "./problem.ts";
 import { patienceOf } from "./relay.ts";
 import { type ChatRequest, providerBodyOf } from "./request.ts";
 import { promptTokensOf, UNITS_PER_TOKEN } from "./reservation.ts";
 import { keysInOrder, type ProviderCall, problemOf, secretsOf, type UpstreamKey, withCall } from "./upstream.ts";
 import { isCount, numbersOf, openRecord } from "./usage-record.ts";
-import { quietly, Writes } from "./writes.ts";
 
 /**
  * The paths, and the parameters of each that choose no model, price, tool or address, and nothing that the provider has stored
@@ -42,11 +38,6 @@ export const PASSED: Readonly<Record<string, ReadonlySet<string>>> = {
     ...["prompt_cache_key", "safety_identifier"],
   ]),
 };
-
-/** The end of a stream, in which the usage is: the last event of `/v1/responses` repeats the whole answer. */
-const TAIL_BYTES = 1024 * 1024;
-/** The most bytes of a whole answer that are parsed for its usage. */
-const WHOLE_BYTES = 16 * 1024 * 1024;
 
 /** Content types of an answer, which a web page does not have. */
 const ANSWER = /^(?:text\/event-stream|application\/(?:[\w.-]+\+)?json|text\/plain)\b/i;
@@ -117,15 +108,15 @@ export async function passThrough(passing: Passing): Promise<Response> {
   const { status, headers } = attempt.response;
   const contentType = headers.get("content-type") ?? "application/json";
   const isStream = /^text\/event-stream\b/i.test(contentType);
-  const secrets = [...key.secrets];
-  const { body: passed, ended } = passedOn(
-    attempt.response.body,
+  const { body: passed, ended } = passOn({
+    body: attempt.response.body,
     isStream,
-    passing,
-    patienceOf(upstream),
-    secrets,
+    secrets: [...key.secrets],
     sent,
-  );
+    signal,
+    patience: patienceOf(upstream),
+    configuration,
+  });
   const run = async () => {
     const { text, bytesRead, ...end } = await ended;
     attempt.release?.();
@@ -145,124 +136,44 @@ export async function passThrough(passing: Passing): Promise<Response> {
   });
 }
 
-interface PassedOn extends Pick<UsageRecord, "outcome" | "disconnected" | "timing"> {
-  /** The answer, or its end. */
-  text: string;
-  bytesRead: number;
-}
-
-/**
- * Passes bytes on as they are, within the times that hold for all answers. `ended` never rejects.
- * @param sent when the request was sent, on the clock of `performance.now()`
- */
-function passedOn(
-  body: ReadableStream<Uint8Array>,
-  isStream: boolean,
-  { configuration, signal }: Passing,
-  { firstToken, idle }: { firstToken: number; idle: number },
-  secrets: readonly string[],
-  sent: number,
-): { body: ReadableStream<Uint8Array>; ended: Promise<PassedOn> } {
-  const { onDisconnect, writeTimeout, answerTimeout } = configuration;
-  const inlet = inletOf(body);
-  const answer = new PassedAnswer(isStream, secrets);
-  let outcome: UsageRecord["outcome"] = "complete";
-  let isGone = false;
-  let draining: ReturnType<typeof setTimeout> | undefined;
-  const end = (how: UsageRecord["outcome"]) => {
-    outcome = how;
-    writes.giveUp();
-    inlet.cancel();
-  };
-  const leave = (isLost: boolean) => {
-    if (isGone) return;
-    isGone = true;
-    writes.giveUp();
-    writes.stop();
-    outlet.abandon(isLost);
-    if (onDisconnect === "abort") end("aborted");
-    else draining = setTimeout(() => end("aborted"), DRAIN);
-  };
-  const onAbort = () => leave(true);
-  const outlet = outletOf(onAbort);
-  const writes = new Writes(outlet, writeTimeout, () => leave(false));
-  const within = async <T>(ms: number, late: () => void, work: Promise<T>): Promise<T> => {
-    const timer = ms === Number.POSITIVE_INFINITY ? undefined : quietly(setTimeout(late, ms));
-    return work.finally(() => clearTimeout(timer));
-  };
-  const run = async (): Promise<PassedOn> => {
-    const longest = quietly(setTimeout(() => end("stalled"), answerTimeout));
-    if (isStream) writes.beat();
-    const read: Uint8Array[] = [];
-    let bytesRead = 0;
-    let kept = 0;
-    let firstByte: number | null = null;
-    let over: number | undefined;
-    try {
-      for (;;) {
-        const patience = answer.isOver ? LINGER : isStream && bytesRead > 0 ? idle : firstToken;
-        const late = () => (answer.isOver ? inlet.cancel() : end("stalled"));
-        const bytes = await within(patience, late, inlet.next());
-        if (!bytes) break;
-        firstByte ??= performance.now() - sent;
-        const piece = bytes.slice();
-        bytesRead += piece.length;
-        read.push(piece);
-        kept += piece.length;
-        while (read.length > 1 && kept > (isStream ? TAIL_BYTES : WHOLE_BYTES)) kept -= read.shift()?.length ?? 0;
-        const passed = answer.push(piece.slice());
-        if (answer.isOver) over ??= performance.now();
-        if (!isGone && passed.length > 0) await writes.write(passed.slice());
-      }
-      const rest = answer.end();
-      if (!isGone && rest.length > 0) await writes.write(rest.slice());
-    } catch {
-      if (outcome === "complete" && !answer.isOver) outcome = "truncated";
-    }
-    const text = new TextDecoder().decode(joined(...read));
-    if (outcome === "complete") outcome = answer.outcome(kept === bytesRead ? text : undefined);
-    writes.stop();
-    for (const timer of [longest, draining]) clearTimeout(timer);
-    signal.removeEventListener("abort", onAbort);
-    inlet.cancel();
-    if (!isGone && (outcome === "complete" || outcome === "error")) outlet.close();
-    else if (!isGone) outlet.fail(new TypeError("The provider ended its answer before it was complete."));
-    const timing = { firstByte, firstToken: null, total: (over ?? performance.now()) - sent };
-    return { outcome, disconnected: isGone, timing, text, bytesRead };
-  };
-  if (signal.aborted) onAbort();
-  else signal.addEventListener("abort", onAbort);
-  return { body: outlet.body, ended: run() };
-}
-
 /** The length of an event that brings a token, about, in UTF-16 units. */
 const UNITS_PER_EVENT = 200;
 
 /** The usage that an answer states, by the names of either API; of a stream the last one. */
-function usageIn(
-  text: string,
-  isStream: boolean,
-): { promptTokens: number; completionTokens: number; cached?: number } | undefined {
+function usageIn(text: string, isStream: boolean): StatedUsage | undefined {
   const texts = isStream ? [...text.matchAll(/^data: ?(.*)$/gm)].map(([, data = ""]) => data).reverse() : [text];
   for (const one of texts) {
-    if (!one.includes('"usage"')) continue;
-    try {
-      const value = JSON.parse(one) as { usage?: Used; response?: { usage?: Used } };
-      const usage = value.usage ?? value.response?.usage;
-      if (!usage) continue;
-      const details = usage.prompt_tokens_details ?? usage.input_tokens_details;
-      const promptTokens = usage.prompt_tokens ?? usage.input_tokens;
-      const completionTokens = usage.completion_tokens ?? usage.output_tokens ?? 0;
-      const cached = details?.cached_tokens ?? undefined;
-      // Impossible numbers of a provider are replaced by an estimate.
-      if (!isCount(promptTokens) || !isCount(completionTokens)) return undefined;
-      if (cached !== undefined && !(isCount(cached) && cached <= promptTokens)) return undefined;
-      return { promptTokens, completionTokens, ...(cached !== undefined && { cached }) };
-    } catch {
-      // A part of an event, at the beginning of the tail.
-    }
+    const used = one.includes('"usage"') ? usedIn(one) : undefined;
+    if (used) return stated(used);
   }
   return undefined;
+}
+
+/** The `usage` of an answer, or of an event that holds one. */
+function usedIn(json: string): Used | undefined {
+  try {
+    const value = JSON.parse(json) as { usage?: Used; response?: { usage?: Used } };
+    return value.usage ?? value.response?.usage;
+  } catch {
+    // A part of an event, at the beginning of the tail.
+    return undefined;
+  }
+}
+
+/** The numbers of a usage; `undefined` where they are impossible, so that the usage is estimated. */
+function stated(usage: Used): StatedUsage | undefined {
+  const promptTokens = usage.prompt_tokens ?? usage.input_tokens;
+  const completionTokens = usage.completion_tokens ?? usage.output_tokens ?? 0;
+  const cached = (usage.prompt_tokens_details ?? usage.input_tokens_details)?.cached_tokens ?? undefined;
+  if (!isCount(promptTokens) || !isCount(completionTokens)) return undefined;
+  if (cached === undefined) return { promptTokens, completionTokens };
+  return isCount(cached) && cached <= promptTokens ? { promptTokens, completionTokens, cached } : undefined;
+}
+
+interface StatedUsage {
+  promptTokens: number;
+  completionTokens: number;
+  cached?: number;
 }
 
 interface Used {
