@@ -18,7 +18,6 @@ import {
   ProtocolError,
   RateLimitError,
 } from "chatwire";
-import { HELD, type MaybeHeld } from "../request/held.ts";
 import { joined } from "./bytes.ts";
 import { COOLING, COOLING_HEADER, Cooldowns } from "./cooldowns.ts";
 import { inletOf } from "./ends.ts";
@@ -176,6 +175,9 @@ export function secretsOf(upstreams: readonly Upstream[]): string[] {
   return upstreams.flatMap(({ keys }) => keys.flatMap(({ secrets }) => [...secrets]));
 }
 
+/** The client's symbol for a response whose body somebody else reads; it has the same one in `request/held.ts`. */
+const HELD = Symbol.for("chatwire.held");
+
 /**
  * Keeps a good answer for the gateway, which reads it as the host gave it, and gives the client the same answer as one that is held:
  * the call counts towards the client's limits until it is released.
@@ -191,7 +193,7 @@ function heldBack(attempt: ProviderCall, response: Response): Response {
       attempt.release = over;
     },
   };
-  return held as unknown as MaybeHeld;
+  return held as unknown as Response;
 }
 
 /** Bytes of a refusal that are read, and the milliseconds for them: a refusal is no reason to wait. */

@@ -1,4 +1,7 @@
-/** Providers that break off, lie about numbers, refuse what others take, and say what callers must not read. */
+/**
+ * Providers that break off, lie about numbers, refuse what others take, and say what callers must not read.
+ * Long because each fault of a provider is a test of a few lines.
+ */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Chatwire } from "chatwire";
