@@ -2,8 +2,10 @@
  * `stream()` and `runTools({ stream: true })`: chunks as they arrive, the completion as it grows, and an event for everything
  * that happens to it.
  */
+import { init } from "chatwire";
 import type { CompletionsClient } from "./client-parts.ts";
-import { APIError, OpenAIError } from "./errors.ts";
+import { APIError } from "./errors.ts";
+import { Mender, objectsIn } from "./mended.ts";
 import type { RequestOptions } from "./options.ts";
 import type {
   ChatCompletionCreateParams,
@@ -148,6 +150,8 @@ interface Told {
   contentLogprobs?: boolean;
   refusalLogprobs?: boolean;
   calls: Set<number>;
+  /** The arguments of each call, as they were told last as whole. */
+  whole: Map<number, string>;
   /** The call that is being written. */
   call?: number;
 }
@@ -168,6 +172,7 @@ export class ChatCompletionStream<ParsedT = null>
   #params: ParsingParams | null;
   #failsUnfinished = false;
   #accumulator: Accumulator | undefined;
+  #mender: Mender | undefined;
   #told: Told[] = [];
 
   constructor(params: ChatCompletionCreateParams | null) {
@@ -235,9 +240,17 @@ export class ChatCompletionStream<ParsedT = null>
     const sent = { ...params, stream: true as const };
     const stream = await client.chat.completions.create(sent, { ...options, signal: this.controller.signal });
     this._connected();
-    for await (const chunk of stream) this.#add(chunk);
-    if (stream.controller.signal.aborted) throw this._userAbortError();
-    return this.#finish();
+    await init(); // the `create` of a wrapper may have asked without the engine
+    const mender = new Mender(params.n ?? 1);
+    this.#mender = mender;
+    try {
+      for await (const chunk of stream) this.#add(chunk);
+      if (stream.controller.signal.aborted) throw this._userAbortError();
+      mender.end();
+      return this.#finish();
+    } finally {
+      mender.free();
+    }
   }
 
   protected async _fromReadableStream(readable: ReadableStream): Promise<void> {
@@ -273,22 +286,28 @@ export class ChatCompletionStream<ParsedT = null>
   #begin(params: ParsingParams | null): void {
     this.#params = params;
     this.#told = [];
+    this.#mender = undefined;
     this.#accumulator = new Accumulator(params, this.#failsUnfinished);
   }
 
   #finish(): ParsedChatCompletion<ParsedT> {
+    // The engine has called the answer whole, and its sum counts also where it has said nothing of a repair.
+    if (this.#mender) this.#accumulator?.put(this.#mender, true);
+    this.#tellRest();
     const completion = (this.#accumulator as Accumulator).finish();
     this.#begin(this.#params);
     return this._addChatCompletion(maybeParseChatCompletion<ParsedT>(completion, this.#params));
   }
 
-  #add(chunk: ChatCompletionChunk): void {
+  #add(sent: ChatCompletionChunk): void {
     if (this.ended || !this.#accumulator) return;
     const accumulator = this.#accumulator;
+    const chunk = this.#mender?.add(sent) ?? sent;
     const snapshot = accumulator.add(chunk);
+    if (this.#mender?.isMending) accumulator.put(this.#mender);
     const emitter = this as unknown as EmitterOf<ChatCompletionStreamEvents<ParsedT>>;
     emitter._emit("chunk", chunk, snapshot);
-    for (const said of chunk.choices ?? []) {
+    for (const said of objectsIn(chunk.choices)) {
       const choice = snapshot.choices[accumulator.indexOf(said)];
       if (choice) this.#tell(said, choice, emitter);
     }
@@ -314,14 +333,14 @@ export class ChatCompletionStream<ParsedT = null>
     if (logprobs?.refusal != null && isAnswer) {
       emitter._emit("logprobs.refusal.delta", { refusal: logprobs.refusal, snapshot: choice.logprobs?.refusal ?? [] });
     }
-    this.#told[choice.index] ??= { calls: new Set() };
+    this.#told[choice.index] ??= { calls: new Set(), whole: new Map() };
     const told = this.#told[choice.index] as Told;
     if (choice.finish_reason) {
       this.#tellDone(choice, told, emitter);
       if (told.call !== undefined) this.#tellCallDone(choice, told, emitter);
     }
     const calls = (message.tool_calls ?? []) as GrowingCall[];
-    const said = (delta?.tool_calls ?? []).map((call) => ({ call, at: indexOfCall(calls, call) }));
+    const said = objectsIn(delta?.tool_calls).map((call) => ({ call, at: indexOfCall(calls, call) }));
     for (const { at } of said) {
       if (told.call !== at) {
         this.#tellDone(choice, told, emitter);
@@ -339,6 +358,22 @@ export class ChatCompletionStream<ParsedT = null>
         parsed_arguments: fn.parsed_arguments,
         arguments_delta: call.function?.arguments ?? "",
       });
+    }
+  }
+
+  /** Tells the parts that were over with the last chunk, or that the end of the stream has put right. */
+  #tellRest(): void {
+    const emitter = this as unknown as EmitterOf<ChatCompletionStreamEvents<ParsedT>>;
+    for (const [index, told] of this.#told.entries()) {
+      const choice = this.#accumulator?.snapshot?.choices[index];
+      if (!choice?.finish_reason || !told) continue;
+      this.#tellDone(choice, told, emitter);
+      for (const [at, call] of (choice.message.tool_calls ?? []).entries()) {
+        if (call?.type !== "function" || told.whole.get(at) === call.function?.arguments) continue;
+        told.calls.delete(at);
+        told.call = at;
+        this.#tellCallDone(choice, told, emitter);
+      }
     }
   }
 
@@ -378,11 +413,11 @@ export class ChatCompletionStream<ParsedT = null>
     const at = told.call as number;
     if (told.calls.has(at)) return;
     const call = (message.tool_calls as GrowingCall[] | undefined)?.[at];
-    if (!call) throw new OpenAIError("no tool call snapshot");
-    if (call.type !== "function" || !call.function) return;
+    if (call?.type !== "function" || !call.function) return;
     const { name, arguments: text } = call.function;
     const parsed_arguments = readArguments(toolNamed(this.#params, name), text);
     if (finish_reason) told.calls.add(at);
+    told.whole.set(at, text);
     emitter._emit("tool_calls.function.arguments.done", { name, index: at, arguments: text, parsed_arguments });
   }
 }

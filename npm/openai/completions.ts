@@ -5,6 +5,7 @@ import type { APIPromise } from "./api-promise.ts";
 import { ChatCompletionStream, ChatCompletionStreamingRunner, type ChatCompletionStreamParams } from "./chat-stream.ts";
 import type { ResourceClient } from "./client-parts.ts";
 import { OpenAIError } from "./errors.ts";
+import { mendedCompletion } from "./mended.ts";
 import type { RequestOptions } from "./options.ts";
 import {
   type ChatCompletionStoreMessagesPage,
@@ -214,7 +215,8 @@ export class Completions extends Resource {
     options?: RequestOptions,
   ): APIPromise<params.ParsedChatCompletion<ParsedT>> {
     validateInputTools(body.tools);
-    const parsed = (completion: shapes.ChatCompletion) => parseChatCompletion<ParsedT>(completion, body);
+    const parsed = (completion: shapes.ChatCompletion) =>
+      parseChatCompletion<ParsedT>(mendedCompletion(completion), body);
     const created = this._client.chat.completions.create(body, options);
     // Instrumentation may have put a `create` in place that gives a plain promise.
     return created._thenUnwrap

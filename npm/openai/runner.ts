@@ -5,6 +5,7 @@
 import type { CompletionsClient } from "./client-parts.ts";
 import { type BaseEvents, EventStream } from "./emitter.ts";
 import { OpenAIError } from "./errors.ts";
+import { mendedCompletion, newCallId } from "./mended.ts";
 import type { RequestOptions } from "./options.ts";
 import type { ChatCompletionCreateParams, ParsedChatCompletion } from "./params.ts";
 import { isAutoParsableTool, type ParsingParams, parseChatCompletion } from "./parsing.ts";
@@ -19,7 +20,6 @@ import type {
   ChatCompletionToolMessageParam,
   CompletionUsage,
 } from "./shapes.ts";
-import { newCallId } from "./snapshot.ts";
 
 const MAX_COMPLETIONS = 10;
 
@@ -210,7 +210,7 @@ export class AbstractChatCompletionRunner<
     const sent = { ...params, stream: false as const };
     const completion = await client.chat.completions.create(sent, { ...options, signal: this.controller.signal });
     this._connected();
-    return this._addChatCompletion(parseChatCompletion(completion, params as ParsingParams));
+    return this._addChatCompletion(parseChatCompletion(mendedCompletion(completion), params as ParsingParams));
   }
 
   /** Answer after answer, with the tools that they call, until one calls none. */

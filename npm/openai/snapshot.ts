@@ -2,6 +2,7 @@
  * A completion as it grows: chunks go in, the completion so far comes out, and the whole one at the end.
  */
 import { OpenAIError } from "./errors.ts";
+import { isObject, type MendedCall, type Mender, newCallId, objectsIn } from "./mended.ts";
 import {
   failUnfinished,
   hasAutoParseableInput,
@@ -133,7 +134,7 @@ export class Accumulator {
     if (!this.snapshot) this.snapshot = { ...rest, choices: [] };
     else if (chunk.id) Object.assign(this.snapshot, rest);
     const isOne = choices?.length === 1;
-    for (const choice of choices ?? []) {
+    for (const choice of objectsIn(choices)) {
       // A choice begins with a role, and has one id.
       const mayGoOn = isOne && (isNew || !choice.delta?.role);
       this.#addChoice(this.snapshot.choices, choice, mayGoOn);
@@ -177,19 +178,73 @@ export class Accumulator {
     if (!isIndex(index)) throw new OpenAIError(`Chat completion stream contains an invalid choice index: ${sent}`);
     choices[index] ??= { finish_reason: finish_reason ?? null, index, message: {}, logprobs: null, ...other };
     const choice = choices[index];
-    if (logprobs) {
+    if (isObject(logprobs)) {
       const { content, refusal, ...more } = logprobs;
       choice.logprobs ??= { content: null, refusal: null };
       Object.assign(choice.logprobs, more);
-      if (content) grown(choice.logprobs, "content").push(...content);
-      if (refusal) grown(choice.logprobs, "refusal").push(...refusal);
+      if (content) grown(choice.logprobs, "content").push(...objectsIn(content));
+      if (refusal) grown(choice.logprobs, "refusal").push(...objectsIn(refusal));
     }
     if (finish_reason) {
       choice.finish_reason = finish_reason;
       if (this.#failsUnfinished) failUnfinished(finish_reason);
     }
     Object.assign(choice, other);
-    if (delta) this.#addDelta(choice, delta);
+    if (isObject(delta)) this.#addDelta(choice, delta);
+  }
+
+  /**
+   * Takes the place of all that chunks have said so far, where the engine has put them right.
+   * @param isWhole the answer has ended, and has no other choices than these
+   */
+  put({ choices: mended, isMending }: Mender, isWhole = false): void {
+    if (!this.snapshot) return;
+    if (isWhole && mended.size > 0)
+      this.snapshot.choices = this.snapshot.choices.filter(({ index }) => mended.has(index));
+    for (const [index, { content, refusal, reasoning, calls, isFunctionCall, finishReason }] of mended) {
+      if (!isIndex(index)) continue;
+      this.snapshot.choices[index] ??= { finish_reason: null, index, message: {}, logprobs: null };
+      const choice = this.snapshot.choices[index];
+      const { message } = choice;
+      message.role ??= "assistant";
+      // OpenAI itself says `stop` where the call was forced.
+      const reason = (isMending && finishReason) || choice.finish_reason || finishReason;
+      const isLeftOut = isWhole && !reason;
+      choice.finish_reason = (
+        isLeftOut ? (calls.length > 0 ? "tool_calls" : "stop") : reason
+      ) as Choice["finish_reason"];
+      if (refusal) message.refusal = refusal;
+      const { reasoning: before } = message as { reasoning?: string };
+      if (reasoning && (before ?? "") !== "") Object.assign(message, { reasoning });
+      if (content !== (message.content ?? "")) {
+        message.content = content || null;
+        const isRead = content && !refusal && isParseableResponseFormat(this.#params?.response_format);
+        if (isRead) message.parsed = this.#partial(message, content, content) ?? null;
+      }
+      const [call] = calls;
+      if (isFunctionCall) {
+        if (call) message.function_call = { name: call.name, arguments: call.arguments };
+      } else if (call) this.#putCalls(message, calls);
+      else delete message.tool_calls;
+    }
+  }
+
+  #putCalls(message: Message, calls: readonly MendedCall[]): void {
+    const grown = (message.tool_calls ?? []) as GrowingCall[];
+    message.tool_calls = calls.map(({ id, name, arguments: text, isCustom, others }, at) => {
+      const own: GrowingCall = Object.assign(grown[at] ?? {}, others, { id });
+      if (isCustom)
+        return Object.assign(own, { type: "custom" as const, custom: { ...own.custom, name, input: text } });
+      own.type = "function";
+      own.function ??= { name, arguments: "" };
+      own.function.name = name;
+      if (own.function.arguments !== text) {
+        own.function.arguments = text;
+        const isRead = isParseableTool(toolNamed(this.#params, name));
+        if (isRead) own.function.parsed_arguments = this.#partial(own.function, text, text);
+      }
+      return own;
+    }) as NonNullable<Message["tool_calls"]>;
   }
 
   /** Text that is about to be kept, and is counted. A server may send something else for it, which has no length. */
@@ -212,8 +267,8 @@ export class Accumulator {
     if (isExpiry) this.#spoken.add(index);
     else this.#spoken.delete(index);
     if (refusal) message.refusal = (message.refusal ?? "") + this.#more(refusal);
-    message.role = role ?? message.role ?? "assistant"; // some servers never say
-    if (audio) message.audio = grownAudio(message.audio ?? {}, audio);
+    message.role = (typeof role === "string" && role) || (message.role ?? "assistant"); // some servers never say
+    if (isObject(audio)) message.audio = grownAudio(message.audio ?? {}, audio);
     if (function_call) {
       message.function_call ??= {};
       if (function_call.name) message.function_call.name = function_call.name;
@@ -229,7 +284,7 @@ export class Accumulator {
         message.parsed = this.#partial(message, message.content, content) ?? null;
       }
     }
-    for (const call of tool_calls ?? []) this.#addCall(message, call);
+    for (const call of objectsIn(tool_calls)) this.#addCall(message, call);
   }
 
   #addCall(message: Message, said: ChatCompletionChunk.Choice.Delta.ToolCall): void {
@@ -383,11 +438,4 @@ function wholeCall(call: GrowingCall, where: string): GrowingCall {
   if (fn?.name == null) throw new OpenAIError(`missing ${where}.function.name`);
   const { arguments: args, name, ...more } = fn;
   return { ...own, function: { ...more, name, arguments: args } };
-}
-
-/** An id for a call whose server gave none, so that its result can name it. */
-export function newCallId(): string {
-  // A page that is not served securely has no `randomUUID`.
-  const random = () => Math.random().toString(16).slice(2).padEnd(12, "0");
-  return `call_${crypto.randomUUID?.() ?? `${random()}${random()}`}`;
 }

@@ -9,6 +9,7 @@ import { APIPromise, type WithRequestID, withRequestID } from "./api-promise.ts"
 import type { RequestSettings } from "./client-parts.ts";
 import { contentOf } from "./content.ts";
 import { type FailedCall, OpenAIError, toOpenAIError } from "./errors.ts";
+import { objectsIn, withMessages } from "./mended.ts";
 import { type Fetch, type FinalRequestOptions, loggerOf, mergedHeaders, type RequestOptions } from "./options.ts";
 import type { ChatCompletion, ChatCompletionChunk } from "./shapes.ts";
 import { once, Stream } from "./stream.ts";
@@ -96,7 +97,10 @@ export class Transport {
           return { data, response };
         }
         const { data, response } = await asked.withResponse();
-        return { data: isStream ? streamOf(data as ChatStream, sending) : (data as ChatCompletion), response };
+        return {
+          data: isStream ? streamOf(data as ChatStream, sending) : withMessages(data as ChatCompletion),
+          response,
+        };
       },
     });
   }
@@ -335,18 +339,28 @@ function streamOf(stream: ChatStream, call: FailedCall): Stream<ChatCompletionCh
   const iterate = once(() => {
     const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<ChatCompletionChunk, undefined>;
     type Result = IteratorResult<ChatCompletionChunk, undefined>;
+    // The result behind a chunk that has a member `error`.
+    let next: Result | undefined;
     const given = (result: Result): Result | Promise<Result> => {
       if (result.done) return result;
-      // Such a chunk is the error that comes next, and no chunk.
-      if ((result.value as { error?: unknown } | null)?.error) return chunks.next().then(given, failed);
       normalise(result.value);
-      return result;
+      if (!(result.value as { error?: unknown } | null)?.error) return result;
+      // Such a chunk is the error that comes next, and no chunk, unless there is none.
+      return chunks.next().then((after) => {
+        next = after;
+        return result;
+      }, failed);
     };
     const failed = (thrown: unknown): never => {
       throw toOpenAIError(thrown, call);
     };
     return {
-      next: () => chunks.next().then(given, failed),
+      next: () => {
+        if (!next) return chunks.next().then(given, failed);
+        const result = next;
+        next = undefined;
+        return Promise.resolve(given(result));
+      },
       return: async () => (await chunks.return?.()) ?? { done: true as const, value: undefined },
     };
   });
@@ -355,7 +369,7 @@ function streamOf(stream: ChatStream, call: FailedCall): Stream<ChatCompletionCh
 
 /** Has a chunk's choices say that they have no finish reason. */
 function normalise(chunk: ChatCompletionChunk): void {
-  if (Array.isArray(chunk?.choices)) for (const choice of chunk.choices) choice.finish_reason ??= null;
+  for (const choice of objectsIn(chunk?.choices)) choice.finish_reason ??= null;
 }
 
 function jsonOf(body: unknown): string {

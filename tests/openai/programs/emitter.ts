@@ -421,8 +421,11 @@ export const emitter: Programs = {
     },
     differs: "servers that leave things out",
   },
-  "no finish reason": async ({ client, answers, printResult }) => {
-    answers({ events: pieces("a").slice(0, 2) });
-    await printResult(client().chat.completions.stream(hello).finalMessage());
+  "no finish reason": {
+    differs: "a finish reason that is left out",
+    program: async ({ client, answers, printResult }) => {
+      answers({ events: pieces("a").slice(0, 2) });
+      await printResult(client().chat.completions.stream(hello).finalMessage());
+    },
   },
 };
