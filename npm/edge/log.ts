@@ -81,6 +81,27 @@ function trimmed(block: Uint8Array): Uint8Array {
   return block.subarray(from, to);
 }
 
+const CUT = "The provider ended its answer before it was complete.";
+const TOO_SLOW =
+  "The reader is too slow: the events that it reads next were dropped. Resume the stream, or read faster.";
+
+/** How the events of a log are read. */
+export interface ReadOptions {
+  /** Gives the bytes to send at the end, if there are any. */
+  last?: () => Uint8Array | undefined;
+  /** Called when the reader leaves before the end. */
+  left?: () => void;
+  /** The reader knows of no kept streams, so that a stream which was cut before the read fails too. Default false. */
+  isAnswer?: boolean;
+}
+
+/** Where a reader stands. */
+interface Place {
+  /** The number of the next event. */
+  next: number;
+  isLeft: boolean;
+}
+
 /** Events in memory, the oldest of which are dropped when there are too many. */
 export class Log {
   readonly #capacity: number;
@@ -141,60 +162,52 @@ export class Log {
   /**
    * The events from a number on, those to come included, and a comment wherever nothing comes for a while.
    * The stream of events fails if events are dropped before they are read, and at the end of a stream that is cut while it is read.
-   * @param last gives the bytes to send at the end
-   * @param left called when the reader leaves before the end
-   * @param isAnswer the reader knows of no kept streams, so that a stream which was cut before the read fails too
    */
-  read(
-    from: number,
-    last: () => Uint8Array | undefined = () => undefined,
-    left: () => void = () => {},
-    isAnswer = false,
-  ): ReadableStream<Uint8Array> {
+  read(from: number, { last, left, isAnswer = false }: ReadOptions = {}): ReadableStream<Uint8Array> {
     // The header of a resumption says that the stream was cut before.
     const wasCut = this.isCut && !isAnswer;
-    let next = from;
-    let isLeft = false;
+    const place: Place = { next: from, isLeft: false };
     let isEnding = false;
-    return new ReadableStream<Uint8Array>(
-      {
-        pull: async (controller) => {
-          while (next >= this.end && !this.isOver && !isLeft) {
-            if (await this.#hasChangedSoon()) continue;
-            if (!isLeft) controller.enqueue(COMMENT.slice());
-            return;
-          }
-          if (isLeft) return;
-          if (next >= this.end) {
-            const words = isEnding ? undefined : last();
-            isEnding = true;
-            if (words) return controller.enqueue(words);
-            if (this.isCut && !wasCut)
-              return controller.error(new TypeError("The provider ended its answer before it was complete."));
-            return controller.close();
-          }
-          if (next < this.first)
-            return controller.error(
-              new RangeError(
-                "The reader is too slow: the events that it reads next were dropped. Resume the stream, or read faster.",
-              ),
-            );
-          const taken: Uint8Array[] = [];
-          for (let length = 0; next < this.end && length < MOST_BYTES; next++) {
-            const event = this.#events[next - this.first] as Uint8Array;
-            length += event.length;
-            taken.push(event);
-          }
-          // A copy: a reader may detach what it is given.
-          controller.enqueue(joined(...taken).slice());
-        },
-        cancel() {
-          isLeft = true;
-          left();
-        },
-      },
-      { highWaterMark: 0 },
-    );
+    const end = (controller: ReadableStreamDefaultController<Uint8Array>) => {
+      const bytes = isEnding ? undefined : last?.();
+      isEnding = true;
+      if (bytes) controller.enqueue(bytes);
+      else if (this.isCut && !wasCut) controller.error(new TypeError(CUT));
+      else controller.close();
+    };
+    const pull = async (controller: ReadableStreamDefaultController<Uint8Array>) => {
+      const hasChanged = await this.#hasNews(place);
+      if (place.isLeft) return;
+      if (!hasChanged) controller.enqueue(COMMENT.slice());
+      else if (place.next >= this.end) end(controller);
+      else if (place.next < this.first) controller.error(new RangeError(TOO_SLOW));
+      else controller.enqueue(this.#take(place));
+    };
+    const cancel = () => {
+      place.isLeft = true;
+      left?.();
+    };
+    return new ReadableStream<Uint8Array>({ pull, cancel }, { highWaterMark: 0 });
+  }
+
+  /** Waits until there is an event to read, or the end; `false` where a heartbeat is due first. */
+  async #hasNews(place: Place): Promise<boolean> {
+    while (place.next >= this.end && !this.isOver && !place.isLeft) {
+      if (!(await this.#hasChangedSoon())) return false;
+    }
+    return true;
+  }
+
+  /** The events from a place on, as many as a reader is handed at a time. */
+  #take(place: Place): Uint8Array {
+    const taken: Uint8Array[] = [];
+    for (let length = 0; place.next < this.end && length < MOST_BYTES; place.next++) {
+      const event = this.#events[place.next - this.first] as Uint8Array;
+      length += event.length;
+      taken.push(event);
+    }
+    // A copy: a reader may detach what it is given.
+    return joined(...taken).slice();
   }
 
   /** Waits for an event or the end; `false` where a heartbeat is due first. */

@@ -255,10 +255,7 @@ export class ChatwireStreams {
       const { status, code, message } = entry?.failure ?? {};
       return status && code && message ? new Problem(status, code, message).toEvent() : undefined;
     };
-    return new Response(
-      this.#log.read(from, failure, () => this.#write(), isAnswer),
-      { headers },
-    );
+    return new Response(this.#log.read(from, { last: failure, left: () => this.#write(), isAnswer }), { headers });
   }
 
   // ---- Storage ------------------------------------------------------------------------------------------------------
