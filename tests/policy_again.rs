@@ -1,4 +1,4 @@
-//! Asking again: what a refusal is about, where the wait is written, and how much may be asked again. Tables of what servers
+//! Retries: what a refusal is about, where the wait is written, and how much may be asked again. Tables of what servers
 //! send, most of them as they were seen in public reports.
 //!
 //! Long because each table of refusals and waits is read whole.

@@ -1,5 +1,5 @@
 /**
- * Asking again until the first token was handed out: a good status that breaks is retried and falls back like a refusal, and
+ * Retries until the first token was handed out: a good status that breaks is retried and falls back like a refusal, and
  * nothing of it is ever handed out.
  *
  * Long because each way in which a good status can break is tried with retries, with a fallback and without either.
