@@ -67,7 +67,7 @@ async function allRead(page: Page): Promise<void> {
     await page.locator(`.column.${name}[data-state=lost]`, { hasNotText: "recorded result" }).waitFor();
 }
 
-const desktop = { viewport: { width: 1440, height: 900 } };
+const desktop = { viewport: { width: 1280, height: 800 } };
 const phone = { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
 
 const RICH =
@@ -93,6 +93,9 @@ describe("the look", { timeout: 600_000 }, () => {
           .evaluateAll((found) => found.map((verdict) => verdict.getBoundingClientRect().bottom));
         assert.equal(bottoms.length, 3);
         assert.ok(Math.max(...bottoms) <= fold, `verdicts end at ${bottoms.join(", ")}, the view at ${fold}`);
+        if (options.viewport.width < 1000) return;
+        const score = await page.locator(".score").evaluate((box) => box.getBoundingClientRect().bottom);
+        assert.ok(score <= fold, `the score ends at ${score}, the view at ${fold}`);
       });
       assert.deepEqual(await axe(page), [], "the first view");
       await say(page, RICH);
@@ -167,30 +170,43 @@ describe("the look", { timeout: 600_000 }, () => {
     });
   }
 
-  it("keeps its controls visible in forced colours", async () => {
-    const guest = await visit(site.browser, new URL(site.server.url), { ...desktop, forcedColors: "active" });
-    const { page } = guest;
-    await say(page, RICH);
-    await done(page);
-    await shoot(page, "forced-colours");
-    // A button, a field and the chosen tab have a border or an outline where backgrounds are taken away.
-    const bare = await page
-      .locator("button:visible, select:visible, textarea:visible, [aria-selected=true]:visible")
-      .evaluateAll((found) =>
-        found
-          .filter((element) => {
-            const framed = element.closest("#composer") ?? element;
-            const { borderTopWidth, borderTopStyle } = getComputedStyle(element);
-            const outer = getComputedStyle(framed);
-            const has = (width: string, style: string) => style !== "none" && Number.parseFloat(width) > 0;
-            return !has(borderTopWidth, borderTopStyle) && !has(outer.borderTopWidth, outer.borderTopStyle);
-          })
-          .map((element) => element.outerHTML.slice(0, 80)),
-      );
-    assert.deepEqual(bare, []);
-    await guest.close();
-    assertClean(guest);
-  });
+  for (const colorScheme of ["light", "dark"] as const) {
+    it(`keeps its controls visible in forced colours: ${colorScheme}`, async () => {
+      const options = { ...desktop, colorScheme, forcedColors: "active" } as const;
+      const guest = await visit(site.browser, new URL(site.server.url), options);
+      const { page } = guest;
+      await say(page, "Count to 40 [emulator: tps=0; cut=2000]");
+      await lastAnswer(page).getByRole("alert").waitFor();
+      await done(page);
+      await shoot(page, `forced-colours-${colorScheme}`);
+      await page.getByRole("tab", { name: "Trouble" }).click();
+      await page.getByRole("button", { name: "Compare all", exact: true }).waitFor();
+      assert.deepEqual(await axe(page), []);
+      // A button, a field and the chosen tab have a border or an outline where backgrounds are taken away.
+      const bare = await page
+        .locator("button:visible, select:visible, textarea:visible, [aria-selected=true]:visible")
+        .evaluateAll((found) =>
+          found
+            .filter((element) => {
+              const framed = element.closest("#composer") ?? element;
+              const { borderTopWidth, borderTopStyle } = getComputedStyle(element);
+              const outer = getComputedStyle(framed);
+              const has = (width: string, style: string) => style !== "none" && Number.parseFloat(width) > 0;
+              return !has(borderTopWidth, borderTopStyle) && !has(outer.borderTopWidth, outer.borderTopStyle);
+            })
+            .map((element) => element.outerHTML.slice(0, 80)),
+        );
+      assert.deepEqual(bare, []);
+      // The chosen tab is told by more than the weight of its letters.
+      const backgrounds = await page
+        .getByRole("tab")
+        .evaluateAll((tabs) => tabs.map((tab) => [tab.ariaSelected, getComputedStyle(tab).backgroundColor]));
+      const chosen = backgrounds.find(([selected]) => selected === "true")?.[1];
+      assert.ok(backgrounds.every(([selected, colour]) => selected === "true" || colour !== chosen));
+      await guest.close();
+      assertClean(guest);
+    });
+  }
 
   for (const [name, viewport, size] of [
     ["320 px", { width: 320, height: 640 }, 16],

@@ -268,6 +268,21 @@ describe("the inspector", { timeout: 600_000 }, () => {
     await reads(page.locator("#panel-wire .detail"), /POST/);
   });
 
+  it("shows on being opened the lines that came before", async () => {
+    const ended = page.locator("#panel-wire .lines .line").getByText("outcome: complete");
+    await page.getByRole("tab", { name: "Trouble" }).click();
+    await say(page, "Echo: unseen [emulator: tps=0]");
+    await done(page);
+    await page.getByRole("tab", { name: "Wire" }).click();
+    await ended.waitFor();
+    await page.setViewportSize({ width: 390, height: 844 });
+    await say(page, "Count to 80 [emulator: tps=0]");
+    await done(page);
+    await page.locator("#sheet").click();
+    await ended.waitFor();
+    await page.locator("#panel-wire svg").getByText("end", { exact: true }).waitFor();
+  });
+
   it("keeps 2,000 lines, and draws those in view", async () => {
     await say(page, "Count to 1500 [emulator: tps=0]");
     await done(page);

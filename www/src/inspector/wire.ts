@@ -82,7 +82,8 @@ export class WireTab {
       create("span", "", "became"),
     );
     this.element.append(this.#chart, this.#empty, head, this.#box, this.#detail, bar);
-    this.#painter.request();
+    // Nothing is drawn that is not seen: lines may have come meanwhile.
+    new ResizeObserver(() => this.#painter.request()).observe(this.#box);
   }
 
   #select(at: number): void {
