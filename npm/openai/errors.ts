@@ -292,8 +292,12 @@ function converted(thrown: wire.ChatwireError, { cause, response, keyFailure }: 
 
 /** Whether the host's `fetch` gave up for want of time, as far as its error says: no class or code is common to all hosts. */
 function isTimeout(reason: unknown): boolean {
-  const { name, cause } = (reason ?? {}) as { name?: unknown; cause?: unknown };
-  return name === "AbortError" || /timed? ?out/i.test(`${reason} ${cause}`);
+  try {
+    const { name, cause } = (reason ?? {}) as { name?: unknown; cause?: unknown };
+    return name === "AbortError" || /timed? ?out/i.test(`${reason} ${cause}`);
+  } catch {
+    return false; // a value that cannot be read, or that is no text
+  }
 }
 
 function withCause<E extends OpenAIError>(error: E, cause: unknown): E {

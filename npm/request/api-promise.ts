@@ -25,8 +25,10 @@ export interface Answered {
  */
 export class APIPromise<T> extends Promise<T> {
   readonly #answered: Promise<Answered>;
-  readonly #read: () => Promise<T>;
+  readonly #begin: () => Promise<T>;
   #response: Promise<Response> | undefined;
+  /** There once the answer is read here; until then its body may be the caller's. */
+  #reading: Promise<T> | undefined;
 
   /**
    * The promise is made by the client's methods.
@@ -36,11 +38,12 @@ export class APIPromise<T> extends Promise<T> {
   constructor(answered: Promise<Answered>, read: () => Promise<T>) {
     super(() => {}); // the promise that counts is the one `read` gives
     this.#answered = answered;
-    let reading: Promise<T> | undefined;
-    this.#read = () => {
-      reading ??= read();
-      return reading;
-    };
+    this.#begin = read;
+  }
+
+  #read(): Promise<T> {
+    this.#reading ??= this.#begin();
+    return this.#reading;
   }
 
   // `then` gives a plain promise.
@@ -60,7 +63,7 @@ export class APIPromise<T> extends Promise<T> {
 
   async #handOver(): Promise<Response> {
     const { response, ended, signal } = await this.#answered;
-    if (!ended || response.bodyUsed || response.body?.locked) return response;
+    if (!ended || this.#reading) return response;
     try {
       return handedOver(response, ended, signal);
     } catch (cause) {

@@ -46,13 +46,19 @@ async function textOf({ body, decoder: { timeouts = {}, started = 0 } }: Answer,
   let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   try {
     reader = body?.getReader();
+    // Since when nothing has come: an empty piece is nothing.
+    let since = clock();
     while (reader) {
-      const left = Math.max(started + total - clock(), 1);
-      const late = left < idle ? timedOut("total", total) : timedOut("idle", idle);
-      const { done, value } = await settled(reader.read(), Math.min(idle, left), late, signal);
+      const [silent, over] = [since + idle, started + total];
+      const late = over < silent ? timedOut("total", total) : timedOut("idle", idle);
+      const left = Math.min(silent, over) - clock();
+      // Pieces that are always there keep the timer from its turn.
+      if (left <= 0) throw late;
+      const { done, value } = await settled(reader.read(), left, late, signal);
       if (done) break;
       const bytes = asBytes(value);
       if (!bytes) throw new ProtocolError(`The body gave ${typeof value} in place of bytes.`);
+      if (bytes.length > 0) since = clock();
       length += bytes.length;
       if (length > MAX_BYTES) {
         throw new ProtocolError(
@@ -66,8 +72,17 @@ async function textOf({ body, decoder: { timeouts = {}, started = 0 } }: Answer,
   } catch (cause) {
     cancelBody(reader ?? body);
     if (signal.aborted) throw aborted(signal.reason);
-    if (cause instanceof ProtocolError || cause instanceof StalledError) throw cause;
+    if (isOwn(cause)) throw cause;
     throw new APIConnectionError("The connection was lost before the whole answer arrived.", { cause });
+  }
+}
+
+/** Asked of anything that a host may throw: a revoked proxy throws when it is asked for its class. */
+function isOwn(cause: unknown): boolean {
+  try {
+    return cause instanceof ProtocolError || cause instanceof StalledError;
+  } catch {
+    return false;
   }
 }
 

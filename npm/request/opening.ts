@@ -32,7 +32,7 @@ export interface Opened {
   sent: SentHeaders;
 }
 
-/** How much of an error body is worth reading, in UTF-16 units. */
+/** How much of an error body is worth reading: so many bytes and pieces, of which some may be empty. */
 const MAX_BODY = 65_536;
 
 /** Hears what happens, by the names of hooks. */
@@ -158,15 +158,15 @@ export class Conversation {
       } as FetchInit;
       const address = query.length > 0 ? `${url}?${new URLSearchParams(query)}` : url;
       const given = await (this.#options.fetch ?? globalThis.fetch)(address, init);
-      // Not `instanceof`: there are many classes of that name.
-      const status = given?.status;
-      if (!(Number.isInteger(status) && status >= 200 && status <= 599) || typeof given.headers?.get !== "function") {
-        throw "fetch returned something that is not a Response";
-      }
       try {
+        // Not `instanceof`: there are many classes of that name.
+        const status = given?.status;
+        if (!(Number.isInteger(status) && status >= 200 && status <= 599) || typeof given.headers?.get !== "function") {
+          throw "fetch returned something that is not a Response";
+        }
         return [given, answered(given)] as const;
       } catch (thrown) {
-        cancelBody(given.body);
+        cancelBody(given?.body);
         throw thrown;
       }
     };
@@ -264,11 +264,12 @@ async function textOf({ body }: Response, signal: AbortSignal, ms: number): Prom
   let text = "";
   await wait(signal, ms, async () => {
     reader = body?.getReader();
-    while (reader && text.length <= MAX_BODY) {
+    for (let left = MAX_BODY; reader && left > 0; ) {
       const bytes = asBytes((await reader.read()).value);
       if (!bytes) break;
       // A host may give all of a large body in one piece.
       text += decoder.decode(bytes.subarray(0, MAX_BODY + 1), { stream: true });
+      left -= bytes.length + 1;
     }
   });
   cancelBody(reader ?? body);

@@ -7,6 +7,7 @@ import { LONGEST_MS } from "../engine/boundary.ts";
 import { APIConnectionError, APIConnectionTimeoutError, aborted, reasonOf, unsent } from "../errors.ts";
 import type { WarmUpOptions } from "../options.ts";
 import type { Fetch, FetchInit } from "../types.ts";
+import { standard } from "./host-fetch.ts";
 import { refuseUnknown } from "./own-options.ts";
 
 /** How long a connection may take to open, in milliseconds, unless the caller says otherwise. */
@@ -42,7 +43,13 @@ export async function openConnection(baseURL: string, fetch: Fetch | undefined, 
   });
   const ask = async () => {
     const response = await (fetch ?? globalThis.fetch)(url, init);
-    await readOut(response?.body, controller.signal);
+    const body: unknown = response?.body;
+    // Some give streams of Node.
+    const isIterable = typeof (body as AsyncIterable<unknown> | null)?.[Symbol.asyncIterator] === "function";
+    await readOut(
+      isIterable && !(body as ReadableStream).getReader ? standard(response).body : body,
+      controller.signal,
+    );
   };
   const answered = ask().catch((thrown) => {
     throw new APIConnectionError(`${url} was not reached (${reasonOf(thrown)}): check the address and the network.`);
@@ -75,7 +82,7 @@ async function readOut(body: unknown, signal: AbortSignal): Promise<void> {
   for (let read = 0; read < MOST_READ; ) {
     const { done, value } = await reader.read();
     if (done) return;
-    read += value.length;
+    read += value.length + 1; // empty pieces without end are an end, too
   }
   await reader.cancel();
 }

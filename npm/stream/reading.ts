@@ -120,9 +120,9 @@ export class Reading implements BodyReading {
     if (this.#outcome) return this.#after("");
     const why = reasonOf(cause);
     const pushed = this.#after(this.#decoder.end(LOST, clock(), why));
-    // The host's own error, which has the code of what happened.
+    // The host's own, which has the code of what happened. Not asked for its class: a revoked proxy has none.
     const error = this.#decoder.outcome?.error;
-    if (error && cause instanceof Error) define(error, "cause", cause);
+    if (error) define(error, "cause", cause);
     // The connection may be open still: the error can come from a reader whose body goes on.
     this.#cancel();
     return pushed;

@@ -215,7 +215,8 @@ class UnbrokenBody {
       } catch (error) {
         failure = error;
       }
-      const passed = bytes ? this.#wholeEvents(bytes) : [];
+      // An empty piece is passed on: its reader goes by the time, and may have no other turn to.
+      const passed = bytes?.length ? this.#wholeEvents(bytes) : bytes ? [bytes] : [];
       for (const piece of passed) controller.enqueue(piece);
       if (passed.length > 0) return;
       if (bytes) continue;

@@ -440,3 +440,46 @@ test("results_and_reasons_whose_members_cannot_be_read_end_the_call_by_name", as
     assert.equal((await quickly(outcome)).status, "aborted", typeof reason);
   }
 });
+
+test("a_body_whose_pieces_are_always_there_ends_by_the_timeouts_though_no_timer_has_its_turn", async () => {
+  const timeout = { headers: 60, firstToken: 60, idle: 60, keepAlive: 90, total: 250 };
+  const asked: Record<string, (client: Chatwire) => Promise<unknown>> = {
+    text: (client) => collect(client.chat.completions.stream(hello).textStream),
+    events: (client) => collect(client.chat.completions.stream(hello).events),
+    frames: (client) => collect(client.chat.completions.stream(hello).frames()),
+    bytes: (client) => new Response(client.chat.completions.stream(hello).toReadableStream()).text(),
+    create: async (client) => client.chat.completions.create(hello),
+    resume: (client) => collect(client.chat.completions.resume("abc").textStream),
+    models: async (client) => client.models.list(),
+    warmUp: (client) => client.warmUp({ timeout: 60 }),
+  };
+  for (const piece of ["", ": ping\n\n"]) {
+    for (const status of [200, 400]) {
+      for (const [name, ask] of Object.entries(asked)) {
+        // All read a refusal alike, but for warmUp.
+        if (status === 400 && name !== "text" && name !== "warmUp") continue;
+        const bytes = new TextEncoder().encode(piece);
+        const endless = { pull: (body: ReadableStreamDefaultController) => body.enqueue(bytes) };
+        const headers = { "content-type": "text/event-stream" };
+        const fetch = async () => new Response(new ReadableStream(endless, { highWaterMark: 0 }), { status, headers });
+        const error = await ask(clientOf(fetch, { timeout })).then(
+          () => undefined,
+          (thrown) => thrown,
+        );
+        // The first answer of a connection is as good as any.
+        assert.ok(error instanceof ChatwireError || name === "warmUp", `${name}, ${status}: ${error}`);
+      }
+    }
+  }
+});
+
+test("empty_pieces_are_no_progress_of_a_list_of_models", async () => {
+  const pieces = new ReadableStream({
+    pull: (body) => new Promise((resolve) => setTimeout(resolve, 5)).then(() => body.enqueue(new Uint8Array(0))),
+  });
+  const error = await failureOf(
+    clientOf(async () => new Response(pieces, { headers: json }), { timeout: { idle: 40 } }).models.list(),
+  );
+  assert.ok(error instanceof StalledError, String(error));
+  assert.equal(error.code, "timeout.idle");
+});

@@ -284,6 +284,11 @@ export const consumers: Record<string, Consumer> = {
         const asked = fetch(baseURL, { method: "GET", headers: new Headers(), signal: own.signal });
         asked.then((late) => (own.signal.aborted ? late?.body?.cancel() : undefined)).catch(() => {});
         const { body } = await Promise.race([asked, left]);
+        // A stream of Node is the caller's to convert.
+        if (body && !body.pipeThrough) {
+          await (body as AsyncIterable<unknown>)[Symbol.asyncIterator]?.().return?.();
+          return;
+        }
         const events = body?.pipeThrough(new chatwire.EventStreamDecoderStream(), { signal: own.signal });
         const reader = events?.getReader();
         while (reader && !(await reader.read()).done) if (way === "break") await reader.cancel();

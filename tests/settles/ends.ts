@@ -31,9 +31,9 @@ const call = (index: number, args: string) => ({
 
 type Part = string | { error: unknown } | { value: unknown };
 const OPEN = { open: true };
-const PINGS = { pings: true };
+const PINGS = { pings: ": ping\n\n" };
 
-/** A body of these parts, one a read. After `OPEN` it is silent for ever, after `PINGS` it says nothing for ever. */
+/** A body of these parts, one a read. After `OPEN` it is silent for ever, after `pings` it says that for ever. */
 function body(parts: readonly (Part | typeof OPEN | typeof PINGS)[], type = "text/event-stream", status = 200): End {
   return async (served) => {
     let at = 0;
@@ -47,8 +47,8 @@ function body(parts: readonly (Part | typeof OPEN | typeof PINGS)[], type = "tex
             controller.close();
           } else if (part === OPEN) {
             return new Promise(() => {});
-          } else if (part === PINGS) {
-            timer = setInterval(() => controller.enqueue(bytes(": ping\n\n")), 10);
+          } else if (typeof part === "object" && "pings" in part) {
+            timer = setInterval(() => controller.enqueue(bytes(part.pings)), 10);
             return new Promise(() => {});
           } else if (typeof part === "string") controller.enqueue(bytes(part));
           else if ("error" in part) {
@@ -78,6 +78,63 @@ const document = (message: object, finish = "stop"): string =>
     usage: { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 },
   });
 
+/** A response of no class around this body. */
+const around = (body: unknown, status = 200): Response =>
+  ({ status, headers: new Headers({ "content-type": "text/event-stream" }), body }) as unknown as Response;
+
+/** A body that is an iterable, as those of Node are. */
+const iterable =
+  (parts: readonly string[], isOpen: boolean): End =>
+  async (served) => {
+    const at = { next: 0 };
+    const end = async () => {
+      served.isOver = true;
+      return { done: true as const, value: undefined };
+    };
+    const next = () => {
+      const part = parts[at.next++];
+      if (part !== undefined) return Promise.resolve({ done: false, value: bytes(part) });
+      return isOpen ? new Promise<never>(() => {}) : end();
+    };
+    return around({ [Symbol.asyncIterator]: () => ({ next, return: end }) });
+  };
+
+/** Values that a host may throw, and nobody expects. */
+const odd = (): Record<string, unknown> => {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  const throwing = () => {
+    throw new Error("a member that cannot be read");
+  };
+  return {
+    undefined,
+    null: null,
+    text: "gone",
+    "a symbol": Symbol("gone"),
+    "an object without a prototype": Object.create(null),
+    "a promise": Promise.resolve("gone"),
+    "an error that throws": new Proxy(new Error("gone"), { get: throwing }),
+    "a revoked proxy": proxy,
+  };
+};
+const oddly = (make: (thrown: unknown) => End, name: string): Record<string, End> =>
+  Object.fromEntries(Object.entries(odd()).map(([what, thrown]) => [`${name} of ${what}`, make(thrown)]));
+
+/** A buffer that was transferred away. */
+function detached(): Uint8Array {
+  const gone = bytes("data: ");
+  structuredClone(gone.buffer, { transfer: [gone.buffer] });
+  return gone;
+}
+
+/** Bytes in memory that threads share, where this host has any. */
+function shared(text: string): Uint8Array {
+  const { buffer } = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+  const all = new Uint8Array(buffer);
+  all.set(bytes(text));
+  return all.subarray(0, bytes(text).length);
+}
+
 /** A response of no class, whose reader does as little as it can. */
 const deaf: End = async (served, signal) => {
   signal.addEventListener("abort", () => {
@@ -89,8 +146,7 @@ const deaf: End = async (served, signal) => {
     return never();
   };
   const reader = { read: never, cancel, closed: never(), releaseLock() {} };
-  const headers = new Headers({ "content-type": "text/event-stream" });
-  return { status: 200, headers, body: { getReader: () => reader, cancel, locked: false } } as unknown as Response;
+  return around({ getReader: () => reader, cancel, locked: false });
 };
 
 /** Words at which the engine traps, where an event stream, a line of text and a refusal may have them. */
@@ -135,14 +191,72 @@ export const ends: Record<string, End> = {
   models: body(['{"object":"list","data":[{"id":"m"}]}'], "application/json"),
   html: body(["<!doctype html><title>Sign in</title>"], "text/html"),
   "open, html": body(["<!doctype html><title>Sign in", OPEN], "text/html"),
-  "odd throw": body([text("Hel"), { error: undefined }]),
-  "odd throw of text": body([text("Hel"), { error: "gone" }]),
+  ...oddly((error) => body([text("Hel"), { error }]), "odd throw"),
+  ...oddly(
+    (error) => async (served) => {
+      served.isOver = true;
+      throw error;
+    },
+    "odd rejection",
+  ),
   "odd value": body([text("Hel"), { value: 7 }, OPEN]),
   "odd value of none": body([text("Hel"), { value: null }, OPEN]),
+  "odd value that was transferred": async (...given) => body([text("Hel"), { value: detached() }, OPEN])(...given),
+  "odd value of text": body([{ value: text("Hel") }, { value: text("lo", "stop") }, { value: DONE }]),
+  "odd value of a buffer": body([{ value: bytes(text("Hello", "stop")).slice().buffer }, DONE]),
+  "odd value of a view": body([{ value: new DataView(bytes(text("Hello", "stop")).slice().buffer) }, DONE]),
+  "odd value of shared bytes": async (...given) => body([{ value: shared(text("Hello", "stop")) }, DONE])(...given),
+  "a mark alone": body(["\u{FEFF}"]),
+  "open, a mark alone": body(["\u{FEFF}", OPEN]),
+  "blank lines": body(["\n\n\r\n\n", "\n"]),
+  "open, blank lines for ever": body([text("Hel"), { pings: "\n\n" }]),
+  "open, nothing for ever": body([text("Hel"), { pings: "" }]),
+  "open, nothing from the start": body([{ pings: "" }]),
+  "open, spaces for ever": body([{ pings: "  " }], "application/json"),
+  "open, half a comment for ever": body([text("Hel"), { pings: ": " }]),
+  "open, text for ever": body([{ pings: text("a") }]),
+  "compressed bytes": body([
+    { value: Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xcb, 0x48, 0xcd, 0xc9, 0xc9) },
+  ]),
+  "open, compressed bytes": body([{ value: Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xcb) }, OPEN]),
+  "a locked body": async (served, signal) => {
+    const response = await (ends["open, silent from the start"] as End)(served, signal);
+    response.body?.getReader();
+    // That reader's to let go of.
+    served.isOver = true;
+    return response;
+  },
+  "a body that was read": async (served, signal) => {
+    const response = await (ends.good as End)(served, signal);
+    await response.text();
+    return response;
+  },
+  "a body that is none": async (served) => {
+    served.isOver = true;
+    return around({});
+  },
+  "an iterable": iterable([text("Hel"), text("lo", "stop"), DONE], false),
+  "open, an iterable": iterable([text("Hel")], true),
   "open, a deaf reader": deaf,
   "no body": async (served) => {
     served.isOver = true;
     return new Response(null, { status: 204 });
+  },
+  "no body, 205": async (served) => {
+    served.isOver = true;
+    return new Response(null, { status: 205 });
+  },
+  "no body, 304": async (served) => {
+    served.isOver = true;
+    return new Response(null, { status: 304 });
+  },
+  "no status": async (served, signal) => {
+    const { body } = await (ends["open, silent from the start"] as End)(served, signal);
+    return around(body, Number.NaN);
+  },
+  "a status of no end": async (served, signal) => {
+    const { body } = await (ends["open, silent from the start"] as End)(served, signal);
+    return around(body, 101);
   },
   refused: body(['{"error":{"message":"no"}}'], "application/json", 400),
   "too many": body(['{"error":{"message":"later"}}'], "application/json", 503),
@@ -150,10 +264,6 @@ export const ends: Record<string, End> = {
   "no connection": async (served) => {
     served.isOver = true;
     throw new TypeError("fetch failed");
-  },
-  "odd rejection": async (served) => {
-    served.isOver = true;
-    return Promise.reject(undefined);
   },
   "no response": async (served) => {
     served.isOver = true;
