@@ -15,7 +15,7 @@ import type { Answer, Call, Target } from "./answer.ts";
 import { Connection, type Hold, isByModel } from "./connection.ts";
 import { FallbackChain, type Talk } from "./fallback-chain.ts";
 import { standard as asStandard } from "./host-fetch.ts";
-import { Conversation, follow, type Opened, type Told, tell } from "./opening.ts";
+import { Conversation, follow, nothing, type Opened, type Told, tell } from "./opening.ts";
 import { Slot } from "./slot.ts";
 import { names, plainHeaders, texts, wellFormed } from "./texts.ts";
 
@@ -206,7 +206,7 @@ export class Caller {
     const settings = settingsOf(options);
     const { signal } = controller;
     const named = nameOf(target);
-    let unlink = () => {};
+    let unlink = nothing;
     let body: string | undefined;
     try {
       this.#connection.mustBeOpen();
@@ -275,6 +275,8 @@ export class Caller {
     const prepare = (answer: Answer): Answer => {
       const prepared: Answer = {
         ...answer,
+        // The recorder alone needs them, and a stream that goes on would keep them.
+        sent: [],
         holds: chain.holds(answer.holds === true),
         recorder: isRecorded && loaded ? new loaded.Recorder(answer.decoder, answer.sent) : undefined,
         again: isPosted ? (outcome) => again(answer.slot, outcome) : undefined,
@@ -424,7 +426,7 @@ export class Caller {
     const answer = { response, requestId, body: response.body, decoder, sent, holds, slot, signal, verdict };
     const stream = call.stream ? this.#keptIn(response, known) : undefined;
     if (!stream) return answer;
-    let unlink = () => {};
+    let unlink = nothing;
     const kept = keep(
       response,
       stream,

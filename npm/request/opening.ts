@@ -188,9 +188,12 @@ export class Conversation {
   }
 }
 
+/** One for all, so that a call without a signal keeps nothing. */
+export const nothing = () => {};
+
 /** Aborts `controller` when `signal` is aborted, until the function it gives is called. */
 export function follow(signal: AbortSignal | null | undefined, controller: AbortController): () => void {
-  if (!signal) return () => {};
+  if (!signal) return nothing;
   if (typeof signal.addEventListener !== "function") {
     throw unsent("invalid_type", "signal must be an AbortSignal", "signal");
   }
