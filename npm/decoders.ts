@@ -54,6 +54,7 @@ export interface DecoderOptions {
   /**
    * Which JSON comes in `partial` events: left out, answers that are an object or a list, and the arguments of tool calls;
    * `true`, any JSON value; `false`, none.
+   * @default objects, lists and arguments
    */
   partial?: boolean;
   /**
@@ -68,7 +69,10 @@ export interface DecoderOptions {
   accumulate?: boolean;
   /** USD per 1M tokens, for `cost`. */
   prices?: Prices;
-  /** How much of an answer is held at most. An answer that grows past one of them ends in a `ProtocolError`. */
+  /**
+   * How much of an answer is held at most. An answer that grows past one of them ends in a `ProtocolError`.
+   * @default those of its members
+   */
   limits?: {
     /**
      * Bytes of one event.
@@ -97,6 +101,7 @@ export interface DecoderOptions {
   };
   /**
    * When the request was sent, on the clock of `performance.now()`; the timing counts from here.
+   * @range any
    * @default now
    */
   started?: number;

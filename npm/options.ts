@@ -130,7 +130,10 @@ export interface Fallback {
   model: string;
   /** Parameters to set differently for it. */
   params?: Partial<ChatCompletionCreateParamsBase>;
-  /** For which reasons to ask it; all of them when left out. For another reason the next of the list is looked at. */
+  /**
+   * For which reasons to ask it; all of them when left out. For another reason the next of the list is looked at.
+   * @default all reasons
+   */
   on?: readonly FallbackReason[];
 }
 
@@ -157,11 +160,15 @@ export interface Continuation {
 export interface ClientOptions {
   /** The service: a known name, a server of your own, or left out when `baseURL` says it all. */
   provider?: "electron" | "electronhub" | "openai" | CustomProvider;
-  /** The URL that `/chat/completions` is appended to, in place of the provider's. In a page it may be relative: `"/v1"`. */
+  /**
+   * The URL that `/chat/completions` is appended to, in place of the provider's. In a page it may be relative: `"/v1"`.
+   * @default the provider's
+   */
   baseURL?: string;
   /**
    * The key, or a function that gives it for each attempt. Required for a provider's own host; `null` sends none.
    * In Node, Deno and Bun it is read from `SMALLEST_API_KEY`, `ELECTRONHUB_API_KEY` or `OPENAI_API_KEY` when left out.
+   * @default the environment variable in Node, Deno and Bun
    */
   apiKey?: string | null | (() => string | Promise<string>);
   /**
@@ -222,9 +229,13 @@ export interface ClientOptions {
    * USD per 1M tokens, for all models or for each. Known for Electron, and from a list (`chatwire/prices`, loaded when it is
    * needed) for common models at OpenAI, Anthropic, Google, Groq and xAI; what is not known costs `null`. A cost that the
    * server names counts before any price.
+   * @default the known ones
    */
   prices?: Prices | ModelPrices;
-  /** ElectronHub: which of its paths, which say where reasoning appears. */
+  /**
+   * ElectronHub: which of its paths, which say where reasoning appears.
+   * @default the one that `baseURL` ends with, else `"v1"`
+   */
   endpoint?: "v1" | "v1legacy" | "v1thinking";
   /** Functions that are called for the events of calls. */
   hooks?: Hooks;
@@ -310,8 +321,8 @@ export interface WarmUpOptions {
   signal?: AbortSignal | null | undefined;
   /**
    * Milliseconds that the server may take to answer.
-   * @range more than 0, at most 2147483647
-   * @default 10000
+   * @range more than 0, at most 2,147,483,647
+   * @default 10,000
    */
   timeout?: number;
 }

@@ -355,7 +355,7 @@ function body(node, file, link) {
   const code = (value) => `\`\`\`ts\n${value.trim()}\n\`\`\``;
   switch (node.type) {
     case "TSInterfaceDeclaration":
-      return [head(node, text), members(node.body.body, file, link)];
+      return [head(node, text), members(node.body.body, file, link, node.id.name)];
     case "TSTypeAliasDeclaration": {
       const { typeAnnotation } = node;
       if (typeAnnotation.type === "TSTypeLiteral") return [members(typeAnnotation.members, file, link)];
@@ -408,8 +408,12 @@ const isHidden = (node) =>
 /** Whether users cannot call it: the reference tells how to come by such an object instead. */
 const isInternal = (node, text) => commentBefore(text, node.start).tags.some(({ tag }) => tag === "internal");
 
+/** Interfaces of options: their tables always have the columns Range and Default. */
+const OPTIONS =
+  /(?:Options|Settings|Hooks|Limits|Timeouts|Policy|Route|Grant|PageTokens|Fallback|Continuation|CustomProvider|Plan|ToolShape|ProviderKey)$/;
+
 /** A table of fields, then a section for each method. */
-function members(nodes, file, link) {
+function members(nodes, file, link, name = "") {
   const shown = nodes.filter((node) => !isHidden(node));
   const rows = shown.flatMap((node) => fields(node, "", file, link));
   const methods = [];
@@ -430,7 +434,7 @@ function members(nodes, file, link) {
     methods.push([last === name ? "" : `### ${name}`, code, doc].filter(Boolean).join("\n\n"));
     last = name;
   }
-  return [table(rows), ...methods].filter(Boolean).join("\n\n");
+  return [table(rows, OPTIONS.test(name)), ...methods].filter(Boolean).join("\n\n");
 }
 
 function nameOfMethod(node, text) {
@@ -484,13 +488,18 @@ function literals(type) {
   return type?.type === "TSUnionType" ? type.types.flatMap(literals) : [];
 }
 
-/** The columns of a table of fields by their tags; a column is there when a field has its tag. */
+/**
+ * The columns of a table of fields by their tags; a column is there when a field has its tag, and in tables of options. An option
+ * without a default has none.
+ */
 const COLUMNS = { range: "Range", default: "Default", service: "Services", enforced: "Enforced" };
 
-function table(rows) {
+function table(rows, isOfOptions) {
   if (rows.length === 0) return "";
   const textOf = ({ doc }, wanted) => doc.tags.find(({ tag }) => tag === wanted)?.text ?? "";
-  const columns = Object.keys(COLUMNS).filter((tag) => rows.some((row) => textOf(row, tag)));
+  const always = isOfOptions && rows.some(({ name }) => name.endsWith("?")) ? ["range", "default"] : [];
+  const columns = Object.keys(COLUMNS).filter((tag) => always.includes(tag) || rows.some((row) => textOf(row, tag)));
+  const defaultOf = (row) => textOf(row, "default") || (always.length > 0 && row.name.endsWith("?") ? "none" : "");
   const cell = (text) => text.replace(/\s*\n\s*/g, " ").replaceAll("|", "\\|");
   const line = (cells) => `| ${cells.map(cell).join(" | ")} |`;
   const lines = [
@@ -499,7 +508,10 @@ function table(rows) {
   ];
   for (const row of rows) {
     const said = prose({ ...row.doc, tags: row.doc.tags.filter(({ tag }) => tag !== "example") });
-    const tags = columns.map((tag) => (tag === "enforced" ? enforced(textOf(row, tag)) : textOf(row, tag)));
+    const tags = columns.map((tag) => {
+      if (tag === "default") return defaultOf(row);
+      return tag === "enforced" ? enforced(textOf(row, tag)) : textOf(row, tag);
+    });
     lines.push(line([`\`${row.name}\``, row.type, said, ...tags]));
   }
   return lines.join("\n");

@@ -44,9 +44,17 @@ export type AGUIEvent =
     }
   | { type: "RUN_ERROR"; message: string; code: string; usage?: AGUITokenUsage[] };
 
-/** The ids of the thread and of the run; made up where they are left out. */
+/** The ids of the thread and of the run. */
 export interface AGUIOptions {
+  /**
+   * The id of the conversation.
+   * @default a random id
+   */
   threadId?: string;
+  /**
+   * The id of this run.
+   * @default a random id
+   */
   runId?: string;
 }
 

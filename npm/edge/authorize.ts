@@ -87,10 +87,14 @@ export interface JwtOptions {
   audience: string | string[];
   /**
    * Seconds by which clocks may differ.
+   * @range 0 or more
    * @default 5
    */
   tolerance?: number;
-  /** The caller that the claims stand for; `null` refuses the request. By default `{ caller: sub }`. */
+  /**
+   * The caller that the claims stand for; `null` refuses the request. By default `{ caller: sub }`.
+   * @default `{ caller: sub }`
+   */
   grant?: (claims: Claims) => Awaitable<Grant | null>;
 }
 
@@ -120,6 +124,7 @@ const SECRET_ALGORITHMS = ["HS256", "HS384", "HS512"];
  */
 export function jwt(options: JwtOptions): Authorize {
   const { jwks, secret, issuer, audience, tolerance = 5, grant = bySubject } = options;
+  if (!(tolerance >= 0)) throw new ChatwireError("jwt needs a tolerance of 0 seconds or more.");
   if ((jwks === undefined) === (secret === undefined))
     throw new ChatwireError("jwt needs a key to check signatures: give either jwks or secret.");
   if (!issuer?.length || !audience?.length)

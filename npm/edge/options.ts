@@ -32,7 +32,10 @@ export interface ProviderKey {
  */
 export interface ProviderOptions
   extends Omit<ClientOptions, "hedge" | "fallback" | "dangerouslyAllowBrowser" | "prices" | "resume"> {
-  /** USD per 1M tokens, of all models or by model. Known for Electron; for others, what is not known costs `null`. */
+  /**
+   * USD per 1M tokens, of all models or by model. Known for Electron; for others, what is not known costs `null`.
+   * @default those of Electron
+   */
   prices?: ModelPrices;
   /**
    * In place of `apiKey`: the least busy key is used, by weight, and the next one when it is refused, used up or failing.
@@ -87,15 +90,22 @@ export interface ModelRoute {
   /**
    * In place of `limits.maxTokens`, where it is lower.
    * @range a whole number above 0
+   * @default the gateway's
    */
   maxTokens?: number;
-  /** `false` refuses requests with tools. */
+  /**
+   * `false` refuses requests with tools.
+   * @default the gateway's
+   */
   tools?: boolean;
   /** Set in every request, whatever the caller sent: the same as `parameters.force`. */
   params?: Partial<ChatCompletionCreateParamsBase>;
   /** Which parameters pass on this route, beside those of the gateway's `parameters`. */
   parameters?: ParameterPolicy;
-  /** USD per 1M tokens on this route, in place of the provider's. */
+  /**
+   * USD per 1M tokens on this route, in place of the provider's.
+   * @default the provider's
+   */
   prices?: Prices;
 }
 
@@ -198,22 +208,38 @@ export interface GatewayLimits extends RequestLimits {
 export interface Grant {
   /** Appears in usage records. Never the token itself. */
   caller: string;
-  /** The models the caller may use, by the names callers use; all when left out. */
+  /**
+   * The models the caller may use, by the names callers use; all when left out.
+   * @default all
+   */
   models?: readonly string[];
   /**
    * In place of `limits.maxTokens`, where it is lower.
    * @range a whole number above 0
+   * @default the gateway's
    */
   maxTokens?: number;
-  /** `false` refuses requests with tools. */
+  /**
+   * `false` refuses requests with tools.
+   * @default the gateway's
+   */
   tools?: boolean;
   /** Which parameters this caller may send, beside those of the gateway's `parameters`. */
   parameters?: ParameterPolicy;
-  /** In place of `limits.caller`. */
+  /**
+   * In place of `limits.caller`.
+   * @default `limits.caller`
+   */
   plan?: Plan;
-  /** Whether the caller reads everybody's usage at `GET /v1/usage`. Others read their own. */
+  /**
+   * Whether the caller reads everybody's usage at `GET /v1/usage`. Others read their own.
+   * @default false
+   */
   readsUsage?: boolean;
-  /** Whether the caller makes, lists, limits and revokes keys at `/v1/keys`, which needs `keys`. */
+  /**
+   * Whether the caller makes, lists, limits and revokes keys at `/v1/keys`, which needs `keys`.
+   * @default false
+   */
   managesKeys?: boolean;
   /**
    * When the grant ends, in milliseconds since 1970. No page's token that it makes lasts longer.
@@ -250,7 +276,10 @@ export interface PageTokens {
    * @default 300
    */
   expiresIn?: number;
-  /** The models they open; when left out, those of the caller that asks for the token. */
+  /**
+   * The models they open; when left out, those of the caller that asks for the token.
+   * @default the caller's
+   */
   models?: readonly string[];
   /**
    * Tokens an answer may have.
@@ -258,7 +287,10 @@ export interface PageTokens {
    * @default no limit
    */
   maxTokens?: number;
-  /** `false` refuses requests with tools. */
+  /**
+   * `false` refuses requests with tools.
+   * @default the caller's
+   */
   tools?: boolean;
 }
 
@@ -317,7 +349,10 @@ export interface CacheOptions {
    * @range a whole number above 0
    */
   ttl: number;
-  /** Only for these models, by the names callers use; for all when left out. */
+  /**
+   * Only for these models, by the names callers use; for all when left out.
+   * @default all
+   */
   models?: readonly string[];
   /**
    * Whether callers get each other's answers.
@@ -370,7 +405,10 @@ export interface GatewayHooks {
 export interface GatewayOptions {
   /** The services, by names of your choice. Models that are not routed go to the first. */
   providers: Record<string, ProviderOptions>;
-  /** Finds out which callers may call. Without it only a local host is answered. */
+  /**
+   * Finds out which callers may call. Without it only a local host is answered.
+   * @default only local hosts are answered
+   */
   authorize?: Authorize;
   /**
    * Answers everybody, at your expense.
@@ -381,11 +419,15 @@ export interface GatewayOptions {
    * The models that may be used. A list names those of the first provider; an object says for each name where it goes:
    * `{ fast: "electron/electron", smart: ["openai/gpt-5", "hub/gpt-5"] }`. Any model of the first provider when left out.
    * A request that names no model gets the first.
+   * @default any model of the first provider
    */
   models?: readonly string[] | Record<string, string | readonly string[] | ModelRoute>;
   /** Limits of one request, and of all requests together. */
   limits?: GatewayLimits;
-  /** Which parameters pass. By default the documented ones of the chat API do, which choose no model, price or tool. */
+  /**
+   * Which parameters pass. By default the documented ones of the chat API do, which choose no model, price or tool.
+   * @default the documented ones
+   */
   parameters?: ParameterPolicy;
   /** The binding of `ChatwireLimiter`: it keeps limits for all isolates together, and the usage behind `GET /v1/usage`. */
   limiter?: DurableNamespace;
@@ -419,7 +461,10 @@ export interface GatewayOptions {
    * @default false
    */
   admin?: boolean;
-  /** Origins whose pages may call, or `"*"`. The gateway's own always may. */
+  /**
+   * Origins whose pages may call, or `"*"`. The gateway's own always may.
+   * @default the gateway's own origin
+   */
   cors?: readonly string[] | "*";
   /**
    * The largest request body in bytes.

@@ -34,7 +34,10 @@ export const PLANS: Record<"standard" | "enterprise", PlanLimits> = {
 export interface CooldownLimits {
   /** Calls in any 60 seconds; failed ones count. */
   requestsPerMinute: number;
-  /** Milliseconds of refusing once the limit is passed (180,000). */
+  /**
+   * Milliseconds of refusing once the limit is passed (180,000).
+   * @default 180,000
+   */
   cooldown?: number;
 }
 

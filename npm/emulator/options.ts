@@ -13,15 +13,30 @@ import type { Trouble, TroubleRequest } from "./trouble.ts";
  * createEmulator({ seed: 7, timeToFirstToken: 180, tokensPerSecond: 60, limits: "standard" });
  */
 export interface EmulatorOptions {
-  /** Chooses ids, texts and jitter (1). The same requests in the same order get the same answers; `created` is the clock's. */
+  /**
+   * Chooses ids, texts and jitter (1). The same requests in the same order get the same answers; `created` is the clock's.
+   * @default 1
+   */
   seed?: number;
-  /** Milliseconds to the first token (0 = at once), give or take a tenth. */
+  /**
+   * Milliseconds to the first token (0 = at once), give or take a tenth.
+   * @default 0
+   */
   timeToFirstToken?: number;
-  /** Tokens per second on average (Infinity = all at once, as is 0). */
+  /**
+   * Tokens per second on average (Infinity = all at once, as is 0).
+   * @default Infinity
+   */
   tokensPerSecond?: number;
-  /** The keys that are accepted; by default any that is not empty. A key with "no-access" in it gets a 403. */
+  /**
+   * The keys that are accepted; by default any that is not empty. A key with "no-access" in it gets a 403.
+   * @default any that is not empty
+   */
   apiKeys?: readonly string[];
-  /** The models Electron answers to (`["electron"]`). ElectronHub's paths take any name. */
+  /**
+   * The models Electron answers to (`["electron"]`). ElectronHub's paths take any name.
+   * @default `["electron"]`
+   */
   models?: readonly string[];
   /** Electron's plan limits per key; none by default. */
   limits?: "standard" | "enterprise" | PlanLimits;
@@ -31,6 +46,9 @@ export interface EmulatorOptions {
   trouble?: string | Trouble | ((request: TroubleRequest) => string | Trouble | undefined);
   /** Is told of each request when its answer has ended; a log, or a test, may read the record. */
   onEnd?: (record: LedgerRecord) => void;
-  /** Time; the host's by default. */
+  /**
+   * Time; the host's by default.
+   * @default the host's
+   */
   clock?: Clock;
 }

@@ -33,7 +33,10 @@ export interface LLMOptions {
    * @default true
    */
   sentences?: boolean | SentenceOptions;
-  /** Sends tools with `strict: true`, and their schemas as strict schemas are written. Default false. */
+  /**
+   * Sends tools with `strict: true`, and their schemas as strict schemas are written. Default false.
+   * @default false
+   */
   strictToolSchema?: boolean;
 }
 

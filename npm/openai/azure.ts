@@ -17,7 +17,10 @@ export interface AzureClientOptions extends ClientOptions {
    * @default `AZURE_OPENAI_ENDPOINT`
    */
   endpoint?: string | undefined;
-  /** The deployment whose path requests go to, in place of one by the name of the model. */
+  /**
+   * The deployment whose path requests go to, in place of one by the name of the model.
+   * @default the model's name
+   */
   deployment?: string | undefined;
   /**
    * Sent as `api-key`.

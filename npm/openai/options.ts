@@ -80,7 +80,10 @@ export interface ClientOptions {
   timeout?: number | undefined;
   /** More for `fetch`. */
   fetchOptions?: FetchOptions | undefined;
-  /** In place of the global `fetch`. */
+  /**
+   * In place of the global `fetch`.
+   * @default the global `fetch`
+   */
   fetch?: Fetch | undefined;
   /**
    * How often a failed request is tried again.

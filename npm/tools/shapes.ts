@@ -20,13 +20,21 @@ export type RunnableTool<Args = unknown> = ToolShape<Schema<Args>, Args>;
 
 /** A tool whose schema and arguments belong together by `RunnableTool`, or need not be known. */
 export interface ToolShape<Parameters, Args> {
+  /**
+   * Only functions can be run.
+   * @default `"function"`
+   */
   type?: "function";
+  /** The name that the model calls the tool by. */
   name: string;
   /** When and how to use it, for the model to read. */
   description?: string;
   /** OpenAI: hold the model to `parameters` exactly. */
   strict?: boolean | null;
-  /** The schema of the arguments, which are checked before `execute` sees them. None means no arguments. */
+  /**
+   * The schema of the arguments, which are checked before `execute` gets them.
+   * @default no arguments
+   */
   parameters?: Parameters;
   /**
    * Milliseconds it may take, in place of the run's `toolTimeout`.

@@ -38,12 +38,19 @@ export interface ModelPrices {
 export interface CustomProvider {
   /** The URL that `/chat/completions` is appended to. */
   baseURL: string;
-  /** How it is called in attempts and hooks; its host when left out. */
+  /**
+   * How it is called in attempts and hooks; its host when left out.
+   * @default the host of `baseURL`
+   */
   name?: string;
+  /** USD per 1M tokens. */
   prices?: Prices;
   /** Lowest and highest value of numeric parameters, checked before sending. */
   ranges?: { [param: string]: readonly [min: number, max: number] };
-  /** Where its models' thinking appears; found out by itself when left out. */
+  /**
+   * Where its models' thinking appears; found out by itself when left out.
+   * @default `"detect"`
+   */
   reasoning?: ReasoningPlace;
   /**
    * Whether it takes thinking back in an assistant's turn: with `false` it is left out of `outcome.message`. Known for the

@@ -175,6 +175,8 @@ describe("jwt", () => {
     assert.throws(() => jwt({ secret, issuer: "", audience }), /issuer and audience/);
     assert.throws(() => jwt({ secret: "short", issuer, audience }), /32 characters/);
     assert.throws(() => jwt({ issuer, audience }), /either jwks or secret/);
+    for (const tolerance of [-1, Number.NaN])
+      assert.throws(() => jwt({ secret, issuer, audience, tolerance }), /tolerance/);
   });
   it("finds the keys where they are published", async () => {
     const { publicKey, privateKey } = await generateKeyPair("ES256");

@@ -3,7 +3,7 @@
  * a range.
  */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { ChatDecoder, Chatwire, type ClientOptions, EventStreamDecoder, type RequestOptions } from "chatwire";
@@ -131,6 +131,28 @@ test("each_range_of_the_reference_is_the_one_that_is_enforced", async () => {
           true,
           `${name}.${path}: ${value} is not in ${range}`,
         );
+      }
+    }
+  }
+});
+
+/** Where numbers have no range that is enforced: the emulator takes any. */
+const WITHOUT_RANGES = ["emulator.md"];
+
+test("each_option_of_the_reference_has_a_default_and_each_number_a_range", () => {
+  for (const page of readdirSync(reference)) {
+    const text = readFileSync(join(reference, page), "utf8");
+    for (const section of text.split("\n## ").slice(1)) {
+      const lines = section.split("\n").filter((line) => line.startsWith("|"));
+      const [head = [], , ...rows] = lines.map((line) => line.split(/(?<!\\)\|/).map((cell) => cell.trim()));
+      const [defaults, ranges] = [head.indexOf("Default"), head.indexOf("Range")];
+      // The fields of requests and answers have columns of their own.
+      if (defaults < 0 || head.includes("Services")) continue;
+      for (const row of rows) {
+        const place = `${page}: ${section.split("\n")[0]}.${row[1]}`;
+        if (row[1]?.endsWith("?`")) assert.notEqual(row[defaults], "", place);
+        const isNumber = /`(?:[^`]*\| )?number\b/.test(row[2] ?? "");
+        if (isNumber && !WITHOUT_RANGES.includes(page)) assert.notEqual(row[ranges], "", place);
       }
     }
   }
