@@ -27,6 +27,8 @@ const MOST = 32;
 /** The JSON texts that a text may stand for; none where there is no JSON in it. What is nearly JSON comes last. */
 export function* candidates(text: string): Generator<Candidate> {
   yield* asWritten(text);
+  // The inside of a string of JSON, without its quotes.
+  if (text.includes('\\"')) yield* encoded(read(`"${text.trim()}"`)?.value, []);
   const spelled = respelled(text);
   if (spelled === text) return;
   for (const { value, repairs } of asWritten(spelled)) {
@@ -36,13 +38,20 @@ export function* candidates(text: string): Generator<Candidate> {
 
 /**
  * The text with the JSON in it spelled as JSON is: line feeds and tabs within strings, backslashes that begin no escape, strings in
- * single quotes, commas too many, and the words of Python and JavaScript for nothing, true and false.
+ * single or typographic quotes, names without any, comments, commas too many, and the words of Python and JavaScript for nothing, true
+ * and false.
  */
 function respelled(text: string): string {
+  const beside = /"(?:[^"\\]|\\.)*"|(^|[\s,{}[\]])\/\/[^\n]*|\/\*.*?\*\/|[\u201c\u201d]/gms;
+  const plain = text.replace(beside, (part, before = "") => {
+    if (part.startsWith('"')) return part;
+    return /[\u201c\u201d]/.test(part[0] as string) ? '"' : before;
+  });
   const words: Record<string, string> = { None: "null", NaN: "null", undefined: "null", True: "true", False: "false" };
   const parts =
-    /"(?:[^"\\]|\\.)*"?|([{,:[]\s*)'((?:[^'\\]|\\.)*)'(?=\s*[},:\]])|,(?=\s*[}\]])|\b(?:None|NaN|undefined|True|False)\b/gs;
-  return text.replace(parts, (part, before?: string, single?: string) => {
+    /"(?:[^"\\]|\\.)*"?|([{,:[]\s*)'((?:[^'\\]|\\.)*)'(?=\s*[},:\]])|,(?=\s*[}\]])|([{,]\s*)([\p{L}_$][\w$-]*)(?=\s*:)|\b(?:None|NaN|undefined|True|False)\b/gsu;
+  return plain.replace(parts, (part, before?: string, single?: string, opening?: string, name?: string) => {
+    if (name !== undefined) return `${opening}"${name}"`;
     if (single !== undefined) {
       const inner = single.replace(/\\'/g, "'").replace(/(\\.)|"/gs, (_, pair?: string) => pair ?? '\\"');
       return `${before}${escaped(`"${inner}"`)}`;
@@ -90,6 +99,11 @@ function* asWritten(text: string): Generator<Candidate> {
 /** The value, and then the objects and lists that it stands for if it is JSON in a string, once or more often. */
 function* decoded(value: unknown, repairs: JSONRepair[]): Generator<Candidate> {
   yield { value, repairs };
+  yield* encoded(value, repairs);
+}
+
+/** The objects and lists that a string stands for. */
+function* encoded(value: unknown, repairs: JSONRepair[]): Generator<Candidate> {
   if (typeof value !== "string") return;
   for (const inner of asWritten(value)) {
     if (typeof inner.value !== "object") continue;

@@ -175,15 +175,18 @@ async function parsed<T>(
   isStrict: boolean,
 ): Promise<WithRequestId<ParsedChatCompletion<T>>> {
   const { _outcome: outcome } = completion;
-  for (const { index, message, finish_reason } of completion.choices ?? []) {
-    if (!message) continue;
+  for (const choice of completion.choices ?? []) {
+    const { index, finish_reason } = choice;
+    const put = outcome?.completion?.choices.find((own) => own.index === index)?.message;
+    // A server of old completions sends `text` in its place.
+    choice.message ??= { role: "assistant", content: put?.content ?? null } as ChatCompletionMessage;
+    const { message } = choice;
     for (const call of message.tool_calls ?? []) {
       if ("function" in call && call.function) {
         Object.assign(call.function, { parsed_arguments: argumentsOf(call.function.arguments) });
       }
     }
     const isCalling = Boolean(message.tool_calls?.length || (index === 0 && outcome?.toolCalls.length));
-    const put = outcome?.completion?.choices.find((choice) => choice.index === index)?.message;
     const reading = readAnswer(textOf(message, put, wanted.name), message, finish_reason, wanted, {
       isStrict,
       isCalling,
@@ -270,7 +273,9 @@ function textOf(message: ChatCompletionMessage, put: Put | undefined, name: stri
   if (typeof content === "string" && told !== "" && told !== content.trim()) {
     return { text: told, repairs: ["parse.thinking"] };
   }
-  if (typeof content === "string" && content.trim() !== "") return { text: content, repairs: [] };
+  // Content that is nothing but thinking is no text; the answer may be in the thinking.
+  const isThought = Boolean(put?.reasoning) && told === "";
+  if (typeof content === "string" && content.trim() !== "" && !isThought) return { text: content, repairs: [] };
   if (Array.isArray(content)) {
     return { text: content.map(textOfPart).join(""), repairs: ["parse.parts"] };
   }
@@ -279,8 +284,10 @@ function textOf(message: ChatCompletionMessage, put: Put | undefined, name: stri
     return { text: put?.content || JSON.stringify(content), repairs: ["parse.parts"] };
   }
   // A server that has made a tool of the schema.
-  const called = name === undefined ? undefined : callsOf(message).find((call) => call?.name === name);
-  if (typeof called?.arguments === "string") return { text: called.arguments, repairs: ["parse.tool_call"] };
+  const called = name === undefined ? undefined : callsOf(message).find((call) => call?.name === name)?.arguments;
+  if (called) {
+    return { text: typeof called === "string" ? called : JSON.stringify(called), repairs: ["parse.tool_call"] };
+  }
   const field = typeof reasoning_content === "string" && reasoning_content ? reasoning_content : reasoning;
   const thought = typeof field === "string" && field.trim() !== "" ? field : (put?.reasoning ?? "");
   if (thought.trim() !== "") return { text: thought, repairs: ["parse.reasoning"] };

@@ -12,7 +12,7 @@ export interface Result {
 }
 
 export function failed(message: string): Result {
-  return { content: `Error: ${message}`, failed: true };
+  return { content: `Error: ${whole(message)}`, failed: true };
 }
 
 /**
@@ -25,7 +25,7 @@ export function told(value: unknown): Result {
   if (value instanceof Error) return failed(value.message || value.name);
   if (value === undefined) return { content: "The tool ran and returned nothing.", failed: false };
   if (typeof value === "string") {
-    const content = value.replace(/\p{Surrogate}/gu, "\uFFFD");
+    const content = whole(value);
     return { content: isJSON(content) ? wellFormed(content) : content, failed: false };
   }
   const content = isMute(representable(value))
@@ -33,6 +33,11 @@ export function told(value: unknown): Result {
     : JSON.stringify(value, (_, inner) => named(representable(inner)));
   if (content === undefined) return failed(`The tool returned a ${kindOf(value)}, which JSON cannot represent.`);
   return { content: wellFormed(content), failed: false };
+}
+
+/** A text whose halves of surrogate pairs are U+FFFD. */
+function whole(text: string): string {
+  return text.replace(/\p{Surrogate}/gu, "\uFFFD");
 }
 
 function representable(value: unknown): unknown {

@@ -1029,6 +1029,16 @@ test("json_is_taken_from_wherever_a_model_has_put_it_and_the_repair_is_recorded"
     [{ content: '{"n":1,"s":"C:\\my\\dir"}' }, ["parse.spelling"]],
     [{ content: 'Here:\n```json\n{"n":1,"more":NaN}\n```' }, ["parse.spelling", "parse.fence"]],
     [{ content: 'It is "so": {"n":1,}' }, ["parse.spelling", "parse.prose"]],
+    [{ content: "{n: 1, said: 'so', $is_it: true,}" }, ["parse.spelling"]],
+    [{ content: '{"n": 1, // the first\n "u": "http://a/b" /* b */,\n}' }, ["parse.spelling"]],
+    [{ content: "{\u201cn\u201d: 1, \u201csaid\u201d: \u201cso\u201d}" }, ["parse.spelling"]],
+    [{ content: '{\\"n\\":1,\\"s\\":\\"a\\"}' }, ["parse.encoded_twice"]],
+    [{ content: '<think>{"n":1}</think>' }, ["parse.reasoning"]],
+    [{ content: '~~~json\n{"n":1}\n~~~' }, ["parse.prose"]],
+    [
+      { content: null, tool_calls: [{ id: "c", type: "function", function: { name: "n", arguments: { n: 1 } } }] },
+      ["parse.tool_call"],
+    ],
   ] as const) {
     const answered = clientOf(async () =>
       Response.json({ choices: [{ index: 0, message: { role: "assistant", ...message }, finish_reason: "stop" }] }),
@@ -1053,6 +1063,15 @@ test("of_each_choice_the_json_is_what_is_no_thinking", async () => {
     read.choices.map(({ message }) => message.parsed),
     [{ n: 1 }, { n: 3 }, { n: 5 }],
   );
+});
+
+test("the_text_of_an_old_completion_is_read_as_a_message", async () => {
+  const { chat } = clientOf(async () =>
+    Response.json({ choices: [{ index: 0, text: '{"n":1}', finish_reason: "stop" }] }),
+  );
+  const { choices } = await chat.completions.parse({ ...hello, response_format: wantsN });
+  assert.deepEqual(choices[0]?.message.parsed, { n: 1 });
+  assert.equal(choices[0]?.message.content, '{"n":1}');
 });
 
 test("words_or_thinking_beside_calls_are_no_answer", async () => {
