@@ -112,9 +112,8 @@ describe("the first view", { timeout: 600_000 }, () => {
 
   it("says what it is, and how it is installed", async () => {
     await page.getByText("The streaming chat client that loses nothing, and says how every stream ended.").waitFor();
-    await page
-      .getByText("is a library for OpenAI-compatible chat completions, with the call shape of openai")
-      .waitFor();
+    await page.getByText("chatwire is a library for OpenAI-compatible chat completions.").waitFor();
+    await page.getByText("has the call shape of openai").waitFor();
     await guest.page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
     await page.getByRole("button", { name: "Copy npm i chatwire" }).click();
     await holds(async () => assert.equal(await page.evaluate(() => navigator.clipboard.readText()), "npm i chatwire"));
