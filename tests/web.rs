@@ -461,6 +461,25 @@ async fn an_answer_that_breaks_falls_back_and_the_last_one_stands() {
 }
 
 #[wasm_bindgen_test]
+fn a_word_of_fallback_on_that_is_none_is_refused_with_those_there_are() {
+    let backup = client(streaming(&[WHOLE, USAGE]));
+    let build = |words: &[&str]| {
+        Client::builder(Provider::custom("http://words.test/v1"))
+            .fallback_on(words, backup.clone(), |_| {})
+            .build()
+    };
+    let all = ["connection", "server", "limit", "quota", "model", "region", "broken"];
+    assert!(build(&all).is_ok());
+    for word in ["money", "", "limits", "Limit"] {
+        let error = build(&["limit", word]).err().expect("a word that is none");
+        assert!(matches!(error.kind, ErrorKind::InvalidRequest { .. }));
+        for known in all {
+            assert!(error.message.contains(known), "{}", error.message);
+        }
+    }
+}
+
+#[wasm_bindgen_test]
 async fn a_stream_that_is_left_while_it_is_asked_for_again_is_aborted() {
     let limited = r#"data: {"error":{"code":429,"message":"Please try again in 20s."}}\n\n"#;
     let client = Client::builder(Provider::custom("http://left.test/v1"))

@@ -266,6 +266,11 @@ impl Opening {
             Some(response) => Hints::read_all(&response.headers, &said, error.trouble, at.wall),
             None => Hints::default(),
         };
+        if self.redirected.is_none() && matches!(status, 301..=303 | 307 | 308) {
+            error
+                .message
+                .push_str(" The redirect names no address. Set baseURL to one that answers without a redirect.");
+        }
         if let Some(note) = self.redirection() {
             error.message.push_str(&note);
         }

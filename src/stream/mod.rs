@@ -397,7 +397,7 @@ impl Decoder {
             ending = refusal;
         }
         if let (Some(failure), Some(note)) = (&mut ending.failure, &self.options.redirection)
-            && matches!(failure.name, "ProtocolError" | "APIError")
+            && (matches!(failure.name, "ProtocolError" | "APIError") || failure.code == "empty_answer")
         {
             failure.message.push_str(note);
         }

@@ -486,6 +486,14 @@ test("a_redirect_that_lost_the_request_is_named_with_what_to_set", async () => {
       () => new Response(null, { status: 307, headers: { location: "/v2/chat/completions?x=1" } }),
       /redirected to https?:\/\/[^/]+\/v2\/chat\/completions: a POST .*baseURL to https?:\/\/[^/]+\/v2 /,
     ],
+    [() => moved(Response.json({ status: "up" }), "https://new.test/"), /redirected to https:\/\/new\.test\//],
+    [
+      () => moved(Response.json({ object: "list", data: [] }), "https://new.test/"),
+      /redirected to https:\/\/new\.test\//,
+    ],
+    [() => moved(new Response(""), "https://new.test/"), /redirected to https:\/\/new\.test\//],
+    [() => new Response(null, { status: 302 }), /redirect names no address.*baseURL/],
+    [() => new Response(null, { status: 307, headers: { location: "" } }), /redirect names no address.*baseURL/],
   ] as const) {
     const { client } = asked([answer], { apiKey: "sk-redirected-key" });
     const error = await failureOf(client.chat.completions.create(hello));

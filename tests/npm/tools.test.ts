@@ -562,6 +562,7 @@ test("whatever_a_tool_returns_says_something_to_the_model", async () => {
     [new WeakMap(), "Error: The tool returned a WeakMap, which JSON cannot represent."],
     [() => 1, "Error: The tool returned a function, which JSON cannot represent."],
     ["half \uD83D", "half \uFFFD"],
+    [new Error("half \uD83D"), "Error: half \uFFFD"],
     [JSON.stringify({ a: "half \uD83D" }), '{"a":"half \uFFFD"}'],
     [String.raw`["\ud83d\ude00 \uD83D"]`, String.raw`["\ud83d\ude00 ${"\uFFFD"}"]`],
     ["the escape \\ud83d in words", "the escape \\ud83d in words"],
