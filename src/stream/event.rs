@@ -94,7 +94,7 @@ pub(super) fn object(data: &[u8], max_choices: usize) -> Event<'_> {
 }
 
 fn has_lines(data: &[u8]) -> bool {
-    data.windows(2).any(|pair| pair == b"\n{")
+    data.windows(2).any(|pair| matches!(pair, b"\n{" | b"\n["))
 }
 
 /// Text that would be JSON but for `NaN` and its like, for what its strings should escape, or for the spelling of Python, as JSON.
@@ -173,8 +173,8 @@ pub(super) enum Line<'a> {
     Object { data: &'a [u8], is_first: bool },
     /// `[DONE]`.
     Done,
-    /// A line that is neither.
-    Malformed,
+    /// A line that is neither, to be read like an event of its own.
+    Other(&'a [u8]),
 }
 
 /// The values of an event that has several.
@@ -198,7 +198,7 @@ pub(super) fn lines(data: &[u8]) -> impl Iterator<Item = Line<'_>> {
         }
         Some(match is_done(line.trim_ascii()) {
             true => Line::Done,
-            false => Line::Malformed,
+            false => Line::Other(line),
         })
     })
 }
@@ -351,7 +351,7 @@ mod tests {
                 let line = |line| match line {
                     Line::Object { data, is_first } => format!("{}{}", if is_first { "" } else { "+" }, lossy(data)),
                     Line::Done => "done".to_owned(),
-                    Line::Malformed => "malformed".to_owned(),
+                    Line::Other(data) => format!("other {}", lossy(data)),
                 };
                 format!("lines {}", lines(data).map(line).collect::<Vec<_>>().join(" "))
             }
@@ -402,13 +402,13 @@ mod tests {
                 b"{}\n{\"id\":\"a\"}\n[DONE]",
                 "lines {} +{\"id\":\"a\"} done",
             ),
-            ("message", b"{}\n,{}", "lines {} malformed"),
+            ("message", b"{}\n,{}", "lines {} other ,{}"),
             (
                 "message",
                 b"{}\n{\"id\":\n{\"id\":\"a\"}",
-                "lines {} malformed +{\"id\":\"a\"}",
+                "lines {} other {\"id\": +{\"id\":\"a\"}",
             ),
-            ("message", b"{\"id\":\n{}", "lines malformed +{}"),
+            ("message", b"{\"id\":\n{}", "lines other {\"id\": +{}"),
             ("message", b"{\n  \"id\": \"a\",\n", "chunk.malformed, nothing"),
         ];
         for (event_type, data, expected) in TABLE {

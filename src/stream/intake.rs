@@ -211,7 +211,9 @@ impl Intake {
                 self.ledger.repair(0, Repair::NoBlankLine)?;
                 Err(self.done(now))
             }
-            Line::Malformed => self.ledger.repair(0, Repair::Malformed),
+            Line::Other(data) => self
+                .take_said(event::read("message", data, self.max_choices()), now)
+                .map(drop),
         }
     }
 
@@ -310,8 +312,7 @@ impl Intake {
         for value in body::values(document) {
             match value {
                 Value::Object(object) => self.take_document_value(object, now)?,
-                Value::Done if self.answer.has_begun() => return Err(self.done(now)),
-                Value::Done => {}
+                Value::Done => return Err(self.done(now)),
                 Value::Other(other) => {
                     for object in event::objects(other) {
                         self.take_document_value(object, now)?;
@@ -366,20 +367,22 @@ impl Intake {
         if error.is_none() && !chunk.has_choices {
             error = event::error_within(&chunk, self.is_empty());
         }
-        if let Some(error) = error {
-            return Err(Ending::in_band(error, value));
+        // Beside deltas that others came before, a message is what came so far.
+        if !self.answer.has_begun() {
+            for choice in chunk.first.iter_mut().chain(&mut chunk.more) {
+                // The message was scanned with its chunk, so this cannot fail.
+                let _ = choice.prefer_message();
+            }
         }
-        for choice in chunk.first.iter_mut().chain(&mut chunk.more) {
-            // The message was scanned with its chunk, so this cannot fail.
-            let _ = choice.prefer_message();
-        }
-        if self.counting.is_open() && self.look_at_index(value, &chunk, false, now)? {
-            return Ok(());
-        }
-        if self.answer.take(&chunk, true, &mut self.ledger)? {
+        let is_held = self.counting.is_open() && self.look_at_index(value, &chunk, error.is_some(), now)?;
+        let is_taken = !is_held && (error.is_none() || chunk.first.is_some());
+        if is_taken && self.answer.take(&chunk, true, &mut self.ledger)? {
             self.clock.progress(now);
         }
-        Ok(())
+        match error {
+            Some(error) => Err(Ending::in_band(error, value)),
+            None => Ok(()),
+        }
     }
 }
 

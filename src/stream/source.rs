@@ -3,7 +3,7 @@
 
 use super::body::{self, Body};
 use super::ending::{Ending, Taken};
-use super::event::is_done;
+use super::event::{self, is_done};
 use super::intake::Intake;
 use super::options::Options;
 use super::repairs::Repair;
@@ -157,7 +157,7 @@ impl Source {
         };
         // Half an event of a cut stream is no repair, but the end. Where blank lines are missing, what is whole counts.
         let data = event.data.trim_ascii();
-        let starts_whole = Reader::new(data).value().is_ok();
+        let starts_whole = starts_whole(data);
         if event.event == "error" && (starts_whole || data.first() != Some(&b'{')) {
             intake.take_event(&event, now)?;
         } else if is_done(data) || starts_whole {
@@ -181,4 +181,10 @@ impl Source {
     pub(super) fn close(&mut self) {
         self.sse = sse::Decoder::default();
     }
+}
+
+/// Whether a text starts with a JSON value that is whole, as it is or once it is put right.
+fn starts_whole(data: &[u8]) -> bool {
+    let line = data.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    Reader::new(data).value().is_ok() || event::respelled(line).is_some_and(|(plain, _)| is_json(&plain))
 }

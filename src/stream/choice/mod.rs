@@ -155,7 +155,7 @@ impl Choice {
 
     /// Whether more deltas have to come: it was not sent as a message, and has no finish reason.
     pub(super) fn is_cut(&self) -> bool {
-        !self.has_message && self.finish_reason.is_none()
+        (self.has_deltas || !self.has_message) && !self.is_finished()
     }
 
     /// Whether it came all at once, with its finish reason.

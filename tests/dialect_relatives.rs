@@ -1,0 +1,119 @@
+//! Relatives of the dialects: the same stream in other line ends, among comments, for two choices, as lines of JSON and without
+//! blank lines gives what it gave.
+
+mod dialects;
+
+use std::fmt::Write as _;
+
+use chatwire::json::with_whole_surrogates;
+use dialects::{Case, Run, cases, run};
+use serde_json::{Value, json};
+
+/// The outcome of a run, but for its times.
+fn outcome(case: &Case, pieces: usize) -> Value {
+    let Run { outcome, .. } = run(case, case.stream.chunks(pieces), |_| {});
+    let mut outcome: Value = serde_json::from_str(&with_whole_surrogates(&outcome)).expect("an outcome is JSON");
+    outcome["timing"] = Value::Null;
+    outcome
+}
+
+/// What a caller acts on: all but repairs, ids and the completion.
+fn answer(outcome: &Value) -> Value {
+    let calls = outcome["toolCalls"].as_array().into_iter().flatten();
+    let calls: Vec<Value> = calls
+        .map(|call| json!([call["name"], call["arguments"], call["complete"]]))
+        .collect();
+    let members = ["status", "text", "reasoning", "finishReason", "usage"].map(|name| outcome[name].clone());
+    json!([members, calls, outcome["error"]["code"]])
+}
+
+/// The data of each event, where a stream is nothing else and its blank lines are there.
+fn data(stream: &str) -> Option<Vec<&str>> {
+    let events = stream.strip_suffix("\n\n")?.split("\n\n");
+    events
+        .map(|event| event.strip_prefix("data: ").filter(|data| !data.contains('\n')))
+        .collect()
+}
+
+/// The same with another choice beside each, which is its like.
+fn with_twins(data: &[&str]) -> Option<String> {
+    let mut stream = String::new();
+    for data in data {
+        let mut event = (*data).to_owned();
+        if *data != "[DONE]" {
+            let mut chunk: Value = serde_json::from_str(data).ok()?;
+            let choices = chunk.get_mut("choices")?.as_array_mut()?;
+            if let [only] = choices.as_slice() {
+                let mut twin = only.clone();
+                twin["index"] = json!(1);
+                (only["index"] == 0).then(|| choices.push(twin))?;
+            } else if !choices.is_empty() {
+                return None;
+            }
+            event = chunk.to_string();
+        }
+        let _ = write!(stream, "data: {event}\n\n");
+    }
+    Some(stream)
+}
+
+/// Whether a stream says nothing else as lines of JSON, or without blank lines: its first value starts like JSON, and its caller
+/// stays to the end.
+fn may_be_lines(case: &Case, data: &[&str]) -> bool {
+    case.option("end").is_none() && data.first().is_some_and(|first| first.starts_with('{')) && data.len() > 1
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "looks at all fixtures")]
+fn a_stream_in_another_form_says_what_it_said() {
+    let mut wrong = String::new();
+    let mut tried = [0; 5];
+    for case in cases() {
+        let Ok(stream) = String::from_utf8(case.stream.clone()) else {
+            continue;
+        };
+        let is_document = case.options.iter().any(|option| option == "document");
+        if is_document || stream.contains('\r') || !stream.starts_with("data:") {
+            continue;
+        }
+        let whole = outcome(&case, case.stream.len());
+        let mut check = |form: usize, stream: String, n: Option<&str>, is_all: bool| {
+            let mut case = case.clone();
+            case.stream = stream.into_bytes();
+            if let Some(n) = n {
+                case.options.retain(|option| !option.starts_with("n="));
+                case.options.push(format!("n={n}"));
+            }
+            tried[form] += 1;
+            for pieces in [1, 7, usize::MAX] {
+                let other = outcome(&case, pieces);
+                let same = if is_all {
+                    other == whole
+                } else {
+                    answer(&other) == answer(&whole)
+                };
+                if !same {
+                    let _ = writeln!(
+                        wrong,
+                        "{}: {}: form {form}\n  {whole}\n  {other}",
+                        case.family, case.name
+                    );
+                }
+            }
+        };
+        check(0, stream.replace('\n', "\r\n"), None, true);
+        check(0, stream.replace('\n', "\r"), None, true);
+        check(1, stream.replace("\n\ndata:", "\n\n: a comment\n\ndata:"), None, true);
+        let Some(data) = data(&stream) else { continue };
+        if let Some(twins) = with_twins(&data).filter(|_| case.option("n").is_none_or(|n| n == "1")) {
+            check(2, twins, Some("2"), false);
+        }
+        // Lines none of which can be read are no JSON.
+        if may_be_lines(&case, &data) && !whole["completion"].is_null() {
+            check(3, data.join("\n") + "\n", None, false);
+            check(4, stream.replace("\n\n", "\n"), None, false);
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+    assert!(tried.iter().all(|tried| *tried > 100), "{tried:?}");
+}
