@@ -134,7 +134,7 @@ function placeOf({ callFrame }: ProfileNode, source: SourceMap | undefined): str
 
 /** The file that a line of a bundled file comes from: the bundler names it in a comment above. */
 function partOf(file: string, line: number): string {
-  const [, bundled] = /\/dist\/((?:edge|entry)\/[\w-]+\.js)$/.exec(file) ?? [];
+  const [, bundled] = /(?:^|\/)dist\/((?:edge|entry)\/[\w-]+\.js)$/.exec(file) ?? [];
   if (!bundled) return file;
   const lines = bundles.get(bundled) ?? readFileSync(join(import.meta.dirname, "../dist", bundled), "utf8").split("\n");
   bundles.set(bundled, lines);
