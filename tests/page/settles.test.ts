@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join, normalize } from "node:path";
-import { after, before, test } from "node:test";
+import { after, before, describe, it } from "node:test";
 import { build } from "esbuild";
 import type { Browser, Page } from "playwright-core";
 import { launchChromium } from "../chromium.ts";
@@ -100,13 +100,16 @@ async function runIn(page: Page, entry: string, names: string[]): Promise<string
   }
 }
 
-for (const entry of ["entry/default.js", "static/default.js", "slim.js"]) {
-  test(`every_consumer_settles_in_a_page_by_${entry.replace(/\W/g, "_")}`, async (t) => {
-    const names = chosen(entry);
-    t.diagnostic(`${names.length} of ${casesOf().length} cases, SEED=${seed}`);
-    const page = await browser.newPage();
-    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/?entry=${entry}`);
-    assert.deepEqual(await runIn(page, entry, names), []);
-    await page.close();
-  });
-}
+// The cases wait for more than they compute: each entry has a page, and the pages run side by side.
+describe("every consumer settles in a page", { concurrency: true }, () => {
+  for (const entry of ["entry/default.js", "static/default.js", "slim.js"]) {
+    it(`by ${entry}`, async (t) => {
+      const names = chosen(entry);
+      t.diagnostic(`${names.length} of ${casesOf().length} cases, SEED=${seed}`);
+      const page = await browser.newPage();
+      await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/?entry=${entry}`);
+      assert.deepEqual(await runIn(page, entry, names), []);
+      await page.close();
+    });
+  }
+});
