@@ -11,6 +11,7 @@ import * as agUI from "chatwire/ag-ui";
 import * as aiSDK from "chatwire/ai-sdk";
 import * as openai from "chatwire/openai";
 import { Stream } from "chatwire/openai/streaming";
+import * as otel from "chatwire/otel";
 import { consumers } from "../settles/consumers.ts";
 import { loaded as products } from "../settles/products.ts";
 import { casesOf, nameOf, run } from "../settles/run.ts";
@@ -28,7 +29,7 @@ const required: typeof chatwire = createRequire(import.meta.url)(fileURLToPath(a
 const { default: make } = await import(at("wasm/script.js"));
 await script.init((() => onDemand(make())) as never);
 const packages = { chatwire, "chatwire/static": whole, "chatwire/js": script, "the CommonJS copy": required };
-Object.assign(products, { openai, Stream, aiSDK, agUI });
+Object.assign(products, { openai, Stream, aiSDK, agUI, otel });
 
 for (const [entry, loaded] of Object.entries(packages)) {
   test(`every_consumer_settles_on_every_end_however_it_is_left_by_${entry.replace(/\W/g, "_")}`, async (t) => {

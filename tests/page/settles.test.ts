@@ -8,7 +8,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join, normalize } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { build } from "esbuild";
+import { type BuildOptions, build } from "esbuild";
 import type { Browser, Page } from "playwright-core";
 import { launchChromium } from "../chromium.ts";
 import { casesOf } from "../settles/run.ts";
@@ -18,7 +18,7 @@ const root = join(import.meta.dirname, "../..");
 const types: Record<string, string> = { ".js": "text/javascript", ".wasm": "application/wasm", ".html": "text/html" };
 
 let browser: Browser;
-let script: string;
+const scripts: Record<string, string> = {};
 /** A page whose products are made of this entry. */
 const pageOf = (entry: string) => {
   const map = JSON.stringify({ imports: { chatwire: `/dist/${entry}` } });
@@ -31,8 +31,8 @@ const server = createServer(async ({ url = "/" }, response) => {
     const content =
       path === "/"
         ? pageOf(searchParams.get("entry") ?? "")
-        : path === "/run.js"
-          ? script
+        : path in scripts
+          ? scripts[path]
           : await readFile(join(root, path));
     response.writeHead(200, { "content-type": types[extname(path)] ?? "text/html" }).end(content);
   } catch {
@@ -41,9 +41,17 @@ const server = createServer(async ({ url = "/" }, response) => {
 });
 
 before(async () => {
-  const entry = join(root, "tests/settles/run.ts");
-  const built = await build({ entryPoints: [entry], bundle: true, write: false, format: "esm", target: "es2022" });
-  script = built.outputFiles[0]?.text ?? "";
+  const whole = {
+    bundle: true,
+    write: false,
+    format: "esm",
+    target: "es2022",
+    external: ["chatwire"],
+  } satisfies BuildOptions;
+  // Of OpenTelemetry, a page takes a bundle.
+  for (const [path, entry] of Object.entries({ "/run.js": "tests/settles/run.ts", "/otel.js": "dist/otel/index.js" })) {
+    scripts[path] = (await build({ ...whole, entryPoints: [join(root, entry)] })).outputFiles?.[0]?.text ?? "";
+  }
   browser = await launchChromium();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 });
@@ -82,7 +90,8 @@ async function runIn(page: Page, entry: string, names: string[]): Promise<string
           ["openai", "ai-sdk", "ag-ui"].map((product) => from(`/dist/${product}/index.js`)),
         );
         const { Stream } = await from("/dist/openai/stream.js");
-        Object.assign(loaded, { openai, Stream, aiSDK, agUI });
+        const otel = await from("/otel.js");
+        Object.assign(loaded, { openai, Stream, aiSDK, agUI, otel });
         if (entry === "slim.js") await chatwire.init("/dist/wasm/chatwire.wasm");
         const wanted = new Set(names as string[]);
         const cases = casesOf((one: unknown) => wanted.has(nameOf(one)));

@@ -6,8 +6,19 @@ import type { ChatStream, Chatwire, ClientOptions, RequestOptions, ToolRun } fro
 
 export const hello = { model: "m", messages: [{ role: "user" as const, content: "Hello!" }] };
 
-/** How a consumer is left; `whole` reads to the end. */
-export const ways = ["whole", "break", "return", "throw", "abort", "signal", "dispose", "never"] as const;
+/** How a consumer is left; `whole` reads to the end, `hook` aborts its signal from within a hook of the client. */
+export const ways = [
+  "whole",
+  "break",
+  "return",
+  "throw",
+  "throw into",
+  "abort",
+  "signal",
+  "hook",
+  "dispose",
+  "never",
+] as const;
 export type Way = (typeof ways)[number];
 
 /** A consumer at work. */
@@ -18,6 +29,8 @@ export interface Started {
   dispose?(): unknown;
   /** Calls the iterator's `return`, whatever `next` waits for. */
   leave?(): unknown;
+  /** Calls the iterator's `throw`, which rejects with what it is given. */
+  throwInto?(): unknown;
   /** Asks a server of its own once more: gives a text with `Hello` in it. */
   again?(): Promise<string>;
 }
@@ -39,7 +52,7 @@ export interface Consumer {
 }
 
 /** Reads an iterable: to its end, to its first item, or, for `never`, not at all. */
-export function reading(items: AsyncIterable<unknown>, way: Way): Pick<Started, "done" | "leave"> {
+export function reading(items: AsyncIterable<unknown>, way: Way): Pick<Started, "done" | "leave" | "throwInto"> {
   const iterator = items[Symbol.asyncIterator]();
   const same = { [Symbol.asyncIterator]: () => iterator };
   const read = async () => {
@@ -52,6 +65,7 @@ export function reading(items: AsyncIterable<unknown>, way: Way): Pick<Started, 
   return {
     done: done.catch((error) => (error === "the caller's own" ? undefined : Promise.reject(error))),
     leave: () => iterator.return?.(),
+    throwInto: () => iterator.throw?.("the caller's own").catch(() => {}),
   };
 }
 
@@ -62,8 +76,8 @@ export const handles = (stream: Handle) => ({
 });
 
 export const LOOPS: readonly Way[] = ways;
-const PROMISES: readonly Way[] = ["whole", "abort", "signal", "dispose"];
-const CALLS: readonly Way[] = ["whole", "signal"];
+const PROMISES: readonly Way[] = ["whole", "abort", "signal", "hook", "dispose"];
+const CALLS: readonly Way[] = ["whole", "signal", "hook"];
 
 /** A loop over a stream. */
 const loop = (itemsOf: (stream: ChatStream) => AsyncIterable<unknown>, options: RequestOptions = {}): Consumer => ({
@@ -161,6 +175,21 @@ const askedOfRun = (ask: (run: ToolRun) => Promise<unknown>): Consumer => ({
   start(client, signal) {
     const run = client.chat.completions.runTools({ ...hello, tools: [tool] }, { signal, maxSteps: 3 });
     return { ...handles(run), done: ask(run) };
+  },
+});
+
+/** A run that is left from within one of the caller's functions. */
+const leftWithin = (made: (run: () => ToolRun) => { execute?(): unknown; approve?(): unknown }): Consumer => ({
+  ways: LOOPS,
+  start(client, signal, way) {
+    const own = made(() => run);
+    const params = { ...hello, tools: [{ ...tool, ...(own.execute && { execute: own.execute }) }] };
+    const run: ToolRun = client.chat.completions.runTools(params, {
+      signal,
+      maxSteps: 3,
+      ...(own.approve && { approve: own.approve as () => boolean }),
+    });
+    return { ...handles(run), ...reading(run, way) };
   },
 });
 
@@ -346,6 +375,9 @@ export const consumers: Record<string, Consumer> = {
   },
   "runTools, approved": ran((way) => ({ approve: unlessLeft(soon)(way) })),
   "runTools, a tool": ran(() => ({ toolTimeout: 50 }), { execute: never }),
+  "runTools, left by its tool": leftWithin((run) => ({ execute: () => run().abort() })),
+  "runTools, disposed of by its tool": leftWithin((run) => ({ execute: () => run()[Symbol.asyncDispose]() })),
+  "runTools, left by approve": leftWithin((run) => ({ approve: () => run().abort() })),
   "runTools, outcome": askedOfRun((run) => run.outcome()),
   "runTools, finals": askedOfRun((run) =>
     Promise.all([run.finalContent(), run.finalMessage(), run.finalChatCompletion(), run.totalUsage()]),

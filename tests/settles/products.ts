@@ -1,11 +1,12 @@
 /**
- * The consumers of the products made of the package: `chatwire/openai`, `chatwire/ai-sdk`, `chatwire/ag-ui`. In the table beside those of
+ * The consumers of the products made of the package: `chatwire/openai`, `chatwire/ai-sdk`, `chatwire/ag-ui`, `chatwire/otel`. In the table beside those of
  * `consumers.ts`, by `chatwire` alone, whose classes they know.
  */
 import type * as agUI from "chatwire/ag-ui";
 import type * as aiSDK from "chatwire/ai-sdk";
 import type * as openai from "chatwire/openai";
 import type { Stream } from "chatwire/openai/streaming";
+import type * as otel from "chatwire/otel";
 import { type Consumer, drain, type Host, handles, hello, LOOPS, reading, type Way } from "./consumers.ts";
 
 /** The products, loaded by those who run the table. */
@@ -14,6 +15,7 @@ export interface Products {
   Stream: typeof Stream;
   aiSDK: typeof aiSDK;
   agUI: typeof agUI;
+  otel: typeof otel;
 }
 export const loaded = {} as Products;
 
@@ -171,7 +173,7 @@ export const products: Record<string, Consumer> = {
     await Promise.all([reading(one, way).done, reading(two, way).done]);
   }),
   "openai, stream(), chunks": {
-    ways: LOOPS.filter((way) => way !== "dispose" && way !== "never"),
+    ways: LOOPS.filter((way) => !/dispose|never|hook/.test(way)),
     isRaw: true,
     isOwn: isOpenAIs,
     start(_, signal, way, host) {
@@ -257,6 +259,22 @@ export const products: Record<string, Consumer> = {
       const own = [{ name: "f", parameters: { type: "object" }, execute: () => "1" }];
       const run = client.chat.completions.runTools({ ...hello, tools: own }, { signal, maxSteps: 3 });
       return { ...handles(run), ...reading(loaded.agUI.toAGUI(run), way) };
+    },
+  },
+  "otel, telemetry": {
+    ways: LOOPS.filter((way) => way !== "hook"),
+    start(client, signal, way) {
+      const own = client.withOptions({ hooks: loaded.otel.telemetry({ contents: true }) });
+      const stream = own.chat.completions.stream(hello, { signal });
+      return { ...handles(stream), ...reading(stream.events, way) };
+    },
+  },
+  "otel, traced tools": {
+    ways: LOOPS,
+    start(client, signal, way) {
+      const tools = [loaded.otel.traced({ name: "f", parameters: { type: "object" }, execute: () => "1" })];
+      const run = client.chat.completions.runTools({ ...hello, tools: tools as never }, { signal, maxSteps: 3 });
+      return { ...handles(run), ...reading(run, way) };
     },
   },
 };

@@ -75,6 +75,9 @@ function momentOf(name: string, seed: number | undefined): Moment {
   ][hash % 4] as Moment;
 }
 
+/** Reasons to abort that a caller may give. */
+const reasons = [undefined, null, "gone", 7, Symbol("gone"), Object.create(null), new Error("gone"), Promise.resolve()];
+
 const LATE = Symbol("late");
 const TICK = 25;
 /** Waits for so many milliseconds as the event loop knows them: on a busy machine, for as many of its turns. */
@@ -110,15 +113,18 @@ export async function trouble(
     const end = isAfter ? good : answer;
     return end(own, init?.signal as AbortSignal);
   };
+  const controller = new AbortController();
+  const hash = hashOf(nameOf(one), (seed ?? 0) ^ 0x2545f491);
+  const leaving = () => controller.abort(reasons[hash % reasons.length]);
   const client = new Chatwire({
     baseURL,
+    ...(one.way === "hook" && { hooks: { [hash & 64 ? "onRequest" : "onResponse"]: leaving } }),
     maxRetries: 0,
     timeout: TIMEOUTS,
     limits: { concurrent: 1 },
     validate: false,
     fetch,
   });
-  const controller = new AbortController();
   const consumer = table[one.consumer] as Consumer;
   const isOwn = consumer.isOwn ?? ((error: unknown) => error instanceof ChatwireError);
   const {
@@ -126,6 +132,7 @@ export async function trouble(
     abort,
     dispose,
     leave,
+    throwInto,
     again: askAgain,
   } = consumer.start(client, controller.signal, one.way, {
     baseURL,
@@ -143,8 +150,10 @@ export async function trouble(
     const isLeft = (way: Way) => one.way === way || isTwice;
     const left: unknown[] = [];
     if (isLeft("return")) left.push(leave?.());
+    if (isTwice) left.push(leave?.());
+    if (isLeft("throw into")) left.push(throwInto?.());
     if (isLeft("abort") || one.way === "never") abort?.();
-    if (isLeft("signal")) controller.abort();
+    if (isLeft("signal")) leaving();
     if (isLeft("dispose")) left.push(dispose?.());
     if ((await within(Promise.all(left), IN_TIME)) === LATE) wrong.push(`${one.way} does not settle`);
   }
@@ -191,7 +200,10 @@ export async function run(
     }
   };
   await Promise.all(Array.from({ length: Math.min(together, cases.length) }, worker));
-  const [trapped, wanted] = [traps.count - trappedBefore, cases.filter(isTrap).length];
+  const [trapped, wanted] = [
+    traps.count - trappedBefore,
+    cases.filter((one) => isTrap(one) && one.way !== "hook").length,
+  ];
   // Some consumers are left before they have read so far, and some read nothing.
   if (wanted >= 100 && trapped < wanted / 4) lines.push(`only ${trapped} traps in ${wanted} cases: none is provoked`);
   return lines;
