@@ -58,7 +58,7 @@ Manages the keys of a gateway's callers. CHATWIRE_TOKEN is the token of a caller
 
   --gateway URL             the gateway's address (or CHATWIRE_GATEWAY)
   --caller NAME             whom the key stands for
-  --models A,B              the models it opens (all)
+  --models A,B              the models it may use (all)
   --max-tokens N            tokens an answer may have
   --expires-in SECONDS      when it ends (never)
   --grant JSON              anything else that a grant may have, such as {"plan":{"costPerDay":2}}

@@ -141,7 +141,7 @@ function unknown(): never {
 }
 
 /** @throws {Problem} 500, the grant is malformed, and would let its caller do something else than its author meant */
-export function checkedGrant(grant: Grant): Grant {
+function checkedGrant(grant: Grant): Grant {
   try {
     isGrant("authorize's grant", grant);
     return grant;

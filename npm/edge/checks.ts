@@ -55,7 +55,7 @@ export const isWhole: Check = (where, value) => {
 export const isPositive: Check = (where, value) => {
   if (!(typeof value === "number" && value > 0 && Number.isFinite(value))) wrong(`${where} must be a number above 0`);
 };
-export const isPrice: Check = (where, value) => {
+const isPrice: Check = (where, value) => {
   if (!(typeof value === "number" && value >= 0 && Number.isFinite(value)))
     wrong(`${where} must be a number of at least 0`);
 };

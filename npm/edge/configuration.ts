@@ -333,7 +333,7 @@ function checkToken(token: PageTokens, isGuarded: boolean): void {
 }
 
 /** Origins as browsers write them. */
-export function originsOf(where: string, origins: readonly string[] | "*"): ReadonlySet<string> | "*" {
+function originsOf(where: string, origins: readonly string[] | "*"): ReadonlySet<string> | "*" {
   if (origins === "*") return "*";
   for (const origin of isList(origins) ? origins : [origins as unknown]) {
     if (typeof origin !== "string" || !URL.canParse(origin) || new URL(origin).origin !== origin) {

@@ -163,7 +163,7 @@ export function providerBodyOf(
 }
 
 /** Prices of the models that a request may end at. */
-export function pricesOf({ route, model }: ChatRequest): (Prices | undefined)[] {
+function pricesOf({ route, model }: ChatRequest): (Prices | undefined)[] {
   return route.upstreams.map((upstream) => upstream.priceOf(upstream.model ?? model));
 }
 

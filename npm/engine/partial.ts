@@ -18,7 +18,7 @@ interface Place {
 }
 
 /** One value, from its first character to its last. */
-export class PartialValue {
+class PartialValue {
   /** The value as its only element; empty until it starts. */
   readonly #root: unknown[] = [];
   readonly #places: Place[] = [{ holder: { list: this.#root }, key: "list" }];

@@ -33,7 +33,7 @@ export function userTurn(text: string): HTMLElement {
 }
 
 /** A remark in the flow of an answer: something was put right, lost or found again. */
-export function noticeOf(sign: string, text: string, detail: string): HTMLElement {
+function noticeOf(sign: string, text: string, detail: string): HTMLElement {
   const notice = create("div", "notice");
   const line = create("p");
   const mark = create("span", "sign", sign);

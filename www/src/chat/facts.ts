@@ -11,7 +11,7 @@ export interface Fact {
 }
 
 const milliseconds = (ms: number): string => `${number(Math.round(ms))} ms`;
-export const plural = (count: number, noun: string): string => `${number(count)} ${noun}${count === 1 ? "" : "s"}`;
+const plural = (count: number, noun: string): string => `${number(count)} ${noun}${count === 1 ? "" : "s"}`;
 
 /** The facts of an answer, which may have taken several requests when tools were called. */
 export function factsOf(results: readonly Result[]): Fact[] {

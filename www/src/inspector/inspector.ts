@@ -4,7 +4,7 @@
  */
 import { at, button, create } from "../page/dom.ts";
 
-export const TABS = ["wire", "trouble", "race", "cost", "code"] as const;
+const TABS = ["wire", "trouble", "race", "cost", "code"] as const;
 export type TabName = (typeof TABS)[number];
 
 const TITLES: Readonly<Record<TabName, string>> = {

@@ -25,7 +25,7 @@ export interface Mark {
 }
 
 /** So many lines are kept; the oldest go. */
-export const MOST_LINES = 2000;
+const MOST_LINES = 2000;
 /** A line is kept up to here, in UTF-16 units. */
 const LONGEST = 4000;
 

@@ -203,7 +203,7 @@ let renderer: Renderer | undefined;
 let loading: Promise<Renderer> | undefined;
 
 /** Fetches what renders. The page does so when it is idle; an answer that comes before is shown as it was written. */
-export async function loadRenderer(): Promise<Renderer> {
+async function loadRenderer(): Promise<Renderer> {
   loading ??= fetched();
   renderer = await loading;
   return renderer;

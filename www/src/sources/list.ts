@@ -21,7 +21,7 @@ export const SERVER = "This page's server" as const;
 /** The visitor's own server. */
 export const OWN = "own";
 /** The emulator behind a gateway that keeps its streams. */
-export const KEEPING = "page-gateway";
+const KEEPING = "page-gateway";
 
 /** The emulator's and the server's entry for each of ElectronHub's bases. */
 function hubs(group: Source["group"], id: string, label: string): Source[] {
