@@ -27,6 +27,9 @@ use crate::text::{find, joined};
 use crate::trouble::{Refusal, Trouble};
 use crate::waits;
 
+/// The advice to those whose redirects lead nowhere.
+const TO_THE_END: &str = " Set baseURL to the address that answers without a redirect.";
+
 /// The host's clocks and random number at one moment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
@@ -222,9 +225,7 @@ impl Opening {
                 };
                 if is_circle {
                     error.trouble = Trouble::HostLimit;
-                    error
-                        .message
-                        .push_str(" Set baseURL to the address that answers without a redirect.");
+                    error.message.push_str(TO_THE_END);
                 }
                 self.note(None, error.name());
                 self.failed(error, Hints::default(), at)
@@ -267,9 +268,8 @@ impl Opening {
             None => Hints::default(),
         };
         if self.redirected.is_none() && matches!(status, 301..=303 | 307 | 308) {
-            error
-                .message
-                .push_str(" The redirect names no address. Set baseURL to one that answers without a redirect.");
+            error.message.push_str(" The redirect names no address.");
+            error.message.push_str(TO_THE_END);
         }
         if let Some(note) = self.redirection() {
             error.message.push_str(&note);
