@@ -21,6 +21,18 @@ export const ways = [
 ] as const;
 export type Way = (typeof ways)[number];
 
+/** Reasons to abort that a caller may give. */
+export const reasons: readonly unknown[] = [
+  undefined,
+  null,
+  "gone",
+  7,
+  Symbol("gone"),
+  Object.create(null),
+  new Error("gone"),
+  Promise.resolve(),
+];
+
 /** A consumer at work. */
 export interface Started {
   /** Settles once it has all it will get. */

@@ -7,7 +7,7 @@ import type * as aiSDK from "chatwire/ai-sdk";
 import type * as openai from "chatwire/openai";
 import type { Stream } from "chatwire/openai/streaming";
 import type * as otel from "chatwire/otel";
-import { type Consumer, drain, type Host, handles, hello, LOOPS, reading, type Way } from "./consumers.ts";
+import { type Consumer, drain, type Host, handles, hello, LOOPS, reading, reasons, type Way } from "./consumers.ts";
 
 /** The products, loaded by those who run the table. */
 export interface Products {
@@ -92,7 +92,8 @@ const made = async (client: OpenAIClient, signal: AbortSignal) =>
 // ---- chatwire/ai-sdk and chatwire/ag-ui --------------------------------------------------------------------------------------
 
 const prompt = [{ role: "user" as const, content: [{ type: "text" as const, text: "Hello!" }] }];
-const isAISDKs = (error: unknown) => /^AI_|AbortError/.test((error as Error)?.name);
+/** The SDK expects of a model that was left the reason of the caller, whatever that is. */
+const isAISDKs = (error: unknown) => reasons.includes(error) || /^AI_|AbortError/.test((error as Error)?.name);
 const modelled = (
   ask: (model: ReturnType<ReturnType<typeof aiSDK.createChatwire>>, signal: AbortSignal, way: Way) => Promise<unknown>,
   ways = CALLS,
@@ -173,7 +174,7 @@ export const products: Record<string, Consumer> = {
     await Promise.all([reading(one, way).done, reading(two, way).done]);
   }),
   "openai, stream(), chunks": {
-    ways: LOOPS.filter((way) => !/dispose|never|hook/.test(way)),
+    ways: LOOPS.filter((way) => !/dispose|never|hook|into/.test(way)),
     isRaw: true,
     isOwn: isOpenAIs,
     start(_, signal, way, host) {

@@ -3,7 +3,7 @@
  * leaves nothing behind: no place within the limits, no open body, no rejection that nobody handles.
  */
 import type * as Package from "chatwire";
-import { type Consumer, consumers, type Host, hello, type Way } from "./consumers.ts";
+import { type Consumer, consumers, type Host, hello, reasons, type Way } from "./consumers.ts";
 import { type End, ends, good, type Served } from "./ends.ts";
 import { loaded, products } from "./products.ts";
 import { trapOnDemand, traps } from "./traps.ts";
@@ -74,9 +74,6 @@ function momentOf(name: string, seed: number | undefined): Moment {
     { turns: 0, ms: 1 + (more % 40), isTwice },
   ][hash % 4] as Moment;
 }
-
-/** Reasons to abort that a caller may give. */
-const reasons = [undefined, null, "gone", 7, Symbol("gone"), Object.create(null), new Error("gone"), Promise.resolve()];
 
 const LATE = Symbol("late");
 const TICK = 25;
