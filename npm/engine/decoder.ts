@@ -96,7 +96,7 @@ export class BodyDecoder {
     this.isDocument = options.document === true;
     this.speaks = Boolean(options.sentences);
     this.#prompt = prompt;
-    const epoch = Date.now() - clock();
+    const epoch = (Date.now() || 0) - clock();
     this.#engine = make(DECODER, settingsText({ epoch, ...options }));
   }
 

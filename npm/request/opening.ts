@@ -94,7 +94,8 @@ export class Conversation {
   #step(result: ActionResult): Action {
     let action: Action;
     try {
-      this.#engine.call(STEP, put(JSON.stringify(result)), clock(), Date.now(), Math.random());
+      // A faked clock may say NaN, at which no slot would ever be free.
+      this.#engine.call(STEP, put(JSON.stringify(result)), clock(), Date.now() || 0, Math.random());
       action = answer<Action>();
     } catch (thrown) {
       this.free();

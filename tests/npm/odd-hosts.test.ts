@@ -483,3 +483,22 @@ test("empty_pieces_are_no_progress_of_a_list_of_models", async () => {
   assert.ok(error instanceof StalledError, String(error));
   assert.equal(error.code, "timeout.idle");
 });
+
+test("a_clock_that_says_nan_keeps_no_call_waiting", async () => {
+  const { now } = Date;
+  for (const isFakedBefore of [true, false]) {
+    const fetch = async () => serve([says("a", "stop"), DONE]).response;
+    const client = clientOf(fetch, { limits: { concurrent: 1 }, timeout: { total: 20_000 } });
+    try {
+      if (isFakedBefore) Date.now = () => Number.NaN;
+      const texts = client.chat.completions.stream(hello).textStream[Symbol.asyncIterator]();
+      assert.equal((await texts.next()).value, "a");
+      Date.now = () => Number.NaN;
+      const second = client.chat.completions.stream(hello).outcome();
+      await texts.return?.();
+      assert.equal((await second).status, "complete");
+    } finally {
+      Date.now = now;
+    }
+  }
+});
