@@ -24,6 +24,10 @@ The fee is Rs. 1,00,000/- per year.‖ Pay online.
 Infosys Pvt. Ltd. hired him.‖ He is happy.
 He works at Tata Pvt. Ltd.‖ She works at Wipro.
 Smt. Indira and Shri. Rajiv spoke.‖ People clapped.
+Sri. Ramesh and Smt. Gita came.‖ They sat.
+Qn. 5 is hard.‖ He is in Std. 10 now.‖ She is in Std. 9.
+Regd. Office: No. 12, M.G. Rd., Bengaluru.‖ Call us.
+The Hon. Minister met Dr. A.P.J. Abdul Kalam.‖ They spoke.
 Meet Col. Sharma at 5 p.m. on M.G. Road.‖ Do not be late.
 Send it to the Govt. of India.‖ They will reply.
 He is from U.P. and she is from M.P.‖ They met in Delhi."#,
@@ -35,6 +39,9 @@ He is from U.P. and she is from M.P.‖ They met in Delhi."#,
 श्रीमती. गांधी और कु. राधा आईं।‖ सब खुश थे।
 वह बी.ए. और एम.ए. है।‖ वह पढ़ाता है।
 एबीसी प्रा. लि. में है।‖ अच्छा।
+दि. 5.10.2024 को आएँ।‖ ता. 5 को मिलें।‖ ठीक है।
+मा. मुख्यमंत्री आए।‖ भाषण दिया।
+म.प्र. और उ.प्र. बड़े राज्य हैं।‖ राजस्थान भी।
 डॉ. पाटील आले.‖ ते बसले.
 सौ. कुलकर्णी व श्री. जोशी आले.‖ चहा घेतला.
 किंमत रु. २५० आहे.‖ घ्या.
@@ -82,11 +89,19 @@ Ibu Hj. Siti dan Drs. Amir datang pk. 9.30.‖ Acara mulai."#,
 GS.TS. Trần và BS. Lê nói.‖ Mọi người nghe.
 Giá 1.500.000 đ.‖ Rẻ quá!
 ThS. Hoa ở P. 5, Q. 3.‖ Cô ấy vui.
+Ông ở Tp. Hồ Chí Minh.‖ Bà ở Huế.
+ĐH. Bách Khoa tuyển sinh.‖ Nộp đơn.
+Đ/c ở Q.1, TP.HCM.‖ Gọi nhé.
 Có cam, táo, v.v.‖ Tôi ăn."#,
     ),
     (
         "numbers, versions, times and dates",
         r#"Pi is 3.14159.‖ E is 2.71828.
+版本２．０发布了。‖下载吧。
+Use C++ or C#.‖ Both work.‖ Not F#.‖ Both did.
+Use Node.js and .NET 8.‖ Install Next.js 14.2.‖ Then run main.py.‖ Stop.
+Steps: 1. Open it.‖ 2. Close it.‖ 3. Go.
+1. Apples‖ 2. Pears‖ 3. Plums
 Version 2.0.1 is out.‖ Get v3.1 too.
 Born on 12.05.1990.‖ He is 36.
 IP is 192.168.1.1.‖ Port is 80.

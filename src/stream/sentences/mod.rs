@@ -486,7 +486,9 @@ impl Splitter {
                     }
                     is_in_word = is_letter;
                 }
-                let word = token.get(start..end).unwrap_or_default();
+                // `C#` and `A+` are no initials.
+                let is_letters = !token.ends_with(['#', '+']);
+                let word = token.get(start..end).filter(|_| is_letters).unwrap_or_default();
                 let before = open
                     .before
                     .and_then(|from| text.get(from..open.word))

@@ -4,17 +4,17 @@ use crate::text::after_last;
 
 /// Never at the end of a sentence: titles, and what stands before a name.
 const BEFORE_NAME: &str = "mr mrs ms mx dr med prof st skt mt gen rep sen gov col capt cpt cmdr lt sgt maj adm rev hon fr supt \
-    messrs tel telp regd qty wg cdr vs e.g i.e cf viz esp smt shri adv opp dist jl jln gg \
+    messrs tel telp regd qty wg cdr vs e.g i.e cf viz esp smt shri sri adv opp dist jl jln gg \
     bpk sdr sdri yth drs hj ir kab kec prov ths pgs gs pgs.ts gs.ts kath \
     sr sra srta dra d.ª ud uds ee av exmo profa hr bzw bspw napr evtl ggf inkl vgl dhr mevr bijv \
     mme mlle mm mgr sig sig.ra dott ing avv arch dir amm psicol им ул вул Вул пл Пл просп проф Проф акад св тов гр пгт напр чл журн Вид Δρ \
-    डॉ श्री सौ ॲड प्रो प्रा स्व नं सं पृ क्र रु रू पं कु सुश्री श्रीमती डा इं मो ডা ড ডঃ মো মোঃ திரு திருமதி செல்வி டாக்டர் பேரா డా శ్రీ శ్రీమతి ಡಾ ಶ್ರೀ ശ്രീ ഡോ പ്രൊ ଡା ଶ୍ରୀ ਡਾ ਰੁ ડૉ રૂ রু";
+    डॉ श्री सौ ॲड प्रो प्रा स्व नं सं पृ क्र रु रू पं कु मा सुश्री श्रीमती डा इं मो ডা ড ডঃ মো মোঃ திரு திருமதி செல்வி டாக்டர் பேரா డా శ్రీ శ్రీమతి ಡಾ ಶ್ರೀ ശ്രീ ഡോ പ്രൊ ଡା ଶ୍ରୀ ਡਾ ਰੁ ડૉ રૂ রু";
 
 /// The same, in capitals as here: other words where they are small.
-const BEFORE_NAME_EXACTLY: &str = "PT TP Tn Ny M/s Kum Er Eng Ref Mob";
+const BEFORE_NAME_EXACTLY: &str = "PT TP Tp ĐH Tn Ny M/s Kum Er Eng Ref Mob";
 
 /// Not at the end before a number: `No. 5`, `Jan. 3`.
-const BEFORE_NUMBER: &str = "no nos nr str rs rp tgl pk pkl hlm hal rt rw ph mar lb oz ft n.º núm pp pg vol fig figs art sec ch chap ed eq jan feb apr jun jul aug sep sept oct \
+const BEFORE_NUMBER: &str = "no nos nr std qn दि ता str rs rp tgl pk pkl hlm hal rt rw ph mar lb oz ft n.º núm pp pg vol fig figs art sec ch chap ed eq jan feb apr jun jul aug sep sept oct \
     nov dec ca approx ext abs abb kap bd стр стор рис гл табл кв Кв ок год хв";
 
 /// At the end only if the next word begins one.
