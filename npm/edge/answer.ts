@@ -149,6 +149,9 @@ export async function untilFirstToken(
       }
       bytes = undefined;
     }
+  } catch (error) {
+    inlet.cancel();
+    throw error;
   } finally {
     clearTimeout(timer);
     decoder.free();

@@ -80,13 +80,13 @@ export async function passThrough(passing: Passing): Promise<Response> {
   key.busy++;
   const sent = performance.now();
   try {
-    await withCall(attempt, (own) =>
+    const given = await withCall(attempt, (own) =>
       key.client.models
         .list({ signal, maxRetries: 0, headers: { ...own, ...trace, ...(isId && { "x-request-id": requestId }) } })
         .asResponse(),
     );
-    if (!attempt.response?.body)
-      throw new Problem(502, "upstream_failed", "The provider's answer is empty. Try again.");
+    attempt.response ??= given;
+    if (!attempt.response.body) throw new Problem(502, "upstream_failed", "The provider's answer is empty. Try again.");
     if (!ANSWER.test(attempt.response.headers.get("content-type") ?? "application/json")) {
       void attempt.response.body.cancel().catch(() => {});
       const message = "The provider's response is not an answer of this API. Check the provider's base URL.";

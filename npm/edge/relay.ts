@@ -230,7 +230,7 @@ class Opening {
     const { model, body } = provider;
     const attempt: ProviderCall = { body, leases, isSent: false, model, prices: upstream.priceOf(model) };
     this.#sent = { upstream, request: provider, attempt };
-    await withCall(attempt, (own) =>
+    const given = await withCall(attempt, (own) =>
       key.client.chat.completions
         .create(provider.params, {
           signal: this.#controller.signal,
@@ -239,7 +239,7 @@ class Opening {
         .asResponse(),
     );
     this.#ended.push(() => attempt.release?.());
-    const { response } = attempt;
+    const { response = given } = attempt;
     if (!response) throw new Problem(502, "upstream_failed", "The provider gave no answer. Try again in a moment.");
     this.#record.note({
       provider: upstream.name,

@@ -126,7 +126,7 @@ export function upstreamOf(
         const response = await shortRefusal(await host(target.url, sent), own.signal);
         if (!attempt) return response;
         const seen = await cooldowns.seen(attempt.model ?? "", response);
-        return response.ok ? heldBack(attempt, response) : seen;
+        return response.ok && isReadable(response) ? heldBack(attempt, response) : seen;
       };
       // Plans are for completions: the list of models is free.
       if (!limits || (init.method !== "POST" && !attempt?.pass)) return request(init);
@@ -178,6 +178,11 @@ export function secretsOf(upstreams: readonly Upstream[]): string[] {
 /** The client's symbol for a response whose body somebody else reads; it has the same one in `request/held.ts`. */
 const HELD = Symbol.for("chatwire.held");
 
+/** Whether the gateway can read a body as the host gave it. The client makes a stream of others, or says what is wrong. */
+function isReadable({ body, bodyUsed }: Response): boolean {
+  return !body || (!bodyUsed && !body.locked && typeof body.getReader === "function");
+}
+
 /**
  * Keeps a good answer for the gateway, which reads it as the host gave it, and gives the client the same answer as one that is held:
  * the call counts towards the client's limits until it is released.
@@ -202,7 +207,7 @@ const REFUSAL_TIME = 5000;
 
 /** A refusal whose body has come as far as it is read. */
 async function shortRefusal(response: Response, signal: AbortSignal | undefined): Promise<Response> {
-  if (response.ok || !response.body) return response;
+  if (response.ok || typeof response.body?.getReader !== "function") return response;
   const inlet = inletOf(response.body);
   const leave = () => inlet.cancel();
   const late = setTimeout(leave, REFUSAL_TIME);
