@@ -502,3 +502,14 @@ test("a_clock_that_says_nan_keeps_no_call_waiting", async () => {
     }
   }
 });
+
+test("the_timeout_for_the_first_token_counts_from_the_headers", async () => {
+  const fetch = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 1200));
+    return serve([says("a", "stop"), DONE]).response;
+  };
+  const { status } = await clientOf(fetch, { timeout: { firstToken: 1000 } })
+    .chat.completions.stream(hello)
+    .outcome();
+  assert.equal(status, "complete");
+});
