@@ -271,6 +271,15 @@ describe("the look", { timeout: 600_000 }, () => {
       assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 320);
     });
     await shoot(page, "zoomed");
+    await page.locator("#sheet").click();
+    await page.locator("#panel-wire .lines").waitFor();
+    await holds(async () => {
+      const height = await page.locator("#panel-wire").evaluate(({ clientHeight }) => clientHeight);
+      assert.ok(height >= 90, `${height} px are left for the inspector`);
+    });
+    await page.getByRole("tab", { name: "Cost" }).click();
+    await page.locator("#panel-cost .cost[tabindex='0']").waitFor();
+    await shoot(page, "zoomed-inspector");
     await guest.close();
   });
 

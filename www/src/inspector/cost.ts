@@ -12,6 +12,10 @@ export class CostTab {
   constructor() {
     const words =
       "The totals of this visit's answers, as client.usage counts them. The cost is known where the prices are: for Electron.";
+    // In a small window it scrolls, and has nothing else that a key could reach.
+    this.element.tabIndex = 0;
+    this.element.setAttribute("role", "region");
+    this.element.ariaLabel = "Cost";
     this.element.append(
       create("p", "intro", words),
       this.#totals,
