@@ -81,6 +81,10 @@ export function toAGUI(source: ChatStream | ToolRun, options: AGUIOptions = {}):
     events.return?.().catch(() => {});
     return leave.call(told, value);
   };
+  told.throw = async (error) => {
+    await told.return();
+    throw error;
+  };
   return told;
 }
 

@@ -103,6 +103,10 @@ export class ToolRun implements AsyncIterable<ToolRunEvent> {
       this.abort();
       return leave.call(events, value);
     };
+    events.throw = async (error) => {
+      await events.return();
+      throw error;
+    };
     return events;
   }
 
