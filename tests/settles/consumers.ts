@@ -330,8 +330,11 @@ export const consumers: Record<string, Consumer> = {
           await (body as AsyncIterable<unknown>)[Symbol.asyncIterator]?.().return?.();
           return;
         }
-        const events = body?.pipeThrough(new chatwire.EventStreamDecoderStream(), { signal: own.signal });
-        const reader = events?.getReader();
+        const reader = body?.pipeThrough(new chatwire.EventStreamDecoderStream()).getReader();
+        // By the reader: in Node, a pipe whose signal is aborted while a write fails never cancels its source.
+        const leave = () => void reader?.cancel().catch(() => {});
+        if (own.signal.aborted) leave();
+        own.signal.addEventListener("abort", leave);
         while (reader && !(await reader.read()).done) if (way === "break") await reader.cancel();
         clearTimeout(timer);
       };
