@@ -209,6 +209,23 @@ describe("what is kept", { timeout: 600_000 }, () => {
   });
 });
 
+/** Drops a file with this text on the page. */
+const dropFile = (page: Page, text: string) =>
+  page.evaluate((text) => {
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(new File([text], "dropped.chatwire"));
+    document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+  }, text);
+
+/** The recording of an answer that consists of one delta. */
+function recordingOf(delta: object): string {
+  const choices = (choice: object) => `data: ${JSON.stringify({ choices: [{ index: 0, ...choice }] })}\n\n`;
+  const body = `${choices({ delta })}${choices({ delta: {}, finish_reason: "stop" })}data: [DONE]\n\n`;
+  const options = { document: false, reasoning: "detect", decoding: "tolerant", accumulate: true, n: 1, prices: null };
+  const lines = [{ chatwire: "recording", version: 1, options }, ["read", 1, 2, body], ["closed", 3], ["end"]];
+  return `${lines.map((line) => JSON.stringify(line)).join("\n")}\n`;
+}
+
 describe("a visitor who is hard on the page", { timeout: 600_000 }, () => {
   it("pastes a long text", async () => {
     const guest = await arrive();
@@ -307,12 +324,7 @@ describe("a visitor who is hard on the page", { timeout: 600_000 }, () => {
     await page.getByRole("button", { name: "Save the recording" }).click();
     const chunks: Buffer[] = [];
     for await (const chunk of await (await saved).createReadStream()) chunks.push(chunk as Buffer);
-    const drop = (text: string) =>
-      page.evaluate((text) => {
-        const dataTransfer = new DataTransfer();
-        dataTransfer.items.add(new File([text], "dropped.chatwire"));
-        document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
-      }, text);
+    const drop = (text: string) => dropFile(page, text);
     await page.getByRole("button", { name: "New chat" }).click();
     await drop(Buffer.concat(chunks).toString());
     await words(page).getByText("dropped").waitFor();
@@ -328,6 +340,36 @@ describe("a visitor who is hard on the page", { timeout: 600_000 }, () => {
     await page.locator("#undo").getByText("An answer is under way: stop it first.").waitFor();
     await page.keyboard.press("Escape");
     await done(page);
+    await leave(guest);
+  });
+
+  it("drops recordings of a long tool call, and of long thoughts", async () => {
+    const guest = await arrive();
+    const { page } = guest;
+    const more = lastAnswer(page).getByRole("button", { name: /^Show all/ });
+    const length = (selector: string) =>
+      lastAnswer(page)
+        .locator(selector)
+        .textContent()
+        .then((text) => text?.length);
+    await page.getByRole("link", { name: "Cut the connection" }).waitFor();
+    const args = JSON.stringify({ city: "x".repeat(300_000) });
+    const call = { index: 0, id: "call_1", type: "function", function: { name: "current_time", arguments: args } };
+    await dropFile(page, recordingOf({ tool_calls: [call] }));
+    await more.waitFor();
+    await done(page);
+    assert.equal(await length(".tools .arguments"), 4000);
+    await more.click();
+    await holds(async () => assert.equal(await length(".tools .arguments"), args.length));
+    await counts(more, 0);
+    await dropFile(page, recordingOf({ reasoning_content: "thought ".repeat(40_000), content: "Done." }));
+    await counts(answers(page), 2);
+    await done(page);
+    await lastAnswer(page).getByText("Thoughts").click();
+    assert.equal(await length(".thinking .words"), 60_000);
+    await more.click();
+    await holds(async () => assert.equal(await length(".thinking .words"), 320_000));
+    await counts(more, 0);
     await leave(guest);
   });
 

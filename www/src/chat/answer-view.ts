@@ -12,18 +12,23 @@ import type { Advice } from "./advice.ts";
 import { type Answer, resultOf, type ShownCall, type Step, unanswered } from "./conversation.ts";
 import { factItems, factsOf } from "./facts.ts";
 
-/** How much of a question is shown, in UTF-16 units, until its writer asks for all of it. */
-const MAX_QUESTION = 4000;
+/** How much of a question, of a tool's arguments or of its result is shown, in UTF-16 units, until its reader asks for all of it. */
+const MOST_SHOWN = 4000;
+/** How much of what a model thought. */
+const MOST_THOUGHT = 60_000;
+
+const moreButton = (hidden: number, act: () => void): HTMLButtonElement =>
+  button(`Show all (${number(hidden)} more characters)`, "chip more", act);
 
 /** The user's message. */
 export function userTurn(text: string): HTMLElement {
   const article = create("article", "turn user");
   article.ariaLabel = "You";
-  const words = create("p", "words", withoutOverrides(text.slice(0, MAX_QUESTION)));
+  const words = create("p", "words", withoutOverrides(text.slice(0, MOST_SHOWN)));
   words.dir = "auto";
   article.append(words);
-  if (text.length > MAX_QUESTION) {
-    const more = button(`Show all (${number(text.length - MAX_QUESTION)} more characters)`, "chip more", () => {
+  if (text.length > MOST_SHOWN) {
+    const more = moreButton(text.length - MOST_SHOWN, () => {
       words.textContent = withoutOverrides(text);
       more.remove();
     });
@@ -51,8 +56,12 @@ class Part {
   readonly calls = new Map<number | string, ShownCall>();
   /** Calls whose arguments are all there. */
   readonly #done = new Set<ShownCall>();
+  /** Calls of which all is shown, however long. */
+  readonly #whole = new Set<ShownCall>();
   readonly markdown: Markdown;
   #thinking: { box: HTMLDetailsElement; summary: HTMLElement; words: HTMLElement } | undefined;
+  #thought = MOST_THOUGHT;
+  #moreThoughts: HTMLButtonElement | undefined;
   #tools: HTMLElement | undefined;
 
   constructor(onPaint: () => void) {
@@ -87,11 +96,24 @@ class Part {
     }
     const { summary, words } = this.#thinking;
     summary.textContent = isThinking ? "Thinking …" : "Thoughts";
-    const text = withoutOverrides(this.step.reasoning);
+    const { reasoning } = this.step;
+    const text = withoutOverrides(reasoning.slice(0, this.#thought));
+    this.#moreThoughts?.remove();
+    if (reasoning.length > this.#thought) {
+      this.#moreThoughts = moreButton(reasoning.length - this.#thought, () => {
+        this.#thought = Number.POSITIVE_INFINITY;
+        this.#paintThinking(false);
+      });
+      words.after(this.#moreThoughts);
+    }
     const { firstChild } = words;
     if (firstChild instanceof Text && text.startsWith(firstChild.data))
       firstChild.appendData(text.slice(firstChild.data.length));
     else words.textContent = text;
+  }
+
+  #shown(call: ShownCall, text: string): string {
+    return withoutOverrides(this.#whole.has(call) ? text : text.slice(0, MOST_SHOWN));
   }
 
   #paintTools(isLive: boolean): void {
@@ -104,12 +126,23 @@ class Part {
       const line = this.#tools.children[i] ?? this.#tools.appendChild(create("li"));
       const [name, args] = [
         create("code", "name", call.name),
-        create("code", "arguments", withoutOverrides(call.arguments)),
+        create("code", "arguments", this.#shown(call, call.arguments)),
       ];
       const isArriving = call.result === null && isLive && !this.#done.has(call);
       const state = isArriving ? create("span", "state", "arguments arriving") : "";
       line.replaceChildren(name, " ", args, " ", state);
-      if (call.result !== null) line.append(create("code", "result", withoutOverrides(call.result)));
+      if (call.result !== null) line.append(create("code", "result", this.#shown(call, call.result)));
+      const hidden = [call.arguments, call.result ?? ""].reduce(
+        (sum, { length }) => sum + Math.max(0, length - MOST_SHOWN),
+        0,
+      );
+      if (hidden === 0 || this.#whole.has(call)) continue;
+      line.append(
+        moreButton(hidden, () => {
+          this.#whole.add(call);
+          this.#paintTools(isLive);
+        }),
+      );
     }
   }
 }
@@ -268,7 +301,11 @@ export class AnswerView {
     const box = create("div", "approval");
     box.setAttribute("role", "group");
     box.ariaLabel = `The model wants to use ${name}`;
-    const words = create("p", "", `The model wants to use ${name} with ${args}. The tool would change this page.`);
+    const words = create(
+      "p",
+      "",
+      `The model wants to use ${name} with ${args.slice(0, MOST_SHOWN)}. The tool would change this page.`,
+    );
     this.#painter.flush();
     this.#below.prepend(box);
     announce(words.textContent ?? "");

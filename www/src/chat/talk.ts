@@ -6,7 +6,7 @@
 import type { ChatCompletionMessageParam, ChatEvent, ChatStream, Outcome } from "chatwire";
 import { announce } from "../page/announce.ts";
 import { create } from "../page/dom.ts";
-import { nextTask } from "../page/idle.ts";
+import { nextTask, sliced } from "../page/idle.ts";
 import { number } from "../page/numbers.ts";
 import { Speech } from "../voice/speech.ts";
 import type { Advice } from "./advice.ts";
@@ -123,11 +123,14 @@ export class Talk {
     this.#conversation.turns.push(turn);
     this.#draw(this.#conversation.turns.length - 1);
     this.#host.changed(this.#conversation);
-    void this.#answer(turn, async (messages, listener) => {
+    void this.#answer(turn, async (messages, listener, { signal }) => {
       listener.start();
       const stream = open();
       try {
-        for await (const event of stream.events) listener.event(event);
+        for await (const event of sliced(stream.events)) {
+          if (signal.aborted) break;
+          listener.event(event);
+        }
       } finally {
         const outcome = await stream.outcome();
         if (outcome.message) messages.push(outcome.message);

@@ -3,6 +3,7 @@
  * event.
  */
 import { ChatDecoder, type ChatEvent, type FetchInit } from "chatwire";
+import { number } from "../page/numbers.ts";
 import type { WireListener } from "../sources/tap.ts";
 
 /** The kinds by which a line is coloured. */
@@ -28,6 +29,8 @@ export interface Mark {
 const MOST_LINES = 2000;
 /** A line is kept up to here, in UTF-16 units. */
 const LONGEST = 4000;
+/** An event up to here is read along, in UTF-16 units: a longer one would hold up the page a second time. */
+const MOST_READ = 250_000;
 
 export class WireLog implements WireListener {
   readonly lines: Line[] = [];
@@ -43,7 +46,9 @@ export class WireLog implements WireListener {
   #pieces = 0;
   #text = new TextDecoder();
   #rest = "";
-  #event: Line[] = [];
+  /** A CR at the end, which may be half of a line end. */
+  #cr = "";
+  #event: { line: Line; raw: string }[] = [];
   #decoder: ChatDecoder | undefined;
   #isStream = false;
   #isGood = false;
@@ -101,6 +106,7 @@ export class WireLog implements WireListener {
     this.#isGood = status < 300;
     this.#text = new TextDecoder();
     this.#rest = "";
+    this.#cr = "";
     const wait = headers.get("retry-after");
     const became = status < 300 ? "answer" : wait ? `refused, wait ${wait} s` : "refused";
     this.#add(`← ${status} ${type}`, became, status < 300 ? "sent" : "repair");
@@ -114,9 +120,11 @@ export class WireLog implements WireListener {
 
   bytes(bytes: Uint8Array): void {
     if (this.points.length === 0) this.#mark("byte", "plain");
-    this.#rest += this.#text.decode(bytes, { stream: true });
-    // A CR at the end may be half of a line end.
-    const lines = this.#rest.split(/\r\n|\n|\r(?!$)/);
+    const text = this.#cr + this.#text.decode(bytes, { stream: true });
+    this.#cr = text.endsWith("\r") ? "\r" : "";
+    // Of a long line that comes in many reads, each read is looked at once.
+    const lines = text.slice(0, text.length - this.#cr.length).split(/\r\n|\n|\r/);
+    lines[0] = this.#rest + lines[0];
     this.#rest = lines.pop() ?? "";
     for (const line of lines) this.#line(line);
     this.points.push([this.#now(), this.#pieces]);
@@ -124,12 +132,13 @@ export class WireLog implements WireListener {
   }
 
   closed(reason?: string): void {
-    if (this.#rest) this.#line(this.#rest);
+    if (this.#rest || this.#cr) this.#line(this.#rest);
     this.#rest = "";
+    this.#cr = "";
     // A refusal is no answer.
     if (!this.#isStream && this.#isGood && this.#event.length > 0) this.#read();
     if (this.#isStream) {
-      for (const line of this.#event)
+      for (const { line } of this.#event)
         if (line.became === "") Object.assign(line, { became: "unfinished", kind: "lost" });
     }
     this.#event = [];
@@ -152,7 +161,7 @@ export class WireLog implements WireListener {
 
   #line(raw: string): void {
     if (!this.#isStream) {
-      this.#event.push(this.#add(raw, "", "plain"));
+      this.#event.push({ line: this.#add(raw, "", "plain"), raw });
       return;
     }
     if (raw === "") {
@@ -161,13 +170,18 @@ export class WireLog implements WireListener {
       return;
     }
     const became = raw.startsWith(":") ? "ignored" : raw.startsWith("id:") ? "position" : "";
-    this.#event.push(this.#add(raw, became, "plain"));
+    this.#event.push({ line: this.#add(raw, became, "plain"), raw });
   }
 
   /** Lets the decoder read the event, and notes at its data what became of it. */
   #read(): void {
-    const line = this.#event.find(({ raw }) => raw.startsWith("data")) ?? (this.#isStream ? undefined : this.#event[0]);
+    const data = this.#event.find(({ raw }) => raw.startsWith("data"));
+    const { line } = data ?? (this.#isStream ? undefined : this.#event[0]) ?? {};
     if (!line || !this.#decoder || this.#isOver) return;
+    if (this.#event.reduce((sum, { raw }) => sum + raw.length, 0) > MOST_READ) {
+      line.became = "too long to be read here, too";
+      return;
+    }
     const text = `${this.#event.map(({ raw }) => raw).join("\n")}\n\n`;
     let events: ChatEvent[] = [];
     try {
@@ -199,7 +213,8 @@ export class WireLog implements WireListener {
   }
 
   #add(raw: string, became: string, kind: Kind): Line {
-    const line = { at: this.#now(), raw: raw.slice(0, LONGEST), became, kind };
+    const rest = raw.length > LONGEST ? ` … (${number(raw.length - LONGEST)} more characters)` : "";
+    const line = { at: this.#now(), raw: raw.slice(0, LONGEST) + rest, became, kind };
     this.lines.push(line);
     if (this.lines.length > MOST_LINES) {
       this.lines.shift();
