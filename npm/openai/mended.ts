@@ -54,9 +54,13 @@ export class Mender {
   readonly #ids = new Set<unknown>();
   readonly #numbers = new Set<unknown>();
   #reasoningName = "reasoning";
+  readonly #isAlone: boolean;
+  /** The texts that were handed out, by choice and name: the engine may hold a piece back that was handed out as it came. */
+  readonly #handedOut = new Map<string, string>();
 
   /** @param n how many choices were asked for; undefined where that is not known */
   constructor(n: number | undefined) {
+    this.#isAlone = n === 1;
     this.#decoder = new ChatDecoder({ partial: false, ...(n !== undefined && { n }) });
   }
 
@@ -75,7 +79,50 @@ export class Mender {
     const events = this.#decoder.ended ? [] : this.#decoder.push(encoder.encode(`data: ${JSON.stringify(chunk)}\n\n`));
     const said = this.#take(events);
     this.isMending ||= !isShaped(chunk);
-    return this.isMending ? this.#made(chunk, sent, said) : chunk;
+    if (this.isMending) return this.#made(chunk, sent, said);
+    for (const { index, delta } of sent) this.#note(this.#isAlone ? 0 : index, delta);
+    return chunk;
+  }
+
+  /** Notes the texts of a delta that is handed out as it came. */
+  #note(index: number, delta: ChatCompletionChunk.Choice.Delta): void {
+    const add = (name: string, text: unknown) => {
+      const key = `${index} ${name}`;
+      if (typeof text === "string") this.#handedOut.set(key, (this.#handedOut.get(key) ?? "") + text);
+    };
+    if (!isObject(delta)) return;
+    const { content, refusal, tool_calls } = delta;
+    add("content", content);
+    add("refusal", refusal);
+    add("reasoning", (delta as Delta)[this.#reasoningName]);
+    for (const { index: at, function: fn, custom } of objectsIn(tool_calls)) {
+      add(`call ${at}`, fn?.arguments ?? custom?.input);
+    }
+  }
+
+  /** The part of a text that was not handed out yet; `more` where the text is another than before. */
+  #rest(key: string, whole: string, more: string): string {
+    const before = this.#handedOut.get(key) ?? "";
+    this.#handedOut.set(key, whole);
+    return whole.startsWith(before) ? whole.slice(before.length) : more;
+  }
+
+  /** A delta made of events, less what was handed out of its texts. */
+  #unsaid(index: number, delta: Delta): Delta {
+    const { content, refusal, reasoning, calls } = this.#choice(index);
+    const texts = { content, refusal, [this.#reasoningName]: reasoning };
+    for (const [name, whole] of Object.entries(texts)) {
+      const more = delta[name];
+      if (typeof more !== "string") continue;
+      delta[name] = this.#rest(`${index} ${name === this.#reasoningName ? "reasoning" : name}`, whole, more);
+    }
+    for (const call of delta.tool_calls ?? []) {
+      const whole = calls[call.index]?.arguments ?? "";
+      const rest = (more: string) => this.#rest(`${index} call ${call.index}`, whole, more);
+      if (call.custom) call.custom.input = rest(call.custom.input ?? "");
+      else if (call.function) call.function.arguments = rest(call.function.arguments ?? "");
+    }
+    return delta;
   }
 
   /** The stream has ended: `choices` is final. */
@@ -176,11 +223,11 @@ export class Mender {
       const more = rest.get(index);
       rest.delete(index);
       const others = Object.entries(isObject(delta) ? delta : {}).filter(([name]) => !MADE.has(name));
-      const made = { ...Object.fromEntries(others), ...more?.delta };
+      const made = { ...Object.fromEntries(others), ...(more && this.#unsaid(index, more.delta)) };
       return { index, delta: made, logprobs, finish_reason: more?.finishReason ?? null };
     });
     for (const [index, { delta, finishReason }] of rest) {
-      choices.push({ index, delta, logprobs: null, finish_reason: finishReason });
+      choices.push({ index, delta: this.#unsaid(index, delta), logprobs: null, finish_reason: finishReason });
     }
     return { ...chunk, choices } as ChatCompletionChunk;
   }
