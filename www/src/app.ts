@@ -2,6 +2,8 @@
  * The page below its first view: ties what the visitor does to the conversation, and the conversation to what is seen of it.
  * Fetched when the page is idle.
  */
+import "./style/chat.css";
+import "./style/inspector.css";
 import { ChatStream, init, type UsageTotals } from "chatwire";
 import { offerConversations } from "./chat/conversations.ts";
 import { Follower } from "./chat/follow.ts";
