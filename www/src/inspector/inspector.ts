@@ -94,8 +94,8 @@ export class Inspector {
     at("sheet").ariaExpanded = String(isShown);
     if (isShown) at("sheet-act").replaceChildren("Close", create("span", "unseen", " the Inspector"));
     else at("sheet-act").replaceChildren("Inspect");
-    // The conversation is behind the sheet: no key reaches it there.
-    at("talk").inert = isShown;
+    // The conversation is behind the sheet: no key reaches it there. Its landmark stays.
+    for (const part of at("talk").querySelectorAll<HTMLElement>(":scope > *")) part.inert = isShown;
     if (isShown) at("inspector").querySelector<HTMLElement>("[aria-selected=true]")?.focus();
     else if (isThere) at("sheet").focus();
   }
