@@ -17,7 +17,7 @@ fn outcome(case: &Case, pieces: usize) -> Value {
     outcome
 }
 
-/// What a caller acts on: all but repairs, ids and the completion.
+/// The members of an outcome that a caller acts on: all but repairs, ids and the completion.
 fn answer(outcome: &Value) -> Value {
     let calls = outcome["toolCalls"].as_array().into_iter().flatten();
     let calls: Vec<Value> = calls

@@ -19,7 +19,7 @@ use dialects::{Case, Run, cases, joined, run};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-/// What a case says of this key.
+/// The values that a case gives for this key.
 fn said<'a>(case: &'a Case, key: &str) -> Option<&'a str> {
     let mut expected = case.expected.iter();
     expected.find(|(name, _)| name == key).map(|(_, value)| value.as_str())

@@ -66,7 +66,7 @@ export async function race({ begin, after, signal }: Race): Promise<Answer> {
     const loser = isFirst ? later : earlier;
     const name = finish.answer?.decoder.attempts?.at(-1) as Attempt | undefined;
     tellOf(finish, attemptsOf(loser, name?.provider));
-    discard(loser);
+    freeLoser(loser);
   }
   const { answer, tap, outcome, error } = finish;
   if (!answer || !tap) throw error;
@@ -140,7 +140,7 @@ function scout(answer: Answer, body: Answer["body"], signal: AbortSignal): Promi
 }
 
 /** Frees what the one that lost holds, and counts what it used. */
-function discard({ answer, tap, outcome }: Finish): void {
+function freeLoser({ answer, tap, outcome }: Finish): void {
   tap?.cancel();
   if (outcome) answer?.slot.leave(outcome);
   answer?.slot.end();

@@ -426,6 +426,7 @@ fn is_said(error: &[u8]) -> bool {
 }
 
 /// The type of a finish reason that is an object: with it stands the text that the answer stopped at.
+/// Not inlined: it is rare, and its copies cost more bytes than calls.
 #[cold]
 #[inline(never)]
 fn type_of(reason: &[u8]) -> Field<'_> {

@@ -10,7 +10,7 @@ before(() => init());
 
 const chunk = (content: string) => `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content } }] })}`;
 
-/** What became of the lines of a stream that comes in these reads. */
+/** The readings of the lines of a stream that comes in these reads. */
 function readAs(...reads: readonly string[]): string[] {
   const log = new WireLog(() => {});
   log.response(200, new Headers({ "content-type": "text/event-stream" }));
