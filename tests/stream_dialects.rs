@@ -351,6 +351,30 @@ fn each_family_has_a_stream_that_a_naive_client_gets_wrong() {
     }
 }
 
+/// Servers end a body of JSON with a line feed or without one: a body that is whole means the same.
+#[test]
+fn a_line_feed_behind_json_changes_nothing() {
+    let mut seen = 0;
+    for case in cases() {
+        let body = case.stream.trim_ascii_end();
+        if !matches!(body.trim_ascii_start().first(), Some(b'{' | b'[')) {
+            continue;
+        }
+        let end = |behind: &[u8]| {
+            let outcome: Value = serde_json::from_str(&run(&case, [body, behind], |_| {}).outcome).unwrap();
+            [&outcome["status"], &outcome["text"], &outcome["error"]["code"]].map(Value::to_string)
+        };
+        let bare = end(b"");
+        if bare[0] == "\"truncated\"" {
+            continue;
+        }
+        seen += 1;
+        assert_eq!(end(b"\n"), bare, "{}: {}", case.family, case.name);
+        assert_eq!(end(b"\r\n"), bare, "{}: {}", case.family, case.name);
+    }
+    assert!(cfg!(miri) || seen > 30, "{seen} bodies of JSON");
+}
+
 #[test]
 #[cfg_attr(miri, ignore = "looks at all fixtures")]
 fn every_repair_has_a_fixture_and_a_row_in_the_documentation() {
@@ -377,6 +401,18 @@ fn every_repair_has_a_fixture_and_a_row_in_the_documentation() {
         .collect();
     codes.sort();
     assert_eq!(documented, codes);
+    // And once more in the list of codes, a line each, in the order of the crate.
+    let list = page.split_once("\n## The codes\n").expect("the list of codes").1;
+    let listed: Vec<&str> = list
+        .lines()
+        .filter_map(|line| {
+            line.strip_prefix("| `")?
+                .split_once("` | ")
+                .filter(|(_, words)| words.len() > 9)
+        })
+        .map(|(code, _)| code)
+        .collect();
+    assert_eq!(listed, chatwire::stream::Repair::CODES);
     let known: Vec<Case> = cases();
     for code in codes {
         let shown = known

@@ -4,7 +4,7 @@ use super::ending::{Ending, Taken};
 use super::event;
 use super::repairs::Repair;
 use super::scan::{Choice, Chunk};
-use crate::json::{Reader, is_json};
+use crate::json::Reader;
 use crate::server_error::html_title;
 use crate::text::{cut, joined, lossy};
 
@@ -53,10 +53,10 @@ impl Body {
 pub(super) fn is_first_of_lines(line: &[u8]) -> bool {
     let mut reader = Reader::new(line);
     let Ok(chunk) = Chunk::read(&mut reader, 1) else {
-        return event::respelled(line.trim_ascii())
-            .is_some_and(|(plain, _)| is_json(&plain) && is_first_of_lines(&plain));
+        return event::respelled(line.trim_ascii()).is_some_and(|(plain, _)| is_first_of_lines(&plain));
     };
-    let is_whole = |choice: &Choice<'_>| choice.whole && chunk.extra("done") != Some(b"false");
+    // An end without a delta may have a message beside it.
+    let is_whole = |choice: &Choice<'_>| (choice.whole || choice.is_end()) && chunk.extra("done") != Some(b"false");
     chunk.has_choices && !chunk.first.as_ref().is_some_and(is_whole) && reader.finish().is_ok()
 }
 

@@ -109,7 +109,8 @@ pub(super) fn respelled(data: &[u8]) -> Option<(Vec<u8>, Repair)> {
         if !is_json(&plain) {
             plain = with_plain_literals(&plain)?;
         }
-        is_json(&plain).then_some((plain, Repair::Malformed))
+        // JSON as it is would be read, and respelled, for ever.
+        (plain != data && is_json(&plain)).then_some((plain, Repair::Malformed))
     })
 }
 
