@@ -2,6 +2,7 @@
 //! blank lines gives what it gave.
 
 mod dialects;
+mod same;
 
 use std::fmt::Write as _;
 

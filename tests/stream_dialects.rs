@@ -1,23 +1,22 @@
-//! Every dialect under `tests/fixtures`, one file a family: whole, at every two-way split, byte by byte, without
-//! prediction, and in strict decoding.
+//! Every dialect under `tests/fixtures`, one file a family: whole, at every two-way split, byte by byte, and in strict decoding.
+//! `same_for_all.rs` reads them in all other ways.
 //!
 //! `dialects` has the form of a case. Of the outcome, `status` (`complete`), `text` (empty), `reasoning` (empty), `tools`
 //! (none: `name arguments`, `…` after incomplete ones), `finish` (none), `repairs` (none) and `error` (none: class and code)
-//! are looked at in every case and are as in brackets unless the case says otherwise; `usage`, `message`, `events`, `ids` and
+//! are looked at in every case and are as in brackets unless the case says otherwise; `usage`, `cost`, `message`, `events`, `ids` and
 //! `says` (words of the error) only where it does. `naive` marks a stream that splitting at blank lines and parsing each `data:` line does
 //! not get right.
 
 mod dialects;
+mod same;
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use chatwire::json::with_whole_surrogates;
-use chatwire::stream::{Options, OutputKind, PartialValues};
-use dialects::{Case, Run, cases, joined, run};
-use proptest::prelude::*;
-use serde_json::{Value, json};
+use chatwire::stream::Options;
+use dialects::{Case, Run, cases, run};
+use serde_json::Value;
 
 /// The values that a case gives for this key.
 fn said<'a>(case: &'a Case, key: &str) -> Option<&'a str> {
@@ -102,6 +101,7 @@ fn summary(case: &Case, run: &Run) -> Vec<(String, String)> {
         // JSON is compared as values, and said as the case spells it where it is the same.
         let value = match key.as_str() {
             "usage" => outcome["usage"].clone(),
+            "cost" => outcome["cost"].clone(),
             "message" => outcome["message"].clone(),
             "completion" => outcome["completion"].clone(),
             "events" => Value::Array(run.events.clone()),
@@ -150,115 +150,6 @@ fn every_dialect_is_read_for_what_it_means_at_every_split() {
         }
     }
     assert!(wrong.is_empty(), "\n{wrong}");
-}
-
-#[test]
-fn prediction_and_the_kind_of_output_change_no_outcome() {
-    for case in cases() {
-        let whole = run(&case, [&*case.stream], |_| {});
-        assert_eq!(
-            run(&case, [&*case.stream], |options| options.predict = false),
-            whole,
-            "{}",
-            case.name
-        );
-        for output in [OutputKind::None, OutputKind::Text, OutputKind::Chunks] {
-            let other = run(&case, [&*case.stream], |options| options.output = output);
-            assert_eq!(
-                run(&case, case.stream.chunks(1), |options| options.output = output),
-                other,
-                "{}: by byte",
-                case.name
-            );
-            assert_eq!(other.outcome, whole.outcome, "{}: {output:?}", case.name);
-            if output == OutputKind::Text {
-                let said: String = other.events.iter().filter_map(|event| event["text"].as_str()).collect();
-                let is_of_first = |event: &&Value| event["type"] == "text" && event["choice"] == 0;
-                let events: String = whole
-                    .events
-                    .iter()
-                    .filter(is_of_first)
-                    .filter_map(|event| event["text"].as_str())
-                    .collect();
-                assert_eq!(said, events, "{}: text as text and as events", case.name);
-            }
-        }
-    }
-}
-
-/// The index of the choice that an outcome is of: the only one's with anything in it, else 0.
-fn main_choice(outcome: &Value) -> u64 {
-    let is_silent = |choice: &Value| {
-        let message = choice["message"].as_object().into_iter().flatten();
-        let nothing = [Value::Null, json!(""), json!([]), json!({})];
-        let mut said = message.filter(|(name, value)| *name != "role" && !nothing.contains(value));
-        choice["finish_reason"].is_null() && said.next().is_none()
-    };
-    match outcome["completion"]["choices"].as_array().map(Vec::as_slice) {
-        Some([only]) => only["index"].as_u64().unwrap_or(0),
-        Some([silent, only]) if is_silent(silent) => only["index"].as_u64().unwrap_or(0),
-        _ => 0,
-    }
-}
-
-#[test]
-fn events_add_up_to_the_outcome() {
-    for case in cases() {
-        let Run { events, outcome } = run(&case, [&*case.stream], |_| {});
-        let outcome: Value = serde_json::from_str(&outcome).unwrap();
-        let main = main_choice(&outcome);
-        let of = |kind: &str| {
-            events
-                .iter()
-                .filter(|event| event["type"] == kind && event["choice"] == main)
-                .collect::<Vec<_>>()
-        };
-        let text = |kind: &str| {
-            of(kind)
-                .iter()
-                .filter_map(|event| event["text"].as_str())
-                .collect::<String>()
-        };
-        let reclassified = outcome["repairs"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .any(|repair| repair["code"] == "reasoning.reclassified");
-        if !reclassified {
-            assert_eq!(text("text"), outcome["text"], "{}", case.name);
-            assert_eq!(text("reasoning"), outcome["reasoning"], "{}", case.name);
-        }
-        let repairs = outcome["repairs"].as_array().unwrap();
-        let told = events.iter().filter(|event| event["type"] == "repair").count() as u64;
-        let counted: u64 = repairs.iter().filter_map(|repair| repair["count"].as_u64()).sum();
-        assert_eq!(told, counted, "{}: each repair is told", case.name);
-        for (index, call) in outcome["toolCalls"].as_array().unwrap().iter().enumerate() {
-            let of_call = |kind: &str| {
-                of(kind)
-                    .into_iter()
-                    .filter(|event| event["index"] == index)
-                    .collect::<Vec<_>>()
-            };
-            let starts = of_call("tool_call.start");
-            assert_eq!(starts.len(), 1, "{}: call {index} starts once", case.name);
-            assert_eq!(
-                (&starts[0]["id"], &starts[0]["name"]),
-                (&call["id"], &call["name"]),
-                "{}",
-                case.name
-            );
-            if let Some(done) = of_call("tool_call.done").last() {
-                for member in ["id", "name", "arguments", "complete"] {
-                    assert_eq!(done[member], call[member], "{}: {member}", case.name);
-                }
-            } else {
-                assert_ne!(outcome["status"], "complete", "{}: call {index} is done", case.name);
-            }
-        }
-        if outcome["status"] == "complete" && !outcome["finishReason"].is_null() {
-            assert_eq!(of("finish").len(), 1, "{}", case.name);
-        }
-    }
 }
 
 #[test]
@@ -419,115 +310,5 @@ fn every_repair_has_a_fixture_and_a_row_in_the_documentation() {
             .iter()
             .any(|case| said(case, "repairs").is_some_and(|said| said.split(' ').any(|said| said == code)));
         assert!(shown, "no fixture needs {code}");
-    }
-}
-
-/// The treatment of bytes on their way.
-#[derive(Debug, Clone)]
-enum Harm {
-    Cut(usize),
-    Change(usize, u8),
-    Remove(usize, usize),
-    Repeat(usize, usize),
-    Insert(usize, &'static str),
-}
-
-fn harm() -> impl Strategy<Value = Harm> {
-    let at = 0usize..2000;
-    let words = prop::sample::select(vec![
-        "\n\n",
-        "\r",
-        "\n",
-        "data: ",
-        "[DONE]",
-        "{",
-        "}",
-        "\"",
-        "[",
-        "]",
-        ",",
-        "\\",
-        "null",
-        "\\ud83d",
-        "<think>",
-        "</think>",
-        "`",
-        "event: error\n",
-        "\u{feff}",
-        "\0",
-        "é",
-    ]);
-    prop_oneof![
-        at.clone().prop_map(Harm::Cut),
-        (at.clone(), any::<u8>()).prop_map(|(at, byte)| Harm::Change(at, byte)),
-        (at.clone(), 1usize..40).prop_map(|(at, length)| Harm::Remove(at, length)),
-        (at.clone(), 1usize..200).prop_map(|(at, length)| Harm::Repeat(at, length)),
-        (at, words).prop_map(|(at, word)| Harm::Insert(at, word)),
-    ]
-}
-
-fn harmed(mut stream: Vec<u8>, harms: &[Harm]) -> Vec<u8> {
-    for harm in harms {
-        let place = |at: &usize| at % (stream.len() + 1);
-        match harm {
-            Harm::Cut(at) => stream.truncate(place(at)),
-            Harm::Change(at, byte) => {
-                let at = place(at);
-                if let Some(changed) = stream.get_mut(at) {
-                    *changed = *byte;
-                }
-            }
-            Harm::Remove(at, length) => {
-                let from = place(at);
-                stream.drain(from..(from + length).min(stream.len()));
-            }
-            Harm::Repeat(at, length) => {
-                let from = place(at);
-                let again = stream[from..(from + length).min(stream.len())].to_vec();
-                stream.splice(from..from, again);
-            }
-            Harm::Insert(at, word) => {
-                let at = place(at);
-                stream.splice(at..at, word.bytes());
-            }
-        }
-    }
-    stream
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 2 } else { 400 }, max_shrink_iters: 4000, ..ProptestConfig::default() })]
-    /// A stream has one outcome, whatever happens to it on its way, and the reads it comes in make no difference to it.
-    #[test]
-    fn harm_is_read_the_same_in_any_reads(
-        at in any::<prop::sample::Index>(),
-        harms in prop::collection::vec(harm(), 1..4),
-        read in prop_oneof![Just(1usize), 2usize..200],
-        strict in any::<bool>(),
-        partial in any::<bool>(),
-    ) {
-        let cases = cases();
-        let mut case = at.get(&cases).clone();
-        case.stream = harmed(case.stream, &harms);
-        let change = |options: &mut Options| {
-            options.strict = strict;
-            options.partial = if partial { PartialValues::Any } else { PartialValues::Off };
-        };
-        let without_partials = |mut run: Run| {
-            run.events.retain(|event| event["type"] != "partial");
-            run.events = joined(run.events);
-            run
-        };
-        let whole = without_partials(run(&case, [&*case.stream], change));
-        let cut = without_partials(run(&case, case.stream.chunks(read), change));
-        prop_assert_eq!(&cut, &whole, "{}", String::from_utf8_lossy(&case.stream));
-        let slow = without_partials(run(&case, case.stream.chunks(read), |options| {
-            change(options);
-            options.predict = false;
-        }));
-        prop_assert_eq!(&slow, &whole, "without prediction: {}", String::from_utf8_lossy(&case.stream));
-        let outcome = with_whole_surrogates(&whole.outcome).into_owned();
-        let outcome: Value = serde_json::from_str(&outcome).expect("an outcome is JSON");
-        prop_assert_eq!(outcome["error"].is_null(), outcome["status"] == "complete");
     }
 }

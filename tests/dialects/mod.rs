@@ -1,6 +1,7 @@
 //! The fixtures of dialects, and a run of one of them.
 //!
-//! A case is `== what it shows`, then the stream, then `--` and what comes of it. A line of the stream is
+//! A case is `== what it shows`, then the stream, then `--`, `row: ` with the beginning of each row of docs/dialects.md that it is
+//! an example of, and what comes of it. A line of the stream is
 //!
 //! | starts with | means |
 //! |---|---|
@@ -12,20 +13,25 @@
 //! | `$` | `[DONE]` |
 //! | `? ` | options: `document`, `n=COUNT`, `reasoning=PLACE`, `end=lost`, `end=aborted` |
 
+#![allow(dead_code, reason = "not every file of tests needs all of it")]
+
 use std::fs;
 use std::path::Path;
 
-use chatwire::json::{Reader, with_whole_surrogates};
 use chatwire::provider::ReasoningPlace;
-use chatwire::stream::{Decoder, End, Options, OutputKind};
-use serde_json::{Value, json};
+use chatwire::stream::{End, Options, OutputKind};
+use serde_json::Value;
+
+use crate::same::{all_events, joined, read};
 
 #[derive(Debug, Default, Clone)]
 pub struct Case {
     pub family: String,
     pub name: String,
+    pub parts: Vec<Part>,
     pub stream: Vec<u8>,
     pub options: Vec<String>,
+    pub rows: Vec<String>,
     pub expected: Vec<(String, String)>,
     pub bites: bool,
 }
@@ -35,6 +41,55 @@ impl Case {
         self.options
             .iter()
             .find_map(|option| option.strip_prefix(name)?.strip_prefix('='))
+    }
+
+    /// The options of the decoder that this case is for.
+    pub fn decoder_options(&self) -> Options {
+        Options {
+            output: OutputKind::Events,
+            document: self.options.iter().any(|option| option == "document"),
+            choices: self.option("n").map(|count| count.parse().expect("a count")),
+            reasoning: self.option("reasoning").map_or(ReasoningPlace::Detect, |place| {
+                ReasoningPlace::from_name(place).expect("a place")
+            }),
+            ..Options::default()
+        }
+    }
+
+    /// The end of the body.
+    pub fn end(&self) -> End {
+        match self.option("end") {
+            Some("lost") => End::Lost,
+            Some("aborted") => End::Aborted,
+            _ => End::Closed,
+        }
+    }
+}
+
+/// A part of the stream of a case.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Part {
+    /// Lines that say all there is.
+    Raw(Vec<u8>),
+    /// The data of an event.
+    Event(String),
+    /// A delta.
+    Delta(String),
+    /// A finish reason.
+    Finish(String),
+    /// `[DONE]`.
+    Done,
+}
+
+impl Part {
+    fn bytes(&self) -> Vec<u8> {
+        match self {
+            Part::Raw(bytes) => bytes.clone(),
+            Part::Event(data) => format!("data: {data}\n\n").into_bytes(),
+            Part::Delta(delta) => chunk(&format!(r#""delta":{delta},"finish_reason":null"#)).into_bytes(),
+            Part::Finish(reason) => chunk(&format!(r#""delta":{{}},"finish_reason":"{reason}""#)).into_bytes(),
+            Part::Done => b"data: [DONE]\n\n".to_vec(),
+        }
     }
 }
 
@@ -96,22 +151,29 @@ pub fn cases() -> Vec<Case> {
             } else if in_stream {
                 let (kind, rest) = line.split_at(1);
                 let rest = rest.strip_prefix(' ').unwrap_or(rest);
-                match kind {
-                    "|" => case.stream.extend_from_slice(format!("{rest}\n").as_bytes()),
-                    "!" => case.stream.extend(unescape(rest)),
-                    "*" => case.stream.extend_from_slice(format!("data: {rest}\n\n").as_bytes()),
-                    "+" => case
-                        .stream
-                        .extend(chunk(&format!(r#""delta":{rest},"finish_reason":null"#)).bytes()),
-                    "." => case
-                        .stream
-                        .extend(chunk(&format!(r#""delta":{{}},"finish_reason":"{rest}""#)).bytes()),
-                    "$" => case.stream.extend_from_slice(b"data: [DONE]\n\n"),
-                    "?" => case.options.extend(rest.split(' ').map(str::to_owned)),
+                let part = match kind {
+                    "|" => Part::Raw(format!("{rest}\n").into_bytes()),
+                    "!" => Part::Raw(unescape(rest)),
+                    "*" => Part::Event(rest.to_owned()),
+                    "+" => Part::Delta(rest.to_owned()),
+                    "." => Part::Finish(rest.to_owned()),
+                    "$" => Part::Done,
+                    "?" => {
+                        case.options.extend(rest.split(' ').map(str::to_owned));
+                        continue;
+                    }
                     _ => panic!("{family}: {line}"),
+                };
+                case.stream.extend(part.bytes());
+                match (case.parts.last_mut(), part) {
+                    // Lines of one event stay together.
+                    (Some(Part::Raw(lines)), Part::Raw(line)) => lines.extend(line),
+                    (_, part) => case.parts.push(part),
                 }
             } else if line == "naive" {
                 case.bites = true;
+            } else if let Some(row) = line.strip_prefix("row: ") {
+                case.rows.push(row.to_owned());
             } else {
                 let (key, value) = line.split_once(": ").unwrap_or_else(|| panic!("{family}: {line}"));
                 case.expected.push((key.to_owned(), value.to_owned()));
@@ -133,80 +195,11 @@ pub struct Run {
 }
 
 pub fn run<'a>(case: &Case, pieces: impl IntoIterator<Item = &'a [u8]>, change: impl Fn(&mut Options)) -> Run {
-    let mut options = Options {
-        output: OutputKind::Events,
-        document: case.options.iter().any(|option| option == "document"),
-        choices: case.option("n").map(|count| count.parse().expect("a count")),
-        reasoning: case.option("reasoning").map_or(ReasoningPlace::Detect, |place| {
-            ReasoningPlace::from_name(place).expect("a place")
-        }),
-        ..Options::default()
-    };
+    let mut options = case.decoder_options();
     change(&mut options);
-    let output = options.output;
-    let mut decoder = Decoder::new(options);
-    let mut events = Vec::new();
-    let mut collect = |decoder: &Decoder| match output {
-        OutputKind::Text => {
-            let text = std::str::from_utf8(decoder.output()).expect("text is UTF-8").to_owned();
-            events.push(json!({"type": "text", "text": text}));
-        }
-        OutputKind::None => {}
-        OutputKind::ChunkParts | OutputKind::EventParts => unreachable!("stream_predict.rs puts these together"),
-        OutputKind::Chunks => {
-            let mut reader = Reader::new(decoder.output());
-            let mut first = true;
-            reader.array().expect("a batch is a list");
-            while reader.element(&mut first).expect("a batch is a JSON array") {
-                let chunk = reader.value().expect("a chunk is JSON");
-                events.push(json!({"type": "chunk", "raw": String::from_utf8_lossy(chunk)}));
-            }
-            reader.finish().expect("a batch is one list");
-        }
-        OutputKind::Events => {
-            let batch = std::str::from_utf8(decoder.output()).expect("a batch is UTF-8");
-            let batch: Vec<Value> =
-                serde_json::from_str(&with_whole_surrogates(batch)).expect("a batch is a JSON array");
-            events.extend(batch);
-        }
-    };
-    for piece in pieces {
-        decoder.push(piece, 0.0, 0.0);
-        collect(&decoder);
-    }
-    let end = match case.option("end") {
-        Some("lost") => End::Lost,
-        Some("aborted") => End::Aborted,
-        _ => End::Closed,
-    };
-    decoder.end(end, 0.0);
-    collect(&decoder);
+    let read = read(pieces, options, case.end());
     Run {
-        events: joined(events),
-        outcome: decoder.outcome_json().expect("every stream has an outcome"),
+        events: joined(all_events(&read)),
+        outcome: read.outcome,
     }
-}
-
-/// Joins what one read gives in one piece and two reads in two.
-pub fn joined(events: Vec<Value>) -> Vec<Value> {
-    let mut joined: Vec<Value> = Vec::new();
-    for event in events {
-        if event["type"] == "text" && event["text"] == "" {
-            continue;
-        }
-        let member = if event["type"] == "tool_call.delta" {
-            "arguments"
-        } else {
-            "text"
-        };
-        let same = |last: &Value| ["type", "choice", "index"].iter().all(|key| last[key] == event[key]);
-        match (joined.last_mut(), event[member].as_str()) {
-            (Some(last), Some(more)) if event["type"] != "filler" && same(last) => {
-                let text = last[member].as_str().unwrap_or_default().to_owned() + more;
-                last[member] = Value::String(text);
-            }
-            _ => joined.push(event),
-        }
-    }
-    joined
 }

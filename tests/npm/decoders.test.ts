@@ -340,3 +340,15 @@ test("memory_that_the_host_adds_for_itself_stays_its_own", () => {
   assert.equal(decoder.end().text.length, 250 * 60_000);
   assert.ok(own().every((byte) => byte === 7));
 });
+
+test("ten_thousand_streams_at_once_do_not_mix", () => {
+  const decoders = Array.from({ length: 10_000 }, () => new ChatDecoder({ output: "text" }));
+  for (const part of ["a", "b", "c"]) {
+    for (const [at, decoder] of decoders.entries())
+      assert.equal(decoder.push(encode(says(`${part}${at} `))), `${part}${at} `);
+  }
+  for (const [at, decoder] of decoders.entries()) {
+    assert.equal(decoder.end().text, `a${at} b${at} c${at} `);
+    decoder.free();
+  }
+});

@@ -1,12 +1,12 @@
 //! The decoder of answers: any bytes, options and cuts.
 
-use chatwire::json::{is_json, with_whole_surrogates};
 use chatwire::provider::ReasoningPlace;
 use chatwire::stream::{
     Bounds, Decoder, End, Options, OutputKind, PartialValues, SentenceOptions, Timeouts, TokenPrices,
 };
 use serde_json::Value;
 
+use super::same::{parsed, same_for_all};
 use super::{pieces, settings};
 
 const OUTPUTS: [OutputKind; 6] = [
@@ -68,20 +68,6 @@ fn options([flags, place, kind, limit]: [u8; 4]) -> Options {
             total: Some(1000.0),
         },
         ..Options::default()
-    }
-}
-
-/// JSON that Rust's parser takes: halves of surrogate pairs are made whole, and numbers beyond its range are made small.
-fn parsed(json: &[u8]) -> Value {
-    let text = std::str::from_utf8(json).expect("UTF-8");
-    let whole = with_whole_surrogates(text);
-    match serde_json::from_str(&whole) {
-        Ok(value) => value,
-        Err(error) => {
-            // The host parses what Rust's parser finds too large or too deep.
-            assert!(is_json(json), "{error}: {text}");
-            Value::Null
-        }
     }
 }
 
@@ -149,71 +135,14 @@ pub fn decoder(bytes: &[u8]) {
     }
 }
 
-/// The output of a run, all batches as one, and its outcome.
-fn read(stream: &[u8], cut: u8, options: &Options, output: OutputKind, predict: bool) -> (Vec<Vec<u8>>, String) {
-    let mut decoder = Decoder::new(Options {
-        output,
-        predict,
-        ..options.clone()
-    });
-    let mut batches = Vec::new();
-    for piece in pieces(stream, cut) {
-        decoder.push(piece, 0.0, 1.0);
-        batches.push(decoder.output().to_vec());
-    }
-    decoder.end(End::Closed, 1.0);
-    batches.push(decoder.output().to_vec());
-    (batches, decoder.outcome_json().expect("an outcome"))
-}
-
-/// Prediction or not, cut anywhere, whichever output: the same outcome, the same text, and events that add up to it.
+/// The stream says the same however it is read.
 pub fn differential(bytes: &[u8]) {
     let ([flags, place, kind, cut], stream) = settings(bytes);
     // Sentences and timeouts go by the clock, which does not move here; limits by bytes hold whatever the cut.
     let options = Options {
         timeouts: Timeouts::default(),
         sentences: None,
-        accumulate: true,
         ..options([flags, place, kind, 0])
     };
-    let (events, outcome) = read(stream, 0, &options, OutputKind::Events, true);
-    let value = parsed(outcome.as_bytes());
-    for output in OUTPUTS {
-        for (cut, predict) in [(cut, true), (cut, false), (0, true), (1, true)] {
-            let (batches, other) = read(stream, cut, &options, output, predict);
-            assert_eq!(other, outcome, "cut by {cut}, {output:?}, predict: {predict}");
-            if output == OutputKind::Text && !outcome.contains("reasoning.reclassified") && !value.is_null() {
-                assert_eq!(
-                    String::from_utf8(batches.concat()).expect("UTF-8"),
-                    value["text"],
-                    "cut by {cut}"
-                );
-            }
-        }
-    }
-    let events: Vec<Value> = events.iter().map(|batch| parsed(batch)).collect();
-    if value.is_null() || events.iter().any(Value::is_null) || outcome.contains("reasoning.reclassified") {
-        return;
-    }
-    let all = || events.iter().filter_map(Value::as_array).flatten();
-    // The outcome is that of choice 0, or of the one that has anything: of that whose text and reasoning it has.
-    let is_told = |choice: &&Value| {
-        let message = &choice["message"];
-        let of = |names: &[&str]| names.iter().find_map(|name| message[name].as_str()).unwrap_or_default();
-        value["text"] == of(&["content"]) && value["reasoning"] == of(&["reasoning", "reasoning_content"])
-    };
-    let choices = value["completion"]["choices"].as_array();
-    let told = choices.and_then(|choices| choices.iter().find(is_told));
-    let main = told.map_or(&Value::from(0), |choice| &choice["index"]).clone();
-    let sum = |kind: &str| -> String {
-        let of = all().filter(|event| event["type"] == kind && event["choice"] == main);
-        of.filter_map(|event| event["text"].as_str()).collect()
-    };
-    assert_eq!(sum("text"), value["text"], "the events' text");
-    assert_eq!(sum("reasoning"), value["reasoning"], "the events' reasoning");
-    assert_eq!(
-        sum("refusal"),
-        value["message"]["refusal"].as_str().unwrap_or_default(),
-        "the events' refusal"
-    );
+    same_for_all(stream, &options, End::Closed, &[pieces(stream, cut), pieces(stream, 1)]);
 }

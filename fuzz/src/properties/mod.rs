@@ -8,6 +8,8 @@ mod answers;
 mod framing;
 mod json;
 pub mod requests;
+#[path = "../../../tests/same/mod.rs"]
+mod same;
 mod sentences;
 
 /// The function of a target, called with an input.
