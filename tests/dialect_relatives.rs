@@ -7,6 +7,7 @@ mod same;
 use std::fmt::Write as _;
 
 use chatwire::json::with_whole_surrogates;
+use chatwire::stream::{Decoder, End, Options};
 use dialects::{Case, Run, cases, run};
 use serde_json::{Value, json};
 
@@ -117,4 +118,70 @@ fn a_stream_in_another_form_says_what_it_said() {
     }
     assert!(wrong.is_empty(), "\n{wrong}");
     assert!(tried.iter().all(|tried| *tried > 100), "{tried:?}");
+}
+
+/// What closes reasoning whose opening tag was in the prompt.
+const CLOSING: [&str; 18] = [
+    "</think>",
+    "</thinking>",
+    "</thought>",
+    "</reasoning>",
+    "[/THINK]",
+    "</seed:think>",
+    "<|end_of_thought|>",
+    "◁/think▷",
+    "</longcat_think>",
+    "</mm:think>",
+    "</thoughts>",
+    "</antThinking>",
+    "<channel|>",
+    "<unused95>",
+    "<|/think|>",
+    "<|close|>think<|sep|>",
+    "<|END_THINKING|>",
+    "<|START_RESPONSE|>",
+];
+
+/// Text and reasoning of an answer whose content comes in these pieces, with everything predicted that can be, and with nothing.
+fn taken<'a>(pieces: impl Iterator<Item = &'a str> + Clone) -> (String, String) {
+    let mut stream = String::new();
+    for piece in pieces {
+        let chunk = json!({"id": "c", "choices": [{"index": 0, "delta": {"content": piece}}]});
+        let _ = write!(stream, "data: {chunk}\n\n");
+    }
+    stream.push_str("data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n");
+    let [predicted, read] = [true, false].map(|predict| {
+        let mut decoder = Decoder::new(Options {
+            predict,
+            ..Options::default()
+        });
+        decoder.push(stream.as_bytes(), 0.0, 1.0);
+        decoder.end(End::Closed, 2.0);
+        let outcome = decoder.outcome().expect("the stream has ended");
+        (outcome.text, outcome.reasoning)
+    });
+    assert_eq!(predicted, read, "{stream}");
+    predicted
+}
+
+#[test]
+fn a_closing_tag_counts_in_whatever_pieces_it_comes() {
+    let expected = ("so be it".to_owned(), "it was — in the prompt".to_owned());
+    for close in CLOSING {
+        let content = format!("it was — in the prompt{close}so be it");
+        let cuts = content.char_indices().map(|(at, _)| at);
+        for cut in cuts.step_by(if cfg!(miri) { 17 } else { 1 }) {
+            let (left, right) = content.split_at(cut);
+            assert_eq!(taken([left, right].into_iter()), expected, "{close} cut at {cut}");
+        }
+        let characters = content
+            .char_indices()
+            .map(|(at, letter)| &content[at..at + letter.len_utf8()]);
+        assert_eq!(taken(characters), expected, "{close} by character");
+        let words = content.split_inclusive(' ').flat_map(|word| match word.find(close) {
+            Some(at) => vec![&word[..at], close, &word[at + close.len()..]],
+            None => vec![word],
+        });
+        assert_eq!(taken(words), expected, "{close} as a token of its own");
+    }
 }

@@ -22,6 +22,15 @@ impl<'a> Str<'a> {
         }
     }
 
+    /// A string that is spelled as it reads.
+    #[inline]
+    pub(crate) fn unescaped(text: &'a str) -> Self {
+        Str {
+            raw: text.as_bytes(),
+            escaped: false,
+        }
+    }
+
     /// Whether this is the empty string.
     pub fn is_empty(&self) -> bool {
         self.raw.is_empty()
@@ -60,7 +69,17 @@ impl Text {
         }
     }
 
+    /// Adds a string; `calm` is the same, where it is known to be spelled as it reads.
+    #[inline]
+    pub(crate) fn push_piece(&mut self, piece: Str<'_>, calm: Option<&str>) {
+        match calm {
+            Some(text) if !text.is_empty() => self.push_str(text),
+            _ => self.push(piece),
+        }
+    }
+
     /// Adds text as it is.
+    #[inline]
     pub fn push_str(&mut self, piece: &str) {
         self.end();
         self.append(piece);
@@ -186,6 +205,39 @@ pub(crate) fn plain_length(bytes: &[u8]) -> usize {
     at
 }
 
+/// The body of the string whose opening quote is just before `bytes`, where nothing in it needs attention, be it as JSON or as
+/// text of a model: it is ASCII without escapes, without `<`, and without what lies from `[` to the backtick. With one of these
+/// begins all that text may hold besides text.
+#[inline]
+#[cfg_attr(chatwire_speed, optimize(speed))]
+pub(crate) fn calm_body(bytes: &[u8]) -> Option<&str> {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGHS: u64 = ONES << 7;
+    let mut at = 0;
+    loop {
+        let word = u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?);
+        let quote = word ^ (ONES * b'"' as u64);
+        let quotes = quote.wrapping_sub(ONES) & !quote & HIGHS;
+        // The high bits of the bytes that are not below a bound. In what lies behind a byte that is no ASCII they may be wrong.
+        let reaches = |bound: u8| word.wrapping_add(ONES * (0x80 - bound) as u64);
+        let is_marked = (word ^ (ONES * b'<' as u64)).wrapping_add(HIGHS - ONES);
+        let calm = reaches(b' ') & is_marked & !(reaches(b'[') ^ reaches(b'`' + 1)) & !word;
+        // Only what lies before the quote counts.
+        let before = (quotes & quotes.wrapping_neg()).wrapping_sub(1);
+        if !calm & HIGHS & before != 0 {
+            return None;
+        }
+        if quotes != 0 {
+            let length = at + quotes.trailing_zeros() as usize / 8;
+            // SAFETY: all of it is ASCII, which is UTF-8.
+            return bytes
+                .get(..length)
+                .map(|body| unsafe { str::from_utf8_unchecked(body) });
+        }
+        at += 8;
+    }
+}
+
 pub(super) fn hex4(bytes: &[u8], at: usize) -> Option<u16> {
     bytes.get(at..at + 4)?.iter().try_fold(0u16, |unit, byte| {
         Some(unit << 4 | (*byte as char).to_digit(16)? as u16)
@@ -219,4 +271,40 @@ pub fn with_whole_surrogates(json: &str) -> Cow<'_, str> {
     }
     whole.push_str(json.get(from..).unwrap_or_default());
     Cow::Owned(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_calm_exactly_where_no_byte_before_its_quote_needs_attention() {
+        let needs_attention = |byte: &u8| !matches!(byte, b' '..=b'~' | 0x7f) || matches!(byte, b'<' | b'['..=b'`');
+        for (letter, behind) in [
+            (b'a', b'}'),
+            (b' ', b'"'),
+            (0x7f, 0xff),
+            (b'!', 0),
+            (b'#', b'<'),
+            (b';', b'`'),
+        ] {
+            for length in 0..20 {
+                for at in 0..length.max(1) {
+                    for byte in (0..=u8::MAX).step_by(if cfg!(miri) { 51 } else { 1 }) {
+                        let mut bytes = vec![letter; length];
+                        if let Some(changed) = bytes.get_mut(at) {
+                            *changed = byte;
+                        }
+                        bytes.push(b'"');
+                        bytes.extend([behind; 8]);
+                        let end = bytes.iter().position(|byte| *byte == b'"').unwrap_or_default();
+                        let body = &bytes[..end];
+                        let expected = (!body.iter().any(needs_attention)).then_some(body);
+                        assert_eq!(calm_body(&bytes).map(str::as_bytes), expected, "{bytes:?}");
+                    }
+                }
+            }
+        }
+        assert_eq!(calm_body(b"no quote, though there are enough bytes"), None);
+    }
 }

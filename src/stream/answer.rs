@@ -285,7 +285,7 @@ impl Answer {
             event.key("usage");
             self.write_usage(&mut event);
             event.key("cost");
-            self.write_cost(self.counted(), &mut event);
+            self.write_cost(self.prices.and_then(|_| self.counted()), &mut event);
             ledger.output.event("usage", 0).raw(b",").raw(&event.bytes).raw(b"}");
         }
         Ok(())

@@ -12,7 +12,7 @@ use std::ops::Range;
 use super::extras::has_list;
 use super::scan::{Chunk, Field};
 use super::tool_calls::lone_arguments;
-use crate::json::{Reader, Str, Writer, string_body};
+use crate::json::{Reader, Str, Writer, calm_body, string_body};
 use crate::text::as_text;
 
 /// Which part of the choice grows.
@@ -80,6 +80,8 @@ pub(super) struct Predicted<'a> {
     pub(super) choice: u64,
     pub(super) part: LivePart,
     pub(super) text: Str<'a>,
+    /// The same, where nothing but text can begin in it.
+    pub(super) calm: Option<&'a str>,
     pub(super) usage: Option<&'a [u8]>,
     /// The usage is the one before with other counts: its names are known to be right.
     pub(super) has_known_usage: bool,
@@ -158,6 +160,7 @@ impl Template {
             choice: self.choice,
             part: self.part?,
             text: Str::default(),
+            calm: None,
             usage: None,
             has_known_usage: false,
             values: [&[]; MAX_HOLES],
@@ -170,13 +173,19 @@ impl Template {
             at += same(self.bytes.get(from..hole.place.start)?, rest.get(at..)?)?;
             from = hole.place.end;
             let here = rest.get(at..)?;
+            let mut calm = None;
             let length = if hole.is_string {
-                let text = string_body(here)?;
+                calm = calm_body(here);
+                let text = match calm {
+                    Some(text) => Str::unescaped(text),
+                    None => string_body(here)?,
+                };
                 if hole.role == Role::Live {
-                    found.text = text;
+                    (found.text, found.calm) = (text, calm);
                 }
-                *kept = rest.get(at - 1..=at + text.raw.len())?;
-                text.raw.len()
+                let length = text.raw.len();
+                *kept = rest.get(at - 1..=at + length)?;
+                length
             } else {
                 let value = match hole.role {
                     Role::Usage => object(here)?,
@@ -190,7 +199,9 @@ impl Template {
                 value.len()
             };
             // Bytes that are not UTF-8 need a repair, which only the slow path makes.
-            as_text(here.get(..length)?)?;
+            if calm.is_none() {
+                as_text(here.get(..length)?)?;
+            }
             at += length;
         }
         at += same(self.bytes.get(from..span.end)?, rest.get(at..)?)?;
@@ -240,24 +251,20 @@ impl Template {
 fn same(expected: &[u8], found: &[u8]) -> Option<usize> {
     let length = expected.len();
     let found = found.get(..length)?;
-    let mut at = 0;
-    while let (Some(a), Some(b)) = (word(expected, at), word(found, at)) {
-        if a != b {
-            return None;
-        }
-        at += 16;
-    }
-    // The rest is the end of the last sixteen.
-    let is_same = match length.checked_sub(16) {
-        Some(last) => word(expected, last) == word(found, last),
-        None => expected.iter().zip(found).all(|(a, b)| a == b),
+    let (Some(a), Some(b)) = (expected.last_chunk(), found.last_chunk()) else {
+        return (expected == found).then_some(length);
     };
-    is_same.then_some(length)
+    // The last sixteen may have been compared among those before. Nearly all is the same: to stop where it is not would cost more.
+    let mut difference = word(a) ^ word(b);
+    for (a, b) in expected.as_chunks().0.iter().zip(found.as_chunks().0) {
+        difference |= word(a) ^ word(b);
+    }
+    (difference == 0).then_some(length)
 }
 
 #[inline]
-fn word(bytes: &[u8], at: usize) -> Option<u128> {
-    bytes.get(at..at + 16)?.try_into().ok().map(u128::from_ne_bytes)
+fn word(bytes: &[u8; 16]) -> u128 {
+    u128::from_ne_bytes(*bytes)
 }
 
 /// Where the counts lie in an object within `event`, if there is nothing else in it and they are few.

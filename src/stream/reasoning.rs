@@ -109,15 +109,14 @@ impl Tags {
         self.state == State::Off
     }
 
-    /// Whether this piece of content is text of the answer and changes nothing here: no tag can begin or end in it.
+    /// Whether this piece of content is text of the answer and changes nothing here: no tag can begin or end in it. `is_calm`: this
+    /// much of it is known.
     #[inline]
-    pub(super) fn pass(&self, content: Str<'_>) -> bool {
+    pub(super) fn pass(&self, content: Str<'_>, is_calm: bool) -> bool {
         self.state == State::Answer
             && self.held.is_empty()
             && !self.code.is_changed_by_text()
-            && !content.raw.iter().any(|byte| matches!(byte, b'<' | b'`' | b'['))
-            // An escape can spell any character, `<` included.
-            && !(content.escaped && content.raw.windows(2).any(|pair| pair == b"\\u"))
+            && (is_calm || !stirs(content))
     }
 
     /// The server sends reasoning in a field: its content has no tags, unless one is open. True when tags are off from here
@@ -339,6 +338,13 @@ const TAGS: [&str; 2 * PAIRS.len()] = {
     tags
 };
 
+/// Whether a tag, a mark or code may begin in a piece of content.
+fn stirs(content: Str<'_>) -> bool {
+    let begins = |byte: &u8| matches!(*byte, b'<' | b'`' | b'[' | LEFT_TRIANGLE);
+    // An escape can spell any character, `<` included.
+    content.raw.iter().any(begins) || content.escaped && content.raw.windows(2).any(|pair| pair == b"\\u")
+}
+
 /// Whether a text starts with a tag, in upper or lower case.
 fn starts(text: &str, tag: &str) -> bool {
     let start = text.as_bytes().get(..tag.len());
@@ -357,6 +363,9 @@ fn closing_quote(open: char) -> Option<char> {
     })
 }
 
+/// The first byte of the tags that begin with none of ASCII.
+const LEFT_TRIANGLE: u8 = "◁".as_bytes()[0];
+
 /// Splits before the first of `tags` that counts or may count, or before the start of one at the very end. `counts` is called
 /// once for each stretch of text gone past, in order, with what comes behind the tag after it, and says whether that tag counts;
 /// `None` until more is there.
@@ -365,7 +374,6 @@ fn split_at_tag<'a>(
     tags: &[&str],
     mut counts: impl FnMut(&str, &str) -> Option<bool>,
 ) -> (&'a str, &'a str) {
-    const LEFT_TRIANGLE: u8 = "◁".as_bytes()[0];
     let mut told = 0;
     let mut from = 0;
     while let Some(offset) = memchr::memchr3(b'<', b'[', LEFT_TRIANGLE, &content.as_bytes()[from..]) {

@@ -225,11 +225,18 @@ pub(crate) fn write_members(usage: &[u8], out: &mut Writer) {
             kept.push((name, value));
         }
     }
-    let counts = Counts::read(usage);
-    let is_renamed = counts.is_renamed();
+    let has = |wanted: &[u8]| {
+        let mut known = kept.iter();
+        known.any(|(name, value)| *name == wanted && count(value).is_some())
+    };
+    // Nearly every usage has its counts under the names that callers look for.
+    let renamed = Some(usage)
+        .filter(|_| !has(b"prompt_tokens") || !has(b"completion_tokens"))
+        .map(Counts::read)
+        .filter(Counts::is_renamed);
     for (name, value) in kept {
         let is_count = matches!(name, b"prompt_tokens" | b"completion_tokens" | b"total_tokens");
-        if is_renamed && is_count && count(value).is_none() {
+        if renamed.is_some() && is_count && count(value).is_none() {
             continue;
         }
         out.spelled_key(name);
@@ -246,7 +253,7 @@ pub(crate) fn write_members(usage: &[u8], out: &mut Writer) {
             _ => drop(out.raw(value)),
         }
     }
-    if is_renamed {
+    if let Some(counts) = renamed {
         write_renamed(&counts, out);
     }
 }

@@ -151,6 +151,18 @@ impl Arguments {
         };
     }
 
+    /// Adds a piece without a quotation mark, a backslash or a control character, if the arguments end within a string and are
+    /// not doubtful; gives how many bytes were held before.
+    pub(super) fn push_in_string(&mut self, piece: &str) -> Option<usize> {
+        if self.shape.state != State::InString || self.is_plain || self.last.is_some() || self.inbox.is_cut() {
+            return None;
+        }
+        let held = self.size();
+        self.has_ended = false;
+        self.text.push_str(piece);
+        Some(held)
+    }
+
     /// Adds a piece. `of_call`: it came without a name, or with the id of the call, so that it is hardly another call.
     pub(super) fn push(&mut self, piece: Str<'_>, of_call: bool) -> Taken {
         self.inbox.push(piece);

@@ -214,8 +214,26 @@ impl ToolCalls {
         Ok(progress)
     }
 
-    /// Takes more of the arguments of the call with this index: a list of one item with nothing else in it.
-    pub(super) fn take_arguments(&mut self, index: u64, piece: Str<'_>, ledger: &mut Ledger) -> ending::Taken<bool> {
+    /// Takes more of the arguments of the call with this index: a list of one item with nothing else in it. `calm` is the same
+    /// piece, where it is known to be plain text. Not inlined, so that the way of text stays short.
+    #[inline(never)]
+    pub(super) fn take_arguments(
+        &mut self,
+        index: u64,
+        piece: Str<'_>,
+        calm: Option<&str>,
+        ledger: &mut Ledger,
+    ) -> ending::Taken<bool> {
+        // Most pieces lie within one string of the arguments, which each of them goes on with and none of them ends.
+        let at = self.calls.iter().rposition(|call| call.has_index(Some(index)));
+        if let (Some(at), Some(text)) = (at, calm)
+            && let Some(call) = self.calls.get_mut(at).filter(|call| call.started && !call.done)
+            && let Some(held) = call.arguments.push_in_string(text)
+        {
+            self.latest = at;
+            self.took(at, held, true, &Taken::default(), ledger)?;
+            return Ok(!text.is_empty());
+        }
         let item = Item {
             index: Some(index),
             arguments: Field::Str(piece),
