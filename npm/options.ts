@@ -205,7 +205,7 @@ export interface ClientOptions {
   limits?: false | "standard" | "enterprise" | PlanLimits;
   /**
    * Sends a second request while the first is silent, and takes whichever brings its first token first; the other is cancelled,
-   * and is in `attempts` as `hedged` and in `usage`. After so many milliseconds, or with `true` after the time that 95 of 100 of
+   * and is in `attempts` as `hedged` and in `usage`, as an estimate. After so many milliseconds, or with `true` after the time that 95 of 100 of
    * this client's last calls took for their first token, once ten are known. Each second request costs a second prompt.
    * `create` then resolves with the first token, and is not for `asResponse`.
    * @range more than 0, at most 2,147,483,647
@@ -286,7 +286,8 @@ export interface RequestOptions {
    */
   decoding?: "tolerant" | "strict";
   /**
-   * `false` keeps no completion for the outcome: less memory for long answers.
+   * `false` keeps no completion for the outcome, whose text, reasoning and message are then empty: less memory for long answers. The usage of an answer that is left is then known only
+   * if the server has counted it. With `continueWith`, in `runTools` and in `parse` answers are kept all the same.
    * @default true
    */
   accumulate?: boolean;

@@ -48,7 +48,7 @@ export interface EngineDecoderOptions {
   partial?: boolean;
   sentences?: boolean | object;
   accumulate?: boolean;
-  prices?: { input: number; cachedInput?: number; output: number };
+  prices?: { input: number; cachedInput?: number; output: number } | undefined;
   timeouts?: { firstToken?: number; idle?: number; keepAlive?: number; total?: number };
   limits?: object;
   started?: number;

@@ -51,17 +51,18 @@ function plainParameters(params: unknown): Named["parameters"] {
 
 /** The options of a call that the engine reads. */
 function settingsOf(options: RequestOptions) {
-  const { query, timeout, maxRetries, decoding, accumulate, sentences } = options;
+  const { query, timeout, maxRetries, decoding, accumulate, sentences, continueWith } = options;
   return {
     headers: plainHeaders(options.headers),
     query,
     timeout,
     maxRetries,
     decoding,
-    accumulate,
+    // Another server goes on from the text.
+    accumulate: continueWith ? true : accumulate,
     sentences,
     names: names(options),
-    continueWith: names(options.continueWith),
+    continueWith: names(continueWith),
   };
 }
 
@@ -104,8 +105,9 @@ export class Caller {
     if (options.fetch !== undefined && typeof options.fetch !== "function") {
       throw new ChatwireError("fetch must be a function such as the global fetch.");
     }
-    const isFallback = (one?: Fallback) => one && callers.has(one.client) && typeof one.model === "string";
-    if (options.fallback && !(Array.isArray(options.fallback) && options.fallback.every(isFallback))) {
+    const { fallback } = options;
+    const isFallback = (one?: Fallback) => callers.has(one?.client as object) && typeof one?.model === "string";
+    if (fallback && !(Array.isArray(fallback) && fallback.every(isFallback))) {
       throw new ChatwireError("fallback must be a list of { client, model }, each client another Chatwire.");
     }
     const { resume = "chatwire" } = options;
@@ -240,14 +242,15 @@ export class Caller {
     if (typeof hedge !== "boolean" && !(hedge > 0 && hedge <= LONGEST_MS)) {
       throw unsent("invalid_option", `hedge must be true, false or milliseconds up to ${LONGEST_MS}`, "hedge");
     }
-    const others = [...fallback, ...continueWith];
+    // `continuedBy` judges the list.
+    const others = [fallback, continueWith].flat();
     const isRecorded = record && target.stream;
     const [loaded] = await Promise.all([
       isRecorded || hedge || others.length > 0 || this.#usesOther ? onDemand() : undefined,
       init(),
       target.needs,
       isPosted ? this.loadPrices() : undefined,
-      ...others.map(({ client }) => callers.get(client)?.loadPrices()),
+      ...others.map((one) => callers.get(one?.client)?.loadPrices()),
     ]);
     if (signal.aborted) throw aborted(signal.reason);
     this.#findProtocol(loaded);
@@ -285,9 +288,9 @@ export class Caller {
       return goOn?.(prepared) ?? prepared;
     };
     const goOn =
-      isPosted && target.stream && continueWith.length > 0
-        ? loaded?.continuedBy([...continueWith], body, {
-            turnFor: (client) => callers.get(client)?.prefill,
+      isPosted && target.stream && options.continueWith
+        ? loaded?.continuedBy(continueWith, body, {
+            callerOf: (client) => callers.get(client),
             ask: async ({ client, model }, sent, attempts) => {
               const own = { ...call, headers: undefined, query: undefined, attempts };
               return prepare(await askFor(signal)(client, sent, own, model).open());
@@ -405,6 +408,7 @@ export class Caller {
         const next = conversation.next(broken);
         return "opened" in next ? { opened: answered(next.opened) } : next;
       },
+      unanswered: () => [this.#connection.hold(), body, prices],
     };
   }
 

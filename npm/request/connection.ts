@@ -73,10 +73,14 @@ export class Connection {
     }, this.#used);
   }
 
-  /** Notes how long the first token of a call took, if its first attempt was answered. */
+  /**
+   * Notes how long the first token of a call took, if its first attempt was answered. One that a second request overtook counts with
+   * the time of that one: without the slowest, the next would seem slow sooner and sooner.
+   */
   noteLatency(outcome: Outcome | undefined): void {
     const { firstToken } = outcome?.timing ?? {};
-    if (typeof firstToken !== "number" || outcome?.attempts.length !== 1) return;
+    const others = outcome?.attempts.filter(({ reason }) => reason !== "hedged");
+    if (typeof firstToken !== "number" || others?.length !== 1) return;
     const part = this.#parts.at(-1);
     try {
       if (part && !part.isBroken) part.call(NOTE_LATENCY, 0, firstToken);

@@ -2,16 +2,19 @@
  * Going on elsewhere: an answer that broke after its first token is continued by another server, from the text so far. The
  * decoders of the two do not know of each other; this file joins their outcomes into one.
  */
-import { type Attempt, define, withOutcome } from "../errors.ts";
+import { type Attempt, define, unsent, withOutcome } from "../errors.ts";
 import type { Continuation } from "../options.ts";
 import { bothUsages } from "../stream/both-usages.ts";
-import type { ChatCompletionAssistantMessageParam, Outcome, Seam } from "../types.ts";
+import type { Outcome, Seam } from "../types.ts";
 import type { Answer } from "./answer.ts";
 
 /** How other clients are asked to go on. */
 interface Ways {
-  /** The members that the turn needs beside its text for this client's server to go on with it; nothing where it does not. */
-  turnFor(client: object): object | undefined;
+  /**
+   * What is behind a client, if it is one: with the members that the turn needs beside its text for its server to go on with it;
+   * nothing where it does not.
+   */
+  callerOf(client: object): { prefill: object | undefined } | undefined;
   /** Sends a request to the client of a continuation, after these attempts. */
   ask(continuation: Continuation, body: string, attempts: readonly Attempt[]): Promise<Answer>;
   /** The caller's. */
@@ -20,15 +23,22 @@ interface Ways {
 
 /**
  * Makes answers to one request that others go on with where they break.
- * @param left loses each client as it is asked
+ * @param list asked in turn
  * @param body of the request
+ * @throws {InvalidRequestError} the list is none, or one of its clients
  */
-export function continuedBy(left: Continuation[], body: string, { turnFor, ask, signal }: Ways) {
+export function continuedBy(list: readonly Continuation[], body: string, { callerOf, ask, signal }: Ways) {
+  const isOther = (one?: Continuation) => one && callerOf(one.client) && typeof one.model === "string";
+  if (!Array.isArray(list) || !list.every(isOther)) {
+    const message = "continueWith must be a list of { client, model }, each client another Chatwire";
+    throw unsent("invalid_option", message, "continueWith");
+  }
+  const left: Continuation[] = [...list];
   const goOn = async (answer: Answer, broken: Outcome): Promise<Answer | undefined> => {
     // Attempts at servers that refused are added to the answer that broke only where no server goes on.
     let { attempts } = broken;
     for (let next = left.shift(); next; next = left.shift()) {
-      const turn = turnFor(next.client);
+      const turn = callerOf(next.client)?.prefill;
       if (!turn) continue;
       try {
         const more = await ask(next, continuation(body, next, { content: broken.text, ...turn }), attempts);
@@ -80,22 +90,24 @@ function joinedOutcome(first: Outcome, second: Outcome, seam: Seam): Outcome {
   const reasoning = first.reasoning + second.reasoning;
   const last = first.attempts.at(-1);
   if (last && first.error) last.reason = first.error.name;
-  const own = second.attempts.slice(first.attempts.length);
+  const later = second.attempts.slice(first.attempts.length);
   const joined = {
     ...second,
     text,
     reasoning,
-    message: withText(second.message ?? first.message, text),
+    message: bothMessages([first.message, first.text], [second.message, second.text]),
     completion: second.completion ?? first.completion,
     usage: first.usage && second.usage ? bothUsages(first.usage, second.usage) : (first.usage ?? second.usage),
     cost: first.cost === null || second.cost === null ? null : first.cost + second.cost,
     timing: { ...second.timing, ...pick(first.timing) },
     repairs: [...first.repairs, ...second.repairs],
-    attempts: [...first.attempts, ...own],
+    attempts: [...first.attempts, ...later],
     seams: [...(first.seams ?? []), seam],
   } as Outcome;
   const [choice] = joined.completion?.choices ?? [];
-  if (choice) Object.assign(choice, { message: { ...choice.message, content: text } });
+  const own = second.completion?.choices[0]?.message;
+  const said = bothMessages([first.completion?.choices[0]?.message, first.text], [own, second.text]);
+  if (choice) Object.assign(choice, { message: said });
   if (joined.completion && first.completion) joined.completion.id = first.completion.id;
   if (joined.error) {
     define(joined.error, "attempts", joined.attempts);
@@ -104,8 +116,38 @@ function joinedOutcome(first: Outcome, second: Outcome, seam: Seam): Outcome {
   return joined;
 }
 
-function withText(message: Outcome["message"], content: string): ChatCompletionAssistantMessageParam | null {
-  return message && ({ ...message, content } as ChatCompletionAssistantMessageParam);
+/** The fields of a message that thinking is in. */
+const THINKING = /^(reasoning(_content|_text|Content)?|thinking(_content)?|thought)$/;
+
+/** A message of an answer, and the answer's text in it. */
+type Written = [message: { content?: unknown } | null | undefined, text: string];
+
+/** The second message, or else the first, with the text of both, and with the thinking of both where each has it. */
+function bothMessages<M extends object>([first, before]: Written, [second, after]: Written): M | null {
+  const message = second ?? first;
+  if (!message) return null;
+  const all: Written[] = [
+    [first, before],
+    [second, after],
+  ];
+  const text = before + after;
+  const parts = all.flatMap(([one]) => (Array.isArray(one?.content) ? one.content.filter(isThought) : []));
+  const tags = all.map(([one, own]) => tagsOf(one?.content, own)).join("");
+  const content = parts.length > 0 ? [...parts, { type: "text", text }] : tags + text;
+  const whole: Record<string, unknown> = { ...message, content };
+  for (const [name, thought] of Object.entries(second ? (first ?? {}) : {})) {
+    if (THINKING.test(name)) whole[name] = `${thought}${whole[name] ?? ""}`;
+  }
+  return whole as M;
+}
+
+function isThought({ type }: { type?: unknown }): boolean {
+  return type !== "text";
+}
+
+/** Thinking in tags, which stands before the text in the turn to send back. */
+function tagsOf(content: unknown, text: string): string {
+  return typeof content === "string" && content.endsWith(text) ? content.slice(0, content.length - text.length) : "";
 }
 
 function pick({ firstByte, firstToken, firstSentence }: Outcome["timing"]): Partial<Outcome["timing"]> {

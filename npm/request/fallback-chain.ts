@@ -4,15 +4,18 @@
  * Until the first token was handed out, another answer can take the place of one that broke: from the same server, as often as
  * the engine allows, and then from others.
  */
-import type { Broken } from "../engine/boundary.ts";
+import type { Broken, EngineDecoderOptions } from "../engine/boundary.ts";
 import { define, type ErrorDescriptor } from "../errors.ts";
 import type { Outcome } from "../types.ts";
 import type { Answer } from "./answer.ts";
+import type { Hold } from "./connection.ts";
 
 /** The conversation with one server. */
 export interface Talk {
   open(): Promise<Answer>;
   next(broken: Broken): { opened: Promise<Answer> } | { failure: ErrorDescriptor };
+  /** For the account of a request that was cancelled before its headers: a hold, the request's body, and the model's prices. */
+  unanswered(): [Hold, string | undefined, EngineDecoderOptions["prices"]];
 }
 
 /** The next fallback that may do better than this failure, if there is one. */
@@ -22,11 +25,12 @@ export interface Others {
 }
 
 export class FallbackChain {
-  #talk: Talk;
+  /** The conversation with the server that is asked now. */
+  talk: Talk;
   readonly #others: Others | undefined;
 
   constructor(talk: Talk, others: Others | undefined) {
-    this.#talk = talk;
+    this.talk = talk;
     this.#others = others;
   }
 
@@ -35,7 +39,7 @@ export class FallbackChain {
    * @throws {ErrorDescriptor} no server gave one
    */
   open(): Promise<Answer> {
-    return this.#orElse(this.#talk.open());
+    return this.#orElse(this.talk.open());
   }
 
   /** Whether another answer may take the place of this one. */
@@ -47,19 +51,20 @@ export class FallbackChain {
   again(outcome: Outcome): Promise<Answer> | undefined {
     const last = outcome.attempts.at(-1);
     if (last && outcome.error) last.reason = outcome.error.name;
-    const next = this.#talk.next(brokenBy(outcome));
+    const next = this.talk.next(brokenBy(outcome));
     if ("opened" in next) return this.#orElse(next.opened);
     const { failure } = next;
     const other = this.#others?.next(failure);
     if (other) {
-      this.#talk = other;
+      this.talk = other;
       return this.#orElse(other.open());
     }
-    // The failure is the outcome; its attempts, and the time to come back, are known only now.
+    // The failure is the outcome; its attempts, the time to come back, and that the retry quota is used up, are known only now.
     outcome.attempts = failure.attempts ?? outcome.attempts;
     const { error } = outcome;
     if (error) {
       define(error, "attempts", outcome.attempts);
+      error.message = failure.message;
       if (failure.retryAt !== undefined) Object.assign(error, { retryAt: failure.retryAt });
     }
     return undefined;
@@ -73,7 +78,7 @@ export class FallbackChain {
       } catch (thrown) {
         const other = this.#others?.next(thrown as ErrorDescriptor);
         if (!other) throw thrown;
-        this.#talk = other;
+        this.talk = other;
         opened = other.open();
       }
     }

@@ -3,15 +3,16 @@
  * other is cancelled, and is in `attempts` and in `client.usage`.
  *
  * Both are read by scouts, whose decoders see the first token and hand out nothing; the winner's bytes are then read again from
- * the beginning.
+ * the beginning. What the scout of the other has seen, or else its prompt, is what that request used.
  */
 
 import { cancelBody } from "../discard.ts";
-import { NONE } from "../engine/boundary.ts";
+import { ABORTED, NONE } from "../engine/boundary.ts";
+import { clock } from "../engine/clock.ts";
 import { BodyDecoder } from "../engine/decoder.ts";
 import { type Attempt, aborted, define, type ErrorDescriptor } from "../errors.ts";
 import { Reading } from "../stream/reading.ts";
-import type { Outcome } from "../types.ts";
+import type { Outcome, Usage } from "../types.ts";
 import type { Answer } from "./answer.ts";
 import type { FallbackChain } from "./fallback-chain.ts";
 
@@ -29,11 +30,13 @@ export interface Race {
   signal: AbortSignal;
 }
 
-/** How far one of them came: an answer, with how it ended if that was before its first token; or an error. */
+/** How far one of them came: an answer, and its outcome as far as it was read; or an error. */
 interface Finish {
   answer?: Answer;
   tap?: Tap;
   outcome?: Outcome;
+  /** It brought its first token, or all of a document. */
+  isGood: boolean;
   error?: unknown;
 }
 
@@ -59,18 +62,19 @@ export async function race({ begin, after, signal }: Race): Promise<Answer> {
     const numbered = running.map(async (one, at) => ({ at, finish: await one }));
     const { at, finish: earlier } = await Promise.race(numbered);
     const other = 1 - at;
-    if (isGood(earlier)) contenders[other]?.controller.abort(HEDGED);
+    const rival = contenders[other] as Contender;
+    if (earlier.isGood) rival.controller.abort(HEDGED);
     const later = await (running[other] as Promise<Finish>);
-    const isFirst = isGood(earlier) || !isGood(later);
+    const isFirst = earlier.isGood || !later.isGood;
     finish = isFirst ? earlier : later;
     const loser = isFirst ? later : earlier;
-    const name = finish.answer?.decoder.attempts?.at(-1) as Attempt | undefined;
-    tellOf(finish, attemptsOf(loser, name?.provider));
+    tellOf(finish, attemptsOf(loser, earlier.isGood));
     freeLoser(loser);
+    if (earlier.isGood && wasCancelled(later)) countUnanswered(rival.chain);
   }
-  const { answer, tap, outcome, error } = finish;
-  if (!answer || !tap) throw error;
-  if (!outcome) return { ...answer, body: tap.body(true) };
+  const { answer, tap, outcome, isGood, error } = finish;
+  if (!answer || !tap || !outcome) throw error;
+  if (isGood) return { ...answer, body: tap.body(true) };
   // The answer has ended, and its body is cancelled.
   outcome.attempts = (answer.decoder.attempts ?? []) as Attempt[];
   if (outcome.error) define(outcome.error, "attempts", outcome.attempts);
@@ -80,8 +84,11 @@ export async function race({ begin, after, signal }: Race): Promise<Answer> {
 /** The reason in `attempts` of the one that was cancelled, and of its abort. */
 const HEDGED = "hedged";
 
-function isGood({ answer, outcome }: Finish): boolean {
-  return answer !== undefined && (outcome === undefined || outcome.status === "complete");
+/** The attempt of a request that was cancelled before its headers has the name of that error. */
+const CANCELLED = "APIUserAbortError";
+
+function wasCancelled({ error }: Finish): boolean {
+  return (error as ErrorDescriptor | undefined)?.attempts?.at(-1)?.reason === CANCELLED;
 }
 
 async function run({ chain, controller }: Contender): Promise<Finish> {
@@ -89,26 +96,30 @@ async function run({ chain, controller }: Contender): Promise<Finish> {
     let answer = await chain.open();
     for (;;) {
       const tap = new Tap(answer.body);
-      const outcome = await scout(answer, tap.body(false), controller.signal);
-      if (!outcome || outcome.status === "complete") return { answer, tap };
+      const { outcome, isGood } = await scout(answer, tap.body(false), controller.signal);
+      if (isGood) return { answer, tap, outcome, isGood };
       const next = outcome.status === "aborted" ? undefined : chain.again(outcome);
       tap.cancel();
       if (!next) {
         // The other request may wait for this slot.
         answer.slot.breakOff(outcome);
         answer.decoder.attempts = outcome.attempts;
-        return { answer, tap, outcome };
+        return { answer, tap, outcome, isGood };
       }
       answer.slot.leave(outcome);
       answer = await next;
     }
   } catch (error) {
-    return { error };
+    return { error, isGood: false };
   }
 }
 
-/** Reads an answer's body until its first token (nothing is given) or its end, and hands out nothing. */
-function scout(answer: Answer, body: Answer["body"], signal: AbortSignal): Promise<Outcome | undefined> {
+/** Reads an answer's body until its first token or its end, and hands out nothing. The outcome is that of what was read. */
+function scout(
+  answer: Answer,
+  body: Answer["body"],
+  signal: AbortSignal,
+): Promise<{ outcome: Outcome; isGood: boolean }> {
   return new Promise((resolve, reject) => {
     const decoder = new BodyDecoder(answer.decoder);
     // From here on the timeouts of the answer are known.
@@ -117,7 +128,8 @@ function scout(answer: Answer, body: Answer["body"], signal: AbortSignal): Promi
     signal.addEventListener("abort", leave);
     const reading = new Reading(body, decoder, (outcome) => {
       signal.removeEventListener("abort", leave);
-      resolve(outcome);
+      // An answer that breaks after its first token is the answer, as without a second request.
+      resolve({ outcome, isGood: outcome.status === "complete" || (decoder.hasToken && !decoder.isDocument) });
       return false;
     });
     if (signal.aborted) leave();
@@ -129,10 +141,7 @@ function scout(answer: Answer, body: Answer["body"], signal: AbortSignal): Promi
         );
         if (result) reading.taken(result);
         else reading.lost(cause);
-        if (decoder.hasToken && !decoder.isDocument && !decoder.outcome) {
-          resolve(undefined);
-          return void reading.abort();
-        }
+        if (decoder.hasToken && !decoder.isDocument) reading.abort();
       }
     };
     read().catch(reject);
@@ -140,10 +149,25 @@ function scout(answer: Answer, body: Answer["body"], signal: AbortSignal): Promi
 }
 
 /** Frees what the one that lost holds, and counts what it used. */
-function freeLoser({ answer, tap, outcome }: Finish): void {
+function freeLoser({ answer, tap, outcome, isGood }: Finish): void {
   tap?.cancel();
-  if (outcome) answer?.slot.leave(outcome);
-  answer?.slot.end();
+  // One that broke has used what is known of it; of one that was cancelled that may be unknown.
+  if (!isGood && outcome?.status !== "aborted") answer?.slot.leave(outcome);
+  answer?.slot.end(outcome);
+}
+
+/** Counts a request that was cancelled before its headers at the client that sent it: its prompt, by estimate. */
+function countUnanswered({ talk }: FallbackChain): void {
+  try {
+    const [hold, body = "", prices] = talk.unanswered();
+    const decoder = new BodyDecoder({ prompt: () => body, prices });
+    decoder.end(ABORTED, clock());
+    const { usage = null, cost = null } = decoder.outcome ?? {};
+    hold.account(0, usage && ({ ...(cost !== null && { cost }), ...usage } as Usage));
+    hold.release();
+  } catch {
+    // The engine has failed, or the client was disposed of: the answer is there all the same.
+  }
 }
 
 /** Puts the attempts of the other before those of this one. */
@@ -155,17 +179,14 @@ function tellOf({ answer, error }: Finish, others: readonly Attempt[]): void {
   }
 }
 
-/** The attempts of the contender that lost. */
-function attemptsOf({ outcome, error }: Finish, provider = ""): Attempt[] {
-  if (outcome) {
-    const attempts = outcome.attempts.map((attempt) => ({ ...attempt }));
-    const last = attempts.at(-1);
-    if (last && outcome.status === "aborted") last.reason = HEDGED;
-    return attempts;
-  }
-  const { attempts = [], name } = (error ?? {}) as ErrorDescriptor;
-  const isCancelled = name === "APIUserAbortError";
-  return isCancelled ? [...attempts, { provider, status: null, reason: HEDGED }] : [...attempts];
+/** The attempts of the contender that lost; the last is marked if that was cancelled, or needed no more. */
+function attemptsOf({ outcome, isGood, error }: Finish, isCancelled: boolean): Attempt[] {
+  const { attempts = [] } = outcome ?? ((error ?? {}) as ErrorDescriptor);
+  const copies = attempts.map((attempt) => ({ ...attempt }));
+  const last = copies.at(-1);
+  const isLeft = isGood || (isCancelled && (outcome?.status === "aborted" || last?.reason === CANCELLED));
+  if (last && isLeft) last.reason = HEDGED;
+  return copies;
 }
 
 /** A body that is read twice: as far as its scout came, and then all of it. */

@@ -186,7 +186,14 @@ impl Opening {
 
     fn advance(&mut self, event: Event, at: Moment) -> Step {
         match (event, std::mem::replace(&mut self.state, State::Ready)) {
-            (Event::Aborted, _) => Err(Error::aborted().into()),
+            (Event::Aborted, state) => {
+                let error = Error::aborted();
+                // The request that is cancelled was one, too.
+                if matches!(state, State::Sent) {
+                    self.note(None, error.name());
+                }
+                Err(error.into())
+            }
             (Event::Due, State::Entering) => self.enter(at),
             (Event::Due, State::New) => {
                 self.timeouts = self.check()?;
@@ -233,8 +240,7 @@ impl Opening {
             (Event::TimedOut, State::AwaitingKey) => {
                 let mut error = self.late(at);
                 error.message =
-                    "The apiKey function gave no key within `timeout.headers` or `timeout.total`. Nothing was sent: \
-                     see why the function waits, or raise the timeout."
+                    "The apiKey function gave no key within `timeout.headers` or `timeout.total`, so nothing was sent: see why."
                         .to_owned();
                 error.trouble = Trouble::Request;
                 Err(error.into())
@@ -531,8 +537,11 @@ impl Opening {
             accounts::cool_down(self.cooled(), at.wall + wait, at.wall);
         }
         match retry::decide(&made) {
-            // A retry that the server asks for costs nothing.
-            Decision::Retry { after_ms } if named.is_some_and(|wait| wait > 0.0) || self.may_spend(error.trouble) => {
+            // A retry costs nothing where a server that is well asks for it.
+            Decision::Retry { after_ms }
+                if error.trouble == Trouble::Limit && named.is_some_and(|wait| wait > 0.0)
+                    || self.may_spend(error.trouble) =>
+            {
                 let reason = self.call.attempts.last().map(|last| last.reason.clone());
                 self.tell("onRetry")
                     .key("attempt")
@@ -544,9 +553,9 @@ impl Opening {
                 Ok(Action::Wait(after_ms))
             }
             Decision::Retry { .. } => {
-                let note =
-                    " It was not asked again: so many calls of this client fail that its retry quota is used up.";
-                error.message.push_str(note);
+                error
+                    .message
+                    .push_str(" It was not retried: the retry quota of this client is used up.");
                 Err(error.into())
             }
             Decision::Fail { retry_at } => Err(error.with_retry_at(retry_at).into()),

@@ -1,7 +1,8 @@
 //! How often a client may retry, all its calls together: a bucket of tokens, as the AWS SDKs keep one.
 //!
 //! While a server is well, failed requests are few and the bucket is full. In an outage every call fails, and with two retries
-//! each the server would be asked three times as often as before. The bucket then runs dry, and calls fail at once.
+//! each the server would be asked three times as often as before. The bucket then runs dry, and calls fail at once. A limit is no
+//! outage: a retry after the wait that it names is free.
 
 use crate::trouble::Trouble;
 

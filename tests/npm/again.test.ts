@@ -437,15 +437,31 @@ test("a_400_that_is_the_servers_fault_and_a_413_that_is_a_limit_are_retried", as
 });
 
 test("in_an_outage_the_quota_of_retries_runs_out_and_the_error_says_so", async () => {
-  const down = asked([() => refusing(500, {}, { "retry-after-ms": "0" })], { timeout: { total: 60_000 } });
-  // A wait of nothing is no wait that the server names: each retry costs.
-  {
+  // Each retry costs, also after a wait that a server names which is down.
+  for (const [status, ms] of [
+    [500, "0"],
+    [503, "1"],
+  ] as const) {
+    const down = asked([() => refusing(status, {}, { "retry-after-ms": ms })], { timeout: { total: 60_000 } });
     const errors = await Promise.all(
       Array.from({ length: 300 }, () => failureOf(down.client.chat.completions.create(hello))),
     );
     assert.ok(down.counter.requests < 450, `${down.counter.requests} requests for 300 calls`);
     assert.match(errors.at(-1)?.message ?? "", /retry quota/);
   }
+  // An answer that breaks before its first token costs as much, and its error says so, too.
+  const broken = asked([() => serve([DONE]).response]);
+  const outcomes = await Promise.all(
+    Array.from({ length: 300 }, () => broken.client.chat.completions.stream(hello).outcome()),
+  );
+  assert.ok(broken.counter.requests < 450, `${broken.counter.requests} requests for 300 calls`);
+  const { error } = outcomes.at(-1) ?? {};
+  assert.match(error?.message ?? "", /nothing in it.*retry quota/);
+  assert.equal((error as TruncatedError).code, "empty_answer");
+  // A limit is no outage: its wait is kept, and costs nothing.
+  const busy = asked([() => refusing(429, {}, { "retry-after-ms": "1" })], { timeout: { total: 60_000 } });
+  await Promise.all(Array.from({ length: 150 }, () => failureOf(busy.client.chat.completions.create(hello))));
+  assert.equal(busy.counter.requests, 450);
 });
 
 test("limits_of_the_host_are_named_and_not_taken_for_a_lost_connection", async () => {
