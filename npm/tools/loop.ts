@@ -87,6 +87,8 @@ async function* turns(state: ToolRunState): AsyncGenerator<ToolRunEvent, void, v
     stopWhen = [],
     prepareStep,
     signal: _,
+    // A turn is sent back whole.
+    accumulate: _kept,
     ...request
   } = options;
   const tools = toolsOf(state);
@@ -102,9 +104,13 @@ async function* turns(state: ToolRunState): AsyncGenerator<ToolRunEvent, void, v
   for (let step = 0; step < maxSteps; step++) {
     messages.push(...added.splice(0));
     const prepare = () =>
-      own("prepareStep", async () => prepareStep?.({ step, steps: [...steps], messages: [...messages] }));
+      own("prepareStep", async () =>
+        prepareStep?.({ step, stepNumber: step, steps: [...steps], messages: [...messages] }),
+      );
     const prepared = prepareStep && (await within(undefined, signal, prepare));
-    const params = { ...asked, ...paramsOf(state, [...tools.values()], step, prepared ?? {}) };
+    const { activeTools } = prepared ?? {};
+    const active = new Map([...tools].filter(([name]) => activeTools?.includes(name) ?? true));
+    const params = { ...asked, ...paramsOf(state, [...active.values()], step, prepared ?? {}) };
     const stream = state.open(params, { ...request, signal });
     let at = -1;
     state.cut = (heard) => {
@@ -121,21 +127,20 @@ async function* turns(state: ToolRunState): AsyncGenerator<ToolRunEvent, void, v
     const outcome = steps.at(-1) as Outcome;
     if (outcome.status === "aborted") throw errorOf(outcome);
     const { toolCalls } = outcome;
-    const ids = uniqueIds(toolCalls, messages);
-    if (outcome.message) {
-      at = messages.length;
-      messages.push(toolCalls.length > 0 ? turnOf(outcome.message, toolCalls, ids, tools) : outcome.message);
-    }
+    const { message } = outcome;
     if (toolCalls.length === 0) {
+      at = messages.length;
+      if (message) messages.push(message);
       if (added.length > 0) continue;
       return;
     }
+    const ids = uniqueIds(toolCalls, messages);
     state.cut = undefined;
 
     // A result counts as soon as it is there, whether its event has been read or not.
     const results: Result[] = [];
     const resultOf = async (call: ToolCall, at: number) => {
-      const result = await run(call, step, (known) => {
+      const result = await run(call, active, step, (known) => {
         results[at] = known;
       });
       if (!signal.aborted) results[at] = result;
@@ -147,7 +152,9 @@ async function* turns(state: ToolRunState): AsyncGenerator<ToolRunEvent, void, v
         yield { type: "tool_result", step, id, name, ...result };
       }
     } finally {
-      // Every call has its answer, however the run is left: else no server would take the conversation.
+      // A turn comes with the answers to all its calls, however the run is left: no server takes one without the other, and
+      // `messages` may be looked at while tools run.
+      if (message) messages.push(turnOf(message, toolCalls, ids, tools));
       for (const [at, id] of ids.entries()) {
         messages.push({ role: "tool", tool_call_id: id, content: (results[at] ?? NOT_RUN).content });
       }
@@ -163,9 +170,14 @@ async function* turns(state: ToolRunState): AsyncGenerator<ToolRunEvent, void, v
   );
 
   /** @param note called with the result as far as it is known while the call runs */
-  async function run(call: ToolCall, step: number, note: (known: Result) => void): Promise<Result> {
-    const tool = toolFor(call.name, tools);
-    if (!tool) return failed(`There is no tool named "${call.name}". ${namesOf(tools)}`);
+  async function run(
+    call: ToolCall,
+    active: ReadonlyMap<string, Tool>,
+    step: number,
+    note: (known: Result) => void,
+  ): Promise<Result> {
+    const tool = toolFor(call.name, active);
+    if (!tool) return failed(`There is no tool named "${call.name}". ${namesOf(active)}`);
     const { id } = call;
     if (!call.complete) {
       return failed(`The arguments are not complete JSON: ${call.arguments.slice(0, 200)}. Call the tool again.`);
@@ -197,15 +209,14 @@ async function* turns(state: ToolRunState): AsyncGenerator<ToolRunEvent, void, v
 /** The parameters of one turn. */
 function paramsOf(
   { params, messages }: ToolRunState,
-  tools: readonly Tool[],
+  active: readonly Tool[],
   step: number,
-  { activeTools, ...prepared }: PreparedStep,
+  { activeTools: _activeTools, toolChoice, ...prepared }: PreparedStep,
 ): ToolRunState["params"] & { messages: ChatCompletionMessageParam[]; tools?: ChatCompletionFunctionTool[] } {
   const { tools: _, tool_choice, parallel_tool_calls, ...rest } = params;
-  const active = tools.filter(({ name }) => activeTools?.includes(name) ?? true);
   const definitions = active.map(({ definition }) => definition);
   // A forced choice of tool holds for the first turn: forced again, the model would never answer.
-  const { tool_choice: chosen, parallel_tool_calls: inParallel, ...changed } = prepared;
+  const { tool_choice: chosen = choiceOf(toolChoice), parallel_tool_calls: inParallel, ...changed } = prepared;
   const wanted = chosen ?? (step === 0 ? tool_choice : unforced(tool_choice));
   // No server takes a choice that names a tool which the turn does not have.
   const forced = (wanted as { function?: { name?: string } } | undefined)?.function?.name;
@@ -218,6 +229,12 @@ function paramsOf(
   };
   const turn = { ...rest, messages: [...messages], ...(definitions.length > 0 && forTools), ...changed };
   return turn as ReturnType<typeof paramsOf>;
+}
+
+/** A choice of tools in the AI SDK's words. */
+function choiceOf(choice: PreparedStep["toolChoice"]): ToolRunState["params"]["tool_choice"] {
+  if (typeof choice !== "object") return choice;
+  return { type: "function", function: { name: choice.toolName } };
 }
 
 /** A choice of tools that leaves the model the choice. */

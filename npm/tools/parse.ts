@@ -61,7 +61,7 @@ export async function parse<T>(
   options: ParseOptions,
 ): Promise<Parsed<T>> {
   refuseUnknown(options, ["schemaInMessages"], OF_CALLS);
-  const { schemaInMessages = true, ...settings } = options;
+  const { schemaInMessages = true, accumulate: _kept, ...settings } = options;
   const { messages, tools } = (params ?? {}) as { messages?: unknown; tools?: { function?: { name?: string } }[] };
   const ask = (wanted: Wanted<T>) => {
     const isTold = wanted.unsaid && schemaInMessages && Array.isArray(messages);
@@ -144,24 +144,45 @@ function wantedOf<T>(asked: ResponseFormat | StandardSchema<T> | undefined, know
   }
   const format = asked as ResponseFormat | undefined;
   if (format?.type !== "json_schema") return { format, schema: undefined, isJSON: format?.type === "json_object" };
-  const schema: JSONSchema = jsonSchemaOf(format.json_schema.schema ?? {});
-  if (!knowsSchemas) return { format: { type: "json_object" }, schema, unsaid: schema, isJSON };
-  const given = format.json_schema.schema ? { ...format.json_schema, schema } : format.json_schema;
+  const schema = format.json_schema.schema && jsonSchemaOf(format.json_schema.schema);
+  if (!knowsSchemas) return { format: { type: "json_object" }, schema, unsaid: schema ?? {}, isJSON };
+  const given = schema ? { ...format.json_schema, schema } : format.json_schema;
   return { format: { ...format, json_schema: given }, schema, name: given.name, isJSON };
 }
 
-/** Whether OpenAI's strict mode takes a schema: every object is closed, and every member is required. */
-function isStrictSchema(schema: unknown): boolean {
-  if (Array.isArray(schema)) return schema.every(isStrictSchema);
-  if (typeof schema !== "object" || schema === null) return true;
-  const { type, properties, required, additionalProperties } = schema as Record<string, unknown>;
-  const isObject = type === "object" || properties !== undefined || (Array.isArray(type) && type.includes("object"));
-  if (isObject) {
-    const names = Object.keys((properties ?? {}) as object);
+/** Keywords that OpenAI's strict mode does not know. */
+const REFUSED = [
+  ...["$anchor", "$dynamicAnchor", "$dynamicRef", "allOf", "oneOf", "not", "if", "then", "else", "dependentRequired"],
+  ...["dependentSchemas", "dependencies", "maxProperties", "minProperties", "patternProperties", "propertyNames"],
+  ...["unevaluatedProperties", "additionalItems", "contains", "maxContains", "minContains", "prefixItems"],
+  ...["unevaluatedItems", "uniqueItems", "contentEncoding", "contentMediaType", "contentSchema"],
+];
+
+/** Whether OpenAI's strict mode takes a schema: one object, in which every object is closed and has every member. */
+function isStrictSchema({ type, anyOf, ...schema }: JSONSchema): boolean {
+  return type === "object" && anyOf === undefined && isStrictWithin({ type, ...schema });
+}
+
+function isStrictWithin(schema: unknown): boolean {
+  if (typeof schema !== "object" || schema === null) return false;
+  const given = schema as Record<string, unknown>;
+  const { type, properties, required, additionalProperties, items, anyOf, $defs, definitions } = given;
+  const types = [type].flat();
+  // A value of any type is none that it can hold a model to.
+  if (!["type", "anyOf", "$ref", "enum", "const"].some((name) => given[name] !== undefined)) return false;
+  if (REFUSED.some((name) => given[name] !== undefined)) return false;
+  const members = membersOf(properties);
+  if (types.includes("object") || members.length > 0) {
     const listed = Array.isArray(required) ? required : [];
-    if (additionalProperties !== false || !names.every((name) => listed.includes(name))) return false;
+    if (additionalProperties !== false || !members.every(([name]) => listed.includes(name))) return false;
   }
-  return Object.values(schema).every(isStrictSchema);
+  if (types.includes("array") && items === undefined) return false;
+  const inner = [...members, ...membersOf($defs), ...membersOf(definitions), ...membersOf(anyOf)].map(([, one]) => one);
+  return [...inner, ...(items === undefined ? [] : [items])].every(isStrictWithin);
+}
+
+function membersOf(group: unknown): [string, unknown][] {
+  return typeof group === "object" && group !== null ? Object.entries(group) : [];
 }
 
 /**
@@ -228,7 +249,10 @@ async function readAnswer<T>(
   let problems: SchemaProblem[] | undefined;
   for (const candidate of candidates(text)) {
     const all = [...repairs, ...candidate.repairs];
-    const checked = schema ? await check(schema, candidate.value) : candidate;
+    const { value } = candidate;
+    // JSON of any kind is an object or a list: `null` is no answer.
+    if (!schema && (typeof value !== "object" || value === null)) continue;
+    const checked = schema ? await check(schema, value) : candidate;
     if ("problems" in checked) {
       problems ??= checked.problems;
       continue;
@@ -276,11 +300,10 @@ function textOf(message: ChatCompletionMessage, put: Put | undefined, name: stri
   // Content that is nothing but thinking is no text; the answer may be in the thinking.
   const isThought = Boolean(put?.reasoning) && told === "";
   if (typeof content === "string" && content.trim() !== "" && !isThought) return { text: content, repairs: [] };
-  if (Array.isArray(content)) {
-    return { text: content.map(textOfPart).join(""), repairs: ["parse.parts"] };
-  }
+  const joined = Array.isArray(content) ? content.map(textOfPart).join("") : "";
+  if (joined.trim() !== "") return { text: joined, repairs: ["parse.parts"] };
   // One part that is in no list, or an object that was to be JSON text.
-  if (typeof content === "object" && content !== null) {
+  if (typeof content === "object" && content !== null && !Array.isArray(content)) {
     return { text: put?.content || JSON.stringify(content), repairs: ["parse.parts"] };
   }
   // A server that has made a tool of the schema.

@@ -112,6 +112,8 @@ export type StopCondition = (run: { steps: Outcome[] }) => boolean | PromiseLike
 export interface StepContext {
   /** Which turn it will be, from 0. */
   step: number;
+  /** The same, by its name in the AI SDK. */
+  stepNumber: number;
   /** The outcomes of those before. */
   steps: Outcome[];
   /** The messages that are about to be sent. */
@@ -120,8 +122,10 @@ export interface StepContext {
 
 /** How one turn differs from the run's parameters: any of them, for this turn alone. */
 export interface PreparedStep extends Partial<Omit<ChatCompletionCreateParamsBase, "tools" | "stream">> {
-  /** The names of the tools that the model may use in this turn; all of them when left out. */
+  /** The names of the tools that the model may use in this turn; all of them when left out. No other is run. */
   activeTools?: readonly string[];
+  /** `tool_choice` in the AI SDK's words: `"auto"`, `"none"`, `"required"` or `{ type: "tool", toolName }`. */
+  toolChoice?: "auto" | "none" | "required" | { type: "tool"; toolName: string };
 }
 
 /** Parameters of a run. */

@@ -651,6 +651,75 @@ test("a_run_stops_when_it_is_told_to", async () => {
   }
 });
 
+test("a_step_is_prepared_in_the_words_of_the_ai_sdk_too", async () => {
+  const ran: string[] = [];
+  const other = tool({ name: "other", execute: () => ran.push("other") });
+  const { client, sent } = turns(
+    calls(call("c1", {}, "other")),
+    calls(call("c2", { a: 1, b: 1 })),
+    calls(call("c3", { a: 1, b: 1 })),
+    answer("done"),
+  );
+  const run = client.chat.completions.runTools(
+    { ...hello, tools: [add, other] },
+    {
+      prepareStep: ({ stepNumber, step }) => {
+        assert.equal(stepNumber, step);
+        if (stepNumber === 0) return { activeTools: ["add"], toolChoice: "required" };
+        if (stepNumber === 1) return { toolChoice: { type: "tool", toolName: "add" } };
+        return stepNumber === 2 ? { toolChoice: "none" } : undefined;
+      },
+    },
+  );
+  await run.finalContent();
+  const named = { type: "function", function: { name: "add" } };
+  assert.deepEqual(
+    (sent as { tool_choice?: unknown }[]).map(({ tool_choice }) => tool_choice),
+    ["required", named, "none", undefined],
+  );
+  assert.ok(!JSON.stringify(sent).includes("toolChoice"));
+  // A tool that the turn did not have is not run.
+  assert.deepEqual(ran, []);
+  const told = sent[1]?.messages.find(({ role }) => role === "tool")?.content;
+  assert.match(String(told), /no tool named "other"\. The tools are: add\./);
+});
+
+test("messages_are_a_valid_conversation_at_every_moment", async () => {
+  const seen: string[] = [];
+  let run: ReturnType<typeof client.chat.completions.runTools>;
+  const look = () => {
+    assertValid(run.messages);
+    seen.push(run.messages.map(({ role }) => role).join(" "));
+  };
+  const looks = tool({ name: "looks", execute: look });
+  const { client } = turns(calls(call("c1", {}, "looks"), call("c2", {}, "looks")), answer("done"));
+  run = client.chat.completions.runTools({ ...hello, tools: [looks] }, { stopWhen: () => look() as unknown as false });
+  for await (const _ of run) look();
+  assert.deepEqual([...new Set(seen)], ["user", "user assistant tool tool"]);
+
+  const { client: left } = turns(calls(call("c1", {}, "hangs")));
+  const hangs = tool({ name: "hangs", execute: () => new Promise(() => {}) });
+  run = left.chat.completions.runTools({ ...hello, tools: [hangs] });
+  for await (const { type } of run) {
+    if (type !== "tool_call.done") continue;
+    setTimeout(() => {
+      run.abort();
+      look();
+    });
+  }
+  look();
+  assert.equal(seen.at(-1), "user assistant tool");
+});
+
+test("the_turns_of_a_run_are_kept_whatever_the_call_keeps", async () => {
+  const [turn = "", ...rest] = calls(call("c1", { a: 1, b: 2 }));
+  const { client, sent } = turns([says("I add. "), turn, ...rest], answer("3"));
+  const run = client.chat.completions.runTools({ ...hello, tools: [add] }, { accumulate: false });
+  assert.equal(await run.finalContent(), "3");
+  assert.equal(sent[1]?.messages[1]?.content, "I add. ");
+  assert.equal(run.messages.at(-1)?.content, "3");
+});
+
 test("a_step_can_be_prepared_and_a_message_added_while_it_runs", async () => {
   const other = tool({ name: "other", execute: () => 1 });
   const { client, sent } = turns(calls(call("c", { a: 1, b: 1 })), answer("two"), answer("zwei"));
@@ -1036,6 +1105,12 @@ test("json_is_taken_from_wherever_a_model_has_put_it_and_the_repair_is_recorded"
     [{ content: '{\\"n\\":1,\\"s\\":\\"a\\"}' }, ["parse.encoded_twice"]],
     [{ content: '<think>{"n":1}</think>' }, ["parse.reasoning"]],
     [{ content: '~~~json\n{"n":1}\n~~~' }, ["parse.prose"]],
+    [{ content: [], reasoning_content: '{"n":1}' }, ["parse.reasoning"]],
+    [{ content: [{ type: "thinking", thinking: [{ type: "text", text: '{"n":1}' }] }] }, ["parse.reasoning"]],
+    [
+      { content: [], tool_calls: [{ id: "c", type: "function", function: { name: "n", arguments: '{"n":1}' } }] },
+      ["parse.tool_call"],
+    ],
     [
       { content: null, tool_calls: [{ id: "c", type: "function", function: { name: "n", arguments: { n: 1 } } }] },
       ["parse.tool_call"],
@@ -1114,6 +1189,14 @@ test("an_answer_that_is_missing_or_cut_is_an_error_that_has_its_text", async () 
   const tool_calls = [{ id: "c", type: "function", function: { name: "f", arguments: '{"a":1}' } }];
   const cut = (await failureOf(ask({ content: null, tool_calls }, "length"))) as ProtocolError;
   assert.match(cut.message, /max_tokens/);
+  for (const format of [{ type: "json_object" }, { type: "json_schema", json_schema: { name: "any" } }]) {
+    for (const content of ["null", '"null"', "5", '"text"', "true"]) {
+      const error = (await failureOf(ask({ content }, "stop", format))) as ProtocolError;
+      assert.match(error.message, /not the JSON/, content);
+      assert.equal(error.outcome?.text, content);
+    }
+    assert.deepEqual((await ask({ content: "[1]" }, "stop", format)).choices[0]?.message.parsed, [1]);
+  }
   const refused = await ask({ content: [{ type: "refusal", refusal: "no" }] }, "stop");
   assert.equal(refused.choices[0]?.message.parsed, null);
   const called = await ask({ content: null, tool_calls }, "tool_calls");
@@ -1195,6 +1278,23 @@ test("strict_is_asked_for_where_the_schema_allows_it", async () => {
     [closed({ a: { type: "string" } }, []), undefined],
     [{ type: "object", properties: { a: {} }, required: ["a"] }, undefined],
     [closed({ a: { type: "array", items: { type: "object", properties: {} } } }, ["a"]), undefined],
+    // Members may have the names of keywords.
+    [closed({ properties: { type: "string" }, type: { type: "null" } }, ["properties", "type"]), true],
+    [closed({ a: { anyOf: [{ type: "string" }, { type: "null" }] }, b: { enum: [1, 2] } }, ["a", "b"]), true],
+    [closed({ a: { type: ["string", "null"] }, b: { type: "array", items: { const: 1 } } }, ["a", "b"]), true],
+    [{ ...closed({ a: { $ref: "#/$defs/b" } }, ["a"]), $defs: { b: { type: "string" } } }, true],
+    [{ ...closed({ a: { $ref: "#/$defs/b" } }, ["a"]), $defs: { b: { type: "object" } } }, undefined],
+    [{ type: "array", items: { type: "string" } }, undefined],
+    [{ anyOf: [closed({ a: { type: "string" } }, ["a"])] }, undefined],
+    [{ type: "object", anyOf: [closed({}, [])] }, undefined],
+    [closed({ a: { oneOf: [{ type: "string" }] } }, ["a"]), undefined],
+    [closed({ a: { allOf: [{ type: "string" }] } }, ["a"]), undefined],
+    [closed({ a: { type: "array", prefixItems: [{ type: "string" }] } }, ["a"]), undefined],
+    [closed({ a: { type: "array" } }, ["a"]), undefined],
+    [closed({ a: { type: "array", items: { type: "string" }, uniqueItems: true } }, ["a"]), undefined],
+    [closed({ a: {} }, ["a"]), undefined],
+    [closed({ a: true }, ["a"]), undefined],
+    [closed({ a: { type: "object", propertyNames: {}, additionalProperties: { type: "string" } } }, ["a"]), undefined],
   ] as const) {
     let sent: { response_format?: { json_schema: { strict?: boolean } } } = {};
     const client = clientOf(async (_url, init) => {
