@@ -4,6 +4,7 @@
 import { ChatDecoder, type DecoderOptions } from "chatwire";
 import { joined } from "./bytes.ts";
 import { type Inlet, inletOf } from "./ends.ts";
+import type { Patience } from "./patience.ts";
 import { Problem } from "./problem.ts";
 import { publicWords, wordsIn } from "./words.ts";
 
@@ -111,13 +112,12 @@ function errorIn(text: string, secrets: readonly string[]): Problem {
 
 /**
  * Reads a stream as far as its first token.
- * @param patience milliseconds to wait for it
  * @throws {Problem} 502, the answer failed or ended before its first token; 504, the token did not come in time
  */
 export async function untilFirstToken(
   answer: Answer,
   options: DecoderOptions,
-  patience: number,
+  { firstToken, keptAlive }: Patience,
   secrets: readonly string[],
 ): Promise<Answer> {
   const { inlet } = answer;
@@ -125,16 +125,23 @@ export async function untilFirstToken(
   const read: Uint8Array[] = answer.first ? [answer.first] : [];
   let length = 0;
   let isLate = false;
-  const timer = Number.isFinite(patience)
-    ? setTimeout(() => {
-        isLate = true;
-        inlet.cancel();
-      }, patience)
-    : undefined;
+  const late = () => {
+    isLate = true;
+    inlet.cancel();
+  };
+  const end = performance.now() + keptAlive.firstToken;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const next = () => {
+    clearTimeout(timer);
+    // Keep-alives are no silence, and no token either.
+    const wait = Math.min(firstToken, end - performance.now());
+    timer = Number.isFinite(wait) ? setTimeout(late, wait) : undefined;
+    return inlet.next().catch(() => undefined);
+  };
   try {
     let bytes: Uint8Array | undefined = answer.first;
     for (;;) {
-      bytes ??= (await inlet.next().catch(() => undefined))?.slice();
+      bytes ??= (await next())?.slice();
       if (bytes && bytes !== answer.first) read.push(bytes);
       length += bytes?.length ?? 0;
       if (bytes !== undefined) decoder.push(bytes);

@@ -7,6 +7,7 @@ import type { Answer } from "./answer.ts";
 import { joined } from "./bytes.ts";
 import { type Inlet, outletOf } from "./ends.ts";
 import { EventFilter, type EventFilterOptions } from "./event-filter.ts";
+import type { Patience } from "./patience.ts";
 import type { Problem } from "./problem.ts";
 import type { Asked } from "./usage-record.ts";
 import { quietly, Writes } from "./writes.ts";
@@ -28,9 +29,7 @@ export interface OpenAnswer extends Answer {
   /** The request, for an estimate of the usage. */
   asked: Asked;
   secrets: readonly string[];
-  /** Milliseconds to wait for the first token, and for the next bytes after it. */
-  firstToken: number;
-  idle: number;
+  patience: Patience;
 }
 
 /** An answer, and where its bytes, its chunks and its end go. */
@@ -90,6 +89,9 @@ class Passing {
   /** Milliseconds that a read may take, and when the one under way began. */
   #patience = Number.POSITIVE_INFINITY;
   #readingSince = 0;
+  /** Milliseconds that reads without progress may take together, and have taken. */
+  #keptAlive = Number.POSITIVE_INFINITY;
+  #waited = 0;
   #reading: Timer | undefined;
   #draining: Timer | undefined;
   /** The bytes so far of a JSON answer. */
@@ -149,7 +151,7 @@ class Passing {
   }
 
   /** Starts to read the answer of the provider that gave the first token. */
-  #start({ inlet, decoder, firstToken, asked }: OpenAnswer): void {
+  #start({ inlet, decoder, patience, asked, contentType }: OpenAnswer): void {
     this.#inlet = inlet;
     this.#asked = asked;
     if (this.#isGone && this.#passage.onDisconnect === "abort") this.#giveUp();
@@ -159,10 +161,11 @@ class Passing {
       // Accounting that cannot begin does not keep the answer back.
       console.error("chatwire/edge: an answer cannot be counted:", (error as Error).message);
     }
-    this.#patience = firstToken;
+    this.#patience = patience.firstToken;
+    if (contentType !== "application/json") this.#keptAlive = patience.keptAlive.firstToken;
   }
 
-  async #pass({ inlet, first, idle, contentType }: OpenAnswer, filter: EventFilter | undefined): Promise<void> {
+  async #pass({ inlet, first, patience, contentType }: OpenAnswer, filter: EventFilter | undefined): Promise<void> {
     let bytes = first;
     let isLingering = false;
     this.#watch();
@@ -170,13 +173,15 @@ class Passing {
       if (!bytes) {
         this.#readingSince = performance.now();
         bytes = await inlet.next();
+        this.#waited += performance.now() - this.#readingSince;
         this.#readingSince = 0;
         if (!bytes) return;
       }
       const passed = filter ? filter.push(bytes) : this.#hold(bytes);
       if (passed.length > 0) this.#passage.passed?.(passed);
       const isTaken = this.#isGone || passed.length === 0 ? undefined : this.#writes.write(passed);
-      this.#account(bytes, contentType, idle);
+      this.#account(bytes, contentType, patience);
+      if (this.#hasToken && !isKeepAlive(bytes)) this.#waited = 0;
       bytes = undefined;
       if (isTaken) await isTaken;
       const isAnswered = filter?.isAnswered === true;
@@ -206,13 +211,15 @@ class Passing {
     await this.#writes.write(bytes);
   }
 
-  #account(bytes: Uint8Array, contentType: string, idle: number): void {
+  #account(bytes: Uint8Array, contentType: string, { idle, keptAlive }: Patience): void {
     try {
       const decoder = this.#decoder;
       decoder?.push(bytes);
       if (this.#hasToken || !(decoder?.hasToken || decoder?.ended)) return;
       this.#hasToken = true;
-      if (contentType !== "application/json") this.#patience = idle;
+      if (contentType === "application/json") return;
+      this.#patience = idle;
+      this.#keptAlive = keptAlive.idle;
     } catch {
       this.#decoder = undefined;
     }
@@ -259,7 +266,8 @@ class Passing {
 
   /** Ends a read that takes too long. Time that the caller takes to accept bytes does not count against the provider. */
   #watch(): void {
-    const wait = this.#readingSince === 0 ? this.#patience : this.#readingSince + this.#patience - performance.now();
+    const since = this.#readingSince === 0 ? 0 : performance.now() - this.#readingSince;
+    const wait = Math.min(this.#patience, this.#keptAlive - this.#waited) - since;
     if (wait === Number.POSITIVE_INFINITY) this.#reading = undefined;
     else if (wait > 0) this.#reading = quietly(setTimeout(() => this.#watch(), wait));
     else if (this.#passage.isStream && this.#patience <= LINGER) {
@@ -267,6 +275,14 @@ class Passing {
       this.#inlet?.cancel();
     } else this.#stall();
   }
+}
+
+/** The first byte of a comment. */
+const COLON = 58;
+
+/** Whether bytes are comments and nothing else. */
+function isKeepAlive(bytes: Uint8Array): boolean {
+  return bytes[0] === COLON && !/^[^:\r\n]/m.test(new TextDecoder().decode(bytes));
 }
 
 function isJSON(pieces: readonly Uint8Array[]): boolean {

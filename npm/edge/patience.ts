@@ -1,8 +1,18 @@
 /**
- * How long the gateway waits for functions of its owner. A function that never settles would hold its callers for ever, and
- * `onUsage` its records.
+ * How long the gateway waits: for a provider, and for functions of its owner. A function that never settles would hold its callers
+ * for ever, and `onUsage` its records.
  */
 import { quietly } from "./writes.ts";
+
+/** Milliseconds of silence that a provider is allowed; Infinity for no limit. */
+export interface Patience {
+  /** Before its first token. */
+  firstToken: number;
+  /** Between two reads. */
+  idle: number;
+  /** The same while nothing but keep-alives comes. */
+  keptAlive: { firstToken: number; idle: number };
+}
 
 /** Milliseconds. */
 const PATIENCE = 30_000;

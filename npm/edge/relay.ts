@@ -8,6 +8,7 @@ import type { Configuration } from "./configuration.ts";
 import { type Ending, forward, type OpenAnswer } from "./forward.ts";
 import type { RequestLeases } from "./limits.ts";
 import type { UsageRecord } from "./options.ts";
+import type { Patience } from "./patience.ts";
 import { Problem, safeHeaders } from "./problem.ts";
 import { type ChatRequest, type ProviderRequest, providerRequestOf } from "./request.ts";
 import {
@@ -175,7 +176,7 @@ class Opening {
     let open = answer;
     for (;;) {
       try {
-        return { ...open, ...(await untilFirstToken(open, open.decoder, open.firstToken, open.secrets)) };
+        return { ...open, ...(await untilFirstToken(open, open.decoder, open.patience, open.secrets)) };
       } catch (error) {
         if (this.#isLast || !mayAskNext(error)) throw error;
         open = await this.#open();
@@ -246,16 +247,15 @@ class Opening {
       upstreamModel: upstream.model ?? (request.model || null),
       upstreamRequestId: publicId(response.headers.get("x-request-id")),
     });
-    const { firstToken, idle } = patienceOf(upstream);
-    const answer = await answerOf(response, firstToken, [...key.secrets]);
+    const patience = patienceOf(upstream);
+    const answer = await answerOf(response, patience.firstToken, [...key.secrets]);
     const decoder = { ...this.#decoderOf(upstream, provider), started: this.#started };
     const asked = askedOf(upstream, provider);
     return {
       ...answer,
       decoder,
       asked,
-      firstToken,
-      idle,
+      patience,
       secrets: [...key.secrets],
     };
   }
@@ -302,14 +302,19 @@ function askedOf(upstream: Upstream, { params, model }: ProviderRequest): Asked 
   return { params: () => params as unknown as Record<string, unknown>, prices: upstream.priceOf(model) };
 }
 
-/** Milliseconds to wait for a provider's first token, and for its next bytes. */
-export function patienceOf({ options }: Upstream): { firstToken: number; idle: number } {
+/**
+ * Milliseconds to wait for a provider's first token, and for its next bytes; and for either in all while only keep-alives come,
+ * where that was said.
+ */
+export function patienceOf({ options }: Upstream): Patience {
   const { timeout, provider } = options;
   const own: Timeouts = typeof timeout === "object" ? timeout : {};
   const usual = provider === "electron" ? FIRST_TOKEN_OF_ELECTRON : FIRST_TOKEN;
   const inMs = (value: number | false | undefined, otherwise: number) =>
     value === false ? Number.POSITIVE_INFINITY : (value ?? otherwise);
-  return { firstToken: inMs(own.firstToken, usual), idle: inMs(own.idle, IDLE) };
+  const [firstToken, idle] = [inMs(own.firstToken, usual), inMs(own.idle, IDLE)];
+  const kept = (silence: number) => Math.max(silence, inMs(own.keepAlive, 5 * silence));
+  return { firstToken, idle, keptAlive: { firstToken: kept(firstToken), idle: kept(idle) } };
 }
 
 function answerHeaders(contentType: string, upstreamRequestId: string | null): Headers {

@@ -240,7 +240,11 @@ function targetOf(
   const target = new URL(url);
   target.pathname = target.pathname.replace(/\/models$/, attempt.pass.path);
   init.headers.set("content-type", "application/json");
-  if (attempt.pass.isStream) init.headers.set("accept", "text/event-stream");
+  if (attempt.pass.isStream) {
+    init.headers.set("accept", "text/event-stream");
+    // Compressed event streams tend to arrive all at once.
+    if (!init.headers.has("accept-encoding")) init.headers.set("accept-encoding", "identity");
+  }
   return { url: target.href, changes: { method: "POST", body: attempt.body ?? "" } };
 }
 

@@ -459,6 +459,59 @@ describe("time", () => {
     await read;
     assert.ok(text.endsWith(DONE));
   });
+  for (const others of [{}, { two: whole }] as Record<string, Answer>[]) {
+    const where = Object.keys(others).length > 0 ? "before the last provider" : "at the only provider";
+    const timeout = { firstToken: 40_000, idle: 40_000, keepAlive: 100_000 };
+    it(`with keep-alives is longer than silence without, and has an end: ${where}`, async (context) => {
+      const pass = mockTime(context);
+      const { response, write } = written();
+      const { fetch, records, asked } = before({ one: () => response, ...others }, {}, { timeout });
+      let text = "";
+      const read = fetch(CHAT, ask({ stream: true }))
+        .then(async ({ body }) => {
+          for await (const bytes of body as unknown as AsyncIterable<Uint8Array>) text += asText(bytes);
+        })
+        .catch(() => "broke off");
+      const keepAlive = async (times: number) => {
+        for (let sent = 0; sent < times; sent++) {
+          await pass(20_000);
+          write(": thinking\n\n");
+        }
+      };
+      await keepAlive(4);
+      write(says("at last"));
+      await pass(1000);
+      assert.match(text, /at last/);
+      // So it is after the first token.
+      await keepAlive(4);
+      write(says("and on"));
+      await pass(1000);
+      assert.match(text, /and on/);
+      assert.deepEqual([records.length, asked], [0, ["one"]]);
+      await keepAlive(4);
+      await pass(25_000);
+      assert.deepEqual([await read, records[0]?.outcome], ["broke off", "stalled"]);
+    });
+    it(`with keep-alives alone ends at last: ${where}`, async (context) => {
+      const pass = mockTime(context);
+      const { response, write } = written();
+      const { fetch, records, recorded } = before({ one: () => response, ...others }, {}, { timeout });
+      const read = fetch(CHAT, ask({ stream: true }))
+        .then(bytesOf)
+        .then(asText, () => "broke off");
+      for (let sent = 0; sent < 4; sent++) {
+        await pass(20_000);
+        write(": thinking\n\n");
+      }
+      assert.equal(records.length, 0);
+      await pass(10_000);
+      write(": thinking\n\n");
+      await pass(15_000);
+      assert.match(await read, where === "at the only provider" ? /broke off/ : /second/);
+      const [record] = await recorded(1);
+      assert.equal(record?.outcome, where === "at the only provider" ? "stalled" : "complete");
+    });
+  }
   it("after the last finish reason and the usage is short, and the end is said", async (context) => {
     const pass = mockTime(context);
     const { response, write } = written();

@@ -9,8 +9,10 @@ let hosts = 0;
 
 function passing(answer: () => Response | Promise<Response>, options: Partial<GatewayOptions> = {}) {
   const sent: Record<string, unknown>[] = [];
-  const fetch = async (_url: string, init: { body?: string }) => {
+  const headers: Headers[] = [];
+  const fetch = async (_url: string, init: { body?: string; headers: Headers }) => {
     sent.push(JSON.parse(init.body ?? "{}"));
+    headers.push(init.headers);
     return answer();
   };
   const upstream = {
@@ -23,7 +25,7 @@ function passing(answer: () => Response | Promise<Response>, options: Partial<Ga
   const own = setUp(fetch as never, { providers: { upstream: upstream as never }, ...options });
   const ask = (path: string, body: object, signal?: AbortSignal) =>
     own.fetch(`/v1/${path}`, { method: "POST", body: JSON.stringify(body), ...(signal && { signal }) });
-  return { ...own, ask, sent };
+  return { ...own, ask, sent, headers };
 }
 const asked = (path: string) => (path === "completions" ? { prompt: "a" } : { input: "a" });
 const used = () => Response.json({ usage: { input_tokens: 1, output_tokens: 1 } });
@@ -150,6 +152,14 @@ describe("a hostile provider behind an API that is passed through", () => {
       assert.deepEqual([record?.promptTokens, record?.estimated, Number(record?.cost) > 0], [100, true, true]);
     });
   }
+  it("is asked for uncompressed where it is a stream", async () => {
+    const { ask, headers } = passing(used);
+    for (const stream of [true, false]) await bytesOf(await ask("responses", { model: "m", input: "a", stream }));
+    assert.deepEqual(
+      headers.map((own) => own.get("accept-encoding")),
+      ["identity", null],
+    );
+  });
   it("has the usage of a long answer read, whose last event repeats it", async () => {
     const response = { output: "x".repeat(300_000), usage: { input_tokens: 6, output_tokens: 7 } };
     const text = event({ type: "response.completed", response });
