@@ -65,8 +65,10 @@ async function* framesOf(
       changed = false;
       yield copyOf(now);
     }
-    // The last frame is made of the outcome: text of the events may have turned out to be reasoning.
-    yield copyOf(await ended());
+    // The last frame is made of the outcome: text of the events may have turned out to be reasoning. An outcome that keeps neither
+    // changes nothing.
+    const last = await ended();
+    yield copyOf(last.text || last.reasoning ? last : now);
     if (failure !== undefined) throw failure;
   } finally {
     if (!isOver) await events.return?.();

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ChatDecoder, ChatStream, Chatwire, ProtocolError, TruncatedError } from "chatwire";
-import { DONE, encode, event, hello, says, serve } from "./serving.ts";
+import { clientOf, collect, DONE, encode, event, hello, says, serve } from "./serving.ts";
 
 const asked = (body: string, type = "application/json") => {
   const fetch = async () => serve([body], { headers: { "content-type": type } }).response;
@@ -108,4 +108,19 @@ test("the_only_choice_is_choice_0_for_every_reader", async () => {
   assert.deepEqual(pushed, ["", "", "", "", "", "", "", "abcdefgh", "i", "j", "k", "l"]);
   const two = new ChatDecoder({ n: 2, output: "text" });
   assert.equal(two.push(encode(one({ content: "a" }))), "");
+});
+
+test("the_last_frame_of_an_answer_that_is_not_kept_has_what_was_shown", async () => {
+  const call = { index: 0, id: "c", type: "function", function: { name: "f", arguments: "{}" } };
+  const parts = [event({ choices: [{ index: 0, delta: { reasoning: "hm" } }] }), says("Hello"), says(" there")];
+  const last = event({ choices: [{ index: 0, delta: { tool_calls: [call] }, finish_reason: "tool_calls" }] });
+  for (const accumulate of [true, false]) {
+    const client = clientOf(serve([...parts, last, DONE]));
+    const frames = await collect(client.chat.completions.stream(hello, { accumulate }).frames());
+    assert.deepEqual(frames.at(-1), {
+      text: "Hello there",
+      reasoning: "hm",
+      toolCalls: [{ id: "c", name: "f", arguments: "{}", complete: true }],
+    });
+  }
 });

@@ -1,8 +1,19 @@
 /** The packed package in the runtimes that need no bundler. */
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { before, describe, it } from "node:test";
 import { program, project, root, run } from "./packed.ts";
+
+/** Asks the server at the address that it is started with. */
+const asking = `
+import process from "node:process";
+import { Chatwire } from "chatwire";
+const client = new Chatwire({ baseURL: process.argv[2], apiKey: null });
+const { status, text } = await client.chat.completions.stream({ model: "m", messages: [{ role: "user", content: "Hi" }] }).outcome();
+console.log(status, text);
+`;
 
 const deno = { DENO_DIR: join(root, ".cache", "deno"), DENO_NO_UPDATE_CHECK: "1" };
 
@@ -15,6 +26,7 @@ describe("the packed package", { timeout: 120_000 }, () => {
       "stream.cjs": program.cjs,
       "both.cjs": program.both,
       "entries.js": program.entries,
+      "asking.js": asking,
     });
   });
 
@@ -43,6 +55,31 @@ describe("the packed package", { timeout: 120_000 }, () => {
 
   it("streams in Bun", async () => {
     assert.equal(await run(folder, "bun", ["run", "stream.js"]), program.prints);
+  });
+
+  it("requests streams uncompressed, and the hosts send that", async () => {
+    const asked: unknown[] = [];
+    const chunk = JSON.stringify({ choices: [{ index: 0, delta: { content: "all of it" }, finish_reason: "stop" }] });
+    const server = createServer(({ headers }, response) => {
+      asked.push(headers["accept-encoding"]);
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.end(`data: ${chunk}\n\ndata: [DONE]\n\n`);
+    });
+    await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
+    try {
+      for (const [command, ...args] of [
+        [process.execPath],
+        ["deno", "run", "--no-prompt", "--allow-net"],
+        ["bun", "run"],
+      ]) {
+        assert.equal(await run(folder, command as string, [...args, "asking.js", url], deno), "complete all of it");
+      }
+      assert.deepEqual(asked, ["identity", "identity", "identity"]);
+    } finally {
+      server.close();
+      server.closeAllConnections();
+    }
   });
 
   it("has one engine in Node, Deno and Bun where chatwire/static is imported too", async () => {
