@@ -41,9 +41,11 @@ function told(engine: Part, length: number): Outcome {
     text += output();
   }
   const outcome = JSON.parse(text) as Outcome;
-  // The text of the answer, which is long, stands in the outcome once; its other places hold 0.
-  for (const said of [outcome.message, outcome.completion?.choices?.[0]?.message]) {
-    if ((said?.content as unknown) === 0) (said as { content: string }).content = outcome.text;
+  // Text and reasoning of the answer, which are long, stand in the outcome once; their other places hold 0.
+  for (const message of [outcome.message, outcome.completion?.choices?.[0]?.message]) {
+    const said = message as Record<string, unknown> | undefined | null;
+    if (said?.content === 0) said.content = outcome.text;
+    for (const name of ["reasoning", "reasoning_content"]) if (said?.[name] === 0) said[name] = outcome.reasoning;
   }
   return outcome;
 }

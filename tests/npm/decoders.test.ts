@@ -88,6 +88,42 @@ test("an_outcome_has_the_text_in_each_of_its_places", () => {
   }
 });
 
+test("an_outcome_has_the_reasoning_in_each_of_its_places", () => {
+  const fields = [
+    "reasoning",
+    "reasoning_content",
+    "reasoning_text",
+    "thinking",
+    "thinking_content",
+    "reasoningContent",
+  ];
+  for (const field of [...fields, "thought"]) {
+    for (const reasoning of ["so", "0", "0123456789abcdef \u20ac ".repeat(10_000), ""]) {
+      const part = (index: number, delta: object, finish_reason: string | null = null) =>
+        event({ choices: [{ index, delta, finish_reason }] });
+      const body =
+        part(1, { [field]: "other" }) +
+        part(0, { [field]: reasoning, reasoning_tokens: 0 }) +
+        part(1, { content: "b" }, "stop") +
+        part(0, { content: "Hi" }, "stop");
+      const decoder = new ChatDecoder({ n: 2, output: "none" });
+      decoder.push(encode(body + DONE));
+      const outcome = decoder.end();
+      assert.ok(outcome.reasoning === reasoning, field);
+      const [first, second] = (outcome.completion?.choices ?? []).map(
+        ({ message }) => message as unknown as Record<string, unknown>,
+      );
+      assert.equal(second?.[field], "other", field);
+      assert.equal(second?.reasoning, "other", field);
+      assert.equal(first?.reasoning_tokens, 0, field);
+      const message = outcome.message as unknown as Record<string, unknown>;
+      assert.ok(message[field] === reasoning, field);
+      assert.equal(message.content, "Hi", field);
+      for (const name of reasoning ? [field, "reasoning"] : []) assert.ok(first?.[name] === reasoning, field);
+    }
+  }
+});
+
 test("a_chat_decoder_ends_as_it_is_told", () => {
   const ended = (reason?: "closed" | "lost" | "aborted", text = says("a")) => {
     const decoder = new ChatDecoder();

@@ -41,7 +41,16 @@ impl Choice {
         out.raw(b"}");
     }
 
-    /// The members of the message. With `text_once` the text of choice 0 is the number 0: the text itself stands once,
+    /// Writes the reasoning as the member of this number. With `text_once` that of choice 0 is the number 0 under its two common names.
+    fn write_reasoning(&self, field: usize, reasoning: &str, text_once: bool, out: &mut Writer) {
+        let name = REASONING_FIELDS.get(field).unwrap_or(&"reasoning");
+        match text_once && field < 2 && self.index == 0 && !reasoning.is_empty() {
+            true => out.raw_member(name, b"0"),
+            false => out.member(name, reasoning),
+        };
+    }
+
+    /// The members of the message. With `text_once` the text and the reasoning of choice 0 are the number 0: each stands once,
     /// elsewhere in the same outcome.
     pub(in crate::stream) fn write_members(&self, form: Form, text_once: bool, out: &mut Writer) {
         let with_reasoning = form != Form::TurnWithoutReasoning;
@@ -87,14 +96,14 @@ impl Choice {
                 // Servers with reasoning want its field back, even if it was empty.
                 let empty = self.empty_field.filter(|_| replay && with_reasoning);
                 if let Some(field) = source.and_then(Source::field).or(empty) {
-                    out.member(REASONING_FIELDS.get(field).unwrap_or(&"reasoning"), reasoning);
+                    self.write_reasoning(field, reasoning, text_once, out);
                 }
             }
         }
         if !replay && !reasoning.is_empty() {
-            out.member("reasoning", reasoning);
+            self.write_reasoning(0, reasoning, text_once, out);
             if let Some(Source::Field(field @ 1..)) = self.source {
-                out.member(REASONING_FIELDS.get(field).unwrap_or(&"reasoning"), reasoning);
+                self.write_reasoning(field, reasoning, text_once, out);
             }
         }
         if self.has_refusal && !(replay && self.refusal.as_str().is_empty()) {
