@@ -726,6 +726,53 @@ fn a_name_on_every_piece_of_long_arguments_takes_linear_time() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes time")]
+fn text_that_looks_like_marks_costs_linear_time() {
+    let time = |start: &str, piece: &str, count: usize, at_once: bool| {
+        let stream = match at_once {
+            true => says(&[start, &piece.repeat(count)].concat()),
+            false => [says(start), says(piece).repeat(count)].concat(),
+        };
+        let stream = [stream, finish("stop"), DONE.to_owned()].concat();
+        let started = Instant::now();
+        assert_eq!(decode(Options::default(), &stream, End::Closed)["status"], "complete");
+        started.elapsed()
+    };
+    for start in ["It is ", "```\n"] {
+        for piece in [
+            "[",
+            "a[",
+            " <",
+            "<b",
+            "`",
+            "```\n",
+            "<tool_call>",
+            " <tool_call>x",
+            "[TOOL_CALLS]",
+            "</think>",
+            " `</think>",
+            "<|x|>",
+            " <|x|>y",
+            "◁",
+            "\"</think>\"",
+            "\u{0}",
+            "{\"a\":[",
+        ] {
+            for at_once in [false, true] {
+                let mut turns = Vec::new();
+                let is_linear = (0..5).any(|_| {
+                    let apart = (0..16).map(|_| time(start, piece, 300, at_once)).sum::<Duration>();
+                    let together = time(start, piece, 16 * 300, at_once);
+                    turns.push((apart, together));
+                    together < apart * 5
+                });
+                assert!(is_linear, "{piece} after {start}: {turns:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn made_up_ids_are_short_and_differ() {
     let calls = delta(
         json!({"tool_calls": [{"function": {"name": "f", "arguments": "{}"}}, {"function": {"name": "f", "arguments": "{}"}}]}),

@@ -35,17 +35,21 @@ export interface SoFar extends Pick<Outcome, "usage" | "cost"> {
 /** The outcome, which comes in parts when it is long; in the input is so much of the request's body. */
 function told(engine: Part, length: number): Outcome {
   engine.call(OUTCOME, length);
-  let text = output();
+  let json = output();
   while (says()) {
     engine.call(OUTCOME, 0, 1);
-    text += output();
+    json += output();
   }
-  const outcome = JSON.parse(text) as Outcome;
+  const outcome = JSON.parse(json) as Outcome;
   // Text and reasoning of the answer, which are long, stand in the outcome once; their other places hold 0.
-  for (const message of [outcome.message, outcome.completion?.choices?.[0]?.message]) {
-    const said = message as Record<string, unknown> | undefined | null;
-    if (said?.content === 0) said.content = outcome.text;
-    for (const name of ["reasoning", "reasoning_content"]) if (said?.[name] === 0) said[name] = outcome.reasoning;
+  const { text, reasoning } = outcome;
+  const long: Record<string, unknown> = { content: text, reasoning, reasoning_content: reasoning };
+  for (const said of [outcome.message, outcome.completion?.choices?.[0]?.message] as (
+    | typeof long
+    | undefined
+    | null
+  )[]) {
+    for (const name in long) if (said?.[name] === 0) said[name] = long[name];
   }
   return outcome;
 }

@@ -2,7 +2,6 @@
 //! comes as a call, too. They are held back until it is known what they are, and are never spoken.
 
 use crate::json::Str;
-use crate::text::after_last;
 
 /// How the raw form of a tool call begins.
 const CALLS: [&str; 13] = [
@@ -59,6 +58,8 @@ pub(super) struct Marks {
     /// The first so many bytes of it are control tokens and white space.
     tokens: usize,
     is_call: bool,
+    /// Of the text that was given out.
+    fence: Fence,
 }
 
 /// Where in the text a `<` stands.
@@ -131,11 +132,10 @@ impl Marks {
         }
         let mut whole = std::mem::take(&mut self.held);
         let mut at = std::mem::take(&mut self.tokens);
-        // From here on nothing has been given out.
-        let mut from = 0;
         whole.push_str(text);
         // Where control tokens began that nothing but white space has followed.
         let mut tokens = (at > 0).then_some(0);
+        let mut fence = None;
         while let Some(rest) = whole.get(at..).filter(|rest| !rest.is_empty()) {
             let next = rest.find(['<', '[']).unwrap_or(rest.len());
             let (plain, mark) = rest.split_at(next);
@@ -146,21 +146,21 @@ impl Marks {
             if mark.is_empty() {
                 break;
             }
-            let line = whole.get(from..at).unwrap_or_default();
+            let line = whole.get(..at).unwrap_or_default();
             match mark_at(mark, Position::behind(before, line)) {
                 Mark::Token(length) => {
                     tokens.get_or_insert(at);
                     at += length;
                 }
-                Mark::Call if !is_in_code(before, line) => {
-                    sink(whole.get(from..at).unwrap_or_default());
+                Mark::Call if !self.is_in_code(before, &whole, at, &mut fence) => {
+                    sink(whole.get(..at).unwrap_or_default());
                     self.held = whole.split_off(at);
                     self.is_call = true;
                     return;
                 }
                 Mark::Start => {
                     let start = tokens.unwrap_or(at);
-                    sink(whole.get(from..start).unwrap_or_default());
+                    sink(whole.get(..start).unwrap_or_default());
                     self.tokens = at - start;
                     self.held = whole.split_off(start);
                     return;
@@ -170,12 +170,19 @@ impl Marks {
                     at += 1;
                 }
             }
-            from = tokens.map_or(from, |_| from);
         }
         let start = tokens.unwrap_or(whole.len());
-        sink(whole.get(from..start).unwrap_or_default());
+        sink(whole.get(..start).unwrap_or_default());
         self.tokens = whole.len() - start;
         self.held = whole.split_off(start);
+    }
+
+    /// Whether a fence is open at a place of a text that follows `before`; `fence` is that of this text, once it was asked for.
+    fn is_in_code(&mut self, before: &str, text: &str, at: usize, fence: &mut Option<Fence>) -> bool {
+        let own = &mut self.fence;
+        own.is_open_at(before, before.len());
+        let start = Fence { at: 0, ..*own };
+        fence.get_or_insert(start).is_open_at(text, at)
     }
 
     /// Takes the raw form of a call that is known to be one.
@@ -197,6 +204,8 @@ impl Marks {
     pub(super) fn end(&mut self) -> Option<HeldText> {
         let held = std::mem::take(&mut self.held);
         let tokens = std::mem::take(&mut self.tokens);
+        // The text that was given out may be taken back.
+        self.fence = Fence::default();
         if held.is_empty() {
             return None;
         }
@@ -251,21 +260,33 @@ fn mark_at(text: &str, place: Position) -> Mark {
     }
 }
 
+/// Looks no further back than to the last character of the line, since the text before may be long.
 fn is_line_start(before: &str, line: &str) -> bool {
-    let is_blank = |line: &str| line.trim_start_matches([' ', '\t']).is_empty();
-    let last = after_last(line, b'\n');
-    is_blank(last) && (last.len() < line.len() || is_blank(after_last(before, b'\n')))
+    let mut back = line.bytes().rev().chain(before.bytes().rev());
+    matches!(back.find(|byte| !matches!(byte, b' ' | b'\t')), None | Some(b'\n'))
 }
 
-/// Whether a fence is open.
-fn is_in_code(before: &str, line: &str) -> bool {
-    const FENCE: usize = 3;
-    let (mut run, mut is_open) = (0, false);
-    for byte in before.bytes().chain(line.bytes()) {
-        run = if byte == b'`' { run + 1 } else { 0 };
-        is_open ^= run == FENCE;
+/// Whether a fence is open where a text ends that grows. No byte is read twice.
+#[derive(Debug, Default, Clone, Copy)]
+struct Fence {
+    /// How much of the text was read.
+    at: usize,
+    /// Backticks at its end.
+    run: usize,
+    is_open: bool,
+}
+
+impl Fence {
+    /// Reads the rest of the text up to `end`; true where a fence is open there.
+    fn is_open_at(&mut self, text: &str, end: usize) -> bool {
+        const BACKTICKS: usize = 3;
+        for byte in text.as_bytes().get(self.at..end).unwrap_or_default() {
+            self.run = if *byte == b'`' { self.run + 1 } else { 0 };
+            self.is_open ^= self.run == BACKTICKS;
+        }
+        self.at = end;
+        self.is_open
     }
-    is_open
 }
 
 #[cfg(test)]
