@@ -17,6 +17,7 @@ use crate::json::{Reader, Str, Writer, is_json};
 use crate::usage::Estimate;
 pub(super) use arguments::mended;
 use arguments::{Arguments, Taken};
+pub(super) use item::lone_arguments;
 use item::{Item, items, plain_name};
 
 #[derive(Debug, Default)]
@@ -595,15 +596,5 @@ impl ToolCalls {
             }
         }
         Ok(())
-    }
-}
-
-/// The index and the arguments in a `tool_calls` list of one item that has nothing else.
-pub(super) fn lone_arguments(raw: &[u8]) -> Option<(u64, Str<'_>)> {
-    let mut items = items(raw);
-    let item = items.next()?;
-    match items.next() {
-        None => item.lone_arguments(),
-        Some(_) => None,
     }
 }
