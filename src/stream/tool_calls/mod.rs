@@ -216,7 +216,7 @@ impl ToolCalls {
     }
 
     /// Takes more of the arguments of the call with this index: a list of one item with nothing else in it. `calm` is the same
-    /// piece, where it is known to be plain text. Not inlined, so that the way of text stays short.
+    /// piece, where it is plain text: most pieces lie within one string. Not inlined, so that the way of text stays short.
     #[inline(never)]
     pub(super) fn take_arguments(
         &mut self,
@@ -225,7 +225,6 @@ impl ToolCalls {
         calm: Option<&str>,
         ledger: &mut Ledger,
     ) -> ending::Taken<bool> {
-        // Most pieces lie within one string of the arguments, which each of them goes on with and none of them ends.
         let at = self.calls.iter().rposition(|call| call.has_index(Some(index)));
         if let (Some(at), Some(text)) = (at, calm)
             && let Some(call) = self.calls.get_mut(at).filter(|call| call.started && !call.done)
