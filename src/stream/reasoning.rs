@@ -340,9 +340,22 @@ const TAGS: [&str; 2 * PAIRS.len()] = {
 
 /// Whether a tag, a mark or code may begin in a piece of content.
 fn stirs(content: Str<'_>) -> bool {
-    let begins = |byte: &u8| matches!(*byte, b'<' | b'`' | b'[' | LEFT_TRIANGLE);
-    // An escape can spell any character, `<` included.
-    content.raw.iter().any(begins) || content.escaped && content.raw.windows(2).any(|pair| pair == b"\\u")
+    let mut rest = content.raw;
+    while let [first, behind @ ..] = rest {
+        let is_start = match *first {
+            b'<' | b'`' | LEFT_TRIANGLE => true,
+            // All that stands in such brackets begins with a T, perhaps behind a slash, which may be spelled as an escape.
+            b'[' => matches!(behind, [] | [b'T' | b't' | b'/', ..] | [b'\\', b'/', ..]),
+            // An escape can spell any character, `<` included.
+            b'\\' => behind.first() == Some(&b'u'),
+            _ => false,
+        };
+        if is_start {
+            return true;
+        }
+        rest = behind;
+    }
+    false
 }
 
 /// Whether a text starts with a tag, in upper or lower case.
@@ -472,6 +485,45 @@ mod tests {
         }
         tags.end(|piece| take(piece, &mut text, &mut reasoning));
         (text, reasoning)
+    }
+
+    #[test]
+    fn a_piece_with_a_tag_or_the_start_of_one_is_looked_at() {
+        let others = [
+            CHANNEL,
+            START,
+            "[TOOL_CALLS]",
+            "[TOOL_REQUEST]",
+            "`",
+            "</s>",
+            "<｜tool▁call",
+        ];
+        for tag in TAGS.iter().chain(&others) {
+            for end in cuts(tag).into_iter().filter(|end| *end > 0) {
+                for spelled in [
+                    tag[..end].to_owned(),
+                    tag[..end].to_lowercase(),
+                    tag[..end].replace('/', "\\/"),
+                ] {
+                    assert!(stirs(Str::spelled(format!("text {spelled}").as_bytes())), "{spelled}");
+                    assert!(
+                        end < tag.len() || stirs(Str::spelled(format!("{spelled} text").as_bytes())),
+                        "{spelled}"
+                    );
+                }
+            }
+        }
+        for plain in [
+            "",
+            "text",
+            "a[1] = [\\\"b\\\", [2]]",
+            "a link [so](http://x)",
+            "\\n é",
+            "日本",
+        ] {
+            assert!(!stirs(Str::spelled(plain.as_bytes())), "{plain}");
+        }
+        assert!(stirs(Str::spelled(b"\\u003c")));
     }
 
     #[test]
