@@ -13,6 +13,10 @@ No. 5 is alive.‖ No.‖ It is not.
 St. Mary's Rd. is closed.‖ Use 5th Ave. instead.
 J. K. Rowling wrote it.‖ J.R.R. Tolkien did not.
 She has a Ph.D. in physics.‖ He has an M.B.A.‖ They teach.
+Yahoo! Inc. was sold.‖ Verizon bought it.
+Is it so?‖ No.‖ They left.‖ Really?‖ I see!‖ Let me look.
+Is it on Dec. 5?‖ No.‖ Kim left.‖ Thanks!‖ Love
+See ver. 2.0 and No. 1.‖ Yes.
 The U.S.A. is large.‖ I live in the U.S.A.‖ Where do you live?
 I got 5 vs. 3.‖ We won.
 Use e.g. Deno, i.e. a runtime.‖ Done."#,
@@ -30,7 +34,10 @@ Regd. Office: No. 12, M.G. Rd., Bengaluru.‖ Call us.
 The Hon. Minister met Dr. A.P.J. Abdul Kalam.‖ They spoke.
 Meet Col. Sharma at 5 p.m. on M.G. Road.‖ Do not be late.
 Send it to the Govt. of India.‖ They will reply.
-He is from U.P. and she is from M.P.‖ They met in Delhi."#,
+He is from U.P. and she is from M.P.‖ They met in Delhi.
+Ph. No. 98450 12345 is his number.‖ Call him.
+Ph. No.: 98450 12345.‖ Mob. No.: 99000 12345.‖ Thanks.
+Meet Adv. Rao at H. No. 4-5-6, St. No. 7.‖ Bring papers."#,
     ),
     (
         "abbreviations of Hindi and Marathi",
@@ -76,6 +83,8 @@ He is from U.P. and she is from M.P.‖ They met in Delhi."#,
     (
         "abbreviations of Indonesian",
         r#"Harga Rp. 50.000 per kg.‖ Murah.
+Alamat: Jl. Sudirman No. 5, No. Telp. (021) 555-1234.‖ Hubungi kami.
+No. HP 0812-3456-7890 aktif.‖ Silakan hubungi.
 Bapak H. Ahmad, S.Pd., M.Si. hadir.‖ Terima kasih.
 Jl. Merdeka No. 10, Kec. Cidadap, Kab. Bandung.‖ Dekat.
 Ada apel, jeruk, dsb.‖ Kita beli.

@@ -31,6 +31,8 @@ pub(super) struct Answer {
     is_lone: bool,
     /// The index of the only choice counts up with each chunk, and means nothing.
     index_counts: bool,
+    /// The index of a choice that is a block of the answer; 0 for none.
+    block: u64,
     /// The index in the chunk before.
     last_index: u64,
     reasoning: ReasoningPlace,
@@ -52,6 +54,7 @@ impl Answer {
             main: 0,
             is_lone: options.choices.is_some_and(|choices| choices <= 1),
             index_counts: false,
+            block: 0,
             last_index: 0,
             reasoning: options.reasoning,
             sentences: options.sentences.clone(),
@@ -167,7 +170,10 @@ impl Answer {
             if chunk.more.is_empty() {
                 index = self.index_of_only(choice.index.unwrap_or(0), index, chunk.id, ledger)?;
             }
-            if expects_messages && choice.whole && self.choice(index).is_some_and(Choice::is_whole) {
+            if self.is_block(choice, index) {
+                ledger.repair(0, Repair::IndexCounts)?;
+                index = 0;
+            } else if expects_messages && choice.whole && self.choice(index).is_some_and(Choice::is_whole) {
                 // A second completion in one body: the first is the answer.
                 ledger.repair(index, Repair::Repeated)?;
                 continue;
@@ -181,6 +187,21 @@ impl Answer {
             self.take_usage(&usage, false, ledger)?;
         }
         Ok(progress)
+    }
+
+    /// Whether a choice that nobody asked for is a block of the one answer: calls without text, or text where the answer has none.
+    fn is_block(&mut self, choice: &scan::Choice<'_>, index: u64) -> bool {
+        let may_be = self.is_lone && index > 0 && self.choice(index).is_none();
+        let Some(main) = self.choice(0).filter(|_| may_be) else {
+            return false;
+        };
+        let text = choice.delta.as_ref().and_then(|delta| delta.content.text());
+        let is_block = text.is_none() || !main.has_answered || self.block == index;
+        // A role alone says nothing of what follows.
+        if is_block && !choice.is_blank() {
+            self.block = index;
+        }
+        is_block
     }
 
     /// The number of the choice that an index means when it stands alone in its chunk: `number`, unless the index counts chunks. That

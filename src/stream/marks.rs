@@ -4,7 +4,7 @@
 use crate::json::Str;
 
 /// How the raw form of a tool call begins.
-const CALLS: [&str; 13] = [
+const CALLS: [&str; 17] = [
     "<tool_call>",
     "<tool_calls>",
     "<function_calls>",
@@ -12,6 +12,10 @@ const CALLS: [&str; 13] = [
     "<invoke name=",
     "<|START_ACTION|>",
     "<minimax:tool_call>",
+    "<seed:tool_call>",
+    "<longcat_tool_call>",
+    "<TOOLCALL>",
+    "<start_function_call>",
     "<|tool_call",
     "<|python_tag|>",
     "<｜tool▁call",
@@ -24,12 +28,14 @@ const CALLS: [&str; 13] = [
 const TOKEN_CALLS: [&str; 2] = ["[TOOL_CALLS]", "[TOOL_REQUEST]"];
 
 /// Control tokens that have other brackets.
-const TOKENS: [&str; 9] = [
+const TOKENS: [&str; 11] = [
     "</s>",
     "<s>",
     "<eos>",
     "<end_of_turn>",
     "<start_of_turn>",
+    "<turn|>",
+    "<pad>",
     "<｜end▁of▁sentence｜>",
     "<｜begin▁of▁sentence｜>",
     "<|close|>response",

@@ -156,6 +156,9 @@ pub(crate) fn charged(usage: &[u8]) -> Option<u64> {
                 _ => pico_dollars(value),
             }
             .or(cost);
+        } else if name == b"cost_in_usd_ticks" {
+            // A tick is a ten-thousandth of a millionth of a dollar.
+            cost = count(value).and_then(|ticks| ticks.checked_mul(100)).or(cost);
         }
     }
     cost
@@ -372,6 +375,10 @@ mod tests {
             ),
             (r#"{"cost":0}"#, Some(0)),
             (r#"{"estimated_cost":8.775e-06}"#, Some(8_775_000)),
+            (
+                r#"{"prompt_tokens":198,"cost_in_usd_ticks":2709000}"#,
+                Some(270_900_000),
+            ),
             (r#"{"cost":2}"#, Some(2_000_000_000_000)),
             (r#"{"cost":0.0000000000001234567890123456789}"#, Some(0)),
             (r#"{"cost":null}"#, None),

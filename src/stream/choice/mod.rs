@@ -94,7 +94,7 @@ pub(super) struct Choice {
     /// The finish reason was emitted.
     finish_told: bool,
     /// Text of the answer came, not only reasoning.
-    has_answered: bool,
+    pub(super) has_answered: bool,
     /// Lists inside `logprobs`, joined: name and raw value.
     logprobs: Extras,
     extras: Extras,

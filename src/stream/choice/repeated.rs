@@ -33,7 +33,7 @@ impl Choice {
             return Ok(true);
         }
         if !piece.is_empty() {
-            self.release_again(ledger)?;
+            self.release_again(kind == repeats::Kind::Content, ledger)?;
         }
         if self.repeats.is_over() {
             return self.add(kind, piece.raw, ledger);
@@ -76,7 +76,7 @@ impl Choice {
         let taken = self.repeats.end();
         self.take_repeats(taken, ledger)?;
         if !complete {
-            return self.release_again(ledger);
+            return self.release_again(false, ledger);
         }
         for _ in self.again.drain(..) {
             ledger.repair(self.index, Repair::Repeated)?;
@@ -84,10 +84,14 @@ impl Choice {
         Ok(())
     }
 
-    /// More has come after a piece that equalled all of the text, so that the piece is text.
-    fn release_again(&mut self, ledger: &mut Ledger) -> Taken {
+    /// More has come after a piece that equalled all of the text, so that the piece is text; unless that is reasoning, and more
+    /// is content (`is_content`), with which reasoning is over.
+    fn release_again(&mut self, is_content: bool, ledger: &mut Ledger) -> Taken {
         for (kind, piece) in std::mem::take(&mut self.again) {
-            self.add(kind, &piece, ledger)?;
+            match is_content && kind == repeats::Kind::Reasoning {
+                true => ledger.repair(self.index, Repair::Repeated)?,
+                false => drop(self.add(kind, &piece, ledger)?),
+            }
         }
         Ok(())
     }

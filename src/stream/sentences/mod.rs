@@ -134,11 +134,13 @@ impl Splitter {
     pub fn flush(&mut self, mut out: impl FnMut(Sentence<'_>)) {
         if let Some(Stop {
             at,
+            kind,
             next: Some(next),
             has_gap: true,
             ..
         }) = self.open.stop
-            && words::is_starter(self.open_text().get(next..).unwrap_or_default())
+            && (matches!(kind, Kind::Strong | Kind::Full(Meaning::EndBeforeWords))
+                || words::is_starter(self.open_text().get(next..).unwrap_or_default()))
             && self.is_long_enough(at)
         {
             self.cut(at, &mut out);
@@ -298,10 +300,13 @@ impl Splitter {
                 }
                 // "I thought... I would go.": a capital wherever it stands.
                 Kind::Ellipsis => next != "I" || !self.is_english,
+                Kind::Strong | Kind::Full(Meaning::EndBeforeWords) => {
+                    !words::is_more(next, c, stop.kind == Kind::Strong)
+                }
                 // Not an initial.
                 _ => {
                     words::is_starter(next)
-                        && (c != '.' || next.chars().count() > 1)
+                        && (c != '.' || next.chars().count() > 1 && next != "No")
                         && !words::goes_on(first_word(text), next)
                 }
             };
@@ -385,11 +390,13 @@ impl Splitter {
         match stop.kind {
             Kind::Full(Meaning::Unclear | Meaning::EndBeforeWords | Meaning::Era) if is_digit(c) => Verdict::Drop,
             Kind::Full(Meaning::Era) if has_but_begun(text.get(..stop.at).unwrap_or_default()) => Verdict::Drop,
-            Kind::Full(Meaning::Unclear | Meaning::Time) if !stop.is_closed && !is_digit(c) => {
-                stop.next = Some(at);
-                Verdict::Wait
-            }
-            Kind::Ellipsis if c == 'I' => {
+            kind if match kind {
+                Kind::Full(Meaning::Unclear | Meaning::Time) => !stop.is_closed && !is_digit(c),
+                Kind::Full(Meaning::EndBeforeWords) => matches!(c, 'N' | 'T' | 'H'),
+                Kind::Strong | Kind::Ellipsis => c == 'I',
+                _ => false,
+            } =>
+            {
                 stop.next = Some(at);
                 Verdict::Wait
             }

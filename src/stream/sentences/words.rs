@@ -11,11 +11,11 @@ const BEFORE_NAME: &str = "mr mrs ms mx dr med prof st skt mt gen rep sen gov co
     डॉ श्री सौ ॲड प्रो प्रा स्व नं सं पृ क्र रु रू पं कु मा सुश्री श्रीमती डा इं मो ডা ড ডঃ মো মোঃ திரு திருமதி செல்வி டாக்டர் பேரா డా శ్రీ శ్రీమతి ಡಾ ಶ್ರೀ ശ്രീ ഡോ പ്രൊ ଡା ଶ୍ରୀ ਡਾ ਰੁ ડૉ રૂ রু";
 
 /// The same, in capitals as here: other words where they are small.
-const BEFORE_NAME_EXACTLY: &str = "PT TP Tp ĐH Tn Ny M/s Kum Er Eng Ref Mob";
+const BEFORE_NAME_EXACTLY: &str = "PT TP Tp ĐH Tn Ny M/s Kum Er Eng Ref Mob Fa";
 
 /// Not at the end before a number: `No. 5`, `Jan. 3`.
 const BEFORE_NUMBER: &str = "no nos nr std qn दि ता str rs rp tgl pk pkl hlm hal rt rw ph mar lb oz ft n.º núm pp pg vol fig figs art sec ch chap ed eq jan feb apr jun jul aug sep sept oct \
-    nov dec ca approx ext abs abb kap bd стр стор рис гл табл кв Кв ок год хв";
+    nov dec okt dez ver pág cap ca approx ext abs abb kap bd стр стор рис гл табл кв Кв ок год хв";
 
 /// At the end only if the next word begins one.
 const ANYWHERE: &str = "etc inc ltd pvt govt cr tbk dll dsb dst dkk ts bs ks cn co corp llc plc bros jr sr al est ave blvd rd bldg dept univ assn usw u.a \
@@ -89,6 +89,16 @@ pub(super) fn goes_on(first: &str, word: &str) -> bool {
 /// Whether a clause with this first word and so many words has but begun with a time.
 pub(super) fn begins_with_time(first: &str, words: usize) -> bool {
     words <= 3 && listed(PREPOSITIONS, first, true)
+}
+
+/// Whether `word`, which `c` follows, goes on with what stands before it: `Ph. No. 5`, `No. Telp. 021`, and behind `!` or `?`
+/// (`is_strong`) the rest of a company's name, `Yahoo! Inc.`
+pub(super) fn is_more(word: &str, c: char, is_strong: bool) -> bool {
+    match word {
+        "Inc" => is_strong && c == '.',
+        "No" => !is_strong && c == '.',
+        _ => !is_strong && matches!(word, "Telp" | "HP"),
+    }
 }
 
 /// Whether a language, by its BCP 47 tag, writes ordinal numbers with a full stop.

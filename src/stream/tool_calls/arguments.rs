@@ -80,9 +80,11 @@ impl Arguments {
         self.shape.wants_value || self.is_plain
     }
 
-    /// Whether the arguments are an object without members, which some servers send ahead of the real arguments.
+    /// Whether the arguments are an object without members, which some servers send ahead of the real arguments, or the list that
+    /// PHP makes of it.
     fn is_empty_object(&self) -> bool {
-        self.text.strip_prefix('{').is_some_and(|rest| rest.trim_ascii() == "}")
+        let rest = self.text.strip_prefix(['{', '[']);
+        rest.is_some_and(|rest| matches!(rest.trim_ascii(), "}" | "]"))
     }
 
     /// Whether a tool can use the arguments as they are, or once they have ended.

@@ -103,6 +103,7 @@ impl<'a> Item<'a> {
                 b"name" => self.name = field(reader)?,
                 b"arguments" if !self.is_custom => self.arguments = field(reader)?,
                 b"input" if self.is_custom => self.arguments = field(reader)?,
+                b"parameters" if matches!(self.arguments, Field::Absent) => self.arguments = field(reader)?,
                 _ => add_extra(&mut self.function_extras, key, reader.value()?),
             })
         }

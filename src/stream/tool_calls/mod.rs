@@ -561,7 +561,8 @@ impl ToolCalls {
             let Some(call) = self.calls.get_mut(at) else { continue };
             let held = call.arguments.size();
             let taken = call.arguments.end();
-            if finished && !call.is_custom && call.arguments.as_str().trim_ascii().is_empty() {
+            let is_nothing = matches!(call.arguments.as_str().trim_ascii(), "" | "[]");
+            if finished && !call.is_custom && is_nothing {
                 ledger.repair(self.choice, Repair::ToolArgumentsEmpty)?;
                 call.arguments.fill();
                 call.filled = true;

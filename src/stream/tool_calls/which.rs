@@ -86,7 +86,9 @@ impl ToolCalls {
         }
         if is_closed {
             // The same call again, or another call of this function: the arguments decide, where no id does.
-            let is_open_to_it = !other_id(call) && (item.index.is_some() || same_id(call));
+            // Two items of one list without ids are two calls.
+            let is_twice = item.follows && id.is_empty() && at == self.latest;
+            let is_open_to_it = !other_id(call) && (item.index.is_some() || same_id(call)) && !is_twice;
             return Some(at).filter(|_| is_open_to_it);
         }
         let is_head = item.is_head() && !call.arguments.wants_value();
