@@ -39,6 +39,7 @@ mod audio;
 mod body;
 mod choice;
 mod clock;
+mod code;
 mod counting;
 mod ending;
 mod event;

@@ -4,6 +4,7 @@
 //! tags. A closing tag without an opening one (which was in the prompt) makes reasoning of all that came before it, unless
 //! it is quoted or the opening one came somewhere in the answer. The Harmony format has channels in place of tags (`harmony`).
 
+use super::code::Code;
 use super::harmony::{
     ANALYSIS, Behind, CHANNEL, Channel, ENDS, MESSAGE, START, behind_analysis, may_be_analysis, next_message,
     split_at_follow,
@@ -406,54 +407,6 @@ fn split_at_tag<'a>(
     }
     counts(&content[told..], "");
     (content, "")
-}
-
-/// So many backticks start code of several lines.
-const FENCE: usize = 3;
-
-/// Whether the text so far ends inside Markdown code.
-#[derive(Debug, Default)]
-struct Code {
-    /// Backticks at the end of the text so far.
-    run: usize,
-    /// The run that opened the code we are in; 0 outside.
-    open: usize,
-}
-
-impl Code {
-    /// Takes the next text; true when it ends inside code.
-    fn feed(&mut self, text: &str) -> bool {
-        if self.run > 0 || self.open > 0 || memchr::memchr(b'`', text.as_bytes()).is_some() {
-            for &byte in text.as_bytes() {
-                if byte == b'`' {
-                    self.run += 1;
-                    continue;
-                }
-                self.close_run();
-                if byte == b'\n' && self.open < FENCE {
-                    // A single backtick is as often a typing mistake as the start of code: it counts on its line only.
-                    self.open = 0;
-                }
-            }
-        }
-        self.open > 0 && (self.run == 0 || self.run != self.open) || self.open == 0 && self.run > 0
-    }
-
-    /// Whether text without a backtick may make a difference.
-    fn is_changed_by_text(&self) -> bool {
-        self.run > 0 || (1..FENCE).contains(&self.open)
-    }
-
-    fn close_run(&mut self) {
-        if self.run > 0 {
-            match self.open {
-                0 => self.open = self.run,
-                open if open == self.run => self.open = 0,
-                _ => {}
-            }
-            self.run = 0;
-        }
-    }
 }
 
 #[cfg(test)]
