@@ -243,10 +243,18 @@ export class ChatCompletionStream<ParsedT = null>
     await init(); // the `create` of a wrapper may have asked without the engine
     const mender = new Mender(params.n ?? 1);
     this.#mender = mender;
+    const flush = () => {
+      for (const chunk of mender.end()) this.#add(chunk);
+    };
     try {
-      for await (const chunk of stream) this.#add(chunk);
+      try {
+        for await (const sent of stream) for (const chunk of mender.add(sent)) this.#add(chunk);
+      } catch (error) {
+        if (error instanceof APIError) flush();
+        throw error;
+      }
       if (stream.controller.signal.aborted) throw this._userAbortError();
-      mender.end();
+      flush();
       return this.#finish();
     } finally {
       mender.free();
@@ -299,16 +307,15 @@ export class ChatCompletionStream<ParsedT = null>
     return this._addChatCompletion(maybeParseChatCompletion<ParsedT>(completion, this.#params));
   }
 
-  #add(sent: ChatCompletionChunk): void {
+  #add(chunk: ChatCompletionChunk): void {
     if (this.ended || !this.#accumulator) return;
     const accumulator = this.#accumulator;
-    const chunk = this.#mender?.add(sent) ?? sent;
     const snapshot = accumulator.add(chunk);
     if (this.#mender?.isMending) accumulator.put(this.#mender);
     const emitter = this as unknown as EmitterOf<ChatCompletionStreamEvents<ParsedT>>;
     emitter._emit("chunk", chunk, snapshot);
     for (const said of objectsIn(chunk.choices)) {
-      const choice = snapshot.choices[accumulator.indexOf(said)];
+      const choice = snapshot.choices[said.index];
       if (choice) this.#tell(said, choice, emitter);
     }
   }

@@ -30,15 +30,30 @@ export interface MendedCall {
 }
 
 /** Members of a delta that are made of events. Reasoning has the name that the server gave it. */
-const REASONING = ["reasoning", "reasoning_content", "reasoning_text", "thinking"];
+const REASONING = [
+  "reasoning",
+  "reasoning_content",
+  "reasoning_text",
+  "thinking",
+  "thinking_content",
+  "reasoningContent",
+  "thought",
+];
 const MADE = new Set([...REASONING, "content", "refusal", "tool_calls", "function_call"]);
 
+/** Events that say something of a choice. */
+const OF_CHOICES = /^(text|reasoning|refusal|finish|tool_call\..*)$/;
 /** Repairs by which a message is another than the sum of its chunks. */
 const OF_MESSAGES = /^(chunk|reasoning|tool_call)\.(?!finish_reason)/;
 /** Of these an old function call needs none. */
 const OF_OLD_CALLS = /function_call|id_made_up/;
 
+type Choice = ChatCompletionChunk.Choice;
 type Delta = ChatCompletionChunk.Choice.Delta & Record<string, unknown>;
+type Piece = ChatCompletionChunk.Choice.Delta.ToolCall;
+/** How many chunks are held at the most. */
+const MOST_HELD = 8;
+
 type Said = { delta: Delta; finishReason: string | null };
 
 const encoder = new TextEncoder();
@@ -46,89 +61,94 @@ const encoder = new TextEncoder();
 /** Mends one stream. The engine has to be loaded. */
 export class Mender {
   readonly choices = new Map<number, MendedChoice>();
-  /** Something was put right: from here on the chunks are made of events, and `choices` counts. */
+  /** A chunk was made of events: the chunks that the server sent do not add up to the answer. */
   isMending = false;
   readonly #decoder: ChatDecoder;
   #hasOldCall = false;
-  /** The ids and numbers of calls that the server has given. */
+  /** The ids of calls that the server has given. */
   readonly #ids = new Set<unknown>();
-  readonly #numbers = new Set<unknown>();
   #reasoningName = "reasoning";
   readonly #isAlone: boolean;
-  /** The texts that were handed out, by choice and name: the engine may hold a piece back that was handed out as it came. */
-  readonly #handedOut = new Map<string, string>();
+  /** Chunks of which the engine may still read what they say: as they came, and made of events. */
+  #held: { sent: ChatCompletionChunk; made: ChatCompletionChunk }[] = [];
+  /** The texts of those that are held: as they came, and as the engine has read them so far. */
+  readonly #texts = new Map<string, [sent: string, read: string]>();
+  #last: ChatCompletionChunk | undefined;
 
-  /** @param n how many choices were asked for; undefined where that is not known */
-  constructor(n: number | undefined) {
+  /** @param n how many choices were asked for */
+  constructor(n: number) {
     this.#isAlone = n === 1;
-    this.#decoder = new ChatDecoder({ partial: false, ...(n !== undefined && { n }) });
+    this.#decoder = new ChatDecoder({ partial: false, n });
   }
 
-  /** The chunk, or what takes its place. */
-  add(chunk: ChatCompletionChunk): ChatCompletionChunk {
+  /**
+   * Takes a chunk. Gives it as it came, where it says what the engine reads from it, else one made of events. While the engine holds
+   * back a piece of what chunks say, a few of them are held back, too.
+   */
+  add(chunk: ChatCompletionChunk): ChatCompletionChunk[] {
+    this.#last = chunk;
     const sent = objectsIn(chunk.choices);
     for (const { delta } of sent) {
       if (!isObject(delta)) continue;
-      if (isObject(delta.function_call)) this.#hasOldCall = true;
-      for (const { id, index } of objectsIn(delta.tool_calls)) {
-        this.#ids.add(id);
-        this.#numbers.add(index);
-      }
-      this.#reasoningName = REASONING.find((name) => name in delta) ?? this.#reasoningName;
+      if (isObject(delta.function_call) && !delta.tool_calls) this.#hasOldCall = true;
+      for (const { id } of objectsIn(delta.tool_calls)) this.#ids.add(id);
+      this.#reasoningName = REASONING.find((name) => (delta as Delta)[name]) ?? this.#reasoningName;
     }
-    const events = this.#decoder.ended ? [] : this.#decoder.push(encoder.encode(`data: ${JSON.stringify(chunk)}\n\n`));
-    const said = this.#take(events);
-    this.isMending ||= !isShaped(chunk);
-    if (this.isMending) return this.#made(chunk, sent, said);
-    for (const { index, delta } of sent) this.#note(this.#isAlone ? 0 : index, delta);
-    return chunk;
+    if (this.#decoder.ended) return [chunk];
+    const events = this.#decoder.push(encoder.encode(`data: ${JSON.stringify(chunk)}\n\n`));
+    const made = this.#made(chunk, sent, this.#take(events));
+    this.#held.push({ sent: chunk, made });
+    for (const choice of sent) this.#note(choice, 0);
+    for (const choice of made.choices) this.#note(choice, 1);
+    const isOdd = !isShaped(chunk) || events.some((event) => this.#isOfMessage(event));
+    const mayCome = ([sent, read]: [string, string]) => sent.startsWith(read);
+    const isBehind = !this.#areAllRead() && [...this.#texts.values()].every(mayCome);
+    return !isOdd && isBehind && this.#held.length < MOST_HELD ? [] : this.#release(!isOdd);
   }
 
-  /** Notes the texts of a delta that is handed out as it came. */
-  #note(index: number, delta: ChatCompletionChunk.Choice.Delta): void {
-    const add = (name: string, text: unknown) => {
+  /** Adds what a choice says to the texts that were sent (0) or read (1). */
+  #note({ index, delta }: Choice, at: 0 | 1): void {
+    for (const [name, text] of textsOf(delta)) {
       const key = `${index} ${name}`;
-      if (typeof text === "string") this.#handedOut.set(key, (this.#handedOut.get(key) ?? "") + text);
+      const texts = this.#texts.get(key) ?? ["", ""];
+      texts[at] += text ?? "";
+      this.#texts.set(key, texts);
+    }
+  }
+
+  #areAllRead(): boolean {
+    return [...this.#texts.values()].every(([sent, read]) => sent === read);
+  }
+
+  /** The chunks that were held: as they came, if they may be and say what was read. */
+  #release(mayBeSent: boolean): ChatCompletionChunk[] {
+    const isOwn = (calls: readonly MendedCall[] | undefined, { index, id, function: fn, custom }: Piece) => {
+      const name = fn?.name ?? custom?.name;
+      return (!id || id === calls?.[index]?.id) && (!name || name === calls?.[index]?.name);
     };
-    if (!isObject(delta)) return;
-    const { content, refusal, tool_calls } = delta;
-    add("content", content);
-    add("refusal", refusal);
-    add("reasoning", (delta as Delta)[this.#reasoningName]);
-    for (const { index: at, function: fn, custom } of objectsIn(tool_calls)) {
-      add(`call ${at}`, fn?.arguments ?? custom?.input);
-    }
+    const isSame = ({ sent }: { sent: ChatCompletionChunk }) =>
+      objectsIn(sent.choices).every(({ index, delta }) =>
+        objectsIn(delta?.tool_calls).every((call) => isOwn(this.choices.get(index)?.calls, call)),
+      );
+    const areSent = mayBeSent && this.#areAllRead() && this.#held.every(isSame);
+    this.isMending ||= !areSent;
+    const chunks = this.#held.map(({ sent, made }) => (areSent ? sent : made));
+    this.#held = [];
+    this.#texts.clear();
+    return chunks;
   }
 
-  /** The part of a text that was not handed out yet; `more` where the text is another than before. */
-  #rest(key: string, whole: string, more: string): string {
-    const before = this.#handedOut.get(key) ?? "";
-    this.#handedOut.set(key, whole);
-    return whole.startsWith(before) ? whole.slice(before.length) : more;
+  /** Whether an event is a repair by which a message is another than the sum of its chunks. */
+  #isOfMessage(event: ChatEvent): boolean {
+    return (
+      event.type === "repair" && OF_MESSAGES.test(event.code) && !(this.#hasOldCall && OF_OLD_CALLS.test(event.code))
+    );
   }
 
-  /** A delta made of events, less what was handed out of its texts. */
-  #unsaid(index: number, delta: Delta): Delta {
-    const { content, refusal, reasoning, calls } = this.#choice(index);
-    const texts = { content, refusal, [this.#reasoningName]: reasoning };
-    for (const [name, whole] of Object.entries(texts)) {
-      const more = delta[name];
-      if (typeof more !== "string") continue;
-      delta[name] = this.#rest(`${index} ${name === this.#reasoningName ? "reasoning" : name}`, whole, more);
-    }
-    for (const call of delta.tool_calls ?? []) {
-      const whole = calls[call.index]?.arguments ?? "";
-      const rest = (more: string) => this.#rest(`${index} call ${call.index}`, whole, more);
-      if (call.custom) call.custom.input = rest(call.custom.input ?? "");
-      else if (call.function) call.function.arguments = rest(call.function.arguments ?? "");
-    }
-    return delta;
-  }
-
-  /** The stream has ended: `choices` is final. */
-  end(): void {
+  /** The stream has ended: `choices` is final. Gives the chunks that were held, and one of what the engine had held back until then. */
+  end(): ChatCompletionChunk[] {
     const outcome = this.#decoder.end();
-    this.#take(this.#decoder.rest());
+    const rest = this.#take(this.#decoder.rest());
     for (const { index, message, finish_reason } of outcome.completion?.choices ?? []) {
       const choice = this.#choice(index);
       if (!choice.isFunctionCall) choice.finishReason = finish_reason ?? null;
@@ -138,6 +158,11 @@ export class Mender {
         if (call) call.others = own;
       }
     }
+    const { usage: _, ...last } = this.#last ?? ({ choices: [] as Choice[] } as ChatCompletionChunk);
+    const made = this.#made(last, [], rest);
+    for (const choice of made.choices) this.#note(choice, 1);
+    const chunks = this.#release(true);
+    return this.isMending && made.choices.length > 0 ? [...chunks, made] : chunks;
   }
 
   /** Lets go of the engine's memory; not needed after the end. */
@@ -150,8 +175,6 @@ export class Mender {
     const said = new Map<number, Said>();
     for (const event of events) {
       if (event.type === "repair") {
-        const isOld = this.#hasOldCall && OF_OLD_CALLS.test(event.code);
-        if (OF_MESSAGES.test(event.code) && !isOld) this.isMending = true;
         const choice = this.choices.get(event.choice);
         if (event.code === "reasoning.reclassified" && choice) {
           choice.reasoning += choice.content;
@@ -159,6 +182,7 @@ export class Mender {
         }
         continue;
       }
+      if (!OF_CHOICES.test(event.type)) continue;
       const choice = this.#choice(event.choice);
       const more: Said = said.get(event.choice) ?? { delta: {}, finishReason: null };
       said.set(event.choice, more);
@@ -187,7 +211,6 @@ export class Mender {
       const id = this.#ids.has(event.id) ? event.id : newCallId();
       choice.calls[index] = { id, name, arguments: "", isCustom: custom };
       choice.isFunctionCall = this.#hasOldCall;
-      this.isMending ||= !this.#hasOldCall && !this.#numbers.has(index);
       addCall(delta, choice, index, { name, text: "" });
       return;
     }
@@ -216,21 +239,34 @@ export class Mender {
     said: ReadonlyMap<number, Said>,
   ): ChatCompletionChunk {
     const rest = new Map(said);
-    const [only = this.choices.keys().next().value] = said.size === 1 ? said.keys() : [];
+    const [only = this.#isAlone ? 0 : undefined] = said.size === 1 ? said.keys() : [];
     const choices = sent.map(({ index: own, delta, logprobs = null }, at) => {
       const sentIndex = typeof own === "number" ? own : at;
       const index = sent.length === 1 ? (only ?? sentIndex) : sentIndex;
       const more = rest.get(index);
       rest.delete(index);
       const others = Object.entries(isObject(delta) ? delta : {}).filter(([name]) => !MADE.has(name));
-      const made = { ...Object.fromEntries(others), ...(more && this.#unsaid(index, more.delta)) };
+      const made = { ...Object.fromEntries(others), ...more?.delta };
       return { index, delta: made, logprobs, finish_reason: more?.finishReason ?? null };
     });
     for (const [index, { delta, finishReason }] of rest) {
-      choices.push({ index, delta: this.#unsaid(index, delta), logprobs: null, finish_reason: finishReason });
+      choices.push({ index, delta, logprobs: null, finish_reason: finishReason });
     }
     return { ...chunk, choices } as ChatCompletionChunk;
   }
+}
+
+/** The texts of a delta, by name. */
+function textsOf(delta: Choice["delta"] | undefined): [name: string, text: unknown][] {
+  const { content, refusal, function_call: old, tool_calls, ...others } = delta ?? {};
+  const texts: Record<string, unknown> = { content, refusal, name: old?.name, arguments: old?.arguments };
+  // Reasoning that comes in parts of its own is emitted as text, too.
+  if (!("reasoning_details" in others)) for (const name of REASONING) texts[name] = (others as Delta)[name];
+  const calls = objectsIn(tool_calls).flatMap(({ index, function: fn, custom }): [string, unknown][] => [
+    [`name ${index}`, fn?.name ?? custom?.name],
+    [`arguments ${index}`, fn?.arguments ?? custom?.input],
+  ]);
+  return [...Object.entries(texts), ...calls];
 }
 
 type CallEvent = Extract<ChatEvent, { type: `tool_call.${string}` }>;
@@ -249,11 +285,15 @@ function addCall(
     delta.function_call = { ...delta.function_call, ...named, arguments: before + text };
     return;
   }
+  const [type, of] = isCustom ? (["custom", "input"] as const) : (["function", "arguments"] as const);
   delta.tool_calls ??= [];
-  const head = name === undefined ? {} : { id, type: isCustom ? ("custom" as const) : ("function" as const) };
-  const said = isCustom ? { custom: { ...named, input: text } } : { function: { ...named, arguments: text } };
-  delta.tool_calls.push({ index, ...head, ...said } as ChatCompletionChunk.Choice.Delta.ToolCall);
+  const calls = delta.tool_calls as { index: number; custom?: Texts; function?: Texts }[];
+  const said = calls.find((call) => call.index === index)?.[type];
+  if (said) said[of] = (said[of] ?? "") + text;
+  else calls.push({ index, ...(name !== undefined && { id, type }), [type]: { ...named, [of]: text } });
 }
+
+type Texts = Record<string, string>;
 
 /**
  * A completion as the engine has put it right: the message of each choice, and how it ended. As it came, where there was nothing to
@@ -264,12 +304,11 @@ export function mendedCompletion(completion: ChatCompletion): ChatCompletion {
   const mended = outcome?.completion?.choices;
   if (!mended?.length) return completion;
   const sent = objectsIn(completion.choices);
-  const hasMessages = sent.length > 0 && sent.every(({ message }) => isObject(message));
   const hasOldCall = sent.some(({ message }) => isObject(message?.function_call));
   const isRepaired = outcome?.repairs.some(
     ({ code }) => OF_MESSAGES.test(code) && !(hasOldCall && OF_OLD_CALLS.test(code)),
   );
-  if (hasMessages && !isRepaired) return completion;
+  if (!isRepaired) return completion;
   const choices = mended.map(({ index, message, finish_reason }, at) => {
     const own = sent.length === 1 ? sent[0] : (sent.find((choice) => choice.index === index) ?? sent[at]);
     const ids = new Set(objectsIn(own?.message?.tool_calls).map(({ id }) => id));
@@ -292,12 +331,6 @@ export function mendedCompletion(completion: ChatCompletion): ChatCompletion {
     return { index, message: said, logprobs: own?.logprobs ?? null, finish_reason: reason ?? "stop" };
   });
   return keepingHidden(completion, { ...completion, choices } as ChatCompletion);
-}
-
-/** A completion with a message in each choice: a server of old completions sends `text` in its place. */
-export function withMessages(completion: ChatCompletion): ChatCompletion {
-  const hasMessages = objectsIn(completion.choices).every(({ message }) => isObject(message));
-  return hasMessages ? completion : mendedCompletion(completion);
 }
 
 function outcomeOf(completion: object): Outcome | undefined {

@@ -107,11 +107,6 @@ export class Accumulator {
   readonly #failsUnfinished: boolean;
   /** How much of a text was there when it was last read as JSON. */
   readonly #read = new WeakMap<object, number>();
-  /**
-   * The indexes under which the server sends the only choice that was asked for, once it has said something: one, or those of its
-   * chunks, which some servers count.
-   */
-  #only: { first: number; last: number } | undefined;
   /** Choices whose last chunk only said when their sound expires, which ends them. */
   readonly #spoken = new Set<number>();
   #length = 0;
@@ -130,52 +125,15 @@ export class Accumulator {
    */
   add(chunk: ChatCompletionChunk): ChatCompletionSnapshot {
     const { choices, obfuscation: _, ...rest } = chunk;
-    const isNew = this.snapshot !== undefined && Boolean(chunk.id) && chunk.id !== this.snapshot.id;
     if (!this.snapshot) this.snapshot = { ...rest, choices: [] };
     else if (chunk.id) Object.assign(this.snapshot, rest);
-    const isOne = choices?.length === 1;
-    for (const choice of objectsIn(choices)) {
-      // A choice begins with a role, and has one id.
-      const mayGoOn = isOne && (isNew || !choice.delta?.role);
-      this.#addChoice(this.snapshot.choices, choice, mayGoOn);
-    }
+    for (const choice of objectsIn(choices)) this.#addChoice(this.snapshot.choices, choice);
     return this.snapshot;
   }
 
-  /**
-   * The index of a choice in the snapshot: where one choice was asked for, the first that says something is choice 0, whatever the
-   * server counts, and an end under an index of its own is the end of that choice. An index that no choice can have counts chunks.
-   */
-  indexOf(said: ChatCompletionChunk.Choice): number {
-    if (said.index >= MOST && (this.#params?.n ?? 1) === 1) return 0;
-    if (this.#only === undefined || !this.snapshot) return said.index;
-    const { first, last } = this.#only;
-    if (said.index >= first && said.index <= last) return 0;
-    const index = said.index === 0 ? first : said.index;
-    return this.snapshot.choices[index] || saysMore(said.delta) ? index : 0;
-  }
-
-  #decide(choices: Choice[], said: ChatCompletionChunk.Choice, mayGoOn: boolean): void {
-    const isAlone = this.#params !== null && (this.#params.n ?? 1) === 1;
-    if (!isAlone || !(said.finish_reason || saysMore(said.delta))) return;
-    if (this.#only !== undefined) {
-      const isNext = said.index === this.#only.last + 1 && !choices[said.index];
-      if (isNext && mayGoOn) this.#only.last = said.index;
-      return;
-    }
-    this.#only = { first: said.index, last: said.index };
-    if (said.index === 0) return;
-    const own = choices[said.index];
-    delete choices[said.index];
-    // A choice 0 that was there has said no more than its role.
-    if (own) choices[0] = { ...own, index: 0 };
-  }
-
-  #addChoice(choices: Choice[], said: ChatCompletionChunk.Choice, mayGoOn: boolean): void {
-    const { delta, finish_reason, index: sent, logprobs, ...other } = said;
-    if (isIndex(sent, Number.POSITIVE_INFINITY)) this.#decide(choices, said, mayGoOn);
-    const index = this.indexOf(said);
-    if (!isIndex(index)) throw new OpenAIError(`Chat completion stream contains an invalid choice index: ${sent}`);
+  #addChoice(choices: Choice[], said: ChatCompletionChunk.Choice): void {
+    const { delta, finish_reason, index, logprobs, ...other } = said;
+    if (!isIndex(index)) throw new OpenAIError(`Chat completion stream contains an invalid choice index: ${index}`);
     choices[index] ??= { finish_reason: finish_reason ?? null, index, message: {}, logprobs: null, ...other };
     const choice = choices[index];
     if (isObject(logprobs)) {
@@ -199,12 +157,12 @@ export class Accumulator {
    */
   put({ choices: mended, isMending }: Mender, isWhole = false): void {
     if (!this.snapshot) return;
-    if (isWhole && mended.size > 0)
-      this.snapshot.choices = this.snapshot.choices.filter(({ index }) => mended.has(index));
+    const { choices } = this.snapshot;
+    if (isWhole && mended.size > 0) for (const at of choices.keys()) if (!mended.has(at)) delete choices[at];
     for (const [index, { content, refusal, reasoning, calls, isFunctionCall, finishReason }] of mended) {
       if (!isIndex(index)) continue;
-      this.snapshot.choices[index] ??= { finish_reason: null, index, message: {}, logprobs: null };
-      const choice = this.snapshot.choices[index];
+      choices[index] ??= { finish_reason: null, index, message: {}, logprobs: null };
+      const choice = choices[index];
       const { message } = choice;
       message.role ??= "assistant";
       // OpenAI itself says `stop` where the call was forced.
@@ -380,13 +338,8 @@ export class Accumulator {
   }
 }
 
-function isIndex(index: unknown, most = MOST): index is number {
-  return Number.isSafeInteger(index) && (index as number) >= 0 && (index as number) < most;
-}
-
-/** Whether a delta has more than a role. */
-function saysMore(delta: ChatCompletionChunk.Choice.Delta | undefined): boolean {
-  return Object.entries(delta ?? {}).some(([name, value]) => name !== "role" && value != null && value !== "");
+function isIndex(index: unknown): index is number {
+  return Number.isSafeInteger(index) && (index as number) >= 0 && (index as number) < MOST;
 }
 
 /** Which call a piece belongs to. Some servers leave the number out: a new id begins a new call. */

@@ -9,7 +9,7 @@ import { APIPromise, type WithRequestID, withRequestID } from "./api-promise.ts"
 import type { RequestSettings } from "./client-parts.ts";
 import { contentOf } from "./content.ts";
 import { type FailedCall, OpenAIError, toOpenAIError } from "./errors.ts";
-import { objectsIn, withMessages } from "./mended.ts";
+import { objectsIn } from "./mended.ts";
 import { type Fetch, type FinalRequestOptions, loggerOf, mergedHeaders, type RequestOptions } from "./options.ts";
 import type { ChatCompletion, ChatCompletionChunk } from "./shapes.ts";
 import { once, Stream } from "./stream.ts";
@@ -98,7 +98,7 @@ export class Transport {
         }
         const { data, response } = await asked.withResponse();
         return {
-          data: isStream ? streamOf(data as ChatStream, sending) : withMessages(data as ChatCompletion),
+          data: isStream ? streamOf(data as ChatStream, sending) : (data as ChatCompletion),
           response,
         };
       },
