@@ -230,15 +230,17 @@ impl Decoder {
     #[cold]
     fn take_other_field(&mut self, field: &[u8], value: &[u8], line: &[u8]) {
         match_bytes!(field, {
-            b"error" if self.is_lenient && !value.is_empty() => {
-                self.event_type = "error".to_owned();
-                self.take_bare(value);
-            },
             b"event" => self.event_type = lossy(value),
             b"id" if memchr(0, value).is_none() => self.id_buffer = lossy(value),
             b"retry" => self.reconnection_time = integer(value).or(self.reconnection_time),
             b"" | b"id" => {},
-            _ => self.take_no_field(line),
+            _ => match self.is_lenient && !value.is_empty() && field.eq_ignore_ascii_case(b"error") {
+                true => {
+                    self.event_type = "error".to_owned();
+                    self.take_bare(value);
+                }
+                false => self.take_no_field(line),
+            },
         })
     }
 

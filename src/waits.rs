@@ -329,13 +329,17 @@ pub(crate) fn in_text_at(text: &str, epoch_ms: f64) -> Option<f64> {
     after_that_time(text)
 }
 
-/// `in a minute`, `for at least an hour`: a length of time without digits. `a second time` is none.
+/// Small numbers in words. The first three are one.
+const NUMBERS: &str = "a|an|one|two|three|four|five|six|seven|eight|nine|ten";
+
+/// `in a minute`, `for at least two hours`: a length of time without digits. `a second time` is none.
 fn in_words(between: &str, mut has_word: bool) -> Option<f64> {
     let mut rest = between;
     while let Some((word, after)) = split_at_mark(rest, " ") {
         rest = after;
-        if matches!(word, "a" | "an" | "one") {
-            return unit(after).filter(|_| has_word).map(|(_, ms)| ms);
+        if let Some(at) = NUMBERS.split('|').position(|number| number == word) {
+            let number = at.max(2) - 1;
+            return unit(after).filter(|_| has_word).map(|(_, ms)| ms * number as f64);
         }
         has_word = word.is_empty() && has_word
             || !word.is_empty() && BETWEEN.split('|').any(|between| between.ends_with(word));

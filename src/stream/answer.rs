@@ -151,10 +151,11 @@ impl Answer {
         }
         let mut progress = false;
         for (at, choice) in chunk.first.iter().chain(&chunk.more).enumerate() {
-            if choice.index.is_none() && !chunk.more.is_empty() {
+            if choice.index.is_none() && !chunk.more.is_empty() || choice.is_index_text {
                 ledger.repair(0, Repair::NoChoiceIndex)?;
             }
-            if choice.whole && !expects_messages || chunk.is_foreign || choice.has_foreign_reason {
+            let is_message = expects_messages && choice.message.is_some();
+            if choice.whole && !is_message || chunk.is_foreign || choice.has_foreign_reason {
                 ledger.repair(0, Repair::MessageForDelta)?;
             }
             let mut index = at as u64;
@@ -255,7 +256,8 @@ impl Answer {
     }
 
     fn take_choice(&mut self, choice: &scan::Choice<'_>, index: u64, ledger: &mut Ledger) -> Taken<bool> {
-        if choice.delta.is_none() && matches!(choice.finish_reason, Field::Absent | Field::Null) {
+        let has_ended = !matches!(choice.finish_reason, Field::Absent | Field::Null);
+        if choice.delta.is_none() && (choice.has_odd_delta || !has_ended) {
             ledger.repair(0, Repair::NoDelta)?;
         }
         let at = match self.choices.iter().position(|kept| kept.index >= index) {

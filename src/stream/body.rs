@@ -49,36 +49,28 @@ impl Body {
     }
 }
 
-/// Whether a first line of JSON is a chunk that others follow, not a whole completion or a part of one.
-pub(super) fn is_first_of_lines(line: &[u8]) -> bool {
+/// Whether a first line of JSON is a chunk that others follow, not a whole completion or a part of one. Where a document is expected
+/// (`is_document`), a chunk without choices is none.
+pub(super) fn is_first_of_lines(line: &[u8], is_document: bool) -> bool {
     let mut reader = Reader::new(line);
     let Ok(chunk) = Chunk::read(&mut reader, 1) else {
-        return event::respelled(line.trim_ascii()).is_some_and(|(plain, _)| is_first_of_lines(&plain));
+        return event::respelled(line.trim_ascii()).is_some_and(|(plain, _)| is_first_of_lines(&plain, is_document));
     };
     // An end without a delta may have a message beside it.
     let is_whole = |choice: &Choice<'_>| (choice.whole || choice.is_end()) && chunk.extra("done") != Some(b"false");
-    chunk.has_choices && !chunk.first.as_ref().is_some_and(is_whole) && reader.finish().is_ok()
+    let may_go_on = chunk.first.as_ref().map_or(!is_document, |choice| !is_whole(choice));
+    chunk.has_choices && may_go_on && reader.finish().is_ok()
 }
 
-/// Whether a document is one object with choices in a list, as a caller expects it.
+/// Whether a document is one object with a list of choices that each have a message, as a caller expects it.
 pub(super) fn is_completion(document: &[u8]) -> bool {
     let mut reader = Reader::new(document);
-    let mut first = true;
-    let mut has_choices = false;
-    if reader.object().is_err() {
+    let Ok(chunk) = Chunk::read(&mut reader, usize::MAX) else {
         return false;
-    }
-    while let Ok(name) = reader.member(&mut first) {
-        let Some(name) = name else {
-            return has_choices && reader.finish().is_ok();
-        };
-        let Ok(value) = reader.value() else { return false };
-        if name == b"choices" {
-            let items = value.strip_prefix(b"[").unwrap_or_default();
-            has_choices = items.trim_ascii_start().first() == Some(&b'{');
-        }
-    }
-    false
+    };
+    let mut choices = chunk.first.iter().chain(&chunk.more);
+    let are_messages = chunk.first.is_some() && choices.all(|choice| choice.message.is_some());
+    are_messages && !chunk.is_foreign && !reader.has_escaped_names() && reader.finish().is_ok()
 }
 
 /// The same document as JSON, by [`event::respelled`]; `None` where it is JSON as it is, or other things are wrong too.

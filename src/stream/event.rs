@@ -93,7 +93,8 @@ pub(super) fn object(data: &[u8], max_choices: usize) -> Event<'_> {
     Event::of(None, Says::Chunk(data, chunk))
 }
 
-fn has_lines(data: &[u8]) -> bool {
+/// Whether a line that is not the first starts as an object or a list does.
+pub(super) fn has_lines(data: &[u8]) -> bool {
     data.windows(2).any(|pair| matches!(pair, b"\n{" | b"\n["))
 }
 
@@ -270,6 +271,8 @@ impl Signs {
     fn of(chunk: &Chunk<'_>) -> Self {
         let mut signs = Signs::default();
         for (name, value) in &chunk.extras {
+            // The name of an exception, as AWS has it.
+            signs.has_bad_code |= *name == b"__type";
             // Names count in any spelling: `error_code`, `errorCode`, `ErrorCode`.
             let mut plain = name.to_ascii_lowercase();
             plain.retain(|byte| *byte != b'_');

@@ -11,7 +11,7 @@ use super::options::Options;
 use super::predict::{Marks, Predicted, Template};
 use super::repairs::Repair;
 use super::scan::Chunk;
-use crate::json::{Reader, Writer, with_plain_names};
+use crate::json::{Reader, Writer, is_json, with_plain_names};
 use crate::sse;
 use crate::text::lossy;
 
@@ -312,13 +312,29 @@ impl Intake {
         for value in body::values(document) {
             match value {
                 Value::Object(object) => self.take_document_value(object, now)?,
-                Value::Done => return Err(self.done(now)),
+                Value::Done => {
+                    if self.answer.has_begun() {
+                        self.repair_document(Repair::PaddedDone)?;
+                    }
+                    return Err(self.done(now));
+                }
                 Value::Other(other) => {
                     for object in event::objects(other) {
+                        self.repair_document(Repair::NotAnObject)?;
                         self.take_document_value(object, now)?;
                     }
                 }
                 Value::CutShort => return Err(Ending::truncated()),
+                // Lines of JSON, the first of which is damaged.
+                Value::Malformed { is_value: true } if !self.answer.has_begun() && event::has_lines(document) => {
+                    for line in document.split(|byte| *byte == b'\n') {
+                        match line.first() {
+                            Some(b'{') if is_json(line) => self.take_document_value(line, now)?,
+                            Some(b'{') => is_damaged = true,
+                            _ => {}
+                        }
+                    }
+                }
                 Value::Malformed { is_value: true } if is_lost => return Err(Ending::truncated()),
                 Value::Malformed { .. } if self.answer.has_begun() => is_damaged = true,
                 Value::Malformed { is_value: true } => {
@@ -353,6 +369,14 @@ impl Intake {
         Ok(())
     }
 
+    /// Records a repair of the form of a document, where one was asked for: of a stream, that it is a document is recorded already.
+    fn repair_document(&mut self, repair: Repair) -> Taken {
+        match self.expects_document {
+            true => self.ledger.repair(0, repair),
+            false => Ok(()),
+        }
+    }
+
     fn take_document_value(&mut self, value: &[u8], now: f64) -> Taken {
         let mut reader = Reader::new(value);
         let Ok(mut chunk) = Chunk::read(&mut reader, self.max_choices()) else {
@@ -373,6 +397,13 @@ impl Intake {
                 // The message was scanned with its chunk, so this cannot fail.
                 let _ = choice.prefer_message();
             }
+        }
+        if chunk
+            .first
+            .as_ref()
+            .is_some_and(|choice| choice.delta.is_some() && !choice.whole)
+        {
+            self.repair_document(Repair::MessageForDelta)?;
         }
         let is_held = self.counting.is_open() && self.look_at_index(value, &chunk, error.is_some(), now)?;
         let is_taken = !is_held && (error.is_none() || chunk.first.is_some());

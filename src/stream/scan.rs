@@ -117,11 +117,15 @@ impl<'a> Delta<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Choice<'a> {
     pub(super) index: Option<u64>,
+    /// The index is spelled as text.
+    pub(super) is_index_text: bool,
     pub(super) delta: Option<Delta<'a>>,
-    /// The delta came as a whole `message`, or as the `text` of the endpoint before chats.
+    /// A delta is neither an object nor a text nor null.
+    pub(super) has_odd_delta: bool,
+    /// The delta came as a whole `message`, or as text: the `text` of the endpoint before chats, or in place of an object.
     pub(super) whole: bool,
     /// A `message` beside the delta: what came so far, or all of it in a document.
-    message: Option<&'a [u8]>,
+    pub(super) message: Option<&'a [u8]>,
     pub(super) finish_reason: Field<'a>,
     /// The finish reason came under another name, or in an object.
     pub(super) has_foreign_reason: bool,
@@ -139,13 +143,15 @@ impl<'a> Choice<'a> {
         reader.object()?;
         while let Some(key) = reader.member(&mut first)? {
             match_bytes!(key, {
-                b"index" => choice.index = count(reader.value()?),
+                b"index" => {
+                    let index = reader.value()?;
+                    choice.index = count(index);
+                    choice.is_index_text = choice.index.is_some() && index.first() == Some(&b'"');
+                },
                 b"delta" if reader.kind()? == Kind::Object => choice.delta = Some(Delta::read(reader)?),
                 b"message" if reader.kind()? == Kind::Object => choice.message = Some(reader.value()?),
-                b"text" if reader.kind()? == Kind::String => text = Some(reader.string()?),
-                b"delta" | b"message" => {
-                    reader.value()?;
-                },
+                b"text" | b"delta" | b"message" if reader.kind()? == Kind::String => text = Some(reader.string()?),
+                b"delta" | b"message" => choice.has_odd_delta |= not_null(reader)?.is_some(),
                 b"finish_reason" | b"finishReason" => {
                     let mut reason = Field::read(reader)?.or_blank();
                     let mut is_foreign = key == b"finishReason";
@@ -214,7 +220,7 @@ pub(super) struct Chunk<'a> {
     max_choices: usize,
     /// Whether `choices` is a list, empty or not.
     pub(super) has_choices: bool,
-    /// The answer stands elsewhere than in choices of its own.
+    /// The answer stands elsewhere than in a list of choices of its own.
     pub(super) is_foreign: bool,
     pub(super) usage: Option<&'a [u8]>,
     /// Usage inside a vendor's own object (`x_…`).
@@ -381,6 +387,7 @@ impl<'a> Chunk<'a> {
             Kind::Array => {}
             Kind::Object => {
                 self.has_choices = true;
+                self.is_foreign = true;
                 return self.read_choice(reader);
             }
             _ => return reader.value().map(drop),

@@ -41,8 +41,10 @@ impl Source {
                 bytes = bytes.get(start..).unwrap_or_default();
             }
             match (&body, self.is_document) {
-                (Body::Document(_), false) => {
-                    intake.ledger.repair(0, Repair::Json)?;
+                (Body::Document(_), is_document) => {
+                    if !is_document {
+                        intake.ledger.repair(0, Repair::Json)?;
+                    }
                     body = Body::Lines(Vec::new());
                 }
                 (Body::EventStream, true) => intake.ledger.repair(0, Repair::EventStream)?,
@@ -85,9 +87,12 @@ impl Source {
             };
             bytes = bytes.get(end + 1..).unwrap_or_default();
             let line = std::mem::take(line);
-            if is_first && !body::is_first_of_lines(&line) {
+            if is_first && !body::is_first_of_lines(&line, self.is_document) {
                 self.body = Body::Document(line);
                 return self.take(bytes, intake, now);
+            }
+            if is_first && self.is_document {
+                intake.ledger.repair(0, Repair::EventStream)?;
             }
             let data = line.trim_ascii();
             if !data.is_empty() {

@@ -40,6 +40,8 @@ struct Counts {
     reasoning: u64,
     /// Output tokens of thoughts, which are not among `output`.
     thoughts: u64,
+    /// A count was sent as text.
+    has_text: bool,
 }
 
 impl Counts {
@@ -66,7 +68,9 @@ impl Counts {
                 }
                 continue;
             }
-            let number = count(reader.value()?);
+            let value = reader.value()?;
+            let number = count(value);
+            self.has_text |= is_text_count(key, value);
             let some = number.unwrap_or(0);
             match_bytes!(key, {
                 b"cached_tokens" | b"num_cached_tokens" | b"prompt_cache_hit_tokens" | b"cachedContentTokenCount"
@@ -141,9 +145,15 @@ impl Counts {
     }
 }
 
-/// Whether a `usage` object has its counts under other names than OpenAI's.
+/// Whether a `usage` object has its counts under other names than OpenAI's, or as text.
 pub(crate) fn is_renamed(usage: &[u8]) -> bool {
-    Counts::read(usage).is_renamed()
+    let counts = Counts::read(usage);
+    counts.is_renamed() || counts.has_text
+}
+
+/// Whether a member of a `usage` object is a count that was sent as text, which is written as a number.
+fn is_text_count(name: &[u8], value: &[u8]) -> bool {
+    value.first() == Some(&b'"') && name.ends_with(b"tokens") && count(value).is_some()
 }
 
 /// The amount that the server says it charged for the call (`cost`, or its `total_cost`, under whichever name), in pico-dollars.
@@ -237,6 +247,7 @@ pub(crate) fn write_members(usage: &[u8], out: &mut Writer) {
         .filter(|_| !has(b"prompt_tokens") || !has(b"completion_tokens"))
         .map(Counts::read)
         .filter(Counts::is_renamed);
+    let has_details = kept.iter().any(|(name, _)| *name == b"prompt_tokens_details");
     for (name, value) in kept {
         let is_count = matches!(name, b"prompt_tokens" | b"completion_tokens" | b"total_tokens");
         if renamed.is_some() && is_count && count(value).is_none() {
@@ -258,6 +269,13 @@ pub(crate) fn write_members(usage: &[u8], out: &mut Writer) {
     }
     if let Some(counts) = renamed {
         write_renamed(&counts, out);
+        let cached = counts.cached.max(counts.cache_read);
+        if cached > 0 && !has_details {
+            out.key("prompt_tokens_details")
+                .raw(b"{\"cached_tokens\":")
+                .integer(cached)
+                .raw(b"}");
+        }
     }
 }
 

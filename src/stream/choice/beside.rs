@@ -28,7 +28,10 @@ impl Choice {
                     taken = Some(field);
                     match value {
                         Field::Str(text) => self.take_field(text, ledger)?,
-                        Field::Other(raw) => drop(self.take_reasoning_parts(raw, ledger)?),
+                        Field::Other(raw) => {
+                            ledger.repair(self.index, Repair::ContentParts)?;
+                            self.take_reasoning_parts(raw, ledger)?;
+                        }
                         _ => {}
                     }
                 }

@@ -241,7 +241,8 @@ impl Choice {
         if let Some(reason) = self.finish_reason.as_ref().filter(|reason| is_failure(reason)) {
             return Some(reason.clone());
         }
-        let has_answered = self.has_answered || self.has_refusal || !self.tool_calls.calls().is_empty();
+        let has_answered =
+            self.has_answered || !self.refusal.as_str().is_empty() || !self.tool_calls.calls().is_empty();
         let native = self.extras.text(b"native_finish_reason").filter(|_| !has_answered)?;
         Some(native).filter(|reason| is_failure(reason))
     }
@@ -249,7 +250,7 @@ impl Choice {
     /// Whether its finish reason says that the server failed, before anything was answered.
     pub(super) fn failed_in_silence(&self) -> bool {
         let is_silent = !self.has_answered
-            && !self.has_refusal
+            && self.refusal.as_str().is_empty()
             && self.reasoning.as_str().is_empty()
             && self.tool_calls.calls().is_empty();
         is_silent && self.finish_reason.is_some() && self.failed().is_some()

@@ -191,14 +191,16 @@ impl ToolCalls {
     /// Takes a `tool_calls` value, which was read once already; true when it brought something. `whole`: from a message,
     /// where calls have no index.
     pub(super) fn take(&mut self, raw: &[u8], whole: bool, ledger: &mut Ledger) -> ending::Taken<bool> {
+        if raw.first() != Some(&b'[') {
+            ledger.repair(self.choice, Repair::ToolFunctionCall)?;
+        }
         if let Ok(text) = Reader::new(raw).string() {
             // The list as JSON text.
             let list = text.to_text();
-            if !is_json(list.as_bytes()) {
-                return Ok(false);
-            }
-            ledger.repair(self.choice, Repair::ToolFunctionCall)?;
-            return self.take_list(list.as_bytes(), whole, ledger);
+            return match is_json(list.as_bytes()) {
+                true => self.take_list(list.as_bytes(), whole, ledger),
+                false => Ok(false),
+            };
         }
         self.take_list(raw, whole, ledger)
     }
@@ -258,7 +260,10 @@ impl ToolCalls {
     fn take_item(&mut self, item: Item<'_>, whole: bool, ledger: &mut Ledger) -> ending::Taken<bool> {
         let id = match item.id {
             Field::Str(id) => id.to_text(),
-            Field::Other(raw) => crate::text::lossy(raw),
+            Field::Other(raw) => {
+                ledger.repair(self.choice, Repair::ToolIdMadeUp)?;
+                crate::text::lossy(raw)
+            }
             _ => String::new(),
         };
         let name = item.name.text().map(|name| name.to_text()).unwrap_or_default();
