@@ -62,17 +62,6 @@ pub(super) fn is_first_of_lines(line: &[u8], is_document: bool) -> bool {
     chunk.has_choices && may_go_on && reader.finish().is_ok()
 }
 
-/// Whether a document is one object with a list of choices that each have a message, as a caller expects it.
-pub(super) fn is_completion(document: &[u8]) -> bool {
-    let mut reader = Reader::new(document);
-    let Ok(chunk) = Chunk::read(&mut reader, usize::MAX) else {
-        return false;
-    };
-    let mut choices = chunk.first.iter().chain(&chunk.more);
-    let are_messages = chunk.first.is_some() && choices.all(|choice| choice.message.is_some());
-    are_messages && !chunk.is_foreign && !reader.has_escaped_names() && reader.finish().is_ok()
-}
-
 /// The same document as JSON, by [`event::respelled`]; `None` where it is JSON as it is, or other things are wrong too.
 pub(super) fn respelled(document: &[u8]) -> Option<(Vec<u8>, Repair)> {
     let is_malformed = |value| matches!(value, Value::Malformed { .. });

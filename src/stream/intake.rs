@@ -26,6 +26,8 @@ pub(super) struct Intake {
     predict: bool,
     /// A document is expected: an answer with messages in place of deltas.
     expects_document: bool,
+    /// The body is one object with a list of choices that each have a message, as a caller expects it.
+    pub(super) is_completion: bool,
     /// The only words that came in place of JSON; empty where others followed, which may be an answer in plain text.
     words: Option<String>,
 }
@@ -40,6 +42,7 @@ impl Intake {
             template: Template::default(),
             predict: options.predict,
             expects_document: options.document,
+            is_completion: false,
             words: None,
         }
     }
@@ -310,6 +313,7 @@ impl Intake {
     fn take_values(&mut self, document: &[u8], is_lost: bool, now: f64) -> Taken {
         let mut is_damaged = false;
         for value in body::values(document) {
+            self.is_completion = false;
             match value {
                 Value::Object(object) => self.take_document_value(object, now)?,
                 Value::Done => {
@@ -322,6 +326,7 @@ impl Intake {
                     for object in event::objects(other) {
                         self.repair_document(Repair::NotAnObject)?;
                         self.take_document_value(object, now)?;
+                        self.is_completion = false;
                     }
                 }
                 Value::CutShort => return Err(Ending::truncated()),
@@ -351,6 +356,7 @@ impl Intake {
             return Err(no_completion());
         }
         if is_damaged {
+            self.is_completion = false;
             self.ledger.repair(0, Repair::Malformed)?;
         }
         if self.answer.is_cut() {
@@ -385,15 +391,19 @@ impl Intake {
         if reader.has_escaped_names()
             && let Some(plain) = with_plain_names(value)
         {
-            return self.take_document_value(&plain, now);
+            let taken = self.take_document_value(&plain, now);
+            self.is_completion = false;
+            return taken;
         }
         let mut error = event::error_in(value, &chunk);
         if error.is_none() && !chunk.has_choices {
             error = event::error_within(&chunk, self.is_empty());
         }
-        // Beside deltas that others came before, a message is what came so far.
-        if !self.answer.has_begun() {
-            for choice in chunk.first.iter_mut().chain(&mut chunk.more) {
+        self.is_completion = chunk.first.is_some() && !chunk.is_foreign && !self.answer.has_begun();
+        for choice in chunk.first.iter_mut().chain(&mut chunk.more) {
+            self.is_completion &= choice.message.is_some();
+            // Beside deltas that others came before, a message is what came so far.
+            if !self.answer.has_begun() {
                 // The message was scanned with its chunk, so this cannot fail.
                 let _ = choice.prefer_message();
             }

@@ -277,7 +277,7 @@ impl Decoder {
     /// The completion as JSON text: a JSON document as the server sent it, if it is one completion with choices, else what was
     /// accumulated.
     pub fn completion_json(&self) -> String {
-        if let Some(document) = self.source.document().filter(|document| body::is_completion(document)) {
+        if let Some(document) = self.source.document().filter(|_| self.intake.is_completion) {
             return lossy(document);
         }
         let mut out = Writer::default();
