@@ -527,6 +527,8 @@ fn a_wait_may_have_a_comma_for_the_point_or_words_for_its_number() {
         ("try again in 1,5 minutes", 90_000.0),
         ("try again in 1,25s", 1_250.0),
         ("Please try again in a minute.", 60_000.0),
+        ("Please try again in two minutes.", 120_000.0),
+        ("Wait for at least ten seconds.", 10_000.0),
         ("Please try again in one minute", 60_000.0),
         ("Rate limited. Please wait a minute before you try again.", 60_000.0),
         ("try again in an hour", 3_600_000.0),

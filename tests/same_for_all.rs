@@ -167,8 +167,10 @@ fn streams_for_javascript() {
 fn rows() -> Vec<(String, Vec<String>)> {
     let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/dialects.md"));
     let page = page.expect("docs/dialects.md");
+    // The list of codes at the end is none of dialects.
     let rows = page
         .lines()
+        .take_while(|line| *line != "## The codes")
         .filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
     rows.filter(|row| !row.starts_with("sent |"))
         .map(|row| {
