@@ -85,6 +85,8 @@ export declare namespace ChatCompletionSnapshot {
 type Choice = ChatCompletionSnapshot.Choice;
 type Message = ChatCompletionSnapshot.Choice.Message;
 
+const ROLES = new Set<ChatCompletionRole>(["developer", "system", "user", "assistant", "tool", "function"]);
+
 /** A tool call while it grows. */
 export interface GrowingCall {
   id?: string;
@@ -225,7 +227,8 @@ export class Accumulator {
     if (isExpiry) this.#spoken.add(index);
     else this.#spoken.delete(index);
     if (refusal) message.refusal = (message.refusal ?? "") + this.#more(refusal);
-    message.role = (typeof role === "string" && role) || (message.role ?? "assistant"); // some servers never say
+    // Some servers never say, or say `model`.
+    message.role = role && ROLES.has(role) ? role : (message.role ?? "assistant");
     if (isObject(audio)) message.audio = grownAudio(message.audio ?? {}, audio);
     if (function_call) {
       message.function_call ??= {};
