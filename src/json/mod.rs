@@ -11,8 +11,8 @@ pub use reader::{Kind, MAX_DEPTH, Malformed, Reader, count, integer, is_json};
 pub(crate) use reader::{
     MAX_MEMBERS, members, string_body, with_finite_numbers, with_plain_literals, with_plain_names,
 };
+pub(crate) use text::plain_length;
 pub use text::{Str, Text, with_whole_surrogates};
-pub(crate) use text::{calm_body, plain_length};
 #[cfg(all(target_arch = "wasm32", feature = "client"))]
 pub(crate) use typed::elements;
 pub(crate) use typed::typed;

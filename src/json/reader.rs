@@ -1,7 +1,7 @@
 //! Reads JSON in place, after RFC 8259: strict (every `JSON.parse` accepts what it accepts), without an allocation. Values
 //! are handed out as the slices they lie in.
 
-use super::text::{Str, hex4, plain_length};
+use super::text::{Str, calm_length, hex4, plain_length};
 
 /// How deeply arrays and objects may nest.
 pub const MAX_DEPTH: u32 = 128;
@@ -140,7 +140,11 @@ impl<'a> Reader<'a> {
         }
         let raw = &self.bytes[start..self.at];
         self.at += 1;
-        Ok(Str { raw, escaped })
+        Ok(Str {
+            raw,
+            escaped,
+            is_calm: false,
+        })
     }
 
     /// Goes past the next value and gives the bytes it lies in, without white space around.
@@ -327,11 +331,13 @@ impl<'a> Reader<'a> {
 #[inline]
 #[cfg_attr(chatwire_speed, optimize(speed))]
 pub(crate) fn string_body(bytes: &[u8]) -> Option<Str<'_>> {
-    let plain = plain_length(bytes);
+    let calm = calm_length(bytes);
+    let plain = calm.unwrap_or_else(|| plain_length(bytes));
     if bytes.get(plain) == Some(&b'"') {
         return Some(Str {
             raw: bytes.get(..plain)?,
             escaped: false,
+            is_calm: calm.is_some(),
         });
     }
     // The reader starts at the opening quote, which is not among these bytes.
@@ -343,6 +349,7 @@ pub(crate) fn string_body(bytes: &[u8]) -> Option<Str<'_>> {
                 return Some(Str {
                     raw: bytes.get(..reader.at)?,
                     escaped: true,
+                    is_calm: false,
                 });
             }
             b'\\' => reader.escape().ok()?,

@@ -11,6 +11,9 @@ pub struct Str<'a> {
     pub raw: &'a [u8],
     /// Whether there is an escape among them.
     pub escaped: bool,
+    /// Whether they are known to be ASCII without a character that text of a model may mean something by: `<`, `[` and what comes
+    /// after it up to the backtick.
+    pub(crate) is_calm: bool,
 }
 
 impl<'a> Str<'a> {
@@ -19,15 +22,7 @@ impl<'a> Str<'a> {
         Str {
             raw,
             escaped: memchr::memchr(b'\\', raw).is_some(),
-        }
-    }
-
-    /// A string that is spelled as it reads.
-    #[inline]
-    pub(crate) fn unescaped(text: &'a str) -> Self {
-        Str {
-            raw: text.as_bytes(),
-            escaped: false,
+            is_calm: false,
         }
     }
 
@@ -66,15 +61,6 @@ impl Text {
             self.push_escaped(piece.raw);
         } else {
             self.push_bytes(piece.raw);
-        }
-    }
-
-    /// Adds a string; `calm` is the same, where it is known to be spelled as it reads.
-    #[inline]
-    pub(crate) fn push_piece(&mut self, piece: Str<'_>, calm: Option<&str>) {
-        match calm {
-            Some(text) if !text.is_empty() => self.push_str(text),
-            _ => self.push(piece),
         }
     }
 
@@ -205,12 +191,11 @@ pub(crate) fn plain_length(bytes: &[u8]) -> usize {
     at
 }
 
-/// The body of the string whose opening quote is just before `bytes`, where nothing in it needs attention, be it as JSON or as
-/// text of a model: it is ASCII without escapes, without `<`, and without what lies from `[` to the backtick. With one of these
-/// begins all that text may hold besides text.
+/// The length of the string whose opening quote is just before `bytes`, where it is calm: ASCII without escapes, without `<`, and
+/// without what lies from `[` to the backtick. With one of these begins all that text of a model may hold besides text.
 #[inline]
 #[cfg_attr(chatwire_speed, optimize(speed))]
-pub(crate) fn calm_body(bytes: &[u8]) -> Option<&str> {
+pub(super) fn calm_length(bytes: &[u8]) -> Option<usize> {
     const ONES: u64 = u64::MAX / 255;
     const HIGHS: u64 = ONES << 7;
     let mut at = 0;
@@ -228,11 +213,7 @@ pub(crate) fn calm_body(bytes: &[u8]) -> Option<&str> {
             return None;
         }
         if quotes != 0 {
-            let length = at + quotes.trailing_zeros() as usize / 8;
-            // SAFETY: all of it is ASCII, which is UTF-8.
-            return bytes
-                .get(..length)
-                .map(|body| unsafe { str::from_utf8_unchecked(body) });
+            return Some(at + quotes.trailing_zeros() as usize / 8);
         }
         at += 8;
     }
@@ -298,13 +279,12 @@ mod tests {
                         bytes.push(b'"');
                         bytes.extend([behind; 8]);
                         let end = bytes.iter().position(|byte| *byte == b'"').unwrap_or_default();
-                        let body = &bytes[..end];
-                        let expected = (!body.iter().any(needs_attention)).then_some(body);
-                        assert_eq!(calm_body(&bytes).map(str::as_bytes), expected, "{bytes:?}");
+                        let expected = (!bytes[..end].iter().any(needs_attention)).then_some(end);
+                        assert_eq!(calm_length(&bytes), expected, "{bytes:?}");
                     }
                 }
             }
         }
-        assert_eq!(calm_body(b"no quote, though there are enough bytes"), None);
+        assert_eq!(calm_length(b"no quote, though there are enough bytes"), None);
     }
 }

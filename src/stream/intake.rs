@@ -141,7 +141,7 @@ impl Intake {
         let Some(choice) = self.answer.choice_mut(event.choice) else {
             return Ok(());
         };
-        let progress = choice.go_on(event.part, event.text, event.calm, ledger)?;
+        let progress = choice.go_on(event.part, event.text, ledger)?;
         if let Some(usage) = event.usage {
             self.answer.take_usage(usage, event.has_known_usage, ledger)?;
         }

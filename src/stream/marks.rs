@@ -115,14 +115,14 @@ impl Marks {
         self.is_off || self.held.is_empty()
     }
 
-    /// Whether this piece of content has no mark in it. `is_calm`: this much is known.
+    /// Whether this piece of content has no mark in it.
     #[inline]
-    pub(super) fn pass(&self, content: Str<'_>, is_calm: bool) -> bool {
+    pub(super) fn pass(&self, content: Str<'_>) -> bool {
         let is_mark =
             |six: &[u8]| six.starts_with(b"\\u003") && six.last().is_some_and(|last| matches!(last, b'c' | b'C'));
         self.is_off
             || self.held.is_empty()
-                && (is_calm
+                && (content.is_calm
                     || memchr::memchr2(b'<', b'[', content.raw).is_none()
                         && !(content.escaped && content.raw.windows(6).any(is_mark)))
     }

@@ -12,7 +12,7 @@ use std::ops::Range;
 use super::extras::has_list;
 use super::scan::{Chunk, Field};
 use super::tool_calls::lone_arguments;
-use crate::json::{Reader, Str, Writer, calm_body, string_body};
+use crate::json::{Reader, Str, Writer, string_body};
 use crate::text::as_text;
 
 /// Which part of the choice grows.
@@ -80,8 +80,6 @@ pub(super) struct Predicted<'a> {
     pub(super) choice: u64,
     pub(super) part: LivePart,
     pub(super) text: Str<'a>,
-    /// The same, where nothing but text can begin in it.
-    pub(super) calm: Option<&'a str>,
     pub(super) usage: Option<&'a [u8]>,
     /// The usage is the one before with other counts: its names are known to be right.
     pub(super) has_known_usage: bool,
@@ -160,7 +158,6 @@ impl Template {
             choice: self.choice,
             part: self.part?,
             text: Str::default(),
-            calm: None,
             usage: None,
             has_known_usage: false,
             values: [&[]; MAX_HOLES],
@@ -173,16 +170,13 @@ impl Template {
             at += same(self.bytes.get(from..hole.place.start)?, rest.get(at..)?)?;
             from = hole.place.end;
             let here = rest.get(at..)?;
-            let mut calm = None;
+            let mut is_ascii = false;
             let length = if hole.is_string {
-                calm = calm_body(here);
-                let text = match calm {
-                    Some(text) => Str::unescaped(text),
-                    None => string_body(here)?,
-                };
+                let text = string_body(here)?;
                 if hole.role == Role::Live {
-                    (found.text, found.calm) = (text, calm);
+                    found.text = text;
                 }
+                is_ascii = text.is_calm;
                 let length = text.raw.len();
                 *kept = rest.get(at - 1..=at + length)?;
                 length
@@ -199,7 +193,7 @@ impl Template {
                 value.len()
             };
             // Bytes that are not UTF-8 need a repair, which only the slow path makes.
-            if calm.is_none() {
+            if !is_ascii {
                 as_text(here.get(..length)?)?;
             }
             at += length;

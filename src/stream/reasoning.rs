@@ -110,14 +110,13 @@ impl Tags {
         self.state == State::Off
     }
 
-    /// Whether this piece of content is text of the answer and changes nothing here: no tag can begin or end in it. `is_calm`: this
-    /// much of it is known.
+    /// Whether this piece of content is text of the answer and changes nothing here: no tag can begin or end in it.
     #[inline]
-    pub(super) fn pass(&self, content: Str<'_>, is_calm: bool) -> bool {
+    pub(super) fn pass(&self, content: Str<'_>) -> bool {
         self.state == State::Answer
             && self.held.is_empty()
             && !self.code.is_changed_by_text()
-            && (is_calm || !stirs(content))
+            && (content.is_calm || !stirs(content))
     }
 
     /// The server sends reasoning in a field: its content has no tags, unless one is open. True when tags are off from here

@@ -52,7 +52,7 @@ impl Choice {
         if self.source == Some(Source::Tags) && self.is_mirrored(false, &text.to_text()) {
             return ledger.repair(self.index, Repair::ReasoningTwice);
         }
-        self.add_reasoning(text, None, ledger)
+        self.add_reasoning(text, ledger)
     }
 
     /// Whether reasoning has come before, but at the other place: in tags, or beside the content.
@@ -74,7 +74,7 @@ impl Choice {
             let (Part::Text(text) | Part::Reasoning(text)) = part;
             has_text |= !text.is_empty();
             self.expect_no_tags(ledger)?;
-            self.add_reasoning(text, None, ledger)
+            self.add_reasoning(text, ledger)
         })?;
         Ok(has_text)
     }

@@ -207,24 +207,17 @@ impl Choice {
         Ok(progress)
     }
 
-    /// Takes more of the part that a delta before brought, where that delta has been recognised again. `calm` is the same text,
-    /// where nothing but text can begin in it.
+    /// Takes more of the part that a delta before brought, where that delta has been recognised again.
     #[inline]
     #[cfg_attr(chatwire_speed, optimize(speed))]
-    pub(super) fn go_on(
-        &mut self,
-        part: LivePart,
-        text: Str<'_>,
-        calm: Option<&str>,
-        ledger: &mut Ledger,
-    ) -> Taken<bool> {
+    pub(super) fn go_on(&mut self, part: LivePart, text: Str<'_>, ledger: &mut Ledger) -> Taken<bool> {
         let progress = match part {
-            LivePart::Content => self.take_content(text, calm, ledger)?,
+            LivePart::Content => self.take_content(text, ledger)?,
             LivePart::Reasoning => {
-                self.add_reasoning(text, calm, ledger)?;
+                self.add_reasoning(text, ledger)?;
                 !text.is_empty()
             }
-            LivePart::Arguments(index) => self.tool_calls.take_arguments(index, text, calm, ledger)?,
+            LivePart::Arguments(index) => self.tool_calls.take_arguments(index, text, ledger)?,
         };
         self.has_deltas |= progress;
         Ok(progress)
@@ -268,7 +261,7 @@ impl Choice {
             Field::Absent | Field::Null => {}
             Field::Str(content) => {
                 self.has_content = true;
-                progress |= self.take_content(content, None, ledger)?;
+                progress |= self.take_content(content, ledger)?;
             }
             Field::Other(raw) => {
                 self.has_content = true;
@@ -308,31 +301,31 @@ impl Choice {
         Ok(progress)
     }
 
-    /// Takes a piece of the content. `calm` is the same, where it is known that nothing but text can begin in it.
+    /// Takes a piece of the content.
     #[inline]
     #[cfg_attr(chatwire_speed, optimize(speed))]
-    pub(super) fn take_content(&mut self, content: Str<'_>, calm: Option<&str>, ledger: &mut Ledger) -> Taken<bool> {
+    pub(super) fn take_content(&mut self, content: Str<'_>, ledger: &mut Ledger) -> Taken<bool> {
         if self.is_doubtful(content, self.content.as_str()) {
             return self.take_doubtful(repeats::Kind::Content, content, ledger);
         }
-        self.add_content(content, calm, ledger)
+        self.add_content(content, ledger)
     }
 
     /// Adds to the content and hands the new text out.
     #[inline]
     #[cfg_attr(chatwire_speed, optimize(speed))]
-    fn add_content(&mut self, content: Str<'_>, calm: Option<&str>, ledger: &mut Ledger) -> Taken<bool> {
+    fn add_content(&mut self, content: Str<'_>, ledger: &mut Ledger) -> Taken<bool> {
         // One search of the piece serves both: a tag and a mark may begin with the same character.
         let is_plain = match self.tags.is_off() {
-            true => self.marks.pass(content, calm.is_some()),
-            false => self.marks.is_idle() && !self.inbox.is_cut() && self.tags.pass(content, calm.is_some()),
+            true => self.marks.pass(content),
+            false => self.marks.is_idle() && !self.inbox.is_cut() && self.tags.pass(content),
         };
         if !is_plain && !self.content.is_cut() {
             return self.take_tagged(content, ledger);
         }
         self.has_answered |= !content.is_empty();
         let from = self.content.as_str().len();
-        self.content.push_piece(content, calm);
+        self.content.push(content);
         let piece = self.content.as_str().get(from..).unwrap_or_default();
         hand_out(piece, self.index, &mut self.partial, &mut self.speech, ledger)?;
         ledger.grow(piece.len())?;
@@ -414,16 +407,16 @@ impl Choice {
 
     #[inline]
     #[cfg_attr(chatwire_speed, optimize(speed))]
-    pub(super) fn add_reasoning(&mut self, text: Str<'_>, calm: Option<&str>, ledger: &mut Ledger) -> Taken {
+    pub(super) fn add_reasoning(&mut self, text: Str<'_>, ledger: &mut Ledger) -> Taken {
         if self.is_doubtful(text, self.reasoning.as_str()) {
             return self.take_doubtful(repeats::Kind::Reasoning, text, ledger).map(drop);
         }
-        self.push_reasoning(text, calm, ledger)
+        self.push_reasoning(text, ledger)
     }
 
-    fn push_reasoning(&mut self, text: Str<'_>, calm: Option<&str>, ledger: &mut Ledger) -> Taken {
+    fn push_reasoning(&mut self, text: Str<'_>, ledger: &mut Ledger) -> Taken {
         let from = self.reasoning.as_str().len();
-        self.reasoning.push_piece(text, calm);
+        self.reasoning.push(text);
         let piece = self.reasoning.as_str().get(from..).unwrap_or_default();
         ledger.output.text_event("reasoning", self.index, piece);
         ledger.grow(piece.len())?;
@@ -438,11 +431,11 @@ impl Choice {
         scan::parts(raw, &mut |part| {
             progress = true;
             match part {
-                Part::Text(text) => self.take_content(text, None, ledger).map(drop),
+                Part::Text(text) => self.take_content(text, ledger).map(drop),
                 Part::Reasoning(text) => {
                     self.source.get_or_insert(Source::Parts);
                     self.expect_no_tags(ledger)?;
-                    self.add_reasoning(text, None, ledger)
+                    self.add_reasoning(text, ledger)
                 }
             }
         })?;
@@ -452,7 +445,6 @@ impl Choice {
             text.string(&lossy(raw));
             return self.take_content(
                 Str::spelled(text.bytes.get(1..text.bytes.len() - 1).unwrap_or_default()),
-                None,
                 ledger,
             );
         }

@@ -65,8 +65,8 @@ impl Choice {
     fn add(&mut self, kind: repeats::Kind, piece: &[u8], ledger: &mut Ledger) -> Taken<bool> {
         let piece = Str::spelled(piece);
         match kind {
-            repeats::Kind::Content => self.add_content(piece, None, ledger),
-            repeats::Kind::Reasoning => self.push_reasoning(piece, None, ledger).map(|()| !piece.is_empty()),
+            repeats::Kind::Content => self.add_content(piece, ledger),
+            repeats::Kind::Reasoning => self.push_reasoning(piece, ledger).map(|()| !piece.is_empty()),
             repeats::Kind::Refusal => self.push_refusal(piece, ledger),
         }
     }

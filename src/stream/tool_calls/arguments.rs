@@ -9,7 +9,7 @@
 use super::equal::are_equal;
 use super::shape::{Mend, Shape, State};
 use crate::json::{Reader, Str, Text, is_json, with_plain_literals};
-use crate::text::find;
+use crate::text::{as_text, find};
 
 /// The findings about a piece of arguments.
 #[derive(Debug, Default)]
@@ -155,15 +155,19 @@ impl Arguments {
         };
     }
 
-    /// Adds a piece without a quotation mark, a backslash or a control character, if the arguments end within a string and are
-    /// not doubtful; gives how many bytes were held before.
-    pub(super) fn push_in_string(&mut self, piece: &str) -> Option<usize> {
-        if self.shape.state != State::InString || self.is_plain || self.last.is_some() || self.inbox.is_cut() {
+    /// Adds a calm piece, if the arguments end within a string and are not doubtful; gives how many bytes were held before.
+    pub(super) fn push_in_string(&mut self, piece: Str<'_>) -> Option<usize> {
+        if !piece.is_calm
+            || self.shape.state != State::InString
+            || self.is_plain
+            || self.last.is_some()
+            || self.inbox.is_cut()
+        {
             return None;
         }
         let held = self.size();
         self.has_ended = false;
-        self.text.push_str(piece);
+        self.text.push_str(as_text(piece.raw)?);
         Some(held)
     }
 

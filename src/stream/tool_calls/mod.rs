@@ -217,24 +217,18 @@ impl ToolCalls {
         Ok(progress)
     }
 
-    /// Takes more of the arguments of the call with this index: a list of one item with nothing else in it. `calm` is the same
-    /// piece, where it is plain text: most pieces lie within one string. Not inlined, so that the way of text stays short.
+    /// Takes more of the arguments of the call with this index: a list of one item with nothing else in it. Most pieces lie within
+    /// one string, and have a way of their own. Not inlined, so that the way of text stays short.
     #[inline(never)]
-    pub(super) fn take_arguments(
-        &mut self,
-        index: u64,
-        piece: Str<'_>,
-        calm: Option<&str>,
-        ledger: &mut Ledger,
-    ) -> ending::Taken<bool> {
+    pub(super) fn take_arguments(&mut self, index: u64, piece: Str<'_>, ledger: &mut Ledger) -> ending::Taken<bool> {
         let at = self.calls.iter().rposition(|call| call.has_index(Some(index)));
-        if let (Some(at), Some(text)) = (at, calm)
+        if let Some(at) = at
             && let Some(call) = self.calls.get_mut(at).filter(|call| call.started && !call.done)
-            && let Some(held) = call.arguments.push_in_string(text)
+            && let Some(held) = call.arguments.push_in_string(piece)
         {
             self.latest = at;
             self.took(at, held, true, &Taken::default(), ledger)?;
-            return Ok(!text.is_empty());
+            return Ok(!piece.is_empty());
         }
         let item = Item {
             index: Some(index),
