@@ -374,8 +374,17 @@ function normalise(chunk: ChatCompletionChunk): void {
 
 function jsonOf(body: unknown): string {
   const isForeign = body instanceof FormData || body instanceof ReadableStream || body instanceof ArrayBuffer;
-  if (!isForeign && !ArrayBuffer.isView(body)) return JSON.stringify(body);
+  if (!isForeign && !ArrayBuffer.isView(body)) return wellFormed(body);
   throw new OpenAIError("chatwire/openai sends JSON only. For uploads, use the `openai` package.");
+}
+
+/** JSON in which half a surrogate pair, which strict servers refuse, is U+FFFD. Of all characters JSON escapes these alone as `ud…`. */
+function wellFormed(body: unknown): string {
+  const json = JSON.stringify(body);
+  if (!/\\ud[89a-f]/i.test(json)) return json;
+  const whole = (_: string, value: unknown) =>
+    typeof value === "string" ? value.replace(/\p{Surrogate}/gu, "\uFFFD") : value;
+  return JSON.stringify(body, whole);
 }
 
 /** How long, in milliseconds, a stream may be silent at least: a model may think for minutes. */
