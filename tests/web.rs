@@ -751,3 +751,114 @@ async fn what_json_parse_takes_is_an_answer() {
         );
     }
 }
+
+/// A `fetch` whose body has this reader, beside `Hel` in its first read.
+fn reading(reader: &str) -> Function {
+    fetch(&format!(
+        "const first = {{ done: false, value: new TextEncoder().encode(`{CHUNK}`) }};
+         let reads = 0;
+         const never = new Promise(() => {{}});
+         const body = {{ locked: false, getReader: () => ({reader}) }};
+         return Promise.resolve({{ status: 200, headers: new Headers(), body }});"
+    ))
+}
+
+#[wasm_bindgen_test]
+async fn a_host_whose_calls_fail_ends_the_call_by_name_with_what_had_arrived() {
+    let with = |read: &str| {
+        format!(
+            "{{ read: () => reads++ ? {read} : Promise.resolve(first), cancel() {{ throw new Error('no cancel') }} }}"
+        )
+    };
+    let give_up = "(() => { throw new Error('no') })()";
+    for read in [
+        give_up,
+        "Promise.reject(new Error('no'))",
+        "Promise.reject(undefined)",
+        "undefined",
+        "Promise.resolve()",
+        "Promise.resolve({ done: false, value: 7 })",
+        "Promise.resolve({ get done() { throw new Error('no') }, get value() { throw new Error('no') } })",
+        "({ get then() { throw new Error('no') } })",
+    ] {
+        let (text, error, status) = self::read(&client(reading(&with(read)))).await;
+        assert_eq!((text.as_str(), status), ("Hel", Status::Truncated), "{read}");
+        assert_eq!(error.map(|error| error.kind), Some(ErrorKind::Truncated), "{read}");
+    }
+    for body in [
+        "body: { locked: false, getReader() { throw new Error('no') } }",
+        "body: { get locked() { throw new Error('no') }, getReader() {} }",
+        "body: { locked: false, getReader() { return 7 } }",
+        "body: { locked: true, getReader() { throw new Error('locked') } }",
+        "body: 'text'",
+        "get body() { throw new Error('no') }",
+    ] {
+        let answer = format!("return Promise.resolve({{ status: 200, headers: new Headers(), {body} }});");
+        let asked = client(fetch(&answer));
+        let error = asked.stream(&request()).await.err().expect("nothing can be read");
+        assert_eq!(error.kind, ErrorKind::Protocol, "{body}");
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_fetch_that_answers_no_http_status_is_not_asked_without_end() {
+    for status in ["NaN", "0", "101", "600", "200.5"] {
+        let asked = Client::builder(Provider::electron("sk-secret-key"))
+            .fetch(fetch(&format!(
+                "globalThis.asked = (globalThis.asked ?? 0) + 1;
+                 return Promise.resolve({{ status: {status}, headers: new Headers(), body: null }});"
+            )))
+            .max_retries(1)
+            .build()
+            .unwrap();
+        Reflect::set(&js_sys::global(), &"asked".into(), &0.into()).unwrap();
+        let error = asked.create(&request()).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Connection, "{status}: {}", error.message);
+        assert!(global("asked").as_f64().is_some_and(|asked| asked <= 2.0), "{status}");
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_key_function_that_never_settles_is_under_the_timeout_of_the_headers() {
+    let client = Client::builder(Provider::custom("http://localhost/v1"))
+        .key_function(Function::new_no_args("return new Promise(() => {})"))
+        .fetch(fetch("globalThis.isKeyless = true; return new Promise(() => {})"))
+        .build()
+        .unwrap();
+    let options = CallOptions {
+        timeout: TimeoutOption {
+            headers: Setting::Ms(20.0),
+            ..TimeoutOption::default()
+        },
+        ..CallOptions::default()
+    };
+    let error = client.create_with(&request(), options).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::ConnectionTimeout);
+    assert!(!global("isKeyless").is_truthy());
+}
+
+#[wasm_bindgen_test]
+async fn a_clock_that_is_put_back_while_an_answer_is_waited_for_prolongs_no_timeout() {
+    let options = CallOptions {
+        timeout: TimeoutOption {
+            idle: Setting::Ms(50.0),
+            ..TimeoutOption::default()
+        },
+        ..CallOptions::default()
+    };
+    let put_back = reading(
+        "{ read() {
+             if (reads++ === 0) return Promise.resolve(first);
+             globalThis.realNow ??= performance.now;
+             performance.now = () => globalThis.realNow.call(performance) - 1e9;
+             return never;
+           }, cancel() {} }",
+    );
+    let mut stream = client(put_back).stream_with(&request(), options).await.unwrap();
+    assert_eq!(stream.next().await.unwrap().unwrap().text(), "Hel");
+    let error = stream.next().await.unwrap().unwrap_err();
+    Function::new_no_args("performance.now = globalThis.realNow")
+        .call0(&JsValue::UNDEFINED)
+        .unwrap();
+    assert_eq!(error.kind, ErrorKind::Stalled);
+}

@@ -75,7 +75,7 @@ export class ChatwireLanguageModel implements LanguageModel {
         usage: toUsage(outcome.usage),
         providerMetadata: toMetadata(outcome),
         request: { body: params },
-        response: { ...responseOf(outcome.completion), headers: Object.fromEntries(response.headers), body: data },
+        response: { ...responseOf(outcome.completion), headers: listed(response.headers), body: data },
         warnings: [...warnings, ...repaired],
       };
       this.#account(outcome);
@@ -100,7 +100,7 @@ export class ChatwireLanguageModel implements LanguageModel {
       return {
         stream: this.#parts(data, call, params, warnings),
         request: { body: sent },
-        response: { headers: Object.fromEntries(response.headers) },
+        response: { headers: listed(response.headers) },
       };
     } catch (thrown) {
       this.#account(ofFailure(thrown));
@@ -228,4 +228,13 @@ function responseOf(completion: Partial<AnswerHead> | null): { id?: string; mode
 function formatOf(params: Request["params"]): string {
   const { audio } = params as { audio?: { format?: string } };
   return audio?.format ?? "wav";
+}
+
+/** The headers of a response; those of a host that cannot list them are left out, for the answer counts all the same. */
+function listed(headers: Headers): Record<string, string> {
+  try {
+    return Object.fromEntries(headers);
+  } catch {
+    return {};
+  }
 }

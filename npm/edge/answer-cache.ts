@@ -62,11 +62,13 @@ export class AnswerCache {
   /** The answer for a key, unless the caller wants a new one (`no-cache`) or a younger one (`max-age`). */
   find(key: string, control: string | null): CachedAnswer | undefined {
     const found = this.#answers.get(key);
-    const now = Date.now();
-    if (found && found.expires <= now) this.#drop(key);
-    if (!found || found.expires <= now || /\bno-cache\b/i.test(control ?? "")) return undefined;
+    if (!found) return undefined;
+    const age = Date.now() - (found.expires - this.#options.ttl * 1000);
+    // An answer from the future came before the clock was put back: its age is not known.
+    const isOld = age < 0 || age >= this.#options.ttl * 1000;
+    if (isOld) this.#drop(key);
+    if (isOld || /\bno-cache\b/i.test(control ?? "")) return undefined;
     const [, wanted] = /\bmax-age=(\d+)/i.exec(control ?? "") ?? [];
-    const age = now - (found.expires - this.#options.ttl * 1000);
     if (wanted !== undefined && age >= Number(wanted) * 1000) return undefined;
     this.#answers.delete(key);
     this.#answers.set(key, found);

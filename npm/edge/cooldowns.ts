@@ -35,9 +35,12 @@ export class Cooldowns {
 
   /** The refusal for a request that comes too soon; `undefined` where it may be sent. */
   refusal(model: string): Response | undefined {
-    const until = this.#until.get(model);
+    const known = this.#until.get(model);
     const now = Date.now();
-    if (until === undefined) return undefined;
+    if (known === undefined) return undefined;
+    // A clock that was put back a day makes no cooldown of a day.
+    const until = Math.min(known, now + this.#ceiling);
+    if (until < known) this.#until.set(model, until);
     if (until > now) return refusal(until - now, "The provider has asked to wait, so nothing was sent.");
     // This request tries; the answer to it decides for the others.
     this.#until.set(model, now + Math.min(TRIAL, this.#ceiling));

@@ -40,6 +40,11 @@ const READ_BYTES = 64 * 1024;
 /** Milliseconds that a server has to cancel the body of a lost connection. */
 const LET_GO = 1000;
 
+/** Lets go of a body, by itself or by its reader. Whether that fails is the host's affair. */
+export function letGo(body: Pick<ReadableStream, "cancel">): void {
+  (async () => body.cancel())().catch(() => {});
+}
+
 export function inletOf(body: ReadableStream<Uint8Array>): Inlet {
   return (IdentityTransformStream && largeReads(body)) ?? plainReads(body);
 }
@@ -48,7 +53,7 @@ function plainReads(body: ReadableStream<Uint8Array>): Inlet {
   const reader = body.getReader();
   return {
     next: async () => (await reader.read()).value,
-    cancel: () => void reader.cancel().catch(() => {}),
+    cancel: () => letGo(reader),
   };
 }
 
@@ -73,7 +78,7 @@ function largeReads(body: ReadableStream<Uint8Array>): Inlet | undefined {
       else buffer = value.length === FIRST_BYTES ? new ArrayBuffer(READ_BYTES) : value.buffer;
       return done ? undefined : value;
     },
-    cancel: () => void reader.cancel().catch(() => {}),
+    cancel: () => letGo(reader),
   };
 }
 

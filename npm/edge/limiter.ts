@@ -174,6 +174,8 @@ export class ChatwireLimiter {
   #waiting = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #tidied: number;
+  /** The time of the last message. */
+  #now: number;
   /** The plan that came with the last message. */
   #plan: Plan | null = null;
 
@@ -188,6 +190,7 @@ export class ChatwireLimiter {
     for (const table of TABLES) this.#sql.exec(table);
     const now = clock();
     this.#tidied = now;
+    this.#now = now;
     const requests = this.#sql.exec(
       "SELECT id, tokens, cost, heard, answered, ended FROM requests WHERE ended IS NULL OR ended > ? ORDER BY heard",
       now - MINUTE,
@@ -227,6 +230,10 @@ export class ChatwireLimiter {
 
   #advance(): number {
     const now = this.#clock();
+    // A clock that was put back makes nobody wait for longer.
+    const back = Math.max(0, this.#now - now);
+    this.#now = now;
+    if (back > 0) for (const own of this.#queues.values()) for (const waiter of own) waiter.until -= back;
     for (const id of this.#meter.advance(now)) this.#sql.exec("UPDATE requests SET ended = ? WHERE id = ?", now, id);
     return now;
   }

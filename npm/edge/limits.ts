@@ -230,7 +230,7 @@ export class LimiterClient {
       }
       const leases = new RequestLeases(request, own?.lease, own?.left ?? {}, (name) => this.#unleased(name, id));
       leases.firstKey = apiKey;
-      leases.first = await this.#askProvider(provider, apiKey, { ...common, wait: Math.max(0, patience - Date.now()) });
+      leases.first = await this.#askProvider(provider, apiKey, { ...common, wait: restOf(this.#wait, patience) });
       return leases;
     } catch (error) {
       if (own) waitUntil(own.lease.cancel());
@@ -358,7 +358,7 @@ export class LimiterClient {
       const until = Date.now() + wait;
       const queue = this.#queue;
       const message = () =>
-        ({ op: "admit", id, caller, model, plan, tokens, cost, wait: Math.max(0, until - Date.now()), queue }) as const;
+        ({ op: "admit", id, caller, model, plan, tokens, cost, wait: restOf(wait, until), queue }) as const;
       const admitting = object.sendWithRetries<Admission>(message, PAUSES, signal);
       // A worker whose caller has left stays alive for this promise alone.
       waitUntil?.(admitting.catch(() => {}));
@@ -377,6 +377,11 @@ export class LimiterClient {
     const words = `${WORDS[admission.reason]} Try again in ${seconds} s.`;
     return { refusal: refusal(USED_UP, words, seconds), left: admission.left };
   }
+}
+
+/** What is left of a wait in milliseconds that ends at `until`: not more than all of it, also where the clock was put back. */
+function restOf(wait: number, until: number): number {
+  return Math.min(wait, Math.max(0, until - Date.now()));
 }
 
 const NOTHING: Reservation = { promptTokens: 0, tokens: 0, cost: 0 };

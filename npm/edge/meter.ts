@@ -1,6 +1,6 @@
 /**
  * The plan of one key, and the requests that run under it. Plain data: it waits for nothing, stores nothing and has no clock,
- * so that time is an argument, in milliseconds since 1970, and never runs backwards.
+ * so that time is an argument, in milliseconds since 1970. Where it runs backwards, nothing counts for longer than it would have.
  *
  * A request holds a lease from its admission until it is settled, and renews it. A lease that was not renewed in time expires:
  * its holder is gone.
@@ -93,6 +93,15 @@ class Window {
     }
   }
 
+  /** No amount counts after this time. */
+  endBy(time: number): void {
+    for (let at = this.#entries.length - 1; at >= this.#first; at--) {
+      const entry = this.#entries[at] as { frees: number };
+      if (entry.frees <= time) break;
+      entry.frees = time;
+    }
+  }
+
   /** The time from which no amount counts any more; `undefined` where none does now. */
   get lastFrees(): number | undefined {
     return this.#first < this.#entries.length ? this.#entries.at(-1)?.frees : undefined;
@@ -126,6 +135,8 @@ export class Meter {
   readonly #answers = new Window();
   readonly #used = new Window();
   #spent: Spent;
+  /** The last time that it was moved to. */
+  #now = Number.POSITIVE_INFINITY;
 
   /** Continues from the state of another meter. Requests are in the order of their last messages. */
   constructor(requests: Iterable<Remembered> = [], spent: Spent = NOTHING_SPENT) {
@@ -142,6 +153,8 @@ export class Meter {
 
   /** Moves to a time. Gives the requests whose leases have expired by then. */
   advance(now: number): string[] {
+    if (now < this.#now) this.#goBack(now);
+    this.#now = now;
     this.#answers.forget(now);
     this.#used.forget(now);
     const expired: string[] = [];
@@ -152,6 +165,13 @@ export class Meter {
       expired.push(id);
     }
     return expired;
+  }
+
+  /** The clock was put back, or that of another meter was ahead. */
+  #goBack(now: number): void {
+    this.#answers.endBy(now + MINUTE);
+    this.#used.endBy(now + MINUTE);
+    for (const running of this.#running.values()) running.expires = Math.min(running.expires, now + LEASE);
   }
 
   /** When the next lease expires if it is not renewed. */

@@ -3,6 +3,7 @@
  * The answer's bytes are the provider's, beside comments where a stream is silent. There is no fallback and no repair: the gateway does not know these answers.
  */
 import type { Configuration } from "./configuration.ts";
+import { letGo } from "./ends.ts";
 import type { RequestLeases } from "./limits.ts";
 import type { UsageRecord } from "./options.ts";
 import { passOn } from "./passed-body.ts";
@@ -88,7 +89,7 @@ export async function passThrough(passing: Passing): Promise<Response> {
     attempt.response ??= given;
     if (!attempt.response.body) throw new Problem(502, "upstream_failed", "The provider's answer is empty. Try again.");
     if (!ANSWER.test(attempt.response.headers.get("content-type") ?? "application/json")) {
-      void attempt.response.body.cancel().catch(() => {});
+      letGo(attempt.response.body);
       const message = "The provider's response is not an answer of this API. Check the provider's base URL.";
       throw new Problem(502, "upstream_not_an_answer", message);
     }

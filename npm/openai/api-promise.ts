@@ -1,6 +1,7 @@
 /**
  * The return value of a call: a promise of the answer that can also give the raw response. Nothing is read until it is asked for.
  */
+import { headerOf } from "./header.ts";
 
 /** An answer with the id of its request, which is not enumerable. */
 export type WithRequestID<T> = T extends unknown[] | Response
@@ -55,7 +56,7 @@ export class APIPromise<T> extends Promise<WithRequestID<T>> {
   /** The answer, its response, and the server's id of the request. */
   async withResponse(): Promise<{ data: T; response: Response; request_id: string | null }> {
     const { data, response } = await this.#read();
-    return { data: data as T, response, request_id: response.headers.get("x-request-id") };
+    return { data: data as T, response, request_id: headerOf(response, "x-request-id") };
   }
 
   /** The same call with its answer changed. */
@@ -95,7 +96,7 @@ export class APIPromise<T> extends Promise<WithRequestID<T>> {
 /** Notes the id of the request on an answer that is an object. */
 export function withRequestID<T>(value: T, response: Response): WithRequestID<T> {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-    const id = response.headers.get("x-request-id");
+    const id = headerOf(response, "x-request-id");
     Object.defineProperty(value, "_request_id", { value: id, configurable: true, writable: true });
   }
   return value as WithRequestID<T>;

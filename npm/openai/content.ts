@@ -10,6 +10,7 @@ import {
   type Timeouts,
 } from "chatwire";
 import { OpenAIError } from "./errors.ts";
+import { headerOf } from "./header.ts";
 
 /** How many bytes such an answer may have. */
 const MAX_BYTES = 64 * 1024 * 1024;
@@ -24,7 +25,7 @@ const LONGEST_DELAY = 2 ** 31 - 1;
  */
 export async function contentOf(response: Response, { signal, timeout }: RequestOptions): Promise<unknown> {
   if (response.status === 204) return null;
-  const kind = response.headers.get("content-type")?.split(";")[0]?.trim() ?? "";
+  const kind = headerOf(response, "content-type")?.split(";")[0]?.trim() ?? "";
   const { idle } = timeout as Timeouts;
   const text = await textOf(response, signal, idle as number);
   if (!/json$/i.test(kind)) return text;

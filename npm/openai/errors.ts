@@ -6,6 +6,7 @@
  * `APIConnectionError`, `StalledError` an `APIConnectionTimeoutError`.
  */
 import * as wire from "chatwire";
+import { headerOf } from "./header.ts";
 
 /** Names a class as it is called here, whatever a minifier makes of it. */
 function named(Class: { prototype: object }, name: string): void {
@@ -56,7 +57,7 @@ export class APIError<
     super(messageOf(status, error, message));
     this.status = status;
     this.headers = headers;
-    this.requestID = headers?.get("x-request-id");
+    this.requestID = headers && headerOf({ headers }, "x-request-id");
     this.error = error;
     const said = error as { code?: string | null; param?: string | null; type?: string } | undefined;
     this.code = said?.code;
@@ -307,6 +308,6 @@ function withCause<E extends OpenAIError>(error: E, cause: unknown): E {
 
 /** A connection error of a stream whose headers are known. */
 function midStream<E extends APIConnectionError>(error: E, headers: Headers | undefined, cause: unknown): E {
-  Object.assign(error, { headers, requestID: headers?.get("x-request-id") });
+  Object.assign(error, { headers, requestID: headers && headerOf({ headers }, "x-request-id") });
   return withCause(error, cause);
 }

@@ -34,6 +34,7 @@ export async function readJSON<T extends object>(answer: Answer, signal: AbortSi
     return define(value as WithRequestId<T>, "_request_id", answer.requestId);
   throw new ProtocolError(
     `The server answered ${answer.response.status} with something that is not a JSON object. Check the base URL.`,
+    { code: "not_an_object" },
   );
 }
 
@@ -57,7 +58,7 @@ async function textOf({ body, decoder: { timeouts = {}, started = 0 } }: Answer,
       const { done, value } = await settled(reader.read(), left, late, signal);
       if (done) break;
       const bytes = asBytes(value);
-      if (!bytes) throw new ProtocolError(`The body gave ${typeof value} in place of bytes.`);
+      if (!bytes) throw new ProtocolError(`The body gave ${typeof value} in place of bytes.`, { code: "not_bytes" });
       if (bytes.length > 0) since = clock();
       length += bytes.length;
       if (length > MAX_BYTES) {

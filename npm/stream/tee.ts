@@ -140,6 +140,7 @@ class Side {
     if (this.hasLeft) return;
     this.failure = new StreamError(
       `This branch of a tee fell ${ahead - this.taken} bytes behind the other, more than the limit of ${maxBehind}. Read both at the same time, or raise maxBehind.`,
+      { code: "limit.behind" },
     );
     this.controller?.error(this.failure);
     this.leave();

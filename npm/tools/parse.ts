@@ -217,7 +217,7 @@ async function parsed<T>(
       throw outcome ? withOutcome(error, outcome) : error;
     });
     if ("problem" in read) {
-      const error = new ProtocolError(read.problem);
+      const error = new ProtocolError(read.problem, { code: "not_as_requested" });
       throw outcome ? withOutcome(error, outcome) : error;
     }
     Object.assign(message, { parsed: read.value });

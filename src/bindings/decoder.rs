@@ -15,8 +15,10 @@ const OUTPUTS: [OutputKind; 4] = [
     OutputKind::EventParts,
 ];
 
-/// An outcome crosses in parts of so many bytes at the most.
+/// An outcome crosses in parts of so many bytes at the most. Memory that the module has taken is never given back, so the first part
+/// is short, and each later one as long as all before it: an answer of 100 KB takes no 16 MiB.
 const PART_BYTES: usize = 16 * 1024 * 1024;
+const FIRST_PART_BYTES: usize = 64 * 1024;
 
 /// One chat stream, or one JSON completion.
 pub(super) struct Decoder {
@@ -83,7 +85,9 @@ impl Decoder {
         }
         // The host has copied the part before this one.
         memory::set_output(Vec::new());
-        let part = self.stream.host_outcome_part(self.told, PART_BYTES);
+        let part = self
+            .stream
+            .host_outcome_part(self.told, self.told.clamp(FIRST_PART_BYTES, PART_BYTES));
         let (part, has_more) = part.unwrap_or_else(|| (self.stream.used_json().into_bytes(), false));
         self.told += part.len();
         memory::set_output(part);

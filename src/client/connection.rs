@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
 
-use super::host::{self, Lost, Sent};
+use super::host::{self, Lost, Reader, Sent};
 use crate::error::{Error, MAX_BODY_BYTES};
 use crate::policy::accounts::Slot;
 use crate::policy::opening::{Action, Event, Moment, Opening, Request, Settings};
@@ -236,7 +236,7 @@ fn ask(object: &JsValue, method: &str, argument: &JsValue) -> Option<JsValue> {
 /// The body as text, as far as it is worth reading and comes within so many milliseconds in all. An error body that does not
 /// come is no reason to wait.
 async fn read_bounded(response: &web_sys::Response, signal: Option<&AbortSignal>, timeout: f64) -> String {
-    let Some(reader) = host::reader(response.body()) else {
+    let Ok(Some(reader)) = Reader::of(response) else {
         return String::new();
     };
     let mut bytes = Vec::new();
@@ -259,6 +259,6 @@ async fn read_bounded(response: &web_sys::Response, signal: Option<&AbortSignal>
             break;
         }
     }
-    host::ignore(&reader.cancel());
+    reader.cancel();
     String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -1,9 +1,11 @@
 //! The functions of the host: `fetch`, timers, a clock, chance. The only module that asks for them.
 
+use std::cell::Cell;
+
 use js_sys::{Array, Function, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortController, AbortSignal, ReadableStream, ReadableStreamDefaultReader};
+use web_sys::{AbortController, AbortSignal};
 
 #[wasm_bindgen]
 extern "C" {
@@ -15,9 +17,20 @@ extern "C" {
     fn clear_timeout(timer: &JsValue);
 }
 
-/// Milliseconds on the clock that streams are timed with.
+thread_local! {
+    /// The last time that was given, and how far the host's clock was put back so far.
+    static CLOCK: Cell<(f64, f64)> = const { Cell::new((0.0, 0.0)) };
+}
+
+/// Milliseconds on the clock that streams are timed with. They never go back, also where a test puts a fake clock in its place.
 pub(crate) fn now() -> f64 {
-    performance_now()
+    let (last, behind) = CLOCK.get();
+    let read = performance_now() + behind;
+    // A clock that gives no number stands still.
+    let now = if read > last { read } else { last };
+    let behind = if read < last { behind + last - read } else { behind };
+    CLOCK.set((now, behind));
+    now
 }
 
 /// Milliseconds since 1970.
@@ -101,15 +114,43 @@ pub(crate) async fn fetch(call: Call<'_>) -> Result<(web_sys::Response, Sent), L
     }
 }
 
-/// The reader of a body that is a stream without another reader.
-pub(crate) fn reader(body: Option<ReadableStream>) -> Option<ReadableStreamDefaultReader> {
-    let body = body?;
-    let can_read = Reflect::get(&body, &"getReader".into()).is_ok_and(|get_reader| get_reader.is_function());
-    if can_read && !body.locked() {
-        body.get_reader().dyn_into().ok()
-    } else {
-        None
+/// Why a body cannot be read: it is no stream, or has another reader.
+pub(crate) struct Unreadable;
+
+/// The reader of a body. Its functions are those of a host, or of an injected `fetch`, and may do anything.
+pub(crate) struct Reader(JsValue);
+
+impl Reader {
+    /// The reader of a response's body; `None` where it has none.
+    pub(crate) fn of(response: &JsValue) -> Result<Option<Self>, Unreadable> {
+        let body = Reflect::get(response, &"body".into()).map_err(|_| Unreadable)?;
+        if body.is_null() || body.is_undefined() {
+            return Ok(None);
+        }
+        let is_locked = Reflect::get(&body, &"locked".into()).map_or(true, |locked| locked.is_truthy());
+        let reader = ask(&body, "getReader")
+            .ok()
+            .filter(|reader| !is_locked && reader.is_object());
+        reader.map(|reader| Some(Reader(reader))).ok_or(Unreadable)
     }
+
+    /// The next read, under way.
+    pub(crate) fn read(&self) -> Promise {
+        ask(&self.0, "read").map_or_else(|error| Promise::reject(&error), |read| Promise::resolve(&read))
+    }
+
+    /// Lets go of the body.
+    pub(crate) fn cancel(&self) {
+        if let Ok(cancelled) = ask(&self.0, "cancel") {
+            ignore(&Promise::resolve(&cancelled));
+        }
+    }
+}
+
+/// Calls a method without arguments.
+fn ask(object: &JsValue, method: &str) -> Result<JsValue, JsValue> {
+    let method = Reflect::get(object, &method.into())?;
+    method.dyn_into::<Function>()?.call0(object)
 }
 
 /// Waits for a promise, the caller's signal, or the time, whichever is first.
@@ -178,10 +219,13 @@ impl Drop for Guard {
     }
 }
 
-/// Whether a value is a response: it has a status, and headers with a `get`. Not `instanceof`: there are many classes of that
-/// name.
+/// Whether a value is a response: it has a status of HTTP, and headers with a `get`. Not `instanceof`: there are many classes of
+/// that name.
 fn is_response(value: &JsValue) -> bool {
-    let has_status = Reflect::get(value, &"status".into()).is_ok_and(|status| status.as_f64().is_some());
+    let status = Reflect::get(value, &"status".into())
+        .ok()
+        .and_then(|status| status.as_f64());
+    let has_status = status.is_some_and(|status| status.fract() == 0.0 && (200.0..=599.0).contains(&status));
     let get = Reflect::get(value, &"headers".into()).and_then(|headers| Reflect::get(&headers, &"get".into()));
     value.is_object() && has_status && get.is_ok_and(|get| get.is_function())
 }

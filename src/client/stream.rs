@@ -9,11 +9,11 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use js_sys::{Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
-use web_sys::{AbortSignal, ReadableStreamDefaultReader};
+use web_sys::AbortSignal;
 
 use super::connection::{Connection, Opened};
 use super::fallback_chain::FallbackChain;
-use super::host::{self, Lost, Sent};
+use super::host::{self, Lost, Reader, Sent};
 use crate::attempt::Attempt;
 use crate::chat::{ChatCompletion, ChatCompletionChunk};
 use crate::error::{Error, ErrorKind};
@@ -34,7 +34,7 @@ const JUMP: f64 = 5000.0;
 ///
 /// Dropping it cancels the request.
 pub struct ChatStream {
-    reader: Option<ReadableStreamDefaultReader>,
+    reader: Option<Reader>,
     /// Dropped, it ends the response's body.
     sent: Option<Sent>,
     decoder: Decoder,
@@ -90,15 +90,10 @@ impl ChatStream {
         self.decoder = Decoder::new(opened.decoder);
         self.decoder.set_output(OutputKind::Chunks);
         self.slot = opened.slot;
-        let body = opened.response.body();
-        let has_body = body.is_some();
-        self.reader = host::reader(body);
-        if has_body && self.reader.is_none() {
-            return Err(Error::new(
-                ErrorKind::Protocol,
-                "The response's body is not a stream, or has another reader.",
-            ));
-        }
+        self.reader = Reader::of(&opened.response).map_err(|_| {
+            let message = "The response's body is not a stream, or has another reader.";
+            Error::new(ErrorKind::Protocol, message)
+        })?;
         if self.reader.is_none() {
             self.decoder.end(End::Closed, host::now());
             self.end_answer();
@@ -305,10 +300,15 @@ impl ChatStream {
     }
 
     fn take(&mut self, read: &JsValue, started: f64, now: f64) {
-        let value = Reflect::get(read, &"value".into()).unwrap_or(JsValue::UNDEFINED);
-        match value.dyn_into::<Uint8Array>() {
+        let member = |name: &str| Reflect::get(read, &name.into());
+        if member("done").is_ok_and(|done| done.is_truthy()) {
+            return self.decoder.end(End::Closed, now);
+        }
+        match member("value").and_then(JsCast::dyn_into::<Uint8Array>) {
             Ok(bytes) => drop(self.decoder.push(&bytes.to_vec(), started, now)),
-            Err(_) => self.decoder.end(End::Closed, now),
+            Err(_) => self
+                .decoder
+                .lose("The body gave something else in place of bytes.", now),
         }
     }
 
@@ -362,7 +362,7 @@ impl ChatStream {
     fn release(&mut self) {
         self.read = None;
         if let Some(reader) = self.reader.take() {
-            host::ignore(&reader.cancel());
+            reader.cancel();
         }
         self.sent = None;
     }

@@ -47,6 +47,10 @@ describe("the cache", () => {
       assert.equal((await ask("Echo: one", params, headers)).isHit, false, JSON.stringify([params, headers]));
     }
     assert.equal((await ask("Echo: one")).isHit, true);
+    context.mock.timers.setTime(Date.now() - 86_400_000);
+    assert.equal((await ask("Echo: one")).isHit, false, "its age is not known");
+    await recorded(10);
+    assert.equal((await ask("Echo: one")).isHit, true);
     context.mock.timers.tick(61_000);
     assert.equal((await ask("Echo: one")).isHit, false);
   });

@@ -62,6 +62,18 @@ describe("a 429 that says to wait for a day", () => {
     context.mock.timers.tick(61_000);
     assert.equal((await ask("a")).status, 200);
   });
+  it("is believed for no longer where the clock is put back a day", async (context) => {
+    context.mock.timers.enable({ apis: ["Date"], now: Date.now() });
+    const { ask, open } = refusing("a", "86400");
+    await ask("a");
+    open();
+    context.mock.timers.setTime(Date.now() - 86_400_000);
+    const refused = await ask("a");
+    assert.equal(refused.status, 429);
+    assert.ok(Number(refused.headers.get("retry-after")) <= 60, String(refused.headers.get("retry-after")));
+    context.mock.timers.tick(61_000);
+    assert.equal((await ask("a")).status, 200);
+  });
   it("is believed for as long as the provider's settings say", async (context) => {
     context.mock.timers.enable({ apis: ["Date"], now: Date.now() });
     const { ask, open } = refusing("a", "86400", {}, { cooldown: 600_000 });

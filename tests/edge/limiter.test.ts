@@ -124,6 +124,37 @@ test("a_lost_request_counts_for_one_more_minute_whatever_restarts", async () => 
   assert.equal((await admit("b", plan)).admitted, true);
 });
 
+for (const isRestarted of [false, true]) {
+  test(`a_clock_that_is_put_back_a_day_makes_nobody_wait_for_longer${isRestarted ? "_after_a_restart" : ""}`, async () => {
+    const { admit, settle, cancel, restart, clock } = object();
+    const [day, plan] = [86_400, { requestsPerMinute: 1 }];
+    await admit("a", plan);
+    await settle("a");
+    await admit("left", { concurrent: 9 }); // and never heard of again
+    clock.seconds = -day;
+    if (isRestarted) restart();
+    const refused = await admit("b", plan);
+    assert.ok("after" in refused && refused.after <= 60_000, JSON.stringify(refused));
+    assert.deepEqual(await admit("c", { concurrent: 1 }), { admitted: false, reason: "concurrent", after: 1000 });
+    clock.seconds = 60 - day;
+    assert.deepEqual(await admit("d", { concurrent: 1 }), isIn);
+    await cancel("d");
+    clock.seconds = 121 - day;
+    assert.deepEqual(await admit("b", plan), isIn);
+  });
+}
+
+test("who_waits_while_the_clock_is_put_back_a_day_waits_for_no_longer", async () => {
+  const { admit, clock } = object();
+  await admit("a", { concurrent: 1 });
+  const waiting = admit("b", { concurrent: 1 }, { wait: 1000 });
+  clock.seconds = -86_400;
+  await admit("c", { concurrent: 1 });
+  clock.seconds += 2;
+  await admit("d", { concurrent: 1 });
+  assert.equal((await waiting).admitted, false);
+});
+
 test("what_was_cancelled_is_forgotten_in_storage_too", async () => {
   const { admit, cancel, restart } = object();
   await admit("a", { concurrent: 1 });

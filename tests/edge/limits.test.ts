@@ -1,10 +1,11 @@
 /** The gateway and its limiter, in one process and with a clock that the tests hold. */
 import assert from "node:assert/strict";
+import { Readable } from "node:stream";
 import { type TestContext, test } from "node:test";
 import { type GatewayOptions, gateway, type UsageReport } from "chatwire/edge";
 import { createEmulator } from "chatwire/emulator";
 import { limiterObjects } from "./objects.ts";
-import { bytesOf, CHAT, chat, errorOf, says, setUp, streamOf, until } from "./setting.ts";
+import { bytesOf, CHAT, chat, DONE, errorOf, says, setUp, streamOf, until, usageEvent } from "./setting.ts";
 
 const MINUTE = 60_000;
 const LIMITED = { authorization: "Bearer alice" };
@@ -291,6 +292,41 @@ test("a_provider_without_a_place_is_asked_again_as_soon_as_it_has_one", async ()
   await recorded(2);
   await bytesOf(await ask());
   assert.deepEqual(asked, ["first", "second", "first"]);
+});
+
+test("an_answer_that_the_client_had_to_replace_counts_for_the_provider_that_gave_it", async () => {
+  const bytes = () => new TextEncoder().encode(says("a") + says("b", "stop") + usageEvent + DONE);
+  const headers = new Headers({ "content-type": "text/event-stream" });
+  const bodies: Record<string, () => unknown> = {
+    "a stream of Node": () => Readable.from([bytes()]),
+    "an iterable": () => ({
+      async *[Symbol.asyncIterator]() {
+        yield bytes();
+      },
+    }),
+  };
+  let keys = 0;
+  for (const [what, body] of Object.entries(bodies)) {
+    keys++;
+    const hub = { provider: "electronhub" as const, maxRetries: 0 };
+    const second = async () => ({ ok: true, status: 200, statusText: "", headers, body: body() }) as never;
+    const plan = { concurrent: 1 };
+    const { ask, recorded } = limited({ providers: { first: plan, second: plan } }, answers, {
+      providers: {
+        first: { ...hub, apiKey: `first-${keys}`, fetch: async () => new Response("{}", { status: 500 }) },
+        second: { ...hub, apiKey: `second-${keys}`, fetch: second },
+      },
+      models: { electron: ["first/a", "second/b"] },
+    });
+    for (let time = 0; time < 2; time++) {
+      const answer = await ask({ stream: true });
+      assert.equal(answer.status, 200, what);
+      await bytesOf(answer);
+    }
+    for (const { provider, upstreamModel, tokens, estimated } of await recorded(2)) {
+      assert.deepEqual([provider, upstreamModel, tokens, estimated], ["second", "b", 7, false], what);
+    }
+  }
 });
 
 test("an_answer_that_is_broken_off_keeps_its_place_for_a_second", async (context) => {

@@ -5,13 +5,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as chatwire from "chatwire";
+import { withFailingMemory } from "../settles/failing-memory.ts";
 import { gateways } from "../settles/gateway.ts";
 import { casesOf, nameOf, run } from "../settles/run.ts";
 import { chosen, seed } from "../settles/seed.ts";
 import { trapOnDemand } from "../settles/traps.ts";
 import { watch } from "../settles/watch.ts";
 
-trapOnDemand();
+trapOnDemand(() => new WebAssembly.Module(withFailingMemory()));
 
 /** The ends of which the gateway once went wrong: here all of their cases. */
 const KNOWN = /\| (late headers, deaf|open, a refusal) \|/;

@@ -5,13 +5,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as chatwire from "chatwire";
+import { withFailingMemory } from "../settles/failing-memory.ts";
 import { livekit } from "../settles/livekit.ts";
 import { casesOf, nameOf, run } from "../settles/run.ts";
 import { chosen, seed } from "../settles/seed.ts";
 import { trapOnDemand } from "../settles/traps.ts";
 import { watch } from "../settles/watch.ts";
 
-trapOnDemand();
+trapOnDemand(() => new WebAssembly.Module(withFailingMemory()));
 
 test("every_answer_to_an_agent_settles_on_every_end_however_it_is_left", async (t) => {
   const names = new Set(chosen("chatwire/livekit", livekit));

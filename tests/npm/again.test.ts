@@ -508,12 +508,21 @@ test("a_redirect_that_lost_the_request_is_named_with_what_to_set", async () => {
       /redirected to https:\/\/new\.test\//,
     ],
     [() => moved(new Response(""), "https://new.test/"), /redirected to https:\/\/new\.test\//],
+    [
+      () => moved(Response.json({}), "https://new.test/sk-redirected-key/v1?key=sk-redirected-key#sk-redirected-key"),
+      /redirected to https:\/\/new\.test\//,
+    ],
+    [
+      () => new Response(null, { status: 302, headers: { location: "https://sk-redirected-key@new.test/v1" } }),
+      /redirected to https:\/\//,
+    ],
     [() => new Response(null, { status: 302 }), /redirect names no address.*baseURL/],
     [() => new Response(null, { status: 307, headers: { location: "" } }), /redirect names no address.*baseURL/],
   ] as const) {
     const { client } = asked([answer], { apiKey: "sk-redirected-key" });
     const error = await failureOf(client.chat.completions.create(hello));
     assert.match(error.message, pattern);
+    assert.ok(!`${error.stack} ${JSON.stringify(error)}`.includes("sk-redirected"), error.message);
   }
   const { client } = asked([() => moved(whole("fine"), "https://new.test/v1/chat/completions")]);
   assert.equal((await client.chat.completions.create(hello)).choices[0]?.message.content, "fine");

@@ -246,6 +246,22 @@ test("a_clock_that_is_put_back_makes_no_longer_cooldown", async () => {
   }
 });
 
+test("a_clock_that_is_put_back_makes_no_longer_wait_of_a_plan", async () => {
+  const real = Date.now;
+  const fetch = async () => serve([says("a", "stop"), DONE]).response;
+  const client = clientOf(fetch, { limits: { requestsPerMinute: 1 }, timeout: { total: 5000 } });
+  await client.chat.completions.stream(hello).outcome();
+  try {
+    const shown = real() - 24 * 3600 * 1000;
+    Date.now = () => shown;
+    const error = await failureOf(quickly(Promise.resolve(client.chat.completions.create(hello))));
+    assert.ok(error instanceof RateLimitError && error.retryAt !== undefined, String(error));
+    assert.ok(error.retryAt - shown <= 60_000, `${error.retryAt - shown} ms to wait`);
+  } finally {
+    Date.now = real;
+  }
+});
+
 test("ten_thousand_waiters_of_one_limit_leave_the_cpu_alone", async () => {
   const client = clientOf(() => never(), { limits: { concurrent: 1 } });
   const controller = new AbortController();

@@ -48,6 +48,7 @@ test("a_branch_that_nobody_reads_is_cut_off_by_name_and_the_other_goes_on", asyn
   const error = await failureOf(collect(unread));
   assert.ok(error instanceof StreamError && error instanceof ChatwireError);
   assert.match(error.message, /fell .* behind/);
+  assert.equal(error.code, "limit.behind");
   const outcome = await unread.outcome();
   assert.equal(outcome.status, "error");
   assert.equal(outcome.error, error);

@@ -11,6 +11,7 @@ import { after, before, describe, it } from "node:test";
 import { type BuildOptions, build } from "esbuild";
 import type { Browser, Page } from "playwright-core";
 import { launchChromium } from "../chromium.ts";
+import { withFailingMemory } from "../settles/failing-memory.ts";
 import { casesOf } from "../settles/run.ts";
 import { chosen, seed } from "../settles/seed.ts";
 
@@ -18,7 +19,7 @@ const root = join(import.meta.dirname, "../..");
 const types: Record<string, string> = { ".js": "text/javascript", ".wasm": "application/wasm", ".html": "text/html" };
 
 let browser: Browser;
-const scripts: Record<string, string> = {};
+const scripts: Record<string, string | Uint8Array> = {};
 /** A page whose products are made of this entry. */
 const pageOf = (entry: string) => {
   const map = JSON.stringify({ imports: { chatwire: `/dist/${entry}` } });
@@ -52,6 +53,7 @@ before(async () => {
   for (const [path, entry] of Object.entries({ "/run.js": "tests/settles/run.ts", "/otel.js": "dist/otel/index.js" })) {
     scripts[path] = (await build({ ...whole, entryPoints: [join(root, entry)] })).outputFiles?.[0]?.text ?? "";
   }
+  scripts["/failing.wasm"] = withFailingMemory();
   browser = await launchChromium();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 });
@@ -83,8 +85,9 @@ async function runIn(page: Page, entry: string, names: string[]): Promise<string
     return await page.evaluate(
       async ([entry, names, seed]) => {
         const from = (path: string) => import(path);
-        const { run, casesOf, nameOf, loaded, trapOnDemand } = await from("/run.js");
-        trapOnDemand();
+        const { run, casesOf, nameOf, loaded, onDemand, trapOnDemand } = await from("/run.js");
+        const failing = await WebAssembly.compileStreaming(fetch("/failing.wasm"));
+        trapOnDemand(() => failing);
         const chatwire = await from(`/dist/${entry}`);
         const [openai, aiSDK, agUI] = await Promise.all(
           ["openai", "ai-sdk", "ag-ui"].map((product) => from(`/dist/${product}/index.js`)),
@@ -93,6 +96,11 @@ async function runIn(page: Page, entry: string, names: string[]): Promise<string
         const otel = await from("/otel.js");
         Object.assign(loaded, { openai, Stream, aiSDK, agUI, otel });
         if (entry === "slim.js") await chatwire.init("/dist/wasm/chatwire.wasm");
+        if (entry === "js/index.js") {
+          // The engine as a script, which is no instance of WebAssembly.
+          const { default: make } = await from("/dist/wasm/script.js");
+          await chatwire.init(() => onDemand(make()));
+        }
         const wanted = new Set(names as string[]);
         const cases = casesOf((one: unknown) => wanted.has(nameOf(one)));
         const unhandled: string[] = [];
@@ -111,7 +119,7 @@ async function runIn(page: Page, entry: string, names: string[]): Promise<string
 
 // The cases wait for more than they compute: each entry has a page, and the pages run side by side.
 describe("every consumer settles in a page", { concurrency: true }, () => {
-  for (const entry of ["entry/default.js", "static/default.js", "slim.js"]) {
+  for (const entry of ["entry/default.js", "static/default.js", "slim.js", "js/index.js"]) {
     it(`by ${entry}`, async (t) => {
       const names = chosen(entry);
       t.diagnostic(`${names.length} of ${casesOf().length} cases, SEED=${seed}`);

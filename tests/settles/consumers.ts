@@ -276,6 +276,13 @@ export const consumers: Record<string, Consumer> = {
     setTimeout(() => one.abort(), 5);
     return Promise.all([side(one, "whole"), side(two, way)]);
   }),
+  "tee, one leaves while it waits": teed(async (one, two, way) => {
+    const texts = one.textStream[Symbol.asyncIterator]();
+    const waits = texts.next().then(() => texts.next());
+    setTimeout(() => one.abort(), 3);
+    const both = await Promise.allSettled([waits, side(two, way)]);
+    for (const result of both) if (result.status === "rejected") throw result.reason;
+  }),
   "tee of a tee": teed((one, two, way) => {
     const [three, four] = two.tee();
     return Promise.all([side(one, way), side(three, way), four.outcome()]);

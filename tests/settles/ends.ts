@@ -286,6 +286,19 @@ export const ends: Record<string, End> = {
   "trap in half a call": body([delta(call(0, '{"a":')), trap("now")]),
   "trap in a document": body([document({ content: trapping("now") })], "application/json"),
   "open, trap in a document": body([document({ content: trapping("now") }), OPEN], "application/json"),
+  "out of memory": body([text("Hel"), text(trapping("by its memory")), text("lo", "stop"), DONE]),
+  "out of memory in the first read": body([text(trapping("by its memory, later"), "stop"), DONE]),
+  "open, out of memory": body([text("Hel"), text(trapping("by its memory")), OPEN]),
+  "open, out of memory at the timeout": body([text("Hel"), text(trapping("by its memory at the timeout")), OPEN]),
+  "out of memory at the end": body([text("Hello", "stop"), trap("by its memory at the end")]),
+  "out of memory at the outcome": body([text("Hello", "stop"), trap("by its memory at the outcome"), DONE]),
+  "out of memory in half a call": body([delta(call(0, '{"a":')), delta({ content: trapping("by its memory") })]),
+  "out of memory in a document": body([document({ content: trapping("by its memory") })], "application/json"),
+  "out of memory in a refusal": body(
+    [JSON.stringify({ error: { message: trapping("by its memory") } })],
+    "application/json",
+    400,
+  ),
   "trap in a refusal": body([JSON.stringify({ error: { message: trapping("now") } })], "application/json", 400),
   "open, no headers": (served, signal) =>
     new Promise((_, reject) => {

@@ -6,7 +6,7 @@ import { type GatewayOptions, gateway } from "chatwire/edge";
 import { limiterObjects, streamObjects } from "../edge/objects.ts";
 import { type Consumer, hello, type Way } from "./consumers.ts";
 
-/** Milliseconds: less than the table waits. */
+/** Milliseconds, of the first request. */
 const TIMEOUTS = { headers: 60, firstToken: 60, idle: 60, keepAlive: 90, total: 250 };
 const WAYS: readonly Way[] = ["whole", "break", "signal", "never"];
 
@@ -26,7 +26,8 @@ const asking = ({ path = "/v1/chat/completions", body = { ...hello, stream: true
       public: true,
       providers: { upstream: { baseURL, fetch: fetch as never, apiKey: "k", maxRetries: 0, timeout: TIMEOUTS } },
       limiter: limiterObjects().namespace,
-      limits: { providers: { upstream: { concurrent: 1 } }, wait: 3000, writeTimeout: 100, answerTimeout: 1000 },
+      // The table waits for the slot, and counts the turns of the event loop: a machine that stands still is no slot that is kept.
+      limits: { providers: { upstream: { concurrent: 1 } }, wait: 60_000, writeTimeout: 100, answerTimeout: 1000 },
       ...options?.(),
     });
     const ask = (path: string, body: object | null, more: RequestInit = {}) =>

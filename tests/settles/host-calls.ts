@@ -2,7 +2,10 @@
  * A host that fails once: the call of so many, counted from the first, of all that the package calls of a `fetch`, its response,
  * headers, body and reader.
  */
-import type { End, Served } from "./ends.ts";
+import type * as Package from "chatwire";
+import type { Consumer, Way } from "./consumers.ts";
+import { type End, ends, type Served } from "./ends.ts";
+import { nameOf, trouble } from "./run.ts";
 
 /** Whether a call throws, or gives a promise that rejects. */
 export type Failure = "throws" | "rejects";
@@ -60,4 +63,53 @@ export function failingHost(end: End, at: number, how: Failure): Host {
       return wrapped(await end(served, signal), "response", served);
     },
   };
+}
+
+/** The answers that each consumer gets, good and bad. */
+const ANSWERS = ["good", "truncated", "a document", "models", "refused", "call"];
+const WAYS: readonly Way[] = ["whole", "break", "signal"];
+/** How many consumers wait at the same time. */
+const TOGETHER = 60;
+
+/**
+ * For each consumer of a table and each answer: each of the host's calls fails once, in each way in which it can.
+ * @param isChosen whether a consumer is to meet the failures of an answer
+ * @returns a line for each case that went wrong, how many cases there were, and the calls that failed
+ */
+export async function failEachCall(
+  chatwire: typeof Package,
+  table: Readonly<Record<string, Consumer>>,
+  isChosen: () => boolean,
+): Promise<{ wrong: string[]; cases: number; failed: string[] }> {
+  const wrong: string[] = [];
+  const failed = new Set<string>();
+  let cases = 0;
+  const run = async (consumer: string, end: string, way: Way, how: Failure): Promise<void> => {
+    for (let at = 0; ; at++) {
+      const one = { consumer, end, way };
+      const host = failingHost(ends[end] as End, at, how);
+      const found = await trouble(chatwire, one, host.fetch, { table });
+      cases++;
+      const call = host.calls[at];
+      for (const line of found) wrong.push(`${nameOf(one)}, ${call} ${how}: ${line}`);
+      if (call === undefined) return;
+      failed.add(call);
+    }
+  };
+  const jobs: (() => Promise<void>)[] = [];
+  for (const [consumer, { ways }] of Object.entries(table)) {
+    for (const end of ANSWERS) {
+      for (const how of ["throws", "rejects"] as const) {
+        for (const way of WAYS) {
+          if (ways.includes(way) && isChosen()) jobs.push(() => run(consumer, end, way, how));
+        }
+      }
+    }
+  }
+  const worker = async () => {
+    for (let job = jobs.shift(); job; job = jobs.shift()) await job();
+  };
+  await Promise.all(Array.from({ length: TOGETHER }, worker));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  return { wrong, cases, failed: [...failed].sort() };
 }

@@ -173,6 +173,18 @@ export const products: Record<string, Consumer> = {
     const [one, two] = (await made(client, signal)).tee();
     await Promise.all([reading(one, way).done, reading(two, way).done]);
   }),
+  "openai, tee, one after the other": asking(async (client, signal, way) => {
+    const [one, two] = (await made(client, signal)).tee();
+    const first = await reading(one, way).done.catch((error) => error);
+    const second = await reading(two, way).done.catch((error) => error);
+    for (const error of [first, second]) if (error) throw error;
+  }),
+  "openai, tee, one and never the other": asking(async (client, signal, way) => {
+    const stream = await made(client, signal);
+    const [one] = stream.tee();
+    // The other half would keep its body, as with openai: the caller lets go of both.
+    await reading(one, way).done.finally(() => stream.controller.abort());
+  }),
   "openai, stream(), chunks": {
     ways: LOOPS.filter((way) => !/dispose|never|hook|into/.test(way)),
     isRaw: true,

@@ -6,9 +6,9 @@ import type * as Package from "chatwire";
 import { type Consumer, consumers, type Host, hello, reasons, type Way } from "./consumers.ts";
 import { type End, ends, good, type Served } from "./ends.ts";
 import { loaded, products } from "./products.ts";
-import { trapOnDemand, traps } from "./traps.ts";
+import { onDemand, trapOnDemand, traps } from "./traps.ts";
 
-export { loaded, trapOnDemand };
+export { loaded, onDemand, trapOnDemand };
 
 export interface Case {
   consumer: string;
@@ -38,11 +38,14 @@ export function casesOf(isWanted: (one: Case) => boolean = () => true, table = a
       }
     }
   }
-  // Limits begin anew with an engine: those that trap it come last, when few others would not see what was never given back.
-  return cases.sort((one, other) => Number(isTrap(one)) - Number(isTrap(other)));
+  // Limits begin anew with an engine: those that trap it come last, when few others would not see what was never given back; and
+  // after them those whose engine has an allocator of the tests.
+  const place = (one: Case) => Number(isTrap(one)) + Number(isMemory(one));
+  return cases.sort((one, other) => place(one) - place(other));
 }
 
-const isTrap = ({ end }: Case): boolean => end.includes("trap");
+const isMemory = ({ end }: Case): boolean => end.includes("out of memory");
+const isTrap = (one: Case): boolean => one.end.includes("trap") || isMemory(one);
 
 export const nameOf = ({ consumer, end, way }: Case): string => `${consumer} | ${end} | ${way}`;
 
@@ -92,14 +95,21 @@ const after = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve,
 
 let servers = 0;
 
-/** The faults of a case; none where all is well. `answer` is in place of the end that the case names. */
+/**
+ * The faults of a case; none where all is well. `answer` is in place of the end that the case names; `settled` is called once the
+ * consumer has, before the next call is made.
+ */
 export async function trouble(
   chatwire: typeof Package,
   one: Case,
   answer = ends[one.end] as End,
-  { table = all, seed }: { table?: Readonly<Record<string, Consumer>>; seed?: number | undefined } = {},
+  {
+    table = all,
+    seed,
+    settled: hasSettled = () => {},
+  }: { table?: Readonly<Record<string, Consumer>>; seed?: number | undefined; settled?(): void } = {},
 ): Promise<string[]> {
-  const { Chatwire, ChatwireError } = chatwire;
+  const { Chatwire, ChatwireError, StreamError } = chatwire;
   const wrong: string[] = [];
   const served: Served[] = [];
   let isAfter = false;
@@ -124,6 +134,14 @@ export async function trouble(
   });
   const consumer = table[one.consumer] as Consumer;
   const isOwn = consumer.isOwn ?? ((error: unknown) => error instanceof ChatwireError);
+  // A revoked proxy cannot even be asked for its class.
+  const isWithoutCode = (error: unknown): boolean => {
+    try {
+      return error instanceof StreamError && !error.code;
+    } catch {
+      return false;
+    }
+  };
   const {
     done,
     abort,
@@ -157,9 +175,11 @@ export async function trouble(
   const result = await within(settled, IN_TIME);
   if (result === LATE) wrong.push("does not settle");
   else if (result && !isOwn(result.error)) wrong.push(`throws ${String(result.error)}`);
+  else if (result && isWithoutCode(result.error)) wrong.push(`throws ${result.error} without a code`);
   for (let left = LET_GO; left > 0 && served.some(({ isOver }) => !isOver); left -= TICK) await after(TICK);
   if (served.some(({ isOver }) => !isOver)) wrong.push("the body is not let go of");
   isAfter = true;
+  hasSettled();
   const again = await within(client.chat.completions.stream(hello, { timeout: PATIENT }).outcome(), IN_TIME);
   if (again === LATE) wrong.push("a place within the limits is not given back");
   else if (again.text !== "Hello") wrong.push(`the next call gives ${JSON.stringify(again.text)}`);
