@@ -356,8 +356,10 @@ fn said_alike(events: &[Value], outcome: &Value) {
             // A comma too many was handed out, and is missing in the end.
             let without_commas = |text: &str| text.replace(',', "");
             let told = call["arguments"].as_str().unwrap_or_default();
+            // An empty list in pieces, as PHP makes it of no arguments: its bracket was handed out.
+            let is_empty_list = has_repair(outcome, "tool_call.arguments_empty") && told == "{}" && arguments == "[";
             assert!(
-                is_outdated || without_commas(&arguments) == without_commas(told),
+                is_outdated || is_empty_list || without_commas(&arguments) == without_commas(told),
                 "the arguments of call {at}: {arguments}, {call}"
             );
         }
