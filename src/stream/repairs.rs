@@ -48,7 +48,7 @@ pub enum Repair {
     EmptyFinishReason,
     /// Text or reasoning that had been sent before.
     Repeated,
-    /// The index of the only choice counts up with each chunk.
+    /// The index of a choice numbers the chunks, or the blocks, of one answer.
     IndexCounts,
     /// Marks of a chat template in a name or in the text.
     TemplateMarks,
