@@ -431,3 +431,43 @@ fn the_typed_outcome_is_there_whatever_the_server_sends() {
         assert!(outcome.completion.is_some(), "{odd}");
     }
 }
+
+#[test]
+fn usage_that_grows_is_told_the_same_whether_its_event_was_predicted_or_read() {
+    for usage in [
+        r#"{"prompt_tokens":31,"completion_tokens":N,"total_tokens":32}"#,
+        r#"{ "prompt_tokens": 31, "completion_tokens": N }"#,
+        r#"{"input_tokens":31,"output_tokens":N}"#,
+        r#"{"completion_tokens":1,"prompt_tokens":31,"completion_tokens":N}"#,
+        r#"{"completion_tokens":N,"estimated":1}"#,
+        r#"{"completion_tokens":N,"cost":N}"#,
+        r#"{"completion_tokens":N,"cost":0.5}"#,
+    ] {
+        let mut stream = String::new();
+        for count in [1, 2, 3, 0, 4, 5, 5, 6] {
+            let usage = usage.replace('N', &count.to_string());
+            stream += &format!(
+                "data: {{\"id\":\"c\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"a\"}}}}],\"usage\":{usage}}}\n\n"
+            );
+        }
+        stream += STOP;
+        stream += DONE;
+        for has_prices in [true, false] {
+            let told = |predict| {
+                let change = |options: &mut Options| {
+                    options.predict = predict;
+                    options.prices = options.prices.filter(|_| has_prices);
+                };
+                let (events, _) = read(&stream, 64, change);
+                events
+                    .iter()
+                    .filter(|event| event["type"] == "usage")
+                    .cloned()
+                    .collect::<Vec<_>>()
+            };
+            let told = [true, false].map(told);
+            assert!(told[0].len() > 5, "{usage}");
+            assert_eq!(told[0], told[1], "{usage}");
+        }
+    }
+}

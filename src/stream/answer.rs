@@ -21,6 +21,8 @@ pub(super) struct Answer {
     usage: Option<Vec<u8>>,
     /// The most bytes that the usage has had.
     most_usage: usize,
+    /// The event of the last usage has its text as the server sent it, and no cost.
+    usage_is_plain: bool,
     extras: Extras,
     /// By their index.
     choices: Vec<Choice>,
@@ -48,6 +50,7 @@ impl Answer {
             created: None,
             usage: None,
             most_usage: 0,
+            usage_is_plain: false,
             extras: Extras::default(),
             choices: Vec::new(),
             has_chunk: false,
@@ -289,6 +292,7 @@ impl Answer {
 
     /// Takes what the server counted so far. The last count stands. `is_known`: only counts differ from the usage before.
     pub(super) fn take_usage(&mut self, usage: &[u8], is_known: bool, ledger: &mut Ledger) -> Taken {
+        self.usage_is_plain &= is_known;
         // A usage of zeros after one with counts is ignored.
         let is_nothing = || self.usage.is_some() && !usage.iter().any(|byte| matches!(byte, b'1'..=b'9'));
         if usage.first() != Some(&b'{') || is_nothing() {
@@ -304,12 +308,23 @@ impl Answer {
         kept.clear();
         kept.extend_from_slice(usage);
         if is_news {
-            let mut event = Writer::default();
-            event.key("usage");
-            self.write_usage(&mut event);
+            const END: &[u8] = b",\"estimated\":false}";
+            let event = ledger.output.event("usage", 0).key("usage");
+            let open = usage.split_last().map_or(usage, |(_, open)| open);
+            if self.usage_is_plain {
+                event.raw(open).raw(END);
+            } else {
+                let from = event.bytes.len();
+                self.write_usage(event);
+                let written = event.bytes.get(from..).and_then(|written| written.strip_suffix(END));
+                self.usage_is_plain = written == Some(open) && self.prices.is_none() && self.charged().is_none();
+            }
             event.key("cost");
-            self.write_cost(self.prices.and_then(|_| self.counted()), &mut event);
-            ledger.output.event("usage", 0).raw(b",").raw(&event.bytes).raw(b"}");
+            match self.usage_is_plain {
+                true => drop(event.raw(b"null")),
+                false => self.write_cost(self.counted(), event),
+            }
+            event.raw(b"}");
         }
         Ok(())
     }
@@ -436,7 +451,7 @@ impl Answer {
             Some(usage) => {
                 out.raw(b"{");
                 write_members(usage, out);
-                out.key("estimated").raw(b"false}");
+                out.comma().raw(b"\"estimated\":false}");
             }
             None => drop(out.raw(b"null")),
         }

@@ -102,13 +102,13 @@ impl Output {
         matches!(self.kind, OutputKind::Chunks | OutputKind::ChunkParts)
     }
 
-    /// An event with a type and a choice; the caller adds the rest and closes it.
+    /// An event with a type, which needs no escapes, and a choice; the caller adds the rest and closes it.
     pub(super) fn event(&mut self, kind: &str, choice: u64) -> &mut Writer {
         self.writer
             .comma()
-            .raw(b"{")
-            .member("type", kind)
-            .key("choice")
+            .raw(b"{\"type\":\"")
+            .raw(kind.as_bytes())
+            .raw(b"\",\"choice\":")
             .integer(choice)
     }
 

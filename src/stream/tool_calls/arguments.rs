@@ -133,7 +133,7 @@ impl Arguments {
         if self.is_plain || self.has_ended {
             return self.text.len();
         }
-        if self.is_doubtful || self.is_empty_object() || !starts_container(&self.text) {
+        if self.is_doubtful || !self.shape.is_nested() && (self.is_empty_object() || !starts_container(&self.text)) {
             return 0;
         }
         if self.shape.has_odd_word {
@@ -155,20 +155,15 @@ impl Arguments {
         };
     }
 
-    /// Adds a calm piece, if the arguments end within a string and are not doubtful; gives how many bytes were held before.
-    pub(super) fn push_in_string(&mut self, piece: Str<'_>) -> Option<usize> {
-        if !piece.is_calm
-            || self.shape.state != State::InString
-            || self.is_plain
-            || self.last.is_some()
-            || self.inbox.is_cut()
-        {
-            return None;
+    /// Adds a calm piece, if the arguments end within a string and are not doubtful; true if they were.
+    pub(super) fn push_in_string(&mut self, piece: Str<'_>) -> bool {
+        let is_within = piece.is_calm && self.shape.state == State::InString && !self.is_plain;
+        if !is_within || self.last.is_some() || self.inbox.is_cut() {
+            return false;
         }
-        let held = self.size();
         self.has_ended = false;
-        self.text.push_str(as_text(piece.raw)?);
-        Some(held)
+        self.text.push_str(as_text(piece.raw).unwrap_or_default());
+        true
     }
 
     /// Adds a piece. `of_call`: it came without a name, or with the id of the call, so that it is hardly another call.
@@ -287,11 +282,13 @@ impl Arguments {
                 Mend::Backslash(back) => self.text.insert(self.text.len().saturating_sub(back), '\\'),
             }
         }
-        let (value, rest) = piece.split_at_checked(length).unwrap_or((piece, ""));
-        self.text.push_str(value.get(from..).unwrap_or_default());
-        if rest.trim_ascii().is_empty() {
-            self.text.push_str(rest);
-        }
+        let rest = piece.get(length..).unwrap_or_default();
+        let end = if rest.trim_ascii().is_empty() {
+            piece.len()
+        } else {
+            length
+        };
+        self.text.push_str(piece.get(from..end).unwrap_or_default());
         rest
     }
 

@@ -222,12 +222,15 @@ impl ToolCalls {
     #[inline(never)]
     pub(super) fn take_arguments(&mut self, index: u64, piece: Str<'_>, ledger: &mut Ledger) -> ending::Taken<bool> {
         let at = self.calls.iter().rposition(|call| call.has_index(Some(index)));
-        if let Some(at) = at
-            && let Some(call) = self.calls.get_mut(at).filter(|call| call.started && !call.done)
-            && let Some(held) = call.arguments.push_in_string(piece)
-        {
+        let call = at.and_then(|at| self.calls.get_mut(at));
+        if let (Some(at), Some(call)) = (at, call.filter(|call| call.is_under_way())) {
             self.latest = at;
-            self.took(at, held, true, &Taken::default(), ledger)?;
+            let held = call.arguments.size();
+            let taken = match call.arguments.push_in_string(piece) {
+                true => Taken::default(),
+                false => call.arguments.push(piece, true),
+            };
+            self.took_all(at, held, true, taken, (Some(index), ""), ledger)?;
             return Ok(!piece.is_empty());
         }
         let item = Item {
@@ -350,10 +353,7 @@ impl ToolCalls {
         };
         // A name without arguments may be the first piece of one.
         let has_arguments = !matches!(item.arguments, Field::Absent);
-        self.took(at, held, has_arguments, &taken, ledger)?;
-        if let Some(other) = taken.other {
-            self.take_other(at, item.index, &id, other, ledger)?;
-        }
+        self.took_all(at, held, has_arguments, taken, (item.index, &id), ledger)?;
         // Further members belong to the call whose arguments came last.
         if let Some(call) = self.calls.get_mut(self.latest) {
             ledger
@@ -362,31 +362,32 @@ impl ToolCalls {
         Ok(!is_blank)
     }
 
-    /// The text after whole arguments is of another call of the same function.
-    fn take_other(
+    /// Counts and hands out what a piece has added to the arguments of call `at`, which held so many bytes before. Text after
+    /// whole arguments is of other calls of the same function, with this index and id.
+    fn took_all(
         &mut self,
-        before: usize,
-        index: Option<u64>,
-        id: &str,
-        arguments: String,
+        at: usize,
+        held: usize,
+        has_arguments: bool,
+        mut taken: Taken,
+        (index, id): (Option<u64>, &str),
         ledger: &mut Ledger,
     ) -> ending::Taken {
-        let mut name = self.calls.get(before).map(|call| call.name.clone()).unwrap_or_default();
-        let mut next = Some(arguments);
-        while let Some(arguments) = next {
+        self.took(at, held, has_arguments, &taken, ledger)?;
+        while let Some(arguments) = taken.other.take() {
+            let name = self.calls.get(self.latest).map(|call| call.name.clone());
             if index.is_some() {
                 ledger.repair(self.choice, Repair::ToolIndexReused)?;
             }
-            let at = self.open(index, ledger)?;
-            self.latest = at;
-            let Some(call) = self.calls.get_mut(at) else { break };
+            self.latest = self.open(index, ledger)?;
+            let Some(call) = self.calls.get_mut(self.latest) else {
+                break;
+            };
             id.clone_into(&mut call.id);
-            call.name = std::mem::take(&mut name);
+            call.name = name.unwrap_or_default();
             ledger.hold_long(0, call.named_bytes())?;
-            let mut taken = call.arguments.push_text(&arguments, false);
-            name.clone_from(&call.name);
-            next = taken.other.take();
-            self.took(at, 0, true, &taken, ledger)?;
+            taken = call.arguments.push_text(&arguments, false);
+            self.took(self.latest, 0, true, &taken, ledger)?;
         }
         Ok(())
     }

@@ -118,6 +118,11 @@ impl Shape {
         at
     }
 
+    /// Whether it is in the middle of an object or a list.
+    pub(super) fn is_nested(&self) -> bool {
+        self.depth > 0
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         self.state == State::Closed
     }

@@ -5,6 +5,11 @@ use super::{ToolCall, ToolCalls};
 use crate::stream::scan::Field;
 
 impl ToolCall {
+    /// Whether it was announced, and is not whole yet: arguments without a name or an id are more of it.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.started && !self.done && !self.filled && !self.is_custom && !self.arguments.is_closed()
+    }
+
     /// Whether it is in the middle of its arguments, and these can be more of them.
     fn is_open_to(&self, item: &Item<'_>) -> bool {
         let is_open =
