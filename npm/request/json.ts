@@ -32,10 +32,9 @@ export async function readJSON<T extends object>(answer: Answer, signal: AbortSi
   }
   if (typeof value === "object" && value !== null)
     return define(value as WithRequestId<T>, "_request_id", answer.requestId);
-  throw new ProtocolError(
-    `The server answered ${answer.response.status} with something that is not a JSON object. Check the base URL.`,
-    { code: "not_an_object" },
-  );
+  throw new ProtocolError(`The server answered ${answer.response.status} with no JSON object. Check the base URL.`, {
+    code: "not_an_object",
+  });
 }
 
 /** All of a body, read within the call's `idle` and `total`. */
@@ -58,14 +57,13 @@ async function textOf({ body, decoder: { timeouts = {}, started = 0 } }: Answer,
       const { done, value } = await settled(reader.read(), left, late, signal);
       if (done) break;
       const bytes = asBytes(value);
-      if (!bytes) throw new ProtocolError(`The body gave ${typeof value} in place of bytes.`, { code: "not_bytes" });
+      if (!bytes) throw new ProtocolError(`The body gave ${typeof value} in place of bytes.`, { code: "truncated" });
       if (bytes.length > 0) since = clock();
       length += bytes.length;
       if (length > MAX_BYTES) {
-        throw new ProtocolError(
-          `The answer has more than ${MAX_BYTES} bytes, too many for what was asked for. Check the base URL.`,
-          { code: "limit.document" },
-        );
+        throw new ProtocolError(`The answer has more than ${MAX_BYTES} bytes, too many. Check the base URL.`, {
+          code: "limit.document",
+        });
       }
       text += decoder.decode(bytes, { stream: true });
     }

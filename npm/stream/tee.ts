@@ -139,7 +139,7 @@ class Side {
   cutOff(ahead: number, maxBehind: number): void {
     if (this.hasLeft) return;
     this.failure = new StreamError(
-      `This branch of a tee fell ${ahead - this.taken} bytes behind the other, more than the limit of ${maxBehind}. Read both at the same time, or raise maxBehind.`,
+      `This branch of a tee fell ${ahead - this.taken} bytes behind the other, past the limit of ${maxBehind}. Read both at once, or raise maxBehind.`,
       { code: "limit.behind" },
     );
     this.controller?.error(this.failure);
