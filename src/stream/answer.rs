@@ -11,7 +11,7 @@ use super::sentences::SentenceOptions;
 use super::speech::Speech;
 use crate::json::Writer;
 use crate::provider::ReasoningPlace;
-use crate::usage::{TokenPrices, Tokens, charged, is_renamed, write_members};
+use crate::usage::{TokenPrices, Tokens, charged, is_renamed, names_cost, write_members};
 
 #[derive(Debug)]
 pub(super) struct Answer {
@@ -317,7 +317,7 @@ impl Answer {
                 let from = event.bytes.len();
                 self.write_usage(event);
                 let written = event.bytes.get(from..).and_then(|written| written.strip_suffix(END));
-                self.usage_is_plain = written == Some(open) && self.prices.is_none() && self.charged().is_none();
+                self.usage_is_plain = written == Some(open) && self.prices.is_none() && !names_cost(usage);
             }
             event.key("cost");
             match self.usage_is_plain {

@@ -156,18 +156,32 @@ fn is_text_count(name: &[u8], value: &[u8]) -> bool {
     value.first() == Some(&b'"') && name.ends_with(b"tokens") && count(value).is_some()
 }
 
+/// Whether a member of a usage is an amount that the server charged, in dollars or as an object with such members.
+fn is_cost(name: &[u8]) -> bool {
+    name == b"cost" || name == b"total_cost" || name == b"estimated_cost"
+}
+
+/// The same in xAI's ticks, each a ten-thousandth of a millionth of a dollar.
+const COST_IN_TICKS: &[u8] = b"cost_in_usd_ticks";
+
+/// Whether a usage has a member for what the server charged, be it an amount that can be or not.
+pub(crate) fn names_cost(usage: &[u8]) -> bool {
+    members(usage)
+        .iter()
+        .any(|(name, _)| is_cost(name) || *name == COST_IN_TICKS)
+}
+
 /// The amount that the server says it charged for the call (`cost`, or its `total_cost`, under whichever name), in pico-dollars.
 pub(crate) fn charged(usage: &[u8]) -> Option<u64> {
     let mut cost = None;
     for (name, value) in members(usage) {
-        if name == b"cost" || name == b"total_cost" || name == b"estimated_cost" {
+        if is_cost(name) {
             cost = match value.first() {
                 Some(b'{') => charged(value),
                 _ => pico_dollars(value),
             }
             .or(cost);
-        } else if name == b"cost_in_usd_ticks" {
-            // A tick is a ten-thousandth of a millionth of a dollar.
+        } else if name == COST_IN_TICKS {
             cost = count(value).and_then(|ticks| ticks.checked_mul(100)).or(cost);
         }
     }
