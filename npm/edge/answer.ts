@@ -33,8 +33,8 @@ const TRIED = { headers: { "x-should-retry": "false" } };
  */
 export async function answerOf(response: Response, patience: number, secrets: readonly string[]): Promise<Answer> {
   if (!response.body) throw nothing();
-  const inlet = inletOf(response.body);
   const contentType = response.headers.get("content-type") ?? "";
+  const inlet = inletOf(response.body);
   if (/^text\/event-stream\b/i.test(contentType)) return { inlet, first: undefined, contentType };
   let isLate = false;
   const late = () => {
@@ -45,6 +45,7 @@ export async function answerOf(response: Response, patience: number, secrets: re
   try {
     return await wordsOrAnswer(inlet, secrets);
   } catch (error) {
+    inlet.cancel();
     throw isLate ? new Problem(504, "upstream_timeout", "The provider did not answer in time.", TRIED) : error;
   } finally {
     clearTimeout(timer);
@@ -56,7 +57,6 @@ async function wordsOrAnswer(inlet: Inlet, secrets: readonly string[]): Promise<
   let text = new TextDecoder().decode(some).trimStart();
   if (/^(data|event|id|retry)?:/.test(text)) return { inlet, first: some, contentType: EVENT_STREAM };
   if (!text.startsWith("{")) {
-    inlet.cancel();
     throw new Problem(
       502,
       "upstream_not_a_completion",
@@ -67,17 +67,11 @@ async function wordsOrAnswer(inlet: Inlet, secrets: readonly string[]): Promise<
   // An error has its `error` first, or has no choices.
   while (!HAS_CHOICES.test(text)) {
     const bytes = some.length < MAX_PEEKED_BYTES ? await inlet.next() : undefined;
-    if (!bytes) {
-      inlet.cancel();
-      throw errorIn(text, secrets);
-    }
+    if (!bytes) throw errorIn(text, secrets);
     some = joined(some, bytes).slice();
     text = new TextDecoder().decode(some).trimStart();
   }
-  if (/^\{\s*"error"\s*:\s*[^n\s]/.test(text)) {
-    inlet.cancel();
-    throw errorIn(text, secrets);
-  }
+  if (/^\{\s*"error"\s*:\s*[^n\s]/.test(text)) throw errorIn(text, secrets);
   return { inlet, first: some, contentType: "application/json" };
 }
 

@@ -5,7 +5,7 @@
  * default ones are of 4 KB) and its own stream to write them to. Elsewhere they are plain streams.
  */
 
-/** Where bytes come from. */
+/** Where bytes come from: the owner of their body. A read that fails lets go of it. */
 export interface Inlet {
   /** The next bytes, good until the next call; `undefined` at the end. */
   next(): Promise<Uint8Array | undefined>;
@@ -45,14 +45,27 @@ export function letGo(body: Pick<ReadableStream, "cancel">): void {
   (async () => body.cancel())().catch(() => {});
 }
 
+/** @throws the host cannot read the body, which is let go of */
 export function inletOf(body: ReadableStream<Uint8Array>): Inlet {
-  return (IdentityTransformStream && largeReads(body)) ?? plainReads(body);
+  try {
+    return (IdentityTransformStream && largeReads(body)) ?? plainReads(body);
+  } catch (error) {
+    letGo(body);
+    throw error;
+  }
 }
 
 function plainReads(body: ReadableStream<Uint8Array>): Inlet {
   const reader = body.getReader();
   return {
-    next: async () => (await reader.read()).value,
+    async next() {
+      try {
+        return (await reader.read()).value;
+      } catch (error) {
+        letGo(reader);
+        throw error;
+      }
+    },
     cancel: () => letGo(reader),
   };
 }
@@ -73,10 +86,15 @@ function largeReads(body: ReadableStream<Uint8Array>): Inlet | undefined {
   return {
     async next() {
       if (!buffer) return undefined;
-      const { done, value } = await reader.read(new Uint8Array(buffer));
-      if (done) buffer = undefined;
-      else buffer = value.length === FIRST_BYTES ? new ArrayBuffer(READ_BYTES) : value.buffer;
-      return done ? undefined : value;
+      try {
+        const { done, value } = await reader.read(new Uint8Array(buffer));
+        if (done) buffer = undefined;
+        else buffer = value.length === FIRST_BYTES ? new ArrayBuffer(READ_BYTES) : value.buffer;
+        return done ? undefined : value;
+      } catch (error) {
+        letGo(reader);
+        throw error;
+      }
     },
     cancel: () => letGo(reader),
   };

@@ -3,10 +3,9 @@
  * The answer's bytes are the provider's, beside comments where a stream is silent. There is no fallback and no repair: the gateway does not know these answers.
  */
 import type { Configuration } from "./configuration.ts";
-import { letGo } from "./ends.ts";
 import type { RequestLeases } from "./limits.ts";
 import type { UsageRecord } from "./options.ts";
-import { passOn } from "./passed-body.ts";
+import { type PassedOn, passOn } from "./passed-body.ts";
 import { Problem, safeHeaders } from "./problem.ts";
 import { patienceOf } from "./relay.ts";
 import { type ChatRequest, providerBodyOf } from "./request.ts";
@@ -59,6 +58,15 @@ export interface Passing {
   waitUntil(promise: Promise<unknown>): void;
 }
 
+/** An answer that is being passed on. */
+interface Passed {
+  status: number;
+  contentType: string;
+  isStream: boolean;
+  body: ReadableStream<Uint8Array>;
+  ended: Promise<PassedOn>;
+}
+
 /** @throws {Problem} there is no answer */
 export async function passThrough(passing: Passing): Promise<Response> {
   const { configuration, signal, requestId, caller, tags, path, request, recordId, trace, leases } = passing;
@@ -80,21 +88,31 @@ export async function passThrough(passing: Passing): Promise<Response> {
   const isId = upstream.options.requestId !== false;
   key.busy++;
   const sent = performance.now();
+  let answer: Passed;
   try {
-    const given = await withCall(attempt, (own) =>
-      key.client.models
+    answer = await withCall(attempt, async (own) => {
+      const given = await key.client.models
         .list({ signal, maxRetries: 0, headers: { ...own, ...trace, ...(isId && { "x-request-id": requestId }) } })
-        .asResponse(),
-    );
-    attempt.response ??= given;
-    if (!attempt.response.body) throw new Problem(502, "upstream_failed", "The provider's answer is empty. Try again.");
-    if (!ANSWER.test(attempt.response.headers.get("content-type") ?? "application/json")) {
-      letGo(attempt.response.body);
-      const message = "The provider's response is not an answer of this API. Check the provider's base URL.";
-      throw new Problem(502, "upstream_not_an_answer", message);
-    }
+        .asResponse();
+      attempt.response ??= given;
+      const { status, headers, body } = attempt.response;
+      if (!body) throw new Problem(502, "upstream_failed", "The provider's answer is empty. Try again.");
+      const contentType = headers.get("content-type") ?? "application/json";
+      if (!ANSWER.test(contentType)) {
+        const message = "The provider's response is not an answer of this API. Check the provider's base URL.";
+        throw new Problem(502, "upstream_not_an_answer", message);
+      }
+      const isStream = /^text\/event-stream\b/i.test(contentType);
+      const secrets = [...key.secrets];
+      const patience = patienceOf(upstream);
+      return {
+        status,
+        contentType,
+        isStream,
+        ...passOn({ body, isStream, secrets, sent, signal, patience, configuration }),
+      };
+    });
   } catch (error) {
-    attempt.release?.();
     key.busy--;
     const problem = problemOf(error, secretsOf(request.route.upstreams));
     const isUnanswered = attempt.isSent && (signal.aborted || problem.status === 504);
@@ -106,18 +124,7 @@ export async function passThrough(passing: Passing): Promise<Response> {
     throw problem;
   }
   record.note({ provider: upstream.name, upstreamModel: model });
-  const { status, headers } = attempt.response;
-  const contentType = headers.get("content-type") ?? "application/json";
-  const isStream = /^text\/event-stream\b/i.test(contentType);
-  const { body: passed, ended } = passOn({
-    body: attempt.response.body,
-    isStream,
-    secrets: [...key.secrets],
-    sent,
-    signal,
-    patience: patienceOf(upstream),
-    configuration,
-  });
+  const { status, contentType, isStream, body: passed, ended } = answer;
   const run = async () => {
     const { text, bytesRead, ...end } = await ended;
     attempt.release?.();

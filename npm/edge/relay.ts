@@ -231,24 +231,25 @@ class Opening {
     const { model, body } = provider;
     const attempt: ProviderCall = { body, leases, isSent: false, model, prices: upstream.priceOf(model) };
     this.#sent = { upstream, request: provider, attempt };
-    const given = await withCall(attempt, (own) =>
-      key.client.chat.completions
+    const patience = patienceOf(upstream);
+    const answer = await withCall(attempt, async (own) => {
+      const given = await key.client.chat.completions
         .create(provider.params, {
           signal: this.#controller.signal,
           headers: { ...own, ...trace, ...(upstream.options.requestId !== false && { "x-request-id": requestId }) },
         })
-        .asResponse(),
-    );
-    this.#ended.push(() => attempt.release?.());
-    const { response = given } = attempt;
-    if (!response) throw new Problem(502, "upstream_failed", "The provider gave no answer. Try again in a moment.");
-    this.#record.note({
-      provider: upstream.name,
-      upstreamModel: upstream.model ?? (request.model || null),
-      upstreamRequestId: publicId(response.headers.get("x-request-id")),
+        .asResponse();
+      attempt.response ??= given;
+      const { response } = attempt;
+      if (!response) throw new Problem(502, "upstream_failed", "The provider gave no answer. Try again in a moment.");
+      this.#record.note({
+        provider: upstream.name,
+        upstreamModel: upstream.model ?? (request.model || null),
+        upstreamRequestId: publicId(response.headers.get("x-request-id")),
+      });
+      return answerOf(response, patience.firstToken, [...key.secrets]);
     });
-    const patience = patienceOf(upstream);
-    const answer = await answerOf(response, patience.firstToken, [...key.secrets]);
+    this.#ended.push(() => attempt.release?.());
     const decoder = { ...this.#decoderOf(upstream, provider), started: this.#started };
     const asked = askedOf(upstream, provider);
     return {

@@ -20,7 +20,7 @@ import {
 } from "chatwire";
 import { joined } from "./bytes.ts";
 import { COOLING, COOLING_HEADER, Cooldowns } from "./cooldowns.ts";
-import { inletOf } from "./ends.ts";
+import { inletOf, letGo } from "./ends.ts";
 import { STREAM_HEADER } from "./kept.ts";
 import { type LimiterClient, limitProblem, type RequestLeases } from "./limits.ts";
 import type { LengthField, ProviderOptions } from "./options.ts";
@@ -82,7 +82,10 @@ export interface ProviderCall {
 const ATTEMPT_HEADER = "x-chatwire-attempt";
 const attempts = new Map<string, ProviderCall>();
 
-/** Runs a call whose requests carry these headers, so that they are known as the attempt's. */
+/**
+ * Runs a call whose requests carry these headers, so that they are known as the attempt's. The call lasts until its answer has a
+ * reader, which then owns the body; where the call fails before, the answer is let go of and counts no longer, whatever has failed.
+ */
 export async function withCall<T>(
   attempt: ProviderCall,
   run: (headers: Record<string, string>) => Promise<T>,
@@ -91,9 +94,18 @@ export async function withCall<T>(
   attempts.set(id, attempt);
   try {
     return await run({ [ATTEMPT_HEADER]: id });
+  } catch (error) {
+    drop(attempt);
+    throw error;
   } finally {
     attempts.delete(id);
   }
+}
+
+/** Lets go of the answer of an attempt. A body that has a reader is the reader's to let go of. */
+function drop({ response, release }: ProviderCall): void {
+  if (response) letGo({ cancel: async () => response.body?.cancel() });
+  release?.();
 }
 
 /** @throws {ChatwireError} its options make no sense, or its key is missing */
@@ -188,6 +200,8 @@ function isReadable({ body, bodyUsed }: Response): boolean {
  * the call counts towards the client's limits until it is released.
  */
 function heldBack(attempt: ProviderCall, response: Response): Response {
+  // Of a request that the client has sent again, the last answer counts.
+  drop(attempt);
   attempt.response = response;
   const { ok, status, statusText, headers, url, redirected, body } = response;
   // A client takes up a stream that its server keeps by itself, and would read it here.
