@@ -188,8 +188,7 @@ impl ToolCalls {
         &self.calls
     }
 
-    /// Takes a `tool_calls` value, which was read once already; true when it brought something. `whole`: from a message,
-    /// where calls have no index.
+    /// Takes a `tool_calls` value, read once already; true when it brought something. `whole`: of a message, whose calls have no index.
     pub(super) fn take(&mut self, raw: &[u8], whole: bool, ledger: &mut Ledger) -> ending::Taken<bool> {
         if raw.first() != Some(&b'[') {
             ledger.repair(self.choice, Repair::ToolFunctionCall)?;
