@@ -238,15 +238,15 @@ export class ChatCompletionStream<ParsedT = null>
     this._listenForAbort(options.signal);
     this.#begin(params as ParsingParams);
     const sent = { ...params, stream: true as const };
-    const stream = await client.chat.completions.create(sent, { ...options, signal: this.controller.signal });
-    this._connected();
-    await init(); // the `create` of a wrapper may have asked without the engine
+    await init(); // the `create` of a wrapper may ask without the engine
     const mender = new Mender(params.n ?? 1);
     this.#mender = mender;
     const flush = () => {
       for (const chunk of mender.end()) this.#add(chunk);
     };
     try {
+      const stream = await client.chat.completions.create(sent, { ...options, signal: this.controller.signal });
+      this._connected();
       try {
         for await (const sent of stream) for (const chunk of mender.add(sent)) this.#add(chunk);
       } catch (error) {
