@@ -92,10 +92,12 @@ function wasCancelled({ error }: Finish): boolean {
 }
 
 async function run({ chain, controller }: Contender): Promise<Finish> {
+  let answer: Answer | undefined;
+  let tap: Tap | undefined;
   try {
-    let answer = await chain.open();
+    answer = await chain.open();
     for (;;) {
-      const tap = new Tap(answer.body);
+      tap = new Tap(answer.body);
       const { outcome, isGood } = await scout(answer, tap.body(false), controller.signal);
       if (isGood) return { answer, tap, outcome, isGood };
       const next = outcome.status === "aborted" ? undefined : chain.again(outcome);
@@ -110,6 +112,9 @@ async function run({ chain, controller }: Contender): Promise<Finish> {
       answer = await next;
     }
   } catch (error) {
+    // Where the engine has failed, an answer is there; else its body is cancelled already.
+    tap?.cancel();
+    answer?.slot.end();
     return { error, isGood: false };
   }
 }
