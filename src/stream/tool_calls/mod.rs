@@ -216,8 +216,7 @@ impl ToolCalls {
         Ok(progress)
     }
 
-    /// Takes more of the arguments of the call with this index: a list of one item with nothing else in it. Most pieces lie within
-    /// one string, and have a way of their own. Not inlined, so that the way of text stays short.
+    /// Takes more of the arguments of the call with this index: a list of one item. Not inlined, so that the way of text stays short.
     #[inline(never)]
     pub(super) fn take_arguments(&mut self, index: u64, piece: Str<'_>, ledger: &mut Ledger) -> ending::Taken<bool> {
         let at = self.calls.iter().rposition(|call| call.has_index(Some(index)));
