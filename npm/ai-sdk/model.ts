@@ -154,7 +154,7 @@ export class ChatwireLanguageModel implements LanguageModel {
     return new ReadableStream<StreamPart>({
       start: (controller) => {
         run(controller).catch((thrown) => {
-          if (!hasLeft) controller.error(thrown);
+          if (!hasLeft) controller.error(callError(thrown, this.#url, params));
         });
       },
       cancel: () => {

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { APICallError, NoSuchModelError } from "ai";
-import { Chatwire, ChatwireError } from "chatwire";
+import { ChatStream, Chatwire, ChatwireError } from "chatwire";
 import { type CallUsage, ChatwireTransport, createChatwire } from "chatwire/ai-sdk";
 import { answering, chatwire, hello, type Part, partsOf, streamOf, summary } from "./wire.ts";
 
@@ -104,6 +104,18 @@ describe("a stream", () => {
     assert.match(String(failed?.error), /Overloaded/);
     assert.equal(summary(parts).text, "Hal");
     assert.equal(summary(parts).finish, "error");
+  });
+
+  it("whose accounts the engine cannot give any more errors as the AI SDK knows errors", async (t) => {
+    const failure = new ChatwireError("The engine failed.");
+    t.mock.method(ChatStream.prototype, "outcome", async () => Promise.reject(failure));
+    const { fetch } = answering(streamOf([{ content: "Hi" }]));
+    await assert.rejects(partsOf(chatwire(fetch)("m")), (error) => {
+      assert.ok(APICallError.isInstance(error), String(error));
+      assert.equal(error.cause, failure);
+      assert.equal(error.url, "https://models.example/v1/chat/completions");
+      return true;
+    });
   });
 
   it("says its cost, its repairs and who was asked", async () => {
