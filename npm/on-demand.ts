@@ -14,3 +14,4 @@ export { Recorder, replay } from "./stream/recording.ts";
 export { protocolNamed } from "./stream/resume-protocols.ts";
 export { toolLoop } from "./tools/loop.ts";
 export { parse } from "./tools/parse.ts";
+export { suited } from "./tools/schema-in-messages.ts";

@@ -6,6 +6,12 @@ import type { Answered } from "./api-promise.ts";
 import type { SentHeaders } from "./opening.ts";
 import type { Slot } from "./slot.ts";
 
+/**
+ * Puts the JSON text of a request into the form that a server takes.
+ * @param jsonSchema whether the server documents `json_schema`
+ */
+export type Suit = (body: string, jsonSchema: boolean) => string;
+
 /** The parts of a request beside the caller's options. */
 export interface Target {
   path: string;
@@ -14,6 +20,8 @@ export interface Target {
   stream?: boolean;
   /** The id of a kept stream that is taken up; its path is its protocol's. */
   resume?: string;
+  /** Puts the body into the form that each server takes, the first one included. */
+  suited?: Suit;
   /** Awaited before anything is sent. */
   needs?: Promise<unknown>;
 }

@@ -3,14 +3,13 @@
  */
 import { APIError, aborted, type ChatwireError, ProtocolError, withOutcome } from "../errors.ts";
 import type { RequestOptions } from "../options.ts";
+import type { Suit } from "../request/answer.ts";
 import type { Answered } from "../request/api-promise.ts";
 import { OF_CALLS, refuseUnknown } from "../request/own-options.ts";
 import type {
   ChatCompletion,
   ChatCompletionChoice,
-  ChatCompletionCreateParamsNonStreaming,
   ChatCompletionMessage,
-  ChatCompletionMessageParam,
   JSONSchema,
   Outcome,
   ResponseFormat,
@@ -18,6 +17,7 @@ import type {
 } from "../types.ts";
 import { candidates, type JSONRepair } from "./json-text.ts";
 import { check, inWords, isStandard, jsonSchemaOf } from "./schema.ts";
+import { suited } from "./schema-in-messages.ts";
 import type { Schema, SchemaProblem, StandardSchema } from "./schema-shapes.ts";
 
 /** A completion whose text was read as the JSON it was asked to be. */
@@ -46,39 +46,35 @@ interface Parsed<T> extends Answered {
   data: WithRequestId<ParsedChatCompletion<T>>;
 }
 
-/**
- * Asks for a completion by `create` and reads it.
- * @param knowsSchemas whether the server documents `json_schema`
- */
+/** Asks for a completion. */
+export type Create = (
+  params: object,
+  suited: Suit,
+  settings: RequestOptions,
+) => Promise<{ data: WithRequestId<ChatCompletion>; response: Response; request_id: string | null }>;
+
+/** Asks for a completion by `create` and reads it. */
 export async function parse<T>(
   params: { response_format?: ResponseFormat | StandardSchema<T> } | undefined,
-  create: (
-    sent: ChatCompletionCreateParamsNonStreaming,
-    settings: RequestOptions,
-  ) => Promise<{ data: WithRequestId<ChatCompletion>; response: Response; request_id: string | null }>,
-  knowsSchemas: () => Promise<boolean>,
+  create: Create,
   isStrict: boolean,
   options: ParseOptions,
 ): Promise<Parsed<T>> {
   refuseUnknown(options, ["schemaInMessages"], OF_CALLS);
   const { schemaInMessages = true, accumulate: _kept, ...settings } = options;
-  const { messages, tools } = (params ?? {}) as { messages?: unknown; tools?: { function?: { name?: string } }[] };
-  const ask = (wanted: Wanted<T>) => {
-    const isTold = wanted.unsaid && schemaInMessages && Array.isArray(messages);
-    const told = isTold ? withSchema(messages, wanted.unsaid as JSONSchema) : messages;
-    const sent = {
-      ...params,
-      ...(told === undefined ? {} : { messages: told }),
-      stream: false,
-      ...(wanted.format && { response_format: wanted.format }),
-    };
-    return create(sent as ChatCompletionCreateParamsNonStreaming, settings);
+  const { tools } = (params ?? {}) as { tools?: { function?: { name?: string } }[] };
+  const wanted = wantedOf<T>(params?.response_format);
+  const sent = { ...params, stream: false, ...(wanted.format && { response_format: wanted.format }) };
+  // What the server that was asked last can be asked for.
+  let last = false;
+  const toEach: Suit = (body, jsonSchema) => {
+    last = jsonSchema;
+    return suited(body, jsonSchema, schemaInMessages);
   };
-  const wanted = wantedOf<T>(params?.response_format, await knowsSchemas());
-  const { data, response, request_id } = await ask(wanted).catch((error) => {
-    const other = wantedOf<T>(params?.response_format, false);
-    if (!other.unsaid || wanted.unsaid || !schemaInMessages || !isFormatRefused(error)) throw error;
-    return ask(other);
+  const { data, response, request_id } = await create(sent, toEach, settings).catch((error) => {
+    const isSchema = wanted.format?.type === "json_schema" && last;
+    if (!isSchema || !schemaInMessages || !isFormatRefused(error)) throw error;
+    return create(sent, (body) => suited(body, false), settings);
   });
   const own = Array.isArray(tools) && tools.some((tool) => tool?.function?.name === wanted.name);
   const answer = await unlessAborted(
@@ -105,39 +101,22 @@ function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | null | undefin
   });
 }
 
-/** The messages with the schema, for a server that does not take it as a parameter. */
-function withSchema(messages: readonly ChatCompletionMessageParam[], schema: JSONSchema): ChatCompletionMessageParam[] {
-  const wish = `Answer with JSON that fits this JSON Schema, and with nothing else: ${JSON.stringify(schema)}`;
-  const at = messages.findIndex(({ role }) => role === "system" || role === "developer");
-  const first = messages[at];
-  if (!first || typeof first.content !== "string") return [{ role: "system", content: wish }, ...messages];
-  return messages.map((message, index) =>
-    index === at ? ({ ...first, content: `${first.content}\n\n${wish}` } as ChatCompletionMessageParam) : message,
-  );
-}
-
-/** The shape as the server is asked for it, and as it is checked here. */
+/** The shape as a server that takes it is asked for it, and as it is checked here. */
 interface Wanted<T> {
   format: ResponseFormat | undefined;
   schema: Schema<T> | undefined;
   /** The schema's name. */
   name?: string | undefined;
-  /** The schema, where the server does not take it as a parameter. */
-  unsaid?: JSONSchema | undefined;
   /** JSON of any kind is wanted. */
   isJSON: boolean;
 }
 
-/**
- * @param asked what the caller gave as `response_format`
- * @param knowsSchemas whether the server documents `json_schema`; else it is asked for any JSON
- */
-function wantedOf<T>(asked: ResponseFormat | StandardSchema<T> | undefined, knowsSchemas: boolean): Wanted<T> {
+/** @param asked what the caller gave as `response_format` */
+function wantedOf<T>(asked: ResponseFormat | StandardSchema<T> | undefined): Wanted<T> {
   const isJSON = true;
   if (asked && isStandard(asked as Schema<T>)) {
     const schema = asked as StandardSchema<T>;
     const written = jsonSchemaOf(schema);
-    if (!knowsSchemas) return { format: { type: "json_object" }, schema, unsaid: written, isJSON };
     const strict = isStrictSchema(written) ? { strict: true } : {};
     const json_schema = { name: "answer", ...strict, schema: written };
     return { format: { type: "json_schema", json_schema }, schema, name: json_schema.name, isJSON };
@@ -145,7 +124,6 @@ function wantedOf<T>(asked: ResponseFormat | StandardSchema<T> | undefined, know
   const format = asked as ResponseFormat | undefined;
   if (format?.type !== "json_schema") return { format, schema: undefined, isJSON: format?.type === "json_object" };
   const schema = format.json_schema.schema && jsonSchemaOf(format.json_schema.schema);
-  if (!knowsSchemas) return { format: { type: "json_object" }, schema, unsaid: schema ?? {}, isJSON };
   const given = schema ? { ...format.json_schema, schema } : format.json_schema;
   return { format: { ...format, json_schema: given }, schema, name: given.name, isJSON };
 }
