@@ -12,7 +12,7 @@ import { Caller } from "./request/caller.ts";
 import { ChatStream } from "./stream/chat-stream.ts";
 import { readDocument } from "./stream/document.ts";
 import { dispose } from "./symbols.ts";
-import type { Create, ParsedChatCompletion, ParseOptions } from "./tools/parse.ts";
+import type { ParsedChatCompletion, ParseOptions } from "./tools/parse.ts";
 import { ToolRun } from "./tools/run.ts";
 import type { StandardSchema } from "./tools/schema-shapes.ts";
 import type { ToolRunOptions, ToolRunParams } from "./tools/shapes.ts";
@@ -73,12 +73,8 @@ export class Completions {
     params: ChatCompletionCreateParamsBase,
     options: RequestOptions = {},
   ): APIPromise<ChatStream | WithRequestId<ChatCompletion>> {
-    return this.#create({ path: CHAT_COMPLETIONS, params, stream: params?.stream === true }, options);
-  }
-
-  #create(target: Target, options: RequestOptions): APIPromise<ChatStream | WithRequestId<ChatCompletion>> {
-    const { stream } = target;
-    const { answer, controller } = this.#caller.start(target, options);
+    const stream = params?.stream === true;
+    const { answer, controller } = this.#caller.start({ path: CHAT_COMPLETIONS, params, stream }, options);
     return new APIPromise<ChatStream | WithRequestId<ChatCompletion>>(answer, async () =>
       stream ? new ChatStream(await answer, controller) : readDocument(await answer, controller),
     );
@@ -139,12 +135,9 @@ export class Completions {
     },
     options: ParseOptions = {},
   ): APIPromise<WithRequestId<ParsedChatCompletion<T>>> {
-    const parsing = this.#caller.loadMore().then(({ parse }) => {
-      const create: Create = (sent, suited, settings) =>
-        this.#create({ path: CHAT_COMPLETIONS, params: sent, suited }, settings).withResponse() as ReturnType<Create>;
-      const isStrict = (options.decoding ?? this.#caller.decoding) === "strict";
-      return parse<T>(params, create, isStrict, options);
-    });
+    const parsing = this.#caller
+      .loadMore()
+      .then(({ parse }) => parse<T>(CHAT_COMPLETIONS, params, options, this.#caller, readDocument));
     return new APIPromise(parsing, async () => (await parsing).data);
   }
 

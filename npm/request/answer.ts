@@ -1,16 +1,14 @@
 /**
  * A request, and the answer to it. Types only.
  */
+import type { ProviderFacts } from "../engine/boundary.ts";
 import type { Source } from "../stream/source.ts";
 import type { Answered } from "./api-promise.ts";
 import type { SentHeaders } from "./opening.ts";
 import type { Slot } from "./slot.ts";
 
-/**
- * Puts the JSON text of a request into the form that a server takes.
- * @param jsonSchema whether the server documents `json_schema`
- */
-export type Suit = (body: string, jsonSchema: boolean) => string;
+/** Puts the JSON text of a request into the form that a server takes. */
+export type Suit = (body: string, server: Pick<ProviderFacts, "jsonSchema">) => string;
 
 /** The parts of a request beside the caller's options. */
 export interface Target {

@@ -258,19 +258,18 @@ export class Caller {
     const chosen = isPosted && target.stream ? (resumeId ?? this.#madeUpId(hedge === false)) : undefined;
     const call = this.#callFor(target, settings, taken, chosen);
     const kept = taken ?? chosen;
-    const suit = target.suited ?? loaded?.suited;
     const askFor = (signal: AbortSignal) => (client: object, body: string, call: EngineCall, model: string) => {
       const other = callers.get(client) as Caller;
       other.#connection.mustBeOpen();
       other.#findProtocol(loaded);
-      const sent = suit?.(body, other.#provider().jsonSchema) ?? body;
-      return other.#talk(wellFormed(sent), call, signal, { ...named, model });
+      const suited = (target.suited ?? loaded?.suited)?.(body, other.#provider()) ?? body;
+      return other.#talk(wellFormed(suited), call, signal, { ...named, model });
     };
-    const first = body && target.suited ? target.suited(body, this.#provider().jsonSchema) : body;
+    const suited = target.suited?.(body as string, this.#provider()) ?? body;
     const left = [...fallback];
     const chainFor = (signal: AbortSignal) => {
       const others = left.length > 0 ? loaded?.othersOf(left, body as string, call, askFor(signal)) : undefined;
-      return new FallbackChain(this.#talk(first, call, signal, named, kept), others);
+      return new FallbackChain(this.#talk(suited, call, signal, named, kept), others);
     };
     const chain = chainFor(signal);
     const again = (slot: Slot, outcome: Outcome) => {

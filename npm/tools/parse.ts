@@ -3,7 +3,7 @@
  */
 import { APIError, aborted, type ChatwireError, ProtocolError, withOutcome } from "../errors.ts";
 import type { RequestOptions } from "../options.ts";
-import type { Suit } from "../request/answer.ts";
+import type { Answer, Call, Suit, Target } from "../request/answer.ts";
 import type { Answered } from "../request/api-promise.ts";
 import { OF_CALLS, refuseUnknown } from "../request/own-options.ts";
 import type {
@@ -46,19 +46,23 @@ interface Parsed<T> extends Answered {
   data: WithRequestId<ParsedChatCompletion<T>>;
 }
 
-/** Asks for a completion. */
-export type Create = (
-  params: object,
-  suited: Suit,
-  settings: RequestOptions,
-) => Promise<{ data: WithRequestId<ChatCompletion>; response: Response; request_id: string | null }>;
+/** The parts of the client's `Caller` that make a call. */
+interface Asked {
+  start(target: Target, options: RequestOptions): Call;
+  readonly decoding: RequestOptions["decoding"];
+}
 
-/** Asks for a completion by `create` and reads it. */
+/**
+ * Asks for a completion and reads it.
+ * @param path of chat completions
+ * @param read takes a whole completion from an answer
+ */
 export async function parse<T>(
+  path: string,
   params: { response_format?: ResponseFormat | StandardSchema<T> } | undefined,
-  create: Create,
-  isStrict: boolean,
   options: ParseOptions,
+  caller: Asked,
+  read: (answer: Answer, controller: AbortController) => Promise<WithRequestId<ChatCompletion>>,
 ): Promise<Parsed<T>> {
   refuseUnknown(options, ["schemaInMessages"], OF_CALLS);
   const { schemaInMessages = true, accumulate: _kept, ...settings } = options;
@@ -67,21 +71,27 @@ export async function parse<T>(
   const sent = { ...params, stream: false, ...(wanted.format && { response_format: wanted.format }) };
   // What the server that was asked last can be asked for.
   let last = false;
-  const toEach: Suit = (body, jsonSchema) => {
-    last = jsonSchema;
-    return suited(body, jsonSchema, schemaInMessages);
+  const toEach: Suit = (body, server) => {
+    last = server.jsonSchema;
+    return suited(body, server, schemaInMessages);
   };
-  const { data, response, request_id } = await create(sent, toEach, settings).catch((error) => {
+  const ask = async (suited: Suit) => {
+    const { answer, controller } = caller.start({ path, params: sent, suited }, settings);
+    const { response, requestId } = await answer;
+    return { data: await read(await answer, controller), response, requestId };
+  };
+  const { data, response, requestId } = await ask(toEach).catch((error) => {
     const isSchema = wanted.format?.type === "json_schema" && last;
     if (!isSchema || !schemaInMessages || !isFormatRefused(error)) throw error;
-    return create(sent, (body) => suited(body, false), settings);
+    return ask((body) => suited(body, { jsonSchema: false }));
   });
   const own = Array.isArray(tools) && tools.some((tool) => tool?.function?.name === wanted.name);
+  const isStrict = (options.decoding ?? caller.decoding) === "strict";
   const answer = await unlessAborted(
     parsed<T>(data, own ? { ...wanted, name: undefined } : wanted, isStrict),
     options.signal,
   );
-  return { data: answer, response, requestId: request_id };
+  return { data: answer, response, requestId };
 }
 
 /** Whether a server refuses this kind of format, and not only this schema. */

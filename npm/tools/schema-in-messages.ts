@@ -1,15 +1,15 @@
 /**
  * A request for JSON of a shape, for a server that does not take the shape as a parameter.
  */
+import type { ProviderFacts } from "../engine/boundary.ts";
 import type { ChatCompletionMessageParam, JSONSchema } from "../types.ts";
 
 /**
  * The JSON text of a request in the form that a server takes. A request for a `json_schema` becomes one for a `json_object` where
  * the server does not document the first; every other request stays as it is.
- * @param jsonSchema whether the server documents `json_schema`
  * @param isTold whether the schema, and the word JSON, then go into the messages
  */
-export function suited(body: string, jsonSchema: boolean, isTold = true): string {
+export function suited(body: string, { jsonSchema }: Pick<ProviderFacts, "jsonSchema">, isTold = true): string {
   if (jsonSchema) return body;
   const sent = JSON.parse(body);
   const { messages, response_format } = sent;
