@@ -133,7 +133,12 @@ impl Arguments {
         if self.is_plain || self.has_ended {
             return self.text.len();
         }
-        if self.is_doubtful || !self.shape.is_nested() && (self.is_empty_object() || !starts_container(&self.text)) {
+        let is_open = self.shape.is_nested();
+        if self.is_doubtful || !is_open && (self.is_empty_object() || !starts_container(&self.text)) {
+            return 0;
+        }
+        // A list may be an empty one, in whose place an object comes.
+        if is_open && self.text.trim_ascii() == "[" {
             return 0;
         }
         if self.shape.has_odd_word {
