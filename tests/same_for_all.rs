@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | `SAME_FOR_ALL_SEED` | the seed of the streams | 1 |
 //! | `SAME_FOR_ALL_FROM` | the number of the first stream | 0 |
-//! | `SAME_FOR_ALL_COUNT` | how many streams | each fixture as it is |
+//! | `SAME_FOR_ALL_COUNT` | how many streams | each fixture as it is, and mixed with others |
 //! | `SAME_FOR_ALL_SECONDS` | for how long, however many | – |
 //! | `SAME_FOR_ALL_FILE` | where to write streams and outcomes for JavaScript | – |
 
@@ -42,7 +42,7 @@ fn numbers(cases: &[Case]) -> impl Iterator<Item = usize> {
     let count = if until.is_some() {
         usize::MAX - from
     } else {
-        cases.len()
+        2 * cases.len()
     };
     let count = setting("COUNT").map_or(count, |count| count as usize);
     (from..from + count).take_while(move |_| until.is_none_or(|until| Instant::now() < until))

@@ -311,6 +311,8 @@ impl Intake {
     }
 
     fn take_values(&mut self, document: &[u8], is_lost: bool, now: f64) -> Taken {
+        // A document becomes a chunk with all that it says.
+        self.ledger.accumulate |= self.ledger.output.wants_chunks();
         let mut is_damaged = false;
         for value in body::values(document) {
             self.is_completion = false;

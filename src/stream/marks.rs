@@ -191,6 +191,18 @@ impl Marks {
         fence.get_or_insert(start).is_open_at(text, at)
     }
 
+    /// Adds text that was handed out to `end`, of which no more is kept than tells where later text stands.
+    pub(super) fn go_on(&mut self, end: &mut String, text: &str) {
+        /// Longer than the white space at the start of a line.
+        const LONG: usize = 64;
+        self.fence.at = 0;
+        self.fence.is_open_at(text, text.len());
+        end.push_str(text);
+        let from = (end.len().saturating_sub(LONG)..).find(|at| end.is_char_boundary(*at));
+        end.drain(..from.unwrap_or_default());
+        self.fence.at = end.len();
+    }
+
     /// Takes the raw form of a call that is known to be one.
     pub(super) fn hold_call(&mut self, text: &str) {
         self.held.push_str(text);
@@ -206,12 +218,15 @@ impl Marks {
         was_call
     }
 
+    /// The text that was given out is taken back.
+    pub(super) fn restart(&mut self) {
+        self.fence = Fence::default();
+    }
+
     /// Nothing more comes.
     pub(super) fn end(&mut self) -> Option<HeldText> {
         let held = std::mem::take(&mut self.held);
         let tokens = std::mem::take(&mut self.tokens);
-        // The text that was given out may be taken back.
-        self.fence = Fence::default();
         if held.is_empty() {
             return None;
         }

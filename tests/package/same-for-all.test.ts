@@ -15,7 +15,7 @@ const setting = (name: string, value: number) => Number(process.env[`SAME_FOR_AL
 const seed = setting("SEED", 1);
 const seconds = setting("SECONDS", 0);
 /** How many streams the crate writes at once: the fixtures as they are, and as many others. */
-const AT_ONCE = setting("COUNT", 1020);
+const AT_ONCE = setting("COUNT", 1100);
 
 /** A stream, and what the crate makes of it. */
 interface Made {

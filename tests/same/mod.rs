@@ -5,7 +5,7 @@
 
 #![allow(dead_code, reason = "not every file of tests needs all of it")]
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use chatwire::json::{Kind, Reader, is_json, with_whole_surrogates};
 use chatwire::stream::{Decoder, End, Options, OutputKind};
@@ -104,6 +104,22 @@ pub fn same_for_all(stream: &[u8], options: &Options, end: End, cuts: &[Vec<&[u8
                 &events_read.batches,
                 &format!("events in parts, {how}"),
             );
+        }
+        if is_known_without_text(&outcome) {
+            let passed = read(OutputKind::Text, true, false);
+            assert_eq!(passed.batches.concat(), whole.2, "text that is not kept, {how}");
+            let passed = read(OutputKind::Chunks, true, false);
+            assert_eq!(elements(&passed.batches), whole.1, "chunks that are not kept, {how}");
+            let passed = read(OutputKind::Events, true, false);
+            assert_eq!(
+                in_sum(all_events(&passed)),
+                in_sum(whole.0.clone()),
+                "events that are not kept, {how}"
+            );
+            let short = parsed(passed.outcome.as_bytes());
+            for member in ["status", "finishReason", "repairs", "error"] {
+                assert_eq!(short[member], outcome[member], "{member} where nothing is kept, {how}");
+            }
         }
     }
     if !events.outcome.contains("\"body.") && !options.document {
@@ -223,6 +239,24 @@ pub fn joined(events: Vec<Value>) -> Vec<Value> {
     joined
 }
 
+/// The texts of all events, and the events without them. Text that may be all of it again is held back where it is kept, so it comes
+/// later there; text before a call comes again, as filler, only there.
+fn in_sum(events: Vec<Value>) -> (BTreeMap<String, String>, Vec<Value>) {
+    let mut texts = BTreeMap::new();
+    let mut others = Vec::new();
+    for event in events {
+        match (event["type"].as_str(), event["text"].as_str()) {
+            (Some("filler" | "partial"), _) => {}
+            (Some(kind), Some(text)) => {
+                let sum: &mut String = texts.entry(format!("{kind} {}", event["choice"])).or_default();
+                sum.push_str(text);
+            }
+            _ => others.push(event),
+        }
+    }
+    (texts, joined(others))
+}
+
 /// Batches of events with an object in place of each string.
 fn spelled_out(batches: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let spelled = |event: String| match event.starts_with('"') {
@@ -264,6 +298,13 @@ fn put_together(batches: &[Vec<u8>]) -> Vec<Vec<u8>> {
 pub fn has_repair(outcome: &Value, code: &str) -> bool {
     let mut repairs = outcome["repairs"].as_array().into_iter().flatten();
     repairs.any(|repair| repair["code"].as_str().is_some_and(|made| made.starts_with(code)))
+}
+
+/// Whether the answer can be judged without the text before it. Text or reasoning that comes again, and a closing tag alone, cannot.
+fn is_known_without_text(outcome: &Value) -> bool {
+    let codes = ["chunk.repeated", "reasoning.twice", "reasoning.reclassified"];
+    let needs_text = |code: &&str| has_repair(outcome, code) || outcome["error"]["code"] == **code;
+    !outcome.is_null() && !codes.iter().any(|code| needs_text(&code))
 }
 
 /// The index of the choice that an outcome is of: the only one's with anything in it, else 0.

@@ -13,7 +13,10 @@ impl Choice {
         let mut marks = std::mem::take(&mut self.marks);
         let before = std::mem::take(&mut self.content);
         let mut found = String::new();
-        marks.feed(text, before.as_str(), |piece| found.push_str(piece));
+        let known = Some(before.as_str())
+            .filter(|text| !text.is_empty())
+            .unwrap_or(&self.behind);
+        marks.feed(text, known, |piece| found.push_str(piece));
         self.content = before;
         self.marks = marks;
         self.add_text(&found, true, ledger)
@@ -28,9 +31,7 @@ impl Choice {
         let mut nobody = None;
         let speech = if is_spoken { &mut self.speech } else { &mut nobody };
         hand_out(piece, self.index, &mut self.partial, speech, ledger)?;
-        if !ledger.accumulate {
-            self.content.truncate(0);
-        }
+        self.let_go(ledger);
         Ok(())
     }
 

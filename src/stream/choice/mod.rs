@@ -95,6 +95,10 @@ pub(super) struct Choice {
     finish_told: bool,
     /// Text of the answer came, not only reasoning.
     pub(super) has_answered: bool,
+    /// Text or reasoning came, and was not kept.
+    is_let_go: bool,
+    /// The end of the text that was not kept.
+    behind: String,
     /// Lists inside `logprobs`, joined: name and raw value.
     logprobs: Extras,
     extras: Extras,
@@ -135,6 +139,8 @@ impl Choice {
             finish: Finish::default(),
             finish_told: false,
             has_answered: false,
+            is_let_go: false,
+            behind: String::new(),
             logprobs: Extras::default(),
             extras: Extras::default(),
             audio: None,
@@ -243,6 +249,7 @@ impl Choice {
     /// Whether its finish reason says that the server failed, before anything was answered.
     pub(super) fn failed_in_silence(&self) -> bool {
         let is_silent = !self.has_answered
+            && !self.is_let_go
             && self.refusal.as_str().is_empty()
             && self.reasoning.as_str().is_empty()
             && self.tool_calls.calls().is_empty();
@@ -329,10 +336,18 @@ impl Choice {
         let piece = self.content.as_str().get(from..).unwrap_or_default();
         hand_out(piece, self.index, &mut self.partial, &mut self.speech, ledger)?;
         ledger.grow(piece.len())?;
-        if !ledger.accumulate {
-            self.content.truncate(0);
-        }
+        self.let_go(ledger);
         Ok(!content.is_empty())
+    }
+
+    /// Keeps nothing of what was handed out, where nothing is to be kept, but for what the judgement of later text needs.
+    fn let_go(&mut self, ledger: &Ledger) {
+        if !ledger.accumulate {
+            self.is_let_go |= !self.content.as_str().is_empty() || !self.reasoning.as_str().is_empty();
+            self.marks.go_on(&mut self.behind, self.content.as_str());
+            self.content.truncate(0);
+            self.reasoning.truncate(0);
+        }
     }
 
     /// Takes content that may have tags of reasoning in it. Not inlined: most content has none, and its way stays short.
@@ -343,6 +358,7 @@ impl Choice {
         let mut tags = std::mem::replace(&mut self.tags, Tags::new(false));
         let mut result = ledger.grow(content.raw.len());
         let last = self.content.as_str().chars().next_back();
+        let last = last.or_else(|| self.behind.chars().next_back());
         tags.feed(inbox.as_str(), last, |piece| {
             if result.is_ok() {
                 result = self.take_piece(piece, ledger);
@@ -371,9 +387,7 @@ impl Choice {
                 self.reasoning.push_str(text);
                 let piece = self.reasoning.as_str().get(from..).unwrap_or_default();
                 ledger.output.text_event("reasoning", self.index, piece);
-                if !ledger.accumulate {
-                    self.reasoning.truncate(0);
-                }
+                self.let_go(ledger);
             }
             Piece::Opened(pair) => {
                 self.pair = pair;
@@ -390,6 +404,8 @@ impl Choice {
                 ledger.repair(self.index, Repair::ReasoningReclassified)?;
                 self.source.get_or_insert(Source::Tags);
                 let text = std::mem::take(&mut self.content);
+                self.behind.clear();
+                self.marks.restart();
                 self.reasoning.push_str(text.as_str());
                 if let Some(HeldText::Text(held) | HeldText::Call(held)) = self.marks.end() {
                     self.take_piece(Piece::Reasoning(&held), ledger)?;
@@ -420,9 +436,7 @@ impl Choice {
         let piece = self.reasoning.as_str().get(from..).unwrap_or_default();
         ledger.output.text_event("reasoning", self.index, piece);
         ledger.grow(piece.len())?;
-        if !ledger.accumulate {
-            self.reasoning.truncate(0);
-        }
+        self.let_go(ledger);
         Ok(())
     }
 

@@ -8,7 +8,8 @@ use crate::stream::scan::REASONING_FIELDS;
 impl Choice {
     /// Whether it has nothing, but perhaps a role.
     pub(in crate::stream) fn is_silent(&self) -> bool {
-        self.text().is_empty()
+        !self.is_let_go
+            && self.text().is_empty()
             && self.reasoning().is_empty()
             && self.refusal.as_str().is_empty()
             && self.tool_calls.calls().is_empty()

@@ -64,9 +64,9 @@ impl Arguments {
         self.is_plain = true;
     }
 
-    /// Sets that the arguments come as objects, each of which may be the one before with more in it.
+    /// Sets that the arguments come as objects, each of which may be the one before with more in it, if they do from the first on.
     pub(super) fn set_object(&mut self) {
-        self.is_object = true;
+        self.is_object |= self.text.is_empty();
     }
 
     /// Whether the arguments are a whole JSON value.
@@ -367,6 +367,8 @@ impl Arguments {
             return taken;
         }
         self.has_ended = true;
+        // All of it is handed out.
+        self.is_object = false;
         if let Some(last) = self.last.take_if(|last| self.is_doubtful && is_whole(last))
             && !is_json(self.text.as_bytes())
         {

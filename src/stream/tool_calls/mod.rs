@@ -461,7 +461,7 @@ impl ToolCalls {
             return Ok(());
         };
         let name = plain_name(&call.name);
-        let marked = (name.len() < call.name.len()).then(|| name.to_owned());
+        let marked = (!name.is_empty() && name.len() < call.name.len()).then(|| name.to_owned());
         let is_taken = !call.id.is_empty()
             && self
                 .calls
