@@ -225,6 +225,9 @@ impl Choice {
             }
             LivePart::Arguments(index) => self.tool_calls.take_arguments(index, text, ledger)?,
         };
+        if progress {
+            self.finish.note(true, false);
+        }
         self.has_deltas |= progress;
         Ok(progress)
     }
