@@ -304,7 +304,7 @@ pub fn has_repair(outcome: &Value, code: &str) -> bool {
 fn is_known_without_text(outcome: &Value) -> bool {
     let codes = ["chunk.repeated", "reasoning.twice", "reasoning.reclassified"];
     let needs_text = |code: &&str| has_repair(outcome, code) || outcome["error"]["code"] == **code;
-    !outcome.is_null() && !codes.iter().any(|code| needs_text(&code))
+    !outcome.is_null() && !codes.iter().any(needs_text)
 }
 
 /// The index of the choice that an outcome is of: the only one's with anything in it, else 0.
