@@ -4,7 +4,7 @@ import { before, describe, it } from "node:test";
 import { init } from "chatwire";
 import { WireLog } from "../../www/src/inspector/lines.ts";
 import { showRecorded } from "../../www/src/inspector/recorded.ts";
-import { sliced } from "../../www/src/page/idle.ts";
+import { sliced } from "../../www/src/page/slices.ts";
 
 before(() => init());
 

@@ -2,6 +2,7 @@
  * The page below its first view: ties what the visitor does to the conversation, and the conversation to what is seen of it.
  * Fetched when the page is idle.
  */
+import "./style/later.css";
 import "./style/chat.css";
 import "./style/inspector.css";
 import { ChatStream, init, type UsageTotals } from "chatwire";
@@ -10,6 +11,7 @@ import { Follower } from "./chat/follow.ts";
 import type { Progress } from "./chat/progress.ts";
 import { Settings } from "./chat/settings.ts";
 import { type QuestionSettings, Talk } from "./chat/talk.ts";
+import handwritten from "./compare/handwritten.ts?raw";
 import { sparkOf } from "./inspector/chart.ts";
 import { Inspector, type TabName } from "./inspector/inspector.ts";
 import { showRecorded } from "./inspector/recorded.ts";
@@ -25,6 +27,7 @@ import { offerListening } from "./voice/listen.ts";
 import { canSpeak } from "./voice/speech.ts";
 import type { FirstView } from "./window/columns.ts";
 import { isExperiment, offerExperiments } from "./window/experiments.ts";
+import { showOnWire } from "./window/wired.ts";
 
 const MINUTE = 60_000;
 const TOKEN_ITEM = "chatwire-access-token";
@@ -402,13 +405,17 @@ function compareAll(): void {
 
 /** Puts the page to work, in steps between which it answers its visitor. */
 export async function start(firstView: FirstView): Promise<App> {
+  firstView.lines.textContent = handwritten;
   offerConversations(talk);
   await nextTask();
   listen();
   showCost();
   await nextTask();
   // The wire of the first view is for those who see it: on a phone, once the sheet is up.
-  if (!isExperiment()) inspector.onceSeen(() => talk.conversation.turns.length === 0 && firstView.watch(wire.log));
+  if (!isExperiment())
+    inspector.onceSeen(
+      () => talk.conversation.turns.length === 0 && firstView.watch((stream) => showOnWire(wire.log, stream)),
+    );
   const sourced = offerSources().then(offerWhatNeedsSources);
   void settleIn();
   await sourced;

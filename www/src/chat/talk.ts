@@ -6,8 +6,9 @@
 import type { ChatCompletionMessageParam, ChatEvent, ChatStream, Outcome } from "chatwire";
 import { announce } from "../page/announce.ts";
 import { create } from "../page/dom.ts";
-import { nextTask, sliced } from "../page/idle.ts";
+import { nextTask } from "../page/idle.ts";
 import { number } from "../page/numbers.ts";
+import { sliced } from "../page/slices.ts";
 import { Speech } from "../voice/speech.ts";
 import type { Advice } from "./advice.ts";
 import { type AnswerActions, AnswerView, userTurn } from "./answer-view.ts";

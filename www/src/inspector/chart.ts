@@ -1,5 +1,5 @@
 /** Pieces of an answer over time, with what happened on the way. */
-import { draw } from "../page/dom.ts";
+import { draw } from "../page/draw.ts";
 import type { Mark, WireLog } from "./lines.ts";
 
 const [WIDTH, HEIGHT, LEFT, TOP, BOTTOM] = [420, 150, 34, 30, 18];

@@ -1,6 +1,6 @@
 /** The tab of code: the lines that would do what was done last. */
 import { colours } from "../markdown/colours.ts";
-import { copyButton } from "../page/copy.ts";
+import { copyButton } from "../page/copy-button.ts";
 import { create } from "../page/dom.ts";
 
 export class CodeTab {

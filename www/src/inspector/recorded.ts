@@ -1,5 +1,5 @@
 /** The wire of a recording: the same lines at the times at which they came. */
-import { sliced } from "../page/idle.ts";
+import { sliced } from "../page/slices.ts";
 import type { WireLog } from "./lines.ts";
 
 /**

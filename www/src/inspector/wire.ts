@@ -1,5 +1,6 @@
 /** The tab that shows the wire: a chart, and the lines as they came. Only the lines in view are elements. */
-import { button, create, draw } from "../page/dom.ts";
+import { button, create } from "../page/dom.ts";
+import { draw } from "../page/draw.ts";
 import { Painter } from "../page/paint.ts";
 import { drawChart } from "./chart.ts";
 import { type Kind, type Line, WireLog } from "./lines.ts";

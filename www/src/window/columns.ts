@@ -4,16 +4,13 @@
  * The clients are fetched when the page is idle. Until then the columns show what `npm run compare` has recorded, and say so.
  */
 
-import { init } from "chatwire";
+import { type Fetch, init } from "chatwire";
 import { readInWorker } from "../compare/ask-worker.ts";
-import handwritten from "../compare/handwritten.ts?raw";
 import { CLIENTS, type ClientName, type Reading } from "../compare/names.ts";
 import { readWithChatwire } from "../compare/read.ts";
-import type { WireLog } from "../inspector/lines.ts";
 import { at, button, create } from "../page/dom.ts";
 import { nextTask, whenIdle } from "../page/idle.ts";
 import { Painter } from "../page/paint.ts";
-import { tap } from "../sources/tap.ts";
 import recorded from "./recorded.json" with { type: "json" };
 import { type Recording, replaying } from "./replay.ts";
 
@@ -103,8 +100,10 @@ function scoreBoard(compareAll: () => void): HTMLElement {
 
 /** The first view, for the rest of the page. */
 export interface FirstView {
-  /** Lets a log see the bytes go by, now and with each further run. */
-  watch(log: WireLog): void;
+  /** Where the lines of the client by hand belong. They are fetched with the rest of the page. */
+  readonly lines: HTMLElement;
+  /** Gives the stream to one who looks on, now and with each further run. */
+  watch(see: (fetch: Fetch) => unknown): void;
 }
 
 /** Draws the columns, and runs them once the page is idle. `compareAll` runs the other troubles. */
@@ -113,19 +112,18 @@ export function showColumns(compareAll: () => void): FirstView {
   for (const [name, column] of columns) column.show(recorded.readings[name]);
   at("columns").replaceChildren(...columns.map(([, { element }]) => element));
   const speed = matchMedia("(prefers-reduced-motion: reduce)").matches ? Number.POSITIVE_INFINITY : 1;
-  let log: WireLog | undefined;
-  const runAll = () => Promise.all([log && show(log, speed), ...columns.map(([, column]) => column.run(speed))]);
-  const lines = create("details", "program");
-  const pre = create("pre", "", handwritten);
-  pre.tabIndex = 0;
-  pre.setAttribute("role", "region");
-  pre.ariaLabel = "The 25 lines";
-  lines.append(create("summary", "", "The 25 lines"), pre);
-  at("again").append(
-    button("Run it again", "chip", () => void runAll()),
-    lines,
-    scoreBoard(compareAll),
-  );
+  let look = () => {};
+  const runAll = () => {
+    look();
+    for (const [, column] of columns) void column.run(speed);
+  };
+  const program = create("details", "program");
+  const lines = create("pre");
+  lines.tabIndex = 0;
+  lines.role = "region";
+  lines.ariaLabel = "The 25 lines";
+  program.append(create("summary", "", "The 25 lines"), lines);
+  at("again").append(button("Run it again", "chip", runAll), program, scoreBoard(compareAll));
   whenIdle(async () => {
     await init().catch(() => {});
     for (const [, column] of columns) {
@@ -134,21 +132,10 @@ export function showColumns(compareAll: () => void): FirstView {
     }
   });
   return {
-    watch(seen) {
-      log = seen;
-      void show(seen, speed);
+    lines,
+    watch(see) {
+      look = () => void see(replaying(stream, speed));
+      look();
     },
   };
-}
-
-/** Shows the stream's bytes on the wire. */
-async function show(log: WireLog, speed: number): Promise<void> {
-  await init();
-  const headers = new Headers();
-  const listener = log.forOne();
-  const { fetch } = tap(replaying(stream, speed), listener);
-  const { body } = await fetch("/v1/chat/completions", { method: "POST", headers });
-  const reader = body?.getReader();
-  while (reader && !(await reader.read()).done);
-  listener.ended("complete");
 }
