@@ -104,8 +104,10 @@ test("whichever_allocation_fails_the_call_ends_by_name_and_the_next_is_answered"
 const answers = ["call", "a document", "refused", "models"];
 
 const { SETTLES, SEED } = process.env;
-const seed = Number(SEED ?? Math.floor(Math.random() * 1e9));
-const STEP = SETTLES === "all" ? 8 : 24;
+const isAll = SETTLES === "all";
+/** `npm test` meets the same cases each time. */
+const seed = Number(SEED ?? (isAll ? Math.floor(Math.random() * 1e9) : 1));
+const STEP = isAll ? 8 : 24;
 
 test("whichever_allocation_fails_each_consumer_of_the_table_settles_by_name", async (t) => {
   const unhandled: string[] = [];
@@ -118,7 +120,7 @@ test("whichever_allocation_fails_each_consumer_of_the_table_settles_by_name", as
     for (const end of answers) {
       for (const way of ["whole", "signal"] as const) {
         const name = `${consumer} | ${end} | ${way}`;
-        if (!ways.includes(way) || (SETTLES !== "all" && hashOf(name, seed) % 40 !== 0)) continue;
+        if (!ways.includes(way) || (!isAll && hashOf(name, seed) % 40 !== 0)) continue;
         for (let allocation = hashOf(name, seed ^ 7) % STEP, isOver = false; !isOver; allocation += STEP) {
           const instances = left.length;
           const counter = left.at(-1) as WebAssembly.Global;
