@@ -303,8 +303,12 @@ pub fn has_repair(outcome: &Value, code: &str) -> bool {
 /// Whether the answer can be judged without the text before it. Text or reasoning that comes again, and a closing tag alone, cannot.
 fn is_known_without_text(outcome: &Value) -> bool {
     let codes = ["chunk.repeated", "reasoning.twice", "reasoning.reclassified"];
-    let needs_text = |code: &&str| has_repair(outcome, code) || outcome["error"]["code"] == **code;
-    !outcome.is_null() && !codes.iter().any(needs_text)
+    !outcome.is_null() && !codes.iter().any(|code| needs_repair(outcome, code))
+}
+
+/// Whether the answer was put right so, or was refused because it needs that.
+fn needs_repair(outcome: &Value, code: &str) -> bool {
+    has_repair(outcome, code) || outcome["error"]["code"] == *code
 }
 
 /// The index of the choice that an outcome is of: the only one's with anything in it, else 0.
@@ -392,7 +396,7 @@ fn said_alike(events: &[Value], outcome: &Value) {
         // Arguments that never came are `{}`.
         if !arguments.is_empty() || call["arguments"] != "{}" {
             // A whole value that was handed out, and to which the server added later, is not taken back.
-            let is_outdated = has_repair(outcome, "tool_call.arguments_repeated")
+            let is_outdated = needs_repair(outcome, "tool_call.arguments_repeated")
                 && serde_json::from_str::<Value>(&arguments).is_ok();
             // A comma too many, and white space behind it, was handed out, and is missing in the end.
             let without_commas = |text: &str| text.replace([',', ' '], "");
