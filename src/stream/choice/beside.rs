@@ -18,7 +18,7 @@ impl Choice {
                 self.empty_field.get_or_insert(field);
             }
             // A field takes precedence over tags that are empty.
-            if !empty && (self.source.is_none() || self.reasoning().is_empty()) {
+            if !empty && (self.source.is_none() || !self.has_reasoned()) {
                 self.source = Some(Source::Field(field));
             }
             match taken {
@@ -57,7 +57,7 @@ impl Choice {
 
     /// Whether reasoning has come before, but at the other place: in tags, or beside the content.
     pub(super) fn is_mirrored(&mut self, is_in_tags: bool, text: &str) -> bool {
-        if self.reasoning().is_empty() || (self.source == Some(Source::Tags)) == is_in_tags {
+        if !self.has_reasoned() || (self.source == Some(Source::Tags)) == is_in_tags {
             return false;
         }
         let told = self.reasoning.as_str();

@@ -97,6 +97,8 @@ pub(super) struct Choice {
     pub(super) has_answered: bool,
     /// Text or reasoning came, and was not kept.
     is_let_go: bool,
+    /// Reasoning among it.
+    reasoning_let_go: bool,
     /// The end of the text that was not kept.
     behind: String,
     /// Lists inside `logprobs`, joined: name and raw value.
@@ -140,6 +142,7 @@ impl Choice {
             finish_told: false,
             has_answered: false,
             is_let_go: false,
+            reasoning_let_go: false,
             behind: String::new(),
             logprobs: Extras::default(),
             extras: Extras::default(),
@@ -171,6 +174,11 @@ impl Choice {
 
     pub(super) fn reasoning(&self) -> &str {
         self.reasoning.as_str()
+    }
+
+    /// Whether reasoning came, be it kept or not.
+    fn has_reasoned(&self) -> bool {
+        self.reasoning_let_go || !self.reasoning().is_empty()
     }
 
     /// How many tokens all of it probably is.
@@ -346,7 +354,8 @@ impl Choice {
     /// Keeps nothing of what was handed out, where nothing is to be kept, but for what the judgement of later text needs.
     fn let_go(&mut self, ledger: &Ledger) {
         if !ledger.accumulate {
-            self.is_let_go |= !self.content.as_str().is_empty() || !self.reasoning.as_str().is_empty();
+            self.reasoning_let_go |= !self.reasoning.as_str().is_empty();
+            self.is_let_go |= self.reasoning_let_go || !self.content.as_str().is_empty();
             self.marks.go_on(&mut self.behind, self.content.as_str());
             self.content.truncate(0);
             self.reasoning.truncate(0);
@@ -394,7 +403,7 @@ impl Choice {
             }
             Piece::Opened(pair) => {
                 self.pair = pair;
-                if self.reasoning().is_empty() {
+                if !self.has_reasoned() {
                     self.source.get_or_insert(Source::Tags);
                 }
                 if !self.tags_known {
