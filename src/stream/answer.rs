@@ -216,13 +216,9 @@ impl Answer {
         let before = std::mem::replace(&mut self.last_index, index);
         if !self.index_counts {
             let is_other_id = id.text().is_some_and(|id| id.to_text() != self.id);
-            self.index_counts = match self.choices.as_mut_slice() {
+            self.index_counts = match self.choices.as_slice() {
                 [] => index >= MOST_CHOICES,
-                [only] if index == before + 1 && is_other_id => {
-                    only.renumber(0);
-                    true
-                }
-                [only] => only.index == 0 && index >= MOST_CHOICES,
+                [only] if only.index == 0 => index >= MOST_CHOICES || index == before + 1 && is_other_id,
                 _ => false,
             };
         }

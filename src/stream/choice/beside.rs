@@ -61,9 +61,10 @@ impl Choice {
             return false;
         }
         let told = self.reasoning.as_str();
-        let rest = told.get(self.mirrored..).unwrap_or_default().trim_ascii_start();
-        let behind = rest.strip_prefix(text.trim_ascii());
-        self.mirrored = behind.map_or(self.mirrored, |behind| told.len() - behind.len());
+        let rest = told.get(self.mirrored..).map(str::trim_ascii_start);
+        let behind = rest.and_then(|rest| rest.strip_prefix(text.trim_ascii()));
+        // With the first piece that is not said again, this is over.
+        self.mirrored = behind.map_or(usize::MAX, |behind| told.len() - behind.len());
         behind.is_some()
     }
 

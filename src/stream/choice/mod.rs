@@ -152,12 +152,6 @@ impl Choice {
         }
     }
 
-    /// Gives the choice another index.
-    pub(super) fn renumber(&mut self, index: u64) {
-        self.index = index;
-        self.tool_calls.renumber(index);
-    }
-
     pub(super) fn text(&self) -> &str {
         self.content.as_str()
     }

@@ -179,11 +179,6 @@ impl ToolCalls {
         }
     }
 
-    /// The choice gets another index.
-    pub(super) fn renumber(&mut self, choice: u64) {
-        self.choice = choice;
-    }
-
     pub(super) fn calls(&self) -> &[ToolCall] {
         &self.calls
     }
