@@ -163,9 +163,13 @@ impl Extras {
 
     /// `replay`: in a turn to send back, where a null means nothing and strict servers refuse it.
     pub(super) fn write(&self, replay: bool, out: &mut Writer) {
+        self.write_without(None, replay, out);
+    }
+
+    /// The same without the member of this name.
+    pub(super) fn write_without(&self, name: Option<&[u8]>, replay: bool, out: &mut Writer) {
         for member in &self.members {
-            // Audio is sent back by its id, or not at all.
-            if replay && (member.value == b"null" || *member.name == *b"audio") {
+            if replay && member.value == b"null" || name == Some(&*member.name) {
                 continue;
             }
             out.spelled_key(&member.name);

@@ -520,14 +520,14 @@ fn data_of_events(stream: &[u8]) -> Option<Vec<String>> {
     data.is_empty().then_some(events)
 }
 
-/// The names that an object within this JSON text has twice.
+/// The names that an object within this JSON text has twice. The object that a server sent for an error, which an error quotes, is not ours.
 pub fn doubled_names(json: &[u8]) -> Vec<String> {
     let mut found = Vec::new();
-    walk(&mut Reader::new(json), &mut found);
+    walk(&mut Reader::new(json), false, &mut found);
     found
 }
 
-fn walk(reader: &mut Reader<'_>, found: &mut Vec<String>) {
+fn walk(reader: &mut Reader<'_>, is_error: bool, found: &mut Vec<String>) {
     let mut first = true;
     match reader.kind().expect("JSON") {
         Kind::Object => {
@@ -537,13 +537,16 @@ fn walk(reader: &mut Reader<'_>, found: &mut Vec<String>) {
                 if !names.insert(name.to_vec()) {
                     found.push(String::from_utf8_lossy(name).into_owned());
                 }
-                walk(reader, found);
+                match name {
+                    b"error" if is_error => drop(reader.value().expect("a value")),
+                    _ => walk(reader, name == b"error", found),
+                }
             }
         }
         Kind::Array => {
             reader.array().expect("a list");
             while reader.element(&mut first).expect("an element") {
-                walk(reader, found);
+                walk(reader, false, found);
             }
         }
         _ => drop(reader.value().expect("a value")),

@@ -126,6 +126,8 @@ impl Choice {
             audio.write(replay, out);
             out.raw(b"}");
         }
-        self.delta_extras.write(replay, out);
+        // Audio is sent back by its id, or not at all; text in its place is not written beside it.
+        let written = (replay || audio.is_some()).then_some(&b"audio"[..]);
+        self.delta_extras.write_without(written, replay, out);
     }
 }
