@@ -395,9 +395,8 @@ fn said_alike(events: &[Value], outcome: &Value) {
             .collect();
         // Arguments that never came are `{}`.
         if !arguments.is_empty() || call["arguments"] != "{}" {
-            // A whole value that was handed out, and to which the server added later, is not taken back.
-            let is_outdated = needs_repair(outcome, "tool_call.arguments_repeated")
-                && serde_json::from_str::<Value>(&arguments).is_ok();
+            // What was handed out, and which the server said anew later, is not taken back: `tool_call.done` has what counts.
+            let is_outdated = needs_repair(outcome, "tool_call.arguments_repeated");
             // A comma too many, and white space behind it, was handed out, and is missing in the end.
             let without_commas = |text: &str| text.replace([',', ' '], "");
             let told = call["arguments"].as_str().unwrap_or_default();
