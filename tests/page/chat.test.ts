@@ -171,7 +171,7 @@ describe("the page", { timeout: 600_000 }, () => {
       await reads(problem.getByRole("heading"), title);
       await reads(problem.locator("code"), name);
       await done(page);
-      await reads(words(page), /^1, 2/);
+      await reads(words(page), /^1, 2/m);
     });
   }
 
