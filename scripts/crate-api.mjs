@@ -3,7 +3,7 @@
  * that is gone breaks programs that use it: it fails, and the version has to say so (a minor version below 1.0, a
  * major one above).
  *
- *     npm run api:crate               compares; minutes, because rustdoc reads the crate anew
+ *     npm run api:crate               compares; half a minute, because rustdoc reads the crate anew
  *     npm run api:crate -- --write    renews the report
  *
  * The report is rustdoc's own list of items, as JSON, with the signature of each as the source has it. That output

@@ -1,6 +1,6 @@
 /**
  * `npm test`: every check of the project, the quick ones first. A step that fails does not keep the others from
- * running, so that one run shows all there is to mend. Cargo's steps run one after the other, and so do Node's; the two
+ * running, so that one run shows all there is to mend. Rust's steps run one after the other, and so do Node's; the two
  * rows run side by side, since neither keeps two cores busy.
  *
  *     npm test                   everything
@@ -51,6 +51,7 @@ const steps = [
     command: ["cargo", "clippy", ...wasm, "--features", "npm", "--", "-Dwarnings"],
   },
   { name: "Rust: tests", groups: ["rust"], command: ["cargo", "test", "--no-fail-fast"], count: cargoCounts },
+  { name: "Rust: the crate's public API", groups: ["rust"], command: ["node", "scripts/crate-api.mjs"] },
   {
     name: "the package builds and packs",
     groups: ["npm", "openai", "worker", "edge", "ai-sdk", "ag-ui", "otel", "livekit", "examples", "page", "package"],
@@ -153,8 +154,8 @@ const totals = [0, 0, 0];
 /** The tests that passed only when they ran a second time. */
 const unsteady = [];
 let isBroken = needsBrowser && browser === undefined;
-const isCargo = ({ command }) => command[0] === "cargo";
-await Promise.all([inOrder(chosen.filter((step) => isCargo(step))), inOrder(chosen.filter((step) => !isCargo(step)))]);
+const isRust = ({ name }) => name.startsWith("Rust");
+await Promise.all([inOrder(chosen.filter((step) => isRust(step))), inOrder(chosen.filter((step) => !isRust(step)))]);
 
 async function inOrder(row) {
   for (const step of row) await take(step);
