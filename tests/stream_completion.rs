@@ -365,3 +365,20 @@ fn recorded_streams_of_real_servers_add_up() {
     }
     assert!(read > 0, "the folder has streams");
 }
+
+#[test]
+fn the_completion_of_a_document_is_one_object_whatever_stands_before_it() {
+    let document = concat!(
+        "[{\"id\":\"c\",\"choices\":[{\"index\":0,\"message\":{\"role\":stant}}]}]data: {\"choices\":[]}\n\n",
+        "{\"id\":\"c\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\n",
+        "data: [DONE]\n\n",
+    );
+    let mut decoder = Decoder::new(Options {
+        document: true,
+        ..Options::default()
+    });
+    decoder.push(document.as_bytes(), 0.0, 0.0);
+    decoder.end(End::Closed, 0.0);
+    let completion: Value = serde_json::from_str(&decoder.completion_json()).expect("a completion is JSON");
+    assert_eq!(completion["choices"][0]["message"]["content"], "a");
+}

@@ -66,7 +66,7 @@ mod speech;
 mod tool_calls;
 
 pub use crate::attempt::Attempt;
-use crate::json::{Writer, typed};
+use crate::json::{Writer, is_json, typed};
 use crate::text::{joined, lossy, push_number};
 pub use crate::usage::{TokenPrices, Tokens};
 use clock::{RanOut, Timeout};
@@ -277,7 +277,9 @@ impl Decoder {
     /// The completion as JSON text: a JSON document as the server sent it, if it is one completion with choices, else what was
     /// accumulated.
     pub fn completion_json(&self) -> String {
-        if let Some(document) = self.source.document().filter(|_| self.intake.is_completion) {
+        // More than the completion may be in the body.
+        let is_whole = |document: &&[u8]| self.intake.is_completion && is_json(document);
+        if let Some(document) = self.source.document().filter(is_whole) {
             return lossy(document);
         }
         let mut out = Writer::default();
