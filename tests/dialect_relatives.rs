@@ -120,7 +120,7 @@ fn a_stream_in_another_form_says_what_it_said() {
     assert!(tried.iter().all(|tried| *tried > 100), "{tried:?}");
 }
 
-/// What closes reasoning whose opening tag was in the prompt.
+/// Tags that close reasoning whose opening tag was in the prompt.
 const CLOSING: [&str; 18] = [
     "</think>",
     "</thinking>",

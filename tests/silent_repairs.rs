@@ -118,7 +118,7 @@ fn outcome(answer: &Answer, events: &[Value], strict: bool) -> Value {
     serde_json::from_str(&decoder.outcome_json().expect("an outcome")).expect("an outcome is JSON")
 }
 
-/// What an answer says.
+/// The parts of an answer that a reader sees.
 fn said(outcome: &Value) -> Value {
     let calls = outcome["toolCalls"].as_array().into_iter().flatten();
     let calls: Vec<Value> = calls.map(|call| json!([call["name"], call["arguments"]])).collect();

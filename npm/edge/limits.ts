@@ -379,7 +379,7 @@ export class LimiterClient {
   }
 }
 
-/** What is left of a wait in milliseconds that ends at `until`: not more than all of it, also where the clock was put back. */
+/** The rest, in milliseconds, of a wait that ends at `until`: no more than the whole wait, also where the clock was put back. */
 function restOf(wait: number, until: number): number {
   return Math.min(wait, Math.max(0, until - Date.now()));
 }

@@ -11,8 +11,8 @@ import type { Answer } from "./answer.ts";
 /** How other clients are asked to go on. */
 interface Ways {
   /**
-   * What is behind a client, if it is one: with the members that the turn needs beside its text for its server to go on with it;
-   * nothing where it does not.
+   * The caller behind a client, if the value is one. `prefill` has the members that a turn needs beside its text so that the client's
+   * server goes on with it; it is undefined for a server that does not go on with a turn.
    */
   callerOf(client: object): { prefill: object | undefined } | undefined;
   /** Sends a request to the client of a continuation, after these attempts. */

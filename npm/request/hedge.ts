@@ -35,7 +35,7 @@ interface Finish {
   answer?: Answer;
   tap?: Tap;
   outcome?: Outcome;
-  /** It brought its first token, or all of a document. */
+  /** The contender brought its first token, or all of a document. */
   isGood: boolean;
   error?: unknown;
 }

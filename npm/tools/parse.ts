@@ -69,7 +69,7 @@ export async function parse<T>(
   const { tools } = (params ?? {}) as { tools?: { function?: { name?: string } }[] };
   const wanted = wantedOf<T>(params?.response_format);
   const sent = { ...params, stream: false, ...(wanted.format && { response_format: wanted.format }) };
-  // What the server that was asked last can be asked for.
+  // Whether the server that was asked last takes a `json_schema`.
   let last = false;
   const toEach: Suit = (body, server) => {
     last = server.jsonSchema;

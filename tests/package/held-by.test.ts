@@ -42,7 +42,7 @@ function* namedIn(page: string): Generator<{ file: string; titles: string[] }> {
   }
 }
 
-/** What a page names and is not there. */
+/** The tests that a page names and that are not there. */
 function missingFrom(page: string, files: Map<string, string[]>): string[] {
   const missing: string[] = [];
   for (const { file, titles } of namedIn(page)) {

@@ -395,7 +395,7 @@ fn said_alike(events: &[Value], outcome: &Value) {
             .collect();
         // Arguments that never came are `{}`.
         if !arguments.is_empty() || call["arguments"] != "{}" {
-            // What was handed out, and which the server said anew later, is not taken back: `tool_call.done` has what counts.
+            // Arguments that were handed out, and that the server said anew later, are not taken back: `tool_call.done` has what counts.
             let is_outdated = needs_repair(outcome, "tool_call.arguments_repeated");
             // A comma too many, and white space behind it, was handed out, and is missing in the end.
             let without_commas = |text: &str| text.replace([',', ' '], "");
@@ -502,7 +502,7 @@ fn data_of_events(stream: &[u8]) -> Option<Vec<String>> {
         .replace('\r', "\n");
     let (mut events, mut data) = (Vec::new(), Vec::new());
     for line in text.split_inclusive('\n') {
-        // What follows the last line end is no line.
+        // Text behind the last line end is no line.
         let line = line.strip_suffix('\n')?;
         match line.split_once(':') {
             _ if line.is_empty() => {

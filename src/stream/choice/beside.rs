@@ -47,6 +47,7 @@ impl Choice {
         }
     }
 
+    /// Takes reasoning in a field, unless tags have said it before. Not inlined: few answers have both places.
     #[inline(never)]
     fn take_field(&mut self, text: Str<'_>, ledger: &mut Ledger) -> Taken {
         if self.source == Some(Source::Tags) && self.is_mirrored(false, &text.to_text()) {
