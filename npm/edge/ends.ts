@@ -82,7 +82,7 @@ function largeReads(body: ReadableStream<Uint8Array>): Inlet | undefined {
     return undefined;
   }
   /** The last read detaches the buffer. */
-  let buffer: ArrayBuffer | undefined = new ArrayBuffer(READ_BYTES);
+  let buffer: ArrayBuffer | undefined = new ArrayBuffer(FIRST_BYTES);
   return {
     async next() {
       if (!buffer) return undefined;

@@ -7,7 +7,7 @@
  */
 import { joined } from "./bytes.ts";
 import { parseExactly } from "./exact-json.ts";
-import { piecesIn, WholeEvents } from "./whole-events.ts";
+import { linesIn, piecesIn, WholeEvents } from "./whole-events.ts";
 import { publicText, publicValue, WORDS, wordsIn } from "./words.ts";
 
 const LF = 10;
@@ -20,7 +20,9 @@ const OF_INTEREST =
 /** The last event of a stream, as nearly all write it. */
 const DONE = "data: [DONE]\n\n";
 /** An event of one line of data. */
-const ONE_LINE = /^data: ?[^\r\n]*\r?\n\r?\n$/;
+const ONE_LINE = /^data: ?([^\r\n]*)\r?\n\r?\n$/;
+/** Nothing but events of one line of data, as nearly all servers write them. */
+const LINES = /^(?:data:[^\r\n]*\n\n)+$/;
 /** The first of these signs alone: members that hold words of the provider. */
 const HAS_WORDS = new RegExp(`"(?:${WORDS.join("|")})"\\s*:`);
 /** A part of each of these signs: most reads have none, and searching for parts that are rare takes a fraction of the time. */
@@ -150,11 +152,13 @@ export class EventFilter {
     const isHalfTakenOut = this.#isTakenOut;
     this.#last = whole.at(-1) ?? 0;
     this.#isTakenOut = false;
-    if (!isHalfTakenOut && !this.#change && !this.#isOfInterest(decoder.decode(whole))) return whole;
+    const text = decoder.decode(whole);
+    if (!isHalfTakenOut && !this.#change && !this.#isOfInterest(text)) return whole;
     const passed: Uint8Array[] = isHalfTakenOut ? [] : [half];
-    for (const event of piecesIn(whole.subarray(half.length))) {
+    const events = LINES.test(text) ? linesIn(whole) : piecesIn(whole.subarray(half.length));
+    for (const event of events) {
       if (this.#isDone) break;
-      const own = this.#event(event);
+      const own = this.#event(event, events.length === 1 ? text : decoder.decode(event));
       this.#isTakenOut = own.length === 0;
       passed.push(own);
     }
@@ -162,8 +166,7 @@ export class EventFilter {
   }
 
   /** One event, as it may pass. */
-  #event(bytes: Uint8Array): Uint8Array {
-    const text = decoder.decode(bytes);
+  #event(bytes: Uint8Array, text: string): Uint8Array {
     if (text === DONE && !this.#isPassedThrough) {
       this.#isDone = true;
       return bytes;
@@ -282,6 +285,8 @@ export class EventFilter {
 
 /** The data of an event; of lines that are no event, all but their comments. */
 function dataOf(text: string): string {
+  const [, only] = ONE_LINE.exec(text) ?? [];
+  if (only !== undefined) return only;
   const lines = [...text.matchAll(/^\ufeff?data:? ?(.*)$/gm)].map(([, line = ""]) => line.replace(/\r$/, ""));
   if (lines.length > 0) return lines.join("\n");
   const alone = text.replace(/^:.*$/gm, "");

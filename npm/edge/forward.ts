@@ -3,6 +3,7 @@
  * caller has taken them, and a decoder reads the same bytes on the side.
  */
 import { ChatDecoder, type DecoderOptions, type Outcome } from "chatwire";
+import { Alarm } from "./alarm.ts";
 import type { Answer } from "./answer.ts";
 import { joined } from "./bytes.ts";
 import { type Inlet, outletOf } from "./ends.ts";
@@ -10,7 +11,7 @@ import { EventFilter, type EventFilterOptions } from "./event-filter.ts";
 import type { Patience } from "./patience.ts";
 import type { Problem } from "./problem.ts";
 import type { Asked } from "./usage-record.ts";
-import { quietly, Writes } from "./writes.ts";
+import { Writes } from "./writes.ts";
 
 /** Milliseconds that a provider's connection may stay open after the last event. */
 export const LINGER = 1000;
@@ -62,8 +63,6 @@ export interface Ending {
   stalled: boolean;
 }
 
-type Timer = ReturnType<typeof setTimeout>;
-
 /** Starts to pass an answer on. `ended` never rejects. */
 export function forward(passage: Passage): { body: ReadableStream<Uint8Array>; ended: Promise<Ending> } {
   const passing = new Passing(passage);
@@ -73,6 +72,7 @@ export function forward(passage: Passage): { body: ReadableStream<Uint8Array>; e
 class Passing {
   readonly #passage: Passage;
   readonly #outlet = outletOf(() => this.#leave());
+  readonly #alarm = new Alarm();
   readonly #writes: Writes;
   #inlet: Inlet | undefined;
   #asked: Asked | undefined;
@@ -92,8 +92,7 @@ class Passing {
   /** Milliseconds that reads without progress may take together, and have taken. */
   #keptAlive = Number.POSITIVE_INFINITY;
   #waited = 0;
-  #reading: Timer | undefined;
-  #draining: Timer | undefined;
+  #draining: ReturnType<typeof setTimeout> | undefined;
   /** The bytes so far of a JSON answer. */
   readonly #whole: Uint8Array[] = [];
   #wholeBytes = 0;
@@ -101,7 +100,7 @@ class Passing {
   constructor(passage: Passage) {
     this.#passage = passage;
     const { signal, writeTimeout } = passage;
-    this.#writes = new Writes(this.#outlet, writeTimeout, () => this.#leave());
+    this.#writes = new Writes(this.#outlet, this.#alarm, writeTimeout, () => this.#leave());
     if (signal.aborted) this.#leave(true);
     else signal.addEventListener("abort", this.#onAbort);
   }
@@ -114,8 +113,8 @@ class Passing {
 
   async run(): Promise<Ending> {
     const { answer, isStream, answerTimeout } = this.#passage;
-    const longest = quietly(setTimeout(() => this.#stall(), answerTimeout));
     if (isStream) this.#writes.beat();
+    this.#alarm.set(this.#stall, answerTimeout);
     let filter: EventFilter | undefined;
     try {
       const open = answer instanceof Promise ? await answer : answer;
@@ -136,8 +135,8 @@ class Passing {
     }
     const wasOver = this.#isOver;
     this.#isOver = true;
-    this.#writes.stop();
-    for (const timer of [longest, this.#reading, this.#draining]) clearTimeout(timer);
+    this.#alarm.stop();
+    clearTimeout(this.#draining);
     this.#passage.signal.removeEventListener("abort", this.#onAbort);
     this.#inlet?.cancel();
     const isEnded = this.#decoder?.ended || filter?.isAnswered;
@@ -189,7 +188,6 @@ class Passing {
       if (this.#isGone) return;
       if (isLingering && !this.#decoder?.ended) continue;
       isLingering = true;
-      clearTimeout(this.#reading);
       this.#patience = this.#decoder?.ended ? LINGER : LINGER_WITHOUT_DONE;
       this.#watch();
     }
@@ -204,7 +202,7 @@ class Passing {
   }
 
   async #passWhole(filter: EventFilter): Promise<void> {
-    clearTimeout(this.#reading);
+    this.#alarm.clear(this.#watch);
     if (this.#whole.length === 0 || this.#isGone) return;
     const bytes = filter.whole(joined(...this.#whole));
     this.#passage.passed?.(bytes);
@@ -255,26 +253,26 @@ class Passing {
     this.#inlet?.cancel();
   }
 
-  #stall(): void {
+  readonly #stall = () => {
     if (!this.#decoder?.ended) {
       this.#isStalled = true;
       this.#reason = "lost";
     }
     this.#writes.giveUp();
     this.#inlet?.cancel();
-  }
+  };
 
   /** Ends a read that takes too long. Time that the caller takes to accept bytes does not count against the provider. */
-  #watch(): void {
+  readonly #watch = () => {
     const since = this.#readingSince === 0 ? 0 : performance.now() - this.#readingSince;
     const wait = Math.min(this.#patience, this.#keptAlive - this.#waited) - since;
-    if (wait === Number.POSITIVE_INFINITY) this.#reading = undefined;
-    else if (wait > 0) this.#reading = quietly(setTimeout(() => this.#watch(), wait));
+    if (wait === Number.POSITIVE_INFINITY) this.#alarm.clear(this.#watch);
+    else if (wait > 0) this.#alarm.set(this.#watch, wait);
     else if (this.#passage.isStream && this.#patience <= LINGER) {
       this.#isKeptOpen = !this.#decoder?.ended;
       this.#inlet?.cancel();
     } else this.#stall();
-  }
+  };
 }
 
 /** The first byte of a comment. */

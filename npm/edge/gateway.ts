@@ -101,7 +101,7 @@ export function gateway<E = Record<string, string>>(options: GatewayOptions | ((
           gateway: number,
           waitUntil: (promise) => (context as Partial<WorkerContext> | undefined)?.waitUntil?.(promise),
         };
-        response = await app.fetch(request, exchange);
+        response = await answer(app, request, exchange);
       } catch (error) {
         response = misconfigured(error);
       }
@@ -127,19 +127,30 @@ function requestIdOf(request: Request): string {
   return REQUEST_ID.test(own) ? own : crypto.randomUUID();
 }
 
+/** Answers a request that may come from where it does. What all requests need is here: a request that Hono gives to one function is cheaper. */
+async function answer(app: Hono<Env>, request: Request, exchange: Exchange): Promise<Response> {
+  const { configuration } = exchange;
+  let cors: Record<string, string>;
+  try {
+    checkHost(configuration, request);
+    cors = checkOrigin(configuration, request);
+  } catch (error) {
+    return failed(error as Error);
+  }
+  if (request.method === "OPTIONS") return preflight(request, cors);
+  const response = await app.fetch(request, exchange);
+  for (const name in cors) response.headers.set(name, cors[name] as string);
+  return response;
+}
+
+function failed(error: Error): Response {
+  if (error instanceof Problem) return error.toResponse();
+  console.error("chatwire/edge: a request failed:", error.name);
+  return problemOf(error).toResponse();
+}
+
 function routes(): Hono<Env> {
   const app = new Hono<Env>({ strict: false });
-  app.use(async (c, next) => {
-    const { configuration } = c.env;
-    checkHost(configuration, c.req.raw);
-    const cors = checkOrigin(configuration, c.req.raw);
-    if (c.req.method === "OPTIONS") {
-      c.res = preflight(c.req.raw, cors);
-      return;
-    }
-    await next();
-    for (const [name, value] of Object.entries(cors)) c.res.headers.set(name, value);
-  });
   for (const path of ["/health", "/healthz"]) {
     app.get(path, () => Response.json({ status: "ok" }, { headers: safeHeaders() }));
   }
@@ -164,6 +175,15 @@ function routes(): Hono<Env> {
   app.post("/v1/chat/completions", complete);
   for (const path of Object.keys(PASSED)) app.post(`/v1${path}`, (c) => pass(c, path));
   app.on(["GET", "DELETE"], "/v1/streams/:id", resume);
+  const others = otherMethods();
+  app.notFound((c) => others.fetch(c.req.raw));
+  app.onError(failed);
+  return app;
+}
+
+/** The answers to requests for which there is no route: the path is unknown, or the method is another. */
+function otherMethods(): Hono {
+  const app = new Hono({ strict: false });
   for (const [path, method] of [
     ["/health", "GET"],
     ["/healthz", "GET"],
@@ -194,11 +214,7 @@ function routes(): Hono<Env> {
       "Nothing is served at this path. This gateway serves POST /v1/chat/completions, /v1/embeddings, /v1/completions and /v1/responses, and GET /v1/models; images, audio, files, batches and assistants it does not.",
     ).toResponse(),
   );
-  app.onError((error) => {
-    if (error instanceof Problem) return error.toResponse();
-    console.error("chatwire/edge: a request failed:", error.name);
-    return problemOf(error).toResponse();
-  });
+  app.onError(failed);
   return app;
 }
 

@@ -147,6 +147,6 @@ function passed(response: Response, id: string): Response {
     return value === null ? [] : [[name, value] as const];
   });
   const headers = safeHeaders(Object.fromEntries(own));
-  if (response.headers.has(STATE_HEADER)) headers.set(STREAM_HEADER, id);
+  if (response.headers.has(STATE_HEADER)) headers[STREAM_HEADER] = id;
   return new Response(response.body, { status: response.status, headers });
 }

@@ -1,13 +1,14 @@
 /**
  * The body of an answer that is passed through: read from the provider, written to the caller as it is, and its end kept for the usage.
  */
+import { Alarm } from "./alarm.ts";
 import { joined } from "./bytes.ts";
 import type { Configuration } from "./configuration.ts";
 import { type Inlet, inletOf, type Outlet, outletOf } from "./ends.ts";
 import { DRAIN, LINGER } from "./forward.ts";
 import type { UsageRecord } from "./options.ts";
 import { PassedAnswer } from "./passed-answer.ts";
-import { quietly, Writes } from "./writes.ts";
+import { Writes } from "./writes.ts";
 
 /** The end of a stream, in which the usage is: the last event of `/v1/responses` repeats the whole answer. */
 const TAIL_BYTES = 1024 * 1024;
@@ -46,6 +47,7 @@ class PassedBody {
   readonly #source: PassedSource;
   readonly #inlet: Inlet;
   readonly #outlet: Outlet;
+  readonly #alarm = new Alarm();
   readonly #writes: Writes;
   readonly #answer: PassedAnswer;
   readonly #kept: KeptBytes;
@@ -65,7 +67,7 @@ class PassedBody {
     this.#answer = new PassedAnswer(isStream, secrets);
     this.#kept = new KeptBytes(isStream ? TAIL_BYTES : WHOLE_BYTES);
     this.#outlet = outletOf(this.#onAbort);
-    this.#writes = new Writes(this.#outlet, configuration.writeTimeout, () => this.#leave(false));
+    this.#writes = new Writes(this.#outlet, this.#alarm, configuration.writeTimeout, () => this.#leave(false));
     if (signal.aborted) this.#onAbort();
     else signal.addEventListener("abort", this.#onAbort);
   }
@@ -76,8 +78,8 @@ class PassedBody {
 
   async run(): Promise<PassedOn> {
     const { isStream, signal, sent, configuration } = this.#source;
-    const longest = quietly(setTimeout(() => this.#end("stalled"), configuration.answerTimeout));
     if (isStream) this.#writes.beat();
+    this.#alarm.set(this.#stall, configuration.answerTimeout);
     try {
       await this.#passAll();
     } catch {
@@ -85,8 +87,8 @@ class PassedBody {
     }
     const text = this.#kept.text();
     if (this.#outcome === "complete") this.#outcome = this.#answer.outcome(this.#kept.isWhole ? text : undefined);
-    this.#writes.stop();
-    for (const timer of [longest, this.#draining]) clearTimeout(timer);
+    this.#alarm.stop();
+    clearTimeout(this.#draining);
     signal.removeEventListener("abort", this.#onAbort);
     this.#inlet.cancel();
     this.#closeOutlet();
@@ -114,9 +116,9 @@ class PassedBody {
     const { isStream, patience } = this.#source;
     const { isOver } = this.#answer;
     const wait = isOver ? LINGER : isStream && this.#kept.bytesRead > 0 ? patience.idle : patience.firstToken;
-    const late = () => (isOver ? this.#inlet.cancel() : this.#end("stalled"));
-    const timer = wait === Number.POSITIVE_INFINITY ? undefined : quietly(setTimeout(late, wait));
-    return this.#inlet.next().finally(() => clearTimeout(timer));
+    const late = isOver ? this.#inlet.cancel : this.#silence;
+    if (wait !== Number.POSITIVE_INFINITY) this.#alarm.set(late, wait);
+    return this.#inlet.next().finally(() => this.#alarm.clear(late));
   }
 
   async #write(bytes: Uint8Array): Promise<void> {
@@ -128,6 +130,9 @@ class PassedBody {
     if (this.#outcome === "complete" || this.#outcome === "error") this.#outlet.close();
     else this.#outlet.fail(new TypeError("The provider ended its answer before it was complete."));
   }
+
+  readonly #stall = () => this.#end("stalled");
+  readonly #silence = () => this.#end("stalled");
 
   #end(outcome: UsageRecord["outcome"]): void {
     this.#outcome = outcome;

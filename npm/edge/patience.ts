@@ -2,7 +2,7 @@
  * How long the gateway waits: for a provider, and for functions of its owner. A function that never settles would hold its callers
  * for ever, and `onUsage` its records.
  */
-import { quietly } from "./writes.ts";
+import { quietly } from "./alarm.ts";
 
 /** Milliseconds of silence that a provider is allowed; Infinity for no limit. */
 export interface Patience {

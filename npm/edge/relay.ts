@@ -124,9 +124,10 @@ export async function relay(admitted: Admitted): Promise<Relayed> {
 class Opening {
   readonly #admitted: Admitted;
   readonly #record: OpenRecord;
-  readonly #controller = new AbortController();
+  /** Aborted when the caller leaves. When draining, the request of a caller that disconnects early is still sent. */
+  readonly #controller: AbortController | undefined;
   readonly #started = performance.now();
-  readonly #leave = () => this.#controller.abort();
+  readonly #leave = () => this.#controller?.abort();
   /** The functions to call when the answer is over. */
   readonly #ended: (() => void)[] = [];
   /** The providers that have not been asked. */
@@ -137,14 +138,14 @@ class Opening {
   constructor(admitted: Admitted, record: OpenRecord) {
     this.#admitted = admitted;
     this.#record = record;
-    // When draining, the request of a caller that disconnects early is still sent.
     if (admitted.configuration.onDisconnect !== "abort") return;
+    this.#controller = new AbortController();
     if (admitted.signal.aborted) this.#leave();
     else admitted.signal.addEventListener("abort", this.#leave);
   }
 
   close(): void {
-    this.#admitted.signal.removeEventListener("abort", this.#leave);
+    if (this.#controller) this.#admitted.signal.removeEventListener("abort", this.#leave);
   }
 
   /** The answer is over. */
@@ -235,7 +236,7 @@ class Opening {
     const answer = await withCall(attempt, async (own) => {
       const given = await key.client.chat.completions
         .create(provider.params, {
-          signal: this.#controller.signal,
+          signal: this.#controller?.signal,
           headers: { ...own, ...trace, ...(upstream.options.requestId !== false && { "x-request-id": requestId }) },
         })
         .asResponse();
@@ -318,7 +319,7 @@ export function patienceOf({ options }: Upstream): Patience {
   return { firstToken, idle, keptAlive: { firstToken: kept(firstToken), idle: kept(idle) } };
 }
 
-function answerHeaders(contentType: string, upstreamRequestId: string | null): Headers {
+function answerHeaders(contentType: string, upstreamRequestId: string | null): Record<string, string> {
   return safeHeaders({
     "content-type": contentType,
     // Tells proxies not to buffer a stream.

@@ -108,6 +108,17 @@ function positionsIn(bytes: Uint8Array): { start: number; end: number }[] {
   }
 }
 
+/** The events in bytes that hold nothing but events of one line, each ended by two line feeds: no engine is needed to find those. */
+export function linesIn(bytes: Uint8Array): Uint8Array[] {
+  const events: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const end = bytes.indexOf(LF, at) + 2;
+    events.push(bytes.subarray(at, end));
+    at = end;
+  }
+  return events;
+}
+
 /** The events in these bytes. Lines between two events, such as comments, are left out. */
 export function eventsIn(bytes: Uint8Array): Uint8Array[] {
   return positionsIn(bytes).map(({ start, end }) => bytes.subarray(start, end));

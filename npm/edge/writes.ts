@@ -1,6 +1,7 @@
 /**
  * The writes to one caller: how long the caller may take to accept bytes, and a comment whenever nothing was sent for a while.
  */
+import type { Alarm } from "./alarm.ts";
 import type { Outlet } from "./ends.ts";
 
 /** Milliseconds of silence after which a comment is sent: proxies and phones lose a connection that says nothing. */
@@ -8,35 +9,29 @@ export const HEARTBEAT = 15_000;
 /** A comment, which is no event. */
 export const COMMENT = new TextEncoder().encode(": keep-alive\n\n");
 
-type Timer = ReturnType<typeof setTimeout>;
-
-/** In Node, an answer that is not read is no reason to keep the program running. */
-export function quietly(timer: Timer): Timer {
-  (timer as { unref?: () => void }).unref?.();
-  return timer;
-}
-
 export class Writes {
   readonly #outlet: Outlet;
+  readonly #alarm: Alarm;
   readonly #writeTimeout: number;
   readonly #leave: () => void;
   #lastPassed = performance.now();
   /** How many writes are pending: two where a comment and bytes come together. */
   #count = 0;
-  /** When the caller last took bytes while others waited, or the first of them began to wait; and the one timer of all writes. */
+  /** When the caller last took bytes while others waited, or the first of them began to wait. */
   #since = 0;
-  #timer: Timer | undefined;
-  #heartbeat: Timer | undefined;
-  #isOver = false;
+  /** The alarm is set to look how long the caller has taken. */
+  #isWatched = false;
   /** Resolves the write that is pending. */
   #giveUp: () => void = () => {};
 
   /**
+   * @param alarm the answer's
    * @param writeTimeout milliseconds that the caller may take to accept bytes
    * @param leave called when the caller has not accepted bytes in time
    */
-  constructor(outlet: Outlet, writeTimeout: number, leave: () => void) {
+  constructor(outlet: Outlet, alarm: Alarm, writeTimeout: number, leave: () => void) {
     this.#outlet = outlet;
+    this.#alarm = alarm;
     this.#writeTimeout = writeTimeout;
     this.#leave = leave;
   }
@@ -44,7 +39,7 @@ export class Writes {
   /** Hands bytes to the caller. Resolves when they have been taken, or after `giveUp`. */
   write(bytes: Uint8Array): Promise<void> {
     if (this.#count++ === 0) this.#since = performance.now();
-    if (!this.#timer) this.#watch();
+    if (!this.#isWatched) this.#watch();
     return new Promise((resolve) => {
       const written = () => {
         this.#count--;
@@ -62,34 +57,33 @@ export class Writes {
     this.#giveUp();
   }
 
-  /** No more comments, and no more timers. */
+  /** No more comments, and the caller may take any time. */
   stop(): void {
-    this.#isOver = true;
-    clearTimeout(this.#timer);
-    clearTimeout(this.#heartbeat);
+    this.#alarm.clear(this.#beat);
+    this.#alarm.clear(this.#watch);
   }
 
   /** Sends a comment whenever nothing else was sent for a while. For streams of events, each write of which ends with one. */
   beat(): void {
-    const wait = this.#lastPassed + HEARTBEAT - performance.now();
-    const next = () => {
-      if (this.#isOver) return;
-      const isQuiet = performance.now() - this.#lastPassed >= HEARTBEAT - 1;
-      if (isQuiet && this.#count === 0) {
-        this.#lastPassed = performance.now();
-        void this.write(COMMENT);
-      }
-      this.beat();
-    };
-    this.#heartbeat = quietly(setTimeout(next, Math.max(1000, wait)));
+    this.#alarm.set(this.#beat, Math.max(1000, this.#lastPassed + HEARTBEAT - performance.now()));
   }
 
-  /** Writes begin and end without touching the timer; when it fires, it checks how long the caller has taken. */
-  #watch(): void {
-    this.#timer = undefined;
-    if (this.#count === 0 || this.#isOver) return;
+  readonly #beat = () => {
+    const isQuiet = performance.now() - this.#lastPassed >= HEARTBEAT - 1;
+    if (isQuiet && this.#count === 0) {
+      this.#lastPassed = performance.now();
+      void this.write(COMMENT);
+    }
+    this.beat();
+  };
+
+  /** Writes begin and end without touching the alarm; when it rings, it checks how long the caller has taken. */
+  readonly #watch = () => {
+    this.#isWatched = false;
+    if (this.#count === 0) return;
     const wait = this.#since + this.#writeTimeout - performance.now();
-    if (wait > 0) this.#timer = quietly(setTimeout(() => this.#watch(), wait));
-    else this.#leave();
-  }
+    if (wait <= 0) return this.#leave();
+    this.#isWatched = true;
+    this.#alarm.set(this.#watch, wait);
+  };
 }
