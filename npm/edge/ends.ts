@@ -14,8 +14,7 @@ export interface Inlet {
 }
 
 /** Where bytes go. */
-export interface Outlet {
-  body: ReadableStream<Uint8Array>;
+export interface Sink {
   /** Hands bytes to the reader; resolves when they have been taken, or when that cannot happen any more. */
   pass(bytes: Uint8Array): Promise<void>;
   close(): void;
@@ -25,6 +24,11 @@ export interface Outlet {
    * body by itself, and some servers print an error that comes first: so the error comes later.
    */
   abandon(isLost: boolean): void;
+}
+
+/** A body that a reader reads, and its other end. */
+export interface Outlet extends Sink {
+  body: ReadableStream<Uint8Array>;
 }
 
 /** workerd's stream without a queue. */

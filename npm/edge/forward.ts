@@ -6,7 +6,7 @@ import { ChatDecoder, type DecoderOptions, type Outcome } from "chatwire";
 import { Alarm } from "./alarm.ts";
 import type { Answer } from "./answer.ts";
 import { joined } from "./bytes.ts";
-import { type Inlet, outletOf } from "./ends.ts";
+import { type Inlet, type Outlet, outletOf, type Sink } from "./ends.ts";
 import { EventFilter, type EventFilterOptions } from "./event-filter.ts";
 import type { Patience } from "./patience.ts";
 import type { Problem } from "./problem.ts";
@@ -38,6 +38,8 @@ export interface Passage {
   /** The answer; a promise of it where the first provider may yet give way to another. The promise rejects with a `Problem`. */
   answer: OpenAnswer | Promise<OpenAnswer>;
   isStream: boolean;
+  /** Gets the bytes in place of a caller: the answer then has no body. */
+  sink?: Sink | undefined;
   filter: Omit<EventFilterOptions, "secrets">;
   onDisconnect: "drain" | "abort";
   /** Aborted when the caller leaves. */
@@ -64,14 +66,14 @@ export interface Ending {
 }
 
 /** Starts to pass an answer on. `ended` never rejects. */
-export function forward(passage: Passage): { body: ReadableStream<Uint8Array>; ended: Promise<Ending> } {
+export function forward(passage: Passage): { body: ReadableStream<Uint8Array> | null; ended: Promise<Ending> } {
   const passing = new Passing(passage);
   return { body: passing.body, ended: passing.run() };
 }
 
 class Passing {
   readonly #passage: Passage;
-  readonly #outlet = outletOf(() => this.#leave());
+  readonly #outlet: Sink | Outlet;
   readonly #alarm = new Alarm();
   readonly #writes: Writes;
   #inlet: Inlet | undefined;
@@ -100,13 +102,14 @@ class Passing {
   constructor(passage: Passage) {
     this.#passage = passage;
     const { signal, writeTimeout } = passage;
+    this.#outlet = passage.sink ?? outletOf(() => this.#leave());
     this.#writes = new Writes(this.#outlet, this.#alarm, writeTimeout, () => this.#leave());
     if (signal.aborted) this.#leave(true);
     else signal.addEventListener("abort", this.#onAbort);
   }
 
-  get body(): ReadableStream<Uint8Array> {
-    return this.#outlet.body;
+  get body(): ReadableStream<Uint8Array> | null {
+    return "body" in this.#outlet ? this.#outlet.body : null;
   }
 
   readonly #onAbort = () => this.#leave(true);

@@ -30,5 +30,6 @@ export type {
   UsageRecord,
 } from "./options.ts";
 export { Refusal } from "./problem.ts";
-export { ChatwireStreams, type StreamsState } from "./streams.ts";
+export type { StreamsState } from "./stream-rows.ts";
+export { ChatwireStreams } from "./streams.ts";
 export type { LimitsEntry, LimitsReport, UsageReport } from "./usage-report.ts";

@@ -13,11 +13,18 @@ export const STREAM_HEADER = "x-chatwire-stream";
  */
 export const STATE_HEADER = "x-chatwire-stream-state";
 
+/** An object that takes no stream now: it reads another (`busy`), or keeps as many as it may (`full`). */
+export const BUSY_HEADER = "x-busy";
+/** The id of a stream within its object. */
+export const STREAM_OF_OBJECT = "x-stream";
+
 /** Objects have no address of their own; the path names the operation. */
 const NOWHERE = "https://streams.invalid";
 
 /** A request that was admitted, as a gateway hands it over. */
 export interface Order {
+  /** The stream's id within its object; empty where the object was made for it. */
+  stream: string;
   /** The number of the gateway whose settings apply. */
   gateway: number;
   caller: string;
@@ -50,11 +57,19 @@ const HEADERS = [
 
 /** An id that a caller may choose: long enough that it is chosen at random. */
 const CHOSEN_ID = /^[\w-]{16,128}$/;
-/** An id that the platform gave. */
-const GIVEN_ID = /^[\da-f]{64}$/;
+/** An id that the platform gave to an object, and so to its first stream; later ones have an id of their own behind it. */
+const GIVEN_ID = /^([\da-f]{64})(?:_([\da-f-]{36}))?$/;
 
 /** The content types of the answers of streams' objects. The platform's own errors have others. */
 const OWN = /^(?:text\/event-stream|application\/(?:[\w.-]+\+)?json)\b/i;
+
+/**
+ * Objects that this isolate has opened streams in, the longest ago first. Each is given another when its turn comes: the oldest is the
+ * likeliest to have ended. So there are about as many objects as streams at once, and few of them are new.
+ */
+const used = new WeakMap<StreamsNamespace, object[]>();
+/** More objects are forgotten. */
+const MOST_OBJECTS = 1000;
 
 /**
  * Has an object send the request and keep its answer. A caller that leaves before the headers does not stop it.
@@ -63,7 +78,7 @@ const OWN = /^(?:text\/event-stream|application\/(?:[\w.-]+\+)?json)\b/i;
  */
 export async function openKept(
   streams: StreamsNamespace,
-  order: Order,
+  order: Omit<Order, "stream">,
   chosen: string | undefined,
   waitUntil: (promise: Promise<unknown>) => void,
 ): Promise<Response> {
@@ -71,14 +86,39 @@ export async function openKept(
     const message = `${STREAM_HEADER} must be an id of 16 to 128 letters, digits, "-" and "_", such as a UUID.`;
     throw new Problem(400, "invalid_value", message, { param: STREAM_HEADER });
   }
-  const id = chosen === undefined ? streams.newUniqueId() : streams.idFromName(nameOf(order.caller, chosen));
-  const body = JSON.stringify({ ...order, isChosen: chosen !== undefined });
-  // Under a chosen id the request can be sent again, because the object sends it to the provider once; without such an id the
-  // provider might get it twice.
-  const init = { method: "POST", body };
-  const opened = ask(streams, id, "/open", init, chosen === undefined ? { "x-should-retry": "false" } : {});
+  const opened = chosen === undefined ? openAnywhere(streams, order) : openChosen(streams, order, chosen);
   waitUntil(opened.catch(() => {}));
-  return passed(await opened, chosen ?? String(id));
+  return opened;
+}
+
+/** Under a chosen id the request can be sent again, because the object sends it to the provider once. */
+async function openChosen(streams: StreamsNamespace, order: Omit<Order, "stream">, chosen: string): Promise<Response> {
+  const object = streams.idFromName(nameOf(order.caller, chosen));
+  const body = JSON.stringify({ ...order, stream: "", isChosen: true });
+  return passed(await ask(streams, object, "/open", { method: "POST", body }), chosen);
+}
+
+/** Opens a stream in an object that has served others, if one is free. */
+async function openAnywhere(streams: StreamsNamespace, order: Omit<Order, "stream">): Promise<Response> {
+  const old = used.get(streams)?.shift();
+  const opened = old && (await openIn(streams, old, { ...order, stream: crypto.randomUUID() }));
+  if (opened) return opened;
+  const made = await openIn(streams, streams.newUniqueId(), { ...order, stream: "" });
+  return made ?? Promise.reject(new Error("a new object is busy"));
+}
+
+/** Opens a stream in this object, unless it takes none. */
+async function openIn(streams: StreamsNamespace, object: object, order: Order): Promise<Response | undefined> {
+  const init = { method: "POST", body: JSON.stringify(order) };
+  // Without a chosen id the provider might get the request twice.
+  const response = await ask(streams, object, "/open", init, { "x-should-retry": "false" });
+  const busy = response.headers.get(BUSY_HEADER);
+  const objects = used.get(streams) ?? [];
+  used.set(streams, objects);
+  if (busy !== "full" && objects.length < MOST_OBJECTS) objects.push(object);
+  if (busy === null) return passed(response, order.stream ? `${object}_${order.stream}` : String(object));
+  await response.body?.cancel();
+  return undefined;
 }
 
 /** Asks the object of a stream. @throws {Problem} 503, it cannot be reached, or fails */
@@ -112,21 +152,28 @@ export async function readKept(
   caller: string,
   last: string | undefined,
 ): Promise<Response> {
-  const headers = { "x-caller": encodeURIComponent(caller), ...(last !== undefined && { "last-event-id": last }) };
-  return passed(await ask(streams, idOf(streams, id, caller), "/read", { headers }), id);
+  const [object, headers] = placeOf(streams, id, caller);
+  if (last !== undefined) headers["last-event-id"] = last;
+  return passed(await ask(streams, object, "/read", { headers }), id);
 }
 
 /** Stops a kept stream, and its provider with it. */
 export async function stopKept(streams: StreamsNamespace, id: string, caller: string): Promise<Response> {
-  const headers = { "x-caller": encodeURIComponent(caller) };
-  return passed(await ask(streams, idOf(streams, id, caller), "/stop", { method: "POST", headers }), id);
+  const [object, headers] = placeOf(streams, id, caller);
+  return passed(await ask(streams, object, "/stop", { method: "POST", headers }), id);
 }
 
-/** @throws {Problem} 404, it is no id of a stream */
-function idOf(streams: StreamsNamespace, id: string, caller: string): object {
-  if (CHOSEN_ID.test(id) && !GIVEN_ID.test(id)) return streams.idFromName(nameOf(caller, id));
+/** The object of a stream, and the headers that name the stream to it. @throws {Problem} 404, it is no id of a stream */
+function placeOf(
+  streams: StreamsNamespace,
+  id: string,
+  caller: string,
+): [object: object, headers: Record<string, string>] {
+  const headers = { "x-caller": encodeURIComponent(caller) };
+  const [, object, stream = ""] = GIVEN_ID.exec(id) ?? [];
+  if (object === undefined && CHOSEN_ID.test(id)) return [streams.idFromName(nameOf(caller, id)), headers];
   try {
-    return streams.idFromString(id);
+    return [streams.idFromString(object ?? id), { ...headers, [STREAM_OF_OBJECT]: stream }];
   } catch {
     throw noSuchStream();
   }

@@ -5,6 +5,7 @@ import { APIUserAbortError, ChatDecoder, type Timeouts } from "chatwire";
 import { answerOf, EVENT_STREAM, untilFirstToken } from "./answer.ts";
 import type { Gathering } from "./answer-cache.ts";
 import type { Configuration } from "./configuration.ts";
+import type { Sink } from "./ends.ts";
 import { type Ending, forward, type OpenAnswer } from "./forward.ts";
 import type { RequestLeases } from "./limits.ts";
 import type { UsageRecord } from "./options.ts";
@@ -42,6 +43,8 @@ export interface Admitted {
   recordId: string;
   /** Headers that go on to the provider: those of W3C Trace Context. */
   trace?: Readonly<Record<string, string>>;
+  /** Gets the bytes of a stream in place of the caller. */
+  sink?: Sink;
   /** Gathers the answer, where it may be given again. */
   gathering?: Gathering | undefined;
   /** Its leases within the limits. */
@@ -79,9 +82,11 @@ export async function relay(admitted: Admitted): Promise<Relayed> {
   const opening = new Opening(admitted, record);
   try {
     const [first, answer] = await opening.answer();
+    const isStream = first.contentType !== "application/json";
     const { body, ended } = forward({
       answer,
-      isStream: first.contentType !== "application/json",
+      isStream,
+      sink: isStream ? admitted.sink : undefined,
       filter: {
         choices: Number(request.params.n ?? 1),
         hidesUsage: request.hidesUsage,

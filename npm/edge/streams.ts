@@ -1,76 +1,46 @@
 /**
- * A Durable Object that owns one stream: it sends the request, reads the answer to its end, numbers its events, keeps them
- * for a time, and serves any number of readers from any point. A reader that leaves does not stop it.
+ * A Durable Object that owns streams, one after the other: it sends a request, reads the answer to its end, numbers its events, keeps
+ * them for a time, and serves any number of readers from any point. A reader that leaves does not stop a stream.
  *
  * The object owns the connection to the provider from the start, since a connection cannot be handed over. The request is written
- * down before it is sent; if the object restarts meanwhile, the log so far is all there will be, since nothing is sent twice.
+ * down before it is sent; if the object restarts meanwhile, the log so far is all there will be, since nothing is sent twice. It reads one
+ * answer at a time, so that a restart cuts no more than one; it takes the next when that has ended, because the database of a new object
+ * takes the platform several times what a request takes.
  */
 import { ChatDecoder, init } from "chatwire";
 import type { Configuration, Route } from "./configuration.ts";
-import { inletOf } from "./ends.ts";
 import { parseExactly } from "./exact-json.ts";
-import { noSuchStream, type Order, STATE_HEADER } from "./kept.ts";
+import { BUSY_HEADER, noSuchStream, type Order, STATE_HEADER, STREAM_OF_OBJECT } from "./kept.ts";
+import { CAPACITY, KeptStream } from "./kept-stream.ts";
 import { type RequestLeases, withLimits } from "./limits.ts";
-import { Log, Numbering } from "./log.ts";
+import { Log } from "./log.ts";
 import type { Environment, UsageRecord } from "./options.ts";
 import { Problem, safeHeaders } from "./problem.ts";
 import { configurationOf, type Exports } from "./registry.ts";
-import { entryOf, relay } from "./relay.ts";
+import { entryOf, type Relayed, relay } from "./relay.ts";
 import { type ChatRequest, limitsOf, providerRequestOf } from "./request.ts";
+import { type Entry, StreamRows, type StreamsState } from "./stream-rows.ts";
 import { decoderOptions, problemOf } from "./upstream.ts";
 import { eventsIn } from "./whole-events.ts";
 
-/** The state that the platform hands to an object: the part of it that is used. */
-export interface StreamsState {
-  storage: {
-    sql: { exec(query: string, ...values: unknown[]): Iterable<Record<string, unknown>> };
-    get<T>(key: string): Promise<T | undefined>;
-    put(key: string, value: unknown): Promise<void>;
-    deleteAll(): Promise<void>;
-    /** Milliseconds since 1970. */
-    setAlarm(time: number): Promise<void>;
-  };
-  blockConcurrencyWhile<T>(run: () => Promise<T>): Promise<T>;
-  /** The classes that the worker exports, on platforms that tell. */
-  exports?: Readonly<Record<string, unknown>>;
-}
-
-/** The row of a stream in storage. */
-interface Entry extends Omit<Order, "body"> {
-  startedAt: number;
-  /** Of the request's JSON. */
-  digest: string;
-  /** The provider that answers, once one does. */
-  answer: Pick<UsageRecord, "provider" | "upstreamModel" | "upstreamRequestId"> | null;
-  /** There when it is over. */
-  record: UsageRecord | null;
-  endedAt: number | null;
-  /** The answer broke off. */
-  isCut: boolean;
-  /** There was no answer: what its readers are told instead. */
-  failure: { status: number; code: string; message: string } | null;
-  /** `onUsage` has the record, or there is no `onUsage`. */
-  isTold: boolean;
-}
-
-/** How much of a stream is kept, in bytes. */
-const CAPACITY = 8 * 1024 * 1024;
-/** How long it is kept after its end. */
+/** How long a stream is kept after its end. */
 const KEPT = 10 * 60_000;
-/**
- * How much may be lost in a restart: events are written down in batches of so many bytes, or after so many milliseconds; at once
- * when a reader leaves, who may come back for them.
- */
-const BATCH_BYTES = 256 * 1024;
-const BATCH_TIME = 1000;
+/** How many streams an object keeps: all of them together, each as long as it may be, have room in its database. */
+const MOST_STREAMS = 1000;
 /** How soon a restart is noticed if no reader comes. */
 const LOOK_AGAIN = 30_000;
 /** When `onUsage` is called again with a record that it failed to take. */
 const TELL_AGAIN = 30_000;
 /** How long to try. */
 const TELL_FOR = 24 * 60 * 60_000;
-/** Long texts are written down in parts: a row has a limit. */
-const PART = 500_000;
+
+/** A stream that is kept. */
+interface Held {
+  number: number;
+  /** There while it is under way. */
+  stream: KeptStream | undefined;
+  endedAt: number | null;
+}
 
 /**
  * Keeps streams that outlive their readers. Export it from the worker's main module and bind it as a Durable Object with
@@ -85,17 +55,17 @@ export class ChatwireStreams {
   readonly #storage: StreamsState["storage"];
   readonly #env: Environment;
   readonly #exports: Exports;
-  readonly #stop = new AbortController();
-  #log = new Log(CAPACITY);
-  #entry: Entry | undefined;
-  #leases: RequestLeases | undefined;
-  /** Events that are not written down yet, and the number of the first. */
-  #batch: Uint8Array[] = [];
-  #batchFrom = 0;
-  #batchBytes = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  /** The entry is to be written down with the next batch. */
-  #isChanged = false;
+  readonly #rows: StreamRows;
+  /** The streams that are kept, by their ids within this object. */
+  readonly #held = new Map<string, Held>();
+  /** How many of them are under way. */
+  #open = 0;
+  /** The number of the next. */
+  #next = 0;
+  /** Those whose record `onUsage` failed to take, the longest ago first, and their leases, unless a restart has lost them. */
+  readonly #untold = new Map<string, RequestLeases | undefined>();
+  /** When the alarm rings. */
+  #alarm = Number.POSITIVE_INFINITY;
 
   /**
    * The object is made by the platform.
@@ -103,6 +73,7 @@ export class ChatwireStreams {
    */
   constructor(state: StreamsState, env: unknown) {
     this.#storage = state.storage;
+    this.#rows = new StreamRows(state.storage.sql);
     this.#env = (env ?? {}) as Environment;
     this.#exports = state.exports;
     void state.blockConcurrencyWhile(() => this.#recall());
@@ -112,10 +83,12 @@ export class ChatwireStreams {
   async fetch(request: Request): Promise<Response> {
     try {
       const path = new URL(request.url).pathname;
-      if (path === "/open") return await this.#open((await request.json()) as Order);
-      if (this.#entry?.caller !== decodeURIComponent(request.headers.get("x-caller") ?? "")) throw noSuchStream();
-      if (path === "/read") return this.#read(numberAfter(request.headers.get("last-event-id") ?? ""));
-      this.#stop.abort();
+      if (path === "/open") return await this.#start((await request.json()) as Order);
+      const held = this.#held.get(request.headers.get(STREAM_OF_OBJECT) ?? "");
+      const entry = held && (held.stream?.entry ?? this.#rows.entry(held.number));
+      if (!entry || entry.caller !== decodeURIComponent(request.headers.get("x-caller") ?? "")) throw noSuchStream();
+      if (path === "/read") return this.#read(held, numberAfter(request.headers.get("last-event-id") ?? ""));
+      held.stream?.stop.abort();
       return Response.json({ object: "stream", stopped: true }, { headers: safeHeaders() });
     } catch (error) {
       return problemOf(error).toResponse();
@@ -124,120 +97,111 @@ export class ChatwireStreams {
 
   /** Called by the platform at the time that was set. */
   async alarm(): Promise<void> {
-    const entry = this.#entry;
-    if (!entry) return;
+    this.#alarm = Number.POSITIVE_INFINITY;
     const now = Date.now();
-    if (entry.endedAt === null) await this.#storage.setAlarm(now + LOOK_AGAIN);
-    else if (!entry.isTold && now < entry.endedAt + TELL_FOR) await this.#tell(entry);
-    else if (now >= entry.endedAt + KEPT) await this.#forget(entry);
-    else await this.#storage.setAlarm(entry.endedAt + KEPT);
+    await this.#tellAgain(now);
+    for (const [id, { number, endedAt }] of this.#held) {
+      if (endedAt === null || now < endedAt + KEPT || this.#untold.has(id)) continue;
+      this.#rows.delete(number);
+      this.#held.delete(id);
+    }
+    if (this.#held.size === 0) {
+      this.#rows.forget();
+      await this.#storage.deleteAll();
+      return;
+    }
+    const ends = [...this.#held.values()].map(({ endedAt }) => endedAt ?? now);
+    const isWatched = this.#open > 0 || this.#untold.size > 0;
+    // Streams that end one after the other are deleted together.
+    this.#ringAt(isWatched ? now + LOOK_AGAIN : Math.max(now + LOOK_AGAIN, Math.min(...ends) + KEPT));
   }
 
-  /** @param entry its record is given up where `onUsage` has not taken it */
-  async #forget(entry?: Entry): Promise<void> {
-    if (entry?.record && !entry.isTold)
-      console.error(`chatwire/edge: record ${entry.recordId} is given up: onUsage failed for a day.`);
-    this.#entry = undefined;
-    this.#log = new Log(CAPACITY);
-    await this.#storage.deleteAll();
+  /** The alarm rings at a time, or before. */
+  #ringAt(time: number): void {
+    if (this.#alarm <= time) return;
+    this.#alarm = time;
+    void this.#storage.setAlarm(time);
   }
 
   // ---- Sending and reading -------------------------------------------------------------------------------------------
 
-  async #open({ body, ...order }: Order): Promise<Response> {
-    const digest = await digestOf(body);
-    if (this.#entry) {
-      const { caller, isChosen } = this.#entry;
-      if (isChosen && order.isChosen && caller === order.caller && digest === this.#entry.digest)
-        return this.#read(0, true);
+  async #start({ body, ...order }: Order): Promise<Response> {
+    const digest = order.isChosen ? await digestOf(body) : null;
+    const known = this.#held.get(order.stream);
+    if (known) {
+      const { isChosen, caller, digest: own } = known.stream?.entry ?? this.#rows.entry(known.number);
+      if (isChosen && order.isChosen && caller === order.caller && digest === own) return this.#read(known, 0, true);
       throw new Problem(409, "stream_exists", "A stream with this id exists already. Use another id.");
+    }
+    const isFull = this.#held.size >= MOST_STREAMS;
+    if (isFull || this.#open > 0) {
+      const headers = safeHeaders({ [BUSY_HEADER]: isFull ? "full" : "busy" });
+      return Response.json({}, { status: 503, headers });
     }
     const configuration = this.#configuration(order.gateway);
     const route = this.#route(configuration, order.model);
-    const untold = {
-      answer: null,
-      record: null,
-      endedAt: null,
-      isCut: false,
-      isLost: false,
-      failure: null,
-      isTold: false,
-    };
-    const entry: Entry = { ...order, ...untold, digest, startedAt: Date.now() };
-    this.#entry = entry;
-    this.#writeQuestion(body);
-    void this.#storage.put("entry", entry);
-    void this.#storage.setAlarm(entry.startedAt + LOOK_AGAIN);
-
-    const { caller, plan, tags, recordId, requestId, trace } = order;
-    const { signal } = this.#stop;
-    // The platform keeps an object alive by what it waits for.
-    const waitUntil = () => {};
-    const request = requestIn(order, body, route);
-    const kept: Configuration = { ...configuration, onDisconnect: "abort", onUsage: (record) => this.#end(record) };
+    const untold = { answer: null, record: null, endedAt: null, isCut: false, failure: null, isTold: false };
+    const stream = new KeptStream(this.#rows, this.#next++, { ...order, ...untold, digest, startedAt: Date.now() });
+    const held: Held = { number: stream.number, stream, endedAt: null };
+    this.#held.set(order.stream, held);
+    this.#open++;
     try {
-      const known = { recordId, caller, plan, signal, waitUntil };
-      const leases = await configuration.shared?.open({ ...known, ...limitsOf(request) });
-      this.#leases = leases;
-      const relayed = await relay({
-        configuration: kept,
-        signal,
-        requestId,
-        caller,
-        tags,
-        request,
-        recordId,
-        trace,
-        leases,
-        waitUntil,
-      });
-      return await this.#keep(entry, relayed);
+      return await this.#send(held, stream, { configuration, route, body });
     } catch (error) {
-      const { status, code, message } = problemOf(error);
-      entry.failure = { status, code, message };
-      this.#log.close({ isCut: false });
-      // Where no lease was given, nothing was sent and there is no usage.
-      if (entry.endedAt === null) await this.#forget();
+      stream.refuse(problemOf(error));
+      // Where no lease was given, nothing was sent, nothing was written down, and there is no usage.
+      if (held.stream) {
+        this.#held.delete(order.stream);
+        this.#open--;
+      }
       throw error;
     }
   }
 
-  async #keep(entry: Entry, { response, record }: Awaited<ReturnType<typeof relay>>): Promise<Response> {
-    const { provider, upstreamModel, upstreamRequestId } = record;
-    entry.answer = { provider, upstreamModel, upstreamRequestId };
-    this.#isChanged = true;
-    const isStream = /^text\/event-stream\b/.test(response.headers.get("content-type") ?? "");
-    // A provider that does not stream gives all at once, and there is nothing to come back for.
-    if (!isStream) this.#log.close({ isCut: false });
-    if (!isStream) return new Response(await response.arrayBuffer(), response);
-    void this.#fill(entry, response.body as ReadableStream<Uint8Array>);
-    const answer = this.#read(0, true);
-    const id = response.headers.get("x-upstream-request-id");
-    if (id) answer.headers.set("x-upstream-request-id", id);
-    return withLimits(answer, this.#leases);
+  async #send(
+    held: Held,
+    stream: KeptStream,
+    { configuration, route, body }: { configuration: Configuration; route: Route; body: string },
+  ): Promise<Response> {
+    const { caller, plan, tags, recordId, requestId, trace } = stream.entry;
+    const { signal } = stream.stop;
+    // The platform keeps an object alive by what it waits for.
+    const waitUntil = () => {};
+    const request = requestIn(stream.entry, body, route);
+    const onUsage = (record: UsageRecord) => this.#end(held, stream, record);
+    const leases = await configuration.shared?.open({
+      ...{ recordId, caller, plan, signal, waitUntil },
+      ...limitsOf(request),
+    });
+    stream.leases = leases;
+    stream.begin(body);
+    this.#ringAt(Date.now() + LOOK_AGAIN);
+    const relayed = await relay({
+      ...{ configuration: { ...configuration, onDisconnect: "abort", onUsage }, sink: stream, request, leases, signal },
+      ...{ requestId, caller, tags, recordId, trace, waitUntil },
+    });
+    return this.#answer(held, stream, relayed);
   }
 
-  /** Reads to the end, with or without readers. */
-  async #fill(entry: Entry, body: ReadableStream<Uint8Array>): Promise<void> {
-    const numbering = new Numbering();
-    const inlet = inletOf(body);
-    try {
-      for (let bytes = await inlet.next(); bytes; bytes = await inlet.next()) this.#add(numbering.push(bytes));
-      this.#add(numbering.end());
-    } catch {
-      numbering.free();
-      entry.isCut = !this.#stop.signal.aborted;
-      this.#isChanged = true;
+  async #answer(held: Held, stream: KeptStream, { response, record }: Relayed): Promise<Response> {
+    stream.answered(record);
+    if (response.body) {
+      // A provider that does not stream gives all at once, and there is nothing to come back for.
+      stream.log.close({ isCut: false });
+      return new Response(await response.arrayBuffer(), response);
     }
-    // Its record comes in this moment too, and is written down with it, or has come.
-    if (entry.endedAt !== null) this.#write();
-    this.#log.close(entry);
+    const answer = this.#read(held, 0, true);
+    const id = response.headers.get("x-upstream-request-id");
+    if (id) answer.headers.set("x-upstream-request-id", id);
+    return withLimits(answer, stream.leases);
   }
 
   /** @param isAnswer to a request for a completion, whose caller takes a body that is closed for a whole one */
-  #read(from: number, isAnswer = false): Response {
+  #read({ number, stream }: Held, from: number, isAnswer = false): Response {
     if (Number.isNaN(from)) throw new Problem(400, "invalid_value", "last-event-id must be the number of an event.");
-    if (from < this.#log.first) {
+    const entry = stream?.entry ?? this.#rows.entry(number);
+    const log = stream?.log ?? this.#logOf(number, entry);
+    if (from < log.first) {
       throw new Problem(
         410,
         "stream_log_exceeded",
@@ -247,86 +211,53 @@ export class ChatwireStreams {
     const headers = safeHeaders({
       "content-type": "text/event-stream",
       "x-accel-buffering": "no",
-      [STATE_HEADER]: this.#log.isOver ? (this.#log.isCut ? "cut" : "ended") : "open",
+      [STATE_HEADER]: log.isOver ? (log.isCut ? "cut" : "ended") : "open",
     });
-    // Where there was no answer the entry is soon forgotten, and its readers are told all the same.
-    const entry = this.#entry;
-    const failure = () => {
-      const { status, code, message } = entry?.failure ?? {};
+    // A stream that had no answer tells its readers so, also when it is dropped.
+    const last = () => {
+      const { status, code, message } = entry.failure ?? {};
       return status && code && message ? new Problem(status, code, message).toEvent() : undefined;
     };
-    return new Response(this.#log.read(from, { last: failure, left: () => this.#write(), isAnswer }), { headers });
+    return new Response(log.read(from, { last, left: () => stream?.write(), isAnswer }), { headers });
   }
 
   // ---- Storage ------------------------------------------------------------------------------------------------------
 
-  #add(events: readonly Uint8Array[]): void {
-    if (events.length === 0) return;
-    this.#log.push(events);
-    for (const event of events) {
-      this.#batch.push(event);
-      this.#batchBytes += event.length;
-    }
-    if (this.#batchBytes >= BATCH_BYTES) this.#write();
-    else this.#timer ??= setTimeout(() => this.#write(), BATCH_TIME);
-  }
-
-  #write(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    if (this.#isChanged) void this.#storage.put("entry", this.#entry);
-    this.#isChanged = false;
-    if (this.#batch.length === 0) return;
-    const bytes = new Uint8Array(this.#batchBytes);
-    let at = 0;
-    for (const event of this.#batch) {
-      bytes.set(event, at);
-      at += event.length;
-    }
-    const insert = "INSERT OR REPLACE INTO log (first, events) VALUES (?, ?)";
-    this.#storage.sql.exec(insert, this.#batchFrom, bytes.buffer);
-    if (this.#log.first > 0) {
-      const outdated = "DELETE FROM log WHERE first >= 0 AND first < (SELECT max(first) FROM log WHERE first <= ?)";
-      this.#storage.sql.exec(outdated, this.#log.first);
-    }
-    this.#batchFrom += this.#batch.length;
-    this.#batch = [];
-    this.#batchBytes = 0;
-  }
-
-  /**
-   * For the estimate, should it come to one after a restart. Each table takes the object a file's pages and their time, so there
-   * is one for both: parts of the question have negative numbers, which events do not.
-   */
-  #writeQuestion(text: string): void {
-    const { sql } = this.#storage;
-    sql.exec("CREATE TABLE IF NOT EXISTS log (first INTEGER PRIMARY KEY, events BLOB NOT NULL)");
-    for (let part = 0; part * PART < text.length; part++) {
-      sql.exec("INSERT INTO log VALUES (?, ?)", -1 - part, text.slice(part * PART, (part + 1) * PART));
-    }
+  /** The events of a stream that is over. */
+  #logOf(number: number, entry: Entry): Log {
+    const pieces = this.#rows.events(number);
+    const log = new Log(CAPACITY, pieces[0]?.first);
+    for (const { bytes } of pieces) log.push({ bytes, count: eventsIn(bytes).length });
+    log.close(entry);
+    return log;
   }
 
   /** Reads the storage after a restart. A stream that was under way is cut. */
   async #recall(): Promise<void> {
-    this.#entry = await this.#storage.get<Entry>("entry");
-    const entry = this.#entry;
-    if (!entry) return;
-    const rows = [...this.#storage.sql.exec("SELECT first, events FROM log WHERE first >= 0 ORDER BY first")];
-    await init();
-    const first = Number(rows[0]?.first ?? 0);
-    this.#log.first = first;
-    for (const { events } of rows) this.#log.push(eventsIn(new Uint8Array(events as ArrayBuffer)));
-    if (entry.endedAt === null) entry.isCut = true;
-    this.#log.close(entry);
-    if (entry.endedAt === null) await this.#close(entry, this.#lost(entry));
-    // The record is not handed over here, because no request is answered before this is done.
-    if (!entry.isTold) await this.#storage.setAlarm(Date.now());
+    const found = this.#rows.entries();
+    if (found.length > 0) await init();
+    for (const { number, entry } of found) {
+      this.#next = number + 1;
+      if (entry.endedAt === null) this.#cut(number, entry);
+      this.#held.set(entry.stream, { number, stream: undefined, endedAt: entry.endedAt });
+      if (!entry.isTold) this.#untold.set(entry.stream, undefined);
+    }
+    // Records are not handed over here, because no request is answered before this is done.
+    if (this.#untold.size > 0) this.#ringAt(Date.now());
+  }
+
+  #cut(number: number, entry: Entry): void {
+    entry.isCut = true;
+    entry.record = this.#lost(number, entry);
+    entry.endedAt = Date.now();
+    this.#rows.writeEntry(number, entry);
+    this.#rows.deleteQuestion(number);
   }
 
   // ---- The usage record --------------------------------------------------------------------------------------------------
 
   /** The record of a stream that a restart has cut. */
-  #lost(entry: Entry): UsageRecord {
+  #lost(number: number, entry: Entry): UsageRecord {
     const { recordId, requestId, caller, tags, model, startedAt, answer } = entry;
     return {
       ...{
@@ -341,26 +272,29 @@ export class ChatwireStreams {
         disconnected: false,
       },
       ...{ promptTokens: null, cached: null, completionTokens: null, tokens: null, cost: null, estimated: false },
-      ...this.#estimate(entry),
+      ...this.#estimate(number, entry),
       ...(answer ?? { provider: null, upstreamModel: null, upstreamRequestId: null }),
       timing: { firstByte: null, firstToken: null, total: null },
     };
   }
 
   /** The prompt and what is in the log have been paid for. Nothing is known where the gateway has changed meanwhile. */
-  #estimate({ answer, ...order }: Entry): Partial<UsageRecord> {
+  #estimate(number: number, { answer, ...order }: Entry): Partial<UsageRecord> {
     try {
       const route = this.#route(this.#configuration(order.gateway), order.model);
       const upstream = route.upstreams.find(({ name }) => name === answer?.provider) ?? route.upstreams[0];
-      const parts = [...this.#storage.sql.exec("SELECT events FROM log WHERE first < 0 ORDER BY first DESC")];
-      const body = parts.map(({ events }) => String(events)).join("");
+      const body = this.#rows.question(number);
       const { model, params } = providerRequestOf(requestIn(order, body, route), upstream);
       const n = Number(params.n) || 1;
       const options = { ...decoderOptions(upstream, model), n, output: "none", prompt: () => body };
       const reader = new ChatDecoder(options as ConstructorParameters<typeof ChatDecoder>[0]);
-      reader.push(this.#log.bytes());
+      const events = this.#rows.events(number);
+      for (const { bytes } of events) reader.push(bytes);
       const asked = { params: () => params as unknown as Record<string, unknown>, prices: upstream.priceOf(model) };
-      return entryOf({ outcome: reader.end("lost"), asked, disconnected: false, stalled: false });
+      // Of an answer without an event the prompt counts, as of one that was given up.
+      const outcome = reader.end(events.length > 0 ? "lost" : "aborted");
+      const found = entryOf({ outcome, asked, disconnected: false, stalled: false });
+      return events.length > 0 ? found : { ...found, outcome: "truncated" };
     } catch (error) {
       console.error("chatwire/edge: the usage of a lost stream cannot be estimated:", (error as Error)?.name);
       return {};
@@ -368,45 +302,48 @@ export class ChatwireStreams {
   }
 
   /** The answer is over, as the relay says. */
-  async #end(record: UsageRecord): Promise<void> {
-    const entry = this.#entry;
-    if (!entry || entry.endedAt !== null) return;
+  async #end(held: Held, stream: KeptStream, record: UsageRecord): Promise<void> {
+    if (held.endedAt !== null) return;
+    const { entry, leases } = stream;
     const { shared, onUsage } = this.#configuration(entry.gateway);
-    if (shared || onUsage) {
-      await this.#close(entry, record);
-      await this.#tell(entry);
-      return;
-    }
-    entry.isTold = true;
-    const isWritten = this.#close(entry, record);
-    void this.#storage.setAlarm((entry.endedAt ?? Date.now()) + KEPT);
-    await isWritten;
+    const isTold = !shared && !onUsage;
+    // The record is written down before `onUsage` is called.
+    stream.end(record, isTold);
+    held.endedAt = entry.endedAt;
+    held.stream = undefined;
+    this.#open--;
+    if (!isTold) await this.#tell(held.number, entry, leases);
   }
 
-  /** The record is written down before `onUsage` is called. */
-  #close(entry: Entry, record: UsageRecord): Promise<void> {
-    entry.record = record;
-    entry.endedAt = Date.now();
-    this.#isChanged = false;
-    this.#write();
-    this.#storage.sql.exec("DELETE FROM log WHERE first < 0");
-    return this.#storage.put("entry", entry);
-  }
-
-  /** Calls `onUsage` with the record, again and again until it succeeds. */
-  async #tell(entry: Entry): Promise<void> {
+  /** Calls `onUsage` with a record. If that fails, the alarm calls it again. */
+  async #tell(number: number, entry: Entry, leases: RequestLeases | undefined): Promise<boolean> {
     const record = entry.record as UsageRecord;
+    this.#untold.delete(entry.stream);
     try {
       const configuration = this.#configuration(entry.gateway);
       // After a restart the leases are lost, and it is not known whether the limiter has the record.
-      if (!(await this.#leases?.settled)) await configuration.shared?.settleLost(record);
+      if (!(await leases?.settled)) await configuration.shared?.settleLost(record);
       await configuration.onUsage?.(record);
       entry.isTold = true;
-      await this.#storage.put("entry", entry);
-      await this.#storage.setAlarm((entry.endedAt ?? Date.now()) + KEPT);
+      this.#rows.writeEntry(number, entry);
+      return true;
     } catch (error) {
       console.error(`chatwire/edge: onUsage failed for record ${record.recordId}:`, (error as Error)?.name);
-      await this.#storage.setAlarm(Date.now() + TELL_AGAIN);
+      this.#untold.set(entry.stream, leases);
+      this.#ringAt(Date.now() + TELL_AGAIN);
+      return false;
+    }
+  }
+
+  /** Calls `onUsage` with the records that it has not taken, until it fails again. */
+  async #tellAgain(now: number): Promise<void> {
+    for (const [id, leases] of [...this.#untold]) {
+      const { number } = this.#held.get(id) as Held;
+      const entry = this.#rows.entry(number);
+      if (now >= (entry.endedAt ?? now) + TELL_FOR) {
+        console.error(`chatwire/edge: record ${entry.record?.recordId} is given up: onUsage failed for a day.`);
+        this.#untold.delete(id);
+      } else if (!(await this.#tell(number, entry, leases)) || Date.now() > now + LOOK_AGAIN) return;
     }
   }
 

@@ -2,7 +2,7 @@
  * The writes to one caller: how long the caller may take to accept bytes, and a comment whenever nothing was sent for a while.
  */
 import type { Alarm } from "./alarm.ts";
-import type { Outlet } from "./ends.ts";
+import type { Sink } from "./ends.ts";
 
 /** Milliseconds of silence after which a comment is sent: proxies and phones lose a connection that says nothing. */
 export const HEARTBEAT = 15_000;
@@ -10,7 +10,7 @@ export const HEARTBEAT = 15_000;
 export const COMMENT = new TextEncoder().encode(": keep-alive\n\n");
 
 export class Writes {
-  readonly #outlet: Outlet;
+  readonly #outlet: Sink;
   readonly #alarm: Alarm;
   readonly #writeTimeout: number;
   readonly #leave: () => void;
@@ -29,7 +29,7 @@ export class Writes {
    * @param writeTimeout milliseconds that the caller may take to accept bytes
    * @param leave called when the caller has not accepted bytes in time
    */
-  constructor(outlet: Outlet, alarm: Alarm, writeTimeout: number, leave: () => void) {
+  constructor(outlet: Sink, alarm: Alarm, writeTimeout: number, leave: () => void) {
     this.#outlet = outlet;
     this.#alarm = alarm;
     this.#writeTimeout = writeTimeout;

@@ -4,7 +4,8 @@ import { test } from "node:test";
 import { AnswerCache } from "../../npm/edge/answer-cache.ts";
 import { Cooldowns } from "../../npm/edge/cooldowns.ts";
 import type { Admission, Message } from "../../npm/edge/limiter.ts";
-import { Log, Numbering } from "../../npm/edge/log.ts";
+import { Log } from "../../npm/edge/log.ts";
+import { Numbering } from "../../npm/edge/numbering.ts";
 import { PassedAnswer } from "../../npm/edge/passed-answer.ts";
 import { upstreamOf } from "../../npm/edge/upstream.ts";
 import { keysObject, limiterObjects } from "./objects.ts";
@@ -62,8 +63,8 @@ test("an_event_of_a_kept_stream_that_does_not_end_is_refused_at_its_limit", () =
 
 test("a_kept_stream_without_end_is_kept_in_8_MiB", () => {
   const log = new Log(8 * MIB);
-  const event = encode(says("x".repeat(MIB)));
-  for (let count = 0; count < 64; count++) log.push([event]);
+  const bytes = encode(says("x".repeat(MIB)));
+  for (let count = 0; count < 64; count++) log.push({ bytes, count: 1 });
   assert.ok(log.bytes().length <= 8 * MIB);
   assert.equal(log.end, 64);
 });

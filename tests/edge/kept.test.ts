@@ -3,9 +3,10 @@ import assert from "node:assert/strict";
 import { describe, it, test } from "node:test";
 import { gateway, type UsageRecord } from "chatwire/edge";
 import { createEmulator } from "chatwire/emulator";
-import { Log, Numbering } from "../../npm/edge/log.ts";
+import { Log } from "../../npm/edge/log.ts";
+import { Numbering } from "../../npm/edge/numbering.ts";
 import { eventsIn } from "../../npm/edge/whole-events.ts";
-import { streamObjects } from "./objects.ts";
+import { objectId, streamObjects } from "./objects.ts";
 import {
   asText,
   bytesOf,
@@ -26,7 +27,14 @@ import {
 describe("events get numbers", () => {
   const whole = (pieces: Uint8Array[]) => {
     const numbering = new Numbering();
-    return [...pieces.flatMap((piece) => numbering.push(piece)), ...numbering.end()].map(asText);
+    const events = [...pieces.map((piece) => numbering.push(piece)), numbering.end()].filter(
+      (some) => some !== undefined,
+    );
+    assert.deepEqual(
+      events.map(({ count }) => count),
+      events.map(({ bytes }) => eventsIn(bytes).length),
+    );
+    return events.flatMap(({ bytes }) => eventsIn(bytes)).map(asText);
   };
   const numbered = (...blocks: string[]) => blocks.map((block, number) => `${block}\nid: ${number}\n\n`);
   const [a, b] = [says("a"), says("नमस्ते", "stop")];
@@ -60,13 +68,15 @@ describe("events get numbers", () => {
   });
 });
 
+const alone = (text: string) => ({ bytes: encode(text), count: 1 });
+
 describe("a log", () => {
   it("drops the oldest when it is full, and fails a reader who wants them", async () => {
     const log = new Log(30);
     const slow = log.read(0).getReader();
-    log.push(["one-------", "two-------", "three-----"].map(encode));
+    for (const text of ["one-------", "two-------", "three-----"]) log.push(alone(text));
     assert.deepEqual([log.first, log.end], [0, 3]);
-    log.push([encode("four------")]);
+    log.push(alone("four------"));
     assert.deepEqual([log.first, log.end], [1, 4]);
     await assert.rejects(slow.read(), RangeError);
     log.close({ isCut: false });
@@ -75,7 +85,7 @@ describe("a log", () => {
 
   it("keeps one event that is larger than all it may hold", () => {
     const log = new Log(3);
-    log.push([encode("first"), encode("larger")]);
+    for (const text of ["first", "larger"]) log.push(alone(text));
     assert.deepEqual([log.first, asText(log.bytes())], [1, "larger"]);
   });
 });
@@ -115,13 +125,13 @@ test("a_record_is_told_until_somebody_takes_it_and_is_the_same_one", async (t) =
   await (await setting.chat("Echo: hi")).text();
   await settled();
   assert.equal(told.length, 1);
-  await setting.ring("id1");
+  await setting.ring(objectId());
   // A restart between two attempts changes nothing.
   setting.restart();
-  setting.open("id1");
+  setting.open(objectId());
   await settled();
-  await setting.ring("id1");
-  await setting.ring("id1");
+  await setting.ring(objectId());
+  await setting.ring(objectId());
   assert.equal(told.length, 3);
   assert.equal(new Set(told).size, 1);
   assert.equal(logged.mock.callCount(), 2);
@@ -145,7 +155,7 @@ test("a_record_that_is_never_taken_is_offered_again_after_its_time", async (t) =
   late();
   await until(() => logged.mock.callCount() === 1);
   assert.match(String(logged.mock.calls[0]?.arguments.join(" ")), /onUsage failed for record [\w-]+: TimeoutError$/);
-  await setting.ring("id1");
+  await setting.ring(objectId());
   assert.deepEqual([told.length, new Set(told).size], [2, 1]);
 });
 
@@ -160,12 +170,22 @@ test("a_record_that_nobody_takes_in_a_day_is_given_up", async (t) => {
   await (await setting.chat("Echo: hi")).text();
   await settled();
   t.mock.timers.tick(24 * 60 * 60_000 - 1);
-  await setting.ring("id1");
+  await setting.ring(objectId());
   assert.deepEqual([told, setting.storage.size], [2, 1]);
   t.mock.timers.tick(1);
-  await setting.ring("id1");
+  await setting.ring(objectId());
   assert.deepEqual([told, setting.storage.size], [2, 0]);
   assert.match(String(logged.mock.calls.at(-1)?.arguments.join(" ")), /record [\w-]+ is given up/);
+});
+
+test("a_reader_in_silence_gets_comments", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const since = t.mock.method(performance, "now", () => 0);
+  const reader = new Log(1000).read(0).getReader();
+  const read = reader.read();
+  since.mock.mockImplementation(() => 15_000);
+  t.mock.timers.tick(15_000);
+  assert.equal(asText((await read).value as Uint8Array), ": keep-alive\n\n");
 });
 
 test("events_are_written_down_when_a_reader_leaves_so_that_a_restart_loses_none_that_the_reader_had", async (t) => {
@@ -180,15 +200,17 @@ test("events_are_written_down_when_a_reader_leaves_so_that_a_restart_loses_none_
   let text = "";
   while (text.length < 2000) text += asText((await reader.read()).value as Uint8Array);
   const written = () => {
-    const rows = setting.storage.get("id1")?.database.prepare("SELECT events FROM log WHERE first >= 0 ORDER BY first");
-    return (rows?.all() ?? []).map(({ events }) => asText(events as Uint8Array)).join("");
+    const rows = setting.storage
+      .get(objectId())
+      ?.database.prepare("SELECT value FROM rows WHERE typeof(value) = 'blob' ORDER BY key");
+    return (rows?.all() ?? []).map(({ value }) => asText(value as Uint8Array)).join("");
   };
   assert.equal(written(), "");
   await reader.cancel();
   await until(() => written().length > 0);
   assert.ok(written().startsWith(text));
-  setting.open("id1");
-  assert.equal((await setting.ask("/v1/streams/id1", { method: "DELETE" })).status, 200);
+  setting.open(objectId());
+  assert.equal((await setting.ask(`/v1/streams/${objectId()}`, { method: "DELETE" })).status, 200);
 });
 
 test("a_stream_is_forgotten_ten_minutes_after_its_end", async (t) => {
@@ -197,22 +219,22 @@ test("a_stream_is_forgotten_ten_minutes_after_its_end", async (t) => {
   await (await setting.chat("Echo: hi")).text();
   await settled();
   t.mock.timers.tick(10 * 60_000 - 1);
-  await setting.ring("id1");
-  assert.equal((await setting.ask("/v1/streams/id1")).status, 200);
+  await setting.ring(objectId());
+  assert.equal((await setting.ask(`/v1/streams/${objectId()}`)).status, 200);
   t.mock.timers.tick(1);
-  await setting.ring("id1");
+  await setting.ring(objectId());
   assert.equal(setting.storage.size, 0);
-  const gone = await setting.ask("/v1/streams/id1");
+  const gone = await setting.ask(`/v1/streams/${objectId()}`);
   assert.deepEqual([gone.status, (await errorOf(gone)).code], [404, "stream_not_found"]);
 });
 
-test("an_object_sends_one_request_in_its_life", async () => {
+test("an_object_sends_the_request_of_a_stream_once", async () => {
   const setting = objects(() => {});
   await (await setting.chat("Echo: hi")).text();
-  const order = JSON.stringify({ gateway: 0, caller: "anonymous", params: {}, model: "electron" });
+  const order = JSON.stringify({ gateway: 0, stream: "", caller: "anonymous", body: "{}", model: "electron" });
   for (const isRestarted of [false, true]) {
     if (isRestarted) setting.restart();
-    const object = setting.open("id1");
+    const object = setting.open(objectId());
     await settled();
     const answer = await object.fetch(new Request("https://object/open", { method: "POST", body: order }));
     assert.deepEqual([answer.status, (await errorOf(answer)).code], [409, "stream_exists"]);
@@ -220,11 +242,110 @@ test("an_object_sends_one_request_in_its_life", async () => {
   assert.equal(setting.emulator.ledger.requests, 1);
 });
 
+const idOf = (response: Response): string => response.headers.get("x-chatwire-stream") ?? assert.fail("no id");
+
+test("an_object_takes_the_next_stream_when_its_last_has_ended_and_keeps_both", async () => {
+  const setting = objects(() => {});
+  const texts = new Map<string, string>();
+  for (const word of ["one", "two", "three"]) {
+    const answer = await setting.chat(`Echo: ${word}`);
+    texts.set(idOf(answer), asText(await bytesOf(answer)));
+    await settled();
+  }
+  assert.equal(setting.storage.size, 1);
+  const own = [...texts.keys()].map((id) => id.replace(/_[\da-f-]{36}$/, "_…"));
+  assert.deepEqual(own, [objectId(), `${objectId()}_…`, `${objectId()}_…`]);
+  for (const isRestarted of [false, true]) {
+    if (isRestarted) setting.restart();
+    setting.open(objectId());
+    await settled();
+    for (const [id, text] of texts) assert.equal(asText(await bytesOf(await setting.ask(`/v1/streams/${id}`))), text);
+    const forged = await setting.ask(`/v1/streams/${objectId()}_${crypto.randomUUID()}`);
+    assert.deepEqual([forged.status, (await errorOf(forged)).code], [404, "stream_not_found"]);
+  }
+});
+
+test("streams_at_once_have_an_object_each_and_their_objects_serve_the_next", async () => {
+  const setting = objects(() => {});
+  const slow = () => setting.chat("Echo: one two three [emulator: tps=100]");
+  for (const _round of [1, 2, 3]) {
+    await Promise.all([slow(), slow(), slow()].map(async (answer) => bytesOf(await answer)));
+    await settled();
+    assert.equal(setting.storage.size, 3);
+  }
+  // One whose stream has not ended is passed over.
+  const running = await setting.chat("Count to 20000 [emulator: tps=300]");
+  for (let next = 0; next < 3; next++) await (await setting.chat("Echo: hi")).text();
+  assert.equal(setting.storage.size, 4);
+  assert.equal((await setting.ask(`/v1/streams/${idOf(running)}`, { method: "DELETE" })).status, 200);
+});
+
+test("a_restart_cuts_the_stream_that_is_read_and_no_other_of_its_object", async () => {
+  const told: UsageRecord[] = [];
+  const setting = objects((record) => told.push(record));
+  const whole = await setting.chat("Echo: one two");
+  const text = asText(await bytesOf(whole));
+  await settled();
+  // The restart comes before the first batch is due: the request and its provider are known, and none of its events.
+  const cut = await setting.chat("Count to 20000 [emulator: tps=300]");
+  const reader = (cut.body as ReadableStream<Uint8Array>).getReader();
+  await reader.read();
+  const before = setting.open(objectId());
+  setting.restart();
+  setting.open(objectId());
+  await settled();
+  const [first, second] = [
+    await setting.ask(`/v1/streams/${idOf(whole)}`),
+    await setting.ask(`/v1/streams/${idOf(cut)}`),
+  ];
+  assert.deepEqual([first.headers.get("x-chatwire-stream-state"), asText(await bytesOf(first))], ["ended", text]);
+  assert.deepEqual([second.headers.get("x-chatwire-stream-state"), asText(await bytesOf(second))], ["cut", ""]);
+  await setting.ring(objectId());
+  const about = told.map(({ outcome, estimated, promptTokens }) => [outcome, estimated, (promptTokens ?? 0) > 0]);
+  assert.deepEqual(about, [
+    ["complete", false, true],
+    ["truncated", true, true],
+  ]);
+  // The object before the restart is still there in this process: its stream is stopped.
+  const headers = { "x-caller": "anonymous", "x-stream": idOf(cut).split("_")[1] ?? "" };
+  assert.equal((await before.fetch(new Request("https://object/stop", { method: "POST", headers }))).status, 200);
+});
+
+test("records_of_several_streams_of_an_object_are_told_in_turn", async (t) => {
+  t.mock.method(console, "error", () => {});
+  const told: string[] = [];
+  const taken = new Set<string>();
+  let isClosed = true;
+  const setting = objects(({ recordId }) => {
+    told.push(recordId);
+    // One of them is never taken, and does not hold up the others.
+    if (isClosed || recordId === told[0]) throw new TypeError("the record sink is closed");
+    taken.add(recordId);
+  });
+  for (const word of ["one", "two", "three"]) await (await setting.chat(`Echo: ${word}`)).text();
+  await settled();
+  assert.deepEqual([told.length, setting.storage.size], [3, 1]);
+  isClosed = false;
+  for (const _ring of [1, 2]) await setting.ring(objectId());
+  assert.deepEqual([...taken], told.slice(1, 3));
+});
+
+test("an_object_keeps_no_more_than_a_thousand_streams", async (t) => {
+  t.mock.timers.enable({ apis: ["Date"], now: Date.UTC(2026, 10, 21) });
+  const setting = objects(() => {});
+  for (let count = 0; count < 1001; count++) await (await setting.chat("Echo: hi")).text();
+  assert.deepEqual([...setting.storage.keys()], [objectId(1), objectId(2)]);
+  await settled();
+  t.mock.timers.tick(10 * 60_000);
+  for (const number of [1, 2]) await setting.ring(objectId(number));
+  assert.equal(setting.storage.size, 0);
+});
+
 test("what_is_no_number_of_an_event_is_refused", async () => {
   const setting = objects(() => {});
   await (await setting.chat("Echo: hi")).text();
   for (const last of ["x", "1.5", "1e99"]) {
-    const answer = await setting.ask("/v1/streams/id1", { headers: { "last-event-id": last } });
+    const answer = await setting.ask(`/v1/streams/${objectId()}`, { headers: { "last-event-id": last } });
     assert.deepEqual([answer.status, (await errorOf(answer)).code], [400, "invalid_value"], last);
   }
 });

@@ -56,12 +56,15 @@ export function limiterObjects(clock: () => number = Date.now) {
   };
 }
 
+/** The id of an object of kept streams, as the platform's are: the first one, unless another is asked for. */
+export const objectId = (number = 1): string => number.toString(16).padStart(64, "0");
+
 /** Objects of kept streams, which a test restarts. They find their gateway as the platform's do, by its number. */
 export function streamObjects() {
-  const storage = new Map<string, { database: DatabaseSync; values: Map<string, unknown>; alarm: number | null }>();
+  const storage = new Map<string, { database: DatabaseSync; alarm: number | null }>();
   const memory = new Map<string, ChatwireStreams>();
   const open = (id: string): ChatwireStreams => {
-    const own = storage.get(id) ?? { database: new DatabaseSync(":memory:"), values: new Map(), alarm: null };
+    const own = storage.get(id) ?? { database: new DatabaseSync(":memory:"), alarm: null };
     storage.set(id, own);
     const state: StreamsState = {
       storage: {
@@ -71,13 +74,11 @@ export function streamObjects() {
             const rows = own.database.prepare(query).all(...(given as never[]));
             // The platform gives buffers.
             for (const row of rows) {
-              if (row.events instanceof Uint8Array) row.events = row.events.slice().buffer as never;
+              if (row.value instanceof Uint8Array) row.value = row.value.slice().buffer as never;
             }
             return rows as Record<string, unknown>[];
           },
         },
-        get: async <T>(key: string) => structuredClone(own.values.get(key)) as T | undefined,
-        put: async (key, value) => void own.values.set(key, structuredClone(value)),
         setAlarm: async (time) => {
           own.alarm = time;
         },
@@ -96,7 +97,7 @@ export function streamObjects() {
       if (storage.has(id)) return id as never;
       throw new TypeError("no id of this namespace");
     },
-    newUniqueId: () => `id${++ids}` as never,
+    newUniqueId: () => objectId(++ids) as never,
     get: (id: never) => ({ fetch: (url, init) => open(id).fetch(new Request(url, init)) }),
   };
   return {

@@ -54,7 +54,7 @@ const app = gateway((env: Env) => ({
 
 export default {
   async fetch(request: Request, env: Env, context: unknown): Promise<Response> {
-    const [, id] = /^\/crash\/(\w+)$/.exec(new URL(request.url).pathname) ?? [];
+    const [, id] = /^\/crash\/([\da-f]+)/.exec(new URL(request.url).pathname) ?? [];
     if (id === undefined) return app.fetch(request, env, context);
     const crashed = env.STREAMS.get(env.STREAMS.idFromString(id) as never).fetch("https://object/crash");
     return new Response(await crashed.then(String, String));

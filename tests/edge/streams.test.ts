@@ -249,4 +249,19 @@ describe("an object that restarts in the middle of a stream", { timeout: 120_000
     assert.equal(asText(await bytesOf(await read(id, undefined, "dave"))), log);
     assert.equal(keeping.sink.records.length, 1);
   });
+
+  it("has stored what a reader had who left, and all that it kept before", async () => {
+    const before = await open("Echo: one two", {}, "dave");
+    const whole = asText(await bytesOf(before));
+    const first = await open("Count to 20000 [emulator: tps=300]", {}, "dave");
+    const text = await take(first, 3000);
+    // The object sees that its reader has left when it sends the next event.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    for (const id of new Set([idOf(before), idOf(first)].map((id) => id.slice(0, 64)))) await crash(id);
+    const log = asText(await bytesOf(await read(idOf(first), undefined, "dave")));
+    assert.ok(log.startsWith(text), `${log.length} characters`);
+    assert.equal(asText(await bytesOf(await read(idOf(before), undefined, "dave"))), whole);
+    const records = await keeping.sink.recorded(2);
+    assert.deepEqual(records.map(({ outcome }) => outcome).sort(), ["complete", "truncated"]);
+  });
 });

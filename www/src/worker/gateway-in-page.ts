@@ -45,16 +45,17 @@ function streamsInMemory(env: object): StreamsNamespace {
 
 const nameOf = (id: string): object => ({ toString: () => id });
 
-/** Nothing restarts here, so that nothing has to be read again. */
+/** What an object asks of its one table of numbered rows, in memory: it is for one page, and for as long as that is open. */
 function stateInMemory(): StreamsState {
-  return {
-    storage: {
-      sql: { exec: () => [] },
-      get: async () => undefined,
-      put: async () => {},
-      deleteAll: async () => {},
-      setAlarm: async () => {},
-    },
-    blockConcurrencyWhile: (run) => run(),
+  const rows = new Map<number, unknown>();
+  const exec = (query: string, ...values: unknown[]) => {
+    const [from, to] = values as [number, number];
+    if (query.startsWith("INSERT")) rows.set(from, values[1]);
+    if (query.startsWith("SELECT value")) return [{ value: rows.get(from) }];
+    const keys = [...rows.keys()].filter((key) => key >= from && key < to).sort((a, b) => a - b);
+    if (query.startsWith("DELETE FROM rows WHERE key >= ? AND key < ?")) for (const key of keys) rows.delete(key);
+    return query.startsWith("SELECT key") ? keys.map((key) => ({ key, value: rows.get(key) })) : [];
   };
+  const storage = { sql: { exec }, deleteAll: async () => rows.clear(), setAlarm: async () => {} };
+  return { storage, blockConcurrencyWhile: (run) => run() };
 }
