@@ -15,8 +15,8 @@ export interface Inlet {
 
 /** Where bytes go. */
 export interface Sink {
-  /** Hands bytes to the reader; resolves when they have been taken, or when that cannot happen any more. */
-  pass(bytes: Uint8Array): Promise<void>;
+  /** Hands bytes to the reader; calls `taken` when they have been taken, or when that cannot happen any more. */
+  pass(bytes: Uint8Array, taken?: () => void): void;
   close(): void;
   fail(error: Error): void;
   /**
@@ -93,7 +93,7 @@ function largeReads(body: ReadableStream<Uint8Array>): Inlet | undefined {
       try {
         const { done, value } = await reader.read(new Uint8Array(buffer));
         if (done) buffer = undefined;
-        else buffer = value.length === FIRST_BYTES ? new ArrayBuffer(READ_BYTES) : value.buffer;
+        else buffer = value.length === FIRST_BYTES && isFirst(value) ? new ArrayBuffer(READ_BYTES) : value.buffer;
         return done ? undefined : value;
       } catch (error) {
         letGo(reader);
@@ -103,6 +103,8 @@ function largeReads(body: ReadableStream<Uint8Array>): Inlet | undefined {
     cancel: () => letGo(reader),
   };
 }
+
+const isFirst = ({ buffer }: Uint8Array) => buffer.byteLength === FIRST_BYTES;
 
 /** @param leave called when the reader cancels the body */
 export function outletOf(leave: () => void): Outlet {
@@ -114,7 +116,13 @@ function writtenTo({ readable, writable }: IdentityTransform, leave: () => void)
   writer.closed.catch(leave);
   return {
     body: readable,
-    pass: (bytes) => writer.write(bytes).catch(leave),
+    pass(bytes, taken) {
+      const failed = () => {
+        leave();
+        taken?.();
+      };
+      writer.write(bytes).then(taken, failed);
+    },
     close: () => void writer.close().catch(() => {}),
     fail: (error) => void writer.abort(error).catch(() => {}),
     abandon: () => void writer.abort().catch(() => {}),
@@ -146,16 +154,13 @@ function pulled(leave: () => void): Outlet {
   );
   return {
     body,
-    pass(bytes) {
+    pass(bytes, isTaken = () => {}) {
       const before = taken;
-      const isTaken = new Promise<void>((resolve) => {
-        taken = () => {
-          before();
-          resolve();
-        };
-      });
+      taken = () => {
+        before();
+        isTaken();
+      };
       controller?.enqueue(bytes);
-      return isTaken;
     },
     close: () => controller?.close(),
     fail: (error) => controller?.error(error),

@@ -76,6 +76,8 @@ export class EventFilter {
   readonly #change: EventFilterOptions["change"];
   readonly #isPassedThrough: boolean;
   readonly #wholeEvents = new WholeEvents();
+  /** The last read was whole events, and all of them pieces of the answer. */
+  isPlain = false;
   /** The last event was taken out. */
   #isTakenOut = false;
   /** The last byte of what was looked at. */
@@ -109,6 +111,7 @@ export class EventFilter {
    * @throws {ProtocolError} an event is too long
    */
   push(bytes: Uint8Array): Uint8Array {
+    this.isPlain = false;
     if (this.#isDone) return this.#restOfLineEnd(bytes);
     const whole = this.#wholeEvents.push(bytes);
     return whole.length > 0 ? this.#passed(whole) : NOTHING;
@@ -150,19 +153,24 @@ export class EventFilter {
     // The second half of a line end belongs to the event that ended with the first.
     const half = this.#last === CR && whole[0] === LF ? whole.subarray(0, 1) : NOTHING;
     const isHalfTakenOut = this.#isTakenOut;
-    this.#last = whole.at(-1) ?? 0;
+    this.#last = whole[whole.length - 1] ?? 0;
     this.#isTakenOut = false;
     const text = decoder.decode(whole);
-    if (!isHalfTakenOut && !this.#change && !this.#isOfInterest(text)) return whole;
+    if (!isHalfTakenOut && !this.#change && !this.#isOfInterest(text)) {
+      this.isPlain = this.#wholeEvents.isEmpty;
+      return whole;
+    }
     const passed: Uint8Array[] = isHalfTakenOut ? [] : [half];
     const events = LINES.test(text) ? linesIn(whole) : piecesIn(whole.subarray(half.length));
+    let unchanged = isHalfTakenOut ? 0 : half.length;
     for (const event of events) {
       if (this.#isDone) break;
-      const own = this.#event(event, events.length === 1 ? text : decoder.decode(event));
+      const own = this.#event(event, event.length === whole.length ? text : decoder.decode(event));
+      if (own === event) unchanged += event.length;
       this.#isTakenOut = own.length === 0;
       passed.push(own);
     }
-    return joined(...passed);
+    return unchanged === whole.length ? whole : joined(...passed);
   }
 
   /** One event, as it may pass. */

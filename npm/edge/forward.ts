@@ -21,6 +21,9 @@ const LINGER_WITHOUT_DONE = 500;
 export const DRAIN = 25_000;
 /** A JSON answer that is longer than this is no part of a chat. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+/** Reads up to this length are put aside for the decoder, and so many bytes of them together. */
+const FEW_BYTES = 1024;
+const ASIDE_BYTES = 4096;
 const NOTHING = new Uint8Array(0);
 const DONE = new TextEncoder().encode("data: [DONE]\n\n");
 
@@ -95,6 +98,9 @@ class Passing {
   #keptAlive = Number.POSITIVE_INFINITY;
   #waited = 0;
   #draining: ReturnType<typeof setTimeout> | undefined;
+  /** Bytes that the decoder has not had yet. */
+  #aside: Uint8Array | undefined;
+  #asideBytes = 0;
   /** The bytes so far of a JSON answer. */
   readonly #whole: Uint8Array[] = [];
   #wholeBytes = 0;
@@ -131,7 +137,7 @@ class Passing {
         if (this.#reason === "closed") this.#reason = "lost";
       } else if (!this.#isGone) {
         this.#reason = "lost";
-        void this.#outlet.pass(this.#passage.problemOf(error).toEvent());
+        this.#outlet.pass(this.#passage.problemOf(error).toEvent());
         this.#outlet.close();
         this.#isOver = true;
       }
@@ -142,6 +148,7 @@ class Passing {
     clearTimeout(this.#draining);
     this.#passage.signal.removeEventListener("abort", this.#onAbort);
     this.#inlet?.cancel();
+    this.#accountAside();
     const isEnded = this.#decoder?.ended || filter?.isAnswered;
     const outcome = this.#decoder?.end(filter?.isAnswered && this.#reason === "lost" ? "closed" : this.#reason) ?? null;
     // A body that was closed before the answer's end counts as one that broke off: most clients cannot tell the two apart.
@@ -182,7 +189,8 @@ class Passing {
       const passed = filter ? filter.push(bytes) : this.#hold(bytes);
       if (passed.length > 0) this.#passage.passed?.(passed);
       const isTaken = this.#isGone || passed.length === 0 ? undefined : this.#writes.write(passed);
-      this.#account(bytes, contentType, patience);
+      if (filter?.isPlain && this.#hasToken && bytes.length <= FEW_BYTES) this.#accountLater(bytes);
+      else this.#account(bytes, contentType, patience);
       if (this.#hasToken && !isKeepAlive(bytes)) this.#waited = 0;
       bytes = undefined;
       if (isTaken) await isTaken;
@@ -212,18 +220,39 @@ class Passing {
     await this.#writes.write(bytes);
   }
 
-  #account(bytes: Uint8Array, contentType: string, { idle, keptAlive }: Patience): void {
+  /**
+   * Puts a read of plain events aside for the decoder: it takes as long for one event as for many, and the filter says of each
+   * read whether it may be the end of the answer.
+   */
+  #accountLater(bytes: Uint8Array): void {
+    this.#aside ??= new Uint8Array(ASIDE_BYTES);
+    if (this.#asideBytes + bytes.length > ASIDE_BYTES) this.#accountAside();
+    this.#aside.set(bytes, this.#asideBytes);
+    this.#asideBytes += bytes.length;
+  }
+
+  #accountAside(): void {
+    const bytes = this.#aside?.subarray(0, this.#asideBytes);
+    this.#asideBytes = 0;
+    if (bytes && bytes.length > 0) this.#push(bytes);
+  }
+
+  #push(bytes: Uint8Array): void {
     try {
-      const decoder = this.#decoder;
-      decoder?.push(bytes);
-      if (this.#hasToken || !(decoder?.hasToken || decoder?.ended)) return;
-      this.#hasToken = true;
-      if (contentType === "application/json") return;
-      this.#patience = idle;
-      this.#keptAlive = keptAlive.idle;
+      this.#decoder?.push(bytes);
     } catch {
       this.#decoder = undefined;
     }
+  }
+
+  #account(bytes: Uint8Array, contentType: string, { idle, keptAlive }: Patience): void {
+    this.#accountAside();
+    this.#push(bytes);
+    if (this.#hasToken || !(this.#decoder?.hasToken || this.#decoder?.ended)) return;
+    this.#hasToken = true;
+    if (contentType === "application/json") return;
+    this.#patience = idle;
+    this.#keptAlive = keptAlive.idle;
   }
 
   /** Ends the answer of a caller that is still connected. */
@@ -233,7 +262,7 @@ class Passing {
     const rest = this.#isKeptOpen && last?.length === 0 ? DONE : last;
     if (rest && rest.length > 0) {
       this.#passage.passed?.(rest);
-      void this.#outlet.pass(rest);
+      this.#outlet.pass(rest);
     }
     if (isWhole) this.#outlet.close();
     else this.#outlet.fail(new TypeError("The provider ended its answer before it was complete."));

@@ -54,8 +54,9 @@ export class KeptStream implements Sink {
     this.#isChanged = true;
   }
 
-  async pass(bytes: Uint8Array): Promise<void> {
+  pass(bytes: Uint8Array, taken?: () => void): void {
     this.#add(this.#numbering.push(bytes));
+    taken?.();
   }
 
   close(): void {

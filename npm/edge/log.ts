@@ -156,12 +156,16 @@ class Reader {
       else {
         const { bytes, count } = log.from(this.#next);
         this.#next += count;
-        await this.#outlet.pass(bytes);
+        await this.#passed(bytes);
       }
     }
     const last = this.#isLeft ? undefined : this.#options.last?.();
-    if (last) await this.#outlet.pass(last);
+    if (last) await this.#passed(last);
     this.#end(log.isCut && !this.#wasCut && !last ? new TypeError(CUT) : undefined);
+  }
+
+  #passed(bytes: Uint8Array): Promise<void> {
+    return new Promise((resolve) => this.#outlet.pass(bytes, resolve));
   }
 
   #end(error?: Error): void {
@@ -190,7 +194,7 @@ class Reader {
         () => {
           if (performance.now() - this.#since >= HEARTBEAT - 1) {
             this.#since = performance.now();
-            void this.#outlet.pass(COMMENT.slice());
+            this.#outlet.pass(COMMENT.slice());
           }
           this.#beat();
         },

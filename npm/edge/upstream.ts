@@ -81,6 +81,7 @@ export interface ProviderCall {
 /** Names an attempt to `fetch`; it goes no further. */
 const ATTEMPT_HEADER = "x-chatwire-attempt";
 const attempts = new Map<string, ProviderCall>();
+let lastAttempt = 0;
 
 /**
  * Runs a call whose requests carry these headers, so that they are known as the attempt's. The call lasts until its answer has a
@@ -90,7 +91,7 @@ export async function withCall<T>(
   attempt: ProviderCall,
   run: (headers: Record<string, string>) => Promise<T>,
 ): Promise<T> {
-  const id = crypto.randomUUID();
+  const id = String(++lastAttempt);
   attempts.set(id, attempt);
   try {
     return await run({ [ATTEMPT_HEADER]: id });
@@ -133,9 +134,11 @@ export function upstreamOf(
         const cooling = attempt && cooldowns.refusal(attempt.model ?? "");
         if (cooling) return cooling;
         if (attempt) attempt.isSent = true;
-        // A redirect is not followed: it would carry the key to an address that is not configured.
-        const sent: FetchInit & RequestInit = { ...own, ...target.changes, redirect: "manual" };
-        const response = await shortRefusal(await host(target.url, sent), own.signal);
+        // A redirect is not followed: it would carry the key to an address that is not configured. The object was made for this
+        // request, and a copy of it would ask for its headers once more.
+        const sent = Object.assign(own as FetchInit & RequestInit, target.changes, { redirect: "manual" });
+        const given = await host(target.url, sent);
+        const response = given.ok ? given : await shortRefusal(given, own.signal);
         if (!attempt) return response;
         const seen = await cooldowns.seen(attempt.model ?? "", response);
         return response.ok && isReadable(response) ? heldBack(attempt, response) : seen;

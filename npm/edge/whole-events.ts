@@ -29,6 +29,11 @@ export class WholeEvents {
   /** The last byte that was given out. */
   #last = LF;
 
+  /** No bytes are held back. */
+  get isEmpty(): boolean {
+    return this.#heldBytes === 0;
+  }
+
   /**
    * Takes a read and gives the whole events so far, with the lines between them.
    * @throws {ProtocolError} an event is too long
@@ -94,8 +99,9 @@ function lastLineFeeds(bytes: Uint8Array, isAfterOne: boolean): number {
 
 /** Whether these bytes end in an empty line, which ends an event whatever was before it. */
 function endsInBlankLine(bytes: Uint8Array): boolean {
-  if (bytes.at(-1) !== LF) return false;
-  return bytes.at(-2) === LF || (bytes.at(-2) === CR && bytes.at(-3) === LF);
+  const { length } = bytes;
+  if (bytes[length - 1] !== LF) return false;
+  return bytes[length - 2] === LF || (bytes[length - 2] === CR && bytes[length - 3] === LF);
 }
 
 /** Where the events lie in bytes that hold whole ones. */

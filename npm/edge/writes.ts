@@ -48,7 +48,7 @@ export class Writes {
         resolve();
       };
       this.#giveUp = resolve;
-      void this.#outlet.pass(bytes).then(written);
+      this.#outlet.pass(bytes, written);
     });
   }
 

@@ -199,6 +199,22 @@ test("an_answer_that_breaks_off_breaks_off_for_the_caller_too", async () => {
   assert.deepEqual([record?.outcome, record?.estimated, record?.disconnected], ["truncated", true, false]);
 });
 
+test("an_answer_that_breaks_off_counts_the_same_whether_its_events_came_alone_or_together", async () => {
+  const events = Array.from({ length: 60 }, (_, at) => says(`word ${at} `, null, 0));
+  const counted = async (reads: string[]) => {
+    const { fetch, recorded } = setUp(async () => streamOf(reads));
+    await assert.rejects(bytesOf(await fetch(CHAT, chat("hi", { stream: true }))));
+    const { outcome, completionTokens, estimated } = (await recorded(1))[0] ?? {};
+    return [outcome, completionTokens, estimated];
+  };
+  const together = await counted([events.join("")]);
+  assert.ok((together[1] as number) >= 60);
+  assert.deepEqual(await counted(events), together);
+  // A read that ends within an event is counted after those before it.
+  const [half, rest] = [events[30]?.slice(0, 9) ?? "", events[30]?.slice(9) ?? ""];
+  assert.deepEqual(await counted([...events.slice(0, 30), half, rest, ...events.slice(31)]), together);
+});
+
 test("a_connection_held_open_after_the_end_is_not_waited_for", async () => {
   const { fetch, recorded, emulator } = withEmulator();
   const answer = await fetch(CHAT, chat("hi [emulator: linger]", { stream: true }));
