@@ -245,7 +245,7 @@ What keeps a stream's events can write each by itself or several in a row of its
 
 ${table(["events in a row", "CPU over nothing, µs an event", "cheaper by", "events a second", "rows written an event"], batches)}
 
-A row for **256 KiB or a second**, whichever comes first, is chosen for streams that are kept. At ${TOKENS} tokens a second that is a row of about as
+A row for **1 MiB or a second**, whichever comes first, is chosen for streams that are kept. At ${TOKENS} tokens a second that is a row of about as
 many: ${number(STREAMS / 1e6, 1)} million rows a second for ${number(STREAMS)} streams, and not ${number((STREAMS * TOKENS) / 1e6, 1)} million. Larger rows save little more and lose more of an
 answer when an object restarts.
 `;

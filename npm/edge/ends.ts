@@ -29,6 +29,8 @@ export interface Sink {
 /** A body that a reader reads, and its other end. */
 export interface Outlet extends Sink {
   body: ReadableStream<Uint8Array>;
+  /** The reader gets copies of the bytes. Else it gets the bytes themselves, and may detach them. */
+  copies: boolean;
 }
 
 /** workerd's stream without a queue. */
@@ -116,6 +118,7 @@ function writtenTo({ readable, writable }: IdentityTransform, leave: () => void)
   writer.closed.catch(leave);
   return {
     body: readable,
+    copies: true,
     pass(bytes, taken) {
       const failed = () => {
         leave();
@@ -154,6 +157,7 @@ function pulled(leave: () => void): Outlet {
   );
   return {
     body,
+    copies: false,
     pass(bytes, isTaken = () => {}) {
       const before = taken;
       taken = () => {

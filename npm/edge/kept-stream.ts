@@ -1,6 +1,7 @@
 /**
  * One stream that is being read from its provider, and kept: its events get their numbers, go to its readers, and are written down.
  */
+import type { Alarm } from "./alarm.ts";
 import type { Sink } from "./ends.ts";
 import type { RequestLeases } from "./limits.ts";
 import { Log } from "./log.ts";
@@ -15,14 +16,14 @@ export const CAPACITY = 8 * 1024 * 1024;
  * How much may be lost in a restart: events are written down in batches of so many bytes, or after so many milliseconds; at once
  * when a reader leaves, who may come back for them.
  */
-const BATCH_BYTES = 256 * 1024;
+const BATCH_BYTES = 1024 * 1024;
 const BATCH_TIME = 1000;
 
 /** The answer's bytes go to it as to a caller who never leaves. */
 export class KeptStream implements Sink {
   readonly number: number;
   readonly entry: Entry;
-  readonly log = new Log(CAPACITY);
+  readonly log: Log;
   /** Aborted when the stream is to be stopped. */
   readonly stop = new AbortController();
   leases: RequestLeases | undefined;
@@ -32,12 +33,12 @@ export class KeptStream implements Sink {
   #batch: Uint8Array[] = [];
   #batchFrom = 0;
   #batchBytes = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
   /** The entry is to be written down with the next batch. */
   #isChanged = false;
 
-  constructor(rows: StreamRows, number: number, entry: Entry) {
+  constructor(rows: StreamRows, alarm: Alarm, number: number, entry: Entry) {
     this.#rows = rows;
+    this.log = new Log(CAPACITY, alarm);
     this.number = number;
     this.entry = entry;
   }
@@ -97,16 +98,15 @@ export class KeptStream implements Sink {
   #add(events: Events | undefined): void {
     if (!events) return;
     this.log.push(events);
+    if (this.#batch.length === 0) this.log.alarm.set(this.write, BATCH_TIME);
     this.#batch.push(events.bytes);
     this.#batchBytes += events.bytes.length;
     if (this.#batchBytes >= BATCH_BYTES) this.write();
-    else this.#timer ??= setTimeout(() => this.write(), BATCH_TIME);
   }
 
   /** Writes down what is not written down yet. */
-  write(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+  readonly write = (): void => {
+    this.log.alarm.clear(this.write);
     if (this.#isChanged) this.#rows.writeEntry(this.number, this.entry);
     this.#isChanged = false;
     if (this.#batchBytes === 0) return;
@@ -121,5 +121,5 @@ export class KeptStream implements Sink {
     this.#batchFrom = this.log.end;
     this.#batch = [];
     this.#batchBytes = 0;
-  }
+  };
 }

@@ -1,7 +1,7 @@
 /**
  * The events of a stream that is kept, in memory, for any number of readers from any point.
  */
-import { quietly } from "./alarm.ts";
+import { Alarm } from "./alarm.ts";
 import { joined } from "./bytes.ts";
 import { type Outlet, outletOf } from "./ends.ts";
 import type { Events } from "./numbering.ts";
@@ -28,6 +28,8 @@ export interface ReadOptions {
 /** Events in memory, the oldest of which are dropped when there are too many. */
 export class Log {
   readonly #capacity: number;
+  /** That of the object, which has many logs. */
+  readonly alarm: Alarm;
   /** The events, in pieces as they came. */
   #pieces: Events[] = [];
   #bytes = 0;
@@ -43,8 +45,9 @@ export class Log {
    * @param capacity in bytes
    * @param first the number of the first event
    */
-  constructor(capacity: number, first = 0) {
+  constructor(capacity: number, alarm = new Alarm(), first = 0) {
     this.#capacity = capacity;
+    this.alarm = alarm;
     this.#first = first;
     this.#end = first;
   }
@@ -96,8 +99,7 @@ export class Log {
       length += piece.bytes.length;
       count += piece.count;
     }
-    // A copy: a reader may detach what it is given.
-    return { bytes: joined(...taken).slice(), count };
+    return { bytes: joined(...taken), count };
   }
 
   /**
@@ -123,9 +125,6 @@ class Reader {
   #next: number;
   #isLeft = false;
   wake: () => void = () => {};
-  /** Since when the reader waits for an event, or for the next comment; it does not at a time without end. */
-  #since = Number.POSITIVE_INFINITY;
-  #heartbeat: ReturnType<typeof setTimeout> | undefined;
 
   constructor(log: Log, from: number, options: ReadOptions) {
     this.#log = log;
@@ -149,14 +148,13 @@ class Reader {
   /** Hands out events to the end of the log, or until the reader leaves. */
   async run(): Promise<void> {
     const log = this.#log;
-    this.#beat();
     while (!this.#isLeft && (this.#next < log.end || !log.isOver)) {
       if (this.#next >= log.end) await this.#news();
       else if (this.#next < log.first) return this.#end(new RangeError(TOO_SLOW));
       else {
         const { bytes, count } = log.from(this.#next);
         this.#next += count;
-        await this.#passed(bytes);
+        await this.#passed(this.#outlet.copies ? bytes : bytes.slice());
       }
     }
     const last = this.#isLeft ? undefined : this.#options.last?.();
@@ -169,7 +167,6 @@ class Reader {
   }
 
   #end(error?: Error): void {
-    clearTimeout(this.#heartbeat);
     if (this.#isLeft) return;
     this.#isLeft = true;
     if (error) this.#outlet.fail(error);
@@ -178,28 +175,19 @@ class Reader {
 
   /** Resolves when there is an event to read, or the end, or when the reader leaves. */
   #news(): Promise<void> {
-    this.#since = performance.now();
+    const { alarm } = this.#log;
+    alarm.set(this.#beat, HEARTBEAT);
     return new Promise((resolve) => {
       this.wake = () => {
-        this.#since = Number.POSITIVE_INFINITY;
+        alarm.clear(this.#beat);
         resolve();
       };
     });
   }
 
-  /** Sends a comment whenever the reader has waited for an event for a while. */
-  #beat(): void {
-    this.#heartbeat = quietly(
-      setTimeout(
-        () => {
-          if (performance.now() - this.#since >= HEARTBEAT - 1) {
-            this.#since = performance.now();
-            this.#outlet.pass(COMMENT.slice());
-          }
-          this.#beat();
-        },
-        Math.max(1000, Math.min(HEARTBEAT, this.#since + HEARTBEAT - performance.now())),
-      ),
-    );
-  }
+  /** Sends a comment to a reader who has waited for an event for a while. */
+  readonly #beat = () => {
+    this.#outlet.pass(COMMENT.slice());
+    this.#log.alarm.set(this.#beat, HEARTBEAT);
+  };
 }

@@ -2,6 +2,7 @@
  * What an object of kept streams has in storage: one table, whose rows are those of one stream after those of another. So what a request
  * and its answer write is in one page or two.
  */
+import { joined } from "./bytes.ts";
 import type { Order } from "./kept.ts";
 import type { UsageRecord } from "./options.ts";
 
@@ -39,8 +40,11 @@ export interface Entry extends Omit<Order, "body"> {
 /** Keys that one stream has: that of its entry, those of the parts of its question, and from `EVENTS` on those of its events. */
 const KEYS = 2 ** 32;
 const EVENTS = 2 ** 16;
-/** Long questions are written down in parts: a row has a limit. */
+/** Long questions are written down in parts, in characters: a row has a limit. */
 const PART = 500_000;
+/** So are events, in bytes; a piece of them has so many keys. */
+const PART_BYTES = 1_500_000;
+const PARTS = 16;
 
 const PUT = "INSERT OR REPLACE INTO rows (key, value) VALUES (?, ?)";
 const BETWEEN = "FROM rows WHERE key >= ? AND key < ?";
@@ -89,23 +93,34 @@ export class StreamRows {
 
   /** @param first the number of the first event */
   writeEvents(number: number, first: number, bytes: ArrayBuffer): void {
-    this.#put(number * KEYS + EVENTS + first, bytes);
+    const key = number * KEYS + EVENTS + first * PARTS;
+    if (bytes.byteLength <= PART_BYTES) this.#put(key, bytes);
+    else
+      for (let part = 0; part * PART_BYTES < bytes.byteLength; part++)
+        this.#put(key + part, bytes.slice(part * PART_BYTES, (part + 1) * PART_BYTES));
   }
 
   /** The events of a stream, in pieces as they were written. */
   events(number: number): { first: number; bytes: Uint8Array }[] {
     const from = number * KEYS + EVENTS;
-    return this.#values(from, (number + 1) * KEYS).map(({ key, value }) => ({
-      first: Number(key) - from,
-      bytes: new Uint8Array(value as ArrayBuffer),
-    }));
+    const pieces: { first: number; bytes: Uint8Array }[] = [];
+    for (const { key, value } of this.#values(from, (number + 1) * KEYS)) {
+      const first = Math.floor((Number(key) - from) / PARTS);
+      const part = new Uint8Array(value as ArrayBuffer);
+      const last = pieces.at(-1);
+      if (last?.first === first) last.bytes = joined(last.bytes, part);
+      else pieces.push({ first, bytes: part });
+    }
+    return pieces;
   }
 
   /** Deletes pieces that have no event with this number, nor a later one. */
   deleteEventsBefore(number: number, first: number): void {
     const from = number * KEYS + EVENTS;
-    const [piece] = this.#sql.exec("SELECT max(key) AS key FROM rows WHERE key <= ?", from + first);
-    this.#sql.exec(`DELETE ${BETWEEN}`, from, Number(piece?.key));
+    const [piece] = this.#sql.exec("SELECT max(key) AS key FROM rows WHERE key <= ?", from + first * PARTS);
+    // The last part of a piece may be behind its first.
+    const kept = from + Math.floor((Number(piece?.key) - from) / PARTS) * PARTS;
+    this.#sql.exec(`DELETE ${BETWEEN}`, from, kept);
   }
 
   delete(number: number): void {

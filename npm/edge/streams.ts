@@ -8,6 +8,7 @@
  * takes the platform several times what a request takes.
  */
 import { ChatDecoder, init } from "chatwire";
+import { Alarm } from "./alarm.ts";
 import type { Configuration, Route } from "./configuration.ts";
 import { parseExactly } from "./exact-json.ts";
 import { BUSY_HEADER, noSuchStream, type Order, STATE_HEADER, STREAM_OF_OBJECT } from "./kept.ts";
@@ -64,6 +65,8 @@ export class ChatwireStreams {
   #next = 0;
   /** Those whose record `onUsage` failed to take, the longest ago first, and their leases, unless a restart has lost them. */
   readonly #untold = new Map<string, RequestLeases | undefined>();
+  /** The one timer of the host for all streams and readers. */
+  readonly #timer = new Alarm();
   /** When the alarm rings. */
   #alarm = Number.POSITIVE_INFINITY;
 
@@ -82,7 +85,7 @@ export class ChatwireStreams {
   /** Called by the platform, for the gateway alone. */
   async fetch(request: Request): Promise<Response> {
     try {
-      const path = new URL(request.url).pathname;
+      const path = request.url.slice(request.url.lastIndexOf("/"));
       if (path === "/open") return await this.#start((await request.json()) as Order);
       const held = this.#held.get(request.headers.get(STREAM_OF_OBJECT) ?? "");
       const entry = held && (held.stream?.entry ?? this.#rows.entry(held.number));
@@ -141,7 +144,12 @@ export class ChatwireStreams {
     const configuration = this.#configuration(order.gateway);
     const route = this.#route(configuration, order.model);
     const untold = { answer: null, record: null, endedAt: null, isCut: false, failure: null, isTold: false };
-    const stream = new KeptStream(this.#rows, this.#next++, { ...order, ...untold, digest, startedAt: Date.now() });
+    const stream = new KeptStream(this.#rows, this.#timer, this.#next++, {
+      ...order,
+      ...untold,
+      digest,
+      startedAt: Date.now(),
+    });
     const held: Held = { number: stream.number, stream, endedAt: null };
     this.#held.set(order.stream, held);
     this.#open++;
@@ -226,7 +234,7 @@ export class ChatwireStreams {
   /** The events of a stream that is over. */
   #logOf(number: number, entry: Entry): Log {
     const pieces = this.#rows.events(number);
-    const log = new Log(CAPACITY, pieces[0]?.first);
+    const log = new Log(CAPACITY, this.#timer, pieces[0]?.first);
     for (const { bytes } of pieces) log.push({ bytes, count: eventsIn(bytes).length });
     log.close(entry);
     return log;
