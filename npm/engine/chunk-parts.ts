@@ -19,55 +19,68 @@ export class ChunkParts {
   #make: Make | undefined;
   #holes = 0;
 
-  /** The chunks of one push. */
-  chunks(pushed: unknown[]): unknown[] {
-    const chunks: unknown[] = [];
+  /** Puts the chunks of one push in the place of their parts, of which none is shorter than its chunk. */
+  put(pushed: unknown[]): unknown[] {
+    let count = 0;
     for (let at = 0; at < pushed.length; ) {
       const item = pushed[at];
       if (item === null) {
-        chunks.push(pushed[at + 1]);
+        pushed[count++] = pushed[at + 1];
         at += 2;
       } else if (Array.isArray(item)) {
         this.#make = makerOf(item);
         this.#holes = item.length - 1;
         at++;
       } else {
-        chunks.push(this.#make?.(pushed, at));
+        pushed[count++] = this.#make?.(pushed, at);
         at += this.#holes;
       }
     }
-    return chunks;
+    pushed.length = count;
+    return pushed;
   }
 }
 
 function makerOf(pieces: string[]): Make {
   mark ||= `${Math.random()} `;
   const marks = pieces.slice(1).map((_, hole) => mark + hole);
-  const fill = (values: (hole: number) => unknown) =>
-    JSON.parse(pieces.reduce((text, piece, hole) => text + JSON.stringify(values(hole - 1)) + piece));
+  const fill: Make = (values, at) =>
+    JSON.parse(pieces.reduce((text, piece, hole) => text + JSON.stringify(values[at + hole - 1]) + piece));
   const places = new Set<number>();
-  const whole = partOf(
-    fill((hole) => marks[hole]),
-    marks,
-    places,
-  );
+  const whole = partOf(fill(marks, 0), marks, places);
   // A hole that is not there has a name that comes again: only the host knows what counts then.
-  if (typeof whole !== "object" || places.size !== marks.length) {
-    return (values, at) => fill((hole) => values[at + hole]);
-  }
-  return (values, at) => copied(whole, values, at);
+  return places.size === marks.length ? (values, at) => copied(whole as Part, values, at) : fill;
 }
 
 /**
- * A copy of an object. Each line is compiled for the few shapes of object that lie at its depth; one line for all of them
- * would meet more than the host remembers, and copy them in a slower way.
+ * A copy of a list or an object, with another value for one member. The branches do the same, and each is compiled for the few
+ * shapes of object that lie at its depth, and their names; one for all would meet more than the host remembers, and take twice as
+ * long. Each has a name of its own for the copy: a minifier makes one of branches that are equal to the letter.
  */
-function copyOf(own: Record<string, unknown>, depth: number): Record<string, unknown> {
-  if (depth === 0) return { ...own };
-  if (depth === 1) return { ...own };
-  if (depth === 2) return { ...own };
-  if (depth === 3) return { ...own };
-  return { ...own };
+function changed(own: Part["own"], depth: number, key: string, value: unknown): unknown {
+  if (Array.isArray(own)) {
+    const list = own.slice();
+    list[key as unknown as number] = value;
+    return list;
+  }
+  if (depth === 0) {
+    const chunk = { ...own };
+    chunk[key] = value;
+    return chunk;
+  }
+  if (depth === 2) {
+    const choice = { ...own };
+    choice[key] = value;
+    return choice;
+  }
+  if (depth === 3) {
+    const delta = { ...own };
+    delta[key] = value;
+    return delta;
+  }
+  const other = { ...own };
+  other[key] = value;
+  return other;
 }
 
 /** A list or an object of a template, and its members that are to be replaced: by a value, or by a copy. */
@@ -99,11 +112,16 @@ function partOf(value: unknown, marks: string[], places: Set<number>, depth = 0)
   return part;
 }
 
-function copied({ own, depth, keys, members }: Part, values: unknown[], at: number): unknown {
-  const copy = (Array.isArray(own) ? own.slice() : copyOf(own, depth)) as Record<string, unknown>;
-  for (let member = 0; member < keys.length; member++) {
-    const from = members[member] as number | Part;
-    copy[keys[member] as string] = typeof from === "number" ? values[at + from] : copied(from, values, at);
+function copied(part: number | Part, values: unknown[], at: number): unknown {
+  if (typeof part === "number") return values[at + part];
+  const { own, depth, keys, members } = part;
+  if (keys.length === 0) return Array.isArray(own) ? [...own] : { ...own };
+  const copy = changed(own, depth, keys[0] as string, copied(members[0] as Part, values, at)) as Record<
+    string,
+    unknown
+  >;
+  for (let member = 1; member < keys.length; member++) {
+    copy[keys[member] as string] = copied(members[member] as Part, values, at);
   }
   return copy;
 }

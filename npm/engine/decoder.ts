@@ -205,8 +205,7 @@ export class BodyDecoder {
   #pushed(engine: Part): PushOutput {
     this.#noteDeadline();
     const isDecided = says();
-    const text = output();
-    let pushed: PushOutput = this.#shape && text !== "" ? this.#shape(text) : text;
+    let pushed: PushOutput = this.#shape ? this.#shape() : output();
     if (!this.hasToken && (hasToken() || this.#taken > MOST_HELD)) {
       this.hasToken = true;
       if (!this.isDocument) this.onToken?.();

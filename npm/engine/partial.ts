@@ -68,11 +68,10 @@ export class PartialValues {
 
   /** Puts values in the place of their edits, and the event in the place of a text alone. */
   grow(events: unknown[]): unknown[] {
-    for (const [at, event] of events.entries()) {
-      if (typeof event === "string") events[at] = { type: "text", choice: 0, text: event };
-      else if ((event as PartialEvent).type === "partial") events[at] = this.#apply(event as PartialEvent);
-    }
-    return events;
+    return events.map((event) => {
+      if (typeof event === "string") return { type: "text", choice: 0, text: event };
+      return (event as PartialEvent).type === "partial" ? this.#apply(event as PartialEvent) : event;
+    });
   }
 
   #apply({ type, edits, open, ...where }: PartialEvent): object {

@@ -6,7 +6,7 @@
 
 import { cancelBody } from "../discard.ts";
 import { ABORTED, CLOSED, LONGEST_MS, LOST } from "../engine/boundary.ts";
-import { clock } from "../engine/clock.ts";
+import { clock, sameClock } from "../engine/clock.ts";
 import type { BodyDecoder } from "../engine/decoder.ts";
 import { asBytes } from "../engine/engine.ts";
 import { joined, type PushOutput } from "../engine/push-output.ts";
@@ -74,10 +74,11 @@ export class Reading implements BodyReading {
   /** Starts one read. Hand its result to `taken`, or its failure to `lost`. */
   read(): Promise<Read> {
     if (this.#outcome || !this.#reader) return Promise.resolve({ done: true });
-    const now = clock();
-    this.#readStarted = now;
-    const due = this.#decoder.deadline(now);
-    if (due < this.#timerAt) this.#wakeAt(due, now);
+    this.#readStarted = sameClock();
+    if (this.#decoder.deadline(this.#readStarted) < this.#timerAt) {
+      this.#readStarted = clock();
+      this.#setTimer(this.#readStarted);
+    }
     try {
       if (!this.#isWoken) return this.#reader.read();
       this.#pending ??= Promise.resolve(this.#reader.read());
@@ -93,7 +94,7 @@ export class Reading implements BodyReading {
 
   /** Takes the result of a read. Look at the decoder's outcome afterwards: once it is there, nothing more comes. */
   taken(read: Read): PushOutput {
-    const now = clock();
+    const now = sameClock();
     const started = this.#readStarted;
     this.#readStarted = IDLE;
     if (this.#outcome) return this.#after("");
@@ -175,7 +176,9 @@ export class Reading implements BodyReading {
     clearTimeout(this.#timer);
   }
 
-  #wakeAt(due: number, now: number): void {
+  #setTimer(now: number): void {
+    const due = this.#decoder.deadline(this.#readStarted);
+    if (due === NEVER) return;
     clearTimeout(this.#timer);
     this.#timerAt = due;
     this.#timer = setTimeout(this.#wake, Math.min(Math.max(Math.ceil(due - now), 1), LONGEST_MS));
@@ -198,7 +201,6 @@ export class Reading implements BodyReading {
       if (this.#outcome) this.#cancel();
       if (this.#outcome || this.#unread.length > 0) this.#awaken?.(WOKEN);
     }
-    const due = this.#decoder.deadline(started);
-    if (due < NEVER) this.#wakeAt(due, now);
+    this.#setTimer(now);
   };
 }

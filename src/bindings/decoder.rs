@@ -38,7 +38,7 @@ impl Decoder {
     pub(super) fn set_output(&mut self, kind: usize) {
         self.stream
             .set_output(OUTPUTS.get(kind).copied().unwrap_or(OutputKind::None));
-        memory::set_deadline(self.stream.patience(), self.stream.has_token());
+        self.put_out();
     }
 
     /// Takes bytes.
@@ -102,8 +102,6 @@ impl Decoder {
     /// Puts out what the last call handed out, whether the outcome is decided, and when the next tick is due.
     #[cfg_attr(chatwire_speed, optimize(speed))]
     fn put_out(&mut self) {
-        memory::set_output(self.stream.take_output());
-        memory::say(self.stream.has_ended());
-        memory::set_deadline(self.stream.patience(), self.stream.has_token());
+        memory::tell(&mut self.stream);
     }
 }

@@ -82,7 +82,6 @@ pub(super) fn input<T>(length: usize, read: impl FnOnce(&[u8]) -> T) -> T {
 }
 
 /// Keeps `bytes` for the host to read.
-#[cfg_attr(chatwire_speed, optimize(speed))]
 pub(super) fn set_output(bytes: Vec<u8>) {
     REPORT.0.set(Report {
         output: bytes.as_ptr(),
@@ -101,15 +100,20 @@ pub(super) fn say(yes: bool) {
     });
 }
 
-/// Keeps when a decoder's next tick is due, and whether a token has come.
+/// Keeps all that a host wants to know of a decoder after its bytes were taken.
 #[inline]
-pub(super) fn set_deadline((patience, due): (f64, f64), has_token: bool) {
+pub(super) fn tell(decoder: &mut Decoder) {
+    let output = decoder.take_output();
+    let (patience, due) = decoder.patience();
     REPORT.0.set(Report {
-        has_token: u32::from(has_token),
+        output: output.as_ptr(),
+        length: output.len(),
+        says: u32::from(decoder.has_ended()),
+        has_token: u32::from(decoder.has_token()),
         patience,
         due,
-        ..REPORT.0.get()
     });
+    OUTPUT.0.set(output);
 }
 
 /// Lets something be written to the output buffer.
