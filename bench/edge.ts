@@ -186,6 +186,8 @@ try {
   const ways: Way[] = [
     inWorkerd("bare `new Response(upstream.body)`", "bare"),
     inWorkerd("the bare loop", "loop"),
+    inWorkerd("a loop whose requests our client sends", "client"),
+    inWorkerd("a loop beside our decoder", "counted"),
     inWorkerd(OURS, "gateway"),
     inWorkerd(FILTERED, "gateway", { asksUsage: false }),
     inWorkerd("our gateway, streams kept", "kept", {}, keeping),

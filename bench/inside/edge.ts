@@ -1,4 +1,5 @@
 /** The ways through a worker that `edge.ts` compares: the address ends with the name of one, `…/v1/chat/completions?way=loop`. */
+import { ChatDecoder, Chatwire } from "chatwire";
 import { ChatwireStreams, gateway, type StreamsNamespace } from "chatwire/edge";
 
 interface Env {
@@ -39,29 +40,74 @@ const ask = async (request: Request, env: Env): Promise<ReadableStream<Uint8Arra
   );
 };
 
+/** Large reads into one buffer, and out through the platform's own stream. */
+function looped(
+  body: ReadableStream<Uint8Array>,
+  context: Context,
+  read: (bytes: Uint8Array) => void = () => {},
+  over: () => void = () => {},
+): Response {
+  const reader = body.getReader({ mode: "byob" });
+  const { readable, writable } = new IdentityTransformStream();
+  const run = async () => {
+    const writer = writable.getWriter();
+    let buffer = new ArrayBuffer(65_536);
+    for (;;) {
+      const { done, value } = await reader.read(new Uint8Array(buffer));
+      if (done || !value) break;
+      read(value);
+      await writer.write(value);
+      buffer = value.buffer;
+    }
+    await writer.close();
+    over();
+  };
+  context.waitUntil(run());
+  return new Response(readable);
+}
+
+/** The client of a gateway, which leaves the body of an answer to it. One request is under way at a time. */
+let client: Chatwire | undefined;
+let given: Response | undefined;
+let release: () => void = () => {};
+
+async function fetchHeld(url: string, init: RequestInit): Promise<Response> {
+  given = await fetch(url, init);
+  const { ok, status, headers, body } = given;
+  const held: object = { ok, status, headers, body };
+  (held as Record<symbol, unknown>)[Symbol.for("chatwire.held")] = (over: () => void) => {
+    release = over;
+  };
+  return held as Response;
+}
+
 const ways: Record<string, Way> = {
   /** The platform's own pipe: no byte is seen. */
   async bare(request, env) {
     return new Response(await ask(request, env));
   },
 
-  /** The gateway's loop with nothing in it: large reads into one buffer, and out through the platform's own stream. */
+  /** The gateway's loop with nothing in it. */
   async loop(request, env, context) {
-    const reader = (await ask(request, env)).getReader({ mode: "byob" });
-    const { readable, writable } = new IdentityTransformStream();
-    const run = async () => {
-      const writer = writable.getWriter();
-      let buffer = new ArrayBuffer(65_536);
-      for (;;) {
-        const { done, value } = await reader.read(new Uint8Array(buffer));
-        if (done || !value) break;
-        await writer.write(value);
-        buffer = value.buffer;
-      }
-      await writer.close();
-    };
-    context.waitUntil(run());
-    return new Response(readable);
+    return looped(await ask(request, env), context);
+  },
+
+  /** The loop, and the request sent by a client, as the gateway's are. */
+  async client(request, env, context) {
+    client ??= new Chatwire({ provider: { baseURL: env.UPSTREAM }, apiKey: null, fetch: fetchHeld });
+    await client.chat.completions.create(JSON.parse(await request.text())).asResponse();
+    return looped(given?.body ?? new Blob().stream(), context, undefined, release);
+  },
+
+  /** The loop, and a decoder that counts what passes. */
+  async counted(request, env, context) {
+    const decoder = new ChatDecoder({ output: "none" });
+    return looped(
+      await ask(request, env),
+      context,
+      (bytes) => decoder.push(bytes),
+      () => decoder.end(),
+    );
   },
 
   /** The loop that most would write: a read and a write, as the streams standard gives them. */

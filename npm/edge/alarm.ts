@@ -51,11 +51,12 @@ export class Alarm {
 
   #ring(): void {
     this.#due = Number.POSITIVE_INFINITY;
-    const now = performance.now();
-    for (const [call, at] of [...this.#calls]) {
-      // Timers may come a little early.
-      if (at > now + 1 || this.#calls.get(call) !== at) continue;
+    const [first] = [...this.#calls].sort(([, a], [, b]) => a - b);
+    // Timers may come a little early.
+    if (first && first[1] <= performance.now() + 1) {
+      const [call] = first;
       this.#calls.delete(call);
+      // Of calls that are due together, the first may take back the others.
       call();
     }
     this.#wake(Math.min(...this.#calls.values()));

@@ -102,7 +102,9 @@ function largeReads(body: ReadableStream<Uint8Array>): Inlet | undefined {
         throw error;
       }
     },
-    cancel: () => letGo(reader),
+    cancel() {
+      if (buffer) letGo(reader);
+    },
   };
 }
 

@@ -77,13 +77,16 @@ export function gateway<E = Record<string, string>>(options: GatewayOptions | ((
   const known = new WeakMap<object, Configuration>();
 
   /** Clients hold limits and cooldowns: they live as long as their environment. */
-  const configurationFor = (env: Environment, exports: Exports): Configuration => {
+  const configurationFor = (env: Environment, exports: () => Exports): Configuration => {
     if (typeof options !== "function") {
-      shared ??= configure(withExports(options, exports));
+      shared ??= configure(withExports(options, exports()));
       return shared;
     }
-    const found = known.get(env) ?? configure(withExports(options(env as E), exports));
-    known.set(env, found);
+    let found = known.get(env);
+    if (!found) {
+      found = configure(withExports(options(env as E), exports()));
+      known.set(env, found);
+    }
     return found;
   };
   const number = register(configurationFor);
@@ -95,7 +98,7 @@ export function gateway<E = Record<string, string>>(options: GatewayOptions | ((
       try {
         const env = (typeof given === "object" && given !== null ? given : NO_ENVIRONMENT) as Environment;
         const exchange: Exchange = {
-          configuration: configurationFor(env, (context as Partial<WorkerContext> | undefined)?.exports),
+          configuration: configurationFor(env, () => (context as Partial<WorkerContext> | undefined)?.exports),
           env,
           requestId,
           gateway: number,

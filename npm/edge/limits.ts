@@ -456,7 +456,8 @@ export const LIMIT_HEADERS: readonly string[] = [
 
 /** Says in an answer's headers what is left of the caller's plan. */
 export function withLimits(response: Response, leases: RequestLeases | undefined): Response {
-  for (const [name, value] of Object.entries(limitHeaders(leases?.left))) response.headers.set(name, value);
+  if (!leases) return response;
+  for (const [name, value] of Object.entries(limitHeaders(leases.left))) response.headers.set(name, value);
   return response;
 }
 

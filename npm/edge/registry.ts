@@ -9,7 +9,7 @@ import type { Environment, GatewayOptions } from "./options.ts";
 /** The classes that the worker's main module exports, as the platform gives them (`ctx.exports`); nothing on older ones. */
 export type Exports = Readonly<Record<string, unknown>> | undefined;
 
-type ConfigurationFor = (env: Environment, exports: Exports) => Configuration;
+type ConfigurationFor = (env: Environment, exports: () => Exports) => Configuration;
 
 const gateways: ConfigurationFor[] = [];
 
@@ -20,7 +20,7 @@ export function register(configurationFor: ConfigurationFor): number {
 
 /** The settings of a gateway; `undefined` where there is no such one. */
 export function configurationOf(gateway: number, env: Environment, exports: Exports): Configuration | undefined {
-  return gateways[gateway]?.(env, exports);
+  return gateways[gateway]?.(env, () => exports);
 }
 
 /** The options, with the objects that the worker exports in place of bindings that are not named. */

@@ -39,6 +39,8 @@ export interface ProviderRequest {
 
 type Params = Record<string, unknown>;
 
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
 /** Milliseconds that a request's body may take to arrive. */
 const BODY_TIME = 120_000;
 
@@ -55,7 +57,7 @@ export async function readJSON(
   if (empty && bytes.length === 0) return { value: empty, print: () => undefined };
   let json: ExactJSON | undefined;
   try {
-    json = parseExactly(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    json = parseExactly(utf8.decode(bytes));
   } catch {
     // Its own message would quote the body.
   }

@@ -80,7 +80,7 @@ export interface ProviderCall {
 
 /** Names an attempt to `fetch`; it goes no further. */
 const ATTEMPT_HEADER = "x-chatwire-attempt";
-const attempts = new Map<string, ProviderCall>();
+const attempts = new Map<number, ProviderCall>();
 let lastAttempt = 0;
 
 /**
@@ -91,10 +91,10 @@ export async function withCall<T>(
   attempt: ProviderCall,
   run: (headers: Record<string, string>) => Promise<T>,
 ): Promise<T> {
-  const id = String(++lastAttempt);
+  const id = ++lastAttempt;
   attempts.set(id, attempt);
   try {
-    return await run({ [ATTEMPT_HEADER]: id });
+    return await run({ [ATTEMPT_HEADER]: String(id) });
   } catch (error) {
     drop(attempt);
     throw error;
@@ -126,7 +126,7 @@ export function upstreamOf(
     const cooldowns = new Cooldowns(cooldown);
     const secrets = new Set<string>();
     const send: Fetch = (url, init) => {
-      const attempt = attempts.get(init.headers.get(ATTEMPT_HEADER) ?? "");
+      const attempt = attempts.get(Number(init.headers.get(ATTEMPT_HEADER)));
       init.headers.delete(ATTEMPT_HEADER);
       keepSecrets(secrets, init.headers);
       const target = targetOf(attempt, url, init);
@@ -209,13 +209,11 @@ function heldBack(attempt: ProviderCall, response: Response): Response {
   const { ok, status, statusText, headers, url, redirected, body } = response;
   // A client takes up a stream that its server keeps by itself, and would read it here.
   const shown = { get: (name: string) => (name === STREAM_HEADER ? null : headers.get(name)) };
-  const held = {
-    ...{ ok, status, statusText, url, redirected, body, headers: shown },
-    [HELD](over: () => void) {
-      attempt.release = over;
-    },
+  const held: object = { ok, status, statusText, url, redirected, body, headers: shown };
+  (held as { [HELD]: (over: () => void) => void })[HELD] = (over) => {
+    attempt.release = over;
   };
-  return held as unknown as Response;
+  return held as Response;
 }
 
 /** Bytes of a refusal that are read, and the milliseconds for them: a refusal is no reason to wait. */
