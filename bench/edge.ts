@@ -158,7 +158,7 @@ function report(taken: Map<Way, Taken[]>): string {
 const provider = await startProvider();
 const worker = await Worker.from({ file: "inside/edge.ts" }, { UPSTREAM: provider.url }, ["ChatwireStreams"]);
 // The cache takes memory, which is not to slow the others down.
-const keeper = await Worker.from({ file: "inside/edge.ts" }, { UPSTREAM: provider.url }, ["ChatwireStreams"]);
+const keeper = await Worker.from({ file: "inside/edge.ts" }, { UPSTREAM: provider.url }, ["ChatwireStreams", "Bare"]);
 const programs: ChildProcess[] = [];
 try {
   const [running, keeping] = [await worker.start(), await keeper.start()];
@@ -190,6 +190,7 @@ try {
     inWorkerd("a loop beside our decoder", "counted"),
     inWorkerd(OURS, "gateway"),
     inWorkerd(FILTERED, "gateway", { asksUsage: false }),
+    inWorkerd("the bare loop in an object that stores", "stored", {}, keeping),
     inWorkerd("our gateway, streams kept", "kept", {}, keeping),
     inWorkerd("a loop of standard streams", "plain-loop"),
     inWorkerd("parsed and written anew", "parsed"),

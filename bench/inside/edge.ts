@@ -1,9 +1,16 @@
 /** The ways through a worker that `edge.ts` compares: the address ends with the name of one, `…/v1/chat/completions?way=loop`. */
 import { ChatDecoder, Chatwire } from "chatwire";
-import { ChatwireStreams, gateway, type StreamsNamespace } from "chatwire/edge";
+import {
+  ChatwireStreams,
+  type DurableNamespace,
+  gateway,
+  type StreamsNamespace,
+  type StreamsState,
+} from "chatwire/edge";
 
 interface Env {
   UPSTREAM: string;
+  Bare: DurableNamespace;
   ChatwireStreams: StreamsNamespace;
 }
 
@@ -64,6 +71,34 @@ function looped(
   };
   context.waitUntil(run());
   return new Response(readable);
+}
+
+/** The bare loop in one object for all requests, which writes down the question before it is sent, and the answer at its end. */
+export class Bare {
+  readonly #sql: StreamsState["storage"]["sql"];
+  readonly #env: Env;
+
+  constructor(state: StreamsState, env: Env) {
+    this.#env = env;
+    this.#sql = state.storage.sql;
+    this.#sql.exec("CREATE TABLE IF NOT EXISTS rows (key INTEGER PRIMARY KEY, value)");
+  }
+
+  async fetch(request: Request): Promise<Response> {
+    const bytes = new Uint8Array(1024 * 1024);
+    let length = 0;
+    this.#put(await request.clone().text());
+    const keep = (some: Uint8Array) => {
+      bytes.set(some, length);
+      length += some.length;
+    };
+    const context = { waitUntil: () => {} };
+    return looped(await ask(request, this.#env), context, keep, () => this.#put(bytes.slice(0, length).buffer));
+  }
+
+  #put(value: string | ArrayBuffer): void {
+    this.#sql.exec("INSERT INTO rows (value) VALUES (?)", value);
+  }
 }
 
 /** The client of a gateway, which leaves the body of an answer to it. One request is under way at a time. */
@@ -132,6 +167,12 @@ const ways: Record<string, Way> = {
 
   kept(request, env, context) {
     return kept.fetch(request, env, context);
+  },
+
+  async stored(request, { Bare }) {
+    const object = Bare.get(Bare.idFromName("all") as never);
+    const answer = await object.fetch("https://object/", { method: "POST", body: await request.text() });
+    return new Response(answer.body);
   },
 
   /** The usual way to count: each event parsed, looked at and written anew. */

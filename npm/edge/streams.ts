@@ -26,8 +26,8 @@ import { eventsIn } from "./whole-events.ts";
 
 /** How long a stream is kept after its end. */
 const KEPT = 10 * 60_000;
-/** How many streams an object keeps: all of them together, each as long as it may be, have room in its database. */
-const MOST_STREAMS = 1000;
+/** How many streams an object keeps: it reads their entries after a restart, and has to have room for all of them, each as long as it may be. */
+const MOST_STREAMS = 100;
 /** How soon a restart is noticed if no reader comes. */
 const LOOK_AGAIN = 30_000;
 /** When `onUsage` is called again with a record that it failed to take. */
@@ -324,7 +324,7 @@ export class ChatwireStreams {
   }
 
   /** Calls `onUsage` with a record. If that fails, the alarm calls it again. */
-  async #tell(number: number, entry: Entry, leases: RequestLeases | undefined): Promise<boolean> {
+  async #tell(number: number, entry: Entry, leases: RequestLeases | undefined): Promise<void> {
     const record = entry.record as UsageRecord;
     this.#untold.delete(entry.stream);
     try {
@@ -334,16 +334,14 @@ export class ChatwireStreams {
       await configuration.onUsage?.(record);
       entry.isTold = true;
       this.#rows.writeEntry(number, entry);
-      return true;
     } catch (error) {
       console.error(`chatwire/edge: onUsage failed for record ${record.recordId}:`, (error as Error)?.name);
       this.#untold.set(entry.stream, leases);
       this.#ringAt(Date.now() + TELL_AGAIN);
-      return false;
     }
   }
 
-  /** Calls `onUsage` with the records that it has not taken, until it fails again. */
+  /** Calls `onUsage` with the records that it has not taken, one after the other, until that takes too long. */
   async #tellAgain(now: number): Promise<void> {
     for (const [id, leases] of [...this.#untold]) {
       const { number } = this.#held.get(id) as Held;
@@ -351,7 +349,8 @@ export class ChatwireStreams {
       if (now >= (entry.endedAt ?? now) + TELL_FOR) {
         console.error(`chatwire/edge: record ${entry.record?.recordId} is given up: onUsage failed for a day.`);
         this.#untold.delete(id);
-      } else if (!(await this.#tell(number, entry, leases)) || Date.now() > now + LOOK_AGAIN) return;
+      } else await this.#tell(number, entry, leases);
+      if (Date.now() > now + LOOK_AGAIN) return;
     }
   }
 
