@@ -35,11 +35,12 @@ const env = { RUSTC_BOOTSTRAP: "1", CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAG
 // Just what rustc emits; every runtime that chatwire supports can do it.
 const features = "bulk-memory mutable-globals nontrapping-float-to-int sign-ext".split(" ");
 // Low memory is the far end of the stack. Inlining what has one caller saves bytes, and costs more of them after
-// gzip; so do finding what is computed twice and cutting runs of zeros out of the data. Alignments, all alike, are
-// hints only.
+// gzip; so do finding what is computed twice, one of three rounds over the locals, and cutting runs of zeros out of the
+// data. A function of a few instructions is no longer than a call of it. Alignments, all alike, are hints only.
 const shrinking = [
-  ...["--low-memory-unused", "-Oz", "--one-caller-inline-max-function-size=20", "--dealign"],
-  ...["--skip-pass=local-cse", "--skip-pass=memory-packing"],
+  ...["--low-memory-unused", "-Oz", "--dealign"],
+  ...["--one-caller-inline-max-function-size=20", "--always-inline-max-function-size=6"],
+  ...["--skip-pass=local-cse", "--skip-pass=memory-packing", "--skip-pass=simplify-locals"],
   ...["--strip-debug", "--strip-producers", "--strip-target-features"],
   ...features.map((feature) => `--enable-${feature}`),
 ];

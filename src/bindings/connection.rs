@@ -135,6 +135,7 @@ impl Connection {
     }
 
     /// Adds a call that is over to the totals, by the `usage` of its outcome in the input, and frees its slot.
+    #[inline(never)] // so that its caller stays short
     pub(super) fn account(&self, length: usize, id: usize) {
         let held = self
             .0
@@ -177,6 +178,7 @@ pub(super) struct Opening {
 
 impl Opening {
     /// Takes what came of the last action, and puts out the next, as JSON text both.
+    #[inline(never)] // so that its caller stays short
     pub(super) fn step(&mut self, length: usize, now: f64, wall: f64, random: f64) {
         let at = Moment { now, wall, random };
         let event = read_event(&memory::input(length, value));

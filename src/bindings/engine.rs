@@ -101,17 +101,25 @@ impl Part {
     #[inline(never)]
     fn call(&mut self, operation: u32, length: usize, a: f64, b: f64, c: f64) {
         match (self, operation) {
-            (Part::Decoder(decoder), operations::END) => decoder.end(length, a, b),
-            (Part::Decoder(decoder), operations::TICK) => decoder.tick(a, b),
             (Part::Decoder(decoder), operations::SET_OUTPUT) => decoder.set_output(length),
             (Part::Decoder(decoder), operations::LACKS_USAGE) => memory::say(decoder.lacks_usage()),
             (Part::Decoder(decoder), operations::OUTCOME) => decoder.outcome(length, a > 0.0),
-            (Part::Decoder(decoder), operations::COMPLETION) => decoder.completion(),
-            (Part::EventStream(stream), operations::FEED) => stream.feed(length, a > 0.0),
-            (Part::EventStream(stream), operations::FINISH) => stream.end(),
             (Part::Opening(opening), operations::STEP) => opening.step(length, a, b, c),
             (Part::Connection(connection), operations::ACCOUNT) => connection.account(length, a as usize),
             (Part::Connection(connection), operations::NOTE_LATENCY) => connection.note_latency(a),
+            (part, _) => part.call_rare(operation, length, a, b),
+        }
+    }
+
+    /// Those of them that a plain answer has no need of.
+    #[inline(never)] // a plain answer has no need of it
+    fn call_rare(&mut self, operation: u32, length: usize, a: f64, b: f64) {
+        match (self, operation) {
+            (Part::Decoder(decoder), operations::END) => decoder.end(length, a, b),
+            (Part::Decoder(decoder), operations::TICK) => decoder.tick(a, b),
+            (Part::Decoder(decoder), operations::COMPLETION) => decoder.completion(),
+            (Part::EventStream(stream), operations::FEED) => stream.feed(length, a > 0.0),
+            (Part::EventStream(stream), operations::FINISH) => stream.end(),
             (Part::Connection(connection), operations::HEDGE_AFTER) => connection.hedge_after(),
             (Part::Connection(connection), operations::USAGE) => connection.usage(),
             (Part::Connection(connection), operations::PROVIDER) => connection.provider(),

@@ -181,7 +181,12 @@ impl<'a> Options<'a> {
 
     /// `sentences`: how to cut the text into them, if at all.
     pub(super) fn sentences(&self) -> Option<SentenceOptions> {
-        match self.get("sentences")? {
+        self.read_sentences(self.get("sentences")?)
+    }
+
+    #[inline(never)] // a plain answer has no need of it
+    fn read_sentences(&self, given: &Value) -> Option<SentenceOptions> {
+        match given {
             Value::Bool(wanted) => return Some(SentenceOptions::default()).filter(|_| *wanted),
             Value::Object(_) => {}
             _ => self.wrong("sentences", "must be true, false or an object"),

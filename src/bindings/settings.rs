@@ -186,6 +186,7 @@ fn read_timeout(options: &Options<'_>) -> TimeoutOption {
     }
 }
 
+#[inline(never)] // a plain answer has no need of it
 fn read_limits(options: &Options<'_>, provider: &Provider) -> Option<PlanLimits> {
     match options.get("limits")? {
         Value::Bool(false) => None,

@@ -186,14 +186,6 @@ impl Opening {
 
     fn advance(&mut self, event: Event, at: Moment) -> Step {
         match (event, std::mem::replace(&mut self.state, State::Ready)) {
-            (Event::Aborted, state) => {
-                let error = Error::aborted();
-                // The request that is cancelled was one, too.
-                if matches!(state, State::Sent) {
-                    self.note(None, error.name());
-                }
-                Err(error.into())
-            }
             (Event::Due, State::Entering) => self.enter(at),
             (Event::Due, State::New) => {
                 self.timeouts = self.check()?;
@@ -215,6 +207,22 @@ impl Opening {
             ) => {
                 self.redirected = redirected;
                 Ok(self.answered(status, request_id, headers, at))
+            }
+            (event, state) => self.went_wrong(event, state, at),
+        }
+    }
+
+    /// The same where there is no response yet, and none is to be asked for now.
+    #[inline(never)] // a plain answer has no need of it
+    fn went_wrong(&mut self, event: Event, state: State, at: Moment) -> Step {
+        match (event, state) {
+            (Event::Aborted, state) => {
+                let error = Error::aborted();
+                // The request that is cancelled was one, too.
+                if matches!(state, State::Sent) {
+                    self.note(None, error.name());
+                }
+                Err(error.into())
             }
             (Event::Body(body), State::Refused { status, headers }) => self.refused(status, headers, &body, at),
             (Event::Broken(broken), _) => self.broken(&broken, at),
@@ -245,7 +253,7 @@ impl Opening {
                 error.trouble = Trouble::Request;
                 Err(error.into())
             }
-            (Event::TimedOut | Event::Body(_), _) => {
+            (_, _) => {
                 let error = self.late(at);
                 self.note(None, error.name());
                 self.failed(error, Hints::default(), at)
@@ -362,6 +370,7 @@ impl Opening {
     }
 
     /// Validates request and options before anything is sent, and notes suspicious members as warnings.
+    #[inline(never)] // so that its caller stays short
     fn check(&mut self) -> Result<Timeouts, Box<Error>> {
         let Settings {
             provider,
@@ -483,6 +492,7 @@ impl Opening {
         Ok(Action::Send(request.into()))
     }
 
+    #[inline(never)] // so that its caller stays short
     fn answered(
         &mut self,
         status: u16,

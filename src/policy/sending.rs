@@ -95,6 +95,7 @@ impl Call {
     }
 
     /// Where the request went when it was redirected `to` an address, and what to do about it.
+    #[inline(never)] // a plain answer has no need of it
     pub(super) fn redirection(&self, settings: &Settings, key: Option<&str>, to: &str) -> String {
         let to = to
             .get(

@@ -66,6 +66,7 @@ impl Validation {
 /// assert_eq!(paths, ["temperature", "n"]);
 /// ```
 #[must_use]
+#[inline(never)] // so that its caller stays short
 pub fn validate(request: &View, provider: &Provider) -> Vec<Problem> {
     let mut judge = Judge {
         problems: Vec::new(),
@@ -258,6 +259,7 @@ impl<'a> Judge<'a> {
         });
     }
 
+    #[inline(never)] // a plain answer has no need of it
     fn tool_fields(&mut self, message: &'a Value, role: Option<&str>) {
         self.at("tool_call_id", |judge| match judge.member(message, "tool_call_id") {
             None if role == Some("tool") => {
@@ -474,27 +476,31 @@ impl<'a> Judge<'a> {
     fn suspect_calls(&mut self, messages: &'a [Value]) {
         for (index, message) in messages.iter().enumerate() {
             let calls = message.set("tool_calls").map(Value::elements).unwrap_or_default();
-            if calls.is_empty() {
-                continue;
+            if !calls.is_empty() {
+                self.suspect_turn(index, calls, messages.get(index + 1..).unwrap_or_default());
             }
-            // Results stand directly behind the turn that asked for them.
-            let mut answered = Vec::new();
-            for result in messages.get(index + 1..).unwrap_or_default() {
-                if result.set("role").and_then(Value::as_str) != Some("tool") {
-                    break;
-                }
-                if let Some(Value::String(id)) = result.set("tool_call_id") {
-                    answered.push(id.as_str());
-                }
-            }
-            self.enter("messages");
-            self.path.push(Part::Index(index));
-            self.enter("tool_calls");
-            for (index, call) in calls.iter().enumerate() {
-                self.at_index(index, |judge| judge.suspect_call(call, &answered));
-            }
-            self.path.clear();
         }
+    }
+
+    /// The calls of one turn; `results`: the messages after it, of which those directly behind it answer them.
+    #[inline(never)] // a plain answer has no need of it
+    fn suspect_turn(&mut self, index: usize, calls: &'a [Value], results: &'a [Value]) {
+        let mut answered = Vec::new();
+        for result in results {
+            if result.set("role").and_then(Value::as_str) != Some("tool") {
+                break;
+            }
+            if let Some(Value::String(id)) = result.set("tool_call_id") {
+                answered.push(id.as_str());
+            }
+        }
+        self.enter("messages");
+        self.path.push(Part::Index(index));
+        self.enter("tool_calls");
+        for (index, call) in calls.iter().enumerate() {
+            self.at_index(index, |judge| judge.suspect_call(call, &answered));
+        }
+        self.path.clear();
     }
 
     fn suspect_call(&mut self, call: &'a Value, answered: &[&str]) {

@@ -304,25 +304,30 @@ impl Answer {
         kept.clear();
         kept.extend_from_slice(usage);
         if is_news {
-            const END: &[u8] = b",\"estimated\":false}";
-            let event = ledger.output.event("usage", 0).key("usage");
-            let open = usage.split_last().map_or(usage, |(_, open)| open);
-            if self.usage_is_plain {
-                event.raw(open).raw(END);
-            } else {
-                let from = event.bytes.len();
-                self.write_usage(event);
-                let written = event.bytes.get(from..).and_then(|written| written.strip_suffix(END));
-                self.usage_is_plain = written == Some(open) && self.prices.is_none() && !names_cost(usage);
-            }
-            event.key("cost");
-            match self.usage_is_plain {
-                true => drop(event.raw(b"null")),
-                false => self.write_cost(self.counted(), event),
-            }
-            event.raw(b"}");
+            self.tell_usage(usage, ledger);
         }
         Ok(())
+    }
+
+    #[inline(never)] // a plain answer has no need of it
+    fn tell_usage(&mut self, usage: &[u8], ledger: &mut Ledger) {
+        const END: &[u8] = b",\"estimated\":false}";
+        let event = ledger.output.event("usage", 0).key("usage");
+        let open = usage.split_last().map_or(usage, |(_, open)| open);
+        if self.usage_is_plain {
+            event.raw(open).raw(END);
+        } else {
+            let from = event.bytes.len();
+            self.write_usage(event);
+            let written = event.bytes.get(from..).and_then(|written| written.strip_suffix(END));
+            self.usage_is_plain = written == Some(open) && self.prices.is_none() && !names_cost(usage);
+        }
+        event.key("cost");
+        match self.usage_is_plain {
+            true => drop(event.raw(b"null")),
+            false => self.write_cost(self.counted(), event),
+        }
+        event.raw(b"}");
     }
 
     /// Whether a choice has no finish reason, and a tool call that is not whole.

@@ -16,6 +16,7 @@ pub(super) struct Audio {
 
 impl Audio {
     /// Takes the `audio` of a delta, which was read once already, and hands out what is new; true when it brought some of it.
+    #[inline(never)] // a plain answer has no need of it
     pub(super) fn take(&mut self, raw: &[u8], choice: u64, ledger: &mut Ledger) -> Taken<bool> {
         let mut reader = Reader::new(raw);
         let mut extras: Vec<Extra<'_>> = Vec::new();

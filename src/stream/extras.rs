@@ -45,6 +45,7 @@ impl Extras {
     }
 
     /// Nothing more comes: settles which texts were sent again.
+    #[inline(never)] // a plain answer has no need of it
     pub(super) fn end(&mut self) {
         for member in &mut self.members {
             self.repeated |= member.fragments.as_mut().is_some_and(Fragments::end);
@@ -57,6 +58,7 @@ impl Extras {
 
     /// Takes the members of one delta. Gives by how many bytes what is held grew. `repeats`: a list that equals all that is
     /// kept is that list again; without it even such a list is joined.
+    #[inline(never)] // a plain answer has no need of it
     pub(super) fn keep(&mut self, extras: &[Extra<'_>], repeats: bool) -> usize {
         self.take(extras, true, |kept, value| match (kept.last(), value) {
             _ if repeats && kept == value => {}
@@ -66,6 +68,7 @@ impl Extras {
     }
 
     /// As [`keep`](Self::keep), but a list replaces the one before: for the top level of a chunk, where lists are repeated.
+    #[inline(never)] // a plain answer has no need of it
     pub(super) fn replace(&mut self, extras: &[Extra<'_>]) -> usize {
         self.take(extras, false, |kept, value| {
             if kept != value {

@@ -80,6 +80,7 @@ impl Failure {
     }
 
     /// Writes the descriptor. `now` is the time since 1970 when the stream ended, if that is known.
+    #[inline(never)] // a plain answer has no need of it
     pub(super) fn write(&self, now: Option<f64>, out: &mut Writer) {
         out.raw(b"{").member("name", self.name).member("message", &self.message);
         for (name, text) in [("code", &self.code), ("param", &self.param), ("type", &self.error_type)] {

@@ -168,12 +168,19 @@ impl Intake {
         if let Some(repair) = event.repair {
             self.ledger.repair(0, repair)?;
         }
-        match event.says {
-            Says::Chunk(data, chunk) => {
-                let marks = self.take_chunk(data, &chunk, now)?;
-                return Ok(marks.filter(|_| is_clean));
-            }
-            Says::Nothing => {}
+        if let Says::Chunk(data, chunk) = event.says {
+            let marks = self.take_chunk(data, &chunk, now)?;
+            return Ok(marks.filter(|_| is_clean));
+        }
+        self.take_other(event.says, now)?;
+        Ok(None)
+    }
+
+    /// Takes all that is no chunk.
+    #[inline(never)] // a plain answer has no need of it
+    fn take_other(&mut self, says: Says<'_>, now: f64) -> Taken {
+        match says {
+            Says::Chunk(..) | Says::Nothing => {}
             Says::Words(words) => {
                 self.words = Some(self.words.as_ref().map_or_else(|| lossy(words), |_| String::new()))
             }
@@ -193,7 +200,7 @@ impl Intake {
                 }
             }
         }
-        Ok(None)
+        Ok(())
     }
 
     fn max_choices(&self) -> usize {

@@ -241,6 +241,7 @@ impl Marks {
 }
 
 /// The kind of `text`, which starts with `<`.
+#[inline(never)] // a plain answer has no need of it
 fn mark_at(text: &str, place: Position) -> Mark {
     let is_special = text.starts_with("<|") || text.starts_with("<｜");
     if text.starts_with('[') {

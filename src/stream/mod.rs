@@ -289,6 +289,7 @@ impl Decoder {
 
     /// Usage and cost so far, and the names of the answer, as JSON text: `{"usage":…,"cost":…,"completion":…}`, as in an outcome.
     /// Of the completion there are `id`, `created` and `model`; it is null until a chunk has named one of the two texts.
+    #[inline(never)] // a plain answer has no need of it
     pub fn used_json(&self) -> String {
         let mut out = Writer::default();
         out.raw(b"{");

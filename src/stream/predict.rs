@@ -94,6 +94,7 @@ impl Template {
     }
 
     /// Takes an event to predict the next from; `marks` are of its chunk.
+    #[inline(never)] // so that its caller stays short
     pub(super) fn learn(&mut self, event: &[u8], marks: &Marks) {
         let (Some(data), Some(live)) = (marks.data.within(event), marks.live.within(event)) else {
             return;
@@ -208,6 +209,7 @@ impl Template {
     }
 
     /// Hands out an event as the host builds its chunk from: its holes, once the host knows the template.
+    #[inline(never)] // a plain answer has no need of it
     pub(super) fn hand_out(&mut self, event: &Predicted<'_>, out: &mut Writer) {
         if self.uses < TOLD_AFTER {
             self.uses += 1;

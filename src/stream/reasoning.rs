@@ -214,68 +214,10 @@ impl Tags {
                         content = rest;
                     }
                 }
-                State::Open(pair) => {
-                    let close = PAIRS[pair].1;
-                    let (inside, rest) = split_at_tag(content, &[close], |_, _| Some(true));
-                    if !inside.is_empty() {
-                        sink(Piece::Reasoning(inside));
-                    }
-                    if !starts(rest, close) {
-                        return rest;
-                    }
-                    self.state = State::Start;
-                    content = rest.get(close.len()..).unwrap_or_default();
-                }
-                State::Header => {
-                    let Some(end) = find(content, MESSAGE) else {
-                        /// No header is longer, in bytes.
-                        const LONGEST: usize = 256;
-                        if content.len() < LONGEST {
-                            return content;
-                        }
-                        self.state = State::Off;
-                        continue;
-                    };
-                    let (header, body) = content.split_at(end);
-                    self.state = State::Body(Channel::of(header));
-                    content = body.get(MESSAGE.len()..).unwrap_or_default();
-                }
-                State::Body(channel) => {
-                    let (body, rest) = split_at_tag(content, &ENDS, |_, _| Some(true));
-                    if !body.is_empty() {
-                        sink(Piece::of(channel, body));
-                    }
-                    let Some(end) = ENDS.iter().find(|end| starts(rest, end)) else {
-                        return rest;
-                    };
-                    if *end == START || *end == CHANNEL {
-                        self.state = State::Header;
-                        content = rest;
-                    } else {
-                        self.state = State::Between;
-                        content = rest.get(end.len()..).unwrap_or_default();
-                    }
-                }
-                State::Bare(channel) => {
-                    let (body, rest) = split_at_follow(content);
-                    if !body.is_empty() {
-                        sink(Piece::of(channel, body));
-                    }
-                    let Some((next, text)) = next_message(rest) else {
-                        return rest;
-                    };
-                    self.state = State::Bare(next);
-                    content = text;
-                }
-                State::Between => {
-                    let rest = content.trim_ascii_start();
-                    if starts(rest, CHANNEL) || starts(rest, START) {
-                        self.state = State::Header;
-                        content = rest;
-                    } else if starts(CHANNEL, rest) || starts(START, rest) {
-                        return content;
-                    } else {
-                        self.state = State::Off;
+                State::Open(_) | State::Header | State::Body(_) | State::Bare(_) | State::Between => {
+                    match self.split_within(content, sink) {
+                        Ok(rest) => content = rest,
+                        Err(held) => return held,
                     }
                 }
                 State::Answer => {
@@ -323,6 +265,79 @@ impl Tags {
             }
         }
         ""
+    }
+
+    /// Splits content in a block of reasoning or in a channel, up to its end. Gives the rest; where more has to come first, as an error.
+    #[inline(never)] // a plain answer has no need of it
+    fn split_within<'a>(&mut self, content: &'a str, sink: &mut impl FnMut(Piece<'_>)) -> Result<&'a str, &'a str> {
+        match self.state {
+            State::Open(pair) => {
+                let close = PAIRS[pair].1;
+                let (inside, rest) = split_at_tag(content, &[close], |_, _| Some(true));
+                if !inside.is_empty() {
+                    sink(Piece::Reasoning(inside));
+                }
+                if !starts(rest, close) {
+                    return Err(rest);
+                }
+                self.state = State::Start;
+                Ok(rest.get(close.len()..).unwrap_or_default())
+            }
+            State::Header => {
+                let Some(end) = find(content, MESSAGE) else {
+                    /// No header is longer, in bytes.
+                    const LONGEST: usize = 256;
+                    if content.len() < LONGEST {
+                        return Err(content);
+                    }
+                    self.state = State::Off;
+                    return Ok(content);
+                };
+                let (header, body) = content.split_at(end);
+                self.state = State::Body(Channel::of(header));
+                Ok(body.get(MESSAGE.len()..).unwrap_or_default())
+            }
+            State::Body(channel) => {
+                let (body, rest) = split_at_tag(content, &ENDS, |_, _| Some(true));
+                if !body.is_empty() {
+                    sink(Piece::of(channel, body));
+                }
+                let Some(end) = ENDS.iter().find(|end| starts(rest, end)) else {
+                    return Err(rest);
+                };
+                if *end == START || *end == CHANNEL {
+                    self.state = State::Header;
+                    Ok(rest)
+                } else {
+                    self.state = State::Between;
+                    Ok(rest.get(end.len()..).unwrap_or_default())
+                }
+            }
+            State::Bare(channel) => {
+                let (body, rest) = split_at_follow(content);
+                if !body.is_empty() {
+                    sink(Piece::of(channel, body));
+                }
+                let Some((next, text)) = next_message(rest) else {
+                    return Err(rest);
+                };
+                self.state = State::Bare(next);
+                Ok(text)
+            }
+            State::Between => {
+                let rest = content.trim_ascii_start();
+                if starts(rest, CHANNEL) || starts(rest, START) {
+                    self.state = State::Header;
+                    Ok(rest)
+                } else if starts(CHANNEL, rest) || starts(START, rest) {
+                    Err(content)
+                } else {
+                    self.state = State::Off;
+                    Ok(content)
+                }
+            }
+            State::Off | State::Start | State::Answer => Ok(content),
+        }
     }
 }
 

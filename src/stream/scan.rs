@@ -270,26 +270,25 @@ impl<'a> Chunk<'a> {
                 },
                 // Padding that hides token lengths from an eavesdropper; a completion has none.
                 b"obfuscation" => chunk.obfuscation = Field::read(reader)?,
-                _ => {
-                    let value = reader.value()?;
-                    if key.starts_with(b"x_") && value.first() == Some(&b'{') {
-                        chunk.read_vendor(value);
-                    } else if matches!(key, b"usageMetadata" | b"usage_metadata" | b"token_usage") {
-                        chunk.vendor_usage = chunk.vendor_usage.or(Some(value).filter(|value| value.first() == Some(&b'{')));
-                    }
-                    add_extra(&mut chunk.extras, key, value);
-                },
+                _ => chunk.read_other(key, reader.value()?),
             })
         }
         chunk.error = own_error.or(chunk.inner_error);
         chunk.is_error = is_error || is_type_error;
         if !chunk.has_choices && !chunk.extras.is_empty() {
-            chunk.take_foreign(is_enveloped)?;
-            if !is_enveloped && !chunk.has_choices {
-                chunk.take_enveloped()?;
-            }
+            chunk.take_misplaced(is_enveloped)?;
         }
         Ok(chunk)
+    }
+
+    /// Takes an answer that stands elsewhere than in a list of choices.
+    #[inline(never)] // a plain answer has no need of it
+    fn take_misplaced(&mut self, is_enveloped: bool) -> Result<(), Malformed> {
+        self.take_foreign(is_enveloped)?;
+        if !is_enveloped && !self.has_choices {
+            self.take_enveloped()?;
+        }
+        Ok(())
     }
 
     /// Takes an answer that stands in the chunk itself, not in a choice: `response`, or a `message`.
@@ -366,6 +365,19 @@ impl<'a> Chunk<'a> {
             ["prompt_eval_count", "eval_count"].map(|name| lossy(self.extra(name).unwrap_or(b"null")));
         let usage = joined(&["{\"prompt_eval_count\":", &prompt, ",\"eval_count\":", &output, "}"]);
         self.extra("eval_count").map(|_| usage.into_bytes())
+    }
+
+    /// Takes a member that chunks seldom have.
+    #[inline(never)] // so that its caller stays short
+    fn read_other(&mut self, key: &'a [u8], value: &'a [u8]) {
+        if key.starts_with(b"x_") && value.first() == Some(&b'{') {
+            self.read_vendor(value);
+        } else if matches!(key, b"usageMetadata" | b"usage_metadata" | b"token_usage") {
+            self.vendor_usage = self
+                .vendor_usage
+                .or(Some(value).filter(|value| value.first() == Some(&b'{')));
+        }
+        add_extra(&mut self.extras, key, value);
     }
 
     fn read_vendor(&mut self, object: &'a [u8]) {

@@ -34,7 +34,16 @@ impl Source {
 
     /// Takes the next bytes. The first of them say what the body is.
     #[cfg_attr(chatwire_speed, optimize(speed))]
-    pub(super) fn take(&mut self, mut bytes: &[u8], intake: &mut Intake, now: f64) -> Taken {
+    pub(super) fn take(&mut self, bytes: &[u8], intake: &mut Intake, now: f64) -> Taken {
+        match self.body {
+            Body::EventStream => intake.take_events(&mut self.sse, bytes, now),
+            _ => self.take_rare(bytes, intake, now),
+        }
+    }
+
+    /// Takes the first bytes, or those of a body that is no event stream.
+    #[inline(never)] // so that its caller stays short
+    fn take_rare(&mut self, mut bytes: &[u8], intake: &mut Intake, now: f64) -> Taken {
         if matches!(self.body, Body::Unknown) {
             let (mut body, start) = Body::sniff(bytes);
             if matches!(body, Body::Document(_) | Body::Html(_)) {

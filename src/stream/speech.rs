@@ -16,6 +16,7 @@ pub(super) struct Speech {
 }
 
 impl Speech {
+    #[inline(never)] // a plain answer has no need of it
     pub(super) fn new(choice: u64, options: &SentenceOptions) -> Self {
         Speech {
             choice,

@@ -189,6 +189,7 @@ pub(crate) fn charged(usage: &[u8]) -> Option<u64> {
 }
 
 /// A number of dollars, perhaps in quotes, in pico-dollars. Smaller fractions are cut off.
+#[inline(never)] // a plain answer has no need of it
 fn pico_dollars(raw: &[u8]) -> Option<u64> {
     let text = raw
         .strip_prefix(b"\"")

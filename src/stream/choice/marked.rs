@@ -1,13 +1,70 @@
 //! The text of a choice on its way past the tags of reasoning and the marks of templates.
 
-use super::{Choice, hand_out};
+use super::{Choice, Source, hand_out};
 use crate::stream::ending::Taken;
 use crate::stream::ledger::Ledger;
 use crate::stream::marks::HeldText;
-use crate::stream::reasoning::Tags;
+use crate::stream::reasoning::{Piece, Tags};
 use crate::stream::repairs::Repair;
 
 impl Choice {
+    /// Takes a piece of content, as the watch for tags of reasoning splits it.
+    pub(super) fn take_piece(&mut self, piece: Piece<'_>, ledger: &mut Ledger) -> Taken {
+        match piece {
+            Piece::Text(text) => self.take_text(text, ledger),
+            _ => self.take_rare(piece, ledger),
+        }
+    }
+
+    /// Takes a piece that is no text of the answer.
+    #[inline(never)] // a plain answer has no need of it
+    fn take_rare(&mut self, piece: Piece<'_>, ledger: &mut Ledger) -> Taken {
+        match piece {
+            Piece::Text(_) => {}
+            Piece::Call(text) => self.marks.hold_call(text),
+            Piece::Reasoning(text) => {
+                if self.is_mirrored(true, text) {
+                    return ledger.repair(self.index, Repair::ReasoningTwice);
+                }
+                // The half of a surrogate pair that was held back from another field is emitted with it.
+                let from = self.reasoning.as_str().len();
+                self.reasoning.push_str(text);
+                let piece = self.reasoning.as_str().get(from..).unwrap_or_default();
+                ledger.output.text_event("reasoning", self.index, piece);
+                self.let_go(ledger);
+            }
+            Piece::Opened(pair) => {
+                self.pair = pair;
+                if !self.has_reasoned() {
+                    self.source.get_or_insert(Source::Tags);
+                }
+                if !self.tags_known {
+                    self.tags_known = true;
+                    ledger.repair(self.index, Repair::ReasoningTags)?;
+                }
+            }
+            Piece::Reclassified(pair) => {
+                self.pair.get_or_insert(pair);
+                ledger.repair(self.index, Repair::ReasoningReclassified)?;
+                self.source.get_or_insert(Source::Tags);
+                let text = std::mem::take(&mut self.content);
+                self.behind.clear();
+                self.marks.restart();
+                self.reasoning.push_str(text.as_str());
+                if let Some(HeldText::Text(held) | HeldText::Call(held)) = self.marks.end() {
+                    self.take_rare(Piece::Reasoning(&held), ledger)?;
+                }
+                if let Some(partial) = &mut self.partial {
+                    partial.restart();
+                }
+                if let Some(speech) = &mut self.speech {
+                    speech.restart();
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Takes text in which marks of a template may be.
     pub(super) fn take_text(&mut self, text: &str, ledger: &mut Ledger) -> Taken {
         let mut marks = std::mem::take(&mut self.marks);

@@ -10,12 +10,12 @@ use super::ending::Taken;
 use super::extras::Extras;
 use super::finish::{Finish, is_end_of_calls, is_failure};
 use super::ledger::Ledger;
-use super::marks::{HeldText, Marks};
+use super::marks::Marks;
 use super::options::PartialValues;
 use super::output::Output;
 use super::partial_json::PartialJson;
 use super::predict::LivePart;
-use super::reasoning::{Piece, Tags};
+use super::reasoning::Tags;
 use super::repairs::Repair;
 use super::repeats::{self, Repeats};
 use super::scan::{self, Delta, Field, Part};
@@ -261,6 +261,7 @@ impl Choice {
         is_silent && self.finish_reason.is_some() && self.failed().is_some()
     }
 
+    #[inline(never)] // so that its caller stays short
     fn take_delta(&mut self, delta: &Delta<'_>, whole: bool, ledger: &mut Ledger) -> Taken<bool> {
         let mut progress = false;
         if let (None, Some(role)) = (&self.role, delta.role.text()) {
@@ -380,53 +381,6 @@ impl Choice {
         result.map(|()| !content.is_empty())
     }
 
-    fn take_piece(&mut self, piece: Piece<'_>, ledger: &mut Ledger) -> Taken {
-        match piece {
-            Piece::Text(text) => return self.take_text(text, ledger),
-            Piece::Call(text) => self.marks.hold_call(text),
-            Piece::Reasoning(text) => {
-                if self.is_mirrored(true, text) {
-                    return ledger.repair(self.index, Repair::ReasoningTwice);
-                }
-                // The half of a surrogate pair that was held back from another field is emitted with it.
-                let from = self.reasoning.as_str().len();
-                self.reasoning.push_str(text);
-                let piece = self.reasoning.as_str().get(from..).unwrap_or_default();
-                ledger.output.text_event("reasoning", self.index, piece);
-                self.let_go(ledger);
-            }
-            Piece::Opened(pair) => {
-                self.pair = pair;
-                if !self.has_reasoned() {
-                    self.source.get_or_insert(Source::Tags);
-                }
-                if !self.tags_known {
-                    self.tags_known = true;
-                    ledger.repair(self.index, Repair::ReasoningTags)?;
-                }
-            }
-            Piece::Reclassified(pair) => {
-                self.pair.get_or_insert(pair);
-                ledger.repair(self.index, Repair::ReasoningReclassified)?;
-                self.source.get_or_insert(Source::Tags);
-                let text = std::mem::take(&mut self.content);
-                self.behind.clear();
-                self.marks.restart();
-                self.reasoning.push_str(text.as_str());
-                if let Some(HeldText::Text(held) | HeldText::Call(held)) = self.marks.end() {
-                    self.take_piece(Piece::Reasoning(&held), ledger)?;
-                }
-                if let Some(partial) = &mut self.partial {
-                    partial.restart();
-                }
-                if let Some(speech) = &mut self.speech {
-                    speech.restart();
-                }
-            }
-        }
-        Ok(())
-    }
-
     #[inline]
     #[cfg_attr(chatwire_speed, optimize(speed))]
     pub(super) fn add_reasoning(&mut self, text: Str<'_>, ledger: &mut Ledger) -> Taken {
@@ -446,6 +400,7 @@ impl Choice {
         Ok(())
     }
 
+    #[inline(never)] // a plain answer has no need of it
     fn take_parts(&mut self, raw: &[u8], ledger: &mut Ledger) -> Taken<bool> {
         let mut progress = false;
         scan::parts(raw, &mut |part| {
@@ -497,7 +452,7 @@ impl Choice {
         self.flush(ledger)?;
         self.flush_speech(&mut ledger.output);
         self.end_edits(&mut ledger.output);
-        self.tool_calls.end(true, ledger)?;
+        self.end_calls(true, ledger)?;
         let reason = self.finish_reason.take().unwrap_or_default();
         let reason = self.normal_reason(reason, ledger)?;
         if ledger.output.wants_events() {
@@ -509,6 +464,13 @@ impl Choice {
         }
         self.finish_reason = Some(reason);
         Ok(())
+    }
+
+    fn end_calls(&mut self, finished: bool, ledger: &mut Ledger) -> Taken {
+        match self.tool_calls.calls().is_empty() {
+            true => Ok(()),
+            false => self.tool_calls.end(finished, ledger),
+        }
     }
 
     /// A choice with tool calls finishes with `tool_calls`, unless it was cut short.
@@ -552,8 +514,10 @@ impl Choice {
             self.tell_finish(ledger)?;
         }
         self.end_repeats(complete, ledger)?;
-        self.delta_extras.end();
-        self.note_repeated_extras(ledger)?;
+        if !self.delta_extras.is_empty() {
+            self.delta_extras.end();
+            self.note_repeated_extras(ledger)?;
+        }
         self.flush(ledger)?;
         self.inbox.move_half_to(&mut self.content);
         let from = self.content.as_str().len();
@@ -567,7 +531,7 @@ impl Choice {
             let last = text.as_str().get(from..).unwrap_or_default();
             ledger.output.text_event(kind, self.index, last);
         }
-        self.tool_calls.end(complete || self.finish_reason.is_some(), ledger)?;
+        self.end_calls(complete || self.finish_reason.is_some(), ledger)?;
         if let Some(reason) = self.finish_reason.take() {
             // Calls may have come after the finish reason.
             self.finish_reason = Some(self.normal_reason(reason, ledger)?);

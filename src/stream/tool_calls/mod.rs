@@ -184,6 +184,7 @@ impl ToolCalls {
     }
 
     /// Takes a `tool_calls` value, read once already; true when it brought something. `whole`: of a message, whose calls have no index.
+    #[inline(never)] // a plain answer has no need of it
     pub(super) fn take(&mut self, raw: &[u8], whole: bool, ledger: &mut Ledger) -> ending::Taken<bool> {
         if raw.first() != Some(&b'[') {
             ledger.repair(self.choice, Repair::ToolFunctionCall)?;
@@ -235,6 +236,7 @@ impl ToolCalls {
     }
 
     /// Takes a `function_call`, the form before tool calls: one call a choice.
+    #[inline(never)] // a plain answer has no need of it
     pub(super) fn take_function(&mut self, raw: &[u8], ledger: &mut Ledger) -> ending::Taken<bool> {
         let mut item = Item {
             index: Some(0),
@@ -535,6 +537,7 @@ impl ToolCalls {
     }
 
     /// The choice has finished (`finished`) or its stream has: settles every call, and says so where the choice finished.
+    #[inline(never)] // a plain answer has no need of it
     pub(super) fn end(&mut self, finished: bool, ledger: &mut Ledger) -> ending::Taken {
         if let Some(last) = self.calls.len().checked_sub(1)
             && self.twin(last).is_some()
