@@ -91,6 +91,8 @@ pub struct Decoder {
     last_event_id: String,
     reconnection_time: Option<u64>,
     overflow: bool,
+    /// Nothing of the next event has come.
+    is_fresh: bool,
     unknown_line: Option<String>,
     is_lenient: bool,
 }
@@ -122,6 +124,7 @@ impl Decoder {
             last_event_id: String::new(),
             reconnection_time: None,
             overflow: false,
+            is_fresh: false,
             unknown_line: None,
             is_lenient: false,
         }
@@ -301,6 +304,7 @@ impl<'i> Events<'_, 'i> {
     #[expect(clippy::should_implement_trait, reason = "the event borrows from the iterator")]
     pub fn next(&mut self) -> Option<Result<Event<'_>, Overflow>> {
         self.start = self.at_event_start().map(|_| self.at);
+        self.decoder.is_fresh = false;
         if self.decoder.bom < 3 {
             self.skip_bom();
         }
@@ -356,22 +360,20 @@ impl<'i> Events<'_, 'i> {
     #[inline]
     pub(crate) fn at_event_start(&mut self) -> Option<&'i [u8]> {
         let decoder = &mut *self.decoder;
-        decoder.settle();
-        let mut at = self.at;
-        if decoder.after_cr && self.input.get(at) == Some(&b'\n') {
-            at += 1;
+        if !decoder.is_fresh {
+            decoder.settle();
+            decoder.is_fresh = decoder.bom == 3
+                && decoder.line.is_empty()
+                && !decoder.has_data
+                && !decoder.overflow
+                && decoder.event_type.is_empty()
+                && decoder.id_buffer == decoder.last_event_id;
+            if !decoder.is_fresh {
+                return None;
+            }
         }
-        let fresh = decoder.bom == 3
-            && decoder.line.is_empty()
-            && !decoder.has_data
-            && !decoder.overflow
-            && decoder.event_type.is_empty()
-            && decoder.id_buffer == decoder.last_event_id;
-        if !fresh {
-            return None;
-        }
-        self.at = at;
-        self.input.get(at..)
+        self.at += usize::from(decoder.after_cr && self.input.get(self.at) == Some(&b'\n'));
+        self.input.get(self.at..)
     }
 
     /// Goes past a whole event that the caller recognised in [`at_event_start`](Self::at_event_start); gives the same for what

@@ -328,35 +328,29 @@ impl<'a> Reader<'a> {
 
 /// The body of the string whose opening quote is just before `bytes`, up to its closing quote; `None` where there is none,
 /// or the body is not well-formed.
-#[inline]
+#[inline(never)]
 #[cfg_attr(chatwire_speed, optimize(speed))]
 pub(crate) fn string_body(bytes: &[u8]) -> Option<Str<'_>> {
-    let calm = calm_length(bytes);
-    let plain = calm.unwrap_or_else(|| plain_length(bytes));
-    if bytes.get(plain) == Some(&b'"') {
-        return Some(Str {
-            raw: bytes.get(..plain)?,
-            escaped: false,
-            is_calm: calm.is_some(),
-        });
-    }
-    // The reader starts at the opening quote, which is not among these bytes.
-    let mut reader = Reader::new(bytes);
-    reader.at = plain;
-    loop {
-        match bytes.get(reader.at)? {
-            b'"' => {
-                return Some(Str {
-                    raw: bytes.get(..reader.at)?,
-                    escaped: true,
-                    is_calm: false,
-                });
-            }
-            b'\\' => reader.escape().ok()?,
-            _ => return None,
+    let (mut at, mut is_calm) = calm_length(bytes);
+    let mut escaped = false;
+    while bytes.get(at)? != &b'"' {
+        // The reader starts at the opening quote, which is not among these bytes.
+        let mut reader = Reader::new(bytes);
+        reader.at = at;
+        if bytes.get(at)? != &b'\\' || reader.escape().is_err() {
+            return None;
         }
-        reader.at += plain_length(bytes.get(reader.at..)?);
+        let (length, is_rest_calm) = calm_length(bytes.get(reader.at..)?);
+        // An escape of six characters can spell any, `<` included.
+        is_calm &= is_rest_calm && reader.at == at + 2;
+        escaped = true;
+        at = reader.at + length;
     }
+    Some(Str {
+        raw: bytes.get(..at)?,
+        escaped,
+        is_calm,
+    })
 }
 
 /// The same JSON text with the names of members spelled as they are read; `None` where that changes nothing. A name that needs

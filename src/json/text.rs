@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use crate::text::{as_text, lossy};
 
+/// The first byte of `◁`, which begins tags.
+const LEFT_TRIANGLE: u8 = 0xE2;
+
 /// A string of a JSON text, as the bytes between its quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Str<'a> {
@@ -11,8 +14,8 @@ pub struct Str<'a> {
     pub raw: &'a [u8],
     /// Whether there is an escape among them.
     pub escaped: bool,
-    /// Whether they are known to be ASCII without a character that text of a model may mean something by: `<`, `[` and what comes
-    /// after it up to the backtick.
+    /// Whether they are known to be without a character that text of a model may mean something by: `<`, `[`, the backtick and
+    /// `◁`. An escape that may spell one is none of calm bytes.
     pub(crate) is_calm: bool,
 }
 
@@ -71,15 +74,22 @@ impl Text {
         self.append(piece);
     }
 
-    /// Room is made in powers of two: the blocks of the npm build's allocator are of such sizes.
+    /// Adds text as it is, where no high surrogate waits for its other half.
     #[inline]
-    fn append(&mut self, piece: &str) {
+    pub(crate) fn append(&mut self, piece: &str) {
         let length = self.string.len() + piece.len();
         if length > self.string.capacity() {
-            let room = length.next_power_of_two() - self.string.len();
-            self.string.reserve_exact(room);
+            self.make_room(length);
         }
         self.string.push_str(piece);
+    }
+
+    /// Room is made in powers of two: the blocks of the npm build's allocator are of such sizes.
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self, length: usize) {
+        let room = length.next_power_of_two() - self.string.len();
+        self.string.reserve_exact(room);
     }
 
     /// Nothing more comes: a lone high surrogate becomes U+FFFD.
@@ -107,8 +117,6 @@ impl Text {
         }
     }
 
-    #[inline]
-    #[cfg_attr(chatwire_speed, optimize(speed))]
     fn push_bytes(&mut self, bytes: &[u8]) {
         match as_text(bytes) {
             Some(text) => self.append(text),
@@ -120,7 +128,8 @@ impl Text {
     fn push_escaped(&mut self, raw: &[u8]) {
         let mut at = 0;
         while at < raw.len() {
-            let plain = memchr::memchr(b'\\', &raw[at..]).unwrap_or(raw.len() - at);
+            let rest = &raw[at..];
+            let plain = rest.iter().position(|byte| *byte == b'\\').unwrap_or(rest.len());
             if plain > 0 {
                 self.end();
                 self.push_bytes(&raw[at..at + plain]);
@@ -164,24 +173,32 @@ impl Text {
     }
 }
 
+const ONES: u64 = u64::MAX / 255;
+const HIGHS: u64 = ONES << 7;
+
+/// The high bit of each byte of a word that is this one; above the first, perhaps those of others.
+#[inline(always)]
+fn find(word: u64, byte: u8) -> u64 {
+    let difference = word ^ (ONES * u64::from(byte));
+    difference.wrapping_sub(ONES) & !difference
+}
+
+/// The same for what ends a plain stretch of a string: a quote, a backslash or a control character.
+#[inline(always)]
+fn find_end(word: u64) -> u64 {
+    // The subtraction borrows into the high bit of each byte that is below the bound.
+    (find(word, b'"') | find(word, b'\\') | word.wrapping_sub(ONES * u64::from(b' ')) & !word) & HIGHS
+}
+
 /// How many bytes from the start need no attention in a string: none of them is `"`, `\` or a control character.
 #[inline]
 #[cfg_attr(chatwire_speed, optimize(speed))]
 pub(crate) fn plain_length(bytes: &[u8]) -> usize {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHS: u64 = ONES << 7;
     let mut at = 0;
-    // Eight bytes at a time: the subtraction borrows into the high bit of each byte that is below the bound.
     while let Some(Ok(word)) = bytes.get(at..at + 8).map(<[u8; 8]>::try_from) {
-        let word = u64::from_le_bytes(word);
-        let quote = word ^ (ONES * b'"' as u64);
-        let backslash = word ^ (ONES * b'\\' as u64);
-        let special = (quote.wrapping_sub(ONES) & !quote)
-            | (backslash.wrapping_sub(ONES) & !backslash)
-            | (word.wrapping_sub(ONES * 0x20) & !word);
-        let hit = special & HIGHS;
-        if hit != 0 {
-            return at + hit.trailing_zeros() as usize / 8;
+        let end = find_end(u64::from_le_bytes(word));
+        if end != 0 {
+            return at + end.trailing_zeros() as usize / 8;
         }
         at += 8;
     }
@@ -191,32 +208,25 @@ pub(crate) fn plain_length(bytes: &[u8]) -> usize {
     at
 }
 
-/// The length of the string whose opening quote is just before `bytes`, where it is calm: ASCII without escapes, without `<`, and
-/// without what lies from `[` to the backtick. With one of these begins all that text of a model may hold besides text.
+/// The same length; and whether so many bytes are known to be calm.
 #[inline]
 #[cfg_attr(chatwire_speed, optimize(speed))]
-pub(super) fn calm_length(bytes: &[u8]) -> Option<usize> {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHS: u64 = ONES << 7;
+pub(super) fn calm_length(bytes: &[u8]) -> (usize, bool) {
+    let mut stirs = 0;
     let mut at = 0;
-    loop {
-        let word = u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?);
-        let quote = word ^ (ONES * b'"' as u64);
-        let quotes = quote.wrapping_sub(ONES) & !quote & HIGHS;
-        // The high bits of the bytes that are not below a bound. In what lies behind a byte that is no ASCII they may be wrong.
-        let reaches = |bound: u8| word.wrapping_add(ONES * (0x80 - bound) as u64);
-        let is_marked = (word ^ (ONES * b'<' as u64)).wrapping_add(HIGHS - ONES);
-        let calm = reaches(b' ') & is_marked & !(reaches(b'[') ^ reaches(b'`' + 1)) & !word;
-        // Only what lies before the quote counts.
-        let before = (quotes & quotes.wrapping_neg()).wrapping_sub(1);
-        if !calm & HIGHS & before != 0 {
-            return None;
-        }
-        if quotes != 0 {
-            return Some(at + quotes.trailing_zeros() as usize / 8);
+    while let Some(Ok(word)) = bytes.get(at..at + 8).map(<[u8; 8]>::try_from) {
+        let word = u64::from_le_bytes(word);
+        let end = find_end(word);
+        // Only what lies before the end counts.
+        let before = (end & end.wrapping_neg()).wrapping_sub(1);
+        let found = find(word, b'<') | find(word, b'[') | find(word, b'`') | find(word, LEFT_TRIANGLE);
+        stirs |= found & HIGHS & before;
+        if end != 0 {
+            return (at + end.trailing_zeros() as usize / 8, stirs == 0);
         }
         at += 8;
     }
+    (at + plain_length(bytes.get(at..).unwrap_or_default()), false)
 }
 
 pub(super) fn hex4(bytes: &[u8], at: usize) -> Option<u16> {
@@ -259,8 +269,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_is_calm_exactly_where_no_byte_before_its_quote_needs_attention() {
-        let needs_attention = |byte: &u8| !matches!(byte, b' '..=b'~' | 0x7f) || matches!(byte, b'<' | b'['..=b'`');
+    fn a_body_is_calm_where_no_byte_before_its_end_may_mean_something() {
+        let stirs = |byte: &u8| matches!(byte, b'<' | b'[' | b'`' | 0xE2);
         for (letter, behind) in [
             (b'a', b'}'),
             (b' ', b'"'),
@@ -268,6 +278,8 @@ mod tests {
             (b'!', 0),
             (b'#', b'<'),
             (b';', b'`'),
+            (0xE0, 0xE2),
+            (0x80, b'['),
         ] {
             for length in 0..20 {
                 for at in 0..length.max(1) {
@@ -278,13 +290,13 @@ mod tests {
                         }
                         bytes.push(b'"');
                         bytes.extend([behind; 8]);
-                        let end = bytes.iter().position(|byte| *byte == b'"').unwrap_or_default();
-                        let expected = (!bytes[..end].iter().any(needs_attention)).then_some(end);
+                        let end = plain_length(&bytes);
+                        let expected = (end, !bytes[..end].iter().any(stirs));
                         assert_eq!(calm_length(&bytes), expected, "{bytes:?}");
                     }
                 }
             }
         }
-        assert_eq!(calm_length(b"no quote, though there are enough bytes"), None);
+        assert_eq!(calm_length(b"seven b"), (7, false));
     }
 }

@@ -34,6 +34,12 @@ impl Finish {
         self.is_settled |= has_reason;
         counts
     }
+
+    /// Whether one more chunk like the last one, which brought something of the answer and had no finish reason, changes nothing
+    /// here.
+    pub(super) fn is_steady(&self) -> bool {
+        self.pieces > 1
+    }
 }
 
 /// Whether a finish reason says that the server failed, in whatever spelling. Unknown reasons are not among these.

@@ -87,10 +87,19 @@ impl Intake {
     /// Takes the events that these bytes complete.
     #[cfg_attr(chatwire_speed, optimize(speed))]
     pub(super) fn take_events(&mut self, sse: &mut sse::Decoder, bytes: &[u8], now: f64) -> Taken {
+        let limit = self.ledger.bounds.max_event_bytes;
         let mut events = sse.feed(bytes);
         loop {
-            self.take_run(&mut events, now)?;
-            let is_mid_event = match events.at_event_start() {
+            // Events for as long as each is the one before with other values in its holes.
+            let mut start = events.at_event_start();
+            while let Some(rest @ [_, ..]) = start
+                && let Some(event) = self.template.read(rest)
+                && event.bytes.len() <= limit
+            {
+                start = events.advance(event.bytes.len());
+                self.take_predicted(&event, now)?;
+            }
+            let is_mid_event = match start {
                 Some([]) => return Ok(()),
                 start => start.is_none(),
             };
@@ -115,41 +124,34 @@ impl Intake {
         }
     }
 
-    /// Takes events for as long as each is the one before with other values in its holes.
-    #[cfg_attr(chatwire_speed, optimize(speed))]
-    fn take_run(&mut self, events: &mut sse::Events<'_, '_>, now: f64) -> Taken {
-        let limit = self.ledger.bounds.max_event_bytes;
-        let mut start = events.at_event_start();
-        while let Some(event) = start.and_then(|rest| self.template.read(rest)) {
-            if event.length > limit {
-                break;
-            }
-            start = events.advance(event.length);
-            self.take_predicted(&event, now)?;
-        }
-        Ok(())
-    }
-
     #[inline]
     #[cfg_attr(chatwire_speed, optimize(speed))]
     fn take_predicted(&mut self, event: &Predicted<'_>, now: f64) -> Taken {
-        let ledger = &mut self.ledger;
-        match ledger.output.parts() {
-            Some(parts) => self.template.hand_out(event, parts),
-            None => ledger.output.chunk(event.data),
+        if self.ledger.output.wants_chunks() {
+            self.hand_out_predicted(event);
         }
-        let Some(choice) = self.answer.choice_mut(event.choice) else {
+        let ledger = &mut self.ledger;
+        let Some(choice) = self.answer.choice_mut(self.template.choice) else {
             return Ok(());
         };
-        let progress = choice.go_on(event.part, event.text, ledger)?;
+        let progress = choice.go_on(event, ledger)?;
         if let Some(usage) = event.usage {
-            self.answer.take_usage(usage, event.has_known_usage, ledger)?;
+            self.answer.take_usage(usage, self.template.has_counts, ledger)?;
         }
         if progress {
             self.clock.progress(now);
         }
         self.ledger.event += 1;
         Ok(())
+    }
+
+    /// Hands out a chunk that is as predicted. Not inlined: readers of text and events have no use for it.
+    #[inline(never)]
+    fn hand_out_predicted(&mut self, event: &Predicted<'_>) {
+        match self.ledger.output.parts() {
+            Some(parts) => self.template.hand_out(event, parts),
+            None => self.ledger.output.chunk(event.data),
+        }
     }
 
     /// Takes one event. Gives what the next may be predicted from, if this one was as it should be.

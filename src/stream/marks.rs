@@ -1,8 +1,6 @@
 //! Marks of a chat template that a server leaves in the text: control tokens at its end, and the raw form of a tool call that
 //! comes as a call, too. They are held back until it is known what they are, and are never spoken.
 
-use crate::json::Str;
-
 /// How the raw form of a tool call begins.
 const CALLS: [&str; 17] = [
     "<tool_call>",
@@ -113,18 +111,6 @@ impl Marks {
     #[inline]
     pub(super) fn is_idle(&self) -> bool {
         self.is_off || self.held.is_empty()
-    }
-
-    /// Whether this piece of content has no mark in it.
-    #[inline]
-    pub(super) fn pass(&self, content: Str<'_>) -> bool {
-        let is_mark =
-            |six: &[u8]| six.starts_with(b"\\u003") && six.last().is_some_and(|last| matches!(last, b'c' | b'C'));
-        self.is_off
-            || self.held.is_empty()
-                && (content.is_calm
-                    || memchr::memchr2(b'<', b'[', content.raw).is_none()
-                        && !(content.escaped && content.raw.windows(6).any(is_mark)))
     }
 
     /// Takes text that follows `before`; `sink` gets what is certainly text.

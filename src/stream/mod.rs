@@ -345,7 +345,6 @@ impl Decoder {
         self.close_output(now);
     }
 
-    #[cfg_attr(chatwire_speed, optimize(speed))]
     fn check_timeouts(&mut self, pending: f64, now: f64) {
         if let Some(timeout) = self
             .intake
@@ -411,7 +410,6 @@ impl Decoder {
     }
 
     /// Closes the output of this call.
-    #[cfg_attr(chatwire_speed, optimize(speed))]
     fn close_output(&mut self, now: f64) {
         let Intake { answer, ledger, .. } = &mut self.intake;
         answer.close_output(now, ledger);

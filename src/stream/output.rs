@@ -81,6 +81,22 @@ impl Output {
         }
     }
 
+    /// Text or reasoning of a choice, of which there is a JSON string already.
+    #[inline]
+    #[cfg_attr(chatwire_speed, optimize(speed))]
+    pub(super) fn quoted(&mut self, is_text: bool, choice: u64, text: &str, quoted: &[u8]) {
+        match self.kind {
+            OutputKind::Text if choice == 0 && is_text => self.writer.bytes.extend_from_slice(text.as_bytes()),
+            OutputKind::EventParts if choice == 0 && is_text => self.writer.element(quoted),
+            OutputKind::Events | OutputKind::EventParts => {
+                let kind = if is_text { "text" } else { "reasoning" };
+                let out = self.event(kind, choice);
+                out.raw(b",\"text\":").raw(quoted).raw(b"}");
+            }
+            _ => {}
+        }
+    }
+
     /// A chunk, which is well-formed JSON.
     #[inline]
     pub(super) fn chunk(&mut self, raw: &[u8]) {

@@ -102,6 +102,11 @@ impl PartialJson {
         })
     }
 
+    /// Whether the text is not JSON.
+    pub(super) fn is_dead(&self) -> bool {
+        self.state == State::Dead
+    }
+
     /// Takes the next piece of the text. Gives the most bytes that were held of it until now, and
     /// are held with it.
     pub(super) fn feed(&mut self, text: &str) -> (usize, usize) {

@@ -41,6 +41,8 @@ struct Hole {
     place: Range<usize>,
     role: Role,
     is_string: bool,
+    /// Where the value lies in the event that was read last, quotes included.
+    value: Range<usize>,
 }
 
 /// The members that may become holes: id, created, obfuscation, usage.
@@ -48,7 +50,6 @@ const MEMBERS: usize = 4;
 const USAGE: usize = 3;
 /// A usage of more counts than this is one hole.
 const MAX_COUNTS: usize = 4;
-const MAX_HOLES: usize = MEMBERS + MAX_COUNTS;
 
 /// How many events must have been as predicted before the host gets the template: a template that serves once gains nothing.
 const TOLD_AFTER: u8 = 2;
@@ -62,7 +63,10 @@ pub(super) struct Template {
     data: Range<usize>,
     /// In their order.
     holes: Vec<Hole>,
-    choice: u64,
+    /// The usage has a hole for each count: of later ones the names are known to be right.
+    pub(super) has_counts: bool,
+    /// The choice that grows.
+    pub(super) choice: u64,
     /// `None` where there is nothing to predict from.
     part: Option<LivePart>,
     /// Where each member lies, and whether it was seen to change.
@@ -73,18 +77,24 @@ pub(super) struct Template {
 
 /// An event that is as predicted.
 pub(super) struct Predicted<'a> {
-    /// Length of the whole event in bytes.
-    pub(super) length: usize,
+    /// The whole event, or its data alone.
+    pub(super) bytes: &'a [u8],
     pub(super) data: &'a [u8],
-    /// The choice that grows.
-    pub(super) choice: u64,
     pub(super) part: LivePart,
     pub(super) text: Str<'a>,
+    /// The same as it is spelled.
+    pub(super) spelled: &'a str,
+    /// Where it lies, its quotes included.
+    place: Range<usize>,
     pub(super) usage: Option<&'a [u8]>,
-    /// The usage is the one before with other counts: its names are known to be right.
-    pub(super) has_known_usage: bool,
-    /// The JSON values in the holes.
-    values: [&'a [u8]; MAX_HOLES],
+}
+
+impl<'a> Predicted<'a> {
+    /// The text with its quotes.
+    #[inline]
+    pub(super) fn quoted(&self) -> &'a [u8] {
+        self.bytes.get(self.place.clone()).unwrap_or_default()
+    }
 }
 
 impl Template {
@@ -100,10 +110,12 @@ impl Template {
             return;
         };
         self.holes.clear();
+        self.has_counts = false;
         self.holes.push(Hole {
             place: live,
             role: Role::Live,
             is_string: true,
+            value: 0..0,
         });
         for ((place, changes), (mark, role, is_string)) in self.members.iter_mut().zip(&marks.members) {
             let now = mark.as_ref().and_then(|mark| mark.within(event)).unwrap_or(0..0);
@@ -118,6 +130,7 @@ impl Template {
             } else {
                 None
             };
+            self.has_counts |= counts.is_some();
             let (role, places) = counts.map_or_else(|| (*role, vec![now]), |places| (Role::Count, places));
             for place in places {
                 let after = self.holes.iter().position(|other| other.place.start > place.start);
@@ -125,6 +138,7 @@ impl Template {
                     place,
                     role,
                     is_string: *is_string,
+                    value: 0..0,
                 };
                 self.holes.insert(after.unwrap_or(self.holes.len()), hole);
             }
@@ -139,73 +153,67 @@ impl Template {
 
     /// Reads an event off the start of `rest`, if it is as predicted.
     #[inline]
-    pub(super) fn read<'a>(&self, rest: &'a [u8]) -> Option<Predicted<'a>> {
+    pub(super) fn read<'a>(&mut self, rest: &'a [u8]) -> Option<Predicted<'a>> {
         self.walk(0..self.bytes.len(), rest)
     }
 
     /// The same for an event of which only the data is at hand.
-    pub(super) fn read_data<'a>(&self, data: &'a [u8]) -> Option<Predicted<'a>> {
+    pub(super) fn read_data<'a>(&mut self, data: &'a [u8]) -> Option<Predicted<'a>> {
         self.walk(self.data.clone(), data)
-            .filter(|event| event.length == data.len())
+            .filter(|event| event.bytes.len() == data.len())
     }
 
     /// Goes along `span` of the template and along `rest` at once.
     #[inline]
     #[cfg_attr(chatwire_speed, optimize(speed))]
-    fn walk<'a>(&self, span: Range<usize>, rest: &'a [u8]) -> Option<Predicted<'a>> {
-        let mut found = Predicted {
-            length: 0,
-            data: &[],
-            choice: self.choice,
-            part: self.part?,
-            text: Str::default(),
-            usage: None,
-            has_known_usage: false,
-            values: [&[]; MAX_HOLES],
-        };
+    fn walk<'a>(&mut self, span: Range<usize>, rest: &'a [u8]) -> Option<Predicted<'a>> {
+        let part = self.part?;
         let mut from = span.start;
         let mut at = 0;
+        let (mut text, mut spelled, mut live) = (Str::default(), "", 0..0);
         let mut usage: Option<Range<usize>> = None;
         let (whole_usage, _) = &self.members[USAGE];
-        for (hole, kept) in self.holes.iter().zip(&mut found.values) {
-            at += same(self.bytes.get(from..hole.place.start)?, rest.get(at..)?)?;
+        let mut holes = self.holes.iter_mut();
+        loop {
+            let hole = holes.next();
+            let to = hole.as_ref().map_or(span.end, |hole| hole.place.start);
+            at += same(self.bytes.get(from..to)?, rest.get(at..)?)?;
+            let Some(hole) = hole else { break };
             from = hole.place.end;
             let here = rest.get(at..)?;
-            let mut is_ascii = false;
-            let length = if hole.is_string {
-                let text = string_body(here)?;
+            let value = if hole.is_string {
+                let body = string_body(here)?;
+                // Bytes that are not UTF-8 need a repair, which only the slow path makes.
+                let body_text = as_text(body.raw)?;
+                hole.value = at - 1..at + body.raw.len() + 1;
                 if hole.role == Role::Live {
-                    found.text = text;
+                    (text, spelled, live) = (body, body_text, hole.value.clone());
                 }
-                is_ascii = text.is_calm;
-                let length = text.raw.len();
-                *kept = rest.get(at - 1..=at + length)?;
-                length
+                body.raw
             } else {
                 let value = match hole.role {
-                    Role::Usage => object(here)?,
+                    Role::Usage => object(here).filter(|object| as_text(object).is_some())?,
                     _ => digits(here)?,
                 };
                 if hole.role != Role::Nothing {
                     let start = usage.map_or(at + whole_usage.start - hole.place.start, |usage| usage.start);
                     usage = Some(start..at + value.len() + whole_usage.end - hole.place.end);
                 }
-                *kept = value;
-                value.len()
+                hole.value = at..at + value.len();
+                value
             };
-            // Bytes that are not UTF-8 need a repair, which only the slow path makes.
-            if !is_ascii {
-                as_text(here.get(..length)?)?;
-            }
-            at += length;
+            at += value.len();
         }
-        at += same(self.bytes.get(from..span.end)?, rest.get(at..)?)?;
         let behind = span.end - self.data.end;
-        found.length = at;
-        found.data = rest.get(self.data.start - span.start..at - behind)?;
-        found.usage = usage.and_then(|usage| rest.get(usage));
-        found.has_known_usage = self.holes.iter().any(|hole| hole.role == Role::Count);
-        Some(found)
+        Some(Predicted {
+            bytes: rest.get(..at)?,
+            data: rest.get(self.data.start - span.start..at - behind)?,
+            part,
+            text,
+            spelled,
+            place: live,
+            usage: usage.and_then(|usage| rest.get(usage)),
+        })
     }
 
     /// Hands out an event as the host builds its chunk from: its holes, once the host knows the template.
@@ -219,8 +227,8 @@ impl Template {
             }
             self.write_pieces(out);
         }
-        for value in event.values.iter().take(self.holes.len()) {
-            out.comma().raw(value);
+        for hole in &self.holes {
+            out.element(event.bytes.get(hole.value.clone()).unwrap_or_default());
         }
     }
 

@@ -110,13 +110,9 @@ impl Tags {
         self.state == State::Off
     }
 
-    /// Whether this piece of content is text of the answer and changes nothing here: no tag can begin or end in it.
-    #[inline]
-    pub(super) fn pass(&self, content: Str<'_>) -> bool {
-        self.state == State::Answer
-            && self.held.is_empty()
-            && !self.code.is_changed_by_text()
-            && (content.is_calm || !stirs(content))
+    /// Whether a piece of content in which nothing [`stirs`] is text of the answer, and changes nothing here.
+    pub(super) fn passes_calm(&self) -> bool {
+        self.is_off() || self.state == State::Answer && self.held.is_empty() && !self.code.is_changed_by_text()
     }
 
     /// The server sends reasoning in a field: its content has no tags, unless one is open. True when tags are off from here
@@ -354,7 +350,7 @@ const TAGS: [&str; 2 * PAIRS.len()] = {
 };
 
 /// Whether a tag, a mark or code may begin in a piece of content.
-fn stirs(content: Str<'_>) -> bool {
+pub(super) fn stirs(content: Str<'_>) -> bool {
     let mut rest = content.raw;
     while let [first, behind @ ..] = rest {
         let is_start = match *first {

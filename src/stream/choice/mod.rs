@@ -3,6 +3,7 @@
 mod beside;
 mod marked;
 mod repeated;
+mod steady;
 mod written;
 
 use super::audio::Audio;
@@ -15,7 +16,7 @@ use super::options::PartialValues;
 use super::output::Output;
 use super::partial_json::PartialJson;
 use super::predict::LivePart;
-use super::reasoning::Tags;
+use super::reasoning::{Tags, stirs};
 use super::repairs::Repair;
 use super::repeats::{self, Repeats};
 use super::scan::{self, Delta, Field, Part};
@@ -108,6 +109,8 @@ pub(super) struct Choice {
     /// The reasoning field that came empty.
     empty_field: Option<usize>,
     delta_extras: Extras,
+    /// A plain piece of this part is to be added to its text, and changes nothing else.
+    steady: Option<LivePart>,
 }
 
 impl Choice {
@@ -149,6 +152,7 @@ impl Choice {
             audio: None,
             empty_field: None,
             delta_extras: Extras::new(is_unknown),
+            steady: None,
         }
     }
 
@@ -187,6 +191,7 @@ impl Choice {
     /// Takes one choice of a chunk; true when it brought something a reader waits for.
     pub(super) fn take(&mut self, choice: &scan::Choice<'_>, ledger: &mut Ledger) -> Taken<bool> {
         let mut progress = false;
+        self.steady = None;
         self.has_message |= choice.whole;
         // A message after deltas says all of it again.
         if let Some(delta) = choice.delta.as_ref().filter(|_| !(choice.whole && self.has_deltas)) {
@@ -212,25 +217,6 @@ impl Choice {
                 self.tell_finish(ledger)?;
             }
         }
-        Ok(progress)
-    }
-
-    /// Takes more of the part that a delta before brought, where that delta has been recognised again.
-    #[inline]
-    #[cfg_attr(chatwire_speed, optimize(speed))]
-    pub(super) fn go_on(&mut self, part: LivePart, text: Str<'_>, ledger: &mut Ledger) -> Taken<bool> {
-        let progress = match part {
-            LivePart::Content => self.take_content(text, ledger)?,
-            LivePart::Reasoning => {
-                self.add_reasoning(text, ledger)?;
-                !text.is_empty()
-            }
-            LivePart::Arguments(index) => self.tool_calls.take_arguments(index, text, ledger)?,
-        };
-        if progress {
-            self.finish.note(true, false);
-        }
-        self.has_deltas |= progress;
         Ok(progress)
     }
 
@@ -315,8 +301,6 @@ impl Choice {
     }
 
     /// Takes a piece of the content.
-    #[inline]
-    #[cfg_attr(chatwire_speed, optimize(speed))]
     pub(super) fn take_content(&mut self, content: Str<'_>, ledger: &mut Ledger) -> Taken<bool> {
         if self.is_doubtful(content, self.content.as_str()) {
             return self.take_doubtful(repeats::Kind::Content, content, ledger);
@@ -325,14 +309,9 @@ impl Choice {
     }
 
     /// Adds to the content and hands the new text out.
-    #[inline]
-    #[cfg_attr(chatwire_speed, optimize(speed))]
     fn add_content(&mut self, content: Str<'_>, ledger: &mut Ledger) -> Taken<bool> {
         // One search of the piece serves both: a tag and a mark may begin with the same character.
-        let is_plain = match self.tags.is_off() {
-            true => self.marks.pass(content),
-            false => self.marks.is_idle() && !self.inbox.is_cut() && self.tags.pass(content),
-        };
+        let is_plain = self.passes_calm() && (content.is_calm || !stirs(content));
         if !is_plain && !self.content.is_cut() {
             return self.take_tagged(content, ledger);
         }
@@ -381,8 +360,6 @@ impl Choice {
         result.map(|()| !content.is_empty())
     }
 
-    #[inline]
-    #[cfg_attr(chatwire_speed, optimize(speed))]
     pub(super) fn add_reasoning(&mut self, text: Str<'_>, ledger: &mut Ledger) -> Taken {
         if self.is_doubtful(text, self.reasoning.as_str()) {
             return self.take_doubtful(repeats::Kind::Reasoning, text, ledger).map(drop);
@@ -541,7 +518,6 @@ impl Choice {
 }
 
 /// Hands out new content: as text, as edits of a value that grows, in sentences.
-#[inline]
 fn hand_out(
     piece: &str,
     choice: u64,

@@ -13,10 +13,10 @@ use crate::text::joined;
 const SLACK: usize = 8;
 
 impl Choice {
-    /// Whether a piece is long enough to be the whole text once more.
+    /// Whether a piece may be the whole text once more.
     #[inline]
     pub(super) fn is_doubtful(&self, piece: Str<'_>, before: &str) -> bool {
-        !self.repeats.is_over() || piece.raw.len() + SLACK >= before.len().max(LONG) || !self.again.is_empty()
+        !self.repeats.is_over() || is_long(piece.raw, before) || !self.again.is_empty()
     }
 
     /// Takes a piece that may have been sent before. Not inlined: hardly a piece is, and the way of the others stays short.
@@ -111,6 +111,12 @@ impl Choice {
             false => Ok(()),
         }
     }
+}
+
+/// Whether a piece is long enough to be the whole text before it once more.
+#[inline]
+pub(super) fn is_long(piece: &[u8], before: &str) -> bool {
+    piece.len() + SLACK >= before.len().max(LONG)
 }
 
 /// Whether a piece is all of a text again: as it is, without the white space at its ends, or encoded once more as a JSON string.

@@ -162,7 +162,7 @@ impl Arguments {
 
     /// Adds a calm piece, if the arguments end within a string and are not doubtful; true if they were.
     pub(super) fn push_in_string(&mut self, piece: Str<'_>) -> bool {
-        let is_within = piece.is_calm && self.shape.state == State::InString && !self.is_plain;
+        let is_within = piece.is_calm && !piece.escaped && self.shape.state == State::InString && !self.is_plain;
         if !is_within || self.last.is_some() || self.inbox.is_cut() {
             return false;
         }
