@@ -8,7 +8,7 @@ import type { ClientOptions, RequestOptions, WarmUpOptions } from "./options.ts"
 import type { Target } from "./request/answer.ts";
 import { APIPromise } from "./request/api-promise.ts";
 import type { BatchOptions, BatchResult } from "./request/batch.ts";
-import { Caller } from "./request/caller.ts";
+import { Caller, NO_OPTIONS } from "./request/caller.ts";
 import { ChatStream } from "./stream/chat-stream.ts";
 import { readDocument } from "./stream/document.ts";
 import { dispose } from "./symbols.ts";
@@ -71,7 +71,7 @@ export class Completions {
   ): APIPromise<ChatStream | WithRequestId<ChatCompletion>>;
   create(
     params: ChatCompletionCreateParamsBase,
-    options: RequestOptions = {},
+    options: RequestOptions = NO_OPTIONS,
   ): APIPromise<ChatStream | WithRequestId<ChatCompletion>> {
     const stream = params?.stream === true;
     const { answer, controller } = this.#caller.start({ path: CHAT_COMPLETIONS, params, stream }, options);
@@ -88,7 +88,7 @@ export class Completions {
    * for await (const text of stream.textStream) write(text);
    * ```
    */
-  stream(params: ChatCompletionCreateParamsBase, options: RequestOptions = {}): ChatStream {
+  stream(params: ChatCompletionCreateParamsBase, options: RequestOptions = NO_OPTIONS): ChatStream {
     return this.#stream({ path: CHAT_COMPLETIONS, params, stream: true }, options);
   }
 

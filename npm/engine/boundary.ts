@@ -33,7 +33,7 @@ export const LOST = 1;
 export const ABORTED = 2;
 export type EndReason = typeof CLOSED | typeof LOST | typeof ABORTED;
 
-/** The engine's options for reading one body. `Connection.open` answers with it ready to use. */
+/** The engine's options for reading one body. */
 export interface EngineDecoderOptions {
   /** The body is one JSON completion (`stream: false`). */
   document?: boolean;
@@ -97,23 +97,21 @@ export const FINISH = 8;
 export const STEP = 9; // length, now, milliseconds since 1970, a random number in 0..1
 
 /** Of a connection. Ends a call: adds its outcome's `usage`, if there is any, to the totals, and frees its slot. */
-export const ACCOUNT = 10; // length, id
+export const ACCOUNT = 10; // length, id, after how many milliseconds the first token came, 0 where that is not to be remembered
 /** Puts out the `UsageTotals` of all calls. */
 export const USAGE = 11;
 /** Puts out the `ProviderFacts` of its provider. */
 export const PROVIDER = 12;
-/** Remembers how many milliseconds a first token took. */
-export const NOTE_LATENCY = 13; // 0, milliseconds
-/** Puts out after how many milliseconds of silence a second request is worth its cost, or null. */
-export const HEDGE_AFTER = 14;
 
-/** The facts about a provider before anything is asked of it. */
+/** The facts about a provider, and what its calls have shown of it. */
 export interface ProviderFacts {
   baseURL: string;
   /** The provider documents `response_format: json_schema`. */
   jsonSchema: boolean;
   /** The provider takes `stream_options: { include_usage: true }`. */
   streamUsage: boolean;
+  /** After how many milliseconds of silence a second request is worth its cost; null while that is not known. */
+  hedgeAfter: number | null;
 }
 
 /** Why nothing was made: an error to throw, or an environment variable whose value the engine wants as the option `env`. */
@@ -160,7 +158,6 @@ export interface Action {
   send?: {
     url: string;
     query: [string, string][];
-    method: string;
     /** Headers to be set in this order; a header with null is deleted. */
     headers: [string, string | null][];
     /** The text in place of the body's first character. */
@@ -171,10 +168,10 @@ export interface Action {
   /** Read the body of a refusal for so many milliseconds at the most. */
   read?: number;
   /**
-   * A good response. `id` names it to `ACCOUNT`. With `again`, the request may be retried if this answer breaks before anything
+   * A good response. `id` names it to `ACCOUNT`. With `holds`, the request may be retried if this answer breaks before anything
    * of it was handed out; the opening goes on with `broken`.
    */
-  open?: { id: number; again: boolean; decoder: EngineDecoderOptions };
+  open?: { id: number; holds: boolean; decoder: EngineDecoderOptions };
   fail?: object;
 }
 
@@ -212,8 +209,11 @@ export interface EngineExports {
   reportPointer(): number;
   /** Makes a part; where it makes none, it puts out a `Refusal`. */
   make(kind: number, length: number): number;
-  /** Begins to open a response with a connection, by the JSON of an `EngineCall` and of the request's body: makes an opening. */
-  open(connection: number, length: number): number;
+  /**
+   * Makes a part of another one; 0 where that has none to give. Of a connection: begins to open a response, by the JSON of an
+   * `EngineCall` and of the request's body. Of an opening: the decoder of its response, once.
+   */
+  open(part: number, length: number): number;
   /** Does one of the operations above. The result is in the report. */
   call(part: number, operation: number, length: number, a: number, b: number, c: number): void;
   /** Frees a part. */

@@ -95,15 +95,15 @@ export class BodyDecoder {
   /**
    * @param recorder records all calls of the decoder
    * @param holds nothing is to be handed out before the first token, because another answer may take the place of this one
+   * @param made the engine's part, where it was made of these options already
    */
-  constructor({ prompt, ...options }: EngineDecoderOptions, recorder?: Notes, holds = false) {
+  constructor({ prompt, ...options }: EngineDecoderOptions, recorder?: Notes, holds = false, made?: Part) {
     this.#recorder = recorder;
     if (holds) this.#held = "";
     this.isDocument = options.document === true;
     this.speaks = Boolean(options.sentences);
     this.#prompt = prompt;
-    const epoch = (Date.now() || 0) - clock();
-    this.#engine = make(DECODER, settingsText({ epoch, ...options }));
+    this.#engine = made ?? make(DECODER, settingsText({ epoch: (Date.now() || 0) - clock(), ...options }));
   }
 
   /** Chooses the output of each push; for chunks and events, `shape` makes them. Before the first push. */

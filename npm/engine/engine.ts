@@ -334,13 +334,14 @@ export class Part {
     this.#instance.call(this.#number, operation, length, a, b, c);
   }
 
-  /** Of a connection: begins to open a response, by the JSON of an `EngineCall` and of the request's body. */
-  open(texts: string): Part {
+  /**
+   * Makes a part of this one, as `EngineExports.open` says; nothing where there is none to give.
+   * @throws {ChatwireError} the engine failed
+   */
+  open(texts = ""): Part | undefined {
     const length = put(texts);
-    return new Part(
-      this.#instance,
-      this.#instance.do((exports) => exports.open(this.#number, length)),
-    );
+    const number = this.#instance.do((exports) => exports.open(this.#number, length));
+    return number ? new Part(this.#instance, number) : undefined;
   }
 
   free(): void {

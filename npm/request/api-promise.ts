@@ -11,7 +11,7 @@ export interface Answered {
   response: Response;
   requestId: string | null;
   /** Called when the body is over. */
-  ended?: () => void;
+  ended?: (() => void) | undefined;
   /** Ends the call. */
   signal?: AbortSignal;
 }

@@ -2,7 +2,7 @@
  * One request through the engine: from what the caller gave to a response whose headers have arrived.
  */
 
-import { cancelBody, discard } from "../discard.ts";
+import { cancelBody } from "../discard.ts";
 import { type EngineCall, LONGEST_MS, PROVIDER, type ProviderFacts } from "../engine/boundary.ts";
 import { clock } from "../engine/clock.ts";
 import { answer, init, initNow, settingsText } from "../engine/engine.ts";
@@ -10,12 +10,12 @@ import { aborted, ChatwireError, type ErrorDetail, outcomeOf, toError, unsent } 
 import { onDemand, priceList } from "../load.ts";
 import type { ClientOptions, Fallback, Hooks, Operation, RequestOptions } from "../options.ts";
 import { about, GATEWAY, type KeptRequest, type KeptStream, keep, type ResumeProtocol } from "../stream/resume.ts";
-import type { CustomProvider, Fetch, Outcome, Prices, Timeouts, UsageTotals } from "../types.ts";
+import type { CustomProvider, Fetch, ModelPrices, Outcome, Prices, Timeouts, UsageTotals } from "../types.ts";
 import type { Answer, Call, Target } from "./answer.ts";
 import { Connection, type Hold, isByModel } from "./connection.ts";
 import { FallbackChain, type Talk } from "./fallback-chain.ts";
 import { standard as asStandard } from "./host-fetch.ts";
-import { Conversation, follow, nothing, type Opened, type Told, tell } from "./opening.ts";
+import { Conversation, follow, nothing, type Opened, type Told, tell, wait } from "./opening.ts";
 import { Slot } from "./slot.ts";
 import { names, plainHeaders, texts, wellFormed } from "./texts.ts";
 
@@ -30,24 +30,25 @@ export interface Named {
 /** How many calls were made. */
 let calls = 0;
 
-function nameOf(target: Target): Named {
+/** @param isTold to hooks; else the model alone is of use */
+function nameOf(target: Target, isTold: boolean): Named {
   const { path, params, stream } = target;
-  const model = (params as { model?: unknown } | undefined)?.model;
+  const asked = (params as { model?: unknown } | undefined)?.model;
+  const model = typeof asked === "string" ? asked : null;
+  if (!isTold) return { model } as Named;
   const operation = path === "/models" ? "models" : "resume" in target ? "resume" : "chat";
   calls++;
   const call = `${calls}-${Math.random().toString(36).slice(2, 10)}`;
-  const parameters = plainParameters(stream ? { ...(params as object), stream } : params);
-  return { call, model: typeof model === "string" ? model : null, operation, parameters };
+  // Numbers and switches hold none of the request's contents.
+  const parameters: Named["parameters"] = {};
+  for (const [name, value] of Object.entries({ ...(params as object), ...(stream && { stream }) })) {
+    if (typeof value === "number" || typeof value === "boolean") parameters[name] = value;
+  }
+  return { call, model, operation, parameters };
 }
 
-/** The numbers and switches of a request, which hold none of its contents. */
-function plainParameters(params: unknown): Named["parameters"] {
-  const scalars: Named["parameters"] = {};
-  for (const [name, value] of Object.entries(params ?? {})) {
-    if (typeof value === "number" || typeof value === "boolean") scalars[name] = value;
-  }
-  return scalars;
-}
+/** The options of a call whose caller gave none. */
+export const NO_OPTIONS: RequestOptions = Object.freeze({});
 
 /** The options of a call that the engine reads. */
 function settingsOf(options: RequestOptions) {
@@ -66,7 +67,7 @@ function settingsOf(options: RequestOptions) {
   };
 }
 
-type CallSettings = ReturnType<typeof settingsOf>;
+type CallSettings = Partial<ReturnType<typeof settingsOf>>;
 
 /** The caller's parameters as JSON. A value that JSON cannot say is a named error here. */
 function toBody(params: unknown, stream: boolean): string {
@@ -177,12 +178,16 @@ export class Caller {
    * Loads the prices of models, where a cost may need them. A model that the list lacks costs null, and so does every model
    * where the list cannot be loaded.
    */
-  async loadPrices(): Promise<void> {
+  loadPrices(): Promise<void> | undefined {
     const { prices, provider, baseURL } = this.#given;
     const own = isByModel(prices) ? prices : undefined;
     const custom = provider as CustomProvider | undefined;
     const isListed = LISTED.test(baseURL ?? custom?.baseURL ?? String(provider));
-    if (this.#priceOf || !(own || (isListed && !prices && !custom?.prices))) return;
+    const isNeeded = !this.#priceOf && (own || (isListed && !prices && !custom?.prices));
+    return isNeeded ? this.#readPrices(own) : undefined;
+  }
+
+  async #readPrices(own: ModelPrices | undefined): Promise<void> {
     try {
       const [{ priceAt }] = await Promise.all([priceList(), init()]);
       const address = this.baseURL;
@@ -194,20 +199,22 @@ export class Caller {
 
   /** Loads the parts that few calls need, and the prices at the same time. */
   loadMore(): ReturnType<typeof onDemand> {
-    this.loadPrices().catch(() => {}); // the request loads the prices again, and its error is the caller's
+    this.loadPrices()?.catch(() => {}); // the request loads the prices again, and its error is the caller's
     return onDemand();
   }
 
   /** Starts a call. Every error of the call rejects `answer`. */
   start(target: Target, options: RequestOptions): Call {
     const controller = new AbortController();
-    return { controller, answer: abortable(this.#open(target, options, controller), controller.signal) };
+    return { controller, answer: this.#open(target, options, controller) };
   }
 
   async #open(target: Target, options: RequestOptions, controller: AbortController): Promise<Answer> {
-    const settings = settingsOf(options);
+    const settings = options === NO_OPTIONS ? {} : settingsOf(options);
     const { signal } = controller;
-    const named = nameOf(target);
+    const { hooks, fallback } = this.#options;
+    // Other clients may have hooks.
+    const named = nameOf(target, Boolean(hooks || fallback || options.continueWith));
     let unlink = nothing;
     let body: string | undefined;
     try {
@@ -221,7 +228,7 @@ export class Caller {
       unlink();
       const error = toError(thrown);
       if (body !== undefined) this.#tellOutcome(outcomeOf(error), named, body);
-      throw error;
+      throw signal.aborted ? aborted(signal.reason) : error;
     }
   }
 
@@ -245,14 +252,20 @@ export class Caller {
     // `continuedBy` judges the list.
     const others = [fallback, continueWith].flat();
     const isRecorded = record && target.stream;
-    const [loaded] = await Promise.all([
-      isRecorded || hedge || others.length > 0 || this.#usesOther ? onDemand() : undefined,
-      init(),
+    const more = isRecorded || hedge || others.length > 0 || this.#usesOther ? onDemand() : undefined;
+    const needs = [
+      more,
+      initNow() ? undefined : init(),
       target.needs,
       isPosted ? this.loadPrices() : undefined,
       ...others.map((one) => callers.get(one?.client)?.loadPrices()),
-    ]);
+    ].filter(Boolean);
+    const all = Promise.all(needs);
+    // A caller who leaves at once has sent nothing.
+    await (needs.length > 0 && wait(signal, null, all));
     if (signal.aborted) throw aborted(signal.reason);
+    await all;
+    const loaded = await more;
     this.#findProtocol(loaded);
     const taken = "resume" in target ? this.#keptBy(target.resume) : undefined;
     const chosen = isPosted && target.stream ? (resumeId ?? this.#madeUpId(hedge === false)) : undefined;
@@ -278,16 +291,14 @@ export class Caller {
       return next?.then(prepare);
     };
     const prepare = (answer: Answer): Answer => {
-      const prepared: Answer = {
-        ...answer,
-        // The recorder alone needs them, and a stream that goes on would keep them.
-        sent: [],
-        holds: chain.holds(answer.holds === true),
-        recorder: isRecorded && loaded ? new loaded.Recorder(answer.decoder, answer.sent) : undefined,
-        again: isPosted ? (outcome) => again(answer.slot, outcome) : undefined,
-        ended: ended(answer.slot),
-      };
-      return goOn?.(prepared) ?? prepared;
+      const { slot } = answer;
+      answer.holds = chain.holds(answer.holds === true);
+      if (isRecorded && loaded) answer.recorder = new loaded.Recorder(answer.decoder, answer.sent);
+      // The recorder alone needs them, and a stream that goes on would keep them.
+      answer.sent = [];
+      if (isPosted) answer.again = (outcome) => again(slot, outcome);
+      answer.ended = ended(slot);
+      return goOn?.(answer) ?? answer;
     };
     const goOn =
       isPosted && target.stream && options.continueWith
@@ -300,7 +311,7 @@ export class Caller {
             signal,
           })
         : undefined;
-    const after = hedge === true ? this.#connection.hedgeAfter() : hedge || null;
+    const after = hedge === true ? this.#provider().hedgeAfter : hedge || null;
     if (after === null || !loaded) return prepare(await chain.open());
     const begin = () => {
       const own = new AbortController();
@@ -344,8 +355,7 @@ export class Caller {
   #ending(slot: Slot, unlink: () => void, named: Named, body: string | undefined): (outcome?: Outcome) => void {
     return (outcome) => {
       unlink();
-      slot.end(outcome);
-      this.#connection.noteLatency(outcome);
+      slot.end(outcome, latencyOf(outcome));
       if (outcome) this.#tellOutcome(outcome, named, body);
     };
   }
@@ -376,7 +386,7 @@ export class Caller {
     kept?: KeptStream | string,
   ): Talk {
     const prices = named.model === null ? undefined : this.#priceOf?.(named.model);
-    const call = { ...asked, prices };
+    const call = prices ? { ...asked, prices } : asked;
     const told = (hook: string, what: { warnings?: ErrorDetail[] }) => {
       if (this.#options.hooks?.[hook as keyof Hooks]) tell(this.#options.hooks, hook, { ...named, ...what });
       else this.#warn(what.warnings);
@@ -384,27 +394,25 @@ export class Caller {
     const method = body === undefined ? "GET" : "POST";
     let hold: Hold;
     let conversation: Conversation;
-    const answered = (opened: Promise<Opened>) =>
-      opened.then(
-        (answer) => {
-          const slot = new Slot(hold, answer.id, conversation);
-          return this.#answer(answer, body, call, signal, told, slot, kept).catch((thrown) => {
-            slot.settle();
-            slot.leave();
-            cancelBody(answer.response.body);
-            throw thrown;
-          });
-        },
-        (thrown) => {
-          hold.release();
-          throw thrown;
-        },
-      );
+    const answered = async (opened: Promise<Opened>) => {
+      let slot: Slot | undefined;
+      let answer: Opened | undefined;
+      try {
+        answer = await opened;
+        slot = new Slot(hold, answer.id, conversation);
+        return this.#answer(answer, body, call, signal, told, slot, kept);
+      } catch (thrown) {
+        slot?.settle();
+        slot ? slot.leave() : hold.release();
+        cancelBody(answer?.response.body);
+        throw thrown;
+      }
+    };
     return {
       open: async () => {
         hold = this.#connection.hold();
-        conversation = this.#converse(hold, method, call, signal, body, told);
-        return answered(conversation.open());
+        conversation = new Conversation(this.#options, body, method, signal, told);
+        return answered(conversation.open(hold.part, settingsText(call)));
       },
       next: (broken) => {
         const next = conversation.next(broken);
@@ -415,21 +423,28 @@ export class Caller {
   }
 
   /** A response, and how to read it. */
-  async #answer(
-    { response, decoder, sent, again: holds }: Opened,
+  #answer(
+    opened: Opened,
     body: string | undefined,
     call: EngineCall,
     signal: AbortSignal,
     told: Told,
     slot: Slot,
     known?: KeptStream | string,
-  ): Promise<Answer> {
+  ): Answer {
+    const { response, decoder } = opened;
     if (body !== undefined) decoder.prompt = giving(body);
     if (call.sentences) decoder.sentences = call.sentences;
-    const requestId = decoder.requestId ?? null;
     // A body that the host could only read whole says so.
     const { verdict } = (response.body ?? {}) as Pick<Answer, "verdict">;
-    const answer = { response, requestId, body: response.body, decoder, sent, holds, slot, signal, verdict };
+    const answer: Answer = {
+      ...opened,
+      requestId: decoder.requestId ?? null,
+      body: response.body,
+      slot,
+      signal,
+      verdict,
+    };
     const stream = call.stream ? this.#keptIn(response, known) : undefined;
     if (!stream) return answer;
     let unlink = nothing;
@@ -445,8 +460,8 @@ export class Caller {
         unlink = follow(method === "GET" ? signal : null, own);
         const hold = this.#connection.hold();
         try {
-          const conversation = this.#converse(hold, method, about(call, request), own.signal);
-          const { response, id } = await conversation.open();
+          const conversation = new Conversation(this.#options, undefined, method, own.signal, nothing);
+          const { response, id } = await conversation.open(hold.part, settingsText(about(call, request)));
           conversation.free();
           hold.account(id);
           return response;
@@ -467,24 +482,6 @@ export class Caller {
     return id === undefined || !this.#protocol.isId(id) ? undefined : this.#protocol.at(id);
   }
 
-  /** Begins a conversation; the hold on the connection is released where that fails. */
-  #converse(
-    hold: Hold,
-    method: string,
-    call: EngineCall,
-    signal: AbortSignal,
-    body?: string,
-    told: Told = () => {},
-  ): Conversation {
-    try {
-      const opening = hold.part.open(settingsText(call) + (body ?? ""));
-      return new Conversation(opening, this.#options, body, method, signal, told);
-    } catch (thrown) {
-      hold.release();
-      throw thrown;
-    }
-  }
-
   /** Prints the warnings about a request to the console, where no hook takes them: each kind once. */
   #warn(warnings: readonly ErrorDetail[] = []): void {
     for (const { code, path, message } of warnings) {
@@ -495,11 +492,12 @@ export class Caller {
   }
 
   #tellOutcome(outcome: Outcome, named: Named, request: string | null = null): void {
+    const { hooks } = this.#options;
+    if (!hooks) return;
     const { status, finishReason, usage, cost, timing, attempts, requestId, resumed, completion, error } = outcome;
     const answered = completion && { id: completion.id, model: completion.model };
     const failed = error ? { name: error.name, code: (error as { code?: string | null }).code ?? null } : null;
     const told = { status, finishReason, usage, cost, timing, attempts, requestId, resumed };
-    const { hooks } = this.#options;
     tell(hooks, "onContents", { ...named, request, outcome });
     tell(hooks, "onOutcome", { ...named, ...told, completion: answered, error: failed });
   }
@@ -511,6 +509,15 @@ export class Caller {
 }
 
 const giving = (text: string) => () => text;
+
+/**
+ * After how long the first token came, of a call whose first attempt was answered. One that a second request overtook counts with
+ * the time of that one: without the slowest, the next would seem slow sooner and sooner.
+ */
+function latencyOf(outcome: Outcome | undefined): number | undefined {
+  const isFirst = outcome?.attempts.filter(({ reason }) => reason !== "hedged").length === 1;
+  return (isFirst && outcome.timing.firstToken) || undefined;
+}
 
 /** The option `timeout.idle`, where it is given. */
 function idleIn(timeout: unknown): number | false | undefined {
@@ -528,18 +535,4 @@ function standard(fetch: Fetch): Fetch {
     if (!body || typeof (body as ReadableStream).getReader === "function") return response;
     return asStandard(response);
   };
-}
-
-/** Rejects as soon as the signal is aborted, also where the opening does not react to it. */
-function abortable(opening: Promise<Answer>, signal: AbortSignal): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const leave = () => {
-      reject(aborted(signal.reason));
-      // Bytes that still arrive are discarded.
-      opening.then(discard).catch(() => {});
-    };
-    if (signal.aborted) return leave();
-    signal.addEventListener("abort", leave);
-    opening.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
-  });
 }

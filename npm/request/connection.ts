@@ -2,11 +2,11 @@
  * A client's part of the engine: its settings, limits and totals. The part lives until the client is disposed of and the last of
  * its calls is over. When the engine has failed, new calls get a fresh one, and its limits begin anew.
  */
-import { ACCOUNT, CONNECTION, HEDGE_AFTER, NOTE_LATENCY, USAGE } from "../engine/boundary.ts";
+import { ACCOUNT, CONNECTION, USAGE } from "../engine/boundary.ts";
 import { answer, make, type Part, put, settingsText, tryMake } from "../engine/engine.ts";
 import { ChatwireError, toError } from "../errors.ts";
 import type { ClientOptions, Hooks } from "../options.ts";
-import type { ModelPrices, Outcome, Usage, UsageTotals } from "../types.ts";
+import type { ModelPrices, Usage, UsageTotals } from "../types.ts";
 import { names, plainHeaders, texts } from "./texts.ts";
 
 /** One call's hold on the connection. */
@@ -21,9 +21,9 @@ export class Hold {
   }
 
   /** Ends one answer: frees its slot, and adds what it used to the totals. Without a usage it is no call of its own. */
-  account(id: number, usage?: Usage | null): void {
+  account(id: number, usage?: Usage | null, firstToken = 0): void {
     try {
-      this.part.call(ACCOUNT, usage === undefined ? 0 : put(JSON.stringify(usage)), id);
+      this.part.call(ACCOUNT, usage === undefined ? 0 : put(JSON.stringify(usage)), id, firstToken);
     } catch {
       // The engine has failed, and the slot is gone with its instance.
     }
@@ -71,28 +71,6 @@ export class Connection {
         return sum; // its instance failed, so that its totals are lost
       }
     }, this.#used);
-  }
-
-  /**
-   * Notes how long the first token of a call took, if its first attempt was answered. One that a second request overtook counts with
-   * the time of that one: without the slowest, the next would seem slow sooner and sooner.
-   */
-  noteLatency(outcome: Outcome | undefined): void {
-    const { firstToken } = outcome?.timing ?? {};
-    const others = outcome?.attempts.filter(({ reason }) => reason !== "hedged");
-    if (typeof firstToken !== "number" || others?.length !== 1) return;
-    const part = this.#parts.at(-1);
-    try {
-      if (part && !part.isBroken) part.call(NOTE_LATENCY, 0, firstToken);
-    } catch {
-      // The engine has failed; the answer is there all the same.
-    }
-  }
-
-  /** After how many milliseconds of silence a second request is worth its cost; null while that is not known. */
-  hedgeAfter(): number | null {
-    this.part.call(HEDGE_AFTER);
-    return answer<number | null>();
   }
 
   /** @throws {ChatwireError} the client was disposed of */

@@ -74,6 +74,8 @@ export async function race({ begin, after, signal }: Race): Promise<Answer> {
   }
   const { answer, tap, outcome, isGood, error } = finish;
   if (!answer || !tap || !outcome) throw error;
+  // The attempts of both are among the options of its decoder.
+  answer.opening = undefined;
   if (isGood) return { ...answer, body: tap.body(true) };
   // The answer has ended, and its body is cancelled.
   outcome.attempts = (answer.decoder.attempts ?? []) as Attempt[];

@@ -13,7 +13,7 @@ import {
 } from "../engine/boundary.ts";
 import { clock } from "../engine/clock.ts";
 import { answer, asBytes, type Part, put } from "../engine/engine.ts";
-import { aborted, ChatwireError, type ErrorDescriptor, reasonOf, unsent } from "../errors.ts";
+import { aborted, type ErrorDescriptor, reasonOf, unsent } from "../errors.ts";
 import type { ClientOptions, Hooks } from "../options.ts";
 import type { FetchInit } from "../types.ts";
 
@@ -27,9 +27,11 @@ export interface Opened {
   /** Names the call to the engine's accounts. */
   id: number;
   /** Another may take its place, as long as nothing of it was handed out. */
-  again: boolean;
+  holds: boolean;
   /** Secrets that were sent in headers, and may have come back in the answer. */
   sent: SentHeaders;
+  /** Gives its decoder. */
+  opening: Conversation | undefined;
 }
 
 /** How much of an error body is worth reading: so many bytes and pieces, of which some may be empty. */
@@ -40,27 +42,17 @@ export type Told = (hook: string, what: object) => void;
 
 /** The conversation with one server about one request. Frees the engine's part when it gives up; else `free` does. */
 export class Conversation {
-  readonly #engine: Part;
+  #engine: Part | undefined;
   readonly #options: ClientOptions;
   readonly #body: string | undefined;
   readonly #verb: string;
   readonly #signal: AbortSignal;
   readonly #told: Told;
-  /** The opening is over. */
-  isFree = false;
   #response: Response | undefined;
   #sent: SentHeaders = [];
 
   /** @param signal is made for this one call; its abort ends the response's body too */
-  constructor(
-    engine: Part,
-    options: ClientOptions,
-    body: string | undefined,
-    verb: string,
-    signal: AbortSignal,
-    told: Told,
-  ) {
-    this.#engine = engine;
+  constructor(options: ClientOptions, body: string | undefined, verb: string, signal: AbortSignal, told: Told) {
     this.#options = options;
     this.#body = body;
     this.#verb = verb;
@@ -68,11 +60,19 @@ export class Conversation {
     this.#told = told;
   }
 
+  /** The opening is over. */
+  get isFree(): boolean {
+    return this.#engine === undefined;
+  }
+
   /**
    * Sends the request until there is a good response.
+   * @param connection whose settings the call is made with
+   * @param call the JSON of an `EngineCall`
    * @throws {ErrorDescriptor} there was none
    */
-  async open(): Promise<Opened> {
+  async open(connection: Part, call: string): Promise<Opened> {
+    this.#engine = connection.open(call + (this.#body ?? ""));
     return this.#goOn(this.#step({}));
   }
 
@@ -86,17 +86,22 @@ export class Conversation {
     return { opened: this.#goOn(action) };
   }
 
+  /** The engine's decoder for the response, made by what it knows of it. Nothing where it was taken before. */
+  decoder(): Part | undefined {
+    return this.#engine?.open();
+  }
+
   free(): void {
-    if (!this.isFree) this.#engine.free();
-    this.isFree = true;
+    this.#engine?.free();
+    this.#engine = undefined;
   }
 
   #step(result: ActionResult): Action {
     let action: Action;
     try {
       // A faked clock may say NaN, at which no slot would ever be free.
-      this.#engine.call(STEP, put(JSON.stringify(result)), clock(), Date.now() || 0, Math.random());
-      action = answer<Action>();
+      this.#engine?.call(STEP, put(JSON.stringify(result)), clock(), Date.now() || 0, Math.random());
+      action = answer();
     } catch (thrown) {
       this.free();
       cancelBody(this.#response?.body);
@@ -111,81 +116,81 @@ export class Conversation {
     let action = first;
     for (;;) {
       if (action.fail) throw action.fail;
-      if (action.open) return { response: this.#response as Response, ...action.open, sent: this.#sent };
-      let result: ActionResult;
-      try {
-        result = await this.#act(action);
+      if (action.open) {
+        return { response: this.#response as Response, ...action.open, sent: this.#sent, opening: this };
+      }
+      const result = await this.#act(action);
+      if (this.isFree) {
         // The caller has left meanwhile, and the engine's part is gone.
-        if (this.isFree) throw aborted(this.#signal.reason);
-      } catch (thrown) {
-        this.free();
         cancelBody(this.#response?.body);
-        throw thrown;
+        throw aborted(this.#signal.reason);
       }
       action = this.#step(result);
     }
   }
 
-  async #act({ key, wait: ms, send: request, read }: Action): Promise<ActionResult> {
+  async #act({ key, wait: ms, send, read }: Action): Promise<ActionResult> {
     const signal = this.#signal;
-    if (request) return this.#send(request);
+    if (signal.aborted) {
+      cancelBody(this.#response?.body);
+      return { aborted: true };
+    }
+    if (send) {
+      this.#sent = send.headers;
+      const controller = new AbortController();
+      const sent = this.#send(send, controller.signal);
+      const waited = await wait(signal, send.timeout, sent);
+      if (!("value" in waited)) {
+        controller.abort();
+        // A host that does not heed its signal may still answer.
+        sent.then(([late]) => cancelBody(late.body), nothing);
+        return waited;
+      }
+      follow(signal, controller);
+      this.#response = waited.value[0];
+      return waited.value[1];
+    }
     if (read !== undefined) return { body: await textOf(this.#response as Response, signal, read) };
     if (ms !== undefined) {
-      const waited = await wait(signal, ms, () => new Promise<void>(() => {}));
+      const waited = await wait(signal, ms, new Promise<void>(() => {}));
       return "timedOut" in waited ? {} : (waited as ActionResult);
     }
-    if (key === undefined) throw new ChatwireError("The engine named no next step: a mistake in chatwire.");
-    const given = await wait(signal, key, async () => (this.#options.apiKey as () => unknown)());
+    const asked = async () => (this.#options.apiKey as () => unknown)();
+    const given = await wait(signal, key as number | null, asked());
     if (!("value" in given)) return given;
     return typeof given.value === "string" ? { key: given.value } : { failed: "it gave no string" };
   }
 
-  async #send({ url, query, start, timeout, headers: pairs }: NonNullable<Action["send"]>): Promise<ActionResult> {
-    this.#sent = pairs;
-    const signal = this.#signal;
+  /** The host's response to one request, if it is one. */
+  async #send(
+    { url, query, start, headers: pairs }: NonNullable<Action["send"]>,
+    signal: AbortSignal,
+  ): Promise<[Response, ActionResult]> {
     const body = this.#body;
-    const controller = new AbortController();
-    const send = async () => {
-      let headers: Headers | undefined;
-      const init = {
-        method: this.#verb,
-        // Node takes longer to load `Headers` than all of this package: not before somebody looks.
-        get headers() {
-          headers ??= headersOf(pairs);
-          return headers;
-        },
-        signal: controller.signal,
-        ...(body !== undefined && { body: start === null ? body : start + body.slice(1) }),
-      } as FetchInit;
-      const address = query.length > 0 ? `${url}?${new URLSearchParams(query)}` : url;
-      const given = await (this.#options.fetch ?? globalThis.fetch)(address, init);
-      try {
-        // Not `instanceof`: there are many classes of that name.
-        const status = given?.status;
-        if (!(Number.isInteger(status) && status >= 200 && status <= 599) || typeof given.headers?.get !== "function") {
-          throw "fetch returned something that is not a Response";
-        }
-        return [given, answered(given)] as const;
-      } catch (thrown) {
-        cancelBody(given?.body);
-        throw thrown;
+    let headers: Headers | undefined;
+    const init = {
+      method: this.#verb,
+      // Node takes longer to load `Headers` than all of this package: not before somebody looks.
+      get headers() {
+        headers ??= headersOf(pairs);
+        return headers;
+      },
+      signal,
+      ...(body !== undefined && { body: start === null ? body : start + body.slice(1) }),
+    } as FetchInit;
+    const address = query.length > 0 ? `${url}?${new URLSearchParams(query)}` : url;
+    const given = await (this.#options.fetch ?? globalThis.fetch)(address, init);
+    try {
+      // Not `instanceof`: there are many classes of that name.
+      const status = given?.status;
+      if (!(Number.isInteger(status) && status >= 200 && status <= 599) || typeof given.headers?.get !== "function") {
+        throw "fetch returned something that is not a Response";
       }
-    };
-    let sent: ReturnType<typeof send> | undefined;
-    const waited = await wait(signal, timeout, () => {
-      sent = send();
-      return sent;
-    });
-    if (!("value" in waited)) {
-      controller.abort();
-      // A host that does not heed its signal may still answer.
-      sent?.then(([late]) => cancelBody(late.body)).catch(() => {});
-      return waited;
+      return [given, answered(given)];
+    } catch (thrown) {
+      cancelBody(given?.body);
+      throw thrown;
     }
-    follow(signal, controller);
-    const [response, result] = waited.value;
-    this.#response = response;
-    return result;
   }
 }
 
@@ -241,8 +246,8 @@ export function tell(hooks: Hooks | undefined, name: string, what: object): void
 
 type Waited<T> = { value: T } | { failed: string } | { timedOut: true } | { aborted: true };
 
-/** Does something, and gives what came first: its end, the end of `ms` milliseconds, or the caller's leaving. */
-function wait<T>(signal: AbortSignal, ms: number | null, work: () => Promise<T>): Promise<Waited<T>> {
+/** What comes first of a promise, the end of `ms` milliseconds, and the caller's leaving. */
+export function wait<T>(signal: AbortSignal, ms: number | null, work: Promise<T>): Promise<Waited<T>> {
   return new Promise((resolve) => {
     const settle = (waited: Waited<T>) => {
       clearTimeout(timer);
@@ -252,9 +257,9 @@ function wait<T>(signal: AbortSignal, ms: number | null, work: () => Promise<T>)
     const leave = () => settle({ aborted: true });
     const timer =
       ms === null ? undefined : setTimeout(() => settle({ timedOut: true }), Math.min(Math.ceil(ms), LONGEST_MS));
-    if (signal.aborted) return leave();
-    signal.addEventListener("abort", leave);
-    work().then(
+    if (signal.aborted) leave();
+    else signal.addEventListener("abort", leave);
+    work.then(
       (value) => settle({ value }),
       (error) => settle({ failed: reasonOf(error) }),
     );
@@ -266,7 +271,7 @@ async function textOf({ body }: Response, signal: AbortSignal, ms: number): Prom
   const decoder = new TextDecoder();
   let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   let text = "";
-  await wait(signal, ms, async () => {
+  const all = async () => {
     reader = body?.getReader();
     for (let left = MAX_BODY; reader && left > 0; ) {
       const bytes = asBytes((await reader.read()).value);
@@ -275,7 +280,8 @@ async function textOf({ body }: Response, signal: AbortSignal, ms: number): Prom
       text += decoder.decode(bytes.subarray(0, MAX_BODY + 1), { stream: true });
       left -= bytes.length + 1;
     }
-  });
+  };
+  await wait(signal, ms, all());
   cancelBody(reader ?? body);
   return text;
 }

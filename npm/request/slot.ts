@@ -26,9 +26,9 @@ export class Slot {
   }
 
   /** The call is over. */
-  end(outcome?: Outcome): void {
+  end(outcome?: Outcome, firstToken?: number): void {
     this.settle();
-    this.#account(outcome?.usage ?? null);
+    this.#account(outcome?.usage ?? null, firstToken);
     this.#hold.release();
   }
 
@@ -48,8 +48,8 @@ export class Slot {
     }
   }
 
-  #account(usage: Usage | null | undefined): void {
-    if (this.#isOpen) this.#hold.account(this.#id, usage);
+  #account(usage: Usage | null | undefined, firstToken?: number): void {
+    if (this.#isOpen) this.#hold.account(this.#id, usage, firstToken);
     this.#isOpen = false;
   }
 }

@@ -118,7 +118,10 @@ export class Session {
     };
     this.source = source;
     try {
-      const decoder = new BodyDecoder(source.decoder, source.recorder, source.holds);
+      // A recording is read again by the options that it has, and sentences only they know.
+      const made = source.recorder || source.decoder.sentences ? undefined : source.opening?.decoder();
+      const decoder = new BodyDecoder(source.decoder, source.recorder, source.holds, made);
+      source.opening = undefined;
       this.decoder = decoder;
       if (this.#kind !== undefined) decoder.setOutput(this.#kind, shapeOf(this.#kind));
       if (source.preamble && this.#kind === EVENTS) decoder.begin(source.preamble);

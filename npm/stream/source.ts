@@ -4,6 +4,7 @@
 
 import type { EngineDecoderOptions } from "../engine/boundary.ts";
 import type { BodyDecoder, Notes } from "../engine/decoder.ts";
+import type { Part } from "../engine/engine.ts";
 import type { PushOutput } from "../engine/push-output.ts";
 import type { Outcome } from "../types.ts";
 import type { Kept } from "./resume.ts";
@@ -29,8 +30,10 @@ export interface BodyReading {
 export interface Source {
   body: ReadableStream<Uint8Array> | null;
   decoder: EngineDecoderOptions;
+  /** Gives the engine's decoder that was made by these options, where there is one. */
+  opening?: { decoder(): Part | undefined } | undefined;
   /** Called once with how the body ended, as the engine saw it. */
-  ended?: (outcome?: Outcome) => void;
+  ended?: ((outcome?: Outcome) => void) | undefined;
   /**
    * The slot within the limits; `settle` is called at the first token, after which no other answer takes the place of this one.
    */

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use super::decoder::Decoder;
 use super::descriptor::describe;
 use super::memory;
 use super::options::{Options, value};
@@ -68,17 +69,14 @@ impl Connection {
         let options = texts.next().unwrap_or(Value::Deep);
         let problems = RefCell::default();
         let call = settings::call(&Options::new(&options, &problems), texts.next());
-        let problems = problems.take();
         Opening {
             shared: Rc::clone(&self.0),
-            opening: match problems.is_empty() {
-                true => Ok(opening::Opening::new(Rc::clone(&self.0.settings), call)),
-                false => Err(Error::invalid(problems)),
-            },
+            opening: opening::Opening::new(Rc::clone(&self.0.settings), call, problems.take()),
+            decoder: None,
         }
     }
 
-    /// Puts out what its user's side has to know of the provider, as the JSON text of `ProviderFacts` in
+    /// Puts out what its user's side has to know of the server, as the JSON text of `ProviderFacts` in
     /// `npm/engine/boundary.ts`.
     pub(super) fn provider(&self) {
         let provider = &self.0.settings.provider;
@@ -87,6 +85,7 @@ impl Connection {
             out.key("baseURL").string(&provider.base_url);
             out.key("jsonSchema").bool(provider.capabilities.json_schema);
             out.key("streamUsage").bool(provider.capabilities.stream_usage);
+            out.key("hedgeAfter").milliseconds(self.0.latencies.borrow().p95());
             out.raw(b"}");
         });
     }
@@ -121,22 +120,12 @@ impl Connection {
         });
     }
 
-    /// Remembers how many milliseconds a first token took.
-    pub(super) fn note_latency(&self, ms: f64) {
-        self.0.latencies.borrow_mut().add(ms);
-    }
-
-    /// Puts out after how many milliseconds a second request is worth its cost; `null` while that is not known.
-    pub(super) fn hedge_after(&self) {
-        let after = self.0.latencies.borrow().p95();
-        memory::write(|out| {
-            out.milliseconds(after);
-        });
-    }
-
-    /// Adds a call that is over to the totals, by the `usage` of its outcome in the input, and frees its slot.
-    #[inline(never)] // so that its caller stays short
-    pub(super) fn account(&self, length: usize, id: usize) {
+    /// Adds a call that is over to the totals, by the `usage` of its outcome in the input, and frees its slot. Remembers how many
+    /// milliseconds its first token took, unless that is 0.
+    pub(super) fn account(&self, length: usize, id: usize, first_token: f64) {
+        if first_token > 0.0 {
+            self.0.latencies.borrow_mut().add(first_token);
+        }
         let held = self
             .0
             .held
@@ -173,7 +162,9 @@ impl Shared {
 /// One response on its way.
 pub(super) struct Opening {
     shared: Rc<Shared>,
-    opening: Result<opening::Opening, Error>,
+    opening: opening::Opening,
+    /// Of the response that was opened last, until it is taken. It cuts no sentences.
+    pub(super) decoder: Option<Box<Decoder>>,
 }
 
 impl Opening {
@@ -184,15 +175,11 @@ impl Opening {
         let event = read_event(&memory::input(length, value));
         memory::write(|out| {
             out.raw(b"{");
-            match &mut self.opening {
-                Ok(opening) => {
-                    let action = opening.step(event, at);
-                    out.key("told").raw(b"[").raw(&opening.told.bytes).raw(b"]");
-                    opening.told.bytes.clear();
-                    self.shared.write_action(action, out);
-                }
-                Err(error) => describe(error, out.key("fail")),
-            }
+            let opening = &mut self.opening;
+            let action = opening.step(event, at);
+            out.key("told").raw(b"[").raw(&opening.told.bytes).raw(b"]");
+            opening.told.bytes.clear();
+            self.decoder = self.shared.write_action(action, out);
             out.raw(b"}");
         });
     }
@@ -240,16 +227,14 @@ fn read_event(event: &Value) -> Event {
 }
 
 impl Shared {
-    fn write_action(&self, action: Action, out: &mut Writer) {
+    /// Writes an action; gives the decoder of a good response.
+    fn write_action(&self, action: Action, out: &mut Writer) -> Option<Box<Decoder>> {
         match action {
             Action::Key(timeout) => drop(out.key("key").milliseconds(timeout)),
             Action::Wait(ms) => drop(out.key("wait").milliseconds(Some(ms.max(0.0)))),
             Action::Read(ms) => drop(out.key("read").milliseconds(Some(ms))),
             Action::Send(request) => {
-                out.key("send")
-                    .raw(b"{")
-                    .member("url", &request.url)
-                    .member("method", request.method);
+                out.key("send").raw(b"{").member("url", &request.url);
                 out.key("start").text(request.start.as_deref());
                 out.key("timeout").milliseconds(request.timeout);
                 for (key, pairs) in [("query", &request.query), ("headers", &request.headers)] {
@@ -271,12 +256,14 @@ impl Shared {
                     0
                 };
                 out.key("open").raw(b"{").key("id").integer(id as u64);
-                out.key("again").bool(answer.again);
+                out.key("holds").bool(answer.again);
                 out.key("decoder").raw(b"{");
                 settings::write_decoder(&answer.decoder, out);
                 out.raw(b"}}");
+                return Some(Decoder::new(answer.decoder));
             }
             Action::Fail(error) => describe(&error, out.key("fail")),
         }
+        None
     }
 }

@@ -29,9 +29,15 @@ pub(super) struct Decoder {
 
 impl Decoder {
     /// A decoder at the start of a body, by the JSON text of its options.
-    pub(super) fn make(options: &[u8]) -> Result<Decoder, Error> {
-        let stream = stream::Decoder::new(settings::decoder(&value(options))?);
-        Ok(Decoder { stream, told: 0 })
+    pub(super) fn make(options: &[u8]) -> Result<Box<Decoder>, Error> {
+        Ok(Decoder::new(settings::decoder(&value(options))?))
+    }
+
+    pub(super) fn new(options: stream::Options) -> Box<Decoder> {
+        Box::new(Decoder {
+            stream: stream::Decoder::new(options),
+            told: 0,
+        })
     }
 
     /// Chooses what each push hands out: 0 nothing, 1 text, 2 chunks, 3 events.

@@ -52,7 +52,7 @@ pub fn make(part: u32, length: usize) -> usize {
     let made = match part {
         operations::CONNECTION => memory::input(length, Connection::make).map(Part::Connection),
         operations::DECODER => memory::input(length, Decoder::make)
-            .map(|decoder| Part::Decoder(Box::new(decoder)))
+            .map(Part::Decoder)
             .map_err(Refused::Error),
         operations::EVENT_STREAM => Ok(Part::EventStream(Box::new(EventStream::new(length)))),
         _ => return 0,
@@ -73,15 +73,16 @@ pub fn make(part: u32, length: usize) -> usize {
     }
 }
 
-/// Begins to open a response with a connection: makes an opening. In the input are the JSON text of the call, and of the
-/// request's body if it has one.
+/// Makes a part of another one; 0 where that has none to give. Of a connection: begins to open a response, by the JSON text of
+/// the call, and of the request's body if it has one. Of an opening: the decoder of its response.
 #[wasm_bindgen]
-pub fn open(connection: usize, length: usize) -> usize {
-    let opening = with_parts(|parts| match parts.get(connection.wrapping_sub(1)) {
-        Some(Some(Part::Connection(connection))) => Some(connection.open(length)),
+pub fn open(part: usize, length: usize) -> usize {
+    let made = with_parts(|parts| match parts.get_mut(part.wrapping_sub(1)) {
+        Some(Some(Part::Connection(connection))) => Some(Part::Opening(Box::new(connection.open(length)))),
+        Some(Some(Part::Opening(opening))) => opening.decoder.take().map(Part::Decoder),
         _ => None,
     });
-    opening.map_or(0, |opening| keep(Part::Opening(Box::new(opening))))
+    made.map_or(0, keep)
 }
 
 /// Does an operation of a part, with `length` bytes of input. The result is in the report. An operation of another part,
@@ -105,8 +106,7 @@ impl Part {
             (Part::Decoder(decoder), operations::LACKS_USAGE) => memory::say(decoder.lacks_usage()),
             (Part::Decoder(decoder), operations::OUTCOME) => decoder.outcome(length, a > 0.0),
             (Part::Opening(opening), operations::STEP) => opening.step(length, a, b, c),
-            (Part::Connection(connection), operations::ACCOUNT) => connection.account(length, a as usize),
-            (Part::Connection(connection), operations::NOTE_LATENCY) => connection.note_latency(a),
+            (Part::Connection(connection), operations::ACCOUNT) => connection.account(length, a as usize, b),
             (part, _) => part.call_rare(operation, length, a, b),
         }
     }
@@ -120,7 +120,6 @@ impl Part {
             (Part::Decoder(decoder), operations::COMPLETION) => decoder.completion(),
             (Part::EventStream(stream), operations::FEED) => stream.feed(length, a > 0.0),
             (Part::EventStream(stream), operations::FINISH) => stream.end(),
-            (Part::Connection(connection), operations::HEDGE_AFTER) => connection.hedge_after(),
             (Part::Connection(connection), operations::USAGE) => connection.usage(),
             (Part::Connection(connection), operations::PROVIDER) => connection.provider(),
             _ => {}

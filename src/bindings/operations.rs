@@ -23,5 +23,3 @@ pub(super) const STEP: u32 = 9;
 pub(super) const ACCOUNT: u32 = 10;
 pub(super) const USAGE: u32 = 11;
 pub(super) const PROVIDER: u32 = 12;
-pub(super) const NOTE_LATENCY: u32 = 13;
-pub(super) const HEDGE_AFTER: u32 = 14;

@@ -79,6 +79,7 @@ pub(super) fn connect(options: &Options<'_>, host: &Options<'_>) -> Option<Setti
         limits: read_limits(options, &provider),
         validation,
         strict: options.strict().unwrap_or(false),
+        partial: stream::PartialValues::Containers,
         prices,
         page: host.flag("page").unwrap_or(false),
         quota: Cell::default(),

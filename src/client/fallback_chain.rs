@@ -162,7 +162,7 @@ impl FallbackChain {
             ..Call::default()
         };
         Ok(Conversation {
-            opening: Opening::new(Rc::clone(&connection.settings), call),
+            opening: Opening::new(Rc::clone(&connection.settings), call, Vec::new()),
             connection: Rc::clone(connection),
             body,
             prompt_tokens,

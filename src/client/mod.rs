@@ -379,6 +379,7 @@ impl ClientBuilder {
             limits: self.limits,
             validation: self.validation,
             strict: self.strict,
+            partial: crate::stream::PartialValues::Off,
             prices,
             page: host::is_page(),
             quota: Cell::default(),

@@ -128,6 +128,7 @@ enum State {
 pub(crate) struct Opening {
     settings: Rc<Settings>,
     call: Call,
+    problems: Vec<Problem>,
     state: State,
     timeouts: Timeouts,
     /// Whether `total` runs out before `headers` does. The clock alone cannot decide that, because a host's timer may be early.
@@ -152,12 +153,14 @@ pub(crate) struct Opening {
 type Step = Result<Action, Box<Error>>;
 
 impl Opening {
-    pub(crate) fn new(settings: Rc<Settings>, call: Call) -> Self {
+    /// `problems` of the call's options are the error of the first step.
+    pub(crate) fn new(settings: Rc<Settings>, call: Call, problems: Vec<Problem>) -> Self {
         Opening {
             settings,
             earlier: call.attempts.len(),
             is_total_next: false,
             call,
+            problems,
             state: State::New,
             timeouts: Timeouts::default(),
             key: None,
@@ -372,6 +375,9 @@ impl Opening {
     /// Validates request and options before anything is sent, and notes suspicious members as warnings.
     #[inline(never)] // so that its caller stays short
     fn check(&mut self) -> Result<Timeouts, Box<Error>> {
+        if !self.problems.is_empty() {
+            return Err(Error::invalid(std::mem::take(&mut self.problems)).into());
+        }
         let Settings {
             provider,
             timeout,
@@ -614,6 +620,7 @@ impl Opening {
             strict: self.call.strict.unwrap_or(self.settings.strict),
             accumulate: !self.call.discard,
             prices: self.call.prices.or(self.settings.prices),
+            partial: self.settings.partial,
             timeouts: stream::Timeouts {
                 first_token: self.timeouts.first_token,
                 idle: self.timeouts.idle,

@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::json::Writer;
 use crate::provider::{BaseUrl, PlanLimits, Provider, authorization, is_own_host};
 use crate::redact::{check_header, scrub};
+use crate::stream::PartialValues;
 use crate::text::{find, joined};
 use crate::usage::TokenPrices;
 
@@ -30,6 +31,7 @@ pub(crate) struct Settings {
     pub(crate) limits: Option<PlanLimits>,
     pub(crate) validation: Validation,
     pub(crate) strict: bool,
+    pub(crate) partial: PartialValues,
     pub(crate) prices: Option<TokenPrices>,
     /// The host is a page, whose `fetch` chooses the content encoding.
     pub(crate) page: bool,
