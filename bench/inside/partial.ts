@@ -15,8 +15,8 @@ export async function timed(work: () => unknown): Promise<number> {
   return user + system;
 }
 
-/** Milliseconds for 20 KB of JSON in 4-character deltas; undefined where the package cannot do it. */
-export async function partial(rounds: number) {
+/** 20 KB of JSON, and a stream that brings it in deltas of four characters. */
+export function grown() {
   const value = {
     items: Array.from({ length: 400 }, (_, id) => ({ id, name: `item number ${id}`, tags: ["a", "b"] })),
   };
@@ -30,7 +30,13 @@ export async function partial(rounds: number) {
   }
   const finish = { choices: [{ index: 0, delta: {}, finish_reason: "stop" }] };
   const text = `${events.join("")}data: ${JSON.stringify(finish)}\n\ndata: [DONE]\n\n`;
-  const reads = cut(new TextEncoder().encode(text), READ);
+  return { value, json, bytes: new TextEncoder().encode(text) };
+}
+
+/** Milliseconds for 20 KB of JSON in 4-character deltas; undefined where the package cannot do it. */
+export async function partial(rounds: number) {
+  const { value, json, bytes } = grown();
+  const reads = cut(bytes, READ);
   const run = () => {
     let last: unknown;
     const decoder = new ChatDecoder({ output: "events", partial: true } as DecoderOptions & { output: "events" });

@@ -88,6 +88,8 @@ class Passing {
   #isGone = false;
   #isOver = false;
   #isStalled = false;
+  /** The hook has failed with what was left of the answer. */
+  #isRefused = false;
   /** The answer has come, and the provider has neither sent `[DONE]` nor closed the connection in time. */
   #isKeptOpen = false;
   #reason: "closed" | "lost" | "aborted" = "closed";
@@ -149,12 +151,14 @@ class Passing {
     this.#passage.signal.removeEventListener("abort", this.#onAbort);
     this.#inlet?.cancel();
     this.#accountAside();
-    const isEnded = this.#decoder?.ended || filter?.isAnswered;
-    const outcome = this.#decoder?.end(filter?.isAnswered && this.#reason === "lost" ? "closed" : this.#reason) ?? null;
+    const isAnswered = filter?.isAnswered;
+    const last = this.#isGone || wasOver ? undefined : this.#lastOf(filter);
+    const isEnded = this.#decoder?.ended || isAnswered;
+    const outcome = this.#decoder?.end(isAnswered && this.#reason === "lost" ? "closed" : this.#reason) ?? null;
     // A body that was closed before the answer's end counts as one that broke off: most clients cannot tell the two apart.
     const isCut = outcome?.status === "truncated" && (filter !== undefined || !isJSON(this.#whole));
-    const isWhole = isEnded || (this.#reason === "closed" && !isCut);
-    if (!this.#isGone && !wasOver) this.#finish(filter, isWhole);
+    const isWhole = !this.#isRefused && (isEnded || (this.#reason === "closed" && !isCut));
+    if (!this.#isGone && !wasOver) this.#finish(last, isWhole);
     filter?.free();
     return { outcome, asked: this.#asked, disconnected: this.#isGone, stalled: this.#isStalled };
   }
@@ -255,9 +259,19 @@ class Passing {
     this.#keptAlive = keptAlive.idle;
   }
 
+  /** What is left of a stream, which may have no blank line at its end. */
+  #lastOf(filter: EventFilter | undefined): Uint8Array | undefined {
+    try {
+      return filter?.end();
+    } catch {
+      this.#isRefused = true;
+      if (this.#reason === "closed") this.#reason = "lost";
+      return undefined;
+    }
+  }
+
   /** Ends the answer of a caller that is still connected. */
-  #finish(filter: EventFilter | undefined, isWhole: boolean | undefined): void {
-    const last = filter?.end();
+  #finish(last: Uint8Array | undefined, isWhole: boolean): void {
     // Where the gateway ends the answer, it sends `[DONE]` for callers who wait for that.
     const rest = this.#isKeptOpen && last?.length === 0 ? DONE : last;
     if (rest && rest.length > 0) {

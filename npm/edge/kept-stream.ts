@@ -45,8 +45,9 @@ export class KeptStream implements Sink {
 
   /** The request is sent next: the platform sends none before what was written until then is stored. */
   begin(question: string): void {
-    this.#rows.writeEntry(this.number, this.entry);
+    // The entry last: a restart finds no request whose question could not be written down.
     this.#rows.writeQuestion(this.number, question);
+    this.#rows.writeEntry(this.number, this.entry);
   }
 
   /** A provider answers. */

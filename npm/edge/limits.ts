@@ -141,6 +141,15 @@ export class RequestLeases {
     return this.#settled;
   }
 
+  /** Ends all leases of a request that was not sent. Without effect after `settle`. */
+  cancel(): Promise<boolean> {
+    const { first } = this;
+    this.#settled ??= Promise.all([this.#own?.cancel(), first instanceof Lease ? first.cancel() : undefined]).then(
+      (ends) => !ends.includes(false),
+    );
+    return this.#settled;
+  }
+
   /** The promise of `settle`; `undefined` before it was called. */
   get settled(): Promise<boolean> | undefined {
     return this.#settled;

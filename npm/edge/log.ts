@@ -21,6 +21,8 @@ export interface ReadOptions {
   last?: () => Uint8Array | undefined;
   /** Called when the reader leaves before the end. */
   left?: () => void;
+  /** Called when the reader has all, or has left. */
+  over?: () => void;
   /** The reader knows of no kept streams, so that a stream which was cut before the read fails too. Default false. */
   isAnswer?: boolean;
 }
@@ -81,6 +83,11 @@ export class Log {
     for (const reader of this.#readers) reader.wake();
   }
 
+  /** Somebody reads it. */
+  get isRead(): boolean {
+    return this.#readers.size > 0;
+  }
+
   /** All events in memory. */
   bytes(): Uint8Array {
     return joined(...this.#pieces.map(({ bytes }) => bytes));
@@ -109,7 +116,10 @@ export class Log {
   read(from: number, options: ReadOptions = {}): ReadableStream<Uint8Array> {
     const reader = new Reader(this, from, options);
     this.#readers.add(reader);
-    void reader.run().then(() => this.#readers.delete(reader));
+    void reader.run().then(() => {
+      this.#readers.delete(reader);
+      options.over?.();
+    });
     return reader.body;
   }
 }

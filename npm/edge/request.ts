@@ -92,8 +92,8 @@ async function readBytes(request: Request, limit: number): Promise<Uint8Array> {
         throw tooLarge();
       }
       pieces.push(value);
-      // A read that only finds the end would be one more turn of the host.
-      if (length === stated) break;
+      // A read that only finds the end would be one more turn of the host. Without a stated length, a read may be empty.
+      if (length === stated && length > 0) break;
     }
   } finally {
     clearTimeout(timer);

@@ -40,6 +40,8 @@ interface Held {
   number: number;
   /** There while it is under way. */
   stream: KeptStream | undefined;
+  /** Its events, while somebody reads them after its end: all readers share them. */
+  log?: Log | undefined;
   endedAt: number | null;
 }
 
@@ -157,8 +159,9 @@ export class ChatwireStreams {
       return await this.#send(held, stream, { configuration, route, body });
     } catch (error) {
       stream.refuse(problemOf(error));
-      // Where no lease was given, nothing was sent, nothing was written down, and there is no usage.
+      // Where it has no record, nothing was sent, and there is no usage.
       if (held.stream) {
+        void stream.leases?.cancel();
         this.#held.delete(order.stream);
         this.#open--;
       }
@@ -205,10 +208,11 @@ export class ChatwireStreams {
   }
 
   /** @param isAnswer to a request for a completion, whose caller takes a body that is closed for a whole one */
-  #read({ number, stream }: Held, from: number, isAnswer = false): Response {
+  #read(held: Held, from: number, isAnswer = false): Response {
     if (Number.isNaN(from)) throw new Problem(400, "invalid_value", "last-event-id must be the number of an event.");
+    const { number, stream } = held;
     const entry = stream?.entry ?? this.#rows.entry(number);
-    const log = stream?.log ?? this.#logOf(number, entry);
+    const log = stream?.log ?? held.log ?? this.#logOf(number, entry);
     if (from < log.first) {
       throw new Problem(
         410,
@@ -226,7 +230,11 @@ export class ChatwireStreams {
       const { status, code, message } = entry.failure ?? {};
       return status && code && message ? new Problem(status, code, message).toEvent() : undefined;
     };
-    return new Response(log.read(from, { last, left: () => stream?.write(), isAnswer }), { headers });
+    const over = () => {
+      if (!log.isRead) held.log = undefined;
+    };
+    if (!stream) held.log = log;
+    return new Response(log.read(from, { last, left: () => stream?.write(), over, isAnswer }), { headers });
   }
 
   // ---- Storage ------------------------------------------------------------------------------------------------------

@@ -132,6 +132,34 @@ describe("hooks.after", () => {
   }
 });
 
+describe("a hooks.after that fails", () => {
+  const [a, b] = [says("a"), says("b", "stop")];
+  for (const [what, reads] of [
+    ["with every chunk, one of which has no blank line yet", [`${a}${says("c").trimEnd()}`, `\n\n${b}`]],
+    ["with a last chunk that has no blank line", [a, b.trimEnd()]],
+  ] as const) {
+    for (const onDisconnect of ["drain", "durable"] as const) {
+      it(`${what} ends the answer as one that broke off, and is recorded (${onDisconnect})`, async (context) => {
+        context.mock.method(console, "error", () => {});
+        const { fetch, recorded } = setUp(async () => streamOf(reads), {
+          hooks: {
+            after: (chunk) => {
+              if (reads[1] === b.trimEnd() && JSON.stringify(chunk).includes('"a"')) return chunk;
+              throw new TypeError("hunter2");
+            },
+          },
+          onDisconnect,
+          streams: streamObjects().namespace,
+        });
+        const answer = await fetch(CHAT, chat("hi", { stream: true }));
+        await assert.rejects(bytesOf(answer));
+        const [record] = await recorded(1);
+        assert.equal(record?.disconnected, false);
+      });
+    }
+  }
+});
+
 describe("a provider's words", () => {
   const redact = (answer: Readonly<Record<string, unknown>>) =>
     JSON.parse(JSON.stringify(answer).replaceAll("secret", "[redacted]")) as Record<string, unknown>;

@@ -182,6 +182,21 @@ describe("a request that is made to be misread", () => {
       );
     }
   });
+  it("may begin with an empty read where its length is not stated", async () => {
+    const { fetch, sent } = listening();
+    const { body, ...init } = chat("hi");
+    const pieces = ["", String(body)].map((piece) => new TextEncoder().encode(piece));
+    const given = new ReadableStream({
+      pull(controller) {
+        const piece = pieces.shift();
+        if (piece) controller.enqueue(piece);
+        else controller.close();
+      },
+    });
+    const answer = await fetch(CHAT, { ...init, body: given, duplex: "half" } as RequestInit);
+    assert.deepEqual([answer.status, sent.length], [200, 1]);
+  });
+
   it("has to arrive in time", async (context) => {
     context.mock.timers.enable({ apis: ["setTimeout"] });
     let isCancelled = false;

@@ -1,12 +1,13 @@
 /** A kept stream's parts, and its object, in this process; the clock and the alarm are the test's. */
 import assert from "node:assert/strict";
+import type { DatabaseSync } from "node:sqlite";
 import { describe, it, test } from "node:test";
 import { gateway, type UsageRecord } from "chatwire/edge";
 import { createEmulator } from "chatwire/emulator";
 import { Log } from "../../npm/edge/log.ts";
 import { Numbering } from "../../npm/edge/numbering.ts";
 import { eventsIn } from "../../npm/edge/whole-events.ts";
-import { objectId, streamObjects } from "./objects.ts";
+import { limiterObjects, objectId, streamObjects } from "./objects.ts";
 import {
   asText,
   bytesOf,
@@ -346,6 +347,51 @@ test("an_event_that_is_longer_than_a_row_may_be_is_kept_in_parts", async () => {
   const [whole, rest] = [await fetch(`/v1/streams/${objectId()}`), await fetch(`/v1/streams/${objectId()}`, last)];
   assert.equal(asText(await bytesOf(whole)), text);
   assert.equal(asText(await bytesOf(rest)), text.slice(text.indexOf("id: 0\n\n") + 7));
+});
+
+test("a_request_that_cannot_be_written_down_is_not_sent_and_gives_its_leases_back", async () => {
+  const { namespace, storage, open, restart } = streamObjects();
+  const { namespace: limiter } = limiterObjects();
+  let sent = 0;
+  const answer = async () => {
+    sent++;
+    return streamOf([says("hi", "stop"), usageEvent, DONE]);
+  };
+  const { fetch, records } = setUp(answer, {
+    ...{ streams: namespace, onDisconnect: "durable", limiter },
+    ...{ authorize: () => ({ caller: "me" }), limits: { caller: { concurrent: 1 } } },
+  });
+  open(objectId());
+  storage.get(objectId())?.database.exec(`CREATE TABLE rows (key INTEGER PRIMARY KEY, value);
+    CREATE TRIGGER full BEFORE INSERT ON rows WHEN (SELECT count(*) FROM rows) > 0
+    BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END`);
+  const refused = await fetch(CHAT, chat("hi", { stream: true }));
+  assert.deepEqual([refused.status, sent], [500, 0]);
+  restart();
+  open(objectId());
+  await settled();
+  assert.deepEqual(records, []);
+  storage.get(objectId())?.database.exec("DROP TRIGGER full");
+  const { status, body } = await fetch(CHAT, chat("hi", { stream: true }));
+  await body?.cancel();
+  assert.deepEqual([status, sent], [200, 1]);
+});
+
+test("readers_of_a_stream_that_has_ended_share_its_events", async (t) => {
+  const setting = objects(() => {});
+  const id = idOf(await setting.chat(`Echo: ${"word ".repeat(200)}`));
+  const text = asText(await bytesOf(await setting.ask(`/v1/streams/${id}`)));
+  await settled();
+  const rows = t.mock.method(setting.storage.get(objectId())?.database as DatabaseSync, "prepare");
+  const reads = () =>
+    rows.mock.calls.filter(({ arguments: [query] }) => /SELECT key, value/.test(String(query))).length;
+  const readers = await Promise.all(Array.from({ length: 20 }, () => setting.ask(`/v1/streams/${id}`)));
+  assert.equal(reads(), 1);
+  for (const reader of readers) assert.equal(asText(await bytesOf(reader)), text);
+  // They are let go of when nobody reads them.
+  await settled();
+  assert.equal(asText(await bytesOf(await setting.ask(`/v1/streams/${id}`))), text);
+  assert.equal(reads(), 2);
 });
 
 test("an_object_keeps_no_more_than_a_hundred_streams", async (t) => {
