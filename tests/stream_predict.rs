@@ -2,7 +2,7 @@
 
 mod same;
 
-use chatwire::stream::{End, Options};
+use chatwire::stream::{Decoder, End, Options, OutputKind};
 use serde_json::Value;
 
 fn agree(stream: &[u8], size: usize) -> Value {
@@ -166,4 +166,24 @@ fn what_has_an_effect_each_time_is_not_predicted() {
     let list =
         "data: [{\"choices\":[{\"delta\":{\"content\":\"a\"}}]},{\"choices\":[{\"delta\":{\"content\":\"b\"}}]}]\n\n";
     agree(list.repeat(3).as_bytes(), 4096);
+}
+
+#[test]
+fn a_limit_is_reached_at_the_same_event_where_a_backslash_stands_before_a_u() {
+    let stream = [content("Hello there"), content(r" C:\\users x").repeat(8)].concat();
+    let text = |limit, size| {
+        let mut options = Options::default();
+        options.bounds.max_stream_bytes = limit;
+        options.output = OutputKind::Text;
+        let mut decoder = Decoder::new(options);
+        let mut text = Vec::new();
+        for piece in stream.as_bytes().chunks(size) {
+            decoder.push(piece, 0.0, 0.0);
+            text.extend_from_slice(decoder.output());
+        }
+        text
+    };
+    for limit in 20..100 {
+        assert_eq!(text(limit, stream.len()), text(limit, 1), "{limit}");
+    }
 }

@@ -410,9 +410,11 @@ export class Caller {
     };
     return {
       open: async () => {
+        // Before there is a hold: what JSON cannot say is an error here.
+        const text = settingsText(call);
         hold = this.#connection.hold();
         conversation = new Conversation(this.#options, body, method, signal, told);
-        return answered(conversation.open(hold.part, settingsText(call)));
+        return answered(conversation.open(hold.part, text));
       },
       next: (broken) => {
         const next = conversation.next(broken);

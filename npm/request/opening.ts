@@ -86,9 +86,9 @@ export class Conversation {
     return { opened: this.#goOn(action) };
   }
 
-  /** The engine's decoder for the response, made by what it knows of it. Nothing where it was taken before. */
+  /** The engine's decoder for the response, made by what it knows of it. Nothing where it was taken before, or the engine has failed since. */
   decoder(): Part | undefined {
-    return this.#engine?.open();
+    return this.#engine?.isBroken ? undefined : this.#engine?.open();
   }
 
   free(): void {

@@ -2,7 +2,7 @@
  * The life of one stream: opened, read by one reader, ended once. ChatStream and its iterators share it.
  */
 
-import { cancelBody, discard } from "../discard.ts";
+import { cancelBody } from "../discard.ts";
 import { EVENTS, type OutputKind } from "../engine/boundary.ts";
 import { BodyDecoder } from "../engine/decoder.ts";
 import { asBytes } from "../engine/engine.ts";
@@ -90,8 +90,15 @@ export class Session {
       // The attempts before the last one.
       if (outcome.attempts.length === 0) outcome.attempts = broken?.attempts ?? [];
       this.#end(outcome);
-      this.source?.ended?.(outcome);
-      source.then((late) => late && discard(late)).catch(() => {});
+      const before = this.source;
+      before?.ended?.(outcome);
+      // Of a call that had no answer before, this is all that its hooks hear.
+      source
+        .then((late) => {
+          late?.ended?.(before ? undefined : outcome);
+          cancelBody(late?.body);
+        })
+        .catch(() => {});
     }
   }
 

@@ -353,18 +353,21 @@ const TAGS: [&str; 2 * PAIRS.len()] = {
 pub(super) fn stirs(content: Str<'_>) -> bool {
     let mut rest = content.raw;
     while let [first, behind @ ..] = rest {
+        rest = behind;
         let is_start = match *first {
             b'<' | b'`' | LEFT_TRIANGLE => true,
             // All that stands in such brackets begins with a T, perhaps behind a slash, which may be spelled as an escape.
             b'[' => matches!(behind, [] | [b'T' | b't' | b'/', ..] | [b'\\', b'/', ..]),
             // An escape can spell any character, `<` included.
-            b'\\' => behind.first() == Some(&b'u'),
+            b'\\' => {
+                rest = behind.get(1..).unwrap_or_default();
+                behind.first() == Some(&b'u')
+            }
             _ => false,
         };
         if is_start {
             return true;
         }
-        rest = behind;
     }
     false
 }

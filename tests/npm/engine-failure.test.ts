@@ -17,16 +17,24 @@ WebAssembly.Instance = class extends Instance {
     super(module, imports);
     instances++;
     const { exports } = this;
+    let hasTrapped = false;
     const call = exports.call as (part: number, operation: number, ...rest: number[]) => void;
     const failing = (part: number, operation: number, ...rest: number[]) => {
       const left = traps.get(operation) ?? 0;
       if (left > 0) {
         traps.set(operation, left - 1);
+        hasTrapped = true;
         throw new WebAssembly.RuntimeError("unreachable");
       }
       call(part, operation, ...rest);
     };
-    Object.defineProperty(this, "exports", { value: { ...exports, call: failing } });
+    // Nothing is made by an instance that has trapped.
+    const open = exports.open as (part: number, length: number) => number;
+    const opening = (part: number, length: number) => {
+      if (hasTrapped) throw new WebAssembly.RuntimeError("unreachable");
+      return open(part, length);
+    };
+    Object.defineProperty(this, "exports", { value: { ...exports, call: failing, open: opening } });
   }
 };
 
@@ -106,4 +114,17 @@ test("a_whole_answer_and_a_framing_decoder_fail_by_name", async () => {
   const decoder = new EventStreamDecoder();
   traps.set(7, 1);
   assert.throws(() => decoder.feed(new Uint8Array(3)), ChatwireError);
+});
+
+test("an_answer_that_was_opened_before_the_failure_of_another_is_read_by_a_fresh_engine", async () => {
+  const [good, bad] = [serve([says("a"), says("b", "stop"), DONE]), serve([says("x")])];
+  const client = new Chatwire({
+    baseURL: "https://three.test/v1",
+    fetch: async (_, init) => (String(init?.body).includes("bad") ? bad : good).response,
+  });
+  const created = client.chat.completions.create({ ...hello, stream: true });
+  await new Promise((resolve) => setTimeout(resolve, 20)); // the answer is there, and nobody has asked for it yet
+  traps.set(PUSH, 1);
+  await failureOf(client.chat.completions.stream({ ...hello, model: "bad" }).finalContent());
+  assert.equal(await (await created).finalContent(), "ab");
 });

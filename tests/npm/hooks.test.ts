@@ -342,3 +342,17 @@ test("without_a_hook_the_console_is_warned_once_of_each_kind", async (context) =
   await silent.chat.completions.create({ ...asked, messages: [], stream: true });
   assert.equal(warn.mock.callCount(), 0, "asked not to look, it has nothing to say");
 });
+
+test("a_stream_that_is_left_at_any_moment_of_its_opening_has_one_outcome", async () => {
+  for (let moment = 0; moment < 40; moment++) {
+    const { told, hooks } = recorder();
+    const client = clientOf(serve([says("a")], { after: "silence" }), { hooks });
+    const stream = client.chat.completions.stream(hello);
+    for (let turn = 0; turn < moment; turn++) await null;
+    stream.abort();
+    await stream.outcome();
+    await new Promise(setImmediate);
+    const outcomes = told.filter(({ hook }) => hook === "onOutcome").map(({ data }) => data.status);
+    assert.deepEqual(outcomes, ["aborted"], `${moment}`);
+  }
+});

@@ -144,3 +144,16 @@ test("a_call_that_is_left_before_its_headers_gives_its_slot_back", async () => {
   assert.equal((await left.outcome()).status, "aborted");
   assert.equal(await client.chat.completions.stream(hello).finalContent(), "ab");
 });
+
+test("a_call_whose_options_are_no_JSON_holds_nothing", async (context) => {
+  const engine = new URL("../../dist/entry/engine.js", import.meta.url).href;
+  const { Part }: typeof import("../../npm/engine/engine.ts") = await import(engine);
+  const client = clientOf(async () => answer());
+  await client.chat.completions.stream(hello).finalContent();
+  const circle: Record<string, unknown> = {};
+  circle.idle = circle;
+  await failureOf(client.chat.completions.create(hello, { timeout: circle }));
+  const free = context.mock.method(Part.prototype, "free");
+  client[Symbol.dispose]();
+  assert.equal(free.mock.callCount(), 1, "the client's part of the engine");
+});
