@@ -4,6 +4,7 @@
  *     npm run bench:profile -- read workerd       one event a read: chatwire's text, its chunks and its events
  *     npm run bench:profile -- read Node 16384    the same, so many bytes a read
  *     npm run bench:profile -- turn Chromium      a chat turn: the first six of fresh processes, and those after many
+ *     npm run bench:profile -- flags              Node: a first turn and the next five in CPU ms, by V8's flags
  *     npm run bench:profile -- start              from import to the first request: shares in Node, steps in workerd
  *     npm run bench:profile -- gateway            workerd: a request, an event that comes alone, and a kept stream
  *     npm run bench:profile -- partial            Node: JSON that is read as it grows
@@ -100,6 +101,7 @@ async function gateway(): Promise<void> {
     ["a request", "gateway", "short", 600],
     ["a kept stream", "kept", "short", 200],
     ["a kept stream's events", "kept", "long", 30],
+    ["an event of a long answer", "gateway", "long", 60],
     ["an event that comes alone", "gateway", "paced", 10],
   ] as const;
   for (const [name, path, answer, times] of loads) {
@@ -142,6 +144,35 @@ async function start(): Promise<void> {
   console.log(`The same in workerd, by workers that go so far\n\n${table(["until", "share of the CPU"], rows)}\n`);
 }
 
+/** Fresh processes for each row. */
+const FRESH = 7;
+
+function flags(): void {
+  const own = "chatwire textStream";
+  const ways: [what: string, contender: Contender, flags: string[]][] = [
+    ["`openai`", "openai create", []],
+    ["hand-written JS", "hand-written JS", []],
+    ["`textStream`", own, []],
+    ["all of the module is compiled before", own, ["--no-wasm-lazy-compilation"]],
+    ["WebAssembly stays in baseline code", own, ["--liftoff-only"]],
+    ["JavaScript too", own, ["--liftoff-only", "--no-opt", "--no-maglev"]],
+  ];
+  const program = join(import.meta.dirname, "inside/young.ts");
+  const found = ways.map((): number[][] => []);
+  for (let round = 0; round < FRESH; round++) {
+    for (const [at, [, contender, given]] of ways.entries()) {
+      found[at]?.push(JSON.parse(execFileSync(process.execPath, [...given, program, contender], { encoding: "utf8" })));
+    }
+  }
+  const quartile = (turns: number[][], which: number) =>
+    (turns.map((turn) => turn[which] as number).toSorted((a, b) => a - b)[FRESH >> 2] as number).toFixed(2);
+  const rows = ways.map(([what, , given], at) => {
+    const turns = found[at] as number[][];
+    return [what, given.map((flag) => `\`${flag}\``).join(" "), quartile(turns, 0), quartile(turns, 1)];
+  });
+  console.log(table(["", "flags", "first", "each of the next five"], rows));
+}
+
 function memory(): void {
   const program = join(import.meta.dirname, "inside/held.ts");
   const told = execFileSync(process.execPath, ["--expose-gc", program, "kinds"], { encoding: "utf8" });
@@ -173,5 +204,6 @@ else if (what === "partial") {
   const profiles = ofProgram(["--expose-gc", "inside/held.ts", "partial", "200"], 1);
   report("Partial JSON, Node", profiles, undefined);
 } else if (what === "memory") memory();
-else throw new Error("Say what: read, turn, start, gateway, partial or memory.");
+else if (what === "flags") flags();
+else throw new Error("Say what: read, turn, flags, start, gateway, partial or memory.");
 process.exit();
