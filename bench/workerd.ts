@@ -116,6 +116,8 @@ export class RunningWorker {
   }
 
   stop(): Promise<void> {
+    // A process that has ended by itself says so once.
+    if (this.process.exitCode !== null || this.process.signalCode !== null) return Promise.resolve();
     return new Promise((resolve) => {
       this.process.removeAllListeners("exit").once("exit", () => resolve());
       this.process.kill();
