@@ -24,7 +24,7 @@ const [EVENTS, ROUNDS, WARMING] = [4000, 14, 8];
 const PARTIAL = "partial JSON";
 const WAYS = ["`textStream`", "chunks of `ChatDecoder`", "events of `ChatDecoder`"];
 
-/** What a build does with the reads of a stream, by the columns of the table. */
+/** The ways in which a build reads a stream, by the columns of the table. */
 async function load(dist: string): Promise<Build> {
   const entry = pathToFileURL(join(dist, "entry/node.js")).href;
   const { ChatDecoder, Chatwire, init }: typeof import("chatwire") = await import(entry);

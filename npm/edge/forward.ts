@@ -259,7 +259,7 @@ class Passing {
     this.#keptAlive = keptAlive.idle;
   }
 
-  /** What is left of a stream, which may have no blank line at its end. */
+  /** The rest of a stream, which may have no blank line at its end. */
   #lastOf(filter: EventFilter | undefined): Uint8Array | undefined {
     try {
       return filter?.end();

@@ -1,6 +1,6 @@
 /**
- * What an object of kept streams has in storage: one table, whose rows are those of one stream after those of another. So what a request
- * and its answer write is in one page or two.
+ * The storage of an object of kept streams: one table, whose rows are those of one stream after those of another. So a request
+ * and its answer write to a page or two.
  */
 import { joined } from "./bytes.ts";
 import type { Order } from "./kept.ts";

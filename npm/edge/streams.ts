@@ -3,7 +3,7 @@
  * them for a time, and serves any number of readers from any point. A reader that leaves does not stop a stream.
  *
  * The object owns the connection to the provider from the start, since a connection cannot be handed over. The request is written
- * down before it is sent; if the object restarts meanwhile, the log so far is all there will be, since nothing is sent twice. It reads one
+ * down before it is sent; if the object restarts meanwhile, the log so far is all there will be, since nothing is sent twice. The object reads one
  * answer at a time, so that a restart cuts no more than one; it takes the next when that has ended, because the database of a new object
  * takes the platform several times what a request takes.
  */

@@ -17,7 +17,7 @@ export function clock(): number {
 
 /**
  * The same, by the clock that was found last, for where it is looked at with each read: to find it costs a page more than to look
- * at it. It is found anew when a stream begins, and whenever a timer is set or fires.
+ * at it. The clock is found anew when a stream begins, and whenever a timer is set or fires.
  */
 export function sameClock(): number {
   const read = host.now() + behind;

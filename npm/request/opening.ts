@@ -246,7 +246,7 @@ export function tell(hooks: Hooks | undefined, name: string, what: object): void
 
 type Waited<T> = { value: T } | { failed: string } | { timedOut: true } | { aborted: true };
 
-/** What comes first of a promise, the end of `ms` milliseconds, and the caller's leaving. */
+/** The first of these: a promise, the end of `ms` milliseconds, and the caller's leaving. */
 export function wait<T>(signal: AbortSignal, ms: number | null, work: Promise<T>): Promise<Waited<T>> {
   return new Promise((resolve) => {
     const settle = (waited: Waited<T>) => {

@@ -163,7 +163,7 @@ impl Shared {
 pub(super) struct Opening {
     shared: Rc<Shared>,
     opening: opening::Opening,
-    /// Of the response that was opened last, until it is taken. It cuts no sentences.
+    /// The decoder of the response that was opened last, until the host takes it. This decoder cuts no sentences.
     pub(super) decoder: Option<Box<Decoder>>,
 }
 

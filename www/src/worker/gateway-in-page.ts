@@ -45,7 +45,7 @@ function streamsInMemory(env: object): StreamsNamespace {
 
 const nameOf = (id: string): object => ({ toString: () => id });
 
-/** What an object asks of its one table of numbered rows, in memory: it is for one page, and for as long as that is open. */
+/** The queries of an object for its one table of numbered rows, answered in memory: it is for one page, and for as long as that is open. */
 function stateInMemory(): StreamsState {
   const rows = new Map<number, unknown>();
   const exec = (query: string, ...values: unknown[]) => {
