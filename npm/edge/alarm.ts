@@ -52,13 +52,17 @@ export class Alarm {
   #ring(): void {
     this.#due = Number.POSITIVE_INFINITY;
     const [first] = [...this.#calls].sort(([, a], [, b]) => a - b);
-    // Timers may come a little early.
-    if (first && first[1] <= performance.now() + 1) {
-      const [call] = first;
-      this.#calls.delete(call);
-      // Of calls that are due together, the first may take back the others.
-      call();
+    try {
+      // Timers may come a little early.
+      if (first && first[1] <= performance.now() + 1) {
+        const [call] = first;
+        this.#calls.delete(call);
+        // Of calls that are due together, the first may take back the others.
+        call();
+      }
+    } finally {
+      // The times of others are kept also where a call fails.
+      this.#wake(Math.min(...this.#calls.values()));
     }
-    this.#wake(Math.min(...this.#calls.values()));
   }
 }

@@ -328,7 +328,7 @@ impl<'a> Reader<'a> {
 
 /// The body of the string whose opening quote is just before `bytes`, up to its closing quote; `None` where there is none,
 /// or the body is not well-formed.
-#[inline(never)]
+#[inline(never)] // so that the walk along a template stays short
 #[cfg_attr(chatwire_speed, optimize(speed))]
 pub(crate) fn string_body(bytes: &[u8]) -> Option<Str<'_>> {
     let (mut at, mut is_calm) = calm_length(bytes);
