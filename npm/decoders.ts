@@ -165,6 +165,15 @@ export class ChatDecoder<Output extends keyof DecoderOutput = "events"> {
   }
 
   /**
+   * How many bytes at the end of the last push are events that repeat the one before them, and perhaps the beginning of one more: each of
+   * these events differs from the one before in a piece of text, its id, its time or counts of the usage, and in nothing else. So a
+   * gateway that has looked at all events before them may pass these on unread.
+   */
+  get repeatedBytes(): number {
+    return this.#decoder.repeatedBytes;
+  }
+
+  /**
    * Takes the next bytes and gives what they complete, by the kind of output. After `[DONE]` it gives nothing.
    * @throws {ChatwireError} after `end` or `free`, or when given something other than bytes
    */

@@ -16,7 +16,8 @@ pub(crate) fn cuts(text: &str) -> Vec<usize> {
 /// Where a mark begins in a text. `str::find` can do more, and is 1.5 KB of the npm module.
 pub(crate) fn find(text: &str, mark: &str) -> Option<usize> {
     let windows = &mut text.as_bytes().windows(mark.len().max(1));
-    windows.position(|window| window == mark.as_bytes())
+    // The first byte alone rules out nearly all places, without a call.
+    windows.position(|window| window.first() == mark.as_bytes().first() && window == mark.as_bytes())
 }
 
 /// The text before a mark, and after it.

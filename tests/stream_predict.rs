@@ -187,3 +187,40 @@ fn a_limit_is_reached_at_the_same_event_where_a_backslash_stands_before_a_u() {
         assert_eq!(text(limit, stream.len()), text(limit, 1), "{limit}");
     }
 }
+
+#[test]
+fn the_bytes_that_repeat_the_event_before_are_counted_from_the_end_of_a_push() {
+    let (a, b, c) = (content("one"), content("two"), content("three"));
+    let finish = event("\"delta\":{},\"finish_reason\":\"stop\"");
+    let cases: &[(&[&str], &[usize])] = &[
+        (&[&a, &b, &c], &[a.len(), b.len(), c.len()]),
+        (&[&[&*a, &b, &c].concat()], &[a.len() + b.len() + c.len()]),
+        // The first event of its kind has to be looked at.
+        (&[&[&*finish, &a, &b, &c].concat()], &[b.len() + c.len()]),
+        // The beginning of an event counts; an event that began in another push does not.
+        (
+            &[&[&*a, &b, &c[..9]].concat(), &[&c[9..], &*a].concat()],
+            &[a.len() + b.len() + 9, a.len()],
+        ),
+        (&[&a, &b[..20], &b[20..30], &b[30..]], &[a.len(), 20, 0, 0]),
+        // Other events, and lines that are none.
+        (&[&a, &[&*b, &finish].concat()], &[a.len(), 0]),
+        (&[&a, &[&*b, ": waiting\n\n"].concat(), &c], &[a.len(), 0, c.len()]),
+        (&[&[&*b, "\n", &c].concat()], &[0]),
+        (&[&[&*b, "data: [DONE]\n\n"].concat(), &c], &[0, 0]),
+        (&[&[&*b, "data: {\"error\":1}\n\n"].concat(), &c], &[0, 0]),
+    ];
+    for (pushes, expected) in cases {
+        let mut decoder = Decoder::new(Options {
+            choices: Some(1),
+            ..Options::default()
+        });
+        decoder.push([&*a, &b].concat().as_bytes(), 0.0, 0.0);
+        let mut found = Vec::new();
+        for push in *pushes {
+            decoder.push(push.as_bytes(), 0.0, 0.0);
+            found.push(decoder.repeated_bytes());
+        }
+        assert_eq!(&found, expected, "{pushes:?}");
+    }
+}

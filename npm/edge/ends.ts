@@ -15,7 +15,10 @@ export interface Inlet {
 
 /** Where bytes go. */
 export interface Sink {
-  /** Hands bytes to the reader; calls `taken` when they have been taken, or when that cannot happen any more. */
+  /**
+   * Hands bytes to the reader, who gets copies; calls `taken` when they have been taken, or when that cannot happen any more. Until
+   * then they do not change.
+   */
   pass(bytes: Uint8Array, taken?: () => void): void;
   close(): void;
   fail(error: Error): void;
@@ -29,8 +32,6 @@ export interface Sink {
 /** A body that a reader reads, and its other end. */
 export interface Outlet extends Sink {
   body: ReadableStream<Uint8Array>;
-  /** The reader gets copies of the bytes. Else it gets the bytes themselves, and may detach them. */
-  copies: boolean;
 }
 
 /** workerd's stream without a queue. */
@@ -120,7 +121,6 @@ function writtenTo({ readable, writable }: IdentityTransform, leave: () => void)
   writer.closed.catch(leave);
   return {
     body: readable,
-    copies: true,
     pass(bytes, taken) {
       const failed = () => {
         leave();
@@ -159,14 +159,14 @@ function pulled(leave: () => void): Outlet {
   );
   return {
     body,
-    copies: false,
     pass(bytes, isTaken = () => {}) {
       const before = taken;
       taken = () => {
         before();
         isTaken();
       };
-      controller?.enqueue(bytes);
+      // A reader may detach what it gets.
+      controller?.enqueue(bytes.slice());
     },
     close: () => controller?.close(),
     fail: (error) => controller?.error(error),

@@ -2,8 +2,8 @@
  * The events of a provider's stream on their way to the caller: whole ones only, without the usage that was not asked for,
  * and with errors that callers may read.
  *
- * Nearly all of them hold nothing of interest, which one search over the text of a read finds, and pass as they were sent; only the
- * others are parsed.
+ * Nearly all of them hold nothing of interest and pass as they were sent: those that repeat one that passed so, as a decoder finds, and
+ * those in whose text a search finds nothing. Only the others are parsed.
  */
 import { joined } from "./bytes.ts";
 import { parseExactly } from "./exact-json.ts";
@@ -78,6 +78,8 @@ export class EventFilter {
   readonly #wholeEvents = new WholeEvents();
   /** The last read was whole events, and all of them pieces of the answer. */
   isPlain = false;
+  /** All events so far have passed as they were sent: so may each that repeats the one before it. */
+  #isUnchanged: boolean;
   /** The last event was taken out. */
   #isTakenOut = false;
   /** The last byte of what was looked at. */
@@ -96,6 +98,7 @@ export class EventFilter {
   }: EventFilterOptions = {}) {
     this.#isPassedThrough = isPassedThrough;
     this.#change = change;
+    this.#isUnchanged = !change;
     this.#choices = choices;
     this.#hidesUsage = hidesUsage;
     this.#secrets = secrets;
@@ -107,14 +110,27 @@ export class EventFilter {
   }
 
   /**
-   * Takes a read and gives the events that it completes.
+   * Takes a read and gives the events that it completes, which are good until the next call.
+   * @param repeatedBytes how many bytes at its end repeat the event before, as a decoder says that has read the same bytes
    * @throws {ProtocolError} an event is too long
    */
-  push(bytes: Uint8Array): Uint8Array {
+  push(bytes: Uint8Array, repeatedBytes = 0): Uint8Array {
     this.isPlain = false;
     if (this.#isDone) return this.#restOfLineEnd(bytes);
+    const fresh = this.#wholeEvents.heldBytes + bytes.length - repeatedBytes;
     const whole = this.#wholeEvents.push(bytes);
-    return whole.length > 0 ? this.#passed(whole) : NOTHING;
+    if (whole.length <= fresh || !this.#isUnchanged) return whole.length > 0 ? this.#passed(whole) : NOTHING;
+    const first = fresh > 0 ? this.#passed(whole.subarray(0, fresh)) : NOTHING;
+    const rest = this.#repeated(whole.subarray(fresh));
+    return first.length + rest.length === whole.length && this.#isUnchanged ? whole : joined(first, rest);
+  }
+
+  /** Events that each repeat the one before: there is nothing to look for but keys in their texts. */
+  #repeated(events: Uint8Array): Uint8Array {
+    const isFit = this.#isUnchanged && !(this.#secrets.length > 0 && this.#namesSecret(decoder.decode(events)));
+    if (!isFit) return this.#isDone ? NOTHING : this.#passed(events);
+    this.#last = events[events.length - 1] ?? 0;
+    return events;
   }
 
   /**
@@ -157,7 +173,7 @@ export class EventFilter {
     this.#isTakenOut = false;
     const text = decoder.decode(whole);
     if (!isHalfTakenOut && !this.#change && !this.#isOfInterest(text)) {
-      this.isPlain = this.#wholeEvents.isEmpty;
+      this.isPlain = this.#wholeEvents.heldBytes === 0;
       return whole;
     }
     const passed: Uint8Array[] = isHalfTakenOut ? [] : [half];
@@ -170,7 +186,9 @@ export class EventFilter {
       this.#isTakenOut = own.length === 0;
       passed.push(own);
     }
-    return unchanged === whole.length ? whole : joined(...passed);
+    if (unchanged === whole.length) return whole;
+    this.#isUnchanged = false;
+    return joined(...passed);
   }
 
   /** One event, as it may pass. */

@@ -88,7 +88,7 @@ class Passing {
   #isGone = false;
   #isOver = false;
   #isStalled = false;
-  /** The hook has failed with what was left of the answer. */
+  /** The filter, or the hook in it, has failed with a part of the answer. */
   #isRefused = false;
   /** The answer has come, and the provider has neither sent `[DONE]` nor closed the connection in time. */
   #isKeptOpen = false;
@@ -190,11 +190,16 @@ class Passing {
         this.#readingSince = 0;
         if (!bytes) return;
       }
-      const passed = filter ? filter.push(bytes) : this.#hold(bytes);
+      // The decoder says how much of a long read the filter need not look at.
+      const isLong = filter !== undefined && !(this.#hasToken && bytes.length <= FEW_BYTES);
+      if (isLong) this.#account(bytes, contentType, patience);
+      const passed = filter
+        ? this.#filtered(filter, bytes, isLong ? this.#decoder?.repeatedBytes : 0)
+        : this.#hold(bytes);
       if (passed.length > 0) this.#passage.passed?.(passed);
       const isTaken = this.#isGone || passed.length === 0 ? undefined : this.#writes.write(passed);
-      if (filter?.isPlain && this.#hasToken && bytes.length <= FEW_BYTES) this.#accountLater(bytes);
-      else this.#account(bytes, contentType, patience);
+      if (!isLong && filter?.isPlain) this.#accountLater(bytes);
+      else if (!isLong) this.#account(bytes, contentType, patience);
       if (this.#hasToken && !isKeepAlive(bytes)) this.#waited = 0;
       bytes = undefined;
       if (isTaken) await isTaken;
@@ -205,6 +210,16 @@ class Passing {
       isLingering = true;
       this.#patience = this.#decoder?.ended ? LINGER : LINGER_WITHOUT_DONE;
       this.#watch();
+    }
+  }
+
+  /** @throws what the hook throws, or an event is too long: the answer is cut off, although its bytes were whole */
+  #filtered(filter: EventFilter, bytes: Uint8Array, repeatedBytes: number | undefined): Uint8Array {
+    try {
+      return filter.push(bytes, repeatedBytes);
+    } catch (error) {
+      this.#isRefused = true;
+      throw error;
     }
   }
 

@@ -164,7 +164,7 @@ class Reader {
       else {
         const { bytes, count } = log.from(this.#next);
         this.#next += count;
-        await this.#passed(this.#outlet.copies ? bytes : bytes.slice());
+        await this.#passed(bytes);
       }
     }
     const last = this.#isLeft ? undefined : this.#options.last?.();
@@ -197,7 +197,7 @@ class Reader {
 
   /** Sends a comment to a reader who has waited for an event for a while. */
   readonly #beat = () => {
-    this.#outlet.pass(COMMENT.slice());
+    this.#outlet.pass(COMMENT);
     this.#log.alarm.set(this.#beat, HEARTBEAT);
   };
 }

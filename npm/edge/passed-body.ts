@@ -104,7 +104,7 @@ class PassedBody {
       this.#firstByte ??= performance.now() - this.#source.sent;
       const piece = bytes.slice();
       this.#kept.add(piece);
-      const passed = this.#answer.push(piece.slice());
+      const passed = this.#answer.push(piece);
       if (this.#answer.isOver) this.#over ??= performance.now();
       await this.#write(passed);
     }
@@ -122,7 +122,7 @@ class PassedBody {
   }
 
   async #write(bytes: Uint8Array): Promise<void> {
-    if (!this.#isGone && bytes.length > 0) await this.#writes.write(bytes.slice());
+    if (!this.#isGone && bytes.length > 0) await this.#writes.write(bytes);
   }
 
   #closeOutlet(): void {

@@ -3,7 +3,6 @@
  * this file keeps the bytes that they lie in.
  */
 import { EventStreamDecoder } from "chatwire";
-import { joined } from "./bytes.ts";
 
 const LF = 10;
 const CR = 13;
@@ -11,6 +10,8 @@ const NOTHING = new Uint8Array(0);
 
 /** No event is longer, as for the engine. */
 const MAX_EVENT_BYTES = 16 * 1024 * 1024;
+/** Memory that one long event took is given back after it. */
+const KEPT_BYTES = 256 * 1024;
 
 /**
  * Joins the reads of an event stream, and gives them out up to the end of the last blank line. Two line feeds in a row end one
@@ -20,38 +21,46 @@ const MAX_EVENT_BYTES = 16 * 1024 * 1024;
 export class WholeEvents {
   /** There once the engine is asked; it has had what was held then, and all that came later. */
   #decoder: EventStreamDecoder | undefined;
-  /** The pieces so far of lines that no blank line ends yet. */
-  #held: Uint8Array[] = [];
-  #heldBytes = 0;
+  /** Bytes of lines that no blank line ends yet lie here, from `#from` to `#to`; before them the events that were given out last. */
+  #memory = NOTHING;
+  #from = 0;
+  #to = 0;
   /** How many bytes the decoder was fed, and where the last blank line in them ends. */
   #fed = 0;
   #whole = 0;
   /** The last byte that was given out. */
   #last = LF;
 
-  /** No bytes are held back. */
-  get isEmpty(): boolean {
-    return this.#heldBytes === 0;
+  /** How many bytes are held back. */
+  get heldBytes(): number {
+    return this.#to - this.#from;
   }
 
   /**
-   * Takes a read and gives the whole events so far, with the lines between them.
+   * Takes a read and gives the whole events so far, with the lines between them. They are good until the next call: to make an array
+   * for each read would take as long as all else that is done with it.
    * @throws {ProtocolError} an event is too long
    */
   push(bytes: Uint8Array): Uint8Array {
-    if (this.#held.length === 0 && this.#last !== CR && endsInBlankLine(bytes)) return bytes;
-    return this.#upTo(bytes, this.#endIn(bytes));
+    if (this.heldBytes === 0 && this.#last !== CR && endsInBlankLine(bytes)) return bytes;
+    const end = this.#endIn(bytes);
+    this.#hold(bytes);
+    if (end === 0) return NOTHING;
+    this.#from = this.#to - bytes.length + end;
+    this.#last = bytes[end - 1] as number;
+    return this.#memory.subarray(0, this.#from);
   }
 
   /** Where the last blank line of a read ends; 0 where none does. */
   #endIn(bytes: Uint8Array): number {
     if (!this.#decoder) {
-      const end = lastLineFeeds(bytes, (this.#held.at(-1)?.at(-1) ?? this.#last) === LF);
-      const rest = bytes.length - end + (end > 0 ? 0 : this.#heldBytes);
+      const last = this.heldBytes > 0 ? this.#memory[this.#to - 1] : this.#last;
+      const end = lastLineFeeds(bytes, last === LF);
+      const rest = bytes.length - end + (end > 0 ? 0 : this.heldBytes);
       if (rest <= MAX_EVENT_BYTES && !bytes.includes(CR, end)) return end;
       this.#decoder = new EventStreamDecoder();
-      for (const piece of this.#held) this.#decoder.locate(piece);
-      this.#fed = this.#heldBytes;
+      this.#decoder.locate(this.#memory.subarray(this.#from, this.#to));
+      this.#fed = this.heldBytes;
     }
     const { whole } = this.#decoder.locate(bytes);
     const end = whole === this.#whole ? 0 : whole - this.#fed;
@@ -60,26 +69,26 @@ export class WholeEvents {
     return end;
   }
 
-  /** Gives out what is held and a read up to its byte `end`, and holds the rest. */
-  #upTo(bytes: Uint8Array, end: number): Uint8Array {
-    const events = end > 0 ? joined(...this.#held, bytes.subarray(0, end)) : NOTHING;
-    if (end > 0) {
-      this.#last = bytes[end - 1] as number;
-      this.#held = [];
-      this.#heldBytes = 0;
-    }
-    if (end < bytes.length) {
-      // A copy, because the next read may use the same memory.
-      this.#held.push(bytes.slice(end));
-      this.#heldBytes += bytes.length - end;
-    }
-    return events;
+  /** Puts a read behind the bytes that are held, at the beginning of the memory. */
+  #hold(bytes: Uint8Array): void {
+    const held = this.#memory.subarray(this.#from, this.#to);
+    const length = held.length + bytes.length;
+    const isTooLarge = held.length === 0 && this.#memory.length > KEPT_BYTES;
+    if (this.#memory.length < length || isTooLarge) {
+      this.#memory = new Uint8Array(2 * length);
+      this.#memory.set(held);
+    } else if (this.#from > 0) this.#memory.copyWithin(0, this.#from, this.#to);
+    this.#memory.set(bytes, held.length);
+    this.#from = 0;
+    this.#to = length;
   }
 
   /** The body is over: the bytes that no blank line has ended. */
   end(): Uint8Array {
     this.free();
-    return joined(...this.#held.splice(0));
+    const rest = this.#memory.subarray(this.#from, this.#to);
+    this.#from = this.#to;
+    return rest;
   }
 
   /** Frees the engine's memory. Not needed after `end`. */

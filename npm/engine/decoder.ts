@@ -23,7 +23,7 @@ import {
   TICK,
 } from "./boundary.ts";
 import { clock } from "./clock.ts";
-import { due, hasToken, make, output, type Part, place, put, says, settingsText } from "./engine.ts";
+import { due, hasToken, make, output, type Part, place, put, repeated, says, settingsText } from "./engine.ts";
 import { joined, type PushOutput } from "./push-output.ts";
 import type { Shape } from "./shapes.ts";
 
@@ -74,6 +74,8 @@ export class BodyDecoder {
 
   /** Once the first text, reasoning or tool call has come, or so many bytes that they are no longer held back. */
   hasToken = false;
+  /** How many bytes at the end of the last push are events that repeat the one before with another text, and the beginning of one. */
+  repeatedBytes = 0;
   /** Called when the first token has come, unless the body is a document. */
   onToken: (() => void) | undefined;
 
@@ -204,6 +206,7 @@ export class BodyDecoder {
   /** Takes the engine's output; at the end, the outcome too. */
   #pushed(engine: Part): PushOutput {
     this.#noteDeadline();
+    this.repeatedBytes = repeated();
     const isDecided = says();
     let pushed: PushOutput = this.#shape ? this.#shape() : output();
     if (!this.hasToken && (hasToken() || this.#taken > MOST_HELD)) {
@@ -231,6 +234,7 @@ export class BodyDecoder {
   #settle(outcome: Outcome, error: unknown): void {
     if (error) outcome.error = withOutcome(toError(error), outcome);
     outcome.resumed = 0;
+    this.repeatedBytes = 0;
     this.outcome = outcome;
     this.free();
   }

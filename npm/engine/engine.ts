@@ -199,8 +199,8 @@ class Instance {
       const { memory, reportPointer } = this.exports;
       const pointer = reportPointer();
       this.#bytes = new Uint8Array(memory.buffer);
-      this.report = new Uint32Array(memory.buffer, pointer, 4);
-      this.deadlines = new Float64Array(memory.buffer, pointer + 16, 2);
+      this.report = new Uint32Array(memory.buffer, pointer, 5);
+      this.deadlines = new Float64Array(memory.buffer, pointer + 24, 2);
     }
     return this.#bytes;
   }
@@ -264,6 +264,12 @@ export function hasToken(): boolean {
   return called.report[3] === 1;
 }
 
+/** How many bytes at the end of a decoder's last push repeat the event before, as its last call left it. */
+export function repeated(): number {
+  called.view();
+  return called.report[4] as number;
+}
+
 /** When a decoder's next tick is due, as its last call left it: after how long a wait, and at what time. Read both at once. */
 export function due(): Float64Array {
   called.view();
@@ -289,12 +295,26 @@ export function put(text: string): number {
 
 /**
  * JSON of a caller's settings. A value that JSON cannot say becomes a list, which no setting is, so that the engine names it; a
- * member that is undefined becomes null.
+ * member that is undefined is left out.
  */
 export function settingsText(settings: object): string {
-  return JSON.stringify(settings, (_, value = null) =>
-    /object|string|boolean/.test(typeof value) || Number.isFinite(value) ? value : [],
-  );
+  // With a function, it takes the host many times as long.
+  if (isSayable(settings, MAX_DEPTH)) return JSON.stringify(settings);
+  return JSON.stringify(settings, (_, value) => (typeof value === "object" || isSayable(value, 0) ? value : []));
+}
+
+/** How deep settings are looked into: those of a caller may contain themselves. */
+const MAX_DEPTH = 8;
+
+/** Whether JSON can say a value, and all that is in it. */
+function isSayable(value: unknown, depth: number): boolean {
+  if (value === null || typeof value !== "object") {
+    return /string|boolean|undefined|object/.test(typeof value) || Number.isFinite(value);
+  }
+  for (const name in value) {
+    if (depth === 0 || !isSayable((value as Record<string, unknown>)[name], depth - 1)) return false;
+  }
+  return true;
 }
 
 /** The output of the last engine call, read as JSON. */

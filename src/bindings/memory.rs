@@ -29,6 +29,7 @@ static REPORT: Unshared<Cell<Report>> = Unshared(Cell::new(Report {
     length: 0,
     says: 0,
     has_token: 0,
+    repeated: 0,
     patience: f64::INFINITY,
     due: f64::INFINITY,
 }));
@@ -45,6 +46,8 @@ struct Report {
     says: u32,
     /// Of a decoder: 1 once the first text, reasoning or tool call has come.
     has_token: u32,
+    /// Of a decoder: how many bytes at the end of the last push were events that repeat the one before.
+    repeated: usize,
     /// Of a decoder: for how many milliseconds a read may be pending before a tick is due.
     patience: f64,
     /// Of a decoder: the time when a tick is due, however long the read is pending.
@@ -63,8 +66,8 @@ pub fn input_pointer(length: usize) -> *mut u8 {
     pointer
 }
 
-/// Where the host finds the report of the last call: four 32-bit numbers, where its output lies, how many bytes that is, and
-/// yes (1) or no (0), twice; then two 64-bit ones, when a decoder's next tick is due.
+/// Where the host finds the report of the last call: five 32-bit numbers, where its output lies, how many bytes that is, yes (1) or
+/// no (0), twice, and a number of bytes; then, from byte 24 on, two 64-bit ones, when a decoder's next tick is due.
 #[wasm_bindgen(js_name = reportPointer)]
 pub fn report_pointer() -> *const u8 {
     REPORT.0.as_ptr().cast::<u8>().cast_const()
@@ -110,6 +113,7 @@ pub(super) fn tell(decoder: &mut Decoder) {
         length: output.len(),
         says: u32::from(decoder.has_ended()),
         has_token: u32::from(decoder.has_token()),
+        repeated: decoder.repeated_bytes(),
         patience,
         due,
     });

@@ -28,6 +28,8 @@ pub(super) struct Intake {
     expects_document: bool,
     /// The body is one object with a list of choices that each have a message, as a caller expects it.
     pub(super) is_completion: bool,
+    /// How many bytes at the end of the last input are events that were as predicted, and perhaps the beginning of one more.
+    pub(super) repeated: usize,
     /// The only words that came in place of JSON; empty where others followed, which may be an answer in plain text.
     words: Option<String>,
 }
@@ -43,6 +45,7 @@ impl Intake {
             predict: options.predict,
             expects_document: options.document,
             is_completion: false,
+            repeated: 0,
             words: None,
         }
     }
@@ -92,6 +95,7 @@ impl Intake {
         loop {
             // Events for as long as each is the one before with other values in its holes.
             let mut start = events.at_event_start();
+            let from_here = start.unwrap_or_default().len();
             while let Some(rest @ [_, ..]) = start
                 && let Some(event) = self.template.read(rest)
                 && event.bytes.len() <= limit
@@ -100,13 +104,22 @@ impl Intake {
                 self.take_predicted(&event, now)?;
             }
             let is_mid_event = match start {
-                Some([]) => return Ok(()),
+                Some([]) => {
+                    self.repeated = from_here;
+                    return Ok(());
+                }
                 start => start.is_none(),
             };
+            let whole = events.whole();
             let event = match events.next() {
                 Some(Ok(event)) => event,
                 Some(Err(sse::Overflow { .. })) => return Err(Ending::event_too_large()),
-                None => return Ok(()),
+                None => {
+                    // A blank line here ends lines that are no event.
+                    let has_lines = events.whole() != whole;
+                    self.repeated = if has_lines { 0 } else { from_here };
+                    return Ok(());
+                }
             };
             // An event that began in an earlier push may be as predicted, too.
             let predicted = Some(event.data)

@@ -25,7 +25,7 @@ pub(super) struct Ledger {
     /// The stream is refused already. The repairs that settling its parts still needs are counted, not refused.
     is_refused: bool,
     partial: PartialValues,
-    held_bytes: usize,
+    pub(super) held_bytes: usize,
     /// The last event that needed repairs, and how many.
     told: (u64, u32),
     started: f64,

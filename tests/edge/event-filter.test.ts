@@ -1,8 +1,9 @@
 /** The gateway's filter passes whole events as the engine finds them, wherever a stream is cut, and knows an error among other lines. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { EventStreamDecoder, ProtocolError } from "chatwire";
+import { ChatDecoder, EventStreamDecoder, ProtocolError } from "chatwire";
 import { EventFilter } from "../../npm/edge/event-filter.ts";
+import { streams } from "./recordings.ts";
 import { asText, cut, DONE, encode, event, KEY, randomFrom, says, usageEvent } from "./setting.ts";
 
 const CR = 13;
@@ -97,4 +98,52 @@ test("an_event_without_an_end_is_too_long_after_16_mib_and_one_of_many_reads_is_
   const filter = new EventFilter();
   const reads = [...says("whole")].map(encode);
   assert.equal(reads.map((read) => asText(filter.push(read))).join(""), says("whole"));
+});
+
+test("events_that_a_decoder_says_repeat_others_pass_as_if_they_had_been_looked_at", () => {
+  const usage = { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 };
+  const chunk = (content: string, more: object = {}) =>
+    event({ id: "c", choices: [{ index: 0, delta: { content }, finish_reason: null }], ...more });
+  const many = (of: (word: string) => string) =>
+    Array.from({ length: 30 }, (_, at) => of(at % 7 === 5 ? `"error": {"message": "${at}` : `word ${at}`)).join("");
+  const end = says("", "stop") + usageEvent + DONE;
+  const hostile: [string, string][] = [
+    ["plain", many((word) => chunk(word)) + end],
+    ["words of the provider in each event", many((word) => chunk(word, { message: "at 10.0.0.1" })) + end],
+    ["usage in each event", many((word) => chunk(word, { usage })) + end],
+    ["a key in the model's words", many((word) => chunk(word === "word 20" ? `the key is ${KEY}` : word)) + end],
+    ["an error among them", many((word) => chunk(word)) + event({ error: { message: `${KEY} at 10.0.0.1` } }) + end],
+    [
+      "comments among them",
+      `${many((word) => chunk(word))}: at 10.0.0.1\n\n${many((word) => chunk(word))}: at 10.0.0.1\n\n${end}`,
+    ],
+    ["a comment in each event", many((word) => `: at 10.0.0.1\n${chunk(word)}`) + end],
+    ["other fields", many((word) => `id: 10.0.0.${word.length}\n${chunk(word)}`) + end],
+    ["lines of words in place of events", many((word) => `${chunk(word)}at 10.0.0.1\n\n`) + end],
+    ["events behind the end", many((word) => chunk(word)) + end + many((word) => chunk(word))],
+  ];
+  const own = hostile.flatMap(([name, text]): [string, Uint8Array][] => [
+    [name, encode(text)],
+    [`${name}, cr lf`, encode(text.replaceAll("\n", "\r\n"))],
+  ]);
+  let repeated = 0;
+  for (const [name, bytes] of [...own, ...streams()]) {
+    for (const most of [1, 3, 40, 300, 5000]) {
+      for (const hidesUsage of [false, true]) {
+        const options = { hidesUsage, secrets: [KEY] };
+        const [looks, trusts] = [new EventFilter(options), new EventFilter(options)];
+        const decoder = new ChatDecoder({ n: 1, output: "none" });
+        for (const piece of cut(bytes, most, randomFrom(most))) {
+          decoder.push(piece);
+          repeated += decoder.repeatedBytes;
+          const where = `${name}, up to ${most} bytes a read`;
+          assert.equal(asText(trusts.push(piece, decoder.repeatedBytes)), asText(looks.push(piece)), where);
+          assert.equal(trusts.isAnswered, looks.isAnswered, where);
+        }
+        assert.equal(asText(trusts.end()), asText(looks.end()), name);
+        decoder.free();
+      }
+    }
+  }
+  assert.ok(repeated > 0, "some do");
 });
