@@ -54,15 +54,19 @@ impl Choice {
         if progress {
             self.finish.note(true, false);
             self.has_deltas = true;
-            let is_kept = self.repeats.is_over() && self.again.is_empty() && ledger.accumulate;
-            let is_steady = match part {
+            let is_calm = match part {
                 LivePart::Content => {
                     self.has_answered && self.speech.is_none() && self.passes_calm() && !self.content.is_cut()
                 }
                 LivePart::Reasoning => !self.reasoning.is_cut(),
                 LivePart::Arguments(_) => false,
             };
-            self.steady = Some(part).filter(|_| is_kept && is_steady && self.finish.is_steady());
+            let is_steady = is_calm
+                && ledger.accumulate
+                && self.repeats.is_over()
+                && self.again.is_empty()
+                && self.finish.is_steady();
+            self.steady = Some(part).filter(|_| is_steady);
         }
         Ok(progress)
     }

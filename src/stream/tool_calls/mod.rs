@@ -220,11 +220,12 @@ impl ToolCalls {
         if let (Some(at), Some(call)) = (at, call.filter(|call| call.is_under_way())) {
             self.latest = at;
             let held = call.arguments.size();
-            let taken = match call.arguments.push_in_string(piece) {
-                true => Taken::default(),
-                false => call.arguments.push(piece, true),
-            };
-            self.took_all(at, held, true, taken, (Some(index), ""), ledger)?;
+            if call.arguments.push_in_string(piece) {
+                self.took(at, held, true, &Taken::default(), ledger)?;
+            } else {
+                let taken = call.arguments.push(piece, true);
+                self.took_all(at, held, true, taken, (Some(index), ""), ledger)?;
+            }
             return Ok(!piece.is_empty());
         }
         let item = Item {
