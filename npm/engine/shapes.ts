@@ -4,7 +4,7 @@
  */
 import { CHUNKS, EVENTS, type OutputKind } from "./boundary.ts";
 import { ChunkParts } from "./chunk-parts.ts";
-import { output, plainStrings } from "./engine.ts";
+import { output, plainValues } from "./engine.ts";
 import { PartialValues } from "./partial.ts";
 
 /** Makes items of what one push put out. Each stream has its own, because an item may build on the ones before. */
@@ -24,4 +24,4 @@ export function shapeOf(kind: OutputKind): Shape | undefined {
 }
 
 /** The list that one push put out. */
-const parts = (): unknown[] => plainStrings() ?? JSON.parse(output() || "[]");
+const parts = (): unknown[] => plainValues() ?? JSON.parse(output() || "[]");
