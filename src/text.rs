@@ -34,7 +34,7 @@ pub(crate) fn after_last(text: &str, byte: u8) -> &str {
 
 /// One text of several. `concat` does the same, but costs a kilobyte of code for each type that it is called with.
 pub(crate) fn joined(parts: &[&str]) -> String {
-    let mut text = String::new();
+    let mut text = String::with_capacity(parts.iter().map(|part| part.len()).sum());
     for part in parts {
         text.push_str(part);
     }

@@ -386,7 +386,8 @@ pub(crate) const MAX_MEMBERS: usize = 256;
 #[inline(never)]
 pub(crate) fn members(object: &[u8]) -> Vec<(&[u8], &[u8])> {
     let mut reader = Reader::new(object);
-    let mut members = Vec::new();
+    // Room for as many as most objects have.
+    let mut members = Vec::with_capacity(8);
     let mut first = true;
     if reader.kind() == Ok(Kind::Object) && reader.object().is_ok() {
         while let Ok(Some(name)) = reader.member(&mut first)

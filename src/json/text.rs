@@ -36,6 +36,14 @@ impl<'a> Str<'a> {
 
     /// The string as text of its own, U+FFFD for a surrogate without its other half.
     pub fn to_text(&self) -> String {
+        match as_text(self.raw).filter(|_| !self.escaped) {
+            Some(text) => text.to_owned(),
+            None => self.unescaped(),
+        }
+    }
+
+    #[cold]
+    fn unescaped(&self) -> String {
         let mut text = Text::default();
         text.push(*self);
         text.end();

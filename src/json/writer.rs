@@ -70,6 +70,15 @@ impl Writer {
         }
     }
 
+    /// A writer with room for so many bytes.
+    #[cfg(feature = "npm")]
+    pub(crate) fn with_room(bytes: usize) -> Self {
+        Writer {
+            bytes: Vec::with_capacity(bytes),
+            window: None,
+        }
+    }
+
     /// A writer that keeps, of all that is written to it, `length` bytes from `from` on.
     pub(crate) fn of_part(from: usize, length: usize) -> Self {
         Writer {
@@ -118,12 +127,9 @@ impl Writer {
         self
     }
 
-    /// The key of a member, comma and colon around it; its value is to follow.
+    /// The key of a member, a plain name that needs no escapes, comma and colon around it; its value is to follow.
     pub fn key(&mut self, key: &str) -> &mut Self {
-        self.comma();
-        self.string(key);
-        self.raw(b":");
-        self
+        self.spelled_key(key.as_bytes())
     }
 
     /// [`key`](Self::key), by what is between its quotes in another JSON text.
@@ -143,7 +149,10 @@ impl Writer {
 
     /// A string with its quotes.
     pub fn string(&mut self, text: &str) -> &mut Self {
-        self.raw(b"\"").escaped(text).raw(b"\"")
+        match text.is_empty() {
+            true => self.raw(b"\"\""),
+            false => self.raw(b"\"").escaped(text).raw(b"\""),
+        }
     }
 
     /// A further element of a list, which is JSON already. Of a writer of all, not of a part.
@@ -160,7 +169,7 @@ impl Writer {
         let mut rest = text.as_bytes();
         loop {
             let plain = plain_length(rest);
-            self.raw(&rest[..plain]);
+            self.slice(&rest[..plain]);
             let Some(byte) = rest.get(plain) else { break };
             match byte {
                 b'"' => self.raw(b"\\\""),

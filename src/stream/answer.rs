@@ -11,7 +11,7 @@ use super::sentences::SentenceOptions;
 use super::speech::Speech;
 use crate::json::Writer;
 use crate::provider::ReasoningPlace;
-use crate::usage::{TokenPrices, Tokens, charged, is_renamed, names_cost, write_members};
+use crate::usage::{Counts, TokenPrices, Tokens, charged, write_members};
 
 #[derive(Debug)]
 pub(super) struct Answer {
@@ -19,6 +19,10 @@ pub(super) struct Answer {
     model: String,
     created: Option<Vec<u8>>,
     usage: Option<Vec<u8>>,
+    /// Its counts, where they were read when it came.
+    counted: Option<Tokens>,
+    /// A usage had a member for what the server charged.
+    names_cost: bool,
     /// The most bytes that the usage has had.
     most_usage: usize,
     /// The event of the last usage has its text as the server sent it, and no cost.
@@ -49,6 +53,8 @@ impl Answer {
             model: String::new(),
             created: None,
             usage: None,
+            counted: None,
+            names_cost: false,
             most_usage: 0,
             usage_is_plain: false,
             extras: Extras::default(),
@@ -291,10 +297,15 @@ impl Answer {
         self.usage_is_plain &= is_known;
         // A usage of zeros after one with counts is ignored.
         let is_nothing = || self.usage.is_some() && !usage.iter().any(|byte| matches!(byte, b'1'..=b'9'));
-        if usage.first() != Some(&b'{') || is_nothing() {
+        if usage.first() != Some(&b'{') {
             return Ok(());
         }
-        if !is_known && is_renamed(usage) {
+        let counts = (!is_known).then(|| Counts::read(usage));
+        self.names_cost |= counts.as_ref().is_some_and(|counts| counts.names_cost);
+        if is_nothing() {
+            return Ok(());
+        }
+        if counts.as_ref().is_some_and(Counts::is_odd) {
             ledger.repair(0, Repair::UsageRenamed)?;
         }
         let is_news = ledger.output.wants_events() && self.usage.as_deref() != Some(usage);
@@ -303,6 +314,7 @@ impl Answer {
         self.most_usage = self.most_usage.max(usage.len());
         kept.clear();
         kept.extend_from_slice(usage);
+        self.counted = counts.as_ref().map(Counts::tokens);
         if is_news {
             self.tell_usage(usage, ledger);
         }
@@ -318,9 +330,9 @@ impl Answer {
             event.raw(open).raw(END);
         } else {
             let from = event.bytes.len();
-            self.write_usage(event);
+            write_usage(self.usage_members().as_deref(), event);
             let written = event.bytes.get(from..).and_then(|written| written.strip_suffix(END));
-            self.usage_is_plain = written == Some(open) && self.prices.is_none() && !names_cost(usage);
+            self.usage_is_plain = written == Some(open) && self.prices.is_none() && !self.names_cost;
         }
         event.key("cost");
         match self.usage_is_plain {
@@ -396,17 +408,18 @@ impl Answer {
         due
     }
 
-    /// The completion as JSON text; `null` while there is none. With `text_once` the text of choice 0 is the number 0.
-    pub(super) fn write_completion(&self, text_once: bool, out: &mut Writer) {
+    /// The completion as JSON text; `null` while there is none. With `text_once` the text of choice 0 is the number 0. `usage` has
+    /// the [members](Self::usage_members) of the usage.
+    pub(super) fn write_completion(&self, text_once: bool, usage: Option<&[u8]>, out: &mut Writer) {
         match self.has_chunk {
-            true => self.write_as(Form::Message, text_once, out),
+            true => self.write_as(Form::Message, text_once, usage, out),
             false => drop(out.raw(b"null")),
         }
     }
 
     /// The same as one chunk.
     pub(super) fn write_chunk(&self, out: &mut Writer) {
-        self.write_as(Form::Delta, false, out);
+        self.write_as(Form::Delta, false, self.usage_members().as_deref(), out);
     }
 
     /// `{"id":…,"created":…,"model":…}` as far as chunks have named them; `null` before one has.
@@ -422,45 +435,38 @@ impl Answer {
         out.member("model", &self.model).raw(b"}");
     }
 
-    fn write_as(&self, form: Form, text_once: bool, out: &mut Writer) {
-        let object = if form == Form::Delta {
-            "chat.completion.chunk"
+    fn write_as(&self, form: Form, text_once: bool, usage: Option<&[u8]>, out: &mut Writer) {
+        let object: &[u8] = if form == Form::Delta {
+            b",\"object\":\"chat.completion.chunk\""
         } else {
-            "chat.completion"
+            b",\"object\":\"chat.completion\""
         };
-        out.raw(b"{").member("id", &self.id).member("object", object);
+        out.raw(b"{\"id\":").string(&self.id).raw(object);
         if let Some(created) = &self.created {
-            out.key("created").raw(created);
+            out.raw(b",\"created\":").raw(created);
         }
-        out.member("model", &self.model).key("choices").raw(b"[");
+        out.raw(b",\"model\":").string(&self.model).raw(b",\"choices\":[");
         for choice in &self.choices {
             choice.write(form, text_once, out);
         }
         out.raw(b"]");
-        if let Some(usage) = &self.usage {
-            out.key("usage").raw(b"{");
-            write_members(usage, out);
-            out.raw(b"}");
+        if let Some(members) = usage {
+            out.raw(b",\"usage\":{").raw(members).raw(b"}");
         }
         self.extras.write(false, out);
         out.raw(b"}");
     }
 
-    /// The server's last usage, and `estimated: false`.
-    pub(super) fn write_usage(&self, out: &mut Writer) {
-        match &self.usage {
-            Some(usage) => {
-                out.raw(b"{");
-                write_members(usage, out);
-                out.comma().raw(b"\"estimated\":false}");
-            }
-            None => drop(out.raw(b"null")),
-        }
+    /// The members of the server's last usage, as they are written.
+    pub(super) fn usage_members(&self) -> Option<Vec<u8>> {
+        let mut out = Writer::default();
+        write_members(self.usage.as_deref()?, &mut out);
+        Some(out.bytes)
     }
 
     /// The amount that the server says it charged, in pico-dollars.
     pub(super) fn charged(&self) -> Option<u64> {
-        self.usage.as_deref().and_then(charged)
+        self.usage.as_deref().filter(|_| self.names_cost).and_then(charged)
     }
 
     /// The cost of so many tokens in dollars: the amount that the server charged, else by the prices; `null` where that is unknown.
@@ -478,12 +484,20 @@ impl Answer {
 
     /// The tokens that the server counted, if it counted any.
     pub(super) fn counted(&self) -> Option<Tokens> {
-        self.usage.as_deref().map(Tokens::read)
+        self.counted.or_else(|| self.usage.as_deref().map(Tokens::read))
     }
 
     /// How many tokens all that is kept of the answer probably is.
     pub(super) fn estimate(&self) -> u64 {
         self.choices.iter().map(Choice::estimate).sum()
+    }
+}
+
+/// A usage of these members, and `estimated: false`.
+pub(super) fn write_usage(members: Option<&[u8]>, out: &mut Writer) {
+    match members {
+        Some(members) => drop(out.raw(b"{").raw(members).comma().raw(b"\"estimated\":false}")),
+        None => drop(out.raw(b"null")),
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) struct Ledger {
 
 impl Ledger {
     pub(super) fn new(options: &Options) -> Self {
-        let mut ledger = Ledger {
+        Ledger {
             output: Output::new(options.output),
             repairs: Repairs::default(),
             bounds: options.bounds,
@@ -46,10 +46,8 @@ impl Ledger {
             held_bytes: 0,
             told: (0, 0),
             started: options.started,
-            id_seed: 0,
-        };
-        ledger.seed_ids("");
-        ledger
+            id_seed: HASH_OF_NOTHING,
+        }
     }
 
     /// Records a repair at this choice, or 0 where it concerns no choice. Strict decoding refuses the stream instead.
@@ -118,13 +116,9 @@ impl Ledger {
         }
     }
 
-    /// Makes ids depend on the completion's id and on when it was asked for.
+    /// Makes ids depend on the completion's id.
     pub(super) fn seed_ids(&mut self, completion_id: &str) {
-        let mut text = Writer::default();
-        text.raw(completion_id.as_bytes())
-            .raw(b" ")
-            .milliseconds(Some(self.started));
-        self.id_seed = hash(0xcbf2_9ce4_8422_2325, &text.bytes);
+        self.id_seed = hash(HASH_OF_NOTHING, completion_id.as_bytes());
     }
 
     /// An id for tool call `at` of a choice: the same each time this stream is read, and another one in other streams. Nine
@@ -132,6 +126,8 @@ impl Ledger {
     pub(super) fn made_up_id(&self, choice: u64, at: usize) -> String {
         const LENGTH: usize = 9;
         let mut text = Writer::default();
+        // They depend on when the completion was asked for, too.
+        text.raw(b" ").milliseconds(Some(self.started));
         text.raw(b" ").integer(choice).raw(b" ").integer(at as u64);
         let mut rest = hash(self.id_seed, &text.bytes);
         let mut id = String::new();
@@ -143,6 +139,9 @@ impl Ledger {
         id
     }
 }
+
+/// The hash of no bytes, from which others are made.
+const HASH_OF_NOTHING: u64 = 0xcbf2_9ce4_8422_2325;
 
 /// FNV-1a, from a seed on.
 fn hash(seed: u64, bytes: &[u8]) -> u64 {

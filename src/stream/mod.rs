@@ -81,6 +81,10 @@ pub use repairs::{Count, Repair, Repairs};
 pub use sentences::{Sentence, SentenceOptions, Splitter, heard};
 use source::Source;
 
+/// The room for an outcome of a short answer, so that it need not grow in steps.
+#[cfg(feature = "npm")]
+const SHORT_OUTCOME: usize = 1024;
+
 /// How long a server that has said `[DONE]`, and keeps the connection open, may take for the blank line after it.
 const BLANK_LINE_MS: f64 = 100.0;
 
@@ -277,7 +281,7 @@ impl Decoder {
         // The outcome of a short answer is written as one: to look at each piece for whether it is in the part takes as long again.
         let is_short = from == 0 && self.intake.ledger.held_bytes < length;
         let mut out = if is_short {
-            Writer::default()
+            Writer::with_room(SHORT_OUTCOME)
         } else {
             Writer::of_part(from, length)
         };
@@ -298,7 +302,8 @@ impl Decoder {
             return lossy(document);
         }
         let mut out = Writer::default();
-        self.intake.answer.write_completion(false, &mut out);
+        let usage = self.intake.answer.usage_members();
+        self.intake.answer.write_completion(false, usage.as_deref(), &mut out);
         out.into_string()
     }
 
@@ -308,7 +313,8 @@ impl Decoder {
     pub fn used_json(&self) -> String {
         let mut out = Writer::default();
         out.raw(b"{");
-        self.account().write_used(&mut out);
+        let usage = self.intake.answer.usage_members();
+        self.account().write_used(usage.as_deref(), &mut out);
         out.key("completion");
         self.intake.answer.write_head(&mut out);
         out.raw(b"}");

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
-use super::answer::Answer;
+use super::answer::{Answer, write_usage};
 use super::choice::Form;
 use super::clock::Clock;
 use super::ending::{Ending, Status};
@@ -160,11 +160,12 @@ impl Account<'_> {
     /// `text` alone: its copies in the completion and the message are the number 0.
     pub(super) fn write(&self, text_once: bool, out: &mut Writer) -> bool {
         let Some(ending) = self.ending else { return false };
-        out.raw(b"{").member("status", ending.status.as_str());
-        out.key("completion");
-        self.answer.write_completion(text_once, out);
+        let usage = self.answer.usage_members();
+        out.raw(b"{\"status\":").string(ending.status.as_str());
+        out.raw(b",\"completion\":");
+        self.answer.write_completion(text_once, usage.as_deref(), out);
         let first = self.answer.main_choice();
-        out.key("message");
+        out.raw(b",\"message\":");
         match first {
             Some(choice) => {
                 out.raw(b"{");
@@ -177,17 +178,18 @@ impl Account<'_> {
             }
             None => drop(out.raw(b"null")),
         }
-        out.member("text", first.map_or("", |choice| choice.text()));
-        out.member("reasoning", first.map_or("", |choice| choice.reasoning()));
-        out.key("toolCalls").raw(b"[");
+        out.raw(b",\"text\":").string(first.map_or("", |choice| choice.text()));
+        out.raw(b",\"reasoning\":")
+            .string(first.map_or("", |choice| choice.reasoning()));
+        out.raw(b",\"toolCalls\":[");
         for call in first.map_or(&[][..], |choice| choice.tool_calls.calls()) {
             call.write_summary(out);
         }
-        out.raw(b"]").key("finishReason");
+        out.raw(b"],\"finishReason\":");
         out.text(first.and_then(|choice| choice.finish_reason.as_deref()));
-        let tokens = self.write_used(out);
+        let tokens = self.write_used(usage.as_deref(), out);
         self.write_timing(tokens, out);
-        out.key("repairs").raw(b"[");
+        out.raw(b",\"repairs\":[");
         for count in self.repairs.counts() {
             out.comma().raw(b"{").member("code", count.repair.code());
             out.key("at")
@@ -196,9 +198,9 @@ impl Account<'_> {
                 .integer(count.count)
                 .raw(b"}");
         }
-        out.raw(b"]").key("attempts");
+        out.raw(b"],\"attempts\":");
         write_attempts(&self.options.attempts, out);
-        out.key("requestId").text(self.options.request_id.as_deref());
+        out.raw(b",\"requestId\":").text(self.options.request_id.as_deref());
         if let Some(failure) = &ending.failure {
             out.key("error");
             let wall = self.options.epoch.zip(self.clock.ended);
@@ -208,8 +210,8 @@ impl Account<'_> {
         true
     }
 
-    /// `"usage":…,"cost":…`: the server's count, else an estimate. Gives the tokens.
-    pub(super) fn write_used(&self, out: &mut Writer) -> Option<Tokens> {
+    /// `"usage":…,"cost":…`: the server's count, whose members these are, else an estimate. Gives the tokens.
+    pub(super) fn write_used(&self, usage: Option<&[u8]>, out: &mut Writer) -> Option<Tokens> {
         let used = self.used();
         let tokens = used.map(|(tokens, _)| tokens);
         out.key("usage");
@@ -222,9 +224,9 @@ impl Account<'_> {
                     .integer(prompt.saturating_add(completion))
                     .raw(b",\"estimated\":true}");
             }
-            _ => self.answer.write_usage(out),
+            _ => write_usage(usage, out),
         }
-        out.key("cost");
+        out.raw(b",\"cost\":");
         self.answer.write_cost(tokens, out);
         tokens
     }
@@ -256,14 +258,14 @@ impl Account<'_> {
     fn write_timing(&self, tokens: Option<Tokens>, out: &mut Writer) {
         let clock = self.clock;
         let since = |at| clock.since_start(at);
-        out.key("timing").raw(b"{");
-        out.key("firstByte").milliseconds(since(clock.first_byte));
-        out.key("firstToken").milliseconds(since(clock.first_token));
+        out.raw(b",\"timing\":{\"firstByte\":")
+            .milliseconds(since(clock.first_byte));
+        out.raw(b",\"firstToken\":").milliseconds(since(clock.first_token));
         let first = self.answer.main_choice();
         let first_sentence = first.and_then(|choice| choice.speech.as_ref()?.first);
-        out.key("firstSentence").milliseconds(since(first_sentence));
-        out.key("total").milliseconds(since(clock.ended));
+        out.raw(b",\"firstSentence\":").milliseconds(since(first_sentence));
+        out.raw(b",\"total\":").milliseconds(since(clock.ended));
         let rate = clock.rate(tokens.and_then(|tokens| tokens.completion));
-        out.key("tokensPerSecond").milliseconds(rate).raw(b"}");
+        out.raw(b",\"tokensPerSecond\":").milliseconds(rate).raw(b"}");
     }
 }

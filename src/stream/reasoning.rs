@@ -115,6 +115,23 @@ impl Tags {
         self.is_off() || self.state == State::Answer && self.held.is_empty() && !self.code.is_changed_by_text()
     }
 
+    /// Whether a piece of content in which nothing [`stirs`] begins the answer.
+    pub(super) fn may_begin(&self, content: Str<'_>) -> bool {
+        // The name of a channel stands without a mark.
+        let is_text = !matches!(content.raw.trim_ascii_start().first(), None | Some(b'a' | b'\\'));
+        self.state == State::Start && self.held.is_empty() && is_text
+    }
+
+    /// The answer has begun.
+    pub(super) fn begin(&mut self) {
+        if self.state == State::Start {
+            self.state = match self.bare_close_counts {
+                true => State::Answer,
+                false => State::Off,
+            };
+        }
+    }
+
     /// The server sends reasoning in a field: its content has no tags, unless one is open. True when tags are off from here
     /// on; what is held back for one is then to be taken with [`end`](Self::end).
     pub(super) fn seen_field(&mut self) -> bool {
@@ -202,11 +219,7 @@ impl Tags {
                     {
                         return rest;
                     } else {
-                        self.state = if self.bare_close_counts {
-                            State::Answer
-                        } else {
-                            State::Off
-                        };
+                        self.begin();
                         content = rest;
                     }
                 }

@@ -30,6 +30,17 @@ const LONGEST_START: usize = 4096;
 /// A piece to be taken, of the text of a kind.
 pub(super) type Piece = (Kind, Vec<u8>);
 
+/// What is to be taken when a piece has come.
+#[derive(Debug, Default)]
+pub(super) struct Verdict {
+    /// Pieces that were held back, or what is new in those that were sent again.
+    pub(super) before: Vec<Piece>,
+    /// The piece itself, after them.
+    pub(super) is_new: bool,
+    /// Something was sent again.
+    pub(super) repeated: bool,
+}
+
 #[derive(Debug, Default)]
 struct Seen {
     /// The last piece, if all pieces so far may have been all so far.
@@ -85,32 +96,29 @@ impl Repeats {
         }
     }
 
-    /// Takes the next piece; gives what is to be taken of it and of those before it, and whether something was sent again.
-    pub(super) fn take(&mut self, kind: Kind, piece: &[u8]) -> (Vec<Piece>, bool) {
+    /// Takes the next piece; gives what is to be taken of it and of those before it.
+    pub(super) fn take(&mut self, kind: Kind, piece: &[u8]) -> Verdict {
         let seen = &mut self.seen[kind as usize];
         if piece.is_empty() {
-            return (Vec::new(), false);
+            return Verdict::default();
         }
         if seen.last.is_empty() && piece.len() > LONGEST_START {
-            self.is_over = true;
-            let mut pieces = self.release();
-            pieces.push((kind, piece.to_vec()));
-            return (pieces, false);
+            return self.be_over();
         }
         if seen.last.is_empty() {
             seen.last = piece.to_vec();
             seen.told = piece.len();
-            return (vec![(kind, piece.to_vec())], false);
+            return Verdict {
+                is_new: true,
+                ..Verdict::default()
+            };
         }
         if self.is_cumulative {
             return self.go_on(kind, piece);
         }
         let is_blank = is_blank(&seen.last);
         if is_blank || !piece.starts_with(&seen.last) || is_multiple(piece, &seen.last) {
-            let mut pieces = self.release();
-            pieces.push((kind, piece.to_vec()));
-            self.is_over = true;
-            return (pieces, false);
+            return self.be_over();
         }
         if piece.len() > seen.last.len() {
             self.steps += 1;
@@ -119,58 +127,79 @@ impl Repeats {
         seen.held.push(piece.to_vec());
         if self.steps < CERTAIN {
             if seen.held.len() <= MOST_HELD {
-                return (Vec::new(), false);
+                return Verdict::default();
             }
-            self.is_over = true;
-            return (self.release(), false);
+            return Verdict {
+                is_new: false,
+                ..self.be_over()
+            };
         }
         self.is_cumulative = true;
-        (self.rest(), true)
+        self.rest()
+    }
+
+    /// From this piece on all pieces are simply new.
+    fn be_over(&mut self) -> Verdict {
+        self.is_over = true;
+        Verdict {
+            before: self.release(),
+            is_new: true,
+            repeated: false,
+        }
     }
 
     /// Nothing more comes: what is held back is text, or all before it and more after all.
-    pub(super) fn end(&mut self) -> (Vec<Piece>, bool) {
+    pub(super) fn end(&mut self) -> Verdict {
         let is_long = |seen: &Seen| {
             let is_more = seen.last.len() > seen.told;
             !seen.held.is_empty() && seen.told >= LONG && (is_more || is_telling(&lossy(&seen.last)))
         };
         if self.is_over || self.is_cumulative {
-            return (Vec::new(), false);
+            return Verdict::default();
         }
         if self.seen.iter().any(is_long) {
             self.is_cumulative = true;
-            return (self.rest(), true);
+            return self.rest();
         }
-        (self.release(), false)
+        Verdict {
+            before: self.release(),
+            ..Verdict::default()
+        }
     }
 
     /// A piece of a text of which each is all so far.
-    fn go_on(&mut self, kind: Kind, piece: &[u8]) -> (Vec<Piece>, bool) {
+    fn go_on(&mut self, kind: Kind, piece: &[u8]) -> Verdict {
         let seen = &mut self.seen[kind as usize];
         if piece.starts_with(&seen.last) {
             seen.last = piece.to_vec();
-            return (self.rest(), true);
+            return self.rest();
         }
-        if seen.last.starts_with(piece) {
-            return (Vec::new(), true);
+        let repeated = seen.last.starts_with(piece);
+        self.is_over = !repeated;
+        Verdict {
+            before: Vec::new(),
+            is_new: !repeated,
+            repeated,
         }
-        self.is_over = true;
-        (vec![(kind, piece.to_vec())], false)
     }
 
     /// Of each text what has not been given out, where each piece is all so far.
-    fn rest(&mut self) -> Vec<Piece> {
-        let mut pieces = Vec::new();
+    fn rest(&mut self) -> Verdict {
+        let mut before = Vec::new();
         for kind in KINDS {
             let seen = &mut self.seen[kind as usize];
             seen.held.clear();
             let rest = seen.last.get(seen.told..).unwrap_or_default();
             if !rest.is_empty() {
-                pieces.push((kind, rest.to_vec()));
+                before.push((kind, rest.to_vec()));
             }
             seen.told = seen.last.len();
         }
-        pieces
+        Verdict {
+            before,
+            is_new: false,
+            repeated: true,
+        }
     }
 
     /// All pieces held back, as they came.
@@ -221,19 +250,26 @@ mod tests {
     fn taken(pieces: &[&str]) -> (String, bool) {
         let mut repeats = Repeats::new(true);
         let (mut text, mut repeated) = (String::new(), false);
-        let mut add = |(pieces, again): (Vec<Piece>, bool)| {
-            repeated |= again;
-            for (_, piece) in pieces {
+        let mut add = |verdict: Verdict, piece: &str| {
+            repeated |= verdict.repeated;
+            for (_, piece) in verdict.before {
                 text.push_str(std::str::from_utf8(&piece).unwrap());
+            }
+            if verdict.is_new {
+                text.push_str(piece);
             }
         };
         for piece in pieces {
-            match repeats.is_over() {
-                true => add((vec![(Kind::Content, piece.as_bytes().to_vec())], false)),
-                false => add(repeats.take(Kind::Content, piece.as_bytes())),
-            }
+            let verdict = match repeats.is_over() {
+                true => Verdict {
+                    is_new: true,
+                    ..Verdict::default()
+                },
+                false => repeats.take(Kind::Content, piece.as_bytes()),
+            };
+            add(verdict, piece);
         }
-        add(repeats.end());
+        add(repeats.end(), "");
         (text, repeated)
     }
 
@@ -282,7 +318,10 @@ mod tests {
     fn a_piece_that_is_said_again_and_again_is_not_held_back() {
         let mut repeats = Repeats::new(true);
         let given = (0..20)
-            .map(|_| repeats.take(Kind::Content, b"ha").0.len())
+            .map(|_| {
+                let verdict = repeats.take(Kind::Content, b"ha");
+                verdict.before.len() + usize::from(verdict.is_new)
+            })
             .sum::<usize>();
         assert!(repeats.is_over() && given > MOST_HELD);
     }

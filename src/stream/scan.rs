@@ -361,10 +361,10 @@ impl<'a> Chunk<'a> {
     #[cold]
     #[inline(never)]
     pub(super) fn own_counts(&self) -> Option<Vec<u8>> {
-        let [prompt, output] =
-            ["prompt_eval_count", "eval_count"].map(|name| lossy(self.extra(name).unwrap_or(b"null")));
+        let output = lossy(self.extra("eval_count")?);
+        let prompt = lossy(self.extra("prompt_eval_count").unwrap_or(b"null"));
         let usage = joined(&["{\"prompt_eval_count\":", &prompt, ",\"eval_count\":", &output, "}"]);
-        self.extra("eval_count").map(|_| usage.into_bytes())
+        Some(usage.into_bytes())
     }
 
     /// Takes a member that chunks seldom have.

@@ -8,5 +8,5 @@ mod totals;
 pub use estimate::{Estimate, prompt_tokens, tokens};
 pub use prices::{HIGHEST_PRICE, Prices, TokenPrices, dollars, savings, token_prices};
 pub use tokens::Tokens;
-pub(crate) use tokens::{charged, is_renamed, names_cost, write_members};
+pub(crate) use tokens::{Counts, charged, write_members};
 pub use totals::Totals;

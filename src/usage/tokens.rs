@@ -25,7 +25,7 @@ impl Tokens {
 
 /// The counts of a `usage` object, by what they count.
 #[derive(Debug, Default)]
-struct Counts {
+pub(crate) struct Counts {
     prompt: Option<u64>,
     completion: Option<u64>,
     total: Option<u64>,
@@ -42,10 +42,12 @@ struct Counts {
     thoughts: u64,
     /// A count was sent as text.
     has_text: bool,
+    /// A member may be what the server charged, be it an amount that can be or not.
+    pub(crate) names_cost: bool,
 }
 
 impl Counts {
-    fn read(usage: &[u8]) -> Self {
+    pub(crate) fn read(usage: &[u8]) -> Self {
         let mut counts = Counts::default();
         let _ = counts.read_members(&mut Reader::new(usage), 0);
         counts
@@ -70,6 +72,7 @@ impl Counts {
             }
             let value = reader.value()?;
             let number = count(value);
+            self.names_cost |= is_cost(key) || key == COST_IN_TICKS;
             self.has_text |= is_text_count(key, value);
             let some = number.unwrap_or(0);
             match_bytes!(key, {
@@ -101,6 +104,11 @@ impl Counts {
         Ok(())
     }
 
+    /// Whether counts stand under other names than OpenAI's, or as text.
+    pub(crate) fn is_odd(&self) -> bool {
+        self.is_renamed() || self.has_text
+    }
+
     /// Whether a count that callers look for stands under another name.
     fn is_renamed(&self) -> bool {
         self.prompt.is_none() && self.input.is_some() || self.completion.is_none() && self.output.is_some()
@@ -118,7 +126,7 @@ impl Counts {
             .or(self.output.map(|output| output.saturating_add(self.thoughts)))
     }
 
-    fn tokens(&self) -> Tokens {
+    pub(crate) fn tokens(&self) -> Tokens {
         let prompt = self.all_prompt();
         let mut completion = self.all_completion();
         if let (Some(input), Some(output), Some(total)) = (prompt, &mut completion, self.total.or(self.sum)) {
@@ -145,12 +153,6 @@ impl Counts {
     }
 }
 
-/// Whether a `usage` object has its counts under other names than OpenAI's, or as text.
-pub(crate) fn is_renamed(usage: &[u8]) -> bool {
-    let counts = Counts::read(usage);
-    counts.is_renamed() || counts.has_text
-}
-
 /// Whether a member of a `usage` object is a count that was sent as text, which is written as a number.
 fn is_text_count(name: &[u8], value: &[u8]) -> bool {
     value.first() == Some(&b'"') && name.ends_with(b"tokens") && count(value).is_some()
@@ -163,13 +165,6 @@ fn is_cost(name: &[u8]) -> bool {
 
 /// The same in xAI's ticks, each a ten-thousandth of a millionth of a dollar.
 const COST_IN_TICKS: &[u8] = b"cost_in_usd_ticks";
-
-/// Whether a usage has a member for what the server charged, be it an amount that can be or not.
-pub(crate) fn names_cost(usage: &[u8]) -> bool {
-    members(usage)
-        .iter()
-        .any(|(name, _)| is_cost(name) || *name == COST_IN_TICKS)
-}
 
 /// The amount that the server says it charged for the call (`cost`, or its `total_cost`, under whichever name), in pico-dollars.
 pub(crate) fn charged(usage: &[u8]) -> Option<u64> {
@@ -245,26 +240,20 @@ fn pico_dollars(raw: &[u8]) -> Option<u64> {
 /// sent as text as numbers; then those that callers look for, where they stand under other names. `estimated` is left out, for
 /// that is ours to say.
 pub(crate) fn write_members(usage: &[u8], out: &mut Writer) {
-    let mut kept: Vec<(&[u8], &[u8])> = Vec::new();
-    for (name, value) in members(usage) {
-        if let Some((_, known)) = kept.iter_mut().find(|(known, _)| *known == name) {
-            *known = value;
-        } else if name != b"estimated" {
-            kept.push((name, value));
-        }
-    }
-    let has = |wanted: &[u8]| {
-        let mut known = kept.iter();
-        known.any(|(name, value)| *name == wanted && count(value).is_some())
-    };
+    let all = members(usage);
+    let last = |wanted: &[u8]| all.iter().rfind(|(name, _)| *name == wanted).map(|(_, value)| *value);
+    let has = |wanted: &[u8]| last(wanted).and_then(count).is_some();
     // Nearly every usage has its counts under the names that callers look for.
     let renamed = Some(usage)
         .filter(|_| !has(b"prompt_tokens") || !has(b"completion_tokens"))
         .map(Counts::read)
         .filter(Counts::is_renamed);
-    let has_details = kept.iter().any(|(name, _)| *name == b"prompt_tokens_details");
-    for (name, value) in kept {
-        let is_count = matches!(name, b"prompt_tokens" | b"completion_tokens" | b"total_tokens");
+    for (at, (name, _)) in all.iter().enumerate() {
+        let is_again = all.iter().take(at).any(|(before, _)| before == name);
+        let Some(value) = last(name).filter(|_| !is_again && *name != b"estimated") else {
+            continue;
+        };
+        let is_count = matches!(*name, b"prompt_tokens" | b"completion_tokens" | b"total_tokens");
         if renamed.is_some() && is_count && count(value).is_none() {
             continue;
         }
@@ -285,7 +274,7 @@ pub(crate) fn write_members(usage: &[u8], out: &mut Writer) {
     if let Some(counts) = renamed {
         write_renamed(&counts, out);
         let cached = counts.cached.max(counts.cache_read);
-        if cached > 0 && !has_details {
+        if cached > 0 && last(b"prompt_tokens_details").is_none() {
             out.key("prompt_tokens_details")
                 .raw(b"{\"cached_tokens\":")
                 .integer(cached)

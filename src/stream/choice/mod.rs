@@ -311,8 +311,10 @@ impl Choice {
     /// Adds to the content and hands the new text out.
     fn add_content(&mut self, content: Str<'_>, ledger: &mut Ledger) -> Taken<bool> {
         // One search of the piece serves both: a tag and a mark may begin with the same character.
-        let is_plain = self.passes_calm() && (content.is_calm || !stirs(content));
-        if !is_plain && !self.content.is_cut() {
+        let is_plain = (self.passes_calm() || self.may_begin(content)) && (content.is_calm || !stirs(content));
+        if is_plain {
+            self.tags.begin();
+        } else if !self.content.is_cut() {
             return self.take_tagged(content, ledger);
         }
         self.has_answered |= !content.is_empty();

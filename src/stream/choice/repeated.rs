@@ -36,12 +36,16 @@ impl Choice {
             self.release_again(kind == repeats::Kind::Content, ledger)?;
         }
         if self.repeats.is_over() {
-            return self.add(kind, piece.raw, ledger);
+            return self.add(kind, piece, ledger);
         }
         let (before, after) = self.repeats.grows_to(kind, piece.raw.len());
         ledger.hold_long(before, after)?;
-        let taken = self.repeats.take(kind, piece.raw);
-        self.take_repeats(taken, ledger)?;
+        let verdict = self.repeats.take(kind, piece.raw);
+        let is_new = verdict.is_new;
+        self.take_repeats(verdict, ledger)?;
+        if is_new {
+            self.add(kind, piece, ledger)?;
+        }
         Ok(!piece.is_empty())
     }
 
@@ -52,18 +56,17 @@ impl Choice {
         pair.is_some_and(|(open, close)| is_again(&joined(&[open, self.reasoning(), close, self.text()]), piece))
     }
 
-    fn take_repeats(&mut self, (pieces, repeated): (Vec<repeats::Piece>, bool), ledger: &mut Ledger) -> Taken {
-        if repeated {
+    fn take_repeats(&mut self, verdict: repeats::Verdict, ledger: &mut Ledger) -> Taken {
+        if verdict.repeated {
             ledger.repair(self.index, Repair::Repeated)?;
         }
-        for (kind, piece) in pieces {
-            self.add(kind, &piece, ledger)?;
+        for (kind, piece) in verdict.before {
+            self.add(kind, Str::spelled(&piece), ledger)?;
         }
         Ok(())
     }
 
-    fn add(&mut self, kind: repeats::Kind, piece: &[u8], ledger: &mut Ledger) -> Taken<bool> {
-        let piece = Str::spelled(piece);
+    fn add(&mut self, kind: repeats::Kind, piece: Str<'_>, ledger: &mut Ledger) -> Taken<bool> {
         match kind {
             repeats::Kind::Content => self.add_content(piece, ledger),
             repeats::Kind::Reasoning => self.push_reasoning(piece, ledger).map(|()| !piece.is_empty()),
@@ -90,7 +93,7 @@ impl Choice {
         for (kind, piece) in std::mem::take(&mut self.again) {
             match is_content && kind == repeats::Kind::Reasoning {
                 true => ledger.repair(self.index, Repair::Repeated)?,
-                false => drop(self.add(kind, &piece, ledger)?),
+                false => drop(self.add(kind, Str::spelled(&piece), ledger)?),
             }
         }
         Ok(())

@@ -71,6 +71,11 @@ impl Choice {
         Ok(progress)
     }
 
+    /// Whether a piece of content begins the answer, if nothing stirs in it.
+    pub(super) fn may_begin(&self, content: Str<'_>) -> bool {
+        self.marks.is_idle() && !self.inbox.is_cut() && self.tags.may_begin(content)
+    }
+
     /// Whether nothing is held back that a piece of content in which nothing stirs may belong to.
     pub(super) fn passes_calm(&self) -> bool {
         self.marks.is_idle() && !self.inbox.is_cut() && self.tags.passes_calm()

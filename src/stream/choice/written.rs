@@ -21,23 +21,19 @@ impl Choice {
     /// The choice of the accumulated completion, with a `message` or a `delta`. With `text_once` the text of choice 0 is the
     /// number 0.
     pub(in crate::stream) fn write(&self, form: Form, text_once: bool, out: &mut Writer) {
-        out.comma()
-            .raw(b"{")
-            .key("index")
-            .integer(self.index)
-            .key(if form == Form::Delta { "delta" } else { "message" })
-            .raw(b"{");
+        out.comma().raw(b"{\"index\":").integer(self.index);
+        out.raw(match form {
+            Form::Delta => b",\"delta\":{",
+            _ => b",\"message\":{",
+        });
         self.write_members(form, text_once, out);
         out.raw(b"}");
         if !self.logprobs.is_empty() {
-            out.key("logprobs").raw(b"{");
+            out.raw(b",\"logprobs\":{");
             self.logprobs.write(false, out);
             out.raw(b"}");
         }
-        match &self.finish_reason {
-            Some(reason) => out.member("finish_reason", reason),
-            None => out.raw_member("finish_reason", b"null"),
-        };
+        out.raw(b",\"finish_reason\":").text(self.finish_reason.as_deref());
         self.extras.write(false, out);
         out.raw(b"}");
     }
@@ -58,7 +54,7 @@ impl Choice {
         let replay = matches!(form, Form::Turn | Form::TurnWithoutReasoning);
         // The turn to send back is the assistant's, whatever role the server gave.
         let role = self.role.as_deref().filter(|_| !replay);
-        out.member("role", role.unwrap_or("assistant"));
+        out.raw(b"\"role\":").string(role.unwrap_or("assistant"));
         let reasoning = if with_reasoning { self.reasoning.as_str() } else { "" };
         let text = self.content.as_str();
         // Audio is sent back by its id.
@@ -87,10 +83,10 @@ impl Choice {
                 // Strict servers refuse a turn with neither content nor a call.
                 let has_other = !self.tool_calls.calls().is_empty() || audio.is_some();
                 if !self.has_content && (!replay || has_other) {
-                    out.raw_member("content", b"null");
+                    out.raw(b",\"content\":null");
                 } else if text_once && self.index == 0 && !text.is_empty() {
                     // The text of choice 0, where it has any, is the text of the answer.
-                    out.raw_member("content", b"0");
+                    out.raw(b",\"content\":0");
                 } else {
                     out.member("content", text);
                 }
