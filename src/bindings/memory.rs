@@ -122,7 +122,8 @@ pub(super) fn tell(decoder: &mut Decoder) {
 
 /// Lets something be written to the output buffer.
 pub(super) fn write(write: impl FnOnce(&mut Writer)) {
-    let mut out = Writer::default();
+    // Room for nearly all that is written, so that the buffer need not grow in steps.
+    let mut out = Writer::with_room(1024);
     write(&mut out);
     set_output(out.bytes);
 }

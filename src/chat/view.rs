@@ -5,6 +5,7 @@
 //! Containers nested deeper than any documented field are not kept, so a hostile depth costs no stack.
 
 use crate::json::{Kind, Malformed, Reader, Str};
+use crate::text::is;
 
 /// Containers below this level are [`Value::Deep`]. The deepest field read is
 /// `messages[i].tool_calls[j].function.arguments`, a string in a container at level 5.
@@ -37,7 +38,7 @@ impl Value {
             Self::Object(members) => members
                 .iter()
                 .rev()
-                .find(|(key, _)| key == name)
+                .find(|(key, _)| is(key.as_bytes(), name.as_bytes()))
                 .map(|(_, value)| value),
             _ => None,
         }

@@ -22,7 +22,7 @@ pub use writer::Writer;
 /// bytes of code for each.
 macro_rules! match_bytes {
     ($bytes:expr, { $($($word:literal)|+ $(if $guard:expr)? => $then:expr,)+ _ => $other:expr $(,)? }) => {
-        $(if ($($bytes == $word)||+) $(&& $guard)? { $then } else)+ { $other }
+        $(if ($($crate::text::is($bytes, $word))||+) $(&& $guard)? { $then } else)+ { $other }
     };
 }
 pub(crate) use match_bytes;

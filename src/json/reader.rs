@@ -314,7 +314,8 @@ impl<'a> Reader<'a> {
     fn next_byte(&mut self) -> Option<u8> {
         loop {
             match self.bytes.get(self.at) {
-                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
+                // One comparison is enough for nearly all bytes.
+                Some(byte) if *byte <= b' ' && matches!(byte, b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
                 byte => return byte.copied(),
             }
         }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::text::{as_text, lossy};
+use crate::text::{as_text, is, lossy};
 
 /// The first byte of `◁`, which begins tags.
 const LEFT_TRIANGLE: u8 = 0xE2;
@@ -32,6 +32,14 @@ impl<'a> Str<'a> {
     /// Whether this is the empty string.
     pub fn is_empty(&self) -> bool {
         self.raw.is_empty()
+    }
+
+    /// Whether it stands for this text.
+    pub(crate) fn is(&self, text: &str) -> bool {
+        match self.escaped {
+            true => self.to_text() == text,
+            false => is(self.raw, text.as_bytes()),
+        }
     }
 
     /// The string as text of its own, U+FFFD for a surrogate without its other half.

@@ -71,7 +71,6 @@ impl Writer {
     }
 
     /// A writer with room for so many bytes.
-    #[cfg(feature = "npm")]
     pub(crate) fn with_room(bytes: usize) -> Self {
         Writer {
             bytes: Vec::with_capacity(bytes),

@@ -170,7 +170,7 @@ impl Opening {
             spent: None,
             told_until: 0.0,
             warnings: Vec::new(),
-            told: Writer::default(),
+            told: Writer::with_room(256),
         }
     }
 

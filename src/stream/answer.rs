@@ -221,10 +221,10 @@ impl Answer {
         const MOST_CHOICES: u64 = 128;
         let before = std::mem::replace(&mut self.last_index, index);
         if !self.index_counts {
-            let is_other_id = id.text().is_some_and(|id| id.to_text() != self.id);
+            let is_other_id = || id.text().is_some_and(|id| !id.is(&self.id));
             self.index_counts = match self.choices.as_slice() {
                 [] => index >= MOST_CHOICES,
-                [only] if only.index == 0 => index >= MOST_CHOICES || index == before + 1 && is_other_id,
+                [only] if only.index == 0 => index >= MOST_CHOICES || index == before + 1 && is_other_id(),
                 _ => false,
             };
         }
@@ -237,7 +237,7 @@ impl Answer {
 
     /// Whether a chunk with this id may belong to this answer.
     pub(super) fn is_of(&self, id: Field<'_>) -> bool {
-        id.text().is_none_or(|id| self.id.is_empty() || id.to_text() == self.id)
+        id.text().is_none_or(|id| self.id.is_empty() || id.is(&self.id))
     }
 
     /// The number here of the choice with this index: the answer has 0, whatever its index.
@@ -459,8 +459,9 @@ impl Answer {
 
     /// The members of the server's last usage, as they are written.
     pub(super) fn usage_members(&self) -> Option<Vec<u8>> {
-        let mut out = Writer::default();
-        write_members(self.usage.as_deref()?, &mut out);
+        let usage = self.usage.as_deref()?;
+        let mut out = Writer::with_room(usage.len());
+        write_members(usage, &mut out);
         Some(out.bytes)
     }
 

@@ -63,7 +63,7 @@ pub(super) fn is_failure(reason: &str) -> bool {
         "unavailable",
         "load",
     ];
-    has_word(reason, &WORDS)
+    reason != "stop" && has_word(reason, &WORDS)
 }
 
 /// Whether a finish reason is another word for the end of a turn with calls.

@@ -183,8 +183,8 @@ impl Intake {
         if let Some(repair) = event.repair {
             self.ledger.repair(0, repair)?;
         }
-        if let Says::Chunk(data, chunk) = event.says {
-            let marks = self.take_chunk(data, &chunk, now)?;
+        if let Says::Chunk(data, chunk) = &event.says {
+            let marks = self.take_chunk(data, chunk, now)?;
             return Ok(marks.filter(|_| is_clean));
         }
         self.take_other(event.says, now)?;

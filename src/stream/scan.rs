@@ -149,9 +149,6 @@ impl<'a> Choice<'a> {
                     choice.is_index_text = choice.index.is_some() && index.first() == Some(&b'"');
                 },
                 b"delta" if reader.kind()? == Kind::Object => choice.delta = Some(Delta::read(reader)?),
-                b"message" if reader.kind()? == Kind::Object => choice.message = Some(reader.value()?),
-                b"text" | b"delta" | b"message" if reader.kind()? == Kind::String => text = Some(reader.string()?),
-                b"delta" | b"message" => choice.has_odd_delta |= not_null(reader)?.is_some(),
                 b"finish_reason" | b"finishReason" => {
                     let mut reason = Field::read(reader)?.or_blank();
                     let mut is_foreign = key == b"finishReason";
@@ -165,6 +162,9 @@ impl<'a> Choice<'a> {
                     }
                 },
                 b"logprobs" => choice.logprobs = not_null(reader)?,
+                b"message" if reader.kind()? == Kind::Object => choice.message = Some(reader.value()?),
+                b"text" | b"delta" | b"message" if reader.kind()? == Kind::String => text = Some(reader.string()?),
+                b"delta" | b"message" => choice.has_odd_delta |= not_null(reader)?.is_some(),
                 b"usage" => choice.usage = not_null(reader)?,
                 b"error" => choice.error = not_null(reader)?,
                 _ => add_extra(&mut choice.extras, key, reader.value()?),
@@ -256,13 +256,14 @@ impl<'a> Chunk<'a> {
         reader.object()?;
         while let Some(key) = reader.member(&mut first)? {
             match_bytes!(key, {
+                // In the order in which most servers send them.
+                b"id" => chunk.id = Field::read(reader)?,
+                b"object" => is_error = reader.value()? == b"\"error\"",
+                b"created" => chunk.created = not_null(reader)?,
+                b"model" => chunk.model = Field::read(reader)?,
                 b"choices" => chunk.read_choices(reader)?,
                 b"usage" => chunk.usage = not_null(reader)?,
                 b"error" | b"Error" => own_error = not_null(reader)?.filter(|error| is_said(error)),
-                b"id" => chunk.id = Field::read(reader)?,
-                b"created" => chunk.created = not_null(reader)?,
-                b"model" => chunk.model = Field::read(reader)?,
-                b"object" => is_error = reader.value()? == b"\"error\"",
                 b"type" => {
                     let value = reader.value()?;
                     is_type_error = value == b"\"error\"";
