@@ -308,10 +308,11 @@ const MAX_DEPTH = 8;
 
 /** Whether JSON can say a value, and all that is in it. */
 function isSayable(value: unknown, depth: number): boolean {
-  if (value === null || typeof value !== "object") {
-    return /string|boolean|undefined|object/.test(typeof value) || Number.isFinite(value);
+  const kind = typeof value;
+  if (kind !== "object") {
+    return kind === "string" || kind === "boolean" || kind === "undefined" || Number.isFinite(value);
   }
-  for (const name in value) {
+  for (const name in value as object) {
     if (depth === 0 || !isSayable((value as Record<string, unknown>)[name], depth - 1)) return false;
   }
   return true;

@@ -63,7 +63,7 @@ function settingsOf(options: RequestOptions) {
     accumulate: continueWith ? true : accumulate,
     sentences,
     names: names(options),
-    continueWith: names(continueWith),
+    continueWith: continueWith && names(continueWith),
   };
 }
 
@@ -96,7 +96,7 @@ export class Caller {
   readonly #options: ClientOptions;
   readonly #connection: Connection;
   readonly #warned = new Set<string>();
-  /** The price of each model, once it is loaded. */
+  /** The price of each model, once it is loaded, or found to be in no list. */
   #priceOf: ((model: string) => Prices | undefined) | undefined;
   /** How this client's server keeps streams; another than the gateway's is loaded before the first request. */
   #protocol: ResumeProtocol = GATEWAY;
@@ -179,12 +179,14 @@ export class Caller {
    * where the list cannot be loaded.
    */
   loadPrices(): Promise<void> | undefined {
+    if (this.#priceOf) return undefined;
     const { prices, provider, baseURL } = this.#given;
     const own = isByModel(prices) ? prices : undefined;
     const custom = provider as CustomProvider | undefined;
     const isListed = LISTED.test(baseURL ?? custom?.baseURL ?? String(provider));
-    const isNeeded = !this.#priceOf && (own || (isListed && !prices && !custom?.prices));
-    return isNeeded ? this.#readPrices(own) : undefined;
+    if (own || (isListed && !prices && !custom?.prices)) return this.#readPrices(own);
+    this.#priceOf = () => undefined;
+    return undefined;
   }
 
   async #readPrices(own: ModelPrices | undefined): Promise<void> {
@@ -250,9 +252,12 @@ export class Caller {
       throw unsent("invalid_option", `hedge must be true, false or milliseconds up to ${LONGEST_MS}`, "hedge");
     }
     // `continuedBy` judges the list.
-    const others = [fallback, continueWith].flat();
+    const others = fallback.concat(continueWith as Fallback[]);
     const isRecorded = record && target.stream;
-    const more = isRecorded || hedge || others.length > 0 || this.#usesOther ? onDemand() : undefined;
+    // Of this client's server, which may keep streams otherwise than the gateway of this package.
+    const { resume = "chatwire" } = this.#given;
+    const needsMore = isRecorded || hedge || others.length > 0 || resume !== "chatwire";
+    const more = needsMore ? onDemand() : undefined;
     const needs = [
       more,
       initNow() ? undefined : init(),
@@ -260,12 +265,12 @@ export class Caller {
       isPosted ? this.loadPrices() : undefined,
       ...others.map((one) => callers.get(one?.client)?.loadPrices()),
     ].filter(Boolean);
-    const all = Promise.all(needs);
+    const all = needs.length > 0 ? Promise.all(needs) : undefined;
     // A caller who leaves at once has sent nothing.
-    await (needs.length > 0 && wait(signal, null, all));
+    await (all && wait(signal, null, all));
     if (signal.aborted) throw aborted(signal.reason);
-    await all;
-    const loaded = await more;
+    if (all) await all;
+    const loaded = more && (await more);
     this.#findProtocol(loaded);
     const taken = "resume" in target ? this.#keptBy(target.resume) : undefined;
     const chosen = isPosted && target.stream ? (resumeId ?? this.#madeUpId(hedge === false)) : undefined;
@@ -285,18 +290,19 @@ export class Caller {
       return new FallbackChain(this.#talk(suited, call, signal, named, kept), others);
     };
     const chain = chainFor(signal);
-    const again = (slot: Slot, outcome: Outcome) => {
-      const next = chain.again(outcome);
-      if (next) slot.leave(outcome);
-      return next?.then(prepare);
-    };
     const prepare = (answer: Answer): Answer => {
       const { slot } = answer;
       answer.holds = chain.holds(answer.holds === true);
       if (isRecorded && loaded) answer.recorder = new loaded.Recorder(answer.decoder, answer.sent);
       // The recorder alone needs them, and a stream that goes on would keep them.
       answer.sent = [];
-      if (isPosted) answer.again = (outcome) => again(slot, outcome);
+      if (isPosted) {
+        answer.again = (outcome) => {
+          const next = chain.again(outcome);
+          if (next) slot.leave(outcome);
+          return next?.then(prepare);
+        };
+      }
       answer.ended = ended(slot);
       return goOn?.(answer) ?? answer;
     };
@@ -360,11 +366,6 @@ export class Caller {
     };
   }
 
-  /** Streams of this client's server are kept otherwise than by the gateway of this package. */
-  get #usesOther(): boolean {
-    return (this.#given.resume ?? "chatwire") !== "chatwire";
-  }
-
   #findProtocol(loaded: { protocolNamed(name: string | undefined): ResumeProtocol | undefined } | undefined): void {
     this.#protocol = loaded?.protocolNamed(this.#given.resume) ?? this.#protocol;
   }
@@ -392,33 +393,34 @@ export class Caller {
       else this.#warn(what.warnings);
     };
     const method = body === undefined ? "GET" : "POST";
-    let hold: Hold;
+    let hold: Hold | undefined;
     let conversation: Conversation;
-    const answered = async (opened: Promise<Opened>) => {
+    const answered = async (opened: () => Promise<Opened>) => {
       let slot: Slot | undefined;
       let answer: Opened | undefined;
       try {
-        answer = await opened;
-        slot = new Slot(hold, answer.id, conversation);
+        answer = await opened();
+        slot = new Slot(hold as Hold, answer.id, conversation);
         return this.#answer(answer, body, call, signal, told, slot, kept);
       } catch (thrown) {
         slot?.settle();
-        slot ? slot.leave() : hold.release();
+        slot ? slot.leave() : hold?.release();
         cancelBody(answer?.response.body);
         throw thrown;
       }
     };
     return {
-      open: async () => {
-        // Before there is a hold: what JSON cannot say is an error here.
-        const text = settingsText(call);
-        hold = this.#connection.hold();
-        conversation = new Conversation(this.#options, body, method, signal, told);
-        return answered(conversation.open(hold.part, text));
-      },
+      open: () =>
+        answered(() => {
+          // Before there is a hold: what JSON cannot say is an error here.
+          const text = settingsText(call);
+          hold = this.#connection.hold();
+          conversation = new Conversation(this.#options, body, method, signal, told);
+          return conversation.open(hold.part, text);
+        }),
       next: (broken) => {
         const next = conversation.next(broken);
-        return "opened" in next ? { opened: answered(next.opened) } : next;
+        return "opened" in next ? { opened: answered(() => next.opened) } : next;
       },
       unanswered: () => [this.#connection.hold(), body, prices],
     };

@@ -39,7 +39,7 @@ export class FallbackChain {
    * @throws {ErrorDescriptor} no server gave one
    */
   open(): Promise<Answer> {
-    return this.#orElse(this.talk.open());
+    return this.#others ? this.#orElse(this.talk.open()) : this.talk.open();
   }
 
   /** Whether another answer may take the place of this one. */

@@ -69,9 +69,9 @@ export class Conversation {
    * Sends the request until there is a good response.
    * @param connection whose settings the call is made with
    * @param call the JSON of an `EngineCall`
-   * @throws {ErrorDescriptor} there was none
+   * @throws {ChatwireError} the engine failed; the promise rejects with an `ErrorDescriptor` where there was none
    */
-  async open(connection: Part, call: string): Promise<Opened> {
+  open(connection: Part, call: string): Promise<Opened> {
     this.#engine = connection.open(call + (this.#body ?? ""));
     return this.#goOn(this.#step({}));
   }
@@ -176,7 +176,7 @@ export class Conversation {
         return headers;
       },
       signal,
-      ...(body !== undefined && { body: start === null ? body : start + body.slice(1) }),
+      body: start === null ? body : start + (body as string).slice(1),
     } as FetchInit;
     const address = query.length > 0 ? `${url}?${new URLSearchParams(query)}` : url;
     const given = await (this.#options.fetch ?? globalThis.fetch)(address, init);
@@ -211,13 +211,12 @@ export function follow(signal: AbortSignal | null | undefined, controller: Abort
 
 /** The parts of a response that the engine decides by. */
 function answered(response: Response): ActionResult {
-  const { status, headers, redirected, url: from } = response;
-  const requestId = headers.get("x-request-id");
+  const { status, headers } = response;
   return {
     status,
-    requestId,
+    requestId: headers.get("x-request-id"),
     headers: status < 300 ? [] : listed(response),
-    redirected: redirected === true ? from : null,
+    redirected: response.redirected === true ? response.url : null,
   };
 }
 

@@ -5,16 +5,13 @@ import type { RequestOptions } from "../options.ts";
 
 /** A record with its numbers and booleans as text. */
 export function texts(record: unknown): unknown {
-  if (typeof record !== "object" || record === null) return record;
-  const text = (value: unknown) => (/number|boolean/.test(typeof value) ? String(value) : value);
-  return Array.isArray(record)
-    ? record
-    : Object.fromEntries(
-        Object.entries(record)
-          // An undefined value counts as left out.
-          .filter(([, value]) => value !== undefined)
-          .map(([name, value]) => [name, text(value)]),
-      );
+  if (typeof record !== "object" || record === null || Array.isArray(record)) return record;
+  const copy = { ...record } as Record<string, unknown>;
+  for (const name in copy) {
+    const value = copy[name];
+    if (typeof value === "number" || typeof value === "boolean") copy[name] = String(value);
+  }
+  return copy;
 }
 
 /**
@@ -22,11 +19,13 @@ export function texts(record: unknown): unknown {
  * of a class of the caller's may have members of its own.
  */
 export function names(given: unknown): string[] {
-  return [given].flat().flatMap((one) => {
+  const found: string[] = [];
+  for (const one of Array.isArray(given) ? given : [given]) {
     const kind = Object.getPrototypeOf(one ?? {});
-    if (kind && Object.getPrototypeOf(kind)) return [];
-    return Object.entries(one ?? {}).flatMap(([name, value]) => (value === undefined ? [] : name));
-  });
+    if (kind && Object.getPrototypeOf(kind)) continue;
+    for (const name of Object.keys(one ?? {})) if (one[name] !== undefined) found.push(name);
+  }
+  return found;
 }
 
 export function plainHeaders(
