@@ -3,7 +3,7 @@
  * caller has taken them, and a decoder reads the same bytes on the side.
  */
 import { ChatDecoder, type DecoderOptions, type Outcome } from "chatwire";
-import { Alarm } from "./alarm.ts";
+import type { Alarm } from "./alarm.ts";
 import type { Answer } from "./answer.ts";
 import { joined } from "./bytes.ts";
 import { type Inlet, type Outlet, outletOf, type Sink } from "./ends.ts";
@@ -51,6 +51,8 @@ export interface Passage {
   writeTimeout: number;
   /** Milliseconds that the answer may take in all. */
   answerTimeout: number;
+  /** The request's, which stops with the answer. */
+  alarm: Alarm;
   /** Called with the bytes that pass, but for comments. */
   passed?: ((bytes: Uint8Array) => void) | undefined;
   /** The problem that the caller gets for the error that `answer` rejects with. */
@@ -77,7 +79,7 @@ export function forward(passage: Passage): { body: ReadableStream<Uint8Array> | 
 class Passing {
   readonly #passage: Passage;
   readonly #outlet: Sink | Outlet;
-  readonly #alarm = new Alarm();
+  readonly #alarm: Alarm;
   readonly #writes: Writes;
   #inlet: Inlet | undefined;
   #asked: Asked | undefined;
@@ -109,9 +111,10 @@ class Passing {
 
   constructor(passage: Passage) {
     this.#passage = passage;
-    const { signal, writeTimeout } = passage;
+    const { signal, writeTimeout, alarm } = passage;
+    this.#alarm = alarm;
     this.#outlet = passage.sink ?? outletOf(() => this.#leave());
-    this.#writes = new Writes(this.#outlet, this.#alarm, writeTimeout, () => this.#leave());
+    this.#writes = new Writes(this.#outlet, alarm, writeTimeout, () => this.#leave());
     if (signal.aborted) this.#leave(true);
     else signal.addEventListener("abort", this.#onAbort);
   }

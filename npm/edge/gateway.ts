@@ -5,8 +5,10 @@ import { ChatwireError, type ModelList } from "chatwire";
 import { type Context, Hono } from "hono";
 import { ADMIN_PATHS, adminFile } from "./admin-page.ts";
 import { admit, authorized, checkHost, checkOrigin, preflight } from "./admission.ts";
+import { Alarm } from "./alarm.ts";
 import type { CachedAnswer } from "./answer-cache.ts";
 import { type Configuration, configure, hasBudget } from "./configuration.ts";
+import { LINGER } from "./forward.ts";
 import { openKept, readKept, STREAM_HEADER, stopKept } from "./kept.ts";
 import { createKey, type KeyRing, limitKey, listKeys, revokeKey } from "./key-management.ts";
 import { type LimiterClient, withLimits } from "./limits.ts";
@@ -296,7 +298,7 @@ async function manageKeys(c: Context<Env>, run: (ring: KeyRing, id: string) => P
 /** A small JSON body; `{}` where there is none. */
 async function bodyOf(c: Context<Env>): Promise<Record<string, unknown>> {
   if (!c.req.raw.body) return {};
-  return (await readJSON(c.req.raw, MAX_SMALL_BODY, {})).value;
+  return (await readJSON(c.req.raw, MAX_SMALL_BODY, undefined, {})).value;
 }
 
 async function reportUsage(
@@ -342,7 +344,10 @@ async function complete(c: Context<Env>): Promise<Response> {
   const { configuration, env, requestId, waitUntil } = c.env;
   const { signal } = c.req.raw;
   const grant = await admit(configuration, c.req.raw, env);
-  const json = await readJSON(c.req.raw, configuration.maxBodyBytes);
+  const alarm = new Alarm();
+  // Rings for nothing, once: until then the linger of a short answer takes no timer of its own.
+  alarm.set(() => {}, LINGER);
+  const json = await readJSON(c.req.raw, configuration.maxBodyBytes, alarm);
   const request = chatRequestOf(configuration, grant, json, { wantsUsage: wantsUsage(c.req.raw) });
   checkPlan(configuration, grant);
   await runBefore(configuration, request, { caller: grant.caller, model: request.model, requestId });
@@ -363,6 +368,7 @@ async function complete(c: Context<Env>): Promise<Response> {
   const leases = await configuration.shared?.open({ recordId, caller, plan, ...limitsOf(request), signal, waitUntil });
   const trace = traceOf(c.req.raw);
   const admitted = {
+    alarm,
     gathering,
     configuration,
     signal,

@@ -2,6 +2,7 @@
  * One request, sent on: to its provider and back, and then into its usage record.
  */
 import { APIUserAbortError, ChatDecoder, type Timeouts } from "chatwire";
+import type { Alarm } from "./alarm.ts";
 import { answerOf, EVENT_STREAM, untilFirstToken } from "./answer.ts";
 import type { Gathering } from "./answer-cache.ts";
 import type { Configuration } from "./configuration.ts";
@@ -41,6 +42,8 @@ export interface Admitted {
   request: ChatRequest;
   /** The id of its usage record. */
   recordId: string;
+  /** Keeps all its times. */
+  alarm: Alarm;
   /** Headers that go on to the provider: those of W3C Trace Context. */
   trace?: Readonly<Record<string, string>>;
   /** Gets the bytes of a stream in place of the caller. */
@@ -96,6 +99,7 @@ export async function relay(admitted: Admitted): Promise<Relayed> {
       signal,
       writeTimeout,
       answerTimeout,
+      alarm: admitted.alarm,
       problemOf: (error) => problemOf(error, secretsOf(request.route.upstreams)),
       passed: admitted.gathering?.add,
     });
@@ -110,6 +114,7 @@ export async function relay(admitted: Admitted): Promise<Relayed> {
     return { response: new Response(body, { headers }), record: record.value };
   } catch (error) {
     opening.end();
+    admitted.alarm.stop();
     const problem = problemOf(error, secretsOf(request.route.upstreams));
     const isAborted = error instanceof APIUserAbortError;
     const isUnanswered = isAborted || problem.status === 504;

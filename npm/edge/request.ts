@@ -2,9 +2,11 @@
  * A caller's request: read within its limit, held to what its caller may ask for, and written anew for each provider.
  */
 import type { ChatCompletionCreateParamsBase, Prices } from "chatwire";
+import { Alarm } from "./alarm.ts";
 import { joined } from "./bytes.ts";
 import { isName } from "./checks.ts";
 import type { Configuration, Route } from "./configuration.ts";
+import { inletOf } from "./ends.ts";
 import { type ExactJSON, parseExactly } from "./exact-json.ts";
 import type { Grant, ProviderOptions, RequestLimits } from "./options.ts";
 import { permitted } from "./parameters.ts";
@@ -45,15 +47,17 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
 const BODY_TIME = 120_000;
 
 /**
+ * @param alarm the request's, where it has one
  * @param empty what an empty body stands for, if it may be empty
  * @throws {Problem} 413, it is longer than allowed; 400, it is not a JSON object
  */
 export async function readJSON(
   request: Request,
   limit: number,
+  alarm?: Alarm,
   empty?: Params,
 ): Promise<ExactJSON & { value: Params }> {
-  const bytes = await readBytes(request, limit);
+  const bytes = await readBytes(request, limit, alarm);
   if (empty && bytes.length === 0) return { value: empty, print: () => undefined };
   let json: ExactJSON | undefined;
   try {
@@ -68,7 +72,7 @@ export async function readJSON(
   throw new Problem(400, "invalid_json", 'The body is not a JSON object such as {"model": "...", "messages": [...]}.');
 }
 
-async function readBytes(request: Request, limit: number): Promise<Uint8Array> {
+async function readBytes(request: Request, limit: number, alarm: Alarm | undefined): Promise<Uint8Array> {
   const tooLarge = () =>
     new Problem(413, "body_too_large", `The request is larger than the ${limit} bytes allowed. Send less history.`);
   const stated = Number(request.headers.get("content-length"));
@@ -76,27 +80,30 @@ async function readBytes(request: Request, limit: number): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   let length = 0;
   let isLate = false;
-  const reader = request.body?.getReader();
-  const cancel = () => void reader?.cancel().catch(() => {});
-  const timer = setTimeout(() => {
+  const inlet = request.body ? inletOf(request.body) : undefined;
+  const late = () => {
     isLate = true;
-    cancel();
-  }, BODY_TIME);
+    inlet?.cancel();
+  };
+  const own = alarm ?? new Alarm();
+  own.set(late, BODY_TIME);
   try {
     for (;;) {
-      const { done, value } = (await reader?.read()) ?? { done: true };
-      if (done || !value) break;
-      length += value.byteLength;
+      const bytes = await inlet?.next();
+      if (!bytes) break;
+      length += bytes.length;
       if (length > limit) {
-        cancel();
+        inlet?.cancel();
         throw tooLarge();
       }
-      pieces.push(value);
       // A read that only finds the end would be one more turn of the host. Without a stated length, a read may be empty.
-      if (length === stated && length > 0) break;
+      const isWhole = length === stated && length > 0;
+      // The bytes of a read are good until the next.
+      pieces.push(isWhole ? bytes : bytes.slice());
+      if (isWhole) break;
     }
   } finally {
-    clearTimeout(timer);
+    alarm ? alarm.clear(late) : own.stop();
   }
   if (isLate) throw new Problem(408, "body_too_slow", "The request's body did not arrive in time. Send it again.");
   return joined(...pieces);

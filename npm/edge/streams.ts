@@ -189,7 +189,7 @@ export class ChatwireStreams {
     this.#ringAt(Date.now() + LOOK_AGAIN);
     const relayed = await relay({
       ...{ configuration: { ...configuration, onDisconnect: "abort", onUsage }, sink: stream, request, leases, signal },
-      ...{ requestId, caller, tags, recordId, trace, waitUntil },
+      ...{ requestId, caller, tags, recordId, trace, waitUntil, alarm: new Alarm() },
     });
     return this.#answer(held, stream, relayed);
   }

@@ -206,14 +206,19 @@ function heldBack(attempt: ProviderCall, response: Response): Response {
   // Of a request that the client has sent again, the last answer counts.
   drop(attempt);
   attempt.response = response;
-  const { ok, status, statusText, headers, url, redirected, body } = response;
+  const { ok, status, headers, redirected, body } = response;
   // A client takes up a stream that its server keeps by itself, and would read it here.
   const shown = { get: (name: string) => (name === STREAM_HEADER ? null : headers.get(name)) };
-  const held: object = { ok, status, statusText, url, redirected, body, headers: shown };
-  (held as { [HELD]: (over: () => void) => void })[HELD] = (over) => {
-    attempt.release = over;
+  const held = {
+    ...{ ok, status, redirected, body, headers: shown },
+    get url() {
+      return response.url;
+    },
+    [HELD](over: () => void) {
+      attempt.release = over;
+    },
   };
-  return held as Response;
+  return held as object as Response;
 }
 
 /** Bytes of a refusal that are read, and the milliseconds for them: a refusal is no reason to wait. */
