@@ -7,7 +7,7 @@
  */
 import { joined } from "./bytes.ts";
 import { parseExactly } from "./exact-json.ts";
-import { linesIn, piecesIn, WholeEvents } from "./whole-events.ts";
+import { endsInBlankLine, linesIn, piecesIn, WholeEvents } from "./whole-events.ts";
 import { publicText, publicValue, WORDS, wordsIn } from "./words.ts";
 
 const LF = 10;
@@ -119,7 +119,9 @@ export class EventFilter {
     if (this.#isDone) return this.#restOfLineEnd(bytes);
     const fresh = this.#wholeEvents.heldBytes + bytes.length - repeatedBytes;
     const whole = this.#wholeEvents.push(bytes);
-    if (whole.length <= fresh || !this.#isUnchanged) return whole.length > 0 ? this.#passed(whole) : NOTHING;
+    // Lines without a blank line after them, such as a comment, belong to the event behind them, which then repeats no other.
+    const mayRepeat = this.#isUnchanged && (fresh === 0 || endsInBlankLine(whole, fresh));
+    if (whole.length <= fresh || !mayRepeat) return whole.length > 0 ? this.#passed(whole) : NOTHING;
     const first = fresh > 0 ? this.#passed(whole.subarray(0, fresh)) : NOTHING;
     const rest = this.#repeated(whole.subarray(fresh));
     return first.length + rest.length === whole.length && this.#isUnchanged ? whole : joined(first, rest);
@@ -127,10 +129,15 @@ export class EventFilter {
 
   /** Events that each repeat the one before: there is nothing to look for but keys in their texts. */
   #repeated(events: Uint8Array): Uint8Array {
-    const isFit = this.#isUnchanged && !(this.#secrets.length > 0 && this.#namesSecret(decoder.decode(events)));
+    const isFit = this.#isUnchanged && !(this.#secrets.length > 0 && this.#mayNameSecret(decoder.decode(events)));
     if (!isFit) return this.#isDone ? NOTHING : this.#passed(events);
     this.#last = events[events.length - 1] ?? 0;
     return events;
+  }
+
+  /** Whether a text names a key, or has an escape that may hide letters of one. */
+  #mayNameSecret(text: string): boolean {
+    return text.includes("\\u00") || text.includes("\\/") || this.#namesSecret(text);
   }
 
   /**

@@ -68,6 +68,8 @@ export interface Ending {
   disconnected: boolean;
   /** The provider fell silent. */
   stalled: boolean;
+  /** The filter, or the hook in it, has failed with a part of the answer, which the caller did not get. */
+  isRefused?: boolean;
 }
 
 /** Starts to pass an answer on. `ended` never rejects. */
@@ -163,7 +165,8 @@ class Passing {
     const isWhole = !this.#isRefused && (isEnded || (this.#reason === "closed" && !isCut));
     if (!this.#isGone && !wasOver) this.#finish(last, isWhole);
     filter?.free();
-    return { outcome, asked: this.#asked, disconnected: this.#isGone, stalled: this.#isStalled };
+    const isRefused = this.#isRefused;
+    return { outcome, asked: this.#asked, disconnected: this.#isGone, stalled: this.#isStalled, isRefused };
   }
 
   /** Starts to read the answer of the provider that gave the first token. */
@@ -237,7 +240,9 @@ class Passing {
   async #passWhole(filter: EventFilter): Promise<void> {
     this.#alarm.clear(this.#watch);
     if (this.#whole.length === 0 || this.#isGone) return;
+    this.#isRefused = true; // so it stays where the hook fails
     const bytes = filter.whole(joined(...this.#whole));
+    this.#isRefused = false;
     this.#passage.passed?.(bytes);
     await this.#writes.write(bytes);
   }

@@ -344,12 +344,13 @@ function publicId(id: string | null): string | null {
 }
 
 /** The end of an answer, as its record says it. */
-export function entryOf({ outcome, asked, disconnected, stalled }: Ending): Partial<UsageRecord> {
+export function entryOf({ outcome, asked, disconnected, stalled, isRefused }: Ending): Partial<UsageRecord> {
   if (!outcome || !asked) return { outcome: "error", disconnected };
   const { status, timing } = outcome;
   const { firstByte, firstToken, total } = timing;
+  const isCut = isRefused && status === "complete";
   return {
-    outcome: stalled && status === "truncated" ? "stalled" : status,
+    outcome: isCut ? "truncated" : stalled && status === "truncated" ? "stalled" : status,
     disconnected,
     ...usageOf(outcome, asked),
     timing: { firstByte, firstToken, total },

@@ -42,7 +42,10 @@ export class WholeEvents {
    * @throws {ProtocolError} an event is too long
    */
   push(bytes: Uint8Array): Uint8Array {
-    if (this.heldBytes === 0 && this.#last !== CR && endsInBlankLine(bytes)) return bytes;
+    if (this.heldBytes === 0 && this.#last !== CR && endsInBlankLine(bytes)) {
+      if (this.#memory.length > KEPT_BYTES) this.#giveBack();
+      return bytes;
+    }
     const end = this.#endIn(bytes);
     this.#hold(bytes);
     if (end === 0) return NOTHING;
@@ -73,7 +76,7 @@ export class WholeEvents {
   #hold(bytes: Uint8Array): void {
     const held = this.#memory.subarray(this.#from, this.#to);
     const length = held.length + bytes.length;
-    const isTooLarge = held.length === 0 && this.#memory.length > KEPT_BYTES;
+    const isTooLarge = this.#memory.length > Math.max(KEPT_BYTES, 8 * length);
     if (this.#memory.length < length || isTooLarge) {
       this.#memory = new Uint8Array(2 * length);
       this.#memory.set(held);
@@ -81,6 +84,13 @@ export class WholeEvents {
     this.#memory.set(bytes, held.length);
     this.#from = 0;
     this.#to = length;
+  }
+
+  /** Nothing is held. What was given out last lies in the memory, which stays for as long as that is used. */
+  #giveBack(): void {
+    this.#memory = NOTHING;
+    this.#from = 0;
+    this.#to = 0;
   }
 
   /** The body is over: the bytes that no blank line has ended. */
@@ -106,9 +116,8 @@ function lastLineFeeds(bytes: Uint8Array, isAfterOne: boolean): number {
   return isAfterOne && bytes[0] === LF ? 1 : 0;
 }
 
-/** Whether these bytes end in an empty line, which ends an event whatever was before it. */
-function endsInBlankLine(bytes: Uint8Array): boolean {
-  const { length } = bytes;
+/** Whether the first `length` of these bytes end in an empty line, which ends an event whatever was before it. */
+export function endsInBlankLine(bytes: Uint8Array, length = bytes.length): boolean {
   if (bytes[length - 1] !== LF) return false;
   return bytes[length - 2] === LF || (bytes[length - 2] === CR && bytes[length - 3] === LF);
 }

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ChatDecoder, EventStreamDecoder, ProtocolError } from "chatwire";
 import { EventFilter } from "../../npm/edge/event-filter.ts";
+import { WholeEvents } from "../../npm/edge/whole-events.ts";
 import { streams } from "./recordings.ts";
 import { asText, cut, DONE, encode, event, KEY, randomFrom, says, usageEvent } from "./setting.ts";
 
@@ -111,6 +112,11 @@ test("events_that_a_decoder_says_repeat_others_pass_as_if_they_had_been_looked_a
     ["plain", many((word) => chunk(word)) + end],
     ["words of the provider in each event", many((word) => chunk(word, { message: "at 10.0.0.1" })) + end],
     ["usage in each event", many((word) => chunk(word, { usage })) + end],
+    [
+      "a key that is spelled with an escape, beside usage",
+      many((word) => chunk(word === "word 20" ? KEY : word, { usage })).replaceAll(KEY, KEY.replace("s", "\\u0073")) +
+        end,
+    ],
     ["a key in the model's words", many((word) => chunk(word === "word 20" ? `the key is ${KEY}` : word)) + end],
     ["an error among them", many((word) => chunk(word)) + event({ error: { message: `${KEY} at 10.0.0.1` } }) + end],
     [
@@ -146,4 +152,23 @@ test("events_that_a_decoder_says_repeat_others_pass_as_if_they_had_been_looked_a
     }
   }
   assert.ok(repeated > 0, "some do");
+});
+
+test("an_event_that_repeats_others_behind_lines_of_an_earlier_read_is_looked_at_with_them", () => {
+  for (const lines of [": at 10.0.0.1\n", "at 10.0.0.1\n", ' {"error":{"message":"no"}}\n', "retry: 1\n"]) {
+    const decoder = new ChatDecoder({ n: 1, output: "none" });
+    const [looks, trusts] = [new EventFilter(), new EventFilter()];
+    for (const read of [says("a"), says("b"), lines, says("c") + says("d"), says("e")].map(encode)) {
+      decoder.push(read);
+      assert.equal(asText(trusts.push(read, decoder.repeatedBytes)), asText(looks.push(read)), lines);
+    }
+    decoder.free();
+  }
+});
+
+test("memory_that_a_long_event_took_is_given_back_where_each_read_ends_within_an_event", () => {
+  const events = new WholeEvents();
+  const length = 1024 * 1024;
+  for (const read of [`: ${"long".repeat(length / 4)}`, "\n\n: a", "\n\n: b", "\n\n: c"]) events.push(encode(read));
+  assert.ok(events.push(encode("\n\n")).buffer.byteLength < length);
 });

@@ -15,6 +15,7 @@ import {
   setUp,
   streamOf,
   until,
+  usageEvent,
   withEmulator,
 } from "./setting.ts";
 
@@ -157,6 +158,42 @@ describe("a hooks.after that fails", () => {
         assert.equal(record?.disconnected, false);
       });
     }
+  }
+});
+
+describe("a hooks.after that fails with one read of the rest", () => {
+  const rest =
+    Array.from({ length: 10 }, (_, at) => says(`word ${at}`)).join("") + says("", "stop") + usageEvent + DONE;
+  const whole = { id: "c", object: "chat.completion", choices: [{ index: 0, message: { content: "word 5" } }] };
+  for (const [what, answer] of [
+    ["a stream", () => streamOf([says("a"), rest])],
+    ["a stream that ends without a blank line", () => streamOf([says("a"), says("word 5", "stop").trimEnd()])],
+    ["a whole answer", () => Response.json(whole)],
+  ] as const) {
+    it(`ends ${what} as one that broke off: so it is recorded, and no cache keeps it`, async (context) => {
+      context.mock.method(console, "error", () => {});
+      let asked = 0;
+      const { fetch, recorded } = setUp(
+        async () => {
+          asked++;
+          return answer();
+        },
+        {
+          cache: { ttl: 60 },
+          hooks: {
+            after: (chunk) => {
+              if (JSON.stringify(chunk).includes("word 5")) throw new TypeError("no");
+              return chunk;
+            },
+          },
+        },
+      );
+      for (const times of [1, 2]) {
+        await assert.rejects(bytesOf(await fetch(CHAT, chat("hi", { stream: what !== "a whole answer" }))));
+        const records = await recorded(times);
+        assert.deepEqual([records.at(-1)?.outcome, asked], ["truncated", times]);
+      }
+    });
   }
 });
 
