@@ -14,7 +14,7 @@ use crate::json::Writer;
 use crate::policy::accounts::Slot;
 use crate::policy::hedge::Latencies;
 use crate::policy::opening::{self, Action, Broken, Event, Moment, Settings};
-use crate::usage::{self, TokenPrices, Tokens, charged};
+use crate::usage::{self, Counts, TokenPrices, charged};
 
 /// The reason why no client was made.
 pub(super) enum Refused {
@@ -138,7 +138,9 @@ impl Connection {
         }
         let (tokens, estimated, charged) = memory::input(length, |usage| {
             let is_estimate = usage.ends_with(b"\"estimated\":true}");
-            (Tokens::read(usage), is_estimate, charged(usage))
+            let counts = Counts::read(usage);
+            let cost = if counts.names_cost { charged(usage) } else { None };
+            (counts.tokens(), is_estimate, cost)
         });
         let prices = held.map_or(self.0.settings.prices, |held| held.prices);
         let mut totals = self.0.totals.borrow_mut();
@@ -203,18 +205,7 @@ fn read_event(event: &Value) -> Event {
         };
     }
     if let Some(broken) = event.set("broken") {
-        let text = |name| broken.set(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        return Event::Broken(Box::new(Broken {
-            name: text("name"),
-            message: text("message"),
-            code: text("code"),
-            error_type: text("type"),
-            status: broken
-                .set("status")
-                .and_then(Value::as_number)
-                .map(|status| status as u16),
-            body: text("body"),
-        }));
+        return Event::Broken(read_broken(broken));
     }
     match texts {
         [Some(key), ..] => Event::Key(key),
@@ -224,6 +215,22 @@ fn read_event(event: &Value) -> Event {
         _ if event.get("aborted").is_some() => Event::Aborted,
         _ => Event::Due,
     }
+}
+
+#[inline(never)] // a plain answer has no need of it
+fn read_broken(broken: &Value) -> Box<Broken> {
+    let text = |name| broken.set(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    Box::new(Broken {
+        name: text("name"),
+        message: text("message"),
+        code: text("code"),
+        error_type: text("type"),
+        status: broken
+            .set("status")
+            .and_then(Value::as_number)
+            .map(|status| status as u16),
+        body: text("body"),
+    })
 }
 
 impl Shared {

@@ -76,7 +76,9 @@ pub(super) fn connect(options: &Options<'_>, host: &Options<'_>) -> Option<Setti
         query: options.pairs("defaultQuery"),
         max_retries: read_retries(options).unwrap_or(retry::DEFAULT_RETRIES),
         timeout,
-        limits: read_limits(options, &provider),
+        limits: options
+            .get("limits")
+            .and_then(|limits| read_limits(options, limits, &provider)),
         validation,
         strict: options.strict().unwrap_or(false),
         partial: stream::PartialValues::Containers,
@@ -188,8 +190,8 @@ fn read_timeout(options: &Options<'_>) -> TimeoutOption {
 }
 
 #[inline(never)] // a plain answer has no need of it
-fn read_limits(options: &Options<'_>, provider: &Provider) -> Option<PlanLimits> {
-    match options.get("limits")? {
+fn read_limits(options: &Options<'_>, limits: &Value, provider: &Provider) -> Option<PlanLimits> {
+    match limits {
         Value::Bool(false) => None,
         Value::String(plan) => options.checked(provider.plan(plan)),
         Value::Object(_) => {

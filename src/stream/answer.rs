@@ -192,7 +192,14 @@ impl Answer {
         }
         if let Some(usage) = chunk.usage {
             self.take_usage(usage, false, ledger)?;
-        } else if let Some(usage) = chunk.vendor_usage.map(Vec::from).or_else(|| chunk.own_counts()) {
+        } else if let Some(usage) = chunk
+            .vendor_usage
+            .map(Vec::from)
+            .or_else(|| match chunk.extras.is_empty() {
+                true => None,
+                false => chunk.own_counts(),
+            })
+        {
             ledger.repair(0, Repair::UsageMisplaced)?;
             self.take_usage(&usage, false, ledger)?;
         }

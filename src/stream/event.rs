@@ -8,7 +8,7 @@ use crate::json::{
     with_plain_names,
 };
 use crate::sse;
-use crate::text::lossy;
+use crate::text::{as_text, is, lossy};
 
 /// The meaning of an event, and the repairs that reading it needed.
 #[derive(Debug)]
@@ -62,6 +62,7 @@ impl<'a> Event<'a> {
 pub(super) fn read<'a>(event_type: &str, data: &'a [u8], max_choices: usize) -> Event<'a> {
     match data.first() {
         Some(b'{') if event_type == "message" => object(data, max_choices),
+        Some(b'[') if event_type == "message" && is(data, b"[DONE]") => Event::of(None, Says::Done),
         _ => other(event_type, data, max_choices),
     }
 }
@@ -82,7 +83,7 @@ pub(super) fn object(data: &[u8], max_choices: usize) -> Event<'_> {
     if reader.finish().is_err() {
         return Event::of(None, Says::Lines(data));
     }
-    if std::str::from_utf8(data).is_err() {
+    if as_text(data).is_none() {
         return Event::of(Some(Repair::InvalidUtf8), Says::Respelled(lossy(data).into_bytes()));
     }
     if reader.has_escaped_names()
@@ -115,7 +116,7 @@ pub(super) fn respelled(data: &[u8]) -> Option<(Vec<u8>, Repair)> {
     })
 }
 
-/// Reads anything but a chunk: `[DONE]`, errors by event type, keep-alives sent as data, malformed data. Not inlined: nearly every
+/// Reads anything but a chunk and the plain `[DONE]`: other spellings of it, errors by event type, keep-alives sent as data, malformed data. Not inlined: nearly every
 /// event is a chunk, whose way stays short.
 #[inline(never)]
 fn other<'a>(event_type: &str, data: &'a [u8], max_choices: usize) -> Event<'a> {
@@ -249,7 +250,7 @@ fn is_chunk(data: &[u8]) -> bool {
 
 /// An error without an `error` key: marked as one, or words and a code in place of an answer.
 fn is_bare_error(chunk: &Chunk<'_>) -> bool {
-    if chunk.is_error || chunk.extra("base_resp").is_some_and(is_bad_status) {
+    if chunk.is_error || !chunk.extras.is_empty() && chunk.extra("base_resp").is_some_and(is_bad_status) {
         return true;
     }
     if chunk.first.is_some() || chunk.usage.is_some() {
@@ -315,6 +316,7 @@ fn is_word(value: &[u8], words: &[&[u8]]) -> bool {
 }
 
 /// Whether a status object names a code that is not 0.
+#[inline(never)] // a plain answer has no need of it
 fn is_bad_status(object: &[u8]) -> bool {
     let code = members(object)
         .into_iter()

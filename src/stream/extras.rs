@@ -166,7 +166,9 @@ impl Extras {
 
     /// `replay`: in a turn to send back, where a null means nothing and strict servers refuse it.
     pub(super) fn write(&self, replay: bool, out: &mut Writer) {
-        self.write_without(None, replay, out);
+        if !self.is_empty() {
+            self.write_without(None, replay, out);
+        }
     }
 
     /// The same without the member of this name.

@@ -183,23 +183,25 @@ impl Intake {
         if let Some(repair) = event.repair {
             self.ledger.repair(0, repair)?;
         }
-        if let Says::Chunk(data, chunk) = &event.says {
-            let marks = self.take_chunk(data, chunk, now)?;
-            return Ok(marks.filter(|_| is_clean));
+        match &event.says {
+            Says::Chunk(data, chunk) => {
+                let marks = self.take_chunk(data, chunk, now)?;
+                return Ok(marks.filter(|_| is_clean));
+            }
+            Says::Done => return Err(self.done(now)),
+            _ => self.take_other(event.says, now)?,
         }
-        self.take_other(event.says, now)?;
         Ok(None)
     }
 
-    /// Takes all that is no chunk.
+    /// Takes all that is neither a chunk nor the end.
     #[inline(never)] // a plain answer has no need of it
     fn take_other(&mut self, says: Says<'_>, now: f64) -> Taken {
         match says {
-            Says::Chunk(..) | Says::Nothing => {}
+            Says::Chunk(..) | Says::Done | Says::Nothing => {}
             Says::Words(words) => {
                 self.words = Some(self.words.as_ref().map_or_else(|| lossy(words), |_| String::new()))
             }
-            Says::Done => return Err(self.done(now)),
             Says::Error(json) => return Err(Ending::in_band(&json, &json)),
             Says::Respelled(text) => {
                 self.take_said(event::object(&text, self.max_choices()), now)?;
@@ -312,9 +314,18 @@ impl Intake {
     }
 
     fn take_held(&mut self, now: f64) -> Taken {
-        for data in self.counting.release() {
+        match self.counting.release() {
+            held if held.is_empty() => Ok(()),
+            held => self.take_chunks(&held, now),
+        }
+    }
+
+    /// Takes chunks that were held back.
+    #[inline(never)] // a plain answer has no need of it
+    fn take_chunks(&mut self, held: &[Vec<u8>], now: f64) -> Taken {
+        for data in held {
             // Each was read once already.
-            let Ok(chunk) = Chunk::read(&mut Reader::new(&data), self.max_choices()) else {
+            let Ok(chunk) = Chunk::read(&mut Reader::new(data), self.max_choices()) else {
                 continue;
             };
             if self.answer.take(&chunk, self.expects_document, &mut self.ledger)? {

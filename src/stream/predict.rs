@@ -272,6 +272,7 @@ fn word(bytes: &[u8; 16]) -> u128 {
 }
 
 /// Where the counts lie in an object within `event`, if there is nothing else in it and they are few.
+#[inline(never)] // a plain answer has no need of it
 fn counts(event: &[u8], object: &Range<usize>) -> Option<Vec<Range<usize>>> {
     let mut reader = Reader::new(event.get(object.clone())?);
     let mut places = Vec::new();

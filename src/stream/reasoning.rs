@@ -110,6 +110,12 @@ impl Tags {
         self.state == State::Off
     }
 
+    /// Whether nothing is held back.
+    #[inline]
+    pub(super) fn is_idle(&self) -> bool {
+        self.held.is_empty()
+    }
+
     /// Whether a piece of content in which nothing [`stirs`] is text of the answer, and changes nothing here.
     pub(super) fn passes_calm(&self) -> bool {
         self.is_off() || self.state == State::Answer && self.held.is_empty() && !self.code.is_changed_by_text()

@@ -34,6 +34,7 @@ impl Speech {
     }
 
     /// Nothing more is to come for now.
+    #[inline(never)] // a plain answer has no need of it
     pub(super) fn flush(&mut self, output: &mut Output) {
         self.splitter.flush(|sentence| write(sentence, self.choice, output));
     }

@@ -1,6 +1,7 @@
 //! Tokens as a server counts them.
 
 use crate::json::{Kind, Malformed, Reader, Writer, count, integer, match_bytes, members};
+use crate::text::is;
 
 /// The token counts of a `usage` object that the engine acts on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -72,22 +73,30 @@ impl Counts {
             }
             let value = reader.value()?;
             let number = count(value);
-            self.names_cost |= is_cost(key) || key == COST_IN_TICKS;
             self.has_text |= is_text_count(key, value);
-            let some = number.unwrap_or(0);
             match_bytes!(key, {
-                b"cached_tokens" | b"num_cached_tokens" | b"prompt_cache_hit_tokens" | b"cachedContentTokenCount"
-                | b"cached_content_token_count" => self.cached = self.cached.max(some),
-                b"reasoning_tokens" => self.reasoning = self.reasoning.max(some),
-                _ => {}
-            });
-            if depth > 0 {
-                continue;
-            }
+                b"prompt_tokens" if depth == 0 => self.prompt = number,
+                b"completion_tokens" if depth == 0 => self.completion = number,
+                b"total_tokens" if depth == 0 => self.total = number,
+                _ => self.note_other(key, number, depth),
+            })
+        }
+        Ok(())
+    }
+
+    /// Notes a member that is none of the three that every usage has.
+    #[inline(never)] // a plain answer has no need of it
+    fn note_other(&mut self, key: &[u8], number: Option<u64>, depth: u8) {
+        self.names_cost |= is_cost(key) || is(key, COST_IN_TICKS);
+        let some = number.unwrap_or(0);
+        match_bytes!(key, {
+            b"cached_tokens" | b"num_cached_tokens" | b"prompt_cache_hit_tokens" | b"cachedContentTokenCount"
+            | b"cached_content_token_count" => self.cached = self.cached.max(some),
+            b"reasoning_tokens" => self.reasoning = self.reasoning.max(some),
+            _ => {}
+        });
+        if depth == 0 {
             match_bytes!(key, {
-                b"prompt_tokens" => self.prompt = number,
-                b"completion_tokens" => self.completion = number,
-                b"total_tokens" => self.total = number,
                 b"input_tokens" | b"inputTokens" | b"promptTokens" | b"promptTokenCount" | b"prompt_token_count"
                 | b"prompt_eval_count" => {
                     self.input = number.or(self.input)
@@ -101,7 +110,6 @@ impl Counts {
                 _ => {}
             })
         }
-        Ok(())
     }
 
     /// Whether counts stand under other names than OpenAI's, or as text.
@@ -160,7 +168,7 @@ fn is_text_count(name: &[u8], value: &[u8]) -> bool {
 
 /// Whether a member of a usage is an amount that the server charged, in dollars or as an object with such members.
 fn is_cost(name: &[u8]) -> bool {
-    name == b"cost" || name == b"total_cost" || name == b"estimated_cost"
+    is(name, b"cost") || is(name, b"total_cost") || is(name, b"estimated_cost")
 }
 
 /// The same in xAI's ticks, each a ten-thousandth of a millionth of a dollar.

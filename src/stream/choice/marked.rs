@@ -112,6 +112,14 @@ impl Choice {
     }
 
     pub(super) fn flush_tags(&mut self, ledger: &mut Ledger) -> Taken {
+        match self.tags.is_idle() {
+            true => Ok(()),
+            false => self.release_tags(ledger),
+        }
+    }
+
+    #[inline(never)] // a plain answer has no need of it
+    fn release_tags(&mut self, ledger: &mut Ledger) -> Taken {
         let mut result = Ok(());
         let mut tags = std::mem::replace(&mut self.tags, Tags::new(false));
         tags.end(|piece| result = self.take_piece(piece, ledger));

@@ -328,14 +328,20 @@ impl Choice {
     }
 
     /// Keeps nothing of what was handed out, where nothing is to be kept, but for what the judgement of later text needs.
+    #[inline]
     fn let_go(&mut self, ledger: &Ledger) {
         if !ledger.accumulate {
-            self.reasoning_let_go |= !self.reasoning.as_str().is_empty();
-            self.is_let_go |= self.reasoning_let_go || !self.content.as_str().is_empty();
-            self.marks.go_on(&mut self.behind, self.content.as_str());
-            self.content.truncate(0);
-            self.reasoning.truncate(0);
+            self.forget();
         }
+    }
+
+    #[inline(never)] // a plain answer has no need of it
+    fn forget(&mut self) {
+        self.reasoning_let_go |= !self.reasoning.as_str().is_empty();
+        self.is_let_go |= self.reasoning_let_go || !self.content.as_str().is_empty();
+        self.marks.go_on(&mut self.behind, self.content.as_str());
+        self.content.truncate(0);
+        self.reasoning.truncate(0);
     }
 
     /// Takes content that may have tags of reasoning in it. Not inlined: most content has none, and its way stays short.

@@ -32,7 +32,7 @@ impl Choice {
             self.again.push((kind, piece.raw.to_vec()));
             return Ok(true);
         }
-        if !piece.is_empty() {
+        if !piece.is_empty() && !self.again.is_empty() {
             self.release_again(kind == repeats::Kind::Content, ledger)?;
         }
         if self.repeats.is_over() {
@@ -42,7 +42,9 @@ impl Choice {
         ledger.hold_long(before, after)?;
         let verdict = self.repeats.take(kind, piece.raw);
         let is_new = verdict.is_new;
-        self.take_repeats(verdict, ledger)?;
+        if verdict.repeated || !verdict.before.is_empty() {
+            self.take_repeats(verdict, ledger)?;
+        }
         if is_new {
             self.add(kind, piece, ledger)?;
         }
@@ -76,6 +78,14 @@ impl Choice {
 
     /// Nothing more comes: settles what may have been sent before. `complete`: and this is all of the answer.
     pub(super) fn end_repeats(&mut self, complete: bool, ledger: &mut Ledger) -> Taken {
+        match self.repeats.is_over() && self.again.is_empty() {
+            true => Ok(()),
+            false => self.settle_repeats(complete, ledger),
+        }
+    }
+
+    #[inline(never)] // a plain answer has no need of it
+    fn settle_repeats(&mut self, complete: bool, ledger: &mut Ledger) -> Taken {
         let taken = self.repeats.end();
         self.take_repeats(taken, ledger)?;
         if !complete {

@@ -47,6 +47,27 @@ impl Choice {
         };
     }
 
+    /// Writes content that has the reasoning in it: in tags, or as a part.
+    #[inline(never)] // a plain answer has no need of it
+    fn write_both(&self, is_in_tags: bool, out: &mut Writer) {
+        let (reasoning, text) = (self.reasoning.as_str(), self.content.as_str());
+        out.key("content");
+        if is_in_tags {
+            match self.pair.and_then(|pair| PAIRS.get(pair)) {
+                Some((open, close)) => out.strings(&[open, reasoning, close, text]),
+                // Reasoning of a channel is not sent back.
+                None => out.string(text),
+            };
+            return;
+        }
+        out.raw(b"[{").member("type", "thinking").key("thinking").raw(b"[{");
+        out.member("type", "text").member("text", reasoning).raw(b"}]}");
+        if !text.is_empty() {
+            out.raw(b",{").member("type", "text").member("text", text).raw(b"}");
+        }
+        out.raw(b"]");
+    }
+
     /// The members of the message. With `text_once` the text and the reasoning of choice 0 are the number 0: each stands once,
     /// elsewhere in the same outcome.
     pub(in crate::stream) fn write_members(&self, form: Form, text_once: bool, out: &mut Writer) {
@@ -60,25 +81,7 @@ impl Choice {
         // Audio is sent back by its id.
         let audio = self.audio.as_ref().filter(|audio| !replay || audio.has_id());
         match self.source.filter(|_| replay && !reasoning.is_empty()) {
-            Some(Source::Tags) => {
-                match self.pair.and_then(|pair| PAIRS.get(pair)) {
-                    Some((open, close)) => out.key("content").strings(&[open, reasoning, close, text]),
-                    // Reasoning of a channel is not sent back.
-                    None => out.member("content", text),
-                };
-            }
-            Some(Source::Parts) => {
-                out.key("content")
-                    .raw(b"[{")
-                    .member("type", "thinking")
-                    .key("thinking")
-                    .raw(b"[{");
-                out.member("type", "text").member("text", reasoning).raw(b"}]}");
-                if !text.is_empty() {
-                    out.raw(b",{").member("type", "text").member("text", text).raw(b"}");
-                }
-                out.raw(b"]");
-            }
+            Some(source @ (Source::Tags | Source::Parts)) => self.write_both(source == Source::Tags, out),
             source => {
                 // Strict servers refuse a turn with neither content nor a call.
                 let has_other = !self.tool_calls.calls().is_empty() || audio.is_some();

@@ -239,6 +239,7 @@ pub(super) fn plain_name(name: &str) -> &str {
 }
 
 /// The index and the arguments in a `tool_calls` list of one item that has nothing else.
+#[inline(never)] // a plain answer has no need of it
 pub(crate) fn lone_arguments(raw: &[u8]) -> Option<(u64, Str<'_>)> {
     let mut items = items(raw);
     let item = items.next()?;
