@@ -85,7 +85,7 @@ export const LACKS_USAGE = 4;
  * Puts out the outcome; before the end, its `usage` and `cost` so far. A long one comes in parts: says whether there is more, and
  * puts out the next part when it is asked for the rest.
  */
-export const OUTCOME = 5; // length of the request's body, or 0; 1 for the rest
+export const OUTCOME = 5; // length of the request's body, or 0; 1 for the rest; when the stream ended, or 0 where the engine knows
 /** Puts out the completion. */
 export const COMPLETION = 6;
 
@@ -203,8 +203,8 @@ export interface EngineExports {
   inputPointer(length: number): number;
   /**
    * Where the report of the last call lies: five 32-bit numbers, where its output lies, how many bytes that is, what the call says,
-   * 1 for yes and 0 for no, the same for whether a decoder has seen the first token, and how many bytes at the end of its last push
-   * repeat the event before; from byte 24 on two 64-bit ones, for how long a decoder's next read may be pending before a tick is
+   * 1 for yes and 0 for no, the same for whether a decoder has seen the first token (2 where its last push brought one, and not the
+   * end), and how many bytes at the end of its last push repeat the event before; from byte 24 on two 64-bit ones, for how long a decoder's next read may be pending before a tick is
    * due, and at what time one is due anyway.
    */
   reportPointer(): number;

@@ -22,8 +22,8 @@ import {
   SET_OUTPUT,
   TICK,
 } from "./boundary.ts";
-import { clock } from "./clock.ts";
-import { due, hasToken, make, output, type Part, place, put, repeated, says, settingsText } from "./engine.ts";
+import { clock, sameClock } from "./clock.ts";
+import { due, make, output, type Part, place, put, repeated, says, settingsText, tokens } from "./engine.ts";
 import { joined, type PushOutput } from "./push-output.ts";
 import type { Shape } from "./shapes.ts";
 
@@ -32,9 +32,12 @@ export interface SoFar extends Pick<Outcome, "usage" | "cost"> {
   completion: AnswerHead | null;
 }
 
-/** The outcome, which comes in parts when it is long; in the input is so much of the request's body. */
-function told(engine: Part, length: number): Outcome {
-  engine.call(OUTCOME, length);
+/**
+ * The outcome, which comes in parts when it is long; in the input is so much of the request's body. The engine has to be told when
+ * the stream `ended` where its last push was not told the time.
+ */
+function told(engine: Part, length: number, ended = 0): Outcome {
+  engine.call(OUTCOME, length, 0, ended);
   let json = output();
   while (says()) {
     engine.call(OUTCOME, 0, 1);
@@ -76,6 +79,8 @@ export class BodyDecoder {
   hasToken = false;
   /** How many bytes at the end of the last push are events that repeat the one before with another text, and the beginning of one. */
   repeatedBytes = 0;
+  /** The last push brought more of the answer: so does the next one, most likely, and then its time changes nothing. */
+  #isFlowing = false;
   /** Called when the first token has come, unless the body is a document. */
   onToken: (() => void) | undefined;
 
@@ -134,15 +139,24 @@ export class BodyDecoder {
   }
 
   /** The outcome; before the end, what was used so far. */
-  #report(engine: Part): Outcome {
+  #report(engine: Part, ended?: number): Outcome {
     // The request is read only where the server has not counted its tokens, and once.
     if (this.#prompt) engine.call(LACKS_USAGE);
     const length = this.#prompt && says() ? put(this.#prompt()) : 0;
     this.#prompt = undefined;
-    return told(engine, length);
+    return told(engine, length, ended);
   }
 
-  /** Takes bytes. Once `outcome` is there, further bytes change nothing. */
+  /**
+   * Takes the bytes of a read that is over just now. The clock is looked at before where that may matter, as for recordings and
+   * sentences; of a read that goes on with the answer, after it and only if it brought no more of it, or the end.
+   */
+  take(chunk: Uint8Array, readStarted: number): PushOutput {
+    if (this.#isFlowing && chunk.length <= INPUT_BYTES) return this.#push(chunk, readStarted);
+    return this.push(chunk, readStarted, sameClock());
+  }
+
+  /** Takes bytes that came at `now`. Once `outcome` is there, further bytes change nothing. */
   push(chunk: Uint8Array, readStarted: number, now: number): PushOutput {
     this.#recorder?.note(["read", readStarted, now], chunk);
     if (chunk.length <= INPUT_BYTES) return this.#push(chunk, readStarted, now);
@@ -153,15 +167,22 @@ export class BodyDecoder {
     return pushed;
   }
 
-  /** As `#do`, without a closure for each network chunk. */
-  #push(slice: Uint8Array, readStarted: number, now: number): PushOutput {
+  /** As `#do`, without a closure for each network chunk. Without `now` the bytes came just now. */
+  #push(slice: Uint8Array, readStarted: number, now?: number): PushOutput {
     const engine = this.#engine;
     if (!engine) return "";
     try {
       place(slice);
       this.#taken += slice.length;
-      engine.call(PUSH, slice.length, readStarted, now, 0);
-      return this.#pushed(engine);
+      // It was not before the read began.
+      engine.call(PUSH, slice.length, readStarted, now ?? readStarted, 0);
+      if (now !== undefined || tokens() === 2) return this.#pushed(engine);
+      const late = sameClock();
+      const pushed = this.#pushed(engine, late);
+      if (this.outcome) return pushed;
+      // No bytes more, but the time until now.
+      engine.call(PUSH, 0, readStarted, late);
+      return joined(pushed, this.#pushed(engine));
     } catch (thrown) {
       this.#settle(this.#salvaged(engine), thrown);
       return "";
@@ -203,13 +224,15 @@ export class BodyDecoder {
     this.#engine = undefined;
   }
 
-  /** Takes the engine's output; at the end, the outcome too. */
-  #pushed(engine: Part): PushOutput {
+  /** Takes the engine's output; at the end, the outcome too, with when it `ended` if the engine was not told. */
+  #pushed(engine: Part, ended?: number): PushOutput {
     this.#noteDeadline();
     this.repeatedBytes = repeated();
     const isDecided = says();
     let pushed: PushOutput = this.#shape ? this.#shape() : output();
-    if (!this.hasToken && (hasToken() || this.#taken > MOST_HELD)) {
+    const seen = tokens();
+    this.#isFlowing = seen === 2 && !this.speaks && !this.#recorder;
+    if (!this.hasToken && (seen > 0 || this.#taken > MOST_HELD)) {
       this.hasToken = true;
       if (!this.isDocument) this.onToken?.();
     }
@@ -220,7 +243,7 @@ export class BodyDecoder {
       if (isHeld) pushed = "";
     }
     if (isDecided) {
-      const outcome = this.#report(engine);
+      const outcome = this.#report(engine, ended);
       if (this.isDocument && outcome.status === "complete") {
         engine.call(COMPLETION);
         this.completion = objectOf(output());

@@ -258,10 +258,10 @@ export function says(): boolean {
   return called.report[2] === 1;
 }
 
-/** Whether a decoder has seen the first token, as its last call left it. */
-export function hasToken(): boolean {
+/** 0 until a decoder has seen the first token, as its last call left it; 2 where that was a push that brought one, and not the end. */
+export function tokens(): number {
   called.view();
-  return called.report[3] === 1;
+  return called.report[3] as number;
 }
 
 /** How many bytes at the end of a decoder's last push repeat the event before, as its last call left it. */

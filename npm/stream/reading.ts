@@ -94,7 +94,6 @@ export class Reading implements BodyReading {
 
   /** Takes the result of a read. Look at the decoder's outcome afterwards: once it is there, nothing more comes. */
   taken(read: Read): PushOutput {
-    const now = sameClock();
     const started = this.#readStarted;
     this.#readStarted = IDLE;
     if (this.#outcome) return this.#after("");
@@ -103,14 +102,14 @@ export class Reading implements BodyReading {
     this.#hasJumped = false;
     let value: unknown;
     try {
-      if (read.done) return this.#after(this.#decoder.end(CLOSED, now));
+      if (read.done) return this.#after(this.#decoder.end(CLOSED, sameClock()));
       value = read.value;
     } catch (thrown) {
       return this.lost(thrown); // no standard result does this
     }
     const bytes = asBytes(value);
     if (!bytes) return this.lost(`The body gave ${typeof value} in place of bytes.`);
-    const pushed = this.#after(this.#decoder.push(bytes, started, now));
+    const pushed = this.#after(this.#decoder.take(bytes, started));
     const { outcome } = this.#decoder;
     if (outcome?.status === "complete") this.#linger();
     return pushed;

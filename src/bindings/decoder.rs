@@ -80,8 +80,11 @@ impl Decoder {
 
     /// Puts out the JSON text of the outcome; before the stream has ended, of what was used so far, and its cost. In the input
     /// is the request's body, if its tokens are to be estimated. A long outcome comes in parts: says whether there is more, which
-    /// comes when `is_rest`.
-    pub(super) fn outcome(&mut self, length: usize, is_rest: bool) {
+    /// comes when `is_rest`. The stream ended at `ended`, unless that is 0 and the last push was told its time.
+    pub(super) fn outcome(&mut self, length: usize, is_rest: bool, ended: f64) {
+        if ended > 0.0 {
+            self.stream.set_end_time(ended);
+        }
         if length > 0 {
             let body = memory::input(length, View::of_body);
             self.stream.set_prompt_tokens(usage::prompt_tokens(&body));

@@ -104,7 +104,7 @@ impl Part {
         match (self, operation) {
             (Part::Decoder(decoder), operations::SET_OUTPUT) => decoder.set_output(length),
             (Part::Decoder(decoder), operations::LACKS_USAGE) => memory::say(decoder.lacks_usage()),
-            (Part::Decoder(decoder), operations::OUTCOME) => decoder.outcome(length, a > 0.0),
+            (Part::Decoder(decoder), operations::OUTCOME) => decoder.outcome(length, a > 0.0, b),
             (Part::Opening(opening), operations::STEP) => opening.step(length, a, b, c),
             (Part::Connection(connection), operations::ACCOUNT) => connection.account(length, a as usize, b),
             (part, _) => part.call_rare(operation, length, a, b),

@@ -229,6 +229,20 @@ impl Decoder {
         self.intake.clock.first_token.is_some() && !self.intake.answer.failed_in_silence()
     }
 
+    /// Whether the last push brought text, reasoning or a tool call, and not the end. The time of such a push, and how long it was
+    /// waited for, change nothing but when a sentence is due.
+    #[cfg(feature = "npm")]
+    #[inline]
+    pub(crate) fn has_progressed(&self) -> bool {
+        self.intake.clock.has_progressed && self.ending.is_none()
+    }
+
+    /// Corrects the time when the stream ended, for a host that looks at its clock only then.
+    #[cfg(feature = "npm")]
+    pub(crate) fn set_end_time(&mut self, now: f64) {
+        self.intake.clock.end(now);
+    }
+
     /// How many bytes at the end of the last push are whole events of the kind before them, and perhaps the beginning of one more: each
     /// differs from the event before it in a piece of text, an id, a time or counts, and in nothing else. A reader that has looked
     /// at all events before them need not look at these.

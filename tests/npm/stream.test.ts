@@ -527,3 +527,35 @@ test("what_could_ask_again_is_let_go_of_with_the_first_token", async () => {
   assert.deepEqual(seen, [1]);
   await stream.outcome();
 });
+
+for (const [name, reads, status, total] of [
+  ["ends_when_its_last_read_did", ["a", "b", DONE], "complete", 120],
+  ["waits_no_longer_for_keep_alives_than_it_may", ["a", "b", ":\n\n", ":\n\n", ":\n\n", DONE], "stalled", 200],
+  [
+    "waits_for_keep_alives_as_long_as_it_may",
+    ["a", "b", ":\n\n", ":\n\n", "c", ":\n\n", ":\n\n", DONE],
+    "complete",
+    320,
+  ],
+] as const) {
+  test(`an_answer_that_goes_on_${name}`, async ({ mock }) => {
+    let now = performance.now();
+    mock.method(performance, "now", () => now);
+    let at = 0;
+    const body = new ReadableStream<Uint8Array>(
+      {
+        pull(controller) {
+          // Each read takes 40 ms, and no time is between two.
+          now += 40;
+          const read = reads[at++] as string;
+          controller.enqueue(encode(read.length === 1 ? says(read) : read));
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    const response = new Response(body, { headers: { "content-type": "text/event-stream" } });
+    const client = clientOf(async () => response, { timeout: { idle: 50, keepAlive: 100 } });
+    const outcome = await client.chat.completions.stream(hello).outcome();
+    assert.deepEqual([outcome.status, outcome.timing.total, outcome.timing.firstToken], [status, total, 40]);
+  });
+}
