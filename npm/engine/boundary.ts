@@ -53,8 +53,8 @@ export interface EngineDecoderOptions {
   limits?: object;
   started?: number;
   attempts?: readonly object[];
-  /** Gives the request's body. Called where the server has not counted its tokens. */
-  prompt?: () => string;
+  /** The request's body, or gives it: read where the server has not counted its tokens. */
+  prompt?: string | (() => string);
   /** How many tokens the prompt has, where it is known and `prompt` is not. */
   promptTokens?: number;
   /** Where the request went, if it was redirected. */

@@ -92,7 +92,7 @@ export class BodyDecoder {
   readonly speaks: boolean;
   /** The body is one JSON completion. */
   readonly isDocument: boolean;
-  #prompt: (() => string) | undefined;
+  #prompt: EngineDecoderOptions["prompt"];
 
   readonly #recorder: Notes | undefined;
   /** The output from before the first token, where that is held back. */
@@ -141,8 +141,9 @@ export class BodyDecoder {
   /** The outcome; before the end, what was used so far. */
   #report(engine: Part, ended?: number): Outcome {
     // The request is read only where the server has not counted its tokens, and once.
-    if (this.#prompt) engine.call(LACKS_USAGE);
-    const length = this.#prompt && says() ? put(this.#prompt()) : 0;
+    const prompt = this.#prompt;
+    if (prompt) engine.call(LACKS_USAGE);
+    const length = prompt && says() ? put(typeof prompt === "string" ? prompt : prompt()) : 0;
     this.#prompt = undefined;
     return told(engine, length, ended);
   }

@@ -437,7 +437,7 @@ export class Caller {
     known?: KeptStream | string,
   ): Answer {
     const { response, decoder } = opened;
-    if (body !== undefined) decoder.prompt = giving(body);
+    if (body !== undefined) decoder.prompt = body;
     if (call.sentences) decoder.sentences = call.sentences;
     // A body that the host could only read whole says so.
     const { verdict } = (response.body ?? {}) as Pick<Answer, "verdict">;
@@ -511,8 +511,6 @@ export class Caller {
     this.#connection.dispose();
   }
 }
-
-const giving = (text: string) => () => text;
 
 /**
  * After how long the first token came, of a call whose first attempt was answered. One that a second request overtook counts with

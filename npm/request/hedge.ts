@@ -167,7 +167,7 @@ function freeLoser({ answer, tap, outcome, isGood }: Finish): void {
 function countUnanswered({ talk }: FallbackChain): void {
   try {
     const [hold, body = "", prices] = talk.unanswered();
-    const decoder = new BodyDecoder({ prompt: () => body, prices });
+    const decoder = new BodyDecoder({ prompt: body, prices });
     decoder.end(ABORTED, clock());
     const { usage = null, cost = null } = decoder.outcome ?? {};
     hold.account(0, usage && ({ ...(cost !== null && { cost }), ...usage } as Usage));

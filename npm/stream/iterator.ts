@@ -13,6 +13,8 @@ import type { Session } from "./session.ts";
 import type { BodyReading, Read } from "./source.ts";
 
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
+/** No items: one list for all, so that a stream of text keeps none. */
+const NONE_YET: unknown[] = [];
 
 export class OutputIterator<T> implements AsyncIterator<T, undefined>, AsyncIterable<T> {
   readonly #session: Session;
@@ -20,7 +22,7 @@ export class OutputIterator<T> implements AsyncIterator<T, undefined>, AsyncIter
   #reading: BodyReading | undefined;
   /** The output of each push was chosen. */
   #isOpen = false;
-  #items: unknown[] = [];
+  #items = NONE_YET;
   #at = 0;
   #isReading = false;
   #isOver = false;
@@ -43,7 +45,7 @@ export class OutputIterator<T> implements AsyncIterator<T, undefined>, AsyncIter
   /** Leaves the loop early, which cancels the request. */
   return(): Promise<IteratorResult<T, undefined>> {
     this.#isOver = true;
-    this.#items = [];
+    this.#items = NONE_YET;
     this.#session.abort();
     return Promise.resolve(DONE);
   }

@@ -11,11 +11,11 @@ import { shapeOf } from "../engine/shapes.ts";
 import { APIUserAbortError, aborted, ChatwireError, toError, unopened, withOutcome } from "../errors.ts";
 import type { Outcome } from "../types.ts";
 import { Reading } from "./reading.ts";
-import type { BodyReading, Ended, Source } from "./source.ts";
+import type { BodyReading, Ended, Source, SourceRead } from "./source.ts";
 
 export class Session {
   /** There once the answer's headers are, as are `decoder` and `reading`. */
-  source: Source | undefined;
+  source: SourceRead | undefined;
   decoder: BodyDecoder | undefined;
   reading: BodyReading | undefined;
   outcome: Outcome | undefined;
@@ -34,7 +34,7 @@ export class Session {
   #kind: OutputKind | undefined;
   #heard: number | undefined;
   /** Bytes that wait for the first token, and the reading that brought them. */
-  #bytes: Uint8Array[] = [];
+  #bytes: Uint8Array[] | undefined;
   #bytesOf: BodyReading | undefined;
 
   /** @param controller its abort leaves the stream; without one the stream has its own */
@@ -102,7 +102,10 @@ export class Session {
     }
   }
 
-  #begin(source: Source): void {
+  #begin(given: Source): void {
+    // A copy: what is given has more, such as the response, which a stream that goes on would keep.
+    const { decoder: options, ended: tell, slot, recorder, kept, holds, again, continued, verdict } = given;
+    const source: SourceRead = { decoder: options, ended: tell, slot, recorder, kept, holds, again, continued, verdict };
     let isOver = false;
     const ended = (own: Outcome): boolean => {
       isOver = true;
@@ -126,24 +129,24 @@ export class Session {
     this.source = source;
     try {
       // A recording is read again by the options that it has, and sentences only they know.
-      const made = source.recorder || source.decoder.sentences ? undefined : source.opening?.decoder();
-      const decoder = new BodyDecoder(source.decoder, source.recorder, source.holds, made);
-      source.opening = undefined;
+      const made = recorder || options.sentences ? undefined : given.opening?.decoder();
+      const decoder = new BodyDecoder(options, recorder, holds, made);
+      given.opening = given.again = undefined;
       this.decoder = decoder;
       if (this.#kind !== undefined) decoder.setOutput(this.#kind, shapeOf(this.#kind));
-      if (source.preamble && this.#kind === EVENTS) decoder.begin(source.preamble);
+      if (given.preamble && this.#kind === EVENTS) decoder.begin(given.preamble);
       decoder.onToken = () => {
-        source.slot?.settle();
-        source.again = undefined;
+        slot?.settle();
+        source.again = source.decoder = decoder.onToken = undefined;
       };
       this.#leave = undefined;
-      const reading = source.reading?.(decoder, this.controller.signal, ended) ?? this.#read(source, decoder, ended);
+      const reading = given.reading?.(decoder, this.controller.signal, ended) ?? this.#read(given, decoder, ended);
       if (!isOver || this.outcome) this.reading = reading;
     } catch (thrown) {
       const outcome = unopened(toError(thrown));
       this.#end(outcome);
       source.ended?.(outcome);
-      cancelBody(source.body);
+      cancelBody(given.body);
     }
   }
 
@@ -172,11 +175,6 @@ export class Session {
       );
     }
     this.isTaken = true;
-    this.opened = this.#prepare(kind);
-  }
-
-  async #prepare(kind: OutputKind): Promise<void> {
-    await this.opened;
     this.#kind = kind;
     this.decoder?.setOutput(kind, shapeOf(kind));
   }
@@ -190,7 +188,7 @@ export class Session {
       if (this.#bytesOf !== reading && !this.outcome) this.#bytes = [];
       this.#bytesOf = reading;
       if (!source?.holds || decoder?.hasToken || this.outcome) {
-        const bytes = this.#bytes.shift();
+        const bytes = this.#bytes?.shift();
         if (bytes || this.outcome) return bytes;
       }
       if (!reading) {
@@ -201,7 +199,7 @@ export class Session {
         const read = await reading.read();
         const bytes = asBytes(read.value);
         reading.taken(read);
-        if (bytes && bytes.length > 0) this.#bytes.push(bytes);
+        if (bytes && bytes.length > 0) this.#bytes?.push(bytes);
       } catch (thrown) {
         reading.lost(thrown);
       }
@@ -221,7 +219,7 @@ export class Session {
 }
 
 /** The answer that takes the place of one that broke. If none can be asked for, the one that broke stands. */
-function nextOf(source: Source, outcome: Outcome): Promise<Source> | undefined {
+function nextOf(source: SourceRead, outcome: Outcome): Promise<Source> | undefined {
   try {
     return source.again?.(outcome);
   } catch {

@@ -26,6 +26,15 @@ export interface BodyReading {
   takeUnread(): PushOutput;
 }
 
+/** The parts of a source that count after the reading has begun. */
+export type SourceRead = Pick<
+  Source,
+  "ended" | "slot" | "recorder" | "kept" | "holds" | "again" | "continued" | "verdict"
+> & {
+  /** Until the first token. */
+  decoder: EngineDecoderOptions | undefined;
+};
+
 /** A body and how to read it. */
 export interface Source {
   body: ReadableStream<Uint8Array> | null;
@@ -37,15 +46,15 @@ export interface Source {
   /**
    * The slot within the limits; `settle` is called at the first token, after which no other answer takes the place of this one.
    */
-  slot?: { settle(): void };
+  slot?: { settle(): void } | undefined;
   /** Records what is read, to be read again. */
   recorder?: (Notes & { finish(outcome: Outcome): string }) | undefined;
   /** Reads the body in place of the engine's own loop. */
   reading?: (decoder: BodyDecoder, signal: AbortSignal, ended: Ended) => BodyReading;
   /** The stream on the gateway that keeps it. */
-  kept?: Kept;
+  kept?: Kept | undefined;
   /** Another answer may take the place of this one: nothing is handed out before the first token. */
-  holds?: boolean;
+  holds?: boolean | undefined;
   /** The answer ended badly before anything of it was handed out: gives the answer that takes its place, if there is one. */
   again?: ((outcome: Outcome) => Promise<Source> | undefined) | undefined;
   /** The answer broke after its first token: gives the source that goes on with it, or nothing where none does. */

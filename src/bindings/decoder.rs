@@ -27,6 +27,9 @@ pub(super) struct Decoder {
     told: usize,
 }
 
+// A block of the allocator is a power of two: with one byte more, each stream would hold a second KiB.
+const _: () = assert!(size_of::<Decoder>() <= 1024);
+
 impl Decoder {
     /// A decoder at the start of a body, by the JSON text of its options.
     pub(super) fn make(options: &[u8]) -> Result<Box<Decoder>, Error> {

@@ -28,8 +28,6 @@ pub(super) struct Clock {
     pub(super) ended: Option<f64>,
     /// Milliseconds waited for the server since the last progress, up to the last read.
     waited: f64,
-    /// The last read brought progress.
-    pub(super) has_progressed: bool,
 }
 
 impl Clock {
@@ -42,7 +40,6 @@ impl Clock {
             first_token: None,
             ended: None,
             waited: 0.0,
-            has_progressed: false,
         }
     }
 
@@ -53,14 +50,12 @@ impl Clock {
             self.first_byte = Some(now);
         }
         self.waited += (now - read_started).max(0.0);
-        self.has_progressed = false;
     }
 
     /// Text, reasoning or a tool call arrived.
     #[inline]
     pub(super) fn progress(&mut self, now: f64) {
         self.waited = 0.0;
-        self.has_progressed = true;
         self.first_token.get_or_insert(now);
     }
 

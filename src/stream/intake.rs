@@ -30,6 +30,8 @@ pub(super) struct Intake {
     pub(super) is_completion: bool,
     /// How many bytes at the end of the last input are events that were as predicted, and perhaps the beginning of one more.
     pub(super) repeated: usize,
+    /// The last input brought text, reasoning or a tool call.
+    pub(super) has_progressed: bool,
     /// The only words that came in place of JSON; empty where others followed, which may be an answer in plain text.
     words: Option<String>,
 }
@@ -46,8 +48,15 @@ impl Intake {
             expects_document: options.document,
             is_completion: false,
             repeated: 0,
+            has_progressed: false,
             words: None,
         }
+    }
+
+    #[inline]
+    fn progress(&mut self, now: f64) {
+        self.clock.progress(now);
+        self.has_progressed = true;
     }
 
     /// How a stream ends that answered nothing.
@@ -152,7 +161,7 @@ impl Intake {
             self.answer.take_usage(usage, self.template.has_counts, ledger)?;
         }
         if progress {
-            self.clock.progress(now);
+            self.progress(now);
         }
         self.ledger.event += 1;
         Ok(())
@@ -257,7 +266,7 @@ impl Intake {
                 return Ok(None);
             }
             if self.answer.take(chunk, self.expects_document, &mut self.ledger)? {
-                self.clock.progress(now);
+                self.progress(now);
             }
         }
         match error {
@@ -329,7 +338,7 @@ impl Intake {
                 continue;
             };
             if self.answer.take(&chunk, self.expects_document, &mut self.ledger)? {
-                self.clock.progress(now);
+                self.progress(now);
             }
         }
         Ok(())
@@ -453,7 +462,7 @@ impl Intake {
         let is_held = self.counting.is_open() && self.look_at_index(value, &chunk, error.is_some(), now)?;
         let is_taken = !is_held && (error.is_none() || chunk.first.is_some());
         if is_taken && self.answer.take(&chunk, true, &mut self.ledger)? {
-            self.clock.progress(now);
+            self.progress(now);
         }
         match error {
             Some(error) => Err(Ending::in_band(error, value)),

@@ -135,6 +135,7 @@ impl Decoder {
     pub fn push(&mut self, bytes: &[u8], read_started: f64, now: f64) -> bool {
         self.intake.ledger.output.begin();
         self.intake.repeated = 0;
+        self.intake.has_progressed = false;
         if self.ending.is_none() {
             self.intake.clock.read(bytes, read_started, now);
             match self.source.take(bytes, &mut self.intake, now) {
@@ -234,7 +235,7 @@ impl Decoder {
     #[cfg(feature = "npm")]
     #[inline]
     pub(crate) fn has_progressed(&self) -> bool {
-        self.intake.clock.has_progressed && self.ending.is_none()
+        self.intake.has_progressed && self.ending.is_none()
     }
 
     /// Corrects the time when the stream ended, for a host that looks at its clock only then.
