@@ -42,8 +42,9 @@ pub(super) struct Answer {
     /// The index in the chunk before.
     last_index: u64,
     reasoning: ReasoningPlace,
-    sentences: Option<SentenceOptions>,
-    prices: Option<TokenPrices>,
+    /// In boxes, as few streams have them.
+    sentences: Option<Box<SentenceOptions>>,
+    prices: Option<Box<TokenPrices>>,
 }
 
 impl Answer {
@@ -66,8 +67,8 @@ impl Answer {
             block: 0,
             last_index: 0,
             reasoning: options.reasoning,
-            sentences: options.sentences.clone(),
-            prices: options.prices,
+            sentences: options.sentences.clone().map(Box::new),
+            prices: options.prices.map(Box::new),
         }
     }
 
@@ -481,7 +482,7 @@ impl Answer {
     pub(super) fn write_cost(&self, tokens: Option<Tokens>, out: &mut Writer) {
         let by_prices = || {
             tokens
-                .zip(self.prices)
+                .zip(self.prices.as_deref())
                 .and_then(|(tokens, prices)| prices.cost(&tokens))
         };
         match self.charged().or_else(by_prices) {
