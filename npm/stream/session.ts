@@ -105,7 +105,17 @@ export class Session {
   #begin(given: Source): void {
     // A copy: what is given has more, such as the response, which a stream that goes on would keep.
     const { decoder: options, ended: tell, slot, recorder, kept, holds, again, continued, verdict } = given;
-    const source: SourceRead = { decoder: options, ended: tell, slot, recorder, kept, holds, again, continued, verdict };
+    const source: SourceRead = {
+      decoder: options,
+      ended: tell,
+      slot,
+      recorder,
+      kept,
+      holds,
+      again,
+      continued,
+      verdict,
+    };
     let isOver = false;
     const ended = (own: Outcome): boolean => {
       isOver = true;
