@@ -114,7 +114,7 @@ function connect(options: ClientOptions): Part {
     // Prices by model go with each call of the model.
     prices: isByModel(given.prices) ? undefined : given.prices,
     // The engine judges the names of functions alone: an object of hooks may keep counts and lists of its own.
-    hooks: names(given.hooks).filter((name) => typeof given.hooks?.[name as keyof Hooks] === "function"),
+    hooks: given.hooks && names(given.hooks).filter((name) => typeof given.hooks?.[name as keyof Hooks] === "function"),
     fallback: names(given.fallback),
   };
   // `true` stands for a function, and is no key itself.

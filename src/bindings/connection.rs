@@ -179,8 +179,10 @@ impl Opening {
             out.raw(b"{");
             let opening = &mut self.opening;
             let action = opening.step(event, at);
-            out.key("told").raw(b"[").raw(&opening.told.bytes).raw(b"]");
-            opening.told.bytes.clear();
+            if !opening.told.bytes.is_empty() {
+                out.key("told").raw(b"[").raw(&opening.told.bytes).raw(b"]");
+                opening.told.bytes.clear();
+            }
             self.decoder = self.shared.write_action(action, out);
             out.raw(b"}");
         });

@@ -84,6 +84,7 @@ pub(super) fn connect(options: &Options<'_>, host: &Options<'_>) -> Option<Setti
         partial: stream::PartialValues::Containers,
         prices,
         page: host.flag("page").unwrap_or(false),
+        has_hooks: options.get("hooks").is_some(),
         quota: Cell::default(),
         provider,
     })

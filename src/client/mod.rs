@@ -382,6 +382,7 @@ impl ClientBuilder {
             partial: crate::stream::PartialValues::Off,
             prices,
             page: host::is_page(),
+            has_hooks: self.observer.is_some(),
             quota: Cell::default(),
             provider: self.provider,
         });

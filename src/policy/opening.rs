@@ -488,12 +488,15 @@ impl Opening {
         let request = self.call.request(&self.settings, self.key.as_deref(), timeout)?;
         let number = self.number() as u64;
         let warnings = std::mem::take(&mut self.warnings);
-        let out = self.tell("onRequest");
-        out.member("method", request.method).key("attempt").integer(number);
-        if !warnings.is_empty() {
-            write_problems(&warnings, out.key("warnings"));
+        // Warnings are for those too who have no hooks.
+        if self.settings.has_hooks || !warnings.is_empty() {
+            let out = self.tell("onRequest");
+            out.member("method", request.method).key("attempt").integer(number);
+            if !warnings.is_empty() {
+                write_problems(&warnings, out.key("warnings"));
+            }
+            out.raw(b"}]");
         }
-        out.raw(b"}]");
         self.state = State::Sent;
         Ok(Action::Send(request.into()))
     }
@@ -509,13 +512,15 @@ impl Opening {
         if let Some(slot) = &self.slot {
             slot.answered();
         }
-        let told_id = request_id.clone().map(|id| scrub(id, self.key.as_deref()));
-        self.tell("onResponse")
-            .key("status")
-            .integer(u64::from(status))
-            .key("requestId")
-            .text(told_id.as_deref())
-            .raw(b"}]");
+        if self.settings.has_hooks {
+            let told_id = request_id.clone().map(|id| scrub(id, self.key.as_deref()));
+            self.tell("onResponse")
+                .key("status")
+                .integer(u64::from(status))
+                .key("requestId")
+                .text(told_id.as_deref())
+                .raw(b"}]");
+        }
         if (200..300).contains(&status) {
             self.note(Some(status), "ok");
             self.state = State::Opened;

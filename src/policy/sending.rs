@@ -35,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) prices: Option<TokenPrices>,
     /// The host is a page, whose `fetch` chooses the content encoding.
     pub(crate) page: bool,
+    /// Somebody hears of each request and response.
+    pub(crate) has_hooks: bool,
     /// How often all calls together may retry.
     pub(crate) quota: Cell<Quota>,
 }
