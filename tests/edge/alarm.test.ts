@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { Alarm } from "../../npm/edge/alarm.ts";
+import { Problem } from "../../npm/edge/problem.ts";
+import { readJSON } from "../../npm/edge/request.ts";
 
 /** Lets time pass, on the clock and for timers, each of which rings once. */
 function time({ mock }: TestContext): (milliseconds: number) => void {
@@ -56,4 +58,26 @@ test("a_call_may_take_back_another_that_is_due_with_it_and_a_later_time_replaces
   assert.deepEqual(called, ["first"]);
   pass(10);
   assert.deepEqual(called, ["first", "third"]);
+});
+
+test("a_body_that_does_not_come_in_time_is_let_go_of_and_refused_with_and_without_the_alarm_of_its_request", async (t) => {
+  const pass = time(t);
+  for (const alarm of [new Alarm(), undefined]) {
+    let isCancelled = false;
+    const body = new ReadableStream<Uint8Array>({
+      cancel() {
+        isCancelled = true;
+      },
+    });
+    alarm?.set(() => {}, 1000);
+    const read = readJSON(
+      new Request("http://a/", { method: "POST", body, duplex: "half" } as RequestInit),
+      100,
+      alarm,
+    );
+    pass(1000);
+    pass(119_000);
+    await assert.rejects(read, (error) => error instanceof Problem && error.status === 408);
+    assert.ok(isCancelled);
+  }
 });
