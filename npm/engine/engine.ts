@@ -312,6 +312,8 @@ function isSayable(value: unknown, depth: number): boolean {
   if (kind !== "object") {
     return kind === "string" || kind === "boolean" || kind === "undefined" || Number.isFinite(value);
   }
+  // JSON asks a value that has a `toJSON` for another, which only the function sees.
+  if (value !== null && "toJSON" in (value as object)) return false;
   for (const name in value as object) {
     if (depth === 0 || !isSayable((value as Record<string, unknown>)[name], depth - 1)) return false;
   }

@@ -114,6 +114,17 @@ test("parameters_that_cannot_be_sent_are_named", async () => {
   }
 });
 
+test("an_option_that_stands_for_what_json_cannot_say_is_named", async () => {
+  class NotANumber {
+    toJSON() {
+      return Number.NaN;
+    }
+  }
+  const { completions } = clientOf(async () => assert.fail("it was sent")).chat;
+  const error = await failureOf(completions.create(hello, { maxRetries: new NotANumber() } as never));
+  assert.match(error.message, /maxRetries must be a number/);
+});
+
 test("options_that_cannot_be_meant_are_named", async () => {
   const { completions } = clientOf(async () => assert.fail("it was sent")).chat;
   for (const options of [
