@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { GatewayOptions } from "chatwire/edge";
 import { limiterObjects } from "./objects.ts";
-import { asText, bytesOf, encode, errorOf, event, mockTime, setUp, streamOf, until } from "./setting.ts";
+import { asText, bytesOf, DONE, encode, errorOf, event, mockTime, setUp, streamOf, until } from "./setting.ts";
 
 let hosts = 0;
 
@@ -388,5 +388,19 @@ describe("a caller of an API that is passed through", () => {
     await ask("responses", { model: "m", input: "a" });
     await pass(65_000);
     assert.deepEqual([records[0]?.outcome, records[0]?.disconnected], ["aborted", true]);
+  });
+});
+
+describe("a provider's bytes that are of a class of Node's", () => {
+  it("are the reader's own, who may detach them, and are counted all the same", async () => {
+    const usage = { usage: { prompt_tokens: 3, completion_tokens: 4, total_tokens: 7 } };
+    const text = event({ choices: [{ text: "a", finish_reason: "stop" }], ...usage }) + DONE;
+    const { ask, recorded } = passing(() => streamOf([Buffer.from(encode(text).buffer)]));
+    const answer = await ask("completions", { prompt: "a", stream: true });
+    for await (const bytes of answer.body as unknown as AsyncIterable<Uint8Array<ArrayBuffer>>) {
+      structuredClone(bytes.buffer, { transfer: [bytes.buffer] });
+    }
+    const [record] = await recorded(1);
+    assert.deepEqual([record?.tokens, record?.outcome], [7, "complete"]);
   });
 });
