@@ -15,7 +15,7 @@ const HTML = '<!doctype html><title></title><script type="module" src="/page.js"
  * The most that a minimal page may load, in bytes: growth past a bar is a decision, made here. The goal is 12,000
  * for the scripts after gzip, and less than openai's page loads for all, after gzip and after brotli.
  */
-const BARS = { scripts: { gzip: 20_100, brotli: 18_200 }, all: { gzip: 141_300, brotli: 123_500 } };
+const BARS = { scripts: { gzip: 20_400, brotli: 18_450 }, all: { gzip: 141_400, brotli: 123_500 } };
 
 /** Which of the bars are missed, in words. */
 export function missedBars(sizes) {

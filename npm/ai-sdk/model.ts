@@ -164,8 +164,13 @@ export class ChatwireLanguageModel implements LanguageModel {
     });
   }
 
+  /** Where requests go, as far as it is known: the engine is asked for it, and may fail. */
   get #url(): string {
-    return `${(this.#shared.client as { baseURL?: string }).baseURL ?? ""}${PATH}`;
+    let base: string | undefined;
+    try {
+      base = (this.#shared.client as { baseURL?: string }).baseURL;
+    } catch {}
+    return `${base ?? ""}${PATH}`;
   }
 
   #request(call: CallOptions): Request {

@@ -120,8 +120,10 @@ test("whichever_allocation_fails_each_consumer_of_the_table_settles_by_name", as
     for (const end of answers) {
       for (const way of ["whole", "signal"] as const) {
         const name = `${consumer} | ${end} | ${way}`;
-        if (!ways.includes(way) || (!isAll && hashOf(name, seed) % 40 !== 0)) continue;
-        for (let allocation = hashOf(name, seed ^ 7) % STEP, isOver = false; !isOver; allocation += STEP) {
+        const isEach = name === "ai-sdk, doGenerate | refused | whole"; // where the address of an error is the last to be made
+        if (!ways.includes(way) || (!isAll && !isEach && hashOf(name, seed) % 40 !== 0)) continue;
+        const step = isEach ? 1 : STEP;
+        for (let allocation = hashOf(name, seed ^ 7) % step, isOver = false; !isOver; allocation += step) {
           const instances = left.length;
           const counter = left.at(-1) as WebAssembly.Global;
           counter.value = allocation;
