@@ -175,7 +175,7 @@ export class BodyDecoder {
     try {
       place(slice);
       this.#taken += slice.length;
-      // It was not before the read began.
+      // Bytes that came just now came no sooner than the read began.
       engine.call(PUSH, slice.length, readStarted, now ?? readStarted, 0);
       if (now !== undefined || tokens() === 2) return this.#pushed(engine);
       const late = sameClock();

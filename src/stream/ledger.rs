@@ -126,7 +126,7 @@ impl Ledger {
     pub(super) fn made_up_id(&self, choice: u64, at: usize) -> String {
         const LENGTH: usize = 9;
         let mut text = Writer::default();
-        // They depend on when the completion was asked for, too.
+        // Ids depend on when the completion was asked for, too.
         text.raw(b" ").milliseconds(Some(self.started));
         text.raw(b" ").integer(choice).raw(b" ").integer(at as u64);
         let mut rest = hash(self.id_seed, &text.bytes);

@@ -30,7 +30,7 @@ const LONGEST_START: usize = 4096;
 /// A piece to be taken, of the text of a kind.
 pub(super) type Piece = (Kind, Vec<u8>);
 
-/// What is to be taken when a piece has come.
+/// The texts to take when a piece has come.
 #[derive(Debug, Default)]
 pub(super) struct Verdict {
     /// Pieces that were held back, or what is new in those that were sent again.
