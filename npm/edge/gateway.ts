@@ -132,7 +132,10 @@ function requestIdOf(request: Request): string {
   return REQUEST_ID.test(own) ? own : crypto.randomUUID();
 }
 
-/** Answers a request that may come from where it does. The steps that all requests need are here: a request that Hono gives to one function is cheaper. */
+/**
+ * Answers a request that may come from where it does. The steps that all requests need are here: a request that Hono gives to one
+ * function is cheaper.
+ */
 async function answer(app: Hono<Env>, request: Request, exchange: Exchange): Promise<Response> {
   const { configuration } = exchange;
   let cors: Record<string, string>;

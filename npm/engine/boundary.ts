@@ -204,8 +204,8 @@ export interface EngineExports {
   /**
    * Where the report of the last call lies: five 32-bit numbers, where its output lies, how many bytes that is, what the call says,
    * 1 for yes and 0 for no, the same for whether a decoder has seen the first token (2 where its last push brought one, and not the
-   * end), and how many bytes at the end of its last push repeat the event before; from byte 24 on two 64-bit ones, for how long a decoder's next read may be pending before a tick is
-   * due, and at what time one is due anyway.
+   * end), and how many bytes at the end of its last push repeat the event before; from byte 24 on two 64-bit ones, for how long a
+   * decoder's next read may be pending before a tick is due, and at what time one is due anyway.
    */
   reportPointer(): number;
   /** Makes a part; where it makes none, it puts out a `Refusal`. */

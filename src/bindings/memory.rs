@@ -67,7 +67,8 @@ pub fn input_pointer(length: usize) -> *mut u8 {
 }
 
 /// Where the host finds the report of the last call: five 32-bit numbers, where its output lies, how many bytes that is, yes (1) or
-/// no (0), the same for tokens (2 for one of this call), and a number of bytes; then, from byte 24 on, two 64-bit ones, when a decoder's next tick is due.
+/// no (0), the same for tokens (2 for one of this call), and a number of bytes; then, from byte 24 on, two 64-bit ones, when a
+/// decoder's next tick is due.
 #[wasm_bindgen(js_name = reportPointer)]
 pub fn report_pointer() -> *const u8 {
     REPORT.0.as_ptr().cast::<u8>().cast_const()
@@ -112,6 +113,7 @@ pub(super) fn tell(decoder: &mut Decoder) {
         output: output.as_ptr(),
         length: output.len(),
         says: u32::from(decoder.has_ended()),
+        // 1, or 2 where the last push brought one; 0 stays 0.
         has_token: u32::from(decoder.has_token()) << u32::from(decoder.has_progressed()),
         repeated: decoder.repeated_bytes(),
         patience,

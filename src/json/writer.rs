@@ -128,6 +128,11 @@ impl Writer {
 
     /// The key of a member, a plain name that needs no escapes, comma and colon around it; its value is to follow.
     pub fn key(&mut self, key: &str) -> &mut Self {
+        debug_assert_eq!(
+            plain_length(key.as_bytes()),
+            key.len(),
+            "the key needs escapes: {key:?}"
+        );
         self.spelled_key(key.as_bytes())
     }
 
@@ -136,12 +141,12 @@ impl Writer {
         self.comma().raw(b"\"").raw(key).raw(b"\":")
     }
 
-    /// A member whose value is text.
+    /// A member whose value is text; its key as for [`key`](Self::key).
     pub fn member(&mut self, key: &str, value: &str) -> &mut Self {
         self.key(key).string(value)
     }
 
-    /// A member whose value is JSON already.
+    /// A member whose value is JSON already; its key as for [`key`](Self::key).
     pub fn raw_member(&mut self, key: &str, value: &[u8]) -> &mut Self {
         self.key(key).raw(value)
     }

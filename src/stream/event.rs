@@ -116,8 +116,8 @@ pub(super) fn respelled(data: &[u8]) -> Option<(Vec<u8>, Repair)> {
     })
 }
 
-/// Reads anything but a chunk and the plain `[DONE]`: other spellings of it, errors by event type, keep-alives sent as data, malformed data. Not inlined: nearly every
-/// event is a chunk, whose way stays short.
+/// Reads anything but a chunk and the plain `[DONE]`: other spellings of it, errors by event type, keep-alives sent as data,
+/// malformed data. Not inlined: nearly every event is a chunk, whose way stays short.
 #[inline(never)]
 fn other<'a>(event_type: &str, data: &'a [u8], max_choices: usize) -> Event<'a> {
     let mut rest = data.trim_ascii();
