@@ -3,7 +3,7 @@
  *
  *     npm run bench:edge                 three minutes
  *     npm run bench:edge -- --quick      one minute; prints, and writes nothing
- *     npm run bench:edge -- --json       two minutes; prints the figures of each way as JSON, and writes nothing
+ *     npm run bench:edge -- --json       three minutes, of fewer turns; prints the figures of each way as JSON, and writes nothing
  *
  * Provider and caller are this process, whose time is not counted. The CPU time of a way is that of the whole
  * process that it runs in, by the kernel's accounts, so Linux is needed. The ways take turns in one run and share the
@@ -17,12 +17,13 @@ import { join } from "node:path";
 import { writeEdge } from "./document.ts";
 import { cpuTime } from "./process-time.ts";
 import { ask, EVENTS, event, FEW, PACED, startProvider, type Way } from "./provider.ts";
+import { type Figure, figure } from "./race.ts";
 import { versionOf } from "./versions.ts";
 import { Worker } from "./workerd.ts";
 
 const isQuick = process.argv.includes("--quick");
 const isJson = process.argv.includes("--json");
-const ROUNDS = isQuick ? 5 : isJson ? 11 : 25;
+const ROUNDS = isQuick ? 5 : isJson ? 15 : 25;
 /** Requests in one turn. */
 const [LONG, SHORT] = [6, 20];
 /**
@@ -113,18 +114,20 @@ const verdict = (more: number) => (more < BAR ? "reached" : "**missed**");
 /** The median of a figure of a way. */
 const middle = (turns: Taken[], field: keyof Taken) => median(turns.map((turn) => turn[field]));
 
-/** The figures of one way, by its medians. */
-export interface WayFound extends Taken {
+/** The figures of one way. */
+export interface WayFound extends Record<keyof Taken, Figure> {
   name: string;
   host: "workerd" | "Node";
 }
 
 const found = (taken: Map<Way, Taken[]>): WayFound[] =>
-  [...taken].map(([{ name, host }, turns]) => ({
-    ...{ name, host, event: middle(turns, "event"), alone: middle(turns, "alone") },
-    ...{ request: middle(turns, "request"), requestTime: middle(turns, "requestTime") },
-    eventTime: middle(turns, "eventTime"),
-  }));
+  [...taken].map(([{ name, host }, turns]) => {
+    const of = (field: keyof Taken) => figure(turns.map((turn) => turn[field]));
+    return {
+      ...{ name, host, event: of("event"), alone: of("alone") },
+      ...{ request: of("request"), requestTime: of("requestTime"), eventTime: of("eventTime") },
+    };
+  });
 
 function report(taken: Map<Way, Taken[]>): string {
   const rows = [...taken].map(([{ name, host }, turns]) => {

@@ -7,7 +7,7 @@ import type { Long } from "./inside/long.ts";
 import type { ReadSize } from "./inside/reads.ts";
 import type { Tolerance } from "./inside/tolerance.ts";
 import type { MemoryCheck } from "./memory.ts";
-import type { Figure, Race, Result } from "./race.ts";
+import { type Figure, figureOf, type Race, type Result, ratio } from "./race.ts";
 import type { Start } from "./start.ts";
 import { digits, spread, table, times } from "./tables.ts";
 import { versionOf } from "./versions.ts";
@@ -33,16 +33,9 @@ const packages = ["openai", "ai", "@ai-sdk/openai-compatible", "@xsai/stream-tex
 const sizeName = (size: ReadSize) =>
   size === "event" ? "one event" : size >= 4096 ? `${size / 1024} KiB` : `${size.toLocaleString("en")} B`;
 
-function medianOf(race: Race | undefined, name: Contender): number | undefined {
-  const result = race?.results[name];
-  return result && "median" in result ? result.median : undefined;
-}
-
 /** How many times more `other` takes than `name`. */
-function ratio(race: Race | undefined, other: Contender, name: Contender): number | undefined {
-  const [theirs, ours] = [medianOf(race, other), medianOf(race, name)];
-  return theirs !== undefined && ours !== undefined ? theirs / ours : undefined;
-}
+const ratioIn = (race: Race | undefined, other: Contender, name: Contender) =>
+  ratio(figureOf(race, other), figureOf(race, name))?.median;
 
 interface Goal {
   what: string;
@@ -64,7 +57,7 @@ function goals({ races, long, starts, size }: Findings): Goal[] {
 
   /** The least of many ratios, and where it was. */
   const worst = (among: Race[], other: Contender, name: Contender) => {
-    const all = among.map((race) => ({ race, ratio: ratio(race, other, name) }));
+    const all = among.map((race) => ({ race, ratio: ratioIn(race, other, name) }));
     const sorted = all.filter((each) => each.ratio !== undefined).sort((a, b) => (a.ratio ?? 0) - (b.ratio ?? 0));
     const below = sorted[0];
     return (
@@ -79,7 +72,7 @@ function goals({ races, long, starts, size }: Findings): Goal[] {
     const found = starts.find((each) => each.host === host);
     const measured = found?.wall ?? found?.cpu;
     return {
-      measured: measured && measured.openai.median / measured.chatwire.median,
+      measured: ratio(measured?.openai, measured?.chatwire)?.median,
       remark:
         host === "Node" ? "time passed, fresh processes" : "CPU time, fresh processes, the runtime's own taken off",
     };
@@ -91,35 +84,35 @@ function goals({ races, long, starts, size }: Findings): Goal[] {
       bar: 20,
       goal: 40,
       ...more,
-      measured: ratio(large, "openai create", "chatwire textStream"),
+      measured: ratioIn(large, "openai create", "chatwire textStream"),
     },
     {
       what: "same, than hand-written JS",
       bar: 4,
       goal: 8,
       ...more,
-      measured: ratio(large, "hand-written JS", "chatwire textStream"),
+      measured: ratioIn(large, "hand-written JS", "chatwire textStream"),
     },
     {
       what: "`textStream`, one event a read: than `openai` `create`",
       bar: 5,
       goal: 8,
       ...more,
-      measured: ratio(small, "openai create", "chatwire textStream"),
+      measured: ratioIn(small, "openai create", "chatwire textStream"),
     },
     {
       what: "same, CPU over the bare read loop",
       bar: 4,
       goal: 2,
       ...less,
-      measured: ratio(small, "chatwire textStream", "bare read loop"),
+      measured: ratioIn(small, "chatwire textStream", "bare read loop"),
     },
     {
       what: "chunk objects, 16 KiB reads: than `openai` `create`",
       bar: 4,
       goal: 8,
       ...more,
-      measured: ratio(large, "openai create", "chatwire chunks"),
+      measured: ratioIn(large, "openai create", "chatwire chunks"),
     },
     {
       what: "chunk objects, any read and any stream: than `eventsource-parser` + `JSON.parse`",
@@ -197,7 +190,7 @@ function cell(result: Result | undefined, race: Race): string {
 }
 
 function ratios(race: Race, name: Contender): string {
-  const [openai, plain] = [ratio(race, "openai create", name), ratio(race, "hand-written JS", name)];
+  const [openai, plain] = [ratioIn(race, "openai create", name), ratioIn(race, "hand-written JS", name)];
   return [openai, plain].map((each) => (each === undefined ? "" : times(each))).join(" · ");
 }
 
@@ -289,7 +282,7 @@ export function report(findings: Findings): string {
     "Written by the benchmark itself; no figure in it is typed by hand. Read ratios, not times: all that one table compares was measured in one run, taking turns, but the same machine may be twice as slow an hour later.",
     `- Command: \`${command}\`\n- When: ${new Date().toISOString().slice(0, 10)}\n- Machine: ${processor}, ${cpus().length} cores, ${process.platform} ${process.arch}`,
     table(["what", "version"], versions as string[][]),
-    "Everybody reads the same bytes from a `Response` whose body is a `ReadableStream`, and delivers the whole text and the usage, which are compared with those of the other contenders; the bare read loop delivers nothing, and `ChatDecoder` alone takes its reads from an array. Clients are made once; opening each stream is part of its cost. A figure is the median of the turns, the spread half of what lies between their quartiles, and the time is CPU time of the whole process, compiler and garbage collector included.",
+    "Everybody reads the same bytes from a `Response` whose body is a `ReadableStream`, and delivers the whole text and the usage, which are compared with those of the other contenders; the bare read loop delivers nothing, and `ChatDecoder` alone takes its reads from an array. Clients are made once; opening each stream is part of its cost. A figure is the median of the turns, the spread half of what lies between their quartiles, a ratio the median of the ratios within each round of turns, and the time is CPU time of the whole process, compiler and garbage collector included.",
     missing.length > 0 ? `Left out of this run: ${missing.join("; ")}.` : "",
     "## What is to be reached",
     `In Node ${process.versions.node}.`,

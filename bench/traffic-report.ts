@@ -3,7 +3,7 @@ import { cpus } from "node:os";
 import { engineBytes } from "./bundle.ts";
 import type { WayFound } from "./edge.ts";
 import type { Contender } from "./inside/contenders.ts";
-import type { Figure, Race } from "./race.ts";
+import { difference, type Figure, figure, figureOf, type Race, ratio } from "./race.ts";
 import type { Start } from "./start.ts";
 import { digits, spread, table, times } from "./tables.ts";
 import type { Turn } from "./turn.ts";
@@ -37,10 +37,10 @@ export interface Traffic {
   edge?: WayFound[] | undefined;
 }
 
-/** One bar. A measure that is undefined was left out of the run. */
+/** One bar. A measure that is undefined was left out of the run; one that is a number was taken once. */
 interface Bar {
   what: string;
-  measured: number | undefined;
+  measured: Figure | number | undefined;
   bar: number;
   goal: number;
   unit: string;
@@ -51,16 +51,7 @@ interface Bar {
 const KIB = 1024;
 const MIB = 1024 * 1024;
 
-function median(race: Race | undefined, name: Contender): number | undefined {
-  const result = race?.results[name];
-  return result && "median" in result ? result.median : undefined;
-}
-
-/** `other` divided by `own`. */
-const ratio = (other: number | undefined, own: number | undefined) =>
-  other !== undefined && own !== undefined ? other / own : undefined;
-const less = (one: number | undefined, other: number | undefined) =>
-  one !== undefined && other !== undefined ? one - other : undefined;
+const inThousands = (found: Figure | undefined) => found && figure(found.measures.map((measure) => measure / 1000));
 
 function bars({ races, turns, starts, held, long, partial, edge }: Traffic): Bar[] {
   const more = { unit: "x", better: "more" as const };
@@ -69,16 +60,16 @@ function bars({ races, turns, starts, held, long, partial, edge }: Traffic): Bar
   const hosts = ["Node", "workerd", "Chromium"];
   const oneEvent = hosts.flatMap((host): Bar[] => {
     const race = raceOf(host, "event");
-    const [bare, hand] = [median(race, "bare read loop"), median(race, "hand-written JS")];
+    const [bare, hand] = [figureOf(race, "bare read loop"), figureOf(race, "hand-written JS")];
     const [text, chunks, events] = (["textStream", "chunks", "events"] as const).map((kind) =>
-      median(race, `chatwire ${kind}`),
+      figureOf(race, `chatwire ${kind}`),
     );
     const over: Bar =
       host === "Node"
         ? { what: "same, the bare read loop's cost", measured: ratio(text, bare), bar: 3, goal: 2, ...atMost("x") }
         : {
             what: "same, over the bare read loop",
-            measured: less(text, bare),
+            measured: difference(text, bare),
             bar: Number.NaN,
             goal: 0.5,
             ...atMost(" µs"),
@@ -94,11 +85,11 @@ function bars({ races, turns, starts, held, long, partial, edge }: Traffic): Bar
     ];
   });
   const large = raceOf("Node", 16_384);
-  const largeText = median(large, "chatwire textStream");
+  const largeText = figureOf(large, "chatwire textStream");
   const turnsOf = (host: string): Bar[] => {
     const found = turns.find((each) => each.host === host);
     const of = (name: "hand-written JS" | "openai create" | "chatwire textStream", kind: keyof Turn) =>
-      found?.[name][kind].median;
+      found?.[name][kind];
     const than = (name: "hand-written JS" | "openai create", kind: keyof Turn) =>
       ratio(of("chatwire textStream", kind), of(name, kind));
     return [
@@ -115,7 +106,7 @@ function bars({ races, turns, starts, held, long, partial, edge }: Traffic): Bar
   };
   const start = (host: string, bar: number): Bar => {
     const found = starts.find((each) => each.host === host)?.cpu;
-    const measured = ratio(found?.openai.median, found?.chatwire.median);
+    const measured = ratio(found?.openai, found?.chatwire);
     return { what: `import to first request, CPU, ${host}: than \`openai\``, measured, bar, goal: 10, ...more };
   };
   const way = (name: string) => edge?.find((each) => each.host === "workerd" && each.name.startsWith(name));
@@ -133,18 +124,18 @@ function bars({ races, turns, starts, held, long, partial, edge }: Traffic): Bar
     ...oneEvent,
     {
       what: "16 KiB reads, text, Node: than `openai`",
-      ...{ measured: ratio(median(large, "openai create"), largeText), bar: 34, goal: 40, ...more },
+      ...{ measured: ratio(figureOf(large, "openai create"), largeText), bar: 34, goal: 40, ...more },
     },
     {
       what: "same, than hand-written JS",
-      ...{ measured: ratio(median(large, "hand-written JS"), largeText), bar: 5.7, goal: 8, ...more },
+      ...{ measured: ratio(figureOf(large, "hand-written JS"), largeText), bar: 5.7, goal: 8, ...more },
     },
     ...hosts.flatMap(turnsOf),
     start("Node", 5),
     start("workerd", 4),
     {
       what: "gateway, CPU a request over the bare loop, workerd",
-      ...{ measured: less(ours?.request, loop?.request), bar: 250, goal: 100, ...atMost(" µs") },
+      ...{ measured: difference(ours?.request, loop?.request), bar: 250, goal: 100, ...atMost(" µs") },
     },
     {
       what: "gateway, an event that comes alone: the bare loop's cost",
@@ -156,7 +147,7 @@ function bars({ races, turns, starts, held, long, partial, edge }: Traffic): Bar
     },
     {
       what: "kept stream, CPU a request, workerd",
-      ...{ measured: kept && kept.request / 1000, bar: 2.5, goal: 1.5, ...atMost(" ms") },
+      ...{ measured: inThousands(kept?.request), bar: 2.5, goal: 1.5, ...atMost(" ms") },
     },
     { what: "same, CPU an event", measured: kept?.event, bar: 2.5, goal: 1, ...atMost(" µs") },
     { what: "same, time a request", measured: kept?.requestTime, bar: 8, goal: 3, ...atMost(" ms") },
@@ -169,28 +160,34 @@ function bars({ races, turns, starts, held, long, partial, edge }: Traffic): Bar
     },
     {
       what: "partial JSON, 20 KB in 4-character deltas, Node",
-      ...{ measured: partial?.median, bar: Number.NaN, goal: 1, ...atMost(" ms") },
+      ...{ measured: partial, bar: Number.NaN, goal: 1, ...atMost(" ms") },
     },
   ];
 }
 
 function verdict({ measured, bar, goal, better }: Bar): string {
   if (measured === undefined) return "not measured";
-  const reaches = (value: number) => (better === "more" ? measured >= value : measured <= value);
-  if (reaches(goal)) return Number.isNaN(bar) || goal !== bar ? "goal reached" : "bar reached";
-  if (Number.isNaN(bar)) return "goal missed";
-  return reaches(bar) ? "bar reached" : "**bar missed**";
+  const value = typeof measured === "number" ? measured : measured.median;
+  const reaches = (limit: number) => (better === "more" ? value >= limit : value <= limit);
+  const isGoal = Number.isNaN(bar) || (reaches(goal) && goal !== bar);
+  const is = reaches(isGoal ? goal : bar);
+  const told = is ? `${isGoal ? "goal" : "bar"} reached` : isGoal ? "goal missed" : "**bar missed**";
+  const isNear = typeof measured !== "number" && Math.abs(value - (isGoal ? goal : bar)) < value * measured.spread;
+  return isNear ? `${told}, within the spread` : told;
 }
 
 function barTable(found: Traffic): string {
   const rows = bars(found).map((each) => {
-    const value = (number: number) => `${digits(number)}${each.unit}`;
+    const { measured, unit, better } = each;
     const limit = (number: number) =>
-      Number.isNaN(number) ? "" : `${each.better === "less" ? "at most " : ""}${value(number)}`;
-    return [
-      ...[each.what, limit(each.bar), limit(each.goal)],
-      ...[each.measured === undefined ? "" : value(each.measured), verdict(each)],
-    ];
+      Number.isNaN(number) ? "" : `${better === "less" ? "at most " : ""}${digits(number)}${unit}`;
+    const value =
+      typeof measured === "object"
+        ? `${digits(measured.median)}${unit} ${spread(measured)}`
+        : measured === undefined
+          ? ""
+          : `${digits(measured)}${unit}`;
+    return [each.what, limit(each.bar), limit(each.goal), value, verdict(each)];
   });
   return table(["what", "bar", "goal", "measured", "verdict"], rows);
 }
@@ -224,9 +221,11 @@ function turnTable(turns: Of<Turn>[]): string {
 function onceText(once: Of<Figure>[]): string {
   return once
     .map((found) => {
-      const own = found["chatwire textStream"].median;
-      const [openai, hand] = [found["openai create"].median / own, found["hand-written JS"].median / own];
-      return `One stream of 10,000 events a process, 16 KiB reads, ${found.host}: \`textStream\` takes ${digits(own)} µs of CPU an event, \`openai\` ${times(openai)} and hand-written JS ${times(hand)} of it.`;
+      const own = found["chatwire textStream"];
+      const [openai, hand] = [ratio(found["openai create"], own), ratio(found["hand-written JS"], own)].map((each) =>
+        times(each?.median ?? Number.NaN),
+      );
+      return `One stream of 10,000 events a process, 16 KiB reads, ${found.host}: \`textStream\` takes ${digits(own.median)} µs of CPU an event, \`openai\` ${openai} and hand-written JS ${hand} of it.`;
     })
     .join("\n\n");
 }
@@ -266,7 +265,14 @@ const edgeTable = (edge: WayFound[]) =>
       "time a request, ms",
     ],
     edge.map(({ name, host, event, alone, request, requestTime }) => [
-      ...[name, host, event.toFixed(2), alone.toFixed(0), request.toFixed(0), requestTime.toFixed(2)],
+      ...[
+        name,
+        host,
+        event.median.toFixed(2),
+        alone.median.toFixed(0),
+        request.median.toFixed(0),
+        requestTime.median.toFixed(2),
+      ],
     ]),
   );
 
@@ -275,7 +281,7 @@ export function trafficReport(found: Traffic): string {
   const { command, hosts, races, turns, once, load, many, framing, edge, held } = found;
   const [before, after] = load.map((value) => value.toFixed(1));
   const sections = [
-    `By \`${command}\` on ${new Date().toISOString().slice(0, 10)}; ${cpus()[0]?.model}, ${cpus().length} cores; ${hosts.map(({ name, version }) => `${name} ${version}`).join(", ")}; engine of ${engineBytes().length.toLocaleString("en")} bytes. Read ratios, not times. The machine's load average was ${before} before and ${after} after; much above 1 before means that others used it too. The bars that are missed are explained in [performance.md](performance.md#real-traffic).`,
+    `By \`${command}\` on ${new Date().toISOString().slice(0, 10)}; ${cpus()[0]?.model}, ${cpus().length} cores; ${hosts.map(({ name, version }) => `${name} ${version}`).join(", ")}; engine of ${engineBytes().length.toLocaleString("en")} bytes. Read ratios, not times. The machine's load average was ${before} before and ${after} after; much above 1 before means that others used it too. A figure is a median of turns, and ± half of what lies between their quartiles; a ratio or a difference is that of each round of turns. The bars that are missed are explained in [performance.md](performance.md#real-traffic).`,
     barTable(found),
     races.length > 0
       ? `Electron-shaped stream of 10,000 events; CPU of the whole process. A page slowed four times counts the time it is held up too.\n\n${raceTable(races)}`

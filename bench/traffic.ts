@@ -30,9 +30,11 @@ const started = performance.now();
 const say = (text: string) =>
   console.error(`${((performance.now() - started) / 1000).toFixed(0).padStart(4)} s  ${text}`);
 
-const effort = isQuick ? { rounds: 5, turn: 10_000, warming: 300_000 } : { rounds: 15, turn: 20_000, warming: 500_000 };
+const effort = isQuick
+  ? { rounds: 5, turn: 10_000, warming: 300_000 }
+  : { processes: 5, rounds: 9, turn: 20_000, warming: 500_000 };
 /** Fresh processes for each contender. */
-const fresh = isQuick ? 3 : 9;
+const fresh = isQuick ? 3 : 11;
 const readers = [
   ...(["bare read loop", "hand-written JS", "openai create"] as const),
   ...(["chatwire textStream", "chatwire chunks", "chatwire events", "ChatDecoder alone"] as const),
