@@ -24,6 +24,8 @@ export interface Figure {
   median: number;
   /** Half of what lies between the quartiles, as a part of the median. */
   spread: number;
+  /** The median of more such measures lies between these, with a probability of 95 %. */
+  bounds: readonly [low: number, high: number];
   /** Each measure, in the order of the rounds; `NaN` for a round that was left out. */
   measures: readonly number[];
 }
@@ -47,7 +49,10 @@ export function figure(measures: readonly number[]): Figure {
     const [low, high] = [sorted[Math.floor(place)] ?? 0, sorted[Math.ceil(place)] ?? 0];
     return low + (high - low) * (place % 1);
   };
-  return { median: at(0.5), spread: (at(0.75) - at(0.25)) / 2 / at(0.5), measures };
+  // The ranks between which the median lies, by the binomial distribution.
+  const rank = Math.max(0, Math.floor((sorted.length - 1.96 * Math.sqrt(sorted.length)) / 2));
+  const bounds = [sorted[rank] ?? Number.NaN, sorted[sorted.length - 1 - rank] ?? Number.NaN] as const;
+  return { median: at(0.5), spread: (at(0.75) - at(0.25)) / 2 / at(0.5), bounds, measures };
 }
 
 /** Compares two figures round by round, so that a machine that slows down in the middle of a run slows both sides. */

@@ -172,8 +172,16 @@ function verdict({ measured, bar, goal, better }: Bar): string {
   const isGoal = Number.isNaN(bar) || (reaches(goal) && goal !== bar);
   const is = reaches(isGoal ? goal : bar);
   const told = is ? `${isGoal ? "goal" : "bar"} reached` : isGoal ? "goal missed" : "**bar missed**";
-  const isNear = typeof measured !== "number" && Math.abs(value - (isGoal ? goal : bar)) < value * measured.spread;
-  return isNear ? `${told}, within the spread` : told;
+  if (typeof measured === "number") return told;
+  const [low, high] = measured.bounds;
+  const limit = isGoal ? goal : bar;
+  return low <= limit && limit <= high ? `${told}, too close to tell` : told;
+}
+
+function measuredText(measured: Bar["measured"], unit: string): string {
+  if (measured === undefined) return "";
+  if (typeof measured === "number") return `${digits(measured)}${unit}`;
+  return `${digits(measured.median)}${unit} (${measured.bounds.map(digits).join(" to ")})`;
 }
 
 function barTable(found: Traffic): string {
@@ -181,13 +189,7 @@ function barTable(found: Traffic): string {
     const { measured, unit, better } = each;
     const limit = (number: number) =>
       Number.isNaN(number) ? "" : `${better === "less" ? "at most " : ""}${digits(number)}${unit}`;
-    const value =
-      typeof measured === "object"
-        ? `${digits(measured.median)}${unit} ${spread(measured)}`
-        : measured === undefined
-          ? ""
-          : `${digits(measured)}${unit}`;
-    return [each.what, limit(each.bar), limit(each.goal), value, verdict(each)];
+    return [each.what, limit(each.bar), limit(each.goal), measuredText(measured, unit), verdict(each)];
   });
   return table(["what", "bar", "goal", "measured", "verdict"], rows);
 }
@@ -281,7 +283,7 @@ export function trafficReport(found: Traffic): string {
   const { command, hosts, races, turns, once, load, many, framing, edge, held } = found;
   const [before, after] = load.map((value) => value.toFixed(1));
   const sections = [
-    `By \`${command}\` on ${new Date().toISOString().slice(0, 10)}; ${cpus()[0]?.model}, ${cpus().length} cores; ${hosts.map(({ name, version }) => `${name} ${version}`).join(", ")}; engine of ${engineBytes().length.toLocaleString("en")} bytes. Read ratios, not times. The machine's load average was ${before} before and ${after} after; much above 1 before means that others used it too. A figure is a median of turns, and ± half of what lies between their quartiles; a ratio or a difference is that of each round of turns. The bars that are missed are explained in [performance.md](performance.md#real-traffic).`,
+    `By \`${command}\` on ${new Date().toISOString().slice(0, 10)}; ${cpus()[0]?.model}, ${cpus().length} cores; ${hosts.map(({ name, version }) => `${name} ${version}`).join(", ")}; engine of ${engineBytes().length.toLocaleString("en")} bytes. Read ratios, not times. The machine's load average was ${before} before and ${after} after; much above 1 before means that others used it too. A figure is the median of turns, and ± half of what lies between their quartiles; a ratio or a difference is that of each round of turns. In brackets are the bounds of a median, of 95 %; where the bar lies between them, this run cannot tell. The bars that are missed are explained in [performance.md](performance.md#real-traffic).`,
     barTable(found),
     races.length > 0
       ? `Electron-shaped stream of 10,000 events; CPU of the whole process. A page slowed four times counts the time it is held up too.\n\n${raceTable(races)}`

@@ -67,6 +67,11 @@ export interface EventFilterOptions {
   isPassedThrough?: boolean;
   /** Changes each chunk; `null` leaves it out. */
   change?: ((chunk: Record<string, unknown>) => Record<string, unknown> | null) | undefined;
+  /**
+   * Gets all bytes in order, those of whole events together, before they are looked at. Gives how many bytes at the end of them repeat
+   * the event before, as a decoder knows. Default: none does.
+   */
+  reader?: (bytes: Uint8Array) => number;
 }
 
 export class EventFilter {
@@ -75,6 +80,7 @@ export class EventFilter {
   readonly #secrets: readonly string[];
   readonly #change: EventFilterOptions["change"];
   readonly #isPassedThrough: boolean;
+  readonly #reader: (bytes: Uint8Array) => number;
   readonly #wholeEvents = new WholeEvents();
   /** The last read was whole events, and all of them pieces of the answer. */
   isPlain = false;
@@ -82,6 +88,8 @@ export class EventFilter {
   #isUnchanged: boolean;
   /** The last event was taken out. */
   #isTakenOut = false;
+  /** How many of the bytes that are held back have been read by `reader`. */
+  #readBytes = 0;
   /** The last byte of what was looked at. */
   #last = 0;
   readonly #finished = new Set<unknown>();
@@ -95,7 +103,9 @@ export class EventFilter {
     secrets = [],
     isPassedThrough = false,
     change,
+    reader = () => 0,
   }: EventFilterOptions = {}) {
+    this.#reader = reader;
     this.#isPassedThrough = isPassedThrough;
     this.#change = change;
     this.#isUnchanged = !change;
@@ -111,20 +121,48 @@ export class EventFilter {
 
   /**
    * Takes a read and gives the events that it completes, which are good until the next call.
-   * @param repeatedBytes how many bytes at its end repeat the event before, as a decoder says that has read the same bytes
    * @throws {ProtocolError} an event is too long
    */
-  push(bytes: Uint8Array, repeatedBytes = 0): Uint8Array {
+  push(bytes: Uint8Array): Uint8Array {
     this.isPlain = false;
-    if (this.#isDone) return this.#restOfLineEnd(bytes);
-    const fresh = this.#wholeEvents.heldBytes + bytes.length - repeatedBytes;
-    const whole = this.#wholeEvents.push(bytes);
+    if (this.#isDone) {
+      this.#readOn(bytes);
+      return this.#restOfLineEnd(bytes);
+    }
+    const whole = this.#wholeIn(bytes);
+    const repeatedBytes = this.#read(whole);
+    if (whole.length === 0) return NOTHING;
+    const fresh = whole.length - repeatedBytes;
     // Lines without a blank line after them, such as a comment, belong to the event behind them, which then repeats no other.
-    const mayRepeat = this.#isUnchanged && (fresh === 0 || endsInBlankLine(whole, fresh));
-    if (whole.length <= fresh || !mayRepeat) return whole.length > 0 ? this.#passed(whole) : NOTHING;
+    const mayRepeat = repeatedBytes > 0 && (fresh === 0 || endsInBlankLine(whole, fresh));
+    if (!mayRepeat || !this.#isUnchanged) return this.#passed(whole);
     const first = fresh > 0 ? this.#passed(whole.subarray(0, fresh)) : NOTHING;
     const rest = this.#repeated(whole.subarray(fresh));
     return first.length + rest.length === whole.length && this.#isUnchanged ? whole : joined(first, rest);
+  }
+
+  /** @throws {ProtocolError} an event is too long; the reader has had all of it */
+  #wholeIn(bytes: Uint8Array): Uint8Array {
+    try {
+      return this.#wholeEvents.push(bytes);
+    } catch (error) {
+      this.#readOn(bytes);
+      throw error;
+    }
+  }
+
+  /** Lets the reader have what is held, and bytes that are not kept. */
+  #readOn(bytes: Uint8Array): void {
+    this.#read(NOTHING);
+    this.#reader(bytes);
+  }
+
+  /** Lets the reader have the whole events, or what is held where there are none. Events that a read cuts are read in one piece. */
+  #read(whole: Uint8Array): number {
+    const isWhole = whole.length > 0;
+    const unread = (isWhole ? whole : this.#wholeEvents.held).subarray(this.#readBytes);
+    this.#readBytes = isWhole ? 0 : this.#wholeEvents.heldBytes;
+    return unread.length > 0 ? this.#reader(unread) : 0;
   }
 
   /** Events that each repeat the one before: there is nothing to look for but keys in their texts. */
@@ -157,6 +195,8 @@ export class EventFilter {
   /** The body is over: what is left of it. */
   end(): Uint8Array {
     const rest = this.#wholeEvents.end();
+    if (rest.length > this.#readBytes) this.#reader(rest.subarray(this.#readBytes));
+    this.#readBytes = 0;
     return rest.length > 0 && !this.#isDone ? this.#passed(rest) : NOTHING;
   }
 

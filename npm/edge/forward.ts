@@ -6,7 +6,7 @@ import { ChatDecoder, type DecoderOptions, type Outcome } from "chatwire";
 import type { Alarm } from "./alarm.ts";
 import type { Answer } from "./answer.ts";
 import { joined } from "./bytes.ts";
-import { type Inlet, type Outlet, outletOf, type Sink } from "./ends.ts";
+import { type Outlet, outletOf, type Sink } from "./ends.ts";
 import { EventFilter, type EventFilterOptions } from "./event-filter.ts";
 import type { Patience } from "./patience.ts";
 import type { Problem } from "./problem.ts";
@@ -43,7 +43,7 @@ export interface Passage {
   isStream: boolean;
   /** Gets the bytes in place of a caller: the answer then has no body. */
   sink?: Sink | undefined;
-  filter: Omit<EventFilterOptions, "secrets">;
+  filter: Omit<EventFilterOptions, "secrets" | "reader">;
   onDisconnect: "drain" | "abort";
   /** Aborted when the caller leaves. */
   signal: AbortSignal;
@@ -83,8 +83,8 @@ class Passing {
   readonly #outlet: Sink | Outlet;
   readonly #alarm: Alarm;
   readonly #writes: Writes;
-  #inlet: Inlet | undefined;
-  #asked: Asked | undefined;
+  /** That of the provider that gave the first token. */
+  #answer: OpenAnswer | undefined;
   #decoder: ChatDecoder<"none"> | undefined;
   /** The first token has come. */
   #hasToken = false;
@@ -135,12 +135,12 @@ class Passing {
     try {
       const open = answer instanceof Promise ? await answer : answer;
       this.#start(open);
-      const own = new EventFilter({ ...this.#passage.filter, ...open });
+      const own = new EventFilter({ ...this.#passage.filter, ...open, reader: this.#take });
       if (open.contentType !== "application/json") filter = own;
       await this.#pass(open, filter);
       if (!filter) await this.#passWhole(own);
     } catch (error) {
-      if (this.#inlet) {
+      if (this.#answer) {
         if (this.#reason === "closed") this.#reason = "lost";
       } else if (!this.#isGone) {
         this.#reason = "lost";
@@ -154,10 +154,10 @@ class Passing {
     this.#alarm.stop();
     clearTimeout(this.#draining);
     this.#passage.signal.removeEventListener("abort", this.#onAbort);
-    this.#inlet?.cancel();
-    this.#accountAside();
+    this.#answer?.inlet.cancel();
     const isAnswered = filter?.isAnswered;
-    const last = this.#isGone || wasOver ? undefined : this.#lastOf(filter);
+    const last = this.#lastOf(filter);
+    this.#accountAside();
     const isEnded = this.#decoder?.ended || isAnswered;
     const outcome = this.#decoder?.end(isAnswered && this.#reason === "lost" ? "closed" : this.#reason) ?? null;
     // A body that was closed before the answer's end counts as one that broke off: most clients cannot tell the two apart.
@@ -166,13 +166,13 @@ class Passing {
     if (!this.#isGone && !wasOver) this.#finish(last, isWhole);
     filter?.free();
     const isRefused = this.#isRefused;
-    return { outcome, asked: this.#asked, disconnected: this.#isGone, stalled: this.#isStalled, isRefused };
+    return { outcome, asked: this.#answer?.asked, disconnected: this.#isGone, stalled: this.#isStalled, isRefused };
   }
 
   /** Starts to read the answer of the provider that gave the first token. */
-  #start({ inlet, decoder, patience, asked, contentType }: OpenAnswer): void {
-    this.#inlet = inlet;
-    this.#asked = asked;
+  #start(answer: OpenAnswer): void {
+    const { decoder, patience, contentType } = answer;
+    this.#answer = answer;
     if (this.#isGone && this.#passage.onDisconnect === "abort") this.#giveUp();
     try {
       this.#decoder = new ChatDecoder({ ...decoder, output: "none" });
@@ -184,7 +184,7 @@ class Passing {
     if (contentType !== "application/json") this.#keptAlive = patience.keptAlive.firstToken;
   }
 
-  async #pass({ inlet, first, patience, contentType }: OpenAnswer, filter: EventFilter | undefined): Promise<void> {
+  async #pass({ inlet, first }: OpenAnswer, filter: EventFilter | undefined): Promise<void> {
     let bytes = first;
     let isLingering = false;
     this.#watch();
@@ -196,16 +196,10 @@ class Passing {
         this.#readingSince = 0;
         if (!bytes) return;
       }
-      // The decoder says how much of a long read the filter need not look at.
-      const isLong = filter !== undefined && !(this.#hasToken && bytes.length <= FEW_BYTES);
-      if (isLong) this.#account(bytes, contentType, patience);
-      const passed = filter
-        ? this.#filtered(filter, bytes, isLong ? this.#decoder?.repeatedBytes : 0)
-        : this.#hold(bytes);
+      const passed = filter ? this.#filtered(filter, bytes) : this.#hold(bytes);
       if (passed.length > 0) this.#passage.passed?.(passed);
       const isTaken = this.#isGone || passed.length === 0 ? undefined : this.#writes.write(passed);
-      if (!isLong && filter?.isPlain) this.#accountLater(bytes);
-      else if (!isLong) this.#account(bytes, contentType, patience);
+      if (!filter?.isPlain) this.#accountAside();
       if (this.#hasToken && !isKeepAlive(bytes)) this.#waited = 0;
       bytes = undefined;
       if (isTaken) await isTaken;
@@ -220,9 +214,9 @@ class Passing {
   }
 
   /** @throws what the hook throws, or an event is too long: the answer is cut off, although its bytes were whole */
-  #filtered(filter: EventFilter, bytes: Uint8Array, repeatedBytes: number | undefined): Uint8Array {
+  #filtered(filter: EventFilter, bytes: Uint8Array): Uint8Array {
     try {
-      return filter.push(bytes, repeatedBytes);
+      return filter.push(bytes);
     } catch (error) {
       this.#isRefused = true;
       throw error;
@@ -234,6 +228,7 @@ class Passing {
     this.#wholeBytes += bytes.length;
     if (this.#wholeBytes > MAX_ANSWER_BYTES) throw new RangeError("An answer is too long.");
     this.#whole.push(bytes.slice());
+    this.#take(bytes);
     return NOTHING;
   }
 
@@ -248,15 +243,22 @@ class Passing {
   }
 
   /**
-   * Puts a read of plain events aside for the decoder: it takes as long for one event as for many, and the filter says of each
-   * read whether it may be the end of the answer.
+   * Lets the decoder have bytes before the filter looks at them; gives how many of them at the end repeat the event before. Few bytes
+   * are put aside: the decoder takes as long for one event as for many, and the filter says of each read whether it may be the
+   * end of the answer.
    */
-  #accountLater(bytes: Uint8Array): void {
+  readonly #take = (bytes: Uint8Array): number => {
+    const isShort = this.#hasToken && bytes.length <= FEW_BYTES;
+    if (!isShort || this.#asideBytes + bytes.length > ASIDE_BYTES) this.#accountAside();
+    if (!isShort) {
+      this.#push(bytes);
+      return this.#decoder?.repeatedBytes ?? 0;
+    }
     this.#aside ??= new Uint8Array(ASIDE_BYTES);
-    if (this.#asideBytes + bytes.length > ASIDE_BYTES) this.#accountAside();
     this.#aside.set(bytes, this.#asideBytes);
     this.#asideBytes += bytes.length;
-  }
+    return 0;
+  };
 
   #accountAside(): void {
     const bytes = this.#aside?.subarray(0, this.#asideBytes);
@@ -270,16 +272,12 @@ class Passing {
     } catch {
       this.#decoder = undefined;
     }
-  }
-
-  #account(bytes: Uint8Array, contentType: string, { idle, keptAlive }: Patience): void {
-    this.#accountAside();
-    this.#push(bytes);
     if (this.#hasToken || !(this.#decoder?.hasToken || this.#decoder?.ended)) return;
     this.#hasToken = true;
+    const { contentType, patience } = this.#answer as OpenAnswer;
     if (contentType === "application/json") return;
-    this.#patience = idle;
-    this.#keptAlive = keptAlive.idle;
+    this.#patience = patience.idle;
+    this.#keptAlive = patience.keptAlive.idle;
   }
 
   /** The rest of a stream, which may have no blank line at its end. */
@@ -287,6 +285,7 @@ class Passing {
     try {
       return filter?.end();
     } catch {
+      if (this.#isGone) return undefined;
       this.#isRefused = true;
       if (this.#reason === "closed") this.#reason = "lost";
       return undefined;
@@ -319,7 +318,7 @@ class Passing {
 
   #giveUp(): void {
     this.#reason = "aborted";
-    this.#inlet?.cancel();
+    this.#answer?.inlet.cancel();
   }
 
   readonly #stall = () => {
@@ -328,7 +327,7 @@ class Passing {
       this.#reason = "lost";
     }
     this.#writes.giveUp();
-    this.#inlet?.cancel();
+    this.#answer?.inlet.cancel();
   };
 
   /** Ends a read that takes too long. Time that the caller takes to accept bytes does not count against the provider. */
@@ -339,7 +338,7 @@ class Passing {
     else if (wait > 0) this.#alarm.set(this.#watch, wait);
     else if (this.#passage.isStream && this.#patience <= LINGER) {
       this.#isKeptOpen = !this.#decoder?.ended;
-      this.#inlet?.cancel();
+      this.#answer?.inlet.cancel();
     } else this.#stall();
   };
 }

@@ -36,6 +36,11 @@ export class WholeEvents {
     return this.#to - this.#from;
   }
 
+  /** The bytes that are held back, good until the next call. */
+  get held(): Uint8Array {
+    return this.#memory.subarray(this.#from, this.#to);
+  }
+
   /**
    * Takes a read and gives the whole events so far, with the lines between them. They are good until the next call: an array
    * for each read would be a third of all that it costs.
@@ -62,7 +67,7 @@ export class WholeEvents {
       const rest = bytes.length - end + (end > 0 ? 0 : this.heldBytes);
       if (rest <= MAX_EVENT_BYTES && !bytes.includes(CR, end)) return end;
       this.#decoder = new EventStreamDecoder();
-      this.#decoder.locate(this.#memory.subarray(this.#from, this.#to));
+      this.#decoder.locate(this.held);
       this.#fed = this.heldBytes;
     }
     const { whole } = this.#decoder.locate(bytes);
@@ -74,7 +79,7 @@ export class WholeEvents {
 
   /** Puts a read behind the bytes that are held, at the beginning of the memory. */
   #hold(bytes: Uint8Array): void {
-    const held = this.#memory.subarray(this.#from, this.#to);
+    const { held } = this;
     const length = held.length + bytes.length;
     const isTooLarge = this.#memory.length > Math.max(KEPT_BYTES, 8 * length);
     if (this.#memory.length < length || isTooLarge) {
@@ -96,7 +101,7 @@ export class WholeEvents {
   /** The body is over: the bytes that no blank line has ended. */
   end(): Uint8Array {
     this.free();
-    const rest = this.#memory.subarray(this.#from, this.#to);
+    const rest = this.held;
     this.#from = this.#to;
     return rest;
   }
