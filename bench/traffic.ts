@@ -2,7 +2,7 @@
  * `npm run bench:traffic`: the cost where the real traffic is, one event a read and one request, as ratios within one run, with a
  * verdict for each bar. Writes its section of docs/benchmarks.md.
  *
- *     npm run bench:traffic                 ten minutes
+ *     npm run bench:traffic                 twelve minutes
  *     npm run bench:traffic -- --quick      three; prints, and writes nothing
  *     npm run bench:traffic -- --only=turn  one part alone, printed: read, turn, once, start, edge, memory, many, framing,
  *                                         partial

@@ -29,12 +29,15 @@ const HAS_WORDS = new RegExp(`"(?:${WORDS.join("|")})"\\s*:`);
 const HINTS = /rror|etail|essage"|msg"|title"|reason"\s*:\s*"|base_resp"|usage"\s*:\s*\{/;
 /** Events of an API that is passed through: those of an answer, and an error in one. */
 const PASSED_EVENTS = /^(?:(?:event: ?response\.[\w.]+\r?\n)?data: ?\{"type"\s*:\s*"response\.[\w.]+".*\r?\n\r?\n)+$/;
+/** A line end of CR alone; that at the end may be half of one. */
+const LONE_CR = /\r(?!\n|$)/;
 const ERROR = /"errors?"\s*:\s*[^n\s]/;
 /** The beginning of a chunk, whole or not. */
 const CHUNK = /^\s*\{[\s\S]*"choices"\s*:\s*\[\s*\{/;
 
 /** Whether a text is made of nothing but chunks with choices, each in one line of data. Others are not the model's words. */
 function hasChunksOnly(text: string): boolean {
+  if (text.includes("\r") && LONE_CR.test(text)) return false;
   for (let at = 0; at < text.length; ) {
     const line = text.indexOf("\n", at);
     const end = line < 0 ? text.length : line;
@@ -153,16 +156,22 @@ export class EventFilter {
 
   /** Lets the reader have what is held, and bytes that are not kept. */
   #readOn(bytes: Uint8Array): void {
-    this.#read(NOTHING);
+    this.readRest();
     this.#reader(bytes);
   }
 
-  /** Lets the reader have the whole events, or what is held where there are none. Events that a read cuts are read in one piece. */
+  /**
+   * Lets the reader have the whole events. What is held behind them is read with the rest of its event, unless it has a line end: lines
+   * may be an answer without blank lines. Gives how many bytes at the end of the whole events repeat the event before them.
+   */
   #read(whole: Uint8Array): number {
-    const isWhole = whole.length > 0;
-    const unread = (isWhole ? whole : this.#wholeEvents.held).subarray(this.#readBytes);
-    this.#readBytes = isWhole ? 0 : this.#wholeEvents.heldBytes;
-    return unread.length > 0 ? this.#reader(unread) : 0;
+    const unread = whole.subarray(this.#readBytes);
+    // A mark at the beginning of a line may make a blank line of one that was held, and read: then less is whole than was read.
+    this.#readBytes = Math.max(0, this.#readBytes - whole.length);
+    const repeatedBytes = unread.length > 0 ? this.#reader(unread) : 0;
+    const { held } = this.#wholeEvents;
+    if (whole.length === 0 || held.includes(LF) || held.includes(CR)) this.readRest();
+    return repeatedBytes;
   }
 
   /** Events that each repeat the one before: there is nothing to look for but keys in their texts. */
@@ -192,11 +201,18 @@ export class EventFilter {
     return encoder.encode((isObject(passed) ? print(passed) : undefined) ?? JSON.stringify(passed));
   }
 
+  /** Lets the reader have what is held back. Not needed before `end`. */
+  readRest(): void {
+    const unread = this.#wholeEvents.held.subarray(this.#readBytes);
+    this.#readBytes += unread.length;
+    if (unread.length > 0) this.#reader(unread);
+  }
+
   /** The body is over: what is left of it. */
   end(): Uint8Array {
-    const rest = this.#wholeEvents.end();
-    if (rest.length > this.#readBytes) this.#reader(rest.subarray(this.#readBytes));
+    this.readRest();
     this.#readBytes = 0;
+    const rest = this.#wholeEvents.end();
     return rest.length > 0 && !this.#isDone ? this.#passed(rest) : NOTHING;
   }
 
@@ -291,16 +307,21 @@ export class EventFilter {
     if (isObject(value.usage)) this.#hasUsage = true;
   }
 
-  /** An event without a JSON value is not part of an answer, except for a chunk that is cut off: its text is the provider's. */
+  /**
+   * An event without a JSON value is not part of an answer, except for a chunk that is cut off: its text is the provider's. No key
+   * passes in either, nor do the words of an error.
+   */
   #text(text: string, data: string, bytes: Uint8Array): Uint8Array {
     // The hook gets objects: with a hook, nothing else passes.
     if (data.trim() === "[DONE]") this.#isDone = true;
     if (this.#change) return this.#isDone ? encoder.encode("data: [DONE]\n\n") : NOTHING;
     const around = this.#around(text);
-    const shown = CHUNK.test(data)
+    const isOfModel = CHUNK.test(data) && !ERROR.test(data) && !this.#namesSecret(unescaped(data));
+    const shown = isOfModel
       ? around
       : around.replace(/^(\ufeff?data:)([^\r\n]*)/gm, (_, field: string, words: string) => {
-          return field + publicText(words, this.#secrets);
+          const plain = unescaped(words);
+          return field + publicText(this.#namesSecret(plain) ? plain : words, this.#secrets);
         });
     return shown === text ? bytes : encoder.encode(shown);
   }
@@ -364,6 +385,13 @@ function dataOf(text: string): string {
   if (lines.length > 0) return lines.join("\n");
   const alone = text.replace(/^:.*$/gm, "");
   return /^\s*[[{]/.test(alone) ? alone : "";
+}
+
+/** JSON that cannot be parsed, with the letters that a key may have in place of their escapes. */
+function unescaped(json: string): string {
+  return json
+    .replace(/\\u00([2-7][0-9a-f])/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
+    .replaceAll("\\/", "/");
 }
 
 /** The object or the list that a text stands for. */

@@ -282,10 +282,13 @@ class Passing {
 
   /** The rest of a stream, which may have no blank line at its end. */
   #lastOf(filter: EventFilter | undefined): Uint8Array | undefined {
+    if (this.#isGone) {
+      filter?.readRest();
+      return undefined;
+    }
     try {
       return filter?.end();
     } catch {
-      if (this.#isGone) return undefined;
       this.#isRefused = true;
       if (this.#reason === "closed") this.#reason = "lost";
       return undefined;

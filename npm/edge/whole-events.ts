@@ -55,7 +55,7 @@ export class WholeEvents {
     this.#hold(bytes);
     if (end === 0) return NOTHING;
     this.#from = this.#to - bytes.length + end;
-    this.#last = bytes[end - 1] as number;
+    this.#last = this.#memory[this.#from - 1] as number;
     return this.#memory.subarray(0, this.#from);
   }
 

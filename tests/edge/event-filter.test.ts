@@ -7,6 +7,7 @@ import { WholeEvents } from "../../npm/edge/whole-events.ts";
 import { streams } from "./recordings.ts";
 import { asText, cut, DONE, encode, event, KEY, randomFrom, says, usageEvent } from "./setting.ts";
 
+const ERROR = '"}}],"error":{"message":"';
 const CR = 13;
 const LF = 10;
 
@@ -173,6 +174,87 @@ test("an_event_that_repeats_others_behind_lines_of_an_earlier_read_is_looked_at_
     }
     decoder.free();
   }
+});
+
+test("a_reader_gets_each_byte_once_and_in_order_and_those_of_a_line_when_it_has_ended", () => {
+  const chunk = says("a").trimEnd();
+  const reads = [
+    // A mark at the beginning of a line that is found to be blank when it has been read.
+    [`\ufeff\n${chunk}`, "\r", "\n\r\n", says("b", "stop") + DONE],
+    [says("r"), `\ufeff\n${chunk}`, "\r", "\n\r\n"],
+    [`\ufeff\n${chunk.slice(0, 120)}`, `${chunk.slice(120)}\r\n`, "\r\n", DONE],
+    ["\ufeff\ndata: [DONE]", "\r\n", "\r\n"],
+    // Lines without blank lines are an answer for the decoder.
+    [`\n${chunk}\n`, `${chunk}\n${DONE.trimEnd()}\n`],
+    [`${chunk}\n`, `${chunk}\n\n${DONE.trimEnd()}\n`],
+    [DONE, ": x", says("after") + chunk],
+  ].map((texts): Uint8Array[] => texts.map(encode));
+  const random = randomFrom(5);
+  for (const text of [
+    says("a"),
+    `\ufeff${says("a")}`,
+    `: a\n${says("b")}`,
+    `\ufeff\n${says("c")}`,
+    `${chunk}\n${chunk}\n\n`,
+  ]) {
+    for (const lineBreak of ["\n", "\r", "\r\n"]) {
+      const bytes = encode((says("first") + text + text + chunk).replaceAll("\n", lineBreak));
+      for (const most of [1, 7, 90, 400]) reads.push(cut(bytes, most, random));
+    }
+  }
+  for (const pieces of reads) {
+    const text = (bytes: Uint8Array) => Buffer.from(bytes).toString("latin1");
+    let [read, fed] = ["", ""];
+    const filter = new EventFilter({
+      reader: (bytes) => {
+        read += text(bytes);
+        return 0;
+      },
+    });
+    for (const piece of pieces) {
+      fed += text(piece);
+      filter.push(piece);
+      assert.ok(fed.startsWith(read), JSON.stringify([fed, read]));
+      const lines = Math.max(fed.lastIndexOf("\n"), fed.lastIndexOf("\r")) + 1;
+      assert.ok(read.length >= lines, JSON.stringify([fed, read]));
+    }
+    filter.end();
+    assert.equal(read, fed);
+  }
+});
+
+test("no_address_passes_beside_chunks_however_lines_end", () => {
+  for (const lineBreak of ["\n", "\r", "\r\n"]) {
+    for (const line of [": at 10.0.0.1", "junk at 10.0.0.1", "id: 10.0.0.1"]) {
+      for (const text of [`${line}\n${says("b")}`, `${line}\n\n${says("b")}`, `${says("b").trimEnd()}\n${line}\n\n`]) {
+        const bytes = encode(`${says("a")}${text}${says("c")}${DONE}`.replaceAll("\n", lineBreak));
+        const filter = new EventFilter();
+        const passed = asText(filter.push(bytes)) + asText(filter.end());
+        assert.ok(!passed.includes("10.0.0.1"), JSON.stringify(passed));
+        for (const word of ["a", "b", "c"]) assert.ok(passed.includes(`"${word}"`), JSON.stringify(passed));
+      }
+    }
+  }
+});
+
+test("neither_a_key_nor_the_words_of_an_error_pass_in_a_chunk_that_is_no_json", () => {
+  const passed = (text: string) => {
+    const filter = new EventFilter({ secrets: [KEY] });
+    return asText(filter.push(encode(text))) + asText(filter.end());
+  };
+  const chunk = (more: string) => `data: {"choices":[{"index":0,"delta":{"content":"at 10.0.0.2 ${more}`;
+  for (const key of [KEY, KEY.replace("-", "\\u002d"), `\\u00${KEY.charCodeAt(0).toString(16)}${KEY.slice(1)}`]) {
+    for (const start of key === KEY ? ["", ERROR] : [ERROR]) {
+      for (const end of ["", "\n\n", '"}\n\n']) {
+        const text = passed(chunk(start + key) + end);
+        assert.ok(!text.includes(KEY) && !text.includes(key), text);
+      }
+    }
+  }
+  const error = passed(`${chunk(`${ERROR}at 10.0.0.1"}`)}\n\n`);
+  assert.ok(!error.includes("10.0.0.1"), error);
+  const cut = chunk("and on");
+  assert.equal(passed(cut), cut, "the model's words");
 });
 
 test("memory_that_a_long_event_took_is_given_back_where_each_read_ends_within_an_event", () => {

@@ -9,6 +9,7 @@ import {
   CHAT,
   chat,
   DONE,
+  encode,
   errorOf,
   event,
   says,
@@ -131,6 +132,33 @@ describe("hooks.after", () => {
       });
     }
   }
+  it("gets nothing of a last event without a blank line for a caller who has left", async () => {
+    const heard: string[] = [];
+    const leaving = new AbortController();
+    let say: (text: string) => void = () => {};
+    let close: () => void = () => {};
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        say = (text) => controller.enqueue(encode(text));
+        close = () => controller.close();
+      },
+    });
+    const answer = new Response(body, { headers: { "content-type": "text/event-stream" } });
+    const after = (chunk: Readonly<Record<string, unknown>>) => {
+      heard.push(JSON.stringify(chunk));
+      return chunk;
+    };
+    const { fetch, recorded } = setUp(async () => answer, { hooks: { after } });
+    const asked = fetch(CHAT, chat("hi", { stream: true, signal: leaving.signal }));
+    say(says("a"));
+    await until(() => heard.length === 1);
+    await asked;
+    leaving.abort();
+    say(says("b", "stop").trimEnd());
+    close();
+    const [record] = await recorded(1);
+    assert.deepEqual([heard.length, record?.disconnected], [1, true]);
+  });
 });
 
 describe("a hooks.after that fails", () => {

@@ -437,6 +437,22 @@ describe("time", () => {
     await pass(15_000);
     assert.deepEqual([await read, records[0]?.outcome], ["broke off", "stalled"]);
   });
+  it("is not waited for behind an end in lines of JSON, the last of which no blank line ends", async (context) => {
+    const pass = mockTime(context);
+    const { response, write } = written();
+    const { fetch, records } = before({ one: () => response });
+    const read = fetch(CHAT, ask({ stream: true }))
+      .then(bytesOf)
+      .then(asText);
+    await pass(0);
+    const line = (event: string) => event.trimEnd().slice("data: ".length);
+    write(`${line(says("a"))}\n`);
+    await pass(1000);
+    write(`${line(says("b", "stop"))}\n${line(usageEvent)}\n\n${line(DONE)}\n`);
+    await pass(3000);
+    assert.deepEqual([records[0]?.outcome, (records[0]?.timing?.total ?? 0) < 5000], ["complete", true]);
+    assert.match(await read, /\[DONE\]/);
+  });
   it("of silence is broken by comments, in events that are whole", async (context) => {
     const pass = mockTime(context);
     const { response, write } = written();
