@@ -9,7 +9,7 @@ import type { Stream } from "./streams.ts";
 
 /** How much is measured. */
 export interface Effort {
-  /** Fresh processes, 1 unless given: how a host compiles a contender differs from one to the next. */
+  /** Fresh processes, 1 unless given: one race gives other figures in another process. */
   processes?: number;
   /** How often each contender has its turn in a process; one whose single run takes ten turns has every third. */
   rounds: number;
